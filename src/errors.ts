@@ -1,0 +1,197 @@
+/** Every error the library throws on purpose. Tell them apart by `code`: it survives a duplicate install. */
+import type { ExpectedVersion } from './store.ts'
+
+export type ErrorCode =
+  | 'invalid-input'
+  | 'wrong-expected-version'
+  | 'stream-already-exists'
+  | 'duplicate-event-id'
+  | 'store-closed'
+  | 'store-unavailable'
+  | 'storage-failed'
+  | 'schema-mismatch'
+  | 'unsupported-isolation'
+  | 'read-only-replica'
+  | 'folder-in-use'
+  | 'import-out-of-order'
+
+/** The base of all errors of this library. `cause` holds the driver's error where there is one. */
+export abstract class EventSourcedError extends Error {
+  abstract readonly code: ErrorCode
+
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** True if `error` is this library's error with that code, from whichever copy of the library. */
+export function hasCode<Code extends ErrorCode>(
+  error: unknown,
+  code: Code,
+): error is Extract<KnownError, { readonly code: Code }> {
+  return error instanceof Error && 'code' in error && error.code === code
+}
+
+export type KnownError =
+  | InvalidInputError
+  | WrongExpectedVersionError
+  | StreamAlreadyExistsError
+  | DuplicateEventIdError
+  | StoreClosedError
+  | StoreUnavailableError
+  | StorageError
+  | SchemaMismatchError
+  | UnsupportedIsolationError
+  | ReadOnlyReplicaError
+  | FolderInUseError
+  | ImportOutOfOrderError
+
+/** The call was refused before anything was sent to the database. */
+export class InvalidInputError extends EventSourcedError {
+  readonly code = 'invalid-input'
+  /** The argument at fault, such as `events[2].data.price`. */
+  readonly field: string
+  /** How the refused value begins. */
+  readonly received: string
+  constructor(field: string, problem: string, received: string) {
+    super(`${field} ${problem}; received ${received}`)
+    this.field = field
+    this.received = received
+  }
+}
+
+/** The stream is not at the version the caller expected; nothing was written. Load it again and decide anew. */
+export class WrongExpectedVersionError extends EventSourcedError {
+  readonly code = 'wrong-expected-version'
+  readonly streamId: string
+  readonly expected: ExpectedVersion
+  /** The stream's version at that moment; 0 if it has no events or does not exist. */
+  readonly actual: number
+  constructor(streamId: string, expected: ExpectedVersion, actual: number) {
+    super(
+      `Stream '${streamId}' was expected at ${describe(expected)}, but is at version ${actual}; nothing was appended`,
+    )
+    this.streamId = streamId
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
+function describe(expected: ExpectedVersion): string {
+  return typeof expected === 'number' ? `version ${expected}` : `'${expected}'`
+}
+
+/** `createStream` was called for a stream that exists. */
+export class StreamAlreadyExistsError extends EventSourcedError {
+  readonly code = 'stream-already-exists'
+  readonly streamId: string
+  readonly version: number
+  constructor(streamId: string, version: number) {
+    super(`Stream '${streamId}' already exists, at version ${version}`)
+    this.streamId = streamId
+    this.version = version
+  }
+}
+
+/**
+ * An event id of the call belongs to an event that is already recorded, but the call is not a repeat of
+ * the append that recorded it. Nothing was written.
+ */
+export class DuplicateEventIdError extends EventSourcedError {
+  readonly code = 'duplicate-event-id'
+  readonly eventId: string
+  /** The stream that holds the recorded event. */
+  readonly streamId: string
+  constructor(eventId: string, streamId: string) {
+    super(
+      `Event id ${eventId} is already recorded in stream '${streamId}', and this call does not repeat that append; nothing was appended`,
+    )
+    this.eventId = eventId
+    this.streamId = streamId
+  }
+}
+
+/** The store was closed before or during the call. */
+export class StoreClosedError extends EventSourcedError {
+  readonly code = 'store-closed'
+  constructor() {
+    super('The event store is closed')
+  }
+}
+
+/** The database could not be reached, or kept failing in passing, for as many attempts as were allowed. */
+export class StoreUnavailableError extends EventSourcedError {
+  readonly code = 'store-unavailable'
+  readonly attempts: number
+  constructor(what: string, attempts: number, cause: unknown) {
+    super(`${what} failed after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${reason(cause)}`, {
+      cause,
+    })
+    this.attempts = attempts
+  }
+}
+
+/** The database refused the operation for a reason that trying again would not change. See `cause`. */
+export class StorageError extends EventSourcedError {
+  readonly code = 'storage-failed'
+  constructor(what: string, cause: unknown) {
+    super(`${what} was refused by the database: ${reason(cause)}`, { cause })
+  }
+}
+
+/** The tables are missing, newer than this library, or were changed by hand. */
+export class SchemaMismatchError extends EventSourcedError {
+  readonly code = 'schema-mismatch'
+}
+
+/** The surrounding transaction is not READ COMMITTED, the level at which order is guaranteed. */
+export class UnsupportedIsolationError extends EventSourcedError {
+  readonly code = 'unsupported-isolation'
+  constructor(cause: unknown) {
+    super(
+      'Events can only be appended in a READ COMMITTED transaction: begin it with `begin isolation level read committed`',
+      { cause },
+    )
+  }
+}
+
+/** The log was read from a replica, whose view of running writers is not complete. */
+export class ReadOnlyReplicaError extends EventSourcedError {
+  readonly code = 'read-only-replica'
+  constructor(cause: unknown) {
+    super('The log can only be read on the primary: a replica does not know which appends are under way', {
+      cause,
+    })
+  }
+}
+
+/** Another process has the embedded database's folder open. */
+export class FolderInUseError extends EventSourcedError {
+  readonly code = 'folder-in-use'
+  readonly folder: string
+  readonly owner: string
+  constructor(folder: string, owner: string, lockFile: string) {
+    super(
+      `The folder '${folder}' is in use by ${owner}; an embedded database admits one process at a time. If that process is surely gone, delete ${lockFile}`,
+    )
+    this.folder = folder
+    this.owner = owner
+  }
+}
+
+/** An imported event is older than its stream's last one. Nothing of its batch was written. */
+export class ImportOutOfOrderError extends EventSourcedError {
+  readonly code = 'import-out-of-order'
+  readonly streamId: string
+  constructor(streamId: string, recordedAt: Date, previous: Date) {
+    super(
+      `An imported event of stream '${streamId}' was recorded at ${recordedAt.toISOString()}, before the stream's previous one (${previous.toISOString()}). Sort the source, or pass { clampTimes: true } to record such events at the previous event's time`,
+    )
+    this.streamId = streamId
+  }
+}
+
+function reason(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reason).join('; ')
+  return cause instanceof Error ? cause.message || cause.name : String(cause)
+}

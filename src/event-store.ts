@@ -1,0 +1,195 @@
+/**
+ * The edge: makes a full `EventStore` of a storage. It checks every input, turns outcomes into results or
+ * errors, and pages through the log, so that all stores do these alike.
+ */
+import { abortable } from './abort.ts'
+import {
+  DuplicateEventIdError,
+  StoreClosedError,
+  StreamAlreadyExistsError,
+  WrongExpectedVersionError,
+} from './errors.ts'
+import type { Event, RecordedEvent } from './event.ts'
+import { isExpected } from './expected-version.ts'
+import { importEvents } from './import.ts'
+import {
+  checkCall,
+  checkDate,
+  checkInteger,
+  checkName,
+  checkOneOf,
+  checkReadName,
+  EventPreparation,
+  type InputLimits,
+  metadataJson,
+} from './input.ts'
+import { readLog } from './read-log.ts'
+import type { AppendOutcome, PreparedAppend, Storage, Written } from './storage.ts'
+import type {
+  AppendResult,
+  EventStore,
+  ListStreamsOptions,
+  ReadStreamOptions,
+  StreamInfo,
+  StreamSlice,
+} from './store.ts'
+import { uuidv7 } from './uuid.ts'
+import { Wakeup } from './wakeup.ts'
+
+const streamsPerPage = 500
+
+export function eventStore(storage: Storage, limits: InputLimits = {}): EventStore {
+  const wakeup = new Wakeup()
+  let closing: Promise<void> | undefined
+
+  function checkOpen(): void {
+    if (closing !== undefined) throw new StoreClosedError()
+  }
+
+  /** Runs one operation of the storage, unless the store is closed or the caller has given up. */
+  async function perform<T>(signal: AbortSignal | undefined, operation: () => Promise<T>): Promise<T> {
+    checkOpen()
+    signal?.throwIfAborted()
+    return abortable(operation(), signal)
+  }
+
+  async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
+    checkCall(appends, limits)
+    const outcomes = await perform(signal, () => storage.append(appends, signal))
+    const failure = outcomes.findIndex(
+      (outcome) => outcome.kind === 'conflict' || outcome.kind === 'duplicate',
+    )
+    if (failure >= 0) throw toError(appends[failure] as PreparedAppend, outcomes[failure] as AppendOutcome)
+    wakeup.wake()
+    return appends.map((append, index) => toResult(append, outcomes[index] as Written))
+  }
+
+  return {
+    async createStream(streamId, { metadata, signal } = {}) {
+      checkName(streamId, 'streamId')
+      const json = metadataJson(metadata, 'metadata', limits)
+      const outcome = await perform(signal, () => storage.createStream(streamId, json, uuidv7(), signal))
+      if (outcome.kind === 'exists') throw new StreamAlreadyExistsError(streamId, outcome.version)
+      return outcome.stream
+    },
+
+    async append(streamId, events, { expectedVersion, metadata, signal } = {}) {
+      const append = new EventPreparation(metadata, limits).append(streamId, events, expectedVersion)
+      if (append.events.length > 0) return (await write([append], signal))[0] as AppendResult
+      return perform(signal, () => appendNothing(storage, append, signal))
+    },
+
+    async appendAll(appends, { metadata, signal } = {}) {
+      const preparation = new EventPreparation(metadata, limits)
+      const prepared = preparation.appends(appends)
+      return prepared.length === 0 ? [] : write(prepared, signal)
+    },
+
+    async readStream<E extends Event>(streamId: string, options: ReadStreamOptions = {}) {
+      const window = streamWindow(streamId, options)
+      const slice = await perform(options.signal, () => storage.readStream(streamId, window, options.signal))
+      // The payloads are what the caller says they are: the one place where stored JSON becomes typed.
+      return slice as StreamSlice<E>
+    },
+
+    readAll<E extends Event>(options = {}) {
+      return readLog(storage, options, wakeup, checkOpen) as AsyncIterable<RecordedEvent<E>>
+    },
+
+    async streamInfo(streamId, { signal } = {}) {
+      checkReadName(streamId, 'streamId')
+      return perform(signal, () => storage.streamInfo(streamId, signal))
+    },
+
+    streams({ prefix, after, limit = Number.MAX_SAFE_INTEGER, signal }: ListStreamsOptions = {}) {
+      if (prefix !== undefined) checkReadName(prefix, 'prefix')
+      if (after !== undefined) checkReadName(after, 'after')
+      checkInteger(limit, 'limit', 1)
+      return (async function* (): AsyncGenerator<StreamInfo> {
+        let last = after ?? ''
+        for (let left = limit; left > 0; ) {
+          const most = Math.min(left, streamsPerPage)
+          const page = await perform(signal, () => storage.listStreams(prefix ?? '', last, most, signal))
+          yield* page
+          if (page.length < most) return
+          last = (page.at(-1) as StreamInfo).streamId
+          left -= page.length
+        }
+      })()
+    },
+
+    async import(source, options = {}) {
+      checkOpen()
+      const { onProgress } = options
+      const waking = (progress: Parameters<NonNullable<typeof onProgress>>[0]) => {
+        wakeup.wake()
+        onProgress?.(progress)
+      }
+      return importEvents(storage, source, { ...options, onProgress: waking }, limits, checkOpen)
+    },
+
+    close() {
+      closing ??= storage.close()
+      wakeup.wake()
+      return closing
+    },
+
+    [Symbol.asyncDispose]() {
+      return this.close()
+    },
+  }
+}
+
+function streamWindow(streamId: string, options: ReadStreamOptions) {
+  checkReadName(streamId, 'streamId')
+  const { fromVersion = 1, toVersion = Number.MAX_SAFE_INTEGER, asOf, direction = 'forward' } = options
+  const { limit = Number.MAX_SAFE_INTEGER } = options
+  checkInteger(fromVersion, 'fromVersion', 1)
+  checkInteger(toVersion, 'toVersion', 0)
+  if (asOf !== undefined) checkDate(asOf, 'asOf')
+  checkOneOf(direction, 'direction', ['forward', 'backward'])
+  checkInteger(limit, 'limit', 1)
+  return { fromVersion, toVersion, asOf, direction, limit }
+}
+
+/** An append without events writes nothing, and tells where the stream is. */
+async function appendNothing(
+  storage: Storage,
+  { streamId, expectedVersion }: PreparedAppend,
+  signal: AbortSignal | undefined,
+): Promise<AppendResult> {
+  const last = { fromVersion: 1, toVersion: Number.MAX_SAFE_INTEGER, asOf: undefined, limit: 1 } as const
+  const slice = await storage.readStream(streamId, { ...last, direction: 'backward' }, signal)
+  if (!isExpected(expectedVersion, slice.exists, slice.version)) {
+    throw new WrongExpectedVersionError(streamId, expectedVersion, slice.version)
+  }
+  return {
+    streamId,
+    version: slice.version,
+    firstVersion: slice.version + 1,
+    position: slice.events[0]?.position ?? 0,
+    positions: [],
+    recordedAt: undefined,
+    deduplicated: false,
+  }
+}
+
+function toResult({ streamId, events }: PreparedAppend, outcome: Written): AppendResult {
+  const { kind, version, positions, recordedAt, emptyAt = 0 } = outcome
+  return {
+    streamId,
+    version,
+    firstVersion: version - events.length + 1,
+    position: positions.at(-1) ?? emptyAt,
+    positions,
+    recordedAt,
+    deduplicated: kind === 'repeated',
+  }
+}
+
+function toError({ streamId, expectedVersion }: PreparedAppend, outcome: AppendOutcome): Error | undefined {
+  if (outcome.kind === 'conflict')
+    return new WrongExpectedVersionError(streamId, expectedVersion, outcome.actual)
+  if (outcome.kind === 'duplicate') return new DuplicateEventIdError(outcome.eventId, outcome.streamId)
+  return undefined
+}

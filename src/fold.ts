@@ -1,0 +1,43 @@
+/** Folding: from events to state, now or at any moment of the past. */
+import type { Decider } from './decider.ts'
+import type { Event, RecordedEvent } from './event.ts'
+import type { CallOptions, EventStore } from './store.ts'
+
+/** The two functions of a decider that folding needs. */
+export type Evolution<State, E extends Event> = Pick<Decider<State, never, E>, 'initialState' | 'evolve'>
+
+/** The state after these events, starting from `state` or from the beginning. */
+export function fold<State, E extends Event>(
+  evolution: Evolution<State, E>,
+  events: Iterable<RecordedEvent<E>>,
+  state: State = evolution.initialState(),
+): State {
+  let current = state
+  for (const event of events) current = evolution.evolve(current, event)
+  return current
+}
+
+export interface FoldStreamOptions extends CallOptions {
+  /** The state right after this version. @default the present one */
+  readonly toVersion?: number | undefined
+  /** The state at this moment. */
+  readonly asOf?: Date | undefined
+}
+
+export interface FoldedStream<State> {
+  readonly state: State
+  /** The version of the last event that was folded in; 0: none. */
+  readonly version: number
+  readonly exists: boolean
+}
+
+/** Reads a stream and folds it: the current state, the state at a version, or the state as of a time. */
+export async function foldStream<State, E extends Event>(
+  store: Pick<EventStore, 'readStream'>,
+  streamId: string,
+  evolution: Evolution<State, E>,
+  options: FoldStreamOptions = {},
+): Promise<FoldedStream<State>> {
+  const { events, exists } = await store.readStream<E>(streamId, options)
+  return { state: fold(evolution, events), version: events.at(-1)?.version ?? 0, exists }
+}

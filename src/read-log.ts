@@ -1,0 +1,75 @@
+/** Reading the log page by page, to its end or on and on. */
+import { abortable } from './abort.ts'
+import { InvalidInputError } from './errors.ts'
+import type { RecordedEvent } from './event.ts'
+import { checkInteger, checkName, checkOneOf, checkReadName } from './input.ts'
+import type { LogQuery, Storage } from './storage.ts'
+import type { ReadAllOptions } from './store.ts'
+import type { Wakeup } from './wakeup.ts'
+
+const eventsPerPage = 1000
+
+// How long a follower that found nothing sleeps: doubling from the first to the last, unless woken before.
+const shortestSleep = 5
+const longestSleep = 250
+
+/** Checks the options at once, so that a mistake shows where it was made, and reads when iterated. */
+export function readLog(
+  storage: Pick<Storage, 'readLog'>,
+  options: ReadAllOptions,
+  wakeup: Wakeup,
+  checkOpen: () => void,
+): AsyncIterable<RecordedEvent> {
+  const { after = 0, until = Number.MAX_SAFE_INTEGER, types, streamPrefix } = options
+  const { direction = 'forward', limit = Number.MAX_SAFE_INTEGER, follow = false, signal } = options
+  checkInteger(after, 'after', 0)
+  checkInteger(until, 'until', 0)
+  checkInteger(limit, 'limit', 1)
+  checkOneOf(direction, 'direction', ['forward', 'backward'])
+  if (types !== undefined) {
+    if (!Array.isArray(types) || types.length === 0) {
+      throw new InvalidInputError(
+        'types',
+        'must name at least one event type; leave it out for all',
+        String(types),
+      )
+    }
+    for (const [index, type] of types.entries()) checkName(type, `types[${index}]`)
+  }
+  if (streamPrefix !== undefined) checkReadName(streamPrefix, 'streamPrefix')
+  if (follow && direction === 'backward') {
+    throw new InvalidInputError('follow', 'goes with direction forward only', 'backward')
+  }
+  const query = { after, until, types, streamPrefix, direction, limit }
+  return pages(storage, query, follow, signal, wakeup, checkOpen)
+}
+
+async function* pages(
+  storage: Pick<Storage, 'readLog'>,
+  query: LogQuery,
+  follow: boolean,
+  signal: AbortSignal | undefined,
+  wakeup: Wakeup,
+  checkOpen: () => void,
+): AsyncGenerator<RecordedEvent> {
+  let { after, until, limit: left } = query
+  let nap = shortestSleep
+  while (left > 0 && after < until) {
+    checkOpen()
+    signal?.throwIfAborted()
+    const limit = Math.min(left, eventsPerPage)
+    const wakeups = wakeup.count
+    const page = await abortable(storage.readLog({ ...query, after, until, limit }, signal), signal)
+    yield* page.events
+    left -= page.events.length
+    if (query.direction === 'backward') until = page.through - 1
+    else after = page.through
+    // What comes after the first look at the end belongs to a later reading, or this one might never end.
+    if (!follow) until = Math.min(until, page.frontier)
+    if (page.full) continue
+    if (!follow || page.frontier >= until) return
+    if (page.events.length > 0) nap = shortestSleep
+    await wakeup.wait(nap, wakeups, signal)
+    nap = Math.min(nap * 2, longestSleep)
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * What a database must do to become an `EventStore`: `eventStore(storage)` adds the rest, the same for
+ * all of them (input rules, errors, paging, following). Here a conflict is a value, not an exception.
+ */
+import type { RecordedEvent } from './event.ts'
+import type { Direction, ExpectedVersion, StreamInfo, StreamSlice } from './store.ts'
+
+/** An event that passed the input rules; payload and metadata as JSON text. */
+export interface PreparedEvent {
+  readonly id: string
+  readonly type: string
+  readonly data: string
+  readonly metadata: string
+  readonly tags: readonly string[]
+}
+
+export interface PreparedAppend {
+  readonly streamId: string
+  readonly expectedVersion: ExpectedVersion
+  readonly events: readonly PreparedEvent[]
+}
+
+/** An event to import: with its stream, and the time it was recorded elsewhere. */
+export interface PreparedImport extends PreparedEvent {
+  readonly streamId: string
+  readonly recordedAt: Date | undefined
+}
+
+/** What became of one append of a call. */
+export type AppendOutcome =
+  | Written
+  | { readonly kind: 'conflict'; readonly actual: number }
+  /** An event id is taken, and the append is no repeat of the one that took it. */
+  | { readonly kind: 'duplicate'; readonly eventId: string; readonly streamId: string }
+  /** Not written because another append of the same call failed. */
+  | { readonly kind: 'abandoned' }
+
+export interface Written {
+  /** `repeated`: these event ids were already recorded here; the rest describes that first append. */
+  readonly kind: 'appended' | 'repeated'
+  readonly version: number
+  readonly positions: readonly number[]
+  readonly recordedAt: Date | undefined
+  /** The position of the stream's last event if the append had no events (0: none). */
+  readonly emptyAt?: number
+}
+
+export type CreateOutcome =
+  | { readonly kind: 'created'; readonly stream: StreamInfo }
+  | { readonly kind: 'exists'; readonly version: number }
+
+export type ImportOutcome =
+  | { readonly kind: 'imported'; readonly imported: number }
+  | {
+      readonly kind: 'out-of-order'
+      readonly streamId: string
+      readonly recordedAt: Date
+      readonly previous: Date
+    }
+  | { readonly kind: 'duplicate'; readonly eventId: string; readonly streamId: string }
+
+export interface StreamWindow {
+  readonly fromVersion: number
+  readonly toVersion: number
+  readonly asOf: Date | undefined
+  readonly direction: Direction
+  readonly limit: number
+}
+
+export interface LogQuery {
+  /** Exclusive. */
+  readonly after: number
+  /** Inclusive. */
+  readonly until: number
+  readonly types: readonly string[] | undefined
+  readonly streamPrefix: string | undefined
+  readonly direction: Direction
+  readonly limit: number
+}
+
+export interface LogPage {
+  readonly events: readonly RecordedEvent[]
+  /** Everything at or before this position is settled: no further event will ever appear there. */
+  readonly frontier: number
+  /** True if the page was cut by its limit, so that more may follow at once. */
+  readonly full: boolean
+  /**
+   * The position of an event that exists, up to which (inclusive) this page has answered the query. Not the
+   * frontier: after a crash, a database may hand out again positions that were taken but never committed.
+   */
+  readonly through: number
+}
+
+export interface Storage {
+  createStream(
+    streamId: string,
+    metadata: string,
+    creationId: string,
+    signal?: AbortSignal,
+  ): Promise<CreateOutcome>
+
+  /** Performs all appends or none; one outcome each, in the order given. Each stream appears once. */
+  append(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
+
+  readStream(streamId: string, window: StreamWindow, signal?: AbortSignal): Promise<StreamSlice>
+
+  readLog(query: LogQuery, signal?: AbortSignal): Promise<LogPage>
+
+  streamInfo(streamId: string, signal?: AbortSignal): Promise<StreamInfo | undefined>
+
+  /** Streams whose id begins with `prefix` and sorts after `after`, in code point order. */
+  listStreams(
+    prefix: string,
+    after: string,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<readonly StreamInfo[]>
+
+  /** Appends a batch in its order, leaving out the events whose id is already recorded in their stream. */
+  importBatch(
+    events: readonly PreparedImport[],
+    clampTimes: boolean,
+    signal?: AbortSignal,
+  ): Promise<ImportOutcome>
+
+  close(): Promise<void>
+}
