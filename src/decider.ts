@@ -9,8 +9,11 @@ export interface Decider<State, Command, E extends Event> {
   initialState(): State
   /** Which events the command causes in this state. A throw refuses the command: nothing is appended. */
   decide(command: Command, state: State): Decision<E> | Promise<Decision<E>>
-  /** The state after the event. Must not change the state it is given. */
-  evolve(state: State, event: RecordedEvent<E>): State
+  /**
+   * The state after the event. Must not change the state it is given. What it returns says nothing about
+   * what a state is (`NoInfer`): so a case that was forgotten is an error, and not a state of `undefined`.
+   */
+  evolve(state: State, event: RecordedEvent<E>): NoInfer<State>
 }
 
 /** Types a decider by what its functions say, so that no type argument is written by hand. */

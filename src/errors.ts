@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'unsupported-isolation'
   | 'read-only-replica'
   | 'folder-in-use'
+  | 'missing-driver'
   | 'import-out-of-order'
 
 /** The base of all errors of this library. `cause` holds the driver's error where there is one. */
@@ -44,6 +45,7 @@ export type KnownError =
   | UnsupportedIsolationError
   | ReadOnlyReplicaError
   | FolderInUseError
+  | MissingDriverError
   | ImportOutOfOrderError
 
 /** The call was refused before anything was sent to the database. */
@@ -155,13 +157,16 @@ export class UnsupportedIsolationError extends EventSourcedError {
   }
 }
 
-/** The log was read from a replica, whose view of running writers is not complete. */
+/** The database is a read-only replica: it takes no appends, and does not know which are under way. */
 export class ReadOnlyReplicaError extends EventSourcedError {
   readonly code = 'read-only-replica'
   constructor(cause: unknown) {
-    super('The log can only be read on the primary: a replica does not know which appends are under way', {
-      cause,
-    })
+    super(
+      'The database is a read-only replica, which has no complete view of the log: connect to the primary',
+      {
+        cause,
+      },
+    )
   }
 }
 
@@ -176,6 +181,16 @@ export class FolderInUseError extends EventSourcedError {
     )
     this.folder = folder
     this.owner = owner
+  }
+}
+
+/** The package of the database driver is not installed. */
+export class MissingDriverError extends EventSourcedError {
+  readonly code = 'missing-driver'
+  readonly driver: string
+  constructor(driver: string, cause: unknown) {
+    super(`The driver '${driver}' is not installed: run \`npm install ${driver}\``, { cause })
+    this.driver = driver
   }
 }
 

@@ -12,6 +12,7 @@ export {
   hasCode,
   ImportOutOfOrderError,
   InvalidInputError,
+  MissingDriverError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
   StorageError,

@@ -17,6 +17,7 @@ export interface InputLimits {
 
 const maxNameBytes = 512
 const maxDepth = 1000
+const maxTags = 100
 const defaultPayloadBytes = 1_048_576
 const defaultAppendBytes = 67_108_864
 
@@ -252,6 +253,7 @@ const noTags: readonly string[] = Object.freeze([])
 
 function checkedTags(tags: readonly string[], field: string): readonly string[] {
   if (!Array.isArray(tags)) refuse(`${field}.tags`, 'must be an array of names', tags)
+  if (tags.length > maxTags) refuse(`${field}.tags`, `must not be more than ${maxTags}`, tags)
   for (const [index, tag] of tags.entries()) checkName(tag, `${field}.tags[${index}]`)
   return [...tags]
 }

@@ -1,0 +1,139 @@
+/** The history of this clone as an event log: one stream per file, one event per change, oldest first. */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { realpath } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { type ImportedEvent, uuidOf } from '@eventsourced/core'
+import { type Input, InputError } from './input.ts'
+import { count } from './print.ts'
+
+const root = `${import.meta.dirname}/..`
+const fewestChanges = 20
+
+const types: Readonly<Record<string, string>> = { A: 'FileAdded', D: 'FileRemoved' }
+
+interface Change {
+  readonly commit: string
+  readonly authoredAt: string
+  readonly committedAt: string
+  readonly subject: string
+  readonly status: string
+  readonly path: Buffer
+}
+
+/** The history, or `undefined` where there is no git, no clone, or hardly any change in it. */
+export async function gitHistory(): Promise<Input | undefined> {
+  const commits = await countCommits()
+  const beginning: Change[] = []
+  if (commits > 0) {
+    for await (const change of readChanges()) {
+      if (beginning.push(change) === fewestChanges) break
+    }
+  }
+  const first = beginning[0]
+  if (first === undefined || beginning.length < fewestChanges) return undefined
+
+  let commitsRead = 0
+  let leftOut = 0
+  let commit = ''
+
+  return {
+    title: 'The git history of this clone',
+    subtitle: 'one stream per file, one event per change of it',
+    schema: `git_${uuidOf('git', await realpath(root), first.commit).slice(0, 8)}`,
+
+    async *events() {
+      for await (const change of readChanges()) {
+        if (change.commit !== commit) commitsRead++
+        commit = change.commit
+        const event = toEvent(change)
+        if (event === undefined) leftOut++
+        else yield event
+      }
+    },
+    progress: () => Math.min(1, commitsRead / commits),
+    place: () => `commit ${commit}`,
+    remarks: () =>
+      leftOut === 0
+        ? []
+        : [`${count(leftOut, 'change')} left out: names that no stream can have (not UTF-8, over 512 bytes, $…)`],
+  }
+}
+
+function toEvent({ commit, authoredAt, committedAt, subject, status, path }: Change): ImportedEvent | undefined {
+  const name = path.toString()
+  // U+FFFD stands for bytes that are no text.
+  if (path.length > 512 || name.includes('\uFFFD') || name.startsWith('$')) return undefined
+  return {
+    streamId: name,
+    type: types[status] ?? 'FileChanged',
+    data: { commit, authoredAt, subject },
+    id: uuidOf('git', commit, status, name),
+    // A commit may come from a machine whose clock is ahead.
+    recordedAt: new Date(Math.min(Date.parse(committedAt), Date.now())),
+  }
+}
+
+/** Settings of the user that would change the output are set back. */
+const git = ['-C', root, '-c', 'log.showSignature=false', '-c', 'i18n.logOutputEncoding=UTF-8']
+
+async function countCommits(): Promise<number> {
+  try {
+    const run = promisify(execFile)
+    // A copy of this package inside somebody else's clone has no history of its own.
+    const { stdout: top } = await run('git', [...git, 'rev-parse', '--show-toplevel'])
+    if ((await realpath(top.trim())) !== (await realpath(root))) return 0
+    const { stdout: commits } = await run('git', [...git, 'rev-list', '--count', 'HEAD'])
+    return Number(commits)
+  } catch {
+    return 0
+  }
+}
+
+/**
+ * Reads `git log` as it comes. With -z every field ends with NUL: a commit is its hash (marked by \x01), dates and
+ * subject; then come pairs of status and path, the first of them after a line feed.
+ */
+async function* readChanges(): AsyncGenerator<Change> {
+  const format = '--format=%x01%H%x00%aI%x00%cI%x00%s'
+  const options = ['log', '--reverse', '--no-renames', '--name-status', '-z', format, 'HEAD']
+  const child = spawn('git', [...git, ...options], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const exit = once(child, 'close')
+  try {
+    const fields = splitAtNul(child.stdout)
+    const next = async () => (await fields.next()).value ?? Buffer.alloc(0)
+    let commit = { commit: '', authoredAt: '', committedAt: '', subject: '' }
+    for await (const field of fields) {
+      const text = field.toString().trimStart()
+      if (text === '') continue
+      if (text.startsWith('\x01')) {
+        commit = {
+          commit: text.slice(1),
+          authoredAt: (await next()).toString(),
+          committedAt: (await next()).toString(),
+          subject: (await next()).toString(),
+        }
+      } else {
+        yield { ...commit, status: text, path: await next() }
+      }
+    }
+    const [code] = await exit
+    if (code !== 0) throw new InputError(`git log ended with code ${code} at commit ${commit.commit}`)
+  } finally {
+    child.kill()
+  }
+}
+
+async function* splitAtNul(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let rest = Buffer.alloc(0)
+  for await (const chunk of bytes) {
+    const all = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    let from = 0
+    for (let to = all.indexOf(0); to >= 0; to = all.indexOf(0, from)) {
+      yield all.subarray(from, to)
+      from = to + 1
+    }
+    rest = all.subarray(from)
+  }
+  if (rest.length > 0) yield rest
+}

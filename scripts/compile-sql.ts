@@ -1,0 +1,69 @@
+/**
+ * Compiles the SQL files into one TypeScript module, so that the library reads no file at run time.
+ * With --check it only says whether the module is up to date.
+ */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+
+const folder = 'src/postgres/sql'
+const target = 'src/postgres/sql.generated.ts'
+
+function filesOf(subfolder: string): { name: string; text: string }[] {
+  return readdirSync(join(folder, subfolder))
+    .filter((file) => file.endsWith('.sql'))
+    .sort()
+    .map((file) => ({
+      name: basename(file, '.sql'),
+      text: readFileSync(join(folder, subfolder, file), 'utf8'),
+    }))
+}
+
+const withoutComments = (sql: string) => sql.replace(/^\s*--.*\n/gm, '')
+
+const fragments = filesOf('fragments').map(({ name, text }) => ({ name, text: withoutComments(text).trim() }))
+
+/** Puts the fragments in the place of their tokens. The token :schema stays for the library to fill in. */
+function compile(sql: string): string {
+  return fragments.reduce((result, { name, text }) => result.replaceAll(`:${name}`, text), sql).trim()
+}
+
+const checksum = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 32)
+const literal = (text: string) => `\`${text.replace(/[\\`$]/g, '\\$&')}\``
+const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+
+const migrations = filesOf('migrations').map(({ name, text }) => {
+  const sql = compile(text)
+  return `  { number: ${Number(name.slice(0, 4))}, name: '${name}', checksum: '${checksum(sql)}', sql: ${literal(sql)} },`
+})
+const routines = [...filesOf('functions'), ...filesOf('views')].map(({ text }) => compile(text)).join('\n\n')
+const queries = filesOf('queries').map(
+  ({ name, text }) => `export const ${camelCase(name)} = ${literal(compile(withoutComments(text)))}`,
+)
+
+const module = `// Made by scripts/compile-sql.ts of the files in sql/. Do not edit.
+
+export const migrations: readonly {
+  readonly number: number
+  readonly name: string
+  readonly checksum: string
+  readonly sql: string
+}[] = [
+${migrations.join('\n')}
+]
+
+/** The functions and views: applied anew whenever their checksum changes. */
+export const routines: { readonly checksum: string; readonly sql: string } = {
+  checksum: '${checksum(routines)}',
+  sql: ${literal(routines)},
+}
+
+${queries.map((query) => query.replace(' = `', ': string = `')).join('\n\n')}
+`
+
+if (!process.argv.includes('--check')) {
+  writeFileSync(target, module)
+} else if (readFileSync(target, 'utf8') !== module) {
+  console.error(`${target} is not what the files in ${folder} compile to: run npm run sql`)
+  process.exit(1)
+}

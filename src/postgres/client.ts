@@ -1,0 +1,36 @@
+/** What this adapter asks of a Postgres driver. The `from-*.ts` files make it of the drivers there are. */
+
+/** A statement with numbered parameters. The name stands for this very text, for drivers that prepare by name. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+/** Columns are cast to text (or int4) in SQL: no driver's type parsers matter, and none is touched. */
+export type Row = Readonly<Record<string, string | number | null>>
+
+/** Parameters are text or null; the statement casts them. */
+export type Parameters = readonly (string | null)[]
+
+/** A connection that is inside a transaction. */
+export interface Session {
+  run(statement: Statement, parameters: Parameters): Promise<readonly Row[]>
+}
+
+/** A session that can also run a script of several statements. */
+export interface ScriptSession extends Session {
+  runScript(sql: string): Promise<void>
+}
+
+/** A database that hands out connections. */
+export interface Database {
+  /** Runs one statement in a transaction of its own. Not sent any more once the signal is aborted. */
+  run(statement: Statement, parameters: Parameters, signal?: AbortSignal): Promise<readonly Row[]>
+  /** Commits what `work` did, or rolls it back if it throws. In `transactionMode`. */
+  transaction<T>(work: (session: ScriptSession) => Promise<T>, signal?: AbortSignal): Promise<T>
+  /** Closes what this library opened, and nothing else. */
+  close(): Promise<void>
+}
+
+/** Whatever the defaults of server, database and role are: the level at which the append function is right. */
+export const transactionMode = 'isolation level read committed read write'

@@ -1,0 +1,79 @@
+/** Telling what kind of connection the caller gave, and making a database or a session of it. */
+import { InvalidInputError, MissingDriverError } from '../errors.ts'
+import { beginning } from '../input.ts'
+import type { Database, Session } from './client.ts'
+import { fromLoneClient, fromPgClient, fromPgPool, type PgClient, type PgPool } from './from-pg.ts'
+import {
+  fromPGlite,
+  fromPGliteSession,
+  openPGlite,
+  type PGliteDatabase,
+  type PGliteSession,
+} from './from-pglite.ts'
+import {
+  fromPostgresJs,
+  fromPostgresJsSession,
+  type PostgresJs,
+  type PostgresJsSession,
+} from './from-postgres-js.ts'
+
+/**
+ * Where the database is: a `postgres://` URL, `pglite:memory`, `pglite:` and a folder, a `pg` Pool or connected
+ * Client, the result of `postgres()` (postgres.js), or a PGlite instance.
+ */
+export type PostgresConnection = string | PgPool | PgClient | PostgresJs | PGliteDatabase
+
+/** A transaction of the caller: a `pg` client, a postgres.js or PGlite transaction, or a bridge's result. */
+export type PostgresTransaction = PgClient | PostgresJsSession | PGliteSession | Session
+
+export interface ConnectOptions {
+  readonly prepare: boolean
+  readonly maxConnections: number
+}
+
+/** Says how to open the connection; refuses at once what is none. */
+export function connector(
+  connection: PostgresConnection,
+  { prepare, maxConnections }: ConnectOptions,
+): () => Promise<Database> {
+  if (typeof connection === 'string') {
+    if (/^postgres(ql)?:\/\//.test(connection)) return () => openPool(connection, prepare, maxConnections)
+    const folder = /^pglite:(.+)$/.exec(connection)?.[1]
+    if (folder !== undefined) return () => withDriver('@electric-sql/pglite', () => openPGlite(folder))
+  } else if (typeof connection === 'function') {
+    if ('unsafe' in connection && 'begin' in connection)
+      return async () => fromPostgresJs(connection, prepare)
+  } else if (typeof connection === 'object' && connection !== null) {
+    if ('waitReady' in connection) return async () => fromPGlite(connection)
+    if ('totalCount' in connection) return async () => fromPgPool(connection, { prepare, owned: false })
+    if ('query' in connection) return async () => fromLoneClient(connection, prepare)
+  }
+  throw new InvalidInputError(
+    'connection',
+    "must be a postgres:// URL, 'pglite:memory', 'pglite:' and a folder, or a client of pg, postgres.js or PGlite",
+    // A URL may hold a password: of a string, only what comes before the first colon is shown.
+    typeof connection === 'string' ? beginning(`${connection.split(':')[0]}…`) : beginning(connection),
+  )
+}
+
+export function sessionOf(transaction: PostgresTransaction, prepare: boolean): Session {
+  if (typeof transaction === 'function') return fromPostgresJsSession(transaction, prepare)
+  if ('run' in transaction) return transaction
+  if ('unsafe' in transaction) return fromPostgresJsSession(transaction, prepare)
+  if ('exec' in transaction) return fromPGliteSession(transaction)
+  return fromPgClient(transaction, prepare)
+}
+
+async function openPool(connectionString: string, prepare: boolean, max: number): Promise<Database> {
+  const { default: pg } = await withDriver('pg', () => import('pg'))
+  return fromPgPool(new pg.Pool({ connectionString, max }), { prepare, owned: true })
+}
+
+async function withDriver<T>(driver: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load()
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
+    throw isMissing ? new MissingDriverError(driver, error) : error
+  }
+}

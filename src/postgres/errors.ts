@@ -1,0 +1,86 @@
+/** What a driver's error means: by SQLSTATE and constraint name, never by its words. */
+import {
+  EventSourcedError,
+  ReadOnlyReplicaError,
+  SchemaMismatchError,
+  StorageError,
+  UnsupportedIsolationError,
+} from '../errors.ts'
+
+interface ServerReport {
+  readonly code: string
+  /** `pg` and PGlite call it so, postgres.js `constraint_name`. */
+  readonly constraint?: string
+  readonly constraint_name?: string
+}
+
+/** The server's own report, also as the cause of our error; undefined for a failure of the driver or the network. */
+function reportOf(error: unknown): ServerReport | undefined {
+  const report = error instanceof StorageError ? error.cause : error
+  if (typeof report !== 'object' || report === null || !('severity' in report)) return undefined
+  return 'code' in report && typeof report.code === 'string' ? (report as ServerReport) : undefined
+}
+
+const sqlState = (error: unknown) => reportOf(error)?.code
+
+// Passing troubles: serialization failure, deadlock, lock not available, out of connections, server going down
+// or coming up. With the whole class 08, the connection's own.
+const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '57P02', '57P03'])
+
+/** Whether the same call may succeed if made again. A failure that is not the server's word is the connection's. */
+export function isTransient(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state !== undefined) return state.startsWith('08') || transientStates.has(state)
+  return !isOwnOrMistake(error)
+}
+
+/** Whether the server was never heard: nothing may be listening there at all. */
+export function isSilence(error: unknown): boolean {
+  return sqlState(error) === undefined && !isOwnOrMistake(error)
+}
+
+function isOwnOrMistake(error: unknown): boolean {
+  return (
+    error instanceof EventSourcedError ||
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    error instanceof SyntaxError ||
+    (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError'))
+  )
+}
+
+/** An id of the call is recorded already: see whether the call is a repeat. */
+export function isEventIdTaken(error: unknown): boolean {
+  const report = reportOf(error)
+  return report?.code === '23505' && (report.constraint ?? report.constraint_name) === 'events_event_id_key'
+}
+
+/** The statement ran at a level or in a mode that the session's defaults chose. ES001 is our functions' own. */
+export function isWrongMode(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === 'ES001' || state === '25006'
+}
+
+/** A text or row would be larger than the server can make. */
+export function isTooLarge(error: unknown): boolean {
+  return sqlState(error) === '54000'
+}
+
+export function isMissingSchema(error: unknown): boolean {
+  return ['3F000', '42P01', '42883'].includes(sqlState(error) ?? '')
+}
+
+/** The error for the caller, for one that another try would not mend. */
+export function toKnownError(what: string, error: unknown): unknown {
+  const state = sqlState(error)
+  if (state === undefined) return error
+  if (state === 'ES001') return new UnsupportedIsolationError(error)
+  if (state === 'ES003' || state === '25006') return new ReadOnlyReplicaError(error)
+  if (isMissingSchema(error)) {
+    return new SchemaMismatchError(
+      'The tables of the event store are missing: call `await store.schema.create()` first',
+      { cause: error },
+    )
+  }
+  return new StorageError(what, error)
+}

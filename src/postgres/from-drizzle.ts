@@ -1,0 +1,30 @@
+/** Drizzle: its transactions run what its own `sql` template makes, which the caller hands over. */
+import type { Parameters, Row, Session } from './client.ts'
+
+/** The part of a Drizzle Postgres transaction that is used. */
+export interface DrizzleTransaction {
+  // biome-ignore lint/suspicious/noExplicitAny: Drizzle's SQL is a class of its own, and results differ by driver
+  execute(query: any): Promise<any>
+}
+
+/** The `sql` tag of `drizzle-orm`. */
+export type DrizzleSql = (strings: TemplateStringsArray, ...parameters: unknown[]) => unknown
+
+export function fromDrizzle(transaction: DrizzleTransaction, sql: DrizzleSql): Session {
+  return {
+    async run({ text }, parameters) {
+      const result: unknown = await transaction.execute(asTemplate(text, parameters, sql))
+      // An array with postgres.js, an object with rows with pg and PGlite.
+      return (Array.isArray(result) ? result : (result as { rows: unknown[] }).rows) as Row[]
+    },
+  }
+}
+
+/** Takes `… $1 … $2 …` apart into the pieces that a template tag is called with. */
+function asTemplate(text: string, parameters: Parameters, sql: DrizzleSql): unknown {
+  const pieces = text.split(/\$(\d+)/)
+  const strings = pieces.filter((_, index) => index % 2 === 0)
+  const numbers = pieces.filter((_, index) => index % 2 === 1)
+  const template = Object.assign(strings, { raw: strings })
+  return sql(template, ...numbers.map((number) => parameters[Number(number) - 1]))
+}

@@ -1,0 +1,22 @@
+/** Kysely: its transactions run statements that are compiled already, in this shape. */
+import type { Row, Session } from './client.ts'
+
+/** The part of a Kysely `Transaction` that is used. */
+export interface KyselyTransaction {
+  // biome-ignore lint/suspicious/noExplicitAny: Kysely's CompiledQuery has types of its own for its parts
+  executeQuery(query: any): Promise<{ rows: unknown[] }>
+}
+
+export function fromKysely(transaction: KyselyTransaction): Session {
+  return {
+    async run({ text }, parameters) {
+      const query = {
+        sql: text,
+        parameters: [...parameters],
+        query: { kind: 'RawNode', sqlFragments: [text], parameters: [] },
+        queryId: { queryId: crypto.randomUUID() },
+      }
+      return (await transaction.executeQuery(query)).rows as Row[]
+    },
+  }
+}

@@ -1,0 +1,129 @@
+/** The `pg` driver: a pool, or one connected client. */
+import {
+  type Database,
+  type Parameters,
+  type Row,
+  type ScriptSession,
+  type Statement,
+  transactionMode,
+} from './client.ts'
+
+/** The part of `pg.Client` that is used. */
+export interface PgClient {
+  query(query: { name?: string; text: string; values?: unknown[] }): Promise<{ rows: unknown[] }>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** The part of `pg.Pool` that is used. */
+export interface PgPool {
+  readonly totalCount: number
+  connect(): Promise<PgClient & { release(error?: Error | boolean): void }>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: 'error', listener: (error: Error) => void): unknown
+  end(): Promise<void>
+}
+
+/** A lost connection shows in the query that meets it; its event needs a listener, or it ends the process. */
+const ignoreError = () => {}
+
+/** Runs statements on a client that is in a transaction, for `inTransaction` too. */
+export function fromPgClient(client: PgClient, prepare = true): ScriptSession {
+  return {
+    async run(statement, parameters) {
+      const values = [...parameters]
+      const query = prepare ? { ...statement, values } : { text: statement.text, values }
+      return (await client.query(query)).rows as Row[]
+    },
+    async runScript(text) {
+      await client.query({ text })
+    },
+  }
+}
+
+export interface FromPgOptions {
+  /** Whether statements are prepared by name; poolers in transaction mode may not allow it. */
+  readonly prepare: boolean
+  /** Whether closing the store ends the pool. */
+  readonly owned: boolean
+}
+
+export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Database {
+  pool.on('error', ignoreError)
+
+  async function withClient<T>(
+    signal: AbortSignal | undefined,
+    work: (client: PgClient) => Promise<T>,
+  ): Promise<T> {
+    const client = await pool.connect()
+    let failure: unknown
+    client.on('error', ignoreError)
+    try {
+      signal?.throwIfAborted()
+      return await work(client)
+    } catch (error) {
+      failure = error
+      throw error
+    } finally {
+      client.removeListener('error', ignoreError)
+      client.release(isConnectionLost(failure))
+    }
+  }
+
+  return {
+    run: (statement, parameters, signal) =>
+      withClient(signal, (client) => fromPgClient(client, prepare).run(statement, parameters)),
+    transaction: (work, signal) => withClient(signal, (client) => inTransaction(client, prepare, work)),
+    async close() {
+      pool.removeListener('error', ignoreError)
+      if (owned) await pool.end()
+    },
+  }
+}
+
+/** One client serves one statement or transaction at a time; the others wait their turn. */
+export function fromLoneClient(client: PgClient, prepare: boolean): Database {
+  let last: Promise<unknown> = Promise.resolve()
+  client.on('error', ignoreError)
+
+  function inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const turn = last.then(() => {
+      signal?.throwIfAborted()
+      return work()
+    })
+    last = turn.catch(() => {})
+    return turn
+  }
+
+  return {
+    run: (statement: Statement, parameters: Parameters, signal) =>
+      inTurn(signal, () => fromPgClient(client, prepare).run(statement, parameters)),
+    transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, work)),
+    async close() {
+      await last
+      client.removeListener('error', ignoreError)
+    },
+  }
+}
+
+async function inTransaction<T>(
+  client: PgClient,
+  prepare: boolean,
+  work: (session: ScriptSession) => Promise<T>,
+): Promise<T> {
+  await client.query({ text: `begin ${transactionMode}` })
+  try {
+    const result = await work(fromPgClient(client, prepare))
+    await client.query({ text: 'commit' })
+    return result
+  } catch (error) {
+    // Fails on a lost connection, with which the transaction has ended anyway.
+    await client.query({ text: 'rollback' }).catch(() => {})
+    throw error
+  }
+}
+
+/** Errors that the server reports leave the connection usable; after any other it must not be used again. */
+function isConnectionLost(failure: unknown): boolean {
+  return failure instanceof Error && !('severity' in failure && failure.severity === 'ERROR')
+}

@@ -1,0 +1,40 @@
+/** The `postgres` driver (postgres.js). */
+import { type Database, type Row, type ScriptSession, transactionMode } from './client.ts'
+
+/** The part of a postgres.js transaction that is used. */
+export interface PostgresJsSession {
+  // biome-ignore lint/suspicious/noExplicitAny: the driver's parameter type is a union that depends on its types
+  unsafe(query: string, parameters?: any[], options?: { prepare?: boolean }): PromiseLike<unknown>
+}
+
+/** The part of `postgres()` that is used. */
+export interface PostgresJs extends PostgresJsSession {
+  // biome-ignore lint/suspicious/noExplicitAny: a transaction's type depends on the client's own type parameters
+  begin(options: string, work: (transaction: any) => Promise<any>): Promise<any>
+}
+
+export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): ScriptSession {
+  return {
+    async run({ text }, parameters) {
+      // Every parameter is declared as text in the statement, so that the driver sends strings as they are.
+      return Array.from((await sql.unsafe(text, [...parameters], { prepare })) as Row[])
+    },
+    async runScript(text) {
+      await sql.unsafe(text)
+    },
+  }
+}
+
+export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
+  return {
+    run(statement, parameters, signal) {
+      signal?.throwIfAborted()
+      return fromPostgresJsSession(sql, prepare).run(statement, parameters)
+    },
+    transaction(work, signal) {
+      signal?.throwIfAborted()
+      return sql.begin(transactionMode, (transaction) => work(fromPostgresJsSession(transaction, prepare)))
+    },
+    async close() {},
+  }
+}

@@ -1,0 +1,130 @@
+/** Creating the tables and keeping them up to date: numbered migrations, and functions applied when they change. */
+import { InvalidInputError, SchemaMismatchError } from '../errors.ts'
+import { beginning } from '../input.ts'
+import type { Database, Statement } from './client.ts'
+import { isMissingSchema } from './errors.ts'
+import { migrations, routines } from './sql.generated.ts'
+import { inSchema } from './statements.ts'
+
+export interface SchemaStatus {
+  /** The last migration that was applied; 0: none, the tables do not exist. */
+  readonly current: number
+  /** The last migration this library knows. */
+  readonly latest: number
+  /** The names of the migrations to apply. */
+  readonly pending: readonly string[]
+  /** Whether the functions are this library's. */
+  readonly functionsCurrent: boolean
+  readonly upToDate: boolean
+}
+
+interface Applied {
+  readonly number: number
+  readonly checksum: string
+}
+
+const latest = migrations.at(-1)?.number ?? 0
+
+// The functions have one row, beside the migrations.
+const routinesNumber = 0
+
+/** A name that needs no quotes, so that it can be written into the SQL as it is. */
+export function checkSchemaName(schema: string): void {
+  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema) || schema.startsWith('pg_')) {
+    throw new InvalidInputError(
+      'schema',
+      'must be lower-case letters, digits and underscores (at most 63), and not begin with a digit or pg_',
+      beginning(schema),
+    )
+  }
+}
+
+/** @throws SchemaMismatchError if the database is newer than this library, or a migration was changed. */
+export async function schemaStatus(database: Database, schema: string): Promise<SchemaStatus> {
+  try {
+    const statement = listApplied(schema)
+    return statusOf((await database.run(statement, [])).map(toApplied), schema)
+  } catch (error) {
+    if (isMissingSchema(error)) return statusOf([], schema)
+    throw error
+  }
+}
+
+/** Brings the schema up to date, in one transaction. Safe to be called by any number of processes at once. */
+export async function createSchema(database: Database, schema: string): Promise<SchemaStatus> {
+  await database.transaction(async (session) => {
+    await session.runScript(prelude(schema))
+    const applied = (await session.run(listApplied(schema), [])).map(toApplied)
+    await session.runScript(changes(statusOf(applied, schema), schema))
+  })
+  return schemaStatus(database, schema)
+}
+
+/** The whole script that creates the schema, for those who run it themselves (with psql, say). */
+export function schemaScript(schema: string): string {
+  return `begin;\n${prelude(schema)}\n${changes(statusOf([], schema), schema)}\ncommit;\n`
+}
+
+function listApplied(schema: string): Statement {
+  return {
+    name: `eventsourced_migrations_${schema}`.slice(0, 63),
+    text: `select number::text, checksum from ${schema}.migrations order by number`,
+  }
+}
+
+function toApplied(row: Readonly<Record<string, unknown>>): Applied {
+  return { number: Number(row.number), checksum: String(row.checksum) }
+}
+
+function statusOf(applied: readonly Applied[], schema: string): SchemaStatus {
+  for (const { number, checksum } of applied) {
+    if (number === routinesNumber) continue
+    const own = migrations.find((migration) => migration.number === number)
+    if (own === undefined) {
+      throw new SchemaMismatchError(
+        `The tables in schema '${schema}' are at migration ${number}, and this version of the library knows only up to ${latest}: update the library`,
+      )
+    }
+    if (own.checksum !== checksum) {
+      throw new SchemaMismatchError(
+        `Migration ${own.name} in schema '${schema}' is not the one this library has (checksum ${checksum}, not ${own.checksum})`,
+      )
+    }
+  }
+  const isApplied = (number: number) => applied.some((entry) => entry.number === number)
+  const pending = migrations.filter(({ number }) => !isApplied(number)).map(({ name }) => name)
+  const functionsCurrent = applied.some(
+    ({ number, checksum }) => number === routinesNumber && checksum === routines.checksum,
+  )
+  const current = Math.max(0, ...applied.map(({ number }) => number))
+  return { current, latest, pending, functionsCurrent, upToDate: pending.length === 0 && functionsCurrent }
+}
+
+/** What comes first: one creator at a time, and a place to note what was done. */
+function prelude(schema: string): string {
+  return `set local client_min_messages = warning;
+select pg_advisory_xact_lock(hashtext('eventsourced migrations of ${schema}'));
+create schema if not exists ${schema};
+create table if not exists ${schema}.migrations (
+  number int primary key,
+  name text not null,
+  checksum text not null,
+  applied_at timestamptz not null default now()
+);`
+}
+
+function changes({ pending, functionsCurrent }: SchemaStatus, schema: string): string {
+  const todo = migrations.filter(({ name }) => pending.includes(name))
+  const steps = todo.map(
+    ({ number, name, checksum, sql }) => `${sql}\n${note(schema, number, name, checksum)}`,
+  )
+  if (!functionsCurrent) {
+    steps.push(`${routines.sql}\n${note(schema, routinesNumber, 'functions', routines.checksum)}`)
+  }
+  return inSchema(steps.join('\n\n'), schema)
+}
+
+function note(schema: string, number: number, name: string, checksum: string): string {
+  return `insert into ${schema}.migrations (number, name, checksum) values (${number}, '${name}', '${checksum}')
+on conflict (number) do update set checksum = excluded.checksum, applied_at = now();`
+}

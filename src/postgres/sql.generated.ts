@@ -1,0 +1,567 @@
+// Made by scripts/compile-sql.ts of the files in sql/. Do not edit.
+
+export const migrations: readonly {
+  readonly number: number
+  readonly name: string
+  readonly checksum: string
+  readonly sql: string
+}[] = [
+  { number: 1, name: '0001_streams_and_events', checksum: 'ba0ce0a1d8e5370da7ce809d66e47ef2', sql: `-- One row a stream. The row is the stream's lock and its version; no index holds a changing column, and pages
+-- keep some room, so that its updates stay on their page (HOT).
+create table :schema.streams (
+  stream_id text collate "C" primary key,
+  version bigint not null,
+  created_at timestamptz not null,
+  last_recorded_at timestamptz,
+  metadata json,
+  -- Set by create_stream: tells a call that is repeated after a lost answer from a second creation.
+  creation_id uuid
+) with (fillfactor = 80);
+
+-- CACHE 1 is essential: a session that kept numbers in reserve would hand them out below its writer marker.
+create sequence :schema.event_positions as bigint cache 1;
+
+-- One row an event. Columns of fixed width first, which saves padding. Absent metadata and tags are null.
+create table :schema.events (
+  position bigint primary key,
+  version bigint not null,
+  recorded_at timestamptz not null,
+  transaction_id xid8 not null default pg_current_xact_id(),
+  event_id uuid not null,
+  stream_id text collate "C" not null,
+  type text collate "C" not null,
+  -- json keeps the bytes as given (order of keys, digits of numbers), and is faster to write than jsonb.
+  data json not null,
+  metadata json,
+  tags text[] collate "C",
+  constraint events_stream_version_key unique (stream_id, version),
+  constraint events_event_id_key unique (event_id)
+);` },
+]
+
+/** The functions and views: applied anew whenever their checksum changes. */
+export const routines: { readonly checksum: string; readonly sql: string } = {
+  checksum: '727c88af85fefcdf5a0fb901d19f7327',
+  sql: `-- Locks one stream, checks its version and moves it on by a number of events. The lock is held until the end
+-- of the transaction. Nothing is changed unless the outcome is 'appended'.
+--
+-- expected_version: a version, or null (any), -1 (no stream), -2 (stream exists).
+-- recorded_at: when the events were recorded elsewhere (the last of them), or null for now.
+-- wait: whether to wait for a stream that another transaction holds, or to answer 'busy'.
+--
+-- outcome: 'appended' | 'conflict' | 'busy'; version: the new one, or the actual one of a conflict;
+-- earliest: the time below which none of the events may be recorded (time in a stream never steps back).
+create or replace function :schema.advance_stream(
+  stream_id text,
+  expected_version bigint,
+  event_count int,
+  recorded_at timestamptz,
+  wait boolean,
+  out outcome text,
+  out version bigint,
+  out earliest timestamptz
+)
+language plpgsql as \$\$
+declare
+  -- In whole milliseconds, the precision of a JavaScript Date: what a reader sees is what is compared.
+  _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  _create boolean := expected_version in (0, -1);
+begin
+  loop
+    -- A stream that should be new: the insert is lock and check in one.
+    if _create then
+      insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
+      values (advance_stream.stream_id, event_count, _now, coalesce(advance_stream.recorded_at, _now))
+      on conflict do nothing;
+      if found then
+        outcome := 'appended';
+        version := event_count;
+        earliest := _now;
+        if advance_stream.recorded_at is not null then
+          earliest := '-infinity';
+        end if;
+        -- Only checked: the row goes again, but whoever wants to create the stream waits for our end.
+        if event_count = 0 then
+          delete from :schema.streams s where s.stream_id = advance_stream.stream_id;
+        end if;
+        return;
+      end if;
+    end if;
+
+    if not wait then
+      perform from :schema.streams s where s.stream_id = advance_stream.stream_id for update skip locked;
+      if not found and exists (select from :schema.streams s where s.stream_id = advance_stream.stream_id) then
+        outcome := 'busy';
+        return;
+      end if;
+    end if;
+
+    if advance_stream.recorded_at is not null then
+      select s.last_recorded_at into earliest from :schema.streams s
+      where s.stream_id = advance_stream.stream_id for update;
+    end if;
+
+    update :schema.streams s
+    set version = s.version + event_count,
+        last_recorded_at = case when event_count = 0 then s.last_recorded_at
+          else greatest(coalesce(advance_stream.recorded_at, _now), s.last_recorded_at) end
+    where s.stream_id = advance_stream.stream_id
+      and (expected_version is null or expected_version = -2 or s.version = expected_version)
+    returning s.version, coalesce(earliest, s.last_recorded_at) into version, earliest;
+    if found then
+      outcome := 'appended';
+      return;
+    end if;
+
+    if expected_version is not null then
+      outcome := 'conflict';
+      select s.version into version from :schema.streams s where s.stream_id = advance_stream.stream_id;
+      version := coalesce(version, 0);
+      return;
+    end if;
+    if event_count = 0 then
+      outcome := 'appended';
+      version := 0;
+      return;
+    end if;
+    -- Any version will do and there is no stream yet: create it. If somebody does so first, go round again.
+    _create := true;
+  end loop;
+end
+\$\$;
+
+-- Locks, checks and moves on each of these streams, as append_events needs it; see there for the arguments.
+-- A stream whose events are recorded already is not moved: 'repeated'.
+create or replace function :schema.advance_streams(
+  stream_ids text[],
+  expected_versions bigint[],
+  event_counts int[],
+  owners int[],
+  event_ids uuid[],
+  recorded_ats timestamptz[],
+  wait boolean,
+  retried boolean,
+  out outcomes text[],
+  out versions bigint[],
+  out earliest timestamptz[]
+)
+language plpgsql as \$\$
+declare
+  _count int := cardinality(stream_ids);
+  _order int[] := '{1}';
+  _at int;
+  _last timestamptz;
+  _stream record;
+  _repeated boolean;
+begin
+  -- Streams are locked in one order by everyone, so that two calls never wait for each other.
+  if _count > 1 then
+    select array_agg(s.at order by s.id collate "C") into _order
+    from unnest(stream_ids) with ordinality as s (id, at);
+  end if;
+
+  foreach _at in array _order loop
+    _repeated := false;
+    if retried then
+      -- The lock first: an earlier try may be about to commit.
+      perform from :schema.streams s where s.stream_id = stream_ids[_at] for update;
+      _repeated := :schema.is_recorded(_at, owners, event_ids);
+    end if;
+    if recorded_ats is not null then
+      select max(e.recorded_at) into _last from unnest(owners, recorded_ats) as e (owner, recorded_at)
+      where e.owner = _at;
+    end if;
+    if not _repeated then
+      _stream := :schema.advance_stream(
+        stream_ids[_at], expected_versions[_at], event_counts[_at], _last, wait);
+      outcomes[_at] := _stream.outcome;
+      versions[_at] := _stream.version;
+      earliest[_at] := _stream.earliest;
+      _repeated := _stream.outcome = 'conflict' and :schema.is_recorded(_at, owners, event_ids);
+    end if;
+    if _repeated then
+      outcomes[_at] := 'repeated';
+    end if;
+  end loop;
+end
+\$\$;
+
+-- Appends to many streams in one call and one transaction. Per stream (at most one entry each): its id, the
+-- expected version (as in advance_stream) and how many of the events are its own. Per event, in the order in
+-- which they get their positions: the stream's place in the first list (owner) and the event's 1-based number
+-- among that stream's events of this call (nth), with the event itself.
+--
+-- atomic: all streams or none; waits for streams that others hold. Otherwise each stream has its own outcome,
+-- and one that is held is 'busy'.
+-- retried: this call may have been done before, so look for its event ids first. A first try need not look: its
+-- ids being taken shows as a conflict or as a violation of events_event_id_key.
+--
+-- Per stream, in the order given: outcome ('appended' | 'conflict' | 'repeated' | 'busy'; what is not
+-- 'appended' left nothing behind, and if atomic, then nothing was left by any), version and recorded_at.
+-- Positions of the events of appended streams, in order.
+create or replace function :schema.append_events(
+  stream_ids text[],
+  expected_versions bigint[],
+  event_counts int[],
+  owners int[],
+  nths int[],
+  event_ids uuid[],
+  types text[],
+  data json[],
+  metadata json[],
+  tags text[],
+  recorded_ats timestamptz[],
+  atomic boolean,
+  retried boolean,
+  out outcomes text[],
+  out versions bigint[],
+  out recorded_at timestamptz[],
+  out positions bigint[]
+)
+language plpgsql as \$\$
+begin
+  -- At any other level the checks would look at an old snapshot.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_events needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+
+  if atomic and cardinality(stream_ids) > 1 then
+    begin
+      select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+      from :schema.advance_streams(
+        stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, true, retried) a;
+      if 'appended' <> any (outcomes) then
+        raise exception 'undo' using errcode = 'ES002';
+      end if;
+    exception when sqlstate 'ES002' then
+      -- The streams are as they were, while the outcomes are kept: they tell why.
+      return;
+    end;
+  else
+    select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+    from :schema.advance_streams(
+      stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, atomic, retried) a;
+    if 'appended' <> all (outcomes) then
+      return;
+    end if;
+  end if;
+
+  -- The writer marker: no position of this transaction will be at or below the one it names. Taken after the
+  -- stream locks (waiting for them must not hold readers back) and before the first nextval.
+  perform pg_advisory_xact_lock_shared(:schema.marker_key(case when s.is_called then s.last_value else 0 end))
+  from :schema.event_positions s;
+
+  with inserted as (
+    insert into :schema.events
+      (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+    select
+      nextval(':schema.event_positions'),
+      versions[e.owner] - event_counts[e.owner] + e.nth,
+      greatest(e.recorded_at, append_events.recorded_at[e.owner]),
+      e.event_id,
+      stream_ids[e.owner],
+      e.type,
+      e.data,
+      e.metadata,
+      e.tags::text[]
+    from unnest(owners, nths, event_ids, types, data, metadata, tags, recorded_ats)
+      as e (owner, nth, event_id, type, data, metadata, tags, recorded_at)
+    where outcomes[e.owner] = 'appended'
+    returning position
+  )
+  select array_agg(i.position) into positions from inserted i;
+end
+\$\$;
+
+-- Registers an empty stream. creation_id is the caller's for this very call: when the same call is made again
+-- because its answer was lost, the stream is found to be its own. version: of the stream that is there.
+create or replace function :schema.create_stream(
+  stream_id text,
+  metadata json,
+  creation_id uuid,
+  out created boolean,
+  out version bigint,
+  out created_at timestamptz
+)
+language plpgsql as \$\$
+begin
+  insert into :schema.streams as s (stream_id, version, created_at, metadata, creation_id)
+  values (
+    create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
+    create_stream.metadata, create_stream.creation_id
+  )
+  on conflict do nothing;
+  -- The statement above waited for a rival, and this one sees what it did.
+  select s.creation_id is not distinct from create_stream.creation_id, s.version, s.created_at
+  into created, version, created_at
+  from :schema.streams s
+  where s.stream_id = create_stream.stream_id;
+end
+\$\$;
+
+-- The position up to which the log is settled: no event will ever appear at or below it any more, and all that
+-- are there are visible to a snapshot taken after this call. (The technique of writer markers: every append
+-- holds a shared advisory lock that names a position below all it will take; see append_events.)
+--
+-- A writer that is absent from the locks in step 2 has either ended, and PostgreSQL releases locks only after
+-- the commit is visible, or will take its positions above what step 1 saw.
+create or replace function :schema.frontier() returns bigint
+language plpgsql as \$\$
+declare
+  _head bigint;
+  _marked bigint;
+begin
+  if pg_is_in_recovery() then
+    raise exception 'a replica does not know the running writers' using errcode = 'ES003';
+  end if;
+  -- Step 1.
+  select case when s.is_called then s.last_value else 0 end into _head from :schema.event_positions s;
+  -- Step 2.
+  select min(m.marked_position) into _marked from :schema.writer_markers m;
+  return least(_head, coalesce(_marked, _head));
+end
+\$\$;
+
+-- Whether any of the events that belong to one stream of an append is recorded already, wherever.
+-- Planned while the table is small, a lookup of several ids would be a sequential scan, and stay one.
+create or replace function :schema.is_recorded(owner int, owners int[], event_ids uuid[]) returns boolean
+language sql stable set enable_seqscan = off as \$\$
+  select exists (
+    select from :schema.events e
+    where e.event_id = any (array(
+      select o.event_id from unnest(is_recorded.owners, is_recorded.event_ids) as o (owner, event_id)
+      where o.owner = is_recorded.owner
+    ))
+  )
+\$\$;
+
+-- The advisory lock key of a writer marker: 16 bits for this schema, 48 bits for a position.
+create or replace function :schema.marker_key(marked_position bigint) returns bigint
+language sql immutable as \$\$
+  select ((hashtext('eventsourced.:schema')::bigint & 65535) << 48) | marked_position
+\$\$;
+
+-- Events are facts: what was recorded stays as it is. Lifted only by whoever may drop the trigger.
+create or replace function :schema.protect_events() returns trigger
+language plpgsql as \$\$
+begin
+  raise exception 'events are never changed (% on %)', tg_op, tg_table_name using errcode = 'ES004';
+end
+\$\$;
+
+-- One page of the log, with the frontier that bounds it, in one call. after is exclusive, until inclusive;
+-- types and stream_prefix may be null (all). The events come as columns, see event_columns.
+--
+-- through: the last position at or below the frontier that holds an event, whatever was asked for; 0: none.
+create or replace function :schema.read_log(
+  after bigint,
+  until bigint,
+  only_types text[],
+  stream_prefix text,
+  forward boolean,
+  max_events int,
+  out frontier bigint,
+  out through bigint,
+  out event_count int,
+  out positions text,
+  out versions text,
+  out recorded_ats text,
+  out event_ids text,
+  out stream_ids text,
+  out types text,
+  out data text,
+  out metadata text,
+  out tags text
+)
+language plpgsql as \$\$
+begin
+  -- At any other level the page would be read in a snapshot older than the frontier.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'read_log needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  frontier := :schema.frontier();
+  until := least(until, frontier);
+  -- From here on each statement has a snapshot taken after the frontier.
+  if forward then
+    select count(*)::int as event_count,
+    string_agg(e.position::text, ',') as positions,
+    string_agg(e.version::text, ',') as versions,
+    string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') as recorded_ats,
+    string_agg(e.event_id::text, '') as event_ids,
+    string_agg(to_json(e.stream_id)::text, ',') as stream_ids,
+    string_agg(to_json(e.type)::text, ',') as types,
+    case
+      when count(*) = 1
+        or sum(octet_length(e.data::text)) + coalesce(sum(octet_length(e.metadata::text)), 0) <= 33554432
+      then string_agg(e.data::text, ',')
+    end as data,
+    case
+      when count(e.metadata) > 0 and (count(*) = 1 or sum(octet_length(e.metadata::text)) <= 33554432)
+      then string_agg(coalesce(e.metadata::text, '{}'), ',')
+    end as metadata,
+    case when count(e.tags) > 0 then string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') end as tags
+    into event_count, positions, versions, recorded_ats, event_ids, stream_ids, types, data, metadata, tags
+    from (
+      select * from :schema.events e
+      where e.position > after and e.position <= until
+        and (only_types is null or e.type = any (only_types))
+        and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+      order by e.position
+      limit max_events
+    ) e;
+  else
+    select count(*)::int as event_count,
+    string_agg(e.position::text, ',') as positions,
+    string_agg(e.version::text, ',') as versions,
+    string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') as recorded_ats,
+    string_agg(e.event_id::text, '') as event_ids,
+    string_agg(to_json(e.stream_id)::text, ',') as stream_ids,
+    string_agg(to_json(e.type)::text, ',') as types,
+    case
+      when count(*) = 1
+        or sum(octet_length(e.data::text)) + coalesce(sum(octet_length(e.metadata::text)), 0) <= 33554432
+      then string_agg(e.data::text, ',')
+    end as data,
+    case
+      when count(e.metadata) > 0 and (count(*) = 1 or sum(octet_length(e.metadata::text)) <= 33554432)
+      then string_agg(coalesce(e.metadata::text, '{}'), ',')
+    end as metadata,
+    case when count(e.tags) > 0 then string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') end as tags
+    into event_count, positions, versions, recorded_ats, event_ids, stream_ids, types, data, metadata, tags
+    from (
+      select * from :schema.events e
+      where e.position > after and e.position <= until
+        and (only_types is null or e.type = any (only_types))
+        and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+      order by e.position desc
+      limit max_events
+    ) e;
+  end if;
+  select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= until;
+end
+\$\$;
+
+-- The markers of the transactions that are appending now: none of them will take a position at or below its own.
+-- A key of 64 bits shows in pg_locks as its halves, the upper one as classid. Only shared locks are markers.
+create or replace view :schema.writer_markers as
+select l.pid, ((l.classid::bigint & 65535) << 32) | l.objid::bigint as marked_position
+from pg_locks l
+where l.locktype = 'advisory'
+  and l.mode = 'ShareLock'
+  and l.granted
+  and l.objsubid = 1
+  and l.database = (select d.oid from pg_database d where d.datname = current_database())
+  and l.classid::bigint >> 16 = (:schema.marker_key(0) >> 48) & 65535;`,
+}
+
+export const append: string = `select
+  array_to_json(a.outcomes)::text as outcomes,
+  array_to_json(a.versions)::text as versions,
+  (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_at) r)::text as recorded_ats,
+  array_to_json(a.positions)::text as positions
+from :schema.append_events(
+  \$1::text::text[],
+  \$2::text::bigint[],
+  \$3::text::int[],
+  \$4::text::int[],
+  \$5::text::int[],
+  \$6::text::uuid[],
+  \$7::text::text[],
+  string_to_array(\$8::text, E'\\x1e')::json[],
+  string_to_array(\$9::text, E'\\x1e', '')::json[],
+  \$10::text::text[],
+  \$11::text::timestamptz[],
+  \$12::text::boolean,
+  \$13::text::boolean
+) a`
+
+export const createStream: string = `select c.created::text, c.version::text, ((date_part('epoch', c.created_at) * 1000)::bigint)::text as created_at
+from :schema.create_stream(\$1::text, \$2::text::json, \$3::text::uuid) c`
+
+export const findEvents: string = `select
+  e.event_id::text, e.stream_id, e.version::text, e.position::text,
+  ((date_part('epoch', e.recorded_at) * 1000)::bigint)::text as recorded_at
+from unnest(\$1::text::uuid[]) as asked (event_id)
+cross join lateral (select * from :schema.events e where e.event_id = asked.event_id limit 1) e`
+
+export const frontier: string = `select
+  f.frontier::text,
+  (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
+  (
+    select coalesce(json_agg(json_build_object(
+      'pid', a.pid,
+      'applicationName', a.application_name,
+      'state', a.state,
+      'openForMilliseconds', (date_part('epoch', clock_timestamp() - a.xact_start) * 1000)::bigint
+    ) order by a.xact_start), '[]')
+    from pg_stat_activity a
+    where a.pid in (select m.pid from :schema.writer_markers m)
+  )::text as writers
+from :schema.frontier() as f (frontier)`
+
+export const listStreams: string = `select
+  s.stream_id,
+  s.version::text,
+  ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
+  ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at,
+  s.metadata::text
+from :schema.streams s
+where s.stream_id > \$2::text
+  and s.stream_id >= \$1::text
+  and s.stream_id <= \$1::text || repeat(chr(1114111), 128)
+  and starts_with(s.stream_id, \$1::text)
+order by s.stream_id
+limit \$3::text::int`
+
+export const readLog: string = `select
+  l.frontier::text, l.through::text, l.event_count, l.positions, l.versions, l.recorded_ats, l.event_ids,
+  l.stream_ids, l.types, l.data, l.metadata, l.tags
+from :schema.read_log(
+  \$1::text::bigint, \$2::text::bigint, \$3::text::text[], \$4::text, \$5::text::boolean, \$6::text::int
+) l`
+
+export const readStream: string = `select s.version::text as stream_version, page.*
+from (select \$1::text as stream_id) asked
+left join :schema.streams s on s.stream_id = asked.stream_id
+cross join lateral (
+  select count(*)::int as event_count,
+    string_agg(e.position::text, ',') as positions,
+    string_agg(e.version::text, ',') as versions,
+    string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') as recorded_ats,
+    string_agg(e.event_id::text, '') as event_ids,
+    string_agg(to_json(e.stream_id)::text, ',') as stream_ids,
+    string_agg(to_json(e.type)::text, ',') as types,
+    case
+      when count(*) = 1
+        or sum(octet_length(e.data::text)) + coalesce(sum(octet_length(e.metadata::text)), 0) <= 33554432
+      then string_agg(e.data::text, ',')
+    end as data,
+    case
+      when count(e.metadata) > 0 and (count(*) = 1 or sum(octet_length(e.metadata::text)) <= 33554432)
+      then string_agg(coalesce(e.metadata::text, '{}'), ',')
+    end as metadata,
+    case when count(e.tags) > 0 then string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') end as tags
+  from (
+    select * from :schema.events e
+    where e.stream_id = asked.stream_id
+      and e.version between \$2::text::bigint and \$3::text::bigint
+      and (\$4::text is null or e.recorded_at <= \$4::text::timestamptz)
+    order by e.version :direction
+    limit \$5::text::int
+  ) e
+) page`
+
+export const streamInfo: string = `select
+  s.stream_id,
+  s.version::text,
+  ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
+  ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at,
+  s.metadata::text
+from :schema.streams s
+where s.stream_id = \$1::text`
+
+export const streamTimes: string = `select s.stream_id, ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at
+from unnest(\$1::text::text[]) as asked (stream_id)
+cross join lateral (
+  select * from :schema.streams s where s.stream_id = asked.stream_id and s.last_recorded_at is not null limit 1
+) s`

@@ -1,0 +1,86 @@
+-- Appends to many streams in one call and one transaction. Per stream (at most one entry each): its id, the
+-- expected version (as in advance_stream) and how many of the events are its own. Per event, in the order in
+-- which they get their positions: the stream's place in the first list (owner) and the event's 1-based number
+-- among that stream's events of this call (nth), with the event itself.
+--
+-- atomic: all streams or none; waits for streams that others hold. Otherwise each stream has its own outcome,
+-- and one that is held is 'busy'.
+-- retried: this call may have been done before, so look for its event ids first. A first try need not look: its
+-- ids being taken shows as a conflict or as a violation of events_event_id_key.
+--
+-- Per stream, in the order given: outcome ('appended' | 'conflict' | 'repeated' | 'busy'; what is not
+-- 'appended' left nothing behind, and if atomic, then nothing was left by any), version and recorded_at.
+-- Positions of the events of appended streams, in order.
+create or replace function :schema.append_events(
+  stream_ids text[],
+  expected_versions bigint[],
+  event_counts int[],
+  owners int[],
+  nths int[],
+  event_ids uuid[],
+  types text[],
+  data json[],
+  metadata json[],
+  tags text[],
+  recorded_ats timestamptz[],
+  atomic boolean,
+  retried boolean,
+  out outcomes text[],
+  out versions bigint[],
+  out recorded_at timestamptz[],
+  out positions bigint[]
+)
+language plpgsql as $$
+begin
+  -- At any other level the checks would look at an old snapshot.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_events needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+
+  if atomic and cardinality(stream_ids) > 1 then
+    begin
+      select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+      from :schema.advance_streams(
+        stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, true, retried) a;
+      if 'appended' <> any (outcomes) then
+        raise exception 'undo' using errcode = 'ES002';
+      end if;
+    exception when sqlstate 'ES002' then
+      -- The streams are as they were, while the outcomes are kept: they tell why.
+      return;
+    end;
+  else
+    select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+    from :schema.advance_streams(
+      stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, atomic, retried) a;
+    if 'appended' <> all (outcomes) then
+      return;
+    end if;
+  end if;
+
+  -- The writer marker: no position of this transaction will be at or below the one it names. Taken after the
+  -- stream locks (waiting for them must not hold readers back) and before the first nextval.
+  perform pg_advisory_xact_lock_shared(:schema.marker_key(case when s.is_called then s.last_value else 0 end))
+  from :schema.event_positions s;
+
+  with inserted as (
+    insert into :schema.events
+      (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+    select
+      nextval(':schema.event_positions'),
+      versions[e.owner] - event_counts[e.owner] + e.nth,
+      greatest(e.recorded_at, append_events.recorded_at[e.owner]),
+      e.event_id,
+      stream_ids[e.owner],
+      e.type,
+      e.data,
+      e.metadata,
+      e.tags::text[]
+    from unnest(owners, nths, event_ids, types, data, metadata, tags, recorded_ats)
+      as e (owner, nth, event_id, type, data, metadata, tags, recorded_at)
+    where outcomes[e.owner] = 'appended'
+    returning position
+  )
+  select array_agg(i.position) into positions from inserted i;
+end
+$$;

@@ -1,0 +1,7 @@
+-- Events are facts: what was recorded stays as it is. Lifted only by whoever may drop the trigger.
+create or replace function :schema.protect_events() returns trigger
+language plpgsql as $$
+begin
+  raise exception 'events are never changed (% on %)', tg_op, tg_table_name using errcode = 'ES004';
+end
+$$;

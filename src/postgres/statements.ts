@@ -1,0 +1,44 @@
+/** The statements of one store: the compiled SQL with its schema filled in, and a name for each text. */
+import { createHash } from 'node:crypto'
+import type { Statement } from './client.ts'
+import * as sql from './sql.generated.ts'
+
+export type Statements = ReturnType<typeof statementsOf>
+
+/** Fills in the name of the schema, which `checkSchemaName` has found to need no quotes. */
+export function inSchema(text: string, schema: string): string {
+  return text.replaceAll(':schema', schema)
+}
+
+export function statementsOf(schema: string): {
+  readonly [Name in
+    | 'append'
+    | 'createStream'
+    | 'findEvents'
+    | 'frontier'
+    | 'listStreams'
+    | 'readBackward'
+    | 'readForward'
+    | 'readLog'
+    | 'streamInfo'
+    | 'streamTimes']: Statement
+} {
+  // The same name must never stand for two texts on one connection, so the name holds a hash of the text.
+  const statement = (name: string, template: string): Statement => {
+    const text = inSchema(template, schema)
+    const hash = createHash('sha256').update(text).digest('hex').slice(0, 16)
+    return { name: `eventsourced_${name}_${hash}`, text }
+  }
+  return {
+    append: statement('append', sql.append),
+    createStream: statement('create_stream', sql.createStream),
+    findEvents: statement('find_events', sql.findEvents),
+    frontier: statement('frontier', sql.frontier),
+    listStreams: statement('list_streams', sql.listStreams),
+    readBackward: statement('read_backward', sql.readStream.replace(':direction', 'desc')),
+    readForward: statement('read_forward', sql.readStream.replace(':direction', 'asc')),
+    readLog: statement('read_log', sql.readLog),
+    streamInfo: statement('stream_info', sql.streamInfo),
+    streamTimes: statement('stream_times', sql.streamTimes),
+  }
+}

@@ -1,0 +1,108 @@
+/** Opening an event store on Postgres. */
+import { SchemaMismatchError } from '../errors.ts'
+import { eventStore } from '../event-store.ts'
+import { checkInteger, type InputLimits } from '../input.ts'
+import type { EventStore } from '../store.ts'
+import type { Database } from './client.ts'
+import { connector, type PostgresConnection, type PostgresTransaction, sessionOf } from './connect.ts'
+import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaStatus } from './migrate.ts'
+import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
+import { statementsOf } from './statements.ts'
+import { PostgresStorage } from './storage.ts'
+
+export interface PostgresStoreOptions extends InputLimits {
+  /** The schema that holds the tables. @default 'eventsourced' */
+  readonly schema?: string | undefined
+  /** Creates the tables, or brings them up to date, before the first use. @default true */
+  readonly autoCreate?: boolean | undefined
+  /** Whether statements are prepared; turn it off for a pooler that does not support it. @default true */
+  readonly prepare?: boolean | undefined
+  /** Most connections, if the store opens the pool itself (from a URL). @default 10 */
+  readonly maxConnections?: number | undefined
+  /** How often an operation is tried in all when the connection or the server fails in passing. @default 10 */
+  readonly attempts?: number | undefined
+}
+
+export interface Frontier {
+  /** Up to here the log is settled: readers get everything at or below it, and nothing above. */
+  readonly position: number
+  /** The last position that was given out. */
+  readonly head: number
+  /** The transactions that are appending now, the longest first: they hold the frontier back until they end. */
+  readonly writers: readonly {
+    readonly pid: number
+    readonly applicationName: string
+    readonly state: string
+    readonly openForMilliseconds: number
+  }[]
+}
+
+export interface PostgresStore extends EventStore {
+  readonly schema: {
+    /** Creates the tables and functions, or brings them up to date. Safe to be called by many processes at once. */
+    create(): Promise<SchemaStatus>
+    /** @throws SchemaMismatchError if the tables are newer than this library, or were changed. */
+    status(): Promise<SchemaStatus>
+    /** The script that `create` runs on an empty database. */
+    sql(): string
+  }
+  /** How far readers of the log can get, and who holds them back. */
+  frontier(): Promise<Frontier>
+  /** The store within a READ COMMITTED transaction of the caller's own: what it appends commits with the rest. */
+  inTransaction(transaction: PostgresTransaction): TransactionalStore
+}
+
+export type TransactionalStore = Pick<
+  EventStore,
+  'append' | 'appendAll' | 'createStream' | 'readStream' | 'streamInfo'
+>
+
+/** An event store on PostgreSQL 14 or later, or on the embedded PGlite. Connects when it is first used. */
+export function postgresStore(
+  connection: PostgresConnection,
+  options: PostgresStoreOptions = {},
+): PostgresStore {
+  const {
+    schema = 'eventsourced',
+    autoCreate = true,
+    prepare = true,
+    maxConnections = 10,
+    attempts = 10,
+  } = options
+  checkSchemaName(schema)
+  checkInteger(maxConnections, 'maxConnections', 1)
+  checkInteger(attempts, 'attempts', 1)
+  const statements = statementsOf(schema)
+  const database = new RetryingDatabase(connector(connection, { prepare, maxConnections }), attempts)
+  const runner = retryingRunner(database, ensureSchema)
+
+  async function ensureSchema(database: Database): Promise<void> {
+    const { upToDate } = await schemaStatus(database, schema)
+    if (upToDate) return
+    if (!autoCreate) {
+      throw new SchemaMismatchError(
+        `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
+      )
+    }
+    await createSchema(database, schema)
+  }
+
+  return {
+    ...eventStore(new PostgresStorage(runner, statements), options),
+    schema: {
+      create: () => database.use('Creating the tables', (database) => createSchema(database, schema)),
+      status: () =>
+        database.use('Reading the state of the tables', (database) => schemaStatus(database, schema)),
+      sql: () => schemaScript(schema),
+    },
+    async frontier() {
+      const [row] = await runner.run('Reading the frontier', statements.frontier, () => [])
+      const { frontier, head, writers } = row ?? {}
+      return { position: Number(frontier), head: Number(head), writers: JSON.parse(String(writers)) }
+    },
+    inTransaction(transaction) {
+      const session = sessionRunner(sessionOf(transaction, prepare))
+      return eventStore(new PostgresStorage(session, statements), options)
+    },
+  }
+}
