@@ -56,11 +56,20 @@ export async function gitHistory(): Promise<Input | undefined> {
     remarks: () =>
       leftOut === 0
         ? []
-        : [`${count(leftOut, 'change')} left out: names that no stream can have (not UTF-8, over 512 bytes, $…)`],
+        : [
+            `${count(leftOut, 'change')} left out: names that no stream can have (not UTF-8, over 512 bytes, $…)`,
+          ],
   }
 }
 
-function toEvent({ commit, authoredAt, committedAt, subject, status, path }: Change): ImportedEvent | undefined {
+function toEvent({
+  commit,
+  authoredAt,
+  committedAt,
+  subject,
+  status,
+  path,
+}: Change): ImportedEvent | undefined {
   const name = path.toString()
   // U+FFFD stands for bytes that are no text.
   if (path.length > 512 || name.includes('\uFFFD') || name.startsWith('$')) return undefined
@@ -125,7 +134,7 @@ async function* readChanges(): AsyncGenerator<Change> {
 }
 
 async function* splitAtNul(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let rest = Buffer.alloc(0)
+  let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of bytes) {
     const all = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     let from = 0

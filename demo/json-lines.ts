@@ -29,7 +29,7 @@ export async function jsonLines(path: string, shownPath: string = path): Promise
 
   /** The lines that hold something. */
   async function* lines(): AsyncGenerator<Line> {
-    file = createReadStream(path, { highWaterMark: 256 * 1024 })
+    file = createReadStream(path, { highWaterMark: 64 * 1024 })
     const bytes: Readable = gzipped ? file.pipe(createGunzip()) : file
     // `pipe` does not pass errors on; here they come out of the iteration.
     if (gzipped) file.on('error', (error) => bytes.destroy(error))
@@ -115,7 +115,9 @@ async function* splitLines(bytes: AsyncIterable<Buffer>, name: string): AsyncGen
     rest.push(chunk.subarray(from))
     restLength += chunk.length - from
     if (restLength > longestLine) {
-      throw new InputError(`${name}, line ${number + 1}: has more than 64 MB; is this one JSON object a line?`)
+      throw new InputError(
+        `${name}, line ${number + 1}: has more than 64 MB; is this one JSON object a line?`,
+      )
     }
   }
   if (restLength > 0) yield finish(Buffer.alloc(0))
@@ -143,7 +145,10 @@ function parseEvent(text: string, place: number, where: string): ImportedEvent {
   }
   if (data === undefined) return refuse('has no "data"; null will do for an event without any')
   if (id !== undefined && typeof id !== 'string') return refuse('"id" must be a text')
-  if (metadata !== undefined && (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)))
+  if (
+    metadata !== undefined &&
+    (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
+  )
     return refuse('"metadata" must be an object')
   if (tags !== undefined && !Array.isArray(tags)) return refuse('"tags" must be a list')
   const at = recordedAt ?? occurredAt

@@ -55,11 +55,6 @@ export function count(value: number, one?: string, many = `${one}s`): string {
   return one === undefined ? digits : `${digits} ${value === 1 ? one : many}`
 }
 
-/** 2011-10-01 00:38:44.546, in UTC: what the log says is the same wherever it is read. */
-export function time(date: Date): string {
-  return date.toISOString().replace('T', ' ').replace('Z', '')
-}
-
 /** Text from outside, in at most so many characters, and without anything that a terminal would act on. */
 export function quote(text: string, most = 60): string {
   const shown = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '�')

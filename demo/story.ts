@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { commandHandler, type EventStore, foldStream, type Handled, hasCode } from '@eventsourced/core'
 import { type ConcertCommand, type ConcertEvent, concert, Refusal, type Seating } from './concert.ts'
-import { count, print, printStep, printTable, printTitle, printWhy, style, time } from './print.ts'
+import { count, print, printStep, printTable, printTitle, printWhy, style } from './print.ts'
 
 const hall = 'concert-night-trains'
 const seats = ['A1', 'A2', 'A3', 'B1', 'B2', 'B3']
@@ -14,6 +14,8 @@ type Answer = Handled<Seating, ConcertEvent> | Refusal
 
 /** Tells the story. Told again on the same data, it recognises its commands and adds nothing. */
 export async function tellStory(store: EventStore, folder: string): Promise<void> {
+  printTitle('One evening at a small concert hall', `told on the Postgres inside this process, in ${folder}`)
+
   const before = await store.streamInfo(hall)
   const conflicts = { count: 0 }
   const handle = commandHandler({ store: counting(store, conflicts), decider: concert, retries: 50 })
@@ -31,19 +33,19 @@ export async function tellStory(store: EventStore, folder: string): Promise<void
     }
   }
 
-  printTitle('One evening at a small concert hall', `told on the Postgres inside this process, in ${folder}`)
-
   printStep(1, 'A decider turns a command into an event')
   printAnswer('Announce', await ask({ type: 'Announce', title: 'Night Trains', seats }, 'announce'))
   printWhy('Only events are stored. One pure function decides what may happen: demo/concert.ts')
 
-  printStep(2, `${guests.length} guests book at the same moment, and there are ${seats.length} seats`)
+  printStep(2, 'Eight guests book at the same moment, and there are six seats')
   const answers = await Promise.all(
     guests.map(async (guest) => ({ guest, answer: await ask({ type: 'Book', guest }, `book-${guest}`) })),
   )
   for (const { guest, answer } of answers) printAnswer(`Book ${guest}`, answer)
   const late = `${count(conflicts.count, 'conflict')}`
-  print(`  ${late}${conflicts.count > 0 ? ': somebody else was faster, and the command was decided anew' : ''}`)
+  print(
+    `  ${late}${conflicts.count > 0 ? ': somebody else was faster, and the command was decided anew' : ''}`,
+  )
   printWhy('Nothing is locked, yet nobody gets a taken seat: an append names the version it was decided on')
 
   const evening = await foldStream(store, hall, concert, { toVersion: soldOut })
@@ -66,7 +68,7 @@ export async function tellStory(store: EventStore, folder: string): Promise<void
   const night = history[soldOut - 1]?.recordedAt ?? new Date()
   const folds = [
     ['version 4', await foldStream(store, hall, concert, { toVersion: 4 })],
-    [`as of ${time(night)}`, await foldStream(store, hall, concert, { asOf: night })],
+    [`as of ${night.toISOString()}`, await foldStream(store, hall, concert, { asOf: night })],
     ['now', await foldStream(store, hall, concert)],
   ] as const
   printTable(

@@ -15,20 +15,26 @@ export type Capability =
   | 'cut-connections'
 
 export interface ConformanceCase {
+  /** What the case is about, such as `races`. */
   readonly group: string
+  /** What the store does, as the rest of a sentence: "refuses …". Unique within its group. */
   readonly name: string
   readonly needs?: readonly Capability[]
+  /** Resolves if the store does so, and rejects (mostly with an AssertionError) if it does not. */
   run(context: ConformanceContext): Promise<void>
 }
 
-/** One case's own world: no event in it at first, and nobody else. */
+/**
+ * One case's own world: no event in it at first, and nobody else. Whoever makes it closes the stores, ends the
+ * transactions and stops the proxies that a case leaves open.
+ */
 export interface ConformanceContext {
   /** Opens a store. Every call within one context gives another instance on the same data (`shared-data`). */
-  open(): Promise<EventStore>
+  readonly open: () => Promise<EventStore>
   /** Begins a transaction of the caller's own (`open-transactions`). */
-  begin(): Promise<OpenTransaction>
+  readonly begin: () => Promise<OpenTransaction>
   /** Opens a store whose connections can be cut (`cut-connections`). */
-  openBehindProxy(): Promise<{ readonly store: EventStore; readonly proxy: CuttingProxy }>
+  readonly openBehindProxy: () => Promise<{ readonly store: EventStore; readonly proxy: CuttingProxy }>
 }
 
 /** A transaction opened by the caller, in which the store appends. */

@@ -51,11 +51,16 @@ export async function schemaStatus(database: Database, schema: string): Promise<
 }
 
 /** Brings the schema up to date, in one transaction. Safe to be called by any number of processes at once. */
-export async function createSchema(database: Database, schema: string): Promise<SchemaStatus> {
+export async function createSchema(
+  database: Database,
+  schema: string,
+  protectEvents: boolean,
+): Promise<SchemaStatus> {
   await database.transaction(async (session) => {
     await session.runScript(prelude(schema))
     const applied = (await session.run(listApplied(schema), [])).map(toApplied)
     await session.runScript(changes(statusOf(applied, schema), schema))
+    if (!protectEvents) await session.runScript(`drop trigger if exists protect_events on ${schema}.events`)
   })
   return schemaStatus(database, schema)
 }

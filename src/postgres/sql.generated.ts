@@ -41,7 +41,7 @@ create table :schema.events (
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '727c88af85fefcdf5a0fb901d19f7327',
+  checksum: '0d9c5f7c73009ef4bf41093e62a16ae0',
   sql: `-- Locks one stream, checks its version and moves it on by a number of events. The lock is held until the end
 -- of the transaction. Nothing is changed unless the outcome is 'appended'.
 --
@@ -97,7 +97,7 @@ begin
     end if;
 
     if advance_stream.recorded_at is not null then
-      select s.last_recorded_at into earliest from :schema.streams s
+      select coalesce(s.last_recorded_at, '-infinity') into earliest from :schema.streams s
       where s.stream_id = advance_stream.stream_id for update;
     end if;
 
@@ -348,6 +348,10 @@ begin
   raise exception 'events are never changed (% on %)', tg_op, tg_table_name using errcode = 'ES004';
 end
 \$\$;
+
+create or replace trigger protect_events
+before update or delete or truncate on :schema.events
+for each statement execute function :schema.protect_events();
 
 -- One page of the log, with the frontier that bounds it, in one call. after is exclusive, until inclusive;
 -- types and stream_prefix may be null (all). The events come as columns, see event_columns.

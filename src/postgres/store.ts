@@ -15,6 +15,8 @@ export interface PostgresStoreOptions extends InputLimits {
   readonly schema?: string | undefined
   /** Creates the tables, or brings them up to date, before the first use. @default true */
   readonly autoCreate?: boolean | undefined
+  /** Whether a trigger refuses to change, delete or truncate events. @default true */
+  readonly protectEvents?: boolean | undefined
   /** Whether statements are prepared; turn it off for a pooler that does not support it. @default true */
   readonly prepare?: boolean | undefined
   /** Most connections, if the store opens the pool itself (from a URL). @default 10 */
@@ -62,13 +64,8 @@ export function postgresStore(
   connection: PostgresConnection,
   options: PostgresStoreOptions = {},
 ): PostgresStore {
-  const {
-    schema = 'eventsourced',
-    autoCreate = true,
-    prepare = true,
-    maxConnections = 10,
-    attempts = 10,
-  } = options
+  const { schema = 'eventsourced', autoCreate = true, protectEvents = true, prepare = true } = options
+  const { maxConnections = 10, attempts = 10 } = options
   checkSchemaName(schema)
   checkInteger(maxConnections, 'maxConnections', 1)
   checkInteger(attempts, 'attempts', 1)
@@ -84,13 +81,13 @@ export function postgresStore(
         `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
       )
     }
-    await createSchema(database, schema)
+    await createSchema(database, schema, protectEvents)
   }
 
   return {
     ...eventStore(new PostgresStorage(runner, statements), options),
     schema: {
-      create: () => database.use('Creating the tables', (database) => createSchema(database, schema)),
+      create: () => database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),
       status: () =>
         database.use('Reading the state of the tables', (database) => schemaStatus(database, schema)),
       sql: () => schemaScript(schema),

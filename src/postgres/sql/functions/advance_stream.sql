@@ -53,7 +53,7 @@ begin
     end if;
 
     if advance_stream.recorded_at is not null then
-      select s.last_recorded_at into earliest from :schema.streams s
+      select coalesce(s.last_recorded_at, '-infinity') into earliest from :schema.streams s
       where s.stream_id = advance_stream.stream_id for update;
     end if;
 

@@ -5,3 +5,7 @@ begin
   raise exception 'events are never changed (% on %)', tg_op, tg_table_name using errcode = 'ES004';
 end
 $$;
+
+create or replace trigger protect_events
+before update or delete or truncate on :schema.events
+for each statement execute function :schema.protect_events();

@@ -1,0 +1,55 @@
+/** Part two of the demo, first half: bringing a log into the store, as often as one likes. */
+import { type EventStore, hasCode, type ImportResult } from '@eventsourced/core'
+import { type Input, InputError } from './input.ts'
+import { count, print, printTitle, printWhy, style } from './print.ts'
+import { showProgress } from './progress.ts'
+
+export async function importLog(store: EventStore, input: Input, signal: AbortSignal): Promise<ImportResult> {
+  printTitle(input.title, input.subtitle)
+  const progress = showProgress()
+  const begin = performance.now()
+  let stored = 0
+  try {
+    const result = await store.import(input.events(), {
+      // Logs of the wild are not always in order of time; the store's times are.
+      clampTimes: true,
+      signal,
+      onProgress({ read }) {
+        stored = read
+        progress.update(input.progress(), read)
+      },
+    })
+    progress.stop()
+    const seconds = (performance.now() - begin) / 1000
+    print(
+      `  ${style('bold', `${count(result.imported)} imported`)}, ${count(result.skipped)} already there   ` +
+        style(
+          'dim',
+          `${count(result.read, 'event')} in ${seconds.toFixed(1)} s: ${count(result.read / seconds)} events/s`,
+        ),
+    )
+    for (const remark of input.remarks()) print(`  ${remark}`)
+    printWhy('Every event keeps its id and its time: run it again, or after a crash, and nothing is doubled')
+    return result
+  } catch (error) {
+    progress.stop()
+    throw explained(error, input, stored)
+  }
+}
+
+/** Puts the place in the input before what the store had to say about an event. */
+function explained(error: unknown, input: Input, stored: number): unknown {
+  const kept =
+    stored === 0 ? 'nothing was imported' : `the ${count(stored)} events before it are imported and stay`
+  if (error instanceof InputError) return new InputError(`${error.message}\n  ${kept}`)
+  if (hasCode(error, 'invalid-input')) {
+    const problem = error.message.replace(/^source\[\d+\]\.?/, '')
+    return new InputError(`${input.place()}: ${problem}\n  ${kept}`)
+  }
+  if (hasCode(error, 'duplicate-event-id')) {
+    return new InputError(
+      `${input.place()} or shortly before: event id ${error.eventId} is taken by an event of stream '${error.streamId}'`,
+    )
+  }
+  return error
+}

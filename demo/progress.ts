@@ -1,0 +1,52 @@
+/** How far the import is: a bar in a terminal, a few plain lines elsewhere. */
+import { type Options, SingleBar } from 'cli-progress'
+import { count, print } from './print.ts'
+
+export interface Progress {
+  /** `share` from 0 to 1. */
+  update(share: number, events: number): void
+  /** Leaves nothing of the bar behind. */
+  stop(): void
+}
+
+export function showProgress(): Progress {
+  return process.stdout.isTTY ? bar() : plainLines()
+}
+
+function bar(): Progress {
+  const options: Options = {
+    stream: process.stdout,
+    format: '  {bar}  {share} %   {events} events   {speed} events/s',
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 30,
+    hideCursor: true,
+    clearOnComplete: true,
+  }
+  const bar = new SingleBar(options)
+  const begin = performance.now()
+  bar.start(1, 0, { share: '0', events: '0', speed: '0' })
+  return {
+    update(share, events) {
+      const seconds = (performance.now() - begin) / 1000
+      bar.update(share, {
+        share: (share * 100).toFixed(0).padStart(3),
+        events: count(events),
+        speed: count(events / seconds),
+      })
+    },
+    stop: () => bar.stop(),
+  }
+}
+
+function plainLines(): Progress {
+  let nextQuarter = 1
+  return {
+    update(share, events) {
+      if (share * 4 < nextQuarter || share === 1) return
+      nextQuarter = Math.floor(share * 4) + 1
+      print(`  ${(share * 100).toFixed(0)} %   ${count(events)} events`)
+    },
+    stop() {},
+  }
+}

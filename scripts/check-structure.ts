@@ -1,0 +1,53 @@
+/** Checks the rules of the house that no linter knows: who may import whom, and how large a file may be. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+
+const adapters = ['memory', 'postgres']
+const drawers = /^(utils?|helpers?|types|interfaces|common|misc)(\.|$)/
+const mostLines: Readonly<Record<string, number>> = { 'index.ts': 80, 'store.ts': 160, 'event.ts': 150, 'memory/store.ts': 250 }
+const mostLinesElsewhere = 800
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+const peers = Object.keys(manifest.peerDependencies)
+const problems: string[] = []
+
+if (Object.keys(manifest.dependencies ?? {}).length > 0) problems.push('package.json: the library has no dependencies')
+
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+for (const file of files) {
+  const text = readFileSync(join('src', file), 'utf8')
+  const generated = file.endsWith('.generated.ts')
+  const lines = text.split('\n').length - 1
+  const most = mostLines[file] ?? mostLinesElsewhere
+  if (!generated && lines > most) problems.push(`${file}: has ${lines} lines, more than ${most}`)
+  if (file.split('/').some((part) => drawers.test(part))) problems.push(`${file}: name it for what it does`)
+  if (/^export \*/m.test(text)) problems.push(`${file}: export names, not *`)
+  if (/setTypeParser/.test(text)) problems.push(`${file}: leave the driver's parsers alone`)
+
+  for (const { specifier, dynamic } of importsOf(text)) {
+    if (specifier.startsWith('.')) checkOwn(file, relative('src', normalize(join('src', dirname(file), specifier))))
+    else if (!specifier.startsWith('node:') && !(dynamic && peers.includes(specifier))) {
+      problems.push(`${file}: imports '${specifier}', which is neither of Node.js nor a peer imported when needed`)
+    }
+  }
+}
+
+function importsOf(text: string): { specifier: string; dynamic: boolean }[] {
+  const statics = [...text.matchAll(/^(?:import|export)\b[^'"]*?from '([^']+)'/gm)]
+  const dynamics = [...text.matchAll(/\bimport\('([^']+)'\)/g)]
+  return [
+    ...statics.map((match) => ({ specifier: match[1] ?? '', dynamic: false })),
+    ...dynamics.map((match) => ({ specifier: match[1] ?? '', dynamic: true })),
+  ]
+}
+
+/** The core imports no adapter (the index may offer one), and adapters import only themselves and the core. */
+function checkOwn(file: string, target: string): void {
+  const targetAdapter = adapters.find((adapter) => target.startsWith(`${adapter}/`))
+  if (targetAdapter === undefined || file.startsWith(`${targetAdapter}/`) || file === 'index.ts') return
+  problems.push(`${file}: imports the adapter file ${target}`)
+}
+
+for (const problem of problems) console.error(problem)
+console.log(`structure: ${files.length} files, ${problems.length} problems`)
+process.exitCode = problems.length > 0 ? 1 : 0

@@ -1,0 +1,215 @@
+/** Appending to one stream: what is recorded, and how it is numbered. */
+import assert from 'node:assert/strict'
+import type { Event } from '../event.ts'
+import type { ConformanceCase } from './case.ts'
+import { counted, everything, logOf, numbersOf, oneOf, range, streamOf, streamsOf } from './events.ts'
+import { refusedAt } from './expect.ts'
+
+const group = 'append'
+const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+export const appendCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'begins a stream at version 1',
+    async run({ open }) {
+      const store = await open()
+      const result = await store.append('cart-1', counted(3))
+      assert.equal(result.streamId, 'cart-1')
+      assert.equal(result.firstVersion, 1)
+      assert.equal(result.version, 3)
+      assert.equal(result.deduplicated, false)
+      assert.ok(result.recordedAt instanceof Date)
+      assert.equal(result.positions.length, 3)
+      assert.equal(result.position, result.positions[2])
+      const keys = ['deduplicated', 'firstVersion', 'position', 'positions', 'recordedAt', 'streamId', 'version']
+      assert.deepEqual(Object.keys(result).sort(), keys)
+    },
+  },
+  {
+    group,
+    name: 'numbers the events of a stream without gaps, whatever else is appended',
+    async run({ open }) {
+      const store = await open()
+      for (const from of [1, 3, 5, 7]) {
+        await store.append('a', counted(2, from))
+        await store.append('b', counted(1, from))
+      }
+      const events = await streamOf(store, 'a')
+      assert.deepEqual(numbersOf(events), range(1, 8))
+      assert.deepEqual(
+        events.map(({ version }) => version),
+        range(1, 8),
+      )
+      assert.deepEqual((await store.append('a', counted(2))).firstVersion, 9)
+    },
+  },
+  {
+    group,
+    name: 'gives every event a safe position above all before it',
+    async run({ open }) {
+      const store = await open()
+      let last = 0
+      for (const streamId of ['b', 'a', 'b', 'c']) {
+        const { positions, position } = await store.append(streamId, counted(3))
+        for (const next of positions) {
+          assert.ok(Number.isSafeInteger(next) && next > last)
+          last = next
+        }
+        assert.equal(position, last)
+      }
+      const log = await logOf(store)
+      assert.equal(log.at(-1)?.position, last)
+    },
+  },
+  {
+    group,
+    name: 'records an event exactly as it was given, with nothing added but what it says',
+    async run({ open }) {
+      const store = await open()
+      const given = {
+        id: '0190a5b2-0000-7000-8000-00000000abcd',
+        type: 'ItemAdded',
+        data: { sku: 'A-1', price: { amount: 12.5, currency: 'EUR' }, gift: false, note: null, parts: [1, [2]] },
+        metadata: { correlationId: 'c', causationId: 'd', userId: 'u', traceparent: 't', shop: { id: 7 } },
+        tags: ['sku:A-1', 'shop:7'],
+      }
+      const result = await store.append('cart-1', [given])
+      const recorded = {
+        ...given,
+        streamId: 'cart-1',
+        version: 1,
+        position: result.position,
+        recordedAt: result.recordedAt,
+      }
+      assert.deepEqual(await streamOf(store, 'cart-1'), [recorded])
+      assert.deepEqual(await logOf(store), [recorded])
+    },
+  },
+  {
+    group,
+    name: 'gives empty metadata and no tags to an event that came without',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', [
+        { type: 'Plain', data: 1 },
+        { type: 'Empty', data: 2, metadata: {}, tags: [] },
+        { type: 'Full', data: 3, metadata: { userId: 'u' }, tags: ['t'] },
+      ])
+      const events = await streamOf(store, 'a')
+      assert.deepEqual(
+        events.map(({ metadata, tags }) => ({ metadata, tags })),
+        [
+          { metadata: {}, tags: [] },
+          { metadata: {}, tags: [] },
+          { metadata: { userId: 'u' }, tags: ['t'] },
+        ],
+      )
+    },
+  },
+  {
+    group,
+    name: 'makes ids in order of time for events without one',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(50))
+      await store.append('a', counted(50))
+      const ids = (await streamOf(store, 'a')).map(({ id }) => id)
+      assert.ok(ids.every((id) => uuid7.test(id)))
+      assert.deepEqual([...new Set(ids)].sort(), ids)
+    },
+  },
+  {
+    group,
+    name: 'gives the metadata of the call to every event, whose own properties win',
+    async run({ open }) {
+      const store = await open()
+      const own: Event = { type: 'B', data: {}, metadata: { userId: 'own', extra: 1 } }
+      await store.append('a', [oneOf('A'), own], { metadata: { userId: 'shared', correlationId: 'c' } })
+      await store.appendAll([{ streamId: 'b', events: [oneOf('A'), own] }], {
+        metadata: { userId: 'shared', correlationId: 'c' },
+      })
+      const expected = [
+        { userId: 'shared', correlationId: 'c' },
+        { userId: 'own', correlationId: 'c', extra: 1 },
+      ]
+      for (const streamId of ['a', 'b']) {
+        const events = await streamOf(store, streamId)
+        assert.deepEqual(
+          events.map(({ metadata }) => metadata),
+          expected,
+        )
+      }
+    },
+  },
+  {
+    group,
+    name: 'is seen at once by every kind of read',
+    async run({ open }) {
+      const store = await open()
+      for (const number of range(1, 30)) {
+        const { position } = await store.append('a', counted(1, number))
+        const { events, version } = await store.readStream('a', { fromVersion: number })
+        assert.deepEqual(numbersOf(events), [number])
+        assert.equal(version, number)
+        assert.deepEqual(numbersOf(await logOf(store, { after: position - 1 })), [number])
+        assert.deepEqual(numbersOf(await logOf(store, { direction: 'backward', limit: 1 })), [number])
+        assert.equal((await store.streamInfo('a'))?.version, number)
+        assert.equal((await streamsOf(store))[0]?.version, number)
+      }
+    },
+  },
+  {
+    group,
+    name: 'takes 3,000 events in one call',
+    async run({ open }) {
+      const store = await open()
+      const result = await store.append('a', counted(3000))
+      assert.equal(result.version, 3000)
+      assert.equal(result.positions.length, 3000)
+      const log = await logOf(store)
+      assert.deepEqual(numbersOf(log), range(1, 3000))
+      assert.deepEqual(
+        log.map(({ position }) => position),
+        result.positions,
+      )
+    },
+  },
+  {
+    group,
+    name: 'without events writes nothing, and tells where the stream is',
+    async run({ open }) {
+      const store = await open()
+      const { position } = await store.append('a', counted(3))
+      await store.createStream('created')
+      const before = await everything(store)
+      const nothing = { positions: [], recordedAt: undefined, deduplicated: false }
+      assert.deepEqual(await store.append('a', []), {
+        streamId: 'a',
+        version: 3,
+        firstVersion: 4,
+        position,
+        ...nothing,
+      })
+      for (const streamId of ['missing', 'created']) {
+        const result = await store.append(streamId, [], { expectedVersion: 0 })
+        assert.deepEqual(result, { streamId, version: 0, firstVersion: 1, position: 0, ...nothing })
+      }
+      assert.deepEqual(await everything(store), before)
+      assert.equal(await store.streamInfo('missing'), undefined)
+    },
+  },
+  {
+    group,
+    name: 'leaves nothing behind when it is refused',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(2))
+      const before = await everything(store)
+      await refusedAt(2, store, 'a', counted(5), 1)
+      await refusedAt(0, store, 'b', counted(5), 1)
+      assert.deepEqual(await everything(store), before)
+      assert.equal((await store.append('a', counted(1))).version, 3)
+    },
+  },
+]

@@ -1,0 +1,81 @@
+/** What the cases expect again and again: a refusal with its facts, and calls made at once. */
+import assert from 'node:assert/strict'
+import { type ErrorCode, EventSourcedError, hasCode, type KnownError } from '../errors.ts'
+import type { Event } from '../event.ts'
+import type { AppendOptions, AppendResult, EventStore, ExpectedVersion } from '../store.ts'
+
+type ErrorOf<Code extends ErrorCode> = Extract<KnownError, { readonly code: Code }>
+
+/** Asserts that the work is refused with this code and these facts; gives the error for more. */
+export async function refused<Code extends ErrorCode>(
+  work: Promise<unknown> | (() => unknown),
+  code: Code,
+  facts: Partial<ErrorOf<Code>> = {},
+): Promise<ErrorOf<Code>> {
+  const error = await failure(work)
+  assert.ok(hasCode(error, code), `expected the error '${code}', but got: ${String(error)}`)
+  assert.ok(error instanceof EventSourcedError)
+  for (const [fact, value] of Object.entries(facts)) {
+    assert.deepEqual(error[fact as keyof ErrorOf<Code>], value, `${fact} of: ${error.message}`)
+  }
+  return error
+}
+
+/** What the work throws or rejects with. */
+export async function failure(work: Promise<unknown> | (() => unknown)): Promise<unknown> {
+  let result: unknown
+  try {
+    result = await (typeof work === 'function' ? work() : work)
+  } catch (error) {
+    return error
+  }
+  return assert.fail(`expected a refusal, but it succeeded with ${JSON.stringify(result)}`)
+}
+
+/** Asserts that an append is refused because the stream is elsewhere, and tells where. */
+export async function refusedAt(
+  actual: number,
+  store: Pick<EventStore, 'append'>,
+  streamId: string,
+  events: readonly Event[],
+  expectedVersion: ExpectedVersion,
+): Promise<void> {
+  const work = store.append(streamId, events, { expectedVersion })
+  await refused(work, 'wrong-expected-version', { streamId, expected: expectedVersion, actual })
+}
+
+/** Makes `count` calls at once; gives the results of those that succeed, and the errors of the others. */
+export async function atOnce<T>(
+  count: number,
+  call: (index: number) => Promise<T>,
+): Promise<{ readonly results: T[]; readonly errors: unknown[] }> {
+  const settled = await Promise.allSettled(Array.from({ length: count }, (_, index) => call(index)))
+  return {
+    results: settled.filter((outcome) => outcome.status === 'fulfilled').map(({ value }) => value),
+    errors: settled.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason),
+  }
+}
+
+/** Makes `count` calls at once, none of which may fail. */
+export async function allAtOnce<T>(count: number, call: (index: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => call(index)))
+}
+
+/** Appends on the version last seen, and again on the one that is there, until it succeeds. */
+export async function appendInTurn(
+  store: EventStore,
+  streamId: string,
+  makeEvents: (version: number) => readonly Event[],
+  options: Omit<AppendOptions, 'expectedVersion'> = {},
+): Promise<AppendResult> {
+  let { version } = await store.readStream(streamId, { limit: 1 })
+  for (;;) {
+    try {
+      return await store.append(streamId, makeEvents(version), { ...options, expectedVersion: version })
+    } catch (error) {
+      if (!hasCode(error, 'wrong-expected-version')) throw error
+      assert.ok(error.actual > version, 'a conflict means that the stream has moved on')
+      version = error.actual
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/** What the documents say is run: the README's example is the file it names, and every example works. */
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { expect, inject, it } from 'vitest'
+
+const examples = readdirSync('examples').filter((file) => file.endsWith('.ts'))
+
+it('the quickstart in the README is examples/quickstart.ts, of at most 25 lines', () => {
+  const quickstart = readFileSync('examples/quickstart.ts', 'utf8')
+  expect(readFileSync('README.md', 'utf8')).toContain(`\`\`\`ts\n${quickstart}\`\`\``)
+  expect(quickstart.trimEnd().split('\n').length).toBeLessThanOrEqual(25)
+})
+
+it.each(['README.md', 'CONTRIBUTING.md', 'docs/input.md', 'docs/postgres.md'])('%s links to what exists', (file) => {
+  const folder = file.includes('/') ? 'docs/' : ''
+  for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\(([^)#]+)\)/g)) {
+    if (target?.includes('://')) continue
+    expect(() => readFileSync(`${folder}${target}`), `${file} links to ${target}`).not.toThrow(/ENOENT/)
+  }
+})

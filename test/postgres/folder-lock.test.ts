@@ -1,0 +1,146 @@
+/** An embedded database's folder belongs to one process at a time, and comes back after that process was killed. */
+import { existsSync, mkdtempSync, realpathSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { FolderInUseError } from '@eventsourced/core'
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Program, startProgram } from './program.ts'
+
+type Word = { readonly acknowledged?: number; readonly refused?: string }
+
+let home: string
+let folder: string
+let lockFile: string
+let opened: PostgresStore[]
+let programs: Program[]
+
+beforeEach(() => {
+  home = realpathSync(mkdtempSync(join(tmpdir(), 'eventsourced-folder-')))
+  folder = join(home, 'data')
+  lockFile = `${folder}.lock`
+  opened = []
+  programs = []
+})
+
+afterEach(async () => {
+  await Promise.all(opened.map((store) => store.close()))
+  await Promise.all(programs.map((program) => program.kill()))
+  rmSync(home, { recursive: true, force: true })
+})
+
+function open(place = folder): PostgresStore {
+  const store = postgresStore(`pglite:${place}`)
+  opened.push(store)
+  return store
+}
+
+async function startOwner(streamId = 'counter'): Promise<Program> {
+  const program = startProgram('folder-owner', folder, streamId)
+  programs.push(program)
+  expect(await program.said()).toBe('ready')
+  return program
+}
+
+async function numbersIn(store: PostgresStore): Promise<number[]> {
+  const { events } = await store.readStream<{ type: 'Counted'; data: { number: number } }>('counter')
+  return events.map(({ data }) => data.number)
+}
+
+/** Lets the program append, kills it in the middle of it, and says up to where it was told of success. */
+async function appendAndKill(program: Program): Promise<number> {
+  program.tell('go')
+  let acknowledged = 0
+  while (acknowledged < 25) acknowledged = (await program.said<Word>()).acknowledged ?? 0
+  await program.kill()
+  return acknowledged
+}
+
+describe('a second opening', () => {
+  it('is refused in the same process, until the first is closed', async () => {
+    const first = open()
+    await first.append('counter', [{ type: 'Counted', data: { number: 1 } }])
+    const second = open()
+    const refusal = await second.streamInfo('counter').catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(FolderInUseError)
+    expect(refusal).toMatchObject({ code: 'folder-in-use', folder, owner: expect.stringContaining(`${process.pid}`) })
+    expect(String(refusal)).toContain(lockFile)
+
+    await first.close()
+    expect(existsSync(lockFile)).toBe(false)
+    // The refused store was not spoiled by it: it opens the folder now.
+    expect(await numbersIn(second)).toEqual([1])
+  })
+
+  it('is refused to another process, which names the owner', async () => {
+    await open().append('counter', [{ type: 'Counted', data: { number: 1 } }])
+    const other = await startOwner()
+    other.tell('go')
+    const { refused } = await other.said<Word>()
+    expect(refused).toContain(`${process.pid}`)
+    expect(await other.ended).toMatchObject({ exitCode: 0 })
+  })
+
+  it('is refused whichever way the folder is named', async () => {
+    await open().append('counter', [{ type: 'Counted', data: { number: 1 } }])
+    const link = join(home, 'link')
+    symlinkSync(folder, link)
+    for (const name of [link, `${folder}/`, relative(process.cwd(), folder), join(folder, '..', 'data')]) {
+      await expect(open(name).streamInfo('counter'), name).rejects.toThrow(FolderInUseError)
+    }
+  })
+
+  it('has nothing against another folder beside it', async () => {
+    await open().append('counter', [{ type: 'Counted', data: { number: 1 } }])
+    expect(await numbersIn(open(join(home, 'data2')))).toEqual([])
+  })
+})
+
+describe('after its owner was killed', () => {
+  it('the folder opens, and holds every acknowledged event', async () => {
+    const acknowledged = await appendAndKill(await startOwner())
+    expect(existsSync(lockFile)).toBe(true)
+    const store = open()
+    const numbers = await numbersIn(store)
+    // One more than acknowledged may be there: its answer was under way.
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1))
+    expect(numbers.length).toBeGreaterThanOrEqual(acknowledged)
+    await store.append('counter', [{ type: 'Counted', data: { number: 0 } }], { expectedVersion: numbers.length })
+  })
+
+  it('one of two processes that race for the stale lock wins, and the other is refused', async () => {
+    const acknowledged = await appendAndKill(await startOwner())
+    for (let round = 1; round <= 2; round++) {
+      const racers = await Promise.all([startOwner(), startOwner()])
+      for (const racer of racers) racer.tell('go')
+      const words = await Promise.all(racers.map((racer) => racer.said<Word>()))
+      expect(words.filter((word) => word.acknowledged !== undefined)).toHaveLength(1)
+      const winner = racers[words.findIndex((word) => word.acknowledged !== undefined)] as Program
+      expect(words.find((word) => word.refused !== undefined)?.refused).toContain(`${winner.pid}`)
+      await winner.kill()
+    }
+    const numbers = await numbersIn(open())
+    expect(numbers.slice(0, acknowledged)).toEqual(Array.from({ length: acknowledged }, (_, index) => index + 1))
+    expect(numbers.filter((number) => number === 1)).toHaveLength(3)
+  })
+
+  it('a later process with the same number is not taken for it', async () => {
+    const own = { pid: process.pid, host: hostname() }
+    writeFileSync(lockFile, JSON.stringify({ ...own, started: 'some other time' }))
+    expect(await numbersIn(open())).toEqual([])
+  })
+})
+
+describe('a lock whose owner cannot be looked up', () => {
+  const before = (milliseconds: number) => new Date(Date.now() - milliseconds)
+
+  it.each([
+    ['of another machine', JSON.stringify({ pid: 1, host: 'elsewhere', started: '1' })],
+    ['of a process that was killed while it wrote it', '{"pid":'],
+  ])('%s is respected while it is fresh, and taken over once it has not been renewed for long', async (_, text) => {
+    writeFileSync(lockFile, text)
+    await expect(open().streamInfo('counter')).rejects.toThrow(FolderInUseError)
+    utimesSync(lockFile, before(60_000), before(60_000))
+    expect(await numbersIn(open())).toEqual([])
+  })
+})

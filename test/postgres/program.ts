@@ -1,0 +1,55 @@
+/** Running a program of this folder in a process of its own, and talking with it. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+export interface Program {
+  readonly pid: number
+  /** The next thing the program said with `process.send`; fails if it ends without a word. */
+  said<T>(): Promise<T>
+  tell(message: unknown): void
+  kill(): Promise<void>
+  /** How it ended: 0 if all went well and no error was left unhandled, with what it wrote to its standard error. */
+  readonly ended: Promise<{ readonly exitCode: number | null; readonly complaints: string }>
+}
+
+/** Starts one of `programs/*.ts`, from the sources, as the tests themselves run. */
+export function startProgram(name: string, ...programArguments: readonly string[]): Program {
+  const file = fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url))
+  const child: ChildProcess = fork(file, programArguments, {
+    execArgv: ['--conditions=@eventsourced/source', '--import', 'tsx'],
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+  })
+  let complaints = ''
+  child.stderr?.on('data', (text: Buffer) => {
+    complaints += text
+  })
+  const ended = once(child, 'close').then(([exitCode]) => ({ exitCode: exitCode as number | null, complaints }))
+
+  const words: unknown[] = []
+  const listeners: (() => void)[] = []
+  child.on('message', (word) => {
+    words.push(word)
+    listeners.shift()?.()
+  })
+
+  return {
+    pid: child.pid as number,
+    async said<T>() {
+      if (words.length === 0) {
+        const word = new Promise<void>((resolve) => listeners.push(resolve))
+        await Promise.race([word, ended])
+      }
+      if (words.length === 0) throw new Error(`${name} ended without a word: ${(await ended).complaints}`)
+      return words.shift() as T
+    },
+    tell(message) {
+      child.send(message as object)
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
+    ended,
+  }
+}
