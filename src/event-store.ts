@@ -2,13 +2,7 @@
  * The edge: makes a full `EventStore` of a storage. It checks every input, turns outcomes into results or
  * errors, and pages through the log, so that all stores do these alike.
  */
-import { abortable } from './abort.ts'
-import {
-  DuplicateEventIdError,
-  StoreClosedError,
-  StreamAlreadyExistsError,
-  WrongExpectedVersionError,
-} from './errors.ts'
+import { DuplicateEventIdError, StreamAlreadyExistsError, WrongExpectedVersionError } from './errors.ts'
 import type { Event, RecordedEvent } from './event.ts'
 import { isExpected } from './expected-version.ts'
 import { importEvents } from './import.ts'
@@ -23,8 +17,9 @@ import {
   type InputLimits,
   metadataJson,
 } from './input.ts'
+import { Operations } from './operations.ts'
 import { readLog } from './read-log.ts'
-import type { AppendOutcome, PreparedAppend, Storage, Written } from './storage.ts'
+import type { PreparedAppend, Storage, Written } from './storage.ts'
 import type {
   AppendResult,
   EventStore,
@@ -40,26 +35,19 @@ const streamsPerPage = 500
 
 export function eventStore(storage: Storage, limits: InputLimits = {}): EventStore {
   const wakeup = new Wakeup()
-  let closing: Promise<void> | undefined
-
-  function checkOpen(): void {
-    if (closing !== undefined) throw new StoreClosedError()
-  }
-
-  /** Runs one operation of the storage, unless the store is closed or the caller has given up. */
-  async function perform<T>(signal: AbortSignal | undefined, operation: () => Promise<T>): Promise<T> {
-    checkOpen()
-    signal?.throwIfAborted()
-    return abortable(operation(), signal)
-  }
+  const operations = new Operations()
+  const perform = operations.perform.bind(operations)
 
   async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
     checkCall(appends, limits)
     const outcomes = await perform(signal, () => storage.append(appends, signal))
-    const failure = outcomes.findIndex(
-      (outcome) => outcome.kind === 'conflict' || outcome.kind === 'duplicate',
-    )
-    if (failure >= 0) throw toError(appends[failure] as PreparedAppend, outcomes[failure] as AppendOutcome)
+    for (const [index, outcome] of outcomes.entries()) {
+      const { streamId, expectedVersion } = appends[index] as PreparedAppend
+      if (outcome.kind === 'conflict') {
+        throw new WrongExpectedVersionError(streamId, expectedVersion, outcome.actual)
+      }
+      if (outcome.kind === 'duplicate') throw new DuplicateEventIdError(outcome.eventId, outcome.streamId)
+    }
     wakeup.wake()
     return appends.map((append, index) => toResult(append, outcomes[index] as Written))
   }
@@ -93,7 +81,7 @@ export function eventStore(storage: Storage, limits: InputLimits = {}): EventSto
     },
 
     readAll<E extends Event>(options = {}) {
-      return readLog(storage, options, wakeup, checkOpen) as AsyncIterable<RecordedEvent<E>>
+      return readLog(storage, options, wakeup, operations) as AsyncIterable<RecordedEvent<E>>
     },
 
     async streamInfo(streamId, { signal } = {}) {
@@ -119,19 +107,19 @@ export function eventStore(storage: Storage, limits: InputLimits = {}): EventSto
     },
 
     async import(source, options = {}) {
-      checkOpen()
-      const { onProgress } = options
-      const waking = (progress: Parameters<NonNullable<typeof onProgress>>[0]) => {
+      operations.checkOpen()
+      const importBatch: Storage['importBatch'] = async (events, clampTimes, signal) => {
+        const outcome = await perform(signal, () => storage.importBatch(events, clampTimes, signal))
         wakeup.wake()
-        onProgress?.(progress)
+        return outcome
       }
-      return importEvents(storage, source, { ...options, onProgress: waking }, limits, checkOpen)
+      return importEvents({ importBatch }, source, options, limits)
     },
 
     close() {
-      closing ??= storage.close()
+      const closed = operations.close(() => storage.close())
       wakeup.wake()
-      return closing
+      return closed
     },
 
     [Symbol.asyncDispose]() {
@@ -185,11 +173,4 @@ function toResult({ streamId, events }: PreparedAppend, outcome: Written): Appen
     recordedAt,
     deduplicated: kind === 'repeated',
   }
-}
-
-function toError({ streamId, expectedVersion }: PreparedAppend, outcome: AppendOutcome): Error | undefined {
-  if (outcome.kind === 'conflict')
-    return new WrongExpectedVersionError(streamId, expectedVersion, outcome.actual)
-  if (outcome.kind === 'duplicate') return new DuplicateEventIdError(outcome.eventId, outcome.streamId)
-  return undefined
 }

@@ -58,7 +58,6 @@ export async function importEvents(
   source: ImportSource,
   options: ImportOptions,
   limits: InputLimits,
-  checkOpen: () => void,
 ): Promise<ImportResult> {
   const { name, batchSize = 5000, clampTimes = false, onProgress, signal } = options
   checkInteger(batchSize, 'batchSize', 1)
@@ -71,8 +70,6 @@ export async function importEvents(
   let bytes = 0
 
   async function flush(): Promise<void> {
-    signal?.throwIfAborted()
-    checkOpen()
     const outcome = await storage.importBatch(batch, clampTimes, signal)
     if (outcome.kind === 'out-of-order') {
       throw new ImportOutOfOrderError(outcome.streamId, outcome.recordedAt, outcome.previous)

@@ -1,8 +1,8 @@
 /** Reading the log page by page, to its end or on and on. */
-import { abortable } from './abort.ts'
 import { InvalidInputError } from './errors.ts'
 import type { RecordedEvent } from './event.ts'
 import { checkInteger, checkName, checkOneOf, checkReadName } from './input.ts'
+import type { Operations } from './operations.ts'
 import type { LogQuery, Storage } from './storage.ts'
 import type { ReadAllOptions } from './store.ts'
 import type { Wakeup } from './wakeup.ts'
@@ -18,7 +18,7 @@ export function readLog(
   storage: Pick<Storage, 'readLog'>,
   options: ReadAllOptions,
   wakeup: Wakeup,
-  checkOpen: () => void,
+  operations: Operations,
 ): AsyncIterable<RecordedEvent> {
   const { after = 0, until = Number.MAX_SAFE_INTEGER, types, streamPrefix } = options
   const { direction = 'forward', limit = Number.MAX_SAFE_INTEGER, follow = false, signal } = options
@@ -41,7 +41,7 @@ export function readLog(
     throw new InvalidInputError('follow', 'goes with direction forward only', 'backward')
   }
   const query = { after, until, types, streamPrefix, direction, limit }
-  return pages(storage, query, follow, signal, wakeup, checkOpen)
+  return pages(storage, query, follow, signal, wakeup, operations)
 }
 
 async function* pages(
@@ -50,17 +50,19 @@ async function* pages(
   follow: boolean,
   signal: AbortSignal | undefined,
   wakeup: Wakeup,
-  checkOpen: () => void,
+  operations: Operations,
 ): AsyncGenerator<RecordedEvent> {
   let { after, until, limit: left } = query
   let nap = shortestSleep
   while (left > 0 && after < until) {
-    checkOpen()
-    signal?.throwIfAborted()
     const limit = Math.min(left, eventsPerPage)
+    const request = { ...query, after, until, limit }
     const wakeups = wakeup.count
-    const page = await abortable(storage.readLog({ ...query, after, until, limit }, signal), signal)
-    yield* page.events
+    const page = await operations.perform(signal, () => storage.readLog(request, signal))
+    for (const event of page.events) {
+      signal?.throwIfAborted()
+      yield event
+    }
     left -= page.events.length
     if (query.direction === 'backward') until = page.through - 1
     else after = page.through

@@ -98,7 +98,10 @@ export const appendAllCases: readonly ConformanceCase[] = [
       const append: StreamAppend = { streamId: 'transfer', events: counted(1) }
       const changed = store.appendAll([{ streamId: 'account', events: [], expectedVersion: 2 }, append])
       await refused(changed, 'wrong-expected-version', { streamId: 'account', actual: 3 })
-      const present = store.appendAll([{ streamId: 'account', events: [], expectedVersion: 'noStream' }, append])
+      const present = store.appendAll([
+        { streamId: 'account', events: [], expectedVersion: 'noStream' },
+        append,
+      ])
       await refused(present, 'wrong-expected-version', { streamId: 'account', actual: 3 })
       assert.equal(await store.streamInfo('transfer'), undefined)
 
@@ -175,7 +178,9 @@ export const appendAllCases: readonly ConformanceCase[] = [
       const results = await allAtOnce(32, (caller) => {
         const turned = [...names.slice(caller % 5), ...names.slice(0, caller % 5)]
         const order = caller % 2 === 0 ? turned : turned.toReversed()
-        return store.appendAll(order.slice(0, 4).map((streamId) => ({ streamId, events: counted(1, caller) })))
+        return store.appendAll(
+          order.slice(0, 4).map((streamId) => ({ streamId, events: counted(1, caller) })),
+        )
       })
       assert.equal(results.flat().length, 128)
       let sum = 0

@@ -22,7 +22,15 @@ export const appendCases: readonly ConformanceCase[] = [
       assert.ok(result.recordedAt instanceof Date)
       assert.equal(result.positions.length, 3)
       assert.equal(result.position, result.positions[2])
-      const keys = ['deduplicated', 'firstVersion', 'position', 'positions', 'recordedAt', 'streamId', 'version']
+      const keys = [
+        'deduplicated',
+        'firstVersion',
+        'position',
+        'positions',
+        'recordedAt',
+        'streamId',
+        'version',
+      ]
       assert.deepEqual(Object.keys(result).sort(), keys)
     },
   },
@@ -70,7 +78,13 @@ export const appendCases: readonly ConformanceCase[] = [
       const given = {
         id: '0190a5b2-0000-7000-8000-00000000abcd',
         type: 'ItemAdded',
-        data: { sku: 'A-1', price: { amount: 12.5, currency: 'EUR' }, gift: false, note: null, parts: [1, [2]] },
+        data: {
+          sku: 'A-1',
+          price: { amount: 12.5, currency: 'EUR' },
+          gift: false,
+          note: null,
+          parts: [1, [2]],
+        },
         metadata: { correlationId: 'c', causationId: 'd', userId: 'u', traceparent: 't', shop: { id: 7 } },
         tags: ['sku:A-1', 'shop:7'],
       }

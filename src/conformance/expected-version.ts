@@ -42,7 +42,10 @@ const states: readonly State[] = [
 const quoted = (expected: ExpectedVersion) =>
   typeof expected === 'number' ? `version ${expected}` : `'${expected}'`
 
-function accepts({ description, version, arrange }: State, expectedVersion: ExpectedVersion): ConformanceCase {
+function accepts(
+  { description, version, arrange }: State,
+  expectedVersion: ExpectedVersion,
+): ConformanceCase {
   return {
     group,
     name: `accepts ${quoted(expectedVersion)} when the stream ${description}`,
@@ -72,7 +75,10 @@ function accepts({ description, version, arrange }: State, expectedVersion: Expe
   }
 }
 
-function refuses({ description, version, arrange }: State, expectedVersion: ExpectedVersion): ConformanceCase {
+function refuses(
+  { description, version, arrange }: State,
+  expectedVersion: ExpectedVersion,
+): ConformanceCase {
   return {
     group,
     name: `refuses ${quoted(expectedVersion)} when the stream ${description}`,

@@ -57,7 +57,10 @@ function oneWinner(
 }
 
 /** All callers may append: they queue. */
-function allSucceed(expectedVersion: 'any' | 'streamExists', arrange: (store: EventStore) => Promise<unknown>) {
+function allSucceed(
+  expectedVersion: 'any' | 'streamExists',
+  arrange: (store: EventStore) => Promise<unknown>,
+) {
   return race(`let all of ${callers} append that expect '${expectedVersion}'`, async (storeOf) => {
     await arrange(storeOf(0))
     const results = await allAtOnce(callers, (caller) =>
@@ -87,7 +90,9 @@ export const raceCases: readonly ConformanceCase[] = [
   ...race('have one winner on each of many streams at once', async (storeOf) => {
     const streams = range(1, 20).map((number) => `stream-${number}`)
     const { results, errors } = await atOnce(streams.length * 8, (call) =>
-      storeOf(call).append(streams[call % streams.length] as string, counted(1), { expectedVersion: 'noStream' }),
+      storeOf(call).append(streams[call % streams.length] as string, counted(1), {
+        expectedVersion: 'noStream',
+      }),
     )
     assert.deepEqual(results.map(({ streamId }) => streamId).sort(), streams.toSorted())
     for (const error of errors) {
@@ -137,7 +142,10 @@ export const raceCases: readonly ConformanceCase[] = [
       storeOf(call).append(call % 3 === 0 ? 'a' : 'b', calls[call] ?? []),
     )
     for (const [call, { streamId, firstVersion, version, positions }] of results.entries()) {
-      const { events } = await storeOf(0).readStream(streamId, { fromVersion: firstVersion, toVersion: version })
+      const { events } = await storeOf(0).readStream(streamId, {
+        fromVersion: firstVersion,
+        toVersion: version,
+      })
       assert.deepEqual(
         events.map(({ id }) => id),
         calls[call]?.map(({ id }) => id),

@@ -14,7 +14,9 @@ export const timeCases: readonly ConformanceCase[] = [
     async run({ open }) {
       const store = await open()
       const { recordedAt } = await store.append('a', counted(3))
-      const times = [...(await streamOf(store, 'a')), ...(await logOf(store))].map((event) => event.recordedAt)
+      const times = [...(await streamOf(store, 'a')), ...(await logOf(store))].map(
+        (event) => event.recordedAt,
+      )
       assert.deepEqual(times, Array(6).fill(recordedAt))
       assert.deepEqual((await store.streamInfo('a'))?.lastRecordedAt, recordedAt)
     },

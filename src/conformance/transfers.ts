@@ -72,7 +72,10 @@ export const transferCases: readonly ConformanceCase[] = [
         const names = caller % 2 === 0 ? ['x', 'y'] : ['y', 'x']
         try {
           if (caller % 3 === 0) await store.append('x', counted(1), { expectedVersion })
-          else await store.appendAll(names.map((streamId) => ({ streamId, events: counted(1), expectedVersion })))
+          else
+            await store.appendAll(
+              names.map((streamId) => ({ streamId, events: counted(1), expectedVersion })),
+            )
         } catch (error) {
           if (!hasCode(error, 'wrong-expected-version')) throw error
           conflicts++

@@ -87,7 +87,8 @@ export function postgresStore(
   return {
     ...eventStore(new PostgresStorage(runner, statements), options),
     schema: {
-      create: () => database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),
+      create: () =>
+        database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),
       status: () =>
         database.use('Reading the state of the tables', (database) => schemaStatus(database, schema)),
       sql: () => schemaScript(schema),
