@@ -40,15 +40,15 @@ export async function importLog(store: EventStore, input: Input, signal: AbortSi
 /** Puts the place in the input before what the store had to say about an event. */
 function explained(error: unknown, input: Input, stored: number): unknown {
   const kept =
-    stored === 0 ? 'nothing was imported' : `the ${count(stored)} events before it are imported and stay`
+    stored === 0 ? 'Nothing was imported.' : `The first ${count(stored)} events are imported, and stay.`
   if (error instanceof InputError) return new InputError(`${error.message}\n  ${kept}`)
   if (hasCode(error, 'invalid-input')) {
-    const problem = error.message.replace(/^source\[\d+\]\.?/, '')
+    const problem = error.message.replace(/^source\[\d+\]\.?/, '').replace(/^streamId\b/, '"stream"')
     return new InputError(`${input.place()}: ${problem}\n  ${kept}`)
   }
   if (hasCode(error, 'duplicate-event-id')) {
     return new InputError(
-      `${input.place()} or shortly before: event id ${error.eventId} is taken by an event of stream '${error.streamId}'`,
+      `${input.place()} or shortly before: event id ${error.eventId} is taken by an event of stream '${error.streamId}'\n  ${kept}`,
     )
   }
   return error

@@ -47,6 +47,8 @@ export async function jsonLines(path: string, shownPath: string = path): Promise
   }
 
   const first = await lines().next()
+  // What is no log at all is refused before anything else happens.
+  if (first.value !== undefined) parseEvent(first.value.text, 0, `${name}, line ${first.value.number}`)
 
   return {
     title: name,
@@ -152,8 +154,12 @@ function parseEvent(text: string, place: number, where: string): ImportedEvent {
     return refuse('"metadata" must be an object')
   if (tags !== undefined && !Array.isArray(tags)) return refuse('"tags" must be a list')
   const at = recordedAt ?? occurredAt
-  if (at !== undefined && !(typeof at === 'string' && isoDate.test(at) && !Number.isNaN(Date.parse(at))))
-    return refuse(`"${recordedAt === undefined ? 'occurredAt' : 'recordedAt'}" must be a date as in ISO 8601`)
+  if (at !== undefined) {
+    const field = recordedAt === undefined ? '"occurredAt"' : '"recordedAt"'
+    const moment = typeof at === 'string' && isoDate.test(at) ? Date.parse(at) : Number.NaN
+    if (Number.isNaN(moment)) return refuse(`${field} must be a date as in ISO 8601`)
+    if (moment > Date.now() + 60_000) return refuse(`${field} lies in the future`)
+  }
 
   // Nothing is lost: what is not part of an event becomes metadata.
   const rest = { ...others, ...(recordedAt !== undefined && occurredAt !== undefined && { occurredAt }) }

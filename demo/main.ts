@@ -1,4 +1,5 @@
 /** The demo: a story, told on an embedded Postgres, and then a real log. `npm run demo`, or `npm run demo -- FILE`. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { EventSourcedError } from '@eventsourced/core'
 import { postgresStore } from '@eventsourced/core/postgres'
@@ -14,6 +15,8 @@ import { summarise } from './summary.ts'
 const { file, folder } = readArguments(process.argv.slice(2))
 const interruption = new AbortController()
 process.once('SIGINT', () => interruption.abort())
+// Whoever reads the output has seen enough (`npm run demo | head`).
+process.stdout.on('error', () => process.exit(0))
 
 /** One folder holds several stores: each has a schema of its own. */
 const openStore = (schema: string) => postgresStore(`pglite:${join(folder.path, 'postgres')}`, { schema })
@@ -21,6 +24,8 @@ const openStore = (schema: string) => postgresStore(`pglite:${join(folder.path, 
 async function main(): Promise<void> {
   // Opened first, so that a wrong path is noticed at once.
   const input = file ? await jsonLines(file.path, file.shown) : ((await gitHistory()) ?? (await sample()))
+  if (!existsSync(folder.path))
+    print(style('dim', 'The first time, the embedded Postgres takes a few seconds …'))
   {
     await using concerts = openStore('story')
     await tellStory(concerts, folder.shown)

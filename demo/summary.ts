@@ -57,22 +57,27 @@ export async function summarise(store: EventStore, signal: AbortSignal): Promise
 
 /** The state of one stream at its middle event's time, and now. */
 async function lookBack(store: EventStore, streamId: string, length: number): Promise<void> {
-  const middleVersion = Math.ceil(length / 2)
-  const { events } = await store.readStream(streamId, { fromVersion: middleVersion, limit: 1 })
+  const half = Math.ceil(length / 2)
+  const { events } = await store.readStream(streamId, { fromVersion: half, limit: 1 })
   const asOf = events[0]?.recordedAt ?? new Date()
-  const middle = await foldStream(store, streamId, activity, { asOf })
   const now = await foldStream(store, streamId, activity)
+  let title = `as of ${asOf.toISOString()}`
+  let middle = await foldStream(store, streamId, activity, { asOf })
+  if (middle.version === now.version && half < length) {
+    // A log without times was recorded all at once: then a version tells the past from the present.
+    title = `at version ${count(half)}`
+    middle = await foldStream(store, streamId, activity, { toVersion: half })
+  }
 
   print(`  The longest stream, ${style('bold', quote(streamId))}, as it was and as it is`)
-  const types = [...now.state.counts.keys()]
   const countsOf = (type: string) => [middle, now].map(({ state }) => count(state.counts.get(type) ?? 0))
   printTable(
-    ['', `as of ${asOf.toISOString()}`, 'now'],
+    ['', title, 'now'],
     [
       ['version', count(middle.version), count(now.version)],
       ['last event', quote(middle.state.last, 40), quote(now.state.last, 40)],
-      ...types.slice(0, mostTypes).map((type) => [quote(type, 40), ...countsOf(type)]),
+      ...[...now.state.counts.keys()].slice(0, mostTypes).map((type) => [quote(type, 40), ...countsOf(type)]),
     ],
   )
-  printWhy('foldStream(…, { asOf }): the same fold, stopped at any moment of the past')
+  printWhy('foldStream(…, { asOf }) or { toVersion }: the same fold, stopped at any moment of the past')
 }

@@ -1,52 +1,57 @@
 /** Appending: from prepared events to the parameters of `append_events`, and from its answer to outcomes. */
 import { type RecordedId, settleRepeat } from '../repeat.ts'
-import type { AppendOutcome, PreparedAppend, PreparedEvent, Written } from '../storage.ts'
+import type {
+  AppendOutcome,
+  ImportOutcome,
+  PreparedAppend,
+  PreparedEvent,
+  PreparedImport,
+  Written,
+} from '../storage.ts'
 import type { ExpectedVersion } from '../store.ts'
 import type { Parameters, Row } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
 
-export interface AppendRequest {
-  readonly appends: readonly PreparedAppend[]
-  /** Whether this very call may have been done before. */
-  readonly retried: boolean
-  /** For an import: the events of all appends in the order they should have in the log, with their times. */
-  readonly imported?: { readonly owners: readonly number[]; readonly recordedAts: readonly Date[] }
-}
-
-/** See `append.sql`. */
-export function appendParameters({ appends, retried, imported }: AppendRequest): Parameters {
-  const owners = imported?.owners ?? appends.flatMap(({ events }, index) => events.map(() => index + 1))
-  const taken = appends.map(() => 0)
-  const events: PreparedEvent[] = []
-  const nths: number[] = []
-  for (const owner of owners) {
-    const nth = (taken[owner - 1] as number) + 1
-    taken[owner - 1] = nth
-    nths.push(nth)
-    events.push(appends[owner - 1]?.events[nth - 1] as PreparedEvent)
-  }
+/** See `append.sql`. `retried`: whether this very call may have been done before. */
+export function appendParameters(appends: readonly PreparedAppend[], retried: boolean): Parameters {
+  const events = appends.flatMap((append) => append.events)
   return [
     textArray(appends.map(({ streamId }) => streamId)),
     plainArray(appends.map(({ expectedVersion }) => expectedNumber(expectedVersion))),
     plainArray(appends.map((append) => append.events.length)),
-    plainArray(owners),
-    plainArray(nths),
+    plainArray(appends.flatMap((append, index) => append.events.map(() => index + 1))),
+    plainArray(appends.flatMap((append) => append.events.map((_, index) => index + 1))),
+    ...eventParameters(events),
+    'true',
+    String(retried),
+  ]
+}
+
+/** See `import.sql`. */
+export function importParameters(events: readonly PreparedImport[], clampTimes: boolean): Parameters {
+  const places = new Map<string, number>()
+  for (const { streamId } of events) {
+    if (!places.has(streamId)) places.set(streamId, places.size + 1)
+  }
+  return [
+    textArray([...places.keys()]),
+    plainArray(events.map(({ streamId }) => places.get(streamId) ?? null)),
+    ...eventParameters(events),
+    plainArray(events.map(({ recordedAt }) => recordedAt?.toISOString() ?? null)),
+    String(clampTimes),
+  ]
+}
+
+/** Ids, types, data, metadata and tags; null for what no event has. */
+function eventParameters(events: readonly PreparedEvent[]): Parameters {
+  const noMetadata = events.every(({ metadata }) => metadata === '{}')
+  const noTags = events.every(({ tags }) => tags.length === 0)
+  return [
     plainArray(events.map(({ id }) => id)),
     textArray(events.map(({ type }) => type)),
     jsonList(events.map(({ data }) => data)),
-    unlessAll(
-      events,
-      ({ metadata }) => metadata === '{}',
-      () => jsonList(events.map(({ metadata }) => (metadata === '{}' ? '' : metadata))),
-    ),
-    unlessAll(
-      events,
-      ({ tags }) => tags.length === 0,
-      () => textArray(events.map(({ tags }) => (tags.length === 0 ? null : textArray(tags)))),
-    ),
-    imported === undefined ? null : plainArray(imported.recordedAts.map((time) => time.toISOString())),
-    'true',
-    String(retried),
+    noMetadata ? null : jsonList(events.map(({ metadata }) => (metadata === '{}' ? '' : metadata))),
+    noTags ? null : textArray(events.map(({ tags }) => (tags.length === 0 ? null : textArray(tags)))),
   ]
 }
 
@@ -61,14 +66,6 @@ function expectedNumber(expected: ExpectedVersion): number | null {
     default:
       return expected
   }
-}
-
-function unlessAll<T>(
-  items: readonly T[],
-  isAbsent: (item: T) => boolean,
-  encode: () => string,
-): string | null {
-  return items.every(isAbsent) ? null : encode()
 }
 
 export type AppendAnswer = readonly AppendOutcome[] | 'repeated'
@@ -115,4 +112,13 @@ export function settle(
     })
   }
   return settleRepeat(appends, recorded, ({ streamId }) => heads.get(streamId) as Written)
+}
+
+/** What `import_events` answered. */
+export function importAnswer(row: Row): ImportOutcome {
+  const streamId = String(row.stream_id)
+  if (row.imported !== null) return { kind: 'imported', imported: Number(row.imported) }
+  if (row.event_id !== null) return { kind: 'duplicate', eventId: String(row.event_id), streamId }
+  const [recordedAt, previous] = [row.recorded_at, row.previous_at].map((time) => new Date(Number(time)))
+  return { kind: 'out-of-order', streamId, recordedAt: recordedAt as Date, previous: previous as Date }
 }

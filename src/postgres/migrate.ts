@@ -4,7 +4,7 @@ import { beginning } from '../input.ts'
 import type { Database, Statement } from './client.ts'
 import { isMissingSchema } from './errors.ts'
 import { migrations, routines } from './sql.generated.ts'
-import { inSchema } from './statements.ts'
+import { inSchema, statementOf } from './statements.ts'
 
 export interface SchemaStatus {
   /** The last migration that was applied; 0: none, the tables do not exist. */
@@ -71,10 +71,7 @@ export function schemaScript(schema: string): string {
 }
 
 function listApplied(schema: string): Statement {
-  return {
-    name: `eventsourced_migrations_${schema}`.slice(0, 63),
-    text: `select number::text, checksum from ${schema}.migrations order by number`,
-  }
+  return statementOf('migrations', `select number::text, checksum from ${schema}.migrations order by number`)
 }
 
 function toApplied(row: Readonly<Record<string, unknown>>): Applied {

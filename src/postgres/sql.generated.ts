@@ -41,25 +41,23 @@ create table :schema.events (
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '0d9c5f7c73009ef4bf41093e62a16ae0',
+  checksum: 'c4409a0320efaa0164a7c094e89e2dfc',
   sql: `-- Locks one stream, checks its version and moves it on by a number of events. The lock is held until the end
 -- of the transaction. Nothing is changed unless the outcome is 'appended'.
 --
 -- expected_version: a version, or null (any), -1 (no stream), -2 (stream exists).
--- recorded_at: when the events were recorded elsewhere (the last of them), or null for now.
 -- wait: whether to wait for a stream that another transaction holds, or to answer 'busy'.
 --
 -- outcome: 'appended' | 'conflict' | 'busy'; version: the new one, or the actual one of a conflict;
--- earliest: the time below which none of the events may be recorded (time in a stream never steps back).
+-- recorded_at: when the events are recorded (time in a stream never steps back, even if the clock does).
 create or replace function :schema.advance_stream(
   stream_id text,
   expected_version bigint,
   event_count int,
-  recorded_at timestamptz,
   wait boolean,
   out outcome text,
   out version bigint,
-  out earliest timestamptz
+  out recorded_at timestamptz
 )
 language plpgsql as \$\$
 declare
@@ -71,15 +69,12 @@ begin
     -- A stream that should be new: the insert is lock and check in one.
     if _create then
       insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
-      values (advance_stream.stream_id, event_count, _now, coalesce(advance_stream.recorded_at, _now))
+      values (advance_stream.stream_id, event_count, _now, _now)
       on conflict do nothing;
       if found then
         outcome := 'appended';
         version := event_count;
-        earliest := _now;
-        if advance_stream.recorded_at is not null then
-          earliest := '-infinity';
-        end if;
+        recorded_at := _now;
         -- Only checked: the row goes again, but whoever wants to create the stream waits for our end.
         if event_count = 0 then
           delete from :schema.streams s where s.stream_id = advance_stream.stream_id;
@@ -96,18 +91,12 @@ begin
       end if;
     end if;
 
-    if advance_stream.recorded_at is not null then
-      select coalesce(s.last_recorded_at, '-infinity') into earliest from :schema.streams s
-      where s.stream_id = advance_stream.stream_id for update;
-    end if;
-
     update :schema.streams s
     set version = s.version + event_count,
-        last_recorded_at = case when event_count = 0 then s.last_recorded_at
-          else greatest(coalesce(advance_stream.recorded_at, _now), s.last_recorded_at) end
+        last_recorded_at = case when event_count = 0 then s.last_recorded_at else greatest(_now, s.last_recorded_at) end
     where s.stream_id = advance_stream.stream_id
       and (expected_version is null or expected_version = -2 or s.version = expected_version)
-    returning s.version, coalesce(earliest, s.last_recorded_at) into version, earliest;
+    returning s.version, s.last_recorded_at into version, recorded_at;
     if found then
       outcome := 'appended';
       return;
@@ -138,49 +127,41 @@ create or replace function :schema.advance_streams(
   event_counts int[],
   owners int[],
   event_ids uuid[],
-  recorded_ats timestamptz[],
   wait boolean,
   retried boolean,
   out outcomes text[],
   out versions bigint[],
-  out earliest timestamptz[]
+  out recorded_ats timestamptz[]
 )
 language plpgsql as \$\$
 declare
-  _count int := cardinality(stream_ids);
   _order int[] := '{1}';
   _at int;
-  _last timestamptz;
   _stream record;
-  _repeated boolean;
+  _repeated boolean := false;
 begin
   -- Streams are locked in one order by everyone, so that two calls never wait for each other.
-  if _count > 1 then
+  if cardinality(stream_ids) > 1 then
     select array_agg(s.at order by s.id collate "C") into _order
     from unnest(stream_ids) with ordinality as s (id, at);
   end if;
 
   foreach _at in array _order loop
-    _repeated := false;
     if retried then
       -- The lock first: an earlier try may be about to commit.
       perform from :schema.streams s where s.stream_id = stream_ids[_at] for update;
       _repeated := :schema.is_recorded(_at, owners, event_ids);
     end if;
-    if recorded_ats is not null then
-      select max(e.recorded_at) into _last from unnest(owners, recorded_ats) as e (owner, recorded_at)
-      where e.owner = _at;
-    end if;
     if not _repeated then
-      _stream := :schema.advance_stream(
-        stream_ids[_at], expected_versions[_at], event_counts[_at], _last, wait);
+      _stream := :schema.advance_stream(stream_ids[_at], expected_versions[_at], event_counts[_at], wait);
       outcomes[_at] := _stream.outcome;
       versions[_at] := _stream.version;
-      earliest[_at] := _stream.earliest;
+      recorded_ats[_at] := _stream.recorded_at;
       _repeated := _stream.outcome = 'conflict' and :schema.is_recorded(_at, owners, event_ids);
     end if;
     if _repeated then
       outcomes[_at] := 'repeated';
+      _repeated := false;
     end if;
   end loop;
 end
@@ -198,7 +179,7 @@ end
 --
 -- Per stream, in the order given: outcome ('appended' | 'conflict' | 'repeated' | 'busy'; what is not
 -- 'appended' left nothing behind, and if atomic, then nothing was left by any), version and recorded_at.
--- Positions of the events of appended streams, in order.
+-- positions: of the events of the appended streams, in order.
 create or replace function :schema.append_events(
   stream_ids text[],
   expected_versions bigint[],
@@ -210,12 +191,11 @@ create or replace function :schema.append_events(
   data json[],
   metadata json[],
   tags text[],
-  recorded_ats timestamptz[],
   atomic boolean,
   retried boolean,
   out outcomes text[],
   out versions bigint[],
-  out recorded_at timestamptz[],
+  out recorded_ats timestamptz[],
   out positions bigint[]
 )
 language plpgsql as \$\$
@@ -227,9 +207,9 @@ begin
 
   if atomic and cardinality(stream_ids) > 1 then
     begin
-      select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+      select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
       from :schema.advance_streams(
-        stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, true, retried) a;
+        stream_ids, expected_versions, event_counts, owners, event_ids, true, retried) a;
       if 'appended' <> any (outcomes) then
         raise exception 'undo' using errcode = 'ES002';
       end if;
@@ -238,34 +218,30 @@ begin
       return;
     end;
   else
-    select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+    select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
     from :schema.advance_streams(
-      stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, atomic, retried) a;
+      stream_ids, expected_versions, event_counts, owners, event_ids, atomic, retried) a;
     if 'appended' <> all (outcomes) then
       return;
     end if;
   end if;
 
-  -- The writer marker: no position of this transaction will be at or below the one it names. Taken after the
-  -- stream locks (waiting for them must not hold readers back) and before the first nextval.
-  perform pg_advisory_xact_lock_shared(:schema.marker_key(case when s.is_called then s.last_value else 0 end))
-  from :schema.event_positions s;
-
+  perform :schema.mark_writer();
   with inserted as (
     insert into :schema.events
       (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
     select
       nextval(':schema.event_positions'),
       versions[e.owner] - event_counts[e.owner] + e.nth,
-      greatest(e.recorded_at, append_events.recorded_at[e.owner]),
+      recorded_ats[e.owner],
       e.event_id,
       stream_ids[e.owner],
       e.type,
       e.data,
       e.metadata,
       e.tags::text[]
-    from unnest(owners, nths, event_ids, types, data, metadata, tags, recorded_ats)
-      as e (owner, nth, event_id, type, data, metadata, tags, recorded_at)
+    from unnest(owners, nths, event_ids, types, data, metadata, tags)
+      as e (owner, nth, event_id, type, data, metadata, tags)
     where outcomes[e.owner] = 'appended'
     returning position
   )
@@ -322,6 +298,131 @@ begin
 end
 \$\$;
 
+-- Appends events that were recorded elsewhere, in the order given, leaving out those whose id is recorded in
+-- their stream already. Per stream: its id. Per event: the stream's place in that list (owner), the event, and
+-- when it was recorded (null: now).
+--
+-- Time in a stream never steps back: an event older than its stream's last one is recorded at that one's time
+-- if clamp_times, and otherwise nothing is imported and the answer says which it is.
+--
+-- imported: how many; null if refused, and then stream_id with recorded_at and previous_at (out of order), or with
+-- event_id (that id is recorded in this other stream).
+create or replace function :schema.import_events(
+  stream_ids text[],
+  owners int[],
+  event_ids uuid[],
+  types text[],
+  data json[],
+  metadata json[],
+  tags text[],
+  recorded_ats timestamptz[],
+  clamp_times boolean,
+  out imported int,
+  out stream_id text,
+  out event_id uuid,
+  out recorded_at timestamptz,
+  out previous_at timestamptz
+)
+language plpgsql
+-- Plans are made once in a session, perhaps while the tables are nearly empty: they must be the lookups by key
+-- that are right for any size.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+declare
+  _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  _versions bigint[];
+  _last timestamptz[];
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'import_events needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+
+  begin
+    -- Every stream is there and locked, in the order that all writers keep to.
+    insert into :schema.streams (stream_id, version, created_at)
+    select s.id, 0, _now from unnest(stream_ids) as s (id) order by s.id collate "C"
+    on conflict do nothing;
+
+    select array_agg(l.version order by l.owner), array_agg(l.last_recorded_at order by l.owner)
+    into _versions, _last
+    from (
+      select a.owner, s.version, s.last_recorded_at
+      from (
+        select * from unnest(stream_ids) with ordinality as s (id, owner) order by s.id collate "C"
+      ) a
+      cross join lateral (select * from :schema.streams s where s.stream_id = a.id for update) s
+    ) l;
+
+    select r.stream_id, r.event_id into stream_id, event_id
+    from unnest(owners, event_ids) as e (owner, event_id)
+    cross join lateral (select * from :schema.events r where r.event_id = e.event_id limit 1) r
+    where r.stream_id <> stream_ids[e.owner]
+    limit 1;
+    if found then
+      raise exception 'undo' using errcode = 'ES002';
+    end if;
+
+    perform :schema.mark_writer();
+    with fresh as materialized (
+      select
+        e.*,
+        row_number() over earlier as nth,
+        greatest(_last[e.owner], max(coalesce(e.recorded_at, _now)) over earlier) as reached
+      from unnest(owners, event_ids, types, data, metadata, tags, recorded_ats) with ordinality
+        as e (owner, event_id, type, data, metadata, tags, recorded_at, at)
+      where not exists (select from :schema.events r where r.event_id = e.event_id)
+      window earlier as (partition by e.owner order by e.at)
+    ),
+    inserted as (
+      insert into :schema.events
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+      select
+        nextval(':schema.event_positions'),
+        _versions[e.owner] + e.nth,
+        e.reached,
+        e.event_id,
+        stream_ids[e.owner],
+        e.type,
+        e.data,
+        e.metadata,
+        e.tags::text[]
+      from (select * from fresh order by at) e
+    ),
+    moved as (
+      update :schema.streams s
+      set version = s.version + m.event_count, last_recorded_at = m.reached
+      from (
+        select f.owner, count(*) as event_count, max(f.reached) as reached from fresh f group by f.owner
+      ) m
+      where s.stream_id = stream_ids[m.owner]
+    ),
+    late as (
+      select stream_ids[f.owner] as stream_id, f.recorded_at, f.reached
+      from fresh f
+      where not clamp_times and f.recorded_at < f.reached
+      order by f.at
+      limit 1
+    )
+    select (select count(*) from fresh), l.stream_id, l.recorded_at, l.reached
+    into imported, stream_id, recorded_at, previous_at
+    from (values (1)) as one (row)
+    left join late l on true;
+
+    if stream_id is not null then
+      imported := null;
+      raise exception 'undo' using errcode = 'ES002';
+    end if;
+  exception when sqlstate 'ES002' then
+    -- Everything is as it was, while the answer is kept.
+    return;
+  end;
+end
+\$\$;
+
 -- Whether any of the events that belong to one stream of an append is recorded already, wherever.
 -- Planned while the table is small, a lookup of several ids would be a sequential scan, and stay one.
 create or replace function :schema.is_recorded(owner int, owners int[], event_ids uuid[]) returns boolean
@@ -333,6 +434,35 @@ language sql stable set enable_seqscan = off as \$\$
       where o.owner = is_recorded.owner
     ))
   )
+\$\$;
+
+-- Streams whose id begins with the prefix and sorts after a given one, in order. With a fixed plan, as in read_log.
+create or replace function :schema.list_streams(prefix text, after text, max_streams int)
+returns setof :schema.streams
+language sql stable
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as \$\$
+  select s.* from :schema.streams s
+  where s.stream_id > list_streams.after
+    and s.stream_id >= list_streams.prefix
+    -- The last id that can begin so: ids have at most 512 bytes, and the highest character has four.
+    and s.stream_id <= list_streams.prefix || repeat(chr(1114111), 128)
+    and starts_with(s.stream_id, list_streams.prefix)
+  order by s.stream_id
+  limit list_streams.max_streams
+\$\$;
+
+-- Takes the writer marker: from now until its end, this transaction takes no position at or below the last one
+-- that was given out before the call. To be called after the stream locks (waiting for those must not hold
+-- readers back) and before the first nextval. See frontier.
+create or replace function :schema.mark_writer() returns void
+language plpgsql as \$\$
+begin
+  perform pg_advisory_xact_lock_shared(:schema.marker_key(case when s.is_called then s.last_value else 0 end))
+  from :schema.event_positions s;
+end
 \$\$;
 
 -- The advisory lock key of a writer marker: 16 bits for this schema, 48 bits for a position.
@@ -377,7 +507,13 @@ create or replace function :schema.read_log(
   out metadata text,
   out tags text
 )
-language plpgsql as \$\$
+language plpgsql
+-- The plan is made once in a session, perhaps while the table is nearly empty: it must be the ordered index scan
+-- that is right for any size, and not a sort of everything after the position.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as \$\$
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -461,7 +597,7 @@ where l.locktype = 'advisory'
 export const append: string = `select
   array_to_json(a.outcomes)::text as outcomes,
   array_to_json(a.versions)::text as versions,
-  (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_at) r)::text as recorded_ats,
+  (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_ats) r)::text as recorded_ats,
   array_to_json(a.positions)::text as positions
 from :schema.append_events(
   \$1::text::text[],
@@ -474,9 +610,8 @@ from :schema.append_events(
   string_to_array(\$8::text, E'\\x1e')::json[],
   string_to_array(\$9::text, E'\\x1e', '')::json[],
   \$10::text::text[],
-  \$11::text::timestamptz[],
-  \$12::text::boolean,
-  \$13::text::boolean
+  \$11::text::boolean,
+  \$12::text::boolean
 ) a`
 
 export const createStream: string = `select c.created::text, c.version::text, ((date_part('epoch', c.created_at) * 1000)::bigint)::text as created_at
@@ -503,19 +638,31 @@ export const frontier: string = `select
   )::text as writers
 from :schema.frontier() as f (frontier)`
 
+export const importEvents: string = `select
+  i.imported,
+  i.stream_id,
+  i.event_id::text,
+  ((date_part('epoch', i.recorded_at) * 1000)::bigint)::text as recorded_at,
+  ((date_part('epoch', i.previous_at) * 1000)::bigint)::text as previous_at
+from :schema.import_events(
+  \$1::text::text[],
+  \$2::text::int[],
+  \$3::text::uuid[],
+  \$4::text::text[],
+  string_to_array(\$5::text, E'\\x1e')::json[],
+  string_to_array(\$6::text, E'\\x1e', '')::json[],
+  \$7::text::text[],
+  \$8::text::timestamptz[],
+  \$9::text::boolean
+) i`
+
 export const listStreams: string = `select
   s.stream_id,
   s.version::text,
   ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
   ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at,
   s.metadata::text
-from :schema.streams s
-where s.stream_id > \$2::text
-  and s.stream_id >= \$1::text
-  and s.stream_id <= \$1::text || repeat(chr(1114111), 128)
-  and starts_with(s.stream_id, \$1::text)
-order by s.stream_id
-limit \$3::text::int`
+from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
 
 export const readLog: string = `select
   l.frontier::text, l.through::text, l.event_count, l.positions, l.versions, l.recorded_ats, l.event_ids,
@@ -563,9 +710,3 @@ export const streamInfo: string = `select
   s.metadata::text
 from :schema.streams s
 where s.stream_id = \$1::text`
-
-export const streamTimes: string = `select s.stream_id, ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at
-from unnest(\$1::text::text[]) as asked (stream_id)
-cross join lateral (
-  select * from :schema.streams s where s.stream_id = asked.stream_id and s.last_recorded_at is not null limit 1
-) s`

@@ -10,35 +10,36 @@ export function inSchema(text: string, schema: string): string {
   return text.replaceAll(':schema', schema)
 }
 
+/** Names a text. The same name must never stand for two texts on one connection, so it holds a hash of the text. */
+export function statementOf(name: string, text: string): Statement {
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 16)
+  return { name: `eventsourced_${name}_${hash}`, text }
+}
+
 export function statementsOf(schema: string): {
   readonly [Name in
     | 'append'
     | 'createStream'
     | 'findEvents'
     | 'frontier'
+    | 'import'
     | 'listStreams'
     | 'readBackward'
     | 'readForward'
     | 'readLog'
-    | 'streamInfo'
-    | 'streamTimes']: Statement
+    | 'streamInfo']: Statement
 } {
-  // The same name must never stand for two texts on one connection, so the name holds a hash of the text.
-  const statement = (name: string, template: string): Statement => {
-    const text = inSchema(template, schema)
-    const hash = createHash('sha256').update(text).digest('hex').slice(0, 16)
-    return { name: `eventsourced_${name}_${hash}`, text }
-  }
+  const statement = (name: string, template: string) => statementOf(name, inSchema(template, schema))
   return {
     append: statement('append', sql.append),
     createStream: statement('create_stream', sql.createStream),
     findEvents: statement('find_events', sql.findEvents),
     frontier: statement('frontier', sql.frontier),
+    import: statement('import', sql.importEvents),
     listStreams: statement('list_streams', sql.listStreams),
     readBackward: statement('read_backward', sql.readStream.replace(':direction', 'desc')),
     readForward: statement('read_forward', sql.readStream.replace(':direction', 'asc')),
     readLog: statement('read_log', sql.readLog),
     streamInfo: statement('stream_info', sql.streamInfo),
-    streamTimes: statement('stream_times', sql.streamTimes),
   }
 }

@@ -13,12 +13,11 @@ import type {
   Written,
 } from '../storage.ts'
 import type { StreamInfo, StreamSlice } from '../store.ts'
-import { appendAnswer, appendParameters, settle } from './append.ts'
+import { appendAnswer, appendParameters, importAnswer, importParameters, settle } from './append.ts'
 import type { Parameters, Row, Statement } from './client.ts'
 import { decodeEvents } from './decode.ts'
 import { plainArray, textArray } from './encode.ts'
 import { isEventIdTaken, isTooLarge } from './errors.ts'
-import { compareWithRecorded, firstDisorder, importRequest } from './import.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 
@@ -55,7 +54,12 @@ export class PostgresStorage implements Storage {
   }
 
   async append(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]> {
-    const row = await this.#append((retried) => appendParameters({ appends, retried }), signal)
+    const row = await this.#write(
+      'Appending',
+      this.#statements.append,
+      (retried) => appendParameters(appends, retried),
+      signal,
+    )
     const answer = appendAnswer(appends, row)
     const checkedOnly = appends.filter(({ events }) => events.length === 0)
     if (answer !== 'repeated' && checkedOnly.length === 0) return answer
@@ -77,16 +81,18 @@ export class PostgresStorage implements Storage {
     })
   }
 
-  /** Calls the function; once more if an id turned out to be taken, so that it looks whether this is a repeat. */
-  async #append(parameters: (retried: boolean) => Parameters, signal: AbortSignal | undefined): Promise<Row> {
-    const what = 'Appending'
+  /** Calls a function that writes; once more if an id was taken meanwhile, so that it looks whether by a repeat. */
+  async #write(
+    what: string,
+    statement: Statement,
+    parameters: (retried: boolean) => Parameters,
+    signal: AbortSignal | undefined,
+  ): Promise<Row> {
     try {
-      const rows = await this.#runner.run(what, this.#statements.append, parameters, signal)
-      return rows[0] as Row
+      return (await this.#runner.run(what, statement, parameters, signal))[0] as Row
     } catch (error) {
       if (!isEventIdTaken(error)) throw error
-      const rows = await this.#runner.run(what, this.#statements.append, () => parameters(true), signal)
-      return rows[0] as Row
+      return (await this.#runner.run(what, statement, () => parameters(true), signal))[0] as Row
     }
   }
 
@@ -174,28 +180,8 @@ export class PostgresStorage implements Storage {
     clampTimes: boolean,
     signal?: AbortSignal,
   ): Promise<ImportOutcome> {
-    const ids = plainArray(events.map(({ id }) => id))
-    for (;;) {
-      const found = await this.#all('Finding events', this.#statements.findEvents, [ids], signal)
-      const { fresh, misplaced } = compareWithRecorded(events, found)
-      if (misplaced !== undefined) return misplaced
-      if (fresh.length === 0) return { kind: 'imported', imported: 0 }
-      const streamIds = textArray([...new Set(fresh.map(({ streamId }) => streamId))])
-      const times = await this.#all('Finding streams', this.#statements.streamTimes, [streamIds], signal)
-      const disorder = clampTimes ? undefined : firstDisorder(fresh, times)
-      if (disorder !== undefined) return disorder
-
-      const request = importRequest(fresh)
-      const parameters = (retried: boolean) => appendParameters({ ...request, retried })
-      try {
-        const [row] = await this.#runner.run('Importing', this.#statements.append, parameters, signal)
-        if (appendAnswer(request.appends, row as Row) !== 'repeated')
-          return { kind: 'imported', imported: fresh.length }
-      } catch (error) {
-        if (!isEventIdTaken(error)) throw error
-      }
-      // Another import of the same events was faster, or this one's first try had succeeded: look again.
-    }
+    const parameters = importParameters(events, clampTimes)
+    return importAnswer(await this.#write('Importing', this.#statements.import, () => parameters, signal))
   }
 
   close(): Promise<void> {

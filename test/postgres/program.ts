@@ -24,7 +24,10 @@ export function startProgram(name: string, ...programArguments: readonly string[
   child.stderr?.on('data', (text: Buffer) => {
     complaints += text
   })
-  const ended = once(child, 'close').then(([exitCode]) => ({ exitCode: exitCode as number | null, complaints }))
+  const ended = once(child, 'close').then(([exitCode]) => ({
+    exitCode: exitCode as number | null,
+    complaints,
+  }))
 
   const words: unknown[] = []
   const listeners: (() => void)[] = []

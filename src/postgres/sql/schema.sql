@@ -4,9 +4,9 @@
 
 CREATE SCHEMA eventsourced;
 
--- Name: advance_stream(text, bigint, integer, timestamp with time zone, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: advance_stream(text, bigint, integer, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.advance_stream(stream_id text, expected_version bigint, event_count integer, recorded_at timestamp with time zone, wait boolean, OUT outcome text, OUT version bigint, OUT earliest timestamp with time zone) RETURNS record
+CREATE FUNCTION eventsourced.advance_stream(stream_id text, expected_version bigint, event_count integer, wait boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     AS $$
 declare
@@ -18,15 +18,12 @@ begin
     -- A stream that should be new: the insert is lock and check in one.
     if _create then
       insert into eventsourced.streams as s (stream_id, version, created_at, last_recorded_at)
-      values (advance_stream.stream_id, event_count, _now, coalesce(advance_stream.recorded_at, _now))
+      values (advance_stream.stream_id, event_count, _now, _now)
       on conflict do nothing;
       if found then
         outcome := 'appended';
         version := event_count;
-        earliest := _now;
-        if advance_stream.recorded_at is not null then
-          earliest := '-infinity';
-        end if;
+        recorded_at := _now;
         -- Only checked: the row goes again, but whoever wants to create the stream waits for our end.
         if event_count = 0 then
           delete from eventsourced.streams s where s.stream_id = advance_stream.stream_id;
@@ -43,18 +40,12 @@ begin
       end if;
     end if;
 
-    if advance_stream.recorded_at is not null then
-      select coalesce(s.last_recorded_at, '-infinity') into earliest from eventsourced.streams s
-      where s.stream_id = advance_stream.stream_id for update;
-    end if;
-
     update eventsourced.streams s
     set version = s.version + event_count,
-        last_recorded_at = case when event_count = 0 then s.last_recorded_at
-          else greatest(coalesce(advance_stream.recorded_at, _now), s.last_recorded_at) end
+        last_recorded_at = case when event_count = 0 then s.last_recorded_at else greatest(_now, s.last_recorded_at) end
     where s.stream_id = advance_stream.stream_id
       and (expected_version is null or expected_version = -2 or s.version = expected_version)
-    returning s.version, coalesce(earliest, s.last_recorded_at) into version, earliest;
+    returning s.version, s.last_recorded_at into version, recorded_at;
     if found then
       outcome := 'appended';
       return;
@@ -77,54 +68,47 @@ begin
 end
 $$;
 
--- Name: advance_streams(text[], bigint[], integer[], integer[], uuid[], timestamp with time zone[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: advance_streams(text[], bigint[], integer[], integer[], uuid[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.advance_streams(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], event_ids uuid[], recorded_ats timestamp with time zone[], wait boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT earliest timestamp with time zone[]) RETURNS record
+CREATE FUNCTION eventsourced.advance_streams(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], event_ids uuid[], wait boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
 declare
-  _count int := cardinality(stream_ids);
   _order int[] := '{1}';
   _at int;
-  _last timestamptz;
   _stream record;
-  _repeated boolean;
+  _repeated boolean := false;
 begin
   -- Streams are locked in one order by everyone, so that two calls never wait for each other.
-  if _count > 1 then
+  if cardinality(stream_ids) > 1 then
     select array_agg(s.at order by s.id collate "C") into _order
     from unnest(stream_ids) with ordinality as s (id, at);
   end if;
 
   foreach _at in array _order loop
-    _repeated := false;
     if retried then
       -- The lock first: an earlier try may be about to commit.
       perform from eventsourced.streams s where s.stream_id = stream_ids[_at] for update;
       _repeated := eventsourced.is_recorded(_at, owners, event_ids);
     end if;
-    if recorded_ats is not null then
-      select max(e.recorded_at) into _last from unnest(owners, recorded_ats) as e (owner, recorded_at)
-      where e.owner = _at;
-    end if;
     if not _repeated then
-      _stream := eventsourced.advance_stream(
-        stream_ids[_at], expected_versions[_at], event_counts[_at], _last, wait);
+      _stream := eventsourced.advance_stream(stream_ids[_at], expected_versions[_at], event_counts[_at], wait);
       outcomes[_at] := _stream.outcome;
       versions[_at] := _stream.version;
-      earliest[_at] := _stream.earliest;
+      recorded_ats[_at] := _stream.recorded_at;
       _repeated := _stream.outcome = 'conflict' and eventsourced.is_recorded(_at, owners, event_ids);
     end if;
     if _repeated then
       outcomes[_at] := 'repeated';
+      _repeated := false;
     end if;
   end loop;
 end
 $$;
 
--- Name: append_events(text[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], timestamp with time zone[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: append_events(text[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.append_events(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], recorded_ats timestamp with time zone[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_at timestamp with time zone[], OUT positions bigint[]) RETURNS record
+CREATE FUNCTION eventsourced.append_events(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
 begin
@@ -135,9 +119,9 @@ begin
 
   if atomic and cardinality(stream_ids) > 1 then
     begin
-      select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+      select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
       from eventsourced.advance_streams(
-        stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, true, retried) a;
+        stream_ids, expected_versions, event_counts, owners, event_ids, true, retried) a;
       if 'appended' <> any (outcomes) then
         raise exception 'undo' using errcode = 'ES002';
       end if;
@@ -146,34 +130,30 @@ begin
       return;
     end;
   else
-    select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+    select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
     from eventsourced.advance_streams(
-      stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, atomic, retried) a;
+      stream_ids, expected_versions, event_counts, owners, event_ids, atomic, retried) a;
     if 'appended' <> all (outcomes) then
       return;
     end if;
   end if;
 
-  -- The writer marker: no position of this transaction will be at or below the one it names. Taken after the
-  -- stream locks (waiting for them must not hold readers back) and before the first nextval.
-  perform pg_advisory_xact_lock_shared(eventsourced.marker_key(case when s.is_called then s.last_value else 0 end))
-  from eventsourced.event_positions s;
-
+  perform eventsourced.mark_writer();
   with inserted as (
     insert into eventsourced.events
       (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
     select
       nextval('eventsourced.event_positions'),
       versions[e.owner] - event_counts[e.owner] + e.nth,
-      greatest(e.recorded_at, append_events.recorded_at[e.owner]),
+      recorded_ats[e.owner],
       e.event_id,
       stream_ids[e.owner],
       e.type,
       e.data,
       e.metadata,
       e.tags::text[]
-    from unnest(owners, nths, event_ids, types, data, metadata, tags, recorded_ats)
-      as e (owner, nth, event_id, type, data, metadata, tags, recorded_at)
+    from unnest(owners, nths, event_ids, types, data, metadata, tags)
+      as e (owner, nth, event_id, type, data, metadata, tags)
     where outcomes[e.owner] = 'appended'
     returning position
   )
@@ -221,6 +201,107 @@ begin
 end
 $$;
 
+-- Name: import_events(text[], integer[], uuid[], text[], json[], json[], text[], timestamp with time zone[], boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.import_events(stream_ids text[], owners integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  _versions bigint[];
+  _last timestamptz[];
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'import_events needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+
+  begin
+    -- Every stream is there and locked, in the order that all writers keep to.
+    insert into eventsourced.streams (stream_id, version, created_at)
+    select s.id, 0, _now from unnest(stream_ids) as s (id) order by s.id collate "C"
+    on conflict do nothing;
+
+    select array_agg(l.version order by l.owner), array_agg(l.last_recorded_at order by l.owner)
+    into _versions, _last
+    from (
+      select a.owner, s.version, s.last_recorded_at
+      from (
+        select * from unnest(stream_ids) with ordinality as s (id, owner) order by s.id collate "C"
+      ) a
+      cross join lateral (select * from eventsourced.streams s where s.stream_id = a.id for update) s
+    ) l;
+
+    select r.stream_id, r.event_id into stream_id, event_id
+    from unnest(owners, event_ids) as e (owner, event_id)
+    cross join lateral (select * from eventsourced.events r where r.event_id = e.event_id limit 1) r
+    where r.stream_id <> stream_ids[e.owner]
+    limit 1;
+    if found then
+      raise exception 'undo' using errcode = 'ES002';
+    end if;
+
+    perform eventsourced.mark_writer();
+    with fresh as materialized (
+      select
+        e.*,
+        row_number() over earlier as nth,
+        greatest(_last[e.owner], max(coalesce(e.recorded_at, _now)) over earlier) as reached
+      from unnest(owners, event_ids, types, data, metadata, tags, recorded_ats) with ordinality
+        as e (owner, event_id, type, data, metadata, tags, recorded_at, at)
+      where not exists (select from eventsourced.events r where r.event_id = e.event_id)
+      window earlier as (partition by e.owner order by e.at)
+    ),
+    inserted as (
+      insert into eventsourced.events
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+      select
+        nextval('eventsourced.event_positions'),
+        _versions[e.owner] + e.nth,
+        e.reached,
+        e.event_id,
+        stream_ids[e.owner],
+        e.type,
+        e.data,
+        e.metadata,
+        e.tags::text[]
+      from (select * from fresh order by at) e
+    ),
+    moved as (
+      update eventsourced.streams s
+      set version = s.version + m.event_count, last_recorded_at = m.reached
+      from (
+        select f.owner, count(*) as event_count, max(f.reached) as reached from fresh f group by f.owner
+      ) m
+      where s.stream_id = stream_ids[m.owner]
+    ),
+    late as (
+      select stream_ids[f.owner] as stream_id, f.recorded_at, f.reached
+      from fresh f
+      where not clamp_times and f.recorded_at < f.reached
+      order by f.at
+      limit 1
+    )
+    select (select count(*) from fresh), l.stream_id, l.recorded_at, l.reached
+    into imported, stream_id, recorded_at, previous_at
+    from (values (1)) as one (row)
+    left join late l on true;
+
+    if stream_id is not null then
+      imported := null;
+      raise exception 'undo' using errcode = 'ES002';
+    end if;
+  exception when sqlstate 'ES002' then
+    -- Everything is as it was, while the answer is kept.
+    return;
+  end;
+end
+$$;
+
 -- Name: is_recorded(integer, integer[], uuid[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.is_recorded(owner integer, owners integer[], event_ids uuid[]) RETURNS boolean
@@ -234,6 +315,47 @@ CREATE FUNCTION eventsourced.is_recorded(owner integer, owners integer[], event_
       where o.owner = is_recorded.owner
     ))
   )
+$$;
+
+-- Name: streams; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.streams (
+    stream_id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_recorded_at timestamp with time zone,
+    metadata json,
+    creation_id uuid
+)
+WITH (fillfactor='80');
+
+-- Name: list_streams(text, text, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.list_streams(prefix text, after text, max_streams integer) RETURNS SETOF eventsourced.streams
+    LANGUAGE sql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+  select s.* from eventsourced.streams s
+  where s.stream_id > list_streams.after
+    and s.stream_id >= list_streams.prefix
+    -- The last id that can begin so: ids have at most 512 bytes, and the highest character has four.
+    and s.stream_id <= list_streams.prefix || repeat(chr(1114111), 128)
+    and starts_with(s.stream_id, list_streams.prefix)
+  order by s.stream_id
+  limit list_streams.max_streams
+$$;
+
+-- Name: mark_writer(); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.mark_writer() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  perform pg_advisory_xact_lock_shared(eventsourced.marker_key(case when s.is_called then s.last_value else 0 end))
+  from eventsourced.event_positions s;
+end
 $$;
 
 -- Name: marker_key(bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
@@ -258,6 +380,9 @@ $$;
 
 CREATE FUNCTION eventsourced.read_log(after bigint, until bigint, only_types text[], stream_prefix text, forward boolean, max_events integer, OUT frontier bigint, OUT through bigint, OUT event_count integer, OUT positions text, OUT versions text, OUT recorded_ats text, OUT event_ids text, OUT stream_ids text, OUT types text, OUT data text, OUT metadata text, OUT tags text) RETURNS record
     LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
     AS $$
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
@@ -358,18 +483,6 @@ CREATE TABLE eventsourced.migrations (
     checksum text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
-
--- Name: streams; Type: TABLE; Schema: eventsourced; Owner: -
-
-CREATE TABLE eventsourced.streams (
-    stream_id text NOT NULL COLLATE pg_catalog."C",
-    version bigint NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    last_recorded_at timestamp with time zone,
-    metadata json,
-    creation_id uuid
-)
-WITH (fillfactor='80');
 
 -- Name: writer_markers; Type: VIEW; Schema: eventsourced; Owner: -
 

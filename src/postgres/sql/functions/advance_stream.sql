@@ -2,20 +2,18 @@
 -- of the transaction. Nothing is changed unless the outcome is 'appended'.
 --
 -- expected_version: a version, or null (any), -1 (no stream), -2 (stream exists).
--- recorded_at: when the events were recorded elsewhere (the last of them), or null for now.
 -- wait: whether to wait for a stream that another transaction holds, or to answer 'busy'.
 --
 -- outcome: 'appended' | 'conflict' | 'busy'; version: the new one, or the actual one of a conflict;
--- earliest: the time below which none of the events may be recorded (time in a stream never steps back).
+-- recorded_at: when the events are recorded (time in a stream never steps back, even if the clock does).
 create or replace function :schema.advance_stream(
   stream_id text,
   expected_version bigint,
   event_count int,
-  recorded_at timestamptz,
   wait boolean,
   out outcome text,
   out version bigint,
-  out earliest timestamptz
+  out recorded_at timestamptz
 )
 language plpgsql as $$
 declare
@@ -27,15 +25,12 @@ begin
     -- A stream that should be new: the insert is lock and check in one.
     if _create then
       insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
-      values (advance_stream.stream_id, event_count, _now, coalesce(advance_stream.recorded_at, _now))
+      values (advance_stream.stream_id, event_count, _now, _now)
       on conflict do nothing;
       if found then
         outcome := 'appended';
         version := event_count;
-        earliest := _now;
-        if advance_stream.recorded_at is not null then
-          earliest := '-infinity';
-        end if;
+        recorded_at := _now;
         -- Only checked: the row goes again, but whoever wants to create the stream waits for our end.
         if event_count = 0 then
           delete from :schema.streams s where s.stream_id = advance_stream.stream_id;
@@ -52,18 +47,12 @@ begin
       end if;
     end if;
 
-    if advance_stream.recorded_at is not null then
-      select coalesce(s.last_recorded_at, '-infinity') into earliest from :schema.streams s
-      where s.stream_id = advance_stream.stream_id for update;
-    end if;
-
     update :schema.streams s
     set version = s.version + event_count,
-        last_recorded_at = case when event_count = 0 then s.last_recorded_at
-          else greatest(coalesce(advance_stream.recorded_at, _now), s.last_recorded_at) end
+        last_recorded_at = case when event_count = 0 then s.last_recorded_at else greatest(_now, s.last_recorded_at) end
     where s.stream_id = advance_stream.stream_id
       and (expected_version is null or expected_version = -2 or s.version = expected_version)
-    returning s.version, coalesce(earliest, s.last_recorded_at) into version, earliest;
+    returning s.version, s.last_recorded_at into version, recorded_at;
     if found then
       outcome := 'appended';
       return;

@@ -6,49 +6,41 @@ create or replace function :schema.advance_streams(
   event_counts int[],
   owners int[],
   event_ids uuid[],
-  recorded_ats timestamptz[],
   wait boolean,
   retried boolean,
   out outcomes text[],
   out versions bigint[],
-  out earliest timestamptz[]
+  out recorded_ats timestamptz[]
 )
 language plpgsql as $$
 declare
-  _count int := cardinality(stream_ids);
   _order int[] := '{1}';
   _at int;
-  _last timestamptz;
   _stream record;
-  _repeated boolean;
+  _repeated boolean := false;
 begin
   -- Streams are locked in one order by everyone, so that two calls never wait for each other.
-  if _count > 1 then
+  if cardinality(stream_ids) > 1 then
     select array_agg(s.at order by s.id collate "C") into _order
     from unnest(stream_ids) with ordinality as s (id, at);
   end if;
 
   foreach _at in array _order loop
-    _repeated := false;
     if retried then
       -- The lock first: an earlier try may be about to commit.
       perform from :schema.streams s where s.stream_id = stream_ids[_at] for update;
       _repeated := :schema.is_recorded(_at, owners, event_ids);
     end if;
-    if recorded_ats is not null then
-      select max(e.recorded_at) into _last from unnest(owners, recorded_ats) as e (owner, recorded_at)
-      where e.owner = _at;
-    end if;
     if not _repeated then
-      _stream := :schema.advance_stream(
-        stream_ids[_at], expected_versions[_at], event_counts[_at], _last, wait);
+      _stream := :schema.advance_stream(stream_ids[_at], expected_versions[_at], event_counts[_at], wait);
       outcomes[_at] := _stream.outcome;
       versions[_at] := _stream.version;
-      earliest[_at] := _stream.earliest;
+      recorded_ats[_at] := _stream.recorded_at;
       _repeated := _stream.outcome = 'conflict' and :schema.is_recorded(_at, owners, event_ids);
     end if;
     if _repeated then
       outcomes[_at] := 'repeated';
+      _repeated := false;
     end if;
   end loop;
 end

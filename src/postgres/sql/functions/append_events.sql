@@ -10,7 +10,7 @@
 --
 -- Per stream, in the order given: outcome ('appended' | 'conflict' | 'repeated' | 'busy'; what is not
 -- 'appended' left nothing behind, and if atomic, then nothing was left by any), version and recorded_at.
--- Positions of the events of appended streams, in order.
+-- positions: of the events of the appended streams, in order.
 create or replace function :schema.append_events(
   stream_ids text[],
   expected_versions bigint[],
@@ -22,12 +22,11 @@ create or replace function :schema.append_events(
   data json[],
   metadata json[],
   tags text[],
-  recorded_ats timestamptz[],
   atomic boolean,
   retried boolean,
   out outcomes text[],
   out versions bigint[],
-  out recorded_at timestamptz[],
+  out recorded_ats timestamptz[],
   out positions bigint[]
 )
 language plpgsql as $$
@@ -39,9 +38,9 @@ begin
 
   if atomic and cardinality(stream_ids) > 1 then
     begin
-      select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+      select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
       from :schema.advance_streams(
-        stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, true, retried) a;
+        stream_ids, expected_versions, event_counts, owners, event_ids, true, retried) a;
       if 'appended' <> any (outcomes) then
         raise exception 'undo' using errcode = 'ES002';
       end if;
@@ -50,34 +49,30 @@ begin
       return;
     end;
   else
-    select a.outcomes, a.versions, a.earliest into outcomes, versions, recorded_at
+    select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
     from :schema.advance_streams(
-      stream_ids, expected_versions, event_counts, owners, event_ids, recorded_ats, atomic, retried) a;
+      stream_ids, expected_versions, event_counts, owners, event_ids, atomic, retried) a;
     if 'appended' <> all (outcomes) then
       return;
     end if;
   end if;
 
-  -- The writer marker: no position of this transaction will be at or below the one it names. Taken after the
-  -- stream locks (waiting for them must not hold readers back) and before the first nextval.
-  perform pg_advisory_xact_lock_shared(:schema.marker_key(case when s.is_called then s.last_value else 0 end))
-  from :schema.event_positions s;
-
+  perform :schema.mark_writer();
   with inserted as (
     insert into :schema.events
       (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
     select
       nextval(':schema.event_positions'),
       versions[e.owner] - event_counts[e.owner] + e.nth,
-      greatest(e.recorded_at, append_events.recorded_at[e.owner]),
+      recorded_ats[e.owner],
       e.event_id,
       stream_ids[e.owner],
       e.type,
       e.data,
       e.metadata,
       e.tags::text[]
-    from unnest(owners, nths, event_ids, types, data, metadata, tags, recorded_ats)
-      as e (owner, nth, event_id, type, data, metadata, tags, recorded_at)
+    from unnest(owners, nths, event_ids, types, data, metadata, tags)
+      as e (owner, nth, event_id, type, data, metadata, tags)
     where outcomes[e.owner] = 'appended'
     returning position
   )

@@ -22,7 +22,13 @@ create or replace function :schema.read_log(
   out metadata text,
   out tags text
 )
-language plpgsql as $$
+language plpgsql
+-- The plan is made once in a session, perhaps while the table is nearly empty: it must be the ordered index scan
+-- that is right for any size, and not a sort of everything after the position.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then

@@ -1,0 +1,136 @@
+/** Signals: before a call nothing happens at all, and during it the wait ends with the signal's reason. */
+import assert from 'node:assert/strict'
+import type { EventStore } from '../store.ts'
+import type { ConformanceCase } from './case.ts'
+import { collect, counted, everything, identified, logOf, numbersOf, range } from './events.ts'
+import { failure } from './expect.ts'
+
+const group = 'signals'
+
+const calls: readonly (readonly [
+  description: string,
+  call: (store: EventStore, signal: AbortSignal) => Promise<unknown>,
+])[] = [
+  ['createStream', (store, signal) => store.createStream('b', { signal })],
+  ['append', (store, signal) => store.append('a', counted(1), { signal })],
+  ['append of nothing', (store, signal) => store.append('a', [], { signal })],
+  ['appendAll', (store, signal) => store.appendAll([{ streamId: 'a', events: counted(1) }], { signal })],
+  ['readStream', (store, signal) => store.readStream('a', { signal })],
+  ['readAll', (store, signal) => logOf(store, { signal })],
+  ['streamInfo', (store, signal) => store.streamInfo('a', { signal })],
+  ['streams', (store, signal) => collect(store.streams({ signal }))],
+  [
+    'import',
+    (store, signal) =>
+      store.import([{ ...counted(1)[0], type: 'T', data: 1, streamId: 'c' }], { name: 'n', signal }),
+  ],
+  ['import of nothing', (store, signal) => store.import([], { signal })],
+]
+
+export const abortCases: readonly ConformanceCase[] = [
+  ...calls.map(
+    ([description, call]): ConformanceCase => ({
+      group,
+      name: `aborted before ${description}: it rejects with the reason, and nothing happens`,
+      async run({ open }) {
+        const store = await open()
+        await store.append('a', counted(2))
+        const before = await everything(store)
+        const reason = new Error('given up')
+        assert.equal(await failure(call(store, AbortSignal.abort(reason))), reason)
+        assert.deepEqual(await everything(store), before)
+        const unnamed = await failure(call(store, AbortSignal.abort()))
+        assert.ok(unnamed instanceof Error && unnamed.name === 'AbortError')
+        // The store is none the worse for it.
+        await call(store, new AbortController().signal)
+      },
+    }),
+  ),
+  {
+    group,
+    name: 'aborted during a call: it settles, and what was written is whole',
+    async run({ open }) {
+      const store = await open()
+      const reason = new Error('given up')
+      const calling = range(1, 20).map(async (number) => {
+        const controller = new AbortController()
+        const call = store.append(`s-${number}`, identified(3), { signal: controller.signal })
+        if (number % 2 === 0) await new Promise(setImmediate)
+        controller.abort(reason)
+        return call
+      })
+      for (const outcome of await Promise.allSettled(calling)) {
+        if (outcome.status === 'rejected') assert.equal(outcome.reason, reason)
+      }
+      for (const number of range(1, 20)) {
+        // All three of the aborted call were recorded before this one, or none.
+        const { version } = await store.append(`s-${number}`, counted(1))
+        assert.ok(version === 1 || version === 4)
+      }
+    },
+  },
+  {
+    group,
+    name: 'aborted while the log is read: nothing more is shown',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(1500))
+      const reason = new Error('given up')
+      for (const at of [1, 500, 1000, 1200]) {
+        const controller = new AbortController()
+        const seen: number[] = []
+        const error = await failure(async () => {
+          for await (const event of store.readAll({ signal: controller.signal })) {
+            seen.push(...numbersOf([event]))
+            if (seen.length === at) controller.abort(reason)
+          }
+        })
+        assert.equal(error, reason)
+        assert.equal(seen.length, at)
+      }
+    },
+  },
+  {
+    group,
+    name: 'aborted while the streams are listed: nothing more is shown',
+    async run({ open }) {
+      const store = await open()
+      const source = identified(700).map((event, index) => ({ ...event, streamId: `s-${index}` }))
+      await store.import(source)
+      const reason = new Error('given up')
+      for (const at of [1, 500, 600]) {
+        const controller = new AbortController()
+        let seen = 0
+        const error = await failure(async () => {
+          for await (const _ of store.streams({ signal: controller.signal })) {
+            if (++seen === at) controller.abort(reason)
+          }
+        })
+        assert.equal(error, reason)
+        assert.equal(seen, at)
+      }
+    },
+  },
+  {
+    group,
+    name: 'leave no listener behind',
+    async run({ open }) {
+      const store = await open()
+      const { signal } = new AbortController()
+      let listeners = 0
+      const count = (name: 'addEventListener' | 'removeEventListener', change: number) => {
+        const original = signal[name].bind(signal) as (...parameters: unknown[]) => void
+        Object.defineProperty(signal, name, {
+          value: (...parameters: unknown[]) => {
+            listeners += change
+            original(...parameters)
+          },
+        })
+      }
+      count('addEventListener', 1)
+      count('removeEventListener', -1)
+      for (const [, call] of calls) await call(store, signal)
+      assert.equal(listeners, 0)
+    },
+  },
+]

@@ -1,0 +1,272 @@
+/** Imports that are run again, run twice at once, or end in the middle: nothing doubled, nothing lost. */
+import assert from 'node:assert/strict'
+import type { ImportedEvent } from '../import.ts'
+import type { EventStore } from '../store.ts'
+import { uuidv7 } from '../uuid.ts'
+import type { ConformanceCase } from './case.ts'
+import { counted, everything, identified, logOf, numbersOf, range, streamOf } from './events.ts'
+import { allAtOnce, failure, refused } from './expect.ts'
+import { slowly, sourceOf } from './import.ts'
+
+const group = 'import again'
+
+function withoutIds(count: number): ImportedEvent[] {
+  return sourceOf(count).map(({ id: _, ...event }) => event)
+}
+
+export const importAgainCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'imports nothing a second time, whatever the size of the batches',
+    async run({ open }) {
+      const store = await open()
+      const source = sourceOf(60)
+      await store.import(source, { batchSize: 25 })
+      const before = await everything(store)
+      for (const batchSize of [7, 60, 5000]) {
+        assert.deepEqual(await store.import(source, { batchSize }), { read: 60, imported: 0, skipped: 60 })
+      }
+      assert.deepEqual(await everything(store), before)
+    },
+  },
+  {
+    group,
+    name: 'recognises events without ids by the name of the import and their place in the source',
+    async run({ open }) {
+      const store = await open()
+      const source = withoutIds(30)
+      await refused(store.import(source), 'invalid-input', { field: 'source[0].id' })
+      assert.deepEqual(await logOf(store), [])
+      assert.equal((await store.import(source, { name: 'shop' })).imported, 30)
+      assert.equal((await store.import(source, { name: 'shop', batchSize: 4 })).imported, 0)
+      // The source has grown at its end.
+      const grown = [...source, ...withoutIds(40).slice(30)]
+      assert.deepEqual(await store.import(grown, { name: 'shop' }), { read: 40, imported: 10, skipped: 30 })
+      const other = source.map((event) => ({ ...event, streamId: `other-${event.streamId}` }))
+      assert.equal((await store.import(other, { name: 'other' })).imported, 30)
+      const ids = new Set((await logOf(store)).map(({ id }) => id))
+      assert.equal(ids.size, 70)
+    },
+  },
+  {
+    group,
+    name: 'goes on where it stopped when the source failed in the middle',
+    async run({ open }) {
+      const store = await open()
+      const source = withoutIds(100)
+      const broken = new Error('the file ends here')
+      for (const stop of [5, 37, 64]) {
+        async function* failing() {
+          yield* source.slice(0, stop)
+          throw broken
+        }
+        assert.equal(await failure(store.import(failing(), { name: 'n', batchSize: 10 })), broken)
+        // Whole batches, and no part of one.
+        assert.equal((await logOf(store)).length, Math.floor(stop / 10) * 10)
+      }
+      assert.deepEqual(await store.import(source, { name: 'n' }), { read: 100, imported: 40, skipped: 60 })
+      assert.deepEqual(numbersOf(await logOf(store)), range(1, 100))
+    },
+  },
+  {
+    group,
+    name: 'goes on where it stopped when an event is refused, of whose batch nothing is written',
+    async run({ open }) {
+      const store = await open()
+      const source = sourceOf(30)
+      const bad = source.with(25, { ...source[25], data: Number.NaN } as ImportedEvent)
+      await refused(store.import(bad, { batchSize: 10 }), 'invalid-input', { field: 'source[25].data' })
+      assert.deepEqual(numbersOf(await logOf(store)), range(1, 20))
+      assert.equal((await store.import(source, { batchSize: 10 })).imported, 10)
+      assert.deepEqual(numbersOf(await logOf(store)), range(1, 30))
+    },
+  },
+  {
+    group,
+    name: 'ends with the reason of the signal between batches, and while it waits for the source',
+    async run({ open }) {
+      const store = await open()
+      const reason = new Error('given up')
+      const source = sourceOf(50)
+      const controller = new AbortController()
+      const onProgress = ({ read }: { read: number }) => {
+        if (read === 20) controller.abort(reason)
+      }
+      const { signal } = controller
+      const error = await failure(store.import(slowly(source), { batchSize: 10, onProgress, signal }))
+      assert.equal(error, reason)
+      assert.deepEqual(numbersOf(await logOf(store)), range(1, 20))
+
+      let ended = false
+      async function* stuck() {
+        try {
+          yield* source
+          await new Promise(() => {})
+        } finally {
+          ended = true
+        }
+      }
+      const waiting = new AbortController()
+      const call = store.import(stuck(), { batchSize: 10, signal: waiting.signal })
+      while ((await logOf(store)).length < 50) await new Promise(setImmediate)
+      waiting.abort(reason)
+      assert.equal(await failure(call), reason)
+      assert.equal(ended, false, 'a source that does not answer cannot be asked to end')
+      assert.equal((await store.import(source)).imported, 0)
+    },
+  },
+  {
+    group,
+    name: 'closes the source when it fails, as for … of does',
+    async run({ open }) {
+      const store = await open()
+      let ended = 0
+      function* source() {
+        try {
+          yield* sourceOf(3)
+          yield { streamId: '', type: 'T', data: 1 }
+          yield* sourceOf(3)
+        } finally {
+          ended++
+        }
+      }
+      await refused(store.import(source()), 'invalid-input', { field: 'source[3].streamId' })
+      assert.equal(ended, 1)
+    },
+  },
+  {
+    group,
+    name: 'skips an event that the source holds twice, in one batch and in two',
+    async run({ open }) {
+      const store = await open()
+      const source = sourceOf(10)
+      const doubled = [...source.slice(0, 6), ...source.slice(2, 6), ...source.slice(6), ...source.slice(0, 3)]
+      assert.deepEqual(await store.import(doubled, { batchSize: 7 }), { read: 17, imported: 10, skipped: 7 })
+      assert.deepEqual(numbersOf(await logOf(store)), range(1, 10))
+      const others = sourceOf(4).map((event) => ({ ...event, streamId: 'other' }))
+      const result = await store.import([...others, ...others])
+      assert.deepEqual(result, { read: 8, imported: 4, skipped: 4 })
+    },
+  },
+  {
+    group,
+    name: 'refuses an id that is taken by another stream, in the store, the batch or the batch before',
+    async run({ open }) {
+      const store = await open()
+      const [first, second] = identified(2)
+      assert.ok(first !== undefined && second !== undefined)
+      await store.append('a', [first])
+      const inStore = [
+        { ...second, streamId: 'b' },
+        { ...first, streamId: 'b' },
+      ]
+      await refused(store.import(inStore), 'duplicate-event-id', { eventId: first.id, streamId: 'a' })
+      assert.equal((await store.readStream('b')).exists, false)
+      const inSource = [
+        { ...second, streamId: 'c' },
+        { ...second, streamId: 'd' },
+      ]
+      for (const batchSize of [10, 1]) {
+        const call = store.import(inSource, { batchSize })
+        await refused(call, 'duplicate-event-id', { eventId: second.id, streamId: 'c' })
+        assert.equal((await store.readStream('d')).exists, false)
+      }
+    },
+  },
+  {
+    group,
+    name: 'finds events that were appended, and appends find those that were imported',
+    async run({ open }) {
+      const store = await open()
+      const events = identified(4)
+      await store.append('a', events.slice(0, 2))
+      const source = events.map((event) => ({ ...event, streamId: 'a' }))
+      assert.deepEqual(await store.import(source), { read: 4, imported: 2, skipped: 2 })
+      const again = await store.append('a', events, { expectedVersion: 'noStream' })
+      assert.equal(again.deduplicated, true)
+      assert.equal(again.version, 4)
+    },
+  },
+  ...([false, true] as const).map(
+    (shared): ConformanceCase => ({
+      group,
+      name: `run ${shared ? 'by four stores' : 'four times'} at once doubles nothing`,
+      ...(shared && { needs: ['shared-data'] }),
+      async run({ open }) {
+        const stores = shared ? await allAtOnce(4, open) : Array(4).fill(await open())
+        const source = sourceOf(200)
+        const results = await allAtOnce(4, (run) =>
+          (stores[run] as EventStore).import(run % 2 === 0 ? slowly(source) : source, { batchSize: 11 + 6 * run }),
+        )
+        assert.equal(
+          results.reduce((sum, { imported }) => sum + imported, 0),
+          200,
+        )
+        for (const { read, imported, skipped } of results) {
+          assert.equal(read, 200)
+          assert.equal(imported + skipped, 200)
+        }
+        const log = await logOf(stores[0] as EventStore)
+        assert.deepEqual(
+          numbersOf(log).toSorted((a, b) => a - b),
+          range(1, 200),
+        )
+        for (const stream of range(0, 6)) {
+          const numbers = numbersOf(await streamOf(stores[0] as EventStore, `s-${stream}`))
+          assert.deepEqual(
+            numbers,
+            numbers.toSorted((a, b) => a - b),
+            'the order of the source holds in every stream',
+          )
+        }
+      },
+    }),
+  ),
+  {
+    group,
+    name: 'goes well with others who append to the same streams meanwhile',
+    async run({ open }) {
+      const store = await open()
+      const source = range(1, 120).map((number) => ({
+        streamId: `s-${number % 3}`,
+        type: 'Counted',
+        data: { number },
+        id: uuidv7(),
+        recordedAt: new Date(Date.now() - 3_600_000),
+      }))
+      const [result] = await Promise.all([
+        store.import(slowly(source), { batchSize: 5, clampTimes: true }),
+        allAtOnce(60, (call) => store.append(`s-${call % 3}`, counted(1, 1000 + call))),
+      ])
+      assert.equal(result.imported, 120)
+      for (const stream of range(0, 2)) {
+        const events = await streamOf(store, `s-${stream}`)
+        assert.equal(events.length, 60)
+        const imported = numbersOf(events).filter((number) => number < 1000)
+        assert.deepEqual(
+          imported,
+          imported.toSorted((a, b) => a - b),
+        )
+        const times = events.map(({ recordedAt }) => recordedAt.getTime())
+        assert.deepEqual(
+          times,
+          times.toSorted((a, b) => a - b),
+        )
+      }
+      assert.equal((await logOf(store)).length, 180)
+    },
+  },
+  {
+    group,
+    name: 'takes a log as it is read, and finds in it nothing new',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const store = await open()
+      for (const number of range(1, 30)) await store.append(`s-${number % 4}`, counted(2, 2 * number - 1))
+      // Into the same data there is nothing to do: every event is there already.
+      const target = await open()
+      const result = await target.import(store.readAll(), { batchSize: 9 })
+      assert.deepEqual(result, { read: 60, imported: 0, skipped: 60 })
+    },
+  },
+]

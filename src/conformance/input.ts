@@ -1,0 +1,329 @@
+/** Everything else that can be given wrongly: refused as a whole, with an error that names the field. */
+import assert from 'node:assert/strict'
+import type { Event, Metadata } from '../event.ts'
+import type { EventStore, ReadAllOptions, ReadStreamOptions } from '../store.ts'
+import { uuidv7 } from '../uuid.ts'
+import type { ConformanceCase } from './case.ts'
+import { collect, counted, everything, logOf, oneOf, range, streamOf } from './events.ts'
+import { refused } from './expect.ts'
+
+const group = 'input'
+
+/** What TypeScript would not let through. */
+const wrong = <T>(value: unknown) => value as T
+
+const noNumbers: readonly unknown[] = [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '1', 1n, null]
+const noDates: readonly unknown[] = [
+  new Date(Number.NaN),
+  new Date(8.64e15),
+  new Date(-8.64e15),
+  0,
+  '2020-01-01T00:00:00Z',
+  null,
+]
+const noIds: readonly unknown[] = [
+  '',
+  'a',
+  '0190a5b2-0000-7000-8000-00000000000',
+  '0190a5b2-0000-7000-8000-0000000000000',
+  '{0190a5b2-0000-7000-8000-000000000000}',
+  '0190a5b200007000800000000000000',
+  '0190a5b2-0000-7000-8000-00000000000g',
+  ' 0190a5b2-0000-7000-8000-000000000000',
+  '0190a5b2-0000-7000-8000-000000000000\n',
+  null,
+  7,
+]
+
+/** Calls that are refused, and the field they are refused for. */
+const refusals: readonly (readonly [
+  description: string,
+  field: string,
+  values: readonly unknown[],
+  call: (store: EventStore, value: never) => Promise<unknown>,
+])[] = [
+  [
+    'an expected version that is none',
+    'expectedVersion',
+    [...noNumbers, '', 'none', 'ANY', true, {}, []],
+    (store, expectedVersion) => store.append('a', counted(1), { expectedVersion }),
+  ],
+  [
+    'an expected version that is none, of nothing',
+    'expectedVersion',
+    [-1, 'none', null],
+    (store, expectedVersion) => store.append('a', [], { expectedVersion }),
+  ],
+  [
+    'an expected version that is none, of one of several',
+    'expectedVersion',
+    [-1, 'none', null],
+    (store, expectedVersion) =>
+      store.appendAll([
+        { streamId: 'a', events: counted(1) },
+        { streamId: 'b', events: counted(1), expectedVersion },
+      ]),
+  ],
+  [
+    'an event id that is no UUID',
+    'events[1].id',
+    noIds,
+    (store, id) => store.append('a', [...counted(1), { type: 'T', data: 1, id }]),
+  ],
+  [
+    'an event that is none',
+    'events[1]',
+    [null, undefined, 7, 'T'],
+    (store, event) => store.append('a', [...counted(1), event]),
+  ],
+  ['a hole among events', 'events[0]', [new Array<Event>(2)], (store, events) => store.append('a', events)],
+  [
+    'events that are no array',
+    'events',
+    [null, undefined, {}, 'T', 7],
+    (store, events) => store.append('a', events),
+  ],
+  [
+    'appends that are no array',
+    'appends',
+    [null, undefined, {}, 'T', 7],
+    (store, appends) => store.appendAll(appends),
+  ],
+  [
+    'an append that is none',
+    'appends[1]',
+    [null, undefined, 7, 'a'],
+    (store, append) => store.appendAll([{ streamId: 'a', events: counted(1) }, append]),
+  ],
+  [
+    'a hole among appends',
+    'appends[0]',
+    [new Array<{ streamId: string; events: Event[] }>(2)],
+    (store, appends) => store.appendAll(appends),
+  ],
+  [
+    'tags that are no array',
+    'events[1].tags',
+    ['t', 7, null, { length: 1, 0: 't' }, new Set(['t'])],
+    (store, tags) => store.append('a', [...counted(1), { type: 'T', data: 1, tags }]),
+  ],
+  [
+    'more than 100 tags',
+    'events[0].tags',
+    [range(1, 101).map(String)],
+    (store, tags) => store.append('a', [{ type: 'T', data: 1, tags }]),
+  ],
+  [
+    'metadata of an event that is no object',
+    'events[1].metadata',
+    [null, 7, 'a', [], new Map(), new Date()],
+    (store, metadata) => store.append('a', [...counted(1), { type: 'T', data: 1, metadata }]),
+  ],
+  [
+    'metadata of a call that is no object',
+    'metadata',
+    [null, 7, 'a', [], new Map(), new Date()],
+    async (store, metadata) => {
+      const call = store.appendAll([{ streamId: 'a', events: counted(1) }], { metadata })
+      await refused(call, 'invalid-input', { field: 'metadata' })
+      await refused(store.createStream('a', { metadata }), 'invalid-input', { field: 'metadata' })
+      return store.append('a', counted(1), { metadata })
+    },
+  ],
+  [
+    'an import of what cannot be iterated',
+    'source',
+    [null, undefined, 7, {}],
+    (store, source) => store.import(source, { name: 'n' }),
+  ],
+  [
+    'an import whose source holds no event',
+    'source[1]',
+    [null, undefined, 7],
+    (store, event) => store.import([{ ...oneOf('T'), streamId: 'a' }, event], { name: 'n' }),
+  ],
+  [
+    'an import in batches of no size',
+    'batchSize',
+    [0, ...noNumbers],
+    (store, batchSize) => store.import([], { name: 'n', batchSize }),
+  ],
+  [
+    'a name of an import that is none',
+    'name',
+    ['', 7, 'a\0', null],
+    (store, name) => store.import([{ ...oneOf('T'), streamId: 'a' }], { name }),
+  ],
+  [
+    'an import of a time that is none',
+    'source[0].recordedAt',
+    noDates,
+    (store, recordedAt) => store.import([{ ...oneOf('T'), streamId: 'a', recordedAt }], { name: 'n' }),
+  ],
+]
+
+const readRefusals: readonly (readonly [
+  field: string,
+  values: readonly unknown[],
+  call: (store: EventStore, value: never) => Promise<unknown>,
+])[] = [
+  ...(['fromVersion', 'toVersion', 'limit'] as const).map(
+    (field) =>
+      [
+        field,
+        field === 'toVersion' ? noNumbers : [0, ...noNumbers],
+        (store: EventStore, value: number) =>
+          store.readStream('a', { [field]: value } satisfies ReadStreamOptions),
+      ] as const,
+  ),
+  ['asOf', noDates, (store, asOf) => store.readStream('a', { asOf })],
+  ['direction', ['', 'back', 1, null], (store, direction) => store.readStream('a', { direction })],
+  ['direction', ['', 'back', 1, null], (store, direction) => logOf(store, { direction })],
+  ...(['after', 'until', 'limit'] as const).map(
+    (field) =>
+      [
+        field,
+        field === 'limit' ? [0, ...noNumbers] : noNumbers,
+        (store: EventStore, value: number) => logOf(store, { [field]: value } satisfies ReadAllOptions),
+      ] as const,
+  ),
+  ['types', [[], 'T', {}, 7, null, Object.create(null)], (store, types) => logOf(store, { types })],
+  ['limit', [0, ...noNumbers], (store, limit) => collect(store.streams({ limit }))],
+]
+
+export const inputCases: readonly ConformanceCase[] = [
+  ...refusals.map(
+    ([description, field, values, call]): ConformanceCase => ({
+      group,
+      name: `refuses ${description}, and writes nothing`,
+      async run({ open }) {
+        const store = await open()
+        for (const value of values) {
+          const error = await refused(() => call(store, wrong(value)), 'invalid-input')
+          assert.ok(
+            error.field === field || error.field.startsWith(`${field}.`),
+            `${error.field} is ${field}`,
+          )
+        }
+        assert.deepEqual(await everything(store), { log: [], streams: [] })
+      },
+    }),
+  ),
+  ...readRefusals.map(
+    ([field, values, call], index): ConformanceCase => ({
+      group,
+      name: `refuses to read with ${field} wrong (${['a stream', 'the log', 'the list'][index < 5 ? 0 : index < 10 ? 1 : 2]})`,
+      async run({ open }) {
+        const store = await open()
+        await store.append('a', counted(2))
+        for (const value of values) await refused(() => call(store, wrong(value)), 'invalid-input', { field })
+      },
+    }),
+  ),
+  {
+    group,
+    name: 'says in the error what was received, and only the beginning of it',
+    async run({ open }) {
+      const store = await open()
+      const short = await refused(store.append('a', [oneOf('T', { price: Number.NaN })]), 'invalid-input')
+      assert.equal(short.field, 'events[0].data.price')
+      assert.match(short.received, /NaN/)
+      assert.match(short.message, /events\[0\]\.data\.price.*NaN/)
+      const long = await refused(store.append('n'.repeat(100_000), counted(1)), 'invalid-input')
+      assert.match(long.received, /nnn/)
+      assert.ok(long.received.length < 100)
+      assert.match(long.message, /512/)
+    },
+  },
+  {
+    group,
+    name: 'refuses events that are too much together, and takes them in several calls',
+    async run({ open }) {
+      const store = await open()
+      const events = range(1, 66).map(() => oneOf('T', 'x'.repeat(1_040_000)))
+      await refused(store.append('a', events), 'invalid-input', { field: 'events' })
+      assert.equal((await store.readStream('a')).exists, false)
+      await store.append('a', events.slice(0, 8))
+      assert.equal((await store.readStream('a')).version, 8)
+    },
+  },
+  {
+    group,
+    name: 'is taken as it is at the moment of the call, whatever becomes of it afterwards',
+    async run({ open }) {
+      const store = await open()
+      const id = uuidv7()
+      const tags = ['t']
+      const metadata = { userId: 'u', list: [1] }
+      const shared = { shared: { value: 1 } }
+      const data = { list: [1], inner: { value: 'before' } }
+      const event = { type: 'T', data, metadata, tags, id }
+      const events = [event, oneOf('U')]
+      const spoil = () => {
+        data.list.push(2)
+        data.inner.value = 'after'
+        metadata.list.push(2)
+        tags.push('later')
+        shared.shared.value = 2
+        Object.assign(event, { type: 'Z', id: uuidv7() })
+        events.length = 0
+      }
+      const expected = {
+        id,
+        type: 'T',
+        tags: ['t'],
+        data: { list: [1], inner: { value: 'before' } },
+        metadata: { userId: 'u', list: [1], shared: { value: 1 } },
+      }
+      const call = store.append('a', events, { metadata: shared as Metadata })
+      spoil()
+      assert.equal((await call).version, 2)
+      const [first] = await streamOf(store, 'a')
+      const { type, tags: labels, data: payload, metadata: facts } = first ?? {}
+      assert.deepEqual({ id: first?.id, type, tags: labels, data: payload, metadata: facts }, expected)
+    },
+  },
+  {
+    group,
+    name: 'of a read is taken as it is at the moment of the call',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', [oneOf('A'), oneOf('B')])
+      const asOf = new Date(Date.now() + 3_600_000)
+      const reading = store.readStream('a', { asOf })
+      asOf.setTime(0)
+      assert.equal((await reading).events.length, 2)
+      const types = ['A']
+      const log = store.readAll({ types })
+      types[0] = 'B'
+      assert.deepEqual(
+        (await collect(log)).map(({ type }) => type),
+        ['A'],
+      )
+    },
+  },
+  {
+    group,
+    name: 'cannot be changed by what the store gives out',
+    async run({ open }) {
+      const store = await open()
+      await store.createStream('b', { metadata: { list: [1] } })
+      const event = { type: 'T', data: { list: [1] }, id: uuidv7() }
+      const results = [await store.append('a', [event]), await store.append('a', [event])]
+      const before = await everything(store)
+      for (const { recordedAt, positions } of [...results, await store.append('a', [event])]) {
+        recordedAt?.setTime(0)
+        ;(positions as number[]).fill(0)
+      }
+      const info = await store.streamInfo('b')
+      ;(info?.metadata as { list: number[] }).list.push(2)
+      info?.createdAt.setTime(0)
+      const listed = (await collect(store.streams()))[0]
+      listed?.lastRecordedAt?.setTime(0)
+      ;(await logOf(store))[0]?.recordedAt.setTime(0)
+      assert.deepEqual(await everything(store), before)
+      const again = await store.append('a', [event])
+      assert.deepEqual(again.recordedAt, (await streamOf(store, 'a'))[0]?.recordedAt)
+    },
+  },
+]

@@ -1,0 +1,253 @@
+/** Names as only an adversary gives them: of streams, types and tags. Stored and read back exactly, or refused. */
+import assert from 'node:assert/strict'
+import type { ConformanceCase } from './case.ts'
+import { collect, counted, logOf, oneOf, range, streamOf, streamsOf } from './events.ts'
+import { refused } from './expect.ts'
+
+const group = 'names'
+
+/** Unusual, but names like any other. */
+export const unusualNames: readonly string[] = [
+  // What JavaScript objects have already.
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'hasOwnProperty',
+  'then',
+  // What means something to SQL, to its patterns, and to its literals of arrays and rows.
+  "'",
+  "''",
+  '"',
+  '""',
+  "'; drop table events; --",
+  '%',
+  '_',
+  'a%b_c',
+  '\\',
+  '\\\\',
+  '\\x00',
+  '\\u0000',
+  '{}',
+  '{a,b}',
+  '{"a"}',
+  '(a,b)',
+  ',',
+  'a,b',
+  'null',
+  'NULL',
+  ':schema',
+  '?',
+  'a$1',
+  '/* a */',
+  // What means something to templates, to shells, and to those who join names with separators.
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the name that looks like one
+  '${name}',
+  '`',
+  'a:b|c;d/e.f#g@h',
+  'a\x1fb',
+  'a\x1eb',
+  '\x1c\x1d\x1e\x1f',
+  // Space and control characters.
+  ' ',
+  ' a',
+  'a ',
+  '\t',
+  '\n',
+  'a\r\nb',
+  '\x01',
+  '\x7f',
+  '\x85',
+  '\u00a0',
+  '\u200b',
+  '\u2028',
+  '\u2029',
+  '\ufeff',
+  // The same to the eye, but not the same.
+  'caf\u00e9',
+  'cafe\u0301',
+  'CAFÉ',
+  'I',
+  'ı',
+  'İ',
+  'ß',
+  'ss',
+  'ﬁ',
+  'fi',
+  // From right to left, beyond the first plane, joined, and not assigned.
+  'שלום',
+  'a\u202eb',
+  '日本語',
+  '😀',
+  '👩‍👩‍👧‍👦',
+  '𝕏',
+  '\ue000',
+  '\ufffd',
+  '\ufffe',
+  '\uffff',
+  '\u{10ffff}',
+  // As long as a name may be: 512 bytes.
+  'x'.repeat(512),
+  'é'.repeat(256),
+  '😀'.repeat(128),
+  `${'€'.repeat(170)}ab`,
+  // Numbers and the like.
+  '0',
+  '-1',
+  '1e3',
+  'true',
+  'undefined',
+]
+
+/** No names at all. */
+export const refusedNames: readonly (readonly [description: string, name: unknown])[] = [
+  ['an empty one', ''],
+  ['one of 513 bytes', 'x'.repeat(513)],
+  ['one of 514 bytes, though of 257 characters', 'é'.repeat(257)],
+  ['one of 516 bytes, though of 129 characters', '😀'.repeat(129)],
+  ['one of 10,000 bytes', 'x'.repeat(10_000)],
+  ['NUL', '\0'],
+  ['one with NUL at its end', 'a\0'],
+  ['one with half a character', 'a\ud83d'],
+  ['one with the other half', '\ude00b'],
+  ['one with halves in the wrong order', '\ude00\ud83d'],
+  ['a number', 7],
+  ['null', null],
+  ['an object', { toString: () => 'a' }],
+  ['an array', ['a']],
+]
+
+const reserved = ['one that is reserved', '$all'] as const
+
+export const nameCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'however unusual, are stored exactly: of streams, types, tags, and in payloads',
+    async run({ open }) {
+      const store = await open()
+      const eventOf = (name: string) => ({
+        type: name,
+        data: Object.fromEntries([[name, [name]]]),
+        metadata: Object.fromEntries([[name, name]]),
+        tags: [name, `${name.slice(0, 100)}:tag`].filter((tag) => tag.isWellFormed()),
+      })
+      for (const from of range(0, Math.floor(unusualNames.length / 20))) {
+        const names = unusualNames.slice(20 * from, 20 * from + 20)
+        await store.appendAll(names.map((name) => ({ streamId: name, events: [eventOf(name)] })))
+      }
+      const log = await logOf(store)
+      assert.equal(log.length, unusualNames.length)
+      for (const [index, name] of unusualNames.entries()) {
+        const { streamId, type, data, metadata, tags } = log[index] ?? {}
+        assert.deepEqual({ streamId, type, data, metadata, tags }, { streamId: name, ...eventOf(name) })
+      }
+    },
+  },
+  {
+    group,
+    name: 'however unusual, tell streams apart, by every way to reach one',
+    async run({ open }) {
+      const store = await open()
+      for (const [index, name] of unusualNames.entries()) {
+        const result = await store.append(name, counted(1, index), { expectedVersion: 'noStream' })
+        assert.equal(result.streamId, name)
+      }
+      const listed = new Set((await streamsOf(store)).map(({ streamId }) => streamId))
+      assert.deepEqual(listed, new Set(unusualNames))
+      for (const [index, name] of unusualNames.entries()) {
+        const { events, streamId } = await store.readStream(name)
+        assert.equal(streamId, name)
+        assert.deepEqual(
+          events.map(({ data }) => data),
+          [{ number: index }],
+        )
+        assert.equal((await store.streamInfo(name))?.streamId, name)
+        const beginning = await logOf(store, { streamPrefix: name })
+        assert.deepEqual(
+          beginning.map((event) => event.streamId),
+          unusualNames.filter((other) => other.startsWith(name)),
+        )
+        const [first] = await collect(store.streams({ prefix: name, limit: 1 }))
+        assert.equal(first?.streamId, name)
+      }
+    },
+  },
+  {
+    group,
+    name: 'however unusual, tell types apart',
+    async run({ open }) {
+      const store = await open()
+      await store.append(
+        'a',
+        unusualNames.map((name) => oneOf(name, { name })),
+      )
+      for (const name of unusualNames) {
+        const found = await logOf(store, { types: [name] })
+        assert.deepEqual(
+          found.map(({ data }) => data),
+          [{ name }],
+        )
+      }
+      assert.equal((await logOf(store, { types: unusualNames })).length, unusualNames.length)
+    },
+  },
+  {
+    group,
+    name: 'however unusual, are kept in a list of tags as it was given',
+    async run({ open }) {
+      const store = await open()
+      const tags = unusualNames.slice(0, 80)
+      await store.append('a', [
+        { type: 'T', data: 1, tags },
+        { type: 'T', data: 2, tags: [] },
+        { type: 'T', data: 3, tags: ['b', 'a', 'b'] },
+      ])
+      assert.deepEqual(
+        (await streamOf(store, 'a')).map((event) => event.tags),
+        [tags, [], ['b', 'a', 'b']],
+      )
+    },
+  },
+  ...[...refusedNames, reserved].map(
+    ([description, bad]): ConformanceCase => ({
+      group,
+      name: `refuse ${description}, before anything is written`,
+      async run({ open }) {
+        const store = await open()
+        const name = bad as string
+        const good = counted(1)
+        const second = (field: string) => ({ field: `events[1].${field}` })
+        await refused(store.append(name, good), 'invalid-input', { field: 'streamId' })
+        await refused(store.append(name, []), 'invalid-input', { field: 'streamId' })
+        await refused(store.createStream(name), 'invalid-input', { field: 'streamId' })
+        const appends = [
+          { streamId: 'a', events: good },
+          { streamId: name, events: good },
+        ]
+        await refused(store.appendAll(appends), 'invalid-input', { field: 'streamId' })
+        await refused(store.append('a', [...good, oneOf(name)]), 'invalid-input', second('type'))
+        const tagged = [...good, { type: 'T', data: 1, tags: ['t', name] }]
+        await refused(store.append('a', tagged), 'invalid-input', second('tags[1]'))
+        const source = [{ streamId: name, type: 'T', data: 1 }]
+        await refused(store.import(source, { name: 'n' }), 'invalid-input', { field: 'source[0].streamId' })
+        assert.deepEqual(await streamsOf(store), [])
+      },
+    }),
+  ),
+  ...refusedNames.map(
+    ([description, bad]): ConformanceCase => ({
+      group,
+      name: `refuse ${description} to read by`,
+      async run({ open }) {
+        const store = await open()
+        const name = bad as string
+        await refused(store.readStream(name), 'invalid-input', { field: 'streamId' })
+        await refused(store.streamInfo(name), 'invalid-input', { field: 'streamId' })
+        await refused(() => logOf(store, { streamPrefix: name }), 'invalid-input', { field: 'streamPrefix' })
+        await refused(() => logOf(store, { types: ['T', name] }), 'invalid-input', { field: 'types[1]' })
+        await refused(() => collect(store.streams({ prefix: name })), 'invalid-input', { field: 'prefix' })
+        await refused(() => collect(store.streams({ after: name })), 'invalid-input', { field: 'after' })
+      },
+    }),
+  ),
+]

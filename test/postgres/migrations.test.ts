@@ -1,0 +1,151 @@
+/** Creating the tables, keeping them up to date, and refusing those that are not this library's. */
+import { SchemaMismatchError } from '@eventsourced/core'
+import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { logOf, range } from '../../src/conformance/events.ts'
+import { allAtOnce } from '../../src/conformance/expect.ts'
+import { freshDatabase, type TestDatabase } from './database.ts'
+import { startProgram } from './program.ts'
+
+const started = [{ type: 'Started', data: {} }]
+
+let database: TestDatabase
+let opened: PostgresStore[]
+
+beforeEach(async () => {
+  database = await freshDatabase()
+  opened = []
+})
+
+afterEach(async () => {
+  await Promise.all(opened.map((store) => store.close()))
+  await database.drop()
+})
+
+function open(options?: PostgresStoreOptions): PostgresStore {
+  const store = postgresStore(database.url, options)
+  opened.push(store)
+  return store
+}
+
+describe('creating the tables', () => {
+  it('can be done by 8 stores at once', async () => {
+    const versions = await allAtOnce(8, async (index) => {
+      const store = open()
+      if (index % 2 === 0) await store.schema.create()
+      return (await store.append('shared', started)).version
+    })
+    expect(versions.sort()).toEqual(range(1, 8))
+    expect(await open().schema.status()).toMatchObject({ upToDate: true })
+  })
+
+  it('can be done by 4 processes at once', async () => {
+    const programs = range(1, 4).map(() => startProgram('schema-creator', database.url, 'shared'))
+    for (const program of programs) await program.said()
+    for (const program of programs) program.tell('go')
+    const results = await Promise.all(programs.map((program) => program.said<{ version: number }>()))
+    expect(results.map(({ version }) => version).sort()).toEqual([1, 2, 3, 4])
+    for (const program of programs) expect(await program.ended).toEqual({ exitCode: 0, complaints: '' })
+  })
+
+  it('leaves nothing behind when it fails half-way', async () => {
+    // The name of a table of ours is taken by a view, so that a later step of the script fails.
+    await database.query('create schema eventsourced; create view eventsourced.events as select 1 as one')
+    await expect(open().schema.create()).rejects.toMatchObject({ code: 'storage-failed' })
+    const tables = await database.query(`select from pg_tables where schemaname = 'eventsourced'`)
+    expect(tables).toEqual([])
+    await database.query('drop view eventsourced.events')
+    expect(await open().schema.create()).toMatchObject({ upToDate: true })
+  })
+
+  it('is not done with autoCreate: false, but then by schema.create()', async () => {
+    const store = open({ autoCreate: false })
+    const refusal = await store.append('a', started).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(SchemaMismatchError)
+    expect(String(refusal)).toContain('store.schema.create()')
+    await expect(store.frontier()).rejects.toThrow(SchemaMismatchError)
+    expect(await database.query(`select from pg_namespace where nspname = 'eventsourced'`)).toEqual([])
+
+    await store.schema.create()
+    expect(await store.append('a', started)).toMatchObject({ version: 1 })
+  })
+
+  it('is not done by a mere look at the status', async () => {
+    const store = open()
+    const before = await store.schema.status()
+    expect(before).toMatchObject({ current: 0, functionsCurrent: false, upToDate: false })
+    expect(before.pending).toHaveLength(before.latest)
+    expect(await database.query(`select from pg_namespace where nspname = 'eventsourced'`)).toEqual([])
+
+    const after = {
+      current: before.latest,
+      latest: before.latest,
+      pending: [],
+      functionsCurrent: true,
+      upToDate: true,
+    }
+    expect(await store.schema.create()).toEqual(after)
+    expect(await store.schema.status()).toEqual(after)
+  })
+
+  it('can be done by hand, with schema.sql() as one query of several statements', async () => {
+    const store = open({ autoCreate: false })
+    await database.query(store.schema.sql())
+    expect(await store.schema.status()).toMatchObject({ upToDate: true, pending: [] })
+    expect(await store.append('a', started)).toMatchObject({ version: 1 })
+  })
+})
+
+describe('two schemas in one database', () => {
+  it('do not see each other', async () => {
+    const [sales, stock] = [open({ schema: 'sales' }), open({ schema: 'stock' })]
+    const event = { type: 'Started', data: {}, id: '01890000-0000-7000-8000-000000000001' }
+    await sales.append('a', [event])
+    expect(await stock.streamInfo('a')).toBeUndefined()
+    expect(await logOf(stock)).toEqual([])
+    // Neither versions, nor positions, nor event ids are shared.
+    expect(await stock.append('a', [event])).toMatchObject({ version: 1, position: 1, deduplicated: false })
+    expect(await logOf(sales)).toHaveLength(1)
+  })
+
+  it('do not hold each other back', async () => {
+    const [sales, stock] = [open({ schema: 'sales' }), open({ schema: 'stock' })]
+    await Promise.all([sales.schema.create(), stock.schema.create()])
+    await database.query('begin')
+    await sales
+      .inTransaction({ run: ({ text }, parameters) => database.query(text, parameters) })
+      .append('a', started)
+    await stock.append('a', started)
+    expect(await logOf(stock)).toHaveLength(1)
+    expect(await stock.frontier()).toEqual({ position: 1, head: 1, writers: [] })
+    expect(await sales.frontier()).toMatchObject({
+      position: 0,
+      head: 1,
+      writers: [{ applicationName: 'observer' }],
+    })
+    await database.query('commit')
+    expect(await logOf(sales)).toHaveLength(1)
+  })
+})
+
+it.each(['', 'Upper', 'has space', 'semi;colon', '"quoted"', '9lives', 'pg_temp', 'ünïcode', 'x'.repeat(64)])(
+  'the schema name %j is refused at once',
+  (schema) => {
+    expect(() => postgresStore(database.url, { schema })).toThrow(
+      expect.objectContaining({ code: 'invalid-input', field: 'schema' }),
+    )
+  },
+)
+
+it('schema names of 63 characters are fine, and told apart by their last one, even on one pool', async () => {
+  const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+  const names = ['a', 'b'].map((end) => `s${'x'.repeat(61)}${end}`)
+  for (const schema of names) {
+    expect(await postgresStore(pool, { schema }).append('a', started)).toMatchObject({
+      version: 1,
+      position: 1,
+    })
+  }
+  await pool.end()
+})

@@ -1,0 +1,13 @@
+/** Appends to a store that may have no tables yet, as soon as it is told to, and says which version it got. */
+import { postgresStore } from '@eventsourced/core/postgres'
+
+const [url = '', streamId = ''] = process.argv.slice(2)
+const store = postgresStore(url)
+
+process.once('message', async () => {
+  const { version } = await store.append(streamId, [{ type: 'Started', data: {} }])
+  await store.close()
+  process.send?.({ version })
+  process.disconnect()
+})
+process.send?.('ready')

@@ -1,0 +1,118 @@
+/** Tables of another version of the library, tables that were changed by hand, and the protection of events. */
+import { SchemaMismatchError } from '@eventsourced/core'
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { logOf } from '../../src/conformance/events.ts'
+import { freshDatabase, type TestDatabase } from './database.ts'
+
+const started = [{ type: 'Started', data: {} }]
+
+let database: TestDatabase
+let store: PostgresStore
+let later: PostgresStore
+
+/** What must be refused to a store that looks at the tables for the first time. */
+async function expectMismatch(message: RegExp): Promise<void> {
+  const attempts = [
+    () => later.append('a', started),
+    () => logOf(later),
+    () => later.schema.status(),
+    () => later.schema.create(),
+  ]
+  for (const attempt of attempts) {
+    const refusal = await attempt().then(
+      () => expect.fail(`${attempt} was not refused`),
+      (error: unknown) => error,
+    )
+    expect(refusal, String(attempt)).toBeInstanceOf(SchemaMismatchError)
+    expect(String(refusal)).toMatch(message)
+  }
+}
+
+beforeEach(async () => {
+  database = await freshDatabase()
+  store = postgresStore(database.url)
+  later = postgresStore(database.url)
+  await store.append('a', started)
+})
+
+afterEach(async () => {
+  await Promise.all([store.close(), later.close()])
+  await database.drop()
+})
+
+describe('a store that finds other tables than its own', () => {
+  it('refuses a migration that it does not know: the library is older than the tables', async () => {
+    await database.query(`insert into eventsourced.migrations values (9999, '9999-of-tomorrow', 'abc')`)
+    await expectMismatch(/migration 9999.*update the library/)
+    await database.query('delete from eventsourced.migrations where number = 9999')
+    expect(await later.append('a', started)).toMatchObject({ version: 2 })
+  })
+
+  it('refuses a migration whose checksum is another', async () => {
+    await database.query(`update eventsourced.migrations set checksum = 'abc' where number = 1`)
+    await expectMismatch(/checksum abc/)
+    // Nothing was touched by the attempts.
+    expect(await store.append('a', started)).toMatchObject({ version: 2 })
+  })
+
+  it('refuses tables that were dropped meanwhile with the same error, and makes no new ones in their place', async () => {
+    await database.query('drop schema eventsourced cascade')
+    await expect(store.append('a', started)).rejects.toThrow(SchemaMismatchError)
+    await expect(logOf(store)).rejects.toThrow(SchemaMismatchError)
+    expect(await store.schema.create()).toMatchObject({ upToDate: true })
+    expect(await store.append('a', started)).toMatchObject({ version: 1 })
+  })
+
+  it('applies the functions again when those are of another version', async () => {
+    await database.query(`
+      update eventsourced.migrations set checksum = 'abc' where number = 0;
+      create or replace function eventsourced.frontier() returns bigint language sql as 'select 0::bigint'`)
+    expect(await logOf(store)).toEqual([])
+    expect(await later.schema.status()).toMatchObject({
+      functionsCurrent: false,
+      pending: [],
+      upToDate: false,
+    })
+
+    expect(await logOf(later)).toHaveLength(1)
+    expect(await later.schema.status()).toMatchObject({ functionsCurrent: true, upToDate: true })
+  })
+
+  it('does not apply them with autoCreate: false', async () => {
+    await database.query(`update eventsourced.migrations set checksum = 'abc' where number = 0`)
+    const careful = postgresStore(database.url, { autoCreate: false })
+    await expect(careful.append('a', started)).rejects.toThrow(SchemaMismatchError)
+    await careful.schema.create()
+    expect(await careful.append('a', started)).toMatchObject({ version: 2 })
+    await careful.close()
+  })
+})
+
+describe('the protection of events', () => {
+  const forbidden = [
+    `update eventsourced.events set data = '{}'`,
+    'update eventsourced.events set position = position + 1 where false',
+    'delete from eventsourced.events',
+    'truncate eventsourced.events',
+    'truncate eventsourced.streams, eventsourced.events',
+  ]
+
+  it.each(forbidden)('refuses `%s` with SQLSTATE ES004', async (statement) => {
+    await expect(database.query(statement)).rejects.toMatchObject({ code: 'ES004' })
+    expect(await logOf(store)).toHaveLength(1)
+  })
+
+  it('is left off with protectEvents: false, and not put on by later stores that say the same', async () => {
+    await database.query('drop schema eventsourced cascade')
+    const lenient = postgresStore(database.url, { protectEvents: false })
+    await lenient.append('a', started)
+    await database.query('update eventsourced.migrations set checksum = $1 where number = 0', ['abc'])
+    const another = postgresStore(database.url, { protectEvents: false })
+    await another.append('a', started)
+    await database.query(`update eventsourced.events set data = '{"changed": true}' where position = 1`)
+    await database.query('delete from eventsourced.events where position = 2')
+    expect(await logOf(lenient)).toMatchObject([{ data: { changed: true } }])
+    await Promise.all([lenient.close(), another.close()])
+  })
+})

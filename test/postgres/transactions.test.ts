@@ -1,0 +1,181 @@
+/** `store.inTransaction(…)`: what user code writes and what the store appends is one, whatever the driver. */
+import { hasCode, UnsupportedIsolationError, uuidv7, WrongExpectedVersionError } from '@eventsourced/core'
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { counted, identified, logOf, numbersOf, streamOf } from '../../src/conformance/events.ts'
+import { freshDatabase, type TestDatabase } from './database.ts'
+import {
+  drivers,
+  type Isolation,
+  type TransactionDriver,
+  type UserTransaction,
+} from './transaction-drivers.ts'
+
+let database: TestDatabase
+
+beforeAll(async () => {
+  database = await freshDatabase()
+})
+
+afterAll(() => database.drop())
+
+describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
+  let driver: TransactionDriver
+  let store: PostgresStore
+  let order: string
+
+  beforeAll(async () => {
+    driver = await openDriver(database.url)
+    const schema = name.toLowerCase().replaceAll(/[^a-z]/g, '_')
+    store = postgresStore(driver.connection, { schema })
+    await store.schema.create()
+    await driver.transact('read committed', ({ run }) =>
+      run('create table if not exists orders (id uuid primary key)'),
+    )
+  })
+
+  afterAll(async () => {
+    await store.close()
+    await driver.close()
+  })
+
+  beforeEach(() => {
+    order = uuidv7()
+  })
+
+  const placeOrder = ({ run }: UserTransaction) => run(`insert into orders values ('${order}')`)
+
+  /** Whether the user's own row is there: a second one of the same id is refused if so. */
+  async function isPlaced(): Promise<boolean> {
+    const undone = new Error('undone')
+    const placing = driver.transact('read committed', async (transaction) => {
+      await placeOrder(transaction)
+      throw undone
+    })
+    return (await placing.catch((error: unknown) => error)) !== undone
+  }
+
+  it("commits the user's row and the events together", async () => {
+    const { result, seenMeanwhile } = await driver.transact('read committed', async (transaction) => {
+      await placeOrder(transaction)
+      const inside = store.inTransaction(transaction.handle)
+      const result = await inside.append(order, counted(2), {
+        expectedVersion: 'noStream',
+        metadata: { by: 'me' },
+      })
+      // PGlite has one connection, which this transaction holds.
+      const seenMeanwhile = name.includes('PGlite') ? [] : await streamOf(store, order)
+      return { result, seenMeanwhile }
+    })
+    expect(seenMeanwhile).toEqual([])
+    expect(result).toMatchObject({ version: 2, firstVersion: 1, deduplicated: false })
+    expect(await isPlaced()).toBe(true)
+    const events = await streamOf(store, order)
+    expect(numbersOf(events)).toEqual([1, 2])
+    expect(events.map(({ position }) => position)).toEqual(result.positions)
+    expect(events[0]).toMatchObject({ metadata: { by: 'me' }, recordedAt: result.recordedAt })
+  })
+
+  it('rolls both back together', async () => {
+    const before = await logOf(store)
+    const failing = driver.transact('read committed', async (transaction) => {
+      await placeOrder(transaction)
+      const inside = store.inTransaction(transaction.handle)
+      await inside.append(order, counted(2))
+      await inside.appendAll([
+        { streamId: order, events: counted(1, 3) },
+        { streamId: `${order}-2`, events: counted(1) },
+      ])
+      await inside.createStream(`${order}-3`)
+      throw new Error('the payment failed')
+    })
+    await expect(failing).rejects.toThrow('the payment failed')
+    expect(await isPlaced()).toBe(false)
+    expect(await logOf(store)).toEqual(before)
+    for (const streamId of [order, `${order}-2`, `${order}-3`]) {
+      expect(await store.streamInfo(streamId)).toBeUndefined()
+    }
+  })
+
+  it('reads inside what was written inside', async () => {
+    await driver.transact('read committed', async (transaction) => {
+      const inside = store.inTransaction(transaction.handle)
+      await inside.createStream(order, { metadata: { kind: 'order' } })
+      expect(await inside.readStream(order)).toMatchObject({ exists: true, version: 0 })
+      await inside.append(order, counted(2), { expectedVersion: 0 })
+      expect(numbersOf((await inside.readStream(order)).events)).toEqual([1, 2])
+      await inside.append(order, counted(1, 3), { expectedVersion: 2 })
+      expect(await inside.streamInfo(order)).toMatchObject({ version: 3, metadata: { kind: 'order' } })
+    })
+    expect(numbersOf(await streamOf(store, order))).toEqual([1, 2, 3])
+  })
+
+  it('leaves the transaction usable after a conflict', async () => {
+    await store.append(order, counted(3))
+    await driver.transact('read committed', async (transaction) => {
+      await placeOrder(transaction)
+      const inside = store.inTransaction(transaction.handle)
+      const conflict = await inside
+        .append(order, counted(1), { expectedVersion: 2 })
+        .catch((error: unknown) => error)
+      expect(conflict).toBeInstanceOf(WrongExpectedVersionError)
+      expect(conflict).toMatchObject({ actual: 3 })
+      const both = [
+        { streamId: `${order}-2`, events: counted(1) },
+        { streamId: order, events: counted(1), expectedVersion: 'noStream' as const },
+      ]
+      await expect(inside.appendAll(both)).rejects.toThrow(WrongExpectedVersionError)
+      await expect(inside.createStream(order)).rejects.toMatchObject({
+        code: 'stream-already-exists',
+        version: 3,
+      })
+      await inside.append(order, counted(1, 4), { expectedVersion: 3 })
+    })
+    expect(await isPlaced()).toBe(true)
+    expect(numbersOf(await streamOf(store, order))).toEqual([1, 2, 3, 4])
+    expect(await store.streamInfo(`${order}-2`)).toBeUndefined()
+  })
+
+  it('leaves it usable after an append of event ids that are recorded already', async () => {
+    const [recorded, own] = [identified(2, 1), identified(1, 3)]
+    const first = await store.append(order, recorded)
+    await driver.transact('read committed', async (transaction) => {
+      await placeOrder(transaction)
+      const inside = store.inTransaction(transaction.handle)
+      // The very append again, at whatever version it expects: its first result.
+      expect(await inside.append(order, recorded, { expectedVersion: 0 })).toEqual({
+        ...first,
+        deduplicated: true,
+      })
+      expect(await inside.append(order, recorded)).toEqual({ ...first, deduplicated: true })
+      // One of its ids elsewhere: refused.
+      const duplicate = await inside
+        .append(`${order}-2`, [...own, ...recorded])
+        .catch((error: unknown) => error)
+      expect(hasCode(duplicate, 'duplicate-event-id') && duplicate.streamId).toBe(order)
+      const written = await inside.append(order, own)
+      expect(await inside.append(order, own)).toEqual({ ...written, deduplicated: true })
+    })
+    expect(await isPlaced()).toBe(true)
+    expect(numbersOf(await streamOf(store, order))).toEqual([1, 2, 3])
+    expect(await store.streamInfo(`${order}-2`)).toBeUndefined()
+  })
+
+  it.each<Isolation>(['repeatable read', 'serializable'])('refuses a %s transaction', async (isolation) => {
+    const before = await logOf(store)
+    const attempts = [
+      (inside: ReturnType<PostgresStore['inTransaction']>) => inside.append(order, counted(1)),
+      (inside: ReturnType<PostgresStore['inTransaction']>) =>
+        inside.appendAll([
+          { streamId: order, events: counted(1) },
+          { streamId: `${order}-2`, events: counted(1) },
+        ]),
+    ]
+    for (const attempt of attempts) {
+      const refusal = driver.transact(isolation, ({ handle }) => attempt(store.inTransaction(handle)))
+      await expect(refusal).rejects.toThrow(UnsupportedIsolationError)
+    }
+    expect(await logOf(store)).toEqual(before)
+    expect(await store.streamInfo(order)).toBeUndefined()
+  })
+})
