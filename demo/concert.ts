@@ -16,10 +16,10 @@ export type Seating = ReadonlyMap<string, string | undefined>
 
 /** The domain says no: a command that must not happen now. */
 export abstract class Refusal extends Error {}
-export class AlreadyAnnounced extends Refusal {}
-export class AlreadyBooked extends Refusal {}
-export class NotBooked extends Refusal {}
-export class SoldOut extends Refusal {}
+class AlreadyAnnounced extends Refusal {}
+class AlreadyBooked extends Refusal {}
+class NotBooked extends Refusal {}
+class SoldOut extends Refusal {}
 
 export const concert = decider({
   initialState: (): Seating => new Map(),
@@ -54,6 +54,6 @@ export const concert = decider({
 })
 
 /** The first seat of this guest, or the first free one. */
-export function seatOf(seating: Seating, guest: string | undefined): string | undefined {
+function seatOf(seating: Seating, guest: string | undefined): string | undefined {
   return [...seating].find(([, sitting]) => sitting === guest)?.[0]
 }

@@ -8,7 +8,7 @@ import { gitHistory } from './git-history.ts'
 import { importLog } from './import-log.ts'
 import { InputError } from './input.ts'
 import { jsonLines } from './json-lines.ts'
-import { print, style } from './print.ts'
+import { count, print, style } from './print.ts'
 import { tellStory } from './story.ts'
 import { summarise } from './summary.ts'
 
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   await log.schema.create()
   const { read } = await importLog(log, input, interruption.signal)
   const events = await summarise(log, interruption.signal)
-  if (events > read) print(`  ${events - read} of these events are of an earlier version of this input.\n`)
+  if (events > read) print(`  Kept from an earlier version of this input: ${count(events - read, 'event')}\n`)
 }
 
 const sample = () => jsonLines(join(import.meta.dirname, 'sample.jsonl'), 'demo/sample.jsonl')

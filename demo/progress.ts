@@ -40,10 +40,12 @@ function bar(): Progress {
 }
 
 function plainLines(): Progress {
+  const begin = performance.now()
   let nextQuarter = 1
   return {
     update(share, events) {
-      if (share * 4 < nextQuarter || share === 1) return
+      // What is over in a moment needs no news of its progress.
+      if (share * 4 < nextQuarter || share === 1 || performance.now() - begin < 1000) return
       nextQuarter = Math.floor(share * 4) + 1
       print(`  ${(share * 100).toFixed(0)} %   ${count(events)} events`)
     },

@@ -79,3 +79,17 @@ export async function appendInTurn(
     }
   }
 }
+
+/** Something to wait for until somebody releases it. */
+export interface Latch {
+  readonly released: Promise<void>
+  release(): void
+}
+
+export function latch(): Latch {
+  let release = () => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  return { released, release: () => release() }
+}

@@ -1,10 +1,9 @@
 /** Everything else that can be given wrongly: refused as a whole, with an error that names the field. */
 import assert from 'node:assert/strict'
-import type { Event, Metadata } from '../event.ts'
+import type { Event } from '../event.ts'
 import type { EventStore, ReadAllOptions, ReadStreamOptions } from '../store.ts'
-import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, everything, logOf, oneOf, range, streamOf } from './events.ts'
+import { collect, counted, everything, logOf, oneOf, range } from './events.ts'
 import { refused } from './expect.ts'
 
 const group = 'input'
@@ -245,85 +244,6 @@ export const inputCases: readonly ConformanceCase[] = [
       assert.equal((await store.readStream('a')).exists, false)
       await store.append('a', events.slice(0, 8))
       assert.equal((await store.readStream('a')).version, 8)
-    },
-  },
-  {
-    group,
-    name: 'is taken as it is at the moment of the call, whatever becomes of it afterwards',
-    async run({ open }) {
-      const store = await open()
-      const id = uuidv7()
-      const tags = ['t']
-      const metadata = { userId: 'u', list: [1] }
-      const shared = { shared: { value: 1 } }
-      const data = { list: [1], inner: { value: 'before' } }
-      const event = { type: 'T', data, metadata, tags, id }
-      const events = [event, oneOf('U')]
-      const spoil = () => {
-        data.list.push(2)
-        data.inner.value = 'after'
-        metadata.list.push(2)
-        tags.push('later')
-        shared.shared.value = 2
-        Object.assign(event, { type: 'Z', id: uuidv7() })
-        events.length = 0
-      }
-      const expected = {
-        id,
-        type: 'T',
-        tags: ['t'],
-        data: { list: [1], inner: { value: 'before' } },
-        metadata: { userId: 'u', list: [1], shared: { value: 1 } },
-      }
-      const call = store.append('a', events, { metadata: shared as Metadata })
-      spoil()
-      assert.equal((await call).version, 2)
-      const [first] = await streamOf(store, 'a')
-      const { type, tags: labels, data: payload, metadata: facts } = first ?? {}
-      assert.deepEqual({ id: first?.id, type, tags: labels, data: payload, metadata: facts }, expected)
-    },
-  },
-  {
-    group,
-    name: 'of a read is taken as it is at the moment of the call',
-    async run({ open }) {
-      const store = await open()
-      await store.append('a', [oneOf('A'), oneOf('B')])
-      const asOf = new Date(Date.now() + 3_600_000)
-      const reading = store.readStream('a', { asOf })
-      asOf.setTime(0)
-      assert.equal((await reading).events.length, 2)
-      const types = ['A']
-      const log = store.readAll({ types })
-      types[0] = 'B'
-      assert.deepEqual(
-        (await collect(log)).map(({ type }) => type),
-        ['A'],
-      )
-    },
-  },
-  {
-    group,
-    name: 'cannot be changed by what the store gives out',
-    async run({ open }) {
-      const store = await open()
-      await store.createStream('b', { metadata: { list: [1] } })
-      const event = { type: 'T', data: { list: [1] }, id: uuidv7() }
-      const results = [await store.append('a', [event]), await store.append('a', [event])]
-      const before = await everything(store)
-      for (const { recordedAt, positions } of [...results, await store.append('a', [event])]) {
-        recordedAt?.setTime(0)
-        ;(positions as number[]).fill(0)
-      }
-      const info = await store.streamInfo('b')
-      ;(info?.metadata as { list: number[] }).list.push(2)
-      info?.createdAt.setTime(0)
-      const listed = (await collect(store.streams()))[0]
-      listed?.lastRecordedAt?.setTime(0)
-      ;(await logOf(store))[0]?.recordedAt.setTime(0)
-      assert.deepEqual(await everything(store), before)
-      const again = await store.append('a', [event])
-      assert.deepEqual(again.recordedAt, (await streamOf(store, 'a'))[0]?.recordedAt)
     },
   },
 ]

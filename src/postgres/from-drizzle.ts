@@ -13,11 +13,16 @@ export type DrizzleSql = (strings: TemplateStringsArray, ...parameters: unknown[
 export function fromDrizzle(transaction: DrizzleTransaction, sql: DrizzleSql): Session {
   return {
     async run({ text }, parameters) {
-      const result: unknown = await transaction.execute(asTemplate(text, parameters, sql))
+      const result = await transaction.execute(asTemplate(text, parameters, sql)).catch(rethrowCause)
       // An array with postgres.js, an object with rows with pg and PGlite.
       return (Array.isArray(result) ? result : (result as { rows: unknown[] }).rows) as Row[]
     },
   }
+}
+
+/** Drizzle puts the driver's error into one of its own. */
+function rethrowCause(error: unknown): never {
+  throw error instanceof Error && error.cause !== undefined ? error.cause : error
 }
 
 /** Takes `… $1 … $2 …` apart into the pieces that a template tag is called with. */

@@ -1,6 +1,6 @@
 /** `store.inTransaction(…)`: what user code writes and what the store appends is one, whatever the driver. */
 import { hasCode, UnsupportedIsolationError, uuidv7, WrongExpectedVersionError } from '@eventsourced/core'
-import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { type PostgresStore, postgresStore, type TransactionalStore } from '@eventsourced/core/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { counted, identified, logOf, numbersOf, streamOf } from '../../src/conformance/events.ts'
 import { freshDatabase, type TestDatabase } from './database.ts'
@@ -22,16 +22,16 @@ afterAll(() => database.drop())
 describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
   let driver: TransactionDriver
   let store: PostgresStore
+  let orders: string
   let order: string
 
   beforeAll(async () => {
     driver = await openDriver(database.url)
     const schema = name.toLowerCase().replaceAll(/[^a-z]/g, '_')
     store = postgresStore(driver.connection, { schema })
+    orders = `${schema}.orders`
     await store.schema.create()
-    await driver.transact('read committed', ({ run }) =>
-      run('create table if not exists orders (id uuid primary key)'),
-    )
+    await driver.transact('read committed', ({ run }) => run(`create table ${orders} (id uuid primary key)`))
   })
 
   afterAll(async () => {
@@ -43,7 +43,7 @@ describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
     order = uuidv7()
   })
 
-  const placeOrder = ({ run }: UserTransaction) => run(`insert into orders values ('${order}')`)
+  const placeOrder = ({ run }: UserTransaction) => run(`insert into ${orders} values ('${order}')`)
 
   /** Whether the user's own row is there: a second one of the same id is refused if so. */
   async function isPlaced(): Promise<boolean> {
@@ -163,13 +163,13 @@ describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
 
   it.each<Isolation>(['repeatable read', 'serializable'])('refuses a %s transaction', async (isolation) => {
     const before = await logOf(store)
-    const attempts = [
-      (inside: ReturnType<PostgresStore['inTransaction']>) => inside.append(order, counted(1)),
-      (inside: ReturnType<PostgresStore['inTransaction']>) =>
-        inside.appendAll([
-          { streamId: order, events: counted(1) },
-          { streamId: `${order}-2`, events: counted(1) },
-        ]),
+    const both = [
+      { streamId: order, events: counted(1) },
+      { streamId: `${order}-2`, events: counted(1) },
+    ]
+    const attempts: ((inside: TransactionalStore) => Promise<unknown>)[] = [
+      (inside) => inside.append(order, counted(1)),
+      (inside) => inside.appendAll(both),
     ]
     for (const attempt of attempts) {
       const refusal = driver.transact(isolation, ({ handle }) => attempt(store.inTransaction(handle)))

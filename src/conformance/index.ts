@@ -1,0 +1,82 @@
+/**
+ * `@eventsourced/core/conformance`: what every store must do, as cases for any test runner.
+ *
+ *     for (const { group, name, needs, run } of conformanceCases) {
+ *       test(`${group}: ${name}`, () => run(contextOfMyStore()))
+ *     }
+ */
+import { abortCases } from './abort.ts'
+import { appendCases } from './append.ts'
+import { appendAllCases } from './append-all.ts'
+import type { ConformanceCase } from './case.ts'
+import { closeCases } from './close.ts'
+import { commandAgainCases } from './commands-again.ts'
+import { expectedVersionCases } from './expected-version.ts'
+import { feedCases } from './feed.ts'
+import { followCases } from './follow.ts'
+import { handleCases } from './handle.ts'
+import { importCases } from './import.ts'
+import { importAgainCases } from './import-again.ts'
+import { importRaceCases } from './import-races.ts'
+import { importTimeCases } from './import-times.ts'
+import { inputCases } from './input.ts'
+import { lostAnswerCases } from './lost-answers.ts'
+import { nameCases } from './names.ts'
+import { payloadCases } from './payloads.ts'
+import { raceCases } from './races.ts'
+import { readLogCases } from './read-log.ts'
+import { readStreamCases } from './read-stream.ts'
+import { repeatCases } from './repeats.ts'
+import { repeatAllCases } from './repeats-all.ts'
+import { streamCases } from './streams.ts'
+import { timeCases } from './time.ts'
+import { transactionCases } from './transactions.ts'
+import { transferCases } from './transfers.ts'
+import { untouchedCases } from './untouched.ts'
+
+export type {
+  Capability,
+  ConformanceCase,
+  ConformanceContext,
+  CuttingProxy,
+  OpenTransaction,
+} from './case.ts'
+// The trial of a feed, for readers of one's own
+export {
+  checkFeed,
+  type FeedEvent,
+  type FeedReader,
+  type FeedReport,
+  type FeedScenarioOptions,
+  runFeedScenario,
+} from './feed-scenario.ts'
+
+export const conformanceCases: readonly ConformanceCase[] = [
+  ...appendCases,
+  ...timeCases,
+  ...expectedVersionCases,
+  ...raceCases,
+  ...appendAllCases,
+  ...transferCases,
+  ...repeatCases,
+  ...repeatAllCases,
+  ...lostAnswerCases,
+  ...readStreamCases,
+  ...readLogCases,
+  ...followCases,
+  ...feedCases,
+  ...transactionCases,
+  ...streamCases,
+  ...nameCases,
+  ...payloadCases,
+  ...inputCases,
+  ...untouchedCases,
+  ...abortCases,
+  ...importCases,
+  ...importTimeCases,
+  ...importAgainCases,
+  ...importRaceCases,
+  ...handleCases,
+  ...commandAgainCases,
+  ...closeCases,
+]

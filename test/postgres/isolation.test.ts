@@ -1,0 +1,154 @@
+/** Whatever a database's transactions are by default, the store's own behave the same. */
+import { hasCode } from '@eventsourced/core'
+import { type PostgresConnection, type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  collect,
+  counted,
+  identified,
+  logOf,
+  numbersOf,
+  range,
+  streamOf,
+} from '../../src/conformance/events.ts'
+import { allAtOnce, atOnce } from '../../src/conformance/expect.ts'
+import { freshDatabase, type TestDatabase } from './database.ts'
+
+const repeatableRead = "default_transaction_isolation = 'repeatable read'"
+const serializable = 'default_transaction_isolation = serializable'
+const deferrable = 'default_transaction_deferrable = on'
+const readOnly = 'default_transaction_read_only = on'
+
+/** Opens a connection of some driver, with the way to close it. */
+type Connect = (url: string) => { connection: PostgresConnection; close(): Promise<void> }
+
+const byUrl: Connect = (url) => ({ connection: url, close: async () => {} })
+const byPostgresJs: Connect = (url) => {
+  const connection = postgres(url)
+  return { connection, close: () => connection.end() }
+}
+const byUnpreparedPool: Connect = (url) => {
+  const connection = new pg.Pool({ connectionString: url })
+  return { connection, close: () => connection.end() }
+}
+const byOneClient: Connect = (url) => {
+  const connection = new pg.Client(url)
+  const connected = connection.connect()
+  return { connection, close: () => connected.then(() => connection.end()) }
+}
+
+describe.each<[string, readonly string[], Connect]>([
+  ['nothing set', [], byUrl],
+  ['repeatable read', [repeatableRead], byUrl],
+  ['serializable', [serializable], byPostgresJs],
+  ['read only', [readOnly], byUnpreparedPool],
+  ['serializable, deferrable and read only', [serializable, deferrable, readOnly], byUrl],
+  ['repeatable read and read only, on one connection', [repeatableRead, readOnly], byOneClient],
+])('a database whose default is: %s', (_, settings, connect) => {
+  let database: TestDatabase
+  let ends: (() => Promise<void>)[]
+  let store: PostgresStore
+  let other: PostgresStore
+
+  beforeAll(async () => {
+    database = await freshDatabase()
+    for (const setting of settings) await database.query(`alter database ${database.name} set ${setting}`)
+    const connections = range(1, 2).map(() => connect(database.url))
+    ends = connections.map(({ close }) => close)
+    const stores = connections.map(({ connection }) => postgresStore(connection))
+    ;[store, other] = stores as [PostgresStore, PostgresStore]
+    // Both create the tables, at once.
+    const statuses = await Promise.all(stores.map((store) => store.schema.create()))
+    for (const status of statuses) expect(status).toMatchObject({ upToDate: true })
+  })
+
+  afterAll(async () => {
+    await Promise.all([store.close(), other.close()])
+    for (const end of ends) await end()
+    await database.drop()
+  })
+
+  const either = (index: number) => (index % 2 === 0 ? store : other)
+
+  it('lets one of 32 callers win each of 12 streams, and tells the others so', async () => {
+    for (const round of range(1, 12)) {
+      const expectedVersion = round % 3 === 0 ? 'noStream' : 0
+      const { results, errors } = await atOnce(32, (index) =>
+        either(index).append(`race-${round}`, counted(1, index), { expectedVersion }),
+      )
+      expect(results).toHaveLength(1)
+      for (const error of errors) expect(hasCode(error, 'wrong-expected-version') && error.actual).toBe(1)
+    }
+    // A second step of the same race, on streams that exist.
+    for (const round of range(1, 4)) {
+      const { results } = await atOnce(32, (index) =>
+        either(index).append(`race-${round}`, counted(1, index), { expectedVersion: 1 }),
+      )
+      expect(results).toHaveLength(1)
+      expect(await streamOf(store, `race-${round}`)).toHaveLength(2)
+    }
+  })
+
+  it('lets 32 callers append to one stream one after the other', async () => {
+    const results = await allAtOnce(32, (index) => either(index).append('queue', counted(1, index)))
+    expect(results.map(({ version }) => version).sort((a, b) => a - b)).toEqual(range(1, 32))
+    const events = await streamOf(other, 'queue')
+    expect(events.map(({ version }) => version)).toEqual(range(1, 32))
+  })
+
+  it('appends to several streams all or nothing, in whatever order they are named', async () => {
+    const names = ['left', 'middle', 'right']
+    const { results, errors } = await atOnce(32, (index) => {
+      const order = index % 3 === 0 ? names : names.toReversed()
+      const appends = order.map((streamId) => ({ streamId, events: counted(1), expectedVersion: index % 4 }))
+      return either(index).appendAll(appends)
+    })
+    for (const error of errors) expect(hasCode(error, 'wrong-expected-version')).toBe(true)
+    expect(results.length).toBeGreaterThan(0)
+    for (const name of names) expect(await streamOf(store, name)).toHaveLength(results.length)
+  })
+
+  it('recognises a call that is repeated, also at the same time', async () => {
+    for (const round of range(1, 6)) {
+      const events = identified(3)
+      const results = await allAtOnce(8, (index) => either(index).append(`repeat-${round}`, events))
+      expect(results.filter(({ deduplicated }) => !deduplicated)).toHaveLength(1)
+      expect(new Set(results.map(({ positions }) => String(positions))).size).toBe(1)
+      expect(await streamOf(store, `repeat-${round}`)).toHaveLength(3)
+    }
+  })
+
+  it('follows the log while writers append, and reads it again, without a gap', async () => {
+    const head = (await store.frontier()).position
+    const following = collect(other.readAll({ follow: true, after: head, limit: 240 }))
+    await allAtOnce(12, async (writer) => {
+      for (const number of range(1, 10))
+        await either(writer).append(`followed-${writer % 3}`, counted(2, number))
+    })
+    const followed = await following
+    expect(followed).toEqual(await logOf(store, { after: head }))
+    for (const stream of range(0, 2)) {
+      const versions = followed
+        .filter(({ streamId }) => streamId === `followed-${stream}`)
+        .map(({ version }) => version)
+      expect(versions).toEqual(range(1, 80))
+    }
+  })
+
+  it('creates, lists and imports streams', async () => {
+    await store.createStream('made', { metadata: { by: 'hand' } })
+    await expect(other.createStream('made')).rejects.toMatchObject({ code: 'stream-already-exists' })
+    const source = identified(20).map((event, index) => ({ ...event, streamId: `imported-${index % 2}` }))
+    expect(await store.import(source, { batchSize: 7 })).toMatchObject({ imported: 20 })
+    expect(await other.import(source)).toMatchObject({ imported: 0, skipped: 20 })
+    expect(numbersOf(await streamOf(other, 'imported-1'))).toEqual(
+      range(1, 20).filter((number) => number % 2 === 0),
+    )
+    expect(await collect(store.streams({ prefix: 'imported-' }))).toMatchObject([
+      { version: 10 },
+      { version: 10 },
+    ])
+  })
+})
