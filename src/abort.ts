@@ -18,6 +18,37 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undef
   }
 }
 
+/** The items of a source, until the signal is aborted: also while the source does not answer. */
+export async function* abortableItems<T>(
+  source: Iterable<T> | AsyncIterable<T>,
+  signal: AbortSignal,
+): AsyncGenerator<T> {
+  signal.throwIfAborted()
+  if (!(Symbol.asyncIterator in source)) {
+    for (const item of source) {
+      yield item
+      signal.throwIfAborted()
+    }
+    return
+  }
+  const items = source[Symbol.asyncIterator]()
+  let ended = false
+  try {
+    for (;;) {
+      const next = await abortable(items.next(), signal)
+      ended = next.done === true
+      if (next.done) return
+      yield next.value
+      signal.throwIfAborted()
+    }
+  } finally {
+    // A source that hangs would hang in closing too: after an abort nobody waits for it.
+    const closed = ended ? undefined : items.return?.()
+    if (signal.aborted) closed?.catch(() => {})
+    else await closed
+  }
+}
+
 /** Resolves after so many milliseconds, or rejects with the signal's reason. */
 export async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined

@@ -70,7 +70,7 @@ export function eventStore(storage: Storage, limits: InputLimits = {}): EventSto
     async appendAll(appends, { metadata, signal } = {}) {
       const preparation = new EventPreparation(metadata, limits)
       const prepared = preparation.appends(appends)
-      return prepared.length === 0 ? [] : write(prepared, signal)
+      return prepared.length === 0 ? perform(signal, async () => []) : write(prepared, signal)
     },
 
     async readStream<E extends Event>(streamId: string, options: ReadStreamOptions = {}) {
@@ -98,7 +98,10 @@ export function eventStore(storage: Storage, limits: InputLimits = {}): EventSto
         for (let left = limit; left > 0; ) {
           const most = Math.min(left, streamsPerPage)
           const page = await perform(signal, () => storage.listStreams(prefix ?? '', last, most, signal))
-          yield* page
+          for (const stream of page) {
+            signal?.throwIfAborted()
+            yield stream
+          }
           if (page.length < most) return
           last = (page.at(-1) as StreamInfo).streamId
           left -= page.length

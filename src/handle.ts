@@ -81,7 +81,10 @@ export function commandHandler<State, Command, E extends Event>(
             expectedVersion === 'any' || expectedVersion === 'noStream' ? expectedVersion : version,
           signal,
         })
-        if (result.deduplicated) return await reread(stream, result, signal)
+        if (result.deduplicated && commandId !== undefined) continue
+        // With 'any', others may have come between: the state is then more than what was loaded and decided.
+        const othersCameBetween = result.firstVersion !== version + 1
+        if (result.deduplicated || othersCameBetween) return await reread(stream, result, signal)
         const recorded = events.map((event, index) => record(event, result, index))
         return {
           state: fold(decider, recorded, state),
@@ -91,6 +94,8 @@ export function commandHandler<State, Command, E extends Event>(
           deduplicated: false,
         }
       } catch (error) {
+        // A twin of this command was faster, and decided on more or less: the next load finds what it recorded.
+        if (hasCode(error, 'duplicate-event-id') && commandId !== undefined) continue
         const lostRace = hasCode(error, 'wrong-expected-version') && expectedVersion === undefined
         if (!lostRace || attempt >= retries) throw error
         await pause(attempt, signal)
@@ -98,10 +103,10 @@ export function commandHandler<State, Command, E extends Event>(
     }
   }
 
-  /** A twin of this command was faster by a moment: what it recorded is the result. */
+  /** The stream as it is now, with the events that were appended, now or before by the ids they were given. */
   async function reread(
     stream: string,
-    { firstVersion, version: lastVersion }: AppendResult,
+    { firstVersion, version: lastVersion, deduplicated }: AppendResult,
     signal: AbortSignal | undefined,
   ): Promise<Handled<State, E>> {
     const { events: history, version } = await store.readStream<E>(stream, { signal })
@@ -111,7 +116,7 @@ export function commandHandler<State, Command, E extends Event>(
       version,
       events,
       position: history.at(-1)?.position ?? 0,
-      deduplicated: true,
+      deduplicated,
     }
   }
 }
@@ -143,9 +148,10 @@ function record<E extends Event>(
 ): RecordedEvent<E> {
   return {
     ...event,
+    id: event.id.toLowerCase(),
     data: JSON.parse(JSON.stringify(event.data)),
     metadata: JSON.parse(JSON.stringify(event.metadata)),
-    tags: event.tags ?? [],
+    tags: [...(event.tags ?? [])],
     streamId: result.streamId,
     version: result.firstVersion + index,
     position: result.positions[index] as number,

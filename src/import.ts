@@ -1,8 +1,10 @@
 /** Bringing a log in from elsewhere: in batches, in the source's order, and safe to run again after any failure. */
 
+import { abortableItems } from './abort.ts'
 import { DuplicateEventIdError, ImportOutOfOrderError, InvalidInputError } from './errors.ts'
 import type { Event } from './event.ts'
 import {
+  beginning,
   checkDate,
   checkInteger,
   checkName,
@@ -60,6 +62,7 @@ export async function importEvents(
   limits: InputLimits,
 ): Promise<ImportResult> {
   const { name, batchSize = 5000, clampTimes = false, onProgress, signal } = options
+  checkSource(source)
   checkInteger(batchSize, 'batchSize', 1)
   if (name !== undefined) checkReadName(name, 'name')
   const preparation = new EventPreparation(undefined, limits)
@@ -82,7 +85,7 @@ export async function importEvents(
     onProgress?.({ read, imported, skipped: read - imported })
   }
 
-  for await (const event of source) {
+  for await (const event of signal === undefined ? source : abortableItems(source, signal)) {
     const field = `source[${read}]`
     checkName(event?.streamId, `${field}.streamId`)
     if (event.recordedAt !== undefined) checkRecordedAt(event.recordedAt, `${field}.recordedAt`)
@@ -100,12 +103,21 @@ export async function importEvents(
     if (twin !== undefined && twin !== event.streamId) throw new DuplicateEventIdError(prepared.id, twin)
     if (twin !== undefined) continue
     streamOf.set(prepared.id, event.streamId)
-    batch.push({ ...prepared, streamId: event.streamId, recordedAt: event.recordedAt })
+    const recordedAt = event.recordedAt && new Date(event.recordedAt)
+    batch.push({ ...prepared, streamId: event.streamId, recordedAt })
     bytes += prepared.data.length + prepared.metadata.length
     if (batch.length >= batchSize || bytes >= batchBytes) await flush()
   }
   if (batch.length > 0) await flush()
   return { read, imported, skipped: read - imported }
+}
+
+function checkSource(source: unknown): void {
+  const isIterable =
+    source !== null &&
+    source !== undefined &&
+    [Symbol.iterator, Symbol.asyncIterator].some((key) => key in Object(source))
+  if (!isIterable) throw new InvalidInputError('source', 'must be an iterable of events', beginning(source))
 }
 
 // Clocks of two machines differ a little; an event of tomorrow would hold back its stream's time for a day.

@@ -101,6 +101,13 @@ export function toJson(value: unknown, field: string, maxBytes: number = default
   return text
 }
 
+/** A plain object or array, also one of another realm: one prototype, or an array's two, and no more. */
+function isPlain(value: object): boolean {
+  const own: unknown = Object.getPrototypeOf(value)
+  const prototype: unknown = Array.isArray(value) && own !== null ? Object.getPrototypeOf(own) : own
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
 /** Walks a value before it is stringified, and remembers where it is for the sake of the error. */
 class JsonCheck {
   readonly #path: (string | number)[] = []
@@ -136,15 +143,17 @@ class JsonCheck {
     if (this.#path.length >= maxDepth) {
       this.#refuse(`must not be nested deeper than ${maxDepth} levels, nor refer to itself`, value)
     }
+    if (!isPlain(value)) {
+      this.#refuse('must be plain JSON (an object of a class would not read back as one)', value)
+    }
+    // JSON.stringify would ask it, however hidden it is, and write something that was not checked.
+    if ('toJSON' in value && typeof value.toJSON === 'function') {
+      this.#refuse('must be plain JSON (its toJSON would write something else)', value)
+    }
     if (Array.isArray(value)) {
       this.#spend(value.length, value)
       for (let index = 0; index < value.length; index++) this.#visitMember(index, value[index])
       return
-    }
-    const prototype: unknown = Object.getPrototypeOf(value)
-    // A plain object, also one of another realm: its prototype is a root.
-    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-      this.#refuse('must be plain JSON (an object of a class would not read back as one)', value)
     }
     const keys = Object.keys(value)
     this.#spend(keys.length, value)
@@ -235,13 +244,14 @@ export class EventPreparation {
     checkName(streamId, 'streamId')
     checkExpectedVersion(expectedVersion)
     if (!Array.isArray(events)) refuse('events', 'must be an array of events', events)
-    const prepared = events.map((event, index) => this.event(event, `events[${index}]`))
+    // Array.from also meets the holes of an array.
+    const prepared = Array.from(events, (event: Event, index) => this.event(event, `events[${index}]`))
     return { streamId, expectedVersion, events: prepared }
   }
 
   appends(appends: readonly StreamAppend[]): readonly PreparedAppend[] {
     if (!Array.isArray(appends)) refuse('appends', 'must be an array of { streamId, events }', appends)
-    return appends.map((append, index) => {
+    return Array.from(appends, (append: StreamAppend, index) => {
       if (typeof append !== 'object' || append === null)
         refuse(`appends[${index}]`, 'must be { streamId, events }', append)
       return this.append(append.streamId, append.events, append.expectedVersion)

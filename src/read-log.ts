@@ -1,7 +1,7 @@
 /** Reading the log page by page, to its end or on and on. */
 import { InvalidInputError } from './errors.ts'
 import type { RecordedEvent } from './event.ts'
-import { checkInteger, checkName, checkOneOf, checkReadName } from './input.ts'
+import { beginning, checkInteger, checkName, checkOneOf, checkReadName } from './input.ts'
 import type { Operations } from './operations.ts'
 import type { LogQuery, Storage } from './storage.ts'
 import type { ReadAllOptions } from './store.ts'
@@ -31,7 +31,7 @@ export function readLog(
       throw new InvalidInputError(
         'types',
         'must name at least one event type; leave it out for all',
-        String(types),
+        beginning(types),
       )
     }
     for (const [index, type] of types.entries()) checkName(type, `types[${index}]`)
@@ -40,7 +40,7 @@ export function readLog(
   if (follow && direction === 'backward') {
     throw new InvalidInputError('follow', 'goes with direction forward only', 'backward')
   }
-  const query = { after, until, types, streamPrefix, direction, limit }
+  const query = { after, until, types: types && [...types], streamPrefix, direction, limit }
   return pages(storage, query, follow, signal, wakeup, operations)
 }
 

@@ -42,5 +42,5 @@ function firstResult(append: PreparedAppend, recorded: ReadonlyMap<string, Recor
   )
   if (!inOrder) return undefined
   const positions = found.map((event) => event.position)
-  return { kind: 'repeated', version: last.version, positions, recordedAt: first.recordedAt }
+  return { kind: 'repeated', version: last.version, positions, recordedAt: new Date(first.recordedAt) }
 }

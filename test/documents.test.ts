@@ -12,10 +12,13 @@ it('the quickstart in the README is examples/quickstart.ts, of at most 25 lines'
   expect(quickstart.trimEnd().split('\n').length).toBeLessThanOrEqual(25)
 })
 
-it.each(['README.md', 'CONTRIBUTING.md', 'docs/input.md', 'docs/postgres.md'])('%s links to what exists', (file) => {
-  const folder = file.includes('/') ? 'docs/' : ''
-  for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\(([^)#]+)\)/g)) {
-    if (target?.includes('://')) continue
-    expect(() => readFileSync(`${folder}${target}`), `${file} links to ${target}`).not.toThrow(/ENOENT/)
-  }
-})
+it.each(['README.md', 'CONTRIBUTING.md', 'docs/input.md', 'docs/postgres.md'])(
+  '%s links to what exists',
+  (file) => {
+    const folder = file.includes('/') ? 'docs/' : ''
+    for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\(([^)#]+)\)/g)) {
+      if (target?.includes('://')) continue
+      expect(() => readFileSync(`${folder}${target}`), `${file} links to ${target}`).not.toThrow(/ENOENT/)
+    }
+  },
+)

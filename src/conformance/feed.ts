@@ -143,6 +143,7 @@ export const feedCases: readonly ConformanceCase[] = [
     needs,
     async run({ open, begin }) {
       const store = await open()
+      await store.createStream('held')
       const transaction = await begin()
       await transaction.append('held', counted(1, 1))
       const waiting = store.append('held', counted(1, 2), { expectedVersion: 1 })

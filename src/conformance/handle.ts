@@ -202,7 +202,11 @@ export const handleCases: readonly ConformanceCase[] = [
       const late = disturbed('account-1', {}, { expectedVersion: 3 })
       await refused(late, 'wrong-expected-version', { expected: 3, actual: 4 })
       assert.equal(decisions, 1)
-      assert.equal((await disturbed('account-1', {}, { expectedVersion: 'any' })).version, 6)
+      const whatever = await disturbed('account-1', {}, { expectedVersion: 'any' })
+      assert.equal(whatever.version, 6)
+      assert.deepEqual(whatever.events, (await streamOf(store, 'account-1')).slice(5))
+      assert.equal(whatever.deduplicated, false)
+      assert.deepEqual(whatever.state, (await foldStream(store, 'account-1', account)).state)
     },
   },
   {

@@ -42,7 +42,7 @@ export const unusualNames: readonly string[] = [
   '/* a */',
   // What means something to templates, to shells, and to those who join names with separators.
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the name that looks like one
-  '${name}',
+  'a${name}',
   '`',
   'a:b|c;d/e.f#g@h',
   'a\x1fb',

@@ -160,7 +160,7 @@ export const raceCases: readonly ConformanceCase[] = [
     await storeOf(0).append('a', counted(5500))
     let done = false
     const writing = (async () => {
-      for (const number of range(1, 150)) await storeOf(1).append('a', counted(1 + (number % 3)))
+      for (const number of range(1, 40)) await storeOf(1).append('a', counted(1 + (number % 3)))
       done = true
     })()
     while (!done) {

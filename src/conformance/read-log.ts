@@ -182,7 +182,10 @@ export const readLogCases: readonly ConformanceCase[] = [
       for (const call of range(0, 11)) await store.append('a', counted(100, 100 * call))
       let stop = false
       const writing = allAtOnce(4, async (writer) => {
-        while (!stop) await store.append(`w-${writer}`, counted(20))
+        while (!stop) {
+          await store.append(`w-${writer}`, counted(20))
+          await new Promise(setImmediate)
+        }
       })
       try {
         for (const _ of range(1, 3)) {

@@ -149,26 +149,25 @@ class MemoryStorage implements Storage {
   }
 
   async importBatch(events: readonly PreparedImport[], clampTimes: boolean): Promise<ImportOutcome> {
+    const now = new Date()
     const latest = new Map<string, Date>()
-    const fresh: PreparedImport[] = []
+    const fresh: (PreparedImport & { readonly recordedAt: Date })[] = []
     for (const event of events) {
-      const { id, streamId, recordedAt } = event
+      const { id, streamId, recordedAt = now } = event
       const recorded = this.#recorded.get(id)
       if (recorded !== undefined && recorded.streamId !== streamId) {
         return { kind: 'duplicate', eventId: id, streamId: recorded.streamId }
       }
       if (recorded !== undefined) continue
-      fresh.push(event)
-      if (recordedAt === undefined || clampTimes) continue
+      fresh.push({ ...event, recordedAt })
       const previous = latest.get(streamId) ?? this.#streams.get(streamId)?.events.at(-1)?.recordedAt
-      if (previous !== undefined && previous > recordedAt) {
+      const isLate = previous !== undefined && previous > recordedAt
+      if (isLate && event.recordedAt !== undefined && !clampTimes) {
         return { kind: 'out-of-order', streamId, recordedAt, previous }
       }
-      latest.set(streamId, recordedAt)
+      if (!isLate) latest.set(streamId, recordedAt)
     }
-    for (const { streamId, recordedAt, ...event } of fresh) {
-      this.#record(streamId, event, recordedAt === undefined ? new Date() : new Date(recordedAt))
-    }
+    for (const { streamId, recordedAt, ...event } of fresh) this.#record(streamId, event, recordedAt)
     return { kind: 'imported', imported: fresh.length }
   }
 

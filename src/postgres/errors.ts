@@ -34,6 +34,12 @@ export function isTransient(error: unknown): boolean {
   return !isOwnOrMistake(error)
 }
 
+/** Whether the connection must not be used again. After an error in a statement it can. */
+export function isConnectionLost(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === undefined || state.startsWith('08') || state.startsWith('57P')
+}
+
 /** Whether the server was never heard: nothing may be listening there at all. */
 export function isSilence(error: unknown): boolean {
   return sqlState(error) === undefined && !isOwnOrMistake(error)

@@ -7,6 +7,7 @@ import {
   type Statement,
   transactionMode,
 } from './client.ts'
+import { isConnectionLost } from './errors.ts'
 
 /** The part of `pg.Client` that is used. */
 export interface PgClient {
@@ -56,17 +57,18 @@ export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Dat
     work: (client: PgClient) => Promise<T>,
   ): Promise<T> {
     const client = await pool.connect()
-    let failure: unknown
+    let lost = false
     client.on('error', ignoreError)
     try {
+      // Waiting for the connection may have taken long.
       signal?.throwIfAborted()
       return await work(client)
     } catch (error) {
-      failure = error
+      lost = error !== signal?.reason && isConnectionLost(error)
       throw error
     } finally {
       client.removeListener('error', ignoreError)
-      client.release(isConnectionLost(failure))
+      client.release(lost)
     }
   }
 
@@ -75,8 +77,9 @@ export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Dat
       withClient(signal, (client) => fromPgClient(client, prepare).run(statement, parameters)),
     transaction: (work, signal) => withClient(signal, (client) => inTransaction(client, prepare, work)),
     async close() {
-      pool.removeListener('error', ignoreError)
+      // While our own pool ends, its connections may still fail.
       if (owned) await pool.end()
+      else pool.removeListener('error', ignoreError)
     },
   }
 }
@@ -121,9 +124,4 @@ async function inTransaction<T>(
     await client.query({ text: 'rollback' }).catch(() => {})
     throw error
   }
-}
-
-/** Errors that the server reports leave the connection usable; after any other it must not be used again. */
-function isConnectionLost(failure: unknown): boolean {
-  return failure instanceof Error && !('severity' in failure && failure.severity === 'ERROR')
 }

@@ -14,7 +14,7 @@ import {
   streamOf,
 } from '../../src/conformance/events.ts'
 import { allAtOnce, atOnce } from '../../src/conformance/expect.ts'
-import { freshDatabase, type TestDatabase } from './database.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 const repeatableRead = "default_transaction_isolation = 'repeatable read'"
 const serializable = 'default_transaction_isolation = serializable'
@@ -47,14 +47,15 @@ describe.each<[string, readonly string[], Connect]>([
   ['serializable, deferrable and read only', [serializable, deferrable, readOnly], byUrl],
   ['repeatable read and read only, on one connection', [repeatableRead, readOnly], byOneClient],
 ])('a database whose default is: %s', (_, settings, connect) => {
-  let database: TestDatabase
+  let database: FreshDatabase
   let ends: (() => Promise<void>)[]
   let store: PostgresStore
   let other: PostgresStore
 
   beforeAll(async () => {
     database = await freshDatabase()
-    for (const setting of settings) await database.query(`alter database ${database.name} set ${setting}`)
+    for (const setting of settings)
+      await database.query(`alter database ${new URL(database.url).pathname.slice(1)} set ${setting}`)
     const connections = range(1, 2).map(() => connect(database.url))
     ends = connections.map(({ close }) => close)
     const stores = connections.map(({ connection }) => postgresStore(connection))

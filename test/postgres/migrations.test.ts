@@ -5,12 +5,12 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { logOf, range } from '../../src/conformance/events.ts'
 import { allAtOnce } from '../../src/conformance/expect.ts'
-import { freshDatabase, type TestDatabase } from './database.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 import { startProgram } from './program.ts'
 
 const started = [{ type: 'Started', data: {} }]
 
-let database: TestDatabase
+let database: FreshDatabase
 let opened: PostgresStore[]
 
 beforeEach(async () => {
@@ -112,19 +112,18 @@ describe('two schemas in one database', () => {
   it('do not hold each other back', async () => {
     const [sales, stock] = [open({ schema: 'sales' }), open({ schema: 'stock' })]
     await Promise.all([sales.schema.create(), stock.schema.create()])
-    await database.query('begin')
-    await sales
-      .inTransaction({ run: ({ text }, parameters) => database.query(text, parameters) })
-      .append('a', started)
+    const session = await database.session('shop')
+    await session.query('begin')
+    await sales.inTransaction(session).append('a', started)
     await stock.append('a', started)
     expect(await logOf(stock)).toHaveLength(1)
     expect(await stock.frontier()).toEqual({ position: 1, head: 1, writers: [] })
     expect(await sales.frontier()).toMatchObject({
       position: 0,
       head: 1,
-      writers: [{ applicationName: 'observer' }],
+      writers: [{ applicationName: 'shop' }],
     })
-    await database.query('commit')
+    await session.query('commit')
     expect(await logOf(sales)).toHaveLength(1)
   })
 })

@@ -3,11 +3,11 @@ import { SchemaMismatchError } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { logOf } from '../../src/conformance/events.ts'
-import { freshDatabase, type TestDatabase } from './database.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 const started = [{ type: 'Started', data: {} }]
 
-let database: TestDatabase
+let database: FreshDatabase
 let store: PostgresStore
 let later: PostgresStore
 

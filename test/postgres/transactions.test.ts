@@ -3,7 +3,7 @@ import { hasCode, UnsupportedIsolationError, uuidv7, WrongExpectedVersionError }
 import { type PostgresStore, postgresStore, type TransactionalStore } from '@eventsourced/core/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { counted, identified, logOf, numbersOf, streamOf } from '../../src/conformance/events.ts'
-import { freshDatabase, type TestDatabase } from './database.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 import {
   drivers,
   type Isolation,
@@ -11,7 +11,7 @@ import {
   type UserTransaction,
 } from './transaction-drivers.ts'
 
-let database: TestDatabase
+let database: FreshDatabase
 
 beforeAll(async () => {
   database = await freshDatabase()

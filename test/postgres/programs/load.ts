@@ -1,0 +1,75 @@
+/**
+ * Appends with several writers and follows the log, until told that it is enough; then says what was acknowledged
+ * and what was followed. Every append must succeed, whatever happens to the connections meanwhile.
+ */
+import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import postgres from 'postgres'
+import { counted, range } from '../../../src/conformance/events.ts'
+
+/** One event: its stream, version and position. */
+export type Entry = readonly [streamId: string, version: number, position: number]
+
+export interface LoadReport {
+  readonly acknowledged: readonly Entry[]
+  readonly followed: readonly Entry[]
+}
+
+const connections: Record<string, (url: string) => { connection: PostgresConnection; end(): Promise<void> }> =
+  {
+    url: (url) => ({ connection: url, end: async () => {} }),
+    pg: (url) => {
+      const pool = new pg.Pool({ connectionString: url, max: 8, application_name: 'load' })
+      return { connection: pool, end: () => pool.end() }
+    },
+    'postgres.js': (url) => {
+      const sql = postgres(url, { max: 8, connection: { application_name: 'load' } })
+      return { connection: sql, end: () => sql.end() }
+    },
+  }
+
+const [driver = '', url = ''] = process.argv.slice(2)
+const { connection, end } = connections[driver]?.(url) ?? { connection: '', end: async () => {} }
+const store = postgresStore(connection, { attempts: 100 })
+const acknowledged: Entry[] = []
+const followed: Entry[] = []
+let enough = false
+
+process.once('message', () => {
+  enough = true
+})
+process.send?.('ready')
+
+async function follow(): Promise<void> {
+  for await (const { streamId, version, position } of store.readAll({ follow: true })) {
+    followed.push([streamId, version, position])
+    if (streamId === 'last') return
+  }
+}
+
+/** Appends to a stream of its own, at exact versions (a doubled append would make a conflict), and to a shared one. */
+async function write(writer: number): Promise<void> {
+  for (let version = 0; !enough; version += 2) {
+    const own = await store.append(`own-${writer}`, counted(2, version + 1), { expectedVersion: version })
+    acknowledge(own.streamId, own.firstVersion, own.positions)
+    const both = await store.appendAll(
+      ['shared', `beside-${writer % 3}`].map((streamId) => ({ streamId, events: counted(1) })),
+    )
+    for (const { streamId, firstVersion, positions } of both) acknowledge(streamId, firstVersion, positions)
+  }
+}
+
+function acknowledge(streamId: string, firstVersion: number, positions: readonly number[]): void {
+  for (const [index, position] of positions.entries())
+    acknowledged.push([streamId, firstVersion + index, position])
+}
+
+const following = follow()
+await Promise.all(range(1, 8).map(write))
+const last = await store.append('last', counted(1))
+acknowledge('last', 1, last.positions)
+await following
+await store.close()
+await end()
+process.send?.({ acknowledged, followed } satisfies LoadReport)
+process.disconnect()

@@ -1,0 +1,184 @@
+/** Connections that the server ends, at whatever moment: calls succeed all the same, once, and no process dies of it. */
+import { StoreUnavailableError } from '@eventsourced/core'
+import { type PostgresConnection, type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { collect, counted, logOf, numbersOf, range, streamOf } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+import { startProgram } from './program.ts'
+import type { LoadReport } from './programs/load.ts'
+
+let database: FreshDatabase
+let store: PostgresStore
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  store = postgresStore(database.url)
+  await store.schema.create()
+})
+
+afterAll(async () => {
+  await store.close()
+  await database.drop()
+})
+
+/** Ends the connections that fulfil the condition; gives their number. */
+async function terminate(condition = 'true'): Promise<number> {
+  const ended = await database.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and application_name not in ('observer', 'holder') and (${condition})`,
+  )
+  return ended.length
+}
+
+/** Waits until a session waits for a lock, then ends it. */
+async function terminateWaiting(): Promise<void> {
+  while ((await terminate(`wait_event_type = 'Lock'`)) === 0) await sleep(2)
+}
+
+/** Locks a stream from another session, as an append does that has not committed yet. */
+async function hold(streamId: string): Promise<pg.Client> {
+  const holder = await database.session('holder')
+  await holder.query('begin')
+  await holder.query('select from eventsourced.streams where stream_id = $1 for update', [streamId])
+  return holder
+}
+
+const drivers: [string, () => { connection: PostgresConnection; end(): Promise<void> }][] = [
+  ['a URL', () => ({ connection: database.url, end: async () => {} })],
+  [
+    'a pool of pg',
+    () => {
+      const pool = new pg.Pool({ connectionString: database.url })
+      return { connection: pool, end: () => pool.end() }
+    },
+  ],
+  [
+    'postgres.js',
+    () => {
+      const sql = postgres(database.url)
+      return { connection: sql, end: () => sql.end() }
+    },
+  ],
+]
+
+describe.each(drivers)('a store on %s', (name, connect) => {
+  let own: PostgresStore
+  let end: () => Promise<void>
+
+  beforeAll(() => {
+    const connected = connect()
+    end = connected.end
+    own = postgresStore(connected.connection)
+  })
+
+  afterAll(async () => {
+    await own.close()
+    await end()
+  })
+
+  it('goes on after its idle connections were ended', async () => {
+    for (const round of range(1, 5)) {
+      await Promise.all(range(1, 4).map((number) => own.append(`idle ${name} ${number}`, counted(1, round))))
+      expect(await terminate()).toBeGreaterThan(0)
+    }
+    expect(numbersOf(await streamOf(own, `idle ${name} 1`))).toEqual(range(1, 5))
+  })
+
+  it('appends once, though its connection is ended while it waits for the stream', async () => {
+    const streamId = `waiting ${name}`
+    await own.append(streamId, counted(1))
+    const holder = await hold(streamId)
+    const append = own.append(streamId, counted(2, 2), { expectedVersion: 1 })
+    await terminateWaiting()
+    await terminateWaiting()
+    await holder.query('commit')
+    expect(await append).toMatchObject({ version: 3, deduplicated: false })
+    expect(numbersOf(await streamOf(own, streamId))).toEqual([1, 2, 3])
+  })
+
+  it('follows on, without a gap, though the connections of the follower are ended again and again', async () => {
+    const { head } = await store.frontier()
+    const following = collect(own.readAll({ follow: true, after: head, limit: 60 }))
+    for (const round of range(1, 30)) {
+      await store.append(`followed ${name}`, counted(2, round))
+      await terminate()
+      await sleep(2)
+    }
+    expect(await following).toEqual(await logOf(store, { after: head }))
+  })
+})
+
+describe("a transaction of the caller's own whose connection is ended", () => {
+  it('fails with a typed error, leaves nothing behind, and holds nobody back', async () => {
+    const client = await database.session('doomed')
+    await client.query('begin')
+    const inside = store.inTransaction(client)
+    await inside.append('doomed', counted(2))
+    const { position: before, head } = await store.frontier()
+    expect(before).toBeLessThan(head)
+
+    await terminate(`application_name = 'doomed'`)
+    await expect(inside.append('doomed', counted(1))).rejects.toThrow(StoreUnavailableError)
+    await expect(inside.readStream('doomed')).rejects.toThrow(StoreUnavailableError)
+    expect(await store.streamInfo('doomed')).toBeUndefined()
+    expect(await store.frontier()).toMatchObject({ position: head, writers: [] })
+  })
+
+  it('fails with a typed error also while it waits', async () => {
+    await store.append('held', counted(1))
+    const holder = await hold('held')
+    const client = await database.session()
+    await client.query('begin')
+    const append = store.inTransaction(client).append('held', counted(1))
+    const refusal = expect(append).rejects.toThrow(StoreUnavailableError)
+    await terminateWaiting()
+    await refusal
+    await holder.query('commit')
+    expect(await streamOf(store, 'held')).toHaveLength(1)
+  })
+})
+
+it('a store on one client of pg, which cannot connect again, says that it is unavailable', async () => {
+  const client = new pg.Client(database.url)
+  await client.connect()
+  const own = postgresStore(client, { attempts: 3 })
+  await own.append('lone', counted(1))
+  await terminate()
+  await expect(own.append('lone', counted(1))).rejects.toThrow(StoreUnavailableError)
+  await own.close()
+  expect(await streamOf(store, 'lone')).toHaveLength(1)
+})
+
+describe.each(['url', 'pg', 'postgres.js'])('a process that appends and follows on %s', (driver) => {
+  it('survives that its connections are ended hundreds of times, and every append is there once', async () => {
+    const own = await freshDatabase()
+    const program = startProgram('load', driver, own.url)
+    await program.said()
+    const endEverything = `select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`
+    for (let ended = 0; ended < 300; ) {
+      // From at once, so that hardly a call gets through, to long enough for some.
+      await sleep(Math.random() * 40)
+      ended += (await own.query(endEverything)).length
+    }
+    program.tell('enough')
+    const { acknowledged, followed } = await program.said<LoadReport>()
+    expect(await program.ended).toEqual({ exitCode: 0, complaints: '' })
+
+    const observer = postgresStore(own.url)
+    const log = (await logOf(observer)).map(({ streamId, version, position }) => [
+      streamId,
+      version,
+      position,
+    ])
+    await observer.close()
+    await own.drop()
+    const sorted = [...acknowledged].sort(([, , one], [, , other]) => one - other)
+    // Each append was acknowledged, so the log holds just these: nothing lost, nothing twice.
+    expect(log).toEqual(sorted)
+    expect(followed).toEqual(log)
+  })
+})
