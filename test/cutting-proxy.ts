@@ -91,8 +91,9 @@ export class CuttingPostgresProxy implements CuttingProxy {
     return verdict
   }
 
-  #decideOnAnswer({ from, type, writes, committed }: JudgedMessage): Verdict {
-    if (from === 'client' || !writes || this.#answersToCut === 0) return 'pass'
+  #decideOnAnswer({ from, type, writes, executes, committed }: JudgedMessage): Verdict {
+    // Some clients wait for a statement to be described before they run it: that much they are told.
+    if (from === 'client' || !writes || !executes || this.#answersToCut === 0) return 'pass'
     if (type !== 'Z') return 'withhold'
     if (!committed) return 'pass'
     this.#answersToCut--
@@ -101,6 +102,8 @@ export class CuttingPostgresProxy implements CuttingProxy {
 }
 
 interface JudgedMessage extends WireMessage {
+  /** Whether the request has come to run a statement. */
+  readonly executes: boolean
   /** True of a ReadyForQuery after which nothing of the request can be undone. */
   readonly committed: boolean
 }
@@ -162,11 +165,8 @@ class Connection {
       this.#requests.push(this.#building)
       this.#building = new Request()
     }
-    this.#forward(
-      { from: 'client', type: message.type, writes, committed: false },
-      message.bytes,
-      this.#upstream,
-    )
+    const judged = { from: 'client', type: message.type, writes, executes: false, committed: false } as const
+    this.#forward(judged, message.bytes, this.#upstream)
   }
 
   /** The text of the statement that the message is about. */
@@ -192,7 +192,8 @@ class Connection {
       this.#transactionWrote = !isIdle && (this.#transactionWrote || (request.writes && request.executes))
     }
     const committed = isIdle && writes && request.executes && !request.failed
-    this.#forward({ from: 'server', type, writes, committed }, bytes, this.#client)
+    const { executes } = request
+    this.#forward({ from: 'server', type, writes, executes, committed }, bytes, this.#client)
   }
 
   #forward(message: JudgedMessage, bytes: Buffer, receiver: Socket): void {

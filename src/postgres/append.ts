@@ -105,7 +105,7 @@ export function settle(
     const id = String(row.event_id)
     recorded.set(id, {
       id,
-      streamId: String(row.stream_id),
+      streamId: JSON.parse(String(row.stream_id)),
       version: Number(row.version),
       position: Number(row.position),
       recordedAt: new Date(Number(row.recorded_at)),
@@ -116,7 +116,7 @@ export function settle(
 
 /** What `import_events` answered. */
 export function importAnswer(row: Row): ImportOutcome {
-  const streamId = String(row.stream_id)
+  const streamId = JSON.parse(String(row.stream_id))
   if (row.imported !== null) return { kind: 'imported', imported: Number(row.imported) }
   if (row.event_id !== null) return { kind: 'duplicate', eventId: String(row.event_id), streamId }
   const [recordedAt, previous] = [row.recorded_at, row.previous_at].map((time) => new Date(Number(time)))

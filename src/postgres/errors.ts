@@ -40,9 +40,14 @@ export function isConnectionLost(error: unknown): boolean {
   return state === undefined || state.startsWith('08') || state.startsWith('57P')
 }
 
-/** Whether the server was never heard: nothing may be listening there at all. */
+// The system's words, and postgres.js's own for having waited long enough.
+const silences = new Set(
+  'ECONNREFUSED EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN ENOENT ETIMEDOUT CONNECT_TIMEOUT'.split(' '),
+)
+
+/** Whether no connection came about: nothing may be listening there at all. */
 export function isSilence(error: unknown): boolean {
-  return sqlState(error) === undefined && !isOwnOrMistake(error)
+  return error instanceof Error && 'code' in error && silences.has(String(error.code))
 }
 
 function isOwnOrMistake(error: unknown): boolean {

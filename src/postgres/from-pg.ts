@@ -16,10 +16,14 @@ export interface PgClient {
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
 
+interface PooledClient extends PgClient {
+  release(error?: Error | boolean): void
+}
+
 /** The part of `pg.Pool` that is used. */
 export interface PgPool {
   readonly totalCount: number
-  connect(): Promise<PgClient & { release(error?: Error | boolean): void }>
+  connect(callback: (error: Error | undefined, client: PooledClient | undefined) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
   end(): Promise<void>
@@ -52,13 +56,23 @@ export interface FromPgOptions {
 export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Database {
   pool.on('error', ignoreError)
 
+  /** By callback, which comes at once: with a promise, an error could find the client before its listener does. */
+  function connect(): Promise<PooledClient> {
+    return new Promise((resolve, reject) => {
+      pool.connect((error, client) => {
+        if (client === undefined) return reject(error)
+        client.on('error', ignoreError)
+        resolve(client)
+      })
+    })
+  }
+
   async function withClient<T>(
     signal: AbortSignal | undefined,
     work: (client: PgClient) => Promise<T>,
   ): Promise<T> {
-    const client = await pool.connect()
+    const client = await connect()
     let lost = false
-    client.on('error', ignoreError)
     try {
       // Waiting for the connection may have taken long.
       signal?.throwIfAborted()

@@ -1,4 +1,5 @@
 /** PGlite: Postgres inside this process, in memory or in a folder. */
+import { StorageError } from '../errors.ts'
 import { type Database, type Row, type ScriptSession, transactionMode } from './client.ts'
 import { lockFolder } from './folder-lock.ts'
 
@@ -62,6 +63,6 @@ export async function openPGlite(place: string): Promise<Database> {
     })
   } catch (error) {
     await unlock()
-    throw error
+    throw new StorageError(`Opening the folder '${place}'`, error)
   }
 }

@@ -17,7 +17,9 @@ export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): S
   return {
     async run({ text }, parameters) {
       // Every parameter is declared as text in the statement, so that the driver sends strings as they are.
-      return Array.from((await sql.unsafe(text, [...parameters], { prepare })) as Row[])
+      const rows = (await sql.unsafe(text, [...parameters], { prepare })) as (Row | undefined)[]
+      // After a connection was lost within an answer, the driver leaves a gap before the next answer's rows.
+      return Array.from(rows).filter((row) => row !== undefined)
     },
     async runScript(text) {
       await sql.unsafe(text)

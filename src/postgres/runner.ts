@@ -120,7 +120,7 @@ export function sessionRunner(session: Session): Runner {
       try {
         return await session.run(statement, parameters(true))
       } catch (error) {
-        throw toKnownError(what, error)
+        throw isTransient(error) ? new StoreUnavailableError(what, 1, error) : toKnownError(what, error)
       }
     },
     async close() {},

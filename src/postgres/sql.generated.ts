@@ -41,7 +41,7 @@ create table :schema.events (
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: 'c4409a0320efaa0164a7c094e89e2dfc',
+  checksum: 'c1faad76e2a3cf6d0d3b6c2ee0bf7b38',
   sql: `-- Locks one stream, checks its version and moves it on by a number of events. The lock is held until the end
 -- of the transaction. Nothing is changed unless the outcome is 'appended'.
 --
@@ -199,6 +199,8 @@ create or replace function :schema.append_events(
   out positions bigint[]
 )
 language plpgsql as \$\$
+declare
+  _at int;
 begin
   -- At any other level the checks would look at an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -214,7 +216,13 @@ begin
         raise exception 'undo' using errcode = 'ES002';
       end if;
     exception when sqlstate 'ES002' then
-      -- The streams are as they were, while the outcomes are kept: they tell why.
+      -- The streams are as they were, while the outcomes are kept: they tell why. A repeat of this call may look
+      -- like a conflict of one stream: of the others, too, it is to be known whether they repeat.
+      for _at in 1 .. cardinality(stream_ids) loop
+        if outcomes[_at] = 'appended' and :schema.is_recorded(_at, owners, event_ids) then
+          outcomes[_at] := 'repeated';
+        end if;
+      end loop;
       return;
     end;
   else
@@ -618,7 +626,7 @@ export const createStream: string = `select c.created::text, c.version::text, ((
 from :schema.create_stream(\$1::text, \$2::text::json, \$3::text::uuid) c`
 
 export const findEvents: string = `select
-  e.event_id::text, e.stream_id, e.version::text, e.position::text,
+  e.event_id::text, to_json(e.stream_id)::text as stream_id, e.version::text, e.position::text,
   ((date_part('epoch', e.recorded_at) * 1000)::bigint)::text as recorded_at
 from unnest(\$1::text::uuid[]) as asked (event_id)
 cross join lateral (select * from :schema.events e where e.event_id = asked.event_id limit 1) e`
@@ -640,7 +648,7 @@ from :schema.frontier() as f (frontier)`
 
 export const importEvents: string = `select
   i.imported,
-  i.stream_id,
+  to_json(i.stream_id)::text as stream_id,
   i.event_id::text,
   ((date_part('epoch', i.recorded_at) * 1000)::bigint)::text as recorded_at,
   ((date_part('epoch', i.previous_at) * 1000)::bigint)::text as previous_at
@@ -657,7 +665,7 @@ from :schema.import_events(
 ) i`
 
 export const listStreams: string = `select
-  s.stream_id,
+  to_json(s.stream_id)::text as stream_id,
   s.version::text,
   ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
   ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at,
@@ -703,7 +711,7 @@ cross join lateral (
 ) page`
 
 export const streamInfo: string = `select
-  s.stream_id,
+  to_json(s.stream_id)::text as stream_id,
   s.version::text,
   ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
   ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at,

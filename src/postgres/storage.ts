@@ -209,7 +209,7 @@ export class PostgresStorage implements Storage {
 
 function streamInfo(row: Row): StreamInfo {
   return {
-    streamId: String(row.stream_id),
+    streamId: JSON.parse(String(row.stream_id)),
     version: Number(row.version),
     createdAt: new Date(Number(row.created_at)),
     lastRecordedAt: row.last_recorded_at === null ? undefined : new Date(Number(row.last_recorded_at)),

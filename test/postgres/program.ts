@@ -9,6 +9,7 @@ export interface Program {
   said<T>(): Promise<T>
   tell(message: unknown): void
   kill(): Promise<void>
+  readonly isRunning: boolean
   /** How it ended: 0 if all went well and no error was left unhandled, with what it wrote to its standard error. */
   readonly ended: Promise<{ readonly exitCode: number | null; readonly complaints: string }>
 }
@@ -38,6 +39,9 @@ export function startProgram(name: string, ...programArguments: readonly string[
 
   return {
     pid: child.pid as number,
+    get isRunning() {
+      return child.exitCode === null && child.signalCode === null
+    },
     async said<T>() {
       if (words.length === 0) {
         const word = new Promise<void>((resolve) => listeners.push(resolve))

@@ -58,8 +58,9 @@ const drivers: [string, () => { connection: PostgresConnection; end(): Promise<v
   [
     'postgres.js',
     () => {
-      const sql = postgres(database.url)
-      return { connection: sql, end: () => sql.end() }
+      // Its look at the types, which we need not, would leave a rejection unhandled when it is cut off.
+      const sql = postgres(database.url, { fetch_types: false })
+      return { connection: sql, end: () => sql.end({ timeout: 1 }) }
     },
   ],
 ]
@@ -152,19 +153,23 @@ it('a store on one client of pg, which cannot connect again, says that it is una
   expect(await streamOf(store, 'lone')).toHaveLength(1)
 })
 
-describe.each(['url', 'pg', 'postgres.js'])('a process that appends and follows on %s', (driver) => {
-  it('survives that its connections are ended hundreds of times, and every append is there once', async () => {
+// With pg in the pool that the store makes; postgres.js is slower to connect again.
+describe.each([
+  ['pg', 300],
+  ['postgres.js', 150],
+])('a process that appends and follows with %s', (driver, times) => {
+  it(`survives that its connections are ended ${times} times, and every append is there once`, async () => {
     const own = await freshDatabase()
     const program = startProgram('load', driver, own.url)
     await program.said()
-    const endEverything = `select pg_terminate_backend(pid) from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid()`
-    for (let ended = 0; ended < 300; ) {
-      // From at once, so that hardly a call gets through, to long enough for some.
+    const endAll = `select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and application_name <> 'observer'`
+    for (let ended = 0; ended < times && program.isRunning; ) {
+      // From at once, when hardly a call gets through, to long enough for some.
       await sleep(Math.random() * 40)
-      ended += (await own.query(endEverything)).length
+      ended += (await own.query(endAll)).length
     }
-    program.tell('enough')
+    if (program.isRunning) program.tell('enough')
     const { acknowledged, followed } = await program.said<LoadReport>()
     expect(await program.ended).toEqual({ exitCode: 0, complaints: '' })
 
@@ -176,9 +181,9 @@ describe.each(['url', 'pg', 'postgres.js'])('a process that appends and follows 
     ])
     await observer.close()
     await own.drop()
-    const sorted = [...acknowledged].sort(([, , one], [, , other]) => one - other)
     // Each append was acknowledged, so the log holds just these: nothing lost, nothing twice.
-    expect(log).toEqual(sorted)
+    expect(log).toEqual(acknowledged.toSorted(([, , one], [, , other]) => one - other))
     expect(followed).toEqual(log)
+    expect(log.length).toBeGreaterThan(20)
   })
 })

@@ -16,7 +16,7 @@ export async function startPostgresJs(serverUrl: string | undefined): Promise<Ru
 
       function connect(url: string, max: number) {
         const sql = postgres(url, { max, onnotice: () => {}, backoff: () => 0.02 })
-        ends.unshift(() => sql.end({ timeout: 5 }))
+        ends.unshift(() => sql.end({ timeout: 0 }))
         return sql
       }
 

@@ -111,6 +111,8 @@ $$;
 CREATE FUNCTION eventsourced.append_events(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
+declare
+  _at int;
 begin
   -- At any other level the checks would look at an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -126,7 +128,13 @@ begin
         raise exception 'undo' using errcode = 'ES002';
       end if;
     exception when sqlstate 'ES002' then
-      -- The streams are as they were, while the outcomes are kept: they tell why.
+      -- The streams are as they were, while the outcomes are kept: they tell why. A repeat of this call may look
+      -- like a conflict of one stream: of the others, too, it is to be known whether they repeat.
+      for _at in 1 .. cardinality(stream_ids) loop
+        if outcomes[_at] = 'appended' and eventsourced.is_recorded(_at, owners, event_ids) then
+          outcomes[_at] := 'repeated';
+        end if;
+      end loop;
       return;
     end;
   else

@@ -30,6 +30,8 @@ create or replace function :schema.append_events(
   out positions bigint[]
 )
 language plpgsql as $$
+declare
+  _at int;
 begin
   -- At any other level the checks would look at an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -45,7 +47,13 @@ begin
         raise exception 'undo' using errcode = 'ES002';
       end if;
     exception when sqlstate 'ES002' then
-      -- The streams are as they were, while the outcomes are kept: they tell why.
+      -- The streams are as they were, while the outcomes are kept: they tell why. A repeat of this call may look
+      -- like a conflict of one stream: of the others, too, it is to be known whether they repeat.
+      for _at in 1 .. cardinality(stream_ids) loop
+        if outcomes[_at] = 'appended' and :schema.is_recorded(_at, owners, event_ids) then
+          outcomes[_at] := 'repeated';
+        end if;
+      end loop;
       return;
     end;
   else

@@ -1,7 +1,7 @@
 -- $1 stream ids $2 owners $3 event ids $4 types $5 data $6 metadata $7 tags $8 recorded at $9 clamp times; as in append
 select
   i.imported,
-  i.stream_id,
+  to_json(i.stream_id)::text as stream_id,
   i.event_id::text,
   ((date_part('epoch', i.recorded_at) * 1000)::bigint)::text as recorded_at,
   ((date_part('epoch', i.previous_at) * 1000)::bigint)::text as previous_at

@@ -1,6 +1,7 @@
 -- $1 prefix $2 after $3 most streams
+-- Names come as JSON: a driver may drop a byte order mark at the beginning of a text.
 select
-  s.stream_id,
+  to_json(s.stream_id)::text as stream_id,
   s.version::text,
   ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
   ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at,

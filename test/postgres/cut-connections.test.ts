@@ -1,0 +1,240 @@
+/** Connections cut at every message of the protocol: a call is done wholly or not at all, and once, however often tried. */
+import { StorageError, StoreUnavailableError } from '@eventsourced/core'
+import { type PostgresConnection, type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { identified, logOf, range } from '../../src/conformance/events.ts'
+import { CuttingPostgresProxy, type Verdict, type WireMessage } from '../cutting-proxy.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+type Call = (store: PostgresStore, streamId: string) => () => Promise<unknown>
+
+/** Calls that write, each with ids of its own, and with what must be found afterwards. */
+const calls: Readonly<
+  Record<string, { readonly prepare: Call; readonly leaves: Readonly<Record<string, number>> }>
+> = {
+  append: {
+    prepare: (store, streamId) => {
+      const events = identified(3)
+      return () => store.append(streamId, events, { expectedVersion: 0 })
+    },
+    leaves: { '': 3 },
+  },
+  appendAll: {
+    prepare: (store, streamId) => {
+      const appends = ['', '-2'].map((end) => ({ streamId: streamId + end, events: identified(2) }))
+      return () => store.appendAll(appends)
+    },
+    leaves: { '': 2, '-2': 2 },
+  },
+  import: {
+    prepare: (store, streamId) => {
+      const source = range(1, 6).flatMap((number) =>
+        identified(1).map((event) => ({ ...event, streamId: number % 2 === 0 ? streamId : `${streamId}-2` })),
+      )
+      return () => store.import(source)
+    },
+    leaves: { '': 3, '-2': 3 },
+  },
+}
+
+/** The last message of a client that closes its connection: it may come by at any time. */
+const farewell = 'X'
+
+/** Opens a store of some kind that reaches the database through the proxy. */
+type Open = (url: string, attempts: number) => { store: PostgresStore; close(): Promise<void> }
+
+function opened(connection: PostgresConnection, attempts: number, end = async () => {}): ReturnType<Open> {
+  // One connection, so that it is known whose messages come by.
+  const store = postgresStore(connection, { attempts, maxConnections: 1 })
+  return {
+    store,
+    async close() {
+      await store.close()
+      await end()
+    },
+  }
+}
+
+const kinds: readonly [string, string, Open][] = [
+  ['pg', 'read committed', (url, attempts) => opened(url, attempts)],
+  // There each statement has a transaction around it: `begin` and `commit` are messages of their own.
+  ['pg, in explicit transactions,', 'repeatable read', (url, attempts) => opened(url, attempts)],
+  [
+    'postgres.js',
+    'read committed',
+    (url, attempts) => {
+      const sql = postgres(url, { max: 1, fetch_types: false, backoff: false })
+      return opened(sql, attempts, () => sql.end({ timeout: 1 }))
+    },
+  ],
+]
+
+describe.each(kinds)('with %s', (_, isolation, open) => {
+  let database: FreshDatabase
+  let proxy: CuttingPostgresProxy
+  let observer: PostgresStore
+  let next = 0
+
+  beforeAll(async () => {
+    database = await freshDatabase()
+    const name = new URL(database.url).pathname.slice(1)
+    await database.query(`alter database ${name} set default_transaction_isolation = '${isolation}'`)
+    observer = postgresStore(database.url)
+    await observer.schema.create()
+    proxy = await CuttingPostgresProxy.start(database.url)
+  })
+
+  afterAll(async () => {
+    await observer.close()
+    await proxy.stop()
+    await database.drop()
+  })
+
+  async function expectOnce(
+    streamId: string,
+    leaves: Readonly<Record<string, number>>,
+    cut: string,
+  ): Promise<void> {
+    for (const [end, version] of Object.entries(leaves)) {
+      expect((await observer.readStream(streamId + end)).version, cut).toBe(version)
+    }
+  }
+
+  /** The messages of a call, as they come by the proxy. */
+  async function messagesOf(work: () => Promise<unknown>): Promise<WireMessage[]> {
+    const messages: WireMessage[] = []
+    proxy.cutWhen((message) => {
+      if (message.type !== farewell) messages.push(message)
+      return 'pass'
+    })
+    await work()
+    proxy.cutWhen(undefined)
+    return messages
+  }
+
+  /** Cuts once, at the message with this number. */
+  function cutAt(index: number, verdict: Verdict): void {
+    let seen = 0
+    proxy.cutWhen(({ type }) => (type !== farewell && seen++ === index ? verdict : 'pass'))
+  }
+
+  /** Does something at each message of a call, before and after it is forwarded. */
+  async function atEachMessage(
+    messages: readonly WireMessage[],
+    work: (streamId: string, cut: string) => Promise<void>,
+  ): Promise<void> {
+    for (const [index, { from, type }] of messages.entries()) {
+      // A server begins with a row of parameters, which are all alike.
+      if (type === 'S' && messages[index - 1]?.type === 'S') continue
+      for (const verdict of ['cut before', 'cut after'] as const) {
+        const cuts = proxy.cuts
+        cutAt(index, verdict)
+        const cut = `${verdict} message ${index} ('${type}' of the ${from})`
+        await work(`stream-${++next}`, cut)
+        expect(proxy.cuts, cut).toBe(cuts + 1)
+      }
+    }
+    proxy.cutWhen(undefined)
+  }
+
+  it.each(Object.entries(calls))(
+    '%s succeeds, and is done once, wherever it is cut off',
+    async (_, { prepare, leaves }) => {
+      const { store, close } = open(proxy.url, 10)
+      await store.append('warm', identified(1))
+      await prepare(store, `stream-${++next}`)()
+      const messages = await messagesOf(prepare(store, `stream-${++next}`))
+      expect(messages.length).toBeGreaterThan(5)
+      await atEachMessage(messages, async (streamId, cut) => {
+        await prepare(store, streamId)()
+        await expectOnce(streamId, leaves, cut)
+        // The statements of a new connection are prepared by a first call, so that the next has the same messages.
+        proxy.cutWhen(undefined)
+        await prepare(store, `stream-${++next}`)()
+      })
+      await close()
+    },
+  )
+
+  it('a first append succeeds, and is done once, wherever its connection is cut off', async () => {
+    const connecting = open(proxy.url, 10)
+    const messages = await messagesOf(() => connecting.store.append('first', identified(1)))
+    await connecting.close()
+    await atEachMessage(messages, async (streamId, cut) => {
+      const { store, close } = open(proxy.url, 10)
+      await store.append(streamId, identified(2), { expectedVersion: 0 })
+      await expectOnce(streamId, { '': 2 }, cut)
+      await close()
+    })
+  })
+
+  it('an append that is not tried again is there wholly or not at all, and once when it is repeated', async () => {
+    const { store, close } = open(proxy.url, 1)
+    await store.append('warm-too', identified(1))
+    const outcomes = new Set<string>()
+    const messages = await messagesOf(() => store.append('measured', identified(3)))
+    await atEachMessage(messages, async (streamId, cut) => {
+      const events = identified(3)
+      const append = () => store.append(streamId, events, { expectedVersion: 0 })
+      const failure = await append().catch((error: unknown) => error)
+      proxy.cutWhen(undefined)
+      const { version } = await observer.readStream(streamId)
+      expect([0, 3], cut).toContain(version)
+      const { deduplicated } = failure instanceof Error ? await append() : { deduplicated: true }
+      if (failure instanceof Error) expect(failure, cut).toBeInstanceOf(StoreUnavailableError)
+      if (version === 3) expect(deduplicated, cut).toBe(true)
+      await expectOnce(streamId, { '': 3 }, cut)
+      outcomes.add(deduplicated ? 'was done' : 'was not done')
+      await store.append('warm-too', identified(1))
+    })
+    expect([...outcomes].sort()).toEqual(['was done', 'was not done'])
+    await close()
+  })
+
+  it('leaves a log without gaps in any stream', async () => {
+    const versions = new Map<string, number>()
+    for (const { streamId, version } of await logOf(observer)) {
+      expect(version).toBe((versions.get(streamId) ?? 0) + 1)
+      versions.set(streamId, version)
+    }
+    expect((await observer.frontier()).writers).toEqual([])
+  })
+})
+
+describe.each<[string, (url: string) => { store: PostgresStore; close(): Promise<void> }]>([
+  ['a URL', (url) => opened(url, 10)],
+  [
+    'postgres.js',
+    (url) => {
+      const sql = postgres(url)
+      return opened(sql, 10, () => sql.end({ timeout: 1 }))
+    },
+  ],
+])('a wrong address, given as %s', (_, openWrong) => {
+  let database: FreshDatabase
+
+  beforeAll(async () => {
+    database = await freshDatabase()
+  })
+
+  afterAll(() => database.drop())
+
+  const wrongs: [string, Partial<URL>, object][] = [
+    // Refused at the first attempt: nothing says that anybody ever listened there.
+    [
+      'port',
+      { port: '1' },
+      { name: StoreUnavailableError.name, attempts: 1, cause: { code: 'ECONNREFUSED' } },
+    ],
+    ['password', { password: 'wrong' }, { name: StorageError.name, cause: { code: '28P01' } }],
+    ['database', { pathname: '/nowhere' }, { name: StorageError.name, cause: { code: '3D000' } }],
+  ]
+
+  it.each(wrongs)('is told by a typed error without trying again: the %s', async (_, wrong, expected) => {
+    const { store, close } = openWrong(Object.assign(new URL(database.url), wrong).href)
+    await expect(store.append('a', identified(1))).rejects.toMatchObject(expected)
+    await expect(logOf(store)).rejects.toMatchObject(expected)
+    await close()
+  })
+})
