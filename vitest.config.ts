@@ -1,12 +1,20 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+import { stores } from './test/stores.ts'
 
 // Tests run the sources: the package's own subpaths resolve to `src` by this condition.
 const conditions = ['@eventsourced/source']
 
+// What is about the server itself is left out with it, when STORES names no store that runs there.
+const aboutPostgres = ['test/postgres/**', 'test/documents.test.ts', 'test/cutting-proxy.test.ts']
+const leftOut = stores.some(({ server }) => server === 'postgres') ? [] : aboutPostgres
+if (leftOut.length > 0)
+  console.log(`left out, as STORES names neither pg nor postgres-js: ${leftOut.join(', ')}`)
+
 export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ['test/**/*.test.ts', 'src/**/*.test.ts'],
+    include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...leftOut],
     globalSetup: ['test/postgres-servers.ts'],
     reporters: ['default', './test/skip-reporter.ts'],
     testTimeout: 60_000,

@@ -17,7 +17,13 @@ try {
   })
   const [{ filename, size }] = JSON.parse(packed)
   const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
-  const { typescript, pg, '@types/pg': pgTypes, '@types/node': nodeTypes, postgres } = manifest.devDependencies
+  const {
+    typescript,
+    pg,
+    '@types/pg': pgTypes,
+    '@types/node': nodeTypes,
+    postgres,
+  } = manifest.devDependencies
 
   cpSync('test/package/consumer', folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }))
@@ -29,7 +35,16 @@ try {
   process.stdout.write(run('node', 'requires.cjs', JSON.stringify(subpaths(manifest.exports))))
   for (const resolution of ['node20', 'bundler']) {
     const module = resolution === 'bundler' ? 'esnext' : resolution
-    run('npx', 'tsc', '-p', 'tsconfig.json', '--module', module, '--moduleResolution', resolution.replace('node20', 'node16'))
+    run(
+      'npx',
+      'tsc',
+      '-p',
+      'tsconfig.json',
+      '--module',
+      module,
+      '--moduleResolution',
+      resolution.replace('node20', 'node16'),
+    )
     console.log(`package: the consumer type-checks with module resolution ${resolution}`)
   }
   console.log(`package: ${filename}, ${Math.round(size / 1024)} kB packed`)

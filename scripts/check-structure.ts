@@ -4,14 +4,20 @@ import { dirname, join, normalize, relative } from 'node:path'
 
 const adapters = ['memory', 'postgres']
 const drawers = /^(utils?|helpers?|types|interfaces|common|misc)(\.|$)/
-const mostLines: Readonly<Record<string, number>> = { 'index.ts': 80, 'store.ts': 160, 'event.ts': 150, 'memory/store.ts': 250 }
+const mostLines: Readonly<Record<string, number>> = {
+  'index.ts': 80,
+  'store.ts': 160,
+  'event.ts': 150,
+  'memory/store.ts': 250,
+}
 const mostLinesElsewhere = 800
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const peers = Object.keys(manifest.peerDependencies)
 const problems: string[] = []
 
-if (Object.keys(manifest.dependencies ?? {}).length > 0) problems.push('package.json: the library has no dependencies')
+if (Object.keys(manifest.dependencies ?? {}).length > 0)
+  problems.push('package.json: the library has no dependencies')
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
 for (const file of files) {
@@ -25,9 +31,12 @@ for (const file of files) {
   if (/setTypeParser/.test(text)) problems.push(`${file}: leave the driver's parsers alone`)
 
   for (const { specifier, dynamic } of importsOf(text)) {
-    if (specifier.startsWith('.')) checkOwn(file, relative('src', normalize(join('src', dirname(file), specifier))))
+    if (specifier.startsWith('.'))
+      checkOwn(file, relative('src', normalize(join('src', dirname(file), specifier))))
     else if (!specifier.startsWith('node:') && !(dynamic && peers.includes(specifier))) {
-      problems.push(`${file}: imports '${specifier}', which is neither of Node.js nor a peer imported when needed`)
+      problems.push(
+        `${file}: imports '${specifier}', which is neither of Node.js nor a peer imported when needed`,
+      )
     }
   }
 }

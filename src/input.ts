@@ -77,7 +77,7 @@ export function checkOneOf(value: unknown, field: string, allowed: readonly stri
   }
 }
 
-export function checkExpectedVersion(value: unknown): asserts value is ExpectedVersion {
+function checkExpectedVersion(value: unknown): asserts value is ExpectedVersion {
   if (value === 'any' || value === 'noStream' || value === 'streamExists') return
   if (!Number.isSafeInteger(value) || (value as number) < 0) {
     refuse('expectedVersion', "must be a version (0, 1, 2, …), 'any', 'noStream' or 'streamExists'", value)

@@ -48,7 +48,7 @@ export function streamsOf(store: EventStore): Promise<StreamInfo[]> {
   return collect(store.streams())
 }
 
-/** Everything that can be seen in a store, to be compared with itself later. */
+/** Everything that can be seen in a store, copied, to be compared with what can be seen later. */
 export async function everything(store: EventStore): Promise<unknown> {
-  return { log: await logOf(store), streams: await streamsOf(store) }
+  return structuredClone({ log: await logOf(store), streams: await streamsOf(store) })
 }

@@ -7,7 +7,7 @@ import { refused } from './expect.ts'
 const group = 'names'
 
 /** Unusual, but names like any other. */
-export const unusualNames: readonly string[] = [
+const unusualNames: readonly string[] = [
   // What JavaScript objects have already.
   '__proto__',
   'constructor',
@@ -100,7 +100,7 @@ export const unusualNames: readonly string[] = [
 ]
 
 /** No names at all. */
-export const refusedNames: readonly (readonly [description: string, name: unknown])[] = [
+const refusedNames: readonly (readonly [description: string, name: unknown])[] = [
   ['an empty one', ''],
   ['one of 513 bytes', 'x'.repeat(513)],
   ['one of 514 bytes, though of 257 characters', 'é'.repeat(257)],

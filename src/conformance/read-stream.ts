@@ -159,7 +159,7 @@ export const readStreamCases: readonly ConformanceCase[] = [
     async run({ open }) {
       const store = await open()
       await store.append('a', [{ type: 'T', data: { list: [1] }, metadata: { userId: 'u' }, tags: ['t'] }])
-      const untouched = await streamOf(store, 'a')
+      const untouched = structuredClone(await streamOf(store, 'a'))
       const [mine] = (await streamOf(store, 'a')) as [RecordedEvent<{ type: 'T'; data: { list: number[] } }>]
       mine.data.list.push(2)
       Object.assign(mine.metadata, { userId: 'other' })

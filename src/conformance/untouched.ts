@@ -1,6 +1,6 @@
 /** What goes in and what comes out are copies: nobody changes what is recorded. */
 import assert from 'node:assert/strict'
-import type { Metadata } from '../event.ts'
+import type { Metadata, RecordedEvent } from '../event.ts'
 import type { StreamInfo } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
@@ -82,7 +82,10 @@ export const untouchedCases: readonly ConformanceCase[] = [
       info.createdAt.setTime(0)
       const listed = (await collect(store.streams()))[0]
       listed?.lastRecordedAt?.setTime(0)
-      ;(await logOf(store))[0]?.recordedAt.setTime(0)
+      const [recorded] = (await logOf(store)) as [RecordedEvent<{ type: 'T'; data: { list: number[] } }>]
+      recorded.recordedAt.setTime(0)
+      recorded.data.list.push(2)
+      ;(recorded.tags as string[]).push('t')
       assert.deepEqual(await everything(store), before)
       const again = await store.append('a', [event])
       assert.deepEqual(again.recordedAt, (await streamOf(store, 'a'))[0]?.recordedAt)

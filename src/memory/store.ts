@@ -149,17 +149,17 @@ class MemoryStorage implements Storage {
   }
 
   async importBatch(events: readonly PreparedImport[], clampTimes: boolean): Promise<ImportOutcome> {
-    const now = new Date()
-    const latest = new Map<string, Date>()
-    const fresh: (PreparedImport & { readonly recordedAt: Date })[] = []
-    for (const event of events) {
-      const { id, streamId, recordedAt = now } = event
-      const recorded = this.#recorded.get(id)
-      if (recorded !== undefined && recorded.streamId !== streamId) {
+    for (const { id, streamId } of events) {
+      const recorded = this.#recorded.get(id) ?? { streamId }
+      if (recorded.streamId !== streamId) {
         return { kind: 'duplicate', eventId: id, streamId: recorded.streamId }
       }
-      if (recorded !== undefined) continue
-      fresh.push({ ...event, recordedAt })
+    }
+    const fresh = events.filter(({ id }) => !this.#recorded.has(id))
+    const now = new Date()
+    const latest = new Map<string, Date>()
+    for (const event of fresh) {
+      const { streamId, recordedAt = now } = event
       const previous = latest.get(streamId) ?? this.#streams.get(streamId)?.events.at(-1)?.recordedAt
       const isLate = previous !== undefined && previous > recordedAt
       if (isLate && event.recordedAt !== undefined && !clampTimes) {
@@ -167,7 +167,7 @@ class MemoryStorage implements Storage {
       }
       if (!isLate) latest.set(streamId, recordedAt)
     }
-    for (const { streamId, recordedAt, ...event } of fresh) this.#record(streamId, event, recordedAt)
+    for (const { streamId, recordedAt = now, ...event } of fresh) this.#record(streamId, event, recordedAt)
     return { kind: 'imported', imported: fresh.length }
   }
 

@@ -4,9 +4,19 @@ import { postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase } from '../database.ts'
-import type { RunningStore } from '../stores.ts'
+import type { RunningStore, World } from '../stores.ts'
 
-export async function startPg(serverUrl: string | undefined): Promise<RunningStore> {
+export interface PgWorld extends World {
+  /** Where its tables are, for whoever wants to look at them. */
+  readonly url: string
+  readonly schema: string
+}
+
+interface RunningPg extends RunningStore {
+  world(): Promise<PgWorld>
+}
+
+export async function startPg(serverUrl: string | undefined): Promise<RunningPg> {
   const database = await createDatabase(serverUrl)
   let worlds = 0
   return {
@@ -30,6 +40,8 @@ export async function startPg(serverUrl: string | undefined): Promise<RunningSto
 
       let forTransactions: { store: ReturnType<typeof newStore>; pool: pg.Pool } | undefined
       return {
+        url: database.url,
+        schema,
         open: async () => newStore(database.url),
         async begin() {
           if (forTransactions === undefined) {

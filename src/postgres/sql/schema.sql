@@ -360,9 +360,14 @@ $$;
 CREATE FUNCTION eventsourced.mark_writer() RETURNS void
     LANGUAGE plpgsql
     AS $$
+declare
+  _transaction text := pg_current_xact_id()::text;
 begin
-  perform pg_advisory_xact_lock_shared(eventsourced.marker_key(case when s.is_called then s.last_value else 0 end))
-  from eventsourced.event_positions s;
+  if current_setting('eventsourced.marked_eventsourced', true) is distinct from _transaction then
+    perform pg_advisory_xact_lock_shared(eventsourced.marker_key(case when s.is_called then s.last_value else 0 end))
+    from eventsourced.event_positions s;
+    perform set_config('eventsourced.marked_eventsourced', _transaction, true);
+  end if;
 end
 $$;
 

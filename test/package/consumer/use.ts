@@ -10,7 +10,10 @@ type CounterEvent = { type: 'Increased'; data: { by: number } } | { type: 'Reset
 
 const counter = decider({
   initialState: () => 0,
-  decide: (command: { increaseBy: number }): CounterEvent => ({ type: 'Increased', data: { by: command.increaseBy } }),
+  decide: (command: { increaseBy: number }): CounterEvent => ({
+    type: 'Increased',
+    data: { by: command.increaseBy },
+  }),
   evolve: (total, event) => (event.type === 'Reset' ? 0 : total + event.data.by),
 })
 

@@ -1,0 +1,112 @@
+/**
+ * The feed against the two that are usual: the very same scenario makes a reader by position alone lose events,
+ * and one by the age of transactions show them out of order. So the conformance suite would notice.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type FeedEvent,
+  type FeedReader,
+  type FeedReport,
+  runFeedScenario,
+} from '@eventsourced/core/conformance'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { type PgWorld, startPg } from '../worlds/pg.ts'
+
+const { postgres: serverUrl } = inject('servers')
+const reason = 'STORES names no store on a Postgres server'
+const faultless = { missed: 0, repeated: 0, phantom: 0, reordered: 0, disordered: 0 }
+
+let running: Awaited<ReturnType<typeof startPg>> | undefined
+beforeAll(async () => {
+  if (serverUrl !== undefined) running = await startPg(serverUrl)
+})
+afterAll(() => running?.stop())
+
+/** Runs the statement again and again; its rows are events, of which the last one is the next one's parameter. */
+function polling(world: PgWorld, select: (schema: string) => string): FeedReader {
+  return async function* (signal) {
+    const client = new pg.Client({ connectionString: world.url })
+    await client.connect()
+    try {
+      let last: unknown[] = ['0', '0']
+      while (!signal.aborted) {
+        const { rows } = await client.query(select(world.schema), last)
+        for (const { id, stream, version, position, age } of rows) {
+          last = [position, age]
+          yield {
+            id,
+            streamId: stream,
+            version: Number(version),
+            position: Number(position),
+          } satisfies FeedEvent
+        }
+        await sleep(2)
+      }
+    } finally {
+      await client.end()
+    }
+  }
+}
+
+const columns = 'event_id as id, stream_id as stream, version, position, transaction_id::text as age'
+
+/** `position > checkpoint`: what most would write first. */
+const byPosition = (schema: string) =>
+  `select ${columns} from ${schema}.events where position > $1 and $2::text is not null order by position`
+
+/** By transaction, below the oldest one that runs: what most write in its place. */
+const byTransaction = (schema: string) => `
+  select ${columns} from ${schema}.events e
+  where (transaction_id, position) > ($2::xid8, $1) and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+  order by e.transaction_id, e.position`
+
+async function reportsOf(
+  readersIn: (world: PgWorld, store: Awaited<ReturnType<PgWorld['open']>>) => FeedReader[],
+  seed: number,
+): Promise<readonly FeedReport[]> {
+  if (running === undefined) throw new Error('The server did not start')
+  const world = await running.world()
+  try {
+    const store = await world.open()
+    await store.streamInfo('first use creates the tables')
+    return await runFeedScenario(world, store, readersIn(world, store), { seed, writers: 20, rounds: 12 })
+  } finally {
+    await world.end()
+  }
+}
+
+it('shows everything in order, where readers by position lose events and those by transaction reorder', async ({
+  skip,
+}) => {
+  skip(serverUrl === undefined, reason)
+  const [ours, naive, aged] = await reportsOf(
+    (world, store) => [
+      (signal) => store.readAll({ follow: true, signal }),
+      polling(world, byPosition),
+      polling(world, byTransaction),
+    ],
+    1,
+  )
+  expect(ours).toMatchObject(faultless)
+  expect(ours?.recorded).toBeGreaterThan(300)
+  expect(naive?.missed).toBeGreaterThan(0)
+  expect(naive).toMatchObject({ repeated: 0, phantom: 0, reordered: 0 })
+  expect(aged).toMatchObject({ missed: 0, repeated: 0, phantom: 0 })
+  expect(aged?.reordered).toBeGreaterThan(0)
+  expect(aged?.disordered).toBeGreaterThan(0)
+})
+
+it('shows everything in order, whatever the course of events', async ({ skip }) => {
+  skip(serverUrl === undefined, reason)
+  for (const seed of [2, 3]) {
+    const reports = await reportsOf(
+      (_, store) => [
+        (signal) => store.readAll({ follow: true, signal }),
+        (signal) => store.readAll({ follow: true, signal }),
+      ],
+      seed,
+    )
+    for (const report of reports) expect(report).toMatchObject(faultless)
+  }
+})

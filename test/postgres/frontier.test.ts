@@ -1,0 +1,151 @@
+/** The frontier, up to which the log is settled: who holds it back, and who does not. */
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { counted, logOf, numbersOf, range } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+let database: FreshDatabase
+let elsewhere: FreshDatabase
+let store: PostgresStore
+
+beforeAll(async () => {
+  elsewhere = await freshDatabase()
+  await elsewhere.query('create table other (id int)')
+})
+
+afterAll(() => elsewhere.drop())
+
+beforeEach(async () => {
+  database = await freshDatabase()
+  store = postgresStore(database.url)
+  await store.schema.create()
+})
+
+afterEach(async () => {
+  await store.close()
+  await database.drop()
+})
+
+async function expectSettled(): Promise<void> {
+  const { head } = await store.frontier()
+  const { position } = await store.append('probe', counted(1))
+  expect(position).toBeGreaterThan(head)
+  expect(await store.frontier()).toEqual({ position, head: position, writers: [] })
+  expect((await logOf(store)).at(-1)).toMatchObject({ position })
+}
+
+it('the frontier is held back by an open append, and names who holds it', async () => {
+  await store.append('a', counted(2))
+  const [writer, other] = [await database.session('invoicing'), await database.session('shipping')]
+  await writer.query('begin')
+  await store.inTransaction(writer).append('b', counted(1))
+  await other.query('begin')
+  await store.inTransaction(other).append('c', counted(1))
+  await store.append('a', counted(1, 3))
+
+  const { position, head, writers } = await store.frontier()
+  expect({ position, head }).toEqual({ position: 2, head: 5 })
+  expect(writers).toMatchObject([
+    { applicationName: 'invoicing', state: 'idle in transaction' },
+    { applicationName: 'shipping', state: 'idle in transaction' },
+  ])
+  const [{ pid } = { pid: 0 }] = (await writer.query<{ pid: number }>('select pg_backend_pid() as pid')).rows
+  expect(writers[0]?.pid).toBe(pid)
+  expect(writers[0]?.openForMilliseconds).toBeGreaterThanOrEqual(writers[1]?.openForMilliseconds ?? 0)
+  expect(numbersOf(await logOf(store))).toEqual([1, 2])
+
+  await writer.query('rollback')
+  // Position 3 will never be used: the next writer is the one to wait for now.
+  expect(await store.frontier()).toMatchObject({ position: 3, writers: [{ applicationName: 'shipping' }] })
+  await other.query('commit')
+  expect(await store.frontier()).toEqual({ position: 5, head: 5, writers: [] })
+  expect(numbersOf(await logOf(store))).toEqual([1, 2, 1, 3])
+})
+
+it('the frontier is held at 0 by the append that is to be the first of all', async () => {
+  expect(await store.frontier()).toEqual({ position: 0, head: 0, writers: [] })
+  const session = await database.session()
+  await session.query('begin')
+  await store.inTransaction(session).append('a', counted(1, 1))
+  await store.append('b', counted(1, 2))
+  expect(await store.frontier()).toMatchObject({ position: 0, head: 2 })
+  expect(await logOf(store)).toEqual([])
+  await session.query('commit')
+  expect(numbersOf(await logOf(store))).toEqual([1, 2])
+})
+
+it('the frontier is not held back by a writing transaction in another table or another database', async () => {
+  await database.query('create table other (id int)')
+  const [here, there] = [await database.session(), await elsewhere.session()]
+  for (const session of [here, there]) await session.query('begin; insert into other values (1)')
+  await expectSettled()
+  for (const session of [here, there]) await session.query('commit')
+})
+
+it('the frontier is not held back by an append that waits for a stream', async () => {
+  await store.append('held', counted(1))
+  const holder = await database.session()
+  await holder.query(`begin; select from eventsourced.streams where stream_id = 'held' for update`)
+  const waiting = store.append('held', counted(1))
+  while ((await database.query(`select from pg_stat_activity where wait_event_type = 'Lock'`)).length === 0)
+    await sleep(2)
+  await expectSettled()
+  await holder.query('commit')
+  expect(await waiting).toMatchObject({ version: 2 })
+})
+
+it("the frontier is not held back by the advisory locks of users' own", async () => {
+  const session = await database.session()
+  const [{ own } = { own: '0' }] = await database.query<{ own: string }>(
+    `select eventsourced.marker_key(0)::text as own`,
+  )
+  // Shared ones look as a writer marker does, but for the 16 upper bits of the key.
+  const markers = BigInt(own) >> 48n
+  const keys = range(1, 200).map((number) => BigInt.asIntN(64, BigInt(number) * 0x9e3779b97f4a7c15n))
+  for (const key of keys.filter((key) => key >> 48n !== markers)) {
+    await session.query('select pg_advisory_lock_shared($1), pg_advisory_lock($2)', [key, key + 1n])
+  }
+  await session.query('select pg_advisory_lock_shared($1, 1), pg_advisory_lock(1, $1)', [
+    Number(markers) << 16,
+  ])
+  await session.query('select pg_advisory_lock($1)', [(markers << 48n) + 7n])
+  await expectSettled()
+})
+
+it('the frontier is held back by one lock of a transaction, however often that appends', async () => {
+  const session = await database.session()
+  await session.query('begin')
+  for (const number of range(1, 20)) await store.inTransaction(session).append('a', counted(1, number))
+  const [held] = await database.query(
+    `select count(*)::int as locks from pg_locks
+     where locktype = 'advisory' and pid in (select pid from pg_stat_activity where datname = current_database())`,
+  )
+  expect(held).toEqual({ locks: 1 })
+  await store.append('b', counted(1))
+  expect(await store.frontier()).toMatchObject({ position: 0, head: 21 })
+  await session.query('commit')
+  expect(await logOf(store)).toHaveLength(21)
+})
+
+it('the frontier is held back by what was appended after a savepoint, and no more once that is rolled back', async () => {
+  const session = await database.session()
+  const inside = store.inTransaction(session)
+  await session.query('begin; savepoint one')
+  await inside.append('a', counted(1, 1))
+  await session.query('rollback to one')
+  expect(await store.frontier()).toEqual({ position: 1, head: 1, writers: [] })
+  await inside.append('a', counted(1, 2))
+  await store.append('b', counted(1, 3))
+  expect(await store.frontier()).toMatchObject({ position: 1, head: 3 })
+  expect(await logOf(store)).toEqual([])
+  await session.query('release one; commit')
+  expect(numbersOf(await logOf(store))).toEqual([2, 3])
+})
+
+it('the frontier rests on a sequence that no session keeps numbers of in reserve', async () => {
+  const sequences = await database.query(
+    `select cache_size::int, increment_by::int, cycle from pg_sequences where schemaname = 'eventsourced'`,
+  )
+  expect(sequences).toEqual([{ cache_size: 1, increment_by: 1, cycle: false }])
+})

@@ -1,0 +1,87 @@
+/** Every kind of connection a store can be opened on, what closing leaves open, and the errors of wrong ones. */
+
+import { PGlite } from '@electric-sql/pglite'
+import { hasCode } from '@eventsourced/core'
+import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+let database: FreshDatabase
+beforeAll(async () => {
+  database = await freshDatabase()
+})
+afterAll(() => database.drop())
+
+async function worksOn(connection: PostgresConnection, schema: string): Promise<void> {
+  const store = postgresStore(connection, { schema })
+  const appends = Array.from({ length: 20 }, (_, n) => store.append(`s-${n % 5}`, [{ type: 'A', data: n }]))
+  await Promise.all(appends)
+  const positions: number[] = []
+  for await (const { position } of store.readAll()) positions.push(position)
+  expect(positions).toHaveLength(20)
+  await store.close()
+}
+
+describe('a store opens on', () => {
+  it('a URL', () => worksOn(database.url, 'by_url'))
+
+  it('a pool of pg, which it leaves open', async () => {
+    const pool = new pg.Pool({ connectionString: database.url })
+    await worksOn(pool, 'by_pool')
+    expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    expect(pool.listenerCount('error')).toBe(0)
+    await pool.end()
+  })
+
+  it('one connected client of pg, which serves one call at a time and stays open', async () => {
+    const client = new pg.Client(database.url)
+    await client.connect()
+    await worksOn(client, 'by_client')
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    await client.end()
+  })
+
+  it('postgres.js, which it leaves open', async () => {
+    const sql = postgres(database.url)
+    await worksOn(sql, 'by_postgres_js')
+    expect([...(await sql`select 1 as one`)]).toEqual([{ one: 1 }])
+    await sql.end()
+  })
+
+  it.each([
+    [true, true],
+    [false, false],
+  ])('with prepare: %j, and then the connection holds prepared statements: %j', async (prepare, expected) => {
+    const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+    const store = postgresStore(pool, { schema: 'by_name', prepare })
+    await store.append('a', [{ type: 'A', data: 1 }])
+    const { rows } = await pool.query("select 1 from pg_prepared_statements where name like 'eventsourced%'")
+    expect(rows.length > 0).toBe(expected)
+    await store.close()
+    await pool.end()
+  })
+
+  it('PGlite, which it leaves open, and PGlite in memory', async () => {
+    const pglite = await PGlite.create()
+    await worksOn(pglite, 'by_pglite')
+    expect((await pglite.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    await pglite.close()
+    await worksOn('pglite:memory', 'in_memory')
+  })
+})
+
+it.each(['', 'mysql://user:secret@host/db', 'pglite:', {}, null, 42])(
+  'refuses the connection %j',
+  (connection) => {
+    let refusal: unknown
+    try {
+      postgresStore(connection as PostgresConnection)
+    } catch (error) {
+      refusal = error
+    }
+    expect(hasCode(refusal, 'invalid-input')).toBe(true)
+    expect(String(refusal)).not.toContain('secret')
+  },
+)

@@ -1,0 +1,180 @@
+/**
+ * Plans are made once in a session, perhaps while the tables are empty. That none of them turns into a search through
+ * the whole table when they have grown is told by the number of rows a call looks at.
+ */
+import { hasCode, uuidv7 } from '@eventsourced/core'
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { collect, counted, identified, logOf, range } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+const streamCount = 200_000
+const calls = 25
+
+/** The operations, each with the most rows that one call may look at: its own ones, several times. */
+const operations: Record<
+  string,
+  { readonly most: number; run(store: PostgresStore, number: number): Promise<unknown> }
+> = {
+  'append to a new stream': {
+    most: 20,
+    run: (store) => store.append(uuidv7(), counted(2), { expectedVersion: 'noStream' }),
+  },
+  'append at any version': { most: 20, run: (store) => store.append('loaded-77', counted(1)) },
+  'append at an exact version': {
+    most: 30,
+    async run(store) {
+      const { version } = (await store.streamInfo('loaded-99')) ?? { version: 0 }
+      await store.append('loaded-99', counted(1), { expectedVersion: version })
+    },
+  },
+  'append that conflicts': {
+    most: 20,
+    async run(store) {
+      const conflict = await store
+        .append('loaded-55', counted(3), { expectedVersion: 900 })
+        .catch((error: unknown) => error)
+      expect(hasCode(conflict, 'wrong-expected-version')).toBe(true)
+    },
+  },
+  'append that is repeated': {
+    most: 100,
+    async run(store) {
+      const events = identified(5)
+      for (const expectedVersion of ['any', 'any', 0, 'noStream'] as const) {
+        await store.append(events[0]?.id ?? '', events, { expectedVersion })
+      }
+    },
+  },
+  'appendAll to old and new streams': {
+    most: 60,
+    run: (store, number) =>
+      store.appendAll(
+        ['loaded-1', 'loaded-2', uuidv7(), `all-${number}`].map((streamId) => ({
+          streamId,
+          events: counted(2),
+        })),
+      ),
+  },
+  import: {
+    most: 250,
+    async run(store) {
+      const source = identified(20).map((event, index) => ({
+        ...event,
+        streamId: index % 4 === 0 ? 'loaded-5' : `${event.id}-${index % 4}`,
+      }))
+      await store.import(source)
+      await store.import(source)
+    },
+  },
+  createStream: {
+    most: 20,
+    async run(store) {
+      const streamId = uuidv7()
+      await store.createStream(streamId)
+      await expect(store.createStream(streamId)).rejects.toMatchObject({ code: 'stream-already-exists' })
+    },
+  },
+  readStream: {
+    most: 60,
+    async run(store, number) {
+      await store.readStream(`loaded-${number * 1000}`)
+      await store.readStream(`loaded-${number * 1000}`, { direction: 'backward', limit: 1 })
+      await store.readStream(`loaded-${number * 1000}`, { fromVersion: 1, toVersion: 3 })
+      await store.readStream(`loaded-${number * 1000}`, { asOf: new Date() })
+      await store.readStream('nothing')
+    },
+  },
+  'readAll from the middle': {
+    most: 1_000,
+    async run(store, number) {
+      await logOf(store, { after: number * 1000, limit: 100 })
+      await logOf(store, { after: number * 1000, limit: 100, types: ['Loaded', 'Counted'] })
+      await logOf(store, { direction: 'backward', limit: 100 })
+    },
+  },
+  'readAll at the end': {
+    most: 60,
+    run: async (store) => logOf(store, { after: (await store.frontier()).position - 1 }),
+  },
+  'list of streams': {
+    most: 600,
+    async run(store, number) {
+      await collect(store.streams({ after: `loaded-${number * 1000}`, limit: 100 }))
+      await collect(store.streams({ prefix: 'loaded-1', limit: 100 }))
+      await collect(store.streams({ prefix: 'nothing' }))
+    },
+  },
+}
+
+describe('after calls on empty tables, 200,000 streams are loaded', () => {
+  let database: FreshDatabase
+  const stores: Record<string, PostgresStore> = {}
+
+  beforeAll(async () => {
+    database = await freshDatabase()
+    const creator = postgresStore(database.url)
+    await creator.schema.create()
+    await creator.close()
+    // No statistics come in between, which would lead to new plans.
+    for (const table of ['streams', 'events']) {
+      await database.query(`alter table eventsourced.${table} set (autovacuum_enabled = false)`)
+    }
+    for (const [name, { run }] of Object.entries(operations)) {
+      // One session each, whose plans are settled after some calls.
+      const url = Object.assign(new URL(database.url), {
+        search: `?application_name=${encodeURIComponent(name)}`,
+      }).href
+      const store = postgresStore(url, { maxConnections: 1 })
+      stores[name] = store
+      for (const number of range(1, 8)) await run(store, number)
+    }
+    const loader = await database.session()
+    await loader.query(`
+      insert into eventsourced.streams (stream_id, version, created_at, last_recorded_at)
+      select 'loaded-' || n, 1, now(), now() from generate_series(1, ${streamCount}) n
+      on conflict (stream_id) do nothing;
+      insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data)
+      select nextval('eventsourced.event_positions'), 1, now(), gen_random_uuid(), 'loaded-' || n, 'Loaded', '{}'
+      from generate_series(1, ${streamCount}) n
+      on conflict (stream_id, version) do nothing`)
+    // A session hands in what it counted when it ends.
+    await loader.end()
+  })
+
+  afterAll(async () => {
+    await Promise.all(Object.values(stores).map((store) => store.close()))
+    await database.drop()
+  })
+
+  /** How many rows of the tables, and entries of their indexes, were looked at so far. */
+  async function rowsRead(): Promise<number> {
+    const [counters] = await database.query<{ rows: number }>(`
+      select (
+        (select sum(seq_tup_read) from pg_stat_user_tables where schemaname = 'eventsourced')
+        + (select sum(idx_tup_read) from pg_stat_user_indexes where schemaname = 'eventsourced')
+      )::int as rows`)
+    return counters?.rows ?? Number.NaN
+  }
+
+  it.each(Object.entries(operations))('%s looks at no more rows than before', async (name, { most, run }) => {
+    const before = await rowsRead()
+    const store = stores[name] as PostgresStore
+    for (const number of range(1, calls)) await run(store, number)
+    await store.close()
+    const sessions =
+      'select from pg_stat_activity where datname = current_database() and application_name = $1'
+    while ((await database.query(sessions, [name])).length > 0) await sleep(2)
+    const perCall = ((await rowsRead()) - before) / calls
+    expect(perCall).toBeLessThanOrEqual(most)
+  })
+
+  it('a search through a table would show', async () => {
+    const before = await rowsRead()
+    const searcher = await database.session('searcher')
+    await searcher.query(`select from eventsourced.events where type = 'nothing'`)
+    await searcher.end()
+    while ((await rowsRead()) < before + streamCount) await sleep(2)
+  })
+})

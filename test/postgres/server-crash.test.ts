@@ -1,0 +1,140 @@
+/** A server that crashes and recovers, and transactions that outlive their connections. */
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { collect, counted, identified, logOf, numbersOf, range } from '../../src/conformance/events.ts'
+import { type OwnServer, startOwnServer } from './own-server.ts'
+
+let server: OwnServer
+let store: PostgresStore
+let schemas = 0
+
+beforeAll(async () => {
+  server = await startOwnServer([
+    'max_prepared_transactions=5',
+    // What no commit has flushed yet stays so until the crash.
+    'wal_writer_delay=10s',
+    'wal_level=minimal',
+    'max_wal_senders=0',
+  ])
+})
+
+afterAll(() => server.remove())
+
+beforeEach(() => {
+  store = postgresStore(server.url, { schema: `case_${++schemas}`, attempts: 100 })
+})
+
+afterEach(() => store.close())
+
+async function crashAndStart(): Promise<void> {
+  await server.crash()
+  await sleep(100 * Math.random())
+  await server.start()
+}
+
+async function session(): Promise<pg.Client> {
+  const client = new pg.Client(server.url)
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+describe('a server that crashes', () => {
+  it('under load: appends succeed after it is back, nothing is doubled or lost, and a follower skips nothing', async () => {
+    let enough = false
+    const following = (async () => {
+      const followed: unknown[] = []
+      for await (const event of store.readAll({ follow: true })) {
+        followed.push(event)
+        if (event.streamId === 'last') return followed
+      }
+      return followed
+    })()
+    const writing = range(1, 8).map(async (writer) => {
+      const acknowledged: [string, number, number][] = []
+      for (let version = 0; !enough; version += 2) {
+        // A doubled append would make the next one a conflict.
+        const own = await store.append(`own-${writer}`, counted(2), { expectedVersion: version })
+        const shared = await store.append('shared', counted(1))
+        for (const { streamId, firstVersion, positions } of [own, shared]) {
+          for (const [index, position] of positions.entries())
+            acknowledged.push([streamId, firstVersion + index, position])
+        }
+      }
+      return acknowledged
+    })
+    for (const _ of range(1, 3)) {
+      await sleep(150 + 150 * Math.random())
+      await crashAndStart()
+    }
+    await sleep(150)
+    enough = true
+    const acknowledged = (await Promise.all(writing)).flat().toSorted(([, , one], [, , other]) => one - other)
+    await store.append('last', counted(1))
+
+    const log = await logOf(store)
+    const entries = log.map(({ streamId, version, position }) => [streamId, version, position])
+    expect(entries.slice(0, -1)).toEqual(acknowledged)
+    expect(await following).toEqual(log)
+  })
+
+  it('may give out again positions that were never committed, and a follower does not miss what gets them', async () => {
+    await store.append('a', counted(1, 1))
+    const following = collect(store.readAll({ follow: true, limit: 2 }))
+    const client = await session()
+    await client.query('begin')
+    await store.inTransaction(client).append('undone', counted(500))
+    await client.query('rollback')
+    await client.end()
+    const { position: settled } = await store.frontier()
+    expect(settled).toBe(501)
+    // Time for the follower to look as far as that.
+    await sleep(600)
+    await crashAndStart()
+    const { position } = await store.append('b', counted(1, 2))
+    // Or else this test shows nothing.
+    expect(position).toBeLessThan(settled)
+    expect(numbersOf(await following)).toEqual([1, 2])
+    expect(numbersOf(await logOf(store))).toEqual([1, 2])
+  })
+
+  it('recognises after it is back an append that was acknowledged before', async () => {
+    const events = identified(3)
+    const first = await store.append('a', events, { expectedVersion: 'noStream' })
+    await crashAndStart()
+    expect(await store.append('a', events, { expectedVersion: 'noStream' })).toEqual({
+      ...first,
+      deduplicated: true,
+    })
+  })
+})
+
+describe('a prepared transaction', () => {
+  it.each(['commit', 'rollback'])(
+    'holds the log back until its %s, though its connection is gone',
+    async (end) => {
+      await store.append('a', counted(1, 1))
+      const name = `two_phases_${end}`
+      const client = await session()
+      await client.query('begin')
+      await store.inTransaction(client).append('b', counted(1, 2))
+      await client.query(`prepare transaction '${name}'`)
+      await client.end()
+      await store.append('a', counted(1, 3))
+      expect(await store.frontier()).toMatchObject({ position: 1, head: 3 })
+      expect(numbersOf(await logOf(store))).toEqual([1])
+
+      // It outlives the server, too.
+      await crashAndStart()
+      expect(numbersOf(await logOf(store))).toEqual([1])
+      expect((await store.frontier()).position).toBe(1)
+
+      const other = await session()
+      await other.query(`${end} prepared '${name}'`)
+      await other.end()
+      expect(numbersOf(await logOf(store))).toEqual(end === 'commit' ? [1, 2, 3] : [1, 3])
+    },
+  )
+})

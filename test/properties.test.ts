@@ -1,0 +1,131 @@
+/** Random programs: the store in memory does what the model does, and every other store does what memory does. */
+import assert from 'node:assert/strict'
+import { type EventStore, memoryStore, type RecordedEvent, uuidv7 } from '@eventsourced/core'
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeAll, describe, inject, it, vi } from 'vitest'
+import { Model } from './model.ts'
+import { type Command, collect, command, momentIn, run, type Subject, withoutRepeats } from './program.ts'
+import { type RunningStore, stores } from './stores.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const program = fc.array(command, { maxLength: 40, size: 'max' }).map(withoutRepeats)
+
+it('the store in memory gives the results and errors of the model', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  await fc.assert(
+    fc.asyncProperty(program, async (commands) => {
+      vi.setSystemTime(Date.UTC(2024, 0, 1))
+      const [store, model] = [memoryStore(), new Model()]
+      for (const one of commands) {
+        if (one.kind === 'tick') vi.setSystemTime(Date.now() + one.milliseconds)
+        assert.deepEqual(await run(store, one), await run(model, one))
+      }
+      assert.deepEqual(await collect(store.readAll()), model.readAll())
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+for (const { name, server, start } of stores) {
+  describe(name, () => {
+    let running: RunningStore | undefined
+    beforeAll(async () => {
+      running = await start(server && inject('servers')[server])
+    })
+    afterAll(() => running?.stop())
+
+    async function withStore(use: (store: EventStore) => Promise<void>): Promise<void> {
+      const world = await running?.world()
+      if (world === undefined) throw new Error(`${name} did not start`)
+      try {
+        await use(await world.open())
+      } finally {
+        await world.end()
+      }
+    }
+
+    it.runIf(name !== 'memory')('gives the results and errors of the store in memory', async () => {
+      const runProgram = (commands: readonly Command[]) =>
+        withStore(async (store) => {
+          const memory = memoryStore()
+          for (const one of commands) {
+            assert.deepEqual(await comparable(store, one), await comparable(memory, one))
+          }
+          const everything = { kind: 'readAll', options: {}, after: undefined, until: undefined } as const
+          assert.deepEqual(await comparable(store, everything), await comparable(memory, everything))
+        })
+      await fc.assert(fc.asyncProperty(program, runProgram), { numRuns: 100 })
+    })
+
+    it('gives names and payloads of all kinds back as they were', async () => {
+      const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
+      const nameOf = text.filter((one) => !one.includes('\0') && !one.startsWith('$'))
+      const payload = fc.jsonValue({ stringUnit: 'grapheme' })
+      const event = fc.record({ type: nameOf, data: payload, tags: fc.array(nameOf, { maxLength: 3 }) })
+      const streams = fc.dictionary(nameOf, fc.array(event, { minLength: 1, maxLength: 4 }), {
+        minKeys: 40,
+        maxKeys: 60,
+      })
+      await withStore(async (store) => {
+        await fc.assert(
+          fc.asyncProperty(streams, async (given) => {
+            const prefix = uuidv7()
+            const appends = Object.entries(given).map(([own, events]) => ({
+              streamId: `${prefix}${own}`,
+              events,
+            }))
+            await store.appendAll(appends)
+            for (const { streamId, events } of appends) {
+              const slice = await store.readStream(streamId)
+              assert.equal((await store.streamInfo(streamId))?.streamId, streamId)
+              const found = slice.events.map(({ type, data, tags }) => ({ type, data, tags }))
+              assert.deepEqual(found, JSON.parse(JSON.stringify(events)))
+            }
+          }),
+          { numRuns: 25 },
+        )
+      })
+    })
+  })
+}
+
+// Times before are those that programs import; the others are the stores' own, which no two of them share.
+const present = Date.UTC(2022, 0, 1)
+
+/** What became of a command, as every store should say it: with places in the log in the place of positions. */
+async function comparable(subject: Subject, one: Command): Promise<unknown> {
+  if (one.kind === 'readStream' && one.asOf !== undefined) {
+    const moment = await momentIn(subject, one.asOf)
+    if (moment.getTime() > present) return assertOwnMoment(subject, one.streamId, moment)
+  }
+  const outcome = await run(subject, one)
+  const places = new Map([[0, 0]])
+  for (const { position } of await collect(subject.readAll())) places.set(position, places.size)
+  return without(outcome, places)
+}
+
+function without(value: unknown, places: ReadonlyMap<number, number>): unknown {
+  if (value instanceof Date) return value.getTime() < present ? value : 'now'
+  if (Array.isArray(value)) return value.map((item) => without(item, places))
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, member]) => {
+    if (key === 'data' || key === 'metadata') return [key, member]
+    if (key === 'position') return [key, places.get(member)]
+    if (key === 'positions') return [key, (member as number[]).map((position) => places.get(position))]
+    return [key, without(member, places)]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** By the clock of this store, the stream as of that moment is what was recorded up to it. */
+async function assertOwnMoment(subject: Subject, streamId: string, asOf: Date): Promise<void> {
+  const all = (await collect(subject.readAll())) as RecordedEvent[]
+  const { events } = (await subject.readStream(streamId, { asOf })) as { events: readonly RecordedEvent[] }
+  assert.deepEqual(
+    events,
+    all.filter((event) => event.streamId === streamId && event.recordedAt <= asOf),
+  )
+}

@@ -1,0 +1,158 @@
+/** How the log is paged through and followed, against a storage whose every answer is written down here. */
+import type { LogPage, LogQuery, RecordedEvent } from '@eventsourced/core'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Operations } from '../src/operations.ts'
+import { readLog } from '../src/read-log.ts'
+import type { ReadAllOptions } from '../src/store.ts'
+import { Wakeup } from '../src/wakeup.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const eventAt = (position: number) => ({ position }) as RecordedEvent
+
+function page(positions: readonly number[], through: number, frontier: number, full = false): LogPage {
+  return { events: positions.map(eventAt), through, frontier, full }
+}
+
+/** Answers with these pages, one after the other and the last one for ever, and notes what it was asked. */
+function scripted(pages: readonly LogPage[], whileLooking: (wakeup: Wakeup) => void = () => {}) {
+  const asked: Pick<LogQuery, 'after' | 'until' | 'limit'>[] = []
+  const wakeup = new Wakeup()
+  const operations = new Operations()
+  const storage = {
+    async readLog({ after, until, limit }: LogQuery) {
+      asked.push({ after, until, limit })
+      whileLooking(wakeup)
+      return (pages[asked.length - 1] ?? pages.at(-1)) as LogPage
+    },
+  }
+  return {
+    asked,
+    wakeup,
+    operations,
+    read: (options: ReadAllOptions = {}) => readLog(storage, options, wakeup, operations),
+  }
+}
+
+async function positionsOf(events: AsyncIterable<RecordedEvent>): Promise<number[]> {
+  const positions: number[] = []
+  for await (const { position } of events) positions.push(position)
+  return positions
+}
+
+const highest = Number.MAX_SAFE_INTEGER
+
+describe('reading to the end', () => {
+  it('goes on after a full page, no further than the log was settled at first', async () => {
+    const { asked, read } = scripted([page([1, 2], 2, 5, true), page([3, 5], 5, 9)])
+    expect(await positionsOf(read())).toEqual([1, 2, 3, 5])
+    expect(asked).toEqual([
+      { after: 0, until: highest, limit: 1000 },
+      { after: 2, until: 5, limit: 1000 },
+    ])
+  })
+
+  it('ends without another look when the first page came to the end', async () => {
+    const { asked, read } = scripted([page([], 0, 0)])
+    expect(await positionsOf(read())).toEqual([])
+    expect(asked.length).toBe(1)
+  })
+
+  it('asks for no more than the limit', async () => {
+    const { asked, read } = scripted([page([1, 2], 2, 9, true), page([3], 3, 9, true)])
+    expect(await positionsOf(read({ limit: 3 }))).toEqual([1, 2, 3])
+    expect(asked.map(({ limit }) => limit)).toEqual([3, 1])
+  })
+
+  it('goes backward below the last event of each page', async () => {
+    const { asked, read } = scripted([page([9, 7], 7, 9, true), page([4], 2, 9)])
+    expect(await positionsOf(read({ direction: 'backward', after: 2 }))).toEqual([9, 7, 4])
+    expect(asked.map(({ after, until }) => [after, until])).toEqual([
+      [2, highest],
+      [2, 6],
+    ])
+  })
+})
+
+describe('following', () => {
+  it('goes on from what was there, not from what is settled: positions in between may be given out again', async () => {
+    const { asked, read } = scripted([page([1, 2], 2, 8), page([], 2, 8), page([5], 5, 8)])
+    const reader = read({ follow: true })[Symbol.asyncIterator]()
+    const seen = [await reader.next(), await reader.next()]
+    const next = reader.next()
+    await vi.advanceTimersByTimeAsync(1000)
+    seen.push(await next)
+    expect(seen.map(({ value }) => (value as RecordedEvent).position)).toEqual([1, 2, 5])
+    expect(asked.map(({ after }) => after)).toEqual([0, 2, 2])
+  })
+
+  it('looks ever more seldom while nothing comes, down to four times a second', async () => {
+    const { asked, read } = scripted([page([], 0, 0)])
+    const controller = new AbortController()
+    const reading = positionsOf(read({ follow: true, signal: controller.signal }))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(asked.length).toBe(1)
+    await vi.advanceTimersByTimeAsync(5)
+    expect(asked.length).toBe(2)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(asked.length).toBe(3)
+    await vi.advanceTimersByTimeAsync(2000)
+    const settled = asked.length
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(asked.length - settled).toBe(40)
+    controller.abort(new Error('seen enough'))
+    await expect(reading).rejects.toThrow('seen enough')
+  })
+
+  it('looks at once when this process appends, and ends when the store is closed', async () => {
+    const { asked, wakeup, operations, read } = scripted([page([], 0, 0)])
+    const reading = positionsOf(read({ follow: true }))
+    await vi.advanceTimersByTimeAsync(0)
+    wakeup.wake()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(asked.length).toBe(2)
+    void operations.close(async () => {})
+    wakeup.wake()
+    await expect(reading).rejects.toMatchObject({ code: 'store-closed' })
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('misses no append that comes while it looks, after the page was made', async () => {
+    const { asked, read } = scripted([page([], 0, 0), page([1], 1, 1)], (wakeup) => wakeup.wake())
+    // No timer goes off in this test.
+    expect(await positionsOf(read({ follow: true, limit: 1 }))).toEqual([1])
+    expect(asked.length).toBe(2)
+  })
+
+  it('ends once the log is settled up to where it should read, though no event is there', async () => {
+    const { asked, read } = scripted([page([1], 1, 3), page([], 1, 6)])
+    const reading = positionsOf(read({ follow: true, until: 6 }))
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await reading).toEqual([1])
+    expect(asked.map(({ until }) => until)).toEqual([6, 6])
+  })
+
+  it('leaves no timer behind when it is aborted', async () => {
+    const { read } = scripted([page([], 0, 0)])
+    const controller = new AbortController()
+    const reading = positionsOf(read({ follow: true, signal: controller.signal }))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(vi.getTimerCount()).toBe(1)
+    controller.abort(new Error('given up'))
+    await expect(reading).rejects.toThrow('given up')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+it('refuses wrong options when it is called, not when it is iterated', () => {
+  const { read } = scripted([page([], 0, 0)])
+  expect(() => read({ limit: 0 })).toThrow(/limit/)
+  expect(() => read({ after: -1 })).toThrow(/after/)
+  expect(() => read({ types: [] })).toThrow(/types/)
+  expect(() => read({ follow: true, direction: 'backward' })).toThrow(/follow/)
+})

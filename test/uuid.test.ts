@@ -1,0 +1,76 @@
+/** Event ids: their form, their order, and that no two are the same. */
+import { createHash } from 'node:crypto'
+import { uuidOf, uuidv7 } from '@eventsourced/core'
+import fc from 'fast-check'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const form = (version: 5 | 7) =>
+  new RegExp(`^[0-9a-f]{8}-[0-9a-f]{4}-${version}[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+
+function millisecondsOf(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+}
+
+describe('uuidv7', () => {
+  it('makes ids of version 7, all different, each after the one before', () => {
+    let last = ''
+    const ids = new Set<string>()
+    for (let count = 0; count < 200_000; count++) {
+      const id = uuidv7()
+      if (!form(7).test(id) || id <= last) expect.fail(`${id} comes after ${last}`)
+      ids.add(id)
+      last = id
+    }
+    expect(ids.size).toBe(200_000)
+  })
+
+  it('says when the id was made', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2100, 0, 1) })
+    expect(millisecondsOf(uuidv7())).toBe(Date.UTC(2100, 0, 1))
+    vi.setSystemTime(Date.UTC(2100, 0, 1) + 12_345)
+    expect(millisecondsOf(uuidv7())).toBe(Date.UTC(2100, 0, 1) + 12_345)
+  })
+
+  it('keeps the order when the clock stands still, and when it is set back', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2101, 0, 1) })
+    const ids = Array.from({ length: 20_000 }, uuidv7)
+    vi.setSystemTime(Date.UTC(2100, 6, 1))
+    ids.push(...Array.from({ length: 20_000 }, uuidv7))
+    expect(ids).toEqual([...new Set(ids)].sort())
+  })
+
+  it('draws the rest at random', () => {
+    const ends = new Set(Array.from({ length: 2000 }, () => uuidv7().slice(24)))
+    expect(ends.size).toBe(2000)
+  })
+})
+
+describe('uuidOf', () => {
+  it('gives the same id for the same parts, today and in years', () => {
+    expect(uuidOf('command', 'cart-1', 'c', 0)).toBe(uuidOf('command', 'cart-1', 'c', 0))
+    // Stored events are recognised by these: they must never change.
+    const namespace = Buffer.from('7d0a4a3e5c1f4c5b9a5e0c6a2f8b1d43', 'hex')
+    const hash = createHash('sha1').update(namespace).update('["import","shop",7]').digest('hex')
+    const id = uuidOf('import', 'shop', 7)
+    expect(id).toMatch(form(5))
+    expect(id.slice(0, 13).replace('-', '')).toBe(hash.slice(0, 12))
+    expect(id.slice(15, 18)).toBe(hash.slice(13, 16))
+    expect(id.slice(20).replace('-', '')).toBe(hash.slice(17, 32))
+  })
+
+  it('gives another id for any other parts', () => {
+    const part = fc.oneof(fc.string({ unit: 'binary', maxLength: 3 }), fc.integer({ min: 0, max: 9 }))
+    const parts = fc.array(part, { minLength: 1, maxLength: 3 })
+    fc.assert(
+      fc.property(parts, parts, (a, b) => {
+        expect(uuidOf(...a) === uuidOf(...b)).toBe(JSON.stringify(a) === JSON.stringify(b))
+      }),
+    )
+    const alike = [['a', 'b'], ['ab'], ['a,b'], ['a","b'], ['a', 'b', ''], [1], ['1'], ['', 'ab']]
+    expect(new Set(alike.map((one) => uuidOf(...one))).size).toBe(alike.length)
+  })
+})
