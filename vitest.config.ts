@@ -19,6 +19,7 @@ export default defineConfig({
     reporters: ['default', './test/skip-reporter.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    teardownTimeout: 60_000,
     maxWorkers: 2,
   },
 })

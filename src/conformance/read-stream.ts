@@ -54,11 +54,11 @@ export const readStreamCases: readonly ConformanceCase[] = [
       await store.append('b', counted(3))
       const all = await streamOf(store, 'a')
       const windows = combinations<ReadStreamOptions>({
-        fromVersion: [undefined, 1, 2, 4, 5, Number.MAX_SAFE_INTEGER],
-        toVersion: [undefined, 0, 1, 3, 4, 5, Number.MAX_SAFE_INTEGER],
-        limit: [undefined, 1, 2, 4, 5],
+        fromVersion: [undefined, 2, 4, 5, Number.MAX_SAFE_INTEGER],
+        toVersion: [undefined, 0, 1, 3, 4, Number.MAX_SAFE_INTEGER],
+        limit: [undefined, 1, 3],
         direction: ['forward', 'backward'],
-        asOf: [undefined, time(-1), time(2), time(3), time(9)],
+        asOf: [undefined, time(-1), time(2), time(3)],
       })
       for (const portion of range(0, Math.ceil(windows.length / 50))) {
         const from = 50 * portion

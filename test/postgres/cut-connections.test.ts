@@ -1,10 +1,15 @@
 /** Connections cut at every message of the protocol: a call is done wholly or not at all, and once, however often tried. */
-import { StorageError, StoreUnavailableError } from '@eventsourced/core'
-import { type PostgresConnection, type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { StoreUnavailableError } from '@eventsourced/core'
+import {
+  type PostgresConnection,
+  type PostgresStore,
+  type PostgresStoreOptions,
+  postgresStore,
+} from '@eventsourced/core/postgres'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { identified, logOf, range } from '../../src/conformance/events.ts'
-import { CuttingPostgresProxy, type Verdict, type WireMessage } from '../cutting-proxy.ts'
+import { CuttingPostgresProxy, type WireMessage } from '../cutting-proxy.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 type Call = (store: PostgresStore, streamId: string) => () => Promise<unknown>
@@ -42,11 +47,19 @@ const calls: Readonly<
 const farewell = 'X'
 
 /** Opens a store of some kind that reaches the database through the proxy. */
-type Open = (url: string, attempts: number) => { store: PostgresStore; close(): Promise<void> }
+type Open = (
+  url: string,
+  attempts: number,
+  schema?: string,
+) => { store: PostgresStore; close(): Promise<void> }
 
-function opened(connection: PostgresConnection, attempts: number, end = async () => {}): ReturnType<Open> {
+function opened(
+  connection: PostgresConnection,
+  options: PostgresStoreOptions,
+  end = async () => {},
+): ReturnType<Open> {
   // One connection, so that it is known whose messages come by.
-  const store = postgresStore(connection, { attempts, maxConnections: 1 })
+  const store = postgresStore(connection, { ...options, maxConnections: 1 })
   return {
     store,
     async close() {
@@ -57,20 +70,24 @@ function opened(connection: PostgresConnection, attempts: number, end = async ()
 }
 
 const kinds: readonly [string, string, Open][] = [
-  ['pg', 'read committed', (url, attempts) => opened(url, attempts)],
+  ['pg', 'read committed', (url, attempts, schema) => opened(url, { attempts, schema })],
   // There each statement has a transaction around it: `begin` and `commit` are messages of their own.
-  ['pg, in explicit transactions,', 'repeatable read', (url, attempts) => opened(url, attempts)],
+  [
+    'pg, in explicit transactions,',
+    'repeatable read',
+    (url, attempts, schema) => opened(url, { attempts, schema }),
+  ],
   [
     'postgres.js',
     'read committed',
-    (url, attempts) => {
+    (url, attempts, schema) => {
       const sql = postgres(url, { max: 1, fetch_types: false, backoff: false })
-      return opened(sql, attempts, () => sql.end({ timeout: 1 }))
+      return opened(sql, { attempts, schema }, () => sql.end({ timeout: 1 }))
     },
   ],
 ]
 
-describe.each(kinds)('with %s', (_, isolation, open) => {
+describe.each(kinds)('with %s', (name, isolation, open) => {
   let database: FreshDatabase
   let proxy: CuttingPostgresProxy
   let observer: PostgresStore
@@ -78,8 +95,9 @@ describe.each(kinds)('with %s', (_, isolation, open) => {
 
   beforeAll(async () => {
     database = await freshDatabase()
-    const name = new URL(database.url).pathname.slice(1)
-    await database.query(`alter database ${name} set default_transaction_isolation = '${isolation}'`)
+    await database.query(
+      `alter database ${new URL(database.url).pathname.slice(1)} set default_transaction_isolation = '${isolation}'`,
+    )
     observer = postgresStore(database.url)
     await observer.schema.create()
     proxy = await CuttingPostgresProxy.start(database.url)
@@ -113,27 +131,28 @@ describe.each(kinds)('with %s', (_, isolation, open) => {
     return messages
   }
 
-  /** Cuts once, at the message with this number. */
-  function cutAt(index: number, verdict: Verdict): void {
-    let seen = 0
-    proxy.cutWhen(({ type }) => (type !== farewell && seen++ === index ? verdict : 'pass'))
+  /** Cuts once, after so many messages. */
+  function cutAfter(count: number): void {
+    let passed = 0
+    proxy.cutWhen(({ type }) => {
+      if (type === farewell) return 'pass'
+      return passed++ === count ? 'cut before' : 'pass'
+    })
   }
 
-  /** Does something at each message of a call, before and after it is forwarded. */
-  async function atEachMessage(
+  /** Does something again and again, cut off before each message of a call, which is after the one before it. */
+  async function beforeEachMessage(
     messages: readonly WireMessage[],
     work: (streamId: string, cut: string) => Promise<void>,
   ): Promise<void> {
     for (const [index, { from, type }] of messages.entries()) {
-      // A server begins with a row of parameters, which are all alike.
-      if (type === 'S' && messages[index - 1]?.type === 'S') continue
-      for (const verdict of ['cut before', 'cut after'] as const) {
-        const cuts = proxy.cuts
-        cutAt(index, verdict)
-        const cut = `${verdict} message ${index} ('${type}' of the ${from})`
-        await work(`stream-${++next}`, cut)
-        expect(proxy.cuts, cut).toBe(cuts + 1)
-      }
+      // Parameters at the beginning, and the answers to a script, come in rows that are all alike.
+      if (type === messages[index - 1]?.type) continue
+      const cuts = proxy.cuts
+      cutAfter(index)
+      const cut = `cut before message ${index} ('${type}' of the ${from})`
+      await work(`stream-${++next}`, cut)
+      expect(proxy.cuts, cut).toBe(cuts + 1)
     }
     proxy.cutWhen(undefined)
   }
@@ -146,7 +165,7 @@ describe.each(kinds)('with %s', (_, isolation, open) => {
       await prepare(store, `stream-${++next}`)()
       const messages = await messagesOf(prepare(store, `stream-${++next}`))
       expect(messages.length).toBeGreaterThan(5)
-      await atEachMessage(messages, async (streamId, cut) => {
+      await beforeEachMessage(messages, async (streamId, cut) => {
         await prepare(store, streamId)()
         await expectOnce(streamId, leaves, cut)
         // The statements of a new connection are prepared by a first call, so that the next has the same messages.
@@ -161,10 +180,23 @@ describe.each(kinds)('with %s', (_, isolation, open) => {
     const connecting = open(proxy.url, 10)
     const messages = await messagesOf(() => connecting.store.append('first', identified(1)))
     await connecting.close()
-    await atEachMessage(messages, async (streamId, cut) => {
+    await beforeEachMessage(messages, async (streamId, cut) => {
       const { store, close } = open(proxy.url, 10)
       await store.append(streamId, identified(2), { expectedVersion: 0 })
       await expectOnce(streamId, { '': 2 }, cut)
+      await close()
+    })
+  })
+
+  // postgres.js ends the process when it loses a connection that is in a transaction (porsager/postgres#1208).
+  it.runIf(name !== 'postgres.js')('the tables are created, once, wherever that is cut off', async () => {
+    const creating = open(proxy.url, 10, 'first')
+    const messages = await messagesOf(() => creating.store.schema.create())
+    await creating.close()
+    await beforeEachMessage(messages, async (_, cut) => {
+      const { store, close } = open(proxy.url, 10, `made_${next}`)
+      expect(await store.schema.create(), cut).toMatchObject({ upToDate: true })
+      expect(await store.append('a', identified(1)), cut).toMatchObject({ version: 1, position: 1 })
       await close()
     })
   })
@@ -174,7 +206,7 @@ describe.each(kinds)('with %s', (_, isolation, open) => {
     await store.append('warm-too', identified(1))
     const outcomes = new Set<string>()
     const messages = await messagesOf(() => store.append('measured', identified(3)))
-    await atEachMessage(messages, async (streamId, cut) => {
+    await beforeEachMessage(messages, async (streamId, cut) => {
       const events = identified(3)
       const append = () => store.append(streamId, events, { expectedVersion: 0 })
       const failure = await append().catch((error: unknown) => error)
@@ -199,42 +231,5 @@ describe.each(kinds)('with %s', (_, isolation, open) => {
       versions.set(streamId, version)
     }
     expect((await observer.frontier()).writers).toEqual([])
-  })
-})
-
-describe.each<[string, (url: string) => { store: PostgresStore; close(): Promise<void> }]>([
-  ['a URL', (url) => opened(url, 10)],
-  [
-    'postgres.js',
-    (url) => {
-      const sql = postgres(url)
-      return opened(sql, 10, () => sql.end({ timeout: 1 }))
-    },
-  ],
-])('a wrong address, given as %s', (_, openWrong) => {
-  let database: FreshDatabase
-
-  beforeAll(async () => {
-    database = await freshDatabase()
-  })
-
-  afterAll(() => database.drop())
-
-  const wrongs: [string, Partial<URL>, object][] = [
-    // Refused at the first attempt: nothing says that anybody ever listened there.
-    [
-      'port',
-      { port: '1' },
-      { name: StoreUnavailableError.name, attempts: 1, cause: { code: 'ECONNREFUSED' } },
-    ],
-    ['password', { password: 'wrong' }, { name: StorageError.name, cause: { code: '28P01' } }],
-    ['database', { pathname: '/nowhere' }, { name: StorageError.name, cause: { code: '3D000' } }],
-  ]
-
-  it.each(wrongs)('is told by a typed error without trying again: the %s', async (_, wrong, expected) => {
-    const { store, close } = openWrong(Object.assign(new URL(database.url), wrong).href)
-    await expect(store.append('a', identified(1))).rejects.toMatchObject(expected)
-    await expect(logOf(store)).rejects.toMatchObject(expected)
-    await close()
   })
 })

@@ -2,7 +2,7 @@
  * Plans are made once in a session, perhaps while the tables are empty. That none of them turns into a search through
  * the whole table when they have grown is told by the number of rows a call looks at.
  */
-import { hasCode, uuidv7 } from '@eventsourced/core'
+import { uuidv7 } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
@@ -12,99 +12,74 @@ import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 const streamCount = 200_000
 const calls = 25
 
-/** The operations, each with the most rows that one call may look at: its own ones, several times. */
-const operations: Record<
-  string,
-  { readonly most: number; run(store: PostgresStore, number: number): Promise<unknown> }
-> = {
-  'append to a new stream': {
-    most: 20,
-    run: (store) => store.append(uuidv7(), counted(2), { expectedVersion: 'noStream' }),
+type Operation = (store: PostgresStore, number: number) => Promise<unknown>
+
+/** The operations, each of which has to do with a few hundred rows at most. */
+const operations: Readonly<Record<string, Operation>> = {
+  'append to a new stream': (store) => store.append(uuidv7(), counted(2), { expectedVersion: 'noStream' }),
+
+  'append at any version': (store) => store.append('loaded-77', counted(1)),
+
+  async 'append at an exact version'(store) {
+    const { version } = (await store.streamInfo('loaded-99')) ?? { version: 0 }
+    await store.append('loaded-99', counted(1), { expectedVersion: version })
   },
-  'append at any version': { most: 20, run: (store) => store.append('loaded-77', counted(1)) },
-  'append at an exact version': {
-    most: 30,
-    async run(store) {
-      const { version } = (await store.streamInfo('loaded-99')) ?? { version: 0 }
-      await store.append('loaded-99', counted(1), { expectedVersion: version })
-    },
+
+  async 'append that conflicts'(store) {
+    const append = store.append('loaded-55', counted(3), { expectedVersion: 900 })
+    await expect(append).rejects.toMatchObject({ code: 'wrong-expected-version' })
   },
-  'append that conflicts': {
-    most: 20,
-    async run(store) {
-      const conflict = await store
-        .append('loaded-55', counted(3), { expectedVersion: 900 })
-        .catch((error: unknown) => error)
-      expect(hasCode(conflict, 'wrong-expected-version')).toBe(true)
-    },
+
+  async 'append that is repeated'(store) {
+    const events = identified(5)
+    for (const expectedVersion of ['any', 'any', 0, 'noStream'] as const) {
+      await store.append(String(events[0]?.id), events, { expectedVersion })
+    }
   },
-  'append that is repeated': {
-    most: 100,
-    async run(store) {
-      const events = identified(5)
-      for (const expectedVersion of ['any', 'any', 0, 'noStream'] as const) {
-        await store.append(events[0]?.id ?? '', events, { expectedVersion })
-      }
-    },
+
+  async 'appendAll to old and new streams'(store, number) {
+    const streamIds = ['loaded-1', 'loaded-2', uuidv7(), `all-${number}`]
+    await store.appendAll(streamIds.map((streamId) => ({ streamId, events: counted(2) })))
   },
-  'appendAll to old and new streams': {
-    most: 60,
-    run: (store, number) =>
-      store.appendAll(
-        ['loaded-1', 'loaded-2', uuidv7(), `all-${number}`].map((streamId) => ({
-          streamId,
-          events: counted(2),
-        })),
-      ),
+
+  async import(store) {
+    const source = identified(20).map((event, index) => ({
+      ...event,
+      streamId: index % 4 === 0 ? 'loaded-5' : `${event.id}-${index % 4}`,
+    }))
+    await store.import(source)
+    await store.import(source)
   },
-  import: {
-    most: 250,
-    async run(store) {
-      const source = identified(20).map((event, index) => ({
-        ...event,
-        streamId: index % 4 === 0 ? 'loaded-5' : `${event.id}-${index % 4}`,
-      }))
-      await store.import(source)
-      await store.import(source)
-    },
+
+  async createStream(store) {
+    const streamId = uuidv7()
+    await store.createStream(streamId)
+    await expect(store.createStream(streamId)).rejects.toMatchObject({ code: 'stream-already-exists' })
   },
-  createStream: {
-    most: 20,
-    async run(store) {
-      const streamId = uuidv7()
-      await store.createStream(streamId)
-      await expect(store.createStream(streamId)).rejects.toMatchObject({ code: 'stream-already-exists' })
-    },
+
+  async readStream(store, number) {
+    const streamId = `loaded-${number * 1000}`
+    await store.readStream(streamId)
+    await store.readStream(streamId, { direction: 'backward', limit: 1 })
+    await store.readStream(streamId, { fromVersion: 1, toVersion: 3 })
+    await store.readStream(streamId, { asOf: new Date() })
+    await store.readStream('nothing')
   },
-  readStream: {
-    most: 60,
-    async run(store, number) {
-      await store.readStream(`loaded-${number * 1000}`)
-      await store.readStream(`loaded-${number * 1000}`, { direction: 'backward', limit: 1 })
-      await store.readStream(`loaded-${number * 1000}`, { fromVersion: 1, toVersion: 3 })
-      await store.readStream(`loaded-${number * 1000}`, { asOf: new Date() })
-      await store.readStream('nothing')
-    },
+
+  async 'readAll from the middle'(store, number) {
+    await logOf(store, { after: number * 1000, limit: 100 })
+    await logOf(store, { after: number * 1000, limit: 100, types: ['Loaded', 'Counted'] })
+    await logOf(store, { direction: 'backward', limit: 100 })
   },
-  'readAll from the middle': {
-    most: 1_000,
-    async run(store, number) {
-      await logOf(store, { after: number * 1000, limit: 100 })
-      await logOf(store, { after: number * 1000, limit: 100, types: ['Loaded', 'Counted'] })
-      await logOf(store, { direction: 'backward', limit: 100 })
-    },
+
+  async 'readAll at the end'(store) {
+    await logOf(store, { after: (await store.frontier()).position - 1 })
   },
-  'readAll at the end': {
-    most: 60,
-    run: async (store) => logOf(store, { after: (await store.frontier()).position - 1 }),
-  },
-  'list of streams': {
-    most: 600,
-    async run(store, number) {
-      await collect(store.streams({ after: `loaded-${number * 1000}`, limit: 100 }))
-      await collect(store.streams({ prefix: 'loaded-1', limit: 100 }))
-      await collect(store.streams({ prefix: 'nothing' }))
-    },
+
+  async 'list of streams'(store, number) {
+    await collect(store.streams({ after: `loaded-${number * 1000}`, limit: 100 }))
+    await collect(store.streams({ prefix: 'loaded-1', limit: 100 }))
+    await collect(store.streams({ prefix: 'nothing' }))
   },
 }
 
@@ -121,7 +96,7 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
     for (const table of ['streams', 'events']) {
       await database.query(`alter table eventsourced.${table} set (autovacuum_enabled = false)`)
     }
-    for (const [name, { run }] of Object.entries(operations)) {
+    for (const [name, run] of Object.entries(operations)) {
       // One session each, whose plans are settled after some calls.
       const url = Object.assign(new URL(database.url), {
         search: `?application_name=${encodeURIComponent(name)}`,
@@ -158,7 +133,7 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
     return counters?.rows ?? Number.NaN
   }
 
-  it.each(Object.entries(operations))('%s looks at no more rows than before', async (name, { most, run }) => {
+  it.each(Object.entries(operations))('%s looks at few rows', async (name, run) => {
     const before = await rowsRead()
     const store = stores[name] as PostgresStore
     for (const number of range(1, calls)) await run(store, number)
@@ -167,7 +142,7 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
       'select from pg_stat_activity where datname = current_database() and application_name = $1'
     while ((await database.query(sessions, [name])).length > 0) await sleep(2)
     const perCall = ((await rowsRead()) - before) / calls
-    expect(perCall).toBeLessThanOrEqual(most)
+    expect(perCall).toBeLessThan(streamCount / 100)
   })
 
   it('a search through a table would show', async () => {

@@ -1,0 +1,48 @@
+/** Connections that can never come about: a wrong port, password or database. */
+import { StorageError, StoreUnavailableError } from '@eventsourced/core'
+import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { counted, logOf } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+let database: FreshDatabase
+
+beforeAll(async () => {
+  database = await freshDatabase()
+})
+
+afterAll(() => database.drop())
+
+const ways: [string, (url: string) => { connection: PostgresConnection; end(): Promise<void> }][] = [
+  ['a URL', (url) => ({ connection: url, end: async () => {} })],
+  [
+    'postgres.js',
+    (url) => {
+      const sql = postgres(url)
+      return { connection: sql, end: () => sql.end({ timeout: 1 }) }
+    },
+  ],
+]
+
+describe.each(ways)('a store on %s', (_, connect) => {
+  it.each<[string, Partial<URL>, object]>([
+    // Given up after the first attempt: nothing says that anybody ever listened there.
+    [
+      'port',
+      { port: '1' },
+      { name: StoreUnavailableError.name, attempts: 1, cause: { code: 'ECONNREFUSED' } },
+    ],
+    ['host', { hostname: 'nowhere.invalid' }, { name: StoreUnavailableError.name, attempts: 1 }],
+    ['password', { password: 'wrong' }, { name: StorageError.name, cause: { code: '28P01' } }],
+    ['database', { pathname: '/nowhere' }, { name: StorageError.name, cause: { code: '3D000' } }],
+  ])('is told a wrong %s by a typed error, at once', async (_, wrong, expected) => {
+    const { connection, end } = connect(Object.assign(new URL(database.url), wrong).href)
+    const store = postgresStore(connection)
+    await expect(store.append('a', counted(1))).rejects.toMatchObject(expected)
+    await expect(logOf(store)).rejects.toMatchObject(expected)
+    await expect(store.schema.create()).rejects.toMatchObject(expected)
+    await store.close()
+    await end()
+  })
+})
