@@ -1,5 +1,5 @@
 /** How the log is paged through and followed, against a storage whose every answer is written down here. */
-import type { LogPage, LogQuery, RecordedEvent } from '@eventsourced/core'
+import { type LogPage, type LogQuery, memoryStore, type RecordedEvent } from '@eventsourced/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Operations } from '../src/operations.ts'
 import { readLog } from '../src/read-log.ts'
@@ -120,6 +120,24 @@ describe('following', () => {
     wakeup.wake()
     await expect(reading).rejects.toMatchObject({ code: 'store-closed' })
     expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('shows what the same store writes without waiting for a timer', async () => {
+    const store = memoryStore()
+    const reader = store.readAll({ follow: true })[Symbol.asyncIterator]()
+    const event = { type: 'T', data: 1 }
+    for (const write of [
+      () => store.append('a', [event]),
+      () => store.appendAll([{ streamId: 'a', events: [event] }]),
+      () => store.import([{ ...event, streamId: 'a' }], { name: 'n' }),
+    ]) {
+      const next = reader.next()
+      // Lets the reader find nothing, and fall asleep. No timer goes off in this test.
+      await new Promise(setImmediate)
+      await write()
+      expect((await next).done).toBe(false)
+    }
+    await reader.return?.()
   })
 
   it('misses no append that comes while it looks, after the page was made', async () => {

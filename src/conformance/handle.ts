@@ -240,12 +240,20 @@ export const handleCases: readonly ConformanceCase[] = [
         store,
         decider: {
           initialState: () => 0,
-          decide: () => ({ type: 'Odd', data, id, tags: ['t'], metadata: { a: -0, b: undefined } }),
+          decide: () => ({
+            type: 'Odd',
+            data,
+            id,
+            tags: ['t'],
+            metadata: { a: -0, b: undefined, userId: 'own' },
+          }),
           evolve: (state: number) => state + 1,
         },
       })
-      const { events } = await handle('a', undefined)
+      const { events } = await handle('a', undefined, { metadata: { userId: 'of the call', shop: 1 } })
       assert.deepEqual(events, await logOf(store))
+      const { userId, shop } = events[0]?.metadata ?? {}
+      assert.deepEqual({ userId, shop }, { userId: 'own', shop: 1 })
     },
   },
 ]
