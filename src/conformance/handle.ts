@@ -1,6 +1,7 @@
 /** The command handler on this store: load, decide, append, and again if somebody was faster. */
 import assert from 'node:assert/strict'
 import { type Decider, decider } from '../decider.ts'
+import type { Metadata } from '../event.ts'
 import { foldStream } from '../fold.ts'
 import { commandHandler } from '../handle.ts'
 import type { EventStore } from '../store.ts'
@@ -252,8 +253,8 @@ export const handleCases: readonly ConformanceCase[] = [
       })
       const { events } = await handle('a', undefined, { metadata: { userId: 'of the call', shop: 1 } })
       assert.deepEqual(events, await logOf(store))
-      const { userId, shop } = events[0]?.metadata ?? {}
-      assert.deepEqual({ userId, shop }, { userId: 'own', shop: 1 })
+      const metadata: Metadata = events[0]?.metadata ?? {}
+      assert.deepEqual([metadata.userId, metadata.shop], ['own', 1])
     },
   },
 ]
