@@ -1,19 +1,50 @@
 /** Appending: from prepared events to the parameters of `append_events`, and from its answer to outcomes. */
 import { type RecordedId, settleRepeat } from '../repeat.ts'
-import type {
-  AppendOutcome,
-  ImportOutcome,
-  PreparedAppend,
-  PreparedEvent,
-  PreparedImport,
-  Written,
-} from '../storage.ts'
+import type { AppendOutcome, PreparedAppend, Storage, Written } from '../storage.ts'
 import type { ExpectedVersion } from '../store.ts'
 import type { Parameters, Row } from './client.ts'
-import { jsonList, plainArray, textArray } from './encode.ts'
+import { eventParameters, plainArray, textArray } from './encode.ts'
+import { type Runner, runWrite } from './runner.ts'
+import type { Statements } from './statements.ts'
+
+export function appending(
+  runner: Runner,
+  statements: Statements,
+  { readStream }: Pick<Storage, 'readStream'>,
+): Pick<Storage, 'append'> {
+  async function head(streamId: string, signal: AbortSignal | undefined): Promise<Written> {
+    const window = { fromVersion: 1, toVersion: Number.MAX_SAFE_INTEGER, asOf: undefined, limit: 1 }
+    const { version, events } = await readStream(streamId, { ...window, direction: 'backward' }, signal)
+    const emptyAt = events[0]?.position ?? 0
+    return { kind: 'appended', version, positions: [], recordedAt: undefined, emptyAt }
+  }
+
+  return {
+    async append(appends, signal) {
+      const parameters = (retried: boolean) => appendParameters(appends, retried)
+      const row = await runWrite(runner, 'Appending', statements.append, parameters, signal)
+      const answer = appendAnswer(appends, row)
+      const checkedOnly = appends.filter(({ events }) => events.length === 0)
+      if (answer !== 'repeated' && checkedOnly.length === 0) return answer
+
+      const heads = new Map<string, Written>()
+      for (const { streamId } of checkedOnly) heads.set(streamId, await head(streamId, signal))
+      if (answer === 'repeated') {
+        const ids = plainArray(appends.flatMap(({ events }) => events.map(({ id }) => id)))
+        const found = await runner.run('Finding events', statements.findEvents, () => [ids], signal)
+        return settle(appends, found, heads)
+      }
+      return answer.map((outcome, index) => {
+        const append = appends[index] as PreparedAppend
+        const isCheck = append.events.length === 0 && outcome.kind === 'appended'
+        return isCheck ? (heads.get(append.streamId) as Written) : outcome
+      })
+    },
+  }
+}
 
 /** See `append.sql`. `retried`: whether this very call may have been done before. */
-export function appendParameters(appends: readonly PreparedAppend[], retried: boolean): Parameters {
+function appendParameters(appends: readonly PreparedAppend[], retried: boolean): Parameters {
   const events = appends.flatMap((append) => append.events)
   return [
     textArray(appends.map(({ streamId }) => streamId)),
@@ -24,34 +55,6 @@ export function appendParameters(appends: readonly PreparedAppend[], retried: bo
     ...eventParameters(events),
     'true',
     String(retried),
-  ]
-}
-
-/** See `import.sql`. */
-export function importParameters(events: readonly PreparedImport[], clampTimes: boolean): Parameters {
-  const places = new Map<string, number>()
-  for (const { streamId } of events) {
-    if (!places.has(streamId)) places.set(streamId, places.size + 1)
-  }
-  return [
-    textArray([...places.keys()]),
-    plainArray(events.map(({ streamId }) => places.get(streamId) ?? null)),
-    ...eventParameters(events),
-    plainArray(events.map(({ recordedAt }) => recordedAt?.toISOString() ?? null)),
-    String(clampTimes),
-  ]
-}
-
-/** Ids, types, data, metadata and tags; null for what no event has. */
-function eventParameters(events: readonly PreparedEvent[]): Parameters {
-  const noMetadata = events.every(({ metadata }) => metadata === '{}')
-  const noTags = events.every(({ tags }) => tags.length === 0)
-  return [
-    plainArray(events.map(({ id }) => id)),
-    textArray(events.map(({ type }) => type)),
-    jsonList(events.map(({ data }) => data)),
-    noMetadata ? null : jsonList(events.map(({ metadata }) => (metadata === '{}' ? '' : metadata))),
-    noTags ? null : textArray(events.map(({ tags }) => (tags.length === 0 ? null : textArray(tags)))),
   ]
 }
 
@@ -68,10 +71,10 @@ function expectedNumber(expected: ExpectedVersion): number | null {
   }
 }
 
-export type AppendAnswer = readonly AppendOutcome[] | 'repeated'
+type AppendAnswer = readonly AppendOutcome[] | 'repeated'
 
 /** What the function answered; 'repeated' if event ids are recorded already, for which see `settle`. */
-export function appendAnswer(appends: readonly PreparedAppend[], row: Row): AppendAnswer {
+function appendAnswer(appends: readonly PreparedAppend[], row: Row): AppendAnswer {
   const list = <T>(column: string) => JSON.parse(String(row[column] ?? '[]')) as T[]
   const outcomes = list<string>('outcomes')
   const versions = list<number>('versions')
@@ -95,7 +98,7 @@ export function appendAnswer(appends: readonly PreparedAppend[], row: Row): Appe
 }
 
 /** Outcomes of a call of which some ids are recorded; `found` are the rows of `find-events.sql`. */
-export function settle(
+function settle(
   appends: readonly PreparedAppend[],
   found: readonly Row[],
   heads: ReadonlyMap<string, Written>,
@@ -112,13 +115,4 @@ export function settle(
     })
   }
   return settleRepeat(appends, recorded, ({ streamId }) => heads.get(streamId) as Written)
-}
-
-/** What `import_events` answered. */
-export function importAnswer(row: Row): ImportOutcome {
-  const streamId = JSON.parse(String(row.stream_id))
-  if (row.imported !== null) return { kind: 'imported', imported: Number(row.imported) }
-  if (row.event_id !== null) return { kind: 'duplicate', eventId: String(row.event_id), streamId }
-  const [recordedAt, previous] = [row.recorded_at, row.previous_at].map((time) => new Date(Number(time)))
-  return { kind: 'out-of-order', streamId, recordedAt: recordedAt as Date, previous: previous as Date }
 }

@@ -8,7 +8,7 @@ import { connector, type PostgresConnection, type PostgresTransaction, sessionOf
 import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaStatus } from './migrate.ts'
 import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
 import { statementsOf } from './statements.ts'
-import { PostgresStorage } from './storage.ts'
+import { postgresStorage } from './storage.ts'
 
 export interface PostgresStoreOptions extends InputLimits {
   /** The schema that holds the tables. @default 'eventsourced' */
@@ -85,7 +85,7 @@ export function postgresStore(
   }
 
   return {
-    ...eventStore(new PostgresStorage(runner, statements), options),
+    ...eventStore(postgresStorage(runner, statements), options),
     schema: {
       create: () =>
         database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),
@@ -100,7 +100,7 @@ export function postgresStore(
     },
     inTransaction(transaction) {
       const session = sessionRunner(sessionOf(transaction, prepare))
-      return eventStore(new PostgresStorage(session, statements), options)
+      return eventStore(postgresStorage(session, statements), options)
     },
   }
 }
