@@ -1,4 +1,5 @@
 /** Starts a Postgres that comes as an npm package, also as root, in a folder of its own that is removed with it. */
+import { rmSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
@@ -17,6 +18,9 @@ export async function startPostgres(
   const folder = await mkdtemp(join(tmpdir(), 'eventsourced-'))
   // The server may run as a user of its own, who has to enter the folder.
   await chmod(folder, 0o755)
+  // On a signal, the package stops the server and ends the process before anybody else's clean-up is done.
+  const removeAtExit = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', removeAtExit)
   const port = await freePort()
   const log: string[] = []
   const [user, password] = ['postgres', 'postgres']
@@ -38,6 +42,7 @@ export async function startPostgres(
     await signalServer(folder, 'SIGQUIT')
     await stopping
     await rm(folder, { recursive: true, force: true })
+    process.removeListener('exit', removeAtExit)
   }
   try {
     await postgres.initialise()

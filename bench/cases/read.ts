@@ -48,7 +48,7 @@ function bareQuery(): Contestant {
   return {
     name: 'bare pg',
     async enter({ url, directUrl, seconds }) {
-      const store = ours.open(directUrl)
+      const store = await ours.open(directUrl)
       const streams = await fillStreams(store)
       await store.close()
       const client = new pg.Client(url)

@@ -16,6 +16,7 @@ interface EmmettStore {
     options?: { readonly expectedStreamVersion: string },
   ): Promise<unknown>
   readStream(stream: string): Promise<{ readonly events: readonly unknown[] }>
+  readonly schema: { migrate(): Promise<unknown> }
   close(): Promise<void>
 }
 
@@ -35,10 +36,11 @@ interface Emmett {
 export const emmett: BenchStoreKind = {
   name: 'Emmett',
   countEvents: 'select count(*) from emt_messages',
-  open(url) {
+  async open(url) {
     const core = requirePeer<Emmett>('@event-driven-io/emmett')
     const postgres = requirePeer<EmmettPostgres>('@event-driven-io/emmett-postgresql')
     const store = postgres.getPostgreSQLEventStore(url)
+    await store.schema.migrate()
     return {
       appendNew: (stream, events) =>
         store.appendToStream(stream, events, { expectedStreamVersion: core.STREAM_DOES_NOT_EXIST }),

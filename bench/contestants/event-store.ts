@@ -17,7 +17,8 @@ export interface BenchStore {
 
 export interface BenchStoreKind {
   readonly name: string
-  open(url: string): BenchStore
+  /** Opens the store, with its tables made: not every store can make them while many callers wait. */
+  open(url: string): Promise<BenchStore>
   /** Counts the events that are recorded. */
   readonly countEvents: string
 }
@@ -36,7 +37,7 @@ export function storeContestant(
   return {
     name: kind.name,
     async enter(ground) {
-      const store = kind.open(ground.url)
+      const store = await kind.open(ground.url)
       const work = await prepare(store, ground)
       let events = work.filled
       return {

@@ -16,8 +16,9 @@ const order = decider({
 export const ours: BenchStoreKind = {
   name: 'eventsourced',
   countEvents: 'select count(*) from eventsourced.events',
-  open(url) {
+  async open(url) {
     const store = postgresStore(url)
+    await store.schema.create()
     return {
       appendNew: (streamId, events) => store.append(streamId, events, { expectedVersion: 'noStream' }),
       appendAny: (streamId, events) => store.append(streamId, events),
