@@ -1,12 +1,15 @@
 /** `npm run bench`: runs the cases that were asked for, and reports. */
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { readArguments } from './arguments.ts'
 import { allCases } from './cases/all.ts'
 import { installPeers } from './contestants/peers.ts'
 import { DatabaseServer } from './database-server.ts'
 import { describeRun } from './heading.ts'
 import { Network } from './network.ts'
+import { drawPlots } from './plots.ts'
 import { showProgress } from './progress.ts'
+import { recordRun } from './record.ts'
 import { headLine, resultLine } from './report.ts'
 import { type Result, skippedResult } from './result.ts'
 import { runCase } from './run-case.ts'
@@ -68,6 +71,8 @@ for (const bench of wanted.cases) {
 progress.stop()
 
 if (wanted.json !== undefined) await writeFile(wanted.json, `${JSON.stringify(results, undefined, 2)}\n`)
+if (wanted.plots) await drawPlots(join(import.meta.dirname, 'plots'), results, heading)
+if (wanted.record) await recordRun(join(import.meta.dirname, 'README.md'), heading, wanted.cases, results)
 const missed = results.filter(({ ok }) => ok === false)
 process.stdout.write(`\n${results.length} cases, ${missed.length} below their target, ${failures} failed\n`)
 await end(failures > 0 || (wanted.check && missed.length > 0) ? 1 : 0)

@@ -13,7 +13,7 @@ export const appendCases: readonly Case[] = [
   {
     name: 'append-sequential',
     group: 'append',
-    work: 'one event a call, one caller, each to a new stream',
+    work: 'one event a call, one caller, new streams',
     unit: 'events/s',
     better: 'higher',
     target: 1.6,
@@ -23,7 +23,7 @@ export const appendCases: readonly Case[] = [
   {
     name: 'append-concurrent-32',
     group: 'append',
-    work: 'one event a call, 32 callers, each to a new stream',
+    work: 'one event a call, 32 callers, new streams',
     unit: 'events/s',
     better: 'higher',
     target: 6,
@@ -33,7 +33,7 @@ export const appendCases: readonly Case[] = [
   {
     name: 'append-concurrent-256',
     group: 'append',
-    work: 'one event a call, 256 callers, each to a new stream',
+    work: 'one event a call, 256 callers, new streams',
     unit: 'events/s',
     better: 'higher',
     target: 8,
@@ -53,7 +53,7 @@ export const appendCases: readonly Case[] = [
   {
     name: 'append-bulk',
     group: 'append',
-    work: '1,000 events a call, one caller, each to a new stream',
+    work: '1,000 events a call, one caller, new streams',
     unit: 'events/s',
     better: 'higher',
     target: 2.5,

@@ -27,7 +27,7 @@ export const growthCases: readonly Case[] = [
   growthCase('growth-read', 'whole streams of 20 events, one caller', 1, (store, stream) =>
     store.read(stream),
   ),
-  growthCase('growth-append', 'one event a call, 32 callers, each to a new stream', 32, (store) =>
+  growthCase('growth-append', 'one event a call, 32 callers, new streams', 32, (store) =>
     store.appendNew(newOrderId(), [orderEvent(1)]),
   ),
   growthCase(
