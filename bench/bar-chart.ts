@@ -59,8 +59,9 @@ function drawPair({ title, verdict, met, bars, mark }: BarPair, top: number): st
     const y = top + 10 + index * (barHeight + 4)
     const color = index === 0 ? colors.ours : colors.peer
     const length = Math.max(1, scale(value))
-    // Beyond the mark where the bar ends before it, so that the line does not cross the label.
-    const end = index === 0 && length < scale(mark) ? scale(mark) : length
+    const beforeMark = scale(mark) - length
+    // Where the mark would cross the label, that goes behind it.
+    const end = index === 0 && beforeMark >= 0 && beforeMark < label.length * 7 + 10 ? scale(mark) : length
     return [
       text(barsLeft - 8, y + 12, name, { size: 12, anchor: 'end' }),
       `<rect x="${barsLeft}" y="${y}" width="${length.toFixed(1)}" height="${barHeight}" fill="${color}"/>`,

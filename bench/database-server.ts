@@ -57,7 +57,7 @@ export class DatabaseServer {
 
   async settings(): Promise<Record<string, string>> {
     const names = ['server_version', 'fsync', 'synchronous_commit', 'full_page_writes', 'wal_sync_method']
-    names.push('shared_buffers', 'max_wal_size', 'max_connections')
+    names.push('shared_buffers', 'max_wal_size')
     const { rows } = await withClient(this.url, (client) =>
       client.query('select name, current_setting(name) as value from unnest($1::text[]) as name', [names]),
     )

@@ -11,6 +11,11 @@ export async function withClient<T>(url: string, work: (client: pg.Client) => Pr
   }
 }
 
+export async function countOf(url: string, countEvents: string): Promise<number> {
+  const { rows } = await withClient(url, (client) => client.query(countEvents))
+  return Number(rows[0]?.count)
+}
+
 /** Throws if not exactly so many events are there: a contestant that loses or doubles any is out. */
 export async function expectCount(
   url: string,
@@ -18,7 +23,6 @@ export async function expectCount(
   expected: number,
   whose: string,
 ): Promise<void> {
-  const { rows } = await withClient(url, (client) => client.query(countEvents))
-  const found = Number(rows[0]?.count)
+  const found = await countOf(url, countEvents)
   if (found !== expected) throw new Error(`${whose}: ${found} events are recorded in place of ${expected}`)
 }

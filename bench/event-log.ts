@@ -1,6 +1,5 @@
 /** The event log that is imported: a real one, or one of the same shape and size that is made up. */
 import { createReadStream, createWriteStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
@@ -13,12 +12,22 @@ export interface LoggedEvent {
 }
 
 /** Reads a log of gzipped JSON Lines: one object a line with `stream`, `type`, `occurredAt` and `data`. */
-export async function* readLog(file: string): AsyncGenerator<LoggedEvent> {
-  const lines = createInterface({ input: createReadStream(file).pipe(createGunzip()), crlfDelay: Infinity })
-  for await (const line of lines) {
-    const { stream, type, occurredAt, data } = JSON.parse(line)
-    yield { streamId: stream, type, recordedAt: new Date(occurredAt), data }
+export async function* readLog(path: string): AsyncGenerator<LoggedEvent> {
+  const file = createReadStream(path)
+  const gunzip = createGunzip()
+  file.on('error', (error) => gunzip.destroy(error))
+  let rest = ''
+  for await (const chunk of file.pipe(gunzip).setEncoding('utf8')) {
+    const lines = `${rest}${chunk}`.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) yield eventOf(line)
   }
+  if (rest !== '') yield eventOf(rest)
+}
+
+function eventOf(line: string): LoggedEvent {
+  const { stream, type, occurredAt, data } = JSON.parse(line)
+  return { streamId: stream, type, recordedAt: new Date(occurredAt), data }
 }
 
 const eventCount = 262_200

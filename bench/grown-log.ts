@@ -5,7 +5,7 @@ import type { Client } from 'pg'
 import { orderEvent } from './contestants/order-events.ts'
 import { withClient } from './database.ts'
 
-const streamLength = 20
+export const streamLength = 20
 
 /** The name of the stream with this number, counted from 1; there is one for each 20 events. */
 export function grownStream(number: number): string {

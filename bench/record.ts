@@ -1,7 +1,7 @@
 /** Writes the figures of a run into the document, between two marks, so that nobody copies figures by hand. */
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Case } from './case.ts'
-import { figure, verdict } from './report.ts'
+import { figure, problemOf, verdict } from './report.ts'
 import type { Result } from './result.ts'
 
 const [begin, end] = ['<!-- figures: written by --record -->', '<!-- end of figures -->']
@@ -31,9 +31,10 @@ export async function recordRun(
 }
 
 function rowOf(result: Result, work: string): string {
-  const { ours, oursSpread, peer, peerSpread, peerName, unit, skipped } = result
+  const { ours, oursSpread, peer, peerSpread, peerName, unit } = result
   const name = `| \`${result.case}\` | ${work} | `
-  if (skipped !== undefined) return `${name}skipped: ${skipped} | | |`
+  const problem = problemOf(result)
+  if (problem !== undefined) return `${name}${problem} | | |`
   const peerFigure = peerName === null ? '–' : `${peerName}: ${figure(peer, peerSpread, '')}`
   return `${name}${figure(ours, oursSpread, unit)} | ${peerFigure} | ${verdict(result)} |`
 }

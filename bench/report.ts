@@ -9,11 +9,18 @@ export function headLine(): string {
 
 export function resultLine(result: Result): string {
   const name = result.case.padEnd(widths.name)
-  if (result.skipped !== undefined) return `${name}skipped: ${result.skipped}`
+  const problem = problemOf(result)
+  if (problem !== undefined) return `${name}${problem}`
   const ours = figure(result.ours, result.oursSpread, result.unit)
   const peer =
     result.peerName === null ? '' : `${figure(result.peer, result.peerSpread, '')} ${result.peerName}`
   return `${name}${ours.padEnd(widths.figure)}${peer.padEnd(widths.figure)}${verdict(result)}`
+}
+
+/** Why there are no figures, if there are none. */
+export function problemOf({ skipped, failed }: Result): string | undefined {
+  if (skipped !== undefined) return `skipped: ${skipped}`
+  return failed === undefined ? undefined : `FAILED: ${failed}`
 }
 
 /** The ratio, the target and whether it is met. */

@@ -21,8 +21,10 @@ export interface Result {
   readonly peerSpread: Spread | null
   readonly ratioSpread: Spread | null
   readonly rounds: number
-  /** Why it did not run, if it did not. */
+  /** Why it could not run here. */
   readonly skipped?: string
+  /** What went wrong. */
+  readonly failed?: string
 }
 
 export type Spread = readonly [least: number, most: number]
@@ -48,15 +50,16 @@ export function resultOf(bench: Case, ours: readonly number[], peer: readonly nu
 }
 
 export function skippedResult(bench: Case, reason: string): Result {
+  return { ...withoutFigures(bench), skipped: reason }
+}
+
+export function failedResult(bench: Case, error: unknown): Result {
+  return { ...withoutFigures(bench), failed: error instanceof Error ? error.message : String(error) }
+}
+
+function withoutFigures(bench: Case): Result {
   const none = { ours: null, peer: null, ratio: null, ok: null, rounds: 0 }
-  return {
-    ...describe(bench),
-    ...none,
-    oursSpread: null,
-    peerSpread: null,
-    ratioSpread: null,
-    skipped: reason,
-  }
+  return { ...describe(bench), ...none, oursSpread: null, peerSpread: null, ratioSpread: null }
 }
 
 function describe({ name, group, ours, peer, unit, target, better }: Case) {

@@ -4,14 +4,14 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Case, Contestant, Ground } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
-import type { BenchStore } from '../contestants/event-store.ts'
+import { type BenchStore, storeContestant } from '../contestants/event-store.ts'
 import { newOrderId, orderEvent } from '../contestants/order-events.ts'
 import { ours } from '../contestants/ours.ts'
-import { growLog, grownStream } from '../grown-log.ts'
+import { countOf } from '../database.ts'
+import { growLog, grownStream, streamLength } from '../grown-log.ts'
 
 const memoryEvents = 1_000_000
 const [fewEvents, quickEvents, manyEvents] = [50_000, 1_000_000, 5_000_000]
-const streamLength = 20
 
 export const growthCases: readonly Case[] = [
   {
@@ -24,41 +24,54 @@ export const growthCases: readonly Case[] = [
     rounds: 2,
     ours: memoryOfReadAll(),
   },
-  growthCase('growth-read', 'whole streams of 20 events, one caller', 1, (store, stream) =>
-    store.read(stream),
-  ),
-  growthCase('growth-append', 'one event a call, 32 callers, new streams', 32, (store) =>
-    store.appendNew(newOrderId(), [orderEvent(1)]),
-  ),
-  growthCase(
-    'growth-append-existing',
-    'one event a call, 32 callers, to streams at random',
-    32,
-    (store, stream) => store.appendAny(stream, [orderEvent(1)]),
-  ),
+  growthCase({
+    name: 'growth-read',
+    work: 'whole streams of 20 events, one caller',
+    callers: 1,
+    appends: 0,
+    call: (store, stream) => store.read(stream),
+  }),
+  growthCase({
+    name: 'growth-append',
+    work: 'one event a call, 32 callers, new streams',
+    callers: 32,
+    appends: 1,
+    call: (store) => store.appendNew(newOrderId(), [orderEvent(1)]),
+  }),
+  growthCase({
+    name: 'growth-append-existing',
+    work: 'one event a call, 32 callers, to streams at random',
+    callers: 32,
+    appends: 1,
+    call: (store, stream) => store.appendAny(stream, [orderEvent(1)]),
+  }),
 ]
 
-function growthCase(
-  name: string,
-  work: string,
-  callers: number,
-  operation: (store: BenchStore, stream: string) => Promise<unknown>,
-): Case {
-  const contestant = (label: string, events: (quick: boolean) => number): Contestant => ({
+interface GrowthWork {
+  readonly name: string
+  readonly work: string
+  readonly callers: number
+  /** How many events a call appends. */
+  readonly appends: number
+  readonly call: (store: BenchStore, stream: string) => Promise<unknown>
+}
+
+function growthCase({ name, work, callers, appends, call }: GrowthWork): Case {
+  const among = (label: string, eventCount: (quick: boolean) => number): Contestant => ({
     name: label,
-    async enter({ seconds, quick, shared }) {
-      const count = events(quick)
-      const store = await ours.open(await grown(shared, count))
-      const streams = count / streamLength
-      return {
+    async enter(ground) {
+      const count = eventCount(ground.quick)
+      const url = await grown(ground.shared, count)
+      const contestant = storeContestant(ours, async (store) => ({
+        filled: await countOf(url, ours.countEvents),
         async turn() {
-          const { perSecond } = await closedLoop(callers, seconds, () =>
-            operation(store, grownStream(1 + Math.floor(Math.random() * streams))),
+          const { operations, perSecond } = await closedLoop(callers, ground.seconds, () =>
+            call(store, grownStream(1 + Math.floor((Math.random() * count) / streamLength))),
           )
-          return perSecond
+          return { value: perSecond, appended: operations * appends }
         },
-        leave: () => store.close(),
-      }
+      }))
+      return contestant.enter({ ...ground, url, directUrl: url })
     },
   })
   return {
@@ -68,8 +81,8 @@ function growthCase(
     unit: 'calls/s',
     better: 'lower',
     target: 1.3,
-    ours: contestant('many events', (quick) => (quick ? quickEvents : manyEvents)),
-    peer: contestant('50,000 events', () => fewEvents),
+    ours: among('many events', (quick) => (quick ? quickEvents : manyEvents)),
+    peer: among('50,000 events', () => fewEvents),
   }
 }
 
