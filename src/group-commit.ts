@@ -72,11 +72,14 @@ export class GroupCommit {
     })
   }
 
-  /** At the end of this turn of the event loop: whoever calls in the same turn comes along. */
+  /**
+   * As soon as the running code yields: whoever calls together, or goes on together when a group is settled, comes
+   * along. Not later: an embedded database never returns to the event loop while it has something to do.
+   */
   #schedule(): void {
     if (this.#isScheduled || this.#freeLanes === 0 || this.#waiting.length === 0) return
     this.#isScheduled = true
-    setImmediate(() => {
+    queueMicrotask(() => {
       this.#isScheduled = false
       while (this.#freeLanes > 0) {
         const group = this.#nextGroup()

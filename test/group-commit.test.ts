@@ -56,7 +56,7 @@ function scripted(maxBatch = 500) {
 const streamsOf = (calls: readonly Call[]) => calls.map(({ streams }) => streams.join(' '))
 
 describe('gathering', () => {
-  it('sends a lone append in the turn of the event loop in which it is called', async () => {
+  it('sends a lone append as soon as the caller waits for it', async () => {
     const { calls, group } = scripted()
     const outcome = group.append(appendTo('a'))
     await turn()
