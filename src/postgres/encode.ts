@@ -1,4 +1,6 @@
 /** Values as the texts that the statements cast: Postgres array literals and lists of JSON. */
+import type { PreparedEvent } from '../storage.ts'
+import type { Parameters } from './client.ts'
 
 const needsEscape = /["\\]/g
 
@@ -16,6 +18,19 @@ export function plainArray(values: readonly (string | number | null)[]): string 
  * JSON texts one after the other, with a separator that JSON never contains (it escapes control characters).
  * Unlike an array literal, this needs no look at each character of the payloads on either side.
  */
-export function jsonList(texts: readonly string[]): string {
+function jsonList(texts: readonly string[]): string {
   return texts.join('\x1e')
+}
+
+/** Ids, types, data, metadata and tags; null for what no event has. */
+export function eventParameters(events: readonly PreparedEvent[]): Parameters {
+  const noMetadata = events.every(({ metadata }) => metadata === '{}')
+  const noTags = events.every(({ tags }) => tags.length === 0)
+  return [
+    plainArray(events.map(({ id }) => id)),
+    textArray(events.map(({ type }) => type)),
+    jsonList(events.map(({ data }) => data)),
+    noMetadata ? null : jsonList(events.map(({ metadata }) => (metadata === '{}' ? '' : metadata))),
+    noTags ? null : textArray(events.map(({ tags }) => (tags.length === 0 ? null : textArray(tags)))),
+  ]
 }

@@ -2,7 +2,7 @@
 import { StoreUnavailableError } from '../errors.ts'
 import { pause } from '../retry.ts'
 import type { Database, Parameters, Row, Session, Statement } from './client.ts'
-import { isSilence, isTransient, isWrongMode, toKnownError } from './errors.ts'
+import { isEventIdTaken, isSilence, isTransient, isWrongMode, toKnownError } from './errors.ts'
 
 export interface Runner {
   /**
@@ -124,5 +124,21 @@ export function sessionRunner(session: Session): Runner {
       }
     },
     async close() {},
+  }
+}
+
+/** Calls a function that writes; once more if an id was taken meanwhile, so that it looks whether by a repeat. */
+export async function runWrite(
+  runner: Runner,
+  what: string,
+  statement: Statement,
+  parameters: (retried: boolean) => Parameters,
+  signal: AbortSignal | undefined,
+): Promise<Row> {
+  try {
+    return (await runner.run(what, statement, parameters, signal))[0] as Row
+  } catch (error) {
+    if (!isEventIdTaken(error)) throw error
+    return (await runner.run(what, statement, () => parameters(true), signal))[0] as Row
   }
 }
