@@ -116,43 +116,52 @@ export class GroupCommit {
       this.#freeLanes++
       this.#schedule()
     }, patience)
-    await this.#settle(group, false)
+    const busy = await this.#settle(group, false)
     clearTimeout(timer)
+    this.#release(group.filter(({ append }) => !busy.has(append.streamId)))
+    for (const entries of busy.values()) this.#settleAside(entries)
     if (isAside) this.#aside.leave()
     else this.#freeLanes++
     this.#schedule()
   }
 
-  /** Makes the appends and tells their callers. Never rejects. */
-  async #settle(group: readonly Entry[], retried: boolean): Promise<void> {
+  /** Makes the appends and tells their callers; gives back those that are busy, by stream. Never rejects. */
+  async #settle(group: readonly Entry[], retried: boolean): Promise<Map<string, Entry[]>> {
+    const busy = new Map<string, Entry[]>()
     const [first] = group
     if (group.length === 1 && first !== undefined) {
       await this.#settleAlone(first, retried)
-      this.#release(group)
-      return
+      return busy
     }
     try {
       const appends = group.map(({ append }) => append)
       const outcomes = await this.#options.together(appends, retried)
-      const busy = new Map<string, Entry[]>()
       for (const [index, entry] of group.entries()) {
-        const { streamId } = entry.append
         const outcome = outcomes[index] as AppendOutcome | Busy
-        if (outcome.kind !== 'busy') entry.resolve(outcome)
-        else busy.set(streamId, [...(busy.get(streamId) ?? []), entry])
+        if (outcome.kind === 'busy') addTo(busy, entry)
+        else entry.resolve(outcome)
       }
-      this.#release(group.filter(({ append }) => !busy.has(append.streamId)))
-      for (const entries of busy.values()) this.#settleAside(entries)
+      return busy
     } catch (error) {
       if (!hasCode(error, 'storage-failed')) {
         for (const { reject } of group) reject(error)
-        this.#release(group)
-        return
+        return busy
       }
-      const middle = group.length >> 1
-      await this.#settle(group.slice(0, middle), true)
-      await this.#settle(group.slice(middle), true)
+      return this.#settleInHalves(group)
     }
+  }
+
+  async #settleInHalves(group: readonly Entry[]): Promise<Map<string, Entry[]>> {
+    const middle = group.length >> 1
+    const busy = await this.#settle(group.slice(0, middle), true)
+    const rest: Entry[] = []
+    for (const entry of group.slice(middle)) {
+      // Behind an append to its stream that is still to be made.
+      if (busy.has(entry.append.streamId)) addTo(busy, entry)
+      else rest.push(entry)
+    }
+    if (rest.length === 0) return busy
+    return new Map([...busy, ...(await this.#settle(rest, true))])
   }
 
   async #settleAlone({ append, signal, resolve, reject }: Entry, retried: boolean): Promise<void> {
@@ -203,6 +212,13 @@ class Lanes {
     if (next === undefined) this.#free++
     else next()
   }
+}
+
+function addTo(entries: Map<string, Entry[]>, entry: Entry): void {
+  const { streamId } = entry.append
+  const own = entries.get(streamId)
+  if (own === undefined) entries.set(streamId, [entry])
+  else own.push(entry)
 }
 
 function sizeOf({ events }: PreparedAppend): number {
