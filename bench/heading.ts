@@ -21,6 +21,7 @@ export async function describeRun(
     Object.entries(settings)
       .map(([name, value]) => `${name}=${value}`)
       .join(' '),
+    `The smallest transaction that writes takes ${(await server.commitTime()).toFixed(2)} ms`,
     `@eventsourced/core ${version}, ${peerVersions().join(', ')}`,
     ...(network === undefined ? [] : [`The network adds ${network.addedTime.toFixed(2)} ms to a round trip`]),
     ...(quick ? ['A quick run: 1,000,000 events stand for many'] : []),
