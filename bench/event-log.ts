@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
+import { inChunks } from './chunks.ts'
 
 export interface LoggedEvent {
   readonly streamId: string
@@ -47,7 +48,7 @@ const types = [
  * at a time, names that come in order. It is the same in every run.
  */
 export async function writeMadeUpLog(file: string): Promise<void> {
-  await pipeline(Readable.from(madeUpLines()), createGzip({ level: 1 }), createWriteStream(file))
+  await pipeline(Readable.from(inChunks(madeUpLines())), createGzip(), createWriteStream(file))
 }
 
 function* madeUpLines(): Generator<string> {

@@ -1,7 +1,7 @@
 /** What a figure means nothing without: when, where, and with which versions and settings it was measured. */
 import { readFileSync } from 'node:fs'
 import { cpus, platform, release, totalmem } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { peerVersions } from './contestants/peers.ts'
 import type { DatabaseServer } from './database-server.ts'
 import type { Network } from './network.ts'
@@ -13,6 +13,7 @@ export async function describeRun(
 ): Promise<string[]> {
   const { server_version: postgres, ...settings } = await server.settings()
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'))
+  const log = process.env.EVENTSOURCED_BENCH_LOG
   const gigabytes = Math.round(totalmem() / 2 ** 30)
   return [
     `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
@@ -21,8 +22,10 @@ export async function describeRun(
     Object.entries(settings)
       .map(([name, value]) => `${name}=${value}`)
       .join(' '),
+    `The smallest transaction that writes takes ${(await server.commitTime()).toFixed(2)} ms`,
     `@eventsourced/core ${version}, ${peerVersions().join(', ')}`,
     ...(network === undefined ? [] : [`The network adds ${network.addedTime.toFixed(2)} ms to a round trip`]),
-    ...(quick ? ['A quick run: 1,000,000 events stand for many'] : []),
+    `The log of import-real: ${log === undefined ? 'made up' : basename(log)}`,
+    ...(quick ? ['A quick run'] : []),
   ]
 }

@@ -6,8 +6,9 @@ import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 
 const [host = '', port = '', delay = ''] = process.argv.slice(2)
 
-const server = createServer((client) => {
-  const upstream = tcpConnect(Number(port), host)
+// What one side has still to say arrives after the other has finished.
+const server = createServer({ allowHalfOpen: true }, (client) => {
+  const upstream = tcpConnect({ port: Number(port), host, allowHalfOpen: true })
   pass(client, upstream)
   pass(upstream, client)
 })

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { withClient } from './database.ts'
+import { statementTime } from './database.ts'
 
 /** Milliseconds on the way to the server, and again on the way back. */
 const oneWay = 1
@@ -19,7 +19,9 @@ export class Network {
     const proxy = fork(program, [hostname, port || '5432', String(oneWay)])
     const [proxyPort] = await once(proxy, 'message')
     const host = `127.0.0.1:${proxyPort}`
-    const addedTime = (await roundTrip(through(host, serverUrl))) - (await roundTrip(serverUrl))
+    const addedTime =
+      (await statementTime(through(host, serverUrl), 'select 1')) -
+      (await statementTime(serverUrl, 'select 1'))
     return new Network(host, proxy, addedTime)
   }
 
@@ -43,17 +45,4 @@ function through(host: string, url: string): string {
   const routed = new URL(url)
   routed.host = host
   return routed.href
-}
-
-/** The median time of the smallest question, in milliseconds. */
-async function roundTrip(url: string): Promise<number> {
-  return withClient(url, async (client) => {
-    const times: number[] = []
-    for (let asked = 0; asked < 200; asked++) {
-      const begin = performance.now()
-      await client.query('select 1')
-      times.push(performance.now() - begin)
-    }
-    return times.sort((a, b) => a - b)[times.length / 2] ?? Number.NaN
-  })
 }

@@ -37,11 +37,14 @@ export async function drawPlots(
 }
 
 function pairOf(result: Result): BarPair[] {
-  const { ours, oursName, peer, peerName, unit, target, better, ok } = result
+  const { ours, oursName, peer, peerName, unit, ratio, target, better, ok } = result
   if (ours === null) return []
   const bars = [{ name: oursName, value: ours, label: `${round(ours)} ${unit}` }]
-  if (peer !== null && peerName !== null)
+  if (peer !== null && peerName !== null) {
     bars.push({ name: peerName, value: peer, label: `${round(peer)} ${unit}` })
-  const mark = peer === null ? target : better === 'higher' ? peer * target : peer / target
+  }
+  // As far from our bar as the judged ratio is from its target: the bars are medians of their own.
+  const part = better === 'higher' ? target / (ratio ?? 1) : (ratio ?? 1) / target
+  const mark = ratio === null ? target : ours * part
   return [{ title: result.case, verdict: verdict(result), met: ok === true, bars, mark }]
 }

@@ -26,6 +26,7 @@ export async function recordRun(
     '|---|---|---|---|---|',
     ...rows,
     '',
+    '',
   ]
   await writeFile(file, document.slice(0, before) + lines.join('\n') + document.slice(after))
 }

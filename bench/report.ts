@@ -1,7 +1,7 @@
 /** The figures as lines of text. */
 import type { Result, Spread } from './result.ts'
 
-const widths = { name: 30, figure: 34 }
+const widths = { name: 30, figure: 38 }
 
 export function headLine(): string {
   return `${'case'.padEnd(widths.name)}${'ours'.padEnd(widths.figure)}${'peer'.padEnd(widths.figure)}ratio`

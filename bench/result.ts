@@ -66,7 +66,7 @@ function describe({ name, group, ours, peer, unit, target, better }: Case) {
   return { case: name, group, oursName: ours.name, peerName: peer?.name ?? null, unit, target, better }
 }
 
-function median(figures: readonly number[]): number {
+export function median(figures: readonly number[]): number {
   const sorted = [...figures].sort((a, b) => a - b)
   const middle = sorted.length / 2
   const below = sorted[Math.ceil(middle) - 1] ?? Number.NaN

@@ -1,6 +1,6 @@
 /** Appending against what the database can do at most: by its own load generator, and by COPY. */
 import { randomUUID } from 'node:crypto'
-import postgres from 'postgres'
+import pg from 'pg'
 import type { Case, Contestant } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
 import { copyEvents, type EventRow } from '../contestants/copy.ts'
@@ -42,7 +42,8 @@ function copyBulk(): Contestant {
     name: 'COPY',
     async enter({ url, directUrl, seconds }) {
       await createLimitTables(directUrl)
-      const sql = postgres(url, { max: 1 })
+      const client = new pg.Client(url)
+      await client.connect()
       let events = 0
       return {
         async turn() {
@@ -50,13 +51,13 @@ function copyBulk(): Contestant {
           const { operations, perSecond } = await closedLoop(1, seconds, () => {
             const rows = rowsOfNewStream(position)
             position += bulkSize
-            return copyEvents(sql, rows)
+            return copyEvents(client, rows)
           })
           events += operations * bulkSize
           await expectCount(directUrl, countLimitEvents, events, 'COPY')
           return perSecond * bulkSize
         },
-        leave: () => sql.end(),
+        leave: () => client.end(),
       }
     },
   }

@@ -4,7 +4,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { postgresStore } from '@eventsourced/core/postgres'
-import postgres from 'postgres'
 import type { Case, Contestant } from '../case.ts'
 import { copyEvents, type EventRow } from '../contestants/copy.ts'
 import { countLimitEvents, createLimitTables } from '../contestants/limit-table.ts'
@@ -33,15 +32,15 @@ export const importCases: readonly Case[] = [
     }),
     peer: importer('COPY', async (file, { url, directUrl }) => {
       await createLimitTables(directUrl)
-      const sql = postgres(url, { max: 1 })
       let copied = 0
-      const begin = performance.now()
-      await copyEvents(
-        sql,
-        rowsOf(file, () => copied++),
-      )
-      const seconds = (performance.now() - begin) / 1000
-      await sql.end()
+      const seconds = await withClient(url, async (client) => {
+        const begin = performance.now()
+        await copyEvents(
+          client,
+          rowsOf(file, () => copied++),
+        )
+        return (performance.now() - begin) / 1000
+      })
       await expectCount(directUrl, countLimitEvents, copied, 'COPY')
       return copied / seconds
     }),

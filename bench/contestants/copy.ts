@@ -1,7 +1,9 @@
 /** COPY, the fastest way of rows into Postgres: what an import or a large append is measured against. */
-import { Readable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Sql } from 'postgres'
+import type { Client, Submittable } from 'pg'
+import { inChunks } from '../chunks.ts'
+import { requirePeer } from './peers.ts'
 
 export interface EventRow {
   readonly position: number
@@ -14,29 +16,23 @@ export interface EventRow {
   readonly metadata: unknown
 }
 
-/** Copies the rows in one transaction. */
-export async function copyEvents(
-  sql: Sql,
-  rows: Iterable<EventRow> | AsyncIterable<EventRow>,
-): Promise<void> {
-  const writable = await sql`
-    copy bench.events (position, version, recorded_at, event_id, stream_id, type, data, metadata) from stdin
-  `.writable()
-  await pipeline(Readable.from(chunksOf(rows)), writable)
+interface CopyStreams {
+  from(statement: string): Writable & Submittable
 }
 
-// A write for each row would cost more than the row.
-const chunkLength = 65_536
+/** Copies the rows in one transaction. */
+export async function copyEvents(
+  client: Client,
+  rows: Iterable<EventRow> | AsyncIterable<EventRow>,
+): Promise<void> {
+  const copy = requirePeer<CopyStreams>('pg-copy-streams').from(
+    'copy bench.events (position, version, recorded_at, event_id, stream_id, type, data, metadata) from stdin',
+  )
+  await pipeline(Readable.from(inChunks(linesOf(rows))), client.query(copy))
+}
 
-async function* chunksOf(rows: Iterable<EventRow> | AsyncIterable<EventRow>): AsyncGenerator<string> {
-  let chunk = ''
-  for await (const row of rows) {
-    chunk += lineOf(row)
-    if (chunk.length < chunkLength) continue
-    yield chunk
-    chunk = ''
-  }
-  if (chunk !== '') yield chunk
+async function* linesOf(rows: Iterable<EventRow> | AsyncIterable<EventRow>): AsyncGenerator<string> {
+  for await (const row of rows) yield lineOf(row)
 }
 
 function lineOf(row: EventRow): string {
