@@ -5,6 +5,7 @@ import type { Metadata } from '../event.ts'
 import { foldStream } from '../fold.ts'
 import type { EventStore } from '../store.ts'
 import { withAndWithoutCache } from './caching.ts'
+import type { ConformanceCase } from './case.ts'
 import { counted, everything, logOf, range, streamOf } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
 
@@ -35,7 +36,7 @@ export const account: Decider<{ balance: number; moves: number }, Transfer, Move
   },
 })
 
-export const handleCases = withAndWithoutCache((handlerOf) => {
+export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((handlerOf) => {
   const accountOf = (store: EventStore, retries?: number) =>
     handlerOf({ store, decider: account, streamId: (id) => `account-${id}`, retries })
 
