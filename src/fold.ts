@@ -12,6 +12,15 @@ export function fold<State, E extends Event>(
   events: Iterable<RecordedEvent<E>>,
   state: State = evolution.initialState(),
 ): State {
+  return foldOnto(evolution, state, events)
+}
+
+/** The same onto a state that is given in any case, and may be `undefined`. */
+export function foldOnto<State, E extends Event>(
+  evolution: Evolution<State, E>,
+  state: State,
+  events: Iterable<RecordedEvent<E>>,
+): State {
   let current = state
   for (const event of events) current = evolution.evolve(current, event)
   return current

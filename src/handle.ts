@@ -1,12 +1,13 @@
 /** The command handler: load, decide, append; again if somebody else was faster. */
+import { causedBefore, causedEvents, recordedEvents } from './caused-events.ts'
 import type { Decider, Decision } from './decider.ts'
 import { hasCode, WrongExpectedVersionError } from './errors.ts'
 import type { Event, Metadata, RecordedEvent } from './event.ts'
 import { isExpected } from './expected-version.ts'
-import { fold } from './fold.ts'
+import { checkInteger } from './input.ts'
 import { pause } from './retry.ts'
+import { type KnownStream, StateCache } from './state-cache.ts'
 import type { AppendResult, CallOptions, EventStore, ExpectedVersion } from './store.ts'
-import { uuidOf, uuidv7 } from './uuid.ts'
 
 export interface CommandHandlerOptions<State, Command, E extends Event> {
   readonly store: Pick<EventStore, 'readStream' | 'append'>
@@ -15,6 +16,12 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
   readonly streamId?: ((id: string) => string) | undefined
   /** How often a command is decided anew when another append came first. @default 3 */
   readonly retries?: number | undefined
+  /**
+   * Of how many streams the state is kept (those used last), so that a command is one round trip: the append. What
+   * is decided is the same. The kept state is also what the caller is given, and must not be changed. Not for a
+   * store in a transaction of your own, which may take back what the state was made of. @default 0
+   */
+  readonly cache?: number | undefined
 }
 
 export interface HandleOptions extends CallOptions {
@@ -51,110 +58,100 @@ export type CommandHandler<State, Command, E extends Event> = (
 export function commandHandler<State, Command, E extends Event>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {
-  const { store, decider, streamId = (id: string) => id, retries = 3 } = options
+  const { store, decider, streamId = (id: string) => id, retries = 3, cache = 0 } = options
+  checkInteger(cache, 'cache', 0)
+  const states = new StateCache(store, decider, cache)
 
   return async function handle(id, command, { expectedVersion, commandId, metadata, signal } = {}) {
     const stream = streamId(id)
-    const causationId = commandId ?? uuidv7()
+    const decide = async ({ state }: KnownStream<State>) =>
+      causedEvents(asArray(await decider.decide(command, state)), stream, commandId, metadata)
+    const append = (events: CausedEvents<E>, expected: ExpectedVersion) =>
+      store.append(stream, events, { expectedVersion: expected, signal })
+    const appended = (before: KnownStream<State>, events: CausedEvents<E>, result: AppendResult) => {
+      const recorded = recordedEvents(events, result)
+      return answer(states.advance(stream, before, recorded), recorded)
+    }
+
+    let known = states.recall(stream)
+    let decision: Promise<CausedEvents<E>> | undefined
+    if (known !== undefined && isExpected(expectedVersion ?? 'any', true, known.version)) {
+      // Only an append at its version proves that a kept state is the present one. Whatever else comes of it
+      // (nothing, a refusal, a conflict, a repeat) may be due to its age.
+      decision = decide(known)
+      const events = await decision.catch(() => [])
+      const result = events.length > 0 && (await append(events, known.version).catch(unlessRefused))
+      if (result && !result.deduplicated) return appended(known, events, result)
+    }
+    if (known !== undefined && commandId !== undefined) {
+      // Only the whole history tells whether the command was handled before.
+      states.forget(stream, known)
+      known = undefined
+    }
+
     for (let attempt = 0; ; attempt++) {
-      const { events: history, version, exists } = await store.readStream<E>(stream, { signal })
-      const state = fold(decider, history)
-      const position = history.at(-1)?.position ?? 0
-
-      const earlier = commandId === undefined ? [] : causedByCommand(history, stream, commandId)
-      if (earlier.length > 0) return { state, version, events: earlier, position, deduplicated: true }
-      if (expectedVersion !== undefined && !isExpected(expectedVersion, exists, version)) {
-        throw new WrongExpectedVersionError(stream, expectedVersion, version)
+      const { present, exists, news } = await states.load(stream, signal, known)
+      const earlier = commandId === undefined ? [] : causedBefore(news, stream, commandId)
+      if (earlier.length > 0) return answer(present, earlier, true)
+      if (expectedVersion !== undefined && !isExpected(expectedVersion, exists, present.version)) {
+        throw new WrongExpectedVersionError(stream, expectedVersion, present.version)
       }
-      const decided = asArray(await decider.decide(command, state))
-      if (decided.length === 0) return { state, version, events: [], position, deduplicated: false }
+      // What was decided on a kept state stands if it turns out to be the present one.
+      if (decision === undefined || present !== known) decision = decide(present)
+      known = present
+      const events = await decision
+      if (events.length === 0) return answer(present, [])
 
-      const events = decided.map((event, index) => ({
-        ...event,
-        id: commandId === undefined ? (event.id ?? uuidv7()) : uuidOf('command', stream, commandId, index),
-        metadata: { correlationId: causationId, causationId, ...metadata, ...event.metadata },
-      }))
+      let result: AppendResult
       try {
-        const result = await store.append(stream, events, {
-          // Whatever was expected, the decision was made on this version; only 'any' accepts another one.
-          expectedVersion:
-            expectedVersion === 'any' || expectedVersion === 'noStream' ? expectedVersion : version,
-          signal,
-        })
-        if (result.deduplicated && commandId !== undefined) continue
-        // With 'any', others may have come between: the state is then more than what was loaded and decided.
-        const othersCameBetween = result.firstVersion !== version + 1
-        if (result.deduplicated || othersCameBetween) return await reread(stream, result, signal)
-        const recorded = events.map((event, index) => record(event, result, index))
-        return {
-          state: fold(decider, recorded, state),
-          version: result.version,
-          events: recorded,
-          position: result.position,
-          deduplicated: false,
-        }
+        // Whatever was expected, the decision was made on this version; only 'any' accepts another one.
+        const eased = expectedVersion === 'any' || expectedVersion === 'noStream'
+        result = await append(events, eased ? expectedVersion : present.version)
       } catch (error) {
         // A twin of this command was faster, and decided on more or less: the next load finds what it recorded.
-        if (hasCode(error, 'duplicate-event-id') && commandId !== undefined) continue
+        const byTwin = commandId !== undefined && hasCode(error, 'duplicate-event-id')
+        if (byTwin && attempt <= retries) continue
         const lostRace = hasCode(error, 'wrong-expected-version') && expectedVersion === undefined
         if (!lostRace || attempt >= retries) throw error
         await pause(attempt, signal)
+        continue
       }
+      if (result.deduplicated && commandId !== undefined) continue
+      // With 'any', others may have come between: the state is then more than what was loaded and decided.
+      const othersCameBetween = result.firstVersion !== present.version + 1
+      if (result.deduplicated || othersCameBetween) return await reread(stream, result, signal)
+      return appended(present, events, result)
     }
   }
 
   /** The stream as it is now, with the events that were appended, now or before by the ids they were given. */
   async function reread(
     stream: string,
-    { firstVersion, version: lastVersion, deduplicated }: AppendResult,
+    { firstVersion, version, deduplicated }: AppendResult,
     signal: AbortSignal | undefined,
   ): Promise<Handled<State, E>> {
-    const { events: history, version } = await store.readStream<E>(stream, { signal })
-    const events = history.slice(firstVersion - 1, lastVersion)
-    return {
-      state: fold(decider, history),
-      version,
-      events,
-      position: history.at(-1)?.position ?? 0,
-      deduplicated,
-    }
+    const { present, news: history } = await states.load(stream, signal)
+    return answer(present, history.slice(firstVersion - 1, version), deduplicated)
   }
 }
 
-/** The events that a command with this id caused in this stream, if it was handled before. */
-function causedByCommand<E extends Event>(
-  history: readonly RecordedEvent<E>[],
-  stream: string,
-  commandId: string,
-): readonly RecordedEvent<E>[] {
-  const first = uuidOf('command', stream, commandId, 0)
-  const from = history.findIndex((event) => event.id === first)
-  if (from < 0) return []
-  let to = from + 1
-  while (history[to]?.id === uuidOf('command', stream, commandId, to - from)) to++
-  return history.slice(from, to)
+type CausedEvents<E extends Event> = ReturnType<typeof causedEvents<E>>
+
+function answer<State, E extends Event>(
+  { state, version, position }: KnownStream<State>,
+  events: readonly RecordedEvent<E>[],
+  deduplicated = false,
+): Handled<State, E> {
+  return { state, version, events, position, deduplicated }
+}
+
+/** Nothing, if an append was refused for a reason that may be another on another state of the stream. */
+function unlessRefused(error: unknown): undefined {
+  const codes = ['wrong-expected-version', 'duplicate-event-id', 'invalid-input'] as const
+  if (!codes.some((code) => hasCode(error, code))) throw error
 }
 
 function asArray<E extends Event>(decided: Decision<E>): readonly E[] {
   if (decided === undefined) return []
   return Array.isArray(decided) ? decided : [decided as E]
-}
-
-/** The event as the store will give it back: with the payload as it is after its way through JSON. */
-function record<E extends Event>(
-  event: E & { readonly id: string; readonly metadata: Metadata },
-  result: AppendResult,
-  index: number,
-): RecordedEvent<E> {
-  return {
-    ...event,
-    id: event.id.toLowerCase(),
-    data: JSON.parse(JSON.stringify(event.data)),
-    metadata: JSON.parse(JSON.stringify(event.metadata)),
-    tags: [...(event.tags ?? [])],
-    streamId: result.streamId,
-    version: result.firstVersion + index,
-    position: result.positions[index] as number,
-    recordedAt: result.recordedAt as Date,
-  }
 }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { decider } from '../decider.ts'
 import { foldStream } from '../fold.ts'
-import { commandHandler } from '../handle.ts'
+import { uuidOf } from '../uuid.ts'
+import { withAndWithoutCache } from './caching.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, logOf, range, streamOf } from './events.ts'
 import { allAtOnce, type Latch, latch, refused } from './expect.ts'
@@ -28,13 +29,13 @@ const growing = decider({
   evolve: (size, _event) => size + 1,
 })
 
-export const commandAgainCases: readonly ConformanceCase[] = [
+const againCases = withAndWithoutCache((handlerOf) => [
   {
     group: 'commands again',
     name: 'with the same id give the events of the first time, however much later',
     async run({ open }) {
       const store = await open()
-      const handle = commandHandler({ store, decider: growing })
+      const handle = handlerOf({ store, decider: growing })
       const first = await handle('a', {}, { commandId: 'x' })
       assert.equal(first.events.length, 1)
       const second = await handle('a', {}, { commandId: 'y' })
@@ -61,7 +62,7 @@ export const commandAgainCases: readonly ConformanceCase[] = [
     name: 'with the same id for another stream are commands of their own',
     async run({ open }) {
       const store = await open()
-      const handle = commandHandler({ store, decider: growing })
+      const handle = handlerOf({ store, decider: growing })
       for (const id of ['a', 'b', 'a ']) {
         assert.equal((await handle(id, {}, { commandId: 'x' })).deduplicated, false)
       }
@@ -73,7 +74,7 @@ export const commandAgainCases: readonly ConformanceCase[] = [
     name: 'with the same id by 16 callers at once are handled once, and all get the same events',
     async run({ open }) {
       const store = await open()
-      const handle = commandHandler({ store, decider: growing, retries: 20 })
+      const handle = handlerOf({ store, decider: growing, retries: 20 })
       for (const commandId of ['x', 'y', 'z']) {
         const results = await allAtOnce(16, () => handle('a', {}, { commandId }))
         assert.equal(results.filter(({ deduplicated }) => !deduplicated).length, 1)
@@ -92,7 +93,7 @@ export const commandAgainCases: readonly ConformanceCase[] = [
       name: `give the first 2 events also to a twin that meanwhile decided on ${count}`,
       async run({ open }) {
         const store = await open()
-        const handle = commandHandler({ store, decider: growing })
+        const handle = handlerOf({ store, decider: growing })
         const [until, begun] = [latch(), latch()]
         const twin = handle('a', { until, begun, count }, { commandId: 'x' })
         await begun.released
@@ -108,12 +109,26 @@ export const commandAgainCases: readonly ConformanceCase[] = [
       },
     }),
   ),
+  ...[0, 1].map(
+    (index): ConformanceCase => ({
+      group: 'commands again',
+      name: `are refused if the id of their event ${index} is taken by one they did not cause`,
+      async run({ open }) {
+        const store = await open()
+        const handle = handlerOf({ store, decider: growing })
+        const id = uuidOf('command', 'a', 'x', index)
+        await store.append(index === 0 ? 'b' : 'a', [{ id, type: 'Grown', data: { size: 1 } }])
+        const work = handle('a', { count: 2 }, { commandId: 'x' })
+        await refused(work, 'duplicate-event-id', { eventId: id })
+      },
+    }),
+  ),
   {
     group: 'commands again',
     name: 'may have any text as their id',
     async run({ open }) {
       const store = await open()
-      const handle = commandHandler({ store, decider: growing })
+      const handle = handlerOf({ store, decider: growing })
       for (const commandId of ['', ' ', '__proto__', 'é', 'e\u0301', "'", 'x'.repeat(10_000), '😀']) {
         assert.equal((await handle(`s-${commandId.length}`, {}, { commandId })).deduplicated, false)
         assert.equal((await handle(`s-${commandId.length}`, {}, { commandId })).deduplicated, true)
@@ -121,6 +136,9 @@ export const commandAgainCases: readonly ConformanceCase[] = [
       await refused(handle('a', {}, { commandId: 'a\0' }), 'invalid-input')
     },
   },
+])
+
+const foldingCases: readonly ConformanceCase[] = [
   {
     group: 'folding',
     name: 'gives the state at every version and as of every time',
@@ -164,3 +182,5 @@ export const commandAgainCases: readonly ConformanceCase[] = [
     },
   },
 ]
+
+export const commandAgainCases: readonly ConformanceCase[] = [...againCases, ...foldingCases]

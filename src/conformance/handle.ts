@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { type Decider, decider } from '../decider.ts'
 import type { Metadata } from '../event.ts'
 import { foldStream } from '../fold.ts'
-import { commandHandler } from '../handle.ts'
 import type { EventStore } from '../store.ts'
+import { withAndWithoutCache } from './caching.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, everything, logOf, range, streamOf } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
@@ -12,7 +12,8 @@ import { allAtOnce, failure, refused } from './expect.ts'
 const group = 'commands'
 
 type Moved = { type: 'Deposited' | 'Withdrawn'; data: { amount: number } }
-class Overdrawn extends Error {}
+type Named = { type: 'Named'; data: { text: string } }
+export class Overdrawn extends Error {}
 
 interface Transfer {
   readonly deposit?: number
@@ -35,226 +36,253 @@ export const account: Decider<{ balance: number; moves: number }, Transfer, Move
   },
 })
 
-const accountOf = (store: EventStore, retries?: number) =>
-  commandHandler({ store, decider: account, streamId: (id) => `account-${id}`, retries })
+export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((handlerOf) => {
+  const accountOf = (store: EventStore, retries?: number) =>
+    handlerOf({ store, decider: account, streamId: (id) => `account-${id}`, retries })
 
-export const handleCases: readonly ConformanceCase[] = [
-  {
-    group,
-    name: 'are decided on the stream as it is, and their events appended to it',
-    async run({ open }) {
-      const store = await open()
-      const handle = accountOf(store)
-      const first = await handle('1', { deposit: 10 })
-      assert.deepEqual(first.state, { balance: 10, moves: 1 })
-      assert.equal(first.version, 1)
-      const second = await handle('1', { deposit: 5, withdraw: 12 })
-      assert.deepEqual(second.state, { balance: 3, moves: 3 })
-      assert.equal(second.version, 3)
-      assert.equal(second.deduplicated, false)
-      const events = await streamOf(store, 'account-1')
-      assert.deepEqual([...first.events, ...second.events], events)
-      assert.equal(second.position, events.at(-1)?.position)
-      const { state, version, exists } = await foldStream(store, 'account-1', account)
-      assert.deepEqual({ state, version, exists }, { state: second.state, version: 3, exists: true })
+  return [
+    {
+      group,
+      name: 'are decided on the stream as it is, and their events appended to it',
+      async run({ open }) {
+        const store = await open()
+        const handle = accountOf(store)
+        const first = await handle('1', { deposit: 10 })
+        assert.deepEqual(first.state, { balance: 10, moves: 1 })
+        assert.equal(first.version, 1)
+        const second = await handle('1', { deposit: 5, withdraw: 12 })
+        assert.deepEqual(second.state, { balance: 3, moves: 3 })
+        assert.equal(second.version, 3)
+        assert.equal(second.deduplicated, false)
+        const events = await streamOf(store, 'account-1')
+        assert.deepEqual([...first.events, ...second.events], events)
+        assert.equal(second.position, events.at(-1)?.position)
+        const { state, version, exists } = await foldStream(store, 'account-1', account)
+        assert.deepEqual({ state, version, exists }, { state: second.state, version: 3, exists: true })
+      },
     },
-  },
-  {
-    group,
-    name: 'that decide nothing append nothing',
-    async run({ open }) {
-      const store = await open()
-      const handle = accountOf(store)
-      const nothing = {
-        state: { balance: 0, moves: 0 },
-        version: 0,
-        events: [],
-        position: 0,
-        deduplicated: false,
-      }
-      assert.deepEqual(await handle('1', {}), nothing)
-      assert.equal(await store.streamInfo('account-1'), undefined)
-      const { position } = await handle('1', { deposit: 1 })
-      const again = await handle('1', {})
-      assert.deepEqual(again, { ...nothing, state: { balance: 1, moves: 1 }, version: 1, position })
+    {
+      group,
+      name: 'that decide nothing append nothing',
+      async run({ open }) {
+        const store = await open()
+        const handle = accountOf(store)
+        const nothing = {
+          state: { balance: 0, moves: 0 },
+          version: 0,
+          events: [],
+          position: 0,
+          deduplicated: false,
+        }
+        assert.deepEqual(await handle('1', {}), nothing)
+        assert.equal(await store.streamInfo('account-1'), undefined)
+        const { position } = await handle('1', { deposit: 1 })
+        const again = await handle('1', {})
+        assert.deepEqual(again, { ...nothing, state: { balance: 1, moves: 1 }, version: 1, position })
+      },
     },
-  },
-  {
-    group,
-    name: 'that are refused let the error through as it is, and write nothing',
-    async run({ open }) {
-      const store = await open()
-      const handle = accountOf(store)
-      await handle('1', { deposit: 1 })
-      const before = await everything(store)
-      assert.ok((await failure(handle('1', { withdraw: 2 }))) instanceof Overdrawn)
-      const reason = { not: 'an error' }
-      const odd = commandHandler({ store, decider: { ...account, decide: () => Promise.reject(reason) } })
-      assert.equal(await failure(odd('account-1', {})), reason)
-      assert.deepEqual(await everything(store), before)
+    {
+      group,
+      name: 'that are refused let the error through as it is, and write nothing',
+      async run({ open }) {
+        const store = await open()
+        const handle = accountOf(store)
+        await handle('1', { deposit: 1 })
+        const before = await everything(store)
+        assert.ok((await failure(handle('1', { withdraw: 2 }))) instanceof Overdrawn)
+        const reason = { not: 'an error' }
+        const odd = handlerOf({ store, decider: { ...account, decide: () => Promise.reject(reason) } })
+        assert.equal(await failure(odd('account-1', {})), reason)
+        assert.deepEqual(await everything(store), before)
+      },
     },
-  },
-  {
-    group,
-    name: 'may be decided asynchronously, for one event or several',
-    async run({ open }) {
-      const store = await open()
-      const patient = commandHandler({
-        store,
-        decider: {
-          ...account,
-          async decide(amount: number): Promise<Moved> {
-            await new Promise(setImmediate)
-            return { type: 'Deposited', data: { amount } }
+    {
+      group,
+      name: 'may be decided asynchronously, for one event or several',
+      async run({ open }) {
+        const store = await open()
+        const patient = handlerOf({
+          store,
+          decider: {
+            ...account,
+            async decide(amount: number): Promise<Moved> {
+              await new Promise(setImmediate)
+              return { type: 'Deposited', data: { amount } }
+            },
           },
-        },
-      })
-      await patient('a', 3)
-      assert.deepEqual((await patient('a', 4)).state, { balance: 7, moves: 2 })
+        })
+        await patient('a', 3)
+        assert.deepEqual((await patient('a', 4)).state, { balance: 7, moves: 2 })
+      },
     },
-  },
-  {
-    group,
-    name: 'are decided anew when another append came first',
-    async run({ open }) {
-      const store = await open()
-      const seen: number[] = []
-      let disturbances = 2
-      const handle = commandHandler({
-        store,
-        decider: {
-          ...account,
-          async decide(_: string, { balance }): Promise<Moved> {
-            seen.push(balance)
-            if (disturbances-- > 0) await store.append('a', [{ type: 'Deposited', data: { amount: 10 } }])
-            return { type: 'Withdrawn', data: { amount: balance } }
+    {
+      group,
+      name: 'are decided anew when another append came first',
+      async run({ open }) {
+        const store = await open()
+        const seen: number[] = []
+        let disturbances = 2
+        const handle = handlerOf({
+          store,
+          decider: {
+            ...account,
+            async decide(_: string, { balance }): Promise<Moved> {
+              seen.push(balance)
+              if (disturbances-- > 0) await store.append('a', [{ type: 'Deposited', data: { amount: 10 } }])
+              return { type: 'Withdrawn', data: { amount: balance } }
+            },
           },
-        },
-      })
-      const { state, version } = await handle('a', 'withdraw all')
-      assert.deepEqual(seen, [0, 10, 20])
-      assert.deepEqual(state, { balance: 0, moves: 3 })
-      assert.equal(version, 3)
+        })
+        const { state, version } = await handle('a', 'withdraw all')
+        assert.deepEqual(seen, [0, 10, 20])
+        assert.deepEqual(state, { balance: 0, moves: 3 })
+        assert.equal(version, 3)
+      },
     },
-  },
-  {
-    group,
-    name: 'by 8 callers at once are each decided on what is there: nothing is overdrawn, nothing lost',
-    async run({ open }) {
-      const store = await open()
-      const handle = accountOf(store, 100)
-      await handle('1', { deposit: 5 })
-      const outcomes = await Promise.allSettled(range(1, 8).map(() => handle('1', { withdraw: 1 })))
-      const refusals = outcomes.filter((outcome) => outcome.status === 'rejected')
-      assert.equal(refusals.length, 3)
-      assert.ok(refusals.every(({ reason }) => reason instanceof Overdrawn))
-      assert.deepEqual((await foldStream(store, 'account-1', account)).state, { balance: 0, moves: 6 })
-      await allAtOnce(8, (caller) => handle('2', { deposit: 2 ** caller }))
-      assert.deepEqual((await foldStream(store, 'account-2', account)).state, { balance: 255, moves: 8 })
+    {
+      group,
+      name: 'by 8 callers at once are each decided on what is there: nothing is overdrawn, nothing lost',
+      async run({ open }) {
+        const store = await open()
+        const handle = accountOf(store, 100)
+        await handle('1', { deposit: 5 })
+        const outcomes = await Promise.allSettled(range(1, 8).map(() => handle('1', { withdraw: 1 })))
+        const refusals = outcomes.filter((outcome) => outcome.status === 'rejected')
+        assert.equal(refusals.length, 3)
+        assert.ok(refusals.every(({ reason }) => reason instanceof Overdrawn))
+        assert.deepEqual((await foldStream(store, 'account-1', account)).state, { balance: 0, moves: 6 })
+        await allAtOnce(8, (caller) => handle('2', { deposit: 2 ** caller }))
+        assert.deepEqual((await foldStream(store, 'account-2', account)).state, { balance: 255, moves: 8 })
+      },
     },
-  },
-  {
-    group,
-    name: 'fail with the conflict when others were faster more often than may be retried',
-    async run({ open }) {
-      const store = await open()
-      let decisions = 0
-      const handle = commandHandler({
-        store,
-        retries: 2,
-        decider: {
-          ...account,
-          async decide(): Promise<Moved> {
-            decisions++
-            await store.append('a', [{ type: 'Deposited', data: { amount: 1 } }])
-            return { type: 'Deposited', data: { amount: 1 } }
+    {
+      group,
+      name: 'fail with the conflict when others were faster more often than may be retried',
+      async run({ open }) {
+        const store = await open()
+        let decisions = 0
+        const handle = handlerOf({
+          store,
+          retries: 2,
+          decider: {
+            ...account,
+            async decide(): Promise<Moved> {
+              decisions++
+              await store.append('a', [{ type: 'Deposited', data: { amount: 1 } }])
+              return { type: 'Deposited', data: { amount: 1 } }
+            },
           },
-        },
-      })
-      await refused(handle('a', {}), 'wrong-expected-version', { streamId: 'a', expected: 2, actual: 3 })
-      assert.equal(decisions, 3)
+        })
+        await refused(handle('a', {}), 'wrong-expected-version', { streamId: 'a', expected: 2, actual: 3 })
+        assert.equal(decisions, 3)
+      },
     },
-  },
-  {
-    group,
-    name: 'are not retried when the caller says which version was expected',
-    async run({ open }) {
-      const store = await open()
-      const handle = accountOf(store)
-      await handle('1', { deposit: 1 }, { expectedVersion: 'noStream' })
-      await handle('1', { deposit: 1 }, { expectedVersion: 1 })
-      await handle('1', { deposit: 1 }, { expectedVersion: 'streamExists' })
-      const facts = { streamId: 'account-1', expected: 2, actual: 3 }
-      await refused(handle('1', { deposit: 1 }, { expectedVersion: 2 }), 'wrong-expected-version', facts)
-      const fresh = handle('1', { deposit: 1 }, { expectedVersion: 'noStream' })
-      await refused(fresh, 'wrong-expected-version', { expected: 'noStream', actual: 3 })
-      let decisions = 0
-      const disturbed = commandHandler({
-        store,
-        decider: {
-          ...account,
-          async decide(): Promise<Moved> {
-            decisions++
-            await store.append('account-1', counted(1))
-            return { type: 'Deposited', data: { amount: 1 } }
+    {
+      group,
+      name: 'are not retried when the caller says which version was expected',
+      async run({ open }) {
+        const store = await open()
+        const handle = accountOf(store)
+        await handle('1', { deposit: 1 }, { expectedVersion: 'noStream' })
+        await handle('1', { deposit: 1 }, { expectedVersion: 1 })
+        await handle('1', { deposit: 1 }, { expectedVersion: 'streamExists' })
+        const facts = { streamId: 'account-1', expected: 2, actual: 3 }
+        await refused(handle('1', { deposit: 1 }, { expectedVersion: 2 }), 'wrong-expected-version', facts)
+        const fresh = handle('1', { deposit: 1 }, { expectedVersion: 'noStream' })
+        await refused(fresh, 'wrong-expected-version', { expected: 'noStream', actual: 3 })
+        let decisions = 0
+        const disturbed = () =>
+          handlerOf({
+            store,
+            decider: {
+              ...account,
+              async decide(): Promise<Moved> {
+                decisions++
+                await store.append('account-1', counted(1))
+                return { type: 'Deposited', data: { amount: 1 } }
+              },
+            },
+          })
+        const late = disturbed()('account-1', {}, { expectedVersion: 3 })
+        await refused(late, 'wrong-expected-version', { expected: 3, actual: 4 })
+        assert.equal(decisions, 1)
+        const whatever = await disturbed()('account-1', {}, { expectedVersion: 'any' })
+        assert.equal(whatever.version, 6)
+        assert.deepEqual(whatever.events, (await streamOf(store, 'account-1')).slice(5))
+        assert.equal(whatever.deduplicated, false)
+        assert.deepEqual(whatever.state, (await foldStream(store, 'account-1', account)).state)
+      },
+    },
+    {
+      group,
+      name: 'say in the metadata of their events what caused them, unless it is given',
+      async run({ open }) {
+        const store = await open()
+        const handle = accountOf(store)
+        const metadata = { userId: 'u', correlationId: 'given' }
+        await handle('1', { deposit: 2, withdraw: 1 })
+        await handle('1', { deposit: 1 }, { commandId: 'c-1', metadata })
+        await handle('1', { deposit: 1 }, { commandId: 'c-2' })
+        const [first, second, third, fourth] = (await streamOf(store, 'account-1')).map(
+          (event) => event.metadata,
+        )
+        assert.equal(typeof first?.correlationId, 'string')
+        assert.deepEqual(first, { correlationId: first?.correlationId, causationId: first?.correlationId })
+        assert.deepEqual(second, first)
+        assert.deepEqual(third, { ...metadata, causationId: 'c-1' })
+        assert.deepEqual(fourth, { correlationId: 'c-2', causationId: 'c-2' })
+      },
+    },
+    {
+      group,
+      name: 'may lead to a state that is undefined, which is not the initial one',
+      async run({ open }) {
+        const store = await open()
+        const handle = handlerOf({
+          store,
+          decider: {
+            initialState: (): string | undefined => 'new',
+            decide: (text: string): Named => ({ type: 'Named', data: { text } }),
+            evolve: (state, { data: { text } }: Named) => (text === 'gone' ? undefined : `${state}, ${text}`),
           },
-        },
-      })
-      const late = disturbed('account-1', {}, { expectedVersion: 3 })
-      await refused(late, 'wrong-expected-version', { expected: 3, actual: 4 })
-      assert.equal(decisions, 1)
-      const whatever = await disturbed('account-1', {}, { expectedVersion: 'any' })
-      assert.equal(whatever.version, 6)
-      assert.deepEqual(whatever.events, (await streamOf(store, 'account-1')).slice(5))
-      assert.equal(whatever.deduplicated, false)
-      assert.deepEqual(whatever.state, (await foldStream(store, 'account-1', account)).state)
+        })
+        const states = []
+        for (const text of ['here', 'gone', 'back']) states.push((await handle('a', text)).state)
+        assert.deepEqual(states, ['new, here', undefined, 'undefined, back'])
+      },
     },
-  },
-  {
-    group,
-    name: 'say in the metadata of their events what caused them, unless it is given',
-    async run({ open }) {
-      const store = await open()
-      const handle = accountOf(store)
-      const metadata = { userId: 'u', correlationId: 'given' }
-      await handle('1', { deposit: 2, withdraw: 1 })
-      await handle('1', { deposit: 1 }, { commandId: 'c-1', metadata })
-      await handle('1', { deposit: 1 }, { commandId: 'c-2' })
-      const [first, second, third, fourth] = (await streamOf(store, 'account-1')).map(
-        (event) => event.metadata,
-      )
-      assert.equal(typeof first?.correlationId, 'string')
-      assert.deepEqual(first, { correlationId: first?.correlationId, causationId: first?.correlationId })
-      assert.deepEqual(second, first)
-      assert.deepEqual(third, { ...metadata, causationId: 'c-1' })
-      assert.deepEqual(fourth, { correlationId: 'c-2', causationId: 'c-2' })
+    {
+      group,
+      name: 'give back events exactly as the store has them',
+      async run({ open }) {
+        const store = await open()
+        const id = '0190A5B2-0000-7000-8000-00000000ABCD'
+        const odd = {
+          amount: -0,
+          note: undefined,
+          list: [-0, { ['__proto__']: 1, a: undefined }],
+          empty: null,
+        }
+        const data = { ...odd, ['__proto__']: odd }
+        const handle = handlerOf({
+          store,
+          decider: {
+            initialState: () => 0,
+            decide: () => ({
+              type: 'Odd',
+              data,
+              id,
+              tags: ['t'],
+              metadata: { a: -0, b: undefined, userId: 'own' },
+            }),
+            evolve: (state: number) => state + 1,
+          },
+        })
+        const { events } = await handle('a', undefined, { metadata: { userId: 'of the call', shop: 1 } })
+        assert.deepEqual(events, await logOf(store))
+        const metadata: Metadata = events[0]?.metadata ?? {}
+        assert.deepEqual([metadata.userId, metadata.shop], ['own', 1])
+      },
     },
-  },
-  {
-    group,
-    name: 'give back events exactly as the store has them',
-    async run({ open }) {
-      const store = await open()
-      const id = '0190A5B2-0000-7000-8000-00000000ABCD'
-      const data = { amount: -0, note: undefined }
-      const handle = commandHandler({
-        store,
-        decider: {
-          initialState: () => 0,
-          decide: () => ({
-            type: 'Odd',
-            data,
-            id,
-            tags: ['t'],
-            metadata: { a: -0, b: undefined, userId: 'own' },
-          }),
-          evolve: (state: number) => state + 1,
-        },
-      })
-      const { events } = await handle('a', undefined, { metadata: { userId: 'of the call', shop: 1 } })
-      assert.deepEqual(events, await logOf(store))
-      const metadata: Metadata = events[0]?.metadata ?? {}
-      assert.deepEqual([metadata.userId, metadata.shop], ['own', 1])
-    },
-  },
-]
+  ]
+})

@@ -29,6 +29,7 @@ import { readLogCases } from './read-log.ts'
 import { readStreamCases } from './read-stream.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
+import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
 import { timeCases } from './time.ts'
 import { transactionCases } from './transactions.ts'
@@ -80,5 +81,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...importRaceCases,
   ...handleCases,
   ...commandAgainCases,
+  ...stateCacheCases,
   ...closeCases,
 ]

@@ -1,0 +1,15 @@
+/** Cases about command handlers that hold whether or not these keep the states of streams: listed for both. */
+import { commandHandler } from '../handle.ts'
+import type { ConformanceCase } from './case.ts'
+
+export function withAndWithoutCache(
+  casesOf: (handlerOf: typeof commandHandler) => readonly ConformanceCase[],
+): readonly ConformanceCase[] {
+  return [
+    ...casesOf(commandHandler),
+    ...casesOf((options) => commandHandler({ cache: 1000, ...options })).map((one) => ({
+      ...one,
+      group: `${one.group}, with a state cache`,
+    })),
+  ]
+}

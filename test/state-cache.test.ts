@@ -1,0 +1,109 @@
+/** Random commands to handlers that keep states and to handlers that do not, on equal data, have the same outcomes. */
+import assert from 'node:assert/strict'
+import {
+  commandHandler,
+  decider,
+  type ExpectedVersion,
+  memoryStore,
+  type RecordedEvent,
+} from '@eventsourced/core'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { readBack } from '../src/caused-events.ts'
+import { collect } from './program.ts'
+
+type Moved = { type: 'Moved'; data: number; id?: string }
+
+interface Move {
+  /** How many events of which amount, of the balance if it is 'all'. Refused if there is not so much. */
+  readonly count: number
+  readonly amount: number | 'all'
+  /** The first event's id; one that is refused if the balance is odd. */
+  readonly id: string | undefined
+}
+
+const purse = decider({
+  initialState: () => 0,
+  decide({ count, amount, id }: Move, balance): Moved[] {
+    const each = amount === 'all' ? -balance : amount
+    if (balance + count * each < 0) throw new Error(`${balance} is less than ${count} times ${each}`)
+    if (each === 0) return []
+    const events: Moved[] = Array.from({ length: count }, () => ({ type: 'Moved', data: each }))
+    const own = id === 'odd' ? (balance % 2 === 0 ? undefined : id) : id
+    return events.map((event, index) => (index === 0 && own !== undefined ? { ...event, id: own } : event))
+  },
+  evolve: (balance, { data }) => balance + data,
+})
+
+const id = (digit: number) => `0190a5b2-0000-7000-8000-00000000000${digit}`
+const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 })
+const step = fc.record({
+  /** Handlers 0 and 1, and an append that goes around them. */
+  by: fc.constantFrom<0 | 1 | 'append'>(0, 0, 0, 1, 1, 'append'),
+  stream: fc.constantFrom('a', 'a', 'b'),
+  move: fc.record({
+    count: fc.integer({ min: 0, max: 3 }),
+    amount: fc.constantFrom<number | 'all'>(1, 2, 3, -1, -3, 'all'),
+    id: sometimes(fc.constantFrom(id(1), id(2), 'odd')),
+  }),
+  commandId: sometimes(fc.constantFrom('x', 'y')),
+  expectedVersion: sometimes(
+    fc.constantFrom<ExpectedVersion>('any', 'noStream', 'streamExists', 0, 1, 2, 3, 4, 5, 6),
+  ),
+})
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+/** What became of every step, and the log at the end, without what is new each time. */
+async function outcomesOf(steps: readonly Step[], cache: number, retries: number): Promise<unknown[]> {
+  const store = memoryStore()
+  const handlers = [0, 1].map(() => commandHandler({ store, decider: purse, cache, retries }))
+  const plain = (events: readonly RecordedEvent[]) =>
+    events.map(({ streamId, version, position, data, metadata: { causationId } }) => {
+      return [
+        streamId,
+        version,
+        position,
+        data,
+        causationId === 'x' || causationId === 'y' ? causationId : '',
+      ]
+    })
+  const outcomes: unknown[] = []
+  for (const { by, stream, move, commandId, expectedVersion } of steps) {
+    try {
+      const handle = by === 'append' ? undefined : handlers[by]
+      if (handle === undefined) {
+        await store.append(stream, [{ type: 'Moved', data: 1 }])
+      } else {
+        const { events, ...rest } = await handle(stream, move, { commandId, expectedVersion })
+        outcomes.push({ ...rest, events: plain(events) })
+      }
+    } catch (error) {
+      outcomes.push(error instanceof Error && { ...error, message: error.message })
+    }
+  }
+  return [...outcomes, plain(await collect(store.readAll()))]
+}
+
+it('one after the other', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 30, size: 'max' }),
+      fc.constantFrom(1, 10),
+      fc.constantFrom(0, 3),
+      async (steps, cache, retries) => {
+        assert.deepEqual(await outcomesOf(steps, cache, retries), await outcomesOf(steps, 0, retries))
+      },
+    ),
+    { numRuns: 2000 },
+  )
+})
+
+it('what is handed back is what JSON would make of it', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.jsonValue(), (one, other) => {
+      const value = { one, list: [other, -0], absent: undefined, ['__proto__']: { one, absent: undefined } }
+      assert.deepEqual(readBack(value), JSON.parse(JSON.stringify(value)))
+      expect(readBack(one)).toEqual(JSON.parse(JSON.stringify(one)))
+    }),
+  )
+})
