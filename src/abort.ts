@@ -18,15 +18,20 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undef
   }
 }
 
-/** The items of a source, until the signal is aborted: also while the source does not answer. */
-export async function* abortableItems<T>(
+/**
+ * Hands over the items of a source, each when the promise that `take` may return is settled, until the signal is
+ * aborted: also while the source does not answer. Closes the source if it does not come to its end.
+ */
+export async function forEachItem<T>(
   source: Iterable<T> | AsyncIterable<T>,
   signal: AbortSignal,
-): AsyncGenerator<T> {
+  take: (item: T) => Promise<void> | undefined,
+): Promise<void> {
   signal.throwIfAborted()
   if (!(Symbol.asyncIterator in source)) {
     for (const item of source) {
-      yield item
+      const taken = take(item)
+      if (taken !== undefined) await taken
       signal.throwIfAborted()
     }
     return
@@ -38,7 +43,8 @@ export async function* abortableItems<T>(
       const next = await abortable(items.next(), signal)
       ended = next.done === true
       if (next.done) return
-      yield next.value
+      const taken = take(next.value)
+      if (taken !== undefined) await taken
       signal.throwIfAborted()
     }
   } finally {
