@@ -25,7 +25,7 @@ export type Verdict = 'pass' | 'withhold' | 'cut before' | 'cut after'
 
 export type Judge = (message: WireMessage) => Verdict
 
-const writing = /\b(append_event\w*|import_events|create_stream)\s*\(|\binsert\s+into\b/i
+const writing = /\b(append_to_\w+|import_events|create_stream)\s*\(|\binsert\s+into\b/i
 const defining = /\bcreate\s+(or\s+replace\s+)?(function|table|view)\b/i
 
 const sslRequest = 80877103

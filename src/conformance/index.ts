@@ -8,6 +8,7 @@
 import { abortCases } from './abort.ts'
 import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
+import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
@@ -57,6 +58,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...timeCases,
   ...expectedVersionCases,
   ...raceCases,
+  ...atOnceCases,
   ...appendAllCases,
   ...transferCases,
   ...repeatCases,

@@ -1,4 +1,5 @@
-/** Appending: from prepared events to the parameters of `append_events`, and from its answer to outcomes. */
+/** Appending: alone, in a group with what is called at the same time, or to several streams at once. */
+import { type Busy, GroupCommit } from '../group-commit.ts'
 import { type RecordedId, settleRepeat } from '../repeat.ts'
 import type { AppendOutcome, PreparedAppend, Storage, Written } from '../storage.ts'
 import type { ExpectedVersion } from '../store.ts'
@@ -11,108 +12,147 @@ export function appending(
   runner: Runner,
   statements: Statements,
   { readStream }: Pick<Storage, 'readStream'>,
+  maxBatch: number,
 ): Pick<Storage, 'append'> {
-  async function head(streamId: string, signal: AbortSignal | undefined): Promise<Written> {
+  const group = new GroupCommit({ alone, together, maxBatch })
+
+  async function alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal) {
+    const parameters = (retried: boolean) => aloneParameters(append, retried || retriedBefore)
+    const row = await runWrite(runner, 'Appending', statements.appendToStream, parameters, signal)
+    if (row.outcome === 'conflict') return conflict(Number(row.version))
+    if (row.outcome === 'repeated') return (await repeats([append], signal))[0] as AppendOutcome
+    return appended(Number(row.version), JSON.parse(String(row.positions)), Number(row.recorded_at))
+  }
+
+  async function together(appends: readonly PreparedAppend[], retriedBefore: boolean) {
+    const parameters = (retried: boolean) => manyParameters(appends, false, retried || retriedBefore)
+    const [row] = await runner.run('Appending', statements.appendToStreams, parameters)
+    const outcomes = manyOutcomes(appends, row as Row)
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.kind !== 'repeats') continue
+      outcomes[index] = (await repeats([appends[index] as PreparedAppend], undefined))[0] as AppendOutcome
+    }
+    return outcomes as (AppendOutcome | Busy)[]
+  }
+
+  async function allOrNone(
+    appends: readonly PreparedAppend[],
+    signal?: AbortSignal,
+  ): Promise<readonly AppendOutcome[]> {
+    const parameters = (retried: boolean) => manyParameters(appends, true, retried)
+    const row = await runWrite(runner, 'Appending', statements.appendToStreams, parameters, signal)
+    const outcomes = manyOutcomes(appends, row)
+    if (outcomes.some(({ kind }) => kind === 'repeats')) return repeats(appends, signal)
+    if (outcomes.some(({ kind }) => kind === 'conflict')) {
+      return outcomes.map((outcome) => (outcome.kind === 'conflict' ? outcome : { kind: 'abandoned' }))
+    }
+    const heads = await headsOf(appends, signal)
+    return appends.map(({ streamId }, index) => heads.get(streamId) ?? (outcomes[index] as AppendOutcome))
+  }
+
+  /** Outcomes of a call of which some ids are recorded. */
+  async function repeats(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
+    const heads = await headsOf(appends, signal)
+    const ids = plainArray(appends.flatMap(({ events }) => events.map(({ id }) => id)))
+    const found = await runner.run('Finding events', statements.findEvents, () => [ids], signal)
+    const recorded = new Map(found.map(recordedId).map((event) => [event.id, event]))
+    return settleRepeat(appends, recorded, ({ streamId }) => heads.get(streamId) as Written)
+  }
+
+  /** Where the streams are that are only checked. */
+  async function headsOf(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
+    const heads = new Map<string, Written>()
     const window = { fromVersion: 1, toVersion: Number.MAX_SAFE_INTEGER, asOf: undefined, limit: 1 }
-    const { version, events } = await readStream(streamId, { ...window, direction: 'backward' }, signal)
-    const emptyAt = events[0]?.position ?? 0
-    return { kind: 'appended', version, positions: [], recordedAt: undefined, emptyAt }
+    for (const { streamId } of appends.filter((append) => append.events.length === 0)) {
+      const { version, events } = await readStream(streamId, { ...window, direction: 'backward' }, signal)
+      const emptyAt = events[0]?.position ?? 0
+      heads.set(streamId, { kind: 'appended', version, positions: [], recordedAt: undefined, emptyAt })
+    }
+    return heads
   }
 
   return {
     async append(appends, signal) {
-      const parameters = (retried: boolean) => appendParameters(appends, retried)
-      const row = await runWrite(runner, 'Appending', statements.append, parameters, signal)
-      const answer = appendAnswer(appends, row)
-      const checkedOnly = appends.filter(({ events }) => events.length === 0)
-      if (answer !== 'repeated' && checkedOnly.length === 0) return answer
-
-      const heads = new Map<string, Written>()
-      for (const { streamId } of checkedOnly) heads.set(streamId, await head(streamId, signal))
-      if (answer === 'repeated') {
-        const ids = plainArray(appends.flatMap(({ events }) => events.map(({ id }) => id)))
-        const found = await runner.run('Finding events', statements.findEvents, () => [ids], signal)
-        return settle(appends, found, heads)
-      }
-      return answer.map((outcome, index) => {
-        const append = appends[index] as PreparedAppend
-        const isCheck = append.events.length === 0 && outcome.kind === 'appended'
-        return isCheck ? (heads.get(append.streamId) as Written) : outcome
-      })
+      const [only] = appends
+      if (only === undefined || appends.length > 1 || only.events.length === 0)
+        return allOrNone(appends, signal)
+      return [await group.append(only, signal)]
     },
   }
 }
 
-/** See `append.sql`. `retried`: whether this very call may have been done before. */
-function appendParameters(appends: readonly PreparedAppend[], retried: boolean): Parameters {
-  const events = appends.flatMap((append) => append.events)
+/** See `append-to-stream.sql`. */
+function aloneParameters(
+  { streamId, expectedVersion, events }: PreparedAppend,
+  retried: boolean,
+): Parameters {
+  return [streamId, expectedNumber(expectedVersion), ...eventParameters(events), String(retried)]
+}
+
+/** See `append-to-streams.sql`. */
+function manyParameters(appends: readonly PreparedAppend[], atomic: boolean, retried: boolean): Parameters {
+  const streamIds = [...new Set(appends.map(({ streamId }) => streamId))]
+  const places = new Map(streamIds.map((streamId, index) => [streamId, index + 1]))
   return [
-    textArray(appends.map(({ streamId }) => streamId)),
+    textArray(streamIds),
+    plainArray(appends.map(({ streamId }) => places.get(streamId) ?? null)),
     plainArray(appends.map(({ expectedVersion }) => expectedNumber(expectedVersion))),
-    plainArray(appends.map((append) => append.events.length)),
-    plainArray(appends.flatMap((append, index) => append.events.map(() => index + 1))),
-    plainArray(appends.flatMap((append) => append.events.map((_, index) => index + 1))),
-    ...eventParameters(events),
-    'true',
+    plainArray(appends.map(({ events }) => events.length)),
+    plainArray(appends.flatMap(({ events }, index) => events.map(() => index + 1))),
+    plainArray(appends.flatMap(({ events }) => events.map((_, index) => index + 1))),
+    ...eventParameters(appends.flatMap(({ events }) => events)),
+    String(atomic),
     String(retried),
   ]
 }
 
-function expectedNumber(expected: ExpectedVersion): number | null {
-  switch (expected) {
-    case 'any':
-      return null
-    case 'noStream':
-      return -1
-    case 'streamExists':
-      return -2
-    default:
-      return expected
-  }
+function expectedNumber(expected: ExpectedVersion): string | null {
+  if (expected === 'any') return null
+  if (expected === 'noStream') return '-1'
+  return expected === 'streamExists' ? '-2' : String(expected)
 }
 
-type AppendAnswer = readonly AppendOutcome[] | 'repeated'
-
-/** What the function answered; 'repeated' if event ids are recorded already, for which see `settle`. */
-function appendAnswer(appends: readonly PreparedAppend[], row: Row): AppendAnswer {
+/** What the function answered per append. `repeats`: some of its ids are recorded already. */
+function manyOutcomes(
+  appends: readonly PreparedAppend[],
+  row: Row,
+): (AppendOutcome | Busy | { readonly kind: 'repeats' })[] {
   const list = <T>(column: string) => JSON.parse(String(row[column] ?? '[]')) as T[]
-  const outcomes = list<string>('outcomes')
+  const outcomes = list<'appended' | 'conflict' | 'repeated' | 'busy'>('outcomes')
   const versions = list<number>('versions')
-  if (outcomes.includes('repeated')) return 'repeated'
-  if (outcomes.includes('conflict')) {
-    return outcomes.map((outcome, index) =>
-      outcome === 'conflict'
-        ? { kind: 'conflict', actual: versions[index] as number }
-        : { kind: 'abandoned' },
-    )
-  }
   const recordedAts = list<number>('recorded_ats')
   const positions = list<number>('positions')
   let from = 0
   return appends.map(({ events }, index) => {
-    const own = positions.slice(from, from + events.length)
-    from += events.length
-    const recordedAt = events.length === 0 ? undefined : new Date(recordedAts[index] as number)
-    return { kind: 'appended', version: versions[index] as number, positions: own, recordedAt }
+    switch (outcomes[index]) {
+      case 'conflict':
+        return conflict(versions[index] as number)
+      case 'repeated':
+        return { kind: 'repeats' }
+      case 'busy':
+        return { kind: 'busy' }
+      default: {
+        const own = positions.slice(from, from + events.length)
+        from += events.length
+        return appended(versions[index] as number, own, recordedAts[index] as number)
+      }
+    }
   })
 }
 
-/** Outcomes of a call of which some ids are recorded; `found` are the rows of `find-events.sql`. */
-function settle(
-  appends: readonly PreparedAppend[],
-  found: readonly Row[],
-  heads: ReadonlyMap<string, Written>,
-): readonly AppendOutcome[] {
-  const recorded = new Map<string, RecordedId>()
-  for (const row of found) {
-    const id = String(row.event_id)
-    recorded.set(id, {
-      id,
-      streamId: JSON.parse(String(row.stream_id)),
-      version: Number(row.version),
-      position: Number(row.position),
-      recordedAt: new Date(Number(row.recorded_at)),
-    })
+const conflict = (actual: number): AppendOutcome => ({ kind: 'conflict', actual })
+
+function appended(version: number, positions: readonly number[], recordedAt: number): Written {
+  return { kind: 'appended', version, positions, recordedAt: new Date(recordedAt) }
+}
+
+/** A row of `find-events.sql`. */
+function recordedId(row: Row): RecordedId {
+  return {
+    id: String(row.event_id),
+    streamId: JSON.parse(String(row.stream_id)),
+    version: Number(row.version),
+    position: Number(row.position),
+    recordedAt: new Date(Number(row.recorded_at)),
   }
-  return settleRepeat(appends, recorded, ({ streamId }) => heads.get(streamId) as Written)
 }

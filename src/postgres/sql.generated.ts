@@ -41,147 +41,120 @@ create table :schema.events (
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '4c5763d27bc0890b1c082e4755057aea',
-  sql: `-- Locks one stream, checks its version and moves it on by a number of events. The lock is held until the end
--- of the transaction. Nothing is changed unless the outcome is 'appended'.
+  checksum: '1a618181e6931fb5603cb451bd028819',
+  sql: `-- Appends to one stream, waiting for whoever holds it. The short way: append_to_streams does the same for many.
 --
--- expected_version: a version, or null (any), -1 (no stream), -2 (stream exists).
--- wait: whether to wait for a stream that another transaction holds, or to answer 'busy'.
+-- expected_version: see is_expected.
+-- retried: this call may have been done before, so look for its event ids first. A first try need not look: its
+-- ids being taken shows as a conflict or as a violation of events_event_id_key.
 --
--- outcome: 'appended' | 'conflict' | 'busy'; version: the new one, or the actual one of a conflict;
--- recorded_at: when the events are recorded (time in a stream never steps back, even if the clock does).
-create or replace function :schema.advance_stream(
+-- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already); what is not 'appended'
+-- left nothing behind. version: the new one, or the actual one of a conflict; recorded_at; positions, in order.
+create or replace function :schema.append_to_stream(
   stream_id text,
   expected_version bigint,
-  event_count int,
-  wait boolean,
+  event_ids uuid[],
+  types text[],
+  data json[],
+  metadata json[],
+  tags text[],
+  retried boolean,
   out outcome text,
   out version bigint,
-  out recorded_at timestamptz
+  out recorded_at timestamptz,
+  out positions bigint[]
 )
 language plpgsql as \$\$
 declare
+  _event_count int := cardinality(event_ids);
   -- In whole milliseconds, the precision of a JavaScript Date: what a reader sees is what is compared.
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
   _create boolean := expected_version in (0, -1);
 begin
+  -- At any other level the checks would look at an old snapshot.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_to_stream needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+
+  if retried then
+    -- The lock first: an earlier try may be about to commit.
+    perform from :schema.streams s where s.stream_id = append_to_stream.stream_id for no key update;
+    if cardinality(:schema.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
+      outcome := 'repeated';
+      return;
+    end if;
+  end if;
+
   loop
     -- A stream that should be new: the insert is lock and check in one.
     if _create then
       insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
-      values (advance_stream.stream_id, event_count, _now, _now)
+      values (append_to_stream.stream_id, _event_count, _now, _now)
       on conflict do nothing;
       if found then
-        outcome := 'appended';
-        version := event_count;
+        version := _event_count;
         recorded_at := _now;
-        -- Only checked: the row goes again, but whoever wants to create the stream waits for our end.
-        if event_count = 0 then
-          delete from :schema.streams s where s.stream_id = advance_stream.stream_id;
-        end if;
-        return;
-      end if;
-    end if;
-
-    if not wait then
-      perform from :schema.streams s where s.stream_id = advance_stream.stream_id for update skip locked;
-      if not found and exists (select from :schema.streams s where s.stream_id = advance_stream.stream_id) then
-        outcome := 'busy';
-        return;
+        exit;
       end if;
     end if;
 
     update :schema.streams s
-    set version = s.version + event_count,
-        last_recorded_at = case when event_count = 0 then s.last_recorded_at else greatest(_now, s.last_recorded_at) end
-    where s.stream_id = advance_stream.stream_id
-      and (expected_version is null or expected_version = -2 or s.version = expected_version)
+    set version = s.version + _event_count, last_recorded_at = greatest(_now, s.last_recorded_at)
+    where s.stream_id = append_to_stream.stream_id and :schema.is_expected(expected_version, s.version)
     returning s.version, s.last_recorded_at into version, recorded_at;
-    if found then
-      outcome := 'appended';
-      return;
-    end if;
+    exit when found;
 
     if expected_version is not null then
       outcome := 'conflict';
-      select s.version into version from :schema.streams s where s.stream_id = advance_stream.stream_id;
+      if cardinality(:schema.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
+        outcome := 'repeated';
+      end if;
+      select s.version into version from :schema.streams s where s.stream_id = append_to_stream.stream_id;
       version := coalesce(version, 0);
-      return;
-    end if;
-    if event_count = 0 then
-      outcome := 'appended';
-      version := 0;
       return;
     end if;
     -- Any version will do and there is no stream yet: create it. If somebody does so first, go round again.
     _create := true;
   end loop;
+
+  outcome := 'appended';
+  perform :schema.mark_writer();
+  with inserted as (
+    insert into :schema.events
+      (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+    select
+      nextval(':schema.event_positions'),
+      append_to_stream.version - _event_count + e.nth,
+      append_to_stream.recorded_at,
+      e.event_id,
+      append_to_stream.stream_id,
+      e.type,
+      e.data,
+      e.metadata,
+      e.tags::text[]
+    from unnest(event_ids, types, data, metadata, tags) with ordinality
+      as e (event_id, type, data, metadata, tags, nth)
+    returning position
+  )
+  select array_agg(i.position) into positions from inserted i;
 end
 \$\$;
 
--- Locks, checks and moves on each of these streams, as append_events needs it; see there for the arguments.
--- A stream whose events are recorded already is not moved: 'repeated'.
-create or replace function :schema.advance_streams(
-  stream_ids text[],
-  expected_versions bigint[],
-  event_counts int[],
-  owners int[],
-  event_ids uuid[],
-  wait boolean,
-  retried boolean,
-  out outcomes text[],
-  out versions bigint[],
-  out recorded_ats timestamptz[]
-)
-language plpgsql as \$\$
-declare
-  _order int[] := '{1}';
-  _at int;
-  _stream record;
-  _repeated boolean := false;
-begin
-  -- Streams are locked in one order by everyone, so that two calls never wait for each other.
-  if cardinality(stream_ids) > 1 then
-    select array_agg(s.at order by s.id collate "C") into _order
-    from unnest(stream_ids) with ordinality as s (id, at);
-  end if;
-
-  foreach _at in array _order loop
-    if retried then
-      -- The lock first: an earlier try may be about to commit.
-      perform from :schema.streams s where s.stream_id = stream_ids[_at] for update;
-      _repeated := :schema.is_recorded(_at, owners, event_ids);
-    end if;
-    if not _repeated then
-      _stream := :schema.advance_stream(stream_ids[_at], expected_versions[_at], event_counts[_at], wait);
-      outcomes[_at] := _stream.outcome;
-      versions[_at] := _stream.version;
-      recorded_ats[_at] := _stream.recorded_at;
-      _repeated := _stream.outcome = 'conflict' and :schema.is_recorded(_at, owners, event_ids);
-    end if;
-    if _repeated then
-      outcomes[_at] := 'repeated';
-      _repeated := false;
-    end if;
-  end loop;
-end
-\$\$;
-
--- Appends to many streams in one call and one transaction. Per stream (at most one entry each): its id, the
--- expected version (as in advance_stream) and how many of the events are its own. Per event, in the order in
--- which they get their positions: the stream's place in the first list (owner) and the event's 1-based number
--- among that stream's events of this call (nth), with the event itself.
+-- Makes many appends in one call and one transaction. stream_ids: the streams, each once. Per append: the place
+-- of its stream in that list, the expected version (see is_expected) and how many of the events are its own. Per
+-- event, in the order in which they get their positions: the place of its append (owner) and its 1-based number
+-- there (nth), with the event itself. Appends to the same stream follow one another.
 --
--- atomic: all streams or none; waits for streams that others hold. Otherwise each stream has its own outcome,
--- and one that is held is 'busy'.
--- retried: this call may have been done before, so look for its event ids first. A first try need not look: its
--- ids being taken shows as a conflict or as a violation of events_event_id_key.
+-- atomic: all or none; waits for streams that others hold. Otherwise (group commit) each append has its own
+-- outcome, nobody is waited for, and an append that would have to wait is 'busy'.
+-- retried: see append_to_stream.
 --
--- Per stream, in the order given: outcome ('appended' | 'conflict' | 'repeated' | 'busy'; what is not
--- 'appended' left nothing behind, and if atomic, then nothing was left by any), version and recorded_at.
--- positions: of the events of the appended streams, in order.
-create or replace function :schema.append_events(
+-- Per append: outcome ('appended' | 'conflict' | 'repeated' | 'busy'; what is not 'appended' left nothing behind,
+-- and if atomic, then nothing was left by any), version and recorded_at. positions: of the events of the appends
+-- that were made, in order.
+create or replace function :schema.append_to_streams(
   stream_ids text[],
+  places int[],
   expected_versions bigint[],
   event_counts int[],
   owners int[],
@@ -198,62 +171,154 @@ create or replace function :schema.append_events(
   out recorded_ats timestamptz[],
   out positions bigint[]
 )
-language plpgsql as \$\$
+language plpgsql
+-- As in lock_streams.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
 declare
+  _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  -- Per stream: its version as the appends move it on (null: there is none), and when its events are recorded.
+  _versions bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
+  _times timestamptz[] := array_fill(_now, array[cardinality(stream_ids)]);
+  _locked boolean[] := array_fill(false, array[cardinality(stream_ids)]);
+  _busy boolean[] := array_fill(false, array[cardinality(stream_ids)]);
+  _moved boolean[] := array_fill(false, array[cardinality(stream_ids)]);
+  _created text[] := '{}';
+  _new int[];
+  _repeated int[] := '{}';
+  _stream record;
   _at int;
+  _place int;
 begin
   -- At any other level the checks would look at an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'append_events needs READ COMMITTED' using errcode = 'ES001';
+    raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
-  if atomic and cardinality(stream_ids) > 1 then
-    begin
-      select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
-      from :schema.advance_streams(
-        stream_ids, expected_versions, event_counts, owners, event_ids, true, retried) a;
-      if 'appended' <> any (outcomes) then
-        raise exception 'undo' using errcode = 'ES002';
+  -- 1. Lock the streams.
+  if atomic then
+    -- A stream that is only checked is created too, and removed at the end: whoever wants to create it waits.
+    with created as (
+      insert into :schema.streams as s (stream_id, version, created_at)
+      select n.id, 0, _now from unnest(stream_ids) as n (id) order by n.id collate "C"
+      on conflict do nothing
+      returning s.stream_id
+    )
+    select coalesce(array_agg(c.stream_id), '{}') into _created from created c;
+  end if;
+  for _stream in select * from :schema.lock_streams(stream_ids, atomic) loop
+    _locked[_stream.place] := true;
+    if _stream.version > 0 or stream_ids[_stream.place] <> all (_created) then
+      _versions[_stream.place] := _stream.version;
+    end if;
+    -- Time in a stream never steps back, even if the clock does.
+    _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
+  end loop;
+  if retried then
+    -- After the locks: an earlier try may have been about to commit.
+    _repeated := :schema.recorded_owners(owners, event_ids);
+  end if;
+
+  -- 2. Decide, append by append.
+  for _at in 1 .. cardinality(places) loop
+    _place := places[_at];
+    versions[_at] := coalesce(_versions[_place], 0);
+    if _at = any (_repeated) then
+      outcomes[_at] := 'repeated';
+    elsif _busy[_place] then
+      outcomes[_at] := 'busy';
+    elsif :schema.is_expected(expected_versions[_at], _versions[_place]) then
+      outcomes[_at] := 'appended';
+      recorded_ats[_at] := _times[_place];
+      if event_counts[_at] > 0 then
+        versions[_at] := versions[_at] + event_counts[_at];
+        _versions[_place] := versions[_at];
+        _moved[_place] := true;
       end if;
-    exception when sqlstate 'ES002' then
-      -- The streams are as they were, while the outcomes are kept: they tell why. A repeat of this call may look
-      -- like a conflict of one stream: of the others, too, it is to be known whether they repeat.
-      for _at in 1 .. cardinality(stream_ids) loop
-        if outcomes[_at] = 'appended' and :schema.is_recorded(_at, owners, event_ids) then
-          outcomes[_at] := 'repeated';
-        end if;
-      end loop;
-      return;
-    end;
-  else
-    select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
-    from :schema.advance_streams(
-      stream_ids, expected_versions, event_counts, owners, event_ids, atomic, retried) a;
-    if 'appended' <> all (outcomes) then
-      return;
+    elsif _versions[_place] is null and not _locked[_place] then
+      -- Whether it is held by somebody or does not exist is not known here.
+      outcomes[_at] := 'busy';
+      _busy[_place] := true;
+    else
+      outcomes[_at] := 'conflict';
+    end if;
+  end loop;
+
+  if atomic and 'appended' <> any (outcomes) then
+    delete from :schema.streams s where s.stream_id = any (_created);
+    -- A repeat of this call may look like a conflict of one stream: of the others, too, it is to be known.
+    _repeated := :schema.recorded_owners(owners, event_ids);
+    foreach _at in array _repeated loop
+      outcomes[_at] := 'repeated';
+    end loop;
+    return;
+  end if;
+
+  -- 3. Move the streams on.
+  if not atomic then
+    select array_agg(m.place::int) into _new
+    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
+    where m.moved and not m.locked;
+    if _new is not null then
+      _created := :schema.try_create_streams(
+        array(select stream_ids[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
+        array(select _versions[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
+        _now);
+      if cardinality(_created) < cardinality(_new) then
+        for _at in 1 .. cardinality(places) loop
+          if not _locked[places[_at]] and stream_ids[places[_at]] <> all (_created) then
+            outcomes[_at] := 'busy';
+          end if;
+        end loop;
+      end if;
     end if;
   end if;
+  if true = any (_moved) then
+    update :schema.streams s
+    set version = _versions[m.place], last_recorded_at = _times[m.place]
+    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
+    where m.moved and m.locked and s.stream_id = stream_ids[m.place];
+  end if;
+  if atomic then
+    delete from :schema.streams s where s.stream_id = any (_created) and s.version = 0;
+  end if;
 
-  perform :schema.mark_writer();
-  with inserted as (
-    insert into :schema.events
-      (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
-    select
-      nextval(':schema.event_positions'),
-      versions[e.owner] - event_counts[e.owner] + e.nth,
-      recorded_ats[e.owner],
-      e.event_id,
-      stream_ids[e.owner],
-      e.type,
-      e.data,
-      e.metadata,
-      e.tags::text[]
-    from unnest(owners, nths, event_ids, types, data, metadata, tags)
-      as e (owner, nth, event_id, type, data, metadata, tags)
-    where outcomes[e.owner] = 'appended'
-    returning position
-  )
-  select array_agg(i.position) into positions from inserted i;
+  -- 4. Insert the events.
+  if cardinality(event_ids) > 0 and 'appended' = any (outcomes) then
+    perform :schema.mark_writer();
+    with inserted as (
+      insert into :schema.events
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+      select
+        nextval(':schema.event_positions'),
+        versions[e.owner] - event_counts[e.owner] + e.nth,
+        recorded_ats[e.owner],
+        e.event_id,
+        stream_ids[places[e.owner]],
+        e.type,
+        e.data,
+        e.metadata,
+        e.tags::text[]
+      from unnest(owners, nths, event_ids, types, data, metadata, tags)
+        as e (owner, nth, event_id, type, data, metadata, tags)
+      where outcomes[e.owner] = 'appended'
+      returning position
+    )
+    select array_agg(i.position) into positions from inserted i;
+  end if;
+
+  -- 5. Tell repeats from conflicts: also of an append of this very call.
+  if 'conflict' = any (outcomes) then
+    foreach _at in array :schema.recorded_owners(owners, event_ids) loop
+      if outcomes[_at] = 'conflict' then
+        outcomes[_at] := 'repeated';
+      end if;
+    end loop;
+  end if;
 end
 \$\$;
 
@@ -285,7 +350,7 @@ end
 
 -- The position up to which the log is settled: no event will ever appear at or below it any more, and all that
 -- are there are visible to a snapshot taken after this call. (The technique of writer markers: every append
--- holds a shared advisory lock that names a position below all it will take; see append_events.)
+-- holds a shared advisory lock that names a position below all it will take; see mark_writer.)
 --
 -- A writer that is absent from the locks in step 2 has either ended, and PostgreSQL releases locks only after
 -- the commit is visible, or will take its positions above what step 1 saw.
@@ -478,17 +543,16 @@ begin
 end
 \$\$;
 
--- Whether any of the events that belong to one stream of an append is recorded already, wherever.
--- Planned while the table is small, a lookup of several ids would be a sequential scan, and stay one.
-create or replace function :schema.is_recorded(owner int, owners int[], event_ids uuid[]) returns boolean
-language sql stable set enable_seqscan = off as \$\$
-  select exists (
-    select from :schema.events e
-    where e.event_id = any (array(
-      select o.event_id from unnest(is_recorded.owners, is_recorded.event_ids) as o (owner, event_id)
-      where o.owner = is_recorded.owner
-    ))
-  )
+-- Whether a stream is where the caller of an append believes it to be. version: null if there is no stream.
+-- expected_version: a version (0 also if there is no stream), or null (any), -1 (no stream), -2 (stream exists).
+create or replace function :schema.is_expected(expected_version bigint, version bigint) returns boolean
+language sql immutable as \$\$
+  select case
+    when expected_version is null then true
+    when expected_version = -1 then version is null
+    when expected_version = -2 then version is not null
+    else coalesce(version, 0) = expected_version
+  end
 \$\$;
 
 -- Streams whose id begins with the prefix and sorts after a given one, in order. With a fixed plan, as in read_log.
@@ -507,6 +571,38 @@ as \$\$
     and starts_with(s.stream_id, list_streams.prefix)
   order by s.stream_id
   limit list_streams.max_streams
+\$\$;
+
+-- Locks those of these streams that exist: each with its place in the list. wait: whether to wait for a stream
+-- that another transaction holds, or to leave it out.
+--
+-- Streams are locked in one order by everyone, so that two calls never wait for each other.
+create or replace function :schema.lock_streams(stream_ids text[], wait boolean)
+returns table (place int, version bigint, last_recorded_at timestamptz)
+language plpgsql
+-- Plans are made once in a session, perhaps while the tables are nearly empty: they must be the lookups by key
+-- that are right for any size.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+begin
+  if wait then
+    return query
+    select a.place::int, s.version, s.last_recorded_at
+    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
+    cross join lateral (select * from :schema.streams s where s.stream_id = a.id for no key update) s;
+  else
+    return query
+    select a.place::int, s.version, s.last_recorded_at
+    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
+    cross join lateral (
+      select * from :schema.streams s where s.stream_id = a.id for no key update skip locked
+    ) s;
+  end if;
+end
 \$\$;
 
 -- Takes the writer marker: from now until its end, this transaction takes no position at or below the last one
@@ -644,6 +740,44 @@ begin
 end
 \$\$;
 
+-- Of a list of events, each with a number (owner): the numbers of those whose id is recorded, in whatever stream.
+-- Planned while the table is small, the lookups would be a sequential scan, and stay one.
+create or replace function :schema.recorded_owners(owners int[], event_ids uuid[]) returns int[]
+language sql stable
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as \$\$
+  select coalesce(array_agg(distinct o.owner), '{}')
+  from unnest(recorded_owners.owners, recorded_owners.event_ids) as o (owner, event_id)
+  join :schema.events e on e.event_id = o.event_id
+\$\$;
+
+-- Creates streams, and says which: one that exists is left out. All are left out when another transaction is
+-- creating one of them and does not end within the lock timeout.
+create or replace function :schema.try_create_streams(stream_ids text[], versions bigint[], created_at timestamptz)
+returns text[]
+language plpgsql
+set lock_timeout = '20ms'
+as \$\$
+declare
+  _created text[];
+begin
+  with created as (
+    insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
+    select n.id, n.version, try_create_streams.created_at, try_create_streams.created_at
+    from unnest(stream_ids, versions) as n (id, version)
+    order by n.id collate "C"
+    on conflict do nothing
+    returning s.stream_id
+  )
+  select array_agg(c.stream_id) into _created from created c;
+  return coalesce(_created, '{}');
+exception when lock_not_available then
+  return '{}';
+end
+\$\$;
+
 -- The markers of the transactions that are appending now: none of them will take a position at or below its own.
 -- A key of 64 bits shows in pg_locks as its halves, the upper one as classid. Only shared locks are markers.
 create or replace view :schema.writer_markers as
@@ -657,24 +791,41 @@ where l.locktype = 'advisory'
   and l.classid::bigint >> 16 = (:schema.marker_key(0) >> 48) & 65535;`,
 }
 
-export const append: string = `select
+export const appendToStream: string = `select
+  a.outcome,
+  a.version::text,
+  ((date_part('epoch', a.recorded_at) * 1000)::bigint)::text as recorded_at,
+  array_to_json(a.positions)::text as positions
+from :schema.append_to_stream(
+  \$1::text,
+  \$2::text::bigint,
+  \$3::text::uuid[],
+  \$4::text::text[],
+  string_to_array(\$5::text, E'\\x1e')::json[],
+  string_to_array(\$6::text, E'\\x1e', '')::json[],
+  \$7::text::text[],
+  \$8::text::boolean
+) a`
+
+export const appendToStreams: string = `select
   array_to_json(a.outcomes)::text as outcomes,
   array_to_json(a.versions)::text as versions,
   (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_ats) r)::text as recorded_ats,
   array_to_json(a.positions)::text as positions
-from :schema.append_events(
+from :schema.append_to_streams(
   \$1::text::text[],
-  \$2::text::bigint[],
-  \$3::text::int[],
+  \$2::text::int[],
+  \$3::text::bigint[],
   \$4::text::int[],
   \$5::text::int[],
-  \$6::text::uuid[],
-  \$7::text::text[],
-  string_to_array(\$8::text, E'\\x1e')::json[],
-  string_to_array(\$9::text, E'\\x1e', '')::json[],
-  \$10::text::text[],
-  \$11::text::boolean,
-  \$12::text::boolean
+  \$6::text::int[],
+  \$7::text::uuid[],
+  \$8::text::text[],
+  string_to_array(\$9::text, E'\\x1e')::json[],
+  string_to_array(\$10::text, E'\\x1e', '')::json[],
+  \$11::text::text[],
+  \$12::text::boolean,
+  \$13::text::boolean
 ) a`
 
 export const createStream: string = `select c.created::text, c.version::text, ((date_part('epoch', c.created_at) * 1000)::bigint)::text as created_at

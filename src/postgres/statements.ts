@@ -18,7 +18,8 @@ export function statementOf(name: string, text: string): Statement {
 
 export function statementsOf(schema: string): {
   readonly [Name in
-    | 'append'
+    | 'appendToStream'
+    | 'appendToStreams'
     | 'createStream'
     | 'findEvents'
     | 'frontier'
@@ -31,7 +32,8 @@ export function statementsOf(schema: string): {
 } {
   const statement = (name: string, template: string) => statementOf(name, inSchema(template, schema))
   return {
-    append: statement('append', sql.append),
+    appendToStream: statement('append_to_stream', sql.appendToStream),
+    appendToStreams: statement('append_to_streams', sql.appendToStreams),
     createStream: statement('create_stream', sql.createStream),
     findEvents: statement('find_events', sql.findEvents),
     frontier: statement('frontier', sql.frontier),

@@ -8,11 +8,12 @@ import { reading } from './read.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 
-export function postgresStorage(runner: Runner, statements: Statements): Storage {
+/** `maxBatch`: most appends that share a transaction. */
+export function postgresStorage(runner: Runner, statements: Statements, maxBatch: number): Storage {
   const reads = reading(runner, statements)
   return {
     ...reads,
-    ...appending(runner, statements, reads),
+    ...appending(runner, statements, reads, maxBatch),
     ...importing(runner, statements),
 
     async createStream(streamId, metadata, creationId, signal) {

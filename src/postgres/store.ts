@@ -23,6 +23,8 @@ export interface PostgresStoreOptions extends InputLimits {
   readonly maxConnections?: number | undefined
   /** How often an operation is tried in all when the connection or the server fails in passing. @default 10 */
   readonly attempts?: number | undefined
+  /** Most appends, called at the same time, that share one transaction; 1: each has its own. @default 500 */
+  readonly maxBatch?: number | undefined
 }
 
 export interface Frontier {
@@ -65,10 +67,11 @@ export function postgresStore(
   options: PostgresStoreOptions = {},
 ): PostgresStore {
   const { schema = 'eventsourced', autoCreate = true, protectEvents = true, prepare = true } = options
-  const { maxConnections = 10, attempts = 10 } = options
+  const { maxConnections = 10, attempts = 10, maxBatch = 500 } = options
   checkSchemaName(schema)
   checkInteger(maxConnections, 'maxConnections', 1)
   checkInteger(attempts, 'attempts', 1)
+  checkInteger(maxBatch, 'maxBatch', 1)
   const statements = statementsOf(schema)
   const database = new RetryingDatabase(connector(connection, { prepare, maxConnections }), attempts)
   const runner = retryingRunner(database, ensureSchema)
@@ -85,7 +88,7 @@ export function postgresStore(
   }
 
   return {
-    ...eventStore(postgresStorage(runner, statements), options),
+    ...eventStore(postgresStorage(runner, statements, maxBatch), options),
     schema: {
       create: () =>
         database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),
@@ -100,7 +103,7 @@ export function postgresStore(
     },
     inTransaction(transaction) {
       const session = sessionRunner(sessionOf(transaction, prepare))
-      return eventStore(postgresStorage(session, statements), options)
+      return eventStore(postgresStorage(session, statements, 1), options)
     },
   }
 }

@@ -1,6 +1,6 @@
 /** Worlds on a Postgres server through `pg`: a database for all of them, a schema and connections for each. */
 import type { OpenTransaction } from '@eventsourced/core/conformance'
-import { postgresStore } from '@eventsourced/core/postgres'
+import { type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase } from '../database.ts'
@@ -16,7 +16,10 @@ interface RunningPg extends RunningStore {
   world(): Promise<PgWorld>
 }
 
-export async function startPg(serverUrl: string | undefined): Promise<RunningPg> {
+export async function startPg(
+  serverUrl: string | undefined,
+  options: Pick<PostgresStoreOptions, 'maxBatch'> = {},
+): Promise<RunningPg> {
   const database = await createDatabase(serverUrl)
   let worlds = 0
   return {
@@ -33,7 +36,7 @@ export async function startPg(serverUrl: string | undefined): Promise<RunningPg>
       }
 
       function newStore(url: string) {
-        const store = postgresStore(newPool(url, 10), { schema })
+        const store = postgresStore(newPool(url, 10), { ...options, schema })
         ends.unshift(() => store.close())
         return store
       }

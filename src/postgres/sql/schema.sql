@@ -4,168 +4,236 @@
 
 CREATE SCHEMA eventsourced;
 
--- Name: advance_stream(text, bigint, integer, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.advance_stream(stream_id text, expected_version bigint, event_count integer, wait boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone) RETURNS record
+CREATE FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) RETURNS record
     LANGUAGE plpgsql
     AS $$
 declare
+  _event_count int := cardinality(event_ids);
   -- In whole milliseconds, the precision of a JavaScript Date: what a reader sees is what is compared.
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
   _create boolean := expected_version in (0, -1);
 begin
+  -- At any other level the checks would look at an old snapshot.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_to_stream needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+
+  if retried then
+    -- The lock first: an earlier try may be about to commit.
+    perform from eventsourced.streams s where s.stream_id = append_to_stream.stream_id for no key update;
+    if cardinality(eventsourced.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
+      outcome := 'repeated';
+      return;
+    end if;
+  end if;
+
   loop
     -- A stream that should be new: the insert is lock and check in one.
     if _create then
       insert into eventsourced.streams as s (stream_id, version, created_at, last_recorded_at)
-      values (advance_stream.stream_id, event_count, _now, _now)
+      values (append_to_stream.stream_id, _event_count, _now, _now)
       on conflict do nothing;
       if found then
-        outcome := 'appended';
-        version := event_count;
+        version := _event_count;
         recorded_at := _now;
-        -- Only checked: the row goes again, but whoever wants to create the stream waits for our end.
-        if event_count = 0 then
-          delete from eventsourced.streams s where s.stream_id = advance_stream.stream_id;
-        end if;
-        return;
-      end if;
-    end if;
-
-    if not wait then
-      perform from eventsourced.streams s where s.stream_id = advance_stream.stream_id for update skip locked;
-      if not found and exists (select from eventsourced.streams s where s.stream_id = advance_stream.stream_id) then
-        outcome := 'busy';
-        return;
+        exit;
       end if;
     end if;
 
     update eventsourced.streams s
-    set version = s.version + event_count,
-        last_recorded_at = case when event_count = 0 then s.last_recorded_at else greatest(_now, s.last_recorded_at) end
-    where s.stream_id = advance_stream.stream_id
-      and (expected_version is null or expected_version = -2 or s.version = expected_version)
+    set version = s.version + _event_count, last_recorded_at = greatest(_now, s.last_recorded_at)
+    where s.stream_id = append_to_stream.stream_id and eventsourced.is_expected(expected_version, s.version)
     returning s.version, s.last_recorded_at into version, recorded_at;
-    if found then
-      outcome := 'appended';
-      return;
-    end if;
+    exit when found;
 
     if expected_version is not null then
       outcome := 'conflict';
-      select s.version into version from eventsourced.streams s where s.stream_id = advance_stream.stream_id;
+      if cardinality(eventsourced.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
+        outcome := 'repeated';
+      end if;
+      select s.version into version from eventsourced.streams s where s.stream_id = append_to_stream.stream_id;
       version := coalesce(version, 0);
-      return;
-    end if;
-    if event_count = 0 then
-      outcome := 'appended';
-      version := 0;
       return;
     end if;
     -- Any version will do and there is no stream yet: create it. If somebody does so first, go round again.
     _create := true;
   end loop;
-end
-$$;
 
--- Name: advance_streams(text[], bigint[], integer[], integer[], uuid[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.advance_streams(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], event_ids uuid[], wait boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[]) RETURNS record
-    LANGUAGE plpgsql
-    AS $$
-declare
-  _order int[] := '{1}';
-  _at int;
-  _stream record;
-  _repeated boolean := false;
-begin
-  -- Streams are locked in one order by everyone, so that two calls never wait for each other.
-  if cardinality(stream_ids) > 1 then
-    select array_agg(s.at order by s.id collate "C") into _order
-    from unnest(stream_ids) with ordinality as s (id, at);
-  end if;
-
-  foreach _at in array _order loop
-    if retried then
-      -- The lock first: an earlier try may be about to commit.
-      perform from eventsourced.streams s where s.stream_id = stream_ids[_at] for update;
-      _repeated := eventsourced.is_recorded(_at, owners, event_ids);
-    end if;
-    if not _repeated then
-      _stream := eventsourced.advance_stream(stream_ids[_at], expected_versions[_at], event_counts[_at], wait);
-      outcomes[_at] := _stream.outcome;
-      versions[_at] := _stream.version;
-      recorded_ats[_at] := _stream.recorded_at;
-      _repeated := _stream.outcome = 'conflict' and eventsourced.is_recorded(_at, owners, event_ids);
-    end if;
-    if _repeated then
-      outcomes[_at] := 'repeated';
-      _repeated := false;
-    end if;
-  end loop;
-end
-$$;
-
--- Name: append_events(text[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.append_events(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
-    LANGUAGE plpgsql
-    AS $$
-declare
-  _at int;
-begin
-  -- At any other level the checks would look at an old snapshot.
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'append_events needs READ COMMITTED' using errcode = 'ES001';
-  end if;
-
-  if atomic and cardinality(stream_ids) > 1 then
-    begin
-      select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
-      from eventsourced.advance_streams(
-        stream_ids, expected_versions, event_counts, owners, event_ids, true, retried) a;
-      if 'appended' <> any (outcomes) then
-        raise exception 'undo' using errcode = 'ES002';
-      end if;
-    exception when sqlstate 'ES002' then
-      -- The streams are as they were, while the outcomes are kept: they tell why. A repeat of this call may look
-      -- like a conflict of one stream: of the others, too, it is to be known whether they repeat.
-      for _at in 1 .. cardinality(stream_ids) loop
-        if outcomes[_at] = 'appended' and eventsourced.is_recorded(_at, owners, event_ids) then
-          outcomes[_at] := 'repeated';
-        end if;
-      end loop;
-      return;
-    end;
-  else
-    select a.outcomes, a.versions, a.recorded_ats into outcomes, versions, recorded_ats
-    from eventsourced.advance_streams(
-      stream_ids, expected_versions, event_counts, owners, event_ids, atomic, retried) a;
-    if 'appended' <> all (outcomes) then
-      return;
-    end if;
-  end if;
-
+  outcome := 'appended';
   perform eventsourced.mark_writer();
   with inserted as (
     insert into eventsourced.events
       (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
     select
       nextval('eventsourced.event_positions'),
-      versions[e.owner] - event_counts[e.owner] + e.nth,
-      recorded_ats[e.owner],
+      append_to_stream.version - _event_count + e.nth,
+      append_to_stream.recorded_at,
       e.event_id,
-      stream_ids[e.owner],
+      append_to_stream.stream_id,
       e.type,
       e.data,
       e.metadata,
       e.tags::text[]
-    from unnest(owners, nths, event_ids, types, data, metadata, tags)
-      as e (owner, nth, event_id, type, data, metadata, tags)
-    where outcomes[e.owner] = 'appended'
+    from unnest(event_ids, types, data, metadata, tags) with ordinality
+      as e (event_id, type, data, metadata, tags, nth)
     returning position
   )
   select array_agg(i.position) into positions from inserted i;
+end
+$$;
+
+-- Name: append_to_streams(text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  -- Per stream: its version as the appends move it on (null: there is none), and when its events are recorded.
+  _versions bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
+  _times timestamptz[] := array_fill(_now, array[cardinality(stream_ids)]);
+  _locked boolean[] := array_fill(false, array[cardinality(stream_ids)]);
+  _busy boolean[] := array_fill(false, array[cardinality(stream_ids)]);
+  _moved boolean[] := array_fill(false, array[cardinality(stream_ids)]);
+  _created text[] := '{}';
+  _new int[];
+  _repeated int[] := '{}';
+  _stream record;
+  _at int;
+  _place int;
+begin
+  -- At any other level the checks would look at an old snapshot.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+
+  -- 1. Lock the streams.
+  if atomic then
+    -- A stream that is only checked is created too, and removed at the end: whoever wants to create it waits.
+    with created as (
+      insert into eventsourced.streams as s (stream_id, version, created_at)
+      select n.id, 0, _now from unnest(stream_ids) as n (id) order by n.id collate "C"
+      on conflict do nothing
+      returning s.stream_id
+    )
+    select coalesce(array_agg(c.stream_id), '{}') into _created from created c;
+  end if;
+  for _stream in select * from eventsourced.lock_streams(stream_ids, atomic) loop
+    _locked[_stream.place] := true;
+    if _stream.version > 0 or stream_ids[_stream.place] <> all (_created) then
+      _versions[_stream.place] := _stream.version;
+    end if;
+    -- Time in a stream never steps back, even if the clock does.
+    _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
+  end loop;
+  if retried then
+    -- After the locks: an earlier try may have been about to commit.
+    _repeated := eventsourced.recorded_owners(owners, event_ids);
+  end if;
+
+  -- 2. Decide, append by append.
+  for _at in 1 .. cardinality(places) loop
+    _place := places[_at];
+    versions[_at] := coalesce(_versions[_place], 0);
+    if _at = any (_repeated) then
+      outcomes[_at] := 'repeated';
+    elsif _busy[_place] then
+      outcomes[_at] := 'busy';
+    elsif eventsourced.is_expected(expected_versions[_at], _versions[_place]) then
+      outcomes[_at] := 'appended';
+      recorded_ats[_at] := _times[_place];
+      if event_counts[_at] > 0 then
+        versions[_at] := versions[_at] + event_counts[_at];
+        _versions[_place] := versions[_at];
+        _moved[_place] := true;
+      end if;
+    elsif _versions[_place] is null and not _locked[_place] then
+      -- Whether it is held by somebody or does not exist is not known here.
+      outcomes[_at] := 'busy';
+      _busy[_place] := true;
+    else
+      outcomes[_at] := 'conflict';
+    end if;
+  end loop;
+
+  if atomic and 'appended' <> any (outcomes) then
+    delete from eventsourced.streams s where s.stream_id = any (_created);
+    -- A repeat of this call may look like a conflict of one stream: of the others, too, it is to be known.
+    _repeated := eventsourced.recorded_owners(owners, event_ids);
+    foreach _at in array _repeated loop
+      outcomes[_at] := 'repeated';
+    end loop;
+    return;
+  end if;
+
+  -- 3. Move the streams on.
+  if not atomic then
+    select array_agg(m.place::int) into _new
+    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
+    where m.moved and not m.locked;
+    if _new is not null then
+      _created := eventsourced.try_create_streams(
+        array(select stream_ids[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
+        array(select _versions[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
+        _now);
+      if cardinality(_created) < cardinality(_new) then
+        for _at in 1 .. cardinality(places) loop
+          if not _locked[places[_at]] and stream_ids[places[_at]] <> all (_created) then
+            outcomes[_at] := 'busy';
+          end if;
+        end loop;
+      end if;
+    end if;
+  end if;
+  if true = any (_moved) then
+    update eventsourced.streams s
+    set version = _versions[m.place], last_recorded_at = _times[m.place]
+    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
+    where m.moved and m.locked and s.stream_id = stream_ids[m.place];
+  end if;
+  if atomic then
+    delete from eventsourced.streams s where s.stream_id = any (_created) and s.version = 0;
+  end if;
+
+  -- 4. Insert the events.
+  if cardinality(event_ids) > 0 and 'appended' = any (outcomes) then
+    perform eventsourced.mark_writer();
+    with inserted as (
+      insert into eventsourced.events
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+      select
+        nextval('eventsourced.event_positions'),
+        versions[e.owner] - event_counts[e.owner] + e.nth,
+        recorded_ats[e.owner],
+        e.event_id,
+        stream_ids[places[e.owner]],
+        e.type,
+        e.data,
+        e.metadata,
+        e.tags::text[]
+      from unnest(owners, nths, event_ids, types, data, metadata, tags)
+        as e (owner, nth, event_id, type, data, metadata, tags)
+      where outcomes[e.owner] = 'appended'
+      returning position
+    )
+    select array_agg(i.position) into positions from inserted i;
+  end if;
+
+  -- 5. Tell repeats from conflicts: also of an append of this very call.
+  if 'conflict' = any (outcomes) then
+    foreach _at in array eventsourced.recorded_owners(owners, event_ids) loop
+      if outcomes[_at] = 'conflict' then
+        outcomes[_at] := 'repeated';
+      end if;
+    end loop;
+  end if;
 end
 $$;
 
@@ -347,19 +415,17 @@ begin
 end
 $$;
 
--- Name: is_recorded(integer, integer[], uuid[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: is_expected(bigint, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.is_recorded(owner integer, owners integer[], event_ids uuid[]) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET enable_seqscan TO 'off'
+CREATE FUNCTION eventsourced.is_expected(expected_version bigint, version bigint) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
     AS $$
-  select exists (
-    select from eventsourced.events e
-    where e.event_id = any (array(
-      select o.event_id from unnest(is_recorded.owners, is_recorded.event_ids) as o (owner, event_id)
-      where o.owner = is_recorded.owner
-    ))
-  )
+  select case
+    when expected_version is null then true
+    when expected_version = -1 then version is null
+    when expected_version = -2 then version is not null
+    else coalesce(version, 0) = expected_version
+  end
 $$;
 
 -- Name: streams; Type: TABLE; Schema: eventsourced; Owner: -
@@ -390,6 +456,33 @@ CREATE FUNCTION eventsourced.list_streams(prefix text, after text, max_streams i
     and starts_with(s.stream_id, list_streams.prefix)
   order by s.stream_id
   limit list_streams.max_streams
+$$;
+
+-- Name: lock_streams(text[], boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.lock_streams(stream_ids text[], wait boolean) RETURNS TABLE(place integer, version bigint, last_recorded_at timestamp with time zone)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+begin
+  if wait then
+    return query
+    select a.place::int, s.version, s.last_recorded_at
+    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
+    cross join lateral (select * from eventsourced.streams s where s.stream_id = a.id for no key update) s;
+  else
+    return query
+    select a.place::int, s.version, s.last_recorded_at
+    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
+    cross join lateral (
+      select * from eventsourced.streams s where s.stream_id = a.id for no key update skip locked
+    ) s;
+  end if;
+end
 $$;
 
 -- Name: mark_writer(); Type: FUNCTION; Schema: eventsourced; Owner: -
@@ -498,6 +591,43 @@ begin
     ) e;
   end if;
   select coalesce(max(e.position), 0) into through from eventsourced.events e where e.position <= until;
+end
+$$;
+
+-- Name: recorded_owners(integer[], uuid[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.recorded_owners(owners integer[], event_ids uuid[]) RETURNS integer[]
+    LANGUAGE sql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+  select coalesce(array_agg(distinct o.owner), '{}')
+  from unnest(recorded_owners.owners, recorded_owners.event_ids) as o (owner, event_id)
+  join eventsourced.events e on e.event_id = o.event_id
+$$;
+
+-- Name: try_create_streams(text[], bigint[], timestamp with time zone); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.try_create_streams(stream_ids text[], versions bigint[], created_at timestamp with time zone) RETURNS text[]
+    LANGUAGE plpgsql
+    SET lock_timeout TO '20ms'
+    AS $$
+declare
+  _created text[];
+begin
+  with created as (
+    insert into eventsourced.streams as s (stream_id, version, created_at, last_recorded_at)
+    select n.id, n.version, try_create_streams.created_at, try_create_streams.created_at
+    from unnest(stream_ids, versions) as n (id, version)
+    order by n.id collate "C"
+    on conflict do nothing
+    returning s.stream_id
+  )
+  select array_agg(c.stream_id) into _created from created c;
+  return coalesce(_created, '{}');
+exception when lock_not_available then
+  return '{}';
 end
 $$;
 

@@ -1,6 +1,6 @@
 -- The position up to which the log is settled: no event will ever appear at or below it any more, and all that
 -- are there are visible to a snapshot taken after this call. (The technique of writer markers: every append
--- holds a shared advisory lock that names a position below all it will take; see append_events.)
+-- holds a shared advisory lock that names a position below all it will take; see mark_writer.)
 --
 -- A writer that is absent from the locks in step 2 has either ended, and PostgreSQL releases locks only after
 -- the commit is visible, or will take its positions above what step 1 saw.

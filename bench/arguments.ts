@@ -1,0 +1,78 @@
+/** What the benchmark was asked to do. */
+import { parseArgs } from 'node:util'
+import type { Case } from './case.ts'
+
+const usage = `Usage: npm run bench -- [options]
+
+Compares this library with others, and with what the database can do at most, on a real Postgres.
+
+  --case PREFIX  only the cases whose names begin so; may be repeated
+  --quick        fewer and shorter rounds, and less data
+  --rounds N     rounds that count, after one that warms up
+  --json FILE    writes the figures to a file
+  --plots        draws the figures anew: bench/plots/*.svg
+  --record       writes the figures into bench/README.md
+  --check        exits with 1 if a case misses its target
+  --list         names the cases, and says what each does
+  --help         this text
+
+EVENTSOURCED_BENCH_POSTGRES_URL   a server to use in place of one that is started; its user may create databases
+EVENTSOURCED_BENCH_LOG            the event log that import-real reads: JSON Lines, gzipped`
+
+export interface Arguments {
+  readonly cases: readonly Case[]
+  readonly quick: boolean
+  readonly rounds: number | undefined
+  readonly json: string | undefined
+  readonly plots: boolean
+  readonly record: boolean
+  readonly check: boolean
+}
+
+/** Reads the arguments, or ends the process: 0 if it only had to say something, 2 if they are wrong. */
+export function readArguments(given: readonly string[], all: readonly Case[]): Arguments {
+  try {
+    const { values } = parseArgs({
+      args: [...given],
+      options: {
+        case: { type: 'string', multiple: true, default: [''] },
+        quick: { type: 'boolean', default: false },
+        rounds: { type: 'string' },
+        json: { type: 'string' },
+        plots: { type: 'boolean', default: false },
+        record: { type: 'boolean', default: false },
+        check: { type: 'boolean', default: false },
+        list: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+    if (values.help) answer(usage)
+    const cases = chosenCases(values.case, all)
+    if (values.list) answer(cases.map(({ name, work }) => `${name.padEnd(32)}${work}`).join('\n'))
+    if (values.json === '') throw new Error('--json needs the name of a file')
+    const rounds = values.rounds === undefined ? undefined : readRounds(values.rounds)
+    return { ...values, cases, rounds, json: values.json }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exit(2)
+  }
+}
+
+function chosenCases(prefixes: readonly string[], all: readonly Case[]): Case[] {
+  for (const prefix of prefixes) {
+    if (!all.some(({ name }) => name.startsWith(prefix))) {
+      throw new Error(`No case begins with '${prefix}': --list names them`)
+    }
+  }
+  return all.filter(({ name }) => prefixes.some((prefix) => name.startsWith(prefix)))
+}
+
+function readRounds(text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new Error(`--rounds needs a number from 1 to 999, not '${text}'`)
+  return Number(text)
+}
+
+function answer(text: string): never {
+  process.stdout.write(`${text}\n`)
+  process.exit(0)
+}

@@ -1,0 +1,21 @@
+/** Every case, in the order in which they run. */
+import type { Case } from '../case.ts'
+import { appendCases } from './append.ts'
+import { appendLimitCases } from './append-limit.ts'
+import { commandCases } from './command.ts'
+import { growthCases } from './growth.ts'
+import { importCases } from './import.ts'
+import { overNetwork } from './network.ts'
+import { readCases } from './read.ts'
+
+const networkCases = [...appendCases, ...appendLimitCases, ...readCases, ...commandCases].map(overNetwork)
+
+export const allCases: readonly Case[] = [
+  ...appendCases,
+  ...appendLimitCases,
+  ...readCases,
+  ...commandCases,
+  ...importCases,
+  ...growthCases,
+  ...networkCases,
+]

@@ -1,0 +1,78 @@
+/** Appending against what the database can do at most: by its own load generator, and by COPY. */
+import { randomUUID } from 'node:crypto'
+import postgres from 'postgres'
+import type { Case, Contestant } from '../case.ts'
+import { closedLoop } from '../closed-loop.ts'
+import { copyEvents, type EventRow } from '../contestants/copy.ts'
+import { countLimitEvents, createLimitTables } from '../contestants/limit-table.ts'
+import { newOrderId, orderEvents } from '../contestants/order-events.ts'
+import { ours } from '../contestants/ours.ts'
+import { pgbench, pgbenchObstacle } from '../contestants/pgbench.ts'
+import { expectCount } from '../database.ts'
+import { appendBulk, appendNew } from './append.ts'
+
+const bulkSize = 1000
+
+export const appendLimitCases: readonly Case[] = [
+  {
+    name: 'append-limit',
+    group: 'append',
+    work: 'one event a call, 32 callers, new streams, against pgbench with 32 connections and the least function',
+    unit: 'events/s',
+    better: 'higher',
+    target: 2.5,
+    ours: appendNew(ours, 32),
+    peer: pgbench,
+    obstacle: pgbenchObstacle,
+  },
+  {
+    name: 'append-bulk-limit',
+    group: 'append',
+    work: '1,000 events a call, one caller, against COPY of 1,000 rows into the same columns and indexes',
+    unit: 'events/s',
+    better: 'higher',
+    target: 0.4,
+    ours: appendBulk(ours),
+    peer: copyBulk(),
+  },
+]
+
+function copyBulk(): Contestant {
+  return {
+    name: 'COPY',
+    async enter({ url, directUrl, seconds }) {
+      await createLimitTables(directUrl)
+      const sql = postgres(url, { max: 1 })
+      let events = 0
+      return {
+        async turn() {
+          let position = events
+          const { operations, perSecond } = await closedLoop(1, seconds, () => {
+            const rows = rowsOfNewStream(position)
+            position += bulkSize
+            return copyEvents(sql, rows)
+          })
+          events += operations * bulkSize
+          await expectCount(directUrl, countLimitEvents, events, 'COPY')
+          return perSecond * bulkSize
+        },
+        leave: () => sql.end(),
+      }
+    },
+  }
+}
+
+function rowsOfNewStream(after: number): EventRow[] {
+  const streamId = newOrderId()
+  const recordedAt = new Date()
+  return orderEvents(bulkSize).map(({ type, data, metadata }, index) => ({
+    position: after + index + 1,
+    version: index + 1,
+    recordedAt,
+    eventId: randomUUID(),
+    streamId,
+    type,
+    data,
+    metadata,
+  }))
+}

@@ -1,0 +1,115 @@
+/** What a long log costs: memory to read it, and the time of appends and reads when there are millions of events. */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import type { Case, Contestant, Ground } from '../case.ts'
+import { closedLoop } from '../closed-loop.ts'
+import { type BenchStore, storeContestant } from '../contestants/event-store.ts'
+import { newOrderId, orderEvent } from '../contestants/order-events.ts'
+import { ours } from '../contestants/ours.ts'
+import { countOf } from '../database.ts'
+import { growLog, grownStream, streamLength } from '../grown-log.ts'
+
+const memoryEvents = 1_000_000
+const [fewEvents, quickEvents, manyEvents] = [50_000, 1_000_000, 5_000_000]
+
+export const growthCases: readonly Case[] = [
+  {
+    name: 'memory',
+    group: 'growth',
+    work: 'growth of resident memory while `readAll` reads 1,000,000 events',
+    unit: 'MB',
+    better: 'lower',
+    target: 100,
+    rounds: 2,
+    ours: memoryOfReadAll(),
+  },
+  growthCase({
+    name: 'growth-read',
+    work: 'whole streams of 20 events, one caller',
+    callers: 1,
+    appends: 0,
+    call: (store, stream) => store.read(stream),
+  }),
+  growthCase({
+    name: 'growth-append',
+    work: 'one event a call, 32 callers, new streams',
+    callers: 32,
+    appends: 1,
+    call: (store) => store.appendNew(newOrderId(), [orderEvent(1)]),
+  }),
+  growthCase({
+    name: 'growth-append-existing',
+    work: 'one event a call, 32 callers, to streams at random',
+    callers: 32,
+    appends: 1,
+    call: (store, stream) => store.appendAny(stream, [orderEvent(1)]),
+  }),
+]
+
+interface GrowthWork {
+  readonly name: string
+  readonly work: string
+  readonly callers: number
+  /** How many events a call appends. */
+  readonly appends: number
+  readonly call: (store: BenchStore, stream: string) => Promise<unknown>
+}
+
+function growthCase({ name, work, callers, appends, call }: GrowthWork): Case {
+  const among = (label: string, eventCount: (quick: boolean) => number): Contestant => ({
+    name: label,
+    async enter(ground) {
+      const count = eventCount(ground.quick)
+      const url = await grown(ground.shared, count)
+      const contestant = storeContestant(ours, async (store) => ({
+        filled: await countOf(url, ours.countEvents),
+        async turn() {
+          const { operations, perSecond } = await closedLoop(callers, ground.seconds, () =>
+            call(store, grownStream(1 + Math.floor((Math.random() * count) / streamLength))),
+          )
+          return { value: perSecond, appended: operations * appends }
+        },
+      }))
+      return contestant.enter({ ...ground, url, directUrl: url })
+    },
+  })
+  return {
+    name,
+    group: 'growth',
+    work: `${work}: cost among 5,000,000 events, by that among 50,000`,
+    unit: 'calls/s',
+    better: 'lower',
+    target: 1.3,
+    ours: among('many events', (quick) => (quick ? quickEvents : manyEvents)),
+    peer: among('50,000 events', () => fewEvents),
+  }
+}
+
+function memoryOfReadAll(): Contestant {
+  return {
+    name: 'eventsourced',
+    async enter({ shared }) {
+      const url = await grown(shared, memoryEvents)
+      return {
+        async turn(round) {
+          // Each round is a process of its own: there is nothing to warm up.
+          if (round === 0) return Number.NaN
+          const reader = fork(join(import.meta.dirname, '..', 'memory-reader.ts'), [
+            url,
+            String(memoryEvents),
+          ])
+          const [{ events, megabytes }] = await once(reader, 'message')
+          if (events !== memoryEvents)
+            throw new Error(`${events} events were read in place of ${memoryEvents}`)
+          return megabytes
+        },
+        async leave() {},
+      }
+    },
+  }
+}
+
+function grown(shared: Ground['shared'], events: number): Promise<string> {
+  return shared(`grown-${events}`, (url) => growLog(url, events))
+}

@@ -1,0 +1,84 @@
+/** Importing a whole log: against one COPY of the same rows. */
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { postgresStore } from '@eventsourced/core/postgres'
+import postgres from 'postgres'
+import type { Case, Contestant } from '../case.ts'
+import { copyEvents, type EventRow } from '../contestants/copy.ts'
+import { countLimitEvents, createLimitTables } from '../contestants/limit-table.ts'
+import { ours } from '../contestants/ours.ts'
+import { expectCount, withClient } from '../database.ts'
+import { readLog, writeMadeUpLog } from '../event-log.ts'
+
+export const importCases: readonly Case[] = [
+  {
+    name: 'import-real',
+    group: 'import',
+    work: 'a log of 262,200 events in 13,087 streams, against one COPY into the same columns and indexes',
+    unit: 'events/s',
+    better: 'higher',
+    target: 0.35,
+    rounds: 3,
+    ours: importer('eventsourced', async (file, { url, directUrl }) => {
+      const store = postgresStore(url)
+      await store.schema.create()
+      const begin = performance.now()
+      const { imported } = await store.import(readLog(file), { name: 'bench', clampTimes: true })
+      const seconds = (performance.now() - begin) / 1000
+      await store.close()
+      await expectCount(directUrl, ours.countEvents, imported, 'eventsourced')
+      return imported / seconds
+    }),
+    peer: importer('COPY', async (file, { url, directUrl }) => {
+      await createLimitTables(directUrl)
+      const sql = postgres(url, { max: 1 })
+      let copied = 0
+      const begin = performance.now()
+      await copyEvents(
+        sql,
+        rowsOf(file, () => copied++),
+      )
+      const seconds = (performance.now() - begin) / 1000
+      await sql.end()
+      await expectCount(directUrl, countLimitEvents, copied, 'COPY')
+      return copied / seconds
+    }),
+  },
+]
+
+/** Imports the log in each round anew, into tables that are new, too. */
+function importer(
+  name: string,
+  importLog: (file: string, ground: { url: string; directUrl: string }) => Promise<number>,
+): Contestant {
+  return {
+    name,
+    async enter(ground) {
+      const folder = await mkdtemp(join(tmpdir(), 'eventsourced-log-'))
+      const file = process.env.EVENTSOURCED_BENCH_LOG ?? join(folder, 'log.jsonl.gz')
+      if (process.env.EVENTSOURCED_BENCH_LOG === undefined) await writeMadeUpLog(file)
+      return {
+        async turn() {
+          await withClient(ground.directUrl, (client) =>
+            client.query('drop schema if exists eventsourced, bench cascade'),
+          )
+          return importLog(file, ground)
+        },
+        leave: () => rm(folder, { recursive: true, force: true }),
+      }
+    },
+  }
+}
+
+async function* rowsOf(file: string, onRow: () => void): AsyncGenerator<EventRow> {
+  const versions = new Map<string, number>()
+  let position = 0
+  for await (const event of readLog(file)) {
+    const version = (versions.get(event.streamId) ?? 0) + 1
+    versions.set(event.streamId, version)
+    onRow()
+    yield { ...event, position: ++position, version, eventId: randomUUID(), metadata: undefined }
+  }
+}

@@ -1,0 +1,34 @@
+/** This library, with its defaults. */
+import { commandHandler, decider } from '@eventsourced/core'
+import { postgresStore } from '@eventsourced/core/postgres'
+import type { BenchStoreKind } from './event-store.ts'
+import { type OrderEvent, orderEvent } from './order-events.ts'
+
+const order = decider({
+  initialState: () => ({ lines: 0, total: 0 }),
+  decide: (_command: 'addLine', { lines }): OrderEvent => orderEvent(lines + 1),
+  evolve: ({ lines, total }, { data }) => ({
+    lines: lines + 1,
+    total: total + data.quantity * data.unitPrice,
+  }),
+})
+
+export const ours: BenchStoreKind = {
+  name: 'eventsourced',
+  countEvents: 'select count(*) from eventsourced.events',
+  async open(url) {
+    const store = postgresStore(url)
+    await store.schema.create()
+    return {
+      appendNew: (streamId, events) => store.append(streamId, events, { expectedVersion: 'noStream' }),
+      appendAny: (streamId, events) => store.append(streamId, events),
+      read: async (streamId) => (await store.readStream(streamId)).events.length,
+      commandHandler({ cachedStreams }) {
+        const options = { store, decider: order, ...(cachedStreams > 0 && { cache: cachedStreams }) }
+        const handle = commandHandler(options)
+        return (streamId) => handle(streamId, 'addLine')
+      },
+      close: () => store.close(),
+    }
+  },
+}

@@ -1,0 +1,64 @@
+/** Fills a store with as many events as one likes, much faster than by appending them. */
+import { createHash } from 'node:crypto'
+import { postgresStore } from '@eventsourced/core/postgres'
+import type { Client } from 'pg'
+import { orderEvent } from './contestants/order-events.ts'
+import { withClient } from './database.ts'
+
+export const streamLength = 20
+
+/** The name of the stream with this number, counted from 1; there is one for each 20 events. */
+export function grownStream(number: number): string {
+  return `order-${createHash('md5').update(String(number)).digest('hex')}`
+}
+
+/** Fills in streams of 20 events each, whose events lie as far apart in the log as they can. */
+export async function growLog(url: string, eventCount: number): Promise<void> {
+  const store = postgresStore(url)
+  await store.schema.create()
+  await store.close()
+  const streamCount = eventCount / streamLength
+  await withClient(url, async (client) => {
+    await client.query('begin')
+    const rebuildIndexes = await dropIndexes(client)
+    await client.query(
+      `insert into eventsourced.streams (stream_id, version, created_at, last_recorded_at)
+      select 'order-' || md5(number::text), $1, '2025-01-01', '2025-01-02'
+      from generate_series(1, $2::int) number`,
+      [streamLength, streamCount],
+    )
+    const { type, data, metadata } = orderEvent(1)
+    await client.query(
+      `insert into eventsourced.events
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata)
+      select
+        position, (position - 1) / $1::int + 1, timestamptz '2025-01-01' + position * interval '1 ms',
+        md5('event-' || position)::uuid, 'order-' || md5(((position - 1) % $1::int + 1)::text),
+        $2, $3, $4
+      from generate_series(1, $5::int) position`,
+      [streamCount, type, JSON.stringify(data), JSON.stringify(metadata), eventCount],
+    )
+    await client.query(`select setval('eventsourced.event_positions', $1)`, [eventCount])
+    await rebuildIndexes()
+    await client.query('commit')
+    await client.query('vacuum analyze')
+  })
+}
+
+/** Indexes are made much faster of what is there than kept up row by row. */
+async function dropIndexes(client: Client): Promise<() => Promise<void>> {
+  const { rows } = await client.query<{ drop: string; make: string }>(`
+    select
+      case when c.conname is null then format('drop index %s', i.indexrelid::regclass)
+        else format('alter table %s drop constraint %I', i.indrelid::regclass, c.conname) end as drop,
+      case when c.conname is null then pg_get_indexdef(i.indexrelid)
+        else format('alter table %s add constraint %I %s', i.indrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
+      end as make
+    from pg_index i
+    left join pg_constraint c on c.conindid = i.indexrelid and c.contype in ('p', 'u')
+    where i.indrelid in ('eventsourced.streams'::regclass, 'eventsourced.events'::regclass)`)
+  for (const { drop } of rows) await client.query(drop)
+  return async () => {
+    for (const { make } of rows) await client.query(make)
+  }
+}

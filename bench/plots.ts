@@ -1,0 +1,47 @@
+/** One plot for each group of cases, of the figures of a run. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type BarPair, barChart } from './bar-chart.ts'
+import type { Group } from './case.ts'
+import { round, verdict } from './report.ts'
+import type { Result } from './result.ts'
+
+const titles: Readonly<Record<Group, string>> = {
+  append: 'Appending events',
+  read: 'Reading streams',
+  command: 'Handling commands',
+  import: 'Importing a log',
+  growth: 'Long logs: memory, and speed among many events',
+  network: 'The same, with 2 ms more for each round trip',
+}
+
+const legend =
+  'Each pair has its own scale. The orange line is the target: our bar has to reach it (of memory: not to pass it).'
+
+/** Draws the groups of which anything ran, and says which files it wrote. */
+export async function drawPlots(
+  folder: string,
+  results: readonly Result[],
+  heading: readonly string[],
+): Promise<string[]> {
+  await mkdir(folder, { recursive: true })
+  const files: string[] = []
+  for (const [group, title] of Object.entries(titles)) {
+    const pairs = results.flatMap((result) => (result.group === group ? pairOf(result) : []))
+    if (pairs.length === 0) continue
+    const file = join(folder, `${group}.svg`)
+    await writeFile(file, barChart(title, [...heading, legend], pairs))
+    files.push(file)
+  }
+  return files
+}
+
+function pairOf(result: Result): BarPair[] {
+  const { ours, oursName, peer, peerName, unit, target, better, ok } = result
+  if (ours === null) return []
+  const bars = [{ name: oursName, value: ours, label: `${round(ours)} ${unit}` }]
+  if (peer !== null && peerName !== null)
+    bars.push({ name: peerName, value: peer, label: `${round(peer)} ${unit}` })
+  const mark = peer === null ? target : better === 'higher' ? peer * target : peer / target
+  return [{ title: result.case, verdict: verdict(result), met: ok === true, bars, mark }]
+}

@@ -1,0 +1,79 @@
+/** What came out of a case: the figures, and whether the target is met. */
+import type { Case } from './case.ts'
+
+/** One entry of the file that `--json` writes. What did not run has null for its figures. */
+export interface Result {
+  readonly case: string
+  readonly group: string
+  /** Medians over the rounds. */
+  readonly ours: number | null
+  readonly peer: number | null
+  readonly oursName: string
+  readonly peerName: string | null
+  readonly unit: string
+  /** The median of the rounds' own ratios; null without a peer, where `ours` is held against the target. */
+  readonly ratio: number | null
+  readonly target: number
+  readonly better: 'higher' | 'lower'
+  readonly ok: boolean | null
+  /** Least and most of the rounds. */
+  readonly oursSpread: Spread | null
+  readonly peerSpread: Spread | null
+  readonly ratioSpread: Spread | null
+  readonly rounds: number
+  /** Why it could not run here. */
+  readonly skipped?: string
+  /** What went wrong. */
+  readonly failed?: string
+}
+
+export type Spread = readonly [least: number, most: number]
+
+/** Judges the figures of the rounds; each list has one figure a round. */
+export function resultOf(bench: Case, ours: readonly number[], peer: readonly number[]): Result {
+  const ratios = peer.map((peerFigure, round) => {
+    const oursFigure = ours[round] ?? Number.NaN
+    return bench.better === 'higher' ? oursFigure / peerFigure : peerFigure / oursFigure
+  })
+  const judged = median(peer.length > 0 ? ratios : ours)
+  return {
+    ...describe(bench),
+    ours: median(ours),
+    peer: peer.length > 0 ? median(peer) : null,
+    ratio: peer.length > 0 ? judged : null,
+    ok: bench.better === 'higher' ? judged >= bench.target : judged <= bench.target,
+    oursSpread: spread(ours),
+    peerSpread: peer.length > 0 ? spread(peer) : null,
+    ratioSpread: peer.length > 0 ? spread(ratios) : null,
+    rounds: ours.length,
+  }
+}
+
+export function skippedResult(bench: Case, reason: string): Result {
+  return { ...withoutFigures(bench), skipped: reason }
+}
+
+export function failedResult(bench: Case, error: unknown): Result {
+  return { ...withoutFigures(bench), failed: error instanceof Error ? error.message : String(error) }
+}
+
+function withoutFigures(bench: Case): Result {
+  const none = { ours: null, peer: null, ratio: null, ok: null, rounds: 0 }
+  return { ...describe(bench), ...none, oursSpread: null, peerSpread: null, ratioSpread: null }
+}
+
+function describe({ name, group, ours, peer, unit, target, better }: Case) {
+  return { case: name, group, oursName: ours.name, peerName: peer?.name ?? null, unit, target, better }
+}
+
+function median(figures: readonly number[]): number {
+  const sorted = [...figures].sort((a, b) => a - b)
+  const middle = sorted.length / 2
+  const below = sorted[Math.ceil(middle) - 1] ?? Number.NaN
+  const above = sorted[Math.floor(middle)] ?? Number.NaN
+  return (below + above) / 2
+}
+
+function spread(figures: readonly number[]): Spread {
+  return [Math.min(...figures), Math.max(...figures)]
+}

@@ -1,0 +1,58 @@
+/** Runs one case: ours and the peer in turns, round after round, each on a fresh database of its own. */
+import type { Case, Contestant, Entry } from './case.ts'
+import { withClient } from './database.ts'
+import type { DatabaseServer } from './database-server.ts'
+import type { Network } from './network.ts'
+import { type Result, resultOf } from './result.ts'
+
+export interface RunOptions {
+  readonly rounds: number
+  readonly seconds: number
+  readonly quick: boolean
+  readonly network: Network | undefined
+  /** Called when each turn begins. */
+  readonly onTurn: (contestant: string, round: number) => void
+}
+
+export async function runCase(bench: Case, server: DatabaseServer, options: RunOptions): Promise<Result> {
+  const contestants = [bench.ours, bench.peer].filter((one) => one !== undefined)
+  const databases: string[] = []
+  const entries: Entry[] = []
+  const figures: number[][] = contestants.map(() => [])
+  try {
+    for (const contestant of contestants) {
+      const database = await server.createDatabase()
+      databases.push(database)
+      entries.push(await enter(contestant, server, database, options))
+    }
+    for (let round = 0; round <= options.rounds; round++) {
+      for (const [index, entry] of entries.entries()) {
+        options.onTurn(contestants[index]?.name ?? '', round)
+        await server.checkpoint()
+        globalThis.gc?.()
+        const figure = await entry.turn(round)
+        if (round > 0) figures[index]?.push(figure)
+      }
+    }
+  } finally {
+    await Promise.allSettled(entries.map((entry) => entry.leave()))
+    for (const database of databases) await server.dropDatabase(database)
+  }
+  const [ours = [], peer = []] = figures
+  return resultOf(bench, ours, peer)
+}
+
+async function enter(
+  contestant: Contestant,
+  server: DatabaseServer,
+  database: string,
+  options: RunOptions,
+): Promise<Entry> {
+  const { seconds, quick, network } = options
+  const url = network?.route(database) ?? database
+  const shared = server.sharedDatabase.bind(server)
+  const entry = await contestant.enter({ url, directUrl: database, seconds, quick, shared })
+  // Of what was filled in, so that the server does not come to it by itself in the middle of a turn.
+  await withClient(database, (client) => client.query('vacuum analyze'))
+  return entry
+}

@@ -1,0 +1,53 @@
+/** Runs the cases one after the other, and prints each as it is done. */
+import type { Arguments } from './arguments.ts'
+import type { Case } from './case.ts'
+import type { DatabaseServer } from './database-server.ts'
+import type { Network } from './network.ts'
+import { type Progress, showProgress } from './progress.ts'
+import { resultLine } from './report.ts'
+import { failedResult, type Result, skippedResult } from './result.ts'
+import { runCase } from './run-case.ts'
+
+export async function runCases(
+  { cases, rounds, quick }: Arguments,
+  server: DatabaseServer,
+  network: Network | undefined,
+  ending: AbortSignal,
+): Promise<Result[]> {
+  const roundsOf = (bench: Case) => rounds ?? bench.rounds ?? (quick ? 3 : 5)
+  const turns = cases.map((bench) => (roundsOf(bench) + 1) * (bench.peer === undefined ? 1 : 2))
+  const progress = showProgress(turns.reduce((sum, count) => sum + count, 0))
+  const results: Result[] = []
+  try {
+    for (const bench of cases) {
+      ending.throwIfAborted()
+      const result = await attempt(bench, progress, () =>
+        runCase(bench, server, {
+          rounds: roundsOf(bench),
+          seconds: quick ? 1 : 2,
+          quick,
+          network: bench.group === 'network' ? network : undefined,
+          onTurn: progress.turn,
+        }),
+      )
+      ending.throwIfAborted()
+      results.push(result)
+      progress.print(resultLine(result))
+    }
+  } finally {
+    progress.stop()
+  }
+  return results
+}
+
+/** A case that cannot run, or that fails, does not keep the others from running. */
+async function attempt(bench: Case, progress: Progress, run: () => Promise<Result>): Promise<Result> {
+  const obstacle = bench.obstacle?.()
+  if (obstacle !== undefined) return skippedResult(bench, obstacle)
+  progress.begin(bench.name)
+  try {
+    return await run()
+  } catch (error) {
+    return failedResult(bench, error)
+  }
+}

@@ -1,0 +1,97 @@
+-- Appends to one stream, waiting for whoever holds it. The short way: append_to_streams does the same for many.
+--
+-- expected_version: see is_expected.
+-- retried: this call may have been done before, so look for its event ids first. A first try need not look: its
+-- ids being taken shows as a conflict or as a violation of events_event_id_key.
+--
+-- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already); what is not 'appended'
+-- left nothing behind. version: the new one, or the actual one of a conflict; recorded_at; positions, in order.
+create or replace function :schema.append_to_stream(
+  stream_id text,
+  expected_version bigint,
+  event_ids uuid[],
+  types text[],
+  data json[],
+  metadata json[],
+  tags text[],
+  retried boolean,
+  out outcome text,
+  out version bigint,
+  out recorded_at timestamptz,
+  out positions bigint[]
+)
+language plpgsql as $$
+declare
+  _event_count int := cardinality(event_ids);
+  -- In whole milliseconds, the precision of a JavaScript Date: what a reader sees is what is compared.
+  _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  _create boolean := expected_version in (0, -1);
+begin
+  -- At any other level the checks would look at an old snapshot.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_to_stream needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+
+  if retried then
+    -- The lock first: an earlier try may be about to commit.
+    perform from :schema.streams s where s.stream_id = append_to_stream.stream_id for no key update;
+    if cardinality(:schema.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
+      outcome := 'repeated';
+      return;
+    end if;
+  end if;
+
+  loop
+    -- A stream that should be new: the insert is lock and check in one.
+    if _create then
+      insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
+      values (append_to_stream.stream_id, _event_count, _now, _now)
+      on conflict do nothing;
+      if found then
+        version := _event_count;
+        recorded_at := _now;
+        exit;
+      end if;
+    end if;
+
+    update :schema.streams s
+    set version = s.version + _event_count, last_recorded_at = greatest(_now, s.last_recorded_at)
+    where s.stream_id = append_to_stream.stream_id and :schema.is_expected(expected_version, s.version)
+    returning s.version, s.last_recorded_at into version, recorded_at;
+    exit when found;
+
+    if expected_version is not null then
+      outcome := 'conflict';
+      if cardinality(:schema.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
+        outcome := 'repeated';
+      end if;
+      select s.version into version from :schema.streams s where s.stream_id = append_to_stream.stream_id;
+      version := coalesce(version, 0);
+      return;
+    end if;
+    -- Any version will do and there is no stream yet: create it. If somebody does so first, go round again.
+    _create := true;
+  end loop;
+
+  outcome := 'appended';
+  perform :schema.mark_writer();
+  with inserted as (
+    insert into :schema.events
+      (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+    select
+      nextval(':schema.event_positions'),
+      append_to_stream.version - _event_count + e.nth,
+      append_to_stream.recorded_at,
+      e.event_id,
+      append_to_stream.stream_id,
+      e.type,
+      e.data,
+      e.metadata,
+      e.tags::text[]
+    from unnest(event_ids, types, data, metadata, tags) with ordinality
+      as e (event_id, type, data, metadata, tags, nth)
+    returning position
+  )
+  select array_agg(i.position) into positions from inserted i;
+end
+$$;

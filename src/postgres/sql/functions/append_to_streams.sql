@@ -1,0 +1,181 @@
+-- Makes many appends in one call and one transaction. stream_ids: the streams, each once. Per append: the place
+-- of its stream in that list, the expected version (see is_expected) and how many of the events are its own. Per
+-- event, in the order in which they get their positions: the place of its append (owner) and its 1-based number
+-- there (nth), with the event itself. Appends to the same stream follow one another.
+--
+-- atomic: all or none; waits for streams that others hold. Otherwise (group commit) each append has its own
+-- outcome, nobody is waited for, and an append that would have to wait is 'busy'.
+-- retried: see append_to_stream.
+--
+-- Per append: outcome ('appended' | 'conflict' | 'repeated' | 'busy'; what is not 'appended' left nothing behind,
+-- and if atomic, then nothing was left by any), version and recorded_at. positions: of the events of the appends
+-- that were made, in order.
+create or replace function :schema.append_to_streams(
+  stream_ids text[],
+  places int[],
+  expected_versions bigint[],
+  event_counts int[],
+  owners int[],
+  nths int[],
+  event_ids uuid[],
+  types text[],
+  data json[],
+  metadata json[],
+  tags text[],
+  atomic boolean,
+  retried boolean,
+  out outcomes text[],
+  out versions bigint[],
+  out recorded_ats timestamptz[],
+  out positions bigint[]
+)
+language plpgsql
+-- As in lock_streams.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  -- Per stream: its version as the appends move it on (null: there is none), and when its events are recorded.
+  _versions bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
+  _times timestamptz[] := array_fill(_now, array[cardinality(stream_ids)]);
+  _locked boolean[] := array_fill(false, array[cardinality(stream_ids)]);
+  _busy boolean[] := array_fill(false, array[cardinality(stream_ids)]);
+  _moved boolean[] := array_fill(false, array[cardinality(stream_ids)]);
+  _created text[] := '{}';
+  _new int[];
+  _repeated int[] := '{}';
+  _stream record;
+  _at int;
+  _place int;
+begin
+  -- At any other level the checks would look at an old snapshot.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+
+  -- 1. Lock the streams.
+  if atomic then
+    -- A stream that is only checked is created too, and removed at the end: whoever wants to create it waits.
+    with created as (
+      insert into :schema.streams as s (stream_id, version, created_at)
+      select n.id, 0, _now from unnest(stream_ids) as n (id) order by n.id collate "C"
+      on conflict do nothing
+      returning s.stream_id
+    )
+    select coalesce(array_agg(c.stream_id), '{}') into _created from created c;
+  end if;
+  for _stream in select * from :schema.lock_streams(stream_ids, atomic) loop
+    _locked[_stream.place] := true;
+    if _stream.version > 0 or stream_ids[_stream.place] <> all (_created) then
+      _versions[_stream.place] := _stream.version;
+    end if;
+    -- Time in a stream never steps back, even if the clock does.
+    _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
+  end loop;
+  if retried then
+    -- After the locks: an earlier try may have been about to commit.
+    _repeated := :schema.recorded_owners(owners, event_ids);
+  end if;
+
+  -- 2. Decide, append by append.
+  for _at in 1 .. cardinality(places) loop
+    _place := places[_at];
+    versions[_at] := coalesce(_versions[_place], 0);
+    if _at = any (_repeated) then
+      outcomes[_at] := 'repeated';
+    elsif _busy[_place] then
+      outcomes[_at] := 'busy';
+    elsif :schema.is_expected(expected_versions[_at], _versions[_place]) then
+      outcomes[_at] := 'appended';
+      recorded_ats[_at] := _times[_place];
+      if event_counts[_at] > 0 then
+        versions[_at] := versions[_at] + event_counts[_at];
+        _versions[_place] := versions[_at];
+        _moved[_place] := true;
+      end if;
+    elsif _versions[_place] is null and not _locked[_place] then
+      -- Whether it is held by somebody or does not exist is not known here.
+      outcomes[_at] := 'busy';
+      _busy[_place] := true;
+    else
+      outcomes[_at] := 'conflict';
+    end if;
+  end loop;
+
+  if atomic and 'appended' <> any (outcomes) then
+    delete from :schema.streams s where s.stream_id = any (_created);
+    -- A repeat of this call may look like a conflict of one stream: of the others, too, it is to be known.
+    _repeated := :schema.recorded_owners(owners, event_ids);
+    foreach _at in array _repeated loop
+      outcomes[_at] := 'repeated';
+    end loop;
+    return;
+  end if;
+
+  -- 3. Move the streams on.
+  if not atomic then
+    select array_agg(m.place::int) into _new
+    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
+    where m.moved and not m.locked;
+    if _new is not null then
+      _created := :schema.try_create_streams(
+        array(select stream_ids[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
+        array(select _versions[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
+        _now);
+      if cardinality(_created) < cardinality(_new) then
+        for _at in 1 .. cardinality(places) loop
+          if not _locked[places[_at]] and stream_ids[places[_at]] <> all (_created) then
+            outcomes[_at] := 'busy';
+          end if;
+        end loop;
+      end if;
+    end if;
+  end if;
+  if true = any (_moved) then
+    update :schema.streams s
+    set version = _versions[m.place], last_recorded_at = _times[m.place]
+    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
+    where m.moved and m.locked and s.stream_id = stream_ids[m.place];
+  end if;
+  if atomic then
+    delete from :schema.streams s where s.stream_id = any (_created) and s.version = 0;
+  end if;
+
+  -- 4. Insert the events.
+  if cardinality(event_ids) > 0 and 'appended' = any (outcomes) then
+    perform :schema.mark_writer();
+    with inserted as (
+      insert into :schema.events
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+      select
+        nextval(':schema.event_positions'),
+        versions[e.owner] - event_counts[e.owner] + e.nth,
+        recorded_ats[e.owner],
+        e.event_id,
+        stream_ids[places[e.owner]],
+        e.type,
+        e.data,
+        e.metadata,
+        e.tags::text[]
+      from unnest(owners, nths, event_ids, types, data, metadata, tags)
+        as e (owner, nth, event_id, type, data, metadata, tags)
+      where outcomes[e.owner] = 'appended'
+      returning position
+    )
+    select array_agg(i.position) into positions from inserted i;
+  end if;
+
+  -- 5. Tell repeats from conflicts: also of an append of this very call.
+  if 'conflict' = any (outcomes) then
+    foreach _at in array :schema.recorded_owners(owners, event_ids) loop
+      if outcomes[_at] = 'conflict' then
+        outcomes[_at] := 'repeated';
+      end if;
+    end loop;
+  end if;
+end
+$$;

@@ -1,0 +1,266 @@
+/** How appends are gathered and settled, against a database whose every answer is written down here. */
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import { StorageError, StoreUnavailableError } from '../src/errors.ts'
+import { type Busy, GroupCommit } from '../src/group-commit.ts'
+import type { AppendOutcome, PreparedAppend } from '../src/storage.ts'
+
+type Answer = AppendOutcome | Busy
+
+const written: AppendOutcome = { kind: 'appended', version: 1, positions: [1], recordedAt: undefined }
+const busy: Busy = { kind: 'busy' }
+
+function appendTo(streamId: string, bytes = 2): PreparedAppend {
+  const event = { id: 'id', type: 'T', data: 'x'.repeat(bytes - 2), metadata: '{}', tags: [] }
+  return { streamId, expectedVersion: 'any', events: [event] }
+}
+
+/** A call that reached the database, and how to answer it. */
+interface Call {
+  readonly streams: readonly string[]
+  readonly retried: boolean
+  answer(...outcomes: Answer[]): Promise<void>
+  fail(error: unknown): Promise<void>
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+/** Time for an answer to be told to its callers, and for what waited for it to be sent. */
+const turns = () => turn().then(turn)
+
+function scripted(maxBatch = 500) {
+  const calls: Call[] = []
+  function send<T>(appends: readonly PreparedAppend[], retried: boolean, toAnswer: (all: Answer[]) => T) {
+    return new Promise<T>((resolve, reject) => {
+      calls.push({
+        streams: appends.map(({ streamId }) => streamId),
+        retried,
+        async answer(...outcomes) {
+          resolve(toAnswer(outcomes.length > 0 ? outcomes : appends.map(() => written)))
+          await turns()
+        },
+        async fail(error) {
+          reject(error)
+          await turns()
+        },
+      })
+    })
+  }
+  const group = new GroupCommit({
+    alone: (append, retried) => send([append], retried, ([outcome]) => outcome as AppendOutcome),
+    together: (appends, retried) => send(appends, retried, (outcomes) => outcomes),
+    maxBatch,
+  })
+  return { calls, group }
+}
+
+const streamsOf = (calls: readonly Call[]) => calls.map(({ streams }) => streams.join(' '))
+
+describe('gathering', () => {
+  it('sends a lone append in the turn of the event loop in which it is called', async () => {
+    const { calls, group } = scripted()
+    const outcome = group.append(appendTo('a'))
+    await turn()
+    expect(streamsOf(calls)).toEqual(['a'])
+    await calls[0]?.answer()
+    expect(await outcome).toBe(written)
+  })
+
+  it('puts what is called in one turn into one group', async () => {
+    const { calls, group } = scripted()
+    for (const streamId of ['a', 'b', 'a', 'c']) group.append(appendTo(streamId))
+    await turn()
+    expect(streamsOf(calls)).toEqual(['a b a c'])
+  })
+
+  it('has two groups under way, and gathers the rest until one is settled', async () => {
+    const { calls, group } = scripted()
+    for (const streamId of ['a', 'b', 'c', 'd']) {
+      group.append(appendTo(streamId))
+      await turn()
+    }
+    expect(streamsOf(calls)).toEqual(['a', 'b'])
+    await calls[1]?.answer()
+    expect(streamsOf(calls)).toEqual(['a', 'b', 'c d'])
+  })
+
+  it('ends a group at its most appends, and at a megabyte', async () => {
+    const few = scripted(3)
+    for (const streamId of ['a', 'b', 'c', 'd', 'e']) few.group.append(appendTo(streamId))
+    await turn()
+    expect(streamsOf(few.calls)).toEqual(['a b c', 'd e'])
+
+    const { calls, group } = scripted()
+    for (const streamId of ['a', 'b', 'c']) group.append(appendTo(streamId, 500_000))
+    group.append(appendTo('d', 3_000_000))
+    await turn()
+    expect(streamsOf(calls)).toEqual(['a b', 'c'])
+    await calls[0]?.answer()
+    expect(streamsOf(calls)).toEqual(['a b', 'c', 'd'])
+  })
+
+  it('makes no groups when there may be only one append in them', async () => {
+    const { calls, group } = scripted(1)
+    for (const streamId of ['a', 'b', 'a']) group.append(appendTo(streamId))
+    expect(streamsOf(calls)).toEqual(['a', 'b', 'a'])
+  })
+
+  it('leaves out an append that was given up before it was sent', async () => {
+    const { calls, group } = scripted()
+    const giveUp = new AbortController()
+    group.append(appendTo('a'))
+    const given = group.append(appendTo('b'), giveUp.signal)
+    group.append(appendTo('c'))
+    giveUp.abort(new Error('enough'))
+    await expect(given).rejects.toThrow('enough')
+    expect(streamsOf(calls)).toEqual(['a c'])
+  })
+})
+
+describe('one stream', () => {
+  it('is in one group at a time, in the order of the calls, while others pass', async () => {
+    const { calls, group } = scripted()
+    group.append(appendTo('a'))
+    await turn()
+    for (const streamId of ['a', 'b', 'a']) group.append(appendTo(streamId))
+    await turn()
+    group.append(appendTo('a'))
+    group.append(appendTo('c'))
+    await turn()
+    expect(streamsOf(calls)).toEqual(['a', 'b'])
+    await calls[1]?.answer()
+    expect(streamsOf(calls)).toEqual(['a', 'b', 'c'])
+    await calls[0]?.answer()
+    expect(streamsOf(calls)).toEqual(['a', 'b', 'c', 'a a a'])
+  })
+
+  it('that others hold is appended to alone, while the rest of its group is settled', async () => {
+    const { calls, group } = scripted()
+    const first = group.append(appendTo('a'))
+    const held = [group.append(appendTo('b')), group.append(appendTo('b'))]
+    await turn()
+    await calls[0]?.answer(written, busy, busy)
+    expect(await first).toBe(written)
+    const later = group.append(appendTo('b'))
+    await turn()
+    // What was found busy may have been made by an earlier try of its group.
+    expect(calls.slice(1).map(({ streams, retried }) => [...streams, retried])).toEqual([['b', true]])
+    await calls[1]?.answer()
+    await calls[2]?.answer()
+    expect(await Promise.all(held)).toEqual([written, written])
+    await calls[3]?.answer()
+    expect(await later).toBe(written)
+  })
+
+  it('that is waited for takes no lane from others for longer than 50 ms', async () => {
+    const { calls, group } = scripted()
+    for (const streamId of ['a', 'b', 'c']) {
+      group.append(appendTo(streamId))
+      await turn()
+    }
+    expect(streamsOf(calls)).toEqual(['a', 'b'])
+    await vi.waitFor(() => expect(streamsOf(calls)).toEqual(['a', 'b', 'c']))
+  })
+})
+
+describe('an error', () => {
+  const poison = new StorageError('Appending', new Error('poison'))
+
+  it('of a group is brought home to the append at fault', async () => {
+    const { calls, group } = scripted()
+    const outcomes = ['a', 'b', 'bad', 'd', 'e'].map((streamId) =>
+      group.append(appendTo(streamId)).then(
+        () => 'made',
+        (error: unknown) => error,
+      ),
+    )
+    await turn()
+    for (let at = 0; at < calls.length; at++) {
+      const call = calls[at]
+      if (call?.streams.includes('bad')) await call.fail(poison)
+      else await call?.answer()
+    }
+    expect(await Promise.all(outcomes)).toEqual(['made', 'made', poison, 'made', 'made'])
+    expect(streamsOf(calls)).toEqual(['a b bad d e', 'a b', 'bad d e', 'bad', 'd e'])
+    expect(calls.map(({ retried }) => retried)).toEqual([false, true, true, true, true])
+  })
+
+  it('that is not about what was appended is told to all at once', async () => {
+    const { calls, group } = scripted()
+    const unavailable = new StoreUnavailableError('Appending', 10, new Error('gone'))
+    const outcomes = ['a', 'b'].map((streamId) => group.append(appendTo(streamId)).catch((error) => error))
+    await turn()
+    await calls[0]?.fail(unavailable)
+    expect(await Promise.all(outcomes)).toEqual([unavailable, unavailable])
+    expect(calls.length).toBe(1)
+    const next = group.append(appendTo('a'))
+    await turn()
+    await calls[1]?.answer()
+    expect(await next).toBe(written)
+  })
+})
+
+it('settles every append once, and each stream in the order of its calls, whatever happens', async () => {
+  const scenario = fc.record({
+    streams: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1, maxLength: 40 }),
+    pauses: fc.array(fc.nat(3), { maxLength: 40 }),
+    answers: fc.infiniteStream(fc.constantFrom('written', 'written', 'busy', 'poison', 'lost')),
+    maxBatch: fc.integer({ min: 2, max: 8 }),
+    scheduler: fc.scheduler(),
+  })
+  await fc.assert(
+    fc.asyncProperty(scenario, async ({ streams, pauses, answers, maxBatch, scheduler }) => {
+      const made: string[] = []
+      const underWay = new Set<string>()
+      let mishaps = 20
+      const mishap = () => (mishaps-- > 0 ? answers.next().value : 'written')
+      async function perform(appends: readonly PreparedAppend[], mayBeBusy: boolean): Promise<Answer[]> {
+        const names = new Set(appends.map(({ streamId }) => streamId.slice(0, 1)))
+        for (const name of names) {
+          expect(underWay.has(name), `${name} is under way twice`).toBe(false)
+          underWay.add(name)
+        }
+        await scheduler.schedule(Promise.resolve(), `append ${[...names]}`)
+        for (const name of names) underWay.delete(name)
+        const whole = mishap()
+        if (mayBeBusy && whole === 'poison') throw new StorageError('Appending', new Error('poison'))
+        if (whole === 'lost') throw new StoreUnavailableError('Appending', 1, new Error('lost'))
+        const held = new Set([...names].filter(() => mayBeBusy && mishap() === 'busy'))
+        return appends.map((append) => {
+          if (held.has(append.streamId)) return busy
+          made.push(append.events[0]?.id as string)
+          return written
+        })
+      }
+      const group = new GroupCommit({
+        alone: async (append) => (await perform([append], false))[0] as AppendOutcome,
+        together: (appends) => perform(appends, true),
+        maxBatch,
+      })
+      const called: string[] = []
+      const refused: string[] = []
+      const all = streams.map(async (streamId, index) => {
+        for (let pause = pauses[index] ?? 0; pause > 0; pause--) await turn()
+        const id = `${streamId}${index}`
+        const append = appendTo(streamId)
+        const call = { ...append, events: append.events.map((event) => ({ ...event, id })) }
+        called.push(id)
+        await group.append(call).catch(() => refused.push(id))
+      })
+      let settled = false
+      const end = Promise.all(all).then(() => {
+        settled = true
+      })
+      while (!settled) {
+        if (scheduler.count() > 0) await scheduler.waitOne()
+        await turn()
+      }
+      await end
+      expect([...made, ...refused].toSorted()).toEqual(called.toSorted())
+      for (const name of new Set(streams)) {
+        const own = made.filter((id) => id.startsWith(name))
+        expect(own).toEqual(called.filter((id) => own.includes(id)))
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
