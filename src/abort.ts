@@ -38,9 +38,16 @@ export async function forEachItem<T>(
   }
   const items = source[Symbol.asyncIterator]()
   let ended = false
+  // One listener for all items: one for each would take ten times as long as the rest of this loop.
+  let giveUp = (_: unknown) => {}
+  const onAbort = () => giveUp(signal.reason)
+  signal.addEventListener('abort', onAbort)
   try {
     for (;;) {
-      const next = await abortable(items.next(), signal)
+      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        giveUp = reject
+        items.next().then(resolve, reject)
+      })
       ended = next.done === true
       if (next.done) return
       const taken = take(next.value)
@@ -48,6 +55,7 @@ export async function forEachItem<T>(
       signal.throwIfAborted()
     }
   } finally {
+    signal.removeEventListener('abort', onAbort)
     // A source that hangs would hang in closing too: after an abort nobody waits for it.
     const closed = ended ? undefined : items.return?.()
     if (signal.aborted) closed?.catch(() => {})
