@@ -18,30 +18,44 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undef
   }
 }
 
-/** The items of a source, until the signal is aborted: also while the source does not answer. */
-export async function* abortableItems<T>(
+/**
+ * Hands over the items of a source, each when the promise that `take` may return is settled, until the signal is
+ * aborted: also while the source does not answer. Closes the source if it does not come to its end.
+ */
+export async function forEachItem<T>(
   source: Iterable<T> | AsyncIterable<T>,
   signal: AbortSignal,
-): AsyncGenerator<T> {
+  take: (item: T) => Promise<void> | undefined,
+): Promise<void> {
   signal.throwIfAborted()
   if (!(Symbol.asyncIterator in source)) {
     for (const item of source) {
-      yield item
+      const taken = take(item)
+      if (taken !== undefined) await taken
       signal.throwIfAborted()
     }
     return
   }
   const items = source[Symbol.asyncIterator]()
   let ended = false
+  // One listener for all items: one for each would take ten times as long as the rest of this loop.
+  let giveUp = (_: unknown) => {}
+  const onAbort = () => giveUp(signal.reason)
+  signal.addEventListener('abort', onAbort)
   try {
     for (;;) {
-      const next = await abortable(items.next(), signal)
+      const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        giveUp = reject
+        items.next().then(resolve, reject)
+      })
       ended = next.done === true
       if (next.done) return
-      yield next.value
+      const taken = take(next.value)
+      if (taken !== undefined) await taken
       signal.throwIfAborted()
     }
   } finally {
+    signal.removeEventListener('abort', onAbort)
     // A source that hangs would hang in closing too: after an abort nobody waits for it.
     const closed = ended ? undefined : items.return?.()
     if (signal.aborted) closed?.catch(() => {})

@@ -1,20 +1,12 @@
 /** Bringing a log in from elsewhere: in batches, in the source's order, and safe to run again after any failure. */
 
-import { abortableItems } from './abort.ts'
+import { forEachItem } from './abort.ts'
 import { DuplicateEventIdError, ImportOutOfOrderError, InvalidInputError } from './errors.ts'
 import type { Event } from './event.ts'
-import {
-  beginning,
-  checkDate,
-  checkInteger,
-  checkName,
-  checkReadName,
-  EventPreparation,
-  type InputLimits,
-} from './input.ts'
+import { ImportBatches } from './import-batch.ts'
+import { beginning, checkInteger, checkReadName, type InputLimits } from './input.ts'
 import type { PreparedImport, Storage } from './storage.ts'
 import type { CallOptions } from './store.ts'
-import { uuidOf } from './uuid.ts'
 
 /** An event that was recorded somewhere else. */
 export interface ImportedEvent extends Event {
@@ -48,9 +40,6 @@ export interface ImportResult {
   readonly skipped: number
 }
 
-// A batch also ends here, so that large payloads do not add up to one huge statement.
-const batchBytes = 8_388_608
-
 /**
  * Appends every event of the source that is not in the store yet. Positions and versions are the store's own,
  * in the order of the source; ids, metadata and times are kept. Stopped or killed, it is resumed by calling it again.
@@ -65,52 +54,47 @@ export async function importEvents(
   checkSource(source)
   checkInteger(batchSize, 'batchSize', 1)
   if (name !== undefined) checkReadName(name, 'name')
-  const preparation = new EventPreparation(undefined, limits)
-  let read = 0
+  const failed = new AbortController()
+  const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal])
+  const batches = new ImportBatches(name, batchSize, limits)
   let imported = 0
-  let batch: PreparedImport[] = []
-  let streamOf = new Map<string, string>()
-  let bytes = 0
+  // The batch on its way. The next one is read and prepared meanwhile, and waits for it: the order is kept.
+  let sending = Promise.resolve()
 
-  async function flush(): Promise<void> {
-    const outcome = await storage.importBatch(batch, clampTimes, signal)
+  async function send(events: readonly PreparedImport[], read: number): Promise<void> {
+    const outcome = await storage.importBatch(events, clampTimes, signal)
     if (outcome.kind === 'out-of-order') {
       throw new ImportOutOfOrderError(outcome.streamId, outcome.recordedAt, outcome.previous)
     }
     if (outcome.kind === 'duplicate') throw new DuplicateEventIdError(outcome.eventId, outcome.streamId)
     imported += outcome.imported
-    batch = []
-    streamOf = new Map()
-    bytes = 0
     onProgress?.({ read, imported, skipped: read - imported })
   }
 
-  for await (const event of signal === undefined ? source : abortableItems(source, signal)) {
-    const field = `source[${read}]`
-    checkName(event?.streamId, `${field}.streamId`)
-    if (event.recordedAt !== undefined) checkRecordedAt(event.recordedAt, `${field}.recordedAt`)
-    const place = read
-    const prepared = preparation.event(event, field, () => {
-      if (name !== undefined) return uuidOf('import', name, place)
-      throw new InvalidInputError(
-        `${field}.id`,
-        'must be given, or the import must have a name to make ids of',
-        'none',
-      )
-    })
-    read++
-    const twin = streamOf.get(prepared.id)
-    if (twin !== undefined && twin !== event.streamId) throw new DuplicateEventIdError(prepared.id, twin)
-    if (twin !== undefined) continue
-    streamOf.set(prepared.id, event.streamId)
-    const recordedAt = event.recordedAt && new Date(event.recordedAt)
-    batch.push({ ...prepared, streamId: event.streamId, recordedAt })
-    bytes += prepared.data.length + prepared.metadata.length
-    if (batch.length >= batchSize || bytes >= batchBytes) await flush()
+  async function flush(): Promise<void> {
+    await sending
+    stop.throwIfAborted()
+    sending = send(batches.take(), batches.read)
+    // Also a source that does not answer is then left.
+    sending.catch((error: unknown) => failed.abort(error))
   }
-  if (batch.length > 0) await flush()
-  return { read, imported, skipped: read - imported }
+
+  try {
+    await forEachItem(source, stop, (event) => {
+      batches.add(event)
+      if (batches.isFull) return flush()
+      return batches.read % eventsPerTurn === 0 ? new Promise(setImmediate) : undefined
+    })
+    if (!batches.isEmpty) await flush()
+  } finally {
+    // What is on its way stands before all the rest in the source, and so does its error.
+    await sending
+  }
+  return { read: batches.read, imported, skipped: batches.read - imported }
 }
+
+// So many events are prepared at a stretch: the batch on its way, and the rest of the process, go on in between.
+const eventsPerTurn = 200
 
 function checkSource(source: unknown): void {
   const isIterable =
@@ -118,14 +102,4 @@ function checkSource(source: unknown): void {
     source !== undefined &&
     [Symbol.iterator, Symbol.asyncIterator].some((key) => key in Object(source))
   if (!isIterable) throw new InvalidInputError('source', 'must be an iterable of events', beginning(source))
-}
-
-// Clocks of two machines differ a little; an event of tomorrow would hold back its stream's time for a day.
-const clockTolerance = 60_000
-
-function checkRecordedAt(value: Date, field: string): void {
-  checkDate(value, field)
-  if (value.getTime() > Date.now() + clockTolerance) {
-    throw new InvalidInputError(field, 'must not be in the future', value.toISOString())
-  }
 }

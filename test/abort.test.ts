@@ -1,6 +1,6 @@
 /** Waiting that a signal can end. */
 import { describe, expect, it } from 'vitest'
-import { abortable, abortableItems, sleep } from '../src/abort.ts'
+import { abortable, forEachItem, sleep } from '../src/abort.ts'
 
 const reason = new Error('given up')
 const never = new Promise<never>(() => {})
@@ -36,7 +36,7 @@ describe('abortable', () => {
   })
 })
 
-describe('abortableItems', () => {
+describe('forEachItem', () => {
   /** Counts up, and says when it is closed. */
   function counting(log: string[]) {
     return {
@@ -58,39 +58,59 @@ describe('abortableItems', () => {
   }
 
   for (const kind of ['slowly', 'atOnce'] as const) {
-    it(`gives all items of a source that yields ${kind}, and closes it`, async () => {
+    it(`hands over all items of a source that yields ${kind}, one at a time, and closes it`, async () => {
       const log: string[] = []
-      const seen: number[] = []
       const { signal } = new AbortController()
-      for await (const item of abortableItems<number>(counting(log)[kind](), signal)) seen.push(item)
-      expect(seen).toEqual([1, 2, 3])
-      expect(log).toEqual(['closed'])
+      await forEachItem<number>(counting(log)[kind](), signal, (item) => {
+        log.push(`takes ${item}`)
+        if (item === 3) return
+        return sleep(1).then(() => void log.push(`took ${item}`))
+      })
+      expect(log).toEqual(['takes 1', 'took 1', 'takes 2', 'took 2', 'takes 3', 'closed'])
     })
 
-    it(`closes a source that yields ${kind} when the reader breaks off or the signal is aborted`, async () => {
+    it(`closes a source that yields ${kind} when an item fails or the signal is aborted`, async () => {
+      const fails = [
+        () => {
+          throw reason
+        },
+        () => Promise.reject(reason),
+      ]
+      for (const fail of fails) {
+        const log: string[] = []
+        const { signal } = new AbortController()
+        await expect(forEachItem<number>(counting(log)[kind](), signal, fail)).rejects.toBe(reason)
+        expect(log).toEqual(['closed'])
+      }
       const log: string[] = []
       const controller = new AbortController()
-      for await (const item of abortableItems<number>(counting(log)[kind](), controller.signal)) {
-        expect(item).toBe(1)
-        break
-      }
-      const items = abortableItems<number>(counting(log)[kind](), controller.signal)
-      expect((await items.next()).value).toBe(1)
-      controller.abort(reason)
-      await expect(items.next()).rejects.toBe(reason)
+      const call = forEachItem<number>(counting(log)[kind](), controller.signal, (item) => {
+        log.push(`takes ${item}`)
+        controller.abort(reason)
+        return undefined
+      })
+      await expect(call).rejects.toBe(reason)
       await new Promise(setImmediate)
-      expect(log).toEqual(['closed', 'closed'])
+      expect(log).toEqual(['takes 1', 'closed'])
     })
   }
 
-  it('does not wait for a source that hangs', async () => {
+  it('does not begin when the signal is aborted', async () => {
+    const log: string[] = []
+    const take = () => expect.fail('nothing is to be taken')
+    const call = forEachItem<number>(counting(log).atOnce(), AbortSignal.abort(reason), take)
+    await expect(call).rejects.toBe(reason)
+    expect(log).toEqual([])
+  })
+
+  it('does not wait for a source that hangs, nor for the end of it', async () => {
     const controller = new AbortController()
     const hanging: AsyncIterable<number> = {
       [Symbol.asyncIterator]: () => ({ next: () => never, return: () => never }),
     }
-    const next = abortableItems(hanging, controller.signal).next()
+    const call = forEachItem(hanging, controller.signal, () => undefined)
     controller.abort(reason)
-    await expect(next).rejects.toBe(reason)
+    await expect(call).rejects.toBe(reason)
   })
 
   it('lets the error of a source through', async () => {
@@ -98,8 +118,7 @@ describe('abortableItems', () => {
       yield 1
       throw reason
     }
-    const items = abortableItems(failing(), new AbortController().signal)
-    await items.next()
-    await expect(items.next()).rejects.toBe(reason)
+    const call = forEachItem(failing(), new AbortController().signal, () => undefined)
+    await expect(call).rejects.toBe(reason)
   })
 })

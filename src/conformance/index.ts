@@ -18,6 +18,7 @@ import { followCases } from './follow.ts'
 import { handleCases } from './handle.ts'
 import { importCases } from './import.ts'
 import { importAgainCases } from './import-again.ts'
+import { importAheadCases } from './import-ahead.ts'
 import { importRaceCases } from './import-races.ts'
 import { importTimeCases } from './import-times.ts'
 import { inputCases } from './input.ts'
@@ -78,6 +79,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...importCases,
   ...importTimeCases,
   ...importAgainCases,
+  ...importAheadCases,
   ...importRaceCases,
   ...handleCases,
   ...commandAgainCases,

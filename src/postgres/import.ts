@@ -9,24 +9,58 @@ export function importing(runner: Runner, statements: Statements): Pick<Storage,
   return {
     async importBatch(events, clampTimes, signal) {
       const parameters = importParameters(events, clampTimes)
-      return importAnswer(await runWrite(runner, 'Importing', statements.import, () => parameters, signal))
+      const row = await runWrite(runner, 'Importing', statements.import, parameters, signal)
+      return importAnswer(row)
     },
   }
 }
 
-/** See `import.sql`. */
-function importParameters(events: readonly PreparedImport[], clampTimes: boolean): Parameters {
-  const places = new Map<string, number>()
-  for (const { streamId } of events) {
-    if (!places.has(streamId)) places.set(streamId, places.size + 1)
+/** What a batch brings to one stream. */
+interface Share {
+  readonly owner: number
+  readonly earliest: Date | undefined
+  latest: Date | undefined
+  count: number
+}
+
+/** See `import-events.sql`. `retried`: whether this very call may have been done before. */
+function importParameters(
+  events: readonly PreparedImport[],
+  clampTimes: boolean,
+): (retried: boolean) => Parameters {
+  const shares = new Map<string, Share>()
+  const owners: number[] = []
+  const nths: number[] = []
+  let inOrder = true
+  for (const { streamId, recordedAt } of events) {
+    let share = shares.get(streamId)
+    if (share === undefined) {
+      share = { owner: shares.size + 1, earliest: recordedAt, latest: recordedAt, count: 0 }
+      shares.set(streamId, share)
+    }
+    // An event without a time is recorded now, by the server's clock: among others, only the server can tell.
+    inOrder &&= recordedAt === share.latest || (recordedAt ?? 0) >= (share.latest ?? Number.NaN)
+    share.latest = recordedAt
+    owners.push(share.owner)
+    nths.push(++share.count)
   }
-  return [
-    textArray([...places.keys()]),
-    plainArray(events.map(({ streamId }) => places.get(streamId) ?? null)),
+  const streams = [...shares.values()]
+  const parameters = [
+    textArray([...shares.keys()]),
+    plainArray(streams.map(({ count }) => count)),
+    timeArray(streams.map(({ earliest }) => earliest)),
+    timeArray(streams.map(({ latest }) => latest)),
+    plainArray(owners),
+    plainArray(nths),
     ...eventParameters(events),
-    plainArray(events.map(({ recordedAt }) => recordedAt?.toISOString() ?? null)),
+    timeArray(events.map(({ recordedAt }) => recordedAt)),
     String(clampTimes),
   ]
+  return (retried) => [...parameters, String(retried || !inOrder)]
+}
+
+function timeArray(times: readonly (Date | undefined)[]): string {
+  return plainArray(times.map((time) => time?.toISOString() ?? null))
 }
 
 /** What `import_events` answered. */

@@ -41,7 +41,7 @@ create table :schema.events (
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '6a814a2876e2813aa64ce3645f064d33',
+  checksum: '1a618181e6931fb5603cb451bd028819',
   sql: `-- Appends to one stream, waiting for whoever holds it. The short way: append_to_streams does the same for many.
 --
 -- expected_version: see is_expected.
@@ -372,24 +372,34 @@ end
 \$\$;
 
 -- Appends events that were recorded elsewhere, in the order given, leaving out those whose id is recorded in
--- their stream already. Per stream: its id. Per event: the stream's place in that list (owner), the event, and
--- when it was recorded (null: now).
+-- their stream already. Per stream: its id, how many of the events are its own, and the times of the earliest and
+-- the latest of them. Per event: the stream's place in that list (owner), the event's 1-based number among that
+-- stream's events of this call (nth), the event, and when it was recorded (null: now).
 --
 -- Time in a stream never steps back: an event older than its stream's last one is recorded at that one's time
 -- if clamp_times, and otherwise nothing is imported and the answer says which it is.
+--
+-- sift: events may be recorded already, or be out of order among themselves. If not, it is enough to look at the
+-- first and the last event and at the earliest times: that an id is taken shows as a violation of
+-- events_event_id_key, and the call is to be repeated with sift.
 --
 -- imported: how many; null if refused, and then stream_id with recorded_at and previous_at (out of order), or with
 -- event_id (that id is recorded in this other stream).
 create or replace function :schema.import_events(
   stream_ids text[],
+  event_counts int[],
+  earliest timestamptz[],
+  latest timestamptz[],
   owners int[],
+  nths int[],
   event_ids uuid[],
   types text[],
-  data json[],
-  metadata json[],
+  data text[],
+  metadata text[],
   tags text[],
   recorded_ats timestamptz[],
   clamp_times boolean,
+  sift boolean,
   out imported int,
   out stream_id text,
   out event_id uuid,
@@ -430,65 +440,102 @@ begin
       cross join lateral (select * from :schema.streams s where s.stream_id = a.id for update) s
     ) l;
 
-    select r.stream_id, r.event_id into stream_id, event_id
-    from unnest(owners, event_ids) as e (owner, event_id)
-    cross join lateral (select * from :schema.events r where r.event_id = e.event_id limit 1) r
-    where r.stream_id <> stream_ids[e.owner]
-    limit 1;
-    if found then
-      raise exception 'undo' using errcode = 'ES002';
+    if sift
+      or exists (
+        select from :schema.events r where r.event_id in (event_ids[1], event_ids[cardinality(event_ids)])
+      )
+      or exists (select from unnest(earliest, _last) as s (earliest, last) where s.earliest < s.last)
+    then
+      select r.stream_id, r.event_id into stream_id, event_id
+      from unnest(owners, event_ids) as e (owner, event_id)
+      cross join lateral (select * from :schema.events r where r.event_id = e.event_id limit 1) r
+      where r.stream_id <> stream_ids[e.owner]
+      limit 1;
+      if found then
+        raise exception 'undo' using errcode = 'ES002';
+      end if;
+
+      with fresh as materialized (
+        select
+          e.*,
+          row_number() over earlier as nth,
+          greatest(_last[e.owner], max(coalesce(e.recorded_at, _now)) over earlier) as reached
+        from unnest(owners, event_ids, types, data, metadata, tags, recorded_ats) with ordinality
+          as e (owner, event_id, type, data, metadata, tags, recorded_at, at)
+        where not exists (select from :schema.events r where r.event_id = e.event_id)
+        window earlier as (partition by e.owner order by e.at)
+      ),
+      late as (
+        select stream_ids[f.owner] as stream_id, f.recorded_at, f.reached
+        from fresh f
+        where not clamp_times and f.recorded_at < f.reached
+        order by f.at
+        limit 1
+      ),
+      moved as (
+        select
+          array_agg(m.event_count order by s.owner) as event_counts,
+          array_agg(m.reached order by s.owner) as latest
+        from generate_subscripts(stream_ids, 1) as s (owner)
+        left join (
+          select f.owner, count(*)::int as event_count, max(f.reached) as reached from fresh f group by f.owner
+        ) m on m.owner = s.owner
+      ),
+      kept as (
+        select
+          array_agg(f.owner order by f.at) as owners,
+          array_agg(f.nth::int order by f.at) as nths,
+          array_agg(f.event_id order by f.at) as event_ids,
+          array_agg(f.type order by f.at) as types,
+          array_agg(f.data order by f.at) as data,
+          array_agg(f.metadata order by f.at) as metadata,
+          array_agg(f.tags order by f.at) as tags,
+          array_agg(f.reached order by f.at) as recorded_ats
+        from fresh f
+      )
+      select m.event_counts, m.latest, k.*, l.stream_id, l.recorded_at, l.reached
+      into event_counts, latest, owners, nths, event_ids, types, data, metadata, tags, recorded_ats,
+        stream_id, recorded_at, previous_at
+      from kept k
+      cross join moved m
+      left join late l on true;
+
+      if stream_id is not null then
+        raise exception 'undo' using errcode = 'ES002';
+      end if;
     end if;
 
     perform :schema.mark_writer();
-    with fresh as materialized (
+    insert into :schema.events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+    select
+      nextval(':schema.event_positions'),
+      _versions[e.owner] + e.nth,
+      greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
+      e.event_id,
+      stream_ids[e.owner],
+      e.type,
+      e.data::json,
+      e.metadata::json,
+      e.tags::text[]
+    -- Side by side in the list, arrays are read without being written to a temporary store each.
+    from (
       select
-        e.*,
-        row_number() over earlier as nth,
-        greatest(_last[e.owner], max(coalesce(e.recorded_at, _now)) over earlier) as reached
-      from unnest(owners, event_ids, types, data, metadata, tags, recorded_ats) with ordinality
-        as e (owner, event_id, type, data, metadata, tags, recorded_at, at)
-      where not exists (select from :schema.events r where r.event_id = e.event_id)
-      window earlier as (partition by e.owner order by e.at)
-    ),
-    inserted as (
-      insert into :schema.events
-        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
-      select
-        nextval(':schema.event_positions'),
-        _versions[e.owner] + e.nth,
-        e.reached,
-        e.event_id,
-        stream_ids[e.owner],
-        e.type,
-        e.data,
-        e.metadata,
-        e.tags::text[]
-      from (select * from fresh order by at) e
-    ),
-    moved as (
-      update :schema.streams s
-      set version = s.version + m.event_count, last_recorded_at = m.reached
-      from (
-        select f.owner, count(*) as event_count, max(f.reached) as reached from fresh f group by f.owner
-      ) m
-      where s.stream_id = stream_ids[m.owner]
-    ),
-    late as (
-      select stream_ids[f.owner] as stream_id, f.recorded_at, f.reached
-      from fresh f
-      where not clamp_times and f.recorded_at < f.reached
-      order by f.at
-      limit 1
-    )
-    select (select count(*) from fresh), l.stream_id, l.recorded_at, l.reached
-    into imported, stream_id, recorded_at, previous_at
-    from (values (1)) as one (row)
-    left join late l on true;
+        unnest(owners) as owner,
+        unnest(nths) as nth,
+        unnest(event_ids) as event_id,
+        unnest(types) as type,
+        unnest(data) as data,
+        unnest(metadata) as metadata,
+        unnest(tags) as tags,
+        unnest(recorded_ats) as recorded_at
+    ) e;
+    get diagnostics imported = row_count;
 
-    if stream_id is not null then
-      imported := null;
-      raise exception 'undo' using errcode = 'ES002';
-    end if;
+    update :schema.streams s
+    set version = s.version + m.event_count,
+        last_recorded_at = greatest(coalesce(m.latest, _now), s.last_recorded_at)
+    from unnest(stream_ids, event_counts, latest) as m (stream_id, event_count, latest)
+    where s.stream_id = m.stream_id and m.event_count > 0;
   exception when sqlstate 'ES002' then
     -- Everything is as it was, while the answer is kept.
     return;
@@ -814,13 +861,18 @@ export const importEvents: string = `select
 from :schema.import_events(
   \$1::text::text[],
   \$2::text::int[],
-  \$3::text::uuid[],
-  \$4::text::text[],
-  string_to_array(\$5::text, E'\\x1e')::json[],
-  string_to_array(\$6::text, E'\\x1e', '')::json[],
-  \$7::text::text[],
-  \$8::text::timestamptz[],
-  \$9::text::boolean
+  \$3::text::timestamptz[],
+  \$4::text::timestamptz[],
+  \$5::text::int[],
+  \$6::text::int[],
+  \$7::text::uuid[],
+  \$8::text::text[],
+  string_to_array(\$9::text, E'\\x1e'),
+  string_to_array(\$10::text, E'\\x1e', ''),
+  \$11::text::text[],
+  \$12::text::timestamptz[],
+  \$13::text::boolean,
+  \$14::text::boolean
 ) i`
 
 export const listStreams: string = `select

@@ -277,9 +277,9 @@ begin
 end
 $$;
 
--- Name: import_events(text[], integer[], uuid[], text[], json[], json[], text[], timestamp with time zone[], boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.import_events(stream_ids text[], owners integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
+CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
@@ -312,65 +312,102 @@ begin
       cross join lateral (select * from eventsourced.streams s where s.stream_id = a.id for update) s
     ) l;
 
-    select r.stream_id, r.event_id into stream_id, event_id
-    from unnest(owners, event_ids) as e (owner, event_id)
-    cross join lateral (select * from eventsourced.events r where r.event_id = e.event_id limit 1) r
-    where r.stream_id <> stream_ids[e.owner]
-    limit 1;
-    if found then
-      raise exception 'undo' using errcode = 'ES002';
+    if sift
+      or exists (
+        select from eventsourced.events r where r.event_id in (event_ids[1], event_ids[cardinality(event_ids)])
+      )
+      or exists (select from unnest(earliest, _last) as s (earliest, last) where s.earliest < s.last)
+    then
+      select r.stream_id, r.event_id into stream_id, event_id
+      from unnest(owners, event_ids) as e (owner, event_id)
+      cross join lateral (select * from eventsourced.events r where r.event_id = e.event_id limit 1) r
+      where r.stream_id <> stream_ids[e.owner]
+      limit 1;
+      if found then
+        raise exception 'undo' using errcode = 'ES002';
+      end if;
+
+      with fresh as materialized (
+        select
+          e.*,
+          row_number() over earlier as nth,
+          greatest(_last[e.owner], max(coalesce(e.recorded_at, _now)) over earlier) as reached
+        from unnest(owners, event_ids, types, data, metadata, tags, recorded_ats) with ordinality
+          as e (owner, event_id, type, data, metadata, tags, recorded_at, at)
+        where not exists (select from eventsourced.events r where r.event_id = e.event_id)
+        window earlier as (partition by e.owner order by e.at)
+      ),
+      late as (
+        select stream_ids[f.owner] as stream_id, f.recorded_at, f.reached
+        from fresh f
+        where not clamp_times and f.recorded_at < f.reached
+        order by f.at
+        limit 1
+      ),
+      moved as (
+        select
+          array_agg(m.event_count order by s.owner) as event_counts,
+          array_agg(m.reached order by s.owner) as latest
+        from generate_subscripts(stream_ids, 1) as s (owner)
+        left join (
+          select f.owner, count(*)::int as event_count, max(f.reached) as reached from fresh f group by f.owner
+        ) m on m.owner = s.owner
+      ),
+      kept as (
+        select
+          array_agg(f.owner order by f.at) as owners,
+          array_agg(f.nth::int order by f.at) as nths,
+          array_agg(f.event_id order by f.at) as event_ids,
+          array_agg(f.type order by f.at) as types,
+          array_agg(f.data order by f.at) as data,
+          array_agg(f.metadata order by f.at) as metadata,
+          array_agg(f.tags order by f.at) as tags,
+          array_agg(f.reached order by f.at) as recorded_ats
+        from fresh f
+      )
+      select m.event_counts, m.latest, k.*, l.stream_id, l.recorded_at, l.reached
+      into event_counts, latest, owners, nths, event_ids, types, data, metadata, tags, recorded_ats,
+        stream_id, recorded_at, previous_at
+      from kept k
+      cross join moved m
+      left join late l on true;
+
+      if stream_id is not null then
+        raise exception 'undo' using errcode = 'ES002';
+      end if;
     end if;
 
     perform eventsourced.mark_writer();
-    with fresh as materialized (
+    insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+    select
+      nextval('eventsourced.event_positions'),
+      _versions[e.owner] + e.nth,
+      greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
+      e.event_id,
+      stream_ids[e.owner],
+      e.type,
+      e.data::json,
+      e.metadata::json,
+      e.tags::text[]
+    -- Side by side in the list, arrays are read without being written to a temporary store each.
+    from (
       select
-        e.*,
-        row_number() over earlier as nth,
-        greatest(_last[e.owner], max(coalesce(e.recorded_at, _now)) over earlier) as reached
-      from unnest(owners, event_ids, types, data, metadata, tags, recorded_ats) with ordinality
-        as e (owner, event_id, type, data, metadata, tags, recorded_at, at)
-      where not exists (select from eventsourced.events r where r.event_id = e.event_id)
-      window earlier as (partition by e.owner order by e.at)
-    ),
-    inserted as (
-      insert into eventsourced.events
-        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
-      select
-        nextval('eventsourced.event_positions'),
-        _versions[e.owner] + e.nth,
-        e.reached,
-        e.event_id,
-        stream_ids[e.owner],
-        e.type,
-        e.data,
-        e.metadata,
-        e.tags::text[]
-      from (select * from fresh order by at) e
-    ),
-    moved as (
-      update eventsourced.streams s
-      set version = s.version + m.event_count, last_recorded_at = m.reached
-      from (
-        select f.owner, count(*) as event_count, max(f.reached) as reached from fresh f group by f.owner
-      ) m
-      where s.stream_id = stream_ids[m.owner]
-    ),
-    late as (
-      select stream_ids[f.owner] as stream_id, f.recorded_at, f.reached
-      from fresh f
-      where not clamp_times and f.recorded_at < f.reached
-      order by f.at
-      limit 1
-    )
-    select (select count(*) from fresh), l.stream_id, l.recorded_at, l.reached
-    into imported, stream_id, recorded_at, previous_at
-    from (values (1)) as one (row)
-    left join late l on true;
+        unnest(owners) as owner,
+        unnest(nths) as nth,
+        unnest(event_ids) as event_id,
+        unnest(types) as type,
+        unnest(data) as data,
+        unnest(metadata) as metadata,
+        unnest(tags) as tags,
+        unnest(recorded_ats) as recorded_at
+    ) e;
+    get diagnostics imported = row_count;
 
-    if stream_id is not null then
-      imported := null;
-      raise exception 'undo' using errcode = 'ES002';
-    end if;
+    update eventsourced.streams s
+    set version = s.version + m.event_count,
+        last_recorded_at = greatest(coalesce(m.latest, _now), s.last_recorded_at)
+    from unnest(stream_ids, event_counts, latest) as m (stream_id, event_count, latest)
+    where s.stream_id = m.stream_id and m.event_count > 0;
   exception when sqlstate 'ES002' then
     -- Everything is as it was, while the answer is kept.
     return;

@@ -1,4 +1,5 @@
--- $1 stream ids $2 owners $3 event ids $4 types $5 data $6 metadata $7 tags $8 recorded at $9 clamp times; as in append
+-- $1 stream ids $2 event counts $3 earliest $4 latest $5 owners $6 nths $7 event ids $8 types $9 data $10 metadata
+-- $11 tags $12 recorded at $13 clamp times $14 sift
 select
   i.imported,
   to_json(i.stream_id)::text as stream_id,
@@ -8,11 +9,16 @@ select
 from :schema.import_events(
   $1::text::text[],
   $2::text::int[],
-  $3::text::uuid[],
-  $4::text::text[],
-  string_to_array($5::text, E'\x1e')::json[],
-  string_to_array($6::text, E'\x1e', '')::json[],
-  $7::text::text[],
-  $8::text::timestamptz[],
-  $9::text::boolean
+  $3::text::timestamptz[],
+  $4::text::timestamptz[],
+  $5::text::int[],
+  $6::text::int[],
+  $7::text::uuid[],
+  $8::text::text[],
+  string_to_array($9::text, E'\x1e'),
+  string_to_array($10::text, E'\x1e', ''),
+  $11::text::text[],
+  $12::text::timestamptz[],
+  $13::text::boolean,
+  $14::text::boolean
 ) i

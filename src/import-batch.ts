@@ -1,0 +1,89 @@
+/** The events of an import: checked and prepared one by one, and gathered into batches. */
+import { DuplicateEventIdError, InvalidInputError } from './errors.ts'
+import type { ImportedEvent } from './import.ts'
+import { importIds } from './import-ids.ts'
+import { checkDate, checkName, EventPreparation, type InputLimits } from './input.ts'
+import type { PreparedImport } from './storage.ts'
+
+// A batch also ends here, so that large payloads do not add up to one huge statement.
+const batchBytes = 8_388_608
+
+export class ImportBatches {
+  /** Events taken from the source so far. */
+  read = 0
+  readonly #size: number
+  readonly #idOf: ((place: number) => string) | undefined
+  readonly #preparation: EventPreparation
+  #events: PreparedImport[] = []
+  #streamOf = new Map<string, string>()
+  #bytes = 0
+
+  constructor(name: string | undefined, size: number, limits: InputLimits) {
+    this.#size = size
+    this.#idOf = name === undefined ? undefined : importIds(name)
+    this.#preparation = new EventPreparation(undefined, limits)
+  }
+
+  /** Adds the next event of the source, as it is now: the source may use its objects again. */
+  add(event: ImportedEvent): void {
+    const field = `source[${this.read}]`
+    checkName(event?.streamId, `${field}.streamId`)
+    if (event.recordedAt !== undefined) checkRecordedAt(event.recordedAt, `${field}.recordedAt`)
+    const { id, type, data, metadata, tags } = this.#preparation.event(event, field, () =>
+      this.#makeId(field),
+    )
+    const { streamId, recordedAt } = event
+    this.read++
+    const twin = this.#streamOf.get(id)
+    if (twin !== undefined && twin !== streamId) throw new DuplicateEventIdError(id, twin)
+    if (twin !== undefined) return
+    this.#streamOf.set(id, streamId)
+    // Written out: to spread the prepared event takes as long as all the rest.
+    this.#events.push({
+      id,
+      type,
+      data,
+      metadata,
+      tags,
+      streamId,
+      recordedAt: recordedAt && new Date(recordedAt),
+    })
+    this.#bytes += data.length + metadata.length
+  }
+
+  #makeId(field: string): string {
+    if (this.#idOf !== undefined) return this.#idOf(this.read)
+    throw new InvalidInputError(
+      `${field}.id`,
+      'must be given, or the import must have a name to make ids of',
+      'none',
+    )
+  }
+
+  get isEmpty(): boolean {
+    return this.#events.length === 0
+  }
+
+  get isFull(): boolean {
+    return this.#events.length >= this.#size || this.#bytes >= batchBytes
+  }
+
+  /** The events gathered, with which the batch is over and the next one begins. */
+  take(): readonly PreparedImport[] {
+    const events = this.#events
+    this.#events = []
+    this.#streamOf = new Map()
+    this.#bytes = 0
+    return events
+  }
+}
+
+// Clocks of two machines differ a little; an event of tomorrow would hold back its stream's time for a day.
+const clockTolerance = 60_000
+
+function checkRecordedAt(value: Date, field: string): void {
+  checkDate(value, field)
+  if (value.getTime() > Date.now() + clockTolerance) {
+    throw new InvalidInputError(field, 'must not be in the future', value.toISOString())
+  }
+}
