@@ -9,9 +9,16 @@ import {
 } from './client.ts'
 import { isConnectionLost } from './errors.ts'
 
+interface PgQuery {
+  name?: string
+  text: string
+  values?: unknown[]
+  types?: { getTypeParser(oid: number): (text: string) => unknown }
+}
+
 /** The part of `pg.Client` that is used. */
 export interface PgClient {
-  query(query: { name?: string; text: string; values?: unknown[] }): Promise<{ rows: unknown[] }>
+  query(query: PgQuery): Promise<{ rows: unknown[] }>
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
@@ -32,12 +39,18 @@ export interface PgPool {
 /** A lost connection shows in the query that meets it; its event needs a listener, or it ends the process. */
 const ignoreError = () => {}
 
+const varcharOid = 1043
+const asItIs = (text: string) => text
+
+/** For our queries only. JSON is parsed row by row, while the server still makes the next rows. */
+const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse : asItIs) }
+
 /** Runs statements on a client that is in a transaction, for `inTransaction` too. */
 export function fromPgClient(client: PgClient, prepare = true): ScriptSession {
   return {
     async run(statement, parameters) {
       const values = [...parameters]
-      const query = prepare ? { ...statement, values } : { text: statement.text, values }
+      const query = prepare ? { ...statement, values, types } : { text: statement.text, values, types }
       return (await client.query(query)).rows as Row[]
     },
     async runScript(text) {
