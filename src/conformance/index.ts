@@ -27,6 +27,7 @@ import { payloadCases } from './payloads.ts'
 import { raceCases } from './races.ts'
 import { readLogCases } from './read-log.ts'
 import { readStreamCases } from './read-stream.ts'
+import { readsAtOnceCases } from './reads-at-once.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { streamCases } from './streams.ts'
@@ -64,6 +65,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...repeatAllCases,
   ...lostAnswerCases,
   ...readStreamCases,
+  ...readsAtOnceCases,
   ...readLogCases,
   ...followCases,
   ...feedCases,

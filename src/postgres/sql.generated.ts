@@ -41,7 +41,7 @@ create table :schema.events (
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '73a20f53051d88a7dba7b3abc04b19dd',
+  checksum: '85d5bd4a240250589b6213aa15b1e5aa',
   sql: `-- Appends to one stream, waiting for whoever holds it. The short way: append_to_streams does the same for many.
 --
 -- expected_version: see is_expected.
@@ -734,6 +734,110 @@ begin
 end
 \$\$;
 
+-- The first events (or the last, if backward) of many streams in one call: of each the part that was asked for, see
+-- stream_part, at most 100 events. One row a stream, with its place in what was asked.
+create or replace function :schema.read_streams(
+  stream_ids text[],
+  first_versions bigint[],
+  last_versions bigint[],
+  as_ofs timestamptz[],
+  mosts bigint[],
+  backwards boolean[]
+)
+returns table (
+  place int,
+  stream_version bigint,
+  lower_version bigint,
+  upper_version bigint,
+  event_count int,
+  positions varchar,
+  versions varchar,
+  recorded_ats varchar,
+  event_ids varchar,
+  types varchar,
+  data varchar,
+  metadata varchar,
+  tags varchar
+)
+language plpgsql stable
+-- The plan is made once in a session, perhaps while the tables are nearly empty: it must be the lookups by key that
+-- are right for any size and for any number of streams.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set jit = off
+as \$\$
+begin
+  return query
+  select asked.place::int, part.stream_version, part.lower_version, part.upper_version, columns.*
+  from unnest(stream_ids, first_versions, last_versions, as_ofs, mosts, backwards)
+    with ordinality as asked (stream_id, first_version, last_version, as_of, most, backward, place)
+  left join lateral (
+    select
+      reach.stream_version,
+      case
+        when asked.backward then greatest(asked.first_version, reach.version - asked.most + 1)
+        else asked.first_version
+      end as lower_version,
+      case
+        when asked.backward then reach.version
+        else least(reach.version, asked.first_version + asked.most - 1)
+      end as upper_version
+    from (
+      select
+        s.version as stream_version,
+        least(asked.last_version, case
+          when asked.as_of is null then s.version
+          else coalesce((
+            select e.version from :schema.events e
+            where e.stream_id = asked.stream_id
+              and e.version <= asked.last_version
+              and e.recorded_at <= asked.as_of
+            order by e.version desc
+            limit 1
+          ), 0)
+        end) as version
+      from :schema.streams s
+      where s.stream_id = asked.stream_id
+      offset 0
+    ) reach
+    offset 0
+  ) part on true
+  cross join lateral (
+    select count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
+    case
+      when count(*) = 1
+        or octet_length(string_agg(e.data::text, ','))
+          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
+      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    end as data,
+    case
+      when count(e.metadata) > 0
+        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
+      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    end as metadata,
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags
+    from (
+      select * from :schema.events e
+      where e.stream_id = asked.stream_id
+        and e.version between part.lower_version and part.upper_version
+      order by e.version
+      limit 100
+    ) e
+  ) columns;
+end
+\$\$;
+
 -- Of a list of events, each with a number (owner): the numbers of those whose id is recorded, in whatever stream.
 -- Planned while the table is small, the lookups would be a sequential scan, and stay one.
 create or replace function :schema.recorded_owners(owners int[], event_ids uuid[]) returns int[]
@@ -968,6 +1072,18 @@ left join lateral (
     ) e
   ) columns
 ) row on true`
+
+export const readStreams: string = `select
+  r.place, r.stream_version::text, r.lower_version::text, r.upper_version::text, r.event_count, r.positions, r.versions,
+  r.recorded_ats, r.event_ids, r.types, r.data, r.metadata, r.tags
+from :schema.read_streams(
+  \$1::text::text[],
+  \$2::text::bigint[],
+  \$3::text::bigint[],
+  \$4::text::timestamptz[],
+  \$5::text::bigint[],
+  \$6::text::boolean[]
+) r`
 
 export const streamInfo: string = `select
   to_json(s.stream_id)::text as stream_id,

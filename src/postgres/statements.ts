@@ -27,6 +27,7 @@ export function statementsOf(schema: string): {
     | 'listStreams'
     | 'readLog'
     | 'readStream'
+    | 'readStreams'
     | 'streamInfo']: Statement
 } {
   const statement = (name: string, template: string) => statementOf(name, inSchema(template, schema))
@@ -40,6 +41,7 @@ export function statementsOf(schema: string): {
     listStreams: statement('list_streams', sql.listStreams),
     readLog: statement('read_log', sql.readLog),
     readStream: statement('read_stream', sql.readStream),
+    readStreams: statement('read_streams', sql.readStreams),
     streamInfo: statement('stream_info', sql.streamInfo),
   }
 }

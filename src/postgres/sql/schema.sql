@@ -591,6 +591,86 @@ begin
 end
 $$;
 
+-- Name: read_streams(text[], bigint[], bigint[], timestamp with time zone[], bigint[], boolean[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.read_streams(stream_ids text[], first_versions bigint[], last_versions bigint[], as_ofs timestamp with time zone[], mosts bigint[], backwards boolean[]) RETURNS TABLE(place integer, stream_version bigint, lower_version bigint, upper_version bigint, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, data character varying, metadata character varying, tags character varying)
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    AS $$
+begin
+  return query
+  select asked.place::int, part.stream_version, part.lower_version, part.upper_version, columns.*
+  from unnest(stream_ids, first_versions, last_versions, as_ofs, mosts, backwards)
+    with ordinality as asked (stream_id, first_version, last_version, as_of, most, backward, place)
+  left join lateral (
+    select
+      reach.stream_version,
+      case
+        when asked.backward then greatest(asked.first_version, reach.version - asked.most + 1)
+        else asked.first_version
+      end as lower_version,
+      case
+        when asked.backward then reach.version
+        else least(reach.version, asked.first_version + asked.most - 1)
+      end as upper_version
+    from (
+      select
+        s.version as stream_version,
+        least(asked.last_version, case
+          when asked.as_of is null then s.version
+          else coalesce((
+            select e.version from eventsourced.events e
+            where e.stream_id = asked.stream_id
+              and e.version <= asked.last_version
+              and e.recorded_at <= asked.as_of
+            order by e.version desc
+            limit 1
+          ), 0)
+        end) as version
+      from eventsourced.streams s
+      where s.stream_id = asked.stream_id
+      offset 0
+    ) reach
+    offset 0
+  ) part on true
+  cross join lateral (
+    select count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
+    case
+      when count(*) = 1
+        or octet_length(string_agg(e.data::text, ','))
+          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
+      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    end as data,
+    case
+      when count(e.metadata) > 0
+        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
+      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    end as metadata,
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags
+    from (
+      select * from eventsourced.events e
+      where e.stream_id = asked.stream_id
+        and e.version between part.lower_version and part.upper_version
+      order by e.version
+      limit 100
+    ) e
+  ) columns;
+end
+$$;
+
 -- Name: recorded_owners(integer[], uuid[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.recorded_owners(owners integer[], event_ids uuid[]) RETURNS integer[]
