@@ -1,9 +1,9 @@
-/** Reading the log page by page, to its end or on and on. */
+/** Reading the log page by page, to its end or on and on; while a full page is shown, the next one is fetched. */
 import { InvalidInputError } from './errors.ts'
 import type { RecordedEvent } from './event.ts'
 import { beginning, checkInteger, checkName, checkOneOf, checkReadName } from './input.ts'
 import type { Operations } from './operations.ts'
-import type { LogQuery, Storage } from './storage.ts'
+import type { LogPage, LogQuery, Storage } from './storage.ts'
 import type { ReadAllOptions } from './store.ts'
 import type { Wakeup } from './wakeup.ts'
 
@@ -44,6 +44,12 @@ export function readLog(
   return pages(storage, query, follow, signal, wakeup, operations)
 }
 
+interface Look {
+  readonly page: Promise<LogPage>
+  /** How often this process had appended before. */
+  readonly wakeups: number
+}
+
 async function* pages(
   storage: Pick<Storage, 'readLog'>,
   query: LogQuery,
@@ -54,24 +60,40 @@ async function* pages(
 ): AsyncGenerator<RecordedEvent> {
   let { after, until, limit: left } = query
   let nap = shortestSleep
-  while (left > 0 && after < until) {
-    const limit = Math.min(left, eventsPerPage)
-    const request = { ...query, after, until, limit }
-    const wakeups = wakeup.count
-    const page = await operations.perform(signal, () => storage.readLog(request, signal))
-    for (const event of page.events) {
-      signal?.throwIfAborted()
-      yield event
+  let ahead: Look | undefined
+
+  function look(): Look {
+    const request = { ...query, after, until, limit: Math.min(left, eventsPerPage) }
+    return {
+      wakeups: wakeup.count,
+      page: operations.perform(signal, () => storage.readLog(request, signal)),
     }
+  }
+
+  while (left > 0 && after < until) {
+    const present = ahead ?? look()
+    const page = await present.page
+    // What was fetched ahead is not shown any more if the store was closed meanwhile.
+    if (present === ahead) operations.checkOpen()
+    ahead = undefined
     left -= page.events.length
     if (query.direction === 'backward') until = page.through - 1
     else after = page.through
     // What comes after the first look at the end belongs to a later reading, or this one might never end.
     if (!follow) until = Math.min(until, page.frontier)
+    if (page.full && left > 0 && after < until) {
+      ahead = look()
+      // Its error is the reader's once it gets there, and nobody's if it never does.
+      ahead.page.catch(() => {})
+    }
+    for (const event of page.events) {
+      signal?.throwIfAborted()
+      yield event
+    }
     if (page.full) continue
     if (!follow || page.frontier >= until) return
     if (page.events.length > 0) nap = shortestSleep
-    await wakeup.wait(nap, wakeups, signal)
+    await wakeup.wait(nap, present.wakeups, signal)
     nap = Math.min(nap * 2, longestSleep)
   }
 }

@@ -19,8 +19,8 @@ function page(positions: readonly number[], through: number, frontier: number, f
   return { events: positions.map(eventAt), through, frontier, full }
 }
 
-/** Answers with these pages, one after the other and the last one for ever, and notes what it was asked. */
-function scripted(pages: readonly LogPage[], whileLooking: (wakeup: Wakeup) => void = () => {}) {
+/** Answers with these pages or errors, one after the other and the last one for ever, and notes what it was asked. */
+function scripted(pages: readonly (LogPage | Error)[], whileLooking: (wakeup: Wakeup) => void = () => {}) {
   const asked: Pick<LogQuery, 'after' | 'until' | 'limit'>[] = []
   const wakeup = new Wakeup()
   const operations = new Operations()
@@ -28,7 +28,9 @@ function scripted(pages: readonly LogPage[], whileLooking: (wakeup: Wakeup) => v
     async readLog({ after, until, limit }: LogQuery) {
       asked.push({ after, until, limit })
       whileLooking(wakeup)
-      return (pages[asked.length - 1] ?? pages.at(-1)) as LogPage
+      const answer = pages[asked.length - 1] ?? pages.at(-1)
+      if (answer instanceof Error) throw answer
+      return answer as LogPage
     },
   }
   return {
@@ -76,6 +78,92 @@ describe('reading to the end', () => {
       [2, highest],
       [2, 6],
     ])
+  })
+})
+
+describe('fetching ahead', () => {
+  const three = [page([1, 2], 2, 9, true), page([3, 4], 4, 9, true), page([5], 5, 9)]
+
+  it('asks for the next page, and no further, before the first event of a full one is shown', async () => {
+    const { asked, read } = scripted(three)
+    const reader = read()[Symbol.asyncIterator]()
+    const askedAt: number[] = []
+    for (let next = await reader.next(); !next.done; next = await reader.next()) askedAt.push(asked.length)
+    expect(askedAt).toEqual([2, 2, 3, 3, 3])
+    expect(asked.map(({ after, until }) => [after, until])).toEqual([
+      [0, highest],
+      [2, 9],
+      [4, 9],
+    ])
+  })
+
+  it('fetches nothing that is not wanted: after a page that is not full, at the limit, or at the end', async () => {
+    for (const [pages, options] of [
+      [[page([1, 2], 2, 9)], {}],
+      [[page([1, 2], 2, 9)], { follow: true }],
+      [[page([1, 2], 2, 9, true)], { limit: 2 }],
+      [[page([1, 2], 2, 9, true)], { until: 2 }],
+      [[page([1, 2], 2, 2, true)], {}],
+      [[page([9, 3], 3, 9, true)], { direction: 'backward', after: 2 }],
+    ] as const) {
+      const { asked, read } = scripted(pages)
+      const reader = read(options)[Symbol.asyncIterator]()
+      await reader.next()
+      await reader.next()
+      expect(asked.length, JSON.stringify(options)).toBe(1)
+      await reader.return?.()
+    }
+  })
+
+  it('does so when following, too, and then sleeps at the end', async () => {
+    const { asked, read } = scripted([page([1, 2], 2, 9, true), page([3], 3, 9)])
+    const reader = read({ follow: true })[Symbol.asyncIterator]()
+    await reader.next()
+    expect(asked.length).toBe(2)
+    await reader.next()
+    await reader.next()
+    expect(asked.length).toBe(2)
+    await reader.return?.()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('shows what came before the error of the next page', async () => {
+    const { read } = scripted([page([1, 2], 2, 9, true), new Error('out of order')])
+    const seen: number[] = []
+    await expect(async () => {
+      for await (const { position } of read()) seen.push(position)
+    }).rejects.toThrow('out of order')
+    expect(seen).toEqual([1, 2])
+  })
+
+  it('leaves no rejection to nobody when the reader stops, throws or gives up meanwhile', async () => {
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    const failing = [page([1, 2], 2, 9, true), new Error('nobody waits for this')]
+    for await (const _ of scripted(failing).read()) break
+    const thrown = new Error('thrown')
+    await expect(async () => {
+      for await (const _ of scripted(failing).read()) throw thrown
+    }).rejects.toBe(thrown)
+    const controller = new AbortController()
+    await expect(async () => {
+      for await (const _ of scripted(failing).read({ signal: controller.signal })) controller.abort(thrown)
+    }).rejects.toBe(thrown)
+    await new Promise(setImmediate)
+    process.off('unhandledRejection', unhandled)
+    expect(unhandled).not.toHaveBeenCalled()
+  })
+
+  it('does not show a page that was fetched ahead once the store is closed', async () => {
+    const { operations, read } = scripted(three)
+    const seen: number[] = []
+    await expect(async () => {
+      for await (const { position } of read()) {
+        seen.push(position)
+        if (position === 1) await operations.close(async () => {})
+      }
+    }).rejects.toMatchObject({ code: 'store-closed' })
+    expect(seen).toEqual([1, 2])
   })
 })
 

@@ -72,6 +72,20 @@ export const closeCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'waits for nobody who is in the middle of the log, and shows them no further page',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(3500))
+      let seen = 0
+      const reading = async () => {
+        for await (const _ of store.readAll()) if (++seen === 500) await store.close()
+      }
+      await refused(reading, 'store-closed')
+      assert.ok(seen >= 500 && seen < 3500, `${seen} events were shown`)
+    },
+  },
+  {
+    group,
     name: 'leaves other stores on the same data open, and what was written there',
     needs: ['shared-data'],
     async run({ open }) {

@@ -28,6 +28,7 @@ import { payloadCases } from './payloads.ts'
 import { raceCases } from './races.ts'
 import { readLogCases } from './read-log.ts'
 import { readStreamCases } from './read-stream.ts'
+import { readsAtOnceCases } from './reads-at-once.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { stateCacheCases } from './state-cache.ts'
@@ -66,6 +67,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...repeatAllCases,
   ...lostAnswerCases,
   ...readStreamCases,
+  ...readsAtOnceCases,
   ...readLogCases,
   ...followCases,
   ...feedCases,

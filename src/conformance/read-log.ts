@@ -4,7 +4,7 @@ import type { RecordedEvent } from '../event.ts'
 import type { EventStore, ReadAllOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, logOf, numbersOf, oneOf, range } from './events.ts'
-import { allAtOnce } from './expect.ts'
+import { allAtOnce, failure } from './expect.ts'
 
 const group = 'readAll'
 
@@ -217,6 +217,33 @@ export const readLogCases: readonly ConformanceCase[] = [
         break
       }
       assert.equal((await logOf(store, { limit: 1200 })).length, 1200)
+    },
+  },
+  {
+    group,
+    name: 'may be left at any event, by a reader who has seen enough or fails, and read again',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(2500))
+      const all = await logOf(store)
+      const failed = new Error('failed')
+      for (const at of [1, 999, 1000, 1001, 2000, 2500]) {
+        for (const direction of ['forward', 'backward'] as const) {
+          const seen: RecordedEvent[] = []
+          const reading = async () => {
+            for await (const event of store.readAll({ direction })) {
+              seen.push(event)
+              if (seen.length < at) continue
+              if (direction === 'forward') break
+              throw failed
+            }
+          }
+          if (direction === 'forward') await reading()
+          else assert.equal(await failure(reading), failed)
+          assert.deepEqual(seen, partOf(all, { direction, limit: at }))
+        }
+      }
+      assert.deepEqual(await logOf(store), all)
     },
   },
   {

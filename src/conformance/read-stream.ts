@@ -9,7 +9,10 @@ import { allAtOnce } from './expect.ts'
 const group = 'readStream'
 
 /** What a window shows, by the words of the contract. */
-function windowOf(all: readonly RecordedEvent[], options: ReadStreamOptions): readonly RecordedEvent[] {
+export function windowOf(
+  all: readonly RecordedEvent[],
+  options: ReadStreamOptions,
+): readonly RecordedEvent[] {
   const { fromVersion = 1, toVersion = all.length, asOf, direction, limit = all.length } = options
   const within = all.filter(
     ({ version, recordedAt }) =>

@@ -6,8 +6,11 @@ export interface Statement {
   readonly text: string
 }
 
-/** Columns are cast to text (or int4) in SQL: no driver's type parsers matter, and none is touched. */
-export type Row = Readonly<Record<string, string | number | null>>
+/**
+ * Columns are cast to text (or int4) in SQL: no driver's type parsers matter, and none is touched. Columns of type
+ * varchar hold JSON arrays, which a driver may give parsed.
+ */
+export type Row = Readonly<Record<string, unknown>>
 
 /** Parameters are text or null; the statement casts them. */
 export type Parameters = readonly (string | null)[]

@@ -2,36 +2,38 @@
 import type { Metadata, RecordedEvent } from '../event.ts'
 import type { Row } from './client.ts'
 
-const uuidLength = 36
-
-/** The events of a page; undefined if the page was too large to come in one piece. */
-export function decodeEvents(row: Row): RecordedEvent[] | undefined {
+/** The events of a row, which are one stream's or have `stream_ids`; undefined if the row was too large for them. */
+export function decodeEvents(row: Row, streamId?: string): RecordedEvent[] | undefined {
   const count = Number(row.event_count)
   if (count === 0) return []
   if (row.data === null) return undefined
-  const list = <T>(column: string) => JSON.parse(`[${row[column]}]`) as T[]
-  const positions = list<number>('positions')
-  const versions = list<number>('versions')
-  const recordedAts = list<number>('recorded_ats')
-  const streamIds = list<string>('stream_ids')
-  const types = list<string>('types')
-  const data = list<unknown>('data')
-  const metadata = row.metadata === null ? undefined : list<Metadata>('metadata')
-  const tags = row.tags === null ? undefined : list<readonly string[]>('tags')
-  const ids = String(row.event_ids)
+  const positions = jsonOf<number[]>(row.positions)
+  const versions = jsonOf<number[]>(row.versions)
+  const recordedAts = jsonOf<number[]>(row.recorded_ats)
+  const ids = jsonOf<string[]>(row.event_ids)
+  const types = jsonOf<string[]>(row.types)
+  const data = jsonOf<unknown[]>(row.data)
+  const metadata = row.metadata === null ? undefined : jsonOf<Metadata[]>(row.metadata)
+  const tags = row.tags === null ? undefined : jsonOf<(readonly string[])[]>(row.tags)
+  const streamIds = streamId === undefined ? jsonOf<string[]>(row.stream_ids) : undefined
   const events: RecordedEvent[] = []
   for (let index = 0; index < count; index++) {
     events.push({
-      id: ids.slice(index * uuidLength, (index + 1) * uuidLength),
+      id: ids[index] as string,
       type: types[index] as string,
       data: data[index],
       metadata: metadata?.[index] ?? {},
       tags: tags?.[index] ?? [],
-      streamId: streamIds[index] as string,
+      streamId: streamIds === undefined ? (streamId as string) : (streamIds[index] as string),
       version: versions[index] as number,
       position: positions[index] as number,
       recordedAt: new Date(recordedAts[index] as number),
     })
   }
   return events
+}
+
+/** A column of JSON, which some drivers parse as soon as it arrives. */
+function jsonOf<T>(column: unknown): T {
+  return (typeof column === 'string' ? JSON.parse(column) : column) as T
 }

@@ -9,9 +9,16 @@ import {
 } from './client.ts'
 import { isConnectionLost } from './errors.ts'
 
+interface PgQuery {
+  name?: string
+  text: string
+  values?: unknown[]
+  types?: { getTypeParser(oid: number): (text: string) => unknown }
+}
+
 /** The part of `pg.Client` that is used. */
 export interface PgClient {
-  query(query: { name?: string; text: string; values?: unknown[] }): Promise<{ rows: unknown[] }>
+  query(query: PgQuery, callback: (error: Error, result: { rows: unknown[] }) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
@@ -32,16 +39,31 @@ export interface PgPool {
 /** A lost connection shows in the query that meets it; its event needs a listener, or it ends the process. */
 const ignoreError = () => {}
 
+const varcharOid = 1043
+const asItIs = (text: string) => text
+
+/** For our queries only. JSON is parsed row by row, while the server still makes the next rows. */
+const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse : asItIs) }
+
+/** By callback: with the driver's promises, each result kept its successor from an early garbage collection. */
+function ask(client: PgClient, query: PgQuery): Promise<Row[]> {
+  return new Promise((resolve, reject) => {
+    client.query(query, (error, result) => {
+      if (error) reject(error)
+      else resolve(result.rows as Row[])
+    })
+  })
+}
+
 /** Runs statements on a client that is in a transaction, for `inTransaction` too. */
 export function fromPgClient(client: PgClient, prepare = true): ScriptSession {
   return {
-    async run(statement, parameters) {
+    run({ name, text }, parameters) {
       const values = [...parameters]
-      const query = prepare ? { ...statement, values } : { text: statement.text, values }
-      return (await client.query(query)).rows as Row[]
+      return ask(client, prepare ? { name, text, values, types } : { text, values, types })
     },
     async runScript(text) {
-      await client.query({ text })
+      await ask(client, { text })
     },
   }
 }
@@ -128,14 +150,14 @@ async function inTransaction<T>(
   prepare: boolean,
   work: (session: ScriptSession) => Promise<T>,
 ): Promise<T> {
-  await client.query({ text: `begin ${transactionMode}` })
+  await ask(client, { text: `begin ${transactionMode}` })
   try {
     const result = await work(fromPgClient(client, prepare))
-    await client.query({ text: 'commit' })
+    await ask(client, { text: 'commit' })
     return result
   } catch (error) {
     // Fails on a lost connection, with which the transaction has ended anyway.
-    await client.query({ text: 'rollback' }).catch(() => {})
+    await ask(client, { text: 'rollback' }).catch(() => {})
     throw error
   }
 }

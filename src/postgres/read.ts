@@ -1,93 +1,87 @@
-/** Reading streams and the log, page by page, each page one row of columns. */
-import type { RecordedEvent } from '../event.ts'
-import type { Storage } from '../storage.ts'
+/** Reading streams and the log, page by page, each page some rows of columns. */
+import { GroupRead } from '../group-read.ts'
+import type { LogPage, LogQuery, Storage } from '../storage.ts'
 import type { StreamInfo } from '../store.ts'
 import type { Parameters, Row, Statement } from './client.ts'
 import { decodeEvents } from './decode.ts'
-import { textArray } from './encode.ts'
+import { plainArray, textArray } from './encode.ts'
 import { isTooLarge } from './errors.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
-
-// A page of a stream begins with so many events, and grows or shrinks with what they weigh.
-const firstPage = 1000
-const largestPage = 4000
+import { mostPerRow, type PageRequest, PartialSlice } from './stream-slice.ts'
 
 type Reading = Pick<Storage, 'readStream' | 'readLog' | 'streamInfo' | 'listStreams'>
 
-export function reading(runner: Runner, statements: Statements): Reading {
+// Together they take the server about a millisecond, if the streams are short.
+const mostTogether = 32
+
+/** `maxBatch`: most reads of streams that share a statement. */
+export function reading(runner: Runner, statements: Statements, maxBatch: number): Reading {
   const all = (what: string, statement: Statement, parameters: Parameters, signal: AbortSignal | undefined) =>
     runner.run(what, statement, () => parameters, signal)
 
-  /** One page; undefined if it is larger than the server can put into a row, so that fewer events must do. */
-  async function onePage(
-    what: string,
-    statement: Statement,
-    parameters: Parameters,
-    signal: AbortSignal | undefined,
-  ): Promise<Row | undefined> {
+  async function readPage(slice: PartialSlice, signal?: AbortSignal): Promise<void> {
+    const request = slice.nextPage()
+    const parameters = [
+      request.streamId,
+      String(request.fromVersion),
+      String(request.toVersion),
+      request.asOf?.toISOString() ?? null,
+      String(request.most),
+      String(request.isBackward),
+      String(request.rowSize),
+    ]
     try {
-      return (await all(what, statement, parameters, signal))[0] as Row
+      slice.add(request, await all('Reading a stream', statements.readStream, parameters, signal))
     } catch (error) {
-      if (isTooLarge(error) && parameters.at(-1) !== '1') return undefined
-      throw error
+      if (!isTooLarge(error) || !slice.canShrinkRows) throw error
+      slice.shrinkRows()
     }
   }
 
+  /** The first pages of many slices, a row each. */
+  async function readPages(slices: readonly PartialSlice[]): Promise<void> {
+    const requests = slices.map((slice) => slice.nextPage(mostPerRow))
+    const parameters = [
+      textArray(requests.map(({ streamId }) => streamId)),
+      plainArray(requests.map(({ fromVersion }) => fromVersion)),
+      plainArray(requests.map(({ toVersion }) => toVersion)),
+      plainArray(requests.map(({ asOf }) => asOf?.toISOString() ?? null)),
+      plainArray(requests.map(({ most }) => most)),
+      plainArray(requests.map(({ isBackward }) => String(isBackward))),
+    ]
+    const rows = await all('Reading streams', statements.readStreams, parameters, undefined)
+    for (const row of rows) {
+      const index = Number(row.place) - 1
+      slices[index]?.add(requests[index] as PageRequest, [row])
+    }
+  }
+
+  const group = new GroupRead<PartialSlice>({
+    alone: readPage,
+    together: readPages,
+    maxBatch: Math.min(maxBatch, mostTogether),
+  })
+
   return {
     async readStream(streamId, window, signal) {
-      const { asOf, direction, limit } = window
-      const statement = direction === 'forward' ? statements.readForward : statements.readBackward
-      const events: RecordedEvent[] = []
-      let { fromVersion, toVersion } = window
-      let version: number | undefined
-      let pageSize = firstPage
-      for (;;) {
-        const most = Math.min(pageSize, limit - events.length)
-        const parameters = [
-          streamId,
-          String(fromVersion),
-          String(toVersion),
-          asOf?.toISOString() ?? null,
-          String(most),
-        ]
-        const row = await onePage('Reading a stream', statement, parameters, signal)
-        const page = row && decodeEvents(row)
-        if (row === undefined || page === undefined) {
-          pageSize = Math.ceil(most / 2)
-          continue
-        }
-        const exists = row.stream_version !== null
-        version ??= Number(row.stream_version)
-        events.push(...page)
-        const last = page.at(-1)
-        if (last === undefined || page.length < most || events.length === limit) {
-          return { streamId, version, exists, events }
-        }
-        // Later pages keep to the version of the first: the slice is the stream at one moment.
-        if (direction === 'forward') {
-          fromVersion = last.version + 1
-          toVersion = Math.min(toVersion, version)
-        } else {
-          toVersion = last.version - 1
-        }
-        if (fromVersion > toVersion) return { streamId, version, exists, events }
-        pageSize = Math.min(most * 2, largestPage)
-      }
+      const slice = new PartialSlice(streamId, window)
+      await group.read(slice, signal)
+      while (!slice.isComplete) await readPage(slice, signal)
+      return slice.slice
     },
 
     async readLog(query, signal) {
-      const { after, until, types, streamPrefix, direction } = query
+      const { after, until, types, streamPrefix, direction, limit } = query
       const bounds = [String(after), String(until), types ? textArray(types) : null, streamPrefix ?? null]
-      for (let { limit } = query; ; limit = Math.ceil(limit / 2)) {
-        const parameters = [...bounds, String(direction === 'forward'), String(limit)]
-        const row = await onePage('Reading the log', statements.readLog, parameters, signal)
-        const events = row && decodeEvents(row)
-        if (row === undefined || events === undefined) continue
-        const full = events.length === limit
-        const end = direction === 'forward' ? Math.max(after, Number(row.through)) : after
-        const through = full ? (events.at(-1)?.position ?? end) : end
-        return { events, frontier: Number(row.frontier), full, through }
+      for (let rowSize = mostPerRow; ; rowSize = Math.ceil(rowSize / 4)) {
+        const parameters = [...bounds, String(direction === 'forward'), String(limit), String(rowSize)]
+        try {
+          const rows = await all('Reading the log', statements.readLog, parameters, signal)
+          return logPage(query, rows)
+        } catch (error) {
+          if (!isTooLarge(error) || rowSize === 1) throw error
+        }
       }
     },
 
@@ -101,6 +95,16 @@ export function reading(runner: Runner, statements: Statements): Reading {
       return (await all('Listing streams', statements.listStreams, parameters, signal)).map(streamInfo)
     },
   }
+}
+
+/** The events of all rows but the last, which says where the page is in the log. */
+function logPage({ after, direction, limit }: LogQuery, rows: readonly Row[]): LogPage {
+  const events = rows.slice(0, -1).flatMap((row) => decodeEvents(row) ?? [])
+  const { frontier, through, is_cut: isCut } = rows.at(-1) as Row
+  const full = events.length === limit || isCut === 'true'
+  const end = direction === 'forward' ? Math.max(after, Number(through)) : after
+  const last = full ? events.at(-1)?.position : undefined
+  return { events, frontier: Number(frontier), full, through: last ?? end }
 }
 
 function streamInfo(row: Row): StreamInfo {

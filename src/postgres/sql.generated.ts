@@ -41,7 +41,7 @@ create table :schema.events (
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '1a618181e6931fb5603cb451bd028819',
+  checksum: 'd21aae61cda9efee68b2da90e5fa10f4',
   sql: `-- Appends to one stream, waiting for whoever holds it. The short way: append_to_streams does the same for many.
 --
 -- expected_version: see is_expected.
@@ -643,28 +643,35 @@ before update or delete or truncate on :schema.events
 for each statement execute function :schema.protect_events();
 
 -- One page of the log, with the frontier that bounds it, in one call. after is exclusive, until inclusive;
--- types and stream_prefix may be null (all). The events come as columns, see event_columns.
+-- types and stream_prefix may be null (all). The events come as columns, see event_columns, at most row_size in a row;
+-- a page ends after max_events, or when it is large.
 --
+-- The last row has no events, but the frontier, and
 -- through: the last position at or below the frontier that holds an event, whatever was asked for; 0: none.
-create or replace function :schema.read_log(
+-- is_cut: the page ended because it was large.
+create or replace function :schema.read_log_page(
   after bigint,
   until bigint,
   only_types text[],
   stream_prefix text,
   forward boolean,
   max_events int,
-  out frontier bigint,
-  out through bigint,
-  out event_count int,
-  out positions text,
-  out versions text,
-  out recorded_ats text,
-  out event_ids text,
-  out stream_ids text,
-  out types text,
-  out data text,
-  out metadata text,
-  out tags text
+  row_size int
+)
+returns table (
+  frontier bigint,
+  through bigint,
+  is_cut boolean,
+  event_count int,
+  positions varchar,
+  versions varchar,
+  recorded_ats varchar,
+  event_ids varchar,
+  types varchar,
+  data varchar,
+  metadata varchar,
+  tags varchar,
+  stream_ids varchar
 )
 language plpgsql
 -- The plan is made once in a session, perhaps while the table is nearly empty: it must be the ordered index scan
@@ -673,70 +680,208 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_sort = off
 as \$\$
+declare
+  _frontier bigint;
+  _left int := max_events;
+  _size bigint := 0;
+  _first bigint;
+  _last bigint;
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'read_log needs READ COMMITTED' using errcode = 'ES001';
+    raise exception 'read_log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
-  frontier := :schema.frontier();
-  until := least(until, frontier);
-  -- From here on each statement has a snapshot taken after the frontier.
-  if forward then
-    select count(*)::int as event_count,
-    string_agg(e.position::text, ',') as positions,
-    string_agg(e.version::text, ',') as versions,
-    string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') as recorded_ats,
-    string_agg(e.event_id::text, '') as event_ids,
-    string_agg(to_json(e.stream_id)::text, ',') as stream_ids,
-    string_agg(to_json(e.type)::text, ',') as types,
+  _frontier := :schema.frontier();
+  until := least(until, _frontier);
+  -- From here on each statement has a snapshot taken after the frontier, and nothing changes up to it any more.
+  while _left > 0 and _size < 16777216 loop
+    if forward then
+      select count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
     case
       when count(*) = 1
-        or sum(octet_length(e.data::text)) + coalesce(sum(octet_length(e.metadata::text)), 0) <= 33554432
-      then string_agg(e.data::text, ',')
+        or octet_length(string_agg(e.data::text, ','))
+          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
+      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
     end as data,
     case
-      when count(e.metadata) > 0 and (count(*) = 1 or sum(octet_length(e.metadata::text)) <= 33554432)
-      then string_agg(coalesce(e.metadata::text, '{}'), ',')
+      when count(e.metadata) > 0
+        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
+      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
     end as metadata,
-    case when count(e.tags) > 0 then string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') end as tags
-    into event_count, positions, versions, recorded_ats, event_ids, stream_ids, types, data, metadata, tags
-    from (
-      select * from :schema.events e
-      where e.position > after and e.position <= until
-        and (only_types is null or e.type = any (only_types))
-        and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
-      order by e.position
-      limit max_events
-    ) e;
-  else
-    select count(*)::int as event_count,
-    string_agg(e.position::text, ',') as positions,
-    string_agg(e.version::text, ',') as versions,
-    string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') as recorded_ats,
-    string_agg(e.event_id::text, '') as event_ids,
-    string_agg(to_json(e.stream_id)::text, ',') as stream_ids,
-    string_agg(to_json(e.type)::text, ',') as types,
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+        _first, _last
+      from (
+        select * from :schema.events e
+        where e.position > after and e.position <= until
+          and (only_types is null or e.type = any (only_types))
+          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+        order by e.position
+        limit least(row_size, _left)
+      ) e;
+    else
+      select count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
     case
       when count(*) = 1
-        or sum(octet_length(e.data::text)) + coalesce(sum(octet_length(e.metadata::text)), 0) <= 33554432
-      then string_agg(e.data::text, ',')
+        or octet_length(string_agg(e.data::text, ','))
+          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
+      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
     end as data,
     case
-      when count(e.metadata) > 0 and (count(*) = 1 or sum(octet_length(e.metadata::text)) <= 33554432)
-      then string_agg(coalesce(e.metadata::text, '{}'), ',')
+      when count(e.metadata) > 0
+        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
+      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
     end as metadata,
-    case when count(e.tags) > 0 then string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') end as tags
-    into event_count, positions, versions, recorded_ats, event_ids, stream_ids, types, data, metadata, tags
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+        _first, _last
+      from (
+        select * from :schema.events e
+        where e.position > after and e.position <= until
+          and (only_types is null or e.type = any (only_types))
+          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+        order by e.position desc
+        limit least(row_size, _left)
+      ) e;
+    end if;
+    exit when event_count = 0;
+    if data is null then
+      row_size := greatest(1, row_size / 4);
+    else
+      return next;
+      exit when event_count < least(row_size, _left);
+      _left := _left - event_count;
+      _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
+      if forward then
+        after := _last;
+      else
+        until := _first - 1;
+      end if;
+    end if;
+  end loop;
+  frontier := _frontier;
+  is_cut := _left > 0 and _size >= 16777216;
+  event_count := 0;
+  select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= least(until, _frontier);
+  return next;
+end
+\$\$;
+
+-- The first events (or the last, if backward) of many streams in one call: of each the part that was asked for, see
+-- stream_part, at most 100 events. One row a stream, with its place in what was asked.
+create or replace function :schema.read_streams(
+  stream_ids text[],
+  first_versions bigint[],
+  last_versions bigint[],
+  as_ofs timestamptz[],
+  mosts bigint[],
+  backwards boolean[]
+)
+returns table (
+  place int,
+  stream_version bigint,
+  lower_version bigint,
+  upper_version bigint,
+  event_count int,
+  positions varchar,
+  versions varchar,
+  recorded_ats varchar,
+  event_ids varchar,
+  types varchar,
+  data varchar,
+  metadata varchar,
+  tags varchar
+)
+language plpgsql stable
+-- The plan is made once in a session, perhaps while the tables are nearly empty: it must be the lookups by key that
+-- are right for any size and for any number of streams.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set jit = off
+as \$\$
+begin
+  return query
+  select asked.place::int, part.stream_version, part.lower_version, part.upper_version, columns.*
+  from unnest(stream_ids, first_versions, last_versions, as_ofs, mosts, backwards)
+    with ordinality as asked (stream_id, first_version, last_version, as_of, most, backward, place)
+  left join lateral (
+    select
+      reach.stream_version,
+      case
+        when asked.backward then greatest(asked.first_version, reach.version - asked.most + 1)
+        else asked.first_version
+      end as lower_version,
+      case
+        when asked.backward then reach.version
+        else least(reach.version, asked.first_version + asked.most - 1)
+      end as upper_version
+    from (
+      select
+        s.version as stream_version,
+        least(asked.last_version, case
+          when asked.as_of is null then s.version
+          else coalesce((
+            select e.version from :schema.events e
+            where e.stream_id = asked.stream_id
+              and e.version <= asked.last_version
+              and e.recorded_at <= asked.as_of
+            order by e.version desc
+            limit 1
+          ), 0)
+        end) as version
+      from :schema.streams s
+      where s.stream_id = asked.stream_id
+      offset 0
+    ) reach
+    offset 0
+  ) part on true
+  cross join lateral (
+    select count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
+    case
+      when count(*) = 1
+        or octet_length(string_agg(e.data::text, ','))
+          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
+      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    end as data,
+    case
+      when count(e.metadata) > 0
+        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
+      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    end as metadata,
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags
     from (
       select * from :schema.events e
-      where e.position > after and e.position <= until
-        and (only_types is null or e.type = any (only_types))
-        and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
-      order by e.position desc
-      limit max_events
-    ) e;
-  end if;
-  select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= until;
+      where e.stream_id = asked.stream_id
+        and e.version between part.lower_version and part.upper_version
+      order by e.version
+      limit 100
+    ) e
+  ) columns;
 end
 \$\$;
 
@@ -884,42 +1029,113 @@ export const listStreams: string = `select
 from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
 
 export const readLog: string = `select
-  l.frontier::text, l.through::text, l.event_count, l.positions, l.versions, l.recorded_ats, l.event_ids,
-  l.stream_ids, l.types, l.data, l.metadata, l.tags
-from :schema.read_log(
-  \$1::text::bigint, \$2::text::bigint, \$3::text::text[], \$4::text, \$5::text::boolean, \$6::text::int
-) l`
+  p.frontier::text, p.through::text, p.is_cut::text, p.event_count, p.positions, p.versions, p.recorded_ats, p.event_ids,
+  p.types, p.data, p.metadata, p.tags, p.stream_ids
+from :schema.read_log_page(
+  \$1::text::bigint, \$2::text::bigint, \$3::text::text[], \$4::text, \$5::text::boolean, \$6::text::int, \$7::text::int
+) p`
 
-export const readStream: string = `select s.version::text as stream_version, page.*
-from (select \$1::text as stream_id) asked
-left join :schema.streams s on s.stream_id = asked.stream_id
-cross join lateral (
-  select count(*)::int as event_count,
-    string_agg(e.position::text, ',') as positions,
-    string_agg(e.version::text, ',') as versions,
-    string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') as recorded_ats,
-    string_agg(e.event_id::text, '') as event_ids,
-    string_agg(to_json(e.stream_id)::text, ',') as stream_ids,
-    string_agg(to_json(e.type)::text, ',') as types,
+export const readStream: string = `select part.stream_version::text, part.lower_version::text, part.upper_version::text, row.*
+from (
+  select
+    \$1::text as stream_id,
+    \$2::text::bigint as first_version,
+    \$3::text::bigint as last_version,
+    \$4::text::timestamptz as as_of,
+    \$5::text::bigint as most,
+    \$6::text::boolean as backward,
+    \$7::text::bigint as row_size
+) asked
+left join lateral (
+  select
+      reach.stream_version,
+      case
+        when asked.backward then greatest(asked.first_version, reach.version - asked.most + 1)
+        else asked.first_version
+      end as lower_version,
+      case
+        when asked.backward then reach.version
+        else least(reach.version, asked.first_version + asked.most - 1)
+      end as upper_version
+    from (
+      select
+        s.version as stream_version,
+        least(asked.last_version, case
+          when asked.as_of is null then s.version
+          else coalesce((
+            select e.version from :schema.events e
+            where e.stream_id = asked.stream_id
+              and e.version <= asked.last_version
+              and e.recorded_at <= asked.as_of
+            order by e.version desc
+            limit 1
+          ), 0)
+        end) as version
+      from :schema.streams s
+      where s.stream_id = asked.stream_id
+      offset 0
+    ) reach
+    offset 0
+) part on true
+left join lateral (
+  select columns.*
+  from (
+    select generate_series(
+      case when asked.backward then part.upper_version else part.lower_version end,
+      case when asked.backward then part.lower_version else part.upper_version end,
+      case when asked.backward then -asked.row_size else asked.row_size end
+    ) as version
+    limit 40
+  ) start
+  cross join lateral (
+    select count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
     case
       when count(*) = 1
-        or sum(octet_length(e.data::text)) + coalesce(sum(octet_length(e.metadata::text)), 0) <= 33554432
-      then string_agg(e.data::text, ',')
+        or octet_length(string_agg(e.data::text, ','))
+          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
+      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
     end as data,
     case
-      when count(e.metadata) > 0 and (count(*) = 1 or sum(octet_length(e.metadata::text)) <= 33554432)
-      then string_agg(coalesce(e.metadata::text, '{}'), ',')
+      when count(e.metadata) > 0
+        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
+      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
     end as metadata,
-    case when count(e.tags) > 0 then string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') end as tags
-  from (
-    select * from :schema.events e
-    where e.stream_id = asked.stream_id
-      and e.version between \$2::text::bigint and \$3::text::bigint
-      and (\$4::text is null or e.recorded_at <= \$4::text::timestamptz)
-    order by e.version :direction
-    limit \$5::text::int
-  ) e
-) page`
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags
+    from (
+      select * from :schema.events e
+      where e.stream_id = asked.stream_id
+        and e.version >= case
+          when asked.backward then greatest(part.lower_version, start.version - asked.row_size + 1)
+          else start.version
+        end
+        and e.version <= case
+          when asked.backward then start.version
+          else least(part.upper_version, start.version + asked.row_size - 1)
+        end
+      order by e.version
+      limit 100
+    ) e
+  ) columns
+) row on true`
+
+export const readStreams: string = `select
+  r.place, r.stream_version::text, r.lower_version::text, r.upper_version::text, r.event_count, r.positions, r.versions,
+  r.recorded_ats, r.event_ids, r.types, r.data, r.metadata, r.tags
+from :schema.read_streams(
+  \$1::text::text[],
+  \$2::text::bigint[],
+  \$3::text::bigint[],
+  \$4::text::timestamptz[],
+  \$5::text::bigint[],
+  \$6::text::boolean[]
+) r`
 
 export const streamInfo: string = `select
   to_json(s.stream_id)::text as stream_id,

@@ -25,9 +25,9 @@ export function statementsOf(schema: string): {
     | 'frontier'
     | 'import'
     | 'listStreams'
-    | 'readBackward'
-    | 'readForward'
     | 'readLog'
+    | 'readStream'
+    | 'readStreams'
     | 'streamInfo']: Statement
 } {
   const statement = (name: string, template: string) => statementOf(name, inSchema(template, schema))
@@ -39,9 +39,9 @@ export function statementsOf(schema: string): {
     frontier: statement('frontier', sql.frontier),
     import: statement('import', sql.importEvents),
     listStreams: statement('list_streams', sql.listStreams),
-    readBackward: statement('read_backward', sql.readStream.replace(':direction', 'desc')),
-    readForward: statement('read_forward', sql.readStream.replace(':direction', 'asc')),
     readLog: statement('read_log', sql.readLog),
+    readStream: statement('read_stream', sql.readStream),
+    readStreams: statement('read_streams', sql.readStreams),
     streamInfo: statement('stream_info', sql.streamInfo),
   }
 }

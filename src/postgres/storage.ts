@@ -8,9 +8,9 @@ import { reading } from './read.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 
-/** `maxBatch`: most appends that share a transaction. */
+/** `maxBatch`: most appends that share a transaction, or reads that share a statement. */
 export function postgresStorage(runner: Runner, statements: Statements, maxBatch: number): Storage {
-  const reads = reading(runner, statements)
+  const reads = reading(runner, statements, maxBatch)
   return {
     ...reads,
     ...appending(runner, statements, reads, maxBatch),

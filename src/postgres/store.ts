@@ -23,7 +23,7 @@ export interface PostgresStoreOptions extends InputLimits {
   readonly maxConnections?: number | undefined
   /** How often an operation is tried in all when the connection or the server fails in passing. @default 10 */
   readonly attempts?: number | undefined
-  /** Most appends, called at the same time, that share one transaction; 1: each has its own. @default 500 */
+  /** Most appends that share a transaction, or reads a statement, if called at the same time; 1: none. @default 500 */
   readonly maxBatch?: number | undefined
 }
 

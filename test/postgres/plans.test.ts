@@ -66,6 +66,14 @@ const operations: Readonly<Record<string, Operation>> = {
     await store.readStream('nothing')
   },
 
+  async 'readStream of many at once'(store, number) {
+    const streamIds = range(1, 20).map((caller) =>
+      caller % 5 === 0 ? 'nothing' : `loaded-${number * caller}`,
+    )
+    await Promise.all(streamIds.map((streamId) => store.readStream(streamId)))
+    await Promise.all(streamIds.map((streamId) => store.readStream(streamId, { asOf: new Date(), limit: 1 })))
+  },
+
   async 'readAll from the middle'(store, number) {
     await logOf(store, { after: number * 1000, limit: 100 })
     await logOf(store, { after: number * 1000, limit: 100, types: ['Loaded', 'Counted'] })

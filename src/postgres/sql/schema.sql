@@ -519,78 +519,192 @@ begin
 end
 $$;
 
--- Name: read_log(bigint, bigint, text[], text, boolean, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: read_log_page(bigint, bigint, text[], text, boolean, integer, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.read_log(after bigint, until bigint, only_types text[], stream_prefix text, forward boolean, max_events integer, OUT frontier bigint, OUT through bigint, OUT event_count integer, OUT positions text, OUT versions text, OUT recorded_ats text, OUT event_ids text, OUT stream_ids text, OUT types text, OUT data text, OUT metadata text, OUT tags text) RETURNS record
+CREATE FUNCTION eventsourced.read_log_page(after bigint, until bigint, only_types text[], stream_prefix text, forward boolean, max_events integer, row_size integer) RETURNS TABLE(frontier bigint, through bigint, is_cut boolean, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, data character varying, metadata character varying, tags character varying, stream_ids character varying)
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_sort TO 'off'
     AS $$
+declare
+  _frontier bigint;
+  _left int := max_events;
+  _size bigint := 0;
+  _first bigint;
+  _last bigint;
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'read_log needs READ COMMITTED' using errcode = 'ES001';
+    raise exception 'read_log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
-  frontier := eventsourced.frontier();
-  until := least(until, frontier);
-  -- From here on each statement has a snapshot taken after the frontier.
-  if forward then
-    select count(*)::int as event_count,
-    string_agg(e.position::text, ',') as positions,
-    string_agg(e.version::text, ',') as versions,
-    string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') as recorded_ats,
-    string_agg(e.event_id::text, '') as event_ids,
-    string_agg(to_json(e.stream_id)::text, ',') as stream_ids,
-    string_agg(to_json(e.type)::text, ',') as types,
+  _frontier := eventsourced.frontier();
+  until := least(until, _frontier);
+  -- From here on each statement has a snapshot taken after the frontier, and nothing changes up to it any more.
+  while _left > 0 and _size < 16777216 loop
+    if forward then
+      select count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
     case
       when count(*) = 1
-        or sum(octet_length(e.data::text)) + coalesce(sum(octet_length(e.metadata::text)), 0) <= 33554432
-      then string_agg(e.data::text, ',')
+        or octet_length(string_agg(e.data::text, ','))
+          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
+      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
     end as data,
     case
-      when count(e.metadata) > 0 and (count(*) = 1 or sum(octet_length(e.metadata::text)) <= 33554432)
-      then string_agg(coalesce(e.metadata::text, '{}'), ',')
+      when count(e.metadata) > 0
+        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
+      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
     end as metadata,
-    case when count(e.tags) > 0 then string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') end as tags
-    into event_count, positions, versions, recorded_ats, event_ids, stream_ids, types, data, metadata, tags
-    from (
-      select * from eventsourced.events e
-      where e.position > after and e.position <= until
-        and (only_types is null or e.type = any (only_types))
-        and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
-      order by e.position
-      limit max_events
-    ) e;
-  else
-    select count(*)::int as event_count,
-    string_agg(e.position::text, ',') as positions,
-    string_agg(e.version::text, ',') as versions,
-    string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') as recorded_ats,
-    string_agg(e.event_id::text, '') as event_ids,
-    string_agg(to_json(e.stream_id)::text, ',') as stream_ids,
-    string_agg(to_json(e.type)::text, ',') as types,
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+        _first, _last
+      from (
+        select * from eventsourced.events e
+        where e.position > after and e.position <= until
+          and (only_types is null or e.type = any (only_types))
+          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+        order by e.position
+        limit least(row_size, _left)
+      ) e;
+    else
+      select count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
     case
       when count(*) = 1
-        or sum(octet_length(e.data::text)) + coalesce(sum(octet_length(e.metadata::text)), 0) <= 33554432
-      then string_agg(e.data::text, ',')
+        or octet_length(string_agg(e.data::text, ','))
+          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
+      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
     end as data,
     case
-      when count(e.metadata) > 0 and (count(*) = 1 or sum(octet_length(e.metadata::text)) <= 33554432)
-      then string_agg(coalesce(e.metadata::text, '{}'), ',')
+      when count(e.metadata) > 0
+        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
+      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
     end as metadata,
-    case when count(e.tags) > 0 then string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') end as tags
-    into event_count, positions, versions, recorded_ats, event_ids, stream_ids, types, data, metadata, tags
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+        _first, _last
+      from (
+        select * from eventsourced.events e
+        where e.position > after and e.position <= until
+          and (only_types is null or e.type = any (only_types))
+          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+        order by e.position desc
+        limit least(row_size, _left)
+      ) e;
+    end if;
+    exit when event_count = 0;
+    if data is null then
+      row_size := greatest(1, row_size / 4);
+    else
+      return next;
+      exit when event_count < least(row_size, _left);
+      _left := _left - event_count;
+      _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
+      if forward then
+        after := _last;
+      else
+        until := _first - 1;
+      end if;
+    end if;
+  end loop;
+  frontier := _frontier;
+  is_cut := _left > 0 and _size >= 16777216;
+  event_count := 0;
+  select coalesce(max(e.position), 0) into through from eventsourced.events e where e.position <= least(until, _frontier);
+  return next;
+end
+$$;
+
+-- Name: read_streams(text[], bigint[], bigint[], timestamp with time zone[], bigint[], boolean[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.read_streams(stream_ids text[], first_versions bigint[], last_versions bigint[], as_ofs timestamp with time zone[], mosts bigint[], backwards boolean[]) RETURNS TABLE(place integer, stream_version bigint, lower_version bigint, upper_version bigint, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, data character varying, metadata character varying, tags character varying)
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET jit TO 'off'
+    AS $$
+begin
+  return query
+  select asked.place::int, part.stream_version, part.lower_version, part.upper_version, columns.*
+  from unnest(stream_ids, first_versions, last_versions, as_ofs, mosts, backwards)
+    with ordinality as asked (stream_id, first_version, last_version, as_of, most, backward, place)
+  left join lateral (
+    select
+      reach.stream_version,
+      case
+        when asked.backward then greatest(asked.first_version, reach.version - asked.most + 1)
+        else asked.first_version
+      end as lower_version,
+      case
+        when asked.backward then reach.version
+        else least(reach.version, asked.first_version + asked.most - 1)
+      end as upper_version
+    from (
+      select
+        s.version as stream_version,
+        least(asked.last_version, case
+          when asked.as_of is null then s.version
+          else coalesce((
+            select e.version from eventsourced.events e
+            where e.stream_id = asked.stream_id
+              and e.version <= asked.last_version
+              and e.recorded_at <= asked.as_of
+            order by e.version desc
+            limit 1
+          ), 0)
+        end) as version
+      from eventsourced.streams s
+      where s.stream_id = asked.stream_id
+      offset 0
+    ) reach
+    offset 0
+  ) part on true
+  cross join lateral (
+    select count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
+    case
+      when count(*) = 1
+        or octet_length(string_agg(e.data::text, ','))
+          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
+      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    end as data,
+    case
+      when count(e.metadata) > 0
+        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
+      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    end as metadata,
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags
     from (
       select * from eventsourced.events e
-      where e.position > after and e.position <= until
-        and (only_types is null or e.type = any (only_types))
-        and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
-      order by e.position desc
-      limit max_events
-    ) e;
-  end if;
-  select coalesce(max(e.position), 0) into through from eventsourced.events e where e.position <= until;
+      where e.stream_id = asked.stream_id
+        and e.version between part.lower_version and part.upper_version
+      order by e.version
+      limit 100
+    ) e
+  ) columns;
 end
 $$;
 

@@ -1,15 +1,45 @@
--- $1 stream id $2 first version $3 last version $4 as of (or null) $5 most events; :direction asc or desc
-select s.version::text as stream_version, page.*
-from (select $1::text as stream_id) asked
-left join :schema.streams s on s.stream_id = asked.stream_id
-cross join lateral (
-  select :event_columns
+-- $1 stream id $2 first version $3 last version $4 as of (or null) $5 most events $6 backward $7 most events in a row
+-- Rows come in the direction asked for, at most 40; the events in a row come forward, at most 100. These limits are
+-- written out for the planner: what it cannot know it takes for much, and then plans every call anew or compiles it.
+select part.stream_version::text, part.lower_version::text, part.upper_version::text, row.*
+from (
+  select
+    $1::text as stream_id,
+    $2::text::bigint as first_version,
+    $3::text::bigint as last_version,
+    $4::text::timestamptz as as_of,
+    $5::text::bigint as most,
+    $6::text::boolean as backward,
+    $7::text::bigint as row_size
+) asked
+left join lateral (
+  :stream_part
+) part on true
+left join lateral (
+  select columns.*
   from (
-    select * from :schema.events e
-    where e.stream_id = asked.stream_id
-      and e.version between $2::text::bigint and $3::text::bigint
-      and ($4::text is null or e.recorded_at <= $4::text::timestamptz)
-    order by e.version :direction
-    limit $5::text::int
-  ) e
-) page
+    select generate_series(
+      case when asked.backward then part.upper_version else part.lower_version end,
+      case when asked.backward then part.lower_version else part.upper_version end,
+      case when asked.backward then -asked.row_size else asked.row_size end
+    ) as version
+    limit 40
+  ) start
+  cross join lateral (
+    select :event_columns
+    from (
+      select * from :schema.events e
+      where e.stream_id = asked.stream_id
+        and e.version >= case
+          when asked.backward then greatest(part.lower_version, start.version - asked.row_size + 1)
+          else start.version
+        end
+        and e.version <= case
+          when asked.backward then start.version
+          else least(part.upper_version, start.version + asked.row_size - 1)
+        end
+      order by e.version
+      limit 100
+    ) e
+  ) columns
+) row on true

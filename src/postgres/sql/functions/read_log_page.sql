@@ -1,0 +1,100 @@
+-- One page of the log, with the frontier that bounds it, in one call. after is exclusive, until inclusive;
+-- types and stream_prefix may be null (all). The events come as columns, see event_columns, at most row_size in a row;
+-- a page ends after max_events, or when it is large.
+--
+-- The last row has no events, but the frontier, and
+-- through: the last position at or below the frontier that holds an event, whatever was asked for; 0: none.
+-- is_cut: the page ended because it was large.
+create or replace function :schema.read_log_page(
+  after bigint,
+  until bigint,
+  only_types text[],
+  stream_prefix text,
+  forward boolean,
+  max_events int,
+  row_size int
+)
+returns table (
+  frontier bigint,
+  through bigint,
+  is_cut boolean,
+  event_count int,
+  positions varchar,
+  versions varchar,
+  recorded_ats varchar,
+  event_ids varchar,
+  types varchar,
+  data varchar,
+  metadata varchar,
+  tags varchar,
+  stream_ids varchar
+)
+language plpgsql
+-- The plan is made once in a session, perhaps while the table is nearly empty: it must be the ordered index scan
+-- that is right for any size, and not a sort of everything after the position.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  _frontier bigint;
+  _left int := max_events;
+  _size bigint := 0;
+  _first bigint;
+  _last bigint;
+begin
+  -- At any other level the page would be read in a snapshot older than the frontier.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'read_log_page needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  _frontier := :schema.frontier();
+  until := least(until, _frontier);
+  -- From here on each statement has a snapshot taken after the frontier, and nothing changes up to it any more.
+  while _left > 0 and _size < 16777216 loop
+    if forward then
+      select :event_columns, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+        _first, _last
+      from (
+        select * from :schema.events e
+        where e.position > after and e.position <= until
+          and (only_types is null or e.type = any (only_types))
+          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+        order by e.position
+        limit least(row_size, _left)
+      ) e;
+    else
+      select :event_columns, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+        _first, _last
+      from (
+        select * from :schema.events e
+        where e.position > after and e.position <= until
+          and (only_types is null or e.type = any (only_types))
+          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+        order by e.position desc
+        limit least(row_size, _left)
+      ) e;
+    end if;
+    exit when event_count = 0;
+    if data is null then
+      row_size := greatest(1, row_size / 4);
+    else
+      return next;
+      exit when event_count < least(row_size, _left);
+      _left := _left - event_count;
+      _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
+      if forward then
+        after := _last;
+      else
+        until := _first - 1;
+      end if;
+    end if;
+  end loop;
+  frontier := _frontier;
+  is_cut := _left > 0 and _size >= 16777216;
+  event_count := 0;
+  select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= least(until, _frontier);
+  return next;
+end
+$$;

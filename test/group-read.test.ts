@@ -1,0 +1,166 @@
+/** How reads are gathered and settled, against a database whose every answer is given by hand. */
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { StorageError, StoreUnavailableError } from '../src/errors.ts'
+import { GroupRead } from '../src/group-read.ts'
+
+/** A request that reached the database, and how to answer it. */
+interface Request {
+  readonly names: string
+  answer(): Promise<void>
+  fail(error: unknown): Promise<void>
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+/** Time for an answer to be told to its callers, and for what waited for it to be sent. */
+const turns = () =>
+  turn()
+    .then(turn)
+    .then(() => {})
+
+function scripted(maxBatch = 32) {
+  const requests: Request[] = []
+  function send(names: readonly string[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      requests.push({
+        names: names.join(' '),
+        answer() {
+          resolve()
+          return turns()
+        },
+        fail(error) {
+          reject(error)
+          return turns()
+        },
+      })
+    })
+  }
+  const group = new GroupRead<string>({ alone: (name) => send([name]), together: send, maxBatch })
+  return { requests, group, sent: () => requests.map(({ names }) => names) }
+}
+
+describe('gathering', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('sends a lone read at once, and the next one when it is done', async () => {
+    const { requests, group, sent } = scripted()
+    const first = group.read('a')
+    expect(sent()).toEqual(['a'])
+    await requests[0]?.answer()
+    await first
+    void group.read('b')
+    expect(sent()).toEqual(['a', 'b'])
+  })
+
+  it('sends what is called while a read is under way together, and the rest once there is room', async () => {
+    const { requests, group, sent } = scripted()
+    for (const name of ['a', 'b', 'c', 'd']) void group.read(name)
+    await turn()
+    expect(sent()).toEqual(['a', 'b c d'])
+    for (const name of ['e', 'f']) void group.read(name)
+    await turns()
+    expect(sent().length).toBe(2)
+    await requests[1]?.answer()
+    expect(sent()).toEqual(['a', 'b c d', 'e f'])
+  })
+
+  it('lets the callers of a group call again together', async () => {
+    const { requests, group, sent } = scripted()
+    const twice = async (name: string) => {
+      await group.read(name)
+      await group.read(`${name}${name}`)
+    }
+    for (const name of ['a', 'b', 'c']) void twice(name)
+    await turn()
+    await requests[1]?.answer()
+    expect(sent()).toEqual(['a', 'b c', 'bb cc'])
+  })
+
+  it('sends no more than its most together', async () => {
+    const { group, sent } = scripted(2)
+    for (const name of ['a', 'b', 'c', 'd']) void group.read(name)
+    await turn()
+    expect(sent()).toEqual(['a', 'b c'])
+  })
+
+  it('sends each read alone and at once if its most is 1', () => {
+    const { group, sent } = scripted(1)
+    for (const name of ['a', 'b', 'c', 'd']) void group.read(name)
+    expect(sent()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('makes nobody wait for long for a slow request', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { requests, group, sent } = scripted()
+    void group.read('slow')
+    void group.read('slow too')
+    await turn()
+    void group.read('a')
+    await turns()
+    expect(sent()).toEqual(['slow', 'slow too'])
+    vi.advanceTimersByTime(20)
+    await turns()
+    expect(sent()).toEqual(['slow', 'slow too', 'a'])
+    for (const request of requests) await request.answer()
+    expect(vi.getTimerCount()).toBe(0)
+    // No more room is made than there was.
+    for (const name of ['b', 'c', 'd']) void group.read(name)
+    await turn()
+    for (const name of ['e', 'f']) void group.read(name)
+    await turns()
+    expect(sent().slice(3)).toEqual(['b', 'c d'])
+  })
+})
+
+describe('outcomes', () => {
+  it('does each read alone when the group fails, and tells an error only to its caller', async () => {
+    const { requests, group, sent } = scripted()
+    const [, b, c] = ['a', 'b', 'c'].map((name) => group.read(name))
+    const refused = expect(c).rejects.toMatchObject({ cause: { message: 'at fault' } })
+    await turn()
+    await requests[1]?.fail(new StorageError('Reading', new Error('one of them')))
+    expect(sent()).toEqual(['a', 'b c', 'b', 'c'])
+    await requests[2]?.answer()
+    await requests[3]?.fail(new StorageError('Reading', new Error('at fault')))
+    await b
+    await refused
+  })
+
+  it('tells all of them when the database cannot be reached', async () => {
+    const { requests, group, sent } = scripted()
+    const reads = ['a', 'b', 'c'].map((name) => group.read(name))
+    const settled = Promise.allSettled(reads.slice(1))
+    await turn()
+    const error = new StoreUnavailableError('Reading', 3, new Error('gone'))
+    await requests[1]?.fail(error)
+    expect(await settled).toEqual([
+      { status: 'rejected', reason: error },
+      { status: 'rejected', reason: error },
+    ])
+    expect(sent().length).toBe(2)
+  })
+
+  it('does not send a read that was given up while it waited', async () => {
+    const { group, sent } = scripted()
+    const controller = new AbortController()
+    void group.read('a')
+    const given = group.read('b', controller.signal)
+    void group.read('c')
+    void group.read('d')
+    controller.abort(new Error('given up'))
+    await expect(given).rejects.toThrow('given up')
+    await turn()
+    expect(sent()).toEqual(['a', 'c d'])
+  })
+
+  it('goes on when all who waited have given up', async () => {
+    const { requests, group, sent } = scripted()
+    void group.read('a')
+    const given = group.read('b', AbortSignal.abort(new Error('given up')))
+    await expect(given).rejects.toThrow('given up')
+    await requests[0]?.answer()
+    void group.read('c')
+    expect(sent()).toEqual(['a', 'c'])
+  })
+})
