@@ -53,7 +53,7 @@ export class PartialSlice {
     }
   }
 
-  nextPage(mostEvents = rowsPerPage * this.#rowSize): PageRequest {
+  nextPage(mostEvents: number = rowsPerPage * this.#rowSize): PageRequest {
     return {
       streamId: this.streamId,
       fromVersion: this.#fromVersion,
