@@ -135,6 +135,29 @@ export const atOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'in a loop keep no reader waiting, nor do reads in a loop keep appends waiting',
+    async run({ open }) {
+      const store = await open()
+      await allAtOnce(8, (caller) => store.append(`s-${caller}`, counted(2)))
+      const most = 2000
+      async function countUntil(others: Promise<unknown>, call: () => Promise<unknown>): Promise<number> {
+        let isDone = false
+        const done = others.finally(() => {
+          isDone = true
+        })
+        let calls = 0
+        for (; !isDone && calls < most; calls++) await call()
+        await done
+        return calls
+      }
+      const reads = allAtOnce(8, (caller) => store.readStream(`s-${caller}`))
+      assert.ok((await countUntil(reads, () => store.append('loop', counted(1)))) < most)
+      const appends = allAtOnce(8, (caller) => store.append(`s-${caller}`, counted(2)))
+      assert.ok((await countUntil(appends, () => store.readStream('loop'))) < most)
+    },
+  },
+  {
+    group,
     name: 'are not held up by a transaction that holds one of their streams, or creates it',
     needs: ['open-transactions'],
     async run({ open, begin }) {

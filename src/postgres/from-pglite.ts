@@ -34,7 +34,10 @@ export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = 
     async run(statement, parameters, signal) {
       await pglite.waitReady
       signal?.throwIfAborted()
-      return fromPGliteSession(pglite).run(statement, parameters)
+      const rows = await fromPGliteSession(pglite).run(statement, parameters)
+      // It answers without returning to the event loop: calls in a row would keep timers and everybody else waiting.
+      await new Promise(setImmediate)
+      return rows
     },
     transaction(work, signal) {
       return pglite.transaction(async (transaction: PGliteSession) => {
