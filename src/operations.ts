@@ -3,7 +3,10 @@ import { abortable } from './abort.ts'
 import { StoreClosedError } from './errors.ts'
 
 export class Operations {
-  readonly #underWay = new Set<Promise<unknown>>()
+  // A count and no set of promises: a set that shrinks leaves a chain of tables behind, by which the results of
+  // one operation after the other survive until the next full garbage collection.
+  #underWay = 0
+  #whenIdle = () => {}
   #closing: Promise<void> | undefined
 
   /** Runs an operation, unless the store is closed or the caller has given up; gives up with the caller. */
@@ -11,8 +14,10 @@ export class Operations {
     this.checkOpen()
     signal?.throwIfAborted()
     const work = operation()
-    this.#underWay.add(work)
-    const done = () => this.#underWay.delete(work)
+    this.#underWay++
+    const done = () => {
+      if (--this.#underWay === 0) this.#whenIdle()
+    }
     work.then(done, done)
     return abortable(work, signal)
   }
@@ -23,7 +28,10 @@ export class Operations {
 
   /** Refuses further operations, waits for those under way, and ends with `end`; once, however often called. */
   close(end: () => Promise<void>): Promise<void> {
-    this.#closing ??= Promise.allSettled(this.#underWay).then(end)
+    this.#closing ??= new Promise<void>((resolve) => {
+      this.#whenIdle = resolve
+      if (this.#underWay === 0) resolve()
+    }).then(end)
     return this.#closing
   }
 }
