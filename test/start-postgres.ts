@@ -14,6 +14,7 @@ export interface StartedPostgres {
 
 export async function startPostgres(
   Postgres: typeof EmbeddedPostgres | typeof EmbeddedPostgres14,
+  settings: readonly string[] = [],
 ): Promise<StartedPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'eventsourced-'))
   // The server may run as a user of its own, who has to enter the folder.
@@ -32,7 +33,10 @@ export async function startPostgres(
     persistent: false,
     createPostgresUser: userInfo().uid === 0,
     initdbFlags: ['--locale=C', '--encoding=UTF8'],
-    postgresFlags: ['-c', 'max_connections=300', '-c', 'listen_addresses=127.0.0.1'],
+    postgresFlags: ['max_connections=300', 'listen_addresses=127.0.0.1', ...settings].flatMap((one) => [
+      '-c',
+      one,
+    ]),
     onLog: (line) => log.push(line),
     onError: (line) => log.push(String(line)),
   })

@@ -1,0 +1,3 @@
+import { conformEverySecond } from './conform.ts'
+
+conformEverySecond(1)
