@@ -160,4 +160,16 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
     await searcher.end()
     while ((await rowsRead()) < before + streamCount) await sleep(2)
   })
+
+  it('readStream is not planned anew at each call', async () => {
+    const client = await database.session('planner')
+    const store = postgresStore(client)
+    for (const number of range(1, 30)) await store.readStream(`loaded-${number}`)
+    const { rows } = await client.query(
+      `select custom_plans::int from pg_prepared_statements where name like 'eventsourced_read_stream_%'`,
+    )
+    // The server itself tries five plans for the values at hand before it compares.
+    expect(rows).toEqual([{ custom_plans: 5 }])
+    await store.close()
+  })
 })
