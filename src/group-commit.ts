@@ -184,7 +184,8 @@ export class GroupCommit {
   #release(entries: readonly Entry[]): void {
     const next: Entry[] = []
     for (const { append } of entries) {
-      next.push(...(this.#streams.get(append.streamId) ?? []))
+      // One by one: as arguments of one call, very many would overflow the stack.
+      for (const entry of this.#streams.get(append.streamId) ?? []) next.push(entry)
       this.#streams.delete(append.streamId)
     }
     if (next.length > 0) this.#waiting = [...next, ...this.#waiting]

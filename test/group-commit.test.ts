@@ -133,6 +133,16 @@ describe('one stream', () => {
     expect(streamsOf(calls)).toEqual(['a', 'b', 'c', 'a a a'])
   })
 
+  it('may be waited for by very many', async () => {
+    const { calls, group } = scripted()
+    group.append(appendTo('a'))
+    await turn()
+    for (let call = 0; call < 200_000; call++) group.append(appendTo('a'))
+    await turn()
+    await calls[0]?.answer()
+    expect(calls[1]?.streams.length).toBe(500)
+  })
+
   it('that others hold is appended to alone, while the rest of its group is settled', async () => {
     const { calls, group } = scripted()
     const first = group.append(appendTo('a'))
