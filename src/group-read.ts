@@ -1,9 +1,8 @@
 /**
  * Group reads: reads that are called while others are under way share one request, each with an outcome of its own.
  *
- *     read ──▶ nothing is under way? ──▶ alone, at once ──▶ done
- *                    └──▶ waiting ──▶ together ──▶ done
- *                                        └ fails ──▶ each alone
+ *     read ──▶ waiting ──▶ together ──▶ done
+ *                              └ fails ──▶ each alone
  *
  * A read sees whatever was written before it was called, since it joins no request that was already sent.
  */
@@ -43,21 +42,21 @@ export class GroupRead<Read> {
   read(read: Read, signal?: AbortSignal): Promise<void> {
     if (this.#options.maxBatch === 1) return this.#options.alone(read, signal)
     return new Promise((resolve, reject) => {
-      const entry = { read, signal, resolve, reject }
-      if (this.#freeLanes === lanes && this.#waiting.length === 0) {
-        this.#start([entry])
-      } else {
-        this.#waiting.push(entry)
-        this.#schedule()
-      }
+      this.#waiting.push({ read, signal, resolve, reject })
+      this.#schedule()
     })
   }
 
-  /** At the end of this turn of the event loop: whoever calls in the same turn comes along. */
+  /**
+   * Who calls in the same turn of the event loop comes along. When nothing is under way, as soon as the running code
+   * yields: a lone caller waits for nobody, and callers who go on together, when a group of appends is settled, read
+   * together.
+   */
   #schedule(): void {
     if (this.#isScheduled || this.#freeLanes === 0) return
     this.#isScheduled = true
-    setImmediate(() => {
+    const soon = this.#freeLanes === lanes ? queueMicrotask : setImmediate
+    soon(() => {
       this.#isScheduled = false
       this.#fillLanes()
     })

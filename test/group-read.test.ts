@@ -10,6 +10,8 @@ interface Request {
   fail(error: unknown): Promise<void>
 }
 
+/** Time for what was called to be sent, if nothing is under way. */
+const soon = () => Promise.resolve()
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 /** Time for an answer to be told to its callers, and for what waited for it to be sent. */
 const turns = () =>
@@ -35,7 +37,13 @@ function scripted(maxBatch = 32) {
     })
   }
   const group = new GroupRead<string>({ alone: (name) => send([name]), together: send, maxBatch })
-  return { requests, group, sent: () => requests.map(({ names }) => names) }
+  /** Reads the first, and calls for the others while it is under way. */
+  async function readFirst(first: string, ...others: readonly string[]): Promise<Promise<void>[]> {
+    void group.read(first)
+    await soon()
+    return others.map((name) => group.read(name))
+  }
+  return { requests, group, readFirst, sent: () => requests.map(({ names }) => names) }
 }
 
 describe('gathering', () => {
@@ -46,16 +54,25 @@ describe('gathering', () => {
   it('sends a lone read at once, and the next one when it is done', async () => {
     const { requests, group, sent } = scripted()
     const first = group.read('a')
+    await soon()
     expect(sent()).toEqual(['a'])
     await requests[0]?.answer()
     await first
     void group.read('b')
+    await soon()
     expect(sent()).toEqual(['a', 'b'])
   })
 
+  it('sends what is called in one go together', async () => {
+    const { group, sent } = scripted()
+    for (const name of ['a', 'b', 'c']) void group.read(name)
+    await soon()
+    expect(sent()).toEqual(['a b c'])
+  })
+
   it('sends what is called while a read is under way together, and the rest once there is room', async () => {
-    const { requests, group, sent } = scripted()
-    for (const name of ['a', 'b', 'c', 'd']) void group.read(name)
+    const { requests, group, readFirst, sent } = scripted()
+    await readFirst('a', 'b', 'c', 'd')
     await turn()
     expect(sent()).toEqual(['a', 'b c d'])
     for (const name of ['e', 'f']) void group.read(name)
@@ -72,16 +89,16 @@ describe('gathering', () => {
       await group.read(`${name}${name}`)
     }
     for (const name of ['a', 'b', 'c']) void twice(name)
-    await turn()
-    await requests[1]?.answer()
-    expect(sent()).toEqual(['a', 'b c', 'bb cc'])
+    await soon()
+    await requests[0]?.answer()
+    expect(sent()).toEqual(['a b c', 'aa bb cc'])
   })
 
   it('sends no more than its most together', async () => {
     const { group, sent } = scripted(2)
-    for (const name of ['a', 'b', 'c', 'd']) void group.read(name)
-    await turn()
-    expect(sent()).toEqual(['a', 'b c'])
+    for (const name of ['a', 'b', 'c', 'd', 'e']) void group.read(name)
+    await soon()
+    expect(sent()).toEqual(['a b', 'c d'])
   })
 
   it('sends each read alone and at once if its most is 1', () => {
@@ -92,9 +109,8 @@ describe('gathering', () => {
 
   it('makes nobody wait for long for a slow request', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const { requests, group, sent } = scripted()
-    void group.read('slow')
-    void group.read('slow too')
+    const { requests, group, readFirst, sent } = scripted()
+    await readFirst('slow', 'slow too')
     await turn()
     void group.read('a')
     await turns()
@@ -105,7 +121,7 @@ describe('gathering', () => {
     for (const request of requests) await request.answer()
     expect(vi.getTimerCount()).toBe(0)
     // No more room is made than there was.
-    for (const name of ['b', 'c', 'd']) void group.read(name)
+    await readFirst('b', 'c', 'd')
     await turn()
     for (const name of ['e', 'f']) void group.read(name)
     await turns()
@@ -115,8 +131,8 @@ describe('gathering', () => {
 
 describe('outcomes', () => {
   it('does each read alone when the group fails, and tells an error only to its caller', async () => {
-    const { requests, group, sent } = scripted()
-    const [, b, c] = ['a', 'b', 'c'].map((name) => group.read(name))
+    const { requests, readFirst, sent } = scripted()
+    const [b, c] = await readFirst('a', 'b', 'c')
     const refused = expect(c).rejects.toMatchObject({ cause: { message: 'at fault' } })
     await turn()
     await requests[1]?.fail(new StorageError('Reading', new Error('one of them')))
@@ -128,9 +144,8 @@ describe('outcomes', () => {
   })
 
   it('tells all of them when the database cannot be reached', async () => {
-    const { requests, group, sent } = scripted()
-    const reads = ['a', 'b', 'c'].map((name) => group.read(name))
-    const settled = Promise.allSettled(reads.slice(1))
+    const { requests, readFirst, sent } = scripted()
+    const settled = Promise.allSettled(await readFirst('a', 'b', 'c'))
     await turn()
     const error = new StoreUnavailableError('Reading', 3, new Error('gone'))
     await requests[1]?.fail(error)
@@ -147,20 +162,18 @@ describe('outcomes', () => {
     void group.read('a')
     const given = group.read('b', controller.signal)
     void group.read('c')
-    void group.read('d')
     controller.abort(new Error('given up'))
     await expect(given).rejects.toThrow('given up')
     await turn()
-    expect(sent()).toEqual(['a', 'c d'])
+    expect(sent()).toEqual(['a c'])
   })
 
   it('goes on when all who waited have given up', async () => {
-    const { requests, group, sent } = scripted()
-    void group.read('a')
-    const given = group.read('b', AbortSignal.abort(new Error('given up')))
+    const { group, sent } = scripted()
+    const given = group.read('a', AbortSignal.abort(new Error('given up')))
     await expect(given).rejects.toThrow('given up')
-    await requests[0]?.answer()
-    void group.read('c')
-    expect(sent()).toEqual(['a', 'c'])
+    void group.read('b')
+    await soon()
+    expect(sent()).toEqual(['b'])
   })
 })

@@ -12,8 +12,9 @@ import { mostPerRow, type PageRequest, PartialSlice } from './stream-slice.ts'
 
 type Reading = Pick<Storage, 'readStream' | 'readLog' | 'streamInfo' | 'listStreams'>
 
-// Together they take the server about a millisecond, if the streams are short.
-const mostTogether = 32
+// Together they take the server about a millisecond, if the streams are short. Twice as many callers keep it and the
+// client both busy.
+const mostTogether = 16
 
 /** `maxBatch`: most reads of streams that share a statement. */
 export function reading(runner: Runner, statements: Statements, maxBatch: number): Reading {
