@@ -15,6 +15,12 @@ export type ErrorCode =
   | 'folder-in-use'
   | 'missing-driver'
   | 'import-out-of-order'
+  | 'projection-version'
+  | 'lease-lost'
+  | 'handler-timeout'
+  | 'subscription-failed'
+  | 'subscription-behind'
+  | 'not-parked'
 
 /** The base of all errors of this library. `cause` holds the driver's error where there is one. */
 export abstract class EventSourcedError extends Error {
@@ -47,6 +53,12 @@ export type KnownError =
   | FolderInUseError
   | MissingDriverError
   | ImportOutOfOrderError
+  | ProjectionVersionError
+  | LeaseLostError
+  | HandlerTimeoutError
+  | SubscriptionFailedError
+  | SubscriptionBehindError
+  | NotParkedError
 
 /** The call was refused before anything was sent to the database. */
 export class InvalidInputError extends EventSourcedError {
@@ -203,6 +215,122 @@ export class ImportOutOfOrderError extends EventSourcedError {
       `An imported event of stream '${streamId}' was recorded at ${recordedAt.toISOString()}, before the stream's previous one (${previous.toISOString()}). Sort the source, or pass { clampTimes: true } to record such events at the previous event's time`,
     )
     this.streamId = streamId
+  }
+}
+
+/** The documents of a projection are of another version than this process's, or not complete. Nothing was written. */
+export class ProjectionVersionError extends EventSourcedError {
+  readonly code = 'projection-version'
+  readonly projection: string
+  readonly version: number
+  /** The version that is read; 0: none is complete. */
+  readonly registered: number
+  constructor(
+    projection: string,
+    version: number,
+    registered: number,
+    mode: 'inline' | 'async',
+    registeredMode: 'inline' | 'async',
+  ) {
+    super(versionProblem(projection, version, registered, mode, registeredMode))
+    this.projection = projection
+    this.version = version
+    this.registered = registered
+  }
+}
+
+function versionProblem(
+  name: string,
+  version: number,
+  registered: number,
+  mode: string,
+  registeredMode: string,
+): string {
+  if (registered > version) {
+    return `Projection '${name}' is at version ${registered}, and this process has version ${version}: update this process`
+  }
+  const todo = 'call `await store.rebuild(projection)` first'
+  if (registered === 0) {
+    return `Projection '${name}' was never built, and the log has events already: ${todo}`
+  }
+  if (registered < version) {
+    return `Projection '${name}' has documents of version ${registered}, and this process has version ${version}: ${todo}`
+  }
+  return `Projection '${name}' is ${registeredMode}, and here it is to be ${mode}: ${todo}`
+}
+
+/** The worker is not the owner any more: it was silent for longer than its lease, and what it did last was refused. */
+export class LeaseLostError extends EventSourcedError {
+  readonly code = 'lease-lost'
+  readonly subscription: string
+  readonly partition: number
+  constructor(subscription: string, partition: number) {
+    super(`The lease of partition ${partition} of subscription '${subscription}' is lost to another worker`)
+    this.subscription = subscription
+    this.partition = partition
+  }
+}
+
+/** A handler took longer than its `handlerTimeout`. */
+export class HandlerTimeoutError extends EventSourcedError {
+  readonly code = 'handler-timeout'
+  readonly milliseconds: number
+  constructor(milliseconds: number) {
+    super(`The handler did not finish within ${milliseconds} ms`)
+    this.milliseconds = milliseconds
+  }
+}
+
+/** A subscription cannot go on. The error of its handler is the `cause`. */
+export class SubscriptionFailedError extends EventSourcedError {
+  readonly code = 'subscription-failed'
+  readonly subscription: string
+  /** The position of the event at fault, if it is one's. Everything before it is handled. */
+  readonly position: number | undefined
+  constructor(subscription: string, position: number | undefined, cause: unknown) {
+    const where = position === undefined ? '' : ` at the event at position ${position}`
+    super(`Subscription '${subscription}' failed${where}: ${reason(cause)}`, { cause })
+    this.subscription = subscription
+    this.position = position
+  }
+}
+
+/** What was waited for was not handled in time. */
+export class SubscriptionBehindError extends EventSourcedError {
+  readonly code = 'subscription-behind'
+  readonly subscription: string
+  /** What was waited for. */
+  readonly position: number
+  readonly checkpoint: number
+  /** Who runs it; empty: nobody. */
+  readonly owners: readonly string[]
+  constructor(
+    subscription: string,
+    position: number,
+    checkpoint: number,
+    owners: readonly string[],
+    milliseconds: number,
+  ) {
+    const who = owners.length === 0 ? 'no worker runs it' : `it is run by ${owners.join(', ')}`
+    super(
+      `Subscription '${subscription}' did not reach position ${position} within ${milliseconds} ms: it is at ${checkpoint}, ${position - checkpoint} behind, and ${who}`,
+    )
+    this.subscription = subscription
+    this.position = position
+    this.checkpoint = checkpoint
+    this.owners = owners
+  }
+}
+
+/** The subscription has no parked event at that position. */
+export class NotParkedError extends EventSourcedError {
+  readonly code = 'not-parked'
+  readonly subscription: string
+  readonly position: number
+  constructor(subscription: string, position: number) {
+    super(`Subscription '${subscription}' has no parked event at position ${position}`)
+    this.subscription = subscription
+    this.position = position
   }
 }
 

@@ -52,6 +52,12 @@ export function checkReadName(value: unknown, field: string): asserts value is s
   if (!value.isWellFormed()) refuse(field, 'must be well-formed Unicode (it has a lone surrogate)', value)
 }
 
+/** A filter by names: at least one. */
+export function checkNames(value: unknown, field: string, problem: string): void {
+  if (!Array.isArray(value) || value.length === 0) refuse(field, problem, value)
+  for (const [index, name] of Array.from(value).entries()) checkName(name, `${field}[${index}]`)
+}
+
 /** A name to write: as above, and not one of the library's own, which begin with `$`. */
 export function checkName(value: unknown, field: string): asserts value is string {
   checkReadName(value, field)
@@ -193,6 +199,11 @@ function checkStrings(value: unknown, field: string): void {
       checkStrings(member, Array.isArray(value) ? `${field}[${key}]` : `${field}.${key.slice(0, 40)}`)
     }
   }
+}
+
+/** The JSON text of a document's state, which may be as large as the database allows. */
+export function stateJson(value: unknown, field: string): string {
+  return toJson(value, field, Number.MAX_SAFE_INTEGER)
 }
 
 /** The JSON text of metadata: an object, or nothing. */

@@ -1,7 +1,7 @@
 /** Reading the log page by page, to its end or on and on; while a full page is shown, the next one is fetched. */
 import { InvalidInputError } from './errors.ts'
 import type { RecordedEvent } from './event.ts'
-import { beginning, checkInteger, checkName, checkOneOf, checkReadName } from './input.ts'
+import { checkInteger, checkNames, checkOneOf, checkReadName } from './input.ts'
 import type { Operations } from './operations.ts'
 import type { LogPage, LogQuery, Storage } from './storage.ts'
 import type { ReadAllOptions } from './store.ts'
@@ -20,27 +20,29 @@ export function readLog(
   wakeup: Wakeup,
   operations: Operations,
 ): AsyncIterable<RecordedEvent> {
-  const { after = 0, until = Number.MAX_SAFE_INTEGER, types, streamPrefix } = options
+  const { after = 0, until = Number.MAX_SAFE_INTEGER, types, streamPrefix, tags } = options
   const { direction = 'forward', limit = Number.MAX_SAFE_INTEGER, follow = false, signal } = options
   checkInteger(after, 'after', 0)
   checkInteger(until, 'until', 0)
   checkInteger(limit, 'limit', 1)
   checkOneOf(direction, 'direction', ['forward', 'backward'])
-  if (types !== undefined) {
-    if (!Array.isArray(types) || types.length === 0) {
-      throw new InvalidInputError(
-        'types',
-        'must name at least one event type; leave it out for all',
-        beginning(types),
-      )
-    }
-    for (const [index, type] of types.entries()) checkName(type, `types[${index}]`)
-  }
+  if (types !== undefined)
+    checkNames(types, 'types', 'must name at least one event type; leave it out for all')
   if (streamPrefix !== undefined) checkReadName(streamPrefix, 'streamPrefix')
+  if (tags !== undefined) checkNames(tags, 'tags', 'must name at least one tag; leave it out for all')
   if (follow && direction === 'backward') {
     throw new InvalidInputError('follow', 'goes with direction forward only', 'backward')
   }
-  const query = { after, until, types: types && [...types], streamPrefix, direction, limit }
+  const query = {
+    after,
+    until,
+    types: types && [...types],
+    streamPrefix,
+    tags: tags && [...tags],
+    partition: undefined,
+    direction,
+    limit,
+  }
   return pages(storage, query, follow, signal, wakeup, operations)
 }
 

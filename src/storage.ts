@@ -3,7 +3,9 @@
  * all of them (input rules, errors, paging, following). Here a conflict is a value, not an exception.
  */
 import type { RecordedEvent } from './event.ts'
+import type { ProjectionStorage } from './projection/storage.ts'
 import type { Direction, ExpectedVersion, StreamInfo, StreamSlice } from './store.ts'
+import type { SubscriptionStorage } from './subscription/storage.ts'
 
 /** An event that passed the input rules; payload and metadata as JSON text. */
 export interface PreparedEvent {
@@ -74,8 +76,18 @@ export interface LogQuery {
   readonly until: number
   readonly types: readonly string[] | undefined
   readonly streamPrefix: string | undefined
+  /** Events that carry all of them. */
+  readonly tags: readonly string[] | undefined
+  /** Only streams of this part, see `partitionOf`. */
+  readonly partition: Partition | undefined
   readonly direction: Direction
   readonly limit: number
+}
+
+export interface Partition {
+  /** 0-based. */
+  readonly index: number
+  readonly count: number
 }
 
 export interface LogPage {
@@ -91,7 +103,7 @@ export interface LogPage {
   readonly through: number
 }
 
-export interface Storage {
+export interface Storage extends ProjectionStorage, SubscriptionStorage {
   createStream(
     streamId: string,
     metadata: string,
@@ -99,7 +111,10 @@ export interface Storage {
     signal?: AbortSignal,
   ): Promise<CreateOutcome>
 
-  /** Performs all appends or none; one outcome each, in the order given. Each stream appears once. */
+  /**
+   * Performs all appends or none; one outcome each, in the order given. Each stream appears once. What the inline
+   * projections make of the events is part of it; if one throws, nothing is done, and it rejects with that error.
+   */
   append(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
 
   readStream(streamId: string, window: StreamWindow, signal?: AbortSignal): Promise<StreamSlice>

@@ -2,6 +2,8 @@
 /** The contract every store fulfils, and that the conformance suite proves. */
 import type { Event, Metadata, RecordedEvent } from './event.ts'
 import type { ImportOptions, ImportResult, ImportSource } from './import.ts'
+import type { Projecting } from './projecting.ts'
+import type { StoreTransaction } from './projection/transaction.ts'
 
 /**
  * What the caller believes about a stream: its exact version (0: no events), or that it does not exist
@@ -82,6 +84,8 @@ export interface ReadAllOptions extends CallOptions {
   readonly types?: readonly string[] | undefined
   /** Only events of streams whose id begins so. */
   readonly streamPrefix?: string | undefined
+  /** Only events that carry all of these tags. */
+  readonly tags?: readonly string[] | undefined
   /** @default 'forward' */
   readonly direction?: Direction | undefined
   readonly limit?: number | undefined
@@ -105,7 +109,10 @@ export interface ListStreamsOptions extends CallOptions {
   readonly limit?: number | undefined
 }
 
-export interface EventStore extends AsyncDisposable {
+/** `Tx`: what handlers and raw projections write with. */
+export interface EventStore<Tx extends StoreTransaction = StoreTransaction>
+  extends Projecting<Tx>,
+    AsyncDisposable {
   /** Registers an empty stream. @throws StreamAlreadyExistsError */
   createStream(streamId: string, options?: CreateStreamOptions): Promise<StreamInfo>
 

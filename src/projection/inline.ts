@@ -1,0 +1,91 @@
+/** Inline projections: what events mean is written in the transaction of their append. */
+import { InvalidInputError } from '../errors.ts'
+import type { RecordedEvent } from '../event.ts'
+import { beginning } from '../input.ts'
+import type { AppendOutcome, PreparedAppend } from '../storage.ts'
+import { project } from './project.ts'
+import type { Projection } from './projection.ts'
+import { Registration } from './registration.ts'
+import type { ProjectionStorage, StorageTransaction } from './storage.ts'
+
+/** A projection threw: it is told to the caller of the append as what it threw, and never tried again. */
+export class InlineFailure extends Error {
+  constructor(thrown: unknown) {
+    super('an inline projection threw', { cause: thrown })
+  }
+}
+
+export class InlineProjections {
+  readonly #projections: readonly Projection[]
+  readonly #registration: Registration
+
+  constructor(projections: readonly Projection[] = []) {
+    if (!Array.isArray(projections)) {
+      throw new InvalidInputError('inline', 'must be an array of projections', beginning(projections))
+    }
+    const names = projections.map(({ name }) => name)
+    const twice = names.find((name, index) => names.indexOf(name) < index)
+    if (twice !== undefined) {
+      throw new InvalidInputError('inline', 'must not name a projection twice', beginning(twice))
+    }
+    this.#projections = projections
+    this.#registration = new Registration(projections, 'inline')
+  }
+
+  get isEmpty(): boolean {
+    return this.#projections.length === 0
+  }
+
+  has(name: string): boolean {
+    return this.#projections.some((projection) => projection.name === name)
+  }
+
+  /** To be called before the first append, and again after `apply` was 'stale'. @throws ProjectionVersionError */
+  async prepare(storage: Pick<ProjectionStorage, 'registerProjections'>): Promise<void> {
+    if (!this.isEmpty) await this.#registration.targets(storage)
+  }
+
+  /**
+   * Writes what the events mean, which were appended in the transaction. 'stale': a projection was rebuilt meanwhile;
+   * the transaction is to be rolled back and, after `prepare`, done again. What a projection throws is the cause of
+   * an InlineFailure.
+   */
+  async apply(
+    storage: Pick<ProjectionStorage, 'registerProjections'>,
+    events: readonly RecordedEvent[],
+    transaction: StorageTransaction,
+  ): Promise<'done' | 'stale'> {
+    const targets = await this.#registration.targets(storage)
+    const result = await project(targets, events, transaction)
+    if (result === 'stale') this.#registration.forget()
+    return result
+  }
+}
+
+/** The events of appends as they are recorded, of those that were made. */
+export function appendedEvents(
+  appends: readonly PreparedAppend[],
+  outcomes: readonly (AppendOutcome | { readonly kind: string })[],
+): RecordedEvent[] {
+  const recorded: RecordedEvent[] = []
+  for (const [index, { streamId, events }] of appends.entries()) {
+    const outcome = outcomes[index] as AppendOutcome
+    if (outcome.kind !== 'appended') continue
+    const { version, positions, recordedAt } = outcome
+    for (const [nth, { id, type, data, metadata, tags }] of events.entries()) {
+      recorded.push({
+        id,
+        type,
+        data: JSON.parse(data),
+        metadata: JSON.parse(metadata),
+        tags: [...tags],
+        streamId,
+        version: version - events.length + nth + 1,
+        position: positions[nth] as number,
+        recordedAt: new Date(recordedAt as Date),
+      })
+    }
+  }
+  // In the order of the log.
+  return recorded.sort((a, b) => a.position - b.position)
+}
