@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'missing-driver'
   | 'import-out-of-order'
   | 'projection-version'
+  | 'rebuild-running'
   | 'lease-lost'
   | 'handler-timeout'
   | 'subscription-failed'
@@ -54,6 +55,7 @@ export type KnownError =
   | MissingDriverError
   | ImportOutOfOrderError
   | ProjectionVersionError
+  | RebuildRunningError
   | LeaseLostError
   | HandlerTimeoutError
   | SubscriptionFailedError
@@ -257,6 +259,18 @@ function versionProblem(
     return `Projection '${name}' has documents of version ${registered}, and this process has version ${version}: ${todo}`
   }
   return `Projection '${name}' is ${registeredMode}, and here it is to be ${mode}: ${todo}`
+}
+
+/** Another process rebuilds or verifies the projection now. */
+export class RebuildRunningError extends EventSourcedError {
+  readonly code = 'rebuild-running'
+  readonly projection: string
+  constructor(projection: string) {
+    super(
+      `Projection '${projection}' is being rebuilt or verified by another process: wait until it has ended`,
+    )
+    this.projection = projection
+  }
 }
 
 /** The worker is not the owner any more: it was silent for longer than its lease, and what it did last was refused. */

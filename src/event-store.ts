@@ -2,6 +2,7 @@
  * The edge: makes a full `EventStore` of a storage. It checks every input, turns outcomes into results or
  * errors, and pages through the log, so that all stores do these alike.
  */
+import { systemClock } from './clock.ts'
 import { DuplicateEventIdError, StreamAlreadyExistsError, WrongExpectedVersionError } from './errors.ts'
 import type { Event, RecordedEvent } from './event.ts'
 import { isExpected } from './expected-version.ts'
@@ -18,6 +19,12 @@ import {
   metadataJson,
 } from './input.ts'
 import { Operations } from './operations.ts'
+import type { StoreOptions } from './projecting.ts'
+import { InlineFailure } from './projection/inline.ts'
+import { readView } from './projection/read-view.ts'
+import { rebuild } from './projection/rebuild.ts'
+import type { StoreTransaction } from './projection/transaction.ts'
+import { verify } from './projection/verify.ts'
 import { readLog } from './read-log.ts'
 import type { PreparedAppend, Storage, Written } from './storage.ts'
 import type {
@@ -28,19 +35,32 @@ import type {
   StreamInfo,
   StreamSlice,
 } from './store.ts'
+import type { SubscriptionEnvironment } from './subscription/environment.ts'
+import { parkedEvents } from './subscription/parked.ts'
+import { runOnce } from './subscription/run-once.ts'
+import { startSubscription } from './subscription/start.ts'
+import { subscriptionStatus } from './subscription/status.ts'
+import type { Subscription } from './subscription/subscription.ts'
 import { uuidv7 } from './uuid.ts'
 import { Wakeup } from './wakeup.ts'
 
 const streamsPerPage = 500
 
-export function eventStore(storage: Storage, limits: InputLimits = {}): EventStore {
+export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
+  storage: Storage,
+  limits: InputLimits & StoreOptions = {},
+): EventStore<Tx> {
   const wakeup = new Wakeup()
   const operations = new Operations()
   const perform = operations.perform.bind(operations)
+  const environment: SubscriptionEnvironment = { storage, wakeup, clock: systemClock }
+  const subscriptions = new Set<Subscription>()
+  const isInline = ({ name }: { readonly name: string }) =>
+    limits.inline?.some((projection) => projection.name === name) ?? false
 
   async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
     checkCall(appends, limits)
-    const outcomes = await perform(signal, () => storage.append(appends, signal))
+    const outcomes = await perform(signal, () => storage.append(appends, signal).catch(throwCause))
     for (const [index, outcome] of outcomes.entries()) {
       const { streamId, expectedVersion } = appends[index] as PreparedAppend
       if (outcome.kind === 'conflict') {
@@ -112,15 +132,47 @@ export function eventStore(storage: Storage, limits: InputLimits = {}): EventSto
     async import(source, options = {}) {
       operations.checkOpen()
       const importBatch: Storage['importBatch'] = async (events, clampTimes, signal) => {
-        const outcome = await perform(signal, () => storage.importBatch(events, clampTimes, signal))
+        const outcome = await perform(signal, () =>
+          storage.importBatch(events, clampTimes, signal).catch(throwCause),
+        )
         wakeup.wake()
         return outcome
       }
       return importEvents({ importBatch }, source, options, limits)
     },
 
+    view: (projection) => readView(environment, operations, projection),
+
+    subscribe(options) {
+      operations.checkOpen()
+      const subscription = startSubscription(environment, options)
+      subscriptions.add(subscription)
+      const ended = () => subscriptions.delete(subscription)
+      subscription.done.then(ended, ended)
+      return subscription
+    },
+
+    runOnce: (options, limits) => perform(limits?.signal, () => runOnce(environment, options, limits)),
+
+    subscriptionStatus: (name, { signal } = {}) =>
+      perform(signal, () => subscriptionStatus(environment, name, signal)),
+
+    parked(subscription) {
+      operations.checkOpen()
+      return parkedEvents(environment, subscription)
+    },
+
+    rebuild: (projection, options = {}) =>
+      perform(options.signal, () => rebuild(environment, projection, isInline(projection), options)),
+
+    verify: (projection, options = {}) =>
+      perform(options.signal, () => verify(environment, projection, options)),
+
     close() {
-      const closed = operations.close(() => storage.close())
+      const close = () => operations.close(() => storage.close())
+      // Handlers that are at work may still use the store.
+      const stops = [...subscriptions].map((subscription) => subscription.stop())
+      const closed = stops.length === 0 ? close() : Promise.allSettled(stops).then(close)
       wakeup.wake()
       return closed
     },
@@ -129,6 +181,11 @@ export function eventStore(storage: Storage, limits: InputLimits = {}): EventSto
       return this.close()
     },
   }
+}
+
+/** What an inline projection threw is the caller's own: it comes out as it was thrown. */
+function throwCause(error: unknown): never {
+  throw error instanceof InlineFailure ? error.cause : error
 }
 
 function streamWindow(streamId: string, options: ReadStreamOptions) {

@@ -1,5 +1,13 @@
 /** Rebuilding a projection: its documents are made anew beside the present ones, and then take their place. */
+import { hasCode, InvalidInputError } from '../errors.ts'
+import { beginning, checkInteger, checkOneOf } from '../input.ts'
+import { pause } from '../retry.ts'
 import type { CallOptions } from '../store.ts'
+import type { SubscriptionEnvironment } from '../subscription/environment.ts'
+import { BuildLease } from './build-lease.ts'
+import type { AnyDocumentProjection } from './fold-documents.ts'
+import { NotSettled, Shadow } from './shadow.ts'
+import type { ProjectionMode, ProjectionToRegister, RegisteredProjection } from './storage.ts'
 
 export interface RebuildProgress {
   /** Up to which position the events are folded in. */
@@ -17,6 +25,8 @@ export interface RebuildOptions extends CallOptions {
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined
   /** Most events that are folded in at once. @default 5,000 */
   readonly batchSize?: number | undefined
+  /** How it is to be run from then on. @default 'inline' if this store has it so; otherwise as it is now, or 'async' */
+  readonly mode?: 'inline' | 'async' | undefined
 }
 
 export interface RebuildResult {
@@ -26,4 +36,113 @@ export interface RebuildResult {
   readonly milliseconds: number
   /** Whether an earlier rebuild that was interrupted was gone on with. */
   readonly resumed: boolean
+}
+
+const defaultBatchSize = 5_000
+const mostSwitches = 10
+
+export async function rebuild(
+  environment: SubscriptionEnvironment,
+  projection: AnyDocumentProjection,
+  isInline: boolean,
+  options: RebuildOptions,
+): Promise<RebuildResult> {
+  checkBuildable(projection)
+  if (options.mode !== undefined) checkOneOf(options.mode, 'mode', ['inline', 'async'])
+  const { onProgress, batchSize = defaultBatchSize, signal } = options
+  checkInteger(batchSize, 'batchSize', 1)
+  const { storage, clock } = environment
+  const { name, version } = projection
+  const mode = options.mode ?? (isInline ? 'inline' : await presentMode(environment, name, signal))
+  const startedAt = clock.now()
+  const lease = new BuildLease(environment, name)
+  await lease.take(name, signal)
+  try {
+    const { generation, resumed } = await beginBuild(environment, lease, { name, version, mode }, signal)
+    const shadow = new Shadow(environment, projection, lease, { generation, batchSize, onProgress, signal })
+    await shadow.build()
+    await putInPlace(environment, shadow, lease, { name, version, generation, mode }, signal)
+    while ((await storage.dropDocuments(name, undefined)) > 0);
+    await lease.end()
+    const milliseconds = Math.round(clock.now() - startedAt)
+    return { events: shadow.events, position: shadow.position, version, milliseconds, resumed }
+  } finally {
+    await lease.release()
+  }
+}
+
+/** A process that only rebuilds need not name the inline projections: what was inline stays so. */
+async function presentMode(
+  { storage }: SubscriptionEnvironment,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<ProjectionMode> {
+  const registered = await storage.registeredProjection(name, signal)
+  return registered !== undefined && registered.version > 0 ? registered.mode : 'async'
+}
+
+/** Raw projections write what only their user knows how to empty. */
+export function checkBuildable(projection: AnyDocumentProjection): void {
+  if (projection?.kind === 'documents') return
+  throw new InvalidInputError(
+    'projection',
+    'must be a projection into documents; start a raw one anew under another name',
+    beginning(projection),
+  )
+}
+
+/** A generation to build into, without the remains of builds that were given up. */
+export async function beginBuild(
+  { storage }: SubscriptionEnvironment,
+  lease: BuildLease,
+  projection: ProjectionToRegister,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly generation: number; readonly resumed: boolean }> {
+  const begun = await storage.beginBuild(projection, signal)
+  while ((await storage.dropDocuments(projection.name, begun.generation, signal)) > 0);
+  if (!begun.resumed) await lease.reset(signal)
+  return begun
+}
+
+/**
+ * The switch. While it holds the projection's lock nobody else writes its documents, so that what is still missing is
+ * little, and can be folded in before the new ones are read. An inline projection must not lack any event that was
+ * appended with the old ones: these are committed, but may be hidden behind an append of somebody else that is still
+ * under way.
+ */
+async function putInPlace(
+  environment: SubscriptionEnvironment,
+  shadow: Shadow,
+  lease: BuildLease,
+  registered: RegisteredProjection,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { storage, clock } = environment
+  for (let attempt = 1; ; attempt++) {
+    const held = await lease.held(signal)
+    try {
+      await storage.transaction(
+        'Putting a rebuilt projection in place',
+        async (transaction) => {
+          await transaction.lockProjection(registered.name)
+          const target = registered.mode === 'inline' ? await transaction.lastPosition() : 0
+          await shadow.finish(transaction, target)
+          if (registered.mode === 'async') await transaction.moveCheckpoints(registered.name, shadow.position)
+          await transaction.setProjection(registered)
+          await transaction.advance(held, shadow.position)
+        },
+        signal,
+      )
+      return
+    } catch (error) {
+      signal?.throwIfAborted()
+      const mayPass = error instanceof NotSettled || hasCode(error, 'store-unavailable')
+      if (!mayPass || attempt === mostSwitches) throw error
+      // The connection may have been lost after it was committed.
+      const present = await storage.registeredProjection(registered.name, signal)
+      if (present?.generation === registered.generation) return
+      await pause(attempt, signal)
+      await shadow.build()
+    }
+  }
 }

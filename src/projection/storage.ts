@@ -1,4 +1,5 @@
 /** What a storage must do to keep documents: a part of `Storage`. */
+import type { LogPage, LogQuery } from '../storage.ts'
 import type { Lease } from '../subscription/storage.ts'
 import type { StoreTransaction } from './transaction.ts'
 
@@ -75,6 +76,12 @@ export interface StorageTransaction {
    * appends too if it is inline. To be called first in a transaction.
    */
   lockProjection(name: string): Promise<void>
+  /** Reads the log as the storage does; a store with one connection could not do so outside of this transaction. */
+  readLog(query: LogQuery): Promise<LogPage>
+  /** See `lastPosition` of the storage. */
+  lastPosition(): Promise<number>
+  /** The checkpoint of a subscription, of several the one that is furthest behind; undefined if there is no such subscription. */
+  checkpoint(subscription: string): Promise<number | undefined>
   /** Compares two generations of a projection: how many documents either has, and the first that differ (in state), by key. */
   compareDocuments(
     projection: string,

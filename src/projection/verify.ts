@@ -1,6 +1,12 @@
 /** Verifying a projection: its documents are made anew and compared with the present ones. */
+import { ProjectionVersionError } from '../errors.ts'
+import { checkInteger } from '../input.ts'
 import type { CallOptions } from '../store.ts'
-import type { RebuildProgress } from './rebuild.ts'
+import type { SubscriptionEnvironment } from '../subscription/environment.ts'
+import { BuildLease } from './build-lease.ts'
+import type { AnyDocumentProjection } from './fold-documents.ts'
+import { beginBuild, checkBuildable, type RebuildProgress } from './rebuild.ts'
+import { Shadow } from './shadow.ts'
 
 export interface VerifyOptions extends CallOptions {
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined
@@ -21,4 +27,68 @@ export interface VerifyResult {
     readonly expected: unknown
     readonly actual: unknown
   }[]
+}
+
+const batchSize = 5_000
+
+export async function verify(
+  environment: SubscriptionEnvironment,
+  projection: AnyDocumentProjection,
+  options: VerifyOptions,
+): Promise<VerifyResult> {
+  checkBuildable(projection)
+  const { onProgress, limit = 100, signal } = options
+  checkInteger(limit, 'limit', 1)
+  const { storage } = environment
+  const { name, version } = projection
+  const registered = await storage.registeredProjection(name, signal)
+  if (registered?.version !== version) {
+    const mode = registered?.mode ?? 'async'
+    throw new ProjectionVersionError(name, version, registered?.version ?? 0, mode, mode)
+  }
+  const lease = new BuildLease(environment, name)
+  await lease.take(name, signal)
+  try {
+    const { generation } = await beginBuild(environment, lease, registered, signal)
+    const shadow = new Shadow(environment, projection, lease, { generation, batchSize, onProgress, signal })
+    // The documents of an async projection are those of its checkpoint, which the shadow must not pass by.
+    const isAsync = registered.mode === 'async'
+    if (isAsync) await shadow.build(await checkpointOf(environment, name, signal))
+    else await shadow.build()
+    const compared = await storage.transaction(
+      'Comparing documents',
+      async (transaction) => {
+        await transaction.lockProjection(name)
+        const until = isAsync ? await transaction.checkpoint(name) : await transaction.lastPosition()
+        await shadow.finish(transaction, until ?? 0, until ?? 0)
+        return transaction.compareDocuments(name, generation, registered.generation, limit)
+      },
+      signal,
+    )
+    while ((await storage.dropDocuments(name, undefined)) > 0);
+    await lease.end()
+    const { documents, differences } = compared
+    return {
+      ok: differences.length === 0,
+      events: shadow.events,
+      position: shadow.position,
+      documents,
+      differences: differences.map(({ key, left, right }) => ({
+        key,
+        expected: left === undefined ? undefined : JSON.parse(left),
+        actual: right === undefined ? undefined : JSON.parse(right),
+      })),
+    }
+  } finally {
+    await lease.release()
+  }
+}
+
+async function checkpointOf(
+  { storage }: SubscriptionEnvironment,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const checkpoints = await storage.checkpoints(name, signal)
+  return checkpoints.length === 0 ? 0 : Math.min(...checkpoints.map(({ position }) => position))
 }

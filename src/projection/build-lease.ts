@@ -1,0 +1,85 @@
+/** The right to build a projection: one process at a time, and another one if that dies. */
+import { randomUUID } from 'node:crypto'
+import { LeaseLostError, RebuildRunningError } from '../errors.ts'
+import type { SubscriptionEnvironment } from '../subscription/environment.ts'
+import type { Lease } from '../subscription/storage.ts'
+
+const leaseTime = 10_000
+const pollInterval = 250
+
+/** A lease of the reserved subscription whose checkpoint is how far the build has come. */
+export class BuildLease {
+  readonly #environment: SubscriptionEnvironment
+  readonly #subscription: string
+  readonly #worker = randomUUID()
+  #lease: Lease | undefined
+  #keptAt = 0
+
+  constructor(environment: SubscriptionEnvironment, projection: string) {
+    this.#environment = environment
+    this.#subscription = `$build:${projection}`
+  }
+
+  /** Waits for as long as the lease of one that was killed may last. @throws RebuildRunningError */
+  async take(projection: string, signal: AbortSignal | undefined): Promise<void> {
+    const { storage, clock } = this.#environment
+    await storage.createSubscription(this.#subscription, 1, 0, signal)
+    const end = clock.now() + leaseTime * 1.5
+    while (!(await this.#renew(signal))) {
+      if (clock.now() >= end) {
+        await storage.leave(this.#subscription, this.#worker)
+        throw new RebuildRunningError(projection)
+      }
+      await clock.sleep(pollInterval, signal)
+    }
+  }
+
+  async #renew(signal: AbortSignal | undefined): Promise<boolean> {
+    const { storage, clock } = this.#environment
+    const sentAt = clock.now()
+    const { leases } = await storage.keepLeases(this.#subscription, this.#worker, leaseTime, signal)
+    this.#lease = leases[0]
+    this.#keptAt = sentAt
+    return this.#lease !== undefined
+  }
+
+  /** The lease, renewed if it is time to. @throws LeaseLostError */
+  async held(signal: AbortSignal | undefined): Promise<Lease> {
+    const before = this.#lease
+    const isDue = this.#environment.clock.now() - this.#keptAt > leaseTime / 3
+    if (isDue) await this.#renew(signal)
+    if (before === undefined || this.#lease?.token !== before.token) {
+      throw new LeaseLostError(this.#subscription, 0)
+    }
+    return this.#lease
+  }
+
+  /** The checkpoint as it is stored. */
+  async reread(signal: AbortSignal | undefined): Promise<number> {
+    if (!(await this.#renew(signal))) throw new LeaseLostError(this.#subscription, 0)
+    return (this.#lease as Lease).position
+  }
+
+  /** Begins from the start of the log. */
+  async reset(signal: AbortSignal | undefined): Promise<void> {
+    const { storage } = this.#environment
+    await storage.transaction(
+      'Beginning to build a projection',
+      (transaction) => transaction.moveCheckpoints(this.#subscription, 0),
+      signal,
+    )
+    await this.reread(signal)
+  }
+
+  /** Lets others go on with what was built so far. */
+  async release(): Promise<void> {
+    const { storage } = this.#environment
+    if (this.#lease !== undefined) await storage.releaseLeases([this.#lease], this.#worker)
+    await storage.leave(this.#subscription, this.#worker)
+  }
+
+  /** Nothing is left to be gone on with. */
+  async end(): Promise<void> {
+    await this.#environment.storage.removeSubscription(this.#subscription)
+  }
+}

@@ -1,0 +1,75 @@
+/** Reading the documents of a view: now, or once it holds what the caller knows of. */
+import { checkInteger, checkName, checkReadName } from '../input.ts'
+import type { Operations } from '../operations.ts'
+import { waitForCheckpoint } from '../subscription/checkpoint-wait.ts'
+import type { SubscriptionEnvironment } from '../subscription/environment.ts'
+import type { DocumentProjection } from './projection.ts'
+import type { StoredDocument } from './storage.ts'
+import type { Document, ListDocumentsOptions, View, ViewOptions } from './view.ts'
+
+const documentsPerPage = 500
+
+export function readView<State>(
+  environment: SubscriptionEnvironment,
+  operations: Operations,
+  projection: DocumentProjection<State, never> | string,
+): View<State> {
+  const name = typeof projection === 'string' ? projection : projection.name
+  checkName(name, 'projection')
+  const { storage } = environment
+
+  /** An inline projection holds whatever is appended; an async one follows, as the subscription of its name. */
+  async function waitUntil({ atLeast, timeout = 5_000, signal }: ViewOptions): Promise<void> {
+    if (atLeast === undefined || atLeast === 0) return
+    const registered = await storage.registeredProjection(name, signal)
+    if (registered?.mode === 'inline') return
+    await waitForCheckpoint(environment, name, { position: atLeast, timeout, signal })
+  }
+
+  function checkOptions({ atLeast, timeout }: ViewOptions): void {
+    if (atLeast !== undefined) checkInteger(atLeast, 'atLeast', 0)
+    if (timeout !== undefined) checkInteger(timeout, 'timeout', 0)
+  }
+
+  return {
+    async get(key, options = {}) {
+      checkReadName(key, 'key')
+      checkOptions(options)
+      const { signal } = options
+      const found = await operations.perform(signal, async () => {
+        await waitUntil(options)
+        return storage.readDocument(name, key, signal)
+      })
+      return found && reveal<State>(found)
+    },
+
+    all(options: ListDocumentsOptions = {}) {
+      checkOptions(options)
+      const { prefix, after, limit = Number.MAX_SAFE_INTEGER, signal } = options
+      if (prefix !== undefined) checkReadName(prefix, 'prefix')
+      if (after !== undefined) checkReadName(after, 'after')
+      checkInteger(limit, 'limit', 1)
+      return (async function* (): AsyncGenerator<Document<State>> {
+        await operations.perform(signal, () => waitUntil(options))
+        let last = after ?? ''
+        for (let left = limit; left > 0; ) {
+          const most = Math.min(left, documentsPerPage)
+          const page = await operations.perform(signal, () =>
+            storage.listDocuments(name, prefix ?? '', last, most, signal),
+          )
+          for (const document of page) {
+            signal?.throwIfAborted()
+            yield reveal<State>(document)
+          }
+          if (page.length < most) return
+          last = (page.at(-1) as StoredDocument).key
+          left -= page.length
+        }
+      })()
+    },
+  }
+}
+
+function reveal<State>({ key, state, revision, position }: StoredDocument): Document<State> {
+  return { key, state: JSON.parse(state), revision, position }
+}

@@ -1,0 +1,208 @@
+/**
+ * Building a generation of documents beside the one that is read: batch after batch, each written in one transaction
+ * with the checkpoint, so that a build that was interrupted is gone on with where it was.
+ */
+import { hasCode } from '../errors.ts'
+import type { RecordedEvent } from '../event.ts'
+import { pause } from '../retry.ts'
+import type { LogQuery } from '../storage.ts'
+import type { SubscriptionEnvironment } from '../subscription/environment.ts'
+import type { BuildLease } from './build-lease.ts'
+import { type AnyDocumentProjection, addressesOf, concernsOf, DocumentStates } from './fold-documents.ts'
+import type { RebuildProgress } from './rebuild.ts'
+import type { DocumentAddress, DocumentChange, StorageTransaction, StoredDocument } from './storage.ts'
+
+const eventsPerPage = 1000
+// Documents of which the state is kept; beyond that, they are read again when they are concerned again.
+const mostStates = 50_000
+const mostFailures = 10
+// How long the end may wait for appends that are under way elsewhere, in milliseconds: it keeps others waiting.
+const longestSettling = 5_000
+
+export class NotSettled extends Error {
+  constructor() {
+    super('Appends that began before are still under way')
+  }
+}
+
+export interface ShadowOptions {
+  readonly generation: number
+  readonly batchSize: number
+  readonly onProgress: ((progress: RebuildProgress) => void) | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+export class Shadow {
+  readonly #environment: SubscriptionEnvironment
+  readonly #projection: AnyDocumentProjection
+  readonly #lease: BuildLease
+  readonly #options: ShadowOptions
+  readonly #states: DocumentStates
+  readonly #startedAt: number
+  /** Whether documents that are not among the states may exist. */
+  #mayExist = true
+  #position = 0
+  #startPosition = 0
+  /** How many events were folded in. */
+  events = 0
+
+  constructor(
+    environment: SubscriptionEnvironment,
+    projection: AnyDocumentProjection,
+    lease: BuildLease,
+    options: ShadowOptions,
+  ) {
+    this.#environment = environment
+    this.#projection = projection
+    this.#lease = lease
+    this.#options = options
+    this.#states = new DocumentStates(projection)
+    this.#startedAt = environment.clock.now()
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  /** Builds up to the end of the log as it is settled now, or up to a position. */
+  async build(until: number = Number.MAX_SAFE_INTEGER): Promise<void> {
+    const { signal } = this.#options
+    for (let failures = 0; ; ) {
+      const before = this.#position
+      try {
+        await this.#restart()
+        await this.#buildFrom(until)
+        return
+      } catch (error) {
+        signal?.throwIfAborted()
+        if (!hasCode(error, 'store-unavailable')) throw error
+        failures = this.#position > before ? 1 : failures + 1
+        if (failures > mostFailures) throw error
+        await pause(failures, signal)
+      }
+    }
+  }
+
+  /** What is in memory may be more, or less, than what was written. */
+  async #restart(): Promise<void> {
+    this.#states.clear()
+    this.#position = await this.#lease.reread(this.#options.signal)
+    this.#mayExist = this.#position > 0
+    if (this.events === 0) this.#startPosition = this.#position
+  }
+
+  async #buildFrom(until: number): Promise<void> {
+    const { storage } = this.#environment
+    const { signal, batchSize } = this.#options
+    let writing: Promise<void> | undefined
+    let gathered: RecordedEvent[] = []
+    let page = storage.readLog(this.#query(this.#position, until), signal)
+    for (let full = true; full; ) {
+      const { events, through, full: isFull } = await page
+      full = isFull
+      if (full) {
+        // The next page comes while this one is folded.
+        page = storage.readLog(this.#query(through, until), signal)
+        page.catch(() => {})
+      }
+      gathered = gathered.length === 0 ? [...events] : gathered.concat(events)
+      if (full && gathered.length < batchSize) continue
+      const batch = gathered
+      gathered = []
+      const load = (addresses: readonly DocumentAddress[]) =>
+        storage.transaction(
+          'Reading documents',
+          (transaction) => transaction.readDocuments(addresses),
+          signal,
+        )
+      const changes = await this.#fold(batch, load)
+      await writing
+      writing = this.#write(changes, through, batch.length)
+      writing.catch(() => {})
+      if (this.#states.size > mostStates) {
+        await writing
+        this.#states.clear()
+        this.#mayExist = true
+      }
+    }
+    await writing
+  }
+
+  /**
+   * Folds in the rest in the transaction that ends the build: up to `until`, and at least up to `target`. The latter is
+   * the position of an event that is there, but may be hidden behind an append of somebody else that is under way.
+   */
+  async finish(
+    transaction: StorageTransaction,
+    target: number,
+    until = Number.MAX_SAFE_INTEGER,
+  ): Promise<void> {
+    const { clock } = this.#environment
+    const end = clock.now() + longestSettling
+    for (;;) {
+      const page = await transaction.readLog(this.#query(this.#position, until))
+      const changes = await this.#fold(page.events, (addresses) => transaction.readDocuments(addresses))
+      if (changes.length > 0) await transaction.writeDocuments(changes)
+      this.#position = page.through
+      this.events += page.events.length
+      if (page.full) continue
+      if (this.#position >= target) return
+      if (clock.now() > end) throw new NotSettled()
+      await clock.sleep(10, this.#options.signal)
+    }
+  }
+
+  async #fold(
+    events: readonly RecordedEvent[],
+    load: (addresses: readonly DocumentAddress[]) => Promise<readonly (StoredDocument | undefined)[]>,
+  ): Promise<readonly DocumentChange[]> {
+    const { generation } = this.#options
+    const concerned = concernsOf(this.#projection, events)
+    const missing = addressesOf(this.#projection, generation, concerned).filter(
+      ({ key }) => !this.#states.has(key),
+    )
+    const documents = this.#mayExist && missing.length > 0 ? await load(missing) : []
+    for (const [index, { key }] of missing.entries()) this.#states.set(key, documents[index])
+    for (const concern of concerned) this.#states.fold(concern)
+    return this.#states.takeChanges(generation)
+  }
+
+  async #write(changes: readonly DocumentChange[], through: number, count: number): Promise<void> {
+    const { storage } = this.#environment
+    const { signal } = this.#options
+    const lease = await this.#lease.held(signal)
+    await storage.transaction(
+      'Building a projection',
+      async (transaction) => {
+        if (changes.length > 0) await transaction.writeDocuments(changes)
+        await transaction.advance(lease, through)
+      },
+      signal,
+    )
+    this.#position = through
+    this.events += count
+    await this.#report()
+  }
+
+  async #report(): Promise<void> {
+    const { onProgress, signal } = this.#options
+    if (onProgress === undefined) return
+    const head = await this.#environment.storage.lastPosition(signal)
+    const seconds = (this.#environment.clock.now() - this.#startedAt) / 1000
+    const covered = this.#position - this.#startPosition
+    onProgress({
+      position: this.#position,
+      head,
+      events: this.events,
+      eventsPerSecond: seconds > 0 ? this.events / seconds : 0,
+      secondsLeft:
+        covered > 0 ? (Math.max(0, head - this.#position) / covered) * seconds : Number.POSITIVE_INFINITY,
+    })
+  }
+
+  #query(after: number, until: number): LogQuery {
+    const { events, streamPrefix } = this.#projection
+    const all = { tags: undefined, partition: undefined, direction: 'forward', limit: eventsPerPage } as const
+    return { ...all, after, until, types: events, streamPrefix }
+  }
+}
