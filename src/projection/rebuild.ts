@@ -117,7 +117,7 @@ async function putInPlace(
   registered: RegisteredProjection,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { storage, clock } = environment
+  const { storage } = environment
   for (let attempt = 1; ; attempt++) {
     const held = await lease.held(signal)
     try {
