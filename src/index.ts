@@ -1,55 +1,54 @@
 /** `@eventsourced/core`: the contract, deciding, folding, and the store in memory. */
 
 export type { Decider, Decision } from './decider.ts'
-// Deciding
 export { decider } from './decider.ts'
 export type { ErrorCode, KnownError } from './errors.ts'
-// Errors
 export {
   DuplicateEventIdError,
   EventSourcedError,
   FolderInUseError,
+  HandlerTimeoutError,
   hasCode,
   ImportOutOfOrderError,
   InvalidInputError,
+  LeaseLostError,
   MissingDriverError,
+  NotParkedError,
+  ProjectionVersionError,
   ReadOnlyReplicaError,
+  RebuildRunningError,
   SchemaMismatchError,
   StorageError,
   StoreClosedError,
   StoreUnavailableError,
   StreamAlreadyExistsError,
+  SubscriptionBehindError,
+  SubscriptionFailedError,
   UnsupportedIsolationError,
   WrongExpectedVersionError,
 } from './errors.ts'
 export type { Event, Json, Metadata, Recorded, RecordedEvent } from './event.ts'
-// Events
 export { causedBy } from './event.ts'
-// Making a store of another database
 export { eventStore } from './event-store.ts'
 export type { Evolution, FoldedStream, FoldStreamOptions } from './fold.ts'
-// Folding
 export { fold, foldStream } from './fold.ts'
 export type { CommandHandler, CommandHandlerOptions, Handled, HandleOptions } from './handle.ts'
 export { commandHandler } from './handle.ts'
 export type { ImportedEvent, ImportOptions, ImportResult, ImportSource } from './import.ts'
 export type { InputLimits } from './input.ts'
 export { memoryStore } from './memory/store.ts'
+export type { Projecting, StoreOptions } from './projecting.ts'
+export {
+  type DocumentProjection,
+  type Projection,
+  projection,
+  type RawProjection,
+} from './projection/projection.ts'
+export type { RebuildOptions, RebuildProgress, RebuildResult } from './projection/rebuild.ts'
+export type { Documents, StoreTransaction } from './projection/transaction.ts'
+export type { VerifyOptions, VerifyResult } from './projection/verify.ts'
+export type { Document, ListDocumentsOptions, View, ViewOptions } from './projection/view.ts'
 export { type RecordedId, settleRepeat } from './repeat.ts'
-export type {
-  AppendOutcome,
-  CreateOutcome,
-  ImportOutcome,
-  LogPage,
-  LogQuery,
-  PreparedAppend,
-  PreparedEvent,
-  PreparedImport,
-  Storage,
-  StreamWindow,
-  Written,
-} from './storage.ts'
-// Storing
 export type {
   AppendOptions,
   AppendResult,
@@ -65,4 +64,16 @@ export type {
   StreamInfo,
   StreamSlice,
 } from './store.ts'
+export type {
+  ErrorPolicy,
+  HandlerContext,
+  ParkedEvent,
+  ParkedEvents,
+  RunOnceOptions,
+  RunOnceResult,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionState,
+  SubscriptionStatus,
+} from './subscription/subscription.ts'
 export { uuidOf, uuidv7 } from './uuid.ts'

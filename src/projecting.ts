@@ -1,6 +1,6 @@
 /** The part of the contract that is about what comes of events: views, subscriptions, rebuilding. */
 import type { Event } from './event.ts'
-import type { DocumentProjection, Projection } from './projection/projection.ts'
+import type { AnyDocumentProjection, DocumentProjection, Projection } from './projection/projection.ts'
 import type { RebuildOptions, RebuildResult } from './projection/rebuild.ts'
 import type { StoreTransaction } from './projection/transaction.ts'
 import type { VerifyOptions, VerifyResult } from './projection/verify.ts'
@@ -26,7 +26,8 @@ export interface StoreOptions {
 
 export interface Projecting<Tx extends StoreTransaction> {
   /** Reads the documents of a projection, or of a collection that handlers write by hand. */
-  view<State>(projection: DocumentProjection<State, never> | string): View<State>
+  // biome-ignore lint/suspicious/noExplicitAny: whatever its events are
+  view<State>(projection: DocumentProjection<State, any> | string): View<State>
 
   /** Starts handling events in this process, from where the subscription of that name has come to. */
   subscribe<E extends Event = Event>(options: SubscribeOptions<E, Tx>): Subscription
@@ -44,8 +45,8 @@ export interface Projecting<Tx extends StoreTransaction> {
   parked(subscription: string): ParkedEvents
 
   /** Builds the documents of a projection anew, beside the present ones, and then puts them in their place. */
-  rebuild(projection: DocumentProjection<never, never>, options?: RebuildOptions): Promise<RebuildResult>
+  rebuild(projection: AnyDocumentProjection, options?: RebuildOptions): Promise<RebuildResult>
 
   /** Builds the documents anew, and tells where the present ones differ. Changes nothing. */
-  verify(projection: DocumentProjection<never, never>, options?: VerifyOptions): Promise<VerifyResult>
+  verify(projection: AnyDocumentProjection, options?: VerifyOptions): Promise<VerifyResult>
 }

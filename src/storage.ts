@@ -1,5 +1,5 @@
 /**
- * What a database must do to become an `EventStore`: `eventStore(storage)` adds the rest, the same for
+ * `@eventsourced/core/storage`: what a database must do to become an `EventStore`: `eventStore(storage)` adds the rest, the same for
  * all of them (input rules, errors, paging, following). Here a conflict is a value, not an exception.
  */
 import type { RecordedEvent } from './event.ts'
@@ -140,3 +140,24 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
 
   close(): Promise<void>
 }
+
+export type {
+  DocumentAddress,
+  DocumentChange,
+  DocumentDifference,
+  ProjectionMode,
+  ProjectionStorage,
+  ProjectionToRegister,
+  RegisteredProjection,
+  StorageTransaction,
+  StoredDocument,
+} from './projection/storage.ts'
+export type {
+  EventToPark,
+  KeptLeases,
+  Lease,
+  ParkedRecord,
+  ParkedState,
+  PartitionCheckpoint,
+  SubscriptionStorage,
+} from './subscription/storage.ts'

@@ -1,5 +1,6 @@
 /** How the log is paged through and followed, against a storage whose every answer is written down here. */
-import { type LogPage, type LogQuery, memoryStore, type RecordedEvent } from '@eventsourced/core'
+import { memoryStore, type RecordedEvent } from '@eventsourced/core'
+import type { LogPage, LogQuery } from '@eventsourced/core/storage'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Operations } from '../src/operations.ts'
 import { readLog } from '../src/read-log.ts'

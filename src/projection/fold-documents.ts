@@ -2,11 +2,8 @@
 import { InvalidInputError } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
 import { beginning, checkName, stateJson } from '../input.ts'
-import { concerns, type DocumentProjection } from './projection.ts'
+import { type AnyDocumentProjection, concerns } from './projection.ts'
 import type { DocumentAddress, DocumentChange, StoredDocument } from './storage.ts'
-
-// biome-ignore lint/suspicious/noExplicitAny: whatever its states and events are
-export type AnyDocumentProjection = DocumentProjection<any, any>
 
 /** What concerns a projection of some events: each with the keys of its documents. */
 export interface Concern {

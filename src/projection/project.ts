@@ -1,13 +1,7 @@
 /** Running projections over events within a transaction: all their documents are read at once, and written at once. */
 import type { RecordedEvent } from '../event.ts'
-import {
-  type AnyDocumentProjection,
-  addressesOf,
-  type Concern,
-  concernsOf,
-  DocumentStates,
-} from './fold-documents.ts'
-import { concerns, type Projection } from './projection.ts'
+import { addressesOf, type Concern, concernsOf, DocumentStates } from './fold-documents.ts'
+import { type AnyDocumentProjection, concerns, type Projection } from './projection.ts'
 import type { DocumentChange, StorageTransaction } from './storage.ts'
 
 /** A projection, and the generation that its documents are in. */

@@ -48,6 +48,9 @@ export interface RawProjection<E extends Event = Event, Tx extends StoreTransact
   readonly version: number
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: whatever its states and events are
+export type AnyDocumentProjection = DocumentProjection<any, any>
+
 // biome-ignore lint/suspicious/noExplicitAny: whatever its states, events and transaction are
 export type Projection = DocumentProjection<any, any> | RawProjection<any, any>
 

@@ -12,7 +12,8 @@ const documentsPerPage = 500
 export function readView<State>(
   environment: SubscriptionEnvironment,
   operations: Operations,
-  projection: DocumentProjection<State, never> | string,
+  // biome-ignore lint/suspicious/noExplicitAny: whatever its events are
+  projection: DocumentProjection<State, any> | string,
 ): View<State> {
   const name = typeof projection === 'string' ? projection : projection.name
   checkName(name, 'projection')

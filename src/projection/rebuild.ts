@@ -5,7 +5,7 @@ import { pause } from '../retry.ts'
 import type { CallOptions } from '../store.ts'
 import type { SubscriptionEnvironment } from '../subscription/environment.ts'
 import { BuildLease } from './build-lease.ts'
-import type { AnyDocumentProjection } from './fold-documents.ts'
+import type { AnyDocumentProjection } from './projection.ts'
 import { NotSettled, Shadow } from './shadow.ts'
 import type { ProjectionMode, ProjectionToRegister, RegisteredProjection } from './storage.ts'
 

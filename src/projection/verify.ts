@@ -4,7 +4,7 @@ import { checkInteger } from '../input.ts'
 import type { CallOptions } from '../store.ts'
 import type { SubscriptionEnvironment } from '../subscription/environment.ts'
 import { BuildLease } from './build-lease.ts'
-import type { AnyDocumentProjection } from './fold-documents.ts'
+import type { AnyDocumentProjection } from './projection.ts'
 import { beginBuild, checkBuildable, type RebuildProgress } from './rebuild.ts'
 import { Shadow } from './shadow.ts'
 

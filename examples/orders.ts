@@ -1,0 +1,109 @@
+/** An order system: stock that is right at every moment, a search view that follows, and mails that are sent once. */
+import {
+  commandHandler,
+  decider,
+  type Event,
+  memoryStore,
+  projection,
+  type RecordedEvent,
+} from '@eventsourced/core'
+
+type OrderEvent =
+  | { type: 'OrderPlaced'; data: { customer: string; item: string; quantity: number } }
+  | { type: 'OrderShipped'; data: { carrier: string } }
+  | { type: 'OrderCancelled'; data: { item: string; quantity: number } }
+type StockEvent = { type: 'GoodsReceived'; data: { item: string; quantity: number } }
+
+const order = decider({
+  initialState: () => ({ status: 'new', item: '', quantity: 0 }),
+  decide(
+    command: { place: { customer: string; item: string; quantity: number } } | 'ship' | 'cancel',
+    { status, item, quantity },
+  ): OrderEvent {
+    if (typeof command === 'object') {
+      if (status !== 'new') throw new Error('This order was placed already')
+      return { type: 'OrderPlaced', data: command.place }
+    }
+    if (status !== 'placed') throw new Error(`This order is ${status}`)
+    if (command === 'ship') return { type: 'OrderShipped', data: { carrier: 'Snail' } }
+    return { type: 'OrderCancelled', data: { item, quantity } }
+  },
+  evolve(state, { type, data }) {
+    switch (type) {
+      case 'OrderPlaced':
+        return { status: 'placed', item: data.item, quantity: data.quantity }
+      case 'OrderShipped':
+        return { ...state, status: 'shipped' }
+      case 'OrderCancelled':
+        return { ...state, status: 'cancelled' }
+    }
+  },
+})
+
+// Inline: the stock changes in the transaction of the event. Selling more than there is rolls the order back.
+const stock = projection({
+  name: 'stock',
+  events: ['GoodsReceived', 'OrderPlaced', 'OrderCancelled'],
+  key: ({ data }: RecordedEvent<StockEvent | Exclude<OrderEvent, { type: 'OrderShipped' }>>) => data.item,
+  initialState: () => ({ available: 0 }),
+  evolve({ available }, { type, data }) {
+    if (type !== 'OrderPlaced') return { available: available + data.quantity }
+    if (available < data.quantity) throw new Error(`There are only ${available} of ${data.item}`)
+    return { available: available - data.quantity }
+  },
+})
+
+// Async: follows the log, a moment later.
+const search = projection({
+  name: 'search',
+  streamPrefix: 'order-',
+  key: ({ streamId }: RecordedEvent<OrderEvent>) => streamId,
+  initialState: () => ({ customer: '', item: '', status: 'placed' }),
+  evolve(state, { type, data }) {
+    switch (type) {
+      case 'OrderPlaced':
+        return { ...state, customer: data.customer, item: data.item }
+      case 'OrderShipped':
+        return { ...state, status: `shipped with ${data.carrier}` }
+      case 'OrderCancelled':
+        return null
+    }
+  },
+})
+
+// The mail service takes each key once, as good ones do: a mail that is asked for again after a crash is not sent again.
+const sent = new Map<string, string>()
+async function sendMail(idempotencyKey: string, text: string): Promise<void> {
+  if (!sent.has(idempotencyKey)) sent.set(idempotencyKey, text)
+}
+
+// This line moves it to Postgres: postgresStore('postgres://user@host/database', { inline: [stock] })
+const store = memoryStore({ inline: [stock] })
+const searching = store.subscribe({ projection: search })
+const mailer = store.subscribe({
+  name: 'mailer',
+  types: ['OrderShipped'],
+  handle: (event: RecordedEvent<Event>) => sendMail(event.id, `${event.streamId} is on its way`),
+  onError: { retries: 5, then: 'park' },
+})
+
+const handle = commandHandler({ store, decider: order })
+await store.append('warehouse', [{ type: 'GoodsReceived', data: { item: 'blanket', quantity: 3 } }])
+await handle('order-1', { place: { customer: 'Ada', item: 'blanket', quantity: 2 } })
+const { position } = await handle('order-1', 'ship')
+await handle('order-2', { place: { customer: 'Grace', item: 'blanket', quantity: 2 } }).catch(
+  (error: Error) => console.log('order-2 was refused:', error.message),
+)
+await handle('order-3', { place: { customer: 'Grace', item: 'blanket', quantity: 1 } })
+await handle('order-3', 'cancel')
+
+console.log('stock:', (await store.view(stock).get('blanket'))?.state)
+// What was appended at this position is to be seen, however far behind the view is.
+console.log('search:', (await store.view(search).get('order-1', { atLeast: position }))?.state)
+await Promise.all([searching.caughtUp(), mailer.caughtUp()])
+for await (const { key, state } of store.view(search).all({ prefix: 'order-' })) console.log(key, state)
+console.log('mails:', [...sent.values()])
+
+// The documents made anew are the same.
+console.log('verified:', (await store.verify(stock)).ok, (await store.verify(search)).ok)
+await store.close()
