@@ -1,7 +1,7 @@
 /** What a case of the benchmark is: contestants that do the same work in turns, and the ratio aimed at. */
 
 /** The cases of a group share a plot. */
-export type Group = 'append' | 'read' | 'command' | 'import' | 'growth' | 'network'
+export type Group = 'append' | 'read' | 'command' | 'import' | 'projection' | 'growth' | 'network'
 
 export interface Case {
   readonly name: string

@@ -1,5 +1,8 @@
 /** The event log that is imported: a real one, or one of the same shape and size that is made up. */
 import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createGzip } from 'node:zlib'
@@ -31,6 +34,20 @@ function eventOf(line: string): LoggedEvent {
   return { streamId: stream, type, recordedAt: new Date(occurredAt), data }
 }
 
+/** The log that is named by EVENTSOURCED_BENCH_LOG, or one that is made up, for as long as `work` takes. */
+export async function withLogFile<T>(work: (file: string) => Promise<T>): Promise<T> {
+  const { EVENTSOURCED_BENCH_LOG: given } = process.env
+  if (given !== undefined) return work(given)
+  const folder = await mkdtemp(join(tmpdir(), 'eventsourced-log-'))
+  try {
+    const file = join(folder, 'log.jsonl.gz')
+    await writeMadeUpLog(file)
+    return await work(file)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
 const eventCount = 262_200
 const streamCount = 13_087
 const openStreams = 500
@@ -47,7 +64,7 @@ const types = [
  * Writes a log like that of the loan applications of the BPI Challenge 2012: 20 events a stream, 500 streams open
  * at a time, names that come in order. It is the same in every run.
  */
-export async function writeMadeUpLog(file: string): Promise<void> {
+async function writeMadeUpLog(file: string): Promise<void> {
   await pipeline(Readable.from(inChunks(madeUpLines())), createGzip(), createWriteStream(file))
 }
 

@@ -11,6 +11,7 @@ const titles: Readonly<Record<Group, string>> = {
   read: 'Reading streams',
   command: 'Handling commands',
   import: 'Importing a log',
+  projection: 'Projections and subscriptions',
   growth: 'Long logs: memory, and speed among many events',
   network: 'The same, with 2 ms more for each round trip',
 }

@@ -6,7 +6,9 @@ import { commandCases } from './command.ts'
 import { growthCases } from './growth.ts'
 import { importCases } from './import.ts'
 import { overNetwork } from './network.ts'
+import { projectionCases } from './projection.ts'
 import { readCases } from './read.ts'
+import { rebuildCases } from './rebuild.ts'
 
 const networkCases = [...appendCases, ...appendLimitCases, ...readCases, ...commandCases].map(overNetwork)
 
@@ -16,6 +18,8 @@ export const allCases: readonly Case[] = [
   ...readCases,
   ...commandCases,
   ...importCases,
+  ...projectionCases,
+  ...rebuildCases,
   ...growthCases,
   ...networkCases,
 ]

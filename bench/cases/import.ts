@@ -1,15 +1,12 @@
 /** Importing a whole log: against one COPY of the same rows. */
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { postgresStore } from '@eventsourced/core/postgres'
 import type { Case, Contestant } from '../case.ts'
 import { copyEvents, type EventRow } from '../contestants/copy.ts'
 import { countLimitEvents, createLimitTables } from '../contestants/limit-table.ts'
 import { ours } from '../contestants/ours.ts'
 import { expectCount, withClient } from '../database.ts'
-import { readLog, writeMadeUpLog } from '../event-log.ts'
+import { readLog, withLogFile } from '../event-log.ts'
 
 export const importCases: readonly Case[] = [
   {
@@ -55,17 +52,14 @@ function importer(
   return {
     name,
     async enter(ground) {
-      const folder = await mkdtemp(join(tmpdir(), 'eventsourced-log-'))
-      const file = process.env.EVENTSOURCED_BENCH_LOG ?? join(folder, 'log.jsonl.gz')
-      if (process.env.EVENTSOURCED_BENCH_LOG === undefined) await writeMadeUpLog(file)
       return {
         async turn() {
           await withClient(ground.directUrl, (client) =>
             client.query('drop schema if exists eventsourced, bench cascade'),
           )
-          return importLog(file, ground)
+          return withLogFile((file) => importLog(file, ground))
         },
-        leave: () => rm(folder, { recursive: true, force: true }),
+        async leave() {},
       }
     },
   }

@@ -1,6 +1,6 @@
 /** Emmett on Postgres, used as its documentation recommends. */
 
-import type { BenchStoreKind } from './event-store.ts'
+import type { BenchStoreKind, Consumer } from './event-store.ts'
 import { type OrderEvent, orderEvent } from './order-events.ts'
 import { requirePeer } from './peers.ts'
 
@@ -17,14 +17,32 @@ interface EmmettStore {
   ): Promise<unknown>
   readStream(stream: string): Promise<{ readonly events: readonly unknown[] }>
   readonly schema: { migrate(): Promise<unknown> }
+  consumer(): EmmettConsumer
+  close(): Promise<void>
+}
+
+interface EmmettConsumer {
+  reactor(options: {
+    readonly processorId: string
+    readonly eachMessage: (message: { readonly metadata: { readonly streamName: string } }) => void
+  }): unknown
+  projector(options: { readonly processorId: string; readonly projection: unknown }): unknown
+  start(): Promise<void>
   close(): Promise<void>
 }
 
 interface EmmettPostgres {
-  getPostgreSQLEventStore(url: string): EmmettStore
+  getPostgreSQLEventStore(url: string, options?: { readonly projections: unknown }): EmmettStore
+  pongoSingleStreamProjection(options: {
+    readonly collectionName: string
+    readonly canHandle: readonly string[]
+    initialState(): Order
+    evolve(state: Order, event: OrderEvent): Order
+  }): unknown
 }
 
 interface Emmett {
+  readonly projections: { inline(projections: readonly unknown[]): unknown }
   readonly STREAM_DOES_NOT_EXIST: string
   isExpectedVersionConflictError(error: unknown): boolean
   CommandHandler(options: {
@@ -33,13 +51,43 @@ interface Emmett {
   }): (store: EmmettStore, streamId: string, handle: (state: Order) => OrderEvent) => Promise<unknown>
 }
 
+const fold = {
+  initialState: () => ({ lines: 0, total: 0 }),
+  evolve: ({ lines, total }: Order, { data }: OrderEvent) => ({
+    lines: lines + 1,
+    total: total + data.quantity * data.unitPrice,
+  }),
+}
+
+/** Starts a consumer, whose promise ends when it is stopped. */
+function run(consumer: EmmettConsumer): Consumer {
+  const running = consumer.start()
+  return {
+    async stop() {
+      await consumer.close()
+      await running
+    },
+  }
+}
+
 export const emmett: BenchStoreKind = {
   name: 'Emmett',
   countEvents: 'select count(*) from emt_messages',
-  async open(url) {
+  countDocuments: 'select count(*) from orders',
+  checkpointOf: (name) =>
+    `select coalesce(max(last_processed_checkpoint::bigint), 0) as count from emt_processors where processor_id = '${name}'`,
+  async open(url, { inline = false } = {}) {
     const core = requirePeer<Emmett>('@event-driven-io/emmett')
     const postgres = requirePeer<EmmettPostgres>('@event-driven-io/emmett-postgresql')
-    const store = postgres.getPostgreSQLEventStore(url)
+    const documents = () =>
+      postgres.pongoSingleStreamProjection({
+        collectionName: 'orders',
+        canHandle: ['OrderLineAdded'],
+        ...fold,
+      })
+    const store = inline
+      ? postgres.getPostgreSQLEventStore(url, { projections: core.projections.inline([documents()]) })
+      : postgres.getPostgreSQLEventStore(url)
     await store.schema.migrate()
     return {
       appendNew: (stream, events) =>
@@ -57,14 +105,21 @@ export const emmett: BenchStoreKind = {
       },
       read: async (stream) => (await store.readStream(stream)).events.length,
       commandHandler() {
-        const handle = core.CommandHandler({
-          initialState: () => ({ lines: 0, total: 0 }),
-          evolve: ({ lines, total }, { data }) => ({
-            lines: lines + 1,
-            total: total + data.quantity * data.unitPrice,
-          }),
-        })
+        const handle = core.CommandHandler(fold)
         return (stream) => handle(store, stream, ({ lines }) => orderEvent(lines + 1))
+      },
+      async consume(name, handle) {
+        const consumer = store.consumer()
+        consumer.reactor({
+          processorId: name,
+          eachMessage: ({ metadata }) => handle({ streamId: metadata.streamName }),
+        })
+        return run(consumer)
+      },
+      async project(name) {
+        const consumer = store.consumer()
+        consumer.projector({ processorId: name, projection: documents() })
+        return run(consumer)
       },
       close: () => store.close(),
     }

@@ -1,5 +1,5 @@
 /** This library, with its defaults. */
-import { commandHandler, decider } from '@eventsourced/core'
+import { commandHandler, decider, projection, type RecordedEvent } from '@eventsourced/core'
 import { postgresStore } from '@eventsourced/core/postgres'
 import type { BenchStoreKind } from './event-store.ts'
 import { type OrderEvent, orderEvent } from './order-events.ts'
@@ -13,11 +13,23 @@ const order = decider({
   }),
 })
 
+/** One document an order. */
+const orderDocuments = (name: string) =>
+  projection({
+    name,
+    key: ({ streamId }: RecordedEvent<OrderEvent>) => streamId,
+    initialState: order.initialState,
+    evolve: order.evolve,
+  })
+
 export const ours: BenchStoreKind = {
   name: 'eventsourced',
   countEvents: 'select count(*) from eventsourced.events',
-  async open(url) {
-    const store = postgresStore(url)
+  countDocuments: 'select count(*) from eventsourced.views',
+  checkpointOf: (name) =>
+    `select coalesce(min(position), 0) as count from eventsourced.checkpoints where subscription = '${name}'`,
+  async open(url, { inline = false } = {}) {
+    const store = postgresStore(url, { inline: inline ? [orderDocuments('orders')] : [] })
     await store.schema.create()
     return {
       appendNew: (streamId, events) => store.append(streamId, events, { expectedVersion: 'noStream' }),
@@ -28,6 +40,8 @@ export const ours: BenchStoreKind = {
         const handle = commandHandler(options)
         return (streamId) => handle(streamId, 'addLine')
       },
+      consume: async (name, handle) => store.subscribe({ name, handle }),
+      project: async (name) => store.subscribe({ projection: orderDocuments(name) }),
       close: () => store.close(),
     }
   },

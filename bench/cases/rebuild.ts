@@ -1,0 +1,69 @@
+/** Rebuilding a view over a whole log: against the same fold written by hand. */
+import { projection, type RecordedEvent } from '@eventsourced/core'
+import { postgresStore } from '@eventsourced/core/postgres'
+import type { Case, Ground } from '../case.ts'
+import { addTo, emptyApplication } from '../contestants/applications.ts'
+import { foldByHand } from '../contestants/fold-by-hand.ts'
+import { countOf, expectCount } from '../database.ts'
+import { readLog, withLogFile } from '../event-log.ts'
+
+const applications = projection({
+  name: 'applications',
+  key: ({ streamId }: RecordedEvent) => streamId,
+  initialState: emptyApplication,
+  evolve: (state, { type, data }) => addTo(state, type, data),
+})
+
+export const rebuildCases: readonly Case[] = [
+  {
+    name: 'rebuild',
+    group: 'projection',
+    work: 'a view of 13,087 documents over the log of import-real, against the same fold by hand: a cursor of bare `pg` and batched upserts',
+    unit: 'events/s',
+    better: 'higher',
+    target: 0.7,
+    rounds: 3,
+    ours: {
+      name: 'eventsourced',
+      async enter(ground) {
+        const { url, streams } = await imported(ground)
+        const store = postgresStore(url)
+        return {
+          async turn() {
+            const { events, milliseconds } = await store.rebuild(applications)
+            await expectCount(url, 'select count(*) from eventsourced.views', streams, 'eventsourced')
+            return events / (milliseconds / 1000)
+          },
+          leave: () => store.close(),
+        }
+      },
+    },
+    peer: {
+      name: 'by hand',
+      async enter(ground) {
+        const { url, streams } = await imported(ground)
+        return {
+          async turn() {
+            const begin = performance.now()
+            const events = await foldByHand(url)
+            const seconds = (performance.now() - begin) / 1000
+            await expectCount(url, 'select count(*) from applications', streams, 'by hand')
+            return events / seconds
+          },
+          async leave() {},
+        }
+      },
+    },
+  },
+]
+
+async function imported({ shared }: Ground): Promise<{ readonly url: string; readonly streams: number }> {
+  const url = await shared('imported-log', importLog)
+  return { url, streams: await countOf(url, 'select count(*) from eventsourced.streams') }
+}
+
+async function importLog(url: string): Promise<void> {
+  const store = postgresStore(url)
+  await withLogFile((file) => store.import(readLog(file), { name: 'bench', clampTimes: true }))
+  await store.close()
+}
