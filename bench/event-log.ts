@@ -64,7 +64,7 @@ const types = [
  * Writes a log like that of the loan applications of the BPI Challenge 2012: 20 events a stream, 500 streams open
  * at a time, names that come in order. It is the same in every run.
  */
-async function writeMadeUpLog(file: string): Promise<void> {
+export async function writeMadeUpLog(file: string): Promise<void> {
   await pipeline(Readable.from(inChunks(madeUpLines())), createGzip(), createWriteStream(file))
 }
 

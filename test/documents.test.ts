@@ -13,7 +13,9 @@ it('the quickstart in the README is examples/quickstart.ts, of at most 25 lines'
   expect(quickstart.trimEnd().split('\n').length).toBeLessThanOrEqual(25)
 })
 
-it.each(['README.md', 'CONTRIBUTING.md', 'docs/commands.md', 'docs/input.md', 'docs/postgres.md'])(
+const documents = readdirSync('docs').filter((file) => file.endsWith('.md'))
+
+it.each(['README.md', 'CONTRIBUTING.md', ...documents.map((file) => `docs/${file}`)])(
   '%s links to what exists',
   (file) => {
     const folder = file.includes('/') ? 'docs/' : ''
