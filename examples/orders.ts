@@ -84,7 +84,7 @@ const mailer = store.subscribe({
   name: 'mailer',
   types: ['OrderShipped'],
   handle: (event: RecordedEvent<Event>) => sendMail(event.id, `${event.streamId} is on its way`),
-  onError: { retries: 5, then: 'park' },
+  onError: { retries: 5, action: 'park' },
 })
 
 const handle = commandHandler({ store, decider: order })

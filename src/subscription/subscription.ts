@@ -44,10 +44,10 @@ export interface ErrorPolicy {
   /** The first pause before a retry, in milliseconds; it doubles each time, up to 30 s. @default 100 */
   readonly backoff?: number | undefined
   /**
-   * What then: 'stop' ends the subscription with the error; 'park' sets the event aside and goes on;
+   * What is done then: 'stop' ends the subscription with the error; 'park' sets the event aside and goes on;
    * 'block-stream' does so too, with all later events of its stream. @default 'stop'
    */
-  readonly then?: 'stop' | 'park' | 'block-stream' | undefined
+  readonly action?: 'stop' | 'park' | 'block-stream' | undefined
 }
 
 interface RunOptions {
