@@ -22,7 +22,8 @@ export interface RebuildProgress {
 }
 
 export interface RebuildOptions extends CallOptions {
-  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined
+  /** Called after each batch; what it returns is waited for. */
+  readonly onProgress?: ((progress: RebuildProgress) => Promise<void> | void) | undefined
   /** Most events that are folded in at once. @default 5,000 */
   readonly batchSize?: number | undefined
   /** How it is to be run from then on. @default 'inline' if this store has it so; otherwise as it is now, or 'async' */

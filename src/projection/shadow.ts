@@ -10,7 +10,7 @@ import type { SubscriptionEnvironment } from '../subscription/environment.ts'
 import type { BuildLease } from './build-lease.ts'
 import { addressesOf, concernsOf, DocumentStates } from './fold-documents.ts'
 import type { AnyDocumentProjection } from './projection.ts'
-import type { RebuildProgress } from './rebuild.ts'
+import type { RebuildOptions } from './rebuild.ts'
 import type { DocumentAddress, DocumentChange, StorageTransaction, StoredDocument } from './storage.ts'
 
 const eventsPerPage = 1000
@@ -29,7 +29,7 @@ export class NotSettled extends Error {
 export interface ShadowOptions {
   readonly generation: number
   readonly batchSize: number
-  readonly onProgress: ((progress: RebuildProgress) => void) | undefined
+  readonly onProgress: RebuildOptions['onProgress']
   readonly signal: AbortSignal | undefined
 }
 
@@ -191,7 +191,7 @@ export class Shadow {
     const head = await this.#environment.storage.lastPosition(signal)
     const seconds = (this.#environment.clock.now() - this.#startedAt) / 1000
     const covered = this.#position - this.#startPosition
-    onProgress({
+    await onProgress({
       position: this.#position,
       head,
       events: this.events,

@@ -5,11 +5,11 @@ import type { CallOptions } from '../store.ts'
 import type { SubscriptionEnvironment } from '../subscription/environment.ts'
 import { BuildLease } from './build-lease.ts'
 import type { AnyDocumentProjection } from './projection.ts'
-import { beginBuild, checkBuildable, type RebuildProgress } from './rebuild.ts'
+import { beginBuild, checkBuildable, type RebuildOptions } from './rebuild.ts'
 import { Shadow } from './shadow.ts'
 
 export interface VerifyOptions extends CallOptions {
-  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined
+  readonly onProgress?: RebuildOptions['onProgress']
   /** Most differences that are told one by one. @default 100 */
   readonly limit?: number | undefined
 }

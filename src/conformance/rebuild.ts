@@ -1,0 +1,293 @@
+/** Rebuilding projections beside running appends, and verifying what they made. */
+import assert from 'node:assert/strict'
+import type { RecordedEvent } from '../event.ts'
+import { projection } from '../projection/projection.ts'
+import type { RebuildProgress } from '../projection/rebuild.ts'
+import type { View } from '../projection/view.ts'
+import type { EventStore } from '../store.ts'
+import type { ConformanceCase } from './case.ts'
+import { type Counted, collect, counted, logOf, oneOf, range } from './events.ts'
+import { allAtOnce, refused } from './expect.ts'
+
+const group = 'rebuilding'
+
+/** A sum for each stream. `factor` is what a mistake of the past may have got wrong. */
+function sums(version = 1, factor: () => number = () => version) {
+  return projection({
+    name: 'sums',
+    version,
+    events: ['Counted', 'Closed'],
+    key: ({ streamId }: RecordedEvent<Counted | { type: 'Closed'; data: object }>) => streamId,
+    initialState: () => ({ sum: 0 }),
+    evolve(state, event) {
+      if (event.type === 'Closed') return null
+      return { sum: state.sum + factor() * event.data.number }
+    },
+  })
+}
+
+async function statesOf(view: View<{ sum: number }>): Promise<Record<string, number>> {
+  const documents = await collect(view.all())
+  return Object.fromEntries(documents.map(({ key, state }) => [key, state.sum]))
+}
+
+/** What the documents are to be, folded from the log by hand. */
+async function expectedStates(store: EventStore, factor: number): Promise<Record<string, number>> {
+  const expected = new Map<string, number>()
+  for (const { streamId, type, data } of await logOf(store)) {
+    if (type === 'Closed') expected.delete(streamId)
+    else expected.set(streamId, (expected.get(streamId) ?? 0) + factor * (data as Counted['data']).number)
+  }
+  return Object.fromEntries([...expected].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+async function fill(store: EventStore, streams: number): Promise<void> {
+  for (const stream of range(1, streams)) await store.append(`s${stream}`, counted(3, stream))
+}
+
+export const rebuildCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'makes documents of what is in the log already, and a subscription goes on from there',
+    async run({ open }) {
+      const store = await open()
+      await fill(store, 20)
+      await store.append('s3', [oneOf('Closed')])
+      const { position } = await store.append('s1', counted(1, 10))
+      const result = await store.rebuild(sums())
+      assert.deepEqual(
+        { events: result.events, position: result.position, resumed: result.resumed },
+        { events: 62, position, resumed: false },
+      )
+      assert.deepEqual(await statesOf(store.view(sums())), await expectedStates(store, 1))
+      assert.equal(await store.view(sums()).get('s3'), undefined)
+
+      await store.append('s2', counted(2, 5))
+      await using subscription = store.subscribe({ projection: sums() })
+      await subscription.caughtUp()
+      assert.deepEqual(await statesOf(store.view(sums())), await expectedStates(store, 1))
+    },
+  },
+  {
+    group,
+    name: 'builds beside appends that go on with an inline projection, and loses none of them',
+    async run({ open }) {
+      const store = await open({ inline: [sums()] })
+      await fill(store, 30)
+      let isDone = false
+      const appending = allAtOnce(4, async (writer) => {
+        let count = 0
+        for (; !isDone; count++) await store.append(`s${1 + ((writer * 7 + count) % 40)}`, counted(1))
+        return count
+      })
+      for (const _ of range(1, 3)) await store.rebuild(sums(), { batchSize: 25 })
+      isDone = true
+      const counts = await appending
+      assert.ok(counts.every((count) => count > 0))
+      assert.deepEqual(await statesOf(store.view(sums())), await expectedStates(store, 1))
+      assert.equal((await store.verify(sums())).ok, true)
+    },
+  },
+  {
+    group,
+    name: 'builds an async projection anew while its subscription runs, and each event counts once',
+    async run({ open }) {
+      const store = await open()
+      await fill(store, 10)
+      await using subscription = store.subscribe({ projection: sums(), leaseTime: 600 })
+      for (const round of range(1, 3)) {
+        await allAtOnce(10, (index) => store.append(`s${index}`, counted(2, round)))
+        await store.rebuild(sums(), { batchSize: 7 })
+      }
+      await store.append('last', counted(1))
+      await subscription.caughtUp()
+      assert.deepEqual(await statesOf(store.view(sums())), await expectedStates(store, 1))
+    },
+  },
+  {
+    group,
+    name: 'shows the old documents until the new ones are complete, and then refuses the old version',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const old = await open({ inline: [sums(1)] })
+      const next = await open({ inline: [sums(2)] })
+      await fill(old, 5)
+      await refused(next.append('s1', counted(1)), 'projection-version', {
+        projection: 'sums',
+        version: 2,
+        registered: 1,
+      })
+      const before = await expectedStates(old, 1)
+      const seen: Record<string, number>[] = []
+      await next.rebuild(sums(2), {
+        batchSize: 5,
+        onProgress: async () => void seen.push(await statesOf(next.view(sums(2)))),
+      })
+      assert.ok(seen.length > 0)
+      for (const states of seen) assert.deepEqual(states, before)
+      assert.deepEqual(await statesOf(next.view(sums(2))), await expectedStates(next, 2))
+      await next.append('s1', counted(1))
+      await refused(old.append('s1', counted(1)), 'projection-version', { version: 1, registered: 2 })
+      assert.deepEqual(await statesOf(next.view(sums(2))), await expectedStates(next, 2))
+    },
+  },
+  {
+    group,
+    name: 'tells how far it is, and when it is aborted changes nothing and goes on there the next time',
+    async run({ open }) {
+      const store = await open({ inline: [sums()] })
+      await fill(store, 40)
+      const before = await statesOf(store.view(sums()))
+      const controller = new AbortController()
+      const told: RebuildProgress[] = []
+      const onProgress = (progress: RebuildProgress) => {
+        told.push(progress)
+        if (told.length === 2) controller.abort(new Error('enough'))
+      }
+      const aborted = store.rebuild(sums(), { batchSize: 30, onProgress, signal: controller.signal })
+      await assert.rejects(aborted, /enough/)
+      assert.deepEqual(await statesOf(store.view(sums())), before)
+      for (const { position, head, events } of told) assert.ok(position > 0 && head >= position && events > 0)
+
+      await store.append('s1', counted(1, 100))
+      const { resumed, events } = await store.rebuild(sums(), { batchSize: 30 })
+      assert.equal(resumed, true)
+      assert.ok(events < 121, `${events} events were folded in again`)
+      assert.deepEqual(await statesOf(store.view(sums())), await expectedStates(store, 1))
+      assert.equal((await store.rebuild(sums())).resumed, false)
+    },
+  },
+  {
+    group,
+    name: 'is done by one at a time, the others wait',
+    async run({ open }) {
+      const store = await open()
+      await fill(store, 10)
+      const results = await allAtOnce(3, () => store.rebuild(sums(), { batchSize: 5 }))
+      for (const { position } of results) assert.equal(position, results[0]?.position)
+      assert.deepEqual(await statesOf(store.view(sums())), await expectedStates(store, 1))
+    },
+  },
+  {
+    group,
+    name: 'lets an inline projection begin on a log that has events',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const plain = await open()
+      await fill(plain, 5)
+      const store = await open({ inline: [sums()] })
+      await refused(store.append('s1', counted(1)), 'projection-version', { registered: 0 })
+      assert.deepEqual(await logOf(store), await logOf(plain))
+      await store.rebuild(sums())
+      await store.append('s1', counted(1))
+      assert.deepEqual(await statesOf(store.view(sums())), await expectedStates(store, 1))
+    },
+  },
+  {
+    group,
+    name: 'changes the mode of a projection, without an event that counts twice',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const [inline, plain] = [await open({ inline: [sums()] }), await open()]
+      await fill(inline, 5)
+      await plain.rebuild(sums(), { mode: 'async' })
+      await refused(inline.append('s1', counted(1)), 'projection-version')
+      await plain.append('s1', counted(1))
+      await using subscription = plain.subscribe({ projection: sums() })
+      await subscription.caughtUp()
+      assert.deepEqual(await statesOf(plain.view(sums())), await expectedStates(plain, 1))
+    },
+  },
+  {
+    group,
+    name: 'refuses what cannot be rebuilt',
+    async run({ open }) {
+      const store = await open()
+      const raw = projection({ name: 'raw', handle() {} })
+      await refused(store.rebuild(raw as never), 'invalid-input', { field: 'projection' })
+      await refused(store.rebuild(undefined as never), 'invalid-input', { field: 'projection' })
+      await refused(store.rebuild(sums(), { batchSize: 0 }), 'invalid-input', { field: 'batchSize' })
+      await refused(store.rebuild(sums(), { mode: 'later' as never }), 'invalid-input', { field: 'mode' })
+    },
+  },
+  {
+    group,
+    name: 'ends with what the projection throws, and leaves the present documents',
+    async run({ open }) {
+      const store = await open({ inline: [sums()] })
+      await fill(store, 5)
+      const before = await statesOf(store.view(sums()))
+      const broken = sums(1, () => {
+        throw new Error('broken')
+      })
+      await assert.rejects(store.rebuild(broken), /broken/)
+      assert.deepEqual(await statesOf(store.view(sums())), before)
+      await store.append('s1', counted(1))
+      await store.rebuild(sums())
+      assert.deepEqual(await statesOf(store.view(sums())), await expectedStates(store, 1))
+    },
+  },
+  {
+    group: 'verifying',
+    name: 'finds nothing where the documents are what the events make',
+    async run({ open }) {
+      const store = await open({ inline: [sums()] })
+      await fill(store, 10)
+      await store.append('s1', [oneOf('Closed')])
+      const { ok, documents, differences, events } = await store.verify(sums())
+      assert.deepEqual(
+        { ok, documents, differences, events },
+        { ok: true, documents: 9, differences: [], events: 31 },
+      )
+    },
+  },
+  {
+    group: 'verifying',
+    name: 'tells which documents differ and how, and changes nothing',
+    async run({ open }) {
+      let factor = 1
+      const faulty = sums(1, () => factor)
+      const store = await open({ inline: [faulty] })
+      await fill(store, 3)
+      factor = 10
+      await store.append('s2', counted(1, 7))
+      await store.append('s9', counted(1, 5))
+      factor = 1
+      const before = await statesOf(store.view(faulty))
+      const { ok, differences } = await store.verify(faulty)
+      assert.equal(ok, false)
+      assert.deepEqual(differences, [
+        { key: 's2', expected: { sum: 16 }, actual: { sum: 79 } },
+        { key: 's9', expected: { sum: 5 }, actual: { sum: 50 } },
+      ])
+      assert.equal((await store.verify(faulty, { limit: 1 })).differences.length, 1)
+      assert.deepEqual(await statesOf(store.view(faulty)), before)
+      await store.rebuild(faulty)
+      assert.equal((await store.verify(faulty)).ok, true)
+    },
+  },
+  {
+    group: 'verifying',
+    name: 'compares an async projection where its checkpoint is',
+    async run({ open }) {
+      const store = await open()
+      await fill(store, 5)
+      await store.runOnce({ projection: sums() })
+      const { position } = await store.append('s1', counted(4))
+      const result = await store.verify(sums())
+      assert.equal(result.ok, true)
+      assert.ok(result.position < position)
+      assert.equal(result.events, 15)
+    },
+  },
+  {
+    group: 'verifying',
+    name: 'refuses a projection that was never built, or in another version',
+    async run({ open }) {
+      const store = await open()
+      await refused(store.verify(sums()), 'projection-version', { registered: 0 })
+      await store.rebuild(sums())
+      await refused(store.verify(sums(2)), 'projection-version', { version: 2, registered: 1 })
+    },
+  },
+]

@@ -1,0 +1,179 @@
+/** Subscriptions in processes that are killed, stopped and started while events come. */
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { collect, counted, range } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+import { type Program, startProgram } from './program.ts'
+import { totals } from './programs/totals.ts'
+
+let database: FreshDatabase
+let store: PostgresStore
+let programs: Program[]
+
+beforeEach(async () => {
+  database = await freshDatabase()
+  store = postgresStore(database.url)
+  programs = []
+  await store.schema.create()
+  await database.query(
+    'create table handled (id serial, position bigint, stream_id text, version bigint, worker text)',
+  )
+})
+
+afterEach(async () => {
+  await Promise.all(programs.map((program) => program.kill()))
+  await store.close()
+  await database.drop()
+})
+
+async function start(name: string, ...words: readonly (string | number)[]): Promise<Program> {
+  const program = startProgram(name, database.url, ...words.map(String))
+  programs.push(program)
+  return program
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(20)
+}
+
+async function handledCount(): Promise<number> {
+  const [row] = await database.query<{ count: string }>('select count(*) from handled')
+  return Number(row?.count)
+}
+
+/** Every event once, and those of a stream in order: what the whole library is about. */
+async function expectEachOnceInOrder(): Promise<void> {
+  const [faults] = await database.query(`
+    select
+      (select count(*)::int from eventsourced.events e
+        where not exists (select from handled h where h.position = e.position)) as lost,
+      (select count(*)::int - count(distinct position)::int from handled) as doubled,
+      (select count(*)::int from handled h
+        where not exists (select from eventsourced.events e where e.position = h.position)) as phantom,
+      (select count(*)::int from (
+        select version, lag(version) over (partition by stream_id order by id) as previous from handled
+      ) h where version <= previous) as disordered`)
+  expect(faults).toEqual({ lost: 0, doubled: 0, phantom: 0, disordered: 0 })
+}
+
+/** Appends from several callers to several streams until it is told that it is enough. */
+function appendLoad(streams: number): { stop(): Promise<number> } {
+  let enough = false
+  const writing = range(1, 4).map(async (writer) => {
+    let appended = 0
+    for (let call = 0; !enough; call++) {
+      await store.append(`s${(call * 5 + writer) % streams}`, counted(20))
+      appended += 20
+    }
+    return appended
+  })
+  return {
+    async stop() {
+      enough = true
+      return (await Promise.all(writing)).reduce((sum, count) => sum + count, 0)
+    },
+  }
+}
+
+describe('workers in processes', () => {
+  it.each([
+    [2, 4],
+    [4, 8],
+  ])(
+    '%i processes share %i partitions while one after the other is killed and started anew',
+    async (count, partitions) => {
+      const workers = await Promise.all(
+        range(1, count).map(() => start('subscriber', 'shared', partitions, 600)),
+      )
+      const load = appendLoad(40)
+      for (const round of range(1, 6)) {
+        await until(async () => (await handledCount()) > round * 200)
+        const victim = workers[round % count] as Program
+        await victim.kill()
+        workers[round % count] = await start('subscriber', 'shared', partitions, 600)
+      }
+      const appended = await load.stop()
+      await until(async () => (await handledCount()) >= appended)
+      await expectEachOnceInOrder()
+      const owners = (await store.subscriptionStatus('shared'))?.owners ?? []
+      expect(owners.length).toBeGreaterThan(1)
+    },
+  )
+
+  it('a process that was stopped for longer than its lease is refused what it writes afterwards', async () => {
+    const zombie = await start('subscriber', 'alone', 1, 500, 200)
+    const load = appendLoad(10)
+    await until(async () => (await handledCount()) > 100)
+    process.kill(zombie.pid, 'SIGSTOP')
+    const heir = await start('subscriber', 'alone', 1, 500)
+    await until(
+      async () =>
+        (await database.query(`select from handled where worker = '${heir.pid}' limit 1`)).length > 0,
+    )
+    process.kill(zombie.pid, 'SIGCONT')
+    await sleep(1_000)
+    const appended = await load.stop()
+    await until(async () => (await handledCount()) >= appended)
+    expect(zombie.isRunning).toBe(true)
+    await expectEachOnceInOrder()
+  })
+
+  it('goes on without help when the server ends its connections, again and again', async () => {
+    const worker = await start('subscriber', 'alone', 2, 2_000)
+    const load = appendLoad(10)
+    for (const round of range(1, 8)) {
+      await until(async () => (await handledCount()) > round * 50)
+      await database.query(`select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()`)
+    }
+    const appended = await load.stop()
+    await until(async () => (await handledCount()) >= appended)
+    expect(worker.isRunning).toBe(true)
+    await expectEachOnceInOrder()
+  })
+})
+
+describe('a long backlog', () => {
+  it('of 1,000,000 events is handled in order and in bounded memory', async () => {
+    await database.query(`
+      insert into eventsourced.streams (stream_id, version, created_at)
+      select 's' || n, 10000, now() from generate_series(0, 99) n`)
+    await database.query(`
+      insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data)
+      select n, (n - 1) / 100 + 1, now(), gen_random_uuid(), 's' || (n - 1) % 100, 'Counted', '{"number": 1}'
+      from generate_series(1, 1000000) n`)
+    await database.query(`select setval('eventsourced.event_positions', 1000000)`)
+    await database.query('vacuum analyze eventsourced.events')
+    const { handled, disorder, megabytes } = await (await start('backlog')).said<{
+      handled: number
+      disorder: number
+      megabytes: number
+    }>()
+    expect({ handled, disorder }).toEqual({ handled: 1_000_000, disorder: 0 })
+    expect(megabytes).toBeLessThan(150)
+  })
+})
+
+describe('a rebuild in a process', () => {
+  it('that is killed in the middle leaves the documents as they were, and is gone on with', async () => {
+    for (const stream of range(1, 20)) await store.append(`s${stream}`, counted(200))
+    await store.runOnce({ projection: totals })
+    const before = await collect(store.view(totals).all())
+    const rebuilder = await start('rebuilder')
+    for (const _ of range(1, 3)) {
+      await rebuilder.said()
+      rebuilder.tell('go on')
+    }
+    await rebuilder.said()
+    await rebuilder.kill()
+    expect(await collect(store.view(totals).all())).toEqual(before)
+
+    await store.append('s1', counted(1))
+    const { resumed, events } = await store.rebuild(totals)
+    expect(resumed).toBe(true)
+    expect(events).toBeLessThan(4_001 - 1_500 + 1)
+    expect((await store.view(totals).get('s1'))?.state).toEqual({ count: 201, sum: 20_101 })
+    expect((await store.verify(totals)).differences).toEqual([])
+  })
+})
