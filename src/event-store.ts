@@ -197,7 +197,8 @@ function streamWindow(streamId: string, options: ReadStreamOptions) {
   if (asOf !== undefined) checkDate(asOf, 'asOf')
   checkOneOf(direction, 'direction', ['forward', 'backward'])
   checkInteger(limit, 'limit', 1)
-  return { fromVersion, toVersion, asOf, direction, limit }
+  // The caller's Date may change before the read is sent.
+  return { fromVersion, toVersion, asOf: asOf && new Date(asOf), direction, limit }
 }
 
 /** An append without events writes nothing, and tells where the stream is. */
