@@ -55,8 +55,7 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
   const perform = operations.perform.bind(operations)
   const environment: SubscriptionEnvironment = { storage, wakeup, clock: systemClock }
   const subscriptions = new Set<Subscription>()
-  const isInline = ({ name }: { readonly name: string }) =>
-    limits.inline?.some((projection) => projection.name === name) ?? false
+  const isInline = (name: string) => limits.inline?.some((projection) => projection.name === name) ?? false
 
   async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
     checkCall(appends, limits)
@@ -163,7 +162,7 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
     },
 
     rebuild: (projection, options = {}) =>
-      perform(options.signal, () => rebuild(environment, projection, isInline(projection), options)),
+      perform(options.signal, () => rebuild(environment, projection, isInline, options)),
 
     verify: (projection, options = {}) =>
       perform(options.signal, () => verify(environment, projection, options)),

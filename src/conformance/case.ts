@@ -1,5 +1,6 @@
 /** What a conformance case is, and what it needs from the store under test. Knows no test runner. */
 import type { Event } from '../event.ts'
+import type { StoreOptions } from '../projecting.ts'
 import type { AppendOptions, AppendResult, EventStore } from '../store.ts'
 
 /**
@@ -30,7 +31,7 @@ export interface ConformanceCase {
  */
 export interface ConformanceContext {
   /** Opens a store. Every call within one context gives another instance on the same data (`shared-data`). */
-  readonly open: () => Promise<EventStore>
+  readonly open: (options?: StoreOptions) => Promise<EventStore>
   /** Begins a transaction of the caller's own (`open-transactions`). */
   readonly begin: () => Promise<OpenTransaction>
   /** Opens a store whose connections can be cut (`cut-connections`). */

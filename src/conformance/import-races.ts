@@ -16,7 +16,7 @@ export const importRaceCases: readonly ConformanceCase[] = [
       name: `run ${shared ? 'by four stores' : 'four times'} at once doubles nothing`,
       ...(shared && { needs: ['shared-data'] }),
       async run({ open }) {
-        const stores = shared ? await allAtOnce(4, open) : Array(4).fill(await open())
+        const stores = shared ? await allAtOnce(4, () => open()) : Array(4).fill(await open())
         const source = sourceOf(200)
         const results = await allAtOnce(4, (run) =>
           (stores[run] as EventStore).import(run % 2 === 0 ? slowly(source) : source, {

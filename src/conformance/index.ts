@@ -21,6 +21,7 @@ import { importAgainCases } from './import-again.ts'
 import { importAheadCases } from './import-ahead.ts'
 import { importRaceCases } from './import-races.ts'
 import { importTimeCases } from './import-times.ts'
+import { inlineCases } from './inline.ts'
 import { inputCases } from './input.ts'
 import { lostAnswerCases } from './lost-answers.ts'
 import { nameCases } from './names.ts'
@@ -29,6 +30,7 @@ import { raceCases } from './races.ts'
 import { readLogCases } from './read-log.ts'
 import { readStreamCases } from './read-stream.ts'
 import { readsAtOnceCases } from './reads-at-once.ts'
+import { rebuildCases } from './rebuild.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { stateCacheCases } from './state-cache.ts'
@@ -37,6 +39,7 @@ import { timeCases } from './time.ts'
 import { transactionCases } from './transactions.ts'
 import { transferCases } from './transfers.ts'
 import { untouchedCases } from './untouched.ts'
+import { viewCases } from './views.ts'
 
 export type {
   Capability,
@@ -86,5 +89,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...handleCases,
   ...commandAgainCases,
   ...stateCacheCases,
+  ...inlineCases,
+  ...viewCases,
+  ...rebuildCases,
   ...closeCases,
 ]

@@ -26,7 +26,7 @@ function race(name: string, run: (storeOf: StoreOf, open: ConformanceContext['op
     name: `${name}, over four stores on the same data`,
     needs: ['shared-data'],
     async run({ open }) {
-      const stores = await allAtOnce(4, open)
+      const stores = await allAtOnce(4, () => open())
       await run((caller) => stores[caller % 4] as EventStore, open)
     },
   }

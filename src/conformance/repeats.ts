@@ -93,7 +93,7 @@ export const repeatCases: readonly ConformanceCase[] = [
     name: 'of 16 callers at once over four stores record the events once',
     needs: ['shared-data'],
     async run({ open }) {
-      const stores = await allAtOnce(4, open)
+      const stores = await allAtOnce(4, () => open())
       const storeOf = (caller: number) => stores[caller % 4] as EventStore
       for (const [round, expectedVersion] of (['any', 0, 'noStream', 'any'] as const).entries()) {
         const streamId = `stream-${round}`

@@ -38,7 +38,7 @@ function transfersKeepTheSum(storesNeeded: 1 | 4): ConformanceCase {
     name: `keeps the sum of accounts between which 16 callers move coins${storesNeeded === 1 ? '' : ', over four stores'}`,
     ...(storesNeeded === 4 && { needs: ['shared-data'] }),
     async run({ open }) {
-      const stores = await allAtOnce(storesNeeded, open)
+      const stores = await allAtOnce(storesNeeded, () => open())
       const store = stores[0] as EventStore
       for (const account of accounts) await store.append(account, counted(1, 3))
       await allAtOnce(16, async (caller) => {

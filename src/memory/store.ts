@@ -1,197 +1,123 @@
 /**
- * The teaching implementation: everything a storage must do, in plain arrays and maps. JavaScript runs one
- * function at a time, so whatever happens without an `await` in between is a transaction.
- *
- * Payloads are kept as JSON text and parsed anew for each reader: nobody can change what is recorded.
+ * The teaching implementation: everything a storage must do, put together of the log, the documents and the
+ * subscriptions in memory.
  */
-import type { RecordedEvent } from '../event.ts'
 import { eventStore } from '../event-store.ts'
-import { isExpected } from '../expected-version.ts'
 import type { InputLimits } from '../input.ts'
-import { compareNames } from '../names.ts'
-import { type RecordedId, settleRepeat } from '../repeat.ts'
-import type {
-  AppendOutcome,
-  CreateOutcome,
-  ImportOutcome,
-  LogPage,
-  LogQuery,
-  PreparedAppend,
-  PreparedEvent,
-  PreparedImport,
-  Storage,
-  StreamWindow,
-  Written,
-} from '../storage.ts'
-import type { EventStore, StreamInfo, StreamSlice } from '../store.ts'
-
-interface StoredEvent extends PreparedEvent, RecordedId {}
-
-interface Stream {
-  readonly createdAt: Date
-  readonly metadata: string
-  /** The event of version n is at index n - 1. */
-  readonly events: StoredEvent[]
-}
+import type { StoreOptions } from '../projecting.ts'
+import { InlineFailure, InlineProjections } from '../projection/inline.ts'
+import type { StorageTransaction } from '../projection/storage.ts'
+import type { Storage } from '../storage.ts'
+import type { EventStore } from '../store.ts'
+import { MemoryDocuments } from './documents.ts'
+import { MemoryLog, reveal, type StoredEvent } from './log.ts'
+import { MemorySubscriptions } from './subscriptions.ts'
+import { MemoryTransaction, Turnstile } from './transaction.ts'
 
 /** An event store in this process's memory, with the semantics of the others to the letter. */
-export function memoryStore(limits: InputLimits = {}): EventStore {
-  return eventStore(new MemoryStorage(), limits)
+export function memoryStore(options: InputLimits & StoreOptions = {}): EventStore {
+  return eventStore(memoryStorage(new InlineProjections(options.inline)), options)
 }
 
-class MemoryStorage implements Storage {
-  readonly #streams = new Map<string, Stream>()
-  readonly #recorded = new Map<string, StoredEvent>()
-  /** The event at position p is at index p - 1: in memory, positions have no gaps. */
-  readonly #log: StoredEvent[] = []
+export function memoryStorage(inline: InlineProjections): Storage {
+  const log = new MemoryLog()
+  const documents = new MemoryDocuments()
+  const subscriptions = new MemorySubscriptions()
+  const turnstile = new Turnstile()
 
-  async createStream(streamId: string, metadata: string): Promise<CreateOutcome> {
-    const existing = this.#streams.get(streamId)
-    if (existing !== undefined) return { kind: 'exists', version: existing.events.length }
-    const stream = this.#openStream(streamId, metadata)
-    return { kind: 'created', stream: describe(streamId, stream) }
+  function transact<T>(
+    work: (transaction: StorageTransaction) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return turnstile.pass(async () => {
+      const transaction = new MemoryTransaction(documents, subscriptions, log)
+      const result = await work(transaction)
+      signal?.throwIfAborted()
+      transaction.commit()
+      return result
+    }, signal)
   }
 
-  async append(appends: readonly PreparedAppend[]): Promise<readonly AppendOutcome[]> {
-    if (appends.some(({ events }) => events.some(({ id }) => this.#recorded.has(id)))) {
-      return settleRepeat(appends, this.#recorded, (append) => this.#write(append))
+  /** Records events with what the inline projections make of them, in one step. `plan` looks at what there is. */
+  async function record<T>(
+    plan: () => { readonly events: readonly StoredEvent[]; readonly result: T },
+  ): Promise<T> {
+    if (inline.isEmpty) {
+      const { events, result } = plan()
+      log.record(events)
+      return result
     }
-    const conflicts = appends.map(({ streamId, expectedVersion }) => {
-      const stream = this.#streams.get(streamId)
-      const version = stream?.events.length ?? 0
-      return (
-        !isExpected(expectedVersion, stream !== undefined, version) &&
-        ({ kind: 'conflict', actual: version } as const)
-      )
-    })
-    if (conflicts.some(Boolean)) return conflicts.map((conflict) => conflict || { kind: 'abandoned' })
-    return appends.map((append) => this.#write(append))
-  }
-
-  #write({ streamId, events }: PreparedAppend): Written {
-    if (events.length === 0) {
-      const recorded = this.#streams.get(streamId)?.events ?? []
-      const emptyAt = recorded.at(-1)?.position ?? 0
-      return { kind: 'appended', version: recorded.length, positions: [], recordedAt: undefined, emptyAt }
-    }
-    const recordedAt = new Date()
-    const stored = events.map((event) => this.#record(streamId, event, recordedAt))
-    const { version, recordedAt: lastTime } = stored.at(-1) as StoredEvent
-    const positions = stored.map(({ position }) => position)
-    return { kind: 'appended', version, positions, recordedAt: new Date(lastTime) }
-  }
-
-  #openStream(streamId: string, metadata = '{}'): Stream {
-    const stream = this.#streams.get(streamId) ?? { createdAt: new Date(), metadata, events: [] }
-    this.#streams.set(streamId, stream)
-    return stream
-  }
-
-  #record(streamId: string, event: PreparedEvent, at: Date): StoredEvent {
-    const { events } = this.#openStream(streamId)
-    // Clocks may step back; time in a stream never does.
-    const previous = events.at(-1)?.recordedAt
-    const recordedAt = previous !== undefined && previous > at ? previous : at
-    const stored = {
-      ...event,
-      streamId,
-      version: events.length + 1,
-      position: this.#log.length + 1,
-      recordedAt,
-    }
-    events.push(stored)
-    this.#log.push(stored)
-    this.#recorded.set(event.id, stored)
-    return stored
-  }
-
-  async readStream(streamId: string, window: StreamWindow): Promise<StreamSlice> {
-    const { fromVersion, toVersion, asOf, direction, limit } = window
-    const stream = this.#streams.get(streamId)
-    let events = stream?.events.slice(fromVersion - 1, toVersion) ?? []
-    if (asOf !== undefined) events = events.filter(({ recordedAt }) => recordedAt <= asOf)
-    if (direction === 'backward') events.reverse()
-    return {
-      streamId,
-      version: stream?.events.length ?? 0,
-      exists: stream !== undefined,
-      events: events.slice(0, limit).map(reveal),
+    for (;;) {
+      await inline.prepare(storage)
+      const done = await turnstile.pass(async () => {
+        const { events, result } = plan()
+        if (events.length === 0) return { result }
+        const transaction = new MemoryTransaction(documents, subscriptions, log)
+        const applied = await inline
+          .apply(storage, events.map(reveal), transaction)
+          .catch((thrown: unknown) => {
+            throw new InlineFailure(thrown)
+          })
+        if (applied === 'stale') return undefined
+        transaction.commit()
+        log.record(events)
+        return { result }
+      })
+      if (done !== undefined) return done.result
     }
   }
 
-  async readLog({ after, until, types, streamPrefix, direction, limit }: LogQuery): Promise<LogPage> {
-    const end = Math.min(until, this.#log.length)
-    const step = direction === 'forward' ? 1 : -1
-    const events: StoredEvent[] = []
-    for (let at = step > 0 ? after : end - 1; at >= after && at < end && events.length < limit; at += step) {
-      const event = this.#log[at] as StoredEvent
-      if (types?.includes(event.type) === false) continue
-      if (streamPrefix !== undefined && !event.streamId.startsWith(streamPrefix)) continue
-      events.push(event)
-    }
-    const full = events.length === limit
-    const last = events.at(-1)?.position ?? 0
-    const through = full ? last : direction === 'forward' ? Math.max(after, end) : after
-    return { events: events.map(reveal), frontier: this.#log.length, full, through }
-  }
+  const storage: Storage = {
+    createStream: (streamId, metadata) => log.createStream(streamId, metadata),
+    append: (appends) =>
+      record(() => {
+        const refused = log.refuse(appends)
+        if (refused !== undefined) return { events: [], result: refused }
+        const events = log.planAppends(appends)
+        return { events, result: log.outcomesOf(appends, events) }
+      }),
+    importBatch: (batch, clampTimes) =>
+      record(() => {
+        const planned = log.planImport(batch, clampTimes)
+        if ('kind' in planned) return { events: [], result: planned }
+        return { events: planned, result: { kind: 'imported', imported: planned.length } as const }
+      }),
+    readStream: (streamId, window) => log.readStream(streamId, window),
+    readLog: (query) => log.readLog(query),
+    streamInfo: (streamId) => log.streamInfo(streamId),
+    listStreams: (prefix, after, limit) => log.listStreams(prefix, after, limit),
+    lastPosition: () => log.lastPosition(),
+    positionBefore: (time) => log.positionBefore(time),
 
-  async streamInfo(streamId: string): Promise<StreamInfo | undefined> {
-    const stream = this.#streams.get(streamId)
-    return stream && describe(streamId, stream)
-  }
+    transaction: (_what, work, signal) => transact(work, signal),
+    async registerProjections(projections) {
+      const isNew = (await log.lastPosition()) === 0
+      return projections.map((projection) => documents.register(projection, isNew))
+    },
+    registeredProjection: async (name) => documents.registered(name),
+    beginBuild: async (projection) => documents.beginBuild(projection),
+    readDocument: async (projection, key) =>
+      documents.at({ projection, generation: documents.current(projection), key }),
+    listDocuments: async (projection, prefix, after, limit) =>
+      documents.list(projection, prefix, after, limit),
+    dropDocuments: async (projection, keep) => documents.drop(projection, keep),
 
-  async listStreams(prefix: string, after: string, limit: number): Promise<readonly StreamInfo[]> {
-    return [...this.#streams]
-      .filter(([streamId]) => streamId.startsWith(prefix) && compareNames(streamId, after) > 0)
-      .sort(([a], [b]) => compareNames(a, b))
-      .slice(0, limit)
-      .map(([streamId, stream]) => describe(streamId, stream))
+    createSubscription: (name, partitions, position) =>
+      subscriptions.createSubscription(name, partitions, position),
+    keepLeases: (name, worker, milliseconds) => subscriptions.keepLeases(name, worker, milliseconds),
+    releaseLeases: (leases) => subscriptions.releaseLeases(leases),
+    leave: (name, worker) => subscriptions.leave(name, worker),
+    advance: (lease, position) => subscriptions.advance(lease, position),
+    park: (lease, events, position) => subscriptions.park(lease, events, position),
+    parkedToRetry: (lease, limit) => subscriptions.parkedToRetry(lease, limit),
+    parkAgain: (lease, event, blocksStream) => subscriptions.parkAgain(lease, event, blocksStream),
+    parkedStreams: (lease) => subscriptions.parkedStreams(lease),
+    listParked: (name, after, limit) => subscriptions.listParked(name, after, limit),
+    retryParked: (name, position) => subscriptions.retryParked(name, position),
+    skipParked: (name, position) => subscriptions.skipParked(name, position),
+    checkpoints: (name) => subscriptions.checkpoints(name),
+    countParked: (name) => subscriptions.countParked(name),
+    async close() {},
   }
-
-  async importBatch(events: readonly PreparedImport[], clampTimes: boolean): Promise<ImportOutcome> {
-    for (const { id, streamId } of events) {
-      const recorded = this.#recorded.get(id) ?? { streamId }
-      if (recorded.streamId !== streamId) {
-        return { kind: 'duplicate', eventId: id, streamId: recorded.streamId }
-      }
-    }
-    const fresh = events.filter(({ id }) => !this.#recorded.has(id))
-    const now = new Date()
-    const latest = new Map<string, Date>()
-    for (const event of fresh) {
-      const { streamId, recordedAt = now } = event
-      const previous = latest.get(streamId) ?? this.#streams.get(streamId)?.events.at(-1)?.recordedAt
-      const isLate = previous !== undefined && previous > recordedAt
-      if (isLate && event.recordedAt !== undefined && !clampTimes) {
-        return { kind: 'out-of-order', streamId, recordedAt, previous }
-      }
-      if (!isLate) latest.set(streamId, recordedAt)
-    }
-    for (const { streamId, recordedAt = now, ...event } of fresh) this.#record(streamId, event, recordedAt)
-    return { kind: 'imported', imported: fresh.length }
-  }
-
-  async close(): Promise<void> {}
-}
-
-/** What a reader gets: everything its own copy. */
-function reveal({ data, metadata, tags, recordedAt, ...event }: StoredEvent): RecordedEvent {
-  return {
-    ...event,
-    data: JSON.parse(data),
-    metadata: JSON.parse(metadata),
-    tags: [...tags],
-    recordedAt: new Date(recordedAt),
-  }
-}
-
-function describe(streamId: string, { createdAt, metadata, events }: Stream): StreamInfo {
-  const last = events.at(-1)?.recordedAt
-  return {
-    streamId,
-    version: events.length,
-    createdAt: new Date(createdAt),
-    lastRecordedAt: last && new Date(last),
-    metadata: JSON.parse(metadata),
-  }
+  return storage
 }

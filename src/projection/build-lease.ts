@@ -60,15 +60,18 @@ export class BuildLease {
     return (this.#lease as Lease).position
   }
 
-  /** Begins from the start of the log. */
-  async reset(signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * The next build begins at the start of the log. The checkpoint stays, with its token: made anew, it would take a
+   * worker of long ago for its owner.
+   */
+  async reset(signal?: AbortSignal): Promise<void> {
     const { storage } = this.#environment
     await storage.transaction(
-      'Beginning to build a projection',
+      'Resetting a build',
       (transaction) => transaction.moveCheckpoints(this.#subscription, 0),
       signal,
     )
-    await this.reread(signal)
+    this.#lease = undefined
   }
 
   /** Lets others go on with what was built so far. */
@@ -76,10 +79,5 @@ export class BuildLease {
     const { storage } = this.#environment
     if (this.#lease !== undefined) await storage.releaseLeases([this.#lease], this.#worker)
     await storage.leave(this.#subscription, this.#worker)
-  }
-
-  /** Nothing is left to be gone on with. */
-  async end(): Promise<void> {
-    await this.#environment.storage.removeSubscription(this.#subscription)
   }
 }

@@ -45,7 +45,7 @@ const mostSwitches = 10
 export async function rebuild(
   environment: SubscriptionEnvironment,
   projection: AnyDocumentProjection,
-  isInline: boolean,
+  isInline: (name: string) => boolean,
   options: RebuildOptions,
 ): Promise<RebuildResult> {
   checkBuildable(projection)
@@ -54,7 +54,7 @@ export async function rebuild(
   checkInteger(batchSize, 'batchSize', 1)
   const { storage, clock } = environment
   const { name, version } = projection
-  const mode = options.mode ?? (isInline ? 'inline' : await presentMode(environment, name, signal))
+  const mode = options.mode ?? (isInline(name) ? 'inline' : await presentMode(environment, name, signal))
   const startedAt = clock.now()
   const lease = new BuildLease(environment, name)
   await lease.take(name, signal)
@@ -64,7 +64,7 @@ export async function rebuild(
     await shadow.build()
     await putInPlace(environment, shadow, lease, { name, version, generation, mode }, signal)
     while ((await storage.dropDocuments(name, undefined)) > 0);
-    await lease.end()
+    await lease.reset()
     const milliseconds = Math.round(clock.now() - startedAt)
     return { events: shadow.events, position: shadow.position, version, milliseconds, resumed }
   } finally {
@@ -101,7 +101,10 @@ export async function beginBuild(
 ): Promise<{ readonly generation: number; readonly resumed: boolean }> {
   const begun = await storage.beginBuild(projection, signal)
   while ((await storage.dropDocuments(projection.name, begun.generation, signal)) > 0);
-  if (!begun.resumed) await lease.reset(signal)
+  if (!begun.resumed) {
+    await lease.reset(signal)
+    await lease.take(projection.name, signal)
+  }
   return begun
 }
 

@@ -203,7 +203,8 @@ export class Shadow {
 
   #query(after: number, until: number): LogQuery {
     const { events, streamPrefix } = this.#projection
-    const all = { tags: undefined, partition: undefined, direction: 'forward', limit: eventsPerPage } as const
+    const limit = Math.min(eventsPerPage, this.#options.batchSize)
+    const all = { tags: undefined, partition: undefined, direction: 'forward', limit } as const
     return { ...all, after, until, types: events, streamPrefix }
   }
 }

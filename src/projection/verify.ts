@@ -66,7 +66,7 @@ export async function verify(
       signal,
     )
     while ((await storage.dropDocuments(name, undefined)) > 0);
-    await lease.end()
+    await lease.reset()
     const { documents, differences } = compared
     return {
       ok: differences.length === 0,

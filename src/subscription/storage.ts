@@ -116,9 +116,6 @@ export interface SubscriptionStorage {
 
   countParked(subscription: string, signal?: AbortSignal): Promise<number>
 
-  /** Forgets checkpoints, leases and parked events. */
-  removeSubscription(subscription: string, signal?: AbortSignal): Promise<void>
-
   /** The last position that holds an event, be it settled or not; 0: none. */
   lastPosition(signal?: AbortSignal): Promise<number>
 

@@ -1,5 +1,5 @@
 /** Worlds in memory. */
-import { memoryStore } from '@eventsourced/core'
+import { type EventStore, memoryStore } from '@eventsourced/core'
 import type { RunningStore } from '../stores.ts'
 
 const unable = async () => {
@@ -9,8 +9,16 @@ const unable = async () => {
 export async function startMemory(): Promise<RunningStore> {
   return {
     async world() {
-      const store = memoryStore()
-      return { open: async () => store, begin: unable, openBehindProxy: unable, end: () => store.close() }
+      let store: EventStore | undefined
+      return {
+        async open(options) {
+          store ??= memoryStore(options)
+          return store
+        },
+        begin: unable,
+        openBehindProxy: unable,
+        end: async () => store?.close(),
+      }
     },
     async stop() {},
   }

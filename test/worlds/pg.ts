@@ -1,4 +1,5 @@
 /** Worlds on a Postgres server through `pg`: a database for all of them, a schema and connections for each. */
+import type { StoreOptions } from '@eventsourced/core'
 import type { OpenTransaction } from '@eventsourced/core/conformance'
 import { type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
@@ -35,8 +36,8 @@ export async function startPg(
         return pool
       }
 
-      function newStore(url: string) {
-        const store = postgresStore(newPool(url, 10), { ...options, schema })
+      function newStore(url: string, own: StoreOptions = {}) {
+        const store = postgresStore(newPool(url, 10), { ...options, ...own, schema })
         ends.unshift(() => store.close())
         return store
       }
@@ -45,7 +46,7 @@ export async function startPg(
       return {
         url: database.url,
         schema,
-        open: async () => newStore(database.url),
+        open: async (own) => newStore(database.url, own),
         async begin() {
           if (forTransactions === undefined) {
             const store = newStore(database.url)

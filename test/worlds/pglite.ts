@@ -15,8 +15,8 @@ export async function startPGlite(): Promise<RunningStore> {
       const schema = `case_${++worlds}`
       const opened: PostgresStore[] = []
       return {
-        async open() {
-          const store = postgresStore(pglite, { schema })
+        async open(options) {
+          const store = postgresStore(pglite, { ...options, schema })
           opened.push(store)
           return store
         },

@@ -1,4 +1,5 @@
 /** Worlds on a Postgres server through postgres.js: a database for all of them, a schema and connections for each. */
+import type { StoreOptions } from '@eventsourced/core'
 import type { OpenTransaction } from '@eventsourced/core/conformance'
 import { postgresStore } from '@eventsourced/core/postgres'
 import postgres from 'postgres'
@@ -20,15 +21,15 @@ export async function startPostgresJs(serverUrl: string | undefined): Promise<Ru
         return sql
       }
 
-      function newStore(url: string) {
-        const store = postgresStore(connect(url, 10), { schema })
+      function newStore(url: string, options: StoreOptions = {}) {
+        const store = postgresStore(connect(url, 10), { ...options, schema })
         ends.unshift(() => store.close())
         return store
       }
 
       let forTransactions: { store: ReturnType<typeof newStore>; sql: postgres.Sql } | undefined
       return {
-        open: async () => newStore(database.url),
+        open: async (options) => newStore(database.url, options),
         async begin() {
           if (forTransactions === undefined) {
             const store = newStore(database.url)

@@ -1,0 +1,363 @@
+/** Inline projections: documents that change in the transaction of the append. */
+import assert from 'node:assert/strict'
+import type { RecordedEvent } from '../event.ts'
+import { projection } from '../projection/projection.ts'
+import type { EventStore } from '../store.ts'
+import { uuidv7 } from '../uuid.ts'
+import type { ConformanceCase } from './case.ts'
+import { collect, counted, everything, logOf, oneOf, range } from './events.ts'
+import { allAtOnce, failure, refused } from './expect.ts'
+
+const group = 'inline projections'
+
+type Movement =
+  | { readonly type: 'Deposited'; readonly data: { readonly account: string; readonly amount: number } }
+  | {
+      readonly type: 'Transferred'
+      readonly data: { readonly from: string; readonly to: string; readonly amount: number }
+    }
+  | { readonly type: 'Closed'; readonly data: { readonly account: string } }
+
+/** What no account can hold: the projection refuses it. */
+const tooMuch = 1_000_000
+
+class TooMuch extends Error {}
+
+export const balances = projection({
+  name: 'balances',
+  events: ['Deposited', 'Transferred', 'Closed'],
+  key: ({ type, data }: RecordedEvent<Movement>) =>
+    type === 'Transferred' ? [data.from, data.to] : data.account,
+  initialState: () => ({ balance: 0, movements: 0 }),
+  evolve({ balance, movements }, { type, data }, key) {
+    if (type === 'Closed') return null
+    const amount = type === 'Transferred' && data.from === key ? -data.amount : data.amount
+    if (balance + amount >= tooMuch) throw new TooMuch(`too much for ${key}`)
+    return { balance: balance + amount, movements: movements + 1 }
+  },
+})
+
+export const deposit = (account: string, amount: number): Movement => ({
+  type: 'Deposited',
+  data: { account, amount },
+})
+export const transfer = (from: string, to: string, amount: number): Movement => ({
+  type: 'Transferred',
+  data: { from, to, amount },
+})
+export const closing = (account: string): Movement => ({ type: 'Closed', data: { account } })
+
+/** The balances that the log gives, added up by hand. */
+export async function balancesOf(store: EventStore): Promise<Record<string, number>> {
+  const sums = new Map<string, number>()
+  const add = (account: string, amount: number) => sums.set(account, (sums.get(account) ?? 0) + amount)
+  for (const event of await logOf(store)) {
+    const { type, data } = event as RecordedEvent<Movement>
+    if (type === 'Deposited') add(data.account, data.amount)
+    else if (type === 'Closed') sums.delete(data.account)
+    else if (type === 'Transferred') {
+      // As in the projection, money that is sent to where it is counts once for the one document.
+      add(data.from, -data.amount)
+      if (data.to !== data.from) add(data.to, data.amount)
+    }
+  }
+  return Object.fromEntries([...sums].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+export async function viewedBalances(store: EventStore): Promise<Record<string, number>> {
+  const documents = await collect(store.view(balances).all())
+  return Object.fromEntries(documents.map(({ key, state }) => [key, state.balance]))
+}
+
+export const inlineCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'change documents with the append: they are there when it returns',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      const first = await store.append('s', [deposit('a', 5), deposit('b', 7)])
+      assert.deepEqual(await store.view(balances).get('a'), {
+        key: 'a',
+        state: { balance: 5, movements: 1 },
+        revision: 1,
+        position: first.positions[0],
+      })
+      const second = await store.append('t', [transfer('b', 'a', 2)])
+      assert.deepEqual((await store.view(balances).get('b'))?.state, { balance: 5, movements: 2 })
+      const { revision, position } = (await store.view(balances).get('a', { atLeast: second.position })) ?? {}
+      assert.deepEqual({ revision, position }, { revision: 2, position: second.position })
+      assert.equal(await store.view(balances).get('c'), undefined)
+    },
+  },
+  {
+    group,
+    name: 'delete documents by null, and make them anew',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      await store.append('s', [deposit('a', 5)])
+      await store.append('s', [closing('a')])
+      assert.equal(await store.view(balances).get('a'), undefined)
+      await store.append('s', [closing('never'), deposit('a', 3), closing('a'), deposit('a', 4)])
+      const { state, revision } = (await store.view(balances).get('a')) ?? {}
+      assert.deepEqual({ state, revision }, { state: { balance: 4, movements: 1 }, revision: 1 })
+      assert.deepEqual(await viewedBalances(store), { a: 4 })
+    },
+  },
+  {
+    group,
+    name: 'take only the events of their types and streams, and only those with a key',
+    async run({ open }) {
+      const orders = projection({
+        name: 'orders',
+        events: ['Counted'],
+        streamPrefix: 'order-',
+        key: ({ streamId, data }: RecordedEvent) =>
+          (data as { number: number }).number > 1 ? streamId : undefined,
+        initialState: (key) => ({ key, count: 0 }),
+        evolve: (state) => ({ ...state, count: state.count + 1 }),
+      })
+      const nobodys = projection({
+        name: 'none',
+        key: () => [],
+        initialState: () => 0,
+        evolve: (state) => state,
+      })
+      const store = await open({ inline: [orders, nobodys] })
+      await store.append('order-1', [...counted(4), oneOf('Other', { number: 9 })])
+      await store.append('other', counted(4))
+      const documents = await collect(store.view(orders).all())
+      assert.deepEqual(
+        documents.map(({ state }) => state),
+        [{ key: 'order-1', count: 3 }],
+      )
+      assert.deepEqual(await collect(store.view(nobodys).all()), [])
+    },
+  },
+  {
+    group,
+    name: 'that throw take the whole append back, and their error reaches the caller as it is',
+    async run({ open }) {
+      const thrown = new TooMuch('once')
+      const picky = projection({
+        name: 'picky',
+        key: () => 'one',
+        initialState: () => 0,
+        evolve(state: number, { type }: RecordedEvent) {
+          if (type === 'Refused') throw thrown
+          return state + 1
+        },
+      })
+      const store = await open({ inline: [balances, picky] })
+      await store.append('s', [deposit('a', 1)])
+      const before = await everything(store)
+      const documents = await collect(store.view(balances).all())
+      assert.equal(await failure(store.append('s', [deposit('a', 1), oneOf('Refused')])), thrown)
+      assert.equal(await failure(store.append('new', [oneOf('Refused')])), thrown)
+      assert.equal(
+        await failure(
+          store.appendAll([
+            { streamId: 's', events: [deposit('a', 1)] },
+            { streamId: 't', events: [oneOf('Refused')] },
+          ]),
+        ),
+        thrown,
+      )
+      assert.deepEqual(await everything(store), before)
+      assert.deepEqual(await collect(store.view(balances).all()), documents)
+      await store.append('s', [deposit('a', 1)], { expectedVersion: 1 })
+    },
+  },
+  {
+    group,
+    name: 'leave conflicts and repeats alone: only what is recorded counts, and once',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      const event = { ...deposit('a', 5), id: uuidv7() }
+      await store.append('s', [event])
+      assert.equal((await store.append('s', [event])).deduplicated, true)
+      await refused(store.append('s', [deposit('a', 5)], { expectedVersion: 0 }), 'wrong-expected-version')
+      await refused(store.append('t', [event]), 'duplicate-event-id')
+      assert.deepEqual(await viewedBalances(store), { a: 5 })
+    },
+  },
+  {
+    group,
+    name: 'see all streams of one call',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      await store.appendAll([
+        { streamId: 's', events: [deposit('a', 5)] },
+        { streamId: 't', events: [transfer('a', 'b', 2)] },
+        { streamId: 'u', events: [transfer('b', 'a', 1)] },
+      ])
+      assert.deepEqual(await viewedBalances(store), { a: 4, b: 1 })
+    },
+  },
+  {
+    group,
+    name: 'lose no update when many callers append at once, in few documents and many',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      await allAtOnce(16, async (caller) => {
+        for (const call of range(1, 15)) {
+          const [from, to] = [`a${(caller + call) % 5}`, `b${(caller * call) % 40}`]
+          await store.append(`s${caller % 7}`, [
+            deposit('all', 1),
+            transfer(from, to, call),
+            deposit(from, 2),
+          ])
+        }
+      })
+      assert.equal((await viewedBalances(store)).all, 240)
+      assert.deepEqual(await viewedBalances(store), await balancesOf(store))
+    },
+  },
+  {
+    group,
+    name: 'lose no update across stores on the same data, nor do these wait for each other for ever',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const stores = [await open({ inline: [balances] }), await open({ inline: [balances] })]
+      await allAtOnce(12, async (caller) => {
+        const store = stores[caller % 2] as EventStore
+        for (const call of range(1, 15)) {
+          const [a, b] = caller % 4 < 2 ? ['x', 'y'] : ['y', 'x']
+          await store.append(`s${caller}`, [transfer(`${a}`, `${b}`, call), deposit(`new-${call}`, 1)])
+        }
+      })
+      const [store] = stores as [EventStore]
+      assert.deepEqual(await viewedBalances(store), await balancesOf(store))
+      assert.equal((await viewedBalances(store))['new-7'], 12)
+    },
+  },
+  {
+    group,
+    name: 'that throw fail only their own append among many that are made at once',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      await store.append('warm', [deposit('warm', 1)])
+      const outcomes = await allAtOnce(60, async (index) => {
+        const amount = index % 7 === 3 ? tooMuch : 1
+        const work = store.append(`s${index % 20}`, [deposit('shared', 1), deposit(`own-${index}`, amount)])
+        return work.then(
+          () => 'appended',
+          (error: unknown) => (error instanceof TooMuch ? 'refused' : String(error)),
+        )
+      })
+      assert.deepEqual(
+        outcomes,
+        outcomes.map((_, index) => (index % 7 === 3 ? 'refused' : 'appended')),
+      )
+      assert.equal(
+        (await viewedBalances(store)).shared,
+        outcomes.filter((outcome) => outcome === 'appended').length,
+      )
+      assert.deepEqual(await viewedBalances(store), await balancesOf(store))
+    },
+  },
+  {
+    group,
+    name: 'take what is imported, once',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      const source = range(1, 30).map((number) => ({
+        ...deposit(`a${number % 4}`, number),
+        streamId: `s${number % 3}`,
+      }))
+      await store.append('s0', [deposit('a0', 100)])
+      await store.import(source, { name: 'import', batchSize: 7 })
+      await store.import(source, { name: 'import', batchSize: 11 })
+      assert.deepEqual(await viewedBalances(store), await balancesOf(store))
+      const faulty = [{ ...deposit('a1', tooMuch), streamId: 's1' }]
+      assert.ok((await failure(store.import(faulty, { name: 'faulty' }))) instanceof TooMuch)
+      assert.deepEqual(await viewedBalances(store), await balancesOf(store))
+    },
+  },
+  {
+    group,
+    name: 'that make no document of an event, but an undefined one or what is no JSON, are told so',
+    async run({ open }) {
+      const results: Record<string, unknown> = { nothing: undefined, nan: Number.NaN, date: new Date() }
+      const careless = projection({
+        name: 'careless',
+        key: ({ data }: RecordedEvent) => (data as { key: string }).key,
+        initialState: () => ({}),
+        evolve: (_state: unknown, { data }: RecordedEvent) =>
+          results[(data as { result: string }).result] as object,
+      })
+      const store = await open({ inline: [careless] })
+      for (const result of Object.keys(results)) {
+        const error = await refused(store.append('s', [oneOf('Made', { key: 'k', result })]), 'invalid-input')
+        assert.match(error.message, /'k' of projection 'careless'/)
+      }
+      for (const key of ['', '$own', 'a\0b', 7]) {
+        const error = await refused(
+          store.append('s', [oneOf('Made', { key, result: 'date' })]),
+          'invalid-input',
+        ).catch(
+          // NUL is refused in the payload already.
+          () => ({ message: 'careless' }),
+        )
+        assert.match(error.message, /careless|NUL/)
+      }
+      assert.deepEqual(await logOf(store), [])
+    },
+  },
+  {
+    group,
+    name: 'keep names like __proto__ and constructor as ordinary keys',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      const names = ['__proto__', 'constructor', 'toString', 'é', '\u{1f600}', "quo'te", 'back\\slash', '{"}']
+      await store.append(
+        's',
+        names.map((name) => deposit(name, 1)),
+      )
+      await store.append(
+        's',
+        names.map((name) => deposit(name, 2)),
+      )
+      for (const name of names) assert.equal((await store.view(balances).get(name))?.state.balance, 3)
+      assert.equal((await collect(store.view(balances).all())).length, names.length)
+    },
+  },
+  {
+    group,
+    name: 'of the user’s own write by hand, and are taken back when they throw afterwards',
+    async run({ open }) {
+      const audit = projection({
+        name: 'audit',
+        async handle(events: readonly RecordedEvent[], tx) {
+          const log = tx.documents<{ count: number }>('audit-log')
+          const { count } = (await log.get('events')) ?? { count: 0 }
+          await log.put('events', { count: count + events.length })
+          await log.put('last', { count: events.at(-1)?.position ?? 0 })
+          if (events.some(({ type }) => type === 'Forgotten')) await log.delete('last')
+          if (events.some(({ type }) => type === 'Refused')) throw new TooMuch('no')
+        },
+      })
+      const store = await open({ inline: [audit] })
+      const countOf = async () =>
+        (await store.view<{ count: number }>('audit-log').get('events'))?.state.count
+      await allAtOnce(10, (index) => store.append(`s${index}`, counted(3)))
+      assert.equal(await countOf(), 30)
+      assert.ok((await failure(store.append('s', [oneOf('Refused')]))) instanceof TooMuch)
+      assert.equal(await countOf(), 30)
+      await store.append('s', [oneOf('Forgotten')])
+      assert.equal(await store.view('audit-log').get('last'), undefined)
+      assert.equal(await countOf(), 31)
+    },
+  },
+  {
+    group,
+    name: 'are refused twice under one name, and when they are none',
+    async run({ open }) {
+      await assert.rejects(async () => open({ inline: [balances, balances] }), /inline must not name/)
+      await assert.rejects(async () => open({ inline: balances as never }), /inline must be an array/)
+      assert.throws(() => projection({ name: '', handle() {} }), /name/)
+      assert.throws(() => projection({ name: 'x', version: 0, handle() {} }), /version/)
+      assert.throws(() => projection({ name: 'x', key: () => '', initialState: () => 0 } as never), /evolve/)
+      assert.throws(() => projection({ name: 'x', events: [], handle() {} }), /events/)
+    },
+  },
+]

@@ -1,0 +1,77 @@
+/** Reading views: by key, by prefix, in order, and as copies. */
+import assert from 'node:assert/strict'
+import type { ConformanceCase } from './case.ts'
+import { collect, range } from './events.ts'
+import { refused } from './expect.ts'
+import { balances, deposit } from './inline.ts'
+
+const group = 'views'
+
+export const viewCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'list documents in code point order, by prefix, after a key, up to a limit',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      const keys = ['b', 'a2', 'a10', 'a', '\u{ffff}', '\u{1f600}', 'A', 'a%', 'a_', 'ab']
+      await store.append(
+        's',
+        keys.map((key) => deposit(key, 1)),
+      )
+      const view = store.view(balances)
+      const listed = async (options = {}) => (await collect(view.all(options))).map(({ key }) => key)
+      const sorted = ['A', 'a', 'a%', 'a10', 'a2', 'a_', 'ab', 'b', '\u{ffff}', '\u{1f600}']
+      assert.deepEqual(await listed(), sorted)
+      assert.deepEqual(await listed({ prefix: 'a' }), ['a', 'a%', 'a10', 'a2', 'a_', 'ab'])
+      assert.deepEqual(await listed({ prefix: 'a%' }), ['a%'])
+      assert.deepEqual(await listed({ prefix: 'a', after: 'a10', limit: 2 }), ['a2', 'a_'])
+      assert.deepEqual(await listed({ prefix: 'nothing' }), [])
+      assert.deepEqual(await listed({ after: '\u{1f600}' }), [])
+    },
+  },
+  {
+    group,
+    name: 'list many documents page by page, each once',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      await store.append(
+        's',
+        range(1, 1_203).map((number) => deposit(`k${number}`, number)),
+      )
+      const documents = await collect(store.view(balances).all())
+      assert.equal(new Set(documents.map(({ key }) => key)).size, 1_203)
+      for (const { key, state } of documents) assert.equal(key, `k${state.balance}`)
+    },
+  },
+  {
+    group,
+    name: 'give copies: what a reader does to a state is nobody else’s',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      await store.append('s', [deposit('a', 1)])
+      const mine = await store.view(balances).get('a')
+      Object.assign(mine?.state ?? {}, { balance: 99 })
+      assert.equal((await store.view(balances).get('a'))?.state.balance, 1)
+      await store.append('s', [deposit('a', 1)])
+      assert.equal((await store.view(balances).get('a'))?.state.balance, 2)
+    },
+  },
+  {
+    group,
+    name: 'are empty where nothing was made, and refuse what makes no sense',
+    async run({ open }) {
+      const store = await open()
+      assert.equal(await store.view('nothing').get('a'), undefined)
+      assert.deepEqual(await collect(store.view('nothing').all()), [])
+      await refused(() => store.view(''), 'invalid-input')
+      const view = store.view('nothing')
+      await refused(view.get(''), 'invalid-input', { field: 'key' })
+      await refused(view.get('a', { atLeast: -1 }), 'invalid-input', { field: 'atLeast' })
+      await refused(view.get('a', { timeout: 0.5 }), 'invalid-input', { field: 'timeout' })
+      await refused(() => view.all({ limit: 0 }), 'invalid-input', { field: 'limit' })
+      await refused(() => view.all({ prefix: 'a\0' }), 'invalid-input', { field: 'prefix' })
+      const aborted = AbortSignal.abort(new Error('given up'))
+      await assert.rejects(view.get('a', { signal: aborted }), /given up/)
+    },
+  },
+]

@@ -1,0 +1,117 @@
+/** Documents in memory, by projection, generation and key; and which generation is read. */
+import { isDeepStrictEqual } from 'node:util'
+import { compareNames } from '../names.ts'
+import { collectionGeneration } from '../projection/hand-written.ts'
+import type {
+  DocumentAddress,
+  DocumentChange,
+  DocumentDifference,
+  ProjectionToRegister,
+  RegisteredProjection,
+  StoredDocument,
+} from '../projection/storage.ts'
+
+interface Building {
+  readonly version: number
+  readonly generation: number
+}
+
+type Generation = Map<string, StoredDocument>
+
+export class MemoryDocuments {
+  readonly #generations = new Map<string, Map<number, Generation>>()
+  readonly #registered = new Map<string, RegisteredProjection>()
+  readonly #building = new Map<string, Building>()
+  readonly #lastGeneration = new Map<string, number>()
+
+  registered(name: string): RegisteredProjection | undefined {
+    return this.#registered.get(name)
+  }
+
+  /** `mayBeInline`: whether an inline projection that begins now lacks no event. */
+  register(projection: ProjectionToRegister, mayBeInline: boolean): RegisteredProjection | undefined {
+    const present = this.#registered.get(projection.name)
+    if (present !== undefined) return present
+    if (projection.mode === 'inline' && !mayBeInline) return undefined
+    return this.set({ ...projection, generation: 1 })
+  }
+
+  set(projection: RegisteredProjection): RegisteredProjection {
+    this.#registered.set(projection.name, projection)
+    this.#building.delete(projection.name)
+    const last = this.#lastGeneration.get(projection.name) ?? 0
+    this.#lastGeneration.set(projection.name, Math.max(last, projection.generation))
+    return projection
+  }
+
+  beginBuild({ name, version, mode }: ProjectionToRegister): { generation: number; resumed: boolean } {
+    if (!this.#registered.has(name)) this.set({ name, version: 0, generation: 0, mode })
+    const begun = this.#building.get(name)
+    if (begun?.version === version) return { generation: begun.generation, resumed: true }
+    const generation = (this.#lastGeneration.get(name) ?? 0) + 1
+    this.#lastGeneration.set(name, generation)
+    this.#building.set(name, { version, generation })
+    return { generation, resumed: false }
+  }
+
+  /** The generation that is read; of a collection that is no projection, the first. */
+  current(name: string): number {
+    return this.#registered.get(name)?.generation ?? collectionGeneration
+  }
+
+  at({ projection, generation, key }: DocumentAddress): StoredDocument | undefined {
+    return this.#generations.get(projection)?.get(generation)?.get(key)
+  }
+
+  apply({ projection, generation, key, state, position }: DocumentChange): void {
+    const generations = this.#generations.get(projection) ?? new Map<number, Generation>()
+    this.#generations.set(projection, generations)
+    const documents: Generation = generations.get(generation) ?? new Map()
+    generations.set(generation, documents)
+    if (state === null) documents.delete(key)
+    else documents.set(key, { key, state, revision: (documents.get(key)?.revision ?? 0) + 1, position })
+  }
+
+  list(name: string, prefix: string, after: string, limit: number): StoredDocument[] {
+    return [...this.#documents(name, this.current(name)).values()]
+      .filter(({ key }) => key.startsWith(prefix) && compareNames(key, after) > 0)
+      .sort((a, b) => compareNames(a.key, b.key))
+      .slice(0, limit)
+  }
+
+  #documents(name: string, generation: number): Generation {
+    return this.#generations.get(name)?.get(generation) ?? new Map()
+  }
+
+  compare(
+    name: string,
+    left: number,
+    right: number,
+    limit: number,
+  ): { documents: number; differences: DocumentDifference[] } {
+    const [ours, theirs] = [this.#documents(name, left), this.#documents(name, right)]
+    const keys = [...new Set([...ours.keys(), ...theirs.keys()])].sort(compareNames)
+    const differences: DocumentDifference[] = []
+    for (const key of keys) {
+      const pair = { key, left: ours.get(key)?.state, right: theirs.get(key)?.state }
+      if (!isSameJson(pair.left, pair.right)) differences.push(pair)
+    }
+    return { documents: keys.length, differences: differences.slice(0, limit) }
+  }
+
+  drop(name: string, keep: number | undefined): number {
+    if (keep === undefined) this.#building.delete(name)
+    let dropped = 0
+    for (const [generation, documents] of this.#generations.get(name) ?? []) {
+      if (generation === keep || generation === this.current(name)) continue
+      dropped += documents.size
+      this.#generations.get(name)?.delete(generation)
+    }
+    return dropped
+  }
+}
+
+function isSameJson(a: string | undefined, b: string | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return a === b || isDeepStrictEqual(JSON.parse(a), JSON.parse(b))
+}

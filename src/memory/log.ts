@@ -1,0 +1,226 @@
+/**
+ * The log in memory, in plain arrays and maps. JavaScript runs one function at a time, so whatever happens without an
+ * `await` in between is a transaction.
+ *
+ * Payloads are kept as JSON text and parsed anew for each reader: nobody can change what is recorded.
+ */
+import type { RecordedEvent } from '../event.ts'
+import { isExpected } from '../expected-version.ts'
+import { compareNames } from '../names.ts'
+import { isInPartition } from '../partition.ts'
+import { type RecordedId, settleRepeat } from '../repeat.ts'
+import type {
+  AppendOutcome,
+  CreateOutcome,
+  ImportOutcome,
+  LogPage,
+  LogQuery,
+  PreparedAppend,
+  PreparedEvent,
+  PreparedImport,
+  StreamWindow,
+  Written,
+} from '../storage.ts'
+import type { StreamInfo, StreamSlice } from '../store.ts'
+
+export interface StoredEvent extends PreparedEvent, RecordedId {}
+
+interface Stream {
+  readonly createdAt: Date
+  readonly metadata: string
+  /** The event of version n is at index n - 1. */
+  readonly events: StoredEvent[]
+}
+
+export class MemoryLog {
+  readonly #streams = new Map<string, Stream>()
+  readonly #recorded = new Map<string, StoredEvent>()
+  /** The event at position p is at index p - 1: in memory, positions have no gaps. */
+  readonly #log: StoredEvent[] = []
+
+  async createStream(streamId: string, metadata: string): Promise<CreateOutcome> {
+    const existing = this.#streams.get(streamId)
+    if (existing !== undefined) return { kind: 'exists', version: existing.events.length }
+    const stream = this.#openStream(streamId, metadata)
+    return { kind: 'created', stream: describe(streamId, stream) }
+  }
+
+  /** What becomes of the appends if they are not made; undefined if they can be. */
+  refuse(appends: readonly PreparedAppend[]): readonly AppendOutcome[] | undefined {
+    if (appends.some(({ events }) => events.some(({ id }) => this.#recorded.has(id)))) {
+      return settleRepeat(appends, this.#recorded, ({ streamId }) => this.#head(streamId))
+    }
+    const conflicts = appends.map(({ streamId, expectedVersion }) => {
+      const stream = this.#streams.get(streamId)
+      const version = stream?.events.length ?? 0
+      return (
+        !isExpected(expectedVersion, stream !== undefined, version) &&
+        ({ kind: 'conflict', actual: version } as const)
+      )
+    })
+    if (!conflicts.some(Boolean)) return undefined
+    return conflicts.map((conflict) => conflict || { kind: 'abandoned' })
+  }
+
+  /** The events of appends as they would be recorded now. */
+  planAppends(appends: readonly PreparedAppend[]): readonly StoredEvent[] {
+    const recordedAt = new Date()
+    return this.#plan(
+      appends.flatMap(({ streamId, events }) => events.map((event) => ({ ...event, streamId, recordedAt }))),
+    )
+  }
+
+  #plan(events: readonly (PreparedImport & { readonly recordedAt: Date })[]): readonly StoredEvent[] {
+    const last = new Map<string, { readonly version: number; readonly recordedAt: Date }>()
+    return events.map((event, index) => {
+      const { streamId, recordedAt: at } = event
+      const recorded = this.#streams.get(streamId)?.events.at(-1)
+      const previous = last.get(streamId) ?? recorded ?? { version: 0, recordedAt: at }
+      // Clocks may step back; time in a stream never does.
+      const recordedAt = new Date(Math.max(previous.recordedAt.getTime(), at.getTime()))
+      const planned = {
+        ...event,
+        version: previous.version + 1,
+        position: this.#log.length + index + 1,
+        recordedAt,
+      }
+      last.set(streamId, planned)
+      return planned
+    })
+  }
+
+  /** Records what was planned, if nothing was recorded since. */
+  record(planned: readonly StoredEvent[]): void {
+    for (const event of planned) {
+      this.#openStream(event.streamId).events.push(event)
+      this.#log.push(event)
+      this.#recorded.set(event.id, event)
+    }
+  }
+
+  /** The outcomes of appends whose events were planned. */
+  outcomesOf(appends: readonly PreparedAppend[], planned: readonly StoredEvent[]): readonly AppendOutcome[] {
+    let from = 0
+    return appends.map(({ streamId, events }) => {
+      const own = planned.slice(from, from + events.length)
+      from += events.length
+      const last = own.at(-1)
+      if (last === undefined) return this.#head(streamId)
+      const positions = own.map(({ position }) => position)
+      return { kind: 'appended', version: last.version, positions, recordedAt: new Date(last.recordedAt) }
+    })
+  }
+
+  /** Where a stream is that is only checked. */
+  #head(streamId: string): Written {
+    const recorded = this.#streams.get(streamId)?.events ?? []
+    const emptyAt = recorded.at(-1)?.position ?? 0
+    return { kind: 'appended', version: recorded.length, positions: [], recordedAt: undefined, emptyAt }
+  }
+
+  #openStream(streamId: string, metadata = '{}'): Stream {
+    const stream = this.#streams.get(streamId) ?? { createdAt: new Date(), metadata, events: [] }
+    this.#streams.set(streamId, stream)
+    return stream
+  }
+
+  async readStream(streamId: string, window: StreamWindow): Promise<StreamSlice> {
+    const { fromVersion, toVersion, asOf, direction, limit } = window
+    const stream = this.#streams.get(streamId)
+    let events = stream?.events.slice(fromVersion - 1, toVersion) ?? []
+    if (asOf !== undefined) events = events.filter(({ recordedAt }) => recordedAt <= asOf)
+    if (direction === 'backward') events.reverse()
+    return {
+      streamId,
+      version: stream?.events.length ?? 0,
+      exists: stream !== undefined,
+      events: events.slice(0, limit).map(reveal),
+    }
+  }
+
+  async readLog(query: LogQuery): Promise<LogPage> {
+    const { after, until, types, streamPrefix, tags, partition, direction, limit } = query
+    const end = Math.min(until, this.#log.length)
+    const step = direction === 'forward' ? 1 : -1
+    const events: StoredEvent[] = []
+    for (let at = step > 0 ? after : end - 1; at >= after && at < end && events.length < limit; at += step) {
+      const event = this.#log[at] as StoredEvent
+      if (types?.includes(event.type) === false) continue
+      if (streamPrefix !== undefined && !event.streamId.startsWith(streamPrefix)) continue
+      if (tags?.every((tag) => event.tags.includes(tag)) === false) continue
+      if (partition !== undefined && !isInPartition(event.streamId, partition)) continue
+      events.push(event)
+    }
+    const full = events.length === limit
+    const last = events.at(-1)?.position ?? 0
+    const through = full ? last : direction === 'forward' ? Math.max(after, end) : after
+    return { events: events.map(reveal), frontier: this.#log.length, full, through }
+  }
+
+  async streamInfo(streamId: string): Promise<StreamInfo | undefined> {
+    const stream = this.#streams.get(streamId)
+    return stream && describe(streamId, stream)
+  }
+
+  async listStreams(prefix: string, after: string, limit: number): Promise<readonly StreamInfo[]> {
+    return [...this.#streams]
+      .filter(([streamId]) => streamId.startsWith(prefix) && compareNames(streamId, after) > 0)
+      .sort(([a], [b]) => compareNames(a, b))
+      .slice(0, limit)
+      .map(([streamId, stream]) => describe(streamId, stream))
+  }
+
+  /** The events of a batch as they would be recorded, without those that are already; or why it is refused. */
+  planImport(events: readonly PreparedImport[], clampTimes: boolean): readonly StoredEvent[] | ImportOutcome {
+    for (const { id, streamId } of events) {
+      const recorded = this.#recorded.get(id) ?? { streamId }
+      if (recorded.streamId !== streamId) {
+        return { kind: 'duplicate', eventId: id, streamId: recorded.streamId }
+      }
+    }
+    const fresh = events.filter(({ id }) => !this.#recorded.has(id))
+    const now = new Date()
+    const latest = new Map<string, Date>()
+    for (const event of fresh) {
+      const { streamId, recordedAt = now } = event
+      const previous = latest.get(streamId) ?? this.#streams.get(streamId)?.events.at(-1)?.recordedAt
+      const isLate = previous !== undefined && previous > recordedAt
+      if (isLate && event.recordedAt !== undefined && !clampTimes) {
+        return { kind: 'out-of-order', streamId, recordedAt, previous }
+      }
+      if (!isLate) latest.set(streamId, recordedAt)
+    }
+    return this.#plan(fresh.map((event) => ({ ...event, recordedAt: event.recordedAt ?? now })))
+  }
+
+  async lastPosition(): Promise<number> {
+    return this.#log.length
+  }
+
+  async positionBefore(time: Date): Promise<number> {
+    const first = this.#log.findIndex(({ recordedAt }) => recordedAt >= time)
+    return first < 0 ? this.#log.length : first
+  }
+}
+
+/** What a reader gets: everything its own copy. */
+export function reveal({ data, metadata, tags, recordedAt, ...event }: StoredEvent): RecordedEvent {
+  return {
+    ...event,
+    data: JSON.parse(data),
+    metadata: JSON.parse(metadata),
+    tags: [...tags],
+    recordedAt: new Date(recordedAt),
+  }
+}
+
+function describe(streamId: string, { createdAt, metadata, events }: Stream): StreamInfo {
+  const last = events.at(-1)?.recordedAt
+  return {
+    streamId,
+    version: events.length,
+    createdAt: new Date(createdAt),
+    lastRecordedAt: last && new Date(last),
+    metadata: JSON.parse(metadata),
+  }
+}

@@ -1,0 +1,45 @@
+/** Documents that are written by hand in a transaction: `tx.documents(collection)`. */
+import { InvalidInputError } from '../errors.ts'
+import { beginning, checkName, stateJson } from '../input.ts'
+import type { StorageTransaction } from './storage.ts'
+import type { Documents, StoreTransaction } from './transaction.ts'
+
+/** Where the documents of a collection are that is no projection. */
+export const collectionGeneration = 1
+
+type DocumentWrites = Pick<StorageTransaction, 'lockDocuments' | 'writeDocuments'>
+
+export function handWritten(transaction: DocumentWrites): StoreTransaction {
+  return {
+    documents<State>(collection: string): Documents<State> {
+      checkName(collection, 'collection')
+      const at = (key: string) => {
+        checkName(key, 'key')
+        return { projection: collection, generation: collectionGeneration, key }
+      }
+      const lock = async (key: string) => {
+        const documents = await transaction.lockDocuments([at(key)])
+        if (documents === 'stale') {
+          throw new InvalidInputError(
+            'collection',
+            'must not have the name of a projection',
+            beginning(collection),
+          )
+        }
+        return documents[0]
+      }
+      const write = async (key: string, state: string | null) => {
+        await lock(key)
+        await transaction.writeDocuments([{ ...at(key), state, position: 0 }])
+      }
+      return {
+        async get(key) {
+          const document = await lock(key)
+          return document && JSON.parse(document.state)
+        },
+        put: async (key, state) => write(key, stateJson(state, `the document '${key}' of '${collection}'`)),
+        delete: (key) => write(key, null),
+      }
+    },
+  }
+}
