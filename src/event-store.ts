@@ -144,10 +144,8 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
 
     subscribe(options) {
       operations.checkOpen()
-      const subscription = startSubscription(environment, options)
+      const subscription = startSubscription(environment, options, () => subscriptions.delete(subscription))
       subscriptions.add(subscription)
-      const ended = () => subscriptions.delete(subscription)
-      subscription.done.then(ended, ended)
       return subscription
     },
 

@@ -134,20 +134,19 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     return [...this.#parked(name).values()].sort((a, b) => a.position - b.position)
   }
 
-  async parkedToRetry({ subscription, partition }: Lease, limit: number): Promise<readonly ParkedRecord[]> {
-    return this.#inOrder(subscription)
-      .filter((event) => event.partition === partition && event.state === 'retrying')
+  async parkedToHandle({ subscription, partition }: Lease, limit: number): Promise<readonly ParkedRecord[]> {
+    const parked = this.#inOrder(subscription)
+    const isFirst = (event: ParkedRecord) =>
+      !parked.some(({ streamId, position }) => streamId === event.streamId && position < event.position)
+    return parked
+      .filter((event) => event.partition === partition)
+      .filter((event) => event.state === 'retrying' || (event.state === 'blocked' && isFirst(event)))
       .slice(0, limit)
   }
 
-  async parkAgain(lease: Lease, event: EventToPark, blocksStream: boolean): Promise<void> {
+  async parkAgain(lease: Lease, event: EventToPark): Promise<void> {
     this.check(lease)
     this.#put(lease, event)
-    if (!blocksStream) return
-    for (const later of this.#inOrder(lease.subscription)) {
-      if (later.streamId !== event.streamId || later.position <= event.position) continue
-      if (later.state === 'retrying') this.#put(lease, { ...later, state: 'blocked' })
-    }
   }
 
   async parkedStreams({ subscription, partition }: Lease): Promise<readonly string[]> {
@@ -157,21 +156,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
 
   unparkNow(lease: Lease, position: number): void {
     this.check(lease)
-    this.#forget(lease.subscription, position)
-  }
-
-  #forget(name: string, position: number): boolean {
-    const parked = this.#parked(name)
-    const event = parked.get(position)
-    if (event === undefined) return false
-    parked.delete(position)
-    const rest = [...parked.values()].filter(({ streamId }) => streamId === event.streamId)
-    // Those that were blocked may follow, unless an earlier one of the stream is still set aside.
-    if (rest.some(({ state, position: other }) => state === 'parked' && other < position)) return true
-    for (const later of rest) {
-      if (later.state === 'blocked') parked.set(later.position, { ...later, state: 'retrying' })
-    }
-    return true
+    this.#parked(lease.subscription).delete(position)
   }
 
   async listParked(name: string, after: number, limit: number): Promise<readonly ParkedRecord[]> {
@@ -189,7 +174,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
   }
 
   async skipParked(name: string, position: number): Promise<boolean> {
-    return this.#forget(name, position)
+    return this.#parked(name).delete(position)
   }
 
   async checkpoints(name: string): Promise<readonly PartitionCheckpoint[]> {

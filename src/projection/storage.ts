@@ -69,7 +69,7 @@ export interface StorageTransaction {
    * @throws LeaseLostError if the lease has ended, or somebody else has it; then nothing can be committed
    */
   advance(lease: Lease, position: number): Promise<void>
-  /** Forgets a parked event that has been handled; those of its stream that it blocked are to be handled. @throws LeaseLostError */
+  /** Forgets a parked event that has been handled. @throws LeaseLostError */
   unpark(lease: Lease, position: number): Promise<void>
   /**
    * Keeps all others from writing documents of the projection until the end, once those under way are over, and

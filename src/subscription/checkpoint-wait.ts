@@ -1,9 +1,43 @@
+/** Waiting until a subscription has come to a position, whoever runs it and wherever. */
+import { SubscriptionBehindError } from '../errors.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
+import type { PartitionCheckpoint } from './storage.ts'
 
+const shortestNap = 5
+const longestNap = 250
+
+export interface CheckpointTarget {
+  readonly position: number
+  /** In milliseconds. */
+  readonly timeout: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** @throws SubscriptionBehindError when it takes too long */
 export async function waitForCheckpoint(
-  _environment: SubscriptionEnvironment,
-  _name: string,
-  _target: { readonly position: number; readonly timeout: number; readonly signal: AbortSignal | undefined },
+  { storage, clock }: SubscriptionEnvironment,
+  name: string,
+  { position, timeout, signal }: CheckpointTarget,
 ): Promise<void> {
-  throw new Error('placeholder: engine-work has it')
+  const end = clock.now() + timeout
+  for (let nap = shortestNap; ; nap = Math.min(nap * 2, longestNap)) {
+    signal?.throwIfAborted()
+    const checkpoints = await storage.checkpoints(name, signal)
+    const reached = reachedBy(checkpoints)
+    if (position === 0 || reached >= position) return
+    const left = end - clock.now()
+    if (left <= 0) {
+      throw new SubscriptionBehindError(name, position, reached, ownersOf(checkpoints), timeout)
+    }
+    await clock.sleep(Math.min(nap, left), signal)
+  }
+}
+
+/** Up to where every partition has come. */
+export function reachedBy(checkpoints: readonly PartitionCheckpoint[]): number {
+  return checkpoints.length === 0 ? 0 : Math.min(...checkpoints.map(({ position }) => position))
+}
+
+export function ownersOf(checkpoints: readonly PartitionCheckpoint[]): string[] {
+  return [...new Set(checkpoints.flatMap(({ owner }) => (owner === undefined ? [] : [owner])))]
 }

@@ -1,6 +1,54 @@
+/** The events that a subscription has set aside: looking at them, and saying what is to become of them. */
+import { NotParkedError } from '../errors.ts'
+import { checkInteger, checkName } from '../input.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
-import type { ParkedEvents } from './subscription.ts'
+import type { ParkedRecord } from './storage.ts'
+import type { ParkedEvent, ParkedEvents } from './subscription.ts'
 
-export function parkedEvents(_environment: SubscriptionEnvironment, _name: string): ParkedEvents {
-  throw new Error('placeholder: engine-work has it')
+const recordsPerPage = 500
+
+export function parkedEvents({ storage }: SubscriptionEnvironment, name: string): ParkedEvents {
+  checkName(name, 'subscription')
+  return {
+    async *list({ signal } = {}) {
+      for (let after = 0; ; ) {
+        const page = await storage.listParked(name, after, recordsPerPage, signal)
+        for (const record of page) {
+          signal?.throwIfAborted()
+          yield reveal(record)
+        }
+        if (page.length < recordsPerPage) return
+        after = (page.at(-1) as ParkedRecord).position
+      }
+    },
+
+    async show(position, { signal } = {}) {
+      checkInteger(position, 'position', 1)
+      const [record] = await storage.listParked(name, position - 1, 1, signal)
+      if (record?.position !== position) return undefined
+      const all = {
+        types: undefined,
+        streamPrefix: undefined,
+        tags: undefined,
+        partition: undefined,
+      } as const
+      const query = { ...all, after: position - 1, until: position, direction: 'forward', limit: 1 } as const
+      const [event] = (await storage.readLog(query, signal)).events
+      return event && { ...reveal(record), event }
+    },
+
+    async retry(position, { signal } = {}) {
+      checkInteger(position, 'position', 1)
+      if (!(await storage.retryParked(name, position, signal))) throw new NotParkedError(name, position)
+    },
+
+    async skip(position, { signal } = {}) {
+      checkInteger(position, 'position', 1)
+      if (!(await storage.skipParked(name, position, signal))) throw new NotParkedError(name, position)
+    },
+  }
+}
+
+function reveal({ partition: _, parkedAt, ...record }: ParkedRecord): ParkedEvent {
+  return { ...record, parkedAt: new Date(parkedAt) }
 }

@@ -1,10 +1,38 @@
+/** How far a subscription has come, as it is stored. */
+import { ownersOf, reachedBy } from './checkpoint-wait.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
 import type { SubscriptionStatus } from './subscription.ts'
 
 export async function subscriptionStatus(
-  _environment: SubscriptionEnvironment,
-  _name: string,
-  _signal?: AbortSignal,
+  { storage }: SubscriptionEnvironment,
+  name: string,
+  signal?: AbortSignal,
 ): Promise<SubscriptionStatus | undefined> {
-  throw new Error('placeholder: engine-work has it')
+  const checkpoints = await storage.checkpoints(name, signal)
+  if (checkpoints.length === 0) return undefined
+  const checkpoint = reachedBy(checkpoints)
+  const all = { types: undefined, streamPrefix: undefined, tags: undefined, partition: undefined } as const
+  const next = { after: checkpoint, until: Number.MAX_SAFE_INTEGER, direction: 'forward', limit: 1 } as const
+  const [head, parked, { events }] = await Promise.all([
+    storage.lastPosition(signal),
+    storage.countParked(name, signal),
+    storage.readLog({ ...all, ...next }, signal),
+  ])
+  const waitingSince = events[0]?.recordedAt.getTime() ?? Date.now()
+  return {
+    name,
+    state: undefined,
+    checkpoint,
+    head,
+    lag: Math.max(0, head - checkpoint),
+    lagSeconds: Math.max(0, Date.now() - waitingSince) / 1000,
+    parked,
+    owners: ownersOf(checkpoints),
+    partitions: checkpoints.map(({ partition, position, owner }) => ({
+      partition,
+      checkpoint: position,
+      owner,
+    })),
+    lastError: undefined,
+  }
 }

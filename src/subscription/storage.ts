@@ -86,11 +86,14 @@ export interface SubscriptionStorage {
   /** Sets events aside and moves the checkpoint on to `position`, at once. @throws LeaseLostError */
   park(lease: Lease, events: readonly EventToPark[], position: number, signal?: AbortSignal): Promise<void>
 
-  /** The events of the lease's partition that are to be handled again, in order of position. */
-  parkedToRetry(lease: Lease, limit: number, signal?: AbortSignal): Promise<readonly ParkedRecord[]>
+  /**
+   * The events of the lease's partition that are to be handled now, in order of position: those to be retried, and
+   * those that are blocked by no earlier one of their stream any more.
+   */
+  parkedToHandle(lease: Lease, limit: number, signal?: AbortSignal): Promise<readonly ParkedRecord[]>
 
-  /** A retried event failed again: it is parked as it is given here, and later ones of its stream are blocked again. @throws LeaseLostError */
-  parkAgain(lease: Lease, event: EventToPark, blocksStream: boolean, signal?: AbortSignal): Promise<void>
+  /** A parked event failed again: it is parked as it is given here. @throws LeaseLostError */
+  parkAgain(lease: Lease, event: EventToPark, signal?: AbortSignal): Promise<void>
 
   /** Which streams of the partition have events that are parked, blocked or retrying. */
   parkedStreams(lease: Lease, signal?: AbortSignal): Promise<readonly string[]>
@@ -106,9 +109,7 @@ export interface SubscriptionStorage {
   /** Lets a parked event be handled again; false if there is none at that position. */
   retryParked(subscription: string, position: number, signal?: AbortSignal): Promise<boolean>
 
-  /**
-   * Forgets a parked event; those of its stream that it blocked are to be handled. False if there is none there.
-   */
+  /** Forgets a parked event, and with it what it blocked is free. False if there is none there. */
   skipParked(subscription: string, position: number, signal?: AbortSignal): Promise<boolean>
 
   /** Per partition, in order; empty if there is no such subscription. */
