@@ -5,7 +5,7 @@
 import { eventStore } from '../event-store.ts'
 import type { InputLimits } from '../input.ts'
 import type { StoreOptions } from '../projecting.ts'
-import { InlineFailure, InlineProjections } from '../projection/inline.ts'
+import { InlineProjections } from '../projection/inline.ts'
 import type { StorageTransaction } from '../projection/storage.ts'
 import type { Storage } from '../storage.ts'
 import type { EventStore } from '../store.ts'
@@ -48,16 +48,12 @@ export function memoryStorage(inline: InlineProjections): Storage {
       return result
     }
     for (;;) {
-      await inline.prepare(storage)
+      const targets = await inline.targets(storage)
       const done = await turnstile.pass(async () => {
         const { events, result } = plan()
         if (events.length === 0) return { result }
         const transaction = new MemoryTransaction(documents, subscriptions, log)
-        const applied = await inline
-          .apply(storage, events.map(reveal), transaction)
-          .catch((thrown: unknown) => {
-            throw new InlineFailure(thrown)
-          })
+        const applied = await inline.apply(targets, events.map(reveal), transaction)
         if (applied === 'stale') return undefined
         transaction.commit()
         log.record(events)
