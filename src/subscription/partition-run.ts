@@ -87,7 +87,11 @@ export class PartitionRun {
         if (error instanceof Stopped) return this.#end()
         if (hasCode(error, 'lease-lost')) return 'lost'
         const mayPass = error instanceof Interrupted || hasCode(error, 'store-unavailable')
-        if (!mayPass) throw error
+        if (!mayPass) {
+          // What was handled before the event at fault is not to be handled again.
+          await this.#end()
+          throw error
+        }
         if (this.#delivery.position > before) failures = 0
         this.#report.state('retrying', error instanceof Interrupted ? error.cause : error)
         const pause = Math.min(longestPause, 50 * 2 ** Math.min(failures, 10)) * Math.random()
