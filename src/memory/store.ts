@@ -19,7 +19,7 @@ export function memoryStore(options: InputLimits & StoreOptions = {}): EventStor
   return eventStore(memoryStorage(new InlineProjections(options.inline)), options)
 }
 
-export function memoryStorage(inline: InlineProjections): Storage {
+function memoryStorage(inline: InlineProjections): Storage {
   const log = new MemoryLog()
   const documents = new MemoryDocuments()
   const subscriptions = new MemorySubscriptions()

@@ -2,12 +2,15 @@
 import { abortable } from '../abort.ts'
 import { handWritten } from '../projection/hand-written.ts'
 import type {
+  Comparison,
   DocumentAddress,
   DocumentChange,
+  LockedDocuments,
   RegisteredProjection,
   StorageTransaction,
   StoredDocument,
 } from '../projection/storage.ts'
+import type { StoreTransaction } from '../projection/transaction.ts'
 import type { LogPage, LogQuery } from '../storage.ts'
 import type { Lease } from '../subscription/storage.ts'
 import type { MemoryDocuments } from './documents.ts'
@@ -36,7 +39,7 @@ export class Turnstile {
 }
 
 export class MemoryTransaction implements StorageTransaction {
-  readonly user = handWritten(this)
+  readonly user: StoreTransaction = handWritten(this)
   readonly #documents: MemoryDocuments
   readonly #subscriptions: MemorySubscriptions
   readonly #log: MemoryLog
@@ -50,7 +53,7 @@ export class MemoryTransaction implements StorageTransaction {
     this.#log = log
   }
 
-  async lockDocuments(addresses: readonly DocumentAddress[]) {
+  async lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments> {
     const isStale = addresses.some(
       ({ projection, generation }) => this.#documents.current(projection) !== generation,
     )
@@ -99,7 +102,12 @@ export class MemoryTransaction implements StorageTransaction {
     return checkpoints.length === 0 ? undefined : Math.min(...checkpoints.map(({ position }) => position))
   }
 
-  async compareDocuments(projection: string, left: number, right: number, limit: number) {
+  async compareDocuments(
+    projection: string,
+    left: number,
+    right: number,
+    limit: number,
+  ): Promise<Comparison> {
     // Of a generation that nobody reads yet: it may as well be there already.
     for (const change of this.#changes.values()) this.#documents.apply(change)
     this.#changes.clear()

@@ -46,7 +46,7 @@ export class RetryingDatabase {
     what: string,
     work: (database: Database, attempt: number) => Promise<T>,
     signal?: AbortSignal,
-    attempts = this.#attempts,
+    attempts: number = this.#attempts,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {

@@ -28,7 +28,7 @@ interface Running {
 }
 
 export class Worker {
-  readonly name = randomUUID()
+  readonly name: string = randomUUID()
   handled = 0
   parked = 0
   lastError: unknown
