@@ -12,6 +12,7 @@
  * DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984.)
  */
 import { hasCode } from './errors.ts'
+import { InlineFailure } from './projection/inline.ts'
 import type { AppendOutcome, PreparedAppend } from './storage.ts'
 
 export interface GroupCommitOptions {
@@ -19,7 +20,7 @@ export interface GroupCommitOptions {
   readonly alone: (append: PreparedAppend, retried: boolean, signal?: AbortSignal) => Promise<AppendOutcome>
   /**
    * Makes several appends in one transaction, in their order. Waits for nobody: an append that would have to is
-   * 'busy'. When it rejects with a 'storage-failed' error, the appends are made again in smaller groups, until
+   * 'busy'. When it rejects with a 'storage-failed' error or an InlineFailure, the appends are made again in smaller groups, until
    * the one at fault is alone with its error.
    */
   readonly together: (
@@ -146,7 +147,7 @@ export class GroupCommit {
       }
       return busy
     } catch (error) {
-      if (!hasCode(error, 'storage-failed')) {
+      if (!hasCode(error, 'storage-failed') && !(error instanceof InlineFailure)) {
         for (const { reject } of group) reject(error)
         return busy
       }

@@ -5,7 +5,7 @@
 import { eventStore } from '../event-store.ts'
 import type { InputLimits } from '../input.ts'
 import type { StoreOptions } from '../projecting.ts'
-import { InlineFailure, InlineProjections } from '../projection/inline.ts'
+import { InlineProjections } from '../projection/inline.ts'
 import type { Storage } from '../storage.ts'
 import type { EventStore } from '../store.ts'
 import { MemoryDocuments } from './documents.ts'
@@ -35,24 +35,17 @@ export function memoryStorage(inline: InlineProjections): Storage {
       return result
     }
     for (;;) {
-      await inline.prepare(storage)
-      const done = await transact(
-        data,
-        async (transaction) => {
-          await transaction.lock()
-          const { events, result } = plan()
-          if (events.length === 0) return { result }
-          const applied = await inline
-            .apply(storage, events.map(reveal), transaction)
-            .catch((thrown: unknown) => {
-              throw new InlineFailure(thrown)
-            })
-          if (applied === 'stale') return undefined
-          transaction.atEnd(() => log.record(events))
-          return { result }
-        },
-        signal,
-      )
+      const targets = await inline.targets(storage)
+      const work = async (transaction: MemoryTransaction) => {
+        await transaction.lock()
+        const { events, result } = plan()
+        if (events.length === 0) return { result }
+        const applied = await inline.apply(targets, events.map(reveal), transaction)
+        if (applied === 'stale') return undefined
+        transaction.atEnd(() => log.record(events))
+        return { result }
+      }
+      const done = await transact(data, work, signal)
       if (done !== undefined) return done.result
     }
   }

@@ -1,10 +1,12 @@
 /** Appending: alone, in a group with what is called at the same time, or to several streams at once. */
 import { type Busy, GroupCommit } from '../group-commit.ts'
+import { appendedEvents } from '../projection/inline.ts'
 import { type RecordedId, settleRepeat } from '../repeat.ts'
 import type { AppendOutcome, PreparedAppend, Storage, Written } from '../storage.ts'
 import type { ExpectedVersion } from '../store.ts'
 import type { Parameters, Row } from './client.ts'
 import { eventParameters, plainArray, textArray } from './encode.ts'
+import type { InlineDocuments } from './inline-documents.ts'
 import { type Runner, runWrite } from './runner.ts'
 import type { Statements } from './statements.ts'
 
@@ -12,11 +14,33 @@ export function appending(
   runner: Runner,
   statements: Statements,
   { readStream }: Pick<Storage, 'readStream'>,
+  documents: InlineDocuments | undefined,
   maxBatch: number,
 ): Pick<Storage, 'append'> {
   const group = new GroupCommit({ alone, together, maxBatch })
 
+  /** One call of the function for many appends, with the documents that they change. */
+  async function askMany(
+    appends: readonly PreparedAppend[],
+    atomic: boolean,
+    retriedBefore: boolean,
+    signal?: AbortSignal,
+  ): Promise<Row> {
+    const parameters = (retried: boolean) => manyParameters(appends, atomic, retried || retriedBefore)
+    if (documents !== undefined) {
+      const eventsOf = (row: Row) => appendedEvents(appends, manyOutcomes(appends, row))
+      return documents.append(parameters, eventsOf, signal)
+    }
+    const statement = statements.appendToStreams
+    // Of a group that was refused as a whole the appends are made again in smaller ones.
+    if (atomic) return runWrite(runner, 'Appending', statement, parameters, signal)
+    return (await runner.run('Appending', statement, parameters))[0] as Row
+  }
+
   async function alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal) {
+    if (documents !== undefined) {
+      return (await allOrNone([append], signal, retriedBefore))[0] as AppendOutcome
+    }
     const parameters = (retried: boolean) => aloneParameters(append, retried || retriedBefore)
     const row = await runWrite(runner, 'Appending', statements.appendToStream, parameters, signal)
     if (row.outcome === 'conflict') return conflict(Number(row.version))
@@ -25,9 +49,7 @@ export function appending(
   }
 
   async function together(appends: readonly PreparedAppend[], retriedBefore: boolean) {
-    const parameters = (retried: boolean) => manyParameters(appends, false, retried || retriedBefore)
-    const [row] = await runner.run('Appending', statements.appendToStreams, parameters)
-    const outcomes = manyOutcomes(appends, row as Row)
+    const outcomes = manyOutcomes(appends, await askMany(appends, false, retriedBefore))
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.kind !== 'repeats') continue
       outcomes[index] = (await repeats([appends[index] as PreparedAppend], undefined))[0] as AppendOutcome
@@ -38,10 +60,9 @@ export function appending(
   async function allOrNone(
     appends: readonly PreparedAppend[],
     signal?: AbortSignal,
+    retriedBefore = false,
   ): Promise<readonly AppendOutcome[]> {
-    const parameters = (retried: boolean) => manyParameters(appends, true, retried)
-    const row = await runWrite(runner, 'Appending', statements.appendToStreams, parameters, signal)
-    const outcomes = manyOutcomes(appends, row)
+    const outcomes = manyOutcomes(appends, await askMany(appends, true, retriedBefore, signal))
     if (outcomes.some(({ kind }) => kind === 'repeats')) return repeats(appends, signal)
     if (outcomes.some(({ kind }) => kind === 'conflict')) {
       return outcomes.map((outcome) => (outcome.kind === 'conflict' ? outcome : { kind: 'abandoned' }))

@@ -18,6 +18,10 @@ export type Parameters = readonly (string | null)[]
 /** A connection that is inside a transaction. */
 export interface Session {
   run(statement: Statement, parameters: Parameters): Promise<readonly Row[]>
+  /** Runs a query of the user's own, whose values and rows are as the driver has them. */
+  query(text: string, values: readonly unknown[]): Promise<readonly Row[]>
+  /** The driver's own transaction. */
+  readonly client: unknown
 }
 
 /** A session that can also run a script of several statements. */
@@ -37,3 +41,9 @@ export interface Database {
 
 /** Whatever the defaults of server, database and role are: the level at which the append function is right. */
 export const transactionMode = 'isolation level read committed read write'
+
+/**
+ * How long a transaction may be idle, in milliseconds: a process that was stopped in the middle of one holds its locks
+ * no longer.
+ */
+export const longestIdle = 120_000

@@ -18,7 +18,7 @@ export function plainArray(values: readonly (string | number | null)[]): string 
  * JSON texts one after the other, with a separator that JSON never contains (it escapes control characters).
  * Unlike an array literal, this needs no look at each character of the payloads on either side.
  */
-function jsonList(texts: readonly string[]): string {
+export function jsonList(texts: readonly string[]): string {
   return texts.join('\x1e')
 }
 

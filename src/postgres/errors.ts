@@ -50,8 +50,18 @@ export function isSilence(error: unknown): boolean {
   return error instanceof Error && 'code' in error && silences.has(String(error.code))
 }
 
+/** What the work of a transaction threw, and the database did not: it is nobody's to judge but the caller's. */
+export class WorkFailure extends Error {
+  readonly thrown: unknown
+  constructor(thrown: unknown) {
+    super('the work of a transaction failed', { cause: thrown })
+    this.thrown = thrown
+  }
+}
+
 function isOwnOrMistake(error: unknown): boolean {
   return (
+    error instanceof WorkFailure ||
     error instanceof EventSourcedError ||
     error instanceof TypeError ||
     error instanceof RangeError ||

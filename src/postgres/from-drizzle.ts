@@ -1,5 +1,5 @@
 /** Drizzle: its transactions run what its own `sql` template makes, which the caller hands over. */
-import type { Parameters, Row, Session } from './client.ts'
+import type { Row, Session } from './client.ts'
 
 /** The part of a Drizzle Postgres transaction that is used. */
 export interface DrizzleTransaction {
@@ -11,13 +11,12 @@ export interface DrizzleTransaction {
 export type DrizzleSql = (strings: TemplateStringsArray, ...parameters: unknown[]) => unknown
 
 export function fromDrizzle(transaction: DrizzleTransaction, sql: DrizzleSql): Session {
-  return {
-    async run({ text }, parameters) {
-      const result = await transaction.execute(asTemplate(text, parameters, sql)).catch(rethrowCause)
-      // An array with postgres.js, an object with rows with pg and PGlite.
-      return (Array.isArray(result) ? result : (result as { rows: unknown[] }).rows) as Row[]
-    },
+  async function query(text: string, values: readonly unknown[]): Promise<Row[]> {
+    const result = await transaction.execute(asTemplate(text, values, sql)).catch(rethrowCause)
+    // An array with postgres.js, an object with rows with pg and PGlite.
+    return (Array.isArray(result) ? result : (result as { rows: unknown[] }).rows) as Row[]
   }
+  return { run: ({ text }, parameters) => query(text, parameters), query, client: transaction }
 }
 
 /** Drizzle puts the driver's error into one of its own. */
@@ -26,7 +25,7 @@ function rethrowCause(error: unknown): never {
 }
 
 /** Takes `… $1 … $2 …` apart into the pieces that a template tag is called with. */
-function asTemplate(text: string, parameters: Parameters, sql: DrizzleSql): unknown {
+function asTemplate(text: string, parameters: readonly unknown[], sql: DrizzleSql): unknown {
   const pieces = text.split(/\$(\d+)/)
   const strings = pieces.filter((_, index) => index % 2 === 0)
   const numbers = pieces.filter((_, index) => index % 2 === 1)

@@ -8,15 +8,14 @@ export interface KyselyTransaction {
 }
 
 export function fromKysely(transaction: KyselyTransaction): Session {
-  return {
-    async run({ text }, parameters) {
-      const query = {
-        sql: text,
-        parameters: [...parameters],
-        query: { kind: 'RawNode', sqlFragments: [text], parameters: [] },
-        queryId: { queryId: crypto.randomUUID() },
-      }
-      return (await transaction.executeQuery(query)).rows as Row[]
-    },
+  async function query(text: string, values: readonly unknown[]): Promise<Row[]> {
+    const compiled = {
+      sql: text,
+      parameters: [...values],
+      query: { kind: 'RawNode', sqlFragments: [text], parameters: [] },
+      queryId: { queryId: crypto.randomUUID() },
+    }
+    return (await transaction.executeQuery(compiled)).rows as Row[]
   }
+  return { run: ({ text }, parameters) => query(text, parameters), query, client: transaction }
 }

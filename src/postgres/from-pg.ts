@@ -1,6 +1,7 @@
 /** The `pg` driver: a pool, or one connected client. */
 import {
   type Database,
+  longestIdle,
   type Parameters,
   type Row,
   type ScriptSession,
@@ -62,6 +63,8 @@ export function fromPgClient(client: PgClient, prepare = true): ScriptSession {
       const values = [...parameters]
       return ask(client, prepare ? { name, text, values, types } : { text, values, types })
     },
+    query: (text, values) => ask(client, { text, values: [...values] }),
+    client,
     async runScript(text) {
       await ask(client, { text })
     },
@@ -150,7 +153,9 @@ async function inTransaction<T>(
   prepare: boolean,
   work: (session: ScriptSession) => Promise<T>,
 ): Promise<T> {
-  await ask(client, { text: `begin ${transactionMode}` })
+  await ask(client, {
+    text: `begin ${transactionMode}; set local idle_in_transaction_session_timeout = ${longestIdle}`,
+  })
   try {
     const result = await work(fromPgClient(client, prepare))
     await ask(client, { text: 'commit' })

@@ -23,6 +23,8 @@ export function fromPGliteSession(session: PGliteSession): ScriptSession {
     async run({ text }, parameters) {
       return (await session.query(text, [...parameters])).rows as Row[]
     },
+    query: async (text, values) => (await session.query(text, [...values])).rows as Row[],
+    client: session,
     async runScript(text) {
       await session.exec(text)
     },

@@ -1,5 +1,5 @@
 /** The `postgres` driver (postgres.js). */
-import { type Database, type Row, type ScriptSession, transactionMode } from './client.ts'
+import { type Database, longestIdle, type Row, type ScriptSession, transactionMode } from './client.ts'
 
 /** The part of a postgres.js transaction that is used. */
 export interface PostgresJsSession {
@@ -21,6 +21,8 @@ export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): S
       // After a connection was lost within an answer, the driver leaves a gap before the next answer's rows.
       return Array.from(rows).filter((row) => row !== undefined)
     },
+    query: async (text, values) => Array.from((await sql.unsafe(text, [...values])) as Row[]),
+    client: sql,
     async runScript(text) {
       await sql.unsafe(text)
     },
@@ -35,7 +37,10 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
     },
     transaction(work, signal) {
       signal?.throwIfAborted()
-      return sql.begin(transactionMode, (transaction) => work(fromPostgresJsSession(transaction, prepare)))
+      return sql.begin(transactionMode, async (transaction) => {
+        await transaction.unsafe(`set local idle_in_transaction_session_timeout = ${longestIdle}`)
+        return work(fromPostgresJsSession(transaction, prepare))
+      })
     },
     async close() {},
   }

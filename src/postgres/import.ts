@@ -2,14 +2,20 @@
 import type { ImportOutcome, PreparedImport, Storage } from '../storage.ts'
 import type { Parameters, Row } from './client.ts'
 import { eventParameters, plainArray, textArray } from './encode.ts'
+import type { InlineDocuments } from './inline-documents.ts'
 import { type Runner, runWrite } from './runner.ts'
 import type { Statements } from './statements.ts'
 
-export function importing(runner: Runner, statements: Statements): Pick<Storage, 'importBatch'> {
+export function importing(
+  runner: Runner,
+  statements: Statements,
+  documents: InlineDocuments | undefined,
+): Pick<Storage, 'importBatch'> {
   return {
     async importBatch(events, clampTimes, signal) {
       const parameters = importParameters(events, clampTimes)
-      const row = await runWrite(runner, 'Importing', statements.import, parameters, signal)
+      if (documents !== undefined) return importAnswer(await documents.import(events, parameters, signal))
+      const row = await runWrite(runner, 'Importing', statements.importEvents, parameters, signal)
       return importAnswer(row)
     },
   }

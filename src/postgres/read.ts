@@ -72,19 +72,8 @@ export function reading(runner: Runner, statements: Statements, maxBatch: number
       return slice.slice
     },
 
-    async readLog(query, signal) {
-      const { after, until, types, streamPrefix, direction, limit } = query
-      const bounds = [String(after), String(until), types ? textArray(types) : null, streamPrefix ?? null]
-      for (let rowSize = mostPerRow; ; rowSize = Math.ceil(rowSize / 4)) {
-        const parameters = [...bounds, String(direction === 'forward'), String(limit), String(rowSize)]
-        try {
-          const rows = await all('Reading the log', statements.readLog, parameters, signal)
-          return logPage(query, rows)
-        } catch (error) {
-          if (!isTooLarge(error) || rowSize === 1) throw error
-        }
-      }
-    },
+    readLog: (query, signal) =>
+      readLog((what, statement, parameters) => all(what, statement, parameters, signal), statements, query),
 
     async streamInfo(streamId, signal) {
       const [row] = await all('Reading a stream', statements.streamInfo, [streamId], signal)
@@ -95,6 +84,30 @@ export function reading(runner: Runner, statements: Statements, maxBatch: number
       const parameters = [prefix, after, String(limit)]
       return (await all('Listing streams', statements.listStreams, parameters, signal)).map(streamInfo)
     },
+  }
+}
+
+/** A page of the log, asked for in a session of one's own, or in whichever is free. */
+export async function readLog(
+  ask: (what: string, statement: Statement, parameters: Parameters) => Promise<readonly Row[]>,
+  statements: Statements,
+  query: LogQuery,
+): Promise<LogPage> {
+  const { after, until, types, streamPrefix, tags, partition, direction, limit } = query
+  const bounds = [String(after), String(until), types ? textArray(types) : null, streamPrefix ?? null]
+  const filter = [
+    tags ? textArray(tags) : null,
+    partition ? String(partition.index) : null,
+    partition ? String(partition.count) : null,
+  ]
+  for (let rowSize = mostPerRow; ; rowSize = Math.ceil(rowSize / 4)) {
+    const parameters = [...bounds, ...filter, String(direction === 'forward'), String(limit), String(rowSize)]
+    try {
+      const rows = await ask('Reading the log', statements.readLog, parameters)
+      return logPage(query, rows)
+    } catch (error) {
+      if (!isTooLarge(error) || rowSize === 1) throw error
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 import { StoreUnavailableError } from '../errors.ts'
 import { pause } from '../retry.ts'
 import type { Database, Parameters, Row, Session, Statement } from './client.ts'
-import { isEventIdTaken, isSilence, isTransient, isWrongMode, toKnownError } from './errors.ts'
+import { isEventIdTaken, isSilence, isTransient, isWrongMode, toKnownError, WorkFailure } from './errors.ts'
 
 export interface Runner {
   /**
@@ -15,6 +15,17 @@ export interface Runner {
     parameters: (retried: boolean) => Parameters,
     signal?: AbortSignal,
   ): Promise<readonly Row[]>
+  /**
+   * Commits what `work` does, or rolls it back if it throws. Whatever it throws comes out as it is, unless a statement
+   * of it has failed in passing: then all of it is done again, up to so many times, and in the end that is a
+   * StoreUnavailableError. `retried`: it may have been committed before.
+   */
+  transaction<T>(
+    what: string,
+    work: (session: Session, retried: boolean) => Promise<T>,
+    attempts: 'one' | 'several',
+    signal?: AbortSignal,
+  ): Promise<T>
   close(): Promise<void>
 }
 
@@ -35,6 +46,7 @@ export class RetryingDatabase {
     what: string,
     work: (database: Database, attempt: number) => Promise<T>,
     signal?: AbortSignal,
+    attempts = this.#attempts,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -45,7 +57,7 @@ export class RetryingDatabase {
         signal?.throwIfAborted()
         if (!isTransient(error)) throw toKnownError(what, error)
         // If nothing was ever heard of the server, its address is rather wrong than its connection bad.
-        const most = isSilence(error) && !this.#answered ? 1 : this.#attempts
+        const most = isSilence(error) && !this.#answered ? 1 : attempts
         if (attempt >= most) throw new StoreUnavailableError(what, attempt, error)
         await pause(attempt, signal)
       }
@@ -106,6 +118,22 @@ export function retryingRunner(
         signal,
       )
     },
+    async transaction(what, work, attempts, signal) {
+      return unwrapped(
+        database.use(
+          what,
+          async (database, attempt) => {
+            await prepared(database)
+            return database.transaction(
+              (session) => withSession(what, session, (own) => work(own, attempt > 1)),
+              signal,
+            )
+          },
+          signal,
+          attempts === 'one' ? 1 : undefined,
+        ),
+      )
+    },
     close: () => database.close(),
   }
 }
@@ -123,7 +151,58 @@ export function sessionRunner(session: Session): Runner {
         throw isTransient(error) ? new StoreUnavailableError(what, 1, error) : toKnownError(what, error)
       }
     },
+    async transaction(what, work) {
+      try {
+        return await unwrapped(withSession(what, session, (own) => work(own, true)))
+      } catch (error) {
+        throw isTransient(error) ? new StoreUnavailableError(what, 1, error) : error
+      }
+    },
     async close() {},
+  }
+}
+
+async function unwrapped<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw error instanceof WorkFailure ? error.thrown : error
+  }
+}
+
+/**
+ * Does the work of a transaction. A statement that fails in passing takes the transaction with it, whatever the work
+ * makes of that; anything else that the work throws is not the database's failure.
+ */
+async function withSession<T>(
+  what: string,
+  session: Session,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  let lost: { readonly error: unknown } | undefined
+  async function watched(ask: () => Promise<readonly Row[]>): Promise<readonly Row[]> {
+    try {
+      return await ask()
+    } catch (error) {
+      if (isTransient(error)) lost ??= { error }
+      throw error
+    }
+  }
+  const own: Session = {
+    client: session.client,
+    async run(statement, parameters) {
+      return watched(() => session.run(statement, parameters)).catch((error: unknown) => {
+        throw isTransient(error) ? error : toKnownError(what, error)
+      })
+    },
+    query: (text, values) => watched(() => session.query(text, values)),
+  }
+  try {
+    const result = await work(own)
+    if (lost !== undefined) throw lost.error
+    return result
+  } catch (error) {
+    throw lost === undefined ? new WorkFailure(error) : lost.error
   }
 }
 

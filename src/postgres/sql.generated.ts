@@ -37,12 +37,83 @@ create table :schema.events (
   constraint events_stream_version_key unique (stream_id, version),
   constraint events_event_id_key unique (event_id)
 );` },
+  { number: 2, name: '0002_projections_and_subscriptions', checksum: '8a6c8d9ad5ca890759be2bb8ee936db5', sql: `-- Which generation of a projection's documents is read; version 0: none is complete yet.
+create table :schema.projections (
+  name text collate "C" primary key,
+  version int not null,
+  generation int not null,
+  mode text not null check (mode in ('inline', 'async')),
+  -- A build that was begun and not ended.
+  building_version int,
+  building_generation int,
+  -- Generations are never used twice: a builder of long ago may still be writing into its own.
+  last_generation int not null
+);
+
+-- A document whose state is null is only a place that a transaction holds, and is not there for readers.
+create table :schema.documents (
+  projection text collate "C" not null,
+  generation int not null,
+  key text collate "C" not null,
+  revision bigint not null,
+  position bigint not null,
+  state json,
+  primary key (projection, generation, key)
+) with (fillfactor = 85);
+
+-- One row a partition. No index holds a changing column, so that its updates stay on their page (HOT).
+create table :schema.checkpoints (
+  subscription text collate "C" not null,
+  partition int not null,
+  position bigint not null,
+  token bigint not null default 0,
+  owner text collate "C",
+  lease_until timestamptz,
+  primary key (subscription, partition)
+) with (fillfactor = 50);
+
+create table :schema.workers (
+  subscription text collate "C" not null,
+  worker text collate "C" not null,
+  alive_until timestamptz not null,
+  primary key (subscription, worker)
+) with (fillfactor = 50);
+
+create table :schema.parked_events (
+  subscription text collate "C" not null,
+  position bigint not null,
+  partition int not null,
+  stream_id text collate "C" not null,
+  event_id uuid not null,
+  type text collate "C" not null,
+  state text not null check (state in ('parked', 'blocked', 'retrying')),
+  attempts int not null,
+  error text not null,
+  stack text,
+  parked_at timestamptz not null,
+  primary key (subscription, position)
+);` },
 ]
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: 'd21aae61cda9efee68b2da90e5fa10f4',
-  sql: `-- Appends to one stream, waiting for whoever holds it. The short way: append_to_streams does the same for many.
+  checksum: 'f49b3990ab1b587e065023c15eedb666',
+  sql: `-- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.
+create or replace function :schema.advance_checkpoint(
+  of_subscription text,
+  of_partition int,
+  of_token bigint,
+  to_position bigint
+) returns boolean
+language plpgsql as \$\$
+begin
+  update :schema.checkpoints c set position = greatest(c.position, to_position)
+  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null;
+  return found;
+end
+\$\$;
+
+-- Appends to one stream, waiting for whoever holds it. The short way: append_to_streams does the same for many.
 --
 -- expected_version: see is_expected.
 -- retried: this call may have been done before, so look for its event ids first. A first try need not look: its
@@ -322,6 +393,69 @@ begin
 end
 \$\$;
 
+-- append_to_streams for a transaction that also writes documents of these projections: see enter_projections.
+create or replace function :schema.append_with_documents(
+  projections text[],
+  generations int[],
+  stream_ids text[],
+  places int[],
+  expected_versions bigint[],
+  event_counts int[],
+  owners int[],
+  nths int[],
+  event_ids uuid[],
+  types text[],
+  data json[],
+  metadata json[],
+  tags text[],
+  atomic boolean,
+  retried boolean,
+  out stale boolean,
+  out outcomes text[],
+  out versions bigint[],
+  out recorded_ats timestamptz[],
+  out positions bigint[]
+)
+language plpgsql as \$\$
+begin
+  stale := not :schema.enter_projections(projections, generations);
+  if stale then
+    return;
+  end if;
+  select a.outcomes, a.versions, a.recorded_ats, a.positions into outcomes, versions, recorded_ats, positions
+  from :schema.append_to_streams(
+    stream_ids, places, expected_versions, event_counts, owners, nths, event_ids, types, data, metadata, tags, atomic,
+    retried
+  ) a;
+end
+\$\$;
+
+-- A generation to build a version in: the one that was begun and not ended, or a new one.
+create or replace function :schema.begin_build(
+  of_projection text,
+  to_version int,
+  in_mode text,
+  out generation int,
+  out resumed boolean
+)
+language plpgsql as \$\$
+begin
+  insert into :schema.projections (name, version, generation, mode, last_generation)
+  values (of_projection, 0, 0, in_mode, 0)
+  on conflict do nothing;
+  select p.building_generation, p.building_version = to_version into generation, resumed
+  from :schema.projections p where p.name = of_projection for update;
+  if resumed is not true then
+    resumed := false;
+    update :schema.projections p
+    set building_version = to_version, building_generation = p.last_generation + 1,
+      last_generation = p.last_generation + 1
+    where p.name = of_projection
+    returning p.building_generation into generation;
+  end if;
+end
+\$\$;
+
 -- Registers an empty stream. creation_id is the caller's for this very call: when the same call is made again
 -- because its answer was lost, the stream is found to be its own. version: of the stream that is there.
 create or replace function :schema.create_stream(
@@ -345,6 +479,23 @@ begin
   into created, version, created_at
   from :schema.streams s
   where s.stream_id = create_stream.stream_id;
+end
+\$\$;
+
+-- Takes part in writing the documents of projections until the end of the transaction, in these generations; false if
+-- one of them is not the one that is read any more. To be called before positions are taken: who replaces the documents
+-- waits for all appends that have positions, and would wait for ever for one that waits for this lock.
+create or replace function :schema.enter_projections(names text[], generations int[]) returns boolean
+language plpgsql as \$\$
+begin
+  perform pg_advisory_xact_lock_shared(hashtext('eventsourced.:schema'), :schema.projection_lock(p.name))
+  from (select distinct n.name from unnest(names) as n (name)) p;
+  -- After the locks, in a snapshot of its own.
+  return not exists (
+    select from unnest(names, generations) as asked (name, generation)
+    left join :schema.projections p on p.name = asked.name
+    where asked.generation <> coalesce(p.generation, 1)
+  );
 end
 \$\$;
 
@@ -555,6 +706,50 @@ language sql immutable as \$\$
   end
 \$\$;
 
+-- A worker lives: it renews its leases, and takes of those that are free or ended as many as its share lacks. One row a
+-- lease that it has, and one of partition -1 that tells its share. All times are the server's.
+create or replace function :schema.keep_leases(of_subscription text, by_worker text, milliseconds int)
+returns table (partition int, token bigint, checkpoint bigint, share int)
+language plpgsql as \$\$
+declare
+  _now timestamptz := clock_timestamp();
+  _until timestamptz := clock_timestamp() + milliseconds * interval '1 millisecond';
+  _share int;
+  _held int;
+begin
+  insert into :schema.workers as w (subscription, worker, alive_until)
+  values (of_subscription, by_worker, _until)
+  on conflict on constraint workers_pkey do update set alive_until = excluded.alive_until;
+  delete from :schema.workers w where w.subscription = of_subscription and w.alive_until <= _now;
+  select ceil((select count(*) from :schema.checkpoints c where c.subscription = of_subscription)::numeric / count(*))
+  into _share
+  from :schema.workers w where w.subscription = of_subscription;
+
+  -- Even a lease that has ended: as nobody else has taken it, it is still this worker's.
+  update :schema.checkpoints c set lease_until = _until
+  where c.subscription = of_subscription and c.owner = by_worker;
+  get diagnostics _held = row_count;
+
+  -- Leaving out those that are being taken, or whose owner is about to commit.
+  update :schema.checkpoints c set owner = by_worker, token = c.token + 1, lease_until = _until
+  from (
+    select f.partition from :schema.checkpoints f
+    where f.subscription = of_subscription and (f.owner is null or f.lease_until <= _now)
+      and f.owner is distinct from by_worker
+    order by f.partition
+    limit greatest(0, _share - _held)
+    for update skip locked
+  ) free
+  where c.subscription = of_subscription and c.partition = free.partition;
+
+  return query
+  select c.partition, c.token, c.position, _share from :schema.checkpoints c
+  where c.subscription = of_subscription and c.owner = by_worker
+  union all
+  select -1, 0, 0, _share;
+end
+\$\$;
+
 -- Streams whose id begins with the prefix and sorts after a given one, in order. With a fixed plan, as in read_log.
 create or replace function :schema.list_streams(prefix text, after text, max_streams int)
 returns setof :schema.streams
@@ -571,6 +766,66 @@ as \$\$
     and starts_with(s.stream_id, list_streams.prefix)
   order by s.stream_id
   limit list_streams.max_streams
+\$\$;
+
+-- Locks documents until the end of the transaction, also those that do not exist: for these a place is held, a row
+-- without a state, so that no two transactions make the same document. Everyone locks in one order.
+-- One row for each document that has a state, with its place in the list; or one row of place 0 if a generation is not
+-- the one that is read.
+create or replace function :schema.lock_documents(projections text[], generations int[], keys text[])
+returns table (place int, state json, revision bigint, changed_at bigint)
+language plpgsql
+-- As in lock_streams.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+declare
+  _locked bigint;
+begin
+  if not :schema.enter_projections(projections, generations) then
+    place := 0;
+    return next;
+    return;
+  end if;
+  loop
+    insert into :schema.documents as d (projection, generation, key, revision, position)
+    select a.projection, a.generation, a.key, 0, 0
+    from (
+      select * from unnest(projections, generations, keys) as a (projection, generation, key)
+      order by a.projection collate "C", a.generation, a.key collate "C"
+    ) a
+    where not exists (
+      select from :schema.documents d
+      where d.projection = a.projection and d.generation = a.generation and d.key = a.key
+    )
+    on conflict do nothing;
+
+    perform d.key
+    from (
+      select * from unnest(projections, generations, keys) as a (projection, generation, key)
+      order by a.projection collate "C", a.generation, a.key collate "C"
+    ) a
+    cross join lateral (
+      select d.key from :schema.documents d
+      where d.projection = a.projection and d.generation = a.generation and d.key = a.key
+      for update
+    ) d;
+    get diagnostics _locked = row_count;
+    -- One that was deleted between the two steps is held by nobody: go round again.
+    exit when _locked = cardinality(keys);
+  end loop;
+  return query
+  select a.place::int, d.state, d.revision, d.position
+  from unnest(projections, generations, keys) with ordinality as a (projection, generation, key, place)
+  cross join lateral (
+    select * from :schema.documents d
+    where d.projection = a.projection and d.generation = a.generation and d.key = a.key and d.state is not null
+    limit 1
+  ) d;
+end
 \$\$;
 
 -- Locks those of these streams that exist: each with its place in the list. wait: whether to wait for a stream
@@ -605,55 +860,21 @@ begin
 end
 \$\$;
 
--- Takes the writer marker: from now until its end, this transaction takes no position at or below the last one
--- that was given out before the call. To be called after the stream locks (waiting for those must not hold
--- readers back) and before the first nextval. See frontier.
---
--- The first marker serves a transaction to its end: one lock for each of its appends would fill the lock table.
--- A setting remembers that it is taken, and is undone with the lock when a savepoint is rolled back.
-create or replace function :schema.mark_writer() returns void
-language plpgsql as \$\$
-declare
-  _transaction text := pg_current_xact_id()::text;
-begin
-  if current_setting('eventsourced.marked_:schema', true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(:schema.marker_key(case when s.is_called then s.last_value else 0 end))
-    from :schema.event_positions s;
-    perform set_config('eventsourced.marked_:schema', _transaction, true);
-  end if;
-end
-\$\$;
-
--- The advisory lock key of a writer marker: 16 bits for this schema, 48 bits for a position.
-create or replace function :schema.marker_key(marked_position bigint) returns bigint
-language sql immutable as \$\$
-  select ((hashtext('eventsourced.:schema')::bigint & 65535) << 48) | marked_position
-\$\$;
-
--- Events are facts: what was recorded stays as it is. Lifted only by whoever may drop the trigger.
-create or replace function :schema.protect_events() returns trigger
-language plpgsql as \$\$
-begin
-  raise exception 'events are never changed (% on %)', tg_op, tg_table_name using errcode = 'ES004';
-end
-\$\$;
-
-create or replace trigger protect_events
-before update or delete or truncate on :schema.events
-for each statement execute function :schema.protect_events();
-
 -- One page of the log, with the frontier that bounds it, in one call. after is exclusive, until inclusive;
--- types and stream_prefix may be null (all). The events come as columns, see event_columns, at most row_size in a row;
+-- types, stream_prefix, only_tags (an event must carry them all) and the part of the streams may be null (all). The events come as columns, see event_columns, at most row_size in a row;
 -- a page ends after max_events, or when it is large.
 --
 -- The last row has no events, but the frontier, and
 -- through: the last position at or below the frontier that holds an event, whatever was asked for; 0: none.
 -- is_cut: the page ended because it was large.
-create or replace function :schema.read_log_page(
+create or replace function :schema.log_page(
   after bigint,
   until bigint,
   only_types text[],
   stream_prefix text,
+  only_tags text[],
+  part_index int,
+  part_count int,
   forward boolean,
   max_events int,
   row_size int
@@ -689,7 +910,7 @@ declare
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'read_log_page needs READ COMMITTED' using errcode = 'ES001';
+    raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
   _frontier := :schema.frontier();
   until := least(until, _frontier);
@@ -723,6 +944,8 @@ begin
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (only_tags is null or e.tags @> only_tags)
+          and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position
         limit least(row_size, _left)
       ) e;
@@ -754,6 +977,8 @@ begin
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (only_tags is null or e.tags @> only_tags)
+          and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position desc
         limit least(row_size, _left)
       ) e;
@@ -780,6 +1005,88 @@ begin
   return next;
 end
 \$\$;
+
+-- Takes the writer marker: from now until its end, this transaction takes no position at or below the last one
+-- that was given out before the call. To be called after the stream locks (waiting for those must not hold
+-- readers back) and before the first nextval. See frontier.
+--
+-- The first marker serves a transaction to its end: one lock for each of its appends would fill the lock table.
+-- A setting remembers that it is taken, and is undone with the lock when a savepoint is rolled back.
+create or replace function :schema.mark_writer() returns void
+language plpgsql as \$\$
+declare
+  _transaction text := pg_current_xact_id()::text;
+begin
+  if current_setting('eventsourced.marked_:schema', true) is distinct from _transaction then
+    perform pg_advisory_xact_lock_shared(:schema.marker_key(case when s.is_called then s.last_value else 0 end))
+    from :schema.event_positions s;
+    perform set_config('eventsourced.marked_:schema', _transaction, true);
+  end if;
+end
+\$\$;
+
+-- The advisory lock key of a writer marker: 16 bits for this schema, 48 bits for a position.
+create or replace function :schema.marker_key(marked_position bigint) returns bigint
+language sql immutable as \$\$
+  select ((hashtext('eventsourced.:schema')::bigint & 65535) << 48) | marked_position
+\$\$;
+
+-- Sets events aside, moving the checkpoint of the lease on; false if the lease is another's by now.
+create or replace function :schema.park_events(
+  of_subscription text,
+  of_partition int,
+  of_token bigint,
+  to_position bigint,
+  positions bigint[],
+  stream_ids text[],
+  event_ids uuid[],
+  types text[],
+  states text[],
+  attempts int[],
+  errors text[],
+  stacks text[]
+) returns boolean
+language plpgsql as \$\$
+begin
+  if not :schema.advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
+    return false;
+  end if;
+  insert into :schema.parked_events as p
+    (subscription, partition, position, stream_id, event_id, type, state, attempts, error, stack, parked_at)
+  select of_subscription, of_partition, e.*, clock_timestamp()
+  from unnest(positions, stream_ids, event_ids, types, states, attempts, errors, stacks) e
+  on conflict (subscription, position) do update
+  set state = excluded.state, attempts = excluded.attempts, error = excluded.error, stack = excluded.stack,
+    parked_at = excluded.parked_at;
+  return true;
+end
+\$\$;
+
+-- The 0-based part of a stream among so many: the first 32 bits of its id's MD5, modulo their number. The library's
+-- partitionOf says the same.
+create or replace function :schema.part_of_stream(stream_id text, part_count int) returns int
+language sql immutable as \$\$
+  select ((('x' || left(md5(stream_id), 8))::bit(32)::bigint & 4294967295) % part_count)::int
+\$\$;
+
+-- The advisory lock of a projection: held shared by who writes its documents, and alone by who puts others in their
+-- place. Two numbers, where writer markers have one: the spaces of these locks are apart.
+create or replace function :schema.projection_lock(name text) returns int
+language sql immutable as \$\$
+  select hashtext('eventsourced.:schema projection ' || name)
+\$\$;
+
+-- Events are facts: what was recorded stays as it is. Lifted only by whoever may drop the trigger.
+create or replace function :schema.protect_events() returns trigger
+language plpgsql as \$\$
+begin
+  raise exception 'events are never changed (% on %)', tg_op, tg_table_name using errcode = 'ES004';
+end
+\$\$;
+
+create or replace trigger protect_events
+before update or delete or truncate on :schema.events
+for each statement execute function :schema.protect_events();
 
 -- The first events (or the last, if backward) of many streams in one call: of each the part that was asked for, see
 -- stream_part, at most 100 events. One row a stream, with its place in what was asked.
@@ -898,6 +1205,26 @@ as \$\$
   join :schema.events e on e.event_id = o.event_id
 \$\$;
 
+-- Registers those of these projections that are not yet, and answers with what is registered, by place. An inline one
+-- is registered only on an empty log to which nobody appends: its documents would lack what came before.
+create or replace function :schema.register_projections(names text[], versions int[], modes text[])
+returns table (place int, version int, generation int, mode text)
+language plpgsql as \$\$
+begin
+  insert into :schema.projections as p (name, version, generation, mode, last_generation)
+  select n.name, n.version, 1, n.mode, 1
+  from unnest(names, versions, modes) as n (name, version, mode)
+  where n.mode = 'async'
+    or (not exists (select from :schema.events) and not exists (select from :schema.writer_markers))
+  order by n.name collate "C"
+  on conflict do nothing;
+  return query
+  select n.place::int, p.version, p.generation, p.mode
+  from unnest(names) with ordinality as n (name, place)
+  join :schema.projections p on p.name = n.name;
+end
+\$\$;
+
 -- Creates streams, and says which: one that exists is left out. All are left out when another transaction is
 -- creating one of them and does not end within the lock timeout.
 create or replace function :schema.try_create_streams(stream_ids text[], versions bigint[], created_at timestamptz)
@@ -923,6 +1250,48 @@ exception when lock_not_available then
 end
 \$\$;
 
+-- Writes documents, each once; those whose state is null are deleted.
+create or replace function :schema.write_documents(
+  projections text[],
+  generations int[],
+  keys text[],
+  states json[],
+  positions bigint[]
+) returns void
+language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+begin
+  insert into :schema.documents as d (projection, generation, key, state, revision, position)
+  select
+    unnest(projections) as projection,
+    unnest(generations) as generation,
+    unnest(keys) as key,
+    unnest(states) as state,
+    1,
+    unnest(positions) as position
+  on conflict (projection, generation, key) do update
+  set state = excluded.state, revision = d.revision + 1, position = excluded.position;
+
+  if array_position(states::text[], null) is not null then
+    delete from :schema.documents d
+    using unnest(projections, generations, keys, states) as w (projection, generation, key, state)
+    where w.state is null and d.projection = w.projection and d.generation = w.generation and d.key = w.key;
+  end if;
+end
+\$\$;
+
+-- The documents as they are read: of each projection the complete ones, and those that handlers write by hand.
+create or replace view :schema.views as
+select d.projection, d.key, d.state, d.revision, d.position
+from :schema.documents d
+left join :schema.projections p on p.name = d.projection
+where d.generation = coalesce(p.generation, 1) and d.state is not null;
+
 -- The markers of the transactions that are appending now: none of them will take a position at or below its own.
 -- A key of 64 bits shows in pg_locks as its halves, the upper one as classid. Only shared locks are markers.
 create or replace view :schema.writer_markers as
@@ -935,6 +1304,8 @@ where l.locktype = 'advisory'
   and l.database = (select d.oid from pg_database d where d.datname = current_database())
   and l.classid::bigint >> 16 = (:schema.marker_key(0) >> 48) & 65535;`,
 }
+
+export const advanceCheckpoint: string = `select :schema.advance_checkpoint(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)::text as held`
 
 export const appendToStream: string = `select
   a.outcome,
@@ -973,8 +1344,95 @@ from :schema.append_to_streams(
   \$13::text::boolean
 ) a`
 
+export const appendWithDocuments: string = `select
+  a.stale::text,
+  array_to_json(a.outcomes)::text as outcomes,
+  array_to_json(a.versions)::text as versions,
+  (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_ats) r)::text as recorded_ats,
+  array_to_json(a.positions)::text as positions
+from :schema.append_with_documents(
+  \$14::text::text[],
+  \$15::text::int[],
+  \$1::text::text[],
+  \$2::text::int[],
+  \$3::text::bigint[],
+  \$4::text::int[],
+  \$5::text::int[],
+  \$6::text::int[],
+  \$7::text::uuid[],
+  \$8::text::text[],
+  string_to_array(\$9::text, E'\\x1e')::json[],
+  string_to_array(\$10::text, E'\\x1e', '')::json[],
+  \$11::text::text[],
+  \$12::text::boolean,
+  \$13::text::boolean
+) a`
+
+export const beginBuild: string = `select b.generation, b.resumed::text from :schema.begin_build(\$1::text, \$2::text::int, \$3::text) b`
+
+export const checkpoints: string = `select c.partition, c.position::text, case when c.lease_until > clock_timestamp() then c.owner end as owner
+from :schema.checkpoints c where c.subscription = \$1::text order by c.partition`
+
+export const compareDocuments: string = `with compared as (
+  select coalesce(l.key, r.key) as key, l.state as left_state, r.state as right_state
+  from (
+    select * from :schema.documents d
+    where d.projection = \$1::text and d.generation = \$2::text::int and d.state is not null
+  ) l
+  full join (
+    select * from :schema.documents d
+    where d.projection = \$1::text and d.generation = \$3::text::int and d.state is not null
+  ) r on r.key = l.key
+)
+select
+  (select count(*) from compared)::text as documents,
+  (
+    select json_agg(json_build_array(d.key, d.left_state::text, d.right_state::text))
+    from (
+      select * from compared c
+      where c.left_state::jsonb is distinct from c.right_state::jsonb
+      order by c.key
+      limit \$4::text::bigint
+    ) d
+  )::text as differences`
+
+export const countParked: string = `select count(*)::text as parked from :schema.parked_events p where p.subscription = \$1::text`
+
 export const createStream: string = `select c.created::text, c.version::text, ((date_part('epoch', c.created_at) * 1000)::bigint)::text as created_at
 from :schema.create_stream(\$1::text, \$2::text::json, \$3::text::uuid) c`
+
+export const createSubscription: string = `with made as (
+  insert into :schema.checkpoints (subscription, partition, position)
+  select \$1::text, part, \$3::text::bigint
+  from generate_series(0, \$2::text::int - 1) part
+  where not exists (select from :schema.checkpoints c where c.subscription = \$1::text)
+  on conflict do nothing
+  returning 1
+)
+select greatest(
+  (select count(*) from made),
+  (select count(*) from :schema.checkpoints c where c.subscription = \$1::text)
+)::text as partitions`
+
+export const dropDocuments: string = `with forgotten as (
+  update :schema.projections p set building_version = null, building_generation = null
+  where p.name = \$1::text and \$2::text is null and p.building_generation is not null
+  returning 1
+),
+dropped as (
+  delete from :schema.documents d
+  where d.ctid in (
+    select o.ctid from :schema.documents o
+    where o.projection = \$1::text
+      and o.generation is distinct from \$2::text::int
+      and o.generation <> coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 1)
+    limit 10000
+  )
+  returning 1
+)
+select (select count(*) from dropped)::text as dropped, (select count(*) from forgotten)::text as forgotten`
+
+export const enterProjections: string = `select :schema.enter_projections(\$1::text::text[], \$2::text::int[])::text as entered`
 
 export const findEvents: string = `select
   e.event_id::text, to_json(e.stream_id)::text as stream_id, e.version::text, e.position::text,
@@ -1020,6 +1478,46 @@ from :schema.import_events(
   \$14::text::boolean
 ) i`
 
+export const importedEvents: string = `select
+  e.event_id::text, to_json(e.stream_id)::text as stream_id, e.version::text, e.position::text,
+  ((date_part('epoch', e.recorded_at) * 1000)::bigint)::text as recorded_at
+from unnest(\$1::text::uuid[]) as asked (event_id)
+cross join lateral (select * from :schema.events e where e.event_id = asked.event_id limit 1) e
+where e.transaction_id = pg_current_xact_id()`
+
+export const keepLeases: string = `select k.partition, k.token::text, k.checkpoint::text as position, k.share
+from :schema.keep_leases(\$1::text, \$2::text, \$3::text::int) k
+order by k.partition`
+
+export const lastPosition: string = `select coalesce(max(e.position), 0)::text as position from :schema.events e`
+
+export const leaveSubscription: string = `delete from :schema.workers w where w.subscription = \$1::text and w.worker = \$2::text`
+
+export const listDocuments: string = `select to_json(d.key)::text as key, d.state::text, d.revision::text, d.position::text
+from :schema.documents d
+where d.projection = \$1::text
+  and d.generation = coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 1)
+  and d.key >= \$2::text collate "C" and d.key > \$3::text collate "C"
+  and starts_with(d.key, \$2::text) and d.state is not null
+order by d.key
+limit \$4::text::bigint`
+
+export const listParked: string = `select
+p.partition,
+    p.position::text,
+    to_json(p.stream_id)::text as stream_id,
+    p.event_id::text,
+    to_json(p.type)::text as type,
+    p.state,
+    p.attempts,
+    to_json(p.error)::text as error,
+    to_json(p.stack)::text as stack,
+    ((date_part('epoch', p.parked_at) * 1000)::bigint)::text as parked_at
+from :schema.parked_events p
+where p.subscription = \$1::text and p.position > \$2::text::bigint
+order by p.position
+limit \$3::text::bigint`
+
 export const listStreams: string = `select
   to_json(s.stream_id)::text as stream_id,
   s.version::text,
@@ -1028,11 +1526,92 @@ export const listStreams: string = `select
   s.metadata::text
 from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
 
+export const lockDocuments: string = `select d.place, d.state::text, d.revision::text, d.changed_at::text as position
+from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[]) d`
+
+export const lockProjection: string = `select pg_advisory_xact_lock(hashtext('eventsourced.:schema'), :schema.projection_lock(\$1::text))::text`
+
+export const moveCheckpoints: string = `with moved as (
+  update :schema.checkpoints c set position = \$2::text::bigint, token = c.token + 1, owner = null, lease_until = null
+  where c.subscription = \$1::text
+  returning 1
+)
+insert into :schema.checkpoints (subscription, partition, position)
+select \$1::text, 0, \$2::text::bigint where not exists (select from moved)`
+
+export const parkEvents: string = `select :schema.park_events(
+  \$1::text,
+  \$2::text::int,
+  \$3::text::bigint,
+  \$4::text::bigint,
+  \$5::text::bigint[],
+  \$6::text::text[],
+  \$7::text::uuid[],
+  \$8::text::text[],
+  \$9::text::text[],
+  \$10::text::int[],
+  \$11::text::text[],
+  \$12::text::text[]
+)::text as held`
+
+export const parkedStreams: string = `select distinct to_json(p.stream_id)::text as stream_id from :schema.parked_events p
+where p.subscription = \$1::text and p.partition = \$2::text::int`
+
+export const parkedToHandle: string = `select
+p.partition,
+    p.position::text,
+    to_json(p.stream_id)::text as stream_id,
+    p.event_id::text,
+    to_json(p.type)::text as type,
+    p.state,
+    p.attempts,
+    to_json(p.error)::text as error,
+    to_json(p.stack)::text as stack,
+    ((date_part('epoch', p.parked_at) * 1000)::bigint)::text as parked_at
+from :schema.parked_events p
+where p.subscription = \$1::text and p.partition = \$2::text::int
+  and (
+    p.state = 'retrying'
+    or (p.state = 'blocked' and not exists (
+      select from :schema.parked_events earlier
+      where earlier.subscription = p.subscription and earlier.stream_id = p.stream_id
+        and earlier.position < p.position
+    ))
+  )
+order by p.position
+limit \$3::text::bigint`
+
+export const positionBefore: string = `select coalesce(
+  (select min(e.position) - 1 from :schema.events e where e.recorded_at >= \$1::text::timestamptz),
+  (select max(e.position) from :schema.events e),
+  0
+)::text as position`
+
+export const readDocument: string = `select to_json(v.key)::text as key, v.state::text, v.revision::text, v.position::text
+from :schema.views v where v.projection = \$1::text and v.key = \$2::text`
+
+export const readDocuments: string = `select a.place::int, d.state::text, d.revision::text, d.position::text
+from unnest(\$1::text::text[], \$2::text::int[], \$3::text::text[]) with ordinality as a (projection, generation, key, place)
+cross join lateral (
+  select * from :schema.documents d
+  where d.projection = a.projection and d.generation = a.generation and d.key = a.key and d.state is not null
+  limit 1
+) d`
+
 export const readLog: string = `select
   p.frontier::text, p.through::text, p.is_cut::text, p.event_count, p.positions, p.versions, p.recorded_ats, p.event_ids,
   p.types, p.data, p.metadata, p.tags, p.stream_ids
-from :schema.read_log_page(
-  \$1::text::bigint, \$2::text::bigint, \$3::text::text[], \$4::text, \$5::text::boolean, \$6::text::int, \$7::text::int
+from :schema.log_page(
+  \$1::text::bigint,
+  \$2::text::bigint,
+  \$3::text::text[],
+  \$4::text,
+  \$5::text::text[],
+  \$6::text::int,
+  \$7::text::int,
+  \$8::text::boolean,
+  \$9::text::int,
+  \$10::text::int
 ) p`
 
 export const readStream: string = `select part.stream_version::text, part.lower_version::text, part.upper_version::text, row.*
@@ -1137,6 +1716,33 @@ from :schema.read_streams(
   \$6::text::boolean[]
 ) r`
 
+export const registerProjections: string = `select r.place, r.version, r.generation, r.mode
+from :schema.register_projections(\$1::text::text[], \$2::text::int[], \$3::text::text[]) r`
+
+export const registeredProjection: string = `select p.version, p.generation, p.mode from :schema.projections p where p.name = \$1::text`
+
+export const releaseLease: string = `update :schema.checkpoints c set owner = null, lease_until = null
+where c.subscription = \$1::text and c.partition = \$2::text::int and c.token = \$3::text::bigint`
+
+export const retryParked: string = `with found as (
+  select from :schema.parked_events p where p.subscription = \$1::text and p.position = \$2::text::bigint
+),
+retried as (
+  update :schema.parked_events p set state = 'retrying'
+  where p.subscription = \$1::text and p.position = \$2::text::bigint and p.state = 'parked'
+  returning 1
+)
+select (exists (select from found))::text as found, (select count(*) from retried)::text as retried`
+
+export const setProjection: string = `insert into :schema.projections as p (name, version, generation, mode, last_generation)
+values (\$1::text, \$2::text::int, \$3::text::int, \$4::text, \$3::text::int)
+on conflict (name) do update
+set version = excluded.version, generation = excluded.generation, mode = excluded.mode,
+  building_version = null, building_generation = null`
+
+export const skipParked: string = `delete from :schema.parked_events p where p.subscription = \$1::text and p.position = \$2::text::bigint
+returning p.position::text`
+
 export const streamInfo: string = `select
   to_json(s.stream_id)::text as stream_id,
   s.version::text,
@@ -1145,3 +1751,23 @@ export const streamInfo: string = `select
   s.metadata::text
 from :schema.streams s
 where s.stream_id = \$1::text`
+
+export const unparkEvent: string = `with held as (
+  select from :schema.checkpoints c
+  where c.subscription = \$1::text and c.partition = \$2::text::int and c.token = \$3::text::bigint and c.owner is not null
+  for update
+),
+forgotten as (
+  delete from :schema.parked_events p
+  where p.subscription = \$1::text and p.position = \$4::text::bigint and exists (select from held)
+  returning 1
+)
+select (exists (select from held))::text as held, (select count(*) from forgotten)::text as forgotten`
+
+export const writeDocuments: string = `select :schema.write_documents(
+  \$1::text::text[],
+  \$2::text::int[],
+  \$3::text::text[],
+  string_to_array(\$4::text, E'\\x1e', '')::json[],
+  \$5::text::bigint[]
+)::text`

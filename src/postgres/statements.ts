@@ -16,32 +16,60 @@ export function statementOf(name: string, text: string): Statement {
   return { name: `eventsourced_${name}_${hash}`, text }
 }
 
-export function statementsOf(schema: string): {
-  readonly [Name in
-    | 'appendToStream'
-    | 'appendToStreams'
-    | 'createStream'
-    | 'findEvents'
-    | 'frontier'
-    | 'import'
-    | 'listStreams'
-    | 'readLog'
-    | 'readStream'
-    | 'readStreams'
-    | 'streamInfo']: Statement
-} {
-  const statement = (name: string, template: string) => statementOf(name, inSchema(template, schema))
-  return {
-    appendToStream: statement('append_to_stream', sql.appendToStream),
-    appendToStreams: statement('append_to_streams', sql.appendToStreams),
-    createStream: statement('create_stream', sql.createStream),
-    findEvents: statement('find_events', sql.findEvents),
-    frontier: statement('frontier', sql.frontier),
-    import: statement('import', sql.importEvents),
-    listStreams: statement('list_streams', sql.listStreams),
-    readLog: statement('read_log', sql.readLog),
-    readStream: statement('read_stream', sql.readStream),
-    readStreams: statement('read_streams', sql.readStreams),
-    streamInfo: statement('stream_info', sql.streamInfo),
-  }
+const queries = {
+  advanceCheckpoint: sql.advanceCheckpoint,
+  appendToStream: sql.appendToStream,
+  appendToStreams: sql.appendToStreams,
+  appendWithDocuments: sql.appendWithDocuments,
+  beginBuild: sql.beginBuild,
+  checkpoints: sql.checkpoints,
+  compareDocuments: sql.compareDocuments,
+  countParked: sql.countParked,
+  createStream: sql.createStream,
+  createSubscription: sql.createSubscription,
+  dropDocuments: sql.dropDocuments,
+  enterProjections: sql.enterProjections,
+  findEvents: sql.findEvents,
+  frontier: sql.frontier,
+  importEvents: sql.importEvents,
+  importedEvents: sql.importedEvents,
+  keepLeases: sql.keepLeases,
+  lastPosition: sql.lastPosition,
+  leaveSubscription: sql.leaveSubscription,
+  listDocuments: sql.listDocuments,
+  listParked: sql.listParked,
+  listStreams: sql.listStreams,
+  lockDocuments: sql.lockDocuments,
+  lockProjection: sql.lockProjection,
+  moveCheckpoints: sql.moveCheckpoints,
+  parkEvents: sql.parkEvents,
+  parkedStreams: sql.parkedStreams,
+  parkedToHandle: sql.parkedToHandle,
+  positionBefore: sql.positionBefore,
+  readDocument: sql.readDocument,
+  readDocuments: sql.readDocuments,
+  readLog: sql.readLog,
+  readStream: sql.readStream,
+  readStreams: sql.readStreams,
+  registerProjections: sql.registerProjections,
+  registeredProjection: sql.registeredProjection,
+  releaseLease: sql.releaseLease,
+  retryParked: sql.retryParked,
+  setProjection: sql.setProjection,
+  skipParked: sql.skipParked,
+  streamInfo: sql.streamInfo,
+  unparkEvent: sql.unparkEvent,
+  writeDocuments: sql.writeDocuments,
+} as const
+
+export function statementsOf(schema: string): { readonly [Name in keyof typeof queries]: Statement } {
+  const statements = Object.entries(queries).map(([name, template]) => [
+    name,
+    statementOf(snakeCase(name), inSchema(template, schema)),
+  ])
+  return Object.fromEntries(statements)
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

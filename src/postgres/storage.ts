@@ -1,20 +1,37 @@
 /** Postgres as a storage, put together of its parts. */
-import type { Storage } from '../storage.ts'
+import type { InlineProjections } from '../projection/inline.ts'
+import type { LogQuery, Storage } from '../storage.ts'
 import type { StreamInfo } from '../store.ts'
 import { appending } from './append.ts'
-import type { Row } from './client.ts'
+import type { Row, Session } from './client.ts'
 import { importing } from './import.ts'
-import { reading } from './read.ts'
+import { InlineDocuments } from './inline-documents.ts'
+import { projecting } from './projection.ts'
+import { reading, readLog } from './read.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
+import { subscribing } from './subscription.ts'
 
 /** `maxBatch`: most appends that share a transaction, or reads that share a statement. */
-export function postgresStorage(runner: Runner, statements: Statements, maxBatch: number): Storage {
+export function postgresStorage(
+  runner: Runner,
+  statements: Statements,
+  maxBatch: number,
+  inline: InlineProjections,
+): Storage {
   const reads = reading(runner, statements, maxBatch)
+  const readLogIn = (session: Session, query: LogQuery) =>
+    readLog((_what, statement, parameters) => session.run(statement, parameters), statements, query)
+  const projections = projecting(runner, statements, readLogIn)
+  const documents = inline.isEmpty
+    ? undefined
+    : new InlineDocuments(runner, statements, inline, projections, readLogIn)
   return {
     ...reads,
-    ...appending(runner, statements, reads, maxBatch),
-    ...importing(runner, statements),
+    ...appending(runner, statements, reads, documents, maxBatch),
+    ...importing(runner, statements, documents),
+    ...projections,
+    ...subscribing(runner, statements),
 
     async createStream(streamId, metadata, creationId, signal) {
       const parameters = [streamId, metadata === '{}' ? null : metadata, creationId]

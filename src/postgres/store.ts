@@ -2,6 +2,8 @@
 import { SchemaMismatchError } from '../errors.ts'
 import { eventStore } from '../event-store.ts'
 import { checkInteger, type InputLimits } from '../input.ts'
+import type { StoreOptions } from '../projecting.ts'
+import { InlineProjections } from '../projection/inline.ts'
 import type { EventStore } from '../store.ts'
 import type { Database } from './client.ts'
 import { connector, type PostgresConnection, type PostgresTransaction, sessionOf } from './connect.ts'
@@ -9,8 +11,9 @@ import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaS
 import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
 import { statementsOf } from './statements.ts'
 import { postgresStorage } from './storage.ts'
+import type { SqlTransaction } from './transaction.ts'
 
-export interface PostgresStoreOptions extends InputLimits {
+export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   /** The schema that holds the tables. @default 'eventsourced' */
   readonly schema?: string | undefined
   /** Creates the tables, or brings them up to date, before the first use. @default true */
@@ -41,7 +44,7 @@ export interface Frontier {
   }[]
 }
 
-export interface PostgresStore extends EventStore {
+export interface PostgresStore extends EventStore<SqlTransaction> {
   readonly schema: {
     /** Creates the tables and functions, or brings them up to date. Safe to be called by many processes at once. */
     create(): Promise<SchemaStatus>
@@ -72,6 +75,7 @@ export function postgresStore(
   checkInteger(maxConnections, 'maxConnections', 1)
   checkInteger(attempts, 'attempts', 1)
   checkInteger(maxBatch, 'maxBatch', 1)
+  const inline = new InlineProjections(options.inline)
   const statements = statementsOf(schema)
   const database = new RetryingDatabase(connector(connection, { prepare, maxConnections }), attempts)
   const runner = retryingRunner(database, ensureSchema)
@@ -88,7 +92,7 @@ export function postgresStore(
   }
 
   return {
-    ...eventStore(postgresStorage(runner, statements, maxBatch), options),
+    ...eventStore<SqlTransaction>(postgresStorage(runner, statements, maxBatch, inline), options),
     schema: {
       create: () =>
         database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),
@@ -103,7 +107,7 @@ export function postgresStore(
     },
     inTransaction(transaction) {
       const session = sessionRunner(sessionOf(transaction, prepare))
-      return eventStore(postgresStorage(session, statements, 1), options)
+      return eventStore(postgresStorage(session, statements, 1, inline), options)
     },
   }
 }

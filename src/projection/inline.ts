@@ -3,7 +3,7 @@ import { InvalidInputError } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
 import { beginning } from '../input.ts'
 import type { AppendOutcome, PreparedAppend } from '../storage.ts'
-import { project } from './project.ts'
+import { type ProjectionTarget, project } from './project.ts'
 import type { Projection } from './projection.ts'
 import { Registration } from './registration.ts'
 import type { ProjectionStorage, StorageTransaction } from './storage.ts'
@@ -16,7 +16,7 @@ export class InlineFailure extends Error {
 }
 
 export class InlineProjections {
-  readonly #projections: readonly Projection[]
+  readonly isEmpty: boolean
   readonly #registration: Registration
 
   constructor(projections: readonly Projection[] = []) {
@@ -28,37 +28,36 @@ export class InlineProjections {
     if (twice !== undefined) {
       throw new InvalidInputError('inline', 'must not name a projection twice', beginning(twice))
     }
-    this.#projections = projections
+    this.isEmpty = projections.length === 0
     this.#registration = new Registration(projections, 'inline')
   }
 
-  get isEmpty(): boolean {
-    return this.#projections.length === 0
-  }
-
-  has(name: string): boolean {
-    return this.#projections.some((projection) => projection.name === name)
-  }
-
-  /** To be called before the first append, and again after `apply` was 'stale'. @throws ProjectionVersionError */
-  async prepare(storage: Pick<ProjectionStorage, 'registerProjections'>): Promise<void> {
-    if (!this.isEmpty) await this.#registration.targets(storage)
+  /** Where to write; to be asked for before a transaction is begun. @throws ProjectionVersionError */
+  targets(storage: Pick<ProjectionStorage, 'registerProjections'>): Promise<readonly ProjectionTarget[]> {
+    return this.#registration.targets(storage)
   }
 
   /**
-   * Writes what the events mean, which were appended in the transaction. 'stale': a projection was rebuilt meanwhile;
-   * the transaction is to be rolled back and, after `prepare`, done again. What a projection throws is the cause of
-   * an InlineFailure.
+   * Writes what events mean that were appended in the transaction. 'stale': a projection was rebuilt meanwhile; the
+   * transaction is to be rolled back and done again. What a projection throws is the cause of an InlineFailure.
    */
   async apply(
-    storage: Pick<ProjectionStorage, 'registerProjections'>,
+    targets: readonly ProjectionTarget[],
     events: readonly RecordedEvent[],
     transaction: StorageTransaction,
   ): Promise<'done' | 'stale'> {
-    const targets = await this.#registration.targets(storage)
-    const result = await project(targets, events, transaction)
-    if (result === 'stale') this.#registration.forget()
-    return result
+    try {
+      const result = await project(targets, events, transaction)
+      if (result === 'stale') this.forget()
+      return result
+    } catch (thrown) {
+      throw new InlineFailure(thrown)
+    }
+  }
+
+  /** The targets that were given are not the present ones any more. */
+  forget(): void {
+    this.#registration.forget()
   }
 }
 

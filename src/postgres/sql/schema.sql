@@ -4,6 +4,18 @@
 
 CREATE SCHEMA eventsourced;
 
+-- Name: advance_checkpoint(text, integer, bigint, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.advance_checkpoint(of_subscription text, of_partition integer, of_token bigint, to_position bigint) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+begin
+  update eventsourced.checkpoints c set position = greatest(c.position, to_position)
+  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null;
+  return found;
+end
+$$;
+
 -- Name: append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) RETURNS record
@@ -237,6 +249,46 @@ begin
 end
 $$;
 
+-- Name: append_with_documents(text[], integer[], text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.append_with_documents(projections text[], generations integer[], stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT stale boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+begin
+  stale := not eventsourced.enter_projections(projections, generations);
+  if stale then
+    return;
+  end if;
+  select a.outcomes, a.versions, a.recorded_ats, a.positions into outcomes, versions, recorded_ats, positions
+  from eventsourced.append_to_streams(
+    stream_ids, places, expected_versions, event_counts, owners, nths, event_ids, types, data, metadata, tags, atomic,
+    retried
+  ) a;
+end
+$$;
+
+-- Name: begin_build(text, integer, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+begin
+  insert into eventsourced.projections (name, version, generation, mode, last_generation)
+  values (of_projection, 0, 0, in_mode, 0)
+  on conflict do nothing;
+  select p.building_generation, p.building_version = to_version into generation, resumed
+  from eventsourced.projections p where p.name = of_projection for update;
+  if resumed is not true then
+    resumed := false;
+    update eventsourced.projections p
+    set building_version = to_version, building_generation = p.last_generation + 1,
+      last_generation = p.last_generation + 1
+    where p.name = of_projection
+    returning p.building_generation into generation;
+  end if;
+end
+$$;
+
 -- Name: create_stream(text, json, uuid); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.create_stream(stream_id text, metadata json, creation_id uuid, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone) RETURNS record
@@ -254,6 +306,23 @@ begin
   into created, version, created_at
   from eventsourced.streams s
   where s.stream_id = create_stream.stream_id;
+end
+$$;
+
+-- Name: enter_projections(text[], integer[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.enter_projections(names text[], generations integer[]) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+begin
+  perform pg_advisory_xact_lock_shared(hashtext('eventsourced.eventsourced'), eventsourced.projection_lock(p.name))
+  from (select distinct n.name from unnest(names) as n (name)) p;
+  -- After the locks, in a snapshot of its own.
+  return not exists (
+    select from unnest(names, generations) as asked (name, generation)
+    left join eventsourced.projections p on p.name = asked.name
+    where asked.generation <> coalesce(p.generation, 1)
+  );
 end
 $$;
 
@@ -428,6 +497,50 @@ CREATE FUNCTION eventsourced.is_expected(expected_version bigint, version bigint
   end
 $$;
 
+-- Name: keep_leases(text, text, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.keep_leases(of_subscription text, by_worker text, milliseconds integer) RETURNS TABLE(partition integer, token bigint, checkpoint bigint, share integer)
+    LANGUAGE plpgsql
+    AS $$
+declare
+  _now timestamptz := clock_timestamp();
+  _until timestamptz := clock_timestamp() + milliseconds * interval '1 millisecond';
+  _share int;
+  _held int;
+begin
+  insert into eventsourced.workers as w (subscription, worker, alive_until)
+  values (of_subscription, by_worker, _until)
+  on conflict on constraint workers_pkey do update set alive_until = excluded.alive_until;
+  delete from eventsourced.workers w where w.subscription = of_subscription and w.alive_until <= _now;
+  select ceil((select count(*) from eventsourced.checkpoints c where c.subscription = of_subscription)::numeric / count(*))
+  into _share
+  from eventsourced.workers w where w.subscription = of_subscription;
+
+  -- Even a lease that has ended: as nobody else has taken it, it is still this worker's.
+  update eventsourced.checkpoints c set lease_until = _until
+  where c.subscription = of_subscription and c.owner = by_worker;
+  get diagnostics _held = row_count;
+
+  -- Leaving out those that are being taken, or whose owner is about to commit.
+  update eventsourced.checkpoints c set owner = by_worker, token = c.token + 1, lease_until = _until
+  from (
+    select f.partition from eventsourced.checkpoints f
+    where f.subscription = of_subscription and (f.owner is null or f.lease_until <= _now)
+      and f.owner is distinct from by_worker
+    order by f.partition
+    limit greatest(0, _share - _held)
+    for update skip locked
+  ) free
+  where c.subscription = of_subscription and c.partition = free.partition;
+
+  return query
+  select c.partition, c.token, c.position, _share from eventsourced.checkpoints c
+  where c.subscription = of_subscription and c.owner = by_worker
+  union all
+  select -1, 0, 0, _share;
+end
+$$;
+
 -- Name: streams; Type: TABLE; Schema: eventsourced; Owner: -
 
 CREATE TABLE eventsourced.streams (
@@ -458,6 +571,62 @@ CREATE FUNCTION eventsourced.list_streams(prefix text, after text, max_streams i
   limit list_streams.max_streams
 $$;
 
+-- Name: lock_documents(text[], integer[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[]) RETURNS TABLE(place integer, state json, revision bigint, changed_at bigint)
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  _locked bigint;
+begin
+  if not eventsourced.enter_projections(projections, generations) then
+    place := 0;
+    return next;
+    return;
+  end if;
+  loop
+    insert into eventsourced.documents as d (projection, generation, key, revision, position)
+    select a.projection, a.generation, a.key, 0, 0
+    from (
+      select * from unnest(projections, generations, keys) as a (projection, generation, key)
+      order by a.projection collate "C", a.generation, a.key collate "C"
+    ) a
+    where not exists (
+      select from eventsourced.documents d
+      where d.projection = a.projection and d.generation = a.generation and d.key = a.key
+    )
+    on conflict do nothing;
+
+    perform d.key
+    from (
+      select * from unnest(projections, generations, keys) as a (projection, generation, key)
+      order by a.projection collate "C", a.generation, a.key collate "C"
+    ) a
+    cross join lateral (
+      select d.key from eventsourced.documents d
+      where d.projection = a.projection and d.generation = a.generation and d.key = a.key
+      for update
+    ) d;
+    get diagnostics _locked = row_count;
+    -- One that was deleted between the two steps is held by nobody: go round again.
+    exit when _locked = cardinality(keys);
+  end loop;
+  return query
+  select a.place::int, d.state, d.revision, d.position
+  from unnest(projections, generations, keys) with ordinality as a (projection, generation, key, place)
+  cross join lateral (
+    select * from eventsourced.documents d
+    where d.projection = a.projection and d.generation = a.generation and d.key = a.key and d.state is not null
+    limit 1
+  ) d;
+end
+$$;
+
 -- Name: lock_streams(text[], boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.lock_streams(stream_ids text[], wait boolean) RETURNS TABLE(place integer, version bigint, last_recorded_at timestamp with time zone)
@@ -485,43 +654,9 @@ begin
 end
 $$;
 
--- Name: mark_writer(); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: log_page(bigint, bigint, text[], text, text[], integer, integer, boolean, integer, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.mark_writer() RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-declare
-  _transaction text := pg_current_xact_id()::text;
-begin
-  if current_setting('eventsourced.marked_eventsourced', true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(eventsourced.marker_key(case when s.is_called then s.last_value else 0 end))
-    from eventsourced.event_positions s;
-    perform set_config('eventsourced.marked_eventsourced', _transaction, true);
-  end if;
-end
-$$;
-
--- Name: marker_key(bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.marker_key(marked_position bigint) RETURNS bigint
-    LANGUAGE sql IMMUTABLE
-    AS $$
-  select ((hashtext('eventsourced.eventsourced')::bigint & 65535) << 48) | marked_position
-$$;
-
--- Name: protect_events(); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.protect_events() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-begin
-  raise exception 'events are never changed (% on %)', tg_op, tg_table_name using errcode = 'ES004';
-end
-$$;
-
--- Name: read_log_page(bigint, bigint, text[], text, boolean, integer, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.read_log_page(after bigint, until bigint, only_types text[], stream_prefix text, forward boolean, max_events integer, row_size integer) RETURNS TABLE(frontier bigint, through bigint, is_cut boolean, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, data character varying, metadata character varying, tags character varying, stream_ids character varying)
+CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer) RETURNS TABLE(frontier bigint, through bigint, is_cut boolean, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, data character varying, metadata character varying, tags character varying, stream_ids character varying)
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
@@ -536,7 +671,7 @@ declare
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'read_log_page needs READ COMMITTED' using errcode = 'ES001';
+    raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
   _frontier := eventsourced.frontier();
   until := least(until, _frontier);
@@ -570,6 +705,8 @@ begin
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (only_tags is null or e.tags @> only_tags)
+          and (part_count is null or eventsourced.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position
         limit least(row_size, _left)
       ) e;
@@ -601,6 +738,8 @@ begin
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (only_tags is null or e.tags @> only_tags)
+          and (part_count is null or eventsourced.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position desc
         limit least(row_size, _left)
       ) e;
@@ -625,6 +764,76 @@ begin
   event_count := 0;
   select coalesce(max(e.position), 0) into through from eventsourced.events e where e.position <= least(until, _frontier);
   return next;
+end
+$$;
+
+-- Name: mark_writer(); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.mark_writer() RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+declare
+  _transaction text := pg_current_xact_id()::text;
+begin
+  if current_setting('eventsourced.marked_eventsourced', true) is distinct from _transaction then
+    perform pg_advisory_xact_lock_shared(eventsourced.marker_key(case when s.is_called then s.last_value else 0 end))
+    from eventsourced.event_positions s;
+    perform set_config('eventsourced.marked_eventsourced', _transaction, true);
+  end if;
+end
+$$;
+
+-- Name: marker_key(bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.marker_key(marked_position bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  select ((hashtext('eventsourced.eventsourced')::bigint & 65535) << 48) | marked_position
+$$;
+
+-- Name: park_events(text, integer, bigint, bigint, bigint[], text[], uuid[], text[], text[], integer[], text[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], attempts integer[], errors text[], stacks text[]) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+begin
+  if not eventsourced.advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
+    return false;
+  end if;
+  insert into eventsourced.parked_events as p
+    (subscription, partition, position, stream_id, event_id, type, state, attempts, error, stack, parked_at)
+  select of_subscription, of_partition, e.*, clock_timestamp()
+  from unnest(positions, stream_ids, event_ids, types, states, attempts, errors, stacks) e
+  on conflict (subscription, position) do update
+  set state = excluded.state, attempts = excluded.attempts, error = excluded.error, stack = excluded.stack,
+    parked_at = excluded.parked_at;
+  return true;
+end
+$$;
+
+-- Name: part_of_stream(text, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.part_of_stream(stream_id text, part_count integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  select ((('x' || left(md5(stream_id), 8))::bit(32)::bigint & 4294967295) % part_count)::int
+$$;
+
+-- Name: projection_lock(text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.projection_lock(name text) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  select hashtext('eventsourced.eventsourced projection ' || name)
+$$;
+
+-- Name: protect_events(); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.protect_events() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  raise exception 'events are never changed (% on %)', tg_op, tg_table_name using errcode = 'ES004';
 end
 $$;
 
@@ -721,6 +930,26 @@ CREATE FUNCTION eventsourced.recorded_owners(owners integer[], event_ids uuid[])
   join eventsourced.events e on e.event_id = o.event_id
 $$;
 
+-- Name: register_projections(text[], integer[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.register_projections(names text[], versions integer[], modes text[]) RETURNS TABLE(place integer, version integer, generation integer, mode text)
+    LANGUAGE plpgsql
+    AS $$
+begin
+  insert into eventsourced.projections as p (name, version, generation, mode, last_generation)
+  select n.name, n.version, 1, n.mode, 1
+  from unnest(names, versions, modes) as n (name, version, mode)
+  where n.mode = 'async'
+    or (not exists (select from eventsourced.events) and not exists (select from eventsourced.writer_markers))
+  order by n.name collate "C"
+  on conflict do nothing;
+  return query
+  select n.place::int, p.version, p.generation, p.mode
+  from unnest(names) with ordinality as n (name, place)
+  join eventsourced.projections p on p.name = n.name;
+end
+$$;
+
 -- Name: try_create_streams(text[], bigint[], timestamp with time zone); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.try_create_streams(stream_ids text[], versions bigint[], created_at timestamp with time zone) RETURNS text[]
@@ -744,6 +973,60 @@ exception when lock_not_available then
   return '{}';
 end
 $$;
+
+-- Name: write_documents(text[], integer[], text[], json[], bigint[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.write_documents(projections text[], generations integer[], keys text[], states json[], positions bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+begin
+  insert into eventsourced.documents as d (projection, generation, key, state, revision, position)
+  select
+    unnest(projections) as projection,
+    unnest(generations) as generation,
+    unnest(keys) as key,
+    unnest(states) as state,
+    1,
+    unnest(positions) as position
+  on conflict (projection, generation, key) do update
+  set state = excluded.state, revision = d.revision + 1, position = excluded.position;
+
+  if array_position(states::text[], null) is not null then
+    delete from eventsourced.documents d
+    using unnest(projections, generations, keys, states) as w (projection, generation, key, state)
+    where w.state is null and d.projection = w.projection and d.generation = w.generation and d.key = w.key;
+  end if;
+end
+$$;
+
+-- Name: checkpoints; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.checkpoints (
+    subscription text NOT NULL COLLATE pg_catalog."C",
+    partition integer NOT NULL,
+    "position" bigint NOT NULL,
+    token bigint DEFAULT 0 NOT NULL,
+    owner text COLLATE pg_catalog."C",
+    lease_until timestamp with time zone
+)
+WITH (fillfactor='50');
+
+-- Name: documents; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.documents (
+    projection text NOT NULL COLLATE pg_catalog."C",
+    generation integer NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    revision bigint NOT NULL,
+    "position" bigint NOT NULL,
+    state json
+)
+WITH (fillfactor='85');
 
 -- Name: event_positions; Type: SEQUENCE; Schema: eventsourced; Owner: -
 
@@ -778,6 +1061,57 @@ CREATE TABLE eventsourced.migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+-- Name: parked_events; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.parked_events (
+    subscription text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    partition integer NOT NULL,
+    stream_id text NOT NULL COLLATE pg_catalog."C",
+    event_id uuid NOT NULL,
+    type text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL,
+    attempts integer NOT NULL,
+    error text NOT NULL,
+    stack text,
+    parked_at timestamp with time zone NOT NULL,
+    CONSTRAINT parked_events_state_check CHECK ((state = ANY (ARRAY['parked'::text, 'blocked'::text, 'retrying'::text])))
+);
+
+-- Name: projections; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.projections (
+    name text NOT NULL COLLATE pg_catalog."C",
+    version integer NOT NULL,
+    generation integer NOT NULL,
+    mode text NOT NULL,
+    building_version integer,
+    building_generation integer,
+    last_generation integer NOT NULL,
+    CONSTRAINT projections_mode_check CHECK ((mode = ANY (ARRAY['inline'::text, 'async'::text])))
+);
+
+-- Name: views; Type: VIEW; Schema: eventsourced; Owner: -
+
+CREATE VIEW eventsourced.views AS
+ SELECT d.projection,
+    d.key,
+    d.state,
+    d.revision,
+    d."position"
+   FROM (eventsourced.documents d
+     LEFT JOIN eventsourced.projections p ON ((p.name = d.projection)))
+  WHERE ((d.generation = COALESCE(p.generation, 1)) AND (d.state IS NOT NULL));
+
+-- Name: workers; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.workers (
+    subscription text NOT NULL COLLATE pg_catalog."C",
+    worker text NOT NULL COLLATE pg_catalog."C",
+    alive_until timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
 -- Name: writer_markers; Type: VIEW; Schema: eventsourced; Owner: -
 
 CREATE VIEW eventsourced.writer_markers AS
@@ -787,6 +1121,16 @@ CREATE VIEW eventsourced.writer_markers AS
   WHERE ((locktype = 'advisory'::text) AND (mode = 'ShareLock'::text) AND granted AND (objsubid = 1) AND (database = ( SELECT d.oid
            FROM pg_database d
           WHERE (d.datname = current_database()))) AND (((classid)::bigint >> 16) = ((eventsourced.marker_key((0)::bigint) >> 48) & (65535)::bigint)));
+
+-- Name: checkpoints checkpoints_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.checkpoints
+    ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (subscription, partition);
+
+-- Name: documents documents_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.documents
+    ADD CONSTRAINT documents_pkey PRIMARY KEY (projection, generation, key);
 
 -- Name: events events_event_id_key; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -808,10 +1152,25 @@ ALTER TABLE ONLY eventsourced.events
 ALTER TABLE ONLY eventsourced.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (number);
 
+-- Name: parked_events parked_events_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.parked_events
+    ADD CONSTRAINT parked_events_pkey PRIMARY KEY (subscription, "position");
+
+-- Name: projections projections_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.projections
+    ADD CONSTRAINT projections_pkey PRIMARY KEY (name);
+
 -- Name: streams streams_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
 ALTER TABLE ONLY eventsourced.streams
     ADD CONSTRAINT streams_pkey PRIMARY KEY (stream_id);
+
+-- Name: workers workers_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.workers
+    ADD CONSTRAINT workers_pkey PRIMARY KEY (subscription, worker);
 
 -- Name: events protect_events; Type: TRIGGER; Schema: eventsourced; Owner: -
 

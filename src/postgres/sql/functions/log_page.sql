@@ -1,15 +1,18 @@
 -- One page of the log, with the frontier that bounds it, in one call. after is exclusive, until inclusive;
--- types and stream_prefix may be null (all). The events come as columns, see event_columns, at most row_size in a row;
+-- types, stream_prefix, only_tags (an event must carry them all) and the part of the streams may be null (all). The events come as columns, see event_columns, at most row_size in a row;
 -- a page ends after max_events, or when it is large.
 --
 -- The last row has no events, but the frontier, and
 -- through: the last position at or below the frontier that holds an event, whatever was asked for; 0: none.
 -- is_cut: the page ended because it was large.
-create or replace function :schema.read_log_page(
+create or replace function :schema.log_page(
   after bigint,
   until bigint,
   only_types text[],
   stream_prefix text,
+  only_tags text[],
+  part_index int,
+  part_count int,
   forward boolean,
   max_events int,
   row_size int
@@ -45,7 +48,7 @@ declare
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'read_log_page needs READ COMMITTED' using errcode = 'ES001';
+    raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
   _frontier := :schema.frontier();
   until := least(until, _frontier);
@@ -60,6 +63,8 @@ begin
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (only_tags is null or e.tags @> only_tags)
+          and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position
         limit least(row_size, _left)
       ) e;
@@ -72,6 +77,8 @@ begin
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (only_tags is null or e.tags @> only_tags)
+          and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position desc
         limit least(row_size, _left)
       ) e;

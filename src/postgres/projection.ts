@@ -1,0 +1,90 @@
+/** Documents on Postgres, which generation is read, and the transactions they change in. */
+import type { ProjectionStorage, RegisteredProjection } from '../projection/storage.ts'
+import type { LogQuery, Storage } from '../storage.ts'
+import type { Row, Session } from './client.ts'
+import { plainArray, textArray } from './encode.ts'
+import type { Runner } from './runner.ts'
+import type { Statements } from './statements.ts'
+import { documentOf, PostgresTransaction } from './transaction.ts'
+
+/** `readLogIn`: reads the log in a session of a transaction. */
+export function projecting(
+  runner: Runner,
+  statements: Statements,
+  readLogIn: (session: Session, query: LogQuery) => ReturnType<Storage['readLog']>,
+): ProjectionStorage {
+  return {
+    transaction(what, work, signal) {
+      return runner.transaction(
+        what,
+        async (session) => {
+          const transaction = new PostgresTransaction(session, statements, (query) =>
+            readLogIn(session, query),
+          )
+          const result = await work(transaction)
+          await transaction.end()
+          return result
+        },
+        'one',
+        signal,
+      )
+    },
+
+    async registerProjections(projections, signal) {
+      const parameters = [
+        textArray(projections.map(({ name }) => name)),
+        plainArray(projections.map(({ version }) => version)),
+        plainArray(projections.map(({ mode }) => mode)),
+      ]
+      const what = 'Registering projections'
+      const rows = await runner.run(what, statements.registerProjections, () => parameters, signal)
+      const found = new Map(rows.map((row) => [Number(row.place), row]))
+      return projections.map(({ name }, index) => registeredOf(name, found.get(index + 1)))
+    },
+
+    async registeredProjection(name, signal) {
+      const [row] = await runner.run(
+        'Looking at a projection',
+        statements.registeredProjection,
+        () => [name],
+        signal,
+      )
+      return registeredOf(name, row)
+    },
+
+    async beginBuild({ name, version, mode }, signal) {
+      const parameters = [name, String(version), mode]
+      const [row] = await runner.run('Beginning a build', statements.beginBuild, () => parameters, signal)
+      return { generation: Number(row?.generation), resumed: row?.resumed === 'true' }
+    },
+
+    async readDocument(projection, key, signal) {
+      const what = 'Reading a document'
+      const [row] = await runner.run(what, statements.readDocument, () => [projection, key], signal)
+      return row && documentOf(row, key)
+    },
+
+    async listDocuments(projection, prefix, after, limit, signal) {
+      const parameters = [projection, prefix, after, String(limit)]
+      const rows = await runner.run('Listing documents', statements.listDocuments, () => parameters, signal)
+      return rows.map((row) => documentOf(row, JSON.parse(String(row.key))))
+    },
+
+    async dropDocuments(projection, keep, signal) {
+      const parameters = [projection, keep === undefined ? null : String(keep)]
+      const [row] = await runner.run('Deleting documents', statements.dropDocuments, () => parameters, signal)
+      return Number(row?.dropped)
+    },
+  }
+}
+
+function registeredOf(name: string, row: Row | undefined): RegisteredProjection | undefined {
+  return (
+    row && {
+      name,
+      version: Number(row.version),
+      generation: Number(row.generation),
+      mode: row.mode === 'inline' ? 'inline' : 'async',
+    }
+  )
+}

@@ -1,0 +1,14 @@
+-- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.
+create or replace function :schema.advance_checkpoint(
+  of_subscription text,
+  of_partition int,
+  of_token bigint,
+  to_position bigint
+) returns boolean
+language plpgsql as $$
+begin
+  update :schema.checkpoints c set position = greatest(c.position, to_position)
+  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null;
+  return found;
+end
+$$;

@@ -1,0 +1,59 @@
+-- Locks documents until the end of the transaction, also those that do not exist: for these a place is held, a row
+-- without a state, so that no two transactions make the same document. Everyone locks in one order.
+-- One row for each document that has a state, with its place in the list; or one row of place 0 if a generation is not
+-- the one that is read.
+create or replace function :schema.lock_documents(projections text[], generations int[], keys text[])
+returns table (place int, state json, revision bigint, changed_at bigint)
+language plpgsql
+-- As in lock_streams.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  _locked bigint;
+begin
+  if not :schema.enter_projections(projections, generations) then
+    place := 0;
+    return next;
+    return;
+  end if;
+  loop
+    insert into :schema.documents as d (projection, generation, key, revision, position)
+    select a.projection, a.generation, a.key, 0, 0
+    from (
+      select * from unnest(projections, generations, keys) as a (projection, generation, key)
+      order by a.projection collate "C", a.generation, a.key collate "C"
+    ) a
+    where not exists (
+      select from :schema.documents d
+      where d.projection = a.projection and d.generation = a.generation and d.key = a.key
+    )
+    on conflict do nothing;
+
+    perform d.key
+    from (
+      select * from unnest(projections, generations, keys) as a (projection, generation, key)
+      order by a.projection collate "C", a.generation, a.key collate "C"
+    ) a
+    cross join lateral (
+      select d.key from :schema.documents d
+      where d.projection = a.projection and d.generation = a.generation and d.key = a.key
+      for update
+    ) d;
+    get diagnostics _locked = row_count;
+    -- One that was deleted between the two steps is held by nobody: go round again.
+    exit when _locked = cardinality(keys);
+  end loop;
+  return query
+  select a.place::int, d.state, d.revision, d.position
+  from unnest(projections, generations, keys) with ordinality as a (projection, generation, key, place)
+  cross join lateral (
+    select * from :schema.documents d
+    where d.projection = a.projection and d.generation = a.generation and d.key = a.key and d.state is not null
+    limit 1
+  ) d;
+end
+$$;

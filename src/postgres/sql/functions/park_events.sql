@@ -1,0 +1,30 @@
+-- Sets events aside, moving the checkpoint of the lease on; false if the lease is another's by now.
+create or replace function :schema.park_events(
+  of_subscription text,
+  of_partition int,
+  of_token bigint,
+  to_position bigint,
+  positions bigint[],
+  stream_ids text[],
+  event_ids uuid[],
+  types text[],
+  states text[],
+  attempts int[],
+  errors text[],
+  stacks text[]
+) returns boolean
+language plpgsql as $$
+begin
+  if not :schema.advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
+    return false;
+  end if;
+  insert into :schema.parked_events as p
+    (subscription, partition, position, stream_id, event_id, type, state, attempts, error, stack, parked_at)
+  select of_subscription, of_partition, e.*, clock_timestamp()
+  from unnest(positions, stream_ids, event_ids, types, states, attempts, errors, stacks) e
+  on conflict (subscription, position) do update
+  set state = excluded.state, attempts = excluded.attempts, error = excluded.error, stack = excluded.stack,
+    parked_at = excluded.parked_at;
+  return true;
+end
+$$;

@@ -1,0 +1,7 @@
+-- $1 event ids. Where those are that this transaction has recorded.
+select
+  e.event_id::text, to_json(e.stream_id)::text as stream_id, e.version::text, e.position::text,
+  ((date_part('epoch', e.recorded_at) * 1000)::bigint)::text as recorded_at
+from unnest($1::text::uuid[]) as asked (event_id)
+cross join lateral (select * from :schema.events e where e.event_id = asked.event_id limit 1) e
+where e.transaction_id = pg_current_xact_id()

@@ -1,0 +1,1 @@
+select coalesce(max(e.position), 0)::text as position from :schema.events e

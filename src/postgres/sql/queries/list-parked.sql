@@ -1,0 +1,7 @@
+-- $1 subscription $2 after $3 limit
+select
+:parked_columns
+from :schema.parked_events p
+where p.subscription = $1::text and p.position > $2::text::bigint
+order by p.position
+limit $3::text::bigint

@@ -1,0 +1,2 @@
+-- $1 name
+select pg_advisory_xact_lock(hashtext('eventsourced.:schema'), :schema.projection_lock($1::text))::text

@@ -1,0 +1,6 @@
+-- The documents as they are read: of each projection the complete ones, and those that handlers write by hand.
+create or replace view :schema.views as
+select d.projection, d.key, d.state, d.revision, d.position
+from :schema.documents d
+left join :schema.projections p on p.name = d.projection
+where d.generation = coalesce(p.generation, 1) and d.state is not null;

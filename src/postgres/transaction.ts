@@ -1,0 +1,172 @@
+/** A transaction of the storage on Postgres: documents and checkpoints that change together with events. */
+import { LeaseLostError } from '../errors.ts'
+import { handWritten } from '../projection/hand-written.ts'
+import type {
+  DocumentAddress,
+  DocumentChange,
+  RegisteredProjection,
+  StorageTransaction,
+  StoredDocument,
+} from '../projection/storage.ts'
+import type { StoreTransaction } from '../projection/transaction.ts'
+import type { LogQuery, Storage } from '../storage.ts'
+import type { Lease } from '../subscription/storage.ts'
+import type { Row, Session } from './client.ts'
+import { jsonList, plainArray, textArray } from './encode.ts'
+import type { Statements } from './statements.ts'
+
+/** What handlers and raw projections write with. */
+export interface SqlTransaction extends StoreTransaction {
+  /** Runs SQL of your own; values and rows are as the driver has them. */
+  query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>
+  /** The driver's own transaction: a `pg` client, a postgres.js or a PGlite transaction. */
+  readonly client: unknown
+}
+
+export class PostgresTransaction implements StorageTransaction {
+  readonly user: SqlTransaction
+  readonly #session: Session
+  readonly #statements: Statements
+  readonly #readLog: (query: LogQuery) => ReturnType<Storage['readLog']>
+  /** Documents that are not there, and whose place is held: it is given up at the end, if nothing was written. */
+  readonly #held = new Map<string, DocumentAddress>()
+
+  constructor(
+    session: Session,
+    statements: Statements,
+    readLog: (query: LogQuery) => ReturnType<Storage['readLog']>,
+  ) {
+    this.#session = session
+    this.#statements = statements
+    this.#readLog = readLog
+    this.user = {
+      ...handWritten(this),
+      query: async <R>(text: string, values: readonly unknown[] = []) =>
+        (await session.query(text, values)) as R[],
+      client: session.client,
+    }
+  }
+
+  async lockDocuments(addresses: readonly DocumentAddress[]) {
+    const rows = await this.#session.run(this.#statements.lockDocuments, addressParameters(addresses))
+    if (rows[0]?.place === 0) return 'stale'
+    const documents = documentsOf(addresses, rows)
+    for (const [index, document] of documents.entries()) {
+      const address = addresses[index] as DocumentAddress
+      if (document === undefined) this.#held.set(nameOf(address), address)
+    }
+    return documents
+  }
+
+  async readDocuments(addresses: readonly DocumentAddress[]) {
+    return documentsOf(
+      addresses,
+      await this.#session.run(this.#statements.readDocuments, addressParameters(addresses)),
+    )
+  }
+
+  async writeDocuments(changes: readonly DocumentChange[]): Promise<void> {
+    for (const change of changes) this.#held.delete(nameOf(change))
+    await this.#session.run(this.#statements.writeDocuments, [
+      ...addressParameters(changes),
+      jsonList(changes.map(({ state }) => state ?? '')),
+      plainArray(changes.map(({ position }) => position)),
+    ])
+  }
+
+  async advance({ subscription, partition, token }: Lease, position: number): Promise<void> {
+    await this.end()
+    const parameters = [subscription, String(partition), String(token), String(position)]
+    const [row] = await this.#session.run(this.#statements.advanceCheckpoint, parameters)
+    if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
+  }
+
+  async unpark({ subscription, partition, token }: Lease, position: number): Promise<void> {
+    await this.end()
+    const parameters = [subscription, String(partition), String(token), String(position)]
+    const [row] = await this.#session.run(this.#statements.unparkEvent, parameters)
+    if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
+  }
+
+  async lockProjection(name: string): Promise<void> {
+    await this.#session.run(this.#statements.lockProjection, [name])
+  }
+
+  readLog(query: LogQuery) {
+    return this.#readLog(query)
+  }
+
+  async lastPosition(): Promise<number> {
+    const [row] = await this.#session.run(this.#statements.lastPosition, [])
+    return Number(row?.position)
+  }
+
+  async checkpoint(subscription: string): Promise<number | undefined> {
+    const rows = await this.#session.run(this.#statements.checkpoints, [subscription])
+    return rows.length === 0 ? undefined : Math.min(...rows.map(({ position }) => Number(position)))
+  }
+
+  async compareDocuments(projection: string, left: number, right: number, limit: number) {
+    const parameters = [projection, String(left), String(right), String(limit)]
+    const [row] = await this.#session.run(this.#statements.compareDocuments, parameters)
+    const found = JSON.parse(String(row?.differences ?? '[]')) as [string, string | null, string | null][]
+    return {
+      documents: Number(row?.documents),
+      differences: found.map(([key, ours, theirs]) => ({
+        key,
+        left: ours ?? undefined,
+        right: theirs ?? undefined,
+      })),
+    }
+  }
+
+  async setProjection({ name, version, generation, mode }: RegisteredProjection): Promise<void> {
+    await this.#session.run(this.#statements.setProjection, [name, String(version), String(generation), mode])
+  }
+
+  async moveCheckpoints(subscription: string, position: number): Promise<void> {
+    await this.#session.run(this.#statements.moveCheckpoints, [subscription, String(position)])
+  }
+
+  /** To be called before the commit. */
+  async end(): Promise<void> {
+    if (this.#held.size === 0) return
+    await this.writeDocuments(
+      [...this.#held.values()].map((address) => ({ ...address, state: null, position: 0 })),
+    )
+  }
+}
+
+function nameOf({ projection, generation, key }: DocumentAddress): string {
+  return JSON.stringify([projection, generation, key])
+}
+
+function addressParameters(addresses: readonly DocumentAddress[]): [string, string, string] {
+  return [
+    textArray(addresses.map(({ projection }) => projection)),
+    plainArray(addresses.map(({ generation }) => generation)),
+    textArray(addresses.map(({ key }) => key)),
+  ]
+}
+
+/** Rows tell the place of each document that is there. */
+function documentsOf(
+  addresses: readonly DocumentAddress[],
+  rows: readonly Row[],
+): readonly (StoredDocument | undefined)[] {
+  const documents: (StoredDocument | undefined)[] = addresses.map(() => undefined)
+  for (const row of rows) {
+    const at = Number(row.place) - 1
+    documents[at] = documentOf(row, (addresses[at] as DocumentAddress).key)
+  }
+  return documents
+}
+
+export function documentOf(row: Row, key: string): StoredDocument {
+  return {
+    key,
+    state: String(row.state),
+    revision: Number(row.revision),
+    position: Number(row.position),
+  }
+}
