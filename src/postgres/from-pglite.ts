@@ -31,22 +31,26 @@ export function fromPGliteSession(session: PGliteSession): ScriptSession {
   }
 }
 
+/** It answers without returning to the event loop: calls in a row would keep timers and everybody else waiting. */
+const eventLoop = () => new Promise(setImmediate)
+
 export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = async () => {}): Database {
   return {
     async run(statement, parameters, signal) {
       await pglite.waitReady
       signal?.throwIfAborted()
       const rows = await fromPGliteSession(pglite).run(statement, parameters)
-      // It answers without returning to the event loop: calls in a row would keep timers and everybody else waiting.
-      await new Promise(setImmediate)
+      await eventLoop()
       return rows
     },
-    transaction(work, signal) {
-      return pglite.transaction(async (transaction: PGliteSession) => {
+    async transaction(work, signal) {
+      const result = await pglite.transaction(async (transaction: PGliteSession) => {
         signal?.throwIfAborted()
         await transaction.exec(`set transaction ${transactionMode}`)
         return work(fromPGliteSession(transaction))
       })
+      await eventLoop()
+      return result
     },
     close,
   }

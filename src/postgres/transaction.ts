@@ -49,7 +49,7 @@ export class PostgresTransaction implements StorageTransaction {
 
   async lockDocuments(addresses: readonly DocumentAddress[]) {
     const rows = await this.#session.run(this.#statements.lockDocuments, addressParameters(addresses))
-    if (rows[0]?.place === 0) return 'stale'
+    if (Number(rows[0]?.place) === 0) return 'stale'
     const documents = documentsOf(addresses, rows)
     for (const [index, document] of documents.entries()) {
       const address = addresses[index] as DocumentAddress
@@ -69,7 +69,7 @@ export class PostgresTransaction implements StorageTransaction {
     for (const change of changes) this.#held.delete(nameOf(change))
     await this.#session.run(this.#statements.writeDocuments, [
       ...addressParameters(changes),
-      jsonList(changes.map(({ state }) => state ?? '')),
+      jsonList(changes.map(({ state }) => state ?? 'null')),
       plainArray(changes.map(({ position }) => position)),
     ])
   }

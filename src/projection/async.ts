@@ -1,14 +1,14 @@
 /** An async projection: the handler that a subscription runs for it, in the transaction of its checkpoint. */
 import type { RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../subscription/subscription.ts'
-import { project } from './project.ts'
+import { type ProjectionTarget, project } from './project.ts'
 import type { Projection } from './projection.ts'
 import { Registration } from './registration.ts'
 import type { ProjectionStorage, StorageTransaction } from './storage.ts'
 
 export interface AsyncProjection {
   readonly filter: EventFilter
-  /** To be called before the first batch. @throws ProjectionVersionError */
+  /** To be called before each transaction: an embedded database has but one connection. @throws ProjectionVersionError */
   prepare(): Promise<void>
   /** @throws ProjectionVersionError if the projection was rebuilt in another version, and whatever it throws itself */
   handleBatch(events: readonly RecordedEvent[], transaction: StorageTransaction): Promise<void>
@@ -19,13 +19,14 @@ export function asyncProjection(
   projection: Projection,
 ): AsyncProjection {
   const registration = new Registration([projection], 'async')
+  let targets: readonly ProjectionTarget[] = []
   return {
     filter: { types: projection.events, streamPrefix: projection.streamPrefix },
     async prepare() {
-      await registration.targets(storage)
+      targets = await registration.targets(storage)
     },
     async handleBatch(events, transaction) {
-      const result = await project(await registration.targets(storage), events, transaction)
+      const result = await project(targets, events, transaction)
       if (result === 'done') return
       registration.forget()
       throw new Error(

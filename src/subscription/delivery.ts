@@ -263,7 +263,9 @@ export class Delivery {
     work: (transaction: StorageTransaction | undefined) => Promise<void> | void,
     end: (transaction: StorageTransaction) => Promise<void>,
   ): Promise<void> {
-    if (!this.#plan.handler.isTransactional) return work(undefined)
+    const { handler } = this.#plan
+    if (!handler.isTransactional) return work(undefined)
+    await handler.prepare()
     let failure: { readonly thrown: unknown } | undefined
     try {
       await this.#environment.storage.transaction('Handling events', async (transaction) => {

@@ -41,7 +41,7 @@ export interface Handler {
   /** Whether a call takes several events. */
   readonly takesBatches: boolean
   readonly isTransactional: boolean
-  /** To be called once before the first event. */
+  /** To be called before the first event, and before each transaction. */
   prepare(): Promise<void>
   handle(
     events: readonly RecordedEvent[],

@@ -3,6 +3,6 @@ select :schema.write_documents(
   $1::text::text[],
   $2::text::int[],
   $3::text::text[],
-  string_to_array($4::text, E'\x1e', '')::json[],
+  string_to_array($4::text, E'\x1e', 'null')::json[],
   $5::text::bigint[]
 )::text
