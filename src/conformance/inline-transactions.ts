@@ -7,7 +7,7 @@ import { projection } from '../projection/projection.ts'
 import type { StoreTransaction } from '../projection/transaction.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, identified, logOf, oneOf } from './events.ts'
-import { failure, latch } from './expect.ts'
+import { failure, latch, refused } from './expect.ts'
 
 const group = 'inline projections'
 
@@ -57,6 +57,53 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       await store.import(source, { name: 'import', clampTimes: true })
       assert.equal(given.length, 11)
       assert.deepEqual(given, await logOf(store))
+    },
+  },
+  {
+    group,
+    name: 'are given nothing of a call of which one stream is refused, be it first or last',
+    async run({ open }) {
+      const given: string[] = []
+      const watching = projection({
+        name: 'watching',
+        async handle(events: readonly RecordedEvent[], tx: StoreTransaction) {
+          given.push(...events.map(({ streamId, position }) => `${streamId} at ${position}`))
+          await tx.documents('notes').put('seen', given.length)
+        },
+      })
+      const counting = projection({
+        name: 'counting',
+        key: ({ streamId }: RecordedEvent) => streamId,
+        initialState: () => 0,
+        evolve: (count: number) => count + 1,
+      })
+      const store = await open({ inline: [watching, counting] })
+      const taken = identified(1)
+      const { position } = await store.append('old', taken)
+      const fine = { streamId: 'fine', events: counted(2) }
+      const late = { streamId: 'old', events: counted(1), expectedVersion: 5 }
+      const again = { streamId: 'again', events: taken }
+      for (const bad of [late, { ...late, events: [] }]) {
+        for (const appends of [
+          [fine, bad],
+          [bad, fine],
+        ]) {
+          await refused(store.appendAll(appends), 'wrong-expected-version', { actual: 1, expected: 5 })
+        }
+      }
+      for (const appends of [
+        [fine, again],
+        [again, fine],
+      ]) {
+        await refused(store.appendAll(appends), 'duplicate-event-id', { streamId: 'old' })
+      }
+      assert.deepEqual(given, [`old at ${position}`])
+      assert.equal((await store.view('notes').get('seen'))?.revision, 1)
+      const documents = await collect(store.view(counting).all())
+      assert.deepEqual(
+        documents.map(({ key, state }) => [key, state]),
+        [['old', 1]],
+      )
     },
   },
   {
