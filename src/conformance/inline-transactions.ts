@@ -5,9 +5,10 @@ import { hasCode } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'
 import type { StoreTransaction } from '../projection/transaction.ts'
+import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, identified, logOf, oneOf } from './events.ts'
-import { failure, latch, refused } from './expect.ts'
+import { collect, counted, identified, logOf, oneOf, range } from './events.ts'
+import { allAtOnce, failure, latch, refused } from './expect.ts'
 
 const group = 'inline projections'
 
@@ -23,6 +24,43 @@ function slow() {
     },
   })
   return { waiting, entered, end }
+}
+
+/** What the last event leaves, and how many came before it: whoever folds in another order gets something else. */
+const history = projection({
+  name: 'history',
+  key: () => ['one', 'two'],
+  initialState: () => ({ last: 0, hash: 0 }),
+  evolve: ({ hash }, { position }: RecordedEvent) => ({
+    last: position,
+    hash: (hash * 31 + position) % 1_000_003,
+  }),
+})
+
+function foldsInTheOrderOfTheLog(storesNeeded: 1 | 4): ConformanceCase {
+  return {
+    group,
+    name: `fold in the order of the log, whoever appends at once${storesNeeded === 1 ? '' : ', over four stores'}`,
+    ...(storesNeeded === 4 && { needs: ['shared-data'] }),
+    async run({ open }) {
+      const stores = await allAtOnce(storesNeeded, () => open({ inline: [history] }))
+      const store = stores[0] as EventStore
+      await allAtOnce(16, async (caller) => {
+        for (const call of range(1, 12)) {
+          const own = stores[caller % storesNeeded] as EventStore
+          const streams = [`s${caller}`, `shared-${(caller + call) % 3}`]
+          if (call % 4 > 0) await own.append(streams[0] as string, counted(1))
+          else await own.appendAll(streams.map((streamId) => ({ streamId, events: counted(1) })))
+        }
+      })
+      const log = await logOf(store)
+      const hash = log.reduce((sum, { position }) => (sum * 31 + position) % 1_000_003, 0)
+      const last = log.at(-1)?.position
+      for (const { state, position } of await collect(store.view(history).all())) {
+        assert.deepEqual({ state, position }, { state: { last, hash }, position: last })
+      }
+    },
+  }
 }
 
 export const inlineTransactionCases: readonly ConformanceCase[] = [
@@ -106,6 +144,8 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       )
     },
   },
+  foldsInTheOrderOfTheLog(1),
+  foldsInTheOrderOfTheLog(4),
   {
     group,
     name: 'keep documents of the same key apart, also where one name begins like another',
