@@ -9,7 +9,7 @@ import { StoreUnavailableError } from '../src/errors.ts'
 import { MemoryDocuments } from '../src/memory/documents.ts'
 import { MemoryLog } from '../src/memory/log.ts'
 import { MemorySubscriptions } from '../src/memory/subscriptions.ts'
-import { MemoryTransaction, Turnstile } from '../src/memory/transaction.ts'
+import { Turnstile, transact } from '../src/memory/transaction.ts'
 import type { Storage } from '../src/storage.ts'
 import type { SubscriptionEnvironment } from '../src/subscription/environment.ts'
 import { planOf } from '../src/subscription/plan.ts'
@@ -55,7 +55,7 @@ class World {
   #now = 0
   #isOver = false
   readonly #scheduler: fc.Scheduler
-  readonly #turnstile = new Turnstile()
+  readonly turnstile = new Turnstile()
 
   constructor(scheduler: fc.Scheduler) {
     this.#scheduler = scheduler
@@ -113,7 +113,7 @@ class World {
       if (fault === 'lost after') throw lost()
       return result
     }
-    const { log, subscriptions, documents } = this
+    const { log, subscriptions } = this
     const storage = {
       readLog: (query) => call('readLog', () => log.readLog(query)),
       lastPosition: () => call('lastPosition', () => log.lastPosition()),
@@ -130,17 +130,7 @@ class World {
       advance: (lease, position) => call('advance', () => subscriptions.advance(lease, position)),
       checkpoints: (name) => call('checkpoints', () => subscriptions.checkpoints(name)),
       parkedToHandle: (lease, limit) => call('parked', () => subscriptions.parkedToHandle(lease, limit)),
-      transaction: async (_what, work) => {
-        await call('begin', async () => {})
-        return this.#turnstile.pass(async () => {
-          const transaction = new MemoryTransaction(documents, subscriptions, log)
-          const result = await work(transaction)
-          return call('commit', async () => {
-            transaction.commit()
-            return result
-          })
-        }, gone.signal)
-      },
+      transaction: (_what, work) => call('transaction', () => transact(this, work, gone.signal)),
     } satisfies Partial<Storage> as unknown as Storage
     const wakeup: SubscriptionEnvironment['wakeup'] = {
       count: 0,

@@ -23,6 +23,8 @@ import { importAheadCases } from './import-ahead.ts'
 import { importRaceCases } from './import-races.ts'
 import { importTimeCases } from './import-times.ts'
 import { inlineCases } from './inline.ts'
+import { inlineErrorCases } from './inline-errors.ts'
+import { inlineTransactionCases } from './inline-transactions.ts'
 import { inputCases } from './input.ts'
 import { lostAnswerCases } from './lost-answers.ts'
 import { nameCases } from './names.ts'
@@ -92,6 +94,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...commandAgainCases,
   ...stateCacheCases,
   ...inlineCases,
+  ...inlineErrorCases,
+  ...inlineTransactionCases,
   ...viewCases,
   ...rebuildCases,
   ...subscriptionCases,

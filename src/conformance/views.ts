@@ -72,6 +72,10 @@ export const viewCases: readonly ConformanceCase[] = [
       await refused(() => view.all({ prefix: 'a\0' }), 'invalid-input', { field: 'prefix' })
       const aborted = AbortSignal.abort(new Error('given up'))
       await assert.rejects(view.get('a', { signal: aborted }), /given up/)
+      await assert.rejects(collect(view.all({ signal: aborted })), /given up/)
+      await store.close()
+      await refused(view.get('a'), 'store-closed')
+      await refused(collect(view.all()), 'store-closed')
     },
   },
 ]

@@ -83,20 +83,33 @@ export class MemoryDocuments {
     return this.#generations.get(name)?.get(generation) ?? new Map()
   }
 
+  /** `pending`: changes that are not applied yet, and count as if they were. */
   compare(
     name: string,
     left: number,
     right: number,
     limit: number,
+    pending: readonly DocumentChange[],
   ): { documents: number; differences: DocumentDifference[] } {
-    const [ours, theirs] = [this.#documents(name, left), this.#documents(name, right)]
+    const [ours, theirs] = [this.#states(name, left, pending), this.#states(name, right, pending)]
     const keys = [...new Set([...ours.keys(), ...theirs.keys()])].sort(compareNames)
     const differences: DocumentDifference[] = []
     for (const key of keys) {
-      const pair = { key, left: ours.get(key)?.state, right: theirs.get(key)?.state }
+      const pair = { key, left: ours.get(key), right: theirs.get(key) }
       if (!isSameJson(pair.left, pair.right)) differences.push(pair)
     }
     return { documents: keys.length, differences: differences.slice(0, limit) }
+  }
+
+  #states(name: string, generation: number, pending: readonly DocumentChange[]): Map<string, string> {
+    const states = new Map<string, string>()
+    for (const { key, state } of this.#documents(name, generation).values()) states.set(key, state)
+    for (const change of pending) {
+      if (change.projection !== name || change.generation !== generation) continue
+      if (change.state === null) states.delete(change.key)
+      else states.set(change.key, change.state)
+    }
+    return states
   }
 
   drop(name: string, keep: number | undefined): number {

@@ -6,41 +6,28 @@ import { eventStore } from '../event-store.ts'
 import type { InputLimits } from '../input.ts'
 import type { StoreOptions } from '../projecting.ts'
 import { InlineProjections } from '../projection/inline.ts'
-import type { StorageTransaction } from '../projection/storage.ts'
 import type { Storage } from '../storage.ts'
 import type { EventStore } from '../store.ts'
 import { MemoryDocuments } from './documents.ts'
 import { MemoryLog, reveal, type StoredEvent } from './log.ts'
 import { MemorySubscriptions } from './subscriptions.ts'
-import { MemoryTransaction, Turnstile } from './transaction.ts'
+import { type MemoryTransaction, Turnstile, transact } from './transaction.ts'
 
 /** An event store in this process's memory, with the semantics of the others to the letter. */
 export function memoryStore(options: InputLimits & StoreOptions = {}): EventStore {
   return eventStore(memoryStorage(new InlineProjections(options.inline)), options)
 }
 
-function memoryStorage(inline: InlineProjections): Storage {
+export function memoryStorage(inline: InlineProjections): Storage {
   const log = new MemoryLog()
   const documents = new MemoryDocuments()
   const subscriptions = new MemorySubscriptions()
-  const turnstile = new Turnstile()
-
-  function transact<T>(
-    work: (transaction: StorageTransaction) => Promise<T>,
-    signal?: AbortSignal,
-  ): Promise<T> {
-    return turnstile.pass(async () => {
-      const transaction = new MemoryTransaction(documents, subscriptions, log)
-      const result = await work(transaction)
-      signal?.throwIfAborted()
-      transaction.commit()
-      return result
-    }, signal)
-  }
+  const data = { log, documents, subscriptions, turnstile: new Turnstile() }
 
   /** Records events with what the inline projections make of them, in one step. `plan` looks at what there is. */
   async function record<T>(
     plan: () => { readonly events: readonly StoredEvent[]; readonly result: T },
+    signal: AbortSignal | undefined,
   ): Promise<T> {
     if (inline.isEmpty) {
       const { events, result } = plan()
@@ -49,35 +36,45 @@ function memoryStorage(inline: InlineProjections): Storage {
     }
     for (;;) {
       const targets = await inline.targets(storage)
-      const done = await turnstile.pass(async () => {
+      const work = async (transaction: MemoryTransaction) => {
+        await transaction.lock()
         const { events, result } = plan()
         if (events.length === 0) return { result }
-        const transaction = new MemoryTransaction(documents, subscriptions, log)
         const applied = await inline.apply(targets, events.map(reveal), transaction)
         if (applied === 'stale') return undefined
-        transaction.commit()
-        log.record(events)
+        transaction.atEnd(() => log.record(events))
         return { result }
-      })
+      }
+      const done = await transact(data, work, signal)
       if (done !== undefined) return done.result
     }
   }
 
+  /** An append whose projections are at work has looked at its streams: until its end, none may be made. */
+  async function createStream(streamId: string, metadata: string, signal: AbortSignal | undefined) {
+    if (inline.isEmpty) return log.createStream(streamId, metadata)
+    const create = async (transaction: MemoryTransaction) => {
+      await transaction.lock()
+      return log.createStream(streamId, metadata)
+    }
+    return transact(data, create, signal)
+  }
+
   const storage: Storage = {
-    createStream: (streamId, metadata) => log.createStream(streamId, metadata),
-    append: (appends) =>
+    createStream: (streamId, metadata, _creationId, signal) => createStream(streamId, metadata, signal),
+    append: (appends, signal) =>
       record(() => {
         const refused = log.refuse(appends)
         if (refused !== undefined) return { events: [], result: refused }
         const events = log.planAppends(appends)
         return { events, result: log.outcomesOf(appends, events) }
-      }),
-    importBatch: (batch, clampTimes) =>
+      }, signal),
+    importBatch: (batch, clampTimes, signal) =>
       record(() => {
         const planned = log.planImport(batch, clampTimes)
         if ('kind' in planned) return { events: [], result: planned }
         return { events: planned, result: { kind: 'imported', imported: planned.length } as const }
-      }),
+      }, signal),
     readStream: (streamId, window) => log.readStream(streamId, window),
     readLog: (query) => log.readLog(query),
     streamInfo: (streamId) => log.streamInfo(streamId),
@@ -85,7 +82,7 @@ function memoryStorage(inline: InlineProjections): Storage {
     lastPosition: () => log.lastPosition(),
     positionBefore: (time) => log.positionBefore(time),
 
-    transaction: (_what, work, signal) => transact(work, signal),
+    transaction: (_what, work, signal) => transact(data, work, signal),
     async registerProjections(projections) {
       const isNew = (await log.lastPosition()) === 0
       return projections.map((projection) => documents.register(projection, isNew))

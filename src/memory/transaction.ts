@@ -24,36 +24,88 @@ export interface MemoryLog {
 
 /** Lets one after the other in. */
 export class Turnstile {
-  #last: Promise<unknown> = Promise.resolve()
+  #last: Promise<void> = Promise.resolve()
 
-  /** Whoever gives up leaves: others need not wait for work that may never end. */
-  async pass<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** Answers with what lets the next one in. Whoever gives up while waiting leaves, and keeps nobody waiting. */
+  async enter(signal?: AbortSignal): Promise<() => void> {
     const before = this.#last
-    const passing = before.then(() => {
-      signal?.throwIfAborted()
-      return abortable(work(), signal)
+    let leave = () => {}
+    this.#last = new Promise((resolve) => {
+      leave = resolve
     })
-    this.#last = passing.catch(() => {})
-    return passing
+    try {
+      await abortable(before, signal)
+    } catch (error) {
+      before.then(leave)
+      throw error
+    }
+    return leave
+  }
+}
+
+/** What transactions work on. */
+export interface MemoryData {
+  readonly log: MemoryLog
+  readonly documents: MemoryDocuments
+  readonly subscriptions: MemorySubscriptions
+  readonly turnstile: Turnstile
+}
+
+/** Does the work and commits it; if it throws, or is given up while it goes on, nothing is done. */
+export async function transact<T>(
+  data: MemoryData,
+  work: (transaction: MemoryTransaction) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const transaction = new MemoryTransaction(data, signal)
+  try {
+    const result = await abortable(work(transaction), signal)
+    transaction.commit()
+    return result
+  } finally {
+    transaction.end()
   }
 }
 
 export class MemoryTransaction implements StorageTransaction {
   readonly user: StoreTransaction = handWritten(this)
+  readonly #log: MemoryLog
   readonly #documents: MemoryDocuments
   readonly #subscriptions: MemorySubscriptions
-  readonly #log: MemoryLog
+  readonly #turnstile: Turnstile
+  readonly #signal: AbortSignal | undefined
   readonly #changes = new Map<string, DocumentChange>()
   /** What is done at the end, and may still refuse it. */
   readonly #endings: (() => void)[] = []
+  #turn: Promise<() => void> | undefined
+  #isOver = false
 
-  constructor(documents: MemoryDocuments, subscriptions: MemorySubscriptions, log: MemoryLog) {
+  constructor({ log, documents, subscriptions, turnstile }: MemoryData, signal: AbortSignal | undefined) {
+    this.#log = log
     this.#documents = documents
     this.#subscriptions = subscriptions
-    this.#log = log
+    this.#turnstile = turnstile
+    this.#signal = signal
+  }
+
+  /**
+   * Keeps all others from locking anything until the end. Not before it is needed: a handler may append to the store
+   * that its transaction is of.
+   */
+  async lock(): Promise<void> {
+    this.#checkOpen()
+    this.#turn ??= this.#turnstile.enter(this.#signal)
+    await this.#turn
+    this.#checkOpen()
+  }
+
+  #checkOpen(): void {
+    if (this.#isOver) throw new Error('The transaction is over: await whatever is done with it')
   }
 
   async lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments> {
+    await this.lock()
     const isStale = addresses.some(
       ({ projection, generation }) => this.#documents.current(projection) !== generation,
     )
@@ -73,6 +125,7 @@ export class MemoryTransaction implements StorageTransaction {
   }
 
   async writeDocuments(changes: readonly DocumentChange[]): Promise<void> {
+    this.#checkOpen()
     for (const change of changes) this.#changes.set(nameOf(change), change)
   }
 
@@ -86,8 +139,9 @@ export class MemoryTransaction implements StorageTransaction {
     this.#endings.push(() => this.#subscriptions.unparkNow(lease, position))
   }
 
-  /** Nothing else is in a transaction now. */
-  async lockProjection(): Promise<void> {}
+  lockProjection(): Promise<void> {
+    return this.lock()
+  }
 
   readLog(query: LogQuery): Promise<LogPage> {
     return this.#log.readLog(query)
@@ -108,10 +162,7 @@ export class MemoryTransaction implements StorageTransaction {
     right: number,
     limit: number,
   ): Promise<Comparison> {
-    // Of a generation that nobody reads yet: it may as well be there already.
-    for (const change of this.#changes.values()) this.#documents.apply(change)
-    this.#changes.clear()
-    return this.#documents.compare(projection, left, right, limit)
+    return this.#documents.compare(projection, left, right, limit, [...this.#changes.values()])
   }
 
   async setProjection(projection: RegisteredProjection): Promise<void> {
@@ -122,11 +173,25 @@ export class MemoryTransaction implements StorageTransaction {
     this.#endings.push(() => this.#subscriptions.moveCheckpointsNow(subscription, position))
   }
 
+  /** Does this at the end, in the same step as everything else. */
+  atEnd(end: () => void): void {
+    this.#endings.push(end)
+  }
+
   /** Applies everything, or throws and applies nothing. */
   commit(): void {
     // The last step of a worker is the one that may be refused, and it is before anything else is done.
     for (const end of this.#endings.toReversed()) end()
     for (const change of this.#changes.values()) this.#documents.apply(change)
+  }
+
+  /** Lets the next one in; whatever still comes is refused. */
+  end(): void {
+    this.#isOver = true
+    this.#turn?.then(
+      (leave) => leave(),
+      () => {},
+    )
   }
 }
 

@@ -1,0 +1,286 @@
+/** Inline projections in the append's transaction: what they are given, what others see meanwhile, and its end. */
+import assert from 'node:assert/strict'
+import { sleep } from '../abort.ts'
+import { hasCode } from '../errors.ts'
+import type { RecordedEvent } from '../event.ts'
+import { projection } from '../projection/projection.ts'
+import type { StoreTransaction } from '../projection/transaction.ts'
+import type { EventStore } from '../store.ts'
+import type { ConformanceCase } from './case.ts'
+import { collect, counted, identified, logOf, oneOf, range } from './events.ts'
+import { allAtOnce, failure, latch, refused } from './expect.ts'
+
+const group = 'inline projections'
+
+/** A projection that is at work until it is released. */
+function slow() {
+  const [entered, end] = [latch(), latch()]
+  const waiting = projection({
+    name: 'waiting',
+    async handle(_events: readonly RecordedEvent[], tx: StoreTransaction) {
+      await tx.documents('notes').put('written', true)
+      entered.release()
+      await end.released
+    },
+  })
+  return { waiting, entered, end }
+}
+
+/** What the last event leaves, and how many came before it: whoever folds in another order gets something else. */
+const history = projection({
+  name: 'history',
+  key: () => ['one', 'two'],
+  initialState: () => ({ last: 0, hash: 0 }),
+  evolve: ({ hash }, { position }: RecordedEvent) => ({
+    last: position,
+    hash: (hash * 31 + position) % 1_000_003,
+  }),
+})
+
+function foldsInTheOrderOfTheLog(storesNeeded: 1 | 4): ConformanceCase {
+  return {
+    group,
+    name: `fold in the order of the log, whoever appends at once${storesNeeded === 1 ? '' : ', over four stores'}`,
+    ...(storesNeeded === 4 && { needs: ['shared-data'] }),
+    async run({ open }) {
+      const stores = await allAtOnce(storesNeeded, () => open({ inline: [history] }))
+      const store = stores[0] as EventStore
+      await allAtOnce(16, async (caller) => {
+        for (const call of range(1, 12)) {
+          const own = stores[caller % storesNeeded] as EventStore
+          const streams = [`s${caller}`, `shared-${(caller + call) % 3}`]
+          if (call % 4 > 0) await own.append(streams[0] as string, counted(1))
+          else await own.appendAll(streams.map((streamId) => ({ streamId, events: counted(1) })))
+        }
+      })
+      const log = await logOf(store)
+      const hash = log.reduce((sum, { position }) => (sum * 31 + position) % 1_000_003, 0)
+      const last = log.at(-1)?.position
+      for (const { state, position } of await collect(store.view(history).all())) {
+        assert.deepEqual({ state, position }, { state: { last, hash }, position: last })
+      }
+    },
+  }
+}
+
+export const inlineTransactionCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'are given the events as they are read later, in the order of the log',
+    async run({ open }) {
+      const given: RecordedEvent[] = []
+      const watching = projection({
+        name: 'watching',
+        handle: (events: readonly RecordedEvent[]) => void given.push(...structuredClone(events)),
+      })
+      const store = await open({ inline: [watching] })
+      const tagged = {
+        ...oneOf('Tagged', { deep: [1, { a: null }] }),
+        tags: ['x', 'y'],
+        metadata: { own: 1 },
+      }
+      await store.append('b', [tagged, ...identified(2)], { metadata: { by: 'test' } })
+      await store.appendAll([
+        { streamId: 'c', events: counted(2) },
+        { streamId: 'b', events: [tagged], expectedVersion: 3 },
+        { streamId: 'c-checked', events: [], expectedVersion: 0 },
+        { streamId: 'a', events: counted(1) },
+      ])
+      const recordedAt = new Date('2020-02-03T04:05:06.789Z')
+      const source = [
+        { ...tagged, streamId: 'old', recordedAt },
+        ...counted(2).map((event) => ({ ...event, streamId: 'old' })),
+        { ...oneOf('Late'), streamId: 'old', recordedAt },
+      ]
+      await store.import(source, { name: 'import', clampTimes: true })
+      assert.equal(given.length, 11)
+      assert.deepEqual(given, await logOf(store))
+    },
+  },
+  {
+    group,
+    name: 'are given nothing of a call of which one stream is refused, be it first or last',
+    async run({ open }) {
+      const given: string[] = []
+      const watching = projection({
+        name: 'watching',
+        async handle(events: readonly RecordedEvent[], tx: StoreTransaction) {
+          given.push(...events.map(({ streamId, position }) => `${streamId} at ${position}`))
+          await tx.documents('notes').put('seen', given.length)
+        },
+      })
+      const counting = projection({
+        name: 'counting',
+        key: ({ streamId }: RecordedEvent) => streamId,
+        initialState: () => 0,
+        evolve: (count: number) => count + 1,
+      })
+      const store = await open({ inline: [watching, counting] })
+      const taken = identified(1)
+      const { position } = await store.append('old', taken)
+      const fine = { streamId: 'fine', events: counted(2) }
+      const late = { streamId: 'old', events: counted(1), expectedVersion: 5 }
+      const again = { streamId: 'again', events: taken }
+      for (const bad of [late, { ...late, events: [] }]) {
+        for (const appends of [
+          [fine, bad],
+          [bad, fine],
+        ]) {
+          await refused(store.appendAll(appends), 'wrong-expected-version', { actual: 1, expected: 5 })
+        }
+      }
+      for (const appends of [
+        [fine, again],
+        [again, fine],
+      ]) {
+        await refused(store.appendAll(appends), 'duplicate-event-id', { streamId: 'old' })
+      }
+      assert.deepEqual(given, [`old at ${position}`])
+      assert.equal((await store.view('notes').get('seen'))?.revision, 1)
+      const documents = await collect(store.view(counting).all())
+      assert.deepEqual(
+        documents.map(({ key, state }) => [key, state]),
+        [['old', 1]],
+      )
+    },
+  },
+  foldsInTheOrderOfTheLog(1),
+  foldsInTheOrderOfTheLog(4),
+  {
+    group,
+    name: 'keep documents of the same key apart, also where one name begins like another',
+    async run({ open }) {
+      const counting = (name: string, by: number) =>
+        projection({
+          name,
+          key: () => 'same',
+          initialState: () => 0,
+          evolve: (count: number) => count + by,
+        })
+      const projections = [counting('a', 1), counting('ab', 10), counting('a b', 100)]
+      const store = await open({ inline: projections })
+      await store.append('s', counted(3))
+      await store.append('s', counted(1))
+      for (const [index, one] of projections.entries()) {
+        const documents = await collect(store.view(one).all())
+        assert.deepEqual(
+          documents.map(({ state }) => state),
+          [4 * 10 ** index],
+        )
+      }
+    },
+  },
+  {
+    group,
+    name: 'show nothing to others before the append is done',
+    async run({ open }) {
+      const { waiting, entered, end } = slow()
+      const store = await open({ inline: [waiting] })
+      const appending = store.append('s', counted(1))
+      await entered.released
+      let isReleased = false
+      const reading = Promise.all([
+        store.readStream('s'),
+        logOf(store),
+        store.streamInfo('s'),
+        store.view('notes').get('written'),
+      ]).then((answers) => ({ answers, wasReleased: isReleased }))
+      // A store with one connection answers after the append: it shows then what is there then.
+      await Promise.race([reading, sleep(100)])
+      isReleased = true
+      end.release()
+      const { answers, wasReleased } = await reading
+      const [slice, log, info, note] = answers
+      if (!wasReleased) {
+        const seen = { exists: slice.exists, version: slice.version, log, info, note }
+        assert.deepEqual(seen, { exists: false, version: 0, log: [], info: undefined, note: undefined })
+      }
+      await appending
+      assert.equal((await store.readStream('s')).version, 1)
+      assert.equal((await store.view('notes').get('written'))?.state, true)
+    },
+  },
+  {
+    group,
+    name: 'let no stream come between the look of an append that expects none and its end',
+    async run({ open }) {
+      const { waiting, entered, end } = slow()
+      const store = await open({ inline: [waiting] })
+      const appending = store.append('s', counted(1), { expectedVersion: 'noStream' })
+      await entered.released
+      const creating = store.createStream('s', { metadata: { made: 'by hand' } })
+      // Whatever it waits for, it is under way when the append ends.
+      await Promise.race([creating.catch(() => {}), sleep(50)])
+      end.release()
+      const [appended, created] = await Promise.allSettled([appending, creating])
+      const { version } = await store.readStream('s')
+      if (appended.status === 'fulfilled') {
+        assert.ok(created.status === 'rejected', 'both have found no stream')
+        assert.ok(hasCode(created.reason, 'stream-already-exists'))
+        assert.equal(version, 1)
+      } else {
+        assert.ok(hasCode(appended.reason, 'wrong-expected-version'))
+        assert.equal(created.status, 'fulfilled')
+        assert.equal(version, 0)
+      }
+    },
+  },
+  {
+    group,
+    name: 'of the user’s own read what they wrote, several documents at once',
+    async run({ open }) {
+      const tables = projection({
+        name: 'tables',
+        async handle(events: readonly RecordedEvent[], tx: StoreTransaction) {
+          const sums = tx.documents<number>('sums')
+          const keys = ['a', 'b', 'c']
+          for (const _ of events) {
+            const before = await Promise.all(keys.map(async (key) => (await sums.get(key)) ?? 0))
+            await Promise.all(keys.map((key, index) => sums.put(key, (before[index] ?? 0) + index + 1)))
+          }
+          await sums.put('d', 1)
+          assert.equal(await sums.get('d'), 1)
+          await sums.delete('d')
+          assert.equal(await sums.get('d'), undefined)
+        },
+      })
+      const store = await open({ inline: [tables] })
+      await store.append('s', counted(2))
+      await store.append('t', counted(3))
+      const documents = await collect(store.view<number>('sums').all())
+      assert.deepEqual(
+        documents.map(({ key, state }) => [key, state]),
+        [
+          ['a', 5],
+          ['b', 10],
+          ['c', 15],
+        ],
+      )
+    },
+  },
+  {
+    group,
+    name: 'write no more when their transaction is over, whether it was committed or taken back',
+    async run({ open }) {
+      let kept: StoreTransaction | undefined
+      const keeping = projection({
+        name: 'keeping',
+        async handle(events: readonly RecordedEvent[], tx: StoreTransaction) {
+          kept = tx
+          await tx.documents('notes').put('during', events.length)
+          if (events.some(({ type }) => type === 'Refused')) throw new Error('on purpose')
+        },
+      })
+      const store = await open({ inline: [keeping] })
+      await store.append('s', counted(1))
+      assert.ok((await failure(async () => kept?.documents('notes').put('after', 1))) instanceof Error)
+      await assert.rejects(store.append('s', [...counted(1), oneOf('Refused')]), /on purpose/)
+      assert.ok((await failure(async () => kept?.documents('notes').put('after', 2))) instanceof Error)
+      const notes = await collect(store.view('notes').all())
+      assert.deepEqual(
+        notes.map(({ key, state }) => [key, state]),
+        [['during', 1]],
+      )
+    },
+  },
+]

@@ -1,0 +1,179 @@
+/** Transactions of the store in memory: who waits for whom, and what is left of those that are given up. */
+import assert from 'node:assert/strict'
+import { memoryStore, projection, type StoreTransaction } from '@eventsourced/core'
+import { it } from 'vitest'
+import { latch } from '../src/conformance/expect.ts'
+import { memoryStorage } from '../src/memory/store.ts'
+import { InlineProjections } from '../src/projection/inline.ts'
+
+const happened = (data: unknown = {}) => ({ type: 'Happened', data })
+const endless = () => new Promise<never>(() => {})
+
+/** Waits within the append for the events of stream `slow`. */
+function waitingFor(wait: () => Promise<void>, entered = () => {}) {
+  return projection({
+    name: 'waiting',
+    streamPrefix: 'slow',
+    async handle(_events, _tx: StoreTransaction) {
+      entered()
+      await wait()
+    },
+  })
+}
+
+const storageOf = () => memoryStorage(new InlineProjections())
+const documentAt = (key: string, generation = 1) => ({ projection: 'p', generation, key })
+const changeOf = (key: string, state: unknown, generation = 1) => ({
+  ...documentAt(key, generation),
+  state: JSON.stringify(state),
+  position: 1,
+})
+
+it('an append that is given up while a projection never ends keeps nobody else waiting', async () => {
+  const store = memoryStore({ inline: [waitingFor(endless)] })
+  const controller = new AbortController()
+  const hanging = store.append('slow', [happened()], { signal: controller.signal })
+  const next = store.append('next', [happened()])
+  controller.abort(new Error('given up'))
+  await assert.rejects(hanging, /given up/)
+  assert.equal((await next).version, 1)
+  assert.equal(await store.streamInfo('slow'), undefined)
+  await store.close()
+})
+
+it('an append that was given up is not made when its projection comes to an end all the same', async () => {
+  const { released, release } = latch()
+  const store = memoryStore({ inline: [waitingFor(() => released)] })
+  const controller = new AbortController()
+  const late = store.append('slow', [happened()], { signal: controller.signal })
+  controller.abort(new Error('given up'))
+  await assert.rejects(late, /given up/)
+  release()
+  const { positions } = await store.append('next', [happened()])
+  assert.deepEqual(positions, [1])
+  assert.equal(await store.streamInfo('slow'), undefined)
+})
+
+it('a transaction that is given up while it waits for its turn leaves at once', async () => {
+  const storage = storageOf()
+  const [entered, end] = [latch(), latch()]
+  const first = storage.transaction('First', async (transaction) => {
+    await transaction.lockProjection('p')
+    entered.release()
+    await end.released
+  })
+  await entered.released
+  const controller = new AbortController()
+  const lock = storage.transaction('Second', (two) => two.lockProjection('p'), controller.signal)
+  controller.abort(new Error('given up'))
+  await assert.rejects(lock, /given up/)
+  end.release()
+  await first
+})
+
+it('a stream that is created while a projection is at work is there for the append, or after it', async () => {
+  const [entered, end] = [latch(), latch()]
+  const store = memoryStore({ inline: [waitingFor(() => end.released, entered.release)] })
+  const appending = store.append('slow', [happened()], { expectedVersion: 'noStream' })
+  await entered.released
+  const creating = store.createStream('slow')
+  end.release()
+  const outcomes = await Promise.allSettled([appending, creating])
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  )
+})
+
+it('a handler in a transaction may append to the same store', async () => {
+  const counts = projection({
+    name: 'counts',
+    key: ({ type }) => type,
+    initialState: () => 0,
+    evolve: (count: number) => count + 1,
+  })
+  const store = memoryStore({ inline: [counts] })
+  await store.append('first', [happened()])
+  await store.runOnce({
+    name: 'echo',
+    types: ['Happened'],
+    transactional: true,
+    async handle(event, { tx }) {
+      await store.append('echo', [{ type: 'Echoed', data: {} }])
+      await tx.documents('echoes').put('last', { position: event.position })
+    },
+  })
+  assert.equal((await store.view(counts).get('Echoed'))?.state, 1)
+  assert.deepEqual((await store.view('echoes').get('last'))?.state, { position: 1 })
+})
+
+it('what is written with a transaction that is over is refused, and not lost in silence', async () => {
+  const storage = storageOf()
+  let kept: StoreTransaction | undefined
+  await storage.transaction('Kept', async ({ user }) => {
+    kept = user
+    await user.documents('p').put('a', 1)
+  })
+  await assert.rejects(async () => kept?.documents('p').put('a', 2), /transaction is over/)
+  const failed = storage.transaction('Failed', async ({ user }) => {
+    kept = user
+    throw new Error('on purpose')
+  })
+  await assert.rejects(failed, /on purpose/)
+  await assert.rejects(async () => kept?.documents('p').get('a'), /transaction is over/)
+  assert.equal((await storage.readDocument('p', 'a'))?.state, '1')
+})
+
+it('comparing generations sees what the transaction wrote, and leaves nothing of it when that fails', async () => {
+  const storage = storageOf()
+  await storage.transaction('Writing', async (transaction) => {
+    await transaction.writeDocuments([changeOf('a', 1, 1), changeOf('a', 1, 2), changeOf('b', 1, 2)])
+  })
+  const comparing = storage.transaction('Comparing', async (transaction) => {
+    await transaction.writeDocuments([
+      changeOf('a', 2, 2),
+      { ...changeOf('b', null, 2), state: null },
+      changeOf('c', 3, 2),
+    ])
+    assert.deepEqual(await transaction.compareDocuments('p', 1, 2, 10), {
+      documents: 2,
+      differences: [
+        { key: 'a', left: '1', right: '2' },
+        { key: 'c', left: undefined, right: '3' },
+      ],
+    })
+    throw new Error('on purpose')
+  })
+  await assert.rejects(comparing, /on purpose/)
+  await storage.transaction('Reading', async (transaction) => {
+    const documents = await transaction.readDocuments(['a', 'b', 'c'].map((key) => documentAt(key, 2)))
+    assert.deepEqual(
+      documents.map((document) => document?.state),
+      ['1', '1', undefined],
+    )
+  })
+})
+
+it('transactions that change the same document do so one after the other', async () => {
+  const storage = storageOf()
+  const add = () =>
+    storage.transaction('Adding', async ({ user }) => {
+      const counts = user.documents<number>('counts')
+      const count = (await counts.get('all')) ?? 0
+      await new Promise(setImmediate)
+      await counts.put('all', count + 1)
+    })
+  await Promise.all(Array.from({ length: 20 }, add))
+  const { state, revision } = (await storage.readDocument('counts', 'all')) ?? {}
+  assert.deepEqual({ state, revision }, { state: '20', revision: 20 })
+})
+
+it('documents that were written are seen by nobody before the end', async () => {
+  const storage = storageOf()
+  await storage.transaction('Writing', async (transaction) => {
+    await transaction.writeDocuments([changeOf('a', 1)])
+    assert.equal(await storage.readDocument('p', 'a'), undefined)
+    assert.equal((await transaction.readDocuments([documentAt('a')]))[0]?.state, '1')
+  })
+  assert.equal((await storage.readDocument('p', 'a'))?.state, '1')
+})
