@@ -39,6 +39,8 @@ export class Worker {
   readonly #environment: SubscriptionEnvironment
   readonly #plan: Plan
   readonly #running = new Map<number, Running>()
+  /** Of each partition the token of the last lease that was given back. */
+  readonly #givenBack = new Map<number, number>()
   readonly #stop = new AbortController()
   readonly #onEnd: () => void
   #state: SubscriptionState = 'starting'
@@ -194,7 +196,9 @@ export class Worker {
     }
     for (const lease of leases) {
       if (this.#running.has(lease.partition)) continue
-      if (this.#running.size < Math.max(1, share)) this.#run(lease)
+      // What was asked for before it was given back may be answered afterwards.
+      const isGivenBack = (this.#givenBack.get(lease.partition) ?? 0) >= lease.token
+      if (!isGivenBack && this.#running.size < Math.max(1, share)) this.#run(lease)
       else void this.#release(lease)
     }
     // Another worker has come: it takes what is given back here.
@@ -245,6 +249,7 @@ export class Worker {
 
   /** Never rejects: a lease that is not given back ends by itself. */
   async #release(lease: Lease): Promise<void> {
+    this.#givenBack.set(lease.partition, lease.token)
     await this.#environment.storage
       .releaseLeases([lease], this.name)
       .catch((error: unknown) => this.#trouble(error))
