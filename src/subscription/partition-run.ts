@@ -156,13 +156,14 @@ export class PartitionRun {
         await delivery.saveSoon()
         continue
       }
+      // Before the checkpoint tells others that it has caught up.
+      this.#report.state('live')
       if (page.events.length > 0) {
         await delivery.save()
         nap = shortestNap
       } else if (delivery.isSavingDue) {
         await delivery.save()
       }
-      this.#report.state('live')
       const woken = wakeup.count
       await wakeup.wait(nap, present.wakeups, stop).catch(() => {})
       nap = wakeup.count === woken ? Math.min(nap * 2, pollInterval) : shortestNap
