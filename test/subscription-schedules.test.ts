@@ -180,7 +180,7 @@ async function run(scheduler: fc.Scheduler, { transactional, batchSize, workers 
     expect(world.handled.filter((one) => one === position).length).toBeLessThanOrEqual(most)
   }
   if (transactional) {
-    const written = world.documents.at({ projection: 'written', generation: 1, key: 'all' })
+    const written = world.documents.at({ projection: 'written', generation: 0, key: 'all' })
     expect(JSON.parse(written?.state ?? '[]')).toEqual(positions)
   }
 }

@@ -340,6 +340,45 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'may take as key when an event was recorded, and which it is in its stream',
+    async run({ open }) {
+      const perDay = projection({
+        name: 'per-day',
+        key: ({ recordedAt, version }: RecordedEvent) => [
+          recordedAt.toISOString().slice(0, 10),
+          `version ${version}`,
+        ],
+        initialState: () => 0,
+        evolve: (count: number) => count + 1,
+      })
+      const store = await open({ inline: [perDay] })
+      for (const _ of range(1, 3)) await store.append('a', counted(2))
+      const documents = await collect(store.view(perDay).all({ prefix: 'version' }))
+      assert.deepEqual(
+        documents.map(({ key, state }) => [key, state]),
+        range(1, 6).map((version) => [`version ${version}`, 1]),
+      )
+      assert.equal((await store.verify(perDay)).ok, true)
+    },
+  },
+  {
+    group,
+    name: 'keep their documents apart from those that are written by hand',
+    async run({ open }) {
+      const meddling = projection({
+        name: 'meddling',
+        events: ['Deposited'],
+        async handle(_events: readonly RecordedEvent[], tx) {
+          await tx.documents('balances').put('a', { balance: 1_000 })
+        },
+      })
+      const store = await open({ inline: [balances, meddling] })
+      await refused(store.append('s', [deposit('a', 1)]), 'invalid-input', { field: 'collection' })
+      assert.deepEqual(await viewedBalances(store), {})
+    },
+  },
+  {
+    group,
     name: 'are refused twice under one name, and when they are none',
     async run({ open }) {
       await assert.rejects(async () => open({ inline: [balances, balances] }), /inline must not name/)

@@ -34,7 +34,7 @@ export function appending(
         const isRefused = atomic && outcomes.some(({ kind }) => kind !== 'appended')
         return isRefused ? [] : appendedEvents(appends, outcomes)
       }
-      return documents.append(parameters, eventsOf, signal)
+      return documents.append(appends, parameters, eventsOf, signal)
     }
     const statement = statements.appendToStreams
     // Of a group that was refused as a whole the appends are made again in smaller ones.

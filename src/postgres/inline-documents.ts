@@ -1,20 +1,43 @@
 /**
  * Inline projections on Postgres: events and the documents they change, in one transaction. For a whole group of appends
- * that is begin, one call that appends, one that reads and locks the documents, one that writes them, and commit.
+ * that is begin, one call that locks and reads the documents, one that appends, one that writes them, and commit.
  *
- * The projections' locks come first, in the call that appends: see `enter_projections`.
+ * The locks come first. Taken after the positions, two appends to one document could be folded in another order than the
+ * log's; and one that has positions and waits for a projection's lock would keep a rebuild waiting, which waits for the
+ * log to be settled while it holds that lock.
  */
+import { InvalidInputError } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
-import type { InlineProjections } from '../projection/inline.ts'
-import type { ProjectionTarget } from '../projection/project.ts'
+import { InlineFailure, type InlineProjections, recordedEvent } from '../projection/inline.ts'
 import type { ProjectionStorage } from '../projection/storage.ts'
-import type { LogQuery, PreparedImport, Storage } from '../storage.ts'
+import type { LogQuery, PreparedAppend, PreparedImport, Storage } from '../storage.ts'
 import type { Parameters, Row, Session } from './client.ts'
-import { plainArray, textArray } from './encode.ts'
+import { plainArray } from './encode.ts'
 import { isEventIdTaken } from './errors.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { PostgresTransaction } from './transaction.ts'
+
+// A key may depend on when an event is recorded (a day, say), which is known only afterwards.
+const mostAttempts = 5
+
+/** Events have other keys, now that they are recorded, than was expected. */
+class Unlocked extends Error {
+  readonly events: readonly RecordedEvent[]
+
+  constructor(events: readonly RecordedEvent[]) {
+    super('documents were not locked')
+    this.events = events
+  }
+
+  toInputError(): InvalidInputError {
+    return new InvalidInputError(
+      'key',
+      'must not depend on the position of an event',
+      'another key on each try',
+    )
+  }
+}
 
 /** A projection was rebuilt since its generation was looked up. */
 class Stale extends Error {}
@@ -42,14 +65,17 @@ export class InlineDocuments {
 
   /** `eventsOf` tells from the answer which events were appended. */
   append(
+    appends: readonly PreparedAppend[],
     parameters: (retried: boolean) => Parameters,
     eventsOf: (row: Row) => readonly RecordedEvent[],
     signal: AbortSignal | undefined,
   ): Promise<Row> {
-    return this.#write('Appending', signal, async (session, retried, targets) => {
-      const values = [...parameters(retried), ...targetParameters(targets)]
-      const [row] = await session.run(this.#statements.appendWithDocuments, values)
-      if (row?.stale === 'true') throw new Stale()
+    const now = new Date()
+    const expected = appends.flatMap(({ streamId, events }) =>
+      events.map((event) => recordedEvent(streamId, event, { version: 0, position: 0, recordedAt: now })),
+    )
+    return this.#write('Appending', expected, signal, async (session, retried) => {
+      const [row] = await session.run(this.#statements.appendToStreams, parameters(retried))
       return { row: row as Row, events: eventsOf(row as Row) }
     })
   }
@@ -59,9 +85,11 @@ export class InlineDocuments {
     parameters: (retried: boolean) => Parameters,
     signal: AbortSignal | undefined,
   ): Promise<Row> {
-    return this.#write('Importing', signal, async (session, retried, targets) => {
-      const [entered] = await session.run(this.#statements.enterProjections, targetParameters(targets))
-      if (entered?.entered !== 'true') throw new Stale()
+    const now = new Date()
+    const expected = batch.map((event) =>
+      recordedEvent(event.streamId, event, { version: 0, position: 0, recordedAt: event.recordedAt ?? now }),
+    )
+    return this.#write('Importing', expected, signal, async (session, retried) => {
       const [row] = await session.run(this.#statements.importEvents, parameters(retried))
       const ids = plainArray(batch.map(({ id }) => id))
       const found = row?.imported === null ? [] : await session.run(this.#statements.importedEvents, [ids])
@@ -71,27 +99,30 @@ export class InlineDocuments {
 
   async #write(
     what: string,
+    expected: readonly RecordedEvent[],
     signal: AbortSignal | undefined,
     append: (
       session: Session,
       retried: boolean,
-      targets: readonly ProjectionTarget[],
     ) => Promise<{ readonly row: Row; readonly events: readonly RecordedEvent[] }>,
   ): Promise<Row> {
     let retriedBefore = false
-    for (;;) {
+    let toLock = expected
+    for (let attempt = 1; ; attempt++) {
       // Before the transaction: an embedded database has but one connection.
       const targets = await this.#inline.targets(this.#storage)
       try {
         return await this.#runner.transaction(
           what,
           async (session, retried) => {
-            const { row, events } = await append(session, retried || retriedBefore, targets)
-            if (events.length === 0) return row
             const readLog = (query: LogQuery) => this.#readLogIn(session, query)
             const transaction = new PostgresTransaction(session, this.#statements, readLog)
-            if ((await this.#inline.apply(targets, events, transaction)) === 'stale') throw new Stale()
-            await transaction.end()
+            const locked = await inlineOnly(this.#inline.lock(targets, toLock, transaction))
+            if (locked === 'stale') throw new Stale()
+            const { row, events } = await append(session, retried || retriedBefore)
+            if ((await inlineOnly(locked.apply(events, transaction))) === 'unlocked')
+              throw new Unlocked(events)
+            await inlineOnly(transaction.end())
             return row
           },
           'several',
@@ -99,39 +130,36 @@ export class InlineDocuments {
         )
       } catch (error) {
         if (error instanceof Stale) this.#inline.forget()
+        else if (error instanceof Unlocked && attempt <= mostAttempts) toLock = [...expected, ...error.events]
         // Once more, looking whether it is a repeat.
         else if (isEventIdTaken(error) && !retriedBefore) retriedBefore = true
-        else throw error
+        else throw error instanceof Unlocked ? new InlineFailure(error.toInputError()) : error
       }
     }
   }
 }
 
-function targetParameters(targets: readonly ProjectionTarget[]): Parameters {
-  return [
-    textArray(targets.map(({ projection }) => projection.name)),
-    plainArray(targets.map(({ generation }) => generation)),
-  ]
+/** What goes wrong in it is told as the projection's failure. */
+async function inlineOnly<T>(work: Promise<T>): Promise<T> {
+  return work.catch((thrown: unknown) => {
+    throw new InlineFailure(thrown)
+  })
 }
 
 /** The events of a batch that were recorded, as they are recorded; `found` are rows of `imported-events.sql`. */
 function importedEvents(batch: readonly PreparedImport[], found: readonly Row[]): RecordedEvent[] {
   const rows = new Map(found.map((row) => [String(row.event_id), row]))
   const events: RecordedEvent[] = []
-  for (const { id, type, data, metadata, tags, streamId } of batch) {
-    const row = rows.get(id)
+  for (const event of batch) {
+    const row = rows.get(event.id)
     if (row === undefined) continue
-    events.push({
-      id,
-      type,
-      data: JSON.parse(data),
-      metadata: JSON.parse(metadata),
-      tags: [...tags],
-      streamId,
-      version: Number(row.version),
-      position: Number(row.position),
-      recordedAt: new Date(Number(row.recorded_at)),
-    })
+    events.push(
+      recordedEvent(event.streamId, event, {
+        version: Number(row.version),
+        position: Number(row.position),
+        recordedAt: new Date(Number(row.recorded_at)),
+      }),
+    )
   }
   return events.sort((a, b) => a.position - b.position)
 }

@@ -97,7 +97,7 @@ create table :schema.parked_events (
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: 'f49b3990ab1b587e065023c15eedb666',
+  checksum: 'c195455d04ce2be4426b9dda23766edd',
   sql: `-- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.
 create or replace function :schema.advance_checkpoint(
   of_subscription text,
@@ -393,43 +393,6 @@ begin
 end
 \$\$;
 
--- append_to_streams for a transaction that also writes documents of these projections: see enter_projections.
-create or replace function :schema.append_with_documents(
-  projections text[],
-  generations int[],
-  stream_ids text[],
-  places int[],
-  expected_versions bigint[],
-  event_counts int[],
-  owners int[],
-  nths int[],
-  event_ids uuid[],
-  types text[],
-  data json[],
-  metadata json[],
-  tags text[],
-  atomic boolean,
-  retried boolean,
-  out stale boolean,
-  out outcomes text[],
-  out versions bigint[],
-  out recorded_ats timestamptz[],
-  out positions bigint[]
-)
-language plpgsql as \$\$
-begin
-  stale := not :schema.enter_projections(projections, generations);
-  if stale then
-    return;
-  end if;
-  select a.outcomes, a.versions, a.recorded_ats, a.positions into outcomes, versions, recorded_ats, positions
-  from :schema.append_to_streams(
-    stream_ids, places, expected_versions, event_counts, owners, nths, event_ids, types, data, metadata, tags, atomic,
-    retried
-  ) a;
-end
-\$\$;
-
 -- A generation to build a version in: the one that was begun and not ended, or a new one.
 create or replace function :schema.begin_build(
   of_projection text,
@@ -494,7 +457,7 @@ begin
   return not exists (
     select from unnest(names, generations) as asked (name, generation)
     left join :schema.projections p on p.name = asked.name
-    where asked.generation <> coalesce(p.generation, 1)
+    where asked.generation <> coalesce(p.generation, 0)
   );
 end
 \$\$;
@@ -1290,7 +1253,7 @@ create or replace view :schema.views as
 select d.projection, d.key, d.state, d.revision, d.position
 from :schema.documents d
 left join :schema.projections p on p.name = d.projection
-where d.generation = coalesce(p.generation, 1) and d.state is not null;
+where d.generation = coalesce(p.generation, 0) and d.state is not null;
 
 -- The markers of the transactions that are appending now: none of them will take a position at or below its own.
 -- A key of 64 bits shows in pg_locks as its halves, the upper one as classid. Only shared locks are markers.
@@ -1329,30 +1292,6 @@ export const appendToStreams: string = `select
   (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_ats) r)::text as recorded_ats,
   array_to_json(a.positions)::text as positions
 from :schema.append_to_streams(
-  \$1::text::text[],
-  \$2::text::int[],
-  \$3::text::bigint[],
-  \$4::text::int[],
-  \$5::text::int[],
-  \$6::text::int[],
-  \$7::text::uuid[],
-  \$8::text::text[],
-  string_to_array(\$9::text, E'\\x1e')::json[],
-  string_to_array(\$10::text, E'\\x1e', '')::json[],
-  \$11::text::text[],
-  \$12::text::boolean,
-  \$13::text::boolean
-) a`
-
-export const appendWithDocuments: string = `select
-  a.stale::text,
-  array_to_json(a.outcomes)::text as outcomes,
-  array_to_json(a.versions)::text as versions,
-  (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_ats) r)::text as recorded_ats,
-  array_to_json(a.positions)::text as positions
-from :schema.append_with_documents(
-  \$14::text::text[],
-  \$15::text::int[],
   \$1::text::text[],
   \$2::text::int[],
   \$3::text::bigint[],
@@ -1425,14 +1364,12 @@ dropped as (
     select o.ctid from :schema.documents o
     where o.projection = \$1::text
       and o.generation is distinct from \$2::text::int
-      and o.generation <> coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 1)
+      and o.generation <> coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 0)
     limit 10000
   )
   returning 1
 )
 select (select count(*) from dropped)::text as dropped, (select count(*) from forgotten)::text as forgotten`
-
-export const enterProjections: string = `select :schema.enter_projections(\$1::text::text[], \$2::text::int[])::text as entered`
 
 export const findEvents: string = `select
   e.event_id::text, to_json(e.stream_id)::text as stream_id, e.version::text, e.position::text,
@@ -1496,7 +1433,7 @@ export const leaveSubscription: string = `delete from :schema.workers w where w.
 export const listDocuments: string = `select to_json(d.key)::text as key, d.state::text, d.revision::text, d.position::text
 from :schema.documents d
 where d.projection = \$1::text
-  and d.generation = coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 1)
+  and d.generation = coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 0)
   and d.key >= \$2::text collate "C" and d.key > \$3::text collate "C"
   and starts_with(d.key, \$2::text) and d.state is not null
 order by d.key

@@ -32,6 +32,9 @@ export class PostgresTransaction implements StorageTransaction {
   readonly #readLog: (query: LogQuery) => ReturnType<Storage['readLog']>
   /** Documents that are not there, and whose place is held: it is given up at the end, if nothing was written. */
   readonly #held = new Map<string, DocumentAddress>()
+  /** Whether the user ran SQL here, and the first error of it. */
+  #isUsed = false
+  #failure: { readonly error: unknown } | undefined
 
   constructor(
     session: Session,
@@ -41,11 +44,24 @@ export class PostgresTransaction implements StorageTransaction {
     this.#session = session
     this.#statements = statements
     this.#readLog = readLog
+    const isUsed = () => {
+      this.#isUsed = true
+    }
     this.user = {
       ...handWritten(this),
-      query: async <R>(text: string, values: readonly unknown[] = []) =>
-        (await session.query(text, values)) as R[],
-      client: session.client,
+      query: async <R>(text: string, values: readonly unknown[] = []) => {
+        this.#isUsed = true
+        try {
+          return (await session.query(text, values)) as R[]
+        } catch (error) {
+          this.#failure ??= { error }
+          throw error
+        }
+      },
+      get client() {
+        isUsed()
+        return session.client
+      },
     }
   }
 
@@ -137,12 +153,23 @@ export class PostgresTransaction implements StorageTransaction {
     await this.#session.run(this.#statements.moveCheckpoints, [subscription, String(position)])
   }
 
-  /** To be called before the commit. */
+  /**
+   * To be called before the commit. After an error in SQL that the user's code has caught, the server would answer the
+   * commit by a rollback, and nobody would know: a statement shows it, with what deferred constraints have to say.
+   */
   async end(): Promise<void> {
-    if (this.#held.size === 0) return
-    await this.writeDocuments(
-      [...this.#held.values()].map((address) => ({ ...address, state: null, position: 0 })),
-    )
+    if (this.#held.size > 0) {
+      await this.writeDocuments(
+        [...this.#held.values()].map((address) => ({ ...address, state: null, position: 0 })),
+      )
+    }
+    if (!this.#isUsed) return
+    this.#isUsed = false
+    try {
+      await this.#session.query('set constraints all immediate', [])
+    } catch (error) {
+      throw this.#failure === undefined ? error : this.#failure.error
+    }
   }
 }
 

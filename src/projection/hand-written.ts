@@ -4,8 +4,8 @@ import { beginning, checkName, stateJson } from '../input.ts'
 import type { StorageTransaction } from './storage.ts'
 import type { Documents, StoreTransaction } from './transaction.ts'
 
-/** Where the documents of a collection are that is no projection. */
-export const collectionGeneration = 1
+/** Where the documents of a collection are that is no projection: those of a projection begin with generation 1. */
+export const collectionGeneration = 0
 
 type DocumentWrites = Pick<StorageTransaction, 'lockDocuments' | 'writeDocuments'>
 

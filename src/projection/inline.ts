@@ -2,9 +2,9 @@
 import { InvalidInputError } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
 import { beginning } from '../input.ts'
-import type { AppendOutcome, PreparedAppend } from '../storage.ts'
-import { type ProjectionTarget, project } from './project.ts'
-import type { Projection } from './projection.ts'
+import type { AppendOutcome, PreparedAppend, PreparedEvent } from '../storage.ts'
+import { type LockedProjections, lockProjections, type ProjectionTarget, project } from './project.ts'
+import { concerns, type Projection } from './projection.ts'
 import { Registration } from './registration.ts'
 import type { ProjectionStorage, StorageTransaction } from './storage.ts'
 
@@ -55,13 +55,50 @@ export class InlineProjections {
     }
   }
 
+  /**
+   * Locks what events will change, before they are appended: whoever appends next gets its positions afterwards, so that
+   * documents are folded in the order of the log. Of a raw projection, which documents it will change is not known: it
+   * is run by one transaction after the other.
+   */
+  async lock(
+    targets: readonly ProjectionTarget[],
+    events: readonly RecordedEvent[],
+    transaction: StorageTransaction,
+  ): Promise<LockedProjections | 'stale'> {
+    const raw = targets.filter(
+      ({ projection }) => projection.kind === 'raw' && events.some((event) => concerns(projection, event)),
+    )
+    for (const name of raw.map(({ projection }) => projection.name).sort())
+      await transaction.lockProjection(name)
+    return lockProjections(targets, events, transaction)
+  }
+
   /** The targets that were given are not the present ones any more. */
   forget(): void {
     this.#registration.forget()
   }
 }
 
-/** The events of appends as they are recorded, of those that were made. */
+/** An event as it is recorded, or may be. */
+export function recordedEvent(
+  streamId: string,
+  { id, type, data, metadata, tags }: PreparedEvent,
+  place: { readonly version: number; readonly position: number; readonly recordedAt: Date },
+): RecordedEvent {
+  return {
+    id,
+    type,
+    data: JSON.parse(data),
+    metadata: JSON.parse(metadata),
+    tags: [...tags],
+    streamId,
+    version: place.version,
+    position: place.position,
+    recordedAt: new Date(place.recordedAt),
+  }
+}
+
+/** The events of appends as they are recorded, of those that were made; in the order of the log. */
 export function appendedEvents(
   appends: readonly PreparedAppend[],
   outcomes: readonly (AppendOutcome | { readonly kind: string })[],
@@ -70,21 +107,13 @@ export function appendedEvents(
   for (const [index, { streamId, events }] of appends.entries()) {
     const outcome = outcomes[index] as AppendOutcome
     if (outcome.kind !== 'appended') continue
-    const { version, positions, recordedAt } = outcome
-    for (const [nth, { id, type, data, metadata, tags }] of events.entries()) {
-      recorded.push({
-        id,
-        type,
-        data: JSON.parse(data),
-        metadata: JSON.parse(metadata),
-        tags: [...tags],
-        streamId,
-        version: version - events.length + nth + 1,
-        position: positions[nth] as number,
-        recordedAt: new Date(recordedAt as Date),
-      })
+    for (const [nth, event] of events.entries()) {
+      const version = outcome.version - events.length + nth + 1
+      const position = outcome.positions[nth] as number
+      recorded.push(
+        recordedEvent(streamId, event, { version, position, recordedAt: outcome.recordedAt as Date }),
+      )
     }
   }
-  // In the order of the log.
   return recorded.sort((a, b) => a.position - b.position)
 }

@@ -127,7 +127,7 @@ export interface ProjectionStorage {
     signal?: AbortSignal,
   ): Promise<{ readonly generation: number; readonly resumed: boolean }>
 
-  /** A document in the generation that is read, or of a collection (generation 1, if none is registered). */
+  /** A document in the generation that is read, or of a collection (generation 0, if none is registered). */
   readDocument(projection: string, key: string, signal?: AbortSignal): Promise<StoredDocument | undefined>
 
   /** Documents of that generation whose key begins with `prefix` and sorts after `after`, in code point order. */

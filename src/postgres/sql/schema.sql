@@ -249,24 +249,6 @@ begin
 end
 $$;
 
--- Name: append_with_documents(text[], integer[], text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.append_with_documents(projections text[], generations integer[], stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT stale boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
-    LANGUAGE plpgsql
-    AS $$
-begin
-  stale := not eventsourced.enter_projections(projections, generations);
-  if stale then
-    return;
-  end if;
-  select a.outcomes, a.versions, a.recorded_ats, a.positions into outcomes, versions, recorded_ats, positions
-  from eventsourced.append_to_streams(
-    stream_ids, places, expected_versions, event_counts, owners, nths, event_ids, types, data, metadata, tags, atomic,
-    retried
-  ) a;
-end
-$$;
-
 -- Name: begin_build(text, integer, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean) RETURNS record
@@ -321,7 +303,7 @@ begin
   return not exists (
     select from unnest(names, generations) as asked (name, generation)
     left join eventsourced.projections p on p.name = asked.name
-    where asked.generation <> coalesce(p.generation, 1)
+    where asked.generation <> coalesce(p.generation, 0)
   );
 end
 $$;
@@ -1101,7 +1083,7 @@ CREATE VIEW eventsourced.views AS
     d."position"
    FROM (eventsourced.documents d
      LEFT JOIN eventsourced.projections p ON ((p.name = d.projection)))
-  WHERE ((d.generation = COALESCE(p.generation, 1)) AND (d.state IS NOT NULL));
+  WHERE ((d.generation = COALESCE(p.generation, 0)) AND (d.state IS NOT NULL));
 
 -- Name: workers; Type: TABLE; Schema: eventsourced; Owner: -
 

@@ -10,7 +10,7 @@ begin
   return not exists (
     select from unnest(names, generations) as asked (name, generation)
     left join :schema.projections p on p.name = asked.name
-    where asked.generation <> coalesce(p.generation, 1)
+    where asked.generation <> coalesce(p.generation, 0)
   );
 end
 $$;

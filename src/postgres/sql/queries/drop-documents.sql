@@ -10,7 +10,7 @@ dropped as (
     select o.ctid from :schema.documents o
     where o.projection = $1::text
       and o.generation is distinct from $2::text::int
-      and o.generation <> coalesce((select p.generation from :schema.projections p where p.name = $1::text), 1)
+      and o.generation <> coalesce((select p.generation from :schema.projections p where p.name = $1::text), 0)
     limit 10000
   )
   returning 1

@@ -1,0 +1,132 @@
+/** SQL of the user's own in the transactions of appends and subscriptions: what becomes of its errors. */
+import { projection, type RecordedEvent } from '@eventsourced/core'
+import { type PostgresStore, postgresStore, type SqlTransaction } from '@eventsourced/core/postgres'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { collect, counted, range } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+let database: FreshDatabase
+let store: PostgresStore
+
+/** Notes each stream once, in a table where it can be but once; and asks no more of an error than `onError` does. */
+const noting = (onError: (error: unknown) => void) =>
+  projection({
+    name: 'noting',
+    async handle(events: readonly RecordedEvent[], tx: SqlTransaction) {
+      for (const { streamId } of events) {
+        await tx.query('insert into noted values ($1)', [streamId]).catch(onError)
+      }
+    },
+  })
+
+const rethrow = (error: unknown) => {
+  throw error
+}
+
+async function open(onError: (error: unknown) => void): Promise<void> {
+  store = postgresStore(database.url, { inline: [noting(onError)] })
+  await store.schema.create()
+}
+
+beforeEach(async () => {
+  database = await freshDatabase()
+  await database.query('create table noted (stream_id text primary key deferrable initially immediate)')
+})
+
+afterEach(async () => {
+  await store.close()
+  await database.drop()
+})
+
+describe('a raw inline projection', () => {
+  it('writes with the append, and its unique violation is its own, not a conflict or a repeat', async () => {
+    await open(rethrow)
+    await store.append('a', counted(1))
+    await expect(store.append('a', counted(1))).rejects.toMatchObject({ code: '23505' })
+    expect((await store.readStream('a')).version).toBe(1)
+    expect(await database.query('select * from noted')).toEqual([{ stream_id: 'a' }])
+  })
+
+  it('that catches its own SQL error has lost the transaction, and the append is told so', async () => {
+    await open(() => {})
+    await store.append('a', counted(1))
+    await expect(store.append('a', counted(1))).rejects.toMatchObject({ code: '23505' })
+    await expect(
+      store.appendAll([
+        { streamId: 'a', events: counted(1) },
+        { streamId: 'b', events: counted(1) },
+      ]),
+    ).rejects.toThrow()
+    await expect(
+      store.import([{ ...counted(1)[0], streamId: 'a' } as never], { name: 'x' }),
+    ).rejects.toThrow()
+    expect((await store.readStream('a')).version).toBe(1)
+    expect((await store.readStream('b')).exists).toBe(false)
+    await store.append('c', counted(1))
+    expect((await store.readStream('c')).version).toBe(1)
+  })
+
+  it('that breaks a deferred constraint fails its append, and no other that is made at once', async () => {
+    await open(rethrow)
+    await database.query('alter table noted drop constraint noted_pkey')
+    await database.query('alter table noted add unique (stream_id) deferrable initially deferred')
+    const settled = await Promise.allSettled(
+      range(1, 30).map((number) => store.append(`s${number % 15}`, counted(1))),
+    )
+    expect(settled.filter(({ status }) => status === 'fulfilled').length).toBe(15)
+    expect((await collect(store.readAll())).length).toBe(15)
+    expect((await database.query('select * from noted')).length).toBe(15)
+  })
+
+  it('that deadlocks with others is done again', async () => {
+    await database.query('create table rows (id int primary key, count int not null default 0)')
+    await database.query('insert into rows values (1), (2)')
+    const locking = projection({
+      name: 'locking',
+      async handle(events: readonly RecordedEvent[], tx: SqlTransaction) {
+        for (const { streamId } of events) {
+          for (const id of streamId.startsWith('up') ? [1, 2] : [2, 1]) {
+            await tx.query('update rows set count = count + 1 where id = $1', [id])
+          }
+        }
+      },
+    })
+    store = postgresStore(database.url, { inline: [locking] })
+    await store.schema.create()
+    const rival = await database.session('rival')
+    const fighting = (async () => {
+      for (const _ of range(1, 10)) {
+        await rival.query('begin')
+        try {
+          await rival.query('update rows set count = count where id = 2')
+          await new Promise((resolve) => setTimeout(resolve, 20))
+          await rival.query('update rows set count = count where id = 1')
+          await rival.query('commit')
+        } catch {
+          await rival.query('rollback')
+        }
+      }
+    })()
+    for (const number of range(1, 40)) await store.append(`up-${number}`, counted(1))
+    await fighting
+    expect(await database.query('select count from rows order by id')).toEqual([{ count: 40 }, { count: 40 }])
+  })
+})
+
+describe('a transactional handler', () => {
+  it('that catches its own SQL error has not handled the event', async () => {
+    store = postgresStore(database.url)
+    await store.append('a', counted(3))
+    const handle = async (_event: RecordedEvent, { tx }: { tx: SqlTransaction }) => {
+      await tx.query('insert into noted values ($1)', ['the same']).catch(() => {})
+    }
+    const once = store.runOnce({
+      name: 's',
+      transactional: true,
+      handle,
+      onError: { retries: 1, backoff: 1, action: 'park' },
+    })
+    expect(await once).toMatchObject({ handled: 1, parked: 2 })
+    expect((await database.query('select * from noted')).length).toBe(1)
+  })
+})
