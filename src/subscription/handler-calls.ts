@@ -43,15 +43,17 @@ export class HandlerCalls {
   readonly #signals: RunSignals
   readonly #firstTry: HandlerContext
   #giveUp = (_: unknown) => {}
+  #tellToStop = (_: unknown) => {}
 
   constructor(environment: SubscriptionEnvironment, plan: Plan, signals: RunSignals) {
     this.#environment = environment
     this.#plan = plan
     this.#signals = signals
     this.#firstTry = new PlainContext(signals.stop, 1)
-    const { abandon } = signals
+    const { stop, abandon } = signals
     // One listener for all calls: one for each would take longer than all the rest.
     abandon.addEventListener('abort', () => this.#giveUp(abandon.reason), { once: true })
+    stop.addEventListener('abort', () => this.#tellToStop(stop.reason), { once: true })
   }
 
   /**
@@ -105,18 +107,19 @@ export class HandlerCalls {
       await handler.handle(events, context, transaction)
     }
     if (handlerTimeout === undefined) return this.#untilGivenUp(call(stop))
-    const [over, late] = [new AbortController(), new AbortController()]
-    const timer = this.#environment.clock.sleep(handlerTimeout, over.signal).then(
+    const [over, told] = [new AbortController(), new AbortController()]
+    this.#tellToStop = (reason) => told.abort(reason)
+    if (stop.aborted) told.abort(stop.reason)
+    const timeout = this.#environment.clock.sleep(handlerTimeout, over.signal).then(
       () => {
         const error = new HandlerTimeoutError(handlerTimeout)
-        late.abort(error)
+        told.abort(error)
         throw error
       },
       () => new Promise<never>(() => {}),
     )
     try {
-      const work = call(AbortSignal.any([stop, late.signal]))
-      await this.#untilGivenUp(Promise.race([work, timer]))
+      await this.#untilGivenUp(Promise.race([call(told.signal), timeout]))
     } finally {
       over.abort()
     }

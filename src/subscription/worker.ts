@@ -38,6 +38,8 @@ export class Worker {
   readonly #plan: Plan
   readonly #partitions: Partitions
   readonly #stop = new AbortController()
+  /** When it has been waited for the end for long enough. */
+  readonly #giveUp = new AbortController()
   /** When all partitions are given back. */
   readonly #over = new AbortController()
   #state: SubscriptionState = 'starting'
@@ -76,20 +78,22 @@ export class Worker {
   /** Gives up on a handler that has not finished after so many milliseconds. */
   async stop(timeout: number): Promise<void> {
     this.#setState('stopping')
-    this.#stop.abort()
-    this.#partitions.stop()
-    await this.#abandonAfter(timeout, this.ended)
+    this.#stopLeading()
+    await this.#endWithin(timeout)
   }
 
-  /** Waits for something to end, or sees to it that it does. */
-  async #abandonAfter(milliseconds: number, work: Promise<unknown>): Promise<void> {
-    const isDone = new AbortController()
-    const late = this.#environment.clock.sleep(milliseconds, isDone.signal).then(
-      () => this.#partitions.abandon(),
+  /** Waits for the end, or sees to it that it comes. */
+  async #endWithin(milliseconds: number): Promise<void> {
+    const hasEnded = new AbortController()
+    const late = this.#environment.clock.sleep(milliseconds, hasEnded.signal).then(
+      () => {
+        this.#giveUp.abort()
+        this.#partitions.abandon()
+      },
       () => {},
     )
-    await work
-    isDone.abort()
+    await this.ended
+    hasEnded.abort()
     await late
   }
 
@@ -100,7 +104,6 @@ export class Worker {
     } catch (error) {
       this.#fail(error)
     }
-    this.#partitions.stop()
     await this.#finish()
     await this.#leave()
     this.#settle()
@@ -120,24 +123,24 @@ export class Worker {
 
   async #lead(): Promise<void> {
     await this.#create()
+    if (this.#stop.signal.aborted) return
     this.#setState('leasing')
     void this.#guard()
     while (!this.#stop.signal.aborted) {
-      await this.#keepLeases(this.#stop.signal)
+      await this.#keepLeases()
       await this.#rest(Math.min(this.#plan.leaseTime / 3, longestWait))
     }
   }
 
   /** What is under way when the worker is to stop keeps its lease until it is finished. */
   async #finish(): Promise<void> {
-    const ended = this.#partitions.ended().then(() => this.#over.abort())
-    const done = this.#failure === undefined ? ended : this.#abandonAfter(patience, ended)
+    void this.#partitions.ended().then(() => this.#over.abort())
     const { clock } = this.#environment
     while (!this.#over.signal.aborted) {
       await clock.sleep(this.#plan.leaseTime / 3, this.#over.signal).catch(() => {})
-      if (!this.#over.signal.aborted) await this.#keepLeases(this.#over.signal).catch(() => {})
+      if (this.#over.signal.aborted) return
+      await this.#keepLeases().catch((error: unknown) => this.#fail(error))
     }
-    await done
   }
 
   /** Makes the subscription, unless there is one; tries until the storage can be reached. */
@@ -165,8 +168,10 @@ export class Worker {
     }
   }
 
-  async #keepLeases(signal: AbortSignal): Promise<void> {
+  /** Not given up when the worker is to stop: what comes of it could not be given back. */
+  async #keepLeases(): Promise<void> {
     const { storage, clock } = this.#environment
+    const { signal } = this.#giveUp
     const { name, leaseTime } = this.#plan
     const sentAt = clock.now()
     try {
@@ -193,8 +198,16 @@ export class Worker {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= { error }
+    if (this.#failure !== undefined) return
+    this.#failure = { error }
+    this.#stopLeading()
+    void this.#endWithin(patience)
+  }
+
+  #stopLeading(): void {
     this.#stop.abort()
+    this.#partitions.stop()
+    this.#wakeUp()
   }
 
   /** Never rejects, and takes no longer than the leases last: then they are free anyway. */
@@ -210,9 +223,8 @@ export class Worker {
   async #rest(milliseconds: number): Promise<void> {
     const woken = new AbortController()
     this.#wake = () => woken.abort()
-    if (!this.#isWoken) {
-      const signal = AbortSignal.any([woken.signal, this.#stop.signal])
-      await this.#environment.clock.sleep(milliseconds, signal).catch(() => {})
+    if (!this.#isWoken && !this.#stop.signal.aborted) {
+      await this.#environment.clock.sleep(milliseconds, woken.signal).catch(() => {})
     }
     this.#wake = () => {}
     this.#isWoken = false
