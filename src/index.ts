@@ -48,7 +48,6 @@ export type { RebuildOptions, RebuildProgress, RebuildResult } from './projectio
 export type { Documents, StoreTransaction } from './projection/transaction.ts'
 export type { VerifyOptions, VerifyResult } from './projection/verify.ts'
 export type { Document, ListDocumentsOptions, View, ViewOptions } from './projection/view.ts'
-export { type RecordedId, settleRepeat } from './repeat.ts'
 export type {
   AppendOptions,
   AppendResult,

@@ -141,6 +141,10 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
   close(): Promise<void>
 }
 
+// What storages have in common
+export { partitionOf } from './partition.ts'
+export { handWritten } from './projection/hand-written.ts'
+export { InlineFailure, InlineProjections } from './projection/inline.ts'
 export type {
   DocumentAddress,
   DocumentChange,
@@ -152,6 +156,7 @@ export type {
   StorageTransaction,
   StoredDocument,
 } from './projection/storage.ts'
+export { type RecordedId, settleRepeat } from './repeat.ts'
 export type {
   EventToPark,
   KeptLeases,

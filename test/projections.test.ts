@@ -122,9 +122,7 @@ function assertRefusal(outcome: PromiseSettledResult<unknown>): void {
   assert.ok(hasCode(reason, 'wrong-expected-version') || reason instanceof Refused, String(reason))
 }
 
-const runs: Readonly<Record<string, number>> = { memory: 200, pglite: 10 }
-
-for (const { name, server, start } of stores.filter((store) => store.name in runs)) {
+for (const { name, server, start } of stores) {
   describe(name, () => {
     let running: RunningStore | undefined
     beforeAll(async () => {
@@ -156,7 +154,7 @@ for (const { name, server, start } of stores.filter((store) => store.name in run
         }
       }
       const program = fc.array(step, { minLength: 1, maxLength: 15, size: 'max' })
-      await fc.assert(fc.asyncProperty(program, runSteps), { numRuns: runs[name] ?? 1 })
+      await fc.assert(fc.asyncProperty(program, runSteps), { numRuns: name === 'memory' ? 200 : 10 })
       assert.ok(refusals > 0, 'some appends are to be refused by the projection')
     })
   })

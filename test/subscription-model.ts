@@ -212,6 +212,7 @@ export class Model {
 /** A process with one worker in it, and its connection to the storage. */
 export class Process {
   readonly environment: SubscriptionEnvironment
+  readonly wakeup: Wakeup
   readonly #model: Model
   readonly #name: string
   isDead = false
@@ -224,7 +225,8 @@ export class Process {
       now: () => model.now(),
       sleep: (milliseconds, signal) => this.#alive(model.sleep(milliseconds, signal)),
     }
-    this.environment = { storage: this.#storage(), wakeup: new ModelWakeup(clock), clock }
+    this.wakeup = new ModelWakeup(clock)
+    this.environment = { storage: this.#storage(), wakeup: this.wakeup, clock }
   }
 
   /** Nothing it waits for will ever come. */

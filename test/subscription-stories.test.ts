@@ -59,7 +59,7 @@ async function play(scheduler: fc.Scheduler, story: Story): Promise<Model> {
   }
   function append(which: number, wanted: boolean): void {
     model.append(`stream-${which}`, wanted ? 'wanted' : 'unwanted')
-    for (const { process } of workers) process.environment.wakeup.wake()
+    for (const { process } of workers) process.wakeup.wake()
   }
   function start(): void {
     const process = new Process(model, `worker ${workers.length + 1}`)

@@ -21,12 +21,14 @@ import { uuidv7 } from '../src/uuid.ts'
 import { Wakeup } from '../src/wakeup.ts'
 
 let storage: Storage
+let wakeup: Wakeup
 let environment: SubscriptionEnvironment
 let started: Subscription[]
 
 beforeEach(() => {
   storage = memoryStorage(new InlineProjections())
-  environment = { storage, wakeup: new Wakeup(), clock: systemClock }
+  wakeup = new Wakeup()
+  environment = { storage, wakeup, clock: systemClock }
   started = []
 })
 afterEach(async () => {
@@ -51,7 +53,7 @@ async function append(count: number, from = 1, streamId = 'a'): Promise<void> {
     return { id: uuidv7(), type, data: JSON.stringify(data), metadata: '{}', tags: [] }
   })
   await storage.append([{ streamId, expectedVersion: 'any', events }])
-  environment.wakeup.wake()
+  wakeup.wake()
 }
 
 const name = 'tested'
@@ -187,7 +189,9 @@ describe('a handler that fails', () => {
 
   it('of which nobody hears ends in an unhandled rejection, though somebody once waited for it', async () => {
     const told = new Promise<unknown>((resolve) => process.once('unhandledRejection', resolve))
-    const others = process.listeners('unhandledRejection').filter((listener) => listener.name !== 'bound onceWrapper')
+    const others = process
+      .listeners('unhandledRejection')
+      .filter((listener) => listener.name !== 'bound onceWrapper')
     for (const listener of others) process.off('unhandledRejection', listener)
     try {
       const subscription = start({ name, handle: fails, onError: { retries: 0 } })
@@ -291,23 +295,35 @@ describe('a storage that cannot be reached', () => {
     environment = { ...environment, storage: broken as unknown as Storage }
   }
 
-  it.each([true, false])('is tried again until it can, without counting as a try (transactional: %s)', async (transactional) => {
-    await append(3)
-    unreachable(2, 'createSubscription', 'keepLeases', 'readLog', 'transaction', 'advance', 'releaseLeases', 'leave')
-    const seen: string[] = []
-    const subscription = start({
-      name,
-      transactional,
-      leaseTime: 60,
-      onError: { retries: 0 },
-      handle: ({ position }, { attempt }) => void seen.push(`${position}/${attempt}`),
-    })
-    await subscription.caughtUp()
-    expect(seen).toEqual(['1/1', '2/1', '3/1'])
-    expect((await subscription.status()).lastError).toMatchObject({ code: 'store-unavailable' })
-    await subscription.stop()
-    expect((await subscription.status()).state).toBe('stopped')
-  })
+  it.each([true, false])(
+    'is tried again until it can, without counting as a try (transactional: %s)',
+    async (transactional) => {
+      await append(3)
+      unreachable(
+        2,
+        'createSubscription',
+        'keepLeases',
+        'readLog',
+        'transaction',
+        'advance',
+        'releaseLeases',
+        'leave',
+      )
+      const seen: string[] = []
+      const subscription = start({
+        name,
+        transactional,
+        leaseTime: 60,
+        onError: { retries: 0 },
+        handle: ({ position }, { attempt }) => void seen.push(`${position}/${attempt}`),
+      })
+      await subscription.caughtUp()
+      expect(seen).toEqual(['1/1', '2/1', '3/1'])
+      expect((await subscription.status()).lastError).toMatchObject({ code: 'store-unavailable' })
+      await subscription.stop()
+      expect((await subscription.status()).state).toBe('stopped')
+    },
+  )
 
   it('does not keep a subscription from being stopped', async () => {
     unreachable(Number.POSITIVE_INFINITY, 'createSubscription', 'leave')
@@ -466,7 +482,8 @@ describe('reading', () => {
     await append(3)
     const settled = { ...storage }
     // The last two are not settled yet.
-    settled.readLog = (query, signal) => storage.readLog({ ...query, until: Math.min(query.until, 1) }, signal)
+    settled.readLog = (query, signal) =>
+      storage.readLog({ ...query, until: Math.min(query.until, 1) }, signal)
     const seen: number[] = []
     const handle = ({ position }: RecordedEvent) => void seen.push(position)
     for (const from of ['end', new Date(Date.now() + 1_000)] as const) {
@@ -482,9 +499,18 @@ describe('a projection', () => {
   it('in another version than was built fails the subscription at once', async () => {
     const { projection } = await import('../src/projection/projection.ts')
     const counts = (version: number) =>
-      projection({ name, version, key: () => 'all', initialState: () => 0, evolve: (count: number) => count + 1 })
+      projection({
+        name,
+        version,
+        key: () => 'all',
+        initialState: () => 0,
+        evolve: (count: number) => count + 1,
+      })
     await append(2)
-    expect(await runOnce(environment, { projection: counts(1) })).toMatchObject({ handled: 2, caughtUp: true })
+    expect(await runOnce(environment, { projection: counts(1) })).toMatchObject({
+      handled: 2,
+      caughtUp: true,
+    })
     const { done } = failing({ projection: counts(2) })
     await expect(done).rejects.toMatchObject({ cause: { code: 'projection-version', registered: 1 } })
   })

@@ -19,7 +19,7 @@ export interface BenchStore {
   close(): Promise<void>
 }
 
-export interface ConsumedEvent {
+interface ConsumedEvent {
   readonly streamId: string
 }
 

@@ -13,6 +13,7 @@ import type { ConformanceCase } from './case.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
 import { expectedVersionCases } from './expected-version.ts'
+import { failingHandlerCases } from './failing-handlers.ts'
 import { feedCases } from './feed.ts'
 import { followCases } from './follow.ts'
 import { handleCases } from './handle.ts'
@@ -37,6 +38,7 @@ import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
+import { subscriptionCases } from './subscriptions.ts'
 import { timeCases } from './time.ts'
 import { transactionCases } from './transactions.ts'
 import { transferCases } from './transfers.ts'
@@ -96,5 +98,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...inlineTransactionCases,
   ...viewCases,
   ...rebuildCases,
+  ...subscriptionCases,
+  ...failingHandlerCases,
   ...closeCases,
 ]

@@ -5,9 +5,10 @@ import { hasCode } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'
 import type { StoreTransaction } from '../projection/transaction.ts'
+import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, identified, logOf, oneOf } from './events.ts'
-import { failure, latch } from './expect.ts'
+import { collect, counted, identified, logOf, oneOf, range } from './events.ts'
+import { allAtOnce, failure, latch, refused } from './expect.ts'
 
 const group = 'inline projections'
 
@@ -23,6 +24,43 @@ function slow() {
     },
   })
   return { waiting, entered, end }
+}
+
+/** What the last event leaves, and how many came before it: whoever folds in another order gets something else. */
+const history = projection({
+  name: 'history',
+  key: () => ['one', 'two'],
+  initialState: () => ({ last: 0, hash: 0 }),
+  evolve: ({ hash }, { position }: RecordedEvent) => ({
+    last: position,
+    hash: (hash * 31 + position) % 1_000_003,
+  }),
+})
+
+function foldsInTheOrderOfTheLog(storesNeeded: 1 | 4): ConformanceCase {
+  return {
+    group,
+    name: `fold in the order of the log, whoever appends at once${storesNeeded === 1 ? '' : ', over four stores'}`,
+    ...(storesNeeded === 4 && { needs: ['shared-data'] }),
+    async run({ open }) {
+      const stores = await allAtOnce(storesNeeded, () => open({ inline: [history] }))
+      const store = stores[0] as EventStore
+      await allAtOnce(16, async (caller) => {
+        for (const call of range(1, 12)) {
+          const own = stores[caller % storesNeeded] as EventStore
+          const streams = [`s${caller}`, `shared-${(caller + call) % 3}`]
+          if (call % 4 > 0) await own.append(streams[0] as string, counted(1))
+          else await own.appendAll(streams.map((streamId) => ({ streamId, events: counted(1) })))
+        }
+      })
+      const log = await logOf(store)
+      const hash = log.reduce((sum, { position }) => (sum * 31 + position) % 1_000_003, 0)
+      const last = log.at(-1)?.position
+      for (const { state, position } of await collect(store.view(history).all())) {
+        assert.deepEqual({ state, position }, { state: { last, hash }, position: last })
+      }
+    },
+  }
 }
 
 export const inlineTransactionCases: readonly ConformanceCase[] = [
@@ -59,6 +97,55 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       assert.deepEqual(given, await logOf(store))
     },
   },
+  {
+    group,
+    name: 'are given nothing of a call of which one stream is refused, be it first or last',
+    async run({ open }) {
+      const given: string[] = []
+      const watching = projection({
+        name: 'watching',
+        async handle(events: readonly RecordedEvent[], tx: StoreTransaction) {
+          given.push(...events.map(({ streamId, position }) => `${streamId} at ${position}`))
+          await tx.documents('notes').put('seen', given.length)
+        },
+      })
+      const counting = projection({
+        name: 'counting',
+        key: ({ streamId }: RecordedEvent) => streamId,
+        initialState: () => 0,
+        evolve: (count: number) => count + 1,
+      })
+      const store = await open({ inline: [watching, counting] })
+      const taken = identified(1)
+      const { position } = await store.append('old', taken)
+      const fine = { streamId: 'fine', events: counted(2) }
+      const late = { streamId: 'old', events: counted(1), expectedVersion: 5 }
+      const again = { streamId: 'again', events: taken }
+      for (const bad of [late, { ...late, events: [] }]) {
+        for (const appends of [
+          [fine, bad],
+          [bad, fine],
+        ]) {
+          await refused(store.appendAll(appends), 'wrong-expected-version', { actual: 1, expected: 5 })
+        }
+      }
+      for (const appends of [
+        [fine, again],
+        [again, fine],
+      ]) {
+        await refused(store.appendAll(appends), 'duplicate-event-id', { streamId: 'old' })
+      }
+      assert.deepEqual(given, [`old at ${position}`])
+      assert.equal((await store.view('notes').get('seen'))?.revision, 1)
+      const documents = await collect(store.view(counting).all())
+      assert.deepEqual(
+        documents.map(({ key, state }) => [key, state]),
+        [['old', 1]],
+      )
+    },
+  },
+  foldsInTheOrderOfTheLog(1),
+  foldsInTheOrderOfTheLog(4),
   {
     group,
     name: 'keep documents of the same key apart, also where one name begins like another',

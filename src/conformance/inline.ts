@@ -1,7 +1,7 @@
 /** Inline projections: documents that change in the transaction of the append. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
-import { projection } from '../projection/projection.ts'
+import { type DocumentProjection, projection } from '../projection/projection.ts'
 import type { EventStore } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
@@ -23,7 +23,7 @@ const tooMuch = 1_000_000
 
 class TooMuch extends Error {}
 
-export const balances = projection({
+export const balances: DocumentProjection<{ balance: number; movements: number }, Movement> = projection({
   name: 'balances',
   events: ['Deposited', 'Transferred', 'Closed'],
   key: ({ type, data }: RecordedEvent<Movement>) =>
@@ -41,11 +41,11 @@ export const deposit = (account: string, amount: number): Movement => ({
   type: 'Deposited',
   data: { account, amount },
 })
-export const transfer = (from: string, to: string, amount: number): Movement => ({
+const transfer = (from: string, to: string, amount: number): Movement => ({
   type: 'Transferred',
   data: { from, to, amount },
 })
-export const closing = (account: string): Movement => ({ type: 'Closed', data: { account } })
+const closing = (account: string): Movement => ({ type: 'Closed', data: { account } })
 
 /** The balances that the log gives, added up by hand. */
 export async function balancesOf(store: EventStore): Promise<Record<string, number>> {

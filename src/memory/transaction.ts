@@ -2,12 +2,15 @@
 import { abortable } from '../abort.ts'
 import { handWritten } from '../projection/hand-written.ts'
 import type {
+  Comparison,
   DocumentAddress,
   DocumentChange,
+  LockedDocuments,
   RegisteredProjection,
   StorageTransaction,
   StoredDocument,
 } from '../projection/storage.ts'
+import type { StoreTransaction } from '../projection/transaction.ts'
 import type { LogPage, LogQuery } from '../storage.ts'
 import type { Lease } from '../subscription/storage.ts'
 import type { MemoryDocuments } from './documents.ts'
@@ -66,7 +69,7 @@ export async function transact<T>(
 }
 
 export class MemoryTransaction implements StorageTransaction {
-  readonly user = handWritten(this)
+  readonly user: StoreTransaction = handWritten(this)
   readonly #log: MemoryLog
   readonly #documents: MemoryDocuments
   readonly #subscriptions: MemorySubscriptions
@@ -101,7 +104,7 @@ export class MemoryTransaction implements StorageTransaction {
     if (this.#isOver) throw new Error('The transaction is over: await whatever is done with it')
   }
 
-  async lockDocuments(addresses: readonly DocumentAddress[]) {
+  async lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments> {
     await this.lock()
     const isStale = addresses.some(
       ({ projection, generation }) => this.#documents.current(projection) !== generation,
@@ -153,7 +156,12 @@ export class MemoryTransaction implements StorageTransaction {
     return checkpoints.length === 0 ? undefined : Math.min(...checkpoints.map(({ position }) => position))
   }
 
-  async compareDocuments(projection: string, left: number, right: number, limit: number) {
+  async compareDocuments(
+    projection: string,
+    left: number,
+    right: number,
+    limit: number,
+  ): Promise<Comparison> {
     return this.#documents.compare(projection, left, right, limit, [...this.#changes.values()])
   }
 

@@ -28,7 +28,12 @@ export function appending(
   ): Promise<Row> {
     const parameters = (retried: boolean) => manyParameters(appends, atomic, retried || retriedBefore)
     if (documents !== undefined) {
-      const eventsOf = (row: Row) => appendedEvents(appends, manyOutcomes(appends, row))
+      const eventsOf = (row: Row) => {
+        const outcomes = manyOutcomes(appends, row)
+        // Of a call that is refused as a whole, the other streams are answered as if they had been appended to.
+        const isRefused = atomic && outcomes.some(({ kind }) => kind !== 'appended')
+        return isRefused ? [] : appendedEvents(appends, outcomes)
+      }
       return documents.append(parameters, eventsOf, signal)
     }
     const statement = statements.appendToStreams

@@ -46,7 +46,7 @@ export class RetryingDatabase {
     what: string,
     work: (database: Database, attempt: number) => Promise<T>,
     signal?: AbortSignal,
-    attempts = this.#attempts,
+    attempts: number = this.#attempts,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -180,6 +180,11 @@ async function withSession<T>(
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   let lost: { readonly error: unknown } | undefined
+  let isOver = false
+  // Its connection may be in somebody else's transaction by now, or in none.
+  function checkOpen(): void {
+    if (isOver) throw new Error('The transaction is over: await whatever is done with it')
+  }
   async function watched(ask: () => Promise<readonly Row[]>): Promise<readonly Row[]> {
     try {
       return await ask()
@@ -191,11 +196,15 @@ async function withSession<T>(
   const own: Session = {
     client: session.client,
     async run(statement, parameters) {
+      checkOpen()
       return watched(() => session.run(statement, parameters)).catch((error: unknown) => {
         throw isTransient(error) ? error : toKnownError(what, error)
       })
     },
-    query: (text, values) => watched(() => session.query(text, values)),
+    async query(text, values) {
+      checkOpen()
+      return watched(() => session.query(text, values))
+    },
   }
   try {
     const result = await work(own)
@@ -203,6 +212,8 @@ async function withSession<T>(
     return result
   } catch (error) {
     throw lost === undefined ? new WorkFailure(error) : lost.error
+  } finally {
+    isOver = true
   }
 }
 

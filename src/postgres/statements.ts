@@ -16,53 +16,11 @@ export function statementOf(name: string, text: string): Statement {
   return { name: `eventsourced_${name}_${hash}`, text }
 }
 
-const queries = {
-  advanceCheckpoint: sql.advanceCheckpoint,
-  appendToStream: sql.appendToStream,
-  appendToStreams: sql.appendToStreams,
-  appendWithDocuments: sql.appendWithDocuments,
-  beginBuild: sql.beginBuild,
-  checkpoints: sql.checkpoints,
-  compareDocuments: sql.compareDocuments,
-  countParked: sql.countParked,
-  createStream: sql.createStream,
-  createSubscription: sql.createSubscription,
-  dropDocuments: sql.dropDocuments,
-  enterProjections: sql.enterProjections,
-  findEvents: sql.findEvents,
-  frontier: sql.frontier,
-  importEvents: sql.importEvents,
-  importedEvents: sql.importedEvents,
-  keepLeases: sql.keepLeases,
-  lastPosition: sql.lastPosition,
-  leaveSubscription: sql.leaveSubscription,
-  listDocuments: sql.listDocuments,
-  listParked: sql.listParked,
-  listStreams: sql.listStreams,
-  lockDocuments: sql.lockDocuments,
-  lockProjection: sql.lockProjection,
-  moveCheckpoints: sql.moveCheckpoints,
-  parkEvents: sql.parkEvents,
-  parkedStreams: sql.parkedStreams,
-  parkedToHandle: sql.parkedToHandle,
-  positionBefore: sql.positionBefore,
-  readDocument: sql.readDocument,
-  readDocuments: sql.readDocuments,
-  readLog: sql.readLog,
-  readStream: sql.readStream,
-  readStreams: sql.readStreams,
-  registerProjections: sql.registerProjections,
-  registeredProjection: sql.registeredProjection,
-  releaseLease: sql.releaseLease,
-  retryParked: sql.retryParked,
-  setProjection: sql.setProjection,
-  skipParked: sql.skipParked,
-  streamInfo: sql.streamInfo,
-  unparkEvent: sql.unparkEvent,
-  writeDocuments: sql.writeDocuments,
-} as const
+/** One for each file in `sql/queries`. */
+type QueryName = Exclude<keyof typeof sql, 'migrations' | 'routines'>
 
-export function statementsOf(schema: string): { readonly [Name in keyof typeof queries]: Statement } {
+export function statementsOf(schema: string): { readonly [Name in QueryName]: Statement } {
+  const { migrations: _migrations, routines: _routines, ...queries } = sql
   const statements = Object.entries(queries).map(([name, template]) => [
     name,
     statementOf(snakeCase(name), inSchema(template, schema)),

@@ -2,14 +2,16 @@
 import { LeaseLostError } from '../errors.ts'
 import { handWritten } from '../projection/hand-written.ts'
 import type {
+  Comparison,
   DocumentAddress,
   DocumentChange,
+  LockedDocuments,
   RegisteredProjection,
   StorageTransaction,
   StoredDocument,
 } from '../projection/storage.ts'
 import type { StoreTransaction } from '../projection/transaction.ts'
-import type { LogQuery, Storage } from '../storage.ts'
+import type { LogPage, LogQuery, Storage } from '../storage.ts'
 import type { Lease } from '../subscription/storage.ts'
 import type { Row, Session } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
@@ -47,7 +49,7 @@ export class PostgresTransaction implements StorageTransaction {
     }
   }
 
-  async lockDocuments(addresses: readonly DocumentAddress[]) {
+  async lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments> {
     const rows = await this.#session.run(this.#statements.lockDocuments, addressParameters(addresses))
     if (Number(rows[0]?.place) === 0) return 'stale'
     const documents = documentsOf(addresses, rows)
@@ -58,7 +60,9 @@ export class PostgresTransaction implements StorageTransaction {
     return documents
   }
 
-  async readDocuments(addresses: readonly DocumentAddress[]) {
+  async readDocuments(
+    addresses: readonly DocumentAddress[],
+  ): Promise<readonly (StoredDocument | undefined)[]> {
     return documentsOf(
       addresses,
       await this.#session.run(this.#statements.readDocuments, addressParameters(addresses)),
@@ -92,7 +96,7 @@ export class PostgresTransaction implements StorageTransaction {
     await this.#session.run(this.#statements.lockProjection, [name])
   }
 
-  readLog(query: LogQuery) {
+  readLog(query: LogQuery): Promise<LogPage> {
     return this.#readLog(query)
   }
 
@@ -106,7 +110,12 @@ export class PostgresTransaction implements StorageTransaction {
     return rows.length === 0 ? undefined : Math.min(...rows.map(({ position }) => Number(position)))
   }
 
-  async compareDocuments(projection: string, left: number, right: number, limit: number) {
+  async compareDocuments(
+    projection: string,
+    left: number,
+    right: number,
+    limit: number,
+  ): Promise<Comparison> {
     const parameters = [projection, String(left), String(right), String(limit)]
     const [row] = await this.#session.run(this.#statements.compareDocuments, parameters)
     const found = JSON.parse(String(row?.differences ?? '[]')) as [string, string | null, string | null][]

@@ -136,7 +136,7 @@ export class Shadow {
   async finish(
     transaction: StorageTransaction,
     target: number,
-    until = Number.MAX_SAFE_INTEGER,
+    until: number = Number.MAX_SAFE_INTEGER,
   ): Promise<void> {
     const { clock } = this.#environment
     const end = clock.now() + longestSettling

@@ -48,6 +48,15 @@ export interface DocumentDifference {
   readonly right: string | undefined
 }
 
+export interface Comparison {
+  /** How many documents either has. */
+  readonly documents: number
+  readonly differences: readonly DocumentDifference[]
+}
+
+/** What `lockDocuments` answers. */
+export type LockedDocuments = readonly (StoredDocument | undefined)[] | 'stale'
+
 /** A transaction of the storage: all of it is done, or nothing. */
 export interface StorageTransaction {
   /** What the user's code is given. */
@@ -57,9 +66,7 @@ export interface StorageTransaction {
    * that are not there) until the end. The answer has the order of what was asked; no address is asked for twice.
    * 'stale': a generation is not the one that is read any more; then nothing can be committed.
    */
-  lockDocuments(
-    addresses: readonly DocumentAddress[],
-  ): Promise<readonly (StoredDocument | undefined)[] | 'stale'>
+  lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments>
   /** Reads documents of a generation that nobody else writes. */
   readDocuments(addresses: readonly DocumentAddress[]): Promise<readonly (StoredDocument | undefined)[]>
   /** Each document once. */
@@ -82,13 +89,8 @@ export interface StorageTransaction {
   lastPosition(): Promise<number>
   /** The checkpoint of a subscription, of several the one that is furthest behind; undefined if there is no such subscription. */
   checkpoint(subscription: string): Promise<number | undefined>
-  /** Compares two generations of a projection: how many documents either has, and the first that differ (in state), by key. */
-  compareDocuments(
-    projection: string,
-    left: number,
-    right: number,
-    limit: number,
-  ): Promise<{ readonly documents: number; readonly differences: readonly DocumentDifference[] }>
+  /** Compares two generations of a projection: the first documents that differ (in state), by key. */
+  compareDocuments(projection: string, left: number, right: number, limit: number): Promise<Comparison>
   /** Makes this generation the one that is read. The others' documents stay until `dropDocuments`. */
   setProjection(projection: RegisteredProjection): Promise<void>
   /** All checkpoints of the subscription are at this position from now on, and whoever holds a lease loses it; made (with one partition) if there is none. */

@@ -6,6 +6,6 @@ import type { Wakeup } from '../wakeup.ts'
 export interface SubscriptionEnvironment {
   readonly storage: Storage
   /** Woken when this process appends, or hears that another has. */
-  readonly wakeup: Wakeup
+  readonly wakeup: Pick<Wakeup, 'count' | 'wait'>
   readonly clock: Clock
 }

@@ -93,8 +93,11 @@ export class PartitionRun {
         if (failures > 0) await this.#lookUp()
         await this.#follow()
       } catch (error) {
-        if (this.#stop.signal.aborted) return this.#end(error)
         if (hasCode(error, 'lease-lost')) return 'lost'
+        const isTold = error instanceof Stopped || (this.#stop.signal.aborted && mayPass(error))
+        // What was handled before, also before an event at fault, is not to be handled again.
+        if (isTold || !mayPass(error)) await this.#end()
+        if (isTold) return 'stopped'
         if (!mayPass(error)) throw error
         if (this.#checkpoint.position > before) failures = 0
         this.#report.state('retrying', error instanceof Interrupted ? error.cause : error)
@@ -113,18 +116,9 @@ export class PartitionRun {
     if (stored !== undefined) this.#checkpoint.storedUpTo(stored.position)
   }
 
-  /** The last word of a run that was told to stop. */
-  async #end(error: unknown): Promise<'stopped' | 'lost'> {
-    if (hasCode(error, 'lease-lost')) return 'lost'
-    if (!(error instanceof Stopped || mayPass(error))) throw error
-    if (this.#abandon.signal.aborted) return 'stopped'
-    try {
-      await this.#checkpoint.write()
-      return 'stopped'
-    } catch (failure) {
-      // The events since the last checkpoint are handled again by whoever comes next.
-      return hasCode(failure, 'lease-lost') ? 'lost' : 'stopped'
-    }
+  /** Never rejects: what cannot be stored any more is handled again by whoever comes next. */
+  async #end(): Promise<void> {
+    if (!this.#abandon.signal.aborted) await this.#checkpoint.write().catch(() => {})
   }
 
   async #follow(): Promise<never> {

@@ -38,7 +38,7 @@ export interface Plan {
   readonly handler: Handler
 }
 
-export interface Handler {
+interface Handler {
   /** Whether a call takes several events. */
   readonly takesBatches: boolean
   readonly isTransactional: boolean

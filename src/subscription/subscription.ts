@@ -81,12 +81,12 @@ interface HandlerOptions extends RunOptions, EventFilter {
 }
 
 /** A handler of events, one by one or in batches. */
-export interface HandleOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions {
+interface HandleOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions {
   /** Called for one event after the other, in order. Throws if it has failed. */
   handle(event: RecordedEvent<E>, context: HandlerContext<Tx>): Promise<void> | void
 }
 
-export interface HandleBatchOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions {
+interface HandleBatchOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions {
   /**
    * Called with several events, in order. If it throws, it is called with each of them alone, so that the one at
    * fault is found.
@@ -95,7 +95,7 @@ export interface HandleBatchOptions<E extends Event, Tx extends StoreTransaction
 }
 
 /** An async projection: its name is the subscription's, and its filter too. */
-export interface ProjectOptions extends RunOptions {
+interface ProjectOptions extends RunOptions {
   readonly projection: Projection
 }
 
@@ -140,7 +140,7 @@ export interface SubscriptionStatus {
   readonly lastError: unknown
 }
 
-export interface CaughtUpOptions extends CallOptions {
+interface CaughtUpOptions extends CallOptions {
   /** Up to which position. @default the last event of the log now */
   readonly position?: number | undefined
   /** @default 30,000 milliseconds */

@@ -26,7 +26,7 @@ const longestPause = 5_000
 const patience = 30_000
 
 export class Worker {
-  readonly name = randomUUID()
+  readonly name: string = randomUUID()
   handled = 0
   parked = 0
   lastError: unknown

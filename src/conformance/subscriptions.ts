@@ -1,0 +1,374 @@
+/** Subscriptions: where they begin, what they take, in which order, and how they go on. */
+import assert from 'node:assert/strict'
+import type { RecordedEvent } from '../event.ts'
+import type { EventStore } from '../store.ts'
+import type { SubscribeOptions } from '../subscription/subscription.ts'
+import type { ConformanceCase } from './case.ts'
+import { collect, counted, identified, numbersOf, oneOf, range } from './events.ts'
+import { allAtOnce, latch, refused } from './expect.ts'
+import { checkFeed, type FeedEvent, runFeedScenario } from './feed-scenario.ts'
+import { balances, balancesOf, deposit, viewedBalances } from './inline.ts'
+
+const group = 'subscriptions'
+
+/** Starts one that notes the events it is handed. */
+function noting(store: EventStore, options: Partial<SubscribeOptions> & { readonly name: string }) {
+  const handled: RecordedEvent[] = []
+  const subscription = store.subscribe({
+    handle: (event: RecordedEvent) => void handled.push(event),
+    ...options,
+  } as SubscribeOptions)
+  return { handled, subscription }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2))
+}
+
+export const subscriptionCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'take everything from the beginning, and what comes, in order and once; and go on where they were',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(30))
+      const first = noting(store, { name: 's' })
+      await store.append('b', counted(10, 31))
+      await first.subscription.caughtUp()
+      assert.deepEqual(numbersOf(first.handled), range(1, 40))
+      await first.subscription.stop()
+      await store.append('a', counted(5, 41))
+      const second = noting(store, { name: 's' })
+      await second.subscription.caughtUp()
+      assert.deepEqual(numbersOf(second.handled), range(41, 45))
+      const { state, lag, lagSeconds, parked, owners, checkpoint, head } = await second.subscription.status()
+      assert.deepEqual(
+        { state, lag, lagSeconds, parked, owners },
+        { state: 'live', lag: 0, lagSeconds: 0, parked: 0, owners: [second.subscription.worker] },
+      )
+      assert.equal(checkpoint, head)
+      await second.subscription.stop()
+      assert.deepEqual((await store.subscriptionStatus('s'))?.owners, [])
+      assert.equal(await store.subscriptionStatus('unknown'), undefined)
+    },
+  },
+  {
+    group,
+    name: 'begin at the end, after a position, or at a moment',
+    async run({ open }) {
+      const store = await open()
+      const { positions } = await store.append('a', counted(5))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      const { recordedAt } = await store.append('b', counted(5, 6))
+      const end = noting(store, { name: 'end', from: 'end' })
+      await end.subscription.caughtUp({ position: 0 })
+      const starts = [
+        noting(store, { name: 'position', from: positions[2] as number }),
+        noting(store, { name: 'moment', from: recordedAt as Date }),
+        noting(store, { name: 'future', from: new Date(Date.now() + 100_000) }),
+      ]
+      // Whoever begins at the end may begin before or after the next append, but not before those above.
+      for (const { subscription } of [end, ...starts]) await untilMade(store, subscription.name)
+      await store.append('c', counted(2, 11))
+      for (const { subscription } of [end, ...starts]) await subscription.caughtUp()
+      assert.deepEqual(numbersOf(end.handled), [11, 12])
+      assert.deepEqual(
+        starts.map(({ handled }) => numbersOf(handled)),
+        [range(4, 12), range(6, 12), [11, 12]],
+      )
+      for (const { subscription } of [end, ...starts]) await subscription.stop()
+    },
+  },
+  {
+    group,
+    name: 'are filtered by type, stream and tags, and their checkpoints pass what they do not take',
+    async run({ open }) {
+      const store = await open()
+      await store.append('order-1', [oneOf('A'), oneOf('B'), { ...oneOf('A'), tags: ['x', 'y'] }])
+      await store.append('other', [
+        { ...oneOf('A'), tags: ['x'] },
+        { ...oneOf('B'), tags: ['y', 'x', 'z'] },
+      ])
+      const filters = [
+        noting(store, { name: 'types', types: ['B'] }),
+        noting(store, { name: 'prefix', streamPrefix: 'order-' }),
+        noting(store, { name: 'tags', tags: ['x', 'y'] }),
+        noting(store, { name: 'none', types: ['Never'] }),
+      ]
+      const { position } = await store.append('last', [oneOf('C')])
+      for (const { subscription } of filters) await subscription.caughtUp()
+      const named = filters.map(({ handled }) =>
+        handled.map(({ type, version, streamId }) => `${streamId} ${version} ${type}`),
+      )
+      assert.deepEqual(named, [
+        ['order-1 2 B', 'other 2 B'],
+        ['order-1 1 A', 'order-1 2 B', 'order-1 3 A'],
+        ['order-1 3 A', 'other 2 B'],
+        [],
+      ])
+      for (const { subscription } of filters) {
+        assert.equal((await subscription.status()).checkpoint, position)
+        await subscription.stop()
+      }
+      assert.equal((await collect(store.readAll({ tags: ['x', 'y'] }))).length, 2)
+    },
+  },
+  {
+    group,
+    name: 'skip, repeat and reorder nothing while transactions commit late, roll back and overtake each other',
+    needs: ['open-transactions', 'shared-data'],
+    async run(context) {
+      const [store, other] = [await context.open(), await context.open()]
+      let made = 0
+      const readers = [store, other].map(
+        (where) =>
+          async function* (signal: AbortSignal): AsyncGenerator<FeedEvent> {
+            const queue: RecordedEvent[] = []
+            await using _subscription = where.subscribe({
+              name: `reader-${made++}`,
+              handle: (event) => void queue.push(event),
+            })
+            while (!signal.aborted) {
+              for (let event = queue.shift(); event !== undefined; event = queue.shift()) yield event
+              await new Promise((resolve) => setTimeout(resolve, 1))
+            }
+          },
+      )
+      for (const { recorded, ...faults } of await runFeedScenario(context, store, readers as never)) {
+        assert.deepEqual(faults, { missed: 0, repeated: 0, phantom: 0, reordered: 0, disordered: 0 })
+        assert.ok(recorded > 200)
+      }
+    },
+  },
+  {
+    group,
+    name: 'in partitions keep the order of each stream, and take each event once',
+    async run({ open }) {
+      const store = await open()
+      const { handled, subscription } = noting(store, { name: 's', partitions: 4, batchSize: 10 })
+      const committed: string[] = []
+      await allAtOnce(8, async (writer) => {
+        for (const _ of range(1, 10)) {
+          const events = identified(3)
+          await store.append(`s${writer}`, events)
+          committed.push(...events.map(({ id }) => id))
+        }
+      })
+      await subscription.caughtUp()
+      const perStream = new Map<string, number>()
+      for (const { streamId, version } of handled) {
+        assert.equal(version, (perStream.get(streamId) ?? 0) + 1)
+        perStream.set(streamId, version)
+      }
+      const sorted = handled.toSorted((a, b) => a.position - b.position)
+      assert.equal(checkFeed(new Set(committed), sorted).missed, 0)
+      assert.equal(handled.length, 240)
+      await subscription.stop()
+      await assert.rejects(store.runOnce({ name: 's', partitions: 3, handle() {} }), /partitions must be 4/)
+    },
+  },
+  {
+    group,
+    name: 'of one name share the partitions among workers, and take over from one that stops',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const [one, two] = [await open(), await open()]
+      await one.append('a', counted(1))
+      const options = { name: 's', partitions: 4, leaseTime: 900 }
+      const first = noting(one, options)
+      await first.subscription.caughtUp()
+      const second = noting(two, options)
+      const owners = async () =>
+        new Set((await one.subscriptionStatus('s'))?.partitions.map(({ owner }) => owner))
+      while ((await owners()).size < 2 || (await owners()).has(undefined))
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      await allAtOnce(20, (index) => one.append(`s${index}`, counted(2)))
+      await first.subscription.caughtUp()
+      assert.equal(first.handled.length + second.handled.length, 41)
+      assert.ok(second.handled.length > 0)
+      await first.subscription.stop()
+      await allAtOnce(20, (index) => one.append(`s${index}`, counted(1)))
+      await second.subscription.caughtUp()
+      assert.equal(first.handled.length + second.handled.length, 61)
+      await second.subscription.stop()
+    },
+  },
+  {
+    group,
+    name: 'wait for a handler, one event at a time, and stop when it has finished',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(3))
+      const gate = latch()
+      const begun: number[] = []
+      const subscription = store.subscribe({
+        name: 's',
+        async handle({ version }) {
+          begun.push(version)
+          await gate.released
+        },
+      })
+      await until(() => begun.length > 0)
+      const stopped = subscription.stop()
+      gate.release()
+      await stopped
+      await subscription.done
+      assert.deepEqual(begun, [1])
+      const { handled } = noting(store, { name: 's' })
+      await until(() => handled.length === 2)
+      assert.deepEqual(numbersOf(handled), [2, 3])
+    },
+  },
+  {
+    group,
+    name: 'give up on a handler that never returns, which has not handled its event then',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(2))
+      for (const transactional of [false, true]) {
+        let signal: AbortSignal | undefined
+        const subscription = store.subscribe({
+          name: 's',
+          transactional,
+          handle(_event, context) {
+            signal = context.signal
+            return new Promise(() => {})
+          },
+        })
+        await until(() => signal !== undefined)
+        await subscription.stop({ timeout: 20 })
+        assert.equal(signal?.aborted, true)
+      }
+      const { handled, subscription } = noting(store, { name: 's' })
+      await subscription.caughtUp()
+      assert.deepEqual(numbersOf(handled), [1, 2])
+      await subscription.stop()
+    },
+  },
+  {
+    group,
+    name: 'can be stopped at any moment, twice, and by disposing of them or of the store',
+    async run({ open }) {
+      const store = await open()
+      const none = noting(store, { name: 'none' })
+      await none.subscription.stop()
+      await Promise.all([none.subscription.stop(), none.subscription.stop()])
+      await none.subscription.done
+      await store.append('a', counted(500))
+      for (const delay of [0, 1, 3, 10, 30]) {
+        const { subscription } = noting(store, { name: 's', batchSize: 10 })
+        await new Promise((resolve) => setTimeout(resolve, delay))
+        await subscription.stop()
+      }
+      const failing = store.subscribe({ name: 'failing', handle: () => Promise.reject(new Error('no')) })
+      await new Promise((resolve) => setTimeout(resolve, 30))
+      await failing.stop()
+      await failing.done
+      const last = noting(store, { name: 's' })
+      await store.close()
+      await last.subscription.done
+      await refused(() => store.subscribe({ name: 's', handle() {} }), 'store-closed')
+    },
+  },
+  {
+    group,
+    name: 'run once: handle what there is, and return',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(25))
+      const handled: RecordedEvent[] = []
+      const options = { name: 's', handle: (event: RecordedEvent) => void handled.push(event) }
+      const first = await store.runOnce(options)
+      assert.deepEqual({ ...first, checkpoint: 0 }, { handled: 25, parked: 0, checkpoint: 0, caughtUp: true })
+      assert.deepEqual((await store.runOnce(options)).handled, 0)
+      await store.append('a', counted(3))
+      assert.equal((await store.runOnce(options)).handled, 3)
+      const slow = { name: 'slow', handle: () => new Promise<void>((resolve) => setTimeout(resolve, 20)) }
+      const part = await store.runOnce(slow, { maxMs: 100 })
+      assert.equal(part.caughtUp, false)
+      assert.ok(part.handled > 0 && part.handled < 28)
+      assert.deepEqual((await store.subscriptionStatus('slow'))?.owners, [])
+    },
+  },
+  {
+    group,
+    name: 'tell how far they are behind, and who runs them, when one waits in vain',
+    async run({ open }) {
+      const store = await open()
+      const { position } = await store.append('a', counted(3))
+      const error = await refused(
+        store.view(balances).get('a', { atLeast: position, timeout: 20 }),
+        'subscription-behind',
+        { subscription: 'balances', position, checkpoint: 0, owners: [] },
+      )
+      assert.match(error.message, /behind, and no worker runs it/)
+      const gate = latch()
+      const subscription = store.subscribe({ name: 's', handle: () => gate.released })
+      const behind = await refused(subscription.caughtUp({ timeout: 200 }), 'subscription-behind', {
+        position,
+      })
+      assert.deepEqual(behind.owners, [subscription.worker])
+      gate.release()
+      await subscription.caughtUp()
+      await subscription.stop()
+    },
+  },
+  {
+    group,
+    name: 'make documents of async projections, each event once, and a view can wait for what was appended',
+    async run({ open }) {
+      const store = await open()
+      const subscription = store.subscribe({ projection: balances, batchSize: 7 })
+      await allAtOnce(10, async (caller) => {
+        for (const call of range(1, 5))
+          await store.append(`s${caller}`, [deposit(`a${call}`, caller), deposit('all', 1)])
+      })
+      const { position } = await store.append('s', [deposit('mine', 5)])
+      assert.equal((await store.view(balances).get('mine', { atLeast: position }))?.state.balance, 5)
+      await subscription.stop()
+      assert.deepEqual(await viewedBalances(store), await balancesOf(store))
+      await store.append('s', [deposit('mine', 5)])
+      await store.runOnce({ projection: balances })
+      assert.deepEqual(await viewedBalances(store), await balancesOf(store))
+    },
+  },
+  {
+    group,
+    name: 'refuse what makes no sense, when it is said',
+    async run({ open }) {
+      const store = await open()
+      const bad: [string, object][] = [
+        ['name', { name: '' }],
+        ['name', { name: '$own' }],
+        ['handle', { handle: undefined }],
+        ['from', { from: 'middle' }],
+        ['from', { from: -1 }],
+        ['partitions', { partitions: 0 }],
+        ['batchSize', { batchSize: 1.5 }],
+        ['types', { types: [] }],
+        ['tags[0]', { tags: [''] }],
+        ['transactional', { transactional: 'yes' }],
+        ['onError.retries', { onError: { retries: -1 } }],
+        ['onError.action', { onError: { action: 'ignore' } }],
+        ['leaseTime', { leaseTime: 0 }],
+        ['handlerTimeout', { handlerTimeout: 0 }],
+      ]
+      for (const [field, wrong] of bad) {
+        await refused(() => store.subscribe({ name: 's', handle() {}, ...wrong } as never), 'invalid-input', {
+          field,
+        })
+      }
+      await refused(() => store.subscribe(undefined as never), 'invalid-input', { field: 'options' })
+      await refused(() => store.subscribe({ projection: 'x' } as never), 'invalid-input', {
+        field: 'projection',
+      })
+      await refused(() => store.parked(''), 'invalid-input')
+      assert.equal(await store.subscriptionStatus('s'), undefined)
+    },
+  },
+]
+
+async function untilMade(store: EventStore, name: string): Promise<void> {
+  while ((await store.subscriptionStatus(name)) === undefined)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+}
