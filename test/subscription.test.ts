@@ -6,6 +6,7 @@ import { latch } from '../src/conformance/expect.ts'
 import { StoreUnavailableError } from '../src/errors.ts'
 import type { RecordedEvent } from '../src/event.ts'
 import { memoryStorage } from '../src/memory/store.ts'
+import { partitionOf } from '../src/partition.ts'
 import { InlineProjections } from '../src/projection/inline.ts'
 import type { Storage } from '../src/storage.ts'
 import type { SubscriptionEnvironment } from '../src/subscription/environment.ts'
@@ -396,6 +397,48 @@ describe('stopping', () => {
     await stopped
     await second.caughtUp()
     expect(calls).toBe(1)
+  })
+
+  it('in favour of another worker is not undone by an answer from before', async () => {
+    const streams = range(1, 20).map((number) => `s${number}`)
+    const second = streams.find((streamId) => partitionOf(streamId, 2) === 1) as string
+    const [asked, given, answered] = [latch(), latch(), latch()]
+    let isGivingUp = false
+    environment = {
+      ...environment,
+      storage: {
+        ...storage,
+        async keepLeases(...parameters) {
+          const kept = await storage.keepLeases(...parameters)
+          if (isGivingUp) {
+            // The next look finds the lease still here, and is answered when it is not any more.
+            asked.release()
+            await given.released
+            await new Promise(setImmediate)
+            setImmediate(answered.release)
+          }
+          return kept
+        },
+        async releaseLeases(...parameters) {
+          isGivingUp = true
+          await asked.released
+          await storage.releaseLeases(...parameters)
+          given.release()
+        },
+      },
+    }
+    const seen: string[] = []
+    const options = { name, partitions: 2, leaseTime: 90 }
+    const subscription = start({ ...options, handle: ({ streamId }) => void seen.push(streamId) })
+    await subscription.caughtUp({ position: 0 })
+    await vi.waitFor(async () => expect((await subscription.status()).owners.length).toBe(1))
+    const other = async () => (await storage.keepLeases(name, 'other', 60_000)).leases
+    await other()
+    await answered.released
+    expect((await other()).map(({ partition }) => partition)).toEqual([1])
+    await append(1, 1, second)
+    await systemClock.sleep(50)
+    expect(seen).toEqual([])
   })
 
   it('ends a pause between two tries', async () => {

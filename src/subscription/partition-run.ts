@@ -138,12 +138,13 @@ export class PartitionRun {
       ahead = page.full ? this.#look(page.through) : undefined
       await this.#delivery.deliver(page.events)
       checkpoint.moveTo(page.through)
+      // Before the checkpoint tells others that it has caught up.
+      if (!page.full) this.#enter('live')
       if (page.full || page.events.length > 0 || checkpoint.isDue) checkpoint.writeSoon()
       if (page.full) {
         await this.#breathe()
         continue
       }
-      this.#enter('live')
       if (page.events.length > 0 || wakeup.count !== present.wakeups) nap = shortestNap
       await wakeup.wait(nap, present.wakeups, stop).catch(() => {})
       nap = Math.min(nap * 2, this.#plan.pollInterval)

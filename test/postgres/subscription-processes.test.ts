@@ -76,7 +76,7 @@ function appendLoad(streams: number): { stop(): Promise<number> } {
   }
 }
 
-describe('workers in processes', () => {
+describe('workers in processes', { timeout: 180_000 }, () => {
   it.each([
     [2, 4],
     [4, 8],
@@ -134,7 +134,7 @@ describe('workers in processes', () => {
   })
 })
 
-describe('a long backlog', () => {
+describe('a long backlog', { timeout: 180_000 }, () => {
   it('of 1,000,000 events is handled in order and in bounded memory', async () => {
     await database.query(`
       insert into eventsourced.streams (stream_id, version, created_at)
@@ -155,7 +155,7 @@ describe('a long backlog', () => {
   })
 })
 
-describe('a rebuild in a process', () => {
+describe('a rebuild in a process', { timeout: 180_000 }, () => {
   it('that is killed in the middle leaves the documents as they were, and is gone on with', async () => {
     for (const stream of range(1, 20)) await store.append(`s${stream}`, counted(200))
     await store.runOnce({ projection: totals })
