@@ -70,6 +70,15 @@ export function checkInteger(value: unknown, field: string, least: number): asse
   }
 }
 
+// What a timer can wait for: it would go off at once if it were longer.
+const longestWait = 2 ** 31 - 1
+
+export function checkMilliseconds(value: unknown, field: string, least: number): asserts value is number {
+  if (!Number.isInteger(value) || (value as number) < least || (value as number) > longestWait) {
+    refuse(field, `must be a whole number of milliseconds from ${least} to ${longestWait}`, value)
+  }
+}
+
 export function checkDate(value: unknown, field: string): asserts value is Date {
   if (!(value instanceof Date) || Number.isNaN(value.getTime())) refuse(field, 'must be a valid Date', value)
   // Years of four digits: the range that Postgres, ISO 8601 and a reader agree on.

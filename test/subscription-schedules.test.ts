@@ -137,7 +137,6 @@ class World {
       wait: (milliseconds, _since, signal) => this.clock.sleep(milliseconds, signal),
     }
     const started = new Worker({ storage, clock: this.clock, wakeup }, planOf(storage, options))
-    started.done.catch(() => {})
     return started
   }
 

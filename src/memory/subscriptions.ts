@@ -92,7 +92,9 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
   }
 
   async leave(name: string, worker: string): Promise<void> {
-    this.#subscriptions.get(name)?.workers.delete(worker)
+    const { workers, checkpoints = [] } = this.#subscriptions.get(name) ?? {}
+    workers?.delete(worker)
+    for (const checkpoint of checkpoints) if (checkpoint.owner === worker) checkpoint.owner = undefined
   }
 
   /** The checkpoint, if the lease still holds. */

@@ -1428,7 +1428,11 @@ order by k.partition`
 
 export const lastPosition: string = `select coalesce(max(e.position), 0)::text as position from :schema.events e`
 
-export const leaveSubscription: string = `delete from :schema.workers w where w.subscription = \$1::text and w.worker = \$2::text`
+export const leaveSubscription: string = `with released as (
+  update :schema.checkpoints c set owner = null, lease_until = null
+  where c.subscription = \$1::text and c.owner = \$2::text
+)
+delete from :schema.workers w where w.subscription = \$1::text and w.worker = \$2::text`
 
 export const listDocuments: string = `select to_json(d.key)::text as key, d.state::text, d.revision::text, d.position::text
 from :schema.documents d

@@ -10,8 +10,18 @@ export interface AsyncProjection {
   readonly filter: EventFilter
   /** To be called before each transaction: an embedded database has but one connection. @throws ProjectionVersionError */
   prepare(): Promise<void>
-  /** @throws ProjectionVersionError if the projection was rebuilt in another version, and whatever it throws itself */
+  /**
+   * @throws ProjectionVersionError if the projection was rebuilt in another version, ProjectionMovedError if in the
+   * same one, and whatever it throws itself
+   */
   handleBatch(events: readonly RecordedEvent[], transaction: StorageTransaction): Promise<void>
+}
+
+/** The documents are being kept elsewhere since the projection was rebuilt: the next try writes there. */
+export class ProjectionMovedError extends Error {
+  constructor(name: string) {
+    super(`Projection '${name}' was rebuilt meanwhile; the next try writes into what was built`)
+  }
 }
 
 export function asyncProjection(
@@ -29,9 +39,7 @@ export function asyncProjection(
       const result = await project(targets, events, transaction)
       if (result === 'done') return
       registration.forget()
-      throw new Error(
-        `Projection '${projection.name}' was rebuilt meanwhile; the next try writes into what was built`,
-      )
+      throw new ProjectionMovedError(projection.name)
     },
   }
 }

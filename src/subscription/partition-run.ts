@@ -2,22 +2,27 @@
  * One leased partition, handled from its checkpoint on for as long as the lease is held:
  *
  *     catching-up ⇄ live        a full page was read, or the end of the log
- *         │  ▲
- *         ▼  │ by the next success
- *      retrying                 the handler, or the storage, has failed
+ *         │  ▲       │  ▲
+ *         ▼  │       ▼  │       by the next success
+ *      retrying, parking        the handler, or the storage, has failed; an event was set aside
  *
  * It ends when it is stopped ('stopped'), when the lease is another's ('lost'), or by a throw, when it cannot go on.
  */
 import { hasCode } from '../errors.ts'
 import type { LogPage } from '../storage.ts'
-import { Delivery, type DeliveryReport, type DeliverySignals, Interrupted, Stopped } from './delivery.ts'
+import { Checkpoint } from './checkpoint.ts'
+import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
+import { Interrupted, type RunSignals } from './handler-calls.ts'
+import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
 import type { Lease } from './storage.ts'
 
 const shortestNap = 5
-const parkedInterval = 1_000
+const longestParkedInterval = 1_000
+const shortestPause = 50
 const longestPause = 5_000
+const breathInterval = 50
 
 export type PartitionState = 'catching-up' | 'live' | 'retrying' | 'parking'
 
@@ -42,15 +47,32 @@ export class PartitionRun {
   readonly #report: PartitionReport
   readonly #stop = new AbortController()
   readonly #abandon = new AbortController()
-  #delivery: Delivery
+  readonly #checkpoint: Checkpoint
+  readonly #delivery: Delivery
+  readonly #parked: ParkedDelivery
+  #phase: 'catching-up' | 'live' = 'catching-up'
   #lookedAtParked = Number.NEGATIVE_INFINITY
+  #breathedAt: number
 
   constructor(environment: SubscriptionEnvironment, plan: Plan, lease: Lease, report: PartitionReport) {
     this.lease = lease
     this.#environment = environment
     this.#plan = plan
     this.#report = report
-    this.#delivery = this.#newDelivery(lease)
+    this.#breathedAt = environment.clock.now()
+    const signals: RunSignals = { stop: this.#stop.signal, abandon: this.#abandon.signal }
+    const told: DeliveryReport = {
+      handled: (count) => report.handled(count),
+      parked: (count) => {
+        report.parked(count)
+        report.state('parking')
+      },
+      trouble: (error) => report.state('retrying', error),
+      recovered: () => report.state(this.#phase),
+    }
+    this.#checkpoint = new Checkpoint(environment, lease, signals.abandon)
+    this.#delivery = new Delivery(environment, plan, lease, this.#checkpoint, signals, told)
+    this.#parked = new ParkedDelivery(environment, lease, this.#delivery, signals, told)
   }
 
   /** No further event; what is handled is finished, and its checkpoint written. */
@@ -64,109 +86,107 @@ export class PartitionRun {
     this.#abandon.abort(new Stopped())
   }
 
-  #newDelivery(lease: Lease): Delivery {
-    const signals: DeliverySignals = { stop: this.#stop.signal, abandon: this.#abandon.signal }
-    const report: DeliveryReport = {
-      handled: (count) => this.#report.handled(count),
-      parked: (count) => {
-        this.#report.parked(count)
-        this.#report.state('parking')
-      },
-      trouble: (error) => this.#report.state('retrying', error),
-    }
-    return new Delivery(this.#environment, this.#plan, lease, signals, report)
-  }
-
   async run(): Promise<'stopped' | 'lost'> {
     for (let failures = 0; ; failures++) {
-      const before = this.#delivery.position
+      const before = this.#checkpoint.position
       try {
-        if (failures > 0) await this.#restart()
+        if (failures > 0) await this.#lookUp()
         await this.#follow()
       } catch (error) {
-        if (error instanceof Stopped) return this.#end()
         if (hasCode(error, 'lease-lost')) return 'lost'
-        const mayPass = error instanceof Interrupted || hasCode(error, 'store-unavailable')
-        if (!mayPass) {
-          // What was handled before the event at fault is not to be handled again.
-          await this.#end()
-          throw error
-        }
-        if (this.#delivery.position > before) failures = 0
+        const isTold = error instanceof Stopped || (this.#stop.signal.aborted && mayPass(error))
+        // What was handled before, also before an event at fault, is not to be handled again.
+        if (isTold || !mayPass(error)) await this.#end()
+        if (isTold) return 'stopped'
+        if (!mayPass(error)) throw error
+        if (this.#checkpoint.position > before) failures = 0
         this.#report.state('retrying', error instanceof Interrupted ? error.cause : error)
-        const pause = Math.min(longestPause, 50 * 2 ** Math.min(failures, 10)) * Math.random()
-        await this.#environment.clock.sleep(pause, this.#stop.signal).catch(() => {})
+        const pause = Math.min(longestPause, shortestPause * 2 ** Math.min(failures, 10))
+        const { clock } = this.#environment
+        await clock.sleep(pause * (0.5 + Math.random() / 2), this.#stop.signal).catch(() => {})
       }
     }
   }
 
-  /** Begins again where the stored checkpoint is: what was done last may have been committed, or not. */
-  async #restart(): Promise<void> {
-    if (this.#stop.signal.aborted) throw new Stopped()
-    const checkpoints = await this.#environment.storage.checkpoints(this.lease.subscription)
-    const { partition, position } = this.lease
-    const stored = checkpoints.find((checkpoint) => checkpoint.partition === partition)?.position ?? position
-    this.#delivery = this.#newDelivery({ ...this.lease, position: stored })
+  /** Goes on where the stored checkpoint is, if it is further: what failed last may have been done all the same. */
+  async #lookUp(): Promise<void> {
+    const { subscription, partition } = this.lease
+    const checkpoints = await this.#environment.storage.checkpoints(subscription, this.#stop.signal)
+    const stored = checkpoints.find((checkpoint) => checkpoint.partition === partition)
+    if (stored !== undefined) this.#checkpoint.storedUpTo(stored.position)
   }
 
-  async #end(): Promise<'stopped' | 'lost'> {
-    if (this.#abandon.signal.aborted) return 'stopped'
-    try {
-      await this.#delivery.save()
-      return 'stopped'
-    } catch (error) {
-      // Then the events since the last checkpoint are handled again by whoever comes next.
-      if (hasCode(error, 'lease-lost') || hasCode(error, 'store-unavailable')) return 'lost'
-      throw error
-    }
+  /** Never rejects: what cannot be stored any more is handled again by whoever comes next. */
+  async #end(): Promise<void> {
+    if (!this.#abandon.signal.aborted) await this.#checkpoint.write().catch(() => {})
   }
 
   async #follow(): Promise<never> {
-    const { wakeup, clock, storage } = this.#environment
-    const { filter, partitions, batchSize, pollInterval } = this.#plan
+    const { wakeup } = this.#environment
     const stop = this.#stop.signal
-    const delivery = this.#delivery
-    const whole = { types: undefined, streamPrefix: undefined, tags: undefined, ...filter }
-    const partition = partitions === 1 ? undefined : { index: this.lease.partition, count: partitions }
-    const look = (after: number): Look => {
-      const query = { ...whole, after, until: Number.MAX_SAFE_INTEGER, partition, limit: batchSize } as const
-      const page = storage.readLog({ ...query, direction: 'forward' })
-      page.catch(() => {})
-      return { page, wakeups: wakeup.count }
-    }
-
-    await delivery.readBlocked()
+    const checkpoint = this.#checkpoint
+    await this.#delivery.readBlocked()
     let ahead: Look | undefined
     for (let nap = shortestNap; ; ) {
       if (stop.aborted) throw new Stopped()
-      if (clock.now() - this.#lookedAtParked > parkedInterval) {
-        await delivery.deliverParked()
-        this.#lookedAtParked = clock.now()
-        this.#report.settled()
-      }
-      const present = ahead ?? look(delivery.position)
+      await this.#deliverParked()
+      const present = ahead ?? this.#look(checkpoint.position)
       const page = await present.page
       if (stop.aborted) throw new Stopped()
-      if (page.full) this.#report.state('catching-up')
+      if (page.full) this.#enter('catching-up')
       // One page ahead, and no more: memory is bounded however long the log is.
-      ahead = page.full ? look(page.through) : undefined
-      await delivery.deliver(page.events)
-      delivery.pass(page.through)
+      ahead = page.full ? this.#look(page.through) : undefined
+      await this.#delivery.deliver(page.events)
+      checkpoint.moveTo(page.through)
+      // Before the checkpoint tells others that it has caught up.
+      if (!page.full) this.#enter('live')
+      if (page.full || page.events.length > 0 || checkpoint.isDue) checkpoint.writeSoon()
       if (page.full) {
-        await delivery.saveSoon()
+        await this.#breathe()
         continue
       }
-      // Before the checkpoint tells others that it has caught up.
-      this.#report.state('live')
-      if (page.events.length > 0) {
-        await delivery.save()
-        nap = shortestNap
-      } else if (delivery.isSavingDue) {
-        await delivery.save()
-      }
-      const woken = wakeup.count
+      if (page.events.length > 0 || wakeup.count !== present.wakeups) nap = shortestNap
       await wakeup.wait(nap, present.wakeups, stop).catch(() => {})
-      nap = wakeup.count === woken ? Math.min(nap * 2, pollInterval) : shortestNap
+      nap = Math.min(nap * 2, this.#plan.pollInterval)
     }
   }
+
+  /** A log in memory and a handler that never waits would leave no time for anything else. */
+  async #breathe(): Promise<void> {
+    const { clock } = this.#environment
+    if (clock.now() - this.#breathedAt < breathInterval) return
+    await clock.sleep(0, this.#stop.signal).catch(() => {})
+    this.#breathedAt = clock.now()
+  }
+
+  #enter(phase: 'catching-up' | 'live'): void {
+    this.#phase = phase
+    this.#report.state(phase)
+  }
+
+  async #deliverParked(): Promise<void> {
+    const { clock } = this.#environment
+    const interval = Math.min(longestParkedInterval, 4 * this.#plan.pollInterval)
+    if (clock.now() - this.#lookedAtParked <= interval) return
+    await this.#parked.deliver()
+    this.#lookedAtParked = clock.now()
+    this.#report.settled()
+  }
+
+  #look(after: number): Look {
+    const { storage, wakeup } = this.#environment
+    const { filter, partitions, batchSize } = this.#plan
+    const partition = partitions === 1 ? undefined : { index: this.lease.partition, count: partitions }
+    const all = { types: undefined, streamPrefix: undefined, tags: undefined, ...filter }
+    const query = { ...all, after, until: Number.MAX_SAFE_INTEGER, partition, limit: batchSize } as const
+    const wakeups = wakeup.count
+    const page = storage.readLog({ ...query, direction: 'forward' }, this.#stop.signal)
+    // Its error is heard when it is its turn, or never.
+    page.catch(() => {})
+    return { page, wakeups }
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof Interrupted || hasCode(error, 'store-unavailable')
 }

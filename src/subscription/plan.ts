@@ -5,6 +5,7 @@ import {
   beginning,
   checkDate,
   checkInteger,
+  checkMilliseconds,
   checkName,
   checkNames,
   checkOneOf,
@@ -59,13 +60,20 @@ export function planOf<E extends Event, Tx extends StoreTransaction>(
     throw new InvalidInputError('options', 'must be an object', beginning(options))
   }
   const { batchSize = 1000, leaseTime = 15_000, pollInterval = 250, handlerTimeout, onStateChange } = options
-  const { retries = 5, backoff = 100, action = 'stop' } = options.onError ?? {}
+  const { onError = {} } = options
+  if (typeof onError !== 'object' || onError === null) {
+    throw new InvalidInputError('onError', 'must be an object', beginning(onError))
+  }
+  const { retries = 5, backoff = 100, action = 'stop' } = onError
   checkInteger(batchSize, 'batchSize', 1)
-  checkInteger(leaseTime, 'leaseTime', 1)
-  checkInteger(pollInterval, 'pollInterval', 1)
-  if (handlerTimeout !== undefined) checkInteger(handlerTimeout, 'handlerTimeout', 1)
+  checkMilliseconds(leaseTime, 'leaseTime', 1)
+  checkMilliseconds(pollInterval, 'pollInterval', 1)
+  if (handlerTimeout !== undefined) checkMilliseconds(handlerTimeout, 'handlerTimeout', 1)
   checkInteger(retries, 'onError.retries', 0)
-  checkInteger(backoff, 'onError.backoff', 0)
+  checkMilliseconds(backoff, 'onError.backoff', 0)
+  if (onStateChange !== undefined && typeof onStateChange !== 'function') {
+    throw new InvalidInputError('onStateChange', 'must be a function', beginning(onStateChange))
+  }
   checkOneOf(action, 'onError.action', ['stop', 'park', 'block-stream'])
   const limits = {
     batchSize,
@@ -107,13 +115,19 @@ export function planOf<E extends Event, Tx extends StoreTransaction>(
   if (streamPrefix !== undefined) checkReadName(streamPrefix, 'streamPrefix')
   if (tags !== undefined) checkNames(tags, 'tags', 'must name at least one tag; leave it out for all')
   const handler = handlerOf(options, transactional)
-  return { ...limits, name, filter: { types, streamPrefix, tags }, from, partitions, handler }
+  // The caller's arrays and Date may change later.
+  const filter = { types: types && [...types], streamPrefix, tags: tags && [...tags] }
+  const start = from instanceof Date ? new Date(from) : from
+  return { ...limits, name, filter, from: start, partitions, handler }
 }
 
 function handlerOf<E extends Event, Tx extends StoreTransaction>(
   options: Exclude<SubscribeOptions<E, Tx>, { projection: unknown }>,
   isTransactional: boolean,
 ): Handler {
+  if ('handle' in options && 'handleBatch' in options) {
+    throw new InvalidInputError('handle', 'must not be given with handleBatch', 'both')
+  }
   const call = 'handleBatch' in options ? options.handleBatch : options.handle
   if (typeof call !== 'function') {
     throw new InvalidInputError(

@@ -1,7 +1,8 @@
 /** Handling what there is, and returning: a worker that is stopped as soon as it has caught up. */
+import { abortable } from '../abort.ts'
 import { hasCode } from '../errors.ts'
 import type { Event } from '../event.ts'
-import { checkInteger } from '../input.ts'
+import { checkMilliseconds } from '../input.ts'
 import type { StoreTransaction } from '../projection/transaction.ts'
 import { reachedBy, waitForCheckpoint } from './checkpoint-wait.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
@@ -15,31 +16,33 @@ export async function runOnce<E extends Event, Tx extends StoreTransaction>(
   { maxMs = 30_000, signal }: RunOnceOptions = {},
 ): Promise<RunOnceResult> {
   const plan = planOf(environment.storage, options)
-  checkInteger(maxMs, 'maxMs', 1)
+  checkMilliseconds(maxMs, 'maxMs', 1)
   const { storage, clock } = environment
   const end = clock.now() + maxMs
   const worker = new Worker(environment, plan)
   const failure = new AbortController()
-  worker.done.catch((error: unknown) => failure.abort(error))
-  const signals = signal === undefined ? [failure.signal] : [failure.signal, signal]
+  void worker.ended.then((error) => error && failure.abort(error))
+  const either = signal === undefined ? failure.signal : AbortSignal.any([failure.signal, signal])
+  const isLate = new AbortController()
   let caughtUp = true
   try {
-    const position = await storage.lastPosition(signal)
-    const late = clock.sleep(maxMs, failure.signal).catch(() => {})
-    await Promise.race([worker.settled, late])
+    const position = await abortable(storage.lastPosition(either), either)
+    const late = clock.sleep(maxMs, isLate.signal).catch(() => {})
+    await abortable(Promise.race([worker.settled, late]), either)
     await waitForCheckpoint(environment, plan.name, {
       position,
       timeout: Math.max(0, end - clock.now()),
-      signal: AbortSignal.any(signals),
+      signal: either,
     })
   } catch (error) {
     if (!hasCode(error, 'subscription-behind')) throw error
     caughtUp = false
   } finally {
+    isLate.abort()
     await worker.stop(Math.max(1_000, end - clock.now()))
-    failure.abort()
   }
-  await worker.done
+  const failed = await worker.ended
+  if (failed !== undefined) throw failed
   const checkpoint = reachedBy(await storage.checkpoints(plan.name))
   return { handled: worker.handled, parked: worker.parked, checkpoint, caughtUp }
 }

@@ -1,6 +1,7 @@
 /** Starting a subscription in this process. */
+import { abortable } from '../abort.ts'
 import type { Event } from '../event.ts'
-import { checkInteger } from '../input.ts'
+import { checkInteger, checkMilliseconds } from '../input.ts'
 import type { StoreTransaction } from '../projection/transaction.ts'
 import { waitForCheckpoint } from './checkpoint-wait.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
@@ -9,7 +10,7 @@ import { subscriptionStatus } from './status.ts'
 import type { SubscribeOptions, Subscription, SubscriptionStatus } from './subscription.ts'
 import { Worker } from './worker.ts'
 
-/** `onEnd` is called when it has stopped or failed: who listened to `done` would keep its failure from being heard. */
+/** `onEnd` is called when it has stopped or failed: whoever listened to `done` would keep its failure from being heard. */
 export function startSubscription<E extends Event, Tx extends StoreTransaction>(
   environment: SubscriptionEnvironment,
   options: SubscribeOptions<E, Tx>,
@@ -17,8 +18,12 @@ export function startSubscription<E extends Event, Tx extends StoreTransaction>(
 ): Subscription {
   const plan = planOf(environment.storage, options)
   const { name } = plan
-  const worker = new Worker(environment, plan, onEnd)
-  const { done } = worker
+  const worker = new Worker(environment, plan)
+  // Of its own, so that it counts as unheard as long as no user listens.
+  const done = worker.ended.then((failure) => {
+    onEnd()
+    if (failure !== undefined) throw failure
+  })
 
   return {
     name,
@@ -33,24 +38,26 @@ export function startSubscription<E extends Event, Tx extends StoreTransaction>(
 
     async caughtUp({ position, timeout = 30_000, signal } = {}) {
       if (position !== undefined) checkInteger(position, 'position', 0)
-      checkInteger(timeout, 'timeout', 0)
-      const target = position ?? (await environment.storage.lastPosition(signal))
-      const gone = new AbortController()
-      const failed = done.catch((error: unknown) => {
-        gone.abort(error)
-        throw error
+      checkMilliseconds(timeout, 'timeout', 0)
+      const failed = new AbortController()
+      let isWaiting = true
+      void worker.ended.then((failure) => {
+        if (failure === undefined || !isWaiting) return
+        // Whoever waits here is told.
+        done.catch(() => {})
+        failed.abort(failure)
       })
-      const signals = signal === undefined ? [gone.signal] : [gone.signal, signal]
-      failed.catch(() => {})
-      await waitForCheckpoint(environment, name, {
-        position: target,
-        timeout,
-        signal: AbortSignal.any(signals),
-      })
+      const either = signal === undefined ? failed.signal : AbortSignal.any([failed.signal, signal])
+      try {
+        const target = position ?? (await abortable(environment.storage.lastPosition(either), either))
+        await waitForCheckpoint(environment, name, { position: target, timeout, signal: either })
+      } finally {
+        isWaiting = false
+      }
     },
 
     async stop({ timeout = 30_000 } = {}) {
-      checkInteger(timeout, 'timeout', 0)
+      checkMilliseconds(timeout, 'timeout', 0)
       await worker.stop(timeout)
     },
 

@@ -1,4 +1,5 @@
 /** How far a subscription has come, as it is stored. */
+import { checkName } from '../input.ts'
 import { ownersOf, reachedBy } from './checkpoint-wait.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
 import type { SubscriptionStatus } from './subscription.ts'
@@ -8,6 +9,7 @@ export async function subscriptionStatus(
   name: string,
   signal?: AbortSignal,
 ): Promise<SubscriptionStatus | undefined> {
+  checkName(name, 'name')
   const checkpoints = await storage.checkpoints(name, signal)
   if (checkpoints.length === 0) return undefined
   const checkpoint = reachedBy(checkpoints)

@@ -77,7 +77,7 @@ export interface SubscriptionStorage {
   /** Gives leases back, so that others need not wait until they end. Leases that are lost already do no harm. */
   releaseLeases(leases: readonly Lease[], worker: string): Promise<void>
 
-  /** The worker is gone: its share is for the others. */
+  /** The worker is gone: its share is for the others, and whatever leases it has. */
   leave(subscription: string, worker: string): Promise<void>
 
   /** Moves a checkpoint on. @throws LeaseLostError */

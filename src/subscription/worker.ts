@@ -11,54 +11,64 @@
  * not heard for as long as its lease gives up by itself; one that does not notice is refused by its token.
  */
 import { randomUUID } from 'node:crypto'
+import { abortable } from '../abort.ts'
 import { hasCode, InvalidInputError, SubscriptionFailedError } from '../errors.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
-import { PartitionRun, type PartitionState } from './partition-run.ts'
+import { Partitions } from './partitions.ts'
 import type { Plan } from './plan.ts'
 import { startPosition } from './start-position.ts'
-import type { KeptLeases, Lease } from './storage.ts'
 import type { SubscriptionState } from './subscription.ts'
 
 const longestWait = 1_000
-
-interface Running {
-  readonly run: PartitionRun
-  readonly ended: Promise<void>
-  state: PartitionState
-}
+const shortestPause = 50
+const longestPause = 5_000
+// How long the other partitions may take to finish when one has failed.
+const patience = 30_000
 
 export class Worker {
   readonly name: string = randomUUID()
   handled = 0
   parked = 0
   lastError: unknown
-  /** Rejects with what the subscription failed with, resolves when it is stopped. */
-  readonly done: Promise<void>
+  /** Answers with what the subscription has failed with, or with nothing once it is stopped. */
+  readonly ended: Promise<SubscriptionFailedError | undefined>
   /** Resolves once it is known what can be leased, and what was set aside there has been looked at. */
   readonly settled: Promise<void>
   readonly #environment: SubscriptionEnvironment
   readonly #plan: Plan
-  readonly #running = new Map<number, Running>()
-  /** Of each partition the token of the last lease that was given back. */
-  readonly #givenBack = new Map<number, number>()
+  readonly #partitions: Partitions
   readonly #stop = new AbortController()
-  readonly #onEnd: () => void
+  /** When it has been waited for the end for long enough. */
+  readonly #giveUp = new AbortController()
+  /** When all partitions are given back. */
+  readonly #over = new AbortController()
   #state: SubscriptionState = 'starting'
   /** When the storage last heard of this worker for sure. */
   #heardAt = Number.NEGATIVE_INFINITY
-  #isFailed = false
+  #failure: { readonly error: unknown } | undefined
   #settle = () => {}
-  #toSettle: Set<number> | undefined
   #wake = () => {}
+  #isWoken = false
 
-  constructor(environment: SubscriptionEnvironment, plan: Plan, onEnd: () => void = () => {}) {
-    this.#onEnd = onEnd
+  constructor(environment: SubscriptionEnvironment, plan: Plan) {
     this.#environment = environment
     this.#plan = plan
+    this.#partitions = new Partitions(environment, plan, this.name, {
+      handled: (count) => {
+        this.handled += count
+      },
+      parked: (count) => {
+        this.parked += count
+      },
+      settled: () => this.#settle(),
+      changed: (error) => this.#updateState(error),
+      ended: () => this.#wakeUp(),
+      failed: (error) => this.#fail(error),
+    })
     this.settled = new Promise((resolve) => {
       this.#settle = resolve
     })
-    this.done = this.#work()
+    this.ended = this.#work()
   }
 
   get state(): SubscriptionState {
@@ -68,111 +78,110 @@ export class Worker {
   /** Gives up on a handler that has not finished after so many milliseconds. */
   async stop(timeout: number): Promise<void> {
     this.#setState('stopping')
-    this.#stop.abort()
-    this.#wake()
-    for (const { run } of this.#running.values()) run.stop()
-    const patience = new AbortController()
-    const { clock } = this.#environment
-    const late = clock.sleep(timeout, patience.signal).then(
+    this.#stopLeading()
+    await this.#endWithin(timeout)
+  }
+
+  /** Waits for the end, or sees to it that it comes. */
+  async #endWithin(milliseconds: number): Promise<void> {
+    const hasEnded = new AbortController()
+    const late = this.#environment.clock.sleep(milliseconds, hasEnded.signal).then(
       () => {
-        for (const { run } of this.#running.values()) run.abandon()
+        this.#giveUp.abort()
+        this.#partitions.abandon()
       },
       () => {},
     )
-    await this.done.catch(() => {})
-    patience.abort()
+    await this.ended
+    hasEnded.abort()
     await late
   }
 
-  async #work(): Promise<void> {
+  /** Never rejects. */
+  async #work(): Promise<SubscriptionFailedError | undefined> {
     try {
       await this.#lead()
-      await this.#leave()
-      this.#setState('stopped')
     } catch (error) {
-      this.#stop.abort()
-      for (const { run } of this.#running.values()) run.stop()
-      await this.#leave()
-      const failure =
-        error instanceof SubscriptionFailedError
-          ? error
-          : new SubscriptionFailedError(this.#plan.name, undefined, error)
-      this.lastError = failure
-      this.#setState('failed', failure)
-      throw failure
-    } finally {
-      this.#settle()
-      this.#onEnd()
+      this.#fail(error)
     }
+    await this.#finish()
+    await this.#leave()
+    this.#settle()
+    if (this.#failure === undefined) {
+      this.#setState('stopped')
+      return undefined
+    }
+    const { error } = this.#failure
+    const failed =
+      error instanceof SubscriptionFailedError
+        ? error
+        : new SubscriptionFailedError(this.#plan.name, undefined, error)
+    this.lastError = failed
+    this.#setState('failed', failed)
+    return failed
   }
 
   async #lead(): Promise<void> {
-    const { clock } = this.#environment
-    const { leaseTime } = this.#plan
-    await this.#patiently(() => this.#create())
+    await this.#create()
+    if (this.#stop.signal.aborted) return
     this.#setState('leasing')
-    const guard = this.#guard()
-    try {
-      while (!this.#stop.signal.aborted && !this.#isFailed) {
-        const sentAt = clock.now()
-        const kept = await this.#keepLeases()
-        if (this.#stop.signal.aborted) break
-        if (kept !== undefined) {
-          this.#heardAt = sentAt
-          this.#reconcile(kept)
-        }
-        await this.#rest(Math.min(leaseTime / 3, longestWait))
-      }
-    } finally {
-      for (const { run } of this.#running.values()) run.stop()
-      await Promise.all([...this.#running.values()].map(({ ended }) => ended))
-      this.#stop.abort()
-      await guard
+    void this.#guard()
+    while (!this.#stop.signal.aborted) {
+      await this.#keepLeases()
+      await this.#rest(Math.min(this.#plan.leaseTime / 3, longestWait))
     }
-    if (this.#isFailed) throw this.lastError
   }
 
+  /** What is under way when the worker is to stop keeps its lease until it is finished. */
+  async #finish(): Promise<void> {
+    void this.#partitions.ended().then(() => this.#over.abort())
+    const { clock } = this.#environment
+    while (!this.#over.signal.aborted) {
+      await clock.sleep(this.#plan.leaseTime / 3, this.#over.signal).catch(() => {})
+      if (this.#over.signal.aborted) return
+      await this.#keepLeases().catch((error: unknown) => this.#fail(error))
+    }
+  }
+
+  /** Makes the subscription, unless there is one; tries until the storage can be reached. */
   async #create(): Promise<void> {
     const { storage } = this.#environment
     const { name, from, partitions, handler } = this.#plan
-    await handler.prepare()
-    const position = await startPosition(storage, name, from)
-    const stored = await storage.createSubscription(name, partitions, position)
-    if (stored !== partitions) {
-      throw new InvalidInputError(
-        'partitions',
-        `must be ${stored}, as the subscription has been made`,
-        String(partitions),
-      )
+    const { signal } = this.#stop
+    const create = async () => {
+      await handler.prepare()
+      const position = await startPosition(storage, name, from, signal)
+      return storage.createSubscription(name, partitions, position, signal)
     }
-  }
-
-  /** Does something until the storage can be reached. */
-  async #patiently(work: () => Promise<void>): Promise<void> {
-    for (let attempt = 0; !this.#stop.signal.aborted; attempt++) {
+    for (let failures = 0; !signal.aborted; failures++) {
       try {
-        return await work()
+        const stored = await abortable(create(), signal)
+        if (stored === partitions) return
+        const problem = `must be ${stored}, as the subscription has been made`
+        throw new InvalidInputError('partitions', problem, String(partitions))
       } catch (error) {
+        if (signal.aborted) return
         if (!hasCode(error, 'store-unavailable')) throw error
         this.#trouble(error)
-        await this.#rest(Math.min(5_000, 50 * 2 ** Math.min(attempt, 10)))
+        await this.#rest(Math.min(longestPause, shortestPause * 2 ** Math.min(failures, 10)))
       }
     }
   }
 
-  async #keepLeases(): Promise<KeptLeases | undefined> {
+  /** Not given up when the worker is to stop: what comes of it could not be given back. */
+  async #keepLeases(): Promise<void> {
+    const { storage, clock } = this.#environment
+    const { signal } = this.#giveUp
+    const { name, leaseTime } = this.#plan
+    const sentAt = clock.now()
     try {
-      return await this.#environment.storage.keepLeases(
-        this.#plan.name,
-        this.name,
-        this.#plan.leaseTime,
-        this.#stop.signal,
-      )
+      const kept = await abortable(storage.keepLeases(name, this.name, leaseTime, signal), signal)
+      this.#heardAt = sentAt
+      this.#partitions.reconcile(kept)
     } catch (error) {
-      if (this.#stop.signal.aborted) return undefined
+      if (signal.aborted) return
       if (!hasCode(error, 'store-unavailable')) throw error
       this.#trouble(error)
-      return undefined
     }
   }
 
@@ -180,115 +189,69 @@ export class Worker {
   async #guard(): Promise<void> {
     const { clock } = this.#environment
     const { leaseTime } = this.#plan
-    while (!this.#stop.signal.aborted) {
-      await clock.sleep(leaseTime / 4, this.#stop.signal).catch(() => {})
-      if (clock.now() - this.#heardAt < leaseTime) continue
-      for (const { run } of this.#running.values()) run.abandon()
+    const { signal } = this.#over
+    while (!signal.aborted) {
+      const left = this.#heardAt + leaseTime - clock.now()
+      if (left <= 0) this.#partitions.abandon()
+      await clock.sleep(left > 0 ? left : leaseTime / 4, signal).catch(() => {})
     }
   }
 
-  #reconcile({ leases, share }: KeptLeases): void {
-    this.#toSettle ??= new Set(leases.map(({ partition }) => partition))
-    if (this.#toSettle.size === 0) this.#settle()
-    for (const [partition, { run }] of this.#running) {
-      const lease = leases.find((one) => one.partition === partition)
-      if (lease?.token !== run.lease.token) run.abandon()
-    }
-    for (const lease of leases) {
-      if (this.#running.has(lease.partition)) continue
-      // What was asked for before it was given back may be answered afterwards.
-      const isGivenBack = (this.#givenBack.get(lease.partition) ?? 0) >= lease.token
-      if (!isGivenBack && this.#running.size < Math.max(1, share)) this.#run(lease)
-      else void this.#release(lease)
-    }
-    // Another worker has come: it takes what is given back here.
-    for (const { run } of [...this.#running.values()].slice(Math.max(1, share))) run.stop()
-    this.#updateState()
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = { error }
+    this.#stopLeading()
+    void this.#endWithin(patience)
   }
 
-  #run(lease: Lease): void {
-    const { partition } = lease
-    const run = new PartitionRun(this.#environment, this.#plan, lease, {
-      state: (state, error) => {
-        if (error !== undefined) this.lastError = error
-        running.state = state
-        this.#updateState(error)
-      },
-      handled: (count) => {
-        this.handled += count
-      },
-      parked: (count) => {
-        this.parked += count
-      },
-      settled: () => this.#settledOne(partition),
-    })
-    const running: Running = { run, state: 'catching-up', ended: Promise.resolve() }
-    this.#running.set(partition, running)
-    Object.assign(running, { ended: this.#follow(run) })
+  #stopLeading(): void {
+    this.#stop.abort()
+    this.#partitions.stop()
+    this.#wakeUp()
   }
 
-  #settledOne(partition: number): void {
-    this.#toSettle?.delete(partition)
-    if (this.#toSettle?.size === 0) this.#settle()
-  }
-
-  /** Never rejects. */
-  async #follow(run: PartitionRun): Promise<void> {
-    try {
-      if ((await run.run()) === 'stopped') await this.#release(run.lease)
-    } catch (error) {
-      this.#isFailed = true
-      this.lastError = error
-      await this.#release(run.lease)
-    }
-    this.#running.delete(run.lease.partition)
-    this.#settledOne(run.lease.partition)
-    this.#updateState()
-    this.#wake()
-  }
-
-  /** Never rejects: a lease that is not given back ends by itself. */
-  async #release(lease: Lease): Promise<void> {
-    this.#givenBack.set(lease.partition, lease.token)
-    await this.#environment.storage
-      .releaseLeases([lease], this.name)
-      .catch((error: unknown) => this.#trouble(error))
-  }
-
+  /** Never rejects, and takes no longer than the leases last: then they are free anyway. */
   async #leave(): Promise<void> {
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended))
-    await this.#environment.storage
-      .leave(this.#plan.name, this.name)
-      .catch((error: unknown) => this.#trouble(error))
+    const { storage, clock } = this.#environment
+    const isLeft = new AbortController()
+    const leaving = storage.leave(this.#plan.name, this.name).catch((error: unknown) => this.#trouble(error))
+    await Promise.race([leaving, clock.sleep(this.#plan.leaseTime, isLeft.signal).catch(() => {})])
+    isLeft.abort()
   }
 
-  /** Sleeps, unless something happens that calls for a look at the leases. */
+  /** Sleeps, unless something happened that calls for a look at the leases. */
   async #rest(milliseconds: number): Promise<void> {
     const woken = new AbortController()
     this.#wake = () => woken.abort()
-    await this.#environment.clock
-      .sleep(milliseconds, AbortSignal.any([woken.signal, this.#stop.signal]))
-      .catch(() => {})
+    if (!this.#isWoken && !this.#stop.signal.aborted) {
+      await this.#environment.clock.sleep(milliseconds, woken.signal).catch(() => {})
+    }
     this.#wake = () => {}
+    this.#isWoken = false
+  }
+
+  #wakeUp(): void {
+    this.#isWoken = true
+    this.#wake()
   }
 
   #trouble(error: unknown): void {
     this.lastError = error
-    this.#setState('retrying', error)
+    if (!this.#stop.signal.aborted) this.#setState('retrying', error)
   }
 
   #updateState(error?: unknown): void {
-    if (this.#stop.signal.aborted || this.#isFailed) return
-    const states = [...this.#running.values()].map(({ state }) => state)
-    const worst = (['retrying', 'parking', 'catching-up', 'live'] as const).find((state) =>
-      states.includes(state),
-    )
-    this.#setState(worst ?? 'leasing', error)
+    if (error !== undefined) this.lastError = error
+    if (!this.#stop.signal.aborted) this.#setState(this.#partitions.state ?? 'leasing', error)
   }
 
   #setState(state: SubscriptionState, error?: unknown): void {
     if (state === this.#state || this.#state === 'failed' || this.#state === 'stopped') return
     this.#state = state
-    this.#plan.onStateChange?.(state, error)
+    try {
+      this.#plan.onStateChange?.(state, error)
+    } catch (thrown) {
+      this.#fail(thrown)
+    }
   }
 }

@@ -1,0 +1,63 @@
+/** Handling what was set aside and is to be handled now: what somebody has retried, and what is blocked no more. */
+import type { RecordedEvent } from '../event.ts'
+import { type Delivery, type DeliveryReport, Stopped } from './delivery.ts'
+import type { SubscriptionEnvironment } from './environment.ts'
+import type { RunSignals } from './handler-calls.ts'
+import { toPark } from './parking.ts'
+import type { Lease, ParkedRecord } from './storage.ts'
+
+export class ParkedDelivery {
+  readonly #environment: SubscriptionEnvironment
+  readonly #lease: Lease
+  readonly #delivery: Delivery
+  readonly #signals: RunSignals
+  readonly #report: DeliveryReport
+
+  constructor(
+    environment: SubscriptionEnvironment,
+    lease: Lease,
+    delivery: Delivery,
+    signals: RunSignals,
+    report: DeliveryReport,
+  ) {
+    this.#environment = environment
+    this.#lease = lease
+    this.#delivery = delivery
+    this.#signals = signals
+    this.#report = report
+  }
+
+  /** One after the other, each looked up anew: what became of one decides about the others of its stream. */
+  async deliver(): Promise<void> {
+    const { storage } = this.#environment
+    for (let handled = 0; ; handled++) {
+      const [record] = await storage.parkedToHandle(this.#lease, 1, this.#signals.abandon)
+      if (this.#signals.stop.aborted) throw new Stopped()
+      if (record !== undefined) await this.#deliverRecord(record)
+      else if (handled > 0) return this.#delivery.readBlocked()
+      else return
+    }
+  }
+
+  async #deliverRecord(record: ParkedRecord): Promise<void> {
+    const { position } = record
+    const event = await this.#eventAt(position)
+    const outcome = await this.#delivery.handleAgain(event, (transaction) =>
+      transaction.unpark(this.#lease, position),
+    )
+    if (outcome.kind === 'handled') {
+      this.#report.handled(1)
+      return
+    }
+    const again = toPark(event, 'parked', record.attempts + outcome.attempts, outcome.error)
+    await this.#environment.storage.parkAgain(this.#lease, again, this.#signals.abandon)
+    this.#report.parked(1)
+  }
+
+  async #eventAt(position: number): Promise<RecordedEvent> {
+    const all = { types: undefined, streamPrefix: undefined, tags: undefined, partition: undefined } as const
+    const query = { ...all, after: position - 1, until: position, direction: 'forward', limit: 1 } as const
+    const page = await this.#environment.storage.readLog(query, this.#signals.abandon)
+    return page.events[0] as RecordedEvent
+  }
+}
