@@ -22,8 +22,8 @@ function waitingFor(wait: () => Promise<void>, entered = () => {}) {
 }
 
 const storageOf = () => memoryStorage(new InlineProjections())
-const documentAt = (key: string, generation = 1) => ({ projection: 'p', generation, key })
-const changeOf = (key: string, state: unknown, generation = 1) => ({
+const documentAt = (key: string, generation = 0) => ({ projection: 'p', generation, key })
+const changeOf = (key: string, state: unknown, generation = 0) => ({
   ...documentAt(key, generation),
   state: JSON.stringify(state),
   position: 1,
