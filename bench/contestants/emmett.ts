@@ -28,7 +28,7 @@ interface EmmettConsumer {
   }): unknown
   projector(options: { readonly processorId: string; readonly projection: unknown }): unknown
   start(): Promise<void>
-  close(): Promise<void>
+  stop(): Promise<void>
 }
 
 interface EmmettPostgres {
@@ -64,7 +64,8 @@ function run(consumer: EmmettConsumer): Consumer {
   const running = consumer.start()
   return {
     async stop() {
-      await consumer.close()
+      // Its close would end the pool of the whole store.
+      await consumer.stop()
       await running
     },
   }
