@@ -184,12 +184,14 @@ export const subscriptionCases: readonly ConformanceCase[] = [
         await new Promise((resolve) => setTimeout(resolve, 10))
       await allAtOnce(20, (index) => one.append(`s${index}`, counted(2)))
       await first.subscription.caughtUp()
-      assert.equal(first.handled.length + second.handled.length, 41)
+      // On a machine that stands still for longer than a lease, a few are handled again.
+      const handled = () => new Set([...first.handled, ...second.handled].map(({ position }) => position))
+      assert.equal(handled().size, 41)
       assert.ok(second.handled.length > 0)
       await first.subscription.stop()
       await allAtOnce(20, (index) => one.append(`s${index}`, counted(1)))
       await second.subscription.caughtUp()
-      assert.equal(first.handled.length + second.handled.length, 61)
+      assert.equal(handled().size, 61)
       await second.subscription.stop()
     },
   },

@@ -72,7 +72,8 @@ describe.each(drivers)('a store on %s', (name, connect) => {
   beforeAll(() => {
     const connected = connect()
     end = connected.end
-    own = postgresStore(connected.connection)
+    // Each end may cost several tries: postgres.js fails the next statement with the error of the connection before it.
+    own = postgresStore(connected.connection, { attempts: 40 })
   })
 
   afterAll(async () => {

@@ -1,4 +1,4 @@
-/** Worlds on a Postgres server through `pg`: a database for all of them, a schema and connections for each. */
+/** Worlds on a Postgres server through `pg`: a database for all of them, tables that are emptied and connections for each. */
 import type { StoreOptions } from '@eventsourced/core'
 import type { OpenTransaction } from '@eventsourced/core/conformance'
 import { type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
@@ -6,6 +6,7 @@ import pg from 'pg'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase } from '../database.ts'
 import type { RunningStore, World } from '../stores.ts'
+import { Pools, WorldSchemas } from './schemas.ts'
 
 export interface PgWorld extends World {
   /** Where its tables are, for whoever wants to look at them. */
@@ -22,22 +23,23 @@ export async function startPg(
   options: Pick<PostgresStoreOptions, 'maxBatch'> = {},
 ): Promise<RunningPg> {
   const database = await createDatabase(serverUrl)
-  let worlds = 0
+  const schemas = await WorldSchemas.in(database.url)
+  const pools = new Pools((max) => newPool(database.url, max))
   return {
     async world() {
-      const schema = `case_${++worlds}`
+      const schema = schemas.enter()
+      let mayHaveLatecomers = false
       const ends: (() => Promise<unknown>)[] = []
 
       /** Every store has a pool of its own, as in processes of their own. */
-      function newPool(connectionString: string, max: number) {
-        const pool = new pg.Pool({ connectionString, max })
-        pool.on('error', () => {})
-        ends.unshift(() => pool.end())
+      function takePool(max: number) {
+        const pool = pools.take(max)
+        ends.unshift(async () => pools.giveBack(max, pool))
         return pool
       }
 
-      function newStore(url: string, own: StoreOptions = {}) {
-        const store = postgresStore(newPool(url, 10), { ...options, ...own, schema })
+      function newStore(pool: pg.Pool, own: StoreOptions = {}) {
+        const store = postgresStore(pool, { ...options, ...own, schema })
         ends.unshift(() => store.close())
         return store
       }
@@ -46,12 +48,12 @@ export async function startPg(
       return {
         url: database.url,
         schema,
-        open: async (own) => newStore(database.url, own),
+        open: async (own) => newStore(takePool(10), own),
         async begin() {
           if (forTransactions === undefined) {
-            const store = newStore(database.url)
+            const store = newStore(takePool(10))
             await store.schema.create()
-            forTransactions = { store, pool: newPool(database.url, 40) }
+            forTransactions = { store, pool: takePool(40) }
           }
           const { store, pool } = forTransactions
           const client = await pool.connect()
@@ -76,15 +78,29 @@ export async function startPg(
         async openBehindProxy() {
           const proxy = await CuttingPostgresProxy.start(database.url)
           ends.unshift(() => proxy.stop())
-          const store = newStore(proxy.url)
+          mayHaveLatecomers = true
+          const pool = newPool(proxy.url, 10)
+          ends.unshift(() => pool.end())
+          const store = newStore(pool)
           await store.schema.create()
           return { store, proxy }
         },
         async end() {
           for (const end of ends) await end()
+          await schemas.leave(schema, { mayHaveLatecomers })
         },
       }
     },
-    stop: () => database.drop(),
+    async stop() {
+      await pools.end((pool) => pool.end())
+      await schemas.close()
+      await database.drop()
+    },
   }
+}
+
+function newPool(connectionString: string, max: number): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max, idleTimeoutMillis: 0 })
+  pool.on('error', () => {})
+  return pool
 }

@@ -1,18 +1,24 @@
-/** Worlds on one embedded PGlite in memory: a schema each. */
+/** Worlds on one embedded PGlite in memory, one after the other in the same tables. */
 import { PGlite } from '@electric-sql/pglite'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import type { RunningStore } from '../stores.ts'
+import { emptying } from './schemas.ts'
 
 const unable = async () => {
   throw new Error('The store on PGlite lacks this capability')
 }
 
+// Hundreds of schemas, made and dropped in one session, would make everything in it many times slower.
+const schema = 'eventsourced'
+
 export async function startPGlite(): Promise<RunningStore> {
   const pglite = await PGlite.create()
-  let worlds = 0
+  await postgresStore(pglite, { schema }).schema.create()
+  let inUse = false
   return {
     async world() {
-      const schema = `case_${++worlds}`
+      if (inUse) throw new Error('The world before has not ended')
+      inUse = true
       const opened: PostgresStore[] = []
       return {
         async open(options) {
@@ -24,7 +30,8 @@ export async function startPGlite(): Promise<RunningStore> {
         openBehindProxy: unable,
         async end() {
           for (const store of opened) await store.close()
-          await pglite.exec(`drop schema if exists ${schema} cascade`)
+          await pglite.exec(emptying(schema))
+          inUse = false
         },
       }
     },

@@ -1,4 +1,4 @@
-/** Worlds on a Postgres server through postgres.js: a database for all of them, a schema and connections for each. */
+/** Worlds on a Postgres server through postgres.js: a database for all of them, tables that are emptied and connections for each. */
 import type { StoreOptions } from '@eventsourced/core'
 import type { OpenTransaction } from '@eventsourced/core/conformance'
 import { postgresStore } from '@eventsourced/core/postgres'
@@ -6,35 +6,38 @@ import postgres from 'postgres'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase } from '../database.ts'
 import type { RunningStore } from '../stores.ts'
+import { Pools, WorldSchemas } from './schemas.ts'
 
 export async function startPostgresJs(serverUrl: string | undefined): Promise<RunningStore> {
   const database = await createDatabase(serverUrl)
-  let worlds = 0
+  const schemas = await WorldSchemas.in(database.url)
+  const pools = new Pools((max) => connect(database.url, max))
   return {
     async world() {
-      const schema = `case_${++worlds}`
+      const schema = schemas.enter()
+      let mayHaveLatecomers = false
       const ends: (() => Promise<unknown>)[] = []
 
-      function connect(url: string, max: number) {
-        const sql = postgres(url, { max, onnotice: () => {}, backoff: () => 0.02 })
-        ends.unshift(() => sql.end({ timeout: 0 }))
+      function takePool(max: number) {
+        const sql = pools.take(max)
+        ends.unshift(async () => pools.giveBack(max, sql))
         return sql
       }
 
-      function newStore(url: string, options: StoreOptions = {}) {
-        const store = postgresStore(connect(url, 10), { ...options, schema })
+      function newStore(sql: postgres.Sql, options: StoreOptions = {}) {
+        const store = postgresStore(sql, { ...options, schema })
         ends.unshift(() => store.close())
         return store
       }
 
       let forTransactions: { store: ReturnType<typeof newStore>; sql: postgres.Sql } | undefined
       return {
-        open: async (options) => newStore(database.url, options),
+        open: async (options) => newStore(takePool(10), options),
         async begin() {
           if (forTransactions === undefined) {
-            const store = newStore(database.url)
+            const store = newStore(takePool(10))
             await store.schema.create()
-            forTransactions = { store, sql: connect(database.url, 40) }
+            forTransactions = { store, sql: takePool(40) }
           }
           const { store, sql } = forTransactions
           const reserved = await sql.reserve()
@@ -59,15 +62,27 @@ export async function startPostgresJs(serverUrl: string | undefined): Promise<Ru
         async openBehindProxy() {
           const proxy = await CuttingPostgresProxy.start(database.url)
           ends.unshift(() => proxy.stop())
-          const store = newStore(proxy.url)
+          mayHaveLatecomers = true
+          const sql = connect(proxy.url, 10)
+          ends.unshift(() => sql.end({ timeout: 0 }))
+          const store = newStore(sql)
           await store.schema.create()
           return { store, proxy }
         },
         async end() {
           for (const end of ends) await end()
+          await schemas.leave(schema, { mayHaveLatecomers })
         },
       }
     },
-    stop: () => database.drop(),
+    async stop() {
+      await pools.end((sql) => sql.end({ timeout: 0 }))
+      await schemas.close()
+      await database.drop()
+    },
   }
+}
+
+function connect(url: string, max: number): postgres.Sql {
+  return postgres(url, { max, onnotice: () => {}, backoff: () => 0.02 })
 }
