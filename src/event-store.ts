@@ -50,7 +50,7 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
   storage: Storage,
   limits: InputLimits & StoreOptions = {},
 ): EventStore<Tx> {
-  const wakeup = new Wakeup()
+  const wakeup = new Wakeup(storage.notifications)
   const operations = new Operations()
   const perform = operations.perform.bind(operations)
   const environment: SubscriptionEnvironment = { storage, wakeup, clock: systemClock }
@@ -67,7 +67,7 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
       }
       if (outcome.kind === 'duplicate') throw new DuplicateEventIdError(outcome.eventId, outcome.streamId)
     }
-    wakeup.wake()
+    wakeup.appended()
     return appends.map((append, index) => toResult(append, outcomes[index] as Written))
   }
 
@@ -134,7 +134,7 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
         const outcome = await perform(signal, () =>
           storage.importBatch(events, clampTimes, signal).catch(throwCause),
         )
-        wakeup.wake()
+        wakeup.appended()
         return outcome
       }
       return importEvents({ importBatch }, source, options, limits)
@@ -166,7 +166,7 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
       perform(options.signal, () => verify(environment, projection, options)),
 
     close() {
-      const close = () => operations.close(() => storage.close())
+      const close = () => operations.close(() => wakeup.close().then(() => storage.close()))
       // Handlers that are at work may still use the store.
       const stops = [...subscriptions].map((subscription) => subscription.stop())
       const closed = stops.length === 0 ? close() : Promise.allSettled(stops).then(close)

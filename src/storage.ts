@@ -138,7 +138,18 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
     signal?: AbortSignal,
   ): Promise<ImportOutcome>
 
+  /** Between processes, if there can be several; they look at the log themselves now and then all the same. */
+  readonly notifications?: Notifications | undefined
+
   close(): Promise<void>
+}
+
+/** Hints that there are new events. One may be lost, or come for nothing. */
+export interface Notifications {
+  /** Has the other processes told, some time soon. */
+  appended(): void
+  /** Calls `wake` when another process has appended, until the function that it gives back is called. */
+  listen(wake: () => void): () => Promise<void>
 }
 
 // What storages have in common

@@ -22,6 +22,7 @@ export const subscription = 'model'
 export interface ModelOptions {
   readonly partitions: number
   readonly transactional: boolean
+  readonly largestPage: number
   readonly action: 'stop' | 'park' | 'block-stream'
   /** Timers that are set to more never go off. */
   readonly longestSleep: number
@@ -202,8 +203,10 @@ export class Model {
         (partition === undefined || isInPartition(streamId, partition)),
     )
     if (direction === 'backward') found.reverse()
-    const events = found.slice(0, limit)
-    const full = events.length === limit
+    // As a page that ends because it is large.
+    const most = Math.min(limit, this.options.largestPage)
+    const events = found.slice(0, most)
+    const full = events.length === most
     const last = events.at(-1)?.position ?? 0
     return { events, frontier, full, through: full ? last : Math.max(after, Math.min(until, frontier)) }
   }

@@ -175,6 +175,7 @@ const common = {
   partitions: fc.integer({ min: 1, max: 2 }),
   transactional: fc.boolean(),
   batchSize: fc.integer({ min: 1, max: 3 }),
+  largestPage: fc.integer({ min: 1, max: 5 }),
   events: fc.array(appended, { minLength: 1, maxLength: 6 }),
 }
 const failing = fc.oneof(

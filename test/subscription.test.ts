@@ -250,6 +250,19 @@ describe('a handler that fails', () => {
     expect((await storage.listParked(name, 0, 10)).map(({ position }) => position)).toEqual([3])
   })
 
+  it('in batches is called with so many events at most', async () => {
+    await append(8)
+    const calls: number[][] = []
+    const handleBatch = (events: readonly RecordedEvent[]) =>
+      void calls.push(events.map(({ position }) => position))
+    await start({ name, batchSize: 3, handleBatch }).caughtUp()
+    expect(calls).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+      [7, 8],
+    ])
+  })
+
   it('asks for a transaction it has none of: that is a mistake, which is told', async () => {
     await append(1)
     const { done } = failing({
@@ -478,14 +491,13 @@ describe('reading', () => {
         ...storage,
         readLog: (query, signal) => {
           asked.push(query.after)
-          return storage.readLog(query, signal)
+          return storage.readLog({ ...query, limit: 3 }, signal)
         },
       },
     }
     const askedWhen: number[] = []
     const subscription = start({
       name,
-      batchSize: 3,
       handle: async () => {
         await new Promise(setImmediate)
         askedWhen.push(Math.max(...asked))

@@ -35,7 +35,18 @@ export interface Database {
   run(statement: Statement, parameters: Parameters, signal?: AbortSignal): Promise<readonly Row[]>
   /** Commits what `work` did, or rolls it back if it throws. In `transactionMode`. */
   transaction<T>(work: (session: ScriptSession) => Promise<T>, signal?: AbortSignal): Promise<T>
+  /** Opens one more connection, and listens there; undefined for a driver that cannot, or need not. */
+  readonly listen?:
+    | ((channel: string, onNotified: (payload: string) => void) => Promise<Listener | undefined>)
+    | undefined
   /** Closes what this library opened, and nothing else. */
+  close(): Promise<void>
+}
+
+/** A connection that listens. */
+export interface Listener {
+  /** Resolves when it has ended, by whoever's doing. */
+  readonly ended: Promise<void>
   close(): Promise<void>
 }
 

@@ -1,6 +1,7 @@
 /** The `pg` driver: a pool, or one connected client. */
 import {
   type Database,
+  type Listener,
   longestIdle,
   type Parameters,
   type Row,
@@ -28,9 +29,20 @@ interface PooledClient extends PgClient {
   release(error?: Error | boolean): void
 }
 
+/** A client of one's own, which can listen. */
+interface PgListener extends PgClient {
+  connect(): Promise<unknown>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'end', listener: () => void): unknown
+  on(event: 'notification', listener: (message: { payload?: string | undefined }) => void): unknown
+  end(): Promise<void>
+}
+
 /** The part of `pg.Pool` that is used. */
 export interface PgPool {
   readonly totalCount: number
+  readonly options?: object | undefined
+  readonly Client?: (new (options: never) => PgListener) | undefined
   connect(callback: (error: Error | undefined, client: PooledClient | undefined) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
@@ -115,6 +127,7 @@ export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Dat
     run: (statement, parameters, signal) =>
       withClient(signal, (client) => fromPgClient(client, prepare).run(statement, parameters)),
     transaction: (work, signal) => withClient(signal, (client) => inTransaction(client, prepare, work)),
+    listen: (channel, onNotified) => listen(pool, channel, onNotified),
     async close() {
       // While our own pool ends, its connections may still fail.
       if (owned) await pool.end()
@@ -165,4 +178,26 @@ async function inTransaction<T>(
     await ask(client, { text: 'rollback' }).catch(() => {})
     throw error
   }
+}
+
+/** On a client of its own, with the options of the pool: a pool's clients come and go. */
+async function listen(
+  pool: PgPool,
+  channel: string,
+  onNotified: (payload: string) => void,
+): Promise<Listener | undefined> {
+  const { Client, options } = pool
+  if (Client === undefined) return undefined
+  const client = new Client(options as never)
+  client.on('error', ignoreError)
+  const ended = new Promise<void>((resolve) => client.on('end', resolve))
+  client.on('notification', ({ payload = '' }) => onNotified(payload))
+  try {
+    await client.connect()
+    await ask(client, { text: `listen ${channel}` })
+  } catch (error) {
+    await client.end().catch(ignoreError)
+    throw error
+  }
+  return { ended, close: () => client.end() }
 }

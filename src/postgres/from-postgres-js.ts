@@ -1,5 +1,12 @@
 /** The `postgres` driver (postgres.js). */
-import { type Database, longestIdle, type Row, type ScriptSession, transactionMode } from './client.ts'
+import {
+  type Database,
+  type Listener,
+  longestIdle,
+  type Row,
+  type ScriptSession,
+  transactionMode,
+} from './client.ts'
 
 /** The part of a postgres.js transaction that is used. */
 export interface PostgresJsSession {
@@ -11,6 +18,7 @@ export interface PostgresJsSession {
 export interface PostgresJs extends PostgresJsSession {
   // biome-ignore lint/suspicious/noExplicitAny: a transaction's type depends on the client's own type parameters
   begin(options: string, work: (transaction: any) => Promise<any>): Promise<any>
+  readonly options?: object | undefined
 }
 
 export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): ScriptSession {
@@ -42,6 +50,34 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
         return work(fromPostgresJsSession(transaction, prepare))
       })
     },
+    listen: (channel, onNotified) => listen(sql, channel, onNotified),
     async close() {},
   }
+}
+
+/**
+ * On a client of its own with the same options: the driver's own `listen` gives up for good when it cannot connect again
+ * at once.
+ */
+async function listen(
+  { options }: PostgresJs,
+  channel: string,
+  onNotified: (payload: string) => void,
+): Promise<Listener> {
+  const { default: postgres } = await import('postgres')
+  let end = () => {}
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const own = { max: 1, idle_timeout: null, max_lifetime: null, fetch_types: false, onclose: () => end() }
+  const onnotify = (_: string, payload: string) => onNotified(payload)
+  const sql = postgres({ ...options, ...own, onnotify } as object)
+  const close = () => sql.end({ timeout: 0 })
+  try {
+    await sql.unsafe(`listen ${channel}`)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { ended, close }
 }

@@ -1,7 +1,7 @@
 /** How a statement is run: when it is tried again, and in which kind of transaction. */
 import { StoreUnavailableError } from '../errors.ts'
 import { pause } from '../retry.ts'
-import type { Database, Parameters, Row, Session, Statement } from './client.ts'
+import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
 import { isEventIdTaken, isSilence, isTransient, isWrongMode, toKnownError, WorkFailure } from './errors.ts'
 
 export interface Runner {
@@ -70,6 +70,11 @@ export class RetryingDatabase {
       throw error
     })
     return this.#opening
+  }
+
+  /** See `Database.listen`. Not tried again. */
+  async listen(channel: string, onNotified: (payload: string) => void): Promise<Listener | undefined> {
+    return (await this.#opened()).listen?.(channel, onNotified)
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import type { EventStore } from '../store.ts'
 import type { Database } from './client.ts'
 import { connector, type PostgresConnection, type PostgresTransaction, sessionOf } from './connect.ts'
 import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaStatus } from './migrate.ts'
+import { notifying } from './notify.ts'
 import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
 import { statementsOf } from './statements.ts'
 import { postgresStorage } from './storage.ts'
@@ -28,6 +29,12 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   readonly attempts?: number | undefined
   /** Most appends that share a transaction, or reads a statement, if called at the same time; 1: none. @default 500 */
   readonly maxBatch?: number | undefined
+  /**
+   * Whether to tell other processes of appends, and to listen to them, on one more connection: who follows the log need
+   * not wait for the next look at it. A single client of `pg` tells, but cannot listen; a pooler in transaction mode lets
+   * nobody listen. @default false
+   */
+  readonly notify?: boolean | undefined
 }
 
 export interface Frontier {
@@ -70,7 +77,7 @@ export function postgresStore(
   options: PostgresStoreOptions = {},
 ): PostgresStore {
   const { schema = 'eventsourced', autoCreate = true, protectEvents = true, prepare = true } = options
-  const { maxConnections = 10, attempts = 10, maxBatch = 500 } = options
+  const { maxConnections = 10, attempts = 10, maxBatch = 500, notify = false } = options
   checkSchemaName(schema)
   checkInteger(maxConnections, 'maxConnections', 1)
   checkInteger(attempts, 'attempts', 1)
@@ -91,8 +98,11 @@ export function postgresStore(
     await createSchema(database, schema, protectEvents)
   }
 
+  const storage = postgresStorage(runner, statements, maxBatch, inline)
+  const notifications = notify ? notifying(database, runner, statements, schema) : undefined
+
   return {
-    ...eventStore<SqlTransaction>(postgresStorage(runner, statements, maxBatch, inline), options),
+    ...eventStore<SqlTransaction>({ ...storage, notifications }, options),
     schema: {
       create: () =>
         database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),

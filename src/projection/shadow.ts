@@ -13,7 +13,7 @@ import type { AnyDocumentProjection } from './projection.ts'
 import type { RebuildOptions } from './rebuild.ts'
 import type { DocumentAddress, DocumentChange, StorageTransaction, StoredDocument } from './storage.ts'
 
-const eventsPerPage = 1000
+const eventsPerPage = 5_000
 // Documents of which the state is kept; beyond that, they are read again when they are concerned again.
 const mostStates = 50_000
 const mostFailures = 10

@@ -110,7 +110,7 @@ export class Delivery {
         from++
         continue
       }
-      const batch = this.#untilBlocked(events, from)
+      const batch = this.#nextBatch(events, from)
       from += batch.length
       try {
         await this.#handle(batch, 1)
@@ -143,11 +143,12 @@ export class Delivery {
     }
   }
 
-  /** The events from there on up to one that is blocked. */
-  #untilBlocked(events: readonly RecordedEvent[], from: number): readonly RecordedEvent[] {
-    if (this.#blocked.size === 0) return from === 0 ? events : events.slice(from)
-    const to = events.findIndex(({ streamId }, index) => index > from && this.#blocked.has(streamId))
-    return events.slice(from, to < 0 ? events.length : to)
+  /** As many events from there on as a call takes, up to one that is blocked. */
+  #nextBatch(events: readonly RecordedEvent[], from: number): readonly RecordedEvent[] {
+    const batch = events.slice(from, from + this.#plan.batchSize)
+    if (this.#blocked.size === 0) return batch
+    const blocked = batch.findIndex(({ streamId }, index) => index > 0 && this.#blocked.has(streamId))
+    return blocked < 0 ? batch : batch.slice(0, blocked)
   }
 
   /** One try, with the checkpoint if it is transactional. */

@@ -18,6 +18,8 @@ import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
 import type { Lease } from './storage.ts'
 
+// Large pages take the storage less time an event; batches are cut from them.
+const eventsPerPage = 5_000
 const shortestNap = 5
 const longestParkedInterval = 1_000
 const shortestPause = 50
@@ -178,7 +180,13 @@ export class PartitionRun {
     const { filter, partitions, batchSize } = this.#plan
     const partition = partitions === 1 ? undefined : { index: this.lease.partition, count: partitions }
     const all = { types: undefined, streamPrefix: undefined, tags: undefined, ...filter }
-    const query = { ...all, after, until: Number.MAX_SAFE_INTEGER, partition, limit: batchSize } as const
+    const query = {
+      ...all,
+      after,
+      until: Number.MAX_SAFE_INTEGER,
+      partition,
+      limit: Math.max(batchSize, eventsPerPage),
+    } as const
     const wakeups = wakeup.count
     const page = storage.readLog({ ...query, direction: 'forward' }, this.#stop.signal)
     // Its error is heard when it is its turn, or never.

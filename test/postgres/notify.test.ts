@@ -1,0 +1,131 @@
+/** Hints between processes (`notify: true`): they end a pause, are sent seldom, and are heard again after the connection was lost. */
+import type { EventStore } from '@eventsourced/core'
+import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { counted, numbersOf, range } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+let database: FreshDatabase
+
+beforeAll(async () => {
+  database = await freshDatabase()
+})
+
+afterAll(() => database.drop())
+
+const isListening = `datname = current_database() and application_name <> 'session' and query like 'listen %'`
+
+async function listeners(): Promise<number> {
+  return (await database.query(`select from pg_stat_activity where ${isListening}`)).length
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(5)
+}
+
+// Without a hint, a subscription would look once more only when the test is over.
+const pollInterval = 600_000
+
+/** Subscribes, and notes the numbers that it is handed. */
+function follow(store: EventStore, name: string): number[] {
+  const handled: number[] = []
+  store.subscribe({
+    name,
+    streamPrefix: name,
+    pollInterval,
+    handle: (event) => void handled.push(...numbersOf([event])),
+  })
+  return handled
+}
+
+const drivers: [string, () => { connection: PostgresConnection; end(): Promise<unknown> }][] = [
+  ['a URL', () => ({ connection: database.url, end: async () => {} })],
+  [
+    'a pool of pg',
+    () => {
+      const pool = new pg.Pool({ connectionString: database.url })
+      return { connection: pool, end: () => pool.end() }
+    },
+  ],
+  [
+    'postgres.js',
+    () => {
+      const sql = postgres(database.url, { fetch_types: false })
+      return { connection: sql, end: () => sql.end() }
+    },
+  ],
+]
+
+describe.each(drivers)('a store on %s', (name, connect) => {
+  it('hears of appends elsewhere, also after its connection was ended, and listens no longer when closed', async () => {
+    const { connection, end } = connect()
+    const here = postgresStore(connection, { notify: true })
+    const there = postgresStore(database.url, { notify: true })
+    const handled = follow(here, name)
+    for (const round of range(1, 3)) {
+      await until(async () => (await listeners()) === 1)
+      // The pauses begin short: let them grow long.
+      await sleep(100)
+      await there.append(name, counted(1, round))
+      await until(() => handled.length === round)
+      await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${isListening}`)
+    }
+    expect(handled).toEqual([1, 2, 3])
+    await until(async () => (await listeners()) === 1)
+    await Promise.all([here.close(), there.close()])
+    await until(async () => (await listeners()) === 0)
+    await end()
+  })
+})
+
+it('finds what was appended while it did not listen', async () => {
+  const own = await freshDatabase()
+  const here = postgresStore(own.url, { notify: true })
+  const there = postgresStore(own.url)
+  const handled = follow(here, 'missed')
+  const listening = `select pg_terminate_backend(pid) from pg_stat_activity where ${isListening}`
+  while ((await own.query(listening)).length === 0) await sleep(5)
+  // Nobody is told of this one.
+  await there.append('missed', counted(1))
+  await until(() => handled.length === 1)
+  await Promise.all([here.close(), there.close()])
+  await own.drop()
+})
+
+it('sends at most fifty hints a second, and one after the last append', async () => {
+  const store = postgresStore(database.url, { notify: true })
+  await store.append('many', counted(1))
+  const listener = await database.session()
+  const heard: number[] = []
+  listener.on('notification', () => heard.push(performance.now()))
+  const [row] = await database.query<{ channel: string }>(
+    `select 'eventsourced_' || left(encode(sha256('eventsourced'), 'hex'), 16) as channel`,
+  )
+  await listener.query(`listen ${row?.channel}`)
+  const began = performance.now()
+  for (const number of range(2, 200)) await store.append('many', counted(1, number))
+  const appended = performance.now()
+  await until(() => heard.some((at) => at > appended))
+  expect(heard.length).toBeLessThanOrEqual((performance.now() - began) / 20 + 2)
+  await store.close()
+})
+
+it('nobody listens who does not ask for it, or does not follow', async () => {
+  const [quiet, writer] = [postgresStore(database.url), postgresStore(database.url, { notify: true })]
+  follow(quiet, 'quiet')
+  await writer.append('quiet', counted(1))
+  await sleep(100)
+  expect(await listeners()).toBe(0)
+  await Promise.all([quiet.close(), writer.close()])
+})
+
+it('PGlite takes the option, and has nobody to tell', async () => {
+  const store = postgresStore('pglite:memory', { notify: true })
+  const handled = follow(store, 'embedded')
+  await store.append('embedded', counted(2))
+  await until(() => handled.length === 2)
+  await store.close()
+})
