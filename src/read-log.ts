@@ -78,7 +78,8 @@ async function* pages(
     // What was fetched ahead is not shown any more if the store was closed meanwhile.
     if (present === ahead) operations.checkOpen()
     ahead = undefined
-    left -= page.events.length
+    // Of a page that is not counted nothing is decoded yet.
+    if (left < Number.MAX_SAFE_INTEGER) left -= page.events.length
     if (query.direction === 'backward') until = page.through - 1
     else after = page.through
     // What comes after the first look at the end belongs to a later reading, or this one might never end.
@@ -87,6 +88,8 @@ async function* pages(
       ahead = look()
       // Its error is the reader's once it gets there, and nobody's if it never does.
       ahead.page.catch(() => {})
+      // So that it is on its way while this page is decoded and shown.
+      await new Promise(setImmediate)
     }
     for (const event of page.events) {
       signal?.throwIfAborted()

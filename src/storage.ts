@@ -91,6 +91,7 @@ export interface Partition {
 }
 
 export interface LogPage {
+  /** Perhaps decoded only when they are first looked at. */
   readonly events: readonly RecordedEvent[]
   /** Everything at or before this position is settled: no further event will ever appear there. */
   readonly frontier: number

@@ -34,6 +34,6 @@ export function decodeEvents(row: Row, streamId?: string): RecordedEvent[] | und
 }
 
 /** A column of JSON, which some drivers parse as soon as it arrives. */
-function jsonOf<T>(column: unknown): T {
+export function jsonOf<T>(column: unknown): T {
   return (typeof column === 'string' ? JSON.parse(column) : column) as T
 }

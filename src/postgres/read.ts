@@ -1,9 +1,11 @@
 /** Reading streams and the log, page by page, each page some rows of columns. */
+
+import type { RecordedEvent } from '../event.ts'
 import { GroupRead } from '../group-read.ts'
 import type { LogPage, LogQuery, Storage } from '../storage.ts'
 import type { StreamInfo } from '../store.ts'
 import type { Parameters, Row, Statement } from './client.ts'
-import { decodeEvents } from './decode.ts'
+import { decodeEvents, jsonOf } from './decode.ts'
 import { plainArray, textArray } from './encode.ts'
 import { isTooLarge } from './errors.ts'
 import type { Runner } from './runner.ts'
@@ -111,14 +113,27 @@ export async function readLog(
   }
 }
 
-/** The events of all rows but the last, which says where the page is in the log. */
+/**
+ * The events of all rows but the last, which says where the page is in the log. They are decoded when they are first
+ * looked at: whoever asks for the next page before that keeps the server busy meanwhile.
+ */
 function logPage({ after, direction, limit }: LogQuery, rows: readonly Row[]): LogPage {
-  const events = rows.slice(0, -1).flatMap((row) => decodeEvents(row) ?? [])
   const { frontier, through, is_cut: isCut } = rows.at(-1) as Row
-  const full = events.length === limit || isCut === 'true'
+  const withEvents = rows.slice(0, -1)
+  const count = withEvents.reduce((sum, row) => sum + Number(row.event_count), 0)
+  const full = count === limit || isCut === 'true'
   const end = direction === 'forward' ? Math.max(after, Number(through)) : after
-  const last = full ? events.at(-1)?.position : undefined
-  return { events, frontier: Number(frontier), full, through: last ?? end }
+  const last = full ? jsonOf<number[]>(withEvents.at(-1)?.positions).at(-1) : undefined
+  let events: readonly RecordedEvent[] | undefined
+  return {
+    get events() {
+      events ??= withEvents.flatMap((row) => decodeEvents(row) ?? [])
+      return events
+    },
+    frontier: Number(frontier),
+    full,
+    through: last ?? end,
+  }
 }
 
 function streamInfo(row: Row): StreamInfo {

@@ -18,13 +18,12 @@ import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
 import type { Lease } from './storage.ts'
 
-// Large pages take the storage less time an event; batches are cut from them.
-const eventsPerPage = 5_000
+// Larger pages take the storage less time an event, and the garbage collector more. Batches are cut from them.
+const eventsPerPage = 2_000
 const shortestNap = 5
 const longestParkedInterval = 1_000
 const shortestPause = 50
 const longestPause = 5_000
-const breathInterval = 50
 
 export type PartitionState = 'catching-up' | 'live' | 'retrying' | 'parking'
 
@@ -54,14 +53,12 @@ export class PartitionRun {
   readonly #parked: ParkedDelivery
   #phase: 'catching-up' | 'live' = 'catching-up'
   #lookedAtParked = Number.NEGATIVE_INFINITY
-  #breathedAt: number
 
   constructor(environment: SubscriptionEnvironment, plan: Plan, lease: Lease, report: PartitionReport) {
     this.lease = lease
     this.#environment = environment
     this.#plan = plan
     this.#report = report
-    this.#breathedAt = environment.clock.now()
     const signals: RunSignals = { stop: this.#stop.signal, abandon: this.#abandon.signal }
     const told: DeliveryReport = {
       handled: (count) => report.handled(count),
@@ -138,27 +135,25 @@ export class PartitionRun {
       if (page.full) this.#enter('catching-up')
       // One page ahead, and no more: memory is bounded however long the log is.
       ahead = page.full ? this.#look(page.through) : undefined
+      if (page.full) await this.#breathe()
       await this.#delivery.deliver(page.events)
       checkpoint.moveTo(page.through)
       // Before the checkpoint tells others that it has caught up.
       if (!page.full) this.#enter('live')
       if (page.full || page.events.length > 0 || checkpoint.isDue) checkpoint.writeSoon()
-      if (page.full) {
-        await this.#breathe()
-        continue
-      }
+      if (page.full) continue
       if (page.events.length > 0 || wakeup.count !== present.wakeups) nap = shortestNap
       await wakeup.wait(nap, present.wakeups, stop).catch(() => {})
       nap = Math.min(nap * 2, this.#plan.pollInterval)
     }
   }
 
-  /** A log in memory and a handler that never waits would leave no time for anything else. */
+  /**
+   * The next page is asked for before this one is decoded and handled, and a log in memory with a handler that never
+   * waits leaves time for others.
+   */
   async #breathe(): Promise<void> {
-    const { clock } = this.#environment
-    if (clock.now() - this.#breathedAt < breathInterval) return
-    await clock.sleep(0, this.#stop.signal).catch(() => {})
-    this.#breathedAt = clock.now()
+    await this.#environment.clock.sleep(0, this.#stop.signal).catch(() => {})
   }
 
   #enter(phase: 'catching-up' | 'live'): void {

@@ -638,9 +638,10 @@ $$;
 
 -- Name: log_page(bigint, bigint, text[], text, text[], integer, integer, boolean, integer, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer) RETURNS TABLE(frontier bigint, through bigint, is_cut boolean, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, data character varying, metadata character varying, tags character varying, stream_ids character varying)
+CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer) RETURNS TABLE(frontier bigint, through bigint, is_cut boolean, event_count integer, positions text, versions text, recorded_ats text, event_ids text, types text, data text, metadata text, tags text, stream_ids text)
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_sort TO 'off'

@@ -1,6 +1,6 @@
 -- One page of the log, with the frontier that bounds it, in one call. after is exclusive, until inclusive;
--- types, stream_prefix, only_tags (an event must carry them all) and the part of the streams may be null (all). The events come as columns, see event_columns, at most row_size in a row;
--- a page ends after max_events, or when it is large.
+-- types, stream_prefix, only_tags (an event must carry them all) and the part of the streams may be null (all). The events come as columns,
+-- see event_columns, but as text: it is parsed while the next page is made; at most row_size in a row; a page ends after max_events, or when it is large.
 --
 -- The last row has no events, but the frontier, and
 -- through: the last position at or below the frontier that holds an event, whatever was asked for; 0: none.
@@ -22,21 +22,22 @@ returns table (
   through bigint,
   is_cut boolean,
   event_count int,
-  positions varchar,
-  versions varchar,
-  recorded_ats varchar,
-  event_ids varchar,
-  types varchar,
-  data varchar,
-  metadata varchar,
-  tags varchar,
-  stream_ids varchar
+  positions text,
+  versions text,
+  recorded_ats text,
+  event_ids text,
+  types text,
+  data text,
+  metadata text,
+  tags text,
+  stream_ids text
 )
 language plpgsql
 -- The plan is made once in a session, perhaps while the table is nearly empty: it must be the ordered index scan
 -- that is right for any size, and not a sort of everything after the position. Left to itself, Postgres would find it
 -- cheaper to plan anew for every row of the answer, which takes as long as the reading.
 set plan_cache_mode = force_generic_plan
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_sort = off
