@@ -11,7 +11,7 @@ Compares this library with others, and with what the database can do at most, on
   --rounds N     rounds that count, after one that warms up
   --json FILE    writes the figures to a file
   --plots        draws the figures of this run: bench/plots/*.svg
-  --record       writes the figures of this run into bench/README.md, in place of those that are there
+  --record       writes the figures of this run into bench/README.md, in place of those of the same groups
   --check        exits with 1 if a case misses its target
   --list         names the cases, and says what each does
   --help         this text

@@ -1,4 +1,7 @@
-/** Writes the figures of a run into the document, between two marks, so that nobody copies figures by hand. */
+/**
+ * Writes the figures of a run into the document, between two marks, so that nobody copies figures by hand: a section for
+ * each group of cases, with what they were measured on. Groups of which nothing was run stay as they are.
+ */
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Case } from './case.ts'
 import { figure, problemOf, verdict } from './report.ts'
@@ -15,20 +18,23 @@ export async function recordRun(
   const document = await readFile(file, 'utf8')
   const [before, after] = [document.indexOf(begin), document.indexOf(end)]
   if (before < 0 || after < before) throw new Error(`${file} has no marks for the figures`)
+  const sections = sectionsOf(document.slice(before + begin.length, after))
   const workOf = new Map(cases.map(({ name, work }) => [name, work]))
-  const rows = results.map((result) => rowOf(result, workOf.get(result.case) ?? ''))
-  const lines = [
-    begin,
-    '',
-    ...heading.map((line) => `- ${line}`),
-    '',
-    '| case | work | ours | peer | ratio |',
-    '|---|---|---|---|---|',
-    ...rows,
-    '',
-    '',
-  ]
-  await writeFile(file, document.slice(0, before) + lines.join('\n') + document.slice(after))
+  for (const group of new Set(results.map((result) => result.group))) {
+    const rows = results
+      .filter((result) => result.group === group)
+      .map((result) => rowOf(result, workOf.get(result.case) ?? ''))
+    const table = ['| case | work | ours | peer | ratio |', '|---|---|---|---|---|', ...rows]
+    sections.set(group, [...heading.map((line) => `- ${line}`), '', ...table].join('\n'))
+  }
+  const written = [...sections].map(([group, text]) => `### ${group}\n\n${text}\n\n`)
+  await writeFile(file, `${document.slice(0, before)}${begin}\n\n${written.join('')}${document.slice(after)}`)
+}
+
+/** The text of each section by its group. */
+function sectionsOf(text: string): Map<string, string> {
+  const sections = text.matchAll(/^### (.+)\n([\s\S]*?)(?=^### |(?![\s\S]))/gm)
+  return new Map([...sections].map(([, group = '', section = '']) => [group, section.trim()]))
 }
 
 function rowOf(result: Result, work: string): string {

@@ -94,6 +94,28 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'handles what was parked with everything else, and it is parked no longer',
+    async run({ open }) {
+      const store = await open()
+      await fill(store, 10)
+      let isBroken = true
+      const fragile = sums(1, () => {
+        if (isBroken) throw new Error('broken')
+        return 1
+      })
+      await store.runOnce({ projection: fragile, onError: { retries: 0, action: 'park' } })
+      const parked = await collect(store.parked('sums').list())
+      assert.equal(parked.length, 30)
+      isBroken = false
+      await store.rebuild(fragile)
+      assert.deepEqual(await collect(store.parked('sums').list()), [])
+      await refused(store.parked('sums').retry(Number(parked[0]?.position)), 'not-parked')
+      await store.runOnce({ projection: fragile })
+      assert.deepEqual(await statesOf(store.view(fragile)), await expectedStates(store, 1))
+    },
+  },
+  {
+    group,
     name: 'builds an async projection anew while its subscription runs, and each event counts once',
     async run({ open }) {
       const store = await open()

@@ -97,7 +97,7 @@ create table :schema.parked_events (
 
 /** The functions and views: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: 'ccd1b10269e770105c5c9a03973829b2',
+  checksum: '6badf20d022d3f1fedce7f22c11cb274',
   sql: `-- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.
 create or replace function :schema.advance_checkpoint(
   of_subscription text,
@@ -711,6 +711,30 @@ begin
   union all
   select -1, 0, 0, _share;
 end
+\$\$;
+
+-- The documents of a projection as they are read, whose keys begin with the prefix and sort after a given one, in order.
+-- With a fixed plan, and the last key that can begin so, as in list_streams.
+create or replace function :schema.list_documents(projection text, prefix text, after text, max_documents int)
+returns setof :schema.documents
+language sql stable
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as \$\$
+  select d.* from :schema.documents d
+  where d.projection = list_documents.projection
+    and d.generation = coalesce(
+      (select p.generation from :schema.projections p where p.name = list_documents.projection),
+      0
+    )
+    and d.key > list_documents.after
+    and d.key >= list_documents.prefix
+    and d.key <= list_documents.prefix || repeat(chr(1114111), 128)
+    and starts_with(d.key, list_documents.prefix)
+    and d.state is not null
+  order by d.key
+  limit list_documents.max_documents
 \$\$;
 
 -- Streams whose id begins with the prefix and sorts after a given one, in order. With a fixed plan, as in read_log.
@@ -1438,13 +1462,7 @@ export const leaveSubscription: string = `with released as (
 delete from :schema.workers w where w.subscription = \$1::text and w.worker = \$2::text`
 
 export const listDocuments: string = `select to_json(d.key)::text as key, d.state::text, d.revision::text, d.position::text
-from :schema.documents d
-where d.projection = \$1::text
-  and d.generation = coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 0)
-  and d.key >= \$2::text collate "C" and d.key > \$3::text collate "C"
-  and starts_with(d.key, \$2::text) and d.state is not null
-order by d.key
-limit \$4::text::bigint`
+from :schema.list_documents(\$1::text, \$2::text, \$3::text, \$4::text::int) d`
 
 export const listParked: string = `select
 p.partition,
@@ -1475,7 +1493,10 @@ from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text
 
 export const lockProjection: string = `select pg_advisory_xact_lock(hashtext('eventsourced.:schema'), :schema.projection_lock(\$1::text))::text`
 
-export const moveCheckpoints: string = `with moved as (
+export const moveCheckpoints: string = `with forgotten as (
+  delete from :schema.parked_events p where p.subscription = \$1::text and p.position <= \$2::text::bigint
+),
+moved as (
   update :schema.checkpoints c set position = \$2::text::bigint, token = c.token + 1, owner = null, lease_until = null
   where c.subscription = \$1::text
   returning 1
@@ -1533,8 +1554,11 @@ export const positionBefore: string = `select coalesce(
   0
 )::text as position`
 
-export const readDocument: string = `select to_json(v.key)::text as key, v.state::text, v.revision::text, v.position::text
-from :schema.views v where v.projection = \$1::text and v.key = \$2::text`
+export const readDocument: string = `select to_json(d.key)::text as key, d.state::text, d.revision::text, d.position::text
+from :schema.documents d
+where d.projection = \$1::text
+  and d.generation = coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 0)
+  and d.key = \$2::text and d.state is not null`
 
 export const readDocuments: string = `select a.place::int, d.state::text, d.revision::text, d.position::text
 from unnest(\$1::text::text[], \$2::text::int[], \$3::text::text[]) with ordinality as a (projection, generation, key, place)

@@ -93,7 +93,10 @@ export interface StorageTransaction {
   compareDocuments(projection: string, left: number, right: number, limit: number): Promise<Comparison>
   /** Makes this generation the one that is read. The others' documents stay until `dropDocuments`. */
   setProjection(projection: RegisteredProjection): Promise<void>
-  /** All checkpoints of the subscription are at this position from now on, and whoever holds a lease loses it; made (with one partition) if there is none. */
+  /**
+   * All checkpoints of the subscription are at this position from now on, and nothing up to it is parked any more; made
+   * (with one partition) if there is none. Whoever holds a lease loses it.
+   */
   moveCheckpoints(subscription: string, position: number): Promise<void>
 }
 

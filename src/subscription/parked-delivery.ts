@@ -3,6 +3,7 @@ import type { RecordedEvent } from '../event.ts'
 import { type Delivery, type DeliveryReport, Stopped } from './delivery.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
 import type { RunSignals } from './handler-calls.ts'
+import { eventAt } from './log-query.ts'
 import { toPark } from './parking.ts'
 import type { Lease, ParkedRecord } from './storage.ts'
 
@@ -41,7 +42,8 @@ export class ParkedDelivery {
 
   async #deliverRecord(record: ParkedRecord): Promise<void> {
     const { position } = record
-    const event = await this.#eventAt(position)
+    const { storage } = this.#environment
+    const event = (await eventAt(storage, position, this.#signals.abandon)) as RecordedEvent
     const outcome = await this.#delivery.handleAgain(event, (transaction) =>
       transaction.unpark(this.#lease, position),
     )
@@ -50,14 +52,7 @@ export class ParkedDelivery {
       return
     }
     const again = toPark(event, 'parked', record.attempts + outcome.attempts, outcome.error)
-    await this.#environment.storage.parkAgain(this.#lease, again, this.#signals.abandon)
+    await storage.parkAgain(this.#lease, again, this.#signals.abandon)
     this.#report.parked(1)
-  }
-
-  async #eventAt(position: number): Promise<RecordedEvent> {
-    const all = { types: undefined, streamPrefix: undefined, tags: undefined, partition: undefined } as const
-    const query = { ...all, after: position - 1, until: position, direction: 'forward', limit: 1 } as const
-    const page = await this.#environment.storage.readLog(query, this.#signals.abandon)
-    return page.events[0] as RecordedEvent
   }
 }

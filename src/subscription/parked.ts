@@ -2,6 +2,7 @@
 import { NotParkedError } from '../errors.ts'
 import { checkInteger, checkName } from '../input.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
+import { eventAt } from './log-query.ts'
 import type { ParkedRecord } from './storage.ts'
 import type { ParkedEvent, ParkedEvents } from './subscription.ts'
 
@@ -26,14 +27,7 @@ export function parkedEvents({ storage }: SubscriptionEnvironment, name: string)
       checkInteger(position, 'position', 1)
       const [record] = await storage.listParked(name, position - 1, 1, signal)
       if (record?.position !== position) return undefined
-      const all = {
-        types: undefined,
-        streamPrefix: undefined,
-        tags: undefined,
-        partition: undefined,
-      } as const
-      const query = { ...all, after: position - 1, until: position, direction: 'forward', limit: 1 } as const
-      const [event] = (await storage.readLog(query, signal)).events
+      const event = await eventAt(storage, position, signal)
       return event && { ...reveal(record), event }
     },
 

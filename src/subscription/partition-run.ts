@@ -14,6 +14,7 @@ import { Checkpoint } from './checkpoint.ts'
 import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
 import { Interrupted, type RunSignals } from './handler-calls.ts'
+import { wholeLog } from './log-query.ts'
 import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
 import type { Lease } from './storage.ts'
@@ -174,16 +175,9 @@ export class PartitionRun {
     const { storage, wakeup } = this.#environment
     const { filter, partitions, batchSize } = this.#plan
     const partition = partitions === 1 ? undefined : { index: this.lease.partition, count: partitions }
-    const all = { types: undefined, streamPrefix: undefined, tags: undefined, ...filter }
-    const query = {
-      ...all,
-      after,
-      until: Number.MAX_SAFE_INTEGER,
-      partition,
-      limit: Math.max(batchSize, eventsPerPage),
-    } as const
+    const query = { ...wholeLog, ...filter, after, partition, limit: Math.max(batchSize, eventsPerPage) }
     const wakeups = wakeup.count
-    const page = storage.readLog({ ...query, direction: 'forward' }, this.#stop.signal)
+    const page = storage.readLog(query, this.#stop.signal)
     // Its error is heard when it is its turn, or never.
     page.catch(() => {})
     return { page, wakeups }

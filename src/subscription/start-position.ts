@@ -1,5 +1,6 @@
 /** Where a new subscription begins. */
 import type { Storage } from '../storage.ts'
+import { wholeLog } from './log-query.ts'
 import type { StartPosition } from './subscription.ts'
 
 /** The position before the first event it is to handle; of one that exists already it does not matter. */
@@ -18,8 +19,6 @@ export async function startPosition(
 
 /** An append that is still under way is recorded afterwards, with a position that may be smaller than the last one. */
 async function settledEnd(storage: Storage, signal: AbortSignal | undefined): Promise<number> {
-  const all = { types: undefined, streamPrefix: undefined, tags: undefined, partition: undefined } as const
-  const last = { after: 0, until: Number.MAX_SAFE_INTEGER, direction: 'backward', limit: 1 } as const
-  const { events } = await storage.readLog({ ...all, ...last }, signal)
+  const { events } = await storage.readLog({ ...wholeLog, direction: 'backward', limit: 1 }, signal)
   return events[0]?.position ?? 0
 }

@@ -2,6 +2,7 @@
 import { checkName } from '../input.ts'
 import { ownersOf, reachedBy } from './checkpoint-wait.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
+import { wholeLog } from './log-query.ts'
 import type { SubscriptionStatus } from './subscription.ts'
 
 export async function subscriptionStatus(
@@ -13,12 +14,10 @@ export async function subscriptionStatus(
   const checkpoints = await storage.checkpoints(name, signal)
   if (checkpoints.length === 0) return undefined
   const checkpoint = reachedBy(checkpoints)
-  const all = { types: undefined, streamPrefix: undefined, tags: undefined, partition: undefined } as const
-  const next = { after: checkpoint, until: Number.MAX_SAFE_INTEGER, direction: 'forward', limit: 1 } as const
   const [head, parked, { events }] = await Promise.all([
     storage.lastPosition(signal),
     storage.countParked(name, signal),
-    storage.readLog({ ...all, ...next }, signal),
+    storage.readLog({ ...wholeLog, after: checkpoint, limit: 1 }, signal),
   ])
   const waitingSince = events[0]?.recordedAt.getTime() ?? Date.now()
   return {

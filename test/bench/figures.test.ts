@@ -65,12 +65,12 @@ it('draws within its width, and escapes what it writes', () => {
   expect(Math.max(...ends)).toBeLessThanOrEqual(760)
 })
 
-it('replaces what stands between the marks, and nothing else', async () => {
+it('replaces what stands between the marks for the groups that were run, and nothing else', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'eventsourced-record-'))
   const file = join(folder, 'README.md')
   await writeFile(
     file,
-    'before\n<!-- figures: written by --record -->\nold\n<!-- end of figures -->\nafter\n',
+    'before\n<!-- figures: written by --record -->\n\n### read\n\nkept\n\n### append\n\nold\n\n<!-- end of figures -->\nafter\n',
   )
   const result = resultOf(faster, [1234.5], [100])
   await recordRun(file, ['a machine'], [faster], [result])
@@ -78,6 +78,7 @@ it('replaces what stands between the marks, and nothing else', async () => {
   expect(once).toMatch(/^before\n.*\n- a machine\n.*\nafter\n$/s)
   expect(once).toContain('| `append` | some work | 1,230 (1,230–1,230) events/s | Peer: 100 (100–100) |')
   expect(once).not.toContain('old')
+  expect(once).toMatch(/### read\n\nkept\n\n### append\n\n- a machine\n\n\| case/)
   await recordRun(file, ['a machine'], [faster], [result])
   expect(await readFile(file, 'utf8')).toBe(once)
   await rm(folder, { recursive: true })

@@ -1,11 +1,12 @@
-/** The feed under load: many writers with slow commits and rollbacks on two streams, and readers that follow. */
+/** The feed under load: many writers with slow commits and rollbacks on two streams; readers follow, and subscriptions. */
+import { type EventStore, projection } from '@eventsourced/core'
 import { checkFeed, type FeedEvent } from '@eventsourced/core/conformance'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, identified, range } from '../../src/conformance/events.ts'
 import { type PgWorld, startPg } from '../worlds/pg.ts'
 
-const enough = 30_000
+const enough = 100_000
 const faultless = { missed: 0, repeated: 0, phantom: 0, reordered: 0, disordered: 0 }
 
 let running: Awaited<ReturnType<typeof startPg>>
@@ -21,7 +22,24 @@ afterAll(async () => {
   await running.stop()
 })
 
-it('24 writers append more than 30,000 events to two streams, and no reader misses one or sees it too early', async () => {
+/** A reader that sees the last event, and what it was shown until then. */
+async function follow(store: EventStore): Promise<FeedEvent[]> {
+  const shown: FeedEvent[] = []
+  for await (const { id, streamId, version, position } of store.readAll({ follow: true })) {
+    shown.push({ id, streamId, version, position })
+    if (streamId === 'last') break
+  }
+  return shown
+}
+
+const counts = projection({
+  name: 'counts',
+  key: ({ streamId }) => streamId,
+  initialState: () => ({ count: 0 }),
+  evolve: ({ count }) => ({ count: count + 1 }),
+})
+
+it('24 writers append more than 100,000 events to two streams, and none is missed, doubled or seen too early', async () => {
   const committed = new Set<string>()
   let undone = 0
   const perhaps = (probability: number) => Math.random() < probability
@@ -43,25 +61,32 @@ it('24 writers append more than 30,000 events to two streams, and no reader miss
     }
   })
 
-  const followed = range(1, 3).map(async () => {
-    const store = await world.open()
-    const shown: FeedEvent[] = []
-    for await (const { id, streamId, version, position } of store.readAll({ follow: true })) {
-      shown.push({ id, streamId, version, position })
-      if (streamId === 'last') break
-    }
-    return shown
-  })
+  const stores = await Promise.all(range(1, 4).map(() => world.open()))
+  const [store, other, third, fourth] = stores as [EventStore, EventStore, EventStore, EventStore]
+  const followed = [follow(store), follow(other)]
+  const subscribed: FeedEvent[] = []
+  const single = store.subscribe({ name: 'single', handle: (event) => void subscribed.push(event) })
+  // Two workers, of which each has half of the partitions.
+  const shared: FeedEvent[] = []
+  const workers = [third, fourth].map((one) =>
+    one.subscribe({ name: 'shared', partitions: 4, handle: (event) => void shared.push(event) }),
+  )
+  const projected = other.subscribe({ projection: counts })
 
   await Promise.all(writing)
-  const store = await world.open()
   const last = identified(1)
   await store.append('last', last)
   for (const { id } of last) committed.add(id)
-  for (const shown of await Promise.all(followed)) {
-    expect(checkFeed(committed, shown)).toEqual({ recorded: committed.size, ...faultless })
-  }
-  expect(checkFeed(committed, await collect(store.readAll()))).toMatchObject(faultless)
+  const expected = { recorded: committed.size, ...faultless }
+  for (const shown of await Promise.all(followed)) expect(checkFeed(committed, shown)).toEqual(expected)
+  expect(checkFeed(committed, await collect(store.readAll()))).toEqual(expected)
+
+  for (const subscription of [single, ...workers, projected]) await subscription.caughtUp({ timeout: 60_000 })
+  expect(checkFeed(committed, subscribed)).toEqual(expected)
+  // Streams pass one another in partitions; each is in order.
+  expect(checkFeed(committed, shared)).toEqual({ ...expected, reordered: expect.any(Number) })
+  const counted = await collect(store.view(counts).all())
+  expect(counted.reduce((sum, { state }) => sum + state.count, 0)).toBe(committed.size)
   expect(committed.size).toBeGreaterThan(enough)
   expect(undone).toBeGreaterThan(0)
-})
+}, 180_000)

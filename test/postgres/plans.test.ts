@@ -2,7 +2,7 @@
  * Plans are made once in a session, perhaps while the tables are empty. That none of them turns into a search through
  * the whole table when they have grown is told by the number of rows a call looks at.
  */
-import { uuidv7 } from '@eventsourced/core'
+import { projection, uuidv7 } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
@@ -89,7 +89,43 @@ const operations: Readonly<Record<string, Operation>> = {
     await collect(store.streams({ prefix: 'loaded-1', limit: 100 }))
     await collect(store.streams({ prefix: 'nothing' }))
   },
+
+  async 'append with an inline document'(store, number) {
+    await Promise.all([`loaded-${number}`, `loaded-${number * 7}`].map((id) => store.append(id, counted(1))))
+    await store.append(uuidv7(), counted(1))
+  },
+
+  async 'reading of documents'(store, number) {
+    const view = store.view(counts)
+    await view.get(`loaded-${number}`, { atLeast: (await store.append('loaded-3', counted(1))).position })
+    await collect(view.all({ prefix: `loaded-${number + 1000}` }))
+  },
+
+  async 'subscription from the end of the log'(store, number) {
+    const name = `from the end ${number} ${uuidv7()}`
+    const runOnce = () =>
+      store.runOnce({
+        name,
+        from: 'end',
+        transactional: true,
+        onError: { retries: 0, action: 'park' },
+        handle: () => Promise.reject(new Error('no')),
+      })
+    await runOnce()
+    const { position } = await store.append('loaded-4', counted(1))
+    await runOnce()
+    await store.parked(name).skip(position)
+    await store.subscriptionStatus(name)
+  },
 }
+
+const counts = projection({
+  name: 'counts',
+  key: ({ streamId }) => streamId,
+  initialState: () => ({ count: 0 }),
+  evolve: ({ count }) => ({ count: count + 1 }),
+})
+const withDocuments = ['append with an inline document', 'reading of documents']
 
 describe('after calls on empty tables, 200,000 streams are loaded', () => {
   let database: FreshDatabase
@@ -97,11 +133,12 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
 
   beforeAll(async () => {
     database = await freshDatabase()
-    const creator = postgresStore(database.url)
-    await creator.schema.create()
+    const creator = postgresStore(database.url, { inline: [counts] })
+    // An inline projection begins with the log.
+    await creator.append('first', counted(1))
     await creator.close()
     // No statistics come in between, which would lead to new plans.
-    for (const table of ['streams', 'events']) {
+    for (const table of ['streams', 'events', 'documents']) {
       await database.query(`alter table eventsourced.${table} set (autovacuum_enabled = false)`)
     }
     for (const [name, run] of Object.entries(operations)) {
@@ -109,7 +146,8 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
       const url = Object.assign(new URL(database.url), {
         search: `?application_name=${encodeURIComponent(name)}`,
       }).href
-      const store = postgresStore(url, { maxConnections: 1 })
+      const inline = withDocuments.includes(name) ? [counts] : []
+      const store = postgresStore(url, { maxConnections: 1, inline })
       stores[name] = store
       for (const number of range(1, 8)) await run(store, number)
     }
@@ -121,7 +159,12 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
       insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data)
       select nextval('eventsourced.event_positions'), 1, now(), gen_random_uuid(), 'loaded-' || n, 'Loaded', '{}'
       from generate_series(1, ${streamCount}) n
-      on conflict (stream_id, version) do nothing`)
+      on conflict (stream_id, version) do nothing;
+      insert into eventsourced.documents (projection, generation, key, revision, position, state)
+      select 'counts', p.generation, 'loaded-' || n, 1, 1, '{"count":1}'
+      from generate_series(1, ${streamCount}) n, eventsourced.projections p
+      where p.name = 'counts'
+      on conflict do nothing`)
     // A session hands in what it counted when it ends.
     await loader.end()
   })

@@ -523,6 +523,41 @@ begin
 end
 $$;
 
+-- Name: documents; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.documents (
+    projection text NOT NULL COLLATE pg_catalog."C",
+    generation integer NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    revision bigint NOT NULL,
+    "position" bigint NOT NULL,
+    state json
+)
+WITH (fillfactor='85');
+
+-- Name: list_documents(text, text, text, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.list_documents(projection text, prefix text, after text, max_documents integer) RETURNS SETOF eventsourced.documents
+    LANGUAGE sql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+  select d.* from eventsourced.documents d
+  where d.projection = list_documents.projection
+    and d.generation = coalesce(
+      (select p.generation from eventsourced.projections p where p.name = list_documents.projection),
+      0
+    )
+    and d.key > list_documents.after
+    and d.key >= list_documents.prefix
+    and d.key <= list_documents.prefix || repeat(chr(1114111), 128)
+    and starts_with(d.key, list_documents.prefix)
+    and d.state is not null
+  order by d.key
+  limit list_documents.max_documents
+$$;
+
 -- Name: streams; Type: TABLE; Schema: eventsourced; Owner: -
 
 CREATE TABLE eventsourced.streams (
@@ -999,18 +1034,6 @@ CREATE TABLE eventsourced.checkpoints (
     lease_until timestamp with time zone
 )
 WITH (fillfactor='50');
-
--- Name: documents; Type: TABLE; Schema: eventsourced; Owner: -
-
-CREATE TABLE eventsourced.documents (
-    projection text NOT NULL COLLATE pg_catalog."C",
-    generation integer NOT NULL,
-    key text NOT NULL COLLATE pg_catalog."C",
-    revision bigint NOT NULL,
-    "position" bigint NOT NULL,
-    state json
-)
-WITH (fillfactor='85');
 
 -- Name: event_positions; Type: SEQUENCE; Schema: eventsourced; Owner: -
 

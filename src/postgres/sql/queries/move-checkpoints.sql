@@ -1,5 +1,8 @@
--- $1 subscription $2 position
-with moved as (
+-- $1 subscription $2 position: what was set aside up to there is done
+with forgotten as (
+  delete from :schema.parked_events p where p.subscription = $1::text and p.position <= $2::text::bigint
+),
+moved as (
   update :schema.checkpoints c set position = $2::text::bigint, token = c.token + 1, owner = null, lease_until = null
   where c.subscription = $1::text
   returning 1

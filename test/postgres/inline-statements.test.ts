@@ -1,0 +1,54 @@
+/** What inline projections cost: a group of appends takes as many statements as one append, however many documents it has. */
+import { projection } from '@eventsourced/core'
+import { postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import { expect, it } from 'vitest'
+import { range } from '../../src/conformance/events.ts'
+import { freshDatabase } from './fresh-database.ts'
+
+const perStream = projection({
+  name: 'per stream',
+  key: ({ streamId }) => streamId,
+  initialState: () => ({ events: 0 }),
+  evolve: ({ events }) => ({ events: events + 1 }),
+})
+const perWord = projection({
+  name: 'per word',
+  key: ({ data }) => (data as { words: string[] }).words,
+  initialState: () => ({ events: 0 }),
+  evolve: ({ events }) => ({ events: events + 1 }),
+})
+
+it('a group of 400 appends that make 1,200 documents takes as many statements as one append', async () => {
+  const database = await freshDatabase()
+  const pool = new pg.Pool({ connectionString: database.url })
+  let statements = 0
+  pool.on('connect', (client) => {
+    const query = client.query.bind(client) as (...all: unknown[]) => unknown
+    client.query = ((...all: unknown[]) => {
+      statements++
+      return query(...all)
+    }) as typeof client.query
+  })
+  const store = postgresStore(pool, { inline: [perStream, perWord] })
+  const append = (number: number) =>
+    store.append(`s${number}`, [
+      { type: 'Said', data: { words: [`w${number}`, `v${number % 7}`, `u${number}`] } },
+    ])
+  async function statementsOf(work: () => Promise<unknown>): Promise<number> {
+    const before = statements
+    await work()
+    return statements - before
+  }
+  await append(0)
+  const one = await statementsOf(() => append(1))
+  // They are called at once, and go together: the first of them may have gone ahead alone.
+  const many = await statementsOf(() => Promise.all(range(2, 401).map(append)))
+  expect(one).toBeLessThanOrEqual(8)
+  expect(many).toBeLessThanOrEqual(2 * one)
+  const documents = await database.query<{ count: string }>('select count(*) from eventsourced.views')
+  expect(Number(documents[0]?.count)).toBe(402 * 3 + 7)
+  await store.close()
+  await pool.end()
+  await database.drop()
+})
