@@ -3,7 +3,7 @@ import type { RecordedEvent } from '../event.ts'
 import type { LogQuery, Storage } from '../storage.ts'
 
 /** All events, from the first one on. */
-export const wholeLog = {
+export const wholeLog: Omit<LogQuery, 'limit'> = {
   after: 0,
   until: Number.MAX_SAFE_INTEGER,
   types: undefined,
@@ -11,7 +11,7 @@ export const wholeLog = {
   tags: undefined,
   partition: undefined,
   direction: 'forward',
-} as const satisfies Partial<LogQuery>
+}
 
 export async function eventAt(
   storage: Pick<Storage, 'readLog'>,
