@@ -34,8 +34,9 @@ export function isTransient(error: unknown): boolean {
   return !isOwnOrMistake(error)
 }
 
-/** Whether the connection must not be used again. After an error in a statement it can. */
+/** Whether the connection must not be used again. After an error in a statement, or of the work, it can. */
 export function isConnectionLost(error: unknown): boolean {
+  if (error instanceof WorkFailure) return false
   const state = sqlState(error)
   return state === undefined || state.startsWith('08') || state.startsWith('57P')
 }

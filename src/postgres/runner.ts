@@ -148,6 +148,7 @@ export function retryingRunner(
  * the caller may be trying again already, and an error would end the transaction, repeats are always looked for.
  */
 export function sessionRunner(session: Session): Runner {
+  let last: Promise<unknown> = Promise.resolve()
   return {
     async run(what, statement, parameters) {
       try {
@@ -157,13 +158,33 @@ export function sessionRunner(session: Session): Runner {
       }
     },
     async transaction(what, work) {
-      try {
-        return await unwrapped(withSession(what, session, (own) => work(own, true)))
-      } catch (error) {
+      const turn = last.then(() =>
+        inSavepoint(session, () => withSession(what, session, (own) => work(own, true))),
+      )
+      last = turn.catch(() => {})
+      return turn.catch((error: unknown) => {
+        if (error instanceof WorkFailure) throw error.thrown
         throw isTransient(error) ? new StoreUnavailableError(what, 1, error) : error
-      }
+      })
     },
     async close() {},
+  }
+}
+
+/**
+ * Takes back what the work did if it throws, whatever the caller makes of the error: events without their documents must
+ * not be committed. One after the other, as a savepoint takes back all that came after it.
+ */
+async function inSavepoint<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  await session.query('savepoint eventsourced', [])
+  try {
+    const result = await work()
+    await session.query('release savepoint eventsourced', [])
+    return result
+  } catch (error) {
+    // Fails on a lost connection, with which the transaction has ended anyway.
+    await session.query('rollback to savepoint eventsourced', []).catch(() => {})
+    throw error
   }
 }
 

@@ -52,3 +52,26 @@ it('a group of 400 appends that make 1,200 documents takes as many statements as
   await pool.end()
   await database.drop()
 })
+
+it('a projection that throws costs no connection', async () => {
+  const database = await freshDatabase()
+  const pool = new pg.Pool({ connectionString: database.url })
+  let removed = 0
+  pool.on('remove', () => removed++)
+  const refusing = projection({
+    name: 'refusing',
+    key: ({ streamId }) => streamId,
+    initialState: () => ({}),
+    evolve() {
+      throw new Error('refused')
+    },
+  })
+  const store = postgresStore(pool, { inline: [refusing] })
+  for (const number of range(1, 20)) {
+    await expect(store.append('s', [{ type: 'Said', data: number }])).rejects.toThrow('refused')
+  }
+  expect(removed).toBe(0)
+  await store.close()
+  await pool.end()
+  await database.drop()
+})

@@ -1,8 +1,22 @@
 /** `store.inTransaction(…)`: what user code writes and what the store appends is one, whatever the driver. */
-import { hasCode, UnsupportedIsolationError, uuidv7, WrongExpectedVersionError } from '@eventsourced/core'
+import {
+  hasCode,
+  projection,
+  type RecordedEvent,
+  UnsupportedIsolationError,
+  uuidv7,
+  WrongExpectedVersionError,
+} from '@eventsourced/core'
 import { type PostgresStore, postgresStore, type TransactionalStore } from '@eventsourced/core/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { counted, identified, logOf, numbersOf, streamOf } from '../../src/conformance/events.ts'
+import {
+  type Counted,
+  counted,
+  identified,
+  logOf,
+  numbersOf,
+  streamOf,
+} from '../../src/conformance/events.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 import {
   drivers,
@@ -159,6 +173,41 @@ describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
     expect(await isPlaced()).toBe(true)
     expect(numbersOf(await streamOf(store, order))).toEqual([1, 2, 3])
     expect(await store.streamInfo(`${order}-2`)).toBeUndefined()
+  })
+
+  it('takes back what an inline projection refuses, and nothing else', async () => {
+    const refusal = new Error('no overdraft')
+    const balances = projection({
+      name: 'balances',
+      key: ({ streamId }: RecordedEvent<Counted>) => streamId,
+      initialState: () => ({ sum: 0 }),
+      evolve({ sum }, { data }) {
+        if (sum + data.number < 0) throw refusal
+        return { sum: sum + data.number }
+      },
+    })
+    const schema = `inline_${name.toLowerCase().replaceAll(/[^a-z]/g, '_')}`
+    const own = postgresStore(driver.connection, { schema, inline: [balances] })
+    await own.append('first', counted(1))
+    await driver.transact('read committed', async (transaction) => {
+      await placeOrder(transaction)
+      const inside = own.inTransaction(transaction.handle)
+      await inside.append(order, counted(1, 5))
+      await expect(inside.append(order, counted(1, -6))).rejects.toBe(refusal)
+      const both = [
+        { streamId: 'another', events: counted(1) },
+        { streamId: order, events: counted(1, -6) },
+      ]
+      await expect(inside.appendAll(both)).rejects.toBe(refusal)
+      const atOnce = [1, -100, 2, -100, 3].map((number) => inside.append(order, counted(1, number)))
+      const outcomes = await Promise.allSettled(atOnce)
+      expect(outcomes.map(({ status }) => status[0])).toEqual(['f', 'r', 'f', 'r', 'f'])
+    })
+    expect(await isPlaced()).toBe(true)
+    expect(numbersOf(await streamOf(own, order))).toEqual([5, 1, 2, 3])
+    expect(await own.streamInfo('another')).toBeUndefined()
+    expect(await own.view(balances).get(order)).toMatchObject({ state: { sum: 11 } })
+    await own.close()
   })
 
   it.each<Isolation>(['repeatable read', 'serializable'])('refuses a %s transaction', async (isolation) => {
