@@ -94,6 +94,17 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'comes to an end though more is appended than it folds meanwhile',
+    async run({ open }) {
+      const store = await open({ inline: [sums()] })
+      await fill(store, 10)
+      const onProgress = async () => void (await store.append('s1', counted(10)))
+      await store.rebuild(sums(), { batchSize: 5, onProgress })
+      assert.deepEqual(await statesOf(store.view(sums())), await expectedStates(store, 1))
+    },
+  },
+  {
+    group,
     name: 'handles what was parked with everything else, and it is parked no longer',
     async run({ open }) {
       const store = await open()

@@ -61,7 +61,7 @@ export async function rebuild(
   try {
     const { generation, resumed } = await beginBuild(environment, lease, { name, version, mode }, signal)
     const shadow = new Shadow(environment, projection, lease, { generation, batchSize, onProgress, signal })
-    await shadow.build()
+    await shadow.buildToEnd()
     await putInPlace(environment, shadow, lease, { name, version, generation, mode }, signal)
     while ((await storage.dropDocuments(name, undefined)) > 0);
     await lease.reset()
@@ -146,7 +146,7 @@ async function putInPlace(
       const present = await storage.registeredProjection(registered.name, signal)
       if (present?.generation === registered.generation) return
       await pause(attempt, signal)
-      await shadow.build()
+      await shadow.buildToEnd()
     }
   }
 }

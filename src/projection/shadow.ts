@@ -17,6 +17,8 @@ const eventsPerPage = 5_000
 // Documents of which the state is kept; beyond that, they are read again when they are concerned again.
 const mostStates = 50_000
 const mostFailures = 10
+// Each is about as much shorter than the one before as this is faster than the appends.
+const passes = 3
 // How long the end may wait for appends that are under way elsewhere, in milliseconds: it keeps others waiting.
 const longestSettling = 5_000
 
@@ -65,8 +67,19 @@ export class Shadow {
     return this.#position
   }
 
-  /** Builds up to the end of the log as it is settled now, or up to a position. */
-  async build(until: number = Number.MAX_SAFE_INTEGER): Promise<void> {
+  /**
+   * Builds up to the end of the log, or nearly: to where it was when each pass began. Appends that are faster than this
+   * could be followed for ever; what they leave over is for `finish`.
+   */
+  async buildToEnd(): Promise<void> {
+    const { storage } = this.#environment
+    for (let pass = 1; pass <= passes; pass++) {
+      await this.build(await storage.lastPosition(this.#options.signal))
+    }
+  }
+
+  /** Builds up to a position, or to where the log is settled. */
+  async build(until: number): Promise<void> {
     const { signal } = this.#options
     for (let failures = 0; ; ) {
       const before = this.#position

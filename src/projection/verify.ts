@@ -54,7 +54,7 @@ export async function verify(
     // The documents of an async projection are those of its checkpoint, which the shadow must not pass by.
     const isAsync = registered.mode === 'async'
     if (isAsync) await shadow.build(await checkpointOf(environment, name, signal))
-    else await shadow.build()
+    else await shadow.buildToEnd()
     const compared = await storage.transaction(
       'Comparing documents',
       async (transaction) => {
