@@ -191,7 +191,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
 
   moveCheckpointsNow(name: string, position: number): void {
     const { checkpoints, parked } = this.#subscriptions.get(name) ?? this.#create(name, 1, position)
-    for (const aside of [...parked.keys()]) if (aside <= position) parked.delete(aside)
+    for (const aside of parked.keys()) if (aside <= position) parked.delete(aside)
     for (const checkpoint of checkpoints) {
       checkpoint.position = position
       checkpoint.owner = undefined

@@ -1,11 +1,14 @@
 /** Hints between processes (`notify: true`): they end a pause, are sent seldom, and are heard again after the connection was lost. */
 import type { EventStore } from '@eventsourced/core'
 import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
-import pg from 'pg'
-import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { counted, numbersOf, range } from '../../src/conformance/events.ts'
+import { connector } from '../../src/postgres/connect.ts'
+import { notifying } from '../../src/postgres/notify.ts'
+import { RetryingDatabase, retryingRunner } from '../../src/postgres/runner.ts'
+import { statementsOf } from '../../src/postgres/statements.ts'
+import { connections } from './connections.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 let database: FreshDatabase
@@ -41,42 +44,41 @@ function follow(store: EventStore, name: string): number[] {
   return handled
 }
 
-const drivers: [string, () => { connection: PostgresConnection; end(): Promise<unknown> }][] = [
-  ['a URL', () => ({ connection: database.url, end: async () => {} })],
-  [
-    'a pool of pg',
-    () => {
-      const pool = new pg.Pool({ connectionString: database.url })
-      return { connection: pool, end: () => pool.end() }
-    },
-  ],
-  [
-    'postgres.js',
-    () => {
-      const sql = postgres(database.url, { fetch_types: false })
-      return { connection: sql, end: () => sql.end() }
-    },
-  ],
-]
+/** The hints of one process, without a store that would also look by itself. */
+function hintsOn(connection: PostgresConnection) {
+  const own = new RetryingDatabase(connector(connection, { prepare: true, maxConnections: 2 }), 10)
+  const runner = retryingRunner(own, async () => {})
+  return {
+    ...notifying(own, runner, statementsOf('eventsourced'), 'eventsourced'),
+    close: () => runner.close(),
+  }
+}
 
-describe.each(drivers)('a store on %s', (name, connect) => {
-  it('hears of appends elsewhere, also after its connection was ended, and listens no longer when closed', async () => {
-    const { connection, end } = connect()
-    const here = postgresStore(connection, { notify: true })
-    const there = postgresStore(database.url, { notify: true })
-    const handled = follow(here, name)
-    for (const round of range(1, 3)) {
-      await until(async () => (await listeners()) === 1)
-      // The pauses begin short: let them grow long.
-      await sleep(100)
-      await there.append(name, counted(1, round))
-      await until(() => handled.length === round)
+describe.each(connections)('with %s', (_name, connect) => {
+  it('hears others, not itself, also after its connection was ended, and no longer when told so', async () => {
+    const { connection, end } = connect(database.url)
+    const [here, there] = [hintsOn(connection), hintsOn(database.url)]
+    let woken = 0
+    const stop = here.listen(() => woken++)
+    await until(() => woken > 0)
+    for (const _ of range(1, 3)) {
+      const before = woken
+      there.appended()
+      await until(() => woken > before)
+      // Once it listens again it wakes up, as it may have missed something.
+      const atEnd = woken
       await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${isListening}`)
+      await until(() => woken > atEnd)
     }
-    expect(handled).toEqual([1, 2, 3])
-    await until(async () => (await listeners()) === 1)
-    await Promise.all([here.close(), there.close()])
+    const atRest = woken
+    here.appended()
+    await sleep(100)
+    there.appended()
+    await until(() => woken > atRest)
+    expect(woken).toBe(atRest + 1)
+    await stop()
     await until(async () => (await listeners()) === 0)
+    await Promise.all([here.close(), there.close()])
     await end()
   })
 })

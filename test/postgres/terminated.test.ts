@@ -1,11 +1,11 @@
 /** Connections that the server ends, at whatever moment: calls succeed all the same, once, and no process dies of it. */
 import { StoreUnavailableError } from '@eventsourced/core'
-import { type PostgresConnection, type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
-import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, counted, logOf, numbersOf, range, streamOf } from '../../src/conformance/events.ts'
+import { connections } from './connections.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 import { startProgram } from './program.ts'
 import type { LoadReport } from './programs/load.ts'
@@ -46,31 +46,12 @@ async function hold(streamId: string): Promise<pg.Client> {
   return holder
 }
 
-const drivers: [string, () => { connection: PostgresConnection; end(): Promise<void> }][] = [
-  ['a URL', () => ({ connection: database.url, end: async () => {} })],
-  [
-    'a pool of pg',
-    () => {
-      const pool = new pg.Pool({ connectionString: database.url })
-      return { connection: pool, end: () => pool.end() }
-    },
-  ],
-  [
-    'postgres.js',
-    () => {
-      // Its look at the types, which we need not, would leave a rejection unhandled when it is cut off.
-      const sql = postgres(database.url, { fetch_types: false })
-      return { connection: sql, end: () => sql.end({ timeout: 1 }) }
-    },
-  ],
-]
-
-describe.each(drivers)('a store on %s', (name, connect) => {
+describe.each(connections)('a store on %s', (name, connect) => {
   let own: PostgresStore
-  let end: () => Promise<void>
+  let end: () => Promise<unknown>
 
   beforeAll(() => {
-    const connected = connect()
+    const connected = connect(database.url)
     end = connected.end
     // Each end may cost several tries: postgres.js fails the next statement with the error of the connection before it.
     own = postgresStore(connected.connection, { attempts: 40 })
