@@ -19,14 +19,15 @@ export async function subscriptionStatus(
     storage.countParked(name, signal),
     storage.readLog({ ...wholeLog, after: checkpoint, limit: 1 }, signal),
   ])
-  const waitingSince = events[0]?.recordedAt.getTime() ?? Date.now()
+  const now = Date.now()
+  const waitingSince = events[0]?.recordedAt.getTime() ?? now
   return {
     name,
     state: undefined,
     checkpoint,
     head,
     lag: Math.max(0, head - checkpoint),
-    lagSeconds: Math.max(0, Date.now() - waitingSince) / 1000,
+    lagSeconds: Math.max(0, now - waitingSince) / 1000,
     parked,
     owners: ownersOf(checkpoints),
     partitions: checkpoints.map(({ partition, position, owner }) => ({
