@@ -4,7 +4,8 @@ import type { Case } from './case.ts'
 
 const usage = `Usage: npm run bench -- [options]
 
-Compares this library with others, and with what the database can do at most, on a real Postgres.
+Compares this library with others, and with what the database can do at most, on a real Postgres;
+and on an emulator of DynamoDB.
 
   --case PREFIX  only the cases whose names begin so; may be repeated
   --quick        fewer and shorter rounds, and less data

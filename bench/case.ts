@@ -1,7 +1,15 @@
 /** What a case of the benchmark is: contestants that do the same work in turns, and the ratio aimed at. */
 
 /** The cases of a group share a plot. */
-export type Group = 'append' | 'read' | 'command' | 'import' | 'projection' | 'growth' | 'network'
+export type Group =
+  | 'append'
+  | 'read'
+  | 'command'
+  | 'import'
+  | 'projection'
+  | 'growth'
+  | 'network'
+  | 'dynamodb'
 
 export interface Case {
   readonly name: string
@@ -31,7 +39,7 @@ export interface Contestant {
 
 /** Where a contestant works, and how much. */
 export interface Ground {
-  /** The contestant's own database. */
+  /** The contestant's own database: of Postgres, or the endpoint of a DynamoDB. */
   readonly url: string
   /** The same one without the simulated network, to fill it and to count in it. */
   readonly directUrl: string

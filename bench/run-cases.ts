@@ -1,16 +1,16 @@
 /** Runs the cases one after the other, and prints each as it is done. */
 import type { Arguments } from './arguments.ts'
 import type { Case } from './case.ts'
-import type { DatabaseServer } from './database-server.ts'
 import type { Network } from './network.ts'
 import { type Progress, showProgress } from './progress.ts'
 import { resultLine } from './report.ts'
 import { failedResult, type Result, skippedResult } from './result.ts'
 import { runCase } from './run-case.ts'
+import type { Server } from './server.ts'
 
 export async function runCases(
   { cases, rounds, quick }: Arguments,
-  server: DatabaseServer,
+  serverOf: (bench: Case) => Server,
   network: Network | undefined,
   ending: AbortSignal,
 ): Promise<Result[]> {
@@ -22,7 +22,7 @@ export async function runCases(
     for (const bench of cases) {
       ending.throwIfAborted()
       const result = await attempt(bench, progress, () =>
-        runCase(bench, server, {
+        runCase(bench, serverOf(bench), {
           rounds: roundsOf(bench),
           seconds: quick ? 1 : 2,
           quick,

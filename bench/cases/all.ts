@@ -3,6 +3,7 @@ import type { Case } from '../case.ts'
 import { appendCases } from './append.ts'
 import { appendLimitCases } from './append-limit.ts'
 import { commandCases } from './command.ts'
+import { dynamodbCases } from './dynamodb.ts'
 import { growthCases } from './growth.ts'
 import { importCases } from './import.ts'
 import { overNetwork } from './network.ts'
@@ -22,4 +23,5 @@ export const allCases: readonly Case[] = [
   ...rebuildCases,
   ...growthCases,
   ...networkCases,
+  ...dynamodbCases,
 ]

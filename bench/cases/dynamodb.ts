@@ -1,0 +1,124 @@
+/** On DynamoDB, of which an emulator stands in: appending, reading, and what an append would be billed for. */
+import { isMissing } from '../../test/emulators/start.ts'
+import type { Case, Contestant } from '../case.ts'
+import { closedLoop } from '../closed-loop.ts'
+import { castore } from '../contestants/castore.ts'
+import { type DynamoStoreKind, dynamoContestant } from '../contestants/dynamodb-store.ts'
+import { sealedEvents, signedEvents } from '../contestants/large-events.ts'
+import { newOrderId } from '../contestants/order-events.ts'
+import { oursOnDynamo } from '../contestants/ours-dynamodb.ts'
+import { countWriteUnits } from '../contestants/write-units.ts'
+
+const callers = 16
+const eventsOfAppend = 10
+const [streamCount, streamLength] = [10, 100]
+const billedAppends = 50
+
+export const dynamodbCases: readonly Case[] = [
+  {
+    name: 'dynamodb-append-1',
+    group: 'dynamodb',
+    work: 'one event of 500 B a call, 16 callers, new streams',
+    unit: 'events/s',
+    better: 'higher',
+    target: 3,
+    ours: appendNew(oursOnDynamo, 1),
+    peer: appendNew(castore, 1),
+    obstacle,
+  },
+  {
+    name: 'dynamodb-append-10',
+    group: 'dynamodb',
+    work: '10 events of 500 B a call, 16 callers, new streams',
+    unit: 'events/s',
+    better: 'higher',
+    target: 5,
+    ours: appendNew(oursOnDynamo, eventsOfAppend),
+    peer: appendNew(castore, eventsOfAppend),
+    obstacle,
+  },
+  {
+    name: 'dynamodb-read',
+    group: 'dynamodb',
+    work: 'whole streams of 100 events, which 10 appends made, one caller',
+    unit: 'events/s',
+    better: 'higher',
+    target: 3,
+    ours: readStream(oursOnDynamo),
+    peer: readStream(castore),
+    obstacle,
+  },
+  {
+    name: 'dynamodb-write-units',
+    group: 'dynamodb',
+    work: '10 events of 500 B that hardly compress a call, one caller, one stream: write units an event, by the peer’s',
+    unit: 'events/write unit',
+    better: 'lower',
+    target: 0.75,
+    ours: writeUnits(oursOnDynamo),
+    peer: writeUnits(castore),
+    obstacle,
+  },
+]
+
+function obstacle(): string | undefined {
+  return isMissing('dynoxide')
+}
+
+/** So many events a call, each call to a new stream. */
+function appendNew(kind: DynamoStoreKind, count: number): Contestant {
+  return dynamoContestant(kind, (store, { seconds }) => ({
+    filled: 0,
+    async turn() {
+      const { operations, perSecond } = await closedLoop(callers, seconds, () =>
+        store.append(newOrderId(), signedEvents(count), 0),
+      )
+      return { value: perSecond * count, appended: operations * count }
+    },
+  }))
+}
+
+/** Reads the streams one after the other. */
+function readStream(kind: DynamoStoreKind): Contestant {
+  return dynamoContestant(kind, async (store, { seconds }) => {
+    const streams = Array.from({ length: streamCount }, newOrderId)
+    for (const stream of streams) {
+      for (let version = 0; version < streamLength; version += eventsOfAppend) {
+        await store.append(stream, signedEvents(eventsOfAppend), version)
+      }
+    }
+    let next = 0
+    return {
+      filled: streamCount * streamLength,
+      async turn() {
+        const { perSecond } = await closedLoop(1, seconds, async () => {
+          const found = await store.read(streams[next++ % streamCount] ?? '')
+          if (found !== streamLength) throw new Error(`${found} events were read in place of ${streamLength}`)
+        })
+        return { value: perSecond * streamLength, appended: 0 }
+      },
+    }
+  })
+}
+
+/** Appends to one stream that is there already. */
+function writeUnits(kind: DynamoStoreKind): Contestant {
+  return dynamoContestant(kind, async (store) => {
+    const stream = newOrderId()
+    await store.append(stream, sealedEvents(eventsOfAppend), 0)
+    const unitsSoFar = countWriteUnits(store.client)
+    let version = eventsOfAppend
+    return {
+      filled: version,
+      async turn() {
+        const before = unitsSoFar()
+        for (let append = 0; append < billedAppends; append++) {
+          await store.append(stream, sealedEvents(eventsOfAppend), version)
+          version += eventsOfAppend
+        }
+        const appended = billedAppends * eventsOfAppend
+        return { value: appended / (unitsSoFar() - before), appended }
+      },
+    }
+  })
+}
