@@ -14,12 +14,21 @@ export function causedEvents<E extends Event>(
   metadata: Metadata | undefined,
 ): readonly CausedEvent<E>[] {
   const causationId = commandId ?? uuidv7()
-  return decided.map((event, index) => ({
-    ...event,
-    id: commandId === undefined ? (event.id ?? uuidv7()) : uuidOf('command', stream, commandId, index),
-    metadata: { correlationId: causationId, causationId, ...metadata, ...event.metadata },
-  }))
+  return decided.map((event, index) => {
+    const caused = {
+      ...event,
+      id: commandId === undefined ? (event.id ?? uuidv7()) : uuidOf('command', stream, commandId, index),
+      metadata: { correlationId: causationId, causationId, ...metadata, ...event.metadata },
+    }
+    if (commandId === undefined && event.id === undefined) namedByLibrary.add(caused)
+    return caused
+  })
 }
+
+/** Events whose ids were made here, and not by whoever gives them to a store. */
+const namedByLibrary = new WeakSet<object>()
+
+export const isNamedByLibrary = (event: object): boolean => namedByLibrary.has(event)
 
 /** The events that a command with this id caused in this stream, if it was handled before. */
 export function causedBefore<E extends Event>(

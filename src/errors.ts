@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'subscription-failed'
   | 'subscription-behind'
   | 'not-parked'
+  | 'append-too-large'
+  | 'damaged-log'
 
 /** The base of all errors of this library. `cause` holds the driver's error where there is one. */
 export abstract class EventSourcedError extends Error {
@@ -61,6 +63,8 @@ export type KnownError =
   | SubscriptionFailedError
   | SubscriptionBehindError
   | NotParkedError
+  | AppendTooLargeError
+  | DamagedLogError
 
 /** The call was refused before anything was sent to the database. */
 export class InvalidInputError extends EventSourcedError {
@@ -344,6 +348,42 @@ export class NotParkedError extends EventSourcedError {
   constructor(subscription: string, position: number) {
     super(`Subscription '${subscription}' has no parked event at position ${position}`)
     this.subscription = subscription
+    this.position = position
+  }
+}
+
+/** An append or a transaction exceeds, with all that is written along with it, what the database takes at once. Nothing was written. */
+export class AppendTooLargeError extends EventSourcedError {
+  readonly code = 'append-too-large'
+  /** What there is too much of. */
+  readonly limit: 'bytes' | 'items'
+  readonly most: number
+  readonly found: number
+  /** What takes most of it, such as "event 3 of stream 'order-1'". */
+  readonly largest: string
+  constructor(limit: 'bytes' | 'items', most: number, found: number, largest: string) {
+    super(
+      `The database takes at most ${most} ${limit} in one transaction, and this one has ${found}; most of it is ${largest}. Nothing was written: split it, or keep large contents elsewhere and their address in the event`,
+    )
+    this.limit = limit
+    this.most = most
+    this.found = found
+    this.largest = largest
+  }
+}
+
+/** The log lists events that are not there: the tables were restored to different times, or changed by hand. */
+export class DamagedLogError extends EventSourcedError {
+  readonly code = 'damaged-log'
+  readonly streamId: string
+  readonly version: number
+  readonly position: number
+  constructor(streamId: string, version: number, position: number) {
+    super(
+      `The log lists version ${version} of stream '${streamId}' at position ${position}, but it is not there: call \`await store.schema.verify()\`, and then \`repair()\``,
+    )
+    this.streamId = streamId
+    this.version = version
     this.position = position
   }
 }

@@ -26,13 +26,19 @@ export interface GroupCommitOptions {
   readonly together: (
     appends: readonly PreparedAppend[],
     retried: boolean,
-  ) => Promise<readonly (AppendOutcome | Busy)[]>
+  ) => Promise<readonly (AppendOutcome | Busy | Failed)[]>
   /** Most appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
 }
 
 export interface Busy {
   readonly kind: 'busy'
+}
+
+/** The one append at fault of several, where the storage found out itself. */
+export interface Failed {
+  readonly kind: 'failed'
+  readonly error: unknown
 }
 
 interface Entry {
@@ -141,8 +147,9 @@ export class GroupCommit {
       const appends = group.map(({ append }) => append)
       const outcomes = await this.#options.together(appends, retried)
       for (const [index, entry] of group.entries()) {
-        const outcome = outcomes[index] as AppendOutcome | Busy
+        const outcome = outcomes[index] as AppendOutcome | Busy | Failed
         if (outcome.kind === 'busy') addTo(busy, entry)
+        else if (outcome.kind === 'failed') entry.reject(outcome.error)
         else entry.resolve(outcome)
       }
       return busy

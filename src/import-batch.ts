@@ -29,7 +29,7 @@ export class ImportBatches {
     const field = `source[${this.read}]`
     checkName(event?.streamId, `${field}.streamId`)
     if (event.recordedAt !== undefined) checkRecordedAt(event.recordedAt, `${field}.recordedAt`)
-    const { id, type, data, metadata, tags } = this.#preparation.event(event, field, () =>
+    const { id, idFrom, type, data, metadata, tags } = this.#preparation.event(event, field, () =>
       this.#makeId(field),
     )
     const { streamId, recordedAt } = event
@@ -41,6 +41,7 @@ export class ImportBatches {
     // Written out: to spread the prepared event takes as long as all the rest.
     this.#events.push({
       id,
+      idFrom,
       type,
       data,
       metadata,

@@ -2,6 +2,8 @@
  * The input rules, the same for every store, applied before anything is sent to a database. What passes
  * here can be stored and read back exactly; what does not is refused with an InvalidInputError.
  */
+
+import { isNamedByLibrary } from './caused-events.ts'
 import { InvalidInputError } from './errors.ts'
 import type { Event, Metadata } from './event.ts'
 import type { PreparedAppend, PreparedEvent } from './storage.ts'
@@ -235,13 +237,16 @@ export class EventPreparation {
     this.#limits = limits
   }
 
-  event(event: Event, field: string, makeId: () => string = uuidv7): PreparedEvent {
+  /** `makeId`: if it is given, whoever makes the call again makes the same ids. */
+  event(event: Event, field: string, makeId?: () => string): PreparedEvent {
     if (typeof event !== 'object' || event === null) refuse(field, 'must be an event: { type, data }', event)
     const { id, type, data, metadata, tags } = event
     checkName(type, `${field}.type`)
     if (id !== undefined && !isUuid(id)) refuse(`${field}.id`, 'must be a UUID', id)
+    const isOurs = id === undefined ? makeId === undefined : isNamedByLibrary(event)
     return {
-      id: id === undefined ? makeId() : id.toLowerCase(),
+      id: id === undefined ? (makeId ?? uuidv7)() : id.toLowerCase(),
+      idFrom: isOurs ? 'library' : 'caller',
       type,
       data: toJson(data, `${field}.data`, this.#limits.maxPayloadBytes),
       metadata: this.#metadata(metadata, field),

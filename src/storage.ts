@@ -10,6 +10,8 @@ import type { SubscriptionStorage } from './subscription/storage.ts'
 /** An event that passed the input rules; payload and metadata as JSON text. */
 export interface PreparedEvent {
   readonly id: string
+  /** An id that the library made for this very call is known to nobody else. */
+  readonly idFrom: 'caller' | 'library'
   readonly type: string
   readonly data: string
   readonly metadata: string

@@ -11,7 +11,14 @@ const written: AppendOutcome = { kind: 'appended', version: 1, positions: [1], r
 const busy: Busy = { kind: 'busy' }
 
 function appendTo(streamId: string, bytes = 2): PreparedAppend {
-  const event = { id: 'id', type: 'T', data: 'x'.repeat(bytes - 2), metadata: '{}', tags: [] }
+  const event = {
+    id: 'id',
+    idFrom: 'library' as const,
+    type: 'T',
+    data: 'x'.repeat(bytes - 2),
+    metadata: '{}',
+    tags: [],
+  }
   return { streamId, expectedVersion: 'any', events: [event] }
 }
 

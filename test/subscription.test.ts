@@ -50,7 +50,8 @@ function failing(options: SubscribeOptions): Subscription {
 
 async function append(count: number, from = 1, streamId = 'a'): Promise<void> {
   const events = counted(count, from).map(({ type, data }) => {
-    return { id: uuidv7(), type, data: JSON.stringify(data), metadata: '{}', tags: [] }
+    const prepared = { type, data: JSON.stringify(data), metadata: '{}', tags: [] }
+    return { id: uuidv7(), idFrom: 'library' as const, ...prepared }
   })
   await storage.append([{ streamId, expectedVersion: 'any', events }])
   wakeup.wake()

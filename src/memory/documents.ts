@@ -1,7 +1,7 @@
 /** Documents in memory, by projection, generation and key; and which generation is read. */
-import { isDeepStrictEqual } from 'node:util'
 import { compareNames } from '../names.ts'
 import { collectionGeneration } from '../projection/hand-written.ts'
+import { isSameJson } from '../projection/same-json.ts'
 import type {
   DocumentAddress,
   DocumentChange,
@@ -122,9 +122,4 @@ export class MemoryDocuments {
     }
     return dropped
   }
-}
-
-function isSameJson(a: string | undefined, b: string | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b
-  return a === b || isDeepStrictEqual(JSON.parse(a), JSON.parse(b))
 }

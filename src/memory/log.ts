@@ -204,7 +204,14 @@ export class MemoryLog {
 }
 
 /** What a reader gets: everything its own copy. */
-export function reveal({ data, metadata, tags, recordedAt, ...event }: StoredEvent): RecordedEvent {
+export function reveal({
+  data,
+  metadata,
+  tags,
+  recordedAt,
+  idFrom: _,
+  ...event
+}: StoredEvent): RecordedEvent {
   return {
     ...event,
     data: JSON.parse(data),

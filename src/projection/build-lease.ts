@@ -54,6 +54,14 @@ export class BuildLease {
     return this.#lease
   }
 
+  /** Deletes documents that nobody reads, or builds, for as long as the lease is held: another may be building some by now. */
+  async dropDocuments(projection: string, keep: number | undefined, signal?: AbortSignal): Promise<void> {
+    const { storage } = this.#environment
+    do {
+      await this.held(signal)
+    } while ((await storage.dropDocuments(projection, keep, signal)) > 0)
+  }
+
   /** The checkpoint as it is stored. */
   async reread(signal: AbortSignal | undefined): Promise<number> {
     if (!(await this.#renew(signal))) throw new LeaseLostError(this.#subscription, 0)

@@ -37,6 +37,8 @@ function keysOf(projection: AnyDocumentProjection, event: RecordedEvent): readon
 export class DocumentStates {
   readonly #projection: AnyDocumentProjection
   readonly #states = new Map<string, unknown>()
+  /** Up to which position events are folded into a document already. */
+  readonly #folded = new Map<string, number>()
   /** The position of the last event that changed each document since `takeChanges`. */
   readonly #changed = new Map<string, number>()
 
@@ -54,12 +56,15 @@ export class DocumentStates {
 
   set(key: string, document: StoredDocument | undefined): void {
     this.#states.set(key, document === undefined ? null : JSON.parse(document.state))
+    if (document !== undefined) this.#folded.set(key, document.position)
   }
 
   /** Folds in an event whose documents are all here. */
   fold({ event, keys }: Concern): void {
     const { evolve, initialState, name } = this.#projection
     for (const key of keys) {
+      // A storage may have written a large batch in part when it was interrupted, and is given it again.
+      if (event.position <= (this.#folded.get(key) ?? 0)) continue
       const before = this.#states.get(key) ?? initialState.call(this.#projection, key)
       const after: unknown = evolve.call(this.#projection, before, event, key)
       if (after === undefined) {
@@ -91,6 +96,7 @@ export class DocumentStates {
   /** Forgets the states, which must have been written. */
   clear(): void {
     this.#states.clear()
+    this.#folded.clear()
   }
 }
 

@@ -52,7 +52,7 @@ export async function rebuild(
   if (options.mode !== undefined) checkOneOf(options.mode, 'mode', ['inline', 'async'])
   const { onProgress, batchSize = defaultBatchSize, signal } = options
   checkInteger(batchSize, 'batchSize', 1)
-  const { storage, clock } = environment
+  const { clock } = environment
   const { name, version } = projection
   const mode = options.mode ?? (isInline(name) ? 'inline' : await presentMode(environment, name, signal))
   const startedAt = clock.now()
@@ -63,12 +63,21 @@ export async function rebuild(
     const shadow = new Shadow(environment, projection, lease, { generation, batchSize, onProgress, signal })
     await shadow.buildToEnd()
     await putInPlace(environment, shadow, lease, { name, version, generation, mode }, signal)
-    while ((await storage.dropDocuments(name, undefined)) > 0);
-    await lease.reset()
+    await tidyUp(lease, name)
     const milliseconds = Math.round(clock.now() - startedAt)
     return { events: shadow.events, position: shadow.position, version, milliseconds, resumed }
   } finally {
     await lease.release()
+  }
+}
+
+/** What is left of a build that has ended. Whoever has taken the lease meanwhile does so, or goes on with it. */
+export async function tidyUp(lease: BuildLease, projection: string): Promise<void> {
+  try {
+    await lease.dropDocuments(projection, undefined)
+    await lease.reset()
+  } catch (error) {
+    if (!hasCode(error, 'lease-lost')) throw error
   }
 }
 
@@ -99,12 +108,13 @@ export async function beginBuild(
   projection: ProjectionToRegister,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly generation: number; readonly resumed: boolean }> {
-  const begun = await storage.beginBuild(projection, signal)
-  while ((await storage.dropDocuments(projection.name, begun.generation, signal)) > 0);
+  // Not to be given up halfway: the checkpoint of an earlier build is not this one's.
+  const begun = await storage.beginBuild(projection)
   if (!begun.resumed) {
-    await lease.reset(signal)
+    await lease.reset()
     await lease.take(projection.name, signal)
   }
+  await lease.dropDocuments(projection.name, begun.generation, signal)
   return begun
 }
 

@@ -57,7 +57,10 @@ export interface Comparison {
 /** What `lockDocuments` answers. */
 export type LockedDocuments = readonly (StoredDocument | undefined)[] | 'stale'
 
-/** A transaction of the storage: all of it is done, or nothing. */
+/**
+ * A transaction of the storage: all of it is done, or nothing. Only documents of a generation that nobody reads may be
+ * written in part, if a lease is advanced with them: what is folded into each is known by its position.
+ */
 export interface StorageTransaction {
   /** What the user's code is given. */
   readonly user: StoreTransaction
@@ -67,7 +70,10 @@ export interface StorageTransaction {
    * 'stale': a generation is not the one that is read any more; then nothing can be committed.
    */
   lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments>
-  /** Reads documents of a generation that nobody else writes. */
+  /**
+   * Reads documents of a generation that nobody else writes. One that was deleted may be told as of state `null`, with
+   * the position that it was deleted at.
+   */
   readDocuments(addresses: readonly DocumentAddress[]): Promise<readonly (StoredDocument | undefined)[]>
   /** Each document once. */
   writeDocuments(changes: readonly DocumentChange[]): Promise<void>

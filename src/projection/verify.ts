@@ -5,7 +5,7 @@ import type { CallOptions } from '../store.ts'
 import type { SubscriptionEnvironment } from '../subscription/environment.ts'
 import { BuildLease } from './build-lease.ts'
 import type { AnyDocumentProjection } from './projection.ts'
-import { beginBuild, checkBuildable, type RebuildOptions } from './rebuild.ts'
+import { beginBuild, checkBuildable, type RebuildOptions, tidyUp } from './rebuild.ts'
 import { Shadow } from './shadow.ts'
 
 export interface VerifyOptions extends CallOptions {
@@ -65,8 +65,7 @@ export async function verify(
       },
       signal,
     )
-    while ((await storage.dropDocuments(name, undefined)) > 0);
-    await lease.reset()
+    await tidyUp(lease, name)
     const { documents, differences } = compared
     return {
       ok: differences.length === 0,

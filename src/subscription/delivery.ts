@@ -50,6 +50,8 @@ export class Delivery {
   readonly #signals: RunSignals
   readonly #report: DeliveryReport
   readonly #calls: HandlerCalls
+  /** How many events a call takes: fewer, once the storage has found a transaction too large. */
+  #batchSize: number
   /** Streams of which an event is set aside, and later ones have to be, too. */
   #blocked: Set<string> = new Set()
 
@@ -67,6 +69,7 @@ export class Delivery {
     this.#checkpoint = checkpoint
     this.#signals = signals
     this.#report = report
+    this.#batchSize = plan.batchSize
     this.#calls = new HandlerCalls(environment, plan, signals)
   }
 
@@ -117,6 +120,9 @@ export class Delivery {
       } catch (error) {
         if (batch.length === 1) {
           await this.#afterFailure(next, error)
+        } else if (hasCode(error, 'append-too-large')) {
+          this.#batchSize = batch.length >> 1
+          from -= batch.length
         } else {
           // Which event is at fault?
           this.#rethrowOthers(error)
@@ -145,7 +151,7 @@ export class Delivery {
 
   /** As many events from there on as a call takes, up to one that is blocked. */
   #nextBatch(events: readonly RecordedEvent[], from: number): readonly RecordedEvent[] {
-    const batch = events.slice(from, from + this.#plan.batchSize)
+    const batch = events.slice(from, from + this.#batchSize)
     if (this.#blocked.size === 0) return batch
     const blocked = batch.findIndex(({ streamId }, index) => index > 0 && this.#blocked.has(streamId))
     return blocked < 0 ? batch : batch.slice(0, blocked)
