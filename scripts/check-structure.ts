@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 
-const adapters = ['memory', 'postgres']
+const adapters = ['memory', 'postgres', 'dynamodb']
 const drawers = /^(utils?|helpers?|types|interfaces|common|misc)(\.|$)/
 const mostLines: Readonly<Record<string, number>> = {
   'index.ts': 80,

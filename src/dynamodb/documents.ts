@@ -1,0 +1,169 @@
+/**
+ * Documents: read consistently, and written if they are as they were read.
+ *
+ * An item has `d` the state (compressed above 1 KB), `r` its revision, `o` the position of the event that changed it last,
+ * `w` how often it was written in all, and `g` the slot of the append that wrote it last. A deleted document stays for a
+ * day, as `x`: an append that has an earlier slot, and comes later, must see that it is too late.
+ */
+import { InvalidInputError } from '../errors.ts'
+import type { DocumentAddress, DocumentChange, StoredDocument } from '../projection/storage.ts'
+import { type Attribute, type Item, number, numberOf, sizeOf, textOf } from './attributes.ts'
+import { decodeText, encodeText, mostBytesOfPart } from './commit-body.ts'
+import type { Connection } from './connection.ts'
+import { documentKey, type Tables } from './keys.ts'
+
+// DynamoDB forgets what has ended within two days; no append takes as long.
+const secondsToKeepDeleted = 86_400
+
+export const nameOf = ({ projection, generation, key }: DocumentAddress): string =>
+  JSON.stringify([projection, generation, key])
+
+const keyOf = ({ projection, generation, key }: DocumentAddress) => documentKey(projection, generation, key)
+
+/** The items of documents, in the order of the addresses. */
+export async function readDocumentItems(
+  connection: Connection,
+  tables: Tables,
+  addresses: readonly DocumentAddress[],
+  signal?: AbortSignal,
+): Promise<(Item | undefined)[]> {
+  const keys = addresses.map(keyOf)
+  const [one] = keys
+  if (one === undefined) return []
+  const subject = {
+    doing: 'Reading documents',
+    table: tables.log,
+    key: keys.length === 1 ? one.p.S : `${keys.length} documents`,
+  }
+  if (keys.length === 1) return [await connection.get(subject, one, signal)]
+  const items = await connection.batchGet(subject, keys, { consistent: true }, signal)
+  const byKey = new Map(items.map((item) => [`${textOf(item, 'p')} ${textOf(item, 's')}`, item]))
+  return keys.map(({ p, s }) => byKey.get(`${p.S} ${s.S}`))
+}
+
+/** The document of an item; undefined if there is none. */
+export function documentOf(item: Item | undefined): StoredDocument | undefined {
+  if (item === undefined || item.x !== undefined) return undefined
+  return {
+    key: textOf(item, 's') as string,
+    state: decodeText({ ...item, e: item.d as Attribute }),
+    revision: numberOf(item, 'r') as number,
+    position: numberOf(item, 'o') as number,
+  }
+}
+
+/** What is known of a document that is to be written. */
+export interface KnownItem {
+  readonly item: Item | undefined
+}
+
+export interface DocumentWrite {
+  /** An update, as a part of a transaction. */
+  readonly update: { readonly Update: object }
+  readonly size: number
+}
+
+/** An update that writes a document; if it is known, only if it is still so. */
+export function documentUpdate(
+  tables: Tables,
+  change: DocumentChange,
+  known: KnownItem | undefined,
+  {
+    slot,
+    compress,
+    keepDeleted,
+  }: { readonly slot: number | undefined; readonly compress: boolean; readonly keepDeleted: boolean },
+): DocumentWrite {
+  const { state, position } = change
+  const values: Record<string, Attribute> = { ':one': number(1), ':o': number(position) }
+  const sets = ['o = :o']
+  const removes: string[] = []
+  if (slot !== undefined) {
+    values[':g'] = number(slot)
+    sets.push('g = :g')
+  }
+  if (state === null) {
+    values[':x'] = { BOOL: true }
+    sets.push('x = :x')
+    removes.push('d', 'z', 'r')
+    if (keepDeleted) removes.push('#ttl')
+    else {
+      values[':ttl'] = number(Math.floor(Date.now() / 1000) + secondsToKeepDeleted)
+      sets.push('#ttl = :ttl')
+    }
+  } else {
+    const { parts, size } = encodeText(state, compress)
+    if (parts.length > 1) throw tooLarge(change, size)
+    const { e, z } = parts[0] as Item
+    values[':d'] = e as Attribute
+    values[':zero'] = number(0)
+    sets.push('d = :d', 'r = if_not_exists(r, :zero) + :one')
+    removes.push('x', '#ttl')
+    if (z === undefined) removes.push('z')
+    else {
+      values[':z'] = z
+      sets.push('z = :z')
+    }
+  }
+  const condition = known && unchanged(known.item)
+  const update = {
+    TableName: tables.log,
+    Key: keyOf(change),
+    UpdateExpression: `SET ${sets.join(', ')} ADD w :one REMOVE ${removes.join(', ')}`,
+    ExpressionAttributeNames: { '#ttl': 'ttl' },
+    ExpressionAttributeValues: { ...values, ...condition?.values },
+    ...(condition && {
+      ConditionExpression: condition.expression,
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    }),
+  }
+  return { update: { Update: update }, size: sizeOf(values) + sizeOf(keyOf(change)) }
+}
+
+function tooLarge({ projection, key }: DocumentAddress, size: number): InvalidInputError {
+  return new InvalidInputError(
+    `the state of document '${key}' of '${projection}'`,
+    `must not exceed ${mostBytesOfPart} bytes, as DynamoDB stores it`,
+    `${size} bytes`,
+  )
+}
+
+/** A check that a document is as it was read; by an append, which leaves its slot there. */
+export function documentCheck(
+  tables: Tables,
+  address: DocumentAddress,
+  { item }: KnownItem,
+  slot: number | undefined,
+): object {
+  const { expression, values } = unchanged(item)
+  if (slot !== undefined) {
+    const now = Math.floor(Date.now() / 1000)
+    const placeholder = item === undefined ? ', x = :x, o = :zero, #ttl = :ttl' : ''
+    return {
+      Update: {
+        TableName: tables.log,
+        Key: keyOf(address),
+        UpdateExpression: `SET g = :g${placeholder} ADD w :one`,
+        ConditionExpression: expression,
+        ...(item === undefined && { ExpressionAttributeNames: { '#ttl': 'ttl' } }),
+        ExpressionAttributeValues: {
+          ...values,
+          ':g': number(slot),
+          ':one': number(1),
+          ...(item === undefined && {
+            ':x': { BOOL: true },
+            ':zero': number(0),
+            ':ttl': number(now + secondsToKeepDeleted),
+          }),
+        },
+      },
+    }
+  }
+  const check = { TableName: tables.log, Key: keyOf(address), ConditionExpression: expression }
+  return { ConditionCheck: item === undefined ? check : { ...check, ExpressionAttributeValues: values } }
+}
+
+function unchanged(item: Item | undefined): { readonly expression: string; readonly values: Item } {
+  if (item === undefined) return { expression: 'attribute_not_exists(p)', values: {} }
+  return { expression: 'w = :was', values: { ':was': item.w as Attribute } }
+}

@@ -1,0 +1,152 @@
+/**
+ * Finding events by their ids. Those with an id of the caller's have an item of their own, which no second event can put.
+ * An id that the library made is a call's own, and has none: whoever gives such an id later has read it from the stream,
+ * and there it is found by its time, since a UUID of version 7 says when it was made.
+ */
+import type { RecordedId } from '../repeat.ts'
+import type { PreparedEvent } from '../storage.ts'
+import { type Item, number, numberOf, sizeOf, text, textOf } from './attributes.ts'
+import type { Connection } from './connection.ts'
+import { allCommits } from './heads.ts'
+import { eventIdKey, type Key, positionOf, streamPartition, type Tables } from './keys.ts'
+import { eventsOf, partsIn } from './read.ts'
+
+/** Where an event will be. */
+export interface EventPlace {
+  readonly streamId: string
+  readonly version: number
+  readonly slot: number
+  readonly index: number
+  readonly recordedAt: number
+}
+
+/** A put of the id's item, as a part of a transaction. */
+export function eventIdPut(
+  tables: Tables,
+  id: string,
+  { streamId, version, slot, index, recordedAt }: EventPlace,
+): { readonly item: object; readonly size: number } {
+  const item: Item = {
+    ...eventIdKey(id),
+    stream: text(streamId),
+    v: number(version),
+    g: number(slot),
+    x: number(index),
+    t: number(recordedAt),
+  }
+  const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }
+  return { item: { Put: put }, size: sizeOf(item) }
+}
+
+// By so much a machine's clock may be set back between the making of an id and the recording of its event.
+const tolerance = 1_000
+
+export class EventIds {
+  readonly #connection: Connection
+  readonly #tables: Tables
+
+  constructor(connection: Connection, tables: Tables) {
+    this.#connection = connection
+    this.#tables = tables
+  }
+
+  /**
+   * Those of the ids that are recorded, by id; of ids that the library made, those in the streams they are given for, as
+   * far as these are worth a look.
+   */
+  async find(
+    streams: ReadonlyMap<string, readonly PreparedEvent[]>,
+    signal?: AbortSignal,
+    isWorthALook: (streamId: string, events: readonly PreparedEvent[]) => boolean = () => true,
+  ): Promise<Map<string, RecordedId>> {
+    const ids = [...streams.values()].flatMap((events) => events.filter(isGiven).map(({ id }) => id))
+    const found = await this.#findItems(ids, signal)
+    for (const [streamId, events] of streams) {
+      if (!isWorthALook(streamId, events)) continue
+      const times = events
+        .filter((event) => isGiven(event) && !found.has(event.id))
+        .map(({ id }) => timeOf(id))
+      const since = Math.min(...times.filter((time) => time !== undefined))
+      if (since < Number.POSITIVE_INFINITY) await this.#findInStream(streamId, events, since, found, signal)
+    }
+    return found
+  }
+
+  /** Whether an id of these may be of an event that the library named, in a stream whose last one was recorded then. */
+  mayBeRecorded(events: readonly PreparedEvent[], lastRecordedAt: number): boolean {
+    return events.some((event) => {
+      const time = isGiven(event) ? timeOf(event.id) : undefined
+      return time !== undefined && time - tolerance <= lastRecordedAt
+    })
+  }
+
+  async #findItems(
+    ids: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<Map<string, RecordedId>> {
+    if (ids.length === 0) return new Map()
+    const subject = {
+      doing: 'Looking for event ids',
+      table: this.#tables.log,
+      key: `${ids.length} event ids`,
+    }
+    const items = await this.#connection.batchGet(subject, ids.map(eventIdKey), { consistent: true }, signal)
+    return new Map(items.map(recordedOf).map((recorded) => [recorded.id, recorded]))
+  }
+
+  async #findInStream(
+    streamId: string,
+    events: readonly PreparedEvent[],
+    since: number,
+    found: Map<string, RecordedId>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const wanted = new Set(events.map(({ id }) => id))
+    const partition = streamPartition(streamId)
+    const subject = { doing: 'Looking for event ids', table: this.#tables.events, key: partition }
+    const input = {
+      KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
+      ExpressionAttributeValues: allCommits(streamId),
+      ScanIndexForward: false,
+      Limit: 50,
+    }
+    let parts: Item[] = []
+    for (let start: Item | undefined; ; ) {
+      const page = await this.#connection.query(
+        subject,
+        start === undefined ? input : { ...input, ExclusiveStartKey: start },
+        signal,
+      )
+      for (const item of page.items) {
+        if ((item as Key).s.S.includes('+')) {
+          parts.unshift(item)
+          continue
+        }
+        if ((numberOf(item, 't') as number) < since - tolerance) return
+        const recorded =
+          parts.length === partsIn(item) - 1 ? eventsOf(streamId, { first: item, others: parts }) : []
+        parts = []
+        for (const event of recorded) if (wanted.has(event.id)) found.set(event.id, event)
+      }
+      start = page.next
+      if (start === undefined) return
+    }
+  }
+}
+
+export const isGiven = ({ idFrom }: PreparedEvent): boolean => idFrom === 'caller'
+
+/** When an id of version 7 was made (RFC 9562, 5.7); undefined: it is of another version. */
+function timeOf(id: string): number | undefined {
+  return id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
+}
+
+function recordedOf(item: Item): RecordedId {
+  return {
+    id: (item as Key).p.S.slice(2),
+    streamId: textOf(item, 'stream') as string,
+    version: numberOf(item, 'v') as number,
+    position: positionOf(numberOf(item, 'g') as number, numberOf(item, 'x') as number),
+    recordedAt: new Date(numberOf(item, 't') as number),
+  }
+}

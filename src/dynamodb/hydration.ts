@@ -1,0 +1,157 @@
+/** Reading the events that slots point to. */
+import { DamagedLogError } from '../errors.ts'
+import type { RecordedEvent } from '../event.ts'
+import { pause } from '../retry.ts'
+import { type Item, numberOf } from './attributes.ts'
+import { decodeBody, decodeText } from './commit-body.ts'
+import type { Connection } from './connection.ts'
+import {
+  afterCommitSort,
+  commitKey,
+  commitSort,
+  type Key,
+  positionOf,
+  range,
+  streamPartition,
+  type Tables,
+} from './keys.ts'
+import type { Candidate } from './log.ts'
+import { eventsOf, partsIn } from './read.ts'
+
+// Commits that are asked for at once, in two requests.
+const commitsAtOnce = 200
+// A slot can be seen a moment before the commit that its transaction wrote.
+const mostLooks = 12
+
+export class Hydration {
+  readonly #connection: Connection
+  readonly #table: string
+
+  constructor(connection: Connection, tables: Tables) {
+    this.#connection = connection
+    this.#table = tables.events
+  }
+
+  /** The events of the candidates that are wanted, in the candidates' order. */
+  async read(
+    candidates: readonly Candidate[],
+    { forward, limit }: { readonly forward: boolean; readonly limit: number },
+    isWanted: (event: RecordedEvent) => boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<RecordedEvent[]> {
+    const events: RecordedEvent[] = []
+    for (let from = 0; from < candidates.length && events.length < limit; ) {
+      const some = nextOf(candidates, from, limit - events.length)
+      from += some.length
+      const commits = await this.#commitsOf(some, signal)
+      for (const candidate of some) {
+        const own = eventsIn(candidate, commits)
+        for (const event of forward ? own : own.reverse()) {
+          if (isWanted(event)) events.push(event)
+          if (events.length === limit) return events
+        }
+      }
+    }
+    return events
+  }
+
+  /** The events of commits, by stream and first version. */
+  async #commitsOf(candidates: readonly Candidate[], signal: AbortSignal | undefined): Promise<Commits> {
+    const commits: Commits = new Map()
+    const missing = new Map<string, Candidate>()
+    for (const candidate of candidates) {
+      const { run, slot } = candidate
+      if (slot.inlined === undefined) missing.set(nameOf(run), candidate)
+      else commits.set(nameOf(run), inlinedEvents(candidate, slot.inlined))
+    }
+    // A commit never changes: a look that costs half finds it, unless it was written this very moment.
+    for (let look = 0; missing.size > 0; look++) {
+      if (look > 1) await pause(look, signal)
+      if (look === mostLooks) throw lackOf([...missing.values()][0] as Candidate)
+      await this.#fetch([...missing.values()], look > 0, commits, signal)
+      for (const name of commits.keys()) missing.delete(name)
+    }
+    return commits
+  }
+
+  async #fetch(
+    candidates: readonly Candidate[],
+    consistent: boolean,
+    commits: Commits,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const [one] = candidates
+    if (one === undefined) return
+    const subject = {
+      doing: 'Reading the log',
+      table: this.#table,
+      key: candidates.length === 1 ? streamPartition(one.run.streamId) : `${candidates.length} commits`,
+    }
+    const keys: Key[] = candidates.map(({ run }) => commitKey(run.streamId, run.commit))
+    const items = await this.#connection.batchGet(subject, keys, { consistent }, signal)
+    await Promise.all(
+      items.map(async (item) => {
+        const { p, s } = item as Key
+        const streamId = p.S.slice(2)
+        const others = partsIn(item) === 1 ? [] : await this.#partsOf(streamId, item, consistent, signal)
+        if (others === undefined) return
+        commits.set(`${s.S} ${streamId}`, eventsOf(streamId, { first: item, others }))
+      }),
+    )
+  }
+
+  async #partsOf(
+    streamId: string,
+    first: Item,
+    consistent: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Item[] | undefined> {
+    const version = Number((first as Key).s.S.slice(2))
+    const partition = streamPartition(streamId)
+    const subject = { doing: 'Reading the log', table: this.#table, key: partition }
+    const input = {
+      KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
+      ExpressionAttributeValues: range(partition, `${commitSort(version)}+`, afterCommitSort(version)),
+      ConsistentRead: consistent,
+    }
+    const items = await this.#connection.queryAll(subject, input, signal)
+    return items.length === partsIn(first) - 1 ? items : undefined
+  }
+}
+
+/** As many as have the events that are still missing, if all of them are wanted. */
+function nextOf(candidates: readonly Candidate[], from: number, missing: number): readonly Candidate[] {
+  let to = from
+  for (let events = 0; to < candidates.length && to - from < commitsAtOnce && events < missing; to++) {
+    events += (candidates[to] as Candidate).run.count
+  }
+  return candidates.slice(from, to)
+}
+
+/** By the commit's sort key and stream. */
+type Commits = Map<string, readonly RecordedEvent[]>
+
+const nameOf = ({ streamId, commit }: Candidate['run']) => `${commitSort(commit)} ${streamId}`
+
+function inlinedEvents({ run, slot, index }: Candidate, item: Item): RecordedEvent[] {
+  const { streamId, commit } = run
+  const recordedAt = numberOf(item, 't') as number
+  return decodeBody(decodeText(item), {
+    streamId,
+    firstVersion: commit,
+    slot: slot.number,
+    index,
+    recordedAt,
+  })
+}
+
+/** The events of one run, of its commit's. */
+function eventsIn({ run }: Candidate, commits: Commits): RecordedEvent[] {
+  const from = run.firstVersion - run.commit
+  const events = commits.get(nameOf(run)) ?? []
+  return events.length === run.count ? [...events] : events.slice(from, from + run.count)
+}
+
+function lackOf({ slot, run, index }: Candidate): Error {
+  return new DamagedLogError(run.streamId, run.commit, positionOf(slot.number, index))
+}

@@ -1,0 +1,369 @@
+/**
+ * Reading the log: slot after slot. What is missing among the slots that were taken is waited for, and sealed when it was
+ * waited for long enough: nothing can then appear there any more. How long decides when readers go on, never whether they
+ * miss an event, and no clock of another machine has a say in it.
+ */
+import { sleep } from '../abort.ts'
+import type { RecordedEvent } from '../event.ts'
+import { isInPartition } from '../partition.ts'
+import type { LogPage, LogQuery } from '../storage.ts'
+import type { Item } from './attributes.ts'
+import type { Connection } from './connection.ts'
+import { Hydration } from './hydration.ts'
+import {
+  blockOf,
+  blockPartition,
+  digits,
+  lastPositionOf,
+  positionOf,
+  range,
+  slotOf,
+  slotsPerBlock,
+  type Tables,
+} from './keys.ts'
+import { isLost, type Run, type Slot, type Slots, slotOfItem } from './slots.ts'
+
+// So many slots are looked through at most for a page on which few or none are wanted.
+const mostSlotsPerPage = 64 * slotsPerBlock
+const shortestPoll = 2
+const longestPoll = 50
+
+/** Events of a slot that may be wanted: which are known only when they are read. */
+export interface Candidate {
+  readonly slot: Slot
+  readonly run: Run
+  /** The index of its first event in the slot. */
+  readonly index: number
+}
+
+export class Log {
+  readonly #connection: Connection
+  readonly #table: string
+  readonly #slots: Slots
+  readonly #hydration: Hydration
+  readonly #gapTimeout: number
+  /** Since when slots are missing, by this process's clock. */
+  readonly #missingSince = new Map<number, number>()
+  /** Behind this position there is nothing before this slot: so that who follows does not look at sealed slots again. */
+  #nothingBetween = { position: 0, slot: 1 }
+
+  /** This process knows that all slots up to here are settled. */
+  #settledUpTo = 0
+
+  constructor(connection: Connection, tables: Tables, slots: Slots, gapTimeout: number) {
+    this.#connection = connection
+    this.#table = tables.log
+    this.#slots = slots
+    this.#hydration = new Hydration(connection, tables)
+    this.#gapTimeout = gapTimeout
+  }
+
+  async readLog(query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
+    const { last } = await this.#slots.counter(signal)
+    const frontier = lastPositionOf(last)
+    const page =
+      query.direction === 'forward' ? this.#forward(query, last, signal) : this.#backward(query, last, signal)
+    return { frontier, ...(await page) }
+  }
+
+  async #forward(
+    query: LogQuery,
+    last: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Omit<LogPage, 'frontier'>> {
+    const { after, until, limit } = query
+    const end = Math.min(last, slotOf(until))
+    const events: RecordedEvent[] = []
+    let through = after
+    const known = this.#nothingBetween
+    const start = known.position === after ? known.slot : Math.max(1, slotOf(after))
+    let ahead = this.#look(start, end, signal)
+    for (let slot = start; slot <= end; ) {
+      const blockEnd = Math.min(end, lastOfBlock(slot))
+      let found = await ahead
+      const gap = firstMissing(found, slot)
+      this.#noteMissing(found, gap, blockEnd)
+      if (gap <= blockEnd) {
+        // What stands before it is shown at once.
+        if (gap === slot && events.length > 0) return { events, through, full: true }
+        if (gap === slot) {
+          await this.#settle(slot, signal)
+          ahead = this.#look(slot, end, signal)
+          continue
+        }
+        found = found.filter(({ number }) => number < gap)
+      }
+      const next = Math.min(gap, blockEnd + 1)
+      ahead = this.#look(next, end, signal)
+      const wanted = candidatesOf(found, query)
+      const hydrated = await this.#hydration.read(
+        wanted,
+        { forward: true, limit: limit - events.length },
+        isWanted(query),
+        signal,
+      )
+      events.push(...hydrated)
+      if (events.length >= limit)
+        return { events, through: (events.at(-1) as RecordedEvent).position, full: true }
+      through = Math.max(through, Math.min(until, lastEventOf(found) ?? 0))
+      this.#noteSettled(slot, next - 1)
+      slot = next
+      // A page that would begin where this one did would bring nobody on.
+      if (slot - start >= mostSlotsPerPage && slot <= end && through > after) {
+        return { events, through, full: true }
+      }
+    }
+    if (end === last && until >= lastPositionOf(last))
+      this.#nothingBetween = { position: through, slot: end + 1 }
+    return { events, through, full: false }
+  }
+
+  async #backward(
+    query: LogQuery,
+    last: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Omit<LogPage, 'frontier'>> {
+    const { after, until, limit } = query
+    const events: RecordedEvent[] = []
+    const lowest = Math.max(1, slotOf(after))
+    for (let end = Math.min(last, slotOf(until)); end >= lowest; ) {
+      const start = Math.max(lowest, blockOf(end) * slotsPerBlock)
+      const found = await this.#settled(start, end, signal)
+      const wanted = candidatesOf(found, query).reverse()
+      const hydrated = await this.#hydration.read(
+        wanted,
+        { forward: false, limit: limit - events.length },
+        isWanted(query),
+        signal,
+      )
+      events.push(...hydrated)
+      if (events.length >= limit)
+        return { events, through: (events.at(-1) as RecordedEvent).position, full: true }
+      end = start - 1
+    }
+    return { events, through: after, full: false }
+  }
+
+  /** All slots of a range within one block. */
+  async #settled(start: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
+    for (;;) {
+      const found = await this.#read(start, end, signal)
+      const gap = firstMissing(found, start)
+      if (gap > end) {
+        this.#noteSettled(start, end)
+        return found
+      }
+      this.#noteMissing(found, gap, end)
+      await this.#settle(gap, signal)
+    }
+  }
+
+  /** Settles all slots up to the last that was taken. */
+  async settleAll(signal?: AbortSignal): Promise<void> {
+    for await (const _ of this.slotsFrom(this.#settledUpTo + 1, signal));
+  }
+
+  /** The slots from one on, block by block, to the last that was taken: all of them settled. */
+  async *slotsFrom(start: number, signal?: AbortSignal): AsyncGenerator<readonly Slot[]> {
+    const { last } = await this.#slots.counter(signal)
+    for (let slot = start; slot <= last; slot = lastOfBlock(slot) + 1) {
+      const end = Math.min(last, lastOfBlock(slot))
+      yield await this.#settled(slot, end, signal)
+    }
+  }
+
+  #noteSettled(start: number, end: number): void {
+    if (this.#missingSince.size > 0) {
+      for (let slot = start; slot <= end; slot++) this.#missingSince.delete(slot)
+    }
+    if (start <= this.#settledUpTo + 1) this.#settledUpTo = Math.max(this.#settledUpTo, end)
+  }
+
+  /** All that are missing are waited for from now on, and not one after the other. */
+  #noteMissing(found: readonly Slot[], start: number, end: number): void {
+    if (start > end) return
+    const there = new Set(found.map(({ number }) => number))
+    const now = performance.now()
+    for (let slot = start; slot <= end; slot++) {
+      if (!there.has(slot) && !this.#missingSince.has(slot)) this.#missingSince.set(slot, now)
+    }
+  }
+
+  /** Resolves once a slot that was taken is there, be it used or sealed. */
+  async #settle(slot: number, signal: AbortSignal | undefined): Promise<void> {
+    const since = this.#missingSince.get(slot) ?? performance.now()
+    this.#missingSince.set(slot, since)
+    for (
+      let poll = shortestPoll;
+      performance.now() - since < this.#gapTimeout;
+      poll = Math.min(poll * 2, longestPoll)
+    ) {
+      await sleep(poll, signal)
+      if ((await this.#read(slot, slot, signal)).length === 0) continue
+      this.#missingSince.delete(slot)
+      return
+    }
+    const subject = { doing: '', table: this.#table, key: blockPartition(blockOf(slot)) }
+    if (await this.#slots.seal(slot, signal)) {
+      this.#connection.report('seal', subject, `slot ${slot} was not used in ${this.#gapTimeout} ms`, 1)
+    }
+    this.#missingSince.delete(slot)
+  }
+
+  /** The slots from one on, to the end of its block: while those before are looked at. */
+  #look(slot: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
+    const found =
+      slot > end ? Promise.resolve([]) : this.#read(slot, Math.min(end, lastOfBlock(slot)), signal)
+    // Its error is told when it is its turn.
+    found.catch(() => {})
+    return found
+  }
+
+  /** The slots of a range within one block that are there. */
+  async #read(start: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
+    const partition = blockPartition(blockOf(start))
+    const subject = { doing: 'Reading the log', table: this.#table, key: partition }
+    const input = {
+      KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
+      ExpressionAttributeValues: range(partition, digits(start), digits(end)),
+    }
+    return (await this.#connection.queryAll(subject, input, signal)).map((item: Item) => slotOfItem(item))
+  }
+
+  /** The position of the last event that can be seen, be it settled or not; 0: none. */
+  async lastPosition(signal?: AbortSignal): Promise<number> {
+    const { last } = await this.#slots.counter(signal)
+    for (let end = last; end >= 1; end = blockOf(end) * slotsPerBlock - 1) {
+      const found = await this.#read(Math.max(1, blockOf(end) * slotsPerBlock), end, signal)
+      const position = lastEventOf(found)
+      if (position !== undefined) return position
+    }
+    return 0
+  }
+
+  /** The position before the first event that was recorded at or after the time; the last position if there is none. */
+  async positionBefore(time: Date, signal?: AbortSignal): Promise<number> {
+    const { last } = await this.#slots.counter(signal)
+    let before = 0
+    const from = await this.#firstBlockWrittenAfter(time.getTime() - clockTolerance, last, signal)
+    if (from > 0) before = (await this.#lastEventBefore(from * slotsPerBlock, signal)) ?? 0
+    for (let block = from; block <= blockOf(last); block++) {
+      const start = Math.max(1, block * slotsPerBlock)
+      const found = await this.#settled(start, Math.min(last, lastOfBlock(start)), signal)
+      for (const slot of found) {
+        if (slot.count === 0) continue
+        if (slot.recordedAt < time.getTime()) {
+          before = positionOf(slot.number, slot.count - 1)
+          continue
+        }
+        const events = await this.#hydration.read(
+          candidatesOf([slot], everything),
+          { forward: true, limit: Number.MAX_SAFE_INTEGER },
+          () => true,
+          signal,
+        )
+        for (const event of events) {
+          if (event.recordedAt >= time) return before
+          before = event.position
+        }
+      }
+    }
+    return before
+  }
+
+  async #lastEventBefore(slot: number, signal: AbortSignal | undefined): Promise<number | undefined> {
+    for (let end = slot - 1; end >= 1; end = blockOf(end) * slotsPerBlock - 1) {
+      const found = await this.#settled(Math.max(1, blockOf(end) * slotsPerBlock), end, signal)
+      const position = lastEventOf(found)
+      if (position !== undefined) return position
+    }
+    return undefined
+  }
+
+  /**
+   * By halves: slots are written about in their order. Whatever was recorded at a time was not written before it, but for
+   * what the clocks of two machines differ.
+   */
+  async #firstBlockWrittenAfter(
+    time: number,
+    last: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    let [low, high] = [0, blockOf(last)]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const start = Math.max(1, middle * slotsPerBlock)
+      const found = await this.#read(start, Math.min(last, lastOfBlock(start)), signal)
+      const writtenAt = found.findLast(({ count }) => count > 0)?.writtenAt
+      if (writtenAt !== undefined && writtenAt < time) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+// Clocks of machines differ by less, and an imported event may be that much ahead.
+const clockTolerance = 120_000
+
+const everything: Pick<LogQuery, 'after' | 'until' | 'types' | 'streamPrefix' | 'partition'> = {
+  after: 0,
+  until: Number.MAX_SAFE_INTEGER,
+  types: undefined,
+  streamPrefix: undefined,
+  partition: undefined,
+}
+
+const lastOfBlock = (slot: number) => (blockOf(slot) + 1) * slotsPerBlock - 1
+
+/** The first slot from there on that is missing. */
+function firstMissing(found: readonly Slot[], start: number): number {
+  let expected = start
+  for (const { number } of found) {
+    if (number !== expected) break
+    expected++
+  }
+  return expected
+}
+
+function lastEventOf(found: readonly Slot[]): number | undefined {
+  const slot = found.findLast(({ count }) => count > 0)
+  return slot && positionOf(slot.number, slot.count - 1)
+}
+
+/** The runs in which there may be something wanted, in the order of the log. */
+function candidatesOf(
+  slots: readonly Slot[],
+  {
+    after,
+    until,
+    types,
+    streamPrefix,
+    partition,
+  }: Pick<LogQuery, 'after' | 'until' | 'types' | 'streamPrefix' | 'partition'>,
+): Candidate[] {
+  const candidates: Candidate[] = []
+  for (const slot of slots) {
+    let index = 0
+    for (const run of slot.runs) {
+      const first = positionOf(slot.number, index)
+      const isWithin = first <= until && first + run.count - 1 > after
+      const isMeant =
+        !isLost(run) &&
+        (streamPrefix === undefined || run.streamId.startsWith(streamPrefix)) &&
+        (types === undefined || run.types.some((type) => types.includes(type))) &&
+        (partition === undefined || isInPartition(run.streamId, partition))
+      if (isWithin && isMeant) candidates.push({ slot, run, index })
+      index += run.count
+    }
+  }
+  return candidates
+}
+
+/** Whether an event of a candidate is wanted. */
+function isWanted({ after, until, types, tags }: LogQuery): (event: RecordedEvent) => boolean {
+  return (event) =>
+    event.position > after &&
+    event.position <= until &&
+    (types === undefined || types.includes(event.type)) &&
+    (tags === undefined || tags.every((tag) => event.tags.includes(tag)))
+}

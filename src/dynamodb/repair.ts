@@ -1,0 +1,392 @@
+/**
+ * Tables that were restored to a point in time: each then holds what it held, and of a transaction that was under way
+ * perhaps a part. A commit that has no slot gets one; a slot whose commit is gone lets its positions stay empty.
+ */
+import type { RecordedEvent } from '../event.ts'
+import { type Item, number, numberOf, textOf } from './attributes.ts'
+import { encodeText } from './commit-body.ts'
+import type { Connection } from './connection.ts'
+import { eventIdPut } from './event-ids.ts'
+import { headOf } from './heads.ts'
+import {
+  afterCommitSort,
+  commitKey,
+  commitSort,
+  counterKey,
+  eventIdKey,
+  firstVersionOf,
+  type Key,
+  listedKey,
+  positionOf,
+  positionsPerSlot,
+  range,
+  slotKey,
+  slotOf,
+  streamPartition,
+  type Tables,
+} from './keys.ts'
+import { eventsOf, partsIn } from './read.ts'
+import { counterOf, isLost, lostRun, type Run, runsOf, type Slot, slotItem, slotOfItem } from './slots.ts'
+
+export type TableProblem =
+  /** A commit that the log does not list. */
+  | {
+      readonly kind: 'commit-without-slot'
+      readonly streamId: string
+      readonly version: number
+      readonly slot: number
+    }
+  /** Events that the log lists, and that are not there. */
+  | {
+      readonly kind: 'slot-without-commit'
+      readonly slot: number
+      readonly streamId: string
+      readonly version: number
+    }
+  /** Slots beyond the counter: they would be given out again. */
+  | { readonly kind: 'counter-behind'; readonly counter: number; readonly slot: number }
+  /** Versions that are lost, before others that are there. No repair brings them back. */
+  | { readonly kind: 'missing-version'; readonly streamId: string; readonly version: number }
+  /** A commit of which a part is lost. No repair brings it back. */
+  | { readonly kind: 'incomplete-commit'; readonly streamId: string; readonly version: number }
+
+export interface VerifyTablesResult {
+  /** True if there is no problem. */
+  readonly ok: boolean
+  readonly commits: number
+  readonly slots: number
+  readonly problems: readonly TableProblem[]
+}
+
+export interface RepairResult {
+  /** What was mended. */
+  readonly repaired: readonly TableProblem[]
+  /** What no repair brings back. */
+  readonly left: readonly TableProblem[]
+}
+
+interface StoredCommit {
+  readonly streamId: string
+  readonly first: number
+  readonly last: number
+  readonly slot: number
+  /** More events than a slot has positions go on in the next ones. */
+  readonly lastSlot: number
+  /** How many items it has, and how many of them are there. */
+  readonly parts: number
+  readonly found: number
+}
+
+interface Contents {
+  readonly commits: readonly StoredCommit[]
+  readonly slots: ReadonlyMap<number, Slot>
+  readonly counter: number
+  /** Whether the events that a slot lists are there, and belong to it. */
+  isThere(slot: number, run: Run): boolean
+}
+
+export async function verifyTables(connection: Connection, tables: Tables): Promise<VerifyTablesResult> {
+  const contents = await readContents(connection, tables)
+  const problems = problemsOf(contents)
+  const { commits, slots } = contents
+  return { ok: problems.length === 0, commits: commits.length, slots: slots.size, problems }
+}
+
+async function readContents(connection: Connection, tables: Tables): Promise<Contents> {
+  const found = new Map<string, { commit: Omit<StoredCommit, 'found'> | undefined; found: number }>()
+  const names = 'p, s, v, t, g, x, y, m'
+  await scan(connection, tables.events, { ProjectionExpression: names }, (item) => {
+    const { p, s } = item as Key
+    if (p.S.startsWith('S#')) {
+      const streamId = p.S.slice(2)
+      const first = firstVersionOf(item)
+      const name = `${first} ${streamId}`
+      const entry = found.get(name) ?? { commit: undefined, found: 0 }
+      entry.found++
+      if (!s.S.includes('+')) {
+        const slot = numberOf(item, 'g') as number
+        const { version, position } = headOf(item)
+        const lastSlot = slotOf(position)
+        entry.commit = { streamId, first, last: version, slot, lastSlot, parts: partsIn(item) }
+      }
+      found.set(name, entry)
+    }
+  })
+  const commits = [...found].map(([name, { commit, found }]): StoredCommit => {
+    const [first, streamId] = [Number(name.split(' ', 1)[0]), name.slice(name.indexOf(' ') + 1)]
+    return { streamId, first, last: first, slot: 0, lastSlot: 0, parts: found + 1, ...commit, found }
+  })
+  const slots = new Map<number, Slot>()
+  let counter = 0
+  await scan(connection, tables.log, {}, (item) => {
+    const { p } = item as Key
+    if (p.S.startsWith('L#')) slots.set(slotOfItem(item).number, slotOfItem(item))
+    else if (p.S === counterKey.p.S) counter = counterOf(item).last
+  })
+  const byName = new Map(commits.map((commit) => [`${commit.first} ${commit.streamId}`, commit]))
+  const isThere = (slot: number, run: Run) => {
+    const commit = byName.get(`${run.commit} ${run.streamId}`)
+    // Of a commit that was written anew after the restore, the old slot tells nothing any more.
+    return commit !== undefined && commit.slot <= slot && slot <= commit.lastSlot
+  }
+  return { commits, slots, counter, isThere }
+}
+
+async function scan(
+  connection: Connection,
+  table: string,
+  more: object,
+  take: (item: Item) => void,
+): Promise<void> {
+  const subject = { doing: 'Reading a whole table', table, key: '' }
+  for (let start: Item | undefined; ; ) {
+    const input = {
+      TableName: table,
+      ConsistentRead: true,
+      ...more,
+      ...(start && { ExclusiveStartKey: start }),
+    }
+    const output = await connection.call<{ Items?: Item[]; LastEvaluatedKey?: Item }>(subject, 'Scan', input)
+    for (const item of output.Items ?? []) take(item)
+    start = output.LastEvaluatedKey
+    if (start === undefined) return
+  }
+}
+
+function problemsOf({ commits, slots, counter, isThere }: Contents): TableProblem[] {
+  const problems: TableProblem[] = []
+  const listed = new Set<string>()
+  for (const { number, runs } of slots.values()) {
+    for (const run of runs) {
+      if (isLost(run)) continue
+      const { commit, streamId, firstVersion: version } = run
+      if (isThere(number, run)) listed.add(`${number} ${commit} ${streamId}`)
+      else problems.push({ kind: 'slot-without-commit', slot: number, streamId, version })
+    }
+  }
+  const ends = new Map<string, number>()
+  let highest = 0
+  for (const number of slots.keys()) highest = Math.max(highest, number)
+  for (const commit of [...commits].sort((a, b) => a.first - b.first)) {
+    const { streamId, first: version, last, lastSlot, parts, found } = commit
+    const end = ends.get(streamId) ?? 0
+    if (version > end + 1) problems.push({ kind: 'missing-version', streamId, version: end + 1 })
+    ends.set(streamId, last)
+    highest = Math.max(highest, lastSlot)
+    if (found < parts) {
+      problems.push({ kind: 'incomplete-commit', streamId, version })
+      continue
+    }
+    for (let slot = commit.slot; slot <= lastSlot; slot++) {
+      if (listed.has(`${slot} ${version} ${streamId}`)) continue
+      problems.push({ kind: 'commit-without-slot', streamId, version, slot })
+    }
+  }
+  if (highest > counter) problems.push({ kind: 'counter-behind', counter, slot: highest })
+  return problems
+}
+
+export async function repairTables(connection: Connection, tables: Tables): Promise<RepairResult> {
+  const contents = await readContents(connection, tables)
+  const problems = problemsOf(contents)
+  const repair = new Repair(connection, tables, contents)
+  const left = new Set(
+    problems.filter(({ kind }) => kind === 'missing-version' || kind === 'incomplete-commit'),
+  )
+  const of = <K extends TableProblem['kind']>(kind: K) =>
+    problems.filter((problem): problem is Extract<TableProblem, { kind: K }> => problem.kind === kind)
+  for (const { slot } of of('counter-behind')) await repair.moveCounter(slot)
+  const lost = of('slot-without-commit')
+  for (const slot of new Set(lost.map((problem) => problem.slot))) await repair.emptySlot(slot)
+  if (lost.length > 0) await repair.forgetIds(lost)
+  const without = of('commit-without-slot')
+  // In the order in which they were written, which is that of each stream's versions.
+  for (const slot of [...new Set(without.map((problem) => problem.slot))].sort((a, b) => a - b)) {
+    const commits = without.filter((problem) => problem.slot === slot)
+    for (const problem of await repair.putSlot(slot, commits)) left.add(problem)
+  }
+  if (problems.length > 0) await repair.listAnew()
+  return { repaired: problems.filter((problem) => !left.has(problem)), left: [...left] }
+}
+
+type Unlisted = Extract<TableProblem, { kind: 'commit-without-slot' }>
+
+class Repair {
+  readonly #connection: Connection
+  readonly #tables: Tables
+  readonly #contents: Contents
+
+  constructor(connection: Connection, tables: Tables, contents: Contents) {
+    this.#connection = connection
+    this.#tables = tables
+    this.#contents = contents
+  }
+
+  #write(table: string, key: Key, command: 'PutItem' | 'UpdateItem' | 'DeleteItem', input: object) {
+    return this.#connection.write({ doing: 'Repairing the tables', table, key: key.p.S }, command, input)
+  }
+
+  async moveCounter(slot: number): Promise<void> {
+    await this.#write(this.#tables.log, counterKey, 'UpdateItem', {
+      Key: counterKey,
+      UpdateExpression: 'SET n = :slot',
+      ExpressionAttributeValues: { ':slot': number(slot) },
+    })
+  }
+
+  /** Whoever lists the streams next goes through the whole log. */
+  async listAnew(): Promise<void> {
+    await this.#write(this.#tables.events, listedKey, 'DeleteItem', { Key: listedKey })
+  }
+
+  /** The positions of the events that are gone stay empty; those of the others stay as they are. */
+  async emptySlot(slot: number): Promise<void> {
+    const { runs, recordedAt, writtenAt } = this.#contents.slots.get(slot) as Slot
+    const kept = runs.map((run) => (this.#contents.isThere(slot, run) ? run : lostRun(run.count)))
+    const item = kept.every(isLost)
+      ? { ...slotKey(slot), x: { BOOL: true } }
+      : slotItem(slot, kept, { recordedAt, writtenAt })
+    await this.#write(this.#tables.log, slotKey(slot), 'PutItem', { Item: item })
+  }
+
+  /** Ids of events that are gone can be used again. */
+  async forgetIds(lost: readonly { readonly slot: number; readonly streamId: string }[]): Promise<void> {
+    const gone = new Set(lost.map(({ slot, streamId }) => `${slot} ${streamId}`))
+    const there = new Set(this.#contents.commits.map(({ slot, streamId }) => `${slot} ${streamId}`))
+    const keys: Key[] = []
+    await scan(this.#connection, this.#tables.log, {}, (item) => {
+      const { p, s } = item as Key
+      const place = `${numberOf(item, 'g')} ${textOf(item, 'stream')}`
+      if (p.S.startsWith('I#') && gone.has(place) && !there.has(place)) keys.push({ p, s })
+    })
+    await this.#connection.deleteAll(
+      { doing: 'Repairing the tables', table: this.#tables.log, key: 'I#' },
+      keys,
+    )
+  }
+
+  /** Commits of one slot that is not there, or was sealed. Answers with those that are too large to be moved. */
+  async putSlot(slot: number, commits: readonly Unlisted[]): Promise<readonly Unlisted[]> {
+    // Readers may have passed a slot that was sealed: what is put there, they would never see.
+    if (this.#contents.slots.has(slot)) {
+      const left: Unlisted[] = []
+      for (const commit of commits) if (!(await this.#putLast(commit))) left.push(commit)
+      return left
+    }
+    const events: RecordedEvent[] = []
+    for (const { streamId, version } of commits) events.push(...(await this.#eventsOf(streamId, version)))
+    const own = events.filter(({ position }) => slotOf(position) === slot)
+    await this.#putBack(
+      slot,
+      own.sort((a, b) => a.position - b.position),
+      commits,
+    )
+    for (const event of own) await this.#putId(event)
+    return []
+  }
+
+  async #eventsOf(streamId: string, version: number): Promise<RecordedEvent[]> {
+    const partition = streamPartition(streamId)
+    const [first, ...others] = await this.#connection.queryAll(
+      { doing: 'Repairing the tables', table: this.#tables.events, key: partition },
+      {
+        KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
+        ExpressionAttributeValues: range(partition, commitSort(version), afterCommitSort(version)),
+      },
+    )
+    return eventsOf(streamId, { first: first as Item, others })
+  }
+
+  /** With the positions that they had: between them, some may be missing. */
+  async #putBack(
+    slot: number,
+    events: readonly RecordedEvent[],
+    commits: readonly Unlisted[],
+  ): Promise<void> {
+    const runs: Run[] = []
+    let next = positionOf(slot, 0)
+    for (let from = 0; from < events.length; ) {
+      const { position } = events[from] as RecordedEvent
+      let to = from + 1
+      while (events[to]?.position === position + to - from) to++
+      if (position > next) runs.push(lostRun(position - next))
+      runs.push(...this.#runs(events.slice(from, to), commits))
+      next = position + to - from
+      from = to
+    }
+    await this.#write(this.#tables.log, slotKey(slot), 'PutItem', {
+      Item: slotItem(slot, runs, { recordedAt: latestOf(events), writtenAt: Date.now() }),
+      ConditionExpression: 'attribute_not_exists(p)',
+    })
+  }
+
+  #runs(events: readonly RecordedEvent[], commits: readonly Pick<Unlisted, 'streamId' | 'version'>[]): Run[] {
+    return runsOf(
+      events.map(({ streamId, version, type }) => ({
+        streamId,
+        version,
+        type,
+        commit: commits.findLast((commit) => commit.streamId === streamId && commit.version <= version)
+          ?.version as number,
+      })),
+    )
+  }
+
+  /** At the end of the log. False: it is too large. */
+  async #putLast({ streamId, version }: Unlisted): Promise<boolean> {
+    const events = await this.#eventsOf(streamId, version)
+    // Its events then stand one after the other, as those of an append do.
+    const tuples = events.map(({ id, type, data, metadata, tags, recordedAt }, index) => [
+      id,
+      type,
+      data,
+      metadata,
+      tags,
+      recordedAt.getTime(),
+      index,
+    ])
+    const { parts } = encodeText(JSON.stringify(tuples), true)
+    if (parts.length > 1 || events.length > positionsPerSlot) return false
+    const taken = await this.#write(this.#tables.log, counterKey, 'UpdateItem', {
+      Key: counterKey,
+      UpdateExpression: 'ADD n :one',
+      ExpressionAttributeValues: { ':one': number(1) },
+      ReturnValues: 'ALL_NEW',
+    })
+    const slot = counterOf(taken.item).last
+    const times = { recordedAt: latestOf(events), writtenAt: Date.now() }
+    const key = commitKey(streamId, version)
+    await this.#write(this.#tables.events, key, 'PutItem', {
+      Item: {
+        ...key,
+        v: number(version + events.length - 1),
+        t: number(times.recordedAt),
+        g: number(slot),
+        x: number(0),
+        ...(version === 1 && { w: number(times.writtenAt) }),
+        ...parts[0],
+      },
+    })
+    await this.#write(this.#tables.log, slotKey(slot), 'PutItem', {
+      Item: slotItem(slot, this.#runs(events, [{ streamId, version }]), times),
+    })
+    for (const event of await this.#eventsOf(streamId, version)) await this.#putId(event)
+    return true
+  }
+
+  /** With where it is now. Whether the caller gave it is not known: it does no harm if not. */
+  async #putId({ id, streamId, version, position, recordedAt }: RecordedEvent): Promise<void> {
+    const { item } = eventIdPut(this.#tables, id, {
+      streamId,
+      version,
+      slot: slotOf(position),
+      index: position - positionOf(slotOf(position), 0),
+      recordedAt: recordedAt.getTime(),
+    })
+    const { Put } = item as { Put: { Item: Item } }
+    await this.#write(this.#tables.log, eventIdKey(id), 'PutItem', { Item: Put.Item })
+  }
+}
+
+const latestOf = (events: readonly RecordedEvent[]) =>
+  events.reduce((latest, { recordedAt }) => Math.max(latest, recordedAt.getTime()), Number.NEGATIVE_INFINITY)

@@ -1,0 +1,96 @@
+/** DynamoDB as a storage, put together of its parts. */
+import { abortable } from '../abort.ts'
+import type { InlineProjections } from '../projection/inline.ts'
+import type { Storage } from '../storage.ts'
+import { appending } from './append.ts'
+import { Commits } from './commit.ts'
+import type { Connection } from './connection.ts'
+import type { Environment } from './environment.ts'
+import { EventIds } from './event-ids.ts'
+import { Heads } from './heads.ts'
+import { importing } from './import.ts'
+import type { Tables } from './keys.ts'
+import { Log } from './log.ts'
+import { DynamoProjections } from './projection.ts'
+import { reading } from './read.ts'
+import { Slots } from './slots.ts'
+import { streamIndex } from './stream-index.ts'
+import { DynamoSubscriptions } from './subscription.ts'
+import { WorkTransaction } from './transaction.ts'
+import { Writer } from './writer.ts'
+
+export interface DynamoStorageOptions {
+  readonly maxBatch: number
+  readonly gapTimeout: number
+  readonly compress: boolean
+}
+
+export function dynamodbStorage(
+  connection: Connection,
+  tables: Tables,
+  inline: InlineProjections,
+  inlineNames: readonly string[],
+  { maxBatch, gapTimeout, compress }: DynamoStorageOptions,
+): Storage {
+  const writer = new Writer(connection, tables)
+  const slots = new Slots(connection, tables)
+  const heads = new Heads(connection, tables)
+  const log = new Log(connection, tables, slots, gapTimeout)
+  const environment: Environment = { connection, tables, writer, slots, heads, log, compress }
+  const ids = new EventIds(connection, tables)
+  const subscriptions = new DynamoSubscriptions(connection, writer, tables)
+  const projections = new DynamoProjections(environment, subscriptions)
+  const commits = new Commits(environment, inline, inlineNames, projections, subscriptions)
+
+  return {
+    ...appending(environment, commits, ids, maxBatch),
+    ...importing(environment, commits, ids),
+    ...reading(connection, tables, heads),
+    ...streamIndex(environment),
+
+    readLog: (query, signal) => log.readLog(query, signal),
+    lastPosition: (signal) => log.lastPosition(signal),
+    positionBefore: (time, signal) => log.positionBefore(time, signal),
+
+    async transaction(what, work, signal) {
+      signal?.throwIfAborted()
+      const transaction = new WorkTransaction(environment, projections, subscriptions, undefined, signal)
+      try {
+        const result = await abortable(work(transaction), signal)
+        await transaction.commit(what)
+        return result
+      } finally {
+        await transaction.end()
+      }
+    },
+    registerProjections: (wanted, signal) => projections.registerProjections(wanted, signal),
+    registeredProjection: (name, signal) => projections.registeredProjection(name, signal),
+    beginBuild: (projection, signal) => projections.beginBuild(projection, signal),
+    readDocument: (projection, key, signal) => projections.readDocument(projection, key, signal),
+    listDocuments: (projection, prefix, after, limit, signal) =>
+      projections.listDocuments(projection, prefix, after, limit, signal),
+    dropDocuments: (projection, keep, signal) => projections.dropDocuments(projection, keep, signal),
+
+    createSubscription: (name, partitions, position, signal) =>
+      subscriptions.createSubscription(name, partitions, position, signal),
+    keepLeases: (name, worker, milliseconds, signal) =>
+      subscriptions.keepLeases(name, worker, milliseconds, signal),
+    releaseLeases: (leases) => subscriptions.releaseLeases(leases),
+    leave: (name, worker) => subscriptions.leave(name, worker),
+    advance: (lease, position, signal) => subscriptions.advance(lease, position, signal),
+    park: (lease, events, position, signal) => subscriptions.park(lease, events, position, signal),
+    parkedToHandle: (lease, limit, signal) => subscriptions.parkedToHandle(lease, limit, signal),
+    parkAgain: (lease, event, signal) => subscriptions.parkAgain(lease, event, signal),
+    parkedStreams: (lease, signal) => subscriptions.parkedStreams(lease, signal),
+    listParked: (name, after, limit, signal) => subscriptions.listParked(name, after, limit, signal),
+    retryParked: (name, position, signal) => subscriptions.retryParked(name, position, signal),
+    skipParked: (name, position, signal) => subscriptions.skipParked(name, position, signal),
+    checkpoints: (name, signal) => subscriptions.checkpoints(name, signal),
+    countParked: (name, signal) => subscriptions.countParked(name, signal),
+
+    async close() {
+      await slots.close()
+      await connection.close()
+    },
+  }
+}
