@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import { isMissing } from './test/emulators/start.ts'
 import { stores } from './test/stores.ts'
 
 // Tests run the sources: the package's own subpaths resolve to `src` by this condition.
@@ -6,9 +7,12 @@ const conditions = ['@eventsourced/source']
 
 // What is about the server itself is left out with it, when STORES names no store that runs there.
 const aboutPostgres = ['test/postgres/**', 'test/documents.test.ts', 'test/cutting-proxy.test.ts']
-const leftOut = stores.some(({ server }) => server === 'postgres') ? [] : aboutPostgres
-if (leftOut.length > 0)
-  console.log(`left out, as STORES names neither pg nor postgres-js: ${leftOut.join(', ')}`)
+const aboutDynamo = ['test/dynamodb/**']
+const leftOut = [
+  ...(stores.some(({ server }) => server === 'postgres') ? [] : aboutPostgres),
+  ...(stores.some(({ emulator }) => emulator && isMissing(emulator) === undefined) ? [] : aboutDynamo),
+]
+if (leftOut.length > 0) console.log(`left out, as no store runs that they are about: ${leftOut.join(', ')}`)
 
 export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },

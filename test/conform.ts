@@ -1,11 +1,13 @@
 /** Every store passes every case of the conformance suite, or is excused from it for a stated reason. */
 import { conformanceCases } from '@eventsourced/core/conformance'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { isMissing } from './emulators/start.ts'
 import { type RunningStore, type StoreUnderTest, stores } from './stores.ts'
 
-/** Takes every second store, so that two files, and with them two workers, share the suite. */
-export function conformEverySecond(from: 0 | 1): void {
-  for (const store of stores.filter((_, index) => index % 2 === from)) {
+/** Takes every fourth store, so that four files share the suite, and no worker is left with most of it. */
+export function conformEveryFourth(from: 0 | 1 | 2 | 3): void {
+  const own = stores.filter((_, index) => index % 4 === from)
+  for (const store of own) {
     describe(store.name, () => conform(store))
   }
   it('names no case twice', () => {
@@ -16,13 +18,16 @@ export function conformEverySecond(from: 0 | 1): void {
 
 function conform(store: StoreUnderTest): void {
   let running: RunningStore | undefined
+  const missing = store.emulator && isMissing(store.emulator)
   beforeAll(async () => {
+    if (missing !== undefined) return
     running = await store.start(store.server && inject('servers')[store.server])
   })
   afterAll(() => running?.stop())
 
   for (const { group, name, needs = [], run } of conformanceCases) {
     it(`${group}: ${name}`, async ({ skip }) => {
+      if (missing !== undefined) skip(`${store.name} does not run here: ${missing}`)
       const lacking = needs.find((capability) => store.lacks[capability] !== undefined)
       if (lacking !== undefined) skip(`${store.name} has no ${lacking}: ${store.lacks[lacking]}`)
       if (running === undefined) throw new Error(`${store.name} did not start`)

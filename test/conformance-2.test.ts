@@ -1,3 +1,3 @@
-import { conformEverySecond } from './conform.ts'
+import { conformEveryFourth } from './conform.ts'
 
-conformEverySecond(1)
+conformEveryFourth(1)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type EventStore, hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, inject, it } from 'vitest'
+import { isMissing } from './emulators/start.ts'
 import { type RunningStore, stores } from './stores.ts'
 
 type Movement =
@@ -122,8 +123,9 @@ function assertRefusal(outcome: PromiseSettledResult<unknown>): void {
   assert.ok(hasCode(reason, 'wrong-expected-version') || reason instanceof Refused, String(reason))
 }
 
-for (const { name, server, start } of stores) {
-  describe(name, () => {
+for (const { name, server, emulator, start } of stores) {
+  const missing = emulator && isMissing(emulator)
+  describe.skipIf(missing)(missing ? `${name}: ${missing}` : name, () => {
     let running: RunningStore | undefined
     beforeAll(async () => {
       running = await start(server && inject('servers')[server])

@@ -3,6 +3,7 @@
  * Loads a store only when it is started, so that whoever wants to know the names need not load drivers.
  */
 import type { Capability, ConformanceContext } from '../src/conformance/case.ts'
+import type { EmulatorName } from './emulators/start.ts'
 import type { PostgresServer } from './postgres-servers.ts'
 
 export interface StoreUnderTest {
@@ -11,6 +12,10 @@ export interface StoreUnderTest {
   readonly lacks: Readonly<Partial<Record<Capability, string>>>
   /** The server that has to run for it. */
   readonly server?: PostgresServer
+  /** Run by `npm run test:dynamodb-local` only, or when STORES names it: it takes as long as three others. */
+  readonly isApart?: boolean
+  /** The emulator that it starts for itself. */
+  readonly emulator?: EmulatorName
   /** Starts it, on the server at this URL if it needs one. */
   start(serverUrl: string | undefined): Promise<RunningStore>
 }
@@ -24,6 +29,11 @@ export interface RunningStore {
 export interface World extends ConformanceContext {
   /** Closes and ends whatever the case has left open. */
   end(): Promise<void>
+}
+
+const dynamodbLacks = {
+  'open-transactions': 'DynamoDB has no transactions that stay open',
+  'large-transactions': 'a transaction of DynamoDB has 100 items at most',
 }
 
 const all: readonly StoreUnderTest[] = [
@@ -68,10 +78,23 @@ const all: readonly StoreUnderTest[] = [
     server: 'postgres14',
     start: async (serverUrl) => (await import('./worlds/pg.ts')).startPg(serverUrl),
   },
+  {
+    name: 'dynoxide',
+    lacks: dynamodbLacks,
+    emulator: 'dynoxide',
+    start: async () => (await import('./worlds/dynamodb.ts')).startDynamo('dynoxide'),
+  },
+  {
+    name: 'dynamodb-local',
+    isApart: true,
+    lacks: dynamodbLacks,
+    emulator: 'dynamodb-local',
+    start: async () => (await import('./worlds/dynamodb.ts')).startDynamo('dynamodb-local'),
+  },
 ]
 
 function chosenBy(names: string | undefined): readonly StoreUnderTest[] {
-  if (names === undefined || names === '') return all
+  if (names === undefined || names === '') return all.filter(({ isApart = false }) => !isApart)
   return names.split(',').map((name) => {
     const store = all.find((one) => one.name === name.trim())
     if (store !== undefined) return store

@@ -158,6 +158,7 @@ export const appendAllCases: readonly ConformanceCase[] = [
   {
     group,
     name: 'takes 500 streams in one call',
+    needs: ['large-transactions'],
     async run({ open }) {
       const store = await open()
       const appends = range(1, 500).map((number) => ({ streamId: `s-${number}`, events: counted(2, number) }))

@@ -104,7 +104,7 @@ export const atOnceCases: readonly ConformanceCase[] = [
       const store = await open()
       // So that connections and plans are there: the first ones may take as long as all that follows.
       await allAtOnce(1000, (caller) => store.append(`s-${caller}`, counted(1, 0)))
-      const rounds = 10
+      const rounds = 4
       const done = new Map<number, number>()
       let furthestAhead = 0
       await allAtOnce(1000, async (caller) => {

@@ -12,6 +12,8 @@ export type Capability =
   | 'shared-data'
   /** Appending in transactions of the caller that are open side by side. */
   | 'open-transactions'
+  /** Writing any number of streams and documents in one append. */
+  | 'large-transactions'
   /** Cutting the connection after the database was told to commit, before it answers. */
   | 'cut-connections'
 

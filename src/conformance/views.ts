@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from './case.ts'
 import { collect, range } from './events.ts'
-import { refused } from './expect.ts'
+import { allAtOnce, refused } from './expect.ts'
 import { balances, deposit } from './inline.ts'
 
 const group = 'views'
@@ -34,9 +34,11 @@ export const viewCases: readonly ConformanceCase[] = [
     name: 'list many documents page by page, each once',
     async run({ open }) {
       const store = await open({ inline: [balances] })
-      await store.append(
-        's',
-        range(1, 1_203).map((number) => deposit(`k${number}`, number)),
+      await allAtOnce(401, (call) =>
+        store.append(
+          `s${call}`,
+          range(3 * call + 1, 3 * call + 3).map((number) => deposit(`k${number}`, number)),
+        ),
       )
       const documents = await collect(store.view(balances).all())
       assert.equal(new Set(documents.map(({ key }) => key)).size, 1_203)

