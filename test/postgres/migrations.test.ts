@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { logOf, range } from '../../src/conformance/events.ts'
 import { allAtOnce } from '../../src/conformance/expect.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
-import { startProgram } from './program.ts'
+import { startProgram } from './programs.ts'
 
 const started = [{ type: 'Started', data: {} }]
 

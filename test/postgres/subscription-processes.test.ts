@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, counted, range } from '../../src/conformance/events.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
-import { type Program, startProgram } from './program.ts'
 import { totals } from './programs/totals.ts'
+import { type Program, startProgram } from './programs.ts'
 
 let database: FreshDatabase
 let store: PostgresStore

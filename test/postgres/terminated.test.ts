@@ -7,8 +7,8 @@ import { sleep } from '../../src/abort.ts'
 import { collect, counted, logOf, numbersOf, range, streamOf } from '../../src/conformance/events.ts'
 import { connections } from './connections.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
-import { startProgram } from './program.ts'
 import type { LoadReport } from './programs/load.ts'
+import { startProgram } from './programs.ts'
 
 let database: FreshDatabase
 let store: PostgresStore

@@ -1,6 +1,8 @@
 // Type-checked only: what a user writes, against the declarations as they are published.
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { commandHandler, decider, foldStream, hasCode, memoryStore } from '@eventsourced/core'
 import { conformanceCases } from '@eventsourced/core/conformance'
+import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { given } from '@eventsourced/core/testing'
 import pg from 'pg'
@@ -36,6 +38,8 @@ export const stores = [
   postgresStore(new pg.Client()),
   postgresStore(postgres()),
 ]
+
+export const dynamo = [dynamodbStore({ client: new DynamoDBClient() }), dynamodbStore({ table: 'shop' })]
 
 export async function inOwnTransaction(client: pg.PoolClient, sql: postgres.Sql): Promise<void> {
   await stores[0]?.inTransaction(client).append('a', [])

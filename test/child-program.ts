@@ -1,4 +1,4 @@
-/** Running a program of this folder in a process of its own, and talking with it. */
+/** Running a program in a process of its own, and talking with it. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -14,9 +14,9 @@ export interface Program {
   readonly ended: Promise<{ readonly exitCode: number | null; readonly complaints: string }>
 }
 
-/** Starts one of `programs/*.ts`, from the sources, as the tests themselves run. */
-export function startProgram(name: string, ...programArguments: readonly string[]): Program {
-  const file = fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url))
+/** Starts a TypeScript file from the sources, as the tests themselves run. */
+export function startProgram(program: URL, ...programArguments: readonly string[]): Program {
+  const file = fileURLToPath(program)
   const child: ChildProcess = fork(file, programArguments, {
     execArgv: ['--conditions=@eventsourced/source', '--import', 'tsx'],
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
@@ -47,7 +47,7 @@ export function startProgram(name: string, ...programArguments: readonly string[
         const word = new Promise<void>((resolve) => listeners.push(resolve))
         await Promise.race([word, ended])
       }
-      if (words.length === 0) throw new Error(`${name} ended without a word: ${(await ended).complaints}`)
+      if (words.length === 0) throw new Error(`${file} ended without a word: ${(await ended).complaints}`)
       return words.shift() as T
     },
     tell(message) {

@@ -1,0 +1,63 @@
+/** The examples run on DynamoDB when one line is changed, and print the same. */
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Ground, oneEmulator, startGround } from './ground.ts'
+
+// Within the package, so that its own subpaths are found, and ignored by git.
+const folder = '.demo/examples'
+const environment = {
+  NODE_NO_WARNINGS: '1',
+  AWS_REGION: 'eu-west-1',
+  AWS_ACCESS_KEY_ID: 'test',
+  AWS_SECRET_ACCESS_KEY: 'test',
+}
+
+async function run(file: string): Promise<string> {
+  const words = ['--conditions=@eventsourced/source', '--import', 'tsx', file]
+  const { stdout, stderr } = await promisify(execFile)('node', words, {
+    env: { ...process.env, ...environment },
+  })
+  expect(stderr).toBe('')
+  return stdout
+}
+
+/** Positions are each store's own. */
+const withoutPositions = (printed: string) => printed.replace(/^\d+ /gm, '')
+
+describe.each(oneEmulator)('examples on %s', (name) => {
+  let ground: Ground
+  beforeAll(async () => {
+    ground = await startGround(name)
+    mkdirSync(folder, { recursive: true })
+  })
+  afterAll(async () => {
+    rmSync(folder, { recursive: true, force: true })
+    await ground?.end()
+  })
+
+  it.each(['quickstart.ts', 'orders.ts'])('%s', async (example) => {
+    const lines = readFileSync(`examples/${example}`, 'utf8').split('\n')
+    const changed = lines.map((line) => {
+      const options = /^const store = memoryStore\((?:\{ (.*) \})?\)/.exec(line)
+      if (options === null) return line
+      const own = [
+        `endpoint: '${ground.endpoint}'`,
+        `table: '${ground.table()}'`,
+        ...(options[1] ? [options[1]] : []),
+      ]
+      return `const store = dynamodbStore({ ${own.join(', ')} })`
+    })
+    expect(changed.filter((line, index) => line !== lines[index])).toHaveLength(1)
+    const file = join(folder, `${name}-${example}`)
+    writeFileSync(
+      file,
+      ["import { dynamodbStore } from '@eventsourced/core/dynamodb'", ...changed].join('\n'),
+    )
+    const [here, there] = await Promise.all([run(`examples/${example}`), run(file)])
+    expect(withoutPositions(there)).toBe(withoutPositions(here))
+    expect(here).not.toBe('')
+  })
+})

@@ -1,0 +1,225 @@
+/** What no emulator does by itself, and DynamoDB does now and then: conflicts, throttling, lost and late answers, lagging reads. */
+import { hasCode, projection, type RecordedEvent } from '@eventsourced/core'
+import { DynamoFailure, type DynamoMetric } from '@eventsourced/core/dynamodb'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import type { Request } from '../worlds/faulty-client.ts'
+import { emulators, type Ground, startGround } from './ground.ts'
+
+/** As the service says it. */
+function serviceError(name: string, facts: object = {}): Error {
+  const error = Object.assign(new Error(`${name} on purpose`), { $fault: 'client', $metadata: {}, ...facts })
+  error.name = name
+  return error
+}
+
+const cancelled = (code: string, { input }: Request) =>
+  serviceError('TransactionCanceledException', {
+    CancellationReasons: (input.TransactItems as unknown[]).map((_, index) => ({
+      Code: index === 0 ? code : 'None',
+    })),
+  })
+
+const lost = () => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+const counted = (number: number) => [{ type: 'Counted', data: { number } }]
+const numbersOf = (events: readonly RecordedEvent[]) =>
+  events.map(({ data }) => (data as { number: number }).number)
+
+describe.each(emulators)('faults on %s', (name) => {
+  let ground: Ground
+  beforeAll(async () => {
+    ground = await startGround(name)
+  })
+  afterAll(() => ground?.end())
+
+  async function opened(options = {}) {
+    const metrics: DynamoMetric[] = []
+    const one = ground.open(ground.table(), { onMetric: (metric) => metrics.push(metric), ...options })
+    await one.store.append('before', counted(0))
+    const collect = async () => {
+      const events: RecordedEvent[] = []
+      for await (const event of one.store.readAll()) events.push(event)
+      return events
+    }
+    return { ...one, metrics, collect }
+  }
+
+  it.each(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])(
+    'a transaction that is cancelled for %s is made again, with the same slot',
+    async (code) => {
+      const { store, faults, metrics } = await opened()
+      let left = 3
+      let slots = 0
+      faults.before((request) => {
+        if (request.command === 'UpdateItem') slots++
+        return request.command === 'TransactWriteItems' && left-- > 0 ? cancelled(code, request) : undefined
+      })
+      const { version } = await store.append('a', counted(1))
+      expect({ version, slots }).toEqual({ version: 1, slots: 1 })
+      const kind = code === 'TransactionConflict' ? 'conflict' : 'throttle'
+      expect(metrics.map((metric) => [metric.kind, metric.attempt])).toEqual([
+        [kind, 1],
+        [kind, 2],
+        [kind, 3],
+      ])
+    },
+  )
+
+  it('throttling that does not end is told with the table, the key and the reason', async () => {
+    const { store, faults, collect } = await opened({ attempts: 3 })
+    const reason = 'TableWriteKeyRangeThroughputExceeded'
+    const resource = 'arn:aws:dynamodb:eu-west-1:1:table/orders_log'
+    faults.before(({ command }) =>
+      command === 'UpdateItem'
+        ? serviceError('ThrottlingException', { throttlingReasons: [{ reason, resource }] })
+        : undefined,
+    )
+    const error: unknown = await store.append('a', counted(1)).catch((thrown: unknown) => thrown)
+    if (!hasCode(error, 'store-unavailable')) throw error
+    expect(error.attempts).toBe(3)
+    expect(error.cause).toBeInstanceOf(DynamoFailure)
+    const { table, keyRange, reason: told } = error.cause as DynamoFailure
+    expect(table).toMatch(/_log$/)
+    expect(keyRange).toBe('C')
+    expect(told).toContain(reason)
+    expect(error.message).toContain(resource)
+    faults.clear()
+    expect(numbersOf(await collect())).toEqual([0])
+  })
+
+  it('an append whose every answer is lost once is made once', async () => {
+    const { store, faults, collect } = await opened({ gapTimeout: 50 })
+    const seen = new Set<unknown>()
+    for (let number = 1; number <= 10; number++) {
+      faults.afterWrites(({ input }) => {
+        // The same request, made again, is answered.
+        const isNew = !seen.has(input)
+        const id = JSON.stringify(input)
+        if (!isNew || seen.has(id)) return undefined
+        seen.add(id)
+        return input.TransactItems === undefined ? undefined : lost()
+      })
+      const { version } = await store.append('a', counted(number), { expectedVersion: number - 1 })
+      expect(version).toBe(number)
+    }
+    faults.clear()
+    expect(numbersOf(await collect())).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  })
+
+  it('an append that was made when DynamoDB has forgotten its token is recognised by its slot', async () => {
+    const { store, faults, collect } = await opened({ gapTimeout: 50 })
+    let left = 1
+    faults.afterWrites(({ command, input }) => {
+      if (command !== 'TransactWriteItems' || left-- <= 0) return undefined
+      // The next one with this body is a transaction of its own.
+      input.ClientRequestToken = undefined
+      return lost()
+    })
+    faults.before(({ command, input }) => {
+      if (command === 'TransactWriteItems' && left < 1) input.ClientRequestToken = crypto.randomUUID()
+      return undefined
+    })
+    const result = await store.append('a', counted(1), { expectedVersion: 0 })
+    expect(result).toMatchObject({ version: 1, deduplicated: false })
+    faults.clear()
+    expect(numbersOf(await collect())).toEqual([0, 1])
+  })
+
+  it('answers that come late and in another order change nothing', async () => {
+    const { store, faults, collect } = await opened()
+    const late = async () => {
+      await sleep(Math.random() * 30)
+      return undefined
+    }
+    faults.before(late)
+    faults.afterWrites(late)
+    const versions = new Map<string, number[]>()
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, number) => {
+        const streamId = `s-${number % 5}`
+        const { version } = await store.append(streamId, counted(number))
+        versions.set(streamId, [...(versions.get(streamId) ?? []), version])
+      }),
+    )
+    faults.clear()
+    for (const own of versions.values()) {
+      expect(own.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1))
+    }
+    expect(new Set(numbersOf(await collect())).size).toBe(60)
+  })
+
+  it('reads of events that lag behind are made again consistently: no event is missing', async () => {
+    const { store, faults, collect } = await opened()
+    // Large enough not to be in the slots themselves.
+    const filler = Array.from({ length: 300 }, () => Math.random().toString(36)).join('')
+    for (let number = 1; number <= 30; number++) {
+      await store.append(`s-${number % 3}`, [{ type: 'Counted', data: { number, filler } }])
+    }
+    let dropped = 0
+    faults.answering(({ command, input }, output) => {
+      if (command !== 'BatchGetItem') return
+      for (const [table, items] of Object.entries((output.Responses ?? {}) as Record<string, unknown[]>)) {
+        const { ConsistentRead: isConsistent } =
+          (input.RequestItems as Record<string, { ConsistentRead: boolean }>)[table] ?? {}
+        if (isConsistent) continue
+        dropped += items.length
+        items.splice(0)
+      }
+    })
+    expect(numbersOf(await collect())).toEqual(Array.from({ length: 31 }, (_, number) => number))
+    expect(dropped).toBeGreaterThan(0)
+  })
+
+  it('under all of them at once, what is acknowledged is there once, and documents are what the log adds up to', async () => {
+    const sums = projection({
+      name: 'sums',
+      key: ({ data }: RecordedEvent) => ['all', `part-${(data as { number: number }).number % 4}`],
+      initialState: () => ({ count: 0, hash: 0 }),
+      evolve: ({ count, hash }, { position }) => ({
+        count: count + 1,
+        hash: (hash * 31 + position) % 1_000_003,
+      }),
+    })
+    const table = ground.table()
+    const stores = Array.from({ length: 4 }, () =>
+      ground.open(table, { inline: [sums], gapTimeout: 100, attempts: 30, maxBatch: 1 }),
+    )
+    await stores[0]?.store.schema.create()
+    const codes = ['TransactionConflict', 'ThrottlingError']
+    for (const { faults } of stores) {
+      faults.before(async (request) => {
+        const chance = Math.random()
+        if (chance < 0.1) await sleep(chance * 400)
+        if (request.command === 'TransactWriteItems' && chance > 0.85) {
+          return cancelled(codes[Math.floor(Math.random() * 2)] as string, request)
+        }
+        return chance > 0.97
+          ? serviceError('InternalServerError', { $metadata: { httpStatusCode: 500 } })
+          : undefined
+      })
+      faults.afterWrites(() => (Math.random() < 0.1 ? lost() : undefined))
+    }
+    const acknowledged = new Map<number, number>()
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, caller) => {
+        const { store } = stores[caller % 4] as (typeof stores)[number]
+        for (let nth = 0; nth < 15; nth++) {
+          const number = 15 * caller + nth
+          const { position } = await store.append(`s-${number % 9}`, counted(number))
+          acknowledged.set(number, position)
+        }
+      }),
+    )
+    for (const { faults } of stores) faults.clear()
+    const { store } = stores[0] as (typeof stores)[number]
+    const log: RecordedEvent[] = []
+    for await (const event of store.readAll()) log.push(event)
+    expect(new Map(log.map((event) => [numbersOf([event])[0], event.position]))).toEqual(
+      new Map([...acknowledged].sort(([, a], [, b]) => a - b)),
+    )
+    expect(log.length).toBe(120)
+    const hash = log.reduce((sum, { position }) => (sum * 31 + position) % 1_000_003, 0)
+    expect((await store.view(sums).get('all'))?.state).toEqual({ count: 120, hash })
+    expect(await store.verify(sums)).toMatchObject({ ok: true, documents: 5 })
+  })
+})

@@ -1,0 +1,96 @@
+/** Reading the log where it is not as usual: long stretches without an event, and positions within a slot. */
+import { BatchWriteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Ground, oneEmulator, startGround } from './ground.ts'
+
+const counted = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ type: 'Counted', data: { number: index + 1 } }))
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = []
+  for await (const item of items) collected.push(item)
+  return collected
+}
+
+describe.each(oneEmulator)('the log on %s', (name) => {
+  let ground: Ground
+  beforeAll(async () => {
+    ground = await startGround(name)
+  })
+  afterAll(() => ground?.end())
+
+  /** Slots that were taken and given back, as in an outage of the other table. */
+  async function sealed(table: string, from: number, to: number): Promise<void> {
+    const TableName = `${table}_log`
+    for (let start = from; start <= to; start += 25) {
+      const slots = Array.from({ length: Math.min(25, to - start + 1) }, (_, nth) => start + nth)
+      const puts = slots.map((slot) => ({
+        PutRequest: {
+          Item: {
+            p: { S: `L#${Math.floor(slot / 128)}` },
+            s: { S: String(slot).padStart(16, '0') },
+            x: { BOOL: true },
+          },
+        },
+      }))
+      await ground.admin.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: puts } }))
+    }
+    await ground.admin.send(
+      new UpdateItemCommand({
+        TableName,
+        Key: { p: { S: 'C' }, s: { S: '0' } },
+        UpdateExpression: 'SET n = :n',
+        ExpressionAttributeValues: { ':n': { N: String(to) } },
+      }),
+    )
+  }
+
+  it('is read past thousands of slots that nobody used, in both directions and by subscriptions', async () => {
+    const table = ground.table()
+    const { store } = ground.open(table)
+    await store.append('a', counted(2))
+    await sealed(table, 2, 8_400)
+    await store.append('a', counted(1))
+    const events = await collect(store.readAll())
+    expect(events.map(({ version }) => version)).toEqual([1, 2, 3])
+    expect(await collect(store.readAll({ direction: 'backward' }))).toEqual(events.toReversed())
+    // Also a process that has seen nothing yet, from the last event before.
+    const { store: other } = ground.open(table)
+    expect(await collect(other.readAll({ after: events[1]?.position ?? 0 }))).toEqual(events.slice(2))
+    const seen: number[] = []
+    await other.runOnce({ name: 'seen', handle: async ({ version }) => void seen.push(version) })
+    expect(seen).toEqual([1, 2, 3])
+    expect((await other.subscriptionStatus('seen'))?.lag).toBe(0)
+    expect((await collect(other.streams())).length).toBe(1)
+  })
+
+  it('is read from and to any position, also within a slot and across the borders of blocks', async () => {
+    const table = ground.table()
+    const { store } = ground.open(table)
+    await store.schema.create()
+    await sealed(table, 1, 120)
+    for (let nth = 0; nth < 8; nth++) {
+      await store.appendAll(['a', 'b'].map((streamId) => ({ streamId, events: counted(2) })))
+    }
+    await sealed(table, 129, 200)
+    await store.append('a', counted(3))
+    const events = await collect(store.readAll())
+    expect(events).toHaveLength(35)
+    const positions = events.map(({ position }) => position)
+    for (let from = 0; from < positions.length; from += 3) {
+      for (let to = from; to < positions.length; to += 4) {
+        const [after, until] = [positions[from] as number, positions[to] as number]
+        const between = events.filter(({ position }) => position > after && position <= until)
+        for (const limit of [1, 3, 100]) {
+          expect(await collect(store.readAll({ after, until, limit }))).toEqual(between.slice(0, limit))
+          expect(await collect(store.readAll({ after, until, limit, direction: 'backward' }))).toEqual(
+            between.toReversed().slice(0, limit),
+          )
+        }
+      }
+    }
+    expect(await collect(store.readAll({ streamPrefix: 'b', limit: 5 }))).toEqual(
+      events.filter(({ streamId }) => streamId === 'b').slice(0, 5),
+    )
+  })
+})

@@ -1,0 +1,84 @@
+/** Writers and subscribers in processes that are killed, stopped for longer than their lease, and started anew. */
+import type { RecordedEvent } from '@eventsourced/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { type Program, startProgram } from '../child-program.ts'
+import { emulators, type Ground, startGround } from './ground.ts'
+import type { Seen } from './programs/subscriber.ts'
+
+const streams = 6
+const partitions = 3
+const leaseTime = 800
+
+describe.each(emulators)('processes on %s', (name) => {
+  let ground: Ground
+  const programs: Program[] = []
+  beforeAll(async () => {
+    ground = await startGround(name)
+  })
+  afterAll(async () => {
+    await Promise.all(programs.map((program) => program.kill()))
+    await ground?.end()
+  })
+
+  it('killed and stopped at any moment lose no event, and count each once and in order', async () => {
+    const table = ground.table()
+    const { store } = ground.open(table, { gapTimeout: 300 })
+    await store.schema.create()
+    const acknowledged = new Map<string, number>()
+    const start = (program: 'writer' | 'subscriber', ...words: readonly number[]) => {
+      const file = new URL(`./programs/${program}.ts`, import.meta.url)
+      const started = startProgram(file, ground.endpoint, table, ...words.map(String))
+      programs.push(started)
+      return started
+    }
+    const startWriter = () => {
+      const writer = start('writer', streams)
+      const listen = async () => {
+        for (;;) {
+          const { name, position } = await writer.said<{ name: string; position: number }>()
+          acknowledged.set(name, position)
+        }
+      }
+      // It ends with the program.
+      listen().catch(() => {})
+      return writer
+    }
+    const startSubscriber = () => start('subscriber', partitions, leaseTime)
+
+    let writers = [startWriter(), startWriter()]
+    let subscribers = [startSubscriber(), startSubscriber()]
+    await Promise.all(subscribers.map((subscriber) => subscriber.said()))
+    for (let round = 0; round < 6; round++) {
+      await sleep(500)
+      const killed = round % 2 === 0 ? writers[0] : subscribers[0]
+      await killed?.kill()
+      if (round % 2 === 0) writers = [...writers.slice(1), startWriter()]
+      else subscribers = [...subscribers.slice(1), startSubscriber()]
+      if (round !== 3) continue
+      // One that stands still for longer than its lease, and then goes on as if nothing had been.
+      const zombie = subscribers[0] as Program
+      process.kill(zombie.pid, 'SIGSTOP')
+      await sleep(2.5 * leaseTime)
+      process.kill(zombie.pid, 'SIGCONT')
+    }
+    await Promise.all(writers.map((writer) => writer.kill()))
+
+    const log: RecordedEvent[] = []
+    for await (const event of store.readAll()) log.push(event)
+    const positions = new Map(log.map(({ data, position }) => [(data as { name: string }).name, position]))
+    expect(positions.size).toBe(log.length)
+    const lost = [...acknowledged].filter(([name, position]) => positions.get(name) !== position)
+    expect(lost).toEqual([])
+    expect(acknowledged.size).toBeGreaterThan(30)
+
+    const end = log.at(-1)?.position ?? 0
+    const isBehind = async () => ((await store.subscriptionStatus('seen'))?.checkpoint ?? 0) < end
+    while (await isBehind()) await sleep(50)
+    for (let stream = 0; stream < streams; stream++) {
+      const count = log.filter(({ streamId }) => streamId === `s-${stream}`).length
+      const seen = await store.view<Seen>('seen').get(`s-${stream}`)
+      expect(seen?.state).toEqual({ count, last: count, faults: 0 })
+    }
+  })
+})

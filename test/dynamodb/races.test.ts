@@ -1,0 +1,185 @@
+/**
+ * Many writers, some of which die with a slot in their hands or stall, and two readers that seal what is missing: nothing
+ * is lost, doubled or out of order, and both readers see the same log.
+ */
+import { hasCode, type RecordedEvent } from '@eventsourced/core'
+import type { DynamoMetric } from '@eventsourced/core/dynamodb'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { emulators, type Ground, startGround } from './ground.ts'
+
+interface Campaign {
+  readonly writers: number
+  readonly streams: number
+  /** Appends that each writer makes. */
+  readonly appends: number
+  /** Of a hundred transactions, how many are never sent, as their writer has died. */
+  readonly deaths: number
+  /** And how many are sent late, by a time within these bounds. */
+  readonly stalls: { readonly percent: number; readonly from: number; readonly to: number }
+  /** After how many milliseconds each reader seals. */
+  readonly readers: readonly number[]
+}
+
+interface Report {
+  readonly acknowledged: number
+  readonly conflicts: number
+  readonly deaths: number
+  readonly kinds: ReadonlyMap<DynamoMetric['kind'], number>
+  readonly logs: readonly (readonly RecordedEvent[])[]
+  /** Of what was acknowledged: the positions that the append answered. */
+  readonly positions: ReadonlyMap<string, number>
+}
+
+const between = (from: number, to: number) => from + Math.random() * (to - from)
+
+async function run(ground: Ground, campaign: Campaign): Promise<Report> {
+  const { writers, streams, appends, deaths: deadly, stalls, readers } = campaign
+  const table = ground.table()
+  const kinds = new Map<DynamoMetric['kind'], number>()
+  const onMetric = ({ kind }: DynamoMetric) => kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  await ground.open(table).store.schema.create()
+  const positions = new Map<string, number>()
+  let conflicts = 0
+  let deaths = 0
+  let isWriting = true
+
+  async function write(writer: number): Promise<void> {
+    let isDead = () => {}
+    let death = new Promise<'died'>(() => {})
+    const live = () => {
+      const { store, faults } = ground.open(table, { gapTimeout: 60_000, onMetric })
+      death = new Promise((resolve) => {
+        isDead = () => resolve('died')
+      })
+      faults.before(async ({ command }) => {
+        if (command !== 'TransactWriteItems') return undefined
+        if (Math.random() * 100 < deadly) {
+          isDead()
+          // Who is dead sends nothing any more.
+          await sleep(600_000, ground.ending)
+        }
+        if (Math.random() * 100 < stalls.percent) await sleep(between(stalls.from, stalls.to))
+        return undefined
+      })
+      return store
+    }
+    let store = live()
+    for (let nth = 0; nth < appends; nth++) {
+      const streamId = `stream-${Math.floor(Math.random() * streams)}`
+      const name = `${writer}-${nth}`
+      const expectedVersion = nth % 3 === 0 ? (await store.readStream(streamId)).version : 'any'
+      const append = store.append(streamId, [{ type: 'Happened', data: { name } }], { expectedVersion }).then(
+        ({ position }) => position,
+        (error: unknown) => {
+          if (!hasCode(error, 'wrong-expected-version')) throw error
+          conflicts++
+          return undefined
+        },
+      )
+      append.catch(() => {})
+      const result = await Promise.race([append, death])
+      if (result === 'died') {
+        deaths++
+        store = live()
+      } else if (result !== undefined) positions.set(name, result)
+    }
+  }
+
+  async function read(gapTimeout: number): Promise<RecordedEvent[]> {
+    const { store, faults } = ground.open(table, { gapTimeout, onMetric })
+    // Between the last look and the seal, the writer may be faster.
+    faults.before(async ({ command }) => {
+      if (command === 'PutItem') await sleep(between(0, 80))
+      return undefined
+    })
+    const log: RecordedEvent[] = []
+    for (let isLast = false; ; ) {
+      for await (const event of store.readAll({ after: log.at(-1)?.position ?? 0 })) log.push(event)
+      if (isLast) return log
+      isLast = !isWriting
+    }
+  }
+
+  const reading = readers.map(read)
+  await Promise.all(Array.from({ length: writers }, (_, writer) => write(writer))).finally(() => {
+    isWriting = false
+  })
+  return {
+    acknowledged: positions.size,
+    conflicts,
+    deaths,
+    kinds,
+    logs: await Promise.all(reading),
+    positions,
+  }
+}
+
+const nameOf = ({ data }: RecordedEvent) => (data as { name: string }).name
+
+/** What no campaign may find. */
+function faultsIn({ logs, positions }: Report) {
+  const [log = []] = logs
+  const seen = new Map<string, number>()
+  const versions = new Map<string, number>()
+  const found = { lost: 0, doubled: 0, outOfOrder: 0, elsewhere: 0, different: 0 }
+  let last = 0
+  for (const event of log) {
+    const name = nameOf(event)
+    if (seen.has(name)) found.doubled++
+    seen.set(name, event.position)
+    const version = versions.get(event.streamId) ?? 0
+    if (event.position <= last || event.version !== version + 1) found.outOfOrder++
+    last = event.position
+    versions.set(event.streamId, event.version)
+  }
+  for (const [name, position] of positions) {
+    if (!seen.has(name)) found.lost++
+    else if (seen.get(name) !== position) found.elsewhere++
+  }
+  const ids = (events: readonly RecordedEvent[]) =>
+    events.map(({ id, position }) => `${id} ${position}`).join()
+  for (const other of logs) if (ids(other) !== ids(log)) found.different++
+  return found
+}
+
+const none = { lost: 0, doubled: 0, outOfOrder: 0, elsewhere: 0, different: 0 }
+
+describe.each(emulators)('races on %s', (name) => {
+  let ground: Ground
+  beforeAll(async () => {
+    ground = await startGround(name)
+  })
+  afterAll(() => ground?.end())
+
+  it('16 writers on 12 streams, of whom some die with a slot and some stall', async () => {
+    const report = await run(ground, {
+      writers: 16,
+      streams: 12,
+      appends: 16,
+      deaths: 4,
+      stalls: { percent: 8, from: 20, to: 140 },
+      readers: [25, 40],
+    })
+    expect(faultsIn(report)).toEqual(none)
+    expect(report.deaths).toBeGreaterThan(0)
+    expect(report.kinds.get('seal')).toBeGreaterThan(0)
+    expect(report.acknowledged + report.conflicts + report.deaths).toBe(256)
+  })
+
+  it('writers that find their slot sealed take another one, and all of them come through', async () => {
+    const report = await run(ground, {
+      writers: 12,
+      streams: 12,
+      appends: 12,
+      deaths: 0,
+      stalls: { percent: 12, from: 150, to: 270 },
+      readers: [15, 20],
+    })
+    expect(faultsIn(report)).toEqual(none)
+    expect(report.kinds.get('late')).toBeGreaterThan(0)
+    expect(report.acknowledged + report.conflicts).toBe(144)
+    // Nothing but what was acknowledged is in the log.
+    expect(report.logs[0]?.length).toBe(report.acknowledged)
+  })
+})

@@ -1,0 +1,171 @@
+/** Tables as a restore to a point in time may leave them: of a transaction that was under way, a part. */
+import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { hasCode, type RecordedEvent } from '@eventsourced/core'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Ground, type OpenedStore, oneEmulator, type StoredItem, startGround } from './ground.ts'
+
+const numbered = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, index) => ({ type: 'Counted', data: { number: from + index } }))
+const numbersOf = (events: readonly RecordedEvent[]) =>
+  events.map(({ data }) => (data as { number: number }).number)
+
+const imported = numbered(21, 32).map((event, index) => ({
+  ...event,
+  streamId: `import-${index % 3}`,
+  id: crypto.randomUUID(),
+}))
+const known = numbered(10, 10).map((event) => ({ ...event, id: crypto.randomUUID() }))
+
+describe.each(oneEmulator)('a restore on %s', (name) => {
+  let ground: Ground
+  beforeAll(async () => {
+    ground = await startGround(name)
+  })
+  afterAll(() => ground?.end())
+
+  let table: string
+  let opened: OpenedStore
+  let log: readonly RecordedEvent[]
+
+  const collect = async (one = opened) => {
+    const events: RecordedEvent[] = []
+    for await (const event of one.store.readAll()) events.push(event)
+    return events
+  }
+  /** A store in a process that has seen nothing yet. */
+  const another = () => ground.open(table, { gapTimeout: 20 })
+  const itemsOf = async (kind: 'events' | 'log', partition: RegExp): Promise<StoredItem[]> =>
+    (await ground.items(`${table}_${kind}`)).filter(({ p }) => partition.test(p?.S ?? ''))
+  const slotOf = async (streamId: string) => {
+    const slots = await itemsOf('log', /^L#/)
+    return slots.find(({ r }) => r?.S?.includes(`["${streamId}",`)) as StoredItem
+  }
+
+  beforeEach(async () => {
+    table = ground.table()
+    opened = ground.open(table)
+    const { store } = opened
+    await store.append('alone', numbered(1, 3))
+    // Three streams in one transaction, and with that in one slot.
+    await store.appendAll(
+      ['x', 'y', 'z'].map((streamId, index) => ({
+        streamId,
+        events: numbered(4 + 2 * index, 5 + 2 * index),
+      })),
+    )
+    await store.append('known', known)
+    await store.import(imported)
+    await store.append('alone', numbered(40, 41))
+    log = await collect()
+    expect(await store.schema.verify()).toMatchObject({ ok: true, problems: [] })
+    expect(await store.schema.repair()).toEqual({ repaired: [], left: [] })
+  })
+
+  it.each(['x', 'import-1', 'known'])(
+    'gives the commits of %s back their slot, with the positions that they had',
+    async (streamId) => {
+      await ground.remove(`${table}_log`, await slotOf(streamId))
+      const { problems } = await opened.store.schema.verify()
+      expect(problems.length).toBeGreaterThan(0)
+      expect(new Set(problems.map(({ kind }) => kind))).toEqual(new Set(['commit-without-slot']))
+      expect((await opened.store.schema.repair()).repaired).toEqual(problems)
+      expect((await opened.store.schema.verify()).ok).toBe(true)
+      expect(await collect(another())).toEqual(log)
+    },
+  )
+
+  it.each(['x', 'import-1', 'known'])(
+    'puts the commits of %s last if a reader has sealed their slot',
+    async (streamId) => {
+      await ground.remove(`${table}_log`, await slotOf(streamId))
+      const seen = await collect(another())
+      expect(seen.length).toBeLessThan(log.length)
+      await opened.store.schema.repair()
+      expect((await opened.store.schema.verify()).ok).toBe(true)
+      const one = another()
+      const events = await collect(one)
+      // Whoever has read the log finds the rest behind what it knows.
+      expect(events.slice(0, seen.length)).toEqual(seen)
+      expect(numbersOf(events).toSorted((a, b) => a - b)).toEqual(numbersOf(log).toSorted((a, b) => a - b))
+      for (const stream of new Set(events.map((event) => event.streamId))) {
+        expect((await one.store.streamInfo(stream))?.version).toBeGreaterThan(0)
+        const own = events.filter((event) => event.streamId === stream)
+        expect((await one.store.readStream(stream)).events).toEqual(own)
+      }
+    },
+  )
+
+  it('leaves the positions of commits that are gone empty, and those of their neighbours as they are', async () => {
+    const [commit] = await itemsOf('events', /^S#y$/)
+    await ground.remove(`${table}_events`, commit as StoredItem)
+    const error: unknown = await collect(another()).catch((thrown: unknown) => thrown)
+    expect(hasCode(error, 'damaged-log')).toBe(true)
+    expect((error as Error).message).toMatch(
+      /version 1 of stream 'y' at position \d+, but it is not there: call/,
+    )
+    expect((await opened.store.schema.verify()).problems).toMatchObject([
+      { kind: 'slot-without-commit', streamId: 'y', version: 1 },
+    ])
+    await opened.store.schema.repair()
+    expect((await opened.store.schema.verify()).ok).toBe(true)
+    expect(await collect(another())).toEqual(log.filter(({ streamId }) => streamId !== 'y'))
+  })
+
+  it('lets ids of events that are gone be used again', async () => {
+    const [commit] = await itemsOf('events', /^S#known$/)
+    await ground.remove(`${table}_events`, commit as StoredItem)
+    await opened.store.schema.repair()
+    const result = await another().store.append('known', known)
+    expect(result).toMatchObject({ version: 1, deduplicated: false })
+  })
+
+  it('tells of events that were appended anew before the repair, and shows them once', async () => {
+    const [commit] = await itemsOf('events', /^S#z$/)
+    await ground.remove(`${table}_events`, commit as StoredItem)
+    // Whoever did not wait for the repair finds the stream empty.
+    await another().store.append('z', numbered(60, 61))
+    expect((await opened.store.schema.verify()).problems).toMatchObject([
+      { kind: 'slot-without-commit', streamId: 'z' },
+    ])
+    await opened.store.schema.repair()
+    const events = await collect(another())
+    expect(numbersOf(events.filter(({ streamId }) => streamId === 'z'))).toEqual([60, 61])
+    expect(events.slice(0, -2)).toEqual(log.filter(({ streamId }) => streamId !== 'z'))
+  })
+
+  it('lets ids be known again whose items are gone', async () => {
+    const slot = await slotOf('known')
+    const [id] = (await itemsOf('log', /^I#/)).filter(({ stream }) => stream?.S === 'known')
+    for (const item of [slot, id]) await ground.remove(`${table}_log`, item as StoredItem)
+    await opened.store.schema.repair()
+    expect(await another().store.append('known', known)).toMatchObject({ version: 1, deduplicated: true })
+  })
+
+  it('moves a counter on that was restored to before its slots', async () => {
+    await ground.admin.send(
+      new UpdateItemCommand({
+        TableName: `${table}_log`,
+        Key: { p: { S: 'C' }, s: { S: '0' } },
+        UpdateExpression: 'SET n = :n',
+        ExpressionAttributeValues: { ':n': { N: '1' } },
+      }),
+    )
+    expect((await opened.store.schema.verify()).problems).toMatchObject([
+      { kind: 'counter-behind', counter: 1 },
+    ])
+    await opened.store.schema.repair()
+    const one = another()
+    await one.store.append('after', numbered(50, 50))
+    const events = await collect(one)
+    expect(events.slice(0, -1)).toEqual(log)
+    expect(events.at(-1)?.streamId).toBe('after')
+  })
+
+  it('tells of versions that nothing brings back', async () => {
+    const [first] = await itemsOf('events', /^S#alone$/)
+    await ground.remove(`${table}_events`, first as StoredItem)
+    const { left, repaired } = await opened.store.schema.repair()
+    expect(left).toEqual([{ kind: 'missing-version', streamId: 'alone', version: 1 }])
+    expect(repaired).toMatchObject([{ kind: 'slot-without-commit', streamId: 'alone' }])
+  })
+})

@@ -1,0 +1,313 @@
+/** Items of the user's own in the store's transactions, and projections that are rebuilt while others append. */
+import { randomBytes } from 'node:crypto'
+import { CreateTableCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { projection, type RecordedEvent } from '@eventsourced/core'
+import { type DynamoTransaction, WriteConditionError } from '@eventsourced/core/dynamodb'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { latch } from '../../src/conformance/expect.ts'
+import { emulators, type Ground, startGround } from './ground.ts'
+
+const counted = (count: number, from = 1) =>
+  Array.from({ length: count }, (_, index) => ({ type: 'Counted', data: { number: from + index } }))
+
+const perStream = projection({
+  name: 'per-stream',
+  key: ({ streamId }: RecordedEvent) => [streamId, 'all'],
+  initialState: () => ({ count: 0, hash: 0 }),
+  evolve: ({ count, hash }, { position }) => ({ count: count + 1, hash: (hash * 31 + position) % 1_000_003 }),
+})
+
+describe.each(emulators)('transactions on %s', (name) => {
+  let ground: Ground
+  beforeAll(async () => {
+    ground = await startGround(name)
+  })
+  afterAll(() => ground?.end())
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  /** A table of the user's own, with a number that can be added to. */
+  async function ownTable() {
+    const TableName = `${ground.table()}_own`
+    await ground.admin.send(
+      new CreateTableCommand({
+        TableName,
+        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+        BillingMode: 'PAY_PER_REQUEST',
+      }),
+    )
+    const Key = { id: { S: 'total' } }
+    return {
+      add: (count: number, most = 1_000) => ({
+        Update: {
+          TableName,
+          Key,
+          UpdateExpression: 'ADD amount :count',
+          ConditionExpression: 'attribute_not_exists(amount) OR amount < :most',
+          ExpressionAttributeValues: { ':count': { N: String(count) }, ':most': { N: String(most) } },
+          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+        },
+      }),
+      async amount() {
+        const { Item } = await ground.admin.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }))
+        return Number(Item?.amount?.N ?? 0)
+      },
+    }
+  }
+
+  it('an inline projection writes items of its own with the events, or neither is written', async () => {
+    const own = await ownTable()
+    const totals = projection({
+      name: 'totals',
+      handle(events: readonly RecordedEvent[], tx: DynamoTransaction) {
+        tx.write(own.add(events.length, 5))
+      },
+    })
+    const { store } = ground.open(ground.table(), { inline: [totals] })
+    await store.append('a', counted(3))
+    await store.appendAll(['b', 'c'].map((streamId) => ({ streamId, events: counted(1) })))
+    expect(await own.amount()).toBe(5)
+    const error: unknown = await store.append('a', counted(1)).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(WriteConditionError)
+    expect((error as WriteConditionError).item).toMatchObject({ amount: { N: '5' } })
+    expect((await store.readStream('a')).version).toBe(3)
+    expect(await own.amount()).toBe(5)
+  })
+
+  it('a handler writes items of its own with its checkpoint: each event counts once, though answers are lost', async () => {
+    const own = await ownTable()
+    const { store, faults } = ground.open(ground.table(), { gapTimeout: 50, attempts: 20 })
+    for (let number = 1; number <= 10; number++) await store.append(`s-${number % 3}`, counted(4))
+    faults.afterWrites(() =>
+      Math.random() < 0.4 ? Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }) : undefined,
+    )
+    await store.runOnce({
+      name: 'adding',
+      transactional: true,
+      batchSize: 3,
+      handleBatch: async (events, { tx }) => tx.write(own.add(events.length)),
+    })
+    faults.clear()
+    expect(await own.amount()).toBe(40)
+  })
+
+  it('runOnce goes on where another process has stopped, as functions on Lambda do', async () => {
+    const table = ground.table()
+    const seen: number[] = []
+    for (let call = 0; call < 4; call++) {
+      const { store } = ground.open(table)
+      await store.append('a', counted(5, 5 * call + 1))
+      await store.runOnce({
+        name: 'lambda',
+        handle: async ({ data }) => void seen.push((data as { number: number }).number),
+      })
+      await store.close()
+    }
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+  })
+
+  it('rebuilds of an inline projection lose nothing of what other stores append meanwhile', async () => {
+    const table = ground.table()
+    const options = { inline: [perStream], gapTimeout: 300 }
+    const stores = Array.from({ length: 4 }, () => ground.open(table, options).store)
+    const [first] = stores
+    await first?.append('s-0', counted(1))
+    let isRebuilding = true
+    const appending = stores.slice(1).map(async (store, caller) => {
+      let appended = 0
+      for (let nth = 0; isRebuilding || nth < 10; nth++) {
+        await store.append(`s-${(caller + nth) % 5}`, counted(2))
+        appended += 2
+      }
+      return appended
+    })
+    for (let time = 0; time < 4; time++) {
+      await first?.rebuild(perStream)
+      await sleep(50)
+    }
+    isRebuilding = false
+    const appended = (await Promise.all(appending)).reduce((sum, count) => sum + count, 1)
+    expect(await first?.verify(perStream)).toMatchObject({ ok: true, events: appended })
+    expect((await first?.view<{ count: number }>('per-stream').get('all'))?.state.count).toBe(appended)
+  })
+
+  it('a rebuild that dies at its end keeps appends waiting for a while, and then no longer', async () => {
+    const table = ground.table()
+    const { store } = ground.open(table, { inline: [perStream] })
+    await store.append('a', counted(1))
+    // As the dead one has left it.
+    await ground.admin.send(
+      new UpdateItemCommand({
+        TableName: `${table}_log`,
+        Key: { p: { S: 'C' }, s: { S: '0' } },
+        UpdateExpression: 'SET l = :l, r = :r',
+        ExpressionAttributeValues: { ':l': { S: '{"per-stream":"dead"}' }, ':r': { N: '1' } },
+      }),
+    )
+    // Also a process that begins only now.
+    const { store: fresh } = ground.open(table, { inline: [perStream] })
+    let done = 0
+    const appending = [store, fresh].map(async (one) => {
+      await one.append('a', counted(1))
+      done++
+    })
+    await sleep(300)
+    expect(done).toBe(0)
+    const now = performance.now.bind(performance)
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + 31_000)
+    await Promise.all(appending)
+    expect(await store.verify(perStream)).toMatchObject({ ok: true, events: 3 })
+  })
+
+  it('a store that has other inline projections is not kept waiting by a rebuild', async () => {
+    const table = ground.table()
+    const { store } = ground.open(table, { inline: [perStream] })
+    await store.append('a', counted(1))
+    await ground.admin.send(
+      new UpdateItemCommand({
+        TableName: `${table}_log`,
+        Key: { p: { S: 'C' }, s: { S: '0' } },
+        UpdateExpression: 'SET l = :l, r = :r',
+        ExpressionAttributeValues: { ':l': { S: '{"another":"one"}' }, ':r': { N: '1' } },
+      }),
+    )
+    await store.append('a', counted(1))
+    expect((await store.readStream('a')).version).toBe(2)
+  })
+
+  it('an append that looked a projection up before a rebuild, and got its slot after it, writes what is read now', async () => {
+    const table = ground.table()
+    const options = { inline: [perStream], gapTimeout: 60_000 }
+    const [one, other] = [ground.open(table, options), ground.open(table, options)]
+    await one.store.append('a', counted(1))
+    await other.store.append('a', counted(1))
+    const [sent, released] = [latch(), latch()]
+    let isFirst = true
+    one.faults.before(async ({ command, input }) => {
+      if (!isFirst || command !== 'UpdateItem' || input.UpdateExpression !== 'ADD n :count') return undefined
+      isFirst = false
+      sent.release()
+      await released.released
+      return undefined
+    })
+    const slow = one.store.append('b', counted(1))
+    await sent.released
+    await other.store.rebuild(perStream)
+    // With this one, the process learns of the rebuild.
+    await one.store.append('c', counted(1))
+    released.release()
+    await slow
+    expect(await other.store.verify(perStream)).toMatchObject({ ok: true, events: 4 })
+  })
+
+  it('a rebuild that is given up while it locks keeps no append waiting', async () => {
+    const table = ground.table()
+    const options = { inline: [perStream] }
+    const [one, other] = [ground.open(table, options), ground.open(table, options)]
+    await one.store.append('a', counted(1))
+    const aborting = new AbortController()
+    one.faults.before(async ({ input }) => {
+      if (input.UpdateExpression !== 'SET l = :l, r = :next') return undefined
+      aborting.abort(new Error('enough'))
+      await sleep(100)
+      return undefined
+    })
+    await expect(one.store.rebuild(perStream, { signal: aborting.signal })).rejects.toThrow('enough')
+    one.faults.clear()
+    const locks = async () => {
+      const items = await ground.items(`${table}_log`)
+      return items.find(({ p }) => p?.S === 'C')?.l?.S ?? '{}'
+    }
+    for (let look = 0; look < 100 && (await locks()) !== '{}'; look++) await sleep(20)
+    expect(await locks()).toBe('{}')
+    await other.store.append('a', counted(1))
+    expect(await other.store.verify(perStream)).toMatchObject({ ok: true, documents: 2 })
+  })
+
+  it('a build whose beginning was answered with silence begins at the start of the log', async () => {
+    const counts = (version: number) =>
+      projection({
+        name: 'counts',
+        version,
+        key: () => 'all',
+        initialState: () => 0,
+        evolve: (count: number) => count + 1,
+      })
+    const { store, faults } = ground.open(ground.table())
+    for (let number = 1; number <= 20; number++) await store.append('a', counted(1, number))
+    const aborting = new AbortController()
+    const onProgress = () => aborting.abort(new Error('enough'))
+    await expect(
+      store.rebuild(counts(1), { batchSize: 5, signal: aborting.signal, onProgress }),
+    ).rejects.toThrow()
+    await sleep(200)
+    let left = 1
+    faults.afterWrites(({ input }) =>
+      String(input.UpdateExpression).startsWith('SET b = :b') && left-- > 0
+        ? Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+        : undefined,
+    )
+    expect(await store.rebuild(counts(2))).toMatchObject({ resumed: false, events: 20 })
+    expect(left).toBeLessThan(1)
+    expect((await store.view<number>(counts(2)).get('all'))?.state).toBe(20)
+  })
+
+  it('a document that is too large fails its own append, and no other that is made at the same time', async () => {
+    const sized = projection({
+      name: 'sized',
+      key: ({ streamId }: RecordedEvent) => streamId,
+      initialState: () => '',
+      evolve: (_state: string, { data }) =>
+        (data as { number: number }).number === 3 ? randomBytes(400_000).toString('base64') : 'small',
+    })
+    const { store } = ground.open(ground.table(), { inline: [sized] })
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, number) => store.append(`s-${number}`, counted(1, number))),
+    )
+    expect(outcomes.map(({ status }) => status)).toEqual(
+      outcomes.map((_, number) => (number === 3 ? 'rejected' : 'fulfilled')),
+    )
+  })
+
+  it('a raw projection that only reads a document reads it in the order of the log', async () => {
+    const copying = projection({
+      name: 'copying',
+      async handle(events: readonly RecordedEvent[], tx: DynamoTransaction) {
+        const numbers = tx.documents<number>('numbers')
+        for (const { type, data, streamId } of events) {
+          const { number } = data as { number: number }
+          if (type === 'Counted') await numbers.put('source', number)
+          else await numbers.put(`copy-${streamId}`, (await numbers.get('source')) ?? 0)
+        }
+      },
+    })
+    const table = ground.table()
+    const options = { inline: [copying], gapTimeout: 60_000, maxBatch: 1, attempts: 50 }
+    const stores = Array.from({ length: 4 }, () => ground.open(table, options))
+    for (const { faults } of stores) {
+      faults.before(async ({ command }) => {
+        if (command === 'TransactWriteItems') await sleep(Math.random() * 30)
+        return undefined
+      })
+    }
+    await stores[0]?.store.schema.create()
+    await Promise.all(
+      stores.map(async ({ store }, caller) => {
+        for (let nth = 0; nth < 8; nth++) {
+          const number = 100 * caller + nth + 1
+          if (caller % 2 === 0) await store.append('source', counted(1, number))
+          else await store.append(`${number}`, [{ type: 'Copied', data: { number } }])
+        }
+      }),
+    )
+    const { store } = stores[0] as (typeof stores)[number]
+    let source = 0
+    for await (const { type, data, streamId } of store.readAll()) {
+      if (type === 'Counted') source = (data as { number: number }).number
+      else expect((await store.view<number>('numbers').get(`copy-${streamId}`))?.state).toBe(source)
+    }
+  })
+})

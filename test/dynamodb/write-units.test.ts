@@ -1,0 +1,159 @@
+/**
+ * What appends and reads cost, in the units that AWS bills: counted by dynoxide, which counts transactions as AWS does
+ * (DynamoDB Local does not).
+ */
+import { randomBytes } from 'node:crypto'
+import { projection, type RecordedEvent } from '@eventsourced/core'
+import type { DynamodbStoreOptions } from '@eventsourced/core/dynamodb'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { emulators, type Ground, startGround } from './ground.ts'
+
+interface Units {
+  writes: number
+  reads: number
+  requests: string[]
+}
+
+/** An event of 500 bytes of JSON that no compression makes smaller by much. */
+function eventOf(bytes = 500) {
+  const filler = randomBytes(bytes)
+    .toString('base64')
+    .slice(0, bytes - 12)
+  return { type: 'OrderPlaced', data: { filler } }
+}
+
+describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () => {
+  let ground: Ground
+  beforeAll(async () => {
+    ground = await startGround('dynoxide')
+  })
+  afterAll(() => ground?.end())
+
+  /** A store whose requests are counted, and that has appended to stream `a` once. */
+  async function counted(options: DynamodbStoreOptions = {}) {
+    const { store, faults } = ground.open(ground.table(), { compress: false, ...options })
+    await store.append('a', [eventOf()])
+    await store.readStream('a')
+    faults.before(({ input }) => {
+      input.ReturnConsumedCapacity = 'TOTAL'
+      return undefined
+    })
+    return {
+      store,
+      async units(work: () => Promise<unknown>): Promise<Units> {
+        const units: Units = { writes: 0, reads: 0, requests: [] }
+        faults.answering(({ command }, { ConsumedCapacity: consumed }) => {
+          units.requests.push(command)
+          const isWrite =
+            command.startsWith('Transact') || command.startsWith('Put') || command.startsWith('Update')
+          for (const { CapacityUnits = 0 } of [consumed ?? []].flat() as { CapacityUnits?: number }[]) {
+            if (isWrite) units.writes += CapacityUnits
+            else units.reads += CapacityUnits
+          }
+        })
+        await work()
+        return units
+      },
+    }
+  }
+
+  it('an append of one event of 500 bytes costs 5', async () => {
+    const { store, units } = await counted()
+    const { writes, requests } = await units(() => store.append('a', [eventOf()]))
+    expect({ writes, requests }).toEqual({ writes: 5, requests: ['UpdateItem', 'TransactWriteItems'] })
+    expect((await units(() => store.append('a', [eventOf()], { expectedVersion: 2 }))).writes).toBe(5)
+  })
+
+  it('to a new stream it costs 5, and 7 if it says that no stream may be there', async () => {
+    const { store, units } = await counted()
+    expect((await units(() => store.append('b', [eventOf()], { expectedVersion: 0 }))).writes).toBe(5)
+    expect((await units(() => store.append('c', [eventOf()]))).writes).toBe(5)
+    expect((await units(() => store.append('d', [eventOf()], { expectedVersion: 'noStream' }))).writes).toBe(
+      7,
+    )
+  })
+
+  it('an append of ten events of 500 bytes costs 15', async () => {
+    const { store, units } = await counted()
+    const events = Array.from({ length: 10 }, () => eventOf())
+    expect((await units(() => store.append('a', events))).writes).toBe(15)
+  })
+
+  it('compressed, ten events that say similar things cost 5', async () => {
+    const { store, units } = await counted({ compress: true })
+    const events = Array.from({ length: 10 }, (_, number) => ({
+      type: 'OrderPlaced',
+      data: { number, description: 'a sentence that comes again and again. '.repeat(11) },
+    }))
+    expect((await units(() => store.append('a', events))).writes).toBe(5)
+  })
+
+  it('an inline document of 1 KB costs 2 more', async () => {
+    const document = projection({
+      name: 'orders',
+      key: ({ streamId }: RecordedEvent) => streamId,
+      initialState: () => ({}),
+      evolve: () => ({ filler: 'x'.repeat(850) }),
+    })
+    const { store, units } = await counted({ inline: [document] })
+    expect((await units(() => store.append('a', [eventOf()]))).writes).toBe(7)
+  })
+
+  it('an event with an id of the caller’s costs 2 more', async () => {
+    const { store, units } = await counted()
+    const event = { ...eventOf(), id: crypto.randomUUID() }
+    expect((await units(() => store.append('a', [event]))).writes).toBe(7)
+  })
+
+  it('16 callers at once share a slot: an append costs about 2.3', async () => {
+    const { store, units } = await counted()
+    const callers = Array.from({ length: 16 }, (_, caller) => `order-${caller}`)
+    const append = () => Promise.all(callers.map((streamId) => store.append(streamId, [eventOf()])))
+    await append()
+    const { writes, requests } = await units(append)
+    expect(requests).toEqual(['UpdateItem', 'TransactWriteItems'])
+    expect(writes / 16).toBeGreaterThan(2)
+    expect(writes / 16).toBeLessThanOrEqual(2.32)
+  })
+
+  it('ungrouped, each append has a slot of its own', async () => {
+    const { store, units } = await counted({ maxBatch: 1 })
+    const callers = Array.from({ length: 4 }, (_, caller) => `order-${caller}`)
+    const append = () => Promise.all(callers.map((streamId) => store.append(streamId, [eventOf()])))
+    await append()
+    expect((await units(append)).writes).toBe(20)
+  })
+
+  it('a conflict that this process knows of costs a look, and writes nothing', async () => {
+    const { store, units } = await counted()
+    const append = () => store.append('a', [eventOf()], { expectedVersion: 7 }).catch(() => {})
+    const { writes, requests } = await units(append)
+    expect({ writes, requests }).toEqual({ writes: 0, requests: ['Query'] })
+  })
+
+  it('a stream of 60 events is read by one query, at a unit for each 4 KB', async () => {
+    const { store, units } = await counted()
+    for (let commit = 0; commit < 6; commit++) {
+      await store.append(
+        'long',
+        Array.from({ length: 10 }, () => eventOf()),
+      )
+    }
+    const { reads, requests } = await units(async () => {
+      const { events, version } = await store.readStream('long')
+      expect([events.length, version]).toEqual([60, 60])
+    })
+    expect(requests).toEqual(['Query'])
+    expect(reads).toBeLessThanOrEqual(9)
+  })
+
+  it('a reader that has caught up looks at the counter, and at nothing else', async () => {
+    const { store, units } = await counted()
+    const positions: number[] = []
+    for await (const { position } of store.readAll()) positions.push(position)
+    const { reads, requests } = await units(async () => {
+      for await (const _ of store.readAll({ after: positions.at(-1) ?? 0 })) expect.unreachable()
+    })
+    expect({ reads, requests }).toEqual({ reads: 1, requests: ['GetItem'] })
+  })
+})
