@@ -23,11 +23,17 @@ try {
     '@types/pg': pgTypes,
     '@types/node': nodeTypes,
     postgres,
+    '@aws-sdk/client-dynamodb': dynamo,
   } = manifest.devDependencies
 
   cpSync('test/package/consumer', folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }))
-  const drivers = [`pg@${pg}`, `@types/pg@${pgTypes}`, `postgres@${postgres}`]
+  const drivers = [
+    `pg@${pg}`,
+    `@types/pg@${pgTypes}`,
+    `postgres@${postgres}`,
+    `@aws-sdk/client-dynamodb@${dynamo}`,
+  ]
   const tools = [`typescript@${typescript}`, `@types/node@${nodeTypes}`]
   run('npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', `./${filename}`, ...drivers, ...tools)
 
