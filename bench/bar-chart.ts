@@ -28,10 +28,23 @@ const colors = {
   missed: '#b42318',
 }
 
+// About as many small letters as the width has room for.
+const mostLetters = 125
+
+/** A note in as many lines as it needs, broken behind commas. */
+function wrapped(note: string): string[] {
+  const lines = ['']
+  for (const piece of note.split(/(?<=, )/)) {
+    if (`${lines.at(-1)}${piece}`.length > mostLetters) lines.push('')
+    lines[lines.length - 1] += piece
+  }
+  return lines.map((line) => line.trim())
+}
+
 export function barChart(title: string, notes: readonly string[], pairs: readonly BarPair[]): string {
   const parts: string[] = [text(margin, 30, title, { size: 17, weight: 600 })]
   let top = 48
-  for (const note of notes) {
+  for (const note of notes.flatMap(wrapped)) {
     parts.push(text(margin, top, note, { size: 11, color: colors.faint }))
     top += 15
   }

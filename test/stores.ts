@@ -67,6 +67,12 @@ const all: readonly StoreUnderTest[] = [
     start: async (serverUrl) => (await import('./worlds/pg.ts')).startPg(serverUrl, { maxBatch: 1 }),
   },
   {
+    name: 'dynoxide',
+    lacks: dynamodbLacks,
+    emulator: 'dynoxide',
+    start: async () => (await import('./worlds/dynamodb.ts')).startDynamo('dynoxide'),
+  },
+  {
     name: 'postgres-js',
     lacks: {},
     server: 'postgres',
@@ -77,12 +83,6 @@ const all: readonly StoreUnderTest[] = [
     lacks: {},
     server: 'postgres14',
     start: async (serverUrl) => (await import('./worlds/pg.ts')).startPg(serverUrl),
-  },
-  {
-    name: 'dynoxide',
-    lacks: dynamodbLacks,
-    emulator: 'dynoxide',
-    start: async () => (await import('./worlds/dynamodb.ts')).startDynamo('dynoxide'),
   },
   {
     name: 'dynamodb-local',
