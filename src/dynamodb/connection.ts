@@ -9,7 +9,8 @@
  * A write whose answer was lost may have been done. A transaction made again has the same token, by which DynamoDB knows
  * it for ten minutes; after that, and of other writes, the caller finds out by what is there.
  */
-import { InvalidInputError, MissingDriverError, StoreUnavailableError } from '../errors.ts'
+import { withDriver } from '../driver.ts'
+import { InvalidInputError, StoreUnavailableError } from '../errors.ts'
 import { pause } from '../retry.ts'
 import type { Item } from './attributes.ts'
 import {
@@ -368,11 +369,8 @@ function defined(options: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
-async function loadSdk(): Promise<Sdk> {
-  try {
-    return (await import('@aws-sdk/client-dynamodb')) as unknown as Sdk
-  } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
-    throw isMissing ? new MissingDriverError('@aws-sdk/client-dynamodb', error) : error
-  }
-}
+const loadSdk = () =>
+  withDriver(
+    '@aws-sdk/client-dynamodb',
+    async () => (await import('@aws-sdk/client-dynamodb')) as unknown as Sdk,
+  )

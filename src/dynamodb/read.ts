@@ -1,4 +1,5 @@
 /** Reading streams. */
+import { DamagedLogError } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
 import { pause } from '../retry.ts'
 import type { Storage, StreamWindow } from '../storage.ts'
@@ -17,7 +18,6 @@ export interface Commit {
 
 // A transaction that writes a large commit is seen item by item for a moment.
 const mostLooks = 12
-const _headsAtOnce = 16
 
 export function reading(connection: Connection, tables: Tables, heads: Heads): Pick<Storage, 'readStream'> {
   const subjectOf = (doing: string, key: string) => ({ doing, table: tables.events, key })
@@ -81,8 +81,9 @@ export function reading(connection: Connection, tables: Tables, heads: Heads): P
     let items = found
     const version = firstVersionOf(items[0] as Item)
     for (let look = 1; !isFirstPart(items[0]) || items.length < partsIn(items[0] as Item); look++) {
-      if (look === mostLooks)
-        throw new Error(`Version ${version} of stream '${streamId}' lacks a part of its commit`)
+      if (look === mostLooks) {
+        throw new DamagedLogError(streamId, version, headOf(items[0] as Item).position)
+      }
       await pause(look, signal)
       items = await connection.queryAll(
         subjectOf('Reading a stream', streamPartition(streamId)),

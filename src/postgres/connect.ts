@@ -1,5 +1,6 @@
 /** Telling what kind of connection the caller gave, and making a database or a session of it. */
-import { InvalidInputError, MissingDriverError } from '../errors.ts'
+import { withDriver } from '../driver.ts'
+import { InvalidInputError } from '../errors.ts'
 import { beginning } from '../input.ts'
 import type { Database, Session } from './client.ts'
 import { fromLoneClient, fromPgClient, fromPgPool, type PgClient, type PgPool } from './from-pg.ts'
@@ -67,13 +68,4 @@ export function sessionOf(transaction: PostgresTransaction, prepare: boolean): S
 async function openPool(connectionString: string, prepare: boolean, max: number): Promise<Database> {
   const { default: pg } = await withDriver('pg', () => import('pg'))
   return fromPgPool(new pg.Pool({ connectionString, max }), { prepare, owned: true })
-}
-
-async function withDriver<T>(driver: string, load: () => Promise<T>): Promise<T> {
-  try {
-    return await load()
-  } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
-    throw isMissing ? new MissingDriverError(driver, error) : error
-  }
 }

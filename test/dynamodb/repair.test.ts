@@ -1,4 +1,5 @@
 /** Tables as a restore to a point in time may leave them: of a transaction that was under way, a part. */
+import { randomBytes } from 'node:crypto'
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { hasCode, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -159,6 +160,21 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     const events = await collect(one)
     expect(events.slice(0, -1)).toEqual(log)
     expect(events.at(-1)?.streamId).toBe('after')
+  })
+
+  it('tells of a commit that lacks a part, and does not show the rest of it', async () => {
+    const filler = randomBytes(600_000).toString('base64')
+    await opened.store.append('large', [{ type: 'Filled', data: { filler } }])
+    const parts = await itemsOf('events', /^S#large$/)
+    expect(parts.length).toBeGreaterThan(1)
+    await ground.remove(`${table}_events`, parts.find(({ s }) => s?.S?.endsWith('+01')) as StoredItem)
+    const error: unknown = await another()
+      .store.readStream('large')
+      .catch((thrown: unknown) => thrown)
+    expect(hasCode(error, 'damaged-log')).toBe(true)
+    const { left, repaired } = await opened.store.schema.repair()
+    expect(left).toEqual([{ kind: 'incomplete-commit', streamId: 'large', version: 1 }])
+    expect(repaired).toEqual([])
   })
 
   it('tells of versions that nothing brings back', async () => {

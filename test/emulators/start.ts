@@ -5,8 +5,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
+import { freePort } from '../free-port.ts'
 
 export type EmulatorName = 'dynoxide' | 'dynamodb-local'
 
@@ -92,16 +92,4 @@ async function answering(endpoint: string, child: ChildProcess, isOwn: () => boo
     }
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-}
-
-/** A port that nobody listens on at the moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }
