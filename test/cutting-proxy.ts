@@ -80,6 +80,18 @@ export class CuttingPostgresProxy implements CuttingProxy {
     for (const socket of this.#sockets) socket.destroy()
   }
 
+  /**
+   * Lets one of the connections stand still for so many milliseconds, in the direction from client to server or back. `which`:
+   * from 0 to 1. False if there is none.
+   */
+  delayOne(which: number, milliseconds: number): boolean {
+    const socket = [...this.#sockets][Math.floor(which * this.#sockets.size)]
+    if (socket === undefined) return false
+    socket.pause()
+    setTimeout(() => socket.resume(), milliseconds)
+    return true
+  }
+
   async stop(): Promise<void> {
     this.cutAll()
     await new Promise((resolve) => this.#server.close(resolve))

@@ -3,24 +3,9 @@ import { hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import { DynamoFailure, type DynamoMetric } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
-import type { Request } from '../worlds/faulty-client.ts'
+import { cancelled, lost, serviceError } from '../worlds/faulty-client.ts'
 import { emulators, type Ground, startGround } from './ground.ts'
 
-/** As the service says it. */
-function serviceError(name: string, facts: object = {}): Error {
-  const error = Object.assign(new Error(`${name} on purpose`), { $fault: 'client', $metadata: {}, ...facts })
-  error.name = name
-  return error
-}
-
-const cancelled = (code: string, { input }: Request) =>
-  serviceError('TransactionCanceledException', {
-    CancellationReasons: (input.TransactItems as unknown[]).map((_, index) => ({
-      Code: index === 0 ? code : 'None',
-    })),
-  })
-
-const lost = () => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 const counted = (number: number) => [{ type: 'Counted', data: { number } }]
 const numbersOf = (events: readonly RecordedEvent[]) =>
   events.map(({ data }) => (data as { number: number }).number)

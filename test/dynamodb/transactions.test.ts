@@ -6,6 +6,7 @@ import { type DynamoTransaction, WriteConditionError } from '@eventsourced/core/
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { latch } from '../../src/conformance/expect.ts'
+import { lost } from '../worlds/faulty-client.ts'
 import { emulators, type Ground, startGround } from './ground.ts'
 
 const counted = (count: number, from = 1) =>
@@ -81,9 +82,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     const own = await ownTable()
     const { store, faults } = ground.open(ground.table(), { gapTimeout: 50, attempts: 20 })
     for (let number = 1; number <= 10; number++) await store.append(`s-${number % 3}`, counted(4))
-    faults.afterWrites(() =>
-      Math.random() < 0.4 ? Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }) : undefined,
-    )
+    faults.afterWrites(() => (Math.random() < 0.4 ? lost() : undefined))
     await store.runOnce({
       name: 'adding',
       transactional: true,
@@ -246,9 +245,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     await sleep(200)
     let left = 1
     faults.afterWrites(({ input }) =>
-      String(input.UpdateExpression).startsWith('SET b = :b') && left-- > 0
-        ? Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
-        : undefined,
+      String(input.UpdateExpression).startsWith('SET b = :b') && left-- > 0 ? lost() : undefined,
     )
     expect(await store.rebuild(counts(2))).toMatchObject({ resumed: false, events: 20 })
     expect(left).toBeLessThan(1)

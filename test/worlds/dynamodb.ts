@@ -3,7 +3,7 @@ import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
 import { type EmulatorName, startEmulator } from '../emulators/start.ts'
 import type { RunningStore } from '../stores.ts'
-import { faulty } from './faulty-client.ts'
+import { faulty, lost } from './faulty-client.ts'
 
 const unable = async () => {
   throw new Error('DynamoDB lacks this capability')
@@ -53,7 +53,7 @@ export async function startDynamo(
                   if (left === 0) return undefined
                   left--
                   cuts++
-                  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+                  return lost()
                 })
               },
               get cuts() {

@@ -55,3 +55,21 @@ export function faulty(client: DynamoDBClient): Faults {
     },
   }
 }
+
+/** As the service says it. */
+export function serviceError(name: string, facts: object = {}): Error {
+  const error = Object.assign(new Error(`${name} on purpose`), { $fault: 'client', $metadata: {}, ...facts })
+  error.name = name
+  return error
+}
+
+/** A transaction that was cancelled, for the first of its items. */
+export const cancelled = (code: string, { input }: Request): Error =>
+  serviceError('TransactionCanceledException', {
+    CancellationReasons: (input.TransactItems as unknown[]).map((_, index) => ({
+      Code: index === 0 ? code : 'None',
+    })),
+  })
+
+/** The answer never came: what was asked may have been done. */
+export const lost = (): Error => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })

@@ -1,0 +1,151 @@
+/** One campaign from beginning to end: a store, its clients, the faults, and the verdict. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sleep } from '../src/abort.ts'
+import type { EmulatorName } from '../test/emulators/start.ts'
+import { type Breakage, breakDatabase } from './breakages.ts'
+import { check, type Verdict } from './check/check.ts'
+import { Clients } from './clients.ts'
+import { type CampaignDatabase, type StoreName, startDatabase } from './databases.ts'
+import { gather } from './gather.ts'
+import { openStore } from './open-store.ts'
+import { randomOf } from './random.ts'
+import type { Scenario } from './scenarios.ts'
+import type { ClientTask } from './task.ts'
+
+export interface CampaignOptions {
+  readonly store: StoreName
+  readonly emulator: EmulatorName
+  readonly scenario: Scenario
+  readonly seconds: number
+  /** Ends the campaign when so many events are appended. */
+  readonly events?: number | undefined
+  readonly seed: number
+  /** How many processes write, and how many follow. On PGlite, which admits one, it does both. */
+  readonly writers: number
+  readonly followers: number
+  /** Operations that a writer has under way at a time. */
+  readonly atOnce: number
+  /** Most events of an append. */
+  readonly batch: number
+  readonly breakage?: Breakage | undefined
+  readonly onProgress?: ((progress: CampaignProgress) => void) | undefined
+}
+
+export interface CampaignProgress {
+  readonly phase: 'running' | 'ending' | 'checking'
+  /** From 0 to 1. */
+  readonly share: number
+  readonly appended: number
+  readonly followed: number
+  readonly faults: ReadonlyMap<string, number>
+}
+
+export interface CampaignResult extends Verdict {
+  readonly database: string
+  readonly faults: ReadonlyMap<string, number>
+  /** How long clients wrote. */
+  readonly seconds: number
+}
+
+const leaseTime = 2_000
+
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { store, emulator, scenario, breakage } = options
+  const folder = mkdtempSync(join(tmpdir(), 'eventsourced-torture-'))
+  const database = await startDatabase(store, { isBehindProxy: scenario.isBehindProxy ?? false, emulator })
+  let clients: Clients | undefined
+  try {
+    await createTables(database, breakage)
+    clients = new Clients(tasksOf(options, database, folder))
+    const { faults, seconds } = await torment(options, database, clients)
+    const opened = openStore(database.address)
+    try {
+      return { ...check(await gather(opened.store, folder)), database: database.name, faults, seconds }
+    } finally {
+      await opened.store.close()
+    }
+  } finally {
+    await clients?.killAll()
+    await database.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function createTables({ address }: CampaignDatabase, breakage: Breakage | undefined): Promise<void> {
+  const { store } = openStore(address)
+  await store.streamInfo('any')
+  await store.close()
+  if (breakage !== undefined && address.kind === 'postgres') await breakDatabase(address.url, breakage)
+}
+
+function tasksOf(
+  options: CampaignOptions,
+  database: CampaignDatabase,
+  folder: string,
+): Omit<ClientTask, 'life'>[] {
+  const { scenario, seed, writers, followers, atOnce, batch, breakage } = options
+  const common = {
+    address: database.clientAddress,
+    seed,
+    folder,
+    batch,
+    slowness: scenario.slowness ?? 0,
+    requestFaults: scenario.requestFaults ?? false,
+    leaseTime,
+    breakage,
+  }
+  if (options.store === 'pglite') return [{ ...common, client: 'client-0', writers: atOnce, follows: true }]
+  const several = (count: number, name: string, task: { writers: number; follows: boolean }) =>
+    Array.from({ length: count }, (_, nth) => ({ ...common, client: `${name}-${nth}`, ...task }))
+  return [
+    ...several(writers, 'writer', { writers: atOnce, follows: false }),
+    ...several(followers, 'follower', { writers: 0, follows: true }),
+  ]
+}
+
+/** Lets the clients work and the faults happen for as long as it takes, and then everybody come to an end. */
+async function torment(options: CampaignOptions, database: CampaignDatabase, clients: Clients) {
+  const { scenario, seconds, events = Number.POSITIVE_INFINITY, seed, onProgress } = options
+  const counts = new Map<string, number>()
+  const count = (what: string, times = 1) => counts.set(what, (counts.get(what) ?? 0) + times)
+  const ending = new AbortController()
+  const context = { clients, database, leaseTime, count, signal: ending.signal }
+  const happening = scenario.faults.map((fault, nth) =>
+    fault({ ...context, random: randomOf(seed, 'fault', nth) }),
+  )
+
+  const begin = performance.now()
+  const passed = () => (performance.now() - begin) / 1000
+  const tell = (phase: CampaignProgress['phase']) => {
+    const { appended, followed, faults } = clients.progress
+    if (scenario.requestFaults) counts.set('requests', faults)
+    const share = Math.min(1, Math.max(passed() / seconds, appended / events))
+    onProgress?.({ phase, share, appended, followed, faults: counts })
+  }
+  const reporting = setInterval(() => tell('running'), 250)
+  try {
+    while (passed() < seconds && clients.progress.appended < events) {
+      await Promise.race([sleep(100), clients.failure, ...happening.map(unlessDone)])
+    }
+  } finally {
+    clearInterval(reporting)
+    ending.abort()
+    await Promise.all(happening)
+  }
+  const written = passed()
+  tell('ending')
+  await clients.order({ kind: 'end writing' })
+  // What the last of those who were killed had sent is done by now, or never.
+  await sleep(500)
+  await clients.order({ kind: 'end' })
+  tell('checking')
+  return { faults: counts, seconds: written }
+}
+
+/** A fault that ends before its time has failed, or there is none. */
+const unlessDone = async (fault: Promise<void>): Promise<void> => {
+  await fault
+  await new Promise(() => {})
+}

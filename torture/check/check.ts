@@ -1,0 +1,64 @@
+/** The one checker of all campaigns: from what was written down and what is stored, to what went wrong. */
+import { checkAppends } from './appends.ts'
+import { checkDecisions, digestsOf } from './decisions.ts'
+import { checkFollower, checkSubscription } from './deliveries.ts'
+import { checkDocuments } from './documents.ts'
+import type { Evidence, LoggedEvent } from './evidence.ts'
+import { Findings } from './findings.ts'
+import { checkLogOrder } from './log-order.ts'
+import { checkOrder } from './order.ts'
+import { outcomesOf } from './outcomes.ts'
+
+export interface Verdict {
+  /** How many events there are. */
+  readonly appended: number
+  readonly findings: Findings
+  readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number }
+  /** Of the operations of which nobody knew: how many did happen. */
+  readonly unknownButDone: number
+  /** How often a subscription handled an event once more, as it may after a crash. */
+  readonly handledAgain: number
+  /** The longest time between two acknowledgements, in microseconds. */
+  readonly longestPause: number
+}
+
+export function check(evidence: Evidence): Verdict {
+  const { streams, followers, subscriptions, projections } = evidence
+  const findings = new Findings()
+  const outcomes = outcomesOf(evidence.operations)
+  const digests = digestsOf(streams)
+  const log = logOf(streams)
+  const events = [...streams.values()].reduce((sum, { length }) => sum + length, 0)
+  findings.note('duplicated', 'positions have more than one event', events - log.size)
+
+  checkAppends(outcomes, streams, findings)
+  checkDecisions(outcomes, streams, digests, findings)
+  checkOrder(outcomes, streams, findings)
+  checkLogOrder(outcomes, streams, findings)
+  for (const [who, lines] of followers) checkFollower(who, lines, log, findings)
+  let handledAgain = 0
+  for (const [who, lines] of subscriptions) handledAgain += checkSubscription(who, lines, log, findings)
+  for (const [who, projected] of projections) checkDocuments(who, projected, streams, digests, findings)
+
+  const states = [...outcomes.values()].map(({ state }) => state)
+  const countOf = (wanted: string) => states.filter((state) => state === wanted).length
+  const present = new Set([...log.values()].map(({ name }) => name.slice(0, name.lastIndexOf('/'))))
+  const ends = [...outcomes.values()]
+    .map(({ end }) => end)
+    .filter(Number.isFinite)
+    .sort((a, b) => a - b)
+  return {
+    appended: events,
+    findings,
+    operations: { ok: countOf('ok'), failed: countOf('failed'), unknown: countOf('unknown') },
+    unknownButDone: [...outcomes].filter(([op, { state }]) => state === 'unknown' && present.has(op)).length,
+    handledAgain,
+    longestPause: ends.reduce((most, end, at) => Math.max(most, end - (ends[at - 1] ?? end)), 0),
+  }
+}
+
+/** All events in order of position. */
+function logOf(streams: ReadonlyMap<string, readonly LoggedEvent[]>): Map<number, LoggedEvent> {
+  const events = [...streams.values()].flat().sort((one, other) => one.position - other.position)
+  return new Map(events.map((event) => [event.position, event]))
+}

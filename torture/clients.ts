@@ -1,0 +1,137 @@
+/** The client processes of a campaign: started, killed and started again, paused, and ended. */
+import { type Program, startProgram } from '../test/child-program.ts'
+import type { Random } from './random.ts'
+import type { ClientOrder, ClientTask, ClientWord } from './task.ts'
+
+interface Progress {
+  readonly appended: number
+  readonly followed: number
+  readonly faults: number
+}
+
+const nothing: Progress = { appended: 0, followed: 0, faults: 0 }
+
+export class Clients {
+  readonly #clients: Client[]
+  readonly #failed: (error: Error) => void
+  /** Rejects when a client ends that was not killed. */
+  readonly failure: Promise<never>
+
+  constructor(tasks: readonly Omit<ClientTask, 'life'>[]) {
+    let failed: (error: Error) => void = () => {}
+    this.failure = new Promise((_, reject) => {
+      failed = reject
+    })
+    // It is waited for now and then: until somebody does, it is not unhandled.
+    this.failure.catch(() => {})
+    this.#failed = failed
+    this.#clients = tasks.map((task) => new Client(task, this.#failed))
+  }
+
+  get size(): number {
+    return this.#clients.length
+  }
+
+  /** Kills one of them at once, and starts another in its place. */
+  async kill(random: Random): Promise<void> {
+    const client = random.pick(this.#clients)
+    await client.kill()
+    client.start()
+  }
+
+  /** Stops one of them for a while, as a machine does that is out of breath. */
+  async pause(random: Random, milliseconds: number): Promise<void> {
+    await random.pick(this.#clients).pause(milliseconds)
+  }
+
+  /** Tells all of them, and waits until each has said that it is done. */
+  async order(order: ClientOrder): Promise<void> {
+    const done = Promise.all(this.#clients.map((client) => client.obey(order)))
+    await Promise.race([done, this.failure])
+  }
+
+  get progress(): Progress {
+    return this.#clients
+      .map((client) => client.progress)
+      .reduce(
+        (sum, { appended, followed, faults }) => ({
+          appended: sum.appended + appended,
+          followed: sum.followed + followed,
+          faults: sum.faults + faults,
+        }),
+        nothing,
+      )
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.kill()))
+  }
+}
+
+class Client {
+  readonly #task: Omit<ClientTask, 'life'>
+  readonly #failed: (error: Error) => void
+  #life = 0
+  #program!: Program
+  readonly #killed = new WeakSet<Program>()
+  #before = nothing
+  #present = nothing
+  #done: (() => void) | undefined
+
+  constructor(task: Omit<ClientTask, 'life'>, failed: (error: Error) => void) {
+    this.#task = task
+    this.#failed = failed
+    this.start()
+  }
+
+  get progress(): Progress {
+    return {
+      appended: this.#before.appended + this.#present.appended,
+      followed: this.#before.followed + this.#present.followed,
+      faults: this.#before.faults + this.#present.faults,
+    }
+  }
+
+  start(): void {
+    this.#before = this.progress
+    this.#present = nothing
+    this.#life++
+    const task: ClientTask = { ...this.#task, life: this.#life }
+    this.#program = startProgram(new URL('./programs/client.ts', import.meta.url), JSON.stringify(task))
+    void this.#listen(this.#program)
+  }
+
+  async kill(): Promise<void> {
+    this.#killed.add(this.#program)
+    await this.#program.kill()
+  }
+
+  async pause(milliseconds: number): Promise<void> {
+    const program = this.#program
+    process.kill(program.pid, 'SIGSTOP')
+    await new Promise((resolve) => setTimeout(resolve, milliseconds))
+    if (program.isRunning) process.kill(program.pid, 'SIGCONT')
+  }
+
+  obey(order: ClientOrder): Promise<void> {
+    return new Promise((resolve) => {
+      this.#done = resolve
+      this.#program.tell(order)
+    })
+  }
+
+  async #listen(program: Program): Promise<void> {
+    for (;;) {
+      let word: ClientWord
+      try {
+        word = await program.said<ClientWord>()
+      } catch (error) {
+        if (!this.#killed.has(program)) this.#failed(error as Error)
+        return
+      }
+      if (word.kind === 'progress') this.#present = word
+      else this.#done?.()
+      if (word.kind === 'ended') return
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/** Starts what a campaign's store runs on. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CuttingPostgresProxy } from '../test/cutting-proxy.ts'
+import { type EmulatorName, startEmulator } from '../test/emulators/start.ts'
+import { type OwnServer, startOwnServer } from '../test/postgres/own-server.ts'
+import type { StoreAddress } from './task.ts'
+
+export type StoreName = 'postgres' | 'pglite' | 'dynamodb'
+
+export interface CampaignDatabase {
+  readonly name: string
+  /** Where the store is. */
+  readonly address: StoreAddress
+  /** Where clients find it: behind the proxy, if there is one. */
+  readonly clientAddress: StoreAddress
+  readonly server?: OwnServer
+  readonly proxy?: CuttingPostgresProxy
+  stop(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  readonly isBehindProxy: boolean
+  readonly emulator: EmulatorName
+}
+
+export async function startDatabase(
+  store: StoreName,
+  { isBehindProxy, emulator }: DatabaseOptions,
+): Promise<CampaignDatabase> {
+  if (store === 'postgres') return startPostgres(isBehindProxy)
+  if (store === 'dynamodb') {
+    const { endpoint, stop } = await startEmulator(emulator)
+    const address = { kind: 'dynamodb', endpoint } as const
+    return { name: emulator, address, clientAddress: address, stop }
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'eventsourced-torture-pglite-'))
+  const address = { kind: 'pglite', folder: join(folder, 'data') } as const
+  const stop = async () => rmSync(folder, { recursive: true, force: true })
+  return { name: 'PGlite', address, clientAddress: address, stop }
+}
+
+/** With the settings that Postgres comes with: what a crash leaves behind is what it would leave anywhere. */
+async function startPostgres(isBehindProxy: boolean): Promise<CampaignDatabase> {
+  const server = await startOwnServer(['max_connections=400'])
+  const proxy = isBehindProxy ? await CuttingPostgresProxy.start(server.url) : undefined
+  return {
+    name: 'PostgreSQL 18',
+    address: { kind: 'postgres', url: server.url },
+    clientAddress: { kind: 'postgres', url: proxy?.url ?? server.url },
+    server,
+    ...(proxy && { proxy }),
+    async stop() {
+      await proxy?.stop()
+      await server.remove()
+    },
+  }
+}

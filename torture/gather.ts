@@ -1,0 +1,73 @@
+/** Gathers what the checker needs: the clients' histories, and what the store holds in the end. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DocumentProjection, EventStore, RecordedEvent } from '@eventsourced/core'
+import type { Evidence, LoggedEvent, ProjectedStreams, StreamState } from './check/evidence.ts'
+import type { DeliveryLine } from './delivery.ts'
+import { readHistory } from './history.ts'
+import type { OperationLine, Trace } from './operation.ts'
+import { asyncStates, inlinePrefix, inlineStates } from './projections.ts'
+
+const streamsAtOnce = 8
+
+export async function gather(store: EventStore, folder: string): Promise<Evidence> {
+  const files = readdirSync(folder)
+  const histories = <Line>(what: string) =>
+    files
+      .filter((file) => file.endsWith(`.${what}.jsonl`))
+      .map((file) => [file, readHistory<Line>(join(folder, file))] as const)
+  return {
+    operations: histories<OperationLine>('operations').flatMap(([, lines]) => lines),
+    streams: await readStreams(store),
+    followers: new Map([...histories<DeliveryLine>('log'), ['the last reader', await readLog(store)]]),
+    subscriptions: new Map([
+      ['handlers', histories<DeliveryLine>('subscription').flatMap(([, lines]) => lines)],
+    ]),
+    projections: new Map([
+      ['inline-states', await readDocuments(store, inlineStates, inlinePrefix)],
+      ['async-states', await readDocuments(store, asyncStates, '')],
+    ]),
+  }
+}
+
+/** By reading each stream, which knows nothing of the order of the log. */
+async function readStreams(store: EventStore): Promise<Map<string, LoggedEvent[]>> {
+  const names: string[] = []
+  for await (const { streamId } of store.streams()) names.push(streamId)
+  const streams = new Map<string, LoggedEvent[]>()
+  const reading = Array.from({ length: streamsAtOnce }, async () => {
+    for (let name = names.pop(); name !== undefined; name = names.pop()) {
+      const { events } = await store.readStream(name)
+      streams.set(name, events.map(logged))
+    }
+  })
+  await Promise.all(reading)
+  return streams
+}
+
+async function readLog(store: EventStore): Promise<DeliveryLine[]> {
+  const lines: DeliveryLine[] = []
+  for await (const { position, streamId, version, data } of store.readAll()) {
+    lines.push({
+      by: 'the last reader',
+      at: 0,
+      events: [[position, streamId, version, (data as Trace).name]],
+    })
+  }
+  return lines
+}
+
+async function readDocuments<E extends { type: string; data: unknown }>(
+  store: EventStore,
+  projection: DocumentProjection<StreamState, E>,
+  streamPrefix: string,
+): Promise<ProjectedStreams> {
+  const documents = new Map<string, StreamState>()
+  for await (const { key, state } of store.view(projection).all()) documents.set(key, state)
+  return { streamPrefix, documents }
+}
+
+function logged({ position, streamId, version, id, data }: RecordedEvent): LoggedEvent {
+  const { name, seen } = data as Trace
+  return { position, stream: streamId, version, id, name, seen }
+}

@@ -1,0 +1,37 @@
+/** Opens the store of a campaign, as each of its processes does. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { EventStore } from '@eventsourced/core'
+import { dynamodbStore } from '@eventsourced/core/dynamodb'
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { injectRequestFaults } from './faults/requests.ts'
+import { inlineStates } from './projections.ts'
+import type { Random } from './random.ts'
+import type { StoreAddress } from './task.ts'
+
+export interface OpenedStore {
+  readonly store: EventStore
+  /** The same, if it has what only Postgres has. */
+  readonly postgres: PostgresStore | undefined
+  /** How many requests were made to fail. */
+  faults(): number
+}
+
+/** `random`: of a client whose requests are to fail now and then. */
+export function openStore(address: StoreAddress, attempts = 30, random?: Random): OpenedStore {
+  const options = { inline: [inlineStates], attempts }
+  if (address.kind === 'dynamodb') {
+    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+    const client = new DynamoDBClient({
+      endpoint: address.endpoint,
+      region: 'eu-west-1',
+      credentials,
+      maxAttempts: 1,
+    })
+    const faults = random === undefined ? () => 0 : injectRequestFaults(client, random)
+    const store = dynamodbStore({ ...options, client, table: 'torture', gapTimeout: 1_000 })
+    return { store, postgres: undefined, faults }
+  }
+  const place = address.kind === 'pglite' ? `pglite:${address.folder}` : address.url
+  const store = postgresStore(place, { ...options, maxConnections: 5 })
+  return { store, postgres: store, faults: () => 0 }
+}

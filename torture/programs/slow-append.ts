@@ -1,0 +1,35 @@
+/** Appends in a transaction of the caller's own, which stays open for a while, and is rolled back at times. */
+import type { AppendResult, Event } from '@eventsourced/core'
+import type { PostgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import { sleep } from '../../src/abort.ts'
+import type { Random } from '../random.ts'
+
+export type SlowAppend = (streamId: string, events: readonly Event[]) => Promise<AppendResult>
+
+const coded = (code: string, cause?: unknown) => Object.assign(new Error(code, { cause }), { code })
+
+/** Fails with the code 'rolled-back' (nothing was appended) or 'connection-lost' (nobody knows). */
+export function slowAppend(url: string, store: PostgresStore, slowness: number, random: Random): SlowAppend {
+  return async (streamId, events) => {
+    const client = new pg.Client({ connectionString: url })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      await client.query('begin')
+      const result = await store.inTransaction(client).append(streamId, events)
+      await sleep(random.below(slowness))
+      if (random.percent(30)) throw coded('rolled-back')
+      await client.query('commit')
+      return result
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'rolled-back') {
+        await client.query('rollback').catch(() => {})
+        throw error
+      }
+      throw coded('connection-lost', error)
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
+}

@@ -1,0 +1,226 @@
+/** Makes one random operation after the other, each written down before it is made and when it is known what became of it. */
+import {
+  type CommandHandler,
+  commandHandler,
+  type EventStore,
+  foldStream,
+  hasCode,
+  type KnownError,
+} from '@eventsourced/core'
+import { sleep } from '../../src/abort.ts'
+import { History, readHistory } from '../history.ts'
+import {
+  type Appended,
+  digest,
+  eventOf,
+  type Invocation,
+  now,
+  type OperationKind,
+  type OperationLine,
+  type Part,
+  type Seen,
+  type TracedEvent,
+} from '../operation.ts'
+import { inlinePrefix } from '../projections.ts'
+import { type Random, randomOf } from '../random.ts'
+import { type ClientTask, historyFile } from '../task.ts'
+import type { SlowAppend } from './slow-append.ts'
+
+interface Command {
+  readonly op: string
+  readonly count: number
+}
+
+/** Streams that are written to at a time; after so many operations of a client, it goes on to new ones. */
+const streamsAtOnce = 24
+const operationsPerGeneration = 250
+
+const fails = new Set(['wrong-expected-version', 'rolled-back'])
+/** After these, an operation may have happened all the same. */
+const unknowns = new Set(['store-unavailable', 'storage-failed', 'connection-lost'])
+
+const seenStream = {
+  initialState: (): Seen => [0, 0],
+  evolve: ([version, before]: Seen, { data }: TracedEvent): Seen => [version + 1, digest(before, data.name)],
+}
+
+export class Writer {
+  readonly #task: ClientTask
+  readonly #store: EventStore
+  readonly #slowAppend: SlowAppend | undefined
+  readonly #handle: CommandHandler<Seen, Command, TracedEvent>
+  readonly #history: History<OperationLine>
+  readonly #unfinished: Invocation[]
+  #operations: number
+  #isEnding = false
+  /** How many events were acknowledged. */
+  appended = 0
+
+  static async open(
+    task: ClientTask,
+    store: EventStore,
+    slowAppend: SlowAppend | undefined,
+  ): Promise<Writer> {
+    const path = historyFile(task.folder, task.client, 'operations')
+    const before = readHistory<OperationLine>(path)
+    return new Writer(task, store, slowAppend, await History.open(path), before)
+  }
+
+  private constructor(
+    task: ClientTask,
+    store: EventStore,
+    slowAppend: SlowAppend | undefined,
+    history: History<OperationLine>,
+    before: readonly OperationLine[],
+  ) {
+    this.#task = task
+    this.#store = store
+    this.#slowAppend = slowAppend
+    this.#history = history
+    const ended = new Set(before.filter(({ what }) => what !== 'invoke').map(({ op }) => op))
+    const invoked = before.filter((line): line is Invocation => line.what === 'invoke')
+    this.#operations = new Set(invoked.map(({ op }) => op)).size
+    this.#unfinished = invoked.filter(({ op, kind }) => !ended.has(op) && kind !== 'read' && kind !== 'slow')
+    this.#handle = commandHandler({
+      store,
+      decider: {
+        ...seenStream,
+        decide: ({ op, count }: Command, seen: Seen) =>
+          Array.from({ length: count }, (_, nth) => {
+            const { type, data } = eventOf(op, nth, seen)
+            return { type, data }
+          }),
+      },
+      retries: 20,
+      cache: task.client.charCodeAt(task.client.length - 1) % 2 === 0 ? 50 : 0,
+    })
+  }
+
+  /** Writes until told to end. */
+  async run(): Promise<void> {
+    const { seed, client, life, writers } = this.#task
+    const working = Array.from({ length: writers }, async (_, worker) => {
+      const random = randomOf(seed, client, life, worker)
+      while (!this.#isEnding) await this.#next(random)
+    })
+    await Promise.all(working)
+    await this.#history.close()
+  }
+
+  end(): void {
+    this.#isEnding = true
+  }
+
+  async #next(random: Random): Promise<void> {
+    // Somebody who was killed left it open what became of an operation: most are tried again, some never.
+    const left = this.#unfinished.pop()
+    if (left !== undefined && random.percent(80)) return this.#make({ ...left, at: now() }, random)
+    const invocation = await this.#invent(random)
+    await this.#make(invocation, random)
+    // Making a call once more changes nothing, and gives the first result.
+    if (invocation.kind !== 'read' && invocation.kind !== 'slow' && random.percent(3)) {
+      await this.#make({ ...invocation, at: now() }, random)
+    }
+  }
+
+  async #invent(random: Random): Promise<Invocation> {
+    const nth = ++this.#operations
+    const op = `${this.#task.client}.${nth}`
+    const kind = this.#kind(random)
+    const many = kind === 'append-all' ? 2 + random.below(2) : 1
+    const streams = new Set(Array.from({ length: many }, () => this.#stream(kind, nth, random)))
+    const parts: Part[] = [...streams].map((stream) => ({
+      stream,
+      count: kind === 'read' ? 0 : 1 + random.below(kind === 'command' ? 3 : this.#task.batch),
+    }))
+    const seen = kind === 'append-at' ? await this.#see(parts[0]?.stream ?? '') : undefined
+    return { what: 'invoke', op, kind, at: now(), parts, ...(seen && { seen }) }
+  }
+
+  #kind(random: Random): OperationKind {
+    const share = random.below(100)
+    if (this.#slowAppend !== undefined && share < 4) return 'slow'
+    if (share < 50) return 'append'
+    if (share < 60) return 'append-at'
+    if (share < 70) return 'append-all'
+    return share < 90 ? 'command' : 'read'
+  }
+
+  /** Slow appends have streams of their own, as others would wait for them. */
+  #stream(kind: OperationKind, nth: number, random: Random): string {
+    const generation = Math.floor(nth / operationsPerGeneration)
+    const place = random.below(streamsAtOnce)
+    const prefix = kind === 'slow' ? 'slow-' : place % 4 === 0 ? inlinePrefix : 'stream-'
+    return `${prefix}${generation}-${place}`
+  }
+
+  async #see(stream: string): Promise<Seen> {
+    for (;;) {
+      try {
+        return (await foldStream(this.#store, stream, seenStream)).state
+      } catch (error) {
+        codeOf(error)
+      }
+    }
+  }
+
+  /** Makes the operation, and if nobody can tell what became of it, mostly again. */
+  async #make(invocation: Invocation, random: Random): Promise<void> {
+    const { op, kind } = invocation
+    for (;;) {
+      await this.#history.write(invocation)
+      try {
+        const result = await this.#call(invocation)
+        await this.#history.write({ what: 'ok', op, at: now(), ...result })
+        for (const { positions } of result.appended ?? []) this.appended += positions.length
+        return
+      } catch (error) {
+        const code = codeOf(error)
+        await this.#history.write({ what: fails.has(code) ? 'fail' : 'unknown', op, at: now(), code })
+        if (fails.has(code) || kind === 'read' || kind === 'slow' || random.percent(20)) return
+        await sleep(random.below(100))
+      }
+    }
+  }
+
+  async #call(invocation: Invocation): Promise<{ appended?: readonly Appended[]; seen?: Seen }> {
+    const { op, kind, parts, seen } = invocation
+    const [first] = parts
+    if (first === undefined) throw new RangeError(`${op} is about no stream`)
+    let nth = 0
+    const eventsOf = ({ count }: Part) => Array.from({ length: count }, () => eventOf(op, nth++, seen))
+    switch (kind) {
+      case 'read':
+        return { seen: (await foldStream(this.#store, first.stream, seenStream)).state }
+      case 'append':
+        return { appended: [answer(await this.#store.append(first.stream, eventsOf(first)))] }
+      case 'append-at': {
+        const options = { expectedVersion: seen?.[0] }
+        return { appended: [answer(await this.#store.append(first.stream, eventsOf(first), options))] }
+      }
+      case 'append-all': {
+        const appends = parts.map((part) => ({ streamId: part.stream, events: eventsOf(part) }))
+        return { appended: (await this.#store.appendAll(appends)).map(answer) }
+      }
+      case 'command': {
+        const { events } = await this.#handle(first.stream, { op, count: first.count }, { commandId: op })
+        const positions = events.map(({ position }) => position)
+        return { appended: [{ stream: first.stream, firstVersion: events[0]?.version ?? 0, positions }] }
+      }
+      case 'slow':
+        return { appended: [answer(await (this.#slowAppend as SlowAppend)(first.stream, eventsOf(first)))] }
+    }
+  }
+}
+
+function answer(result: Awaited<ReturnType<EventStore['append']>>): Appended {
+  const { streamId, firstVersion, positions } = result
+  return { stream: streamId, firstVersion, positions }
+}
+
+/** Of an error that a client has to live with; all others end it, and the campaign. */
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String((error as KnownError).code) : ''
+  if (!fails.has(code) && !unknowns.has(code) && !hasCode(error, 'wrong-expected-version')) throw error
+  return code
+}

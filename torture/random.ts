@@ -1,0 +1,33 @@
+/** Random numbers that a seed repeats: mulberry32, by Tommy Ettinger. */
+export interface Random {
+  /** From 0 up to but not including 1. */
+  next(): number
+  /** A whole number from 0 up to but not including `end`. */
+  below(end: number): number
+  /** True in so many of a hundred cases. */
+  percent(share: number): boolean
+  pick<T>(items: readonly T[]): T
+}
+
+/** `parts`: whatever tells this sequence from others of the same campaign. */
+export function randomOf(seed: number, ...parts: readonly (string | number)[]): Random {
+  let state = seed | 0
+  for (const character of parts.join('/')) state = Math.imul(state ^ character.charCodeAt(0), 0x01000193)
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+  const below = (end: number) => Math.floor(next() * end)
+  return {
+    next,
+    below,
+    percent: (share) => next() * 100 < share,
+    pick: (items) => {
+      const item = items[below(items.length)]
+      if (item === undefined) throw new RangeError('There is nothing to pick from')
+      return item
+    },
+  }
+}
