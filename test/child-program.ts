@@ -14,11 +14,11 @@ export interface Program {
   readonly ended: Promise<{ readonly exitCode: number | null; readonly complaints: string }>
 }
 
-/** Starts a TypeScript file from the sources, as the tests themselves run. */
+/** Starts a TypeScript file from the sources, as the tests themselves run, or a JavaScript file as it is. */
 export function startProgram(program: URL, ...programArguments: readonly string[]): Program {
   const file = fileURLToPath(program)
   const child: ChildProcess = fork(file, programArguments, {
-    execArgv: ['--conditions=@eventsourced/source', '--import', 'tsx'],
+    execArgv: file.endsWith('.ts') ? ['--conditions=@eventsourced/source', '--import', 'tsx'] : [],
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   })
   let complaints = ''

@@ -6,6 +6,7 @@ import { sleep } from '../src/abort.ts'
 import type { EmulatorName } from '../test/emulators/start.ts'
 import { type Breakage, breakDatabase } from './breakages.ts'
 import { check, type Verdict } from './check/check.ts'
+import { compileClient } from './client-program.ts'
 import { Clients } from './clients.ts'
 import { type CampaignDatabase, type StoreName, startDatabase } from './databases.ts'
 import { gather } from './gather.ts'
@@ -54,13 +55,14 @@ const leaseTime = 2_000
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const { store, emulator, scenario, breakage } = options
   const folder = mkdtempSync(join(tmpdir(), 'eventsourced-torture-'))
+  const program = await compileClient()
   const database = await startDatabase(store, { isBehindProxy: scenario.isBehindProxy ?? false, emulator })
   let clients: Clients | undefined
   try {
     await createTables(database, breakage)
-    clients = new Clients(tasksOf(options, database, folder))
+    clients = new Clients(program, tasksOf(options, database, folder))
     const { faults, seconds } = await torment(options, database, clients)
-    const opened = openStore(database.address)
+    const opened = await openStore(database.address)
     try {
       return { ...check(await gather(opened.store, folder)), database: database.name, faults, seconds }
     } finally {
@@ -70,11 +72,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     await clients?.killAll()
     await database.stop()
     rmSync(folder, { recursive: true, force: true })
+    rmSync(program)
   }
 }
 
 async function createTables({ address }: CampaignDatabase, breakage: Breakage | undefined): Promise<void> {
-  const { store } = openStore(address)
+  const { store } = await openStore(address)
   await store.streamInfo('any')
   await store.close()
   if (breakage !== undefined && address.kind === 'postgres') await breakDatabase(address.url, breakage)

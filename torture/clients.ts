@@ -17,7 +17,8 @@ export class Clients {
   /** Rejects when a client ends that was not killed. */
   readonly failure: Promise<never>
 
-  constructor(tasks: readonly Omit<ClientTask, 'life'>[]) {
+  /** `program`: the compiled client. */
+  constructor(program: URL, tasks: readonly Omit<ClientTask, 'life'>[]) {
     let failed: (error: Error) => void = () => {}
     this.failure = new Promise((_, reject) => {
       failed = reject
@@ -25,7 +26,7 @@ export class Clients {
     // It is waited for now and then: until somebody does, it is not unhandled.
     this.failure.catch(() => {})
     this.#failed = failed
-    this.#clients = tasks.map((task) => new Client(task, this.#failed))
+    this.#clients = tasks.map((task) => new Client(program, task, this.#failed))
   }
 
   get size(): number {
@@ -69,6 +70,7 @@ export class Clients {
 }
 
 class Client {
+  readonly #file: URL
   readonly #task: Omit<ClientTask, 'life'>
   readonly #failed: (error: Error) => void
   #life = 0
@@ -78,7 +80,8 @@ class Client {
   #present = nothing
   #done: (() => void) | undefined
 
-  constructor(task: Omit<ClientTask, 'life'>, failed: (error: Error) => void) {
+  constructor(file: URL, task: Omit<ClientTask, 'life'>, failed: (error: Error) => void) {
+    this.#file = file
     this.#task = task
     this.#failed = failed
     this.start()
@@ -97,7 +100,7 @@ class Client {
     this.#present = nothing
     this.#life++
     const task: ClientTask = { ...this.#task, life: this.#life }
-    this.#program = startProgram(new URL('./programs/client.ts', import.meta.url), JSON.stringify(task))
+    this.#program = startProgram(this.#file, JSON.stringify(task))
     void this.#listen(this.#program)
   }
 

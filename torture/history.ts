@@ -1,49 +1,25 @@
-/** A client's history: a file of JSON lines, each on the disk before the client goes on. */
-import { existsSync, readFileSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+/**
+ * A client's history: a file of JSON lines. Each line is written before the client goes on, and outlives a kill -9 of its
+ * process, as the operating system has it by then; no campaign crashes the machine, so nobody waits for the disk.
+ */
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
 
 export class History<Line> {
-  readonly #file: FileHandle
-  #waiting: { readonly text: string; done(): void; failed(error: unknown): void }[] = []
-  #flushing: Promise<void> | undefined
+  readonly #file: number
 
-  private constructor(file: FileHandle) {
-    this.#file = file
-  }
-
-  static async open<Line>(path: string): Promise<History<Line>> {
-    const file = await open(path, 'a')
+  constructor(path: string) {
+    this.#file = openSync(path, 'a')
     // What a killed process was about to write may lack its end.
-    if ((await file.stat()).size > 0) await file.write('\n')
-    return new History<Line>(file)
+    if (fstatSync(this.#file).size > 0) writeSync(this.#file, '\n')
   }
 
-  /** Resolves when the line is on the disk; lines that are written at once share the wait. */
-  write(line: Line): Promise<void> {
-    return new Promise((done, failed) => {
-      this.#waiting.push({ text: `${JSON.stringify(line)}\n`, done, failed })
-      this.#flushing ??= this.#flush()
-    })
+  write(line: Line): void {
+    const text = Buffer.from(`${JSON.stringify(line)}\n`)
+    for (let at = 0; at < text.length; ) at += writeSync(this.#file, text, at)
   }
 
-  async close(): Promise<void> {
-    await this.#flushing
-    await this.#file.close()
-  }
-
-  async #flush(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const lines = this.#waiting
-      this.#waiting = []
-      try {
-        await this.#file.appendFile(lines.map(({ text }) => text).join(''))
-        await this.#file.datasync()
-        for (const { done } of lines) done()
-      } catch (error) {
-        for (const { failed } of lines) failed(error)
-      }
-    }
-    this.#flushing = undefined
+  close(): void {
+    closeSync(this.#file)
   }
 }
 

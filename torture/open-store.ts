@@ -1,9 +1,6 @@
 /** Opens the store of a campaign, as each of its processes does. */
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { EventStore } from '@eventsourced/core'
-import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
-import { injectRequestFaults } from './faults/requests.ts'
 import { inlineStates } from './projections.ts'
 import type { Random } from './random.ts'
 import type { StoreAddress } from './task.ts'
@@ -17,9 +14,13 @@ export interface OpenedStore {
 }
 
 /** `random`: of a client whose requests are to fail now and then. */
-export function openStore(address: StoreAddress, attempts = 30, random?: Random): OpenedStore {
+export async function openStore(address: StoreAddress, attempts = 30, random?: Random): Promise<OpenedStore> {
   const options = { inline: [inlineStates], attempts }
   if (address.kind === 'dynamodb') {
+    // Loaded when needed, as clients are started anew all the time.
+    const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb')
+    const { dynamodbStore } = await import('@eventsourced/core/dynamodb')
+    const { injectRequestFaults } = await import('./faults/requests.ts')
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
     const client = new DynamoDBClient({
       endpoint: address.endpoint,

@@ -16,7 +16,7 @@ const {
   store: whole,
   postgres,
   faults,
-} = openStore(address, attempts, task.requestFaults ? random : undefined)
+} = await openStore(address, attempts, task.requestFaults ? random : undefined)
 const broken = breakageNamed(task.breakage)
 const store = broken.store?.(whole) ?? whole
 const slow =
@@ -24,8 +24,8 @@ const slow =
     ? slowAppend(address.url, postgres, slowness, random)
     : undefined
 
-const writer = task.writers > 0 ? await Writer.open(task, store, slow) : undefined
-const follower = task.follows ? await Follower.open(task, store) : undefined
+const writer = task.writers > 0 ? new Writer(task, store, slow) : undefined
+const follower = task.follows ? new Follower(task, store) : undefined
 
 const tell = (word: ClientWord) => process.send?.(word)
 const reporting = setInterval(() => {

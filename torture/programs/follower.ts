@@ -8,7 +8,7 @@ import { type ClientTask, historyFile } from '../task.ts'
 
 export type Handle = (events: readonly RecordedEvent[]) => Promise<void>
 
-/** Events that are written down at once, so that the log is not followed at the pace of the disk. */
+/** Events that are written down at once. */
 const eventsPerLine = 200
 
 export class Follower {
@@ -23,25 +23,13 @@ export class Follower {
   position: number
   followed = 0
 
-  static async open(task: ClientTask, store: EventStore): Promise<Follower> {
-    const path = historyFile(task.folder, task.client, 'log')
-    const last = readHistory<DeliveryLine>(path).at(-1)?.events.at(-1)
-    const handled = await History.open<DeliveryLine>(historyFile(task.folder, task.client, 'subscription'))
-    return new Follower(task, store, await History.open(path), handled, last?.[0] ?? 0)
-  }
-
-  private constructor(
-    task: ClientTask,
-    store: EventStore,
-    read: History<DeliveryLine>,
-    handled: History<DeliveryLine>,
-    position: number,
-  ) {
+  constructor(task: ClientTask, store: EventStore) {
     this.#task = task
     this.#store = store
-    this.#read = read
-    this.#handled = handled
-    this.position = position
+    const path = historyFile(task.folder, task.client, 'log')
+    this.position = readHistory<DeliveryLine>(path).at(-1)?.events.at(-1)?.[0] ?? 0
+    this.#read = new History(path)
+    this.#handled = new History(historyFile(task.folder, task.client, 'subscription'))
   }
 
   start(handling: (handle: Handle) => Handle): void {
@@ -53,7 +41,7 @@ export class Follower {
         partitions: 4,
         batchSize: eventsPerLine,
         leaseTime,
-        handleBatch: handling((events) => this.#handled.write(this.#line(events))),
+        handleBatch: handling(async (events) => this.#handled.write(this.#line(events))),
       }),
       this.#store.subscribe({ projection: asyncStates, leaseTime }),
     )
@@ -71,8 +59,8 @@ export class Follower {
     await this.#reading
     // What came between the last page and the end of the writing.
     await this.#write(this.#store.readAll({ after: this.position }))
-    await this.#read.close()
-    await this.#handled.close()
+    this.#read.close()
+    this.#handled.close()
   }
 
   async #readLog(): Promise<void> {
@@ -88,28 +76,23 @@ export class Follower {
 
   async #write(events: AsyncIterable<RecordedEvent>): Promise<void> {
     let batch: RecordedEvent[] = []
-    let written = Promise.resolve()
     const flush = () => {
-      const line = this.#line(batch)
+      const last = batch.at(-1)
+      if (last === undefined) return
+      this.#read.write(this.#line(batch))
+      this.position = last.position
+      this.followed += batch.length
       batch = []
-      written = written.then(async () => {
-        const last = line.events.at(-1)
-        if (last === undefined) return
-        await this.#read.write(line)
-        this.position = last[0]
-        this.followed += line.events.length
-      })
-      return written
     }
     const flushing = setInterval(flush, 50)
     try {
       for await (const event of events) {
         batch.push(event)
-        if (batch.length >= eventsPerLine) await flush()
+        if (batch.length >= eventsPerLine) flush()
       }
     } finally {
       clearInterval(flushing)
-      await flush()
+      flush()
     }
   }
 

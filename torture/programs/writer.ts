@@ -56,30 +56,16 @@ export class Writer {
   /** How many events were acknowledged. */
   appended = 0
 
-  static async open(
-    task: ClientTask,
-    store: EventStore,
-    slowAppend: SlowAppend | undefined,
-  ): Promise<Writer> {
-    const path = historyFile(task.folder, task.client, 'operations')
-    const before = readHistory<OperationLine>(path)
-    return new Writer(task, store, slowAppend, await History.open(path), before)
-  }
-
-  private constructor(
-    task: ClientTask,
-    store: EventStore,
-    slowAppend: SlowAppend | undefined,
-    history: History<OperationLine>,
-    before: readonly OperationLine[],
-  ) {
+  constructor(task: ClientTask, store: EventStore, slowAppend: SlowAppend | undefined) {
     this.#task = task
     this.#store = store
     this.#slowAppend = slowAppend
-    this.#history = history
+    const path = historyFile(task.folder, task.client, 'operations')
+    const before = readHistory<OperationLine>(path)
+    this.#history = new History(path)
     const ended = new Set(before.filter(({ what }) => what !== 'invoke').map(({ op }) => op))
     const invoked = before.filter((line): line is Invocation => line.what === 'invoke')
-    this.#operations = new Set(invoked.map(({ op }) => op)).size
+    this.#operations = Math.max(0, ...invoked.map(({ op }) => Number(op.slice(op.lastIndexOf('.') + 1))))
     this.#unfinished = invoked.filter(({ op, kind }) => !ended.has(op) && kind !== 'read' && kind !== 'slow')
     this.#handle = commandHandler({
       store,
@@ -104,7 +90,7 @@ export class Writer {
       while (!this.#isEnding) await this.#next(random)
     })
     await Promise.all(working)
-    await this.#history.close()
+    this.#history.close()
   }
 
   end(): void {
@@ -168,15 +154,15 @@ export class Writer {
   async #make(invocation: Invocation, random: Random): Promise<void> {
     const { op, kind } = invocation
     for (;;) {
-      await this.#history.write(invocation)
+      this.#history.write(invocation)
       try {
         const result = await this.#call(invocation)
-        await this.#history.write({ what: 'ok', op, at: now(), ...result })
+        this.#history.write({ what: 'ok', op, at: now(), ...result })
         for (const { positions } of result.appended ?? []) this.appended += positions.length
         return
       } catch (error) {
         const code = codeOf(error)
-        await this.#history.write({ what: fails.has(code) ? 'fail' : 'unknown', op, at: now(), code })
+        this.#history.write({ what: fails.has(code) ? 'fail' : 'unknown', op, at: now(), code })
         if (fails.has(code) || kind === 'read' || kind === 'slow' || random.percent(20)) return
         await sleep(random.below(100))
       }
