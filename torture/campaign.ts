@@ -61,6 +61,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   try {
     await createTables(database, breakage)
     clients = new Clients(program, tasksOf(options, database, folder))
+    await clients.ready()
     const { faults, seconds } = await torment(options, database, clients)
     const opened = await openStore(database.address)
     try {

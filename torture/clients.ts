@@ -29,15 +29,19 @@ export class Clients {
     this.#clients = tasks.map((task) => new Client(program, task, this.#failed))
   }
 
-  get size(): number {
-    return this.#clients.length
+  /** Resolves when all of them are there. */
+  async ready(): Promise<void> {
+    await Promise.race([Promise.all(this.#clients.map((client) => client.ready)), this.failure])
   }
 
-  /** Kills one of them at once, and starts another in its place. */
-  async kill(random: Random): Promise<void> {
-    const client = random.pick(this.#clients)
+  /** Kills one of those that have got to work at once, and starts another in its place; false if none has. */
+  async kill(random: Random): Promise<boolean> {
+    const working = this.#clients.filter((client) => client.isWorking)
+    if (working.length === 0) return false
+    const client = random.pick(working)
     await client.kill()
     client.start()
+    return true
   }
 
   /** Stops one of them for a while, as a machine does that is out of breath. */
@@ -80,10 +84,16 @@ class Client {
   #present = nothing
   #done: (() => void) | undefined
 
+  readonly ready: Promise<void>
+  #isReady: () => void = () => {}
+
   constructor(file: URL, task: Omit<ClientTask, 'life'>, failed: (error: Error) => void) {
     this.#file = file
     this.#task = task
     this.#failed = failed
+    this.ready = new Promise((resolve) => {
+      this.#isReady = resolve
+    })
     this.start()
   }
 
@@ -93,6 +103,11 @@ class Client {
       followed: this.#before.followed + this.#present.followed,
       faults: this.#before.faults + this.#present.faults,
     }
+  }
+
+  /** Whether it has done something since it was last started. */
+  get isWorking(): boolean {
+    return this.#present.appended + this.#present.followed > 0
   }
 
   start(): void {
@@ -132,6 +147,7 @@ class Client {
         if (!this.#killed.has(program)) this.#failed(error as Error)
         return
       }
+      this.#isReady()
       if (word.kind === 'progress') this.#present = word
       else this.#done?.()
       if (word.kind === 'ended') return

@@ -33,8 +33,7 @@ async function isGoingOn({ signal }: FaultContext, milliseconds: number): Promis
 
 /** kill -9 of a client, each second. */
 export const killedClients: Fault = every(1_000, async ({ clients, random, count }) => {
-  await clients.kill(random)
-  count('clients killed')
+  if (await clients.kill(random)) count('clients killed')
 })
 
 /** Clients stand still for longer than their leases last, and then go on. */

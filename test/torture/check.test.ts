@@ -1,0 +1,237 @@
+/** The checker of the campaigns, on histories written by hand: what it must find, and what it must not. */
+import { describe, expect, it } from 'vitest'
+import { check } from '../../torture/check/check.ts'
+import type { Evidence, LoggedEvent, StreamState } from '../../torture/check/evidence.ts'
+import type { DeliveryLine } from '../../torture/delivery.ts'
+import { digest, eventOf, type OperationLine, operationOf, type Seen } from '../../torture/operation.ts'
+
+const clean = { lost: 0, duplicated: 0, 'out-of-order': 0, skipped: 0, stale: 0, phantom: 0 }
+
+/** A stream, of events like `writer.1/0`, at these positions. */
+function stream(
+  name: string,
+  ...events: readonly (readonly [name: string, position: number, seen?: Seen])[]
+) {
+  return events.map(([event, position, seen], index): LoggedEvent => {
+    const id = eventOf(operationOf(event), Number(event.split('/')[1])).id
+    return { stream: name, version: index + 1, position, name: event, id, seen }
+  })
+}
+
+const log = (...streams: readonly LoggedEvent[][]) =>
+  new Map(streams.map((events) => [events[0]?.stream ?? '', events]))
+
+const digestOf = (...names: readonly string[]) => names.reduce(digest, 0)
+
+const invoke = (op: string, at: number, name = 's', count = 1): OperationLine => ({
+  what: 'invoke',
+  op,
+  kind: 'append',
+  at,
+  parts: [{ stream: name, count }],
+})
+const ok = (
+  op: string,
+  at: number,
+  firstVersion: number,
+  positions: number[],
+  name = 's',
+): OperationLine => ({
+  what: 'ok',
+  op,
+  at,
+  appended: [{ stream: name, firstVersion, positions }],
+})
+const read = (op: string, begin: number, end: number, seen: Seen, name = 's'): OperationLine[] => [
+  { what: 'invoke', op, kind: 'read', at: begin, parts: [{ stream: name, count: 0 }] },
+  { what: 'ok', op, at: end, seen },
+]
+
+function found(evidence: Partial<Evidence>) {
+  const none = new Map()
+  const verdict = check({
+    operations: [],
+    streams: none,
+    followers: none,
+    subscriptions: none,
+    projections: none,
+    ...evidence,
+  })
+  return verdict.findings.counts
+}
+
+const twoAppends = [invoke('a.1', 1), ok('a.1', 2, 1, [10]), invoke('a.2', 3), ok('a.2', 4, 2, [11])]
+const twoEvents = log(stream('s', ['a.1/0', 10], ['a.2/0', 11]))
+
+describe('the checker of campaigns: appends', () => {
+  it('finds nothing where everything is as it was acknowledged', () => {
+    expect(found({ operations: twoAppends, streams: twoEvents })).toEqual(clean)
+  })
+
+  it('finds what was acknowledged and is not there', () => {
+    expect(found({ operations: twoAppends, streams: log(stream('s', ['a.1/0', 10])) })).toEqual({
+      ...clean,
+      lost: 1,
+    })
+  })
+
+  it('finds half an append, even of one that nobody acknowledged', () => {
+    const operations = [invoke('a.1', 1, 's', 3)]
+    const streams = log(stream('s', ['a.1/0', 10], ['a.1/1', 11]))
+    expect(found({ operations, streams })).toEqual({ ...clean, lost: 1 })
+  })
+
+  it('lets an append that nobody knows of have happened, or not', () => {
+    const operations = [...twoAppends, invoke('a.3', 5)]
+    expect(found({ operations, streams: twoEvents })).toEqual(clean)
+    const streams = log(stream('s', ['a.1/0', 10], ['a.2/0', 11], ['a.3/0', 12]))
+    expect(found({ operations, streams })).toEqual(clean)
+  })
+
+  it('finds what was made twice', () => {
+    const again = { ...(stream('s', ['a.2/0', 12])[0] as LoggedEvent), version: 3, id: 'another' }
+    const streams = log([...(twoEvents.get('s') ?? []), again])
+    expect(found({ operations: twoAppends, streams })).toEqual({ ...clean, duplicated: 1 })
+  })
+
+  it('finds an event id, and a position, that two events have', () => {
+    const [one, two] = twoEvents.get('s') as [LoggedEvent, LoggedEvent]
+    expect(found({ operations: twoAppends, streams: log([one, { ...two, id: one.id }]) }).duplicated).toBe(1)
+    const elsewhere = { ...two, stream: 't', version: 1, position: 10 }
+    const operations = [
+      invoke('a.1', 1),
+      ok('a.1', 9, 1, [10]),
+      invoke('a.2', 2, 't'),
+      ok('a.2', 9, 1, [10], 't'),
+    ]
+    expect(found({ operations, streams: log([one], [elsewhere]) }).duplicated).toBe(1)
+  })
+
+  it('finds a gap in a stream, a position that steps back, and an answer that told another place', () => {
+    const [one, two] = twoEvents.get('s') as [LoggedEvent, LoggedEvent]
+    const gap = log([one, { ...two, version: 3 }])
+    expect(found({ operations: [twoAppends[0] as OperationLine, invoke('a.2', 1)], streams: gap })).toEqual({
+      ...clean,
+      'out-of-order': 1,
+    })
+    const back = log([one, { ...two, position: 9 }])
+    const unknown = [invoke('a.1', 1), invoke('a.2', 1)]
+    expect(found({ operations: unknown, streams: back })).toEqual({ ...clean, 'out-of-order': 1 })
+    const told = [invoke('a.1', 1), ok('a.1', 9, 1, [10]), invoke('a.2', 1), ok('a.2', 9, 2, [12])]
+    expect(found({ operations: told, streams: twoEvents })).toEqual({ ...clean, 'out-of-order': 1 })
+  })
+
+  it('finds what comes before something in the log that had ended before it began', () => {
+    const operations = [
+      invoke('a.1', 1),
+      ok('a.1', 2, 1, [10]),
+      invoke('a.2', 3, 't'),
+      ok('a.2', 4, 1, [9], 't'),
+    ]
+    const streams = log(stream('s', ['a.1/0', 10]), stream('t', ['a.2/0', 9]))
+    expect(found({ operations, streams })).toEqual({ ...clean, 'out-of-order': 1 })
+    const atOnce = operations.map((line) => (line.what === 'invoke' ? { ...line, at: 1 } : line))
+    expect(found({ operations: atOnce, streams })).toEqual(clean)
+  })
+
+  it('finds what failed and is there, and what nobody ever did', () => {
+    const failed: OperationLine = { what: 'fail', op: 'a.2', at: 4, code: 'wrong-expected-version' }
+    const operations = [...twoAppends.slice(0, 3), failed]
+    expect(found({ operations, streams: twoEvents })).toEqual({ ...clean, phantom: 1 })
+    expect(found({ operations: twoAppends.slice(0, 2), streams: twoEvents })).toEqual({
+      ...clean,
+      phantom: 1,
+    })
+    // A try of which nobody knows comes before the one that failed.
+    expect(found({ operations: [invoke('a.2', 0), ...operations], streams: twoEvents })).toEqual(clean)
+  })
+})
+
+describe('the checker of campaigns: what was seen', () => {
+  const decided = (seen: Seen) => log(stream('s', ['a.1/0', 10], ['a.2/0', 11, seen]))
+
+  it('finds a decision on a version that others had gone beyond', () => {
+    expect(found({ operations: twoAppends, streams: decided([1, digestOf('a.1/0')]) })).toEqual(clean)
+    expect(found({ operations: twoAppends, streams: decided([0, 0]) })).toEqual({ ...clean, stale: 1 })
+  })
+
+  it('finds a decision on the right version, but on other events', () => {
+    expect(found({ operations: twoAppends, streams: decided([1, digestOf('b.9/0')]) })).toEqual({
+      ...clean,
+      stale: 1,
+    })
+  })
+
+  it('finds a read of what never was', () => {
+    const operations = [...twoAppends, ...read('a.3', 5, 6, [2, digestOf('a.1/0', 'gone/0')])]
+    expect(found({ operations, streams: twoEvents })).toEqual({ ...clean, phantom: 1 })
+  })
+
+  it('finds a read that misses what was acknowledged before it began, and lets one at the same time miss it', () => {
+    const old: Seen = [1, digestOf('a.1/0')]
+    expect(
+      found({ operations: [...twoAppends, ...read('a.3', 5, 6, old)], streams: twoEvents }).stale,
+    ).toBeGreaterThan(0)
+    expect(found({ operations: [...twoAppends, ...read('a.3', 3, 6, old)], streams: twoEvents })).toEqual(
+      clean,
+    )
+  })
+
+  it('finds two readers who disagree on which of two appends came first', () => {
+    const operations = [
+      invoke('a.1', 1, 's'),
+      ok('a.1', 9, 1, [10], 's'),
+      invoke('a.2', 1, 't'),
+      ok('a.2', 9, 1, [11], 't'),
+      ...read('b.1', 2, 3, [1, digestOf('a.1/0')], 's'),
+      ...read('b.2', 4, 5, [0, 0], 't'),
+      ...read('c.1', 2, 3, [1, digestOf('a.2/0')], 't'),
+      ...read('c.2', 4, 5, [0, 0], 's'),
+    ]
+    const streams = log(stream('s', ['a.1/0', 10]), stream('t', ['a.2/0', 11]))
+    expect(found({ operations, streams }).stale).toBeGreaterThan(0)
+    expect(found({ operations: operations.slice(0, 8), streams })).toEqual(clean)
+  })
+})
+
+describe('the checker of campaigns: who follows', () => {
+  const delivery = (
+    at: number,
+    ...events: readonly (readonly [number, string, number, string])[]
+  ): DeliveryLine => ({
+    by: 'f',
+    at,
+    events,
+  })
+  const one = [10, 's', 1, 'a.1/0'] as const
+  const two = [11, 's', 2, 'a.2/0'] as const
+  const all = { operations: twoAppends, streams: twoEvents }
+  const read = (...lines: DeliveryLine[]) => found({ ...all, followers: new Map([['f', lines]]) })
+  const handled = (...lines: DeliveryLine[]) => found({ ...all, subscriptions: new Map([['f', lines]]) })
+
+  it('finds what a reader of the log never got, got twice, got in another order, or got though it is not there', () => {
+    expect(read(delivery(1, one, two))).toEqual(clean)
+    expect(read(delivery(1, two))).toEqual({ ...clean, skipped: 1 })
+    expect(read(delivery(1, one), delivery(2, one, two))).toEqual({ ...clean, duplicated: 1 })
+    expect(read(delivery(1, two, one))).toEqual({ ...clean, 'out-of-order': 1 })
+    expect(read(delivery(1, one, two, [12, 's', 3, 'a.3/0']))).toEqual({ ...clean, phantom: 1 })
+  })
+
+  it('lets a subscription handle an event again, but not before those that precede it', () => {
+    expect(handled(delivery(1, one), delivery(2, one, two))).toEqual(clean)
+    expect(handled(delivery(1, one))).toEqual({ ...clean, skipped: 1 })
+    expect(handled(delivery(1, two), delivery(2, one, two))).toEqual({ ...clean, 'out-of-order': 1 })
+  })
+
+  it('finds what a projection counted twice, left out, or folded from other events', () => {
+    const right: StreamState = { version: 2, digest: digestOf('a.1/0', 'a.2/0'), doubled: 0, skipped: 0 }
+    const projected = (...states: readonly (readonly [string, StreamState])[]) =>
+      found({ ...all, projections: new Map([['p', { streamPrefix: '', documents: new Map(states) }]]) })
+    expect(projected(['s', right])).toEqual(clean)
+    expect(projected(['s', { ...right, doubled: 1 }])).toEqual({ ...clean, duplicated: 1 })
+    expect(projected(['s', { ...right, skipped: 1 }])).toEqual({ ...clean, skipped: 1 })
+    expect(projected(['s', { ...right, digest: 7 }])).toEqual({ ...clean, 'out-of-order': 1 })
+    expect(projected()).toEqual({ ...clean, skipped: 2 })
+    expect(projected(['s', right], ['t', right])).toEqual({ ...clean, phantom: 1 })
+  })
+})
