@@ -35,6 +35,13 @@ begin
   end loop;
 end $alter$;`
 
+/** Now and then a lease is taken that is held. */
+const stealing = altered(
+  'keep_leases',
+  '\\(f\\.owner is null or f\\.lease_until <= _now\\)',
+  '(f.owner is null or f.lease_until <= _now or random() < 0.2)',
+)
+
 export const breakages = {
   /** Reads up to the last position that was given out, as if transactions committed in the order of positions. */
   'naive-reader': { sql: altered('frontier', 'least\\(_head, coalesce\\(_marked, _head\\)\\)', '_head') },
@@ -68,10 +75,13 @@ export const breakages = {
     },
   },
 
-  /** Lets whoever once held a lease go on as if it were still theirs. */
+  /** Takes leases that others hold, and lets those go on as if they still held them. */
   'unfenced-lease': {
-    sql: altered('advance_checkpoint', 'and c\\.token = of_token and c\\.owner is not null', ''),
+    sql: stealing + altered('advance_checkpoint', 'and c\\.token = of_token and c\\.owner is not null', ''),
   },
+
+  /** The same without the second half, which is harmless: the token of a lease is what keeps its workers apart. */
+  'stolen-leases': { sql: stealing },
 
   /** Reads the versions of streams without locking them, and has no constraint to fall back on. */
   'no-stream-lock': {

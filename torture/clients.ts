@@ -44,9 +44,10 @@ export class Clients {
     return true
   }
 
-  /** Stops one of them for a while, as a machine does that is out of breath. */
+  /** Stops one of them for a while, as a machine does that is out of breath: mostly of those that hold leases. */
   async pause(random: Random, milliseconds: number): Promise<void> {
-    await random.pick(this.#clients).pause(milliseconds)
+    const followers = this.#clients.filter(({ follows }) => follows)
+    await random.pick(random.percent(70) ? followers : this.#clients).pause(milliseconds)
   }
 
   /** Tells all of them, and waits until each has said that it is done. */
@@ -97,6 +98,10 @@ class Client {
     this.start()
   }
 
+  get follows(): boolean {
+    return this.#task.follows
+  }
+
   get progress(): Progress {
     return {
       appended: this.#before.appended + this.#present.appended,
@@ -126,6 +131,7 @@ class Client {
 
   async pause(milliseconds: number): Promise<void> {
     const program = this.#program
+    if (!program.isRunning) return
     process.kill(program.pid, 'SIGSTOP')
     await new Promise((resolve) => setTimeout(resolve, milliseconds))
     if (program.isRunning) process.kill(program.pid, 'SIGCONT')

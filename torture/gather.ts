@@ -1,12 +1,12 @@
 /** Gathers what the checker needs: the clients' histories, and what the store holds in the end. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DocumentProjection, EventStore, RecordedEvent } from '@eventsourced/core'
+import type { EventStore, RecordedEvent, View } from '@eventsourced/core'
 import type { Evidence, LoggedEvent, ProjectedStreams, StreamState } from './check/evidence.ts'
 import type { DeliveryLine } from './delivery.ts'
 import { readHistory } from './history.ts'
 import type { OperationLine, Trace } from './operation.ts'
-import { asyncStates, inlinePrefix, inlineStates } from './projections.ts'
+import { asyncStates, handWrittenStates, inlinePrefix, inlineStates } from './projections.ts'
 
 const streamsAtOnce = 8
 
@@ -24,8 +24,9 @@ export async function gather(store: EventStore, folder: string): Promise<Evidenc
       ['handlers', histories<DeliveryLine>('subscription').flatMap(([, lines]) => lines)],
     ]),
     projections: new Map([
-      ['inline-states', await readDocuments(store, inlineStates, inlinePrefix)],
-      ['async-states', await readDocuments(store, asyncStates, '')],
+      ['inline-states', await readDocuments(store.view(inlineStates), inlinePrefix)],
+      ['async-states', await readDocuments(store.view(asyncStates), '')],
+      [handWrittenStates, await readDocuments(store.view<StreamState>(handWrittenStates), '')],
     ]),
   }
 }
@@ -57,13 +58,9 @@ async function readLog(store: EventStore): Promise<DeliveryLine[]> {
   return lines
 }
 
-async function readDocuments<E extends { type: string; data: unknown }>(
-  store: EventStore,
-  projection: DocumentProjection<StreamState, E>,
-  streamPrefix: string,
-): Promise<ProjectedStreams> {
+async function readDocuments(view: View<StreamState>, streamPrefix: string): Promise<ProjectedStreams> {
   const documents = new Map<string, StreamState>()
-  for await (const { key, state } of store.view(projection).all()) documents.set(key, state)
+  for await (const { key, state } of view.all()) documents.set(key, state)
   return { streamPrefix, documents }
 }
 

@@ -37,10 +37,15 @@ export const killedClients: Fault = every(1_000, async ({ clients, random, count
 })
 
 /** Clients stand still for longer than their leases last, and then go on. */
-export const pausedClients: Fault = every(2_500, async ({ clients, random, leaseTime, count }) => {
-  count('clients paused')
-  await clients.pause(random, leaseTime * (1.2 + random.next()))
-})
+export const pausedClients: Fault = async (context) => {
+  const { clients, random, leaseTime, count } = context
+  const pauses: Promise<void>[] = []
+  while (await isGoingOn(context, 1_500)) {
+    pauses.push(clients.pause(random, leaseTime * (1.2 + random.next())))
+    count('clients paused')
+  }
+  await Promise.all(pauses)
+}
 
 /** Processes of the server that serve a connection are ended. */
 export const endedBackends: Fault = every(300, async ({ database, random, count }) => {

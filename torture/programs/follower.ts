@@ -1,9 +1,9 @@
-/** Follows the log in three ways: reads it, handles it as one of a subscription's workers, and projects it. */
+/** Follows the log in all ways: reads it, handles it as one of a subscription's workers, and projects it. */
 import { type EventStore, hasCode, type RecordedEvent, type Subscription } from '@eventsourced/core'
 import type { Delivered, DeliveryLine } from '../delivery.ts'
 import { History, readHistory } from '../history.ts'
 import { now, type Trace } from '../operation.ts'
-import { asyncStates } from '../projections.ts'
+import { asyncStates, byHand } from '../projections.ts'
 import { type ClientTask, historyFile } from '../task.ts'
 
 export type Handle = (events: readonly RecordedEvent[]) => Promise<void>
@@ -44,6 +44,8 @@ export class Follower {
         handleBatch: handling(async (events) => this.#handled.write(this.#line(events))),
       }),
       this.#store.subscribe({ projection: asyncStates, leaseTime }),
+      // A transaction of DynamoDB has room for a hundred documents at most.
+      this.#store.subscribe({ projection: byHand, leaseTime, batchSize: 50 }),
     )
   }
 
