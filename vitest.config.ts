@@ -8,6 +8,8 @@ const conditions = ['@eventsourced/source']
 // What is about the server itself is left out with it, when STORES names no store that runs there.
 const aboutPostgres = ['test/postgres/**', 'test/documents.test.ts', 'test/cutting-proxy.test.ts']
 const aboutDynamo = ['test/dynamodb/**']
+// Campaigns have a command of their own: `npm run test:torture`.
+const campaigns = process.env.CAMPAIGNS === undefined ? ['test/torture/{campaigns,breakages}.test.ts'] : []
 const leftOut = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : aboutPostgres),
   ...(stores.some(({ emulator }) => emulator && isMissing(emulator) === undefined) ? [] : aboutDynamo),
@@ -18,7 +20,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...leftOut],
+    exclude: [...configDefaults.exclude, ...campaigns, ...leftOut],
     globalSetup: ['test/postgres-servers.ts'],
     reporters: ['default', './test/skip-reporter.ts'],
     testTimeout: 60_000,

@@ -22,6 +22,7 @@ out of order, skipped, stale or a phantom.
   --at-once N       operations that a writer has under way at a time. Default: 6
   --batch N         most events of an append. Default: 10
   --emulator NAME   dynoxide or dynamodb-local. Default: dynoxide
+  --elle FILE       writes the history in the format of Elle (list-append), to be checked by others
   --break NAME      breaks the store on purpose, so that the campaign must end badly; only on postgres
   --list            names the scenarios and breakages
   --help            this text`
@@ -41,6 +42,7 @@ export function readArguments(given: readonly string[]): CampaignOptions {
         'at-once': { type: 'string', default: '6' },
         batch: { type: 'string', default: '10' },
         emulator: { type: 'string', default: 'dynoxide' },
+        elle: { type: 'string' },
         break: { type: 'string' },
         list: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
@@ -74,6 +76,7 @@ export function readArguments(given: readonly string[]): CampaignOptions {
       followers: number('--followers', values.followers, 1),
       atOnce: number('--at-once', values['at-once'], 1),
       batch: number('--batch', values.batch, 1),
+      elle: values.elle,
       breakage,
     }
   } catch (error) {

@@ -1,5 +1,5 @@
 /** One campaign from beginning to end: a store, its clients, the faults, and the verdict. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sleep } from '../src/abort.ts'
@@ -9,6 +9,7 @@ import { check, type Verdict } from './check/check.ts'
 import { compileClient } from './client-program.ts'
 import { Clients } from './clients.ts'
 import { type CampaignDatabase, type StoreName, startDatabase } from './databases.ts'
+import { elleHistory } from './elle.ts'
 import { gather } from './gather.ts'
 import { openStore } from './open-store.ts'
 import { randomOf } from './random.ts'
@@ -31,6 +32,8 @@ export interface CampaignOptions {
   /** Most events of an append. */
   readonly batch: number
   readonly breakage?: Breakage | undefined
+  /** A file to write the history to, in Elle's format. */
+  readonly elle?: string | undefined
   readonly onProgress?: ((progress: CampaignProgress) => void) | undefined
 }
 
@@ -65,7 +68,9 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const { faults, seconds } = await torment(options, database, clients)
     const opened = await openStore(database.address)
     try {
-      return { ...check(await gather(opened.store, folder)), database: database.name, faults, seconds }
+      const evidence = await gather(opened.store, folder)
+      if (options.elle !== undefined) writeFileSync(options.elle, `${elleHistory(evidence).join('\n')}\n`)
+      return { ...check(evidence), database: database.name, faults, seconds }
     } finally {
       await opened.store.close()
     }

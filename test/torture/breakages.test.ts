@@ -1,0 +1,42 @@
+/** A campaign on a store that is broken on purpose ends badly: the checker sees what it is there for. */
+import { describe, expect, it } from 'vitest'
+import type { Breakage } from '../../torture/breakages.ts'
+import { runCampaign } from '../../torture/campaign.ts'
+import type { Fault } from '../../torture/check/findings.ts'
+import { scenariosOf } from '../../torture/scenarios.ts'
+
+/** How it is broken, in what campaign that shows, and as what. */
+const caught: readonly (readonly [Breakage, scenario: string, Fault])[] = [
+  ['naive-reader', 'slow', 'skipped'],
+  ['retry-without-ids', 'ambiguous', 'duplicated'],
+  ['checkpoint-before-handler', 'kill', 'skipped'],
+  ['unfenced-lease', 'kill', 'duplicated'],
+  ['no-stream-lock', 'kill', 'out-of-order'],
+]
+
+async function findingsOf(breakage: Breakage, name: string) {
+  const scenario = scenariosOf('postgres').find((one) => one.name === name)
+  if (scenario === undefined) throw new Error(`There is no scenario ${name}`)
+  const seed = Math.floor(Math.random() * 1_000_000)
+  const { findings } = await runCampaign({
+    ...{ store: 'postgres', emulator: 'dynoxide', scenario, seconds: 10, seed, breakage },
+    ...{ writers: 3, followers: 2, atOnce: 6, batch: 6 },
+  })
+  return findings
+}
+
+describe('stores that are broken on purpose', () => {
+  it.each(caught)(
+    '%s, in the campaign %s, is found as %s',
+    { timeout: 180_000 },
+    async (breakage, name, fault) => {
+      const findings = await findingsOf(breakage, name)
+      expect(findings.counts[fault], findings.examples.join('\n')).toBeGreaterThan(0)
+    },
+  )
+
+  it('stolen leases alone do no harm: their tokens keep workers apart', { timeout: 180_000 }, async () => {
+    const findings = await findingsOf('stolen-leases', 'kill')
+    expect(findings.isClean, findings.examples.join('\n')).toBe(true)
+  })
+})

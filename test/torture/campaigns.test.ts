@@ -1,0 +1,56 @@
+/** Short campaigns, one of each kind: whatever befalls the processes, the connections and the server, nothing is found. */
+import { describe, expect, it } from 'vitest'
+import { type CampaignOptions, runCampaign } from '../../torture/campaign.ts'
+import { faults } from '../../torture/check/findings.ts'
+import { scenariosOf } from '../../torture/scenarios.ts'
+import { isMissing } from '../emulators/start.ts'
+
+const nothing = Object.fromEntries(faults.map((fault) => [fault, 0]))
+
+/** What must have happened, or the campaign proves nothing. */
+const campaigns: readonly (Pick<CampaignOptions, 'store'> & {
+  readonly name: string
+  readonly seconds: number
+  readonly happens: readonly string[]
+})[] = [
+  { store: 'postgres', name: 'pause', seconds: 8, happens: ['clients paused'] },
+  { store: 'postgres', name: 'backends', seconds: 6, happens: ['backends ended'] },
+  { store: 'postgres', name: 'crash', seconds: 10, happens: ['server crashes'] },
+  { store: 'postgres', name: 'ambiguous', seconds: 8, happens: ['commits without an answer'] },
+  { store: 'postgres', name: 'cut', seconds: 8, happens: ['messages cut', 'connections delayed'] },
+  { store: 'postgres', name: 'slow', seconds: 8, happens: [] },
+  {
+    store: 'postgres',
+    name: 'all',
+    seconds: 15,
+    happens: [
+      'clients killed',
+      'clients paused',
+      'backends ended',
+      'server crashes',
+      'commits without an answer',
+    ],
+  },
+  { store: 'pglite', name: 'kill', seconds: 12, happens: ['clients killed'] },
+  { store: 'dynamodb', name: 'kill', seconds: 8, happens: ['clients killed'] },
+  { store: 'dynamodb', name: 'all', seconds: 12, happens: ['clients killed', 'clients paused', 'requests'] },
+]
+
+describe('campaigns', () => {
+  it.each(campaigns)('$store, $name', { timeout: 180_000 }, async ({ store, name, seconds, happens }) => {
+    const emulator = isMissing('dynoxide') === undefined ? 'dynoxide' : 'dynamodb-local'
+    const scenario = scenariosOf(store).find((one) => one.name === name)
+    if (scenario === undefined) throw new Error(`There is no scenario ${name} for ${store}`)
+    const seed = Math.floor(Math.random() * 1_000_000)
+    const result = await runCampaign({
+      ...{ store, emulator, scenario, seconds, seed },
+      ...{ writers: 4, followers: 2, atOnce: 4, batch: 6 },
+    })
+    expect({ seed, ...result.findings.counts }, result.findings.examples.join('\n')).toEqual({
+      seed,
+      ...nothing,
+    })
+    expect(result.appended).toBeGreaterThan(0)
+    for (const what of happens) expect(result.faults.get(what) ?? 0, what).toBeGreaterThan(0)
+  })
+})
