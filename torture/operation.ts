@@ -34,7 +34,7 @@ export interface Invocation {
   readonly seen?: Seen
 }
 
-export interface Completion {
+interface Completion {
   readonly what: 'ok'
   readonly op: string
   readonly at: number
@@ -48,7 +48,7 @@ export interface Appended {
   readonly positions: readonly number[]
 }
 
-export interface Failure {
+interface Failure {
   /** 'fail': it did not happen, and never will. 'unknown': nobody can tell. */
   readonly what: 'fail' | 'unknown'
   readonly op: string

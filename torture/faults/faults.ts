@@ -5,7 +5,7 @@ import type { Clients } from '../clients.ts'
 import type { CampaignDatabase } from '../databases.ts'
 import type { Random } from '../random.ts'
 
-export interface FaultContext {
+interface FaultContext {
   readonly clients: Clients
   readonly database: CampaignDatabase
   readonly random: Random
