@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EventStore, RecordedEvent, View } from '@eventsourced/core'
 import type { Evidence, LoggedEvent, ProjectedStreams, StreamState } from './check/evidence.ts'
-import type { DeliveryLine } from './delivery.ts'
+import type { Delivered, DeliveryLine } from './delivery.ts'
 import { readHistory } from './history.ts'
 import type { OperationLine, Trace } from './operation.ts'
 import { asyncStates, handWrittenStates, inlinePrefix, inlineStates } from './projections.ts'
@@ -26,7 +26,7 @@ export async function gather(store: EventStore, folder: string): Promise<Evidenc
     projections: new Map([
       ['inline-states', await readDocuments(store.view(inlineStates), inlinePrefix)],
       ['async-states', await readDocuments(store.view(asyncStates), '')],
-      [handWrittenStates, await readDocuments(store.view<StreamState>(handWrittenStates), '')],
+      [handWrittenStates, await readDocuments(store.view<StreamState>(handWrittenStates), inlinePrefix)],
     ]),
   }
 }
@@ -47,15 +47,11 @@ async function readStreams(store: EventStore): Promise<Map<string, LoggedEvent[]
 }
 
 async function readLog(store: EventStore): Promise<DeliveryLine[]> {
-  const lines: DeliveryLine[] = []
+  const events: Delivered[] = []
   for await (const { position, streamId, version, data } of store.readAll()) {
-    lines.push({
-      by: 'the last reader',
-      at: 0,
-      events: [[position, streamId, version, (data as Trace).name]],
-    })
+    events.push([position, streamId, version, (data as Trace).name])
   }
-  return lines
+  return [{ by: 'the last reader', at: 0, events }]
 }
 
 async function readDocuments(view: View<StreamState>, streamPrefix: string): Promise<ProjectedStreams> {

@@ -10,7 +10,7 @@ import { sleep } from '../src/abort.ts'
 import type { StreamState } from './check/evidence.ts'
 import { digest, type TracedEvent } from './operation.ts'
 
-/** Streams whose documents change with the append. */
+/** Streams whose documents change with the append; those by hand, too, are of these alone, as they take long. */
 export const inlinePrefix = 'inline-'
 
 export const inlineStates: DocumentProjection<StreamState, TracedEvent> = ofStreams(
@@ -28,6 +28,7 @@ export const handWrittenStates = 'states-by-hand'
  */
 export const byHand: RawProjection<TracedEvent, StoreTransaction> = projection({
   name: 'by-hand',
+  streamPrefix: inlinePrefix,
   async handle(events: readonly RecordedEvent<TracedEvent>[], tx: StoreTransaction) {
     const documents = tx.documents<StreamState>(handWrittenStates)
     const states = new Map<string, StreamState>()

@@ -54,7 +54,7 @@ export class Follower {
     let head = 0
     for await (const { position } of this.#store.readAll({ direction: 'backward', limit: 1 })) head = position
     for (const subscription of this.#subscriptions) {
-      await subscription.caughtUp({ position: head, timeout: 300_000 })
+      await subscription.caughtUp({ position: head, timeout: 600_000 })
       await subscription.stop()
     }
     this.#ending.abort()

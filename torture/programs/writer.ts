@@ -4,7 +4,6 @@ import {
   commandHandler,
   type EventStore,
   foldStream,
-  hasCode,
   type KnownError,
 } from '@eventsourced/core'
 import { sleep } from '../../src/abort.ts'
@@ -207,6 +206,6 @@ function answer(result: Awaited<ReturnType<EventStore['append']>>): Appended {
 /** Of an error that a client has to live with; all others end it, and the campaign. */
 function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String((error as KnownError).code) : ''
-  if (!fails.has(code) && !unknowns.has(code) && !hasCode(error, 'wrong-expected-version')) throw error
+  if (!fails.has(code) && !unknowns.has(code)) throw error
   return code
 }
