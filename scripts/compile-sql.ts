@@ -36,7 +36,10 @@ const migrations = filesOf('migrations').map(({ name, text }) => {
   const sql = compile(text)
   return `  { number: ${Number(name.slice(0, 4))}, name: '${name}', checksum: '${checksum(sql)}', sql: ${literal(sql)} },`
 })
-const routines = [...filesOf('functions'), ...filesOf('views')].map(({ text }) => compile(text)).join('\n\n')
+const routines = ['functions', 'views', 'privileges']
+  .flatMap(filesOf)
+  .map(({ text }) => compile(text))
+  .join('\n\n')
 const queries = filesOf('queries').map(
   ({ name, text }) => `export const ${camelCase(name)} = ${literal(compile(withoutComments(text)))}`,
 )
@@ -52,7 +55,7 @@ export const migrations: readonly {
 ${migrations.join('\n')}
 ]
 
-/** The functions and views: applied anew whenever their checksum changes. */
+/** The functions and views, and who may call them: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
   checksum: '${checksum(routines)}',
   sql: ${literal(routines)},

@@ -95,9 +95,9 @@ create table :schema.parked_events (
 );` },
 ]
 
-/** The functions and views: applied anew whenever their checksum changes. */
+/** The functions and views, and who may call them: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '6badf20d022d3f1fedce7f22c11cb274',
+  checksum: '31b65ec15e883da0bcce9ce225766029',
   sql: `-- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.
 create or replace function :schema.advance_checkpoint(
   of_subscription text,
@@ -105,7 +105,10 @@ create or replace function :schema.advance_checkpoint(
   of_token bigint,
   to_position bigint
 ) returns boolean
-language plpgsql as \$\$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
 begin
   update :schema.checkpoints c set position = greatest(c.position, to_position)
   where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null;
@@ -135,7 +138,10 @@ create or replace function :schema.append_to_stream(
   out recorded_at timestamptz,
   out positions bigint[]
 )
-language plpgsql as \$\$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
 declare
   _event_count int := cardinality(event_ids);
   -- In whole milliseconds, the precision of a JavaScript Date: what a reader sees is what is compared.
@@ -243,6 +249,8 @@ create or replace function :schema.append_to_streams(
   out positions bigint[]
 )
 language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
 -- As in lock_streams.
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -401,7 +409,10 @@ create or replace function :schema.begin_build(
   out generation int,
   out resumed boolean
 )
-language plpgsql as \$\$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
 begin
   insert into :schema.projections (name, version, generation, mode, last_generation)
   values (of_projection, 0, 0, in_mode, 0)
@@ -429,7 +440,10 @@ create or replace function :schema.create_stream(
   out version bigint,
   out created_at timestamptz
 )
-language plpgsql as \$\$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
 begin
   insert into :schema.streams as s (stream_id, version, created_at, metadata, creation_id)
   values (
@@ -442,6 +456,50 @@ begin
   into created, version, created_at
   from :schema.streams s
   where s.stream_id = create_stream.stream_id;
+end
+\$\$;
+
+-- Makes the partitions of a subscription, unless it has some, and says how many it has.
+create or replace function :schema.create_subscription(of_subscription text, partitions int, from_position bigint)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  insert into :schema.checkpoints (subscription, partition, position)
+  select of_subscription, part, from_position
+  from generate_series(0, partitions - 1) part
+  where not exists (select from :schema.checkpoints c where c.subscription = of_subscription)
+  on conflict do nothing;
+  return (select count(*) from :schema.checkpoints c where c.subscription = of_subscription);
+end
+\$\$;
+
+-- Deletes some of the documents that nobody reads any more, and says how many. kept_generation: a build that goes on;
+-- null: a build that was begun is forgotten too.
+create or replace function :schema.drop_documents(of_projection text, kept_generation int) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+declare
+  _dropped bigint;
+begin
+  if kept_generation is null then
+    update :schema.projections p set building_version = null, building_generation = null
+    where p.name = of_projection and p.building_generation is not null;
+  end if;
+  delete from :schema.documents d
+  where d.ctid in (
+    select o.ctid from :schema.documents o
+    where o.projection = of_projection
+      and o.generation is distinct from kept_generation
+      and o.generation <> coalesce((select p.generation from :schema.projections p where p.name = of_projection), 0)
+    limit 10000
+  );
+  get diagnostics _dropped = row_count;
+  return _dropped;
 end
 \$\$;
 
@@ -469,7 +527,10 @@ end
 -- A writer that is absent from the locks in step 2 has either ended, and PostgreSQL releases locks only after
 -- the commit is visible, or will take its positions above what step 1 saw.
 create or replace function :schema.frontier() returns bigint
-language plpgsql as \$\$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
 declare
   _head bigint;
   _marked bigint;
@@ -521,6 +582,8 @@ create or replace function :schema.import_events(
   out previous_at timestamptz
 )
 language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
 -- Plans are made once in a session, perhaps while the tables are nearly empty: they must be the lookups by key
 -- that are right for any size.
 set enable_seqscan = off
@@ -673,7 +736,10 @@ language sql immutable as \$\$
 -- lease that it has, and one of partition -1 that tells its share. All times are the server's.
 create or replace function :schema.keep_leases(of_subscription text, by_worker text, milliseconds int)
 returns table (partition int, token bigint, checkpoint bigint, share int)
-language plpgsql as \$\$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
 declare
   _now timestamptz := clock_timestamp();
   _until timestamptz := clock_timestamp() + milliseconds * interval '1 millisecond';
@@ -710,6 +776,19 @@ begin
   where c.subscription = of_subscription and c.owner = by_worker
   union all
   select -1, 0, 0, _share;
+end
+\$\$;
+
+-- A worker goes: its leases are free at once.
+create or replace function :schema.leave_subscription(of_subscription text, by_worker text) returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  update :schema.checkpoints c set owner = null, lease_until = null
+  where c.subscription = of_subscription and c.owner = by_worker;
+  delete from :schema.workers w where w.subscription = of_subscription and w.worker = by_worker;
 end
 \$\$;
 
@@ -762,6 +841,8 @@ as \$\$
 create or replace function :schema.lock_documents(projections text[], generations int[], keys text[])
 returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
 -- As in lock_streams.
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -882,6 +963,8 @@ returns table (
   stream_ids text
 )
 language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
 -- The plan is made once in a session, perhaps while the table is nearly empty: it must be the ordered index scan
 -- that is right for any size, and not a sort of everything after the position. Left to itself, Postgres would find it
 -- cheaper to plan anew for every row of the answer, which takes as long as the reading.
@@ -1021,6 +1104,22 @@ language sql immutable as \$\$
   select ((hashtext('eventsourced.:schema')::bigint & 65535) << 48) | marked_position
 \$\$;
 
+-- Puts a subscription at a position, whoever runs it: all leases end, and what was set aside up to there is done.
+create or replace function :schema.move_checkpoints(of_subscription text, to_position bigint) returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  delete from :schema.parked_events p where p.subscription = of_subscription and p.position <= to_position;
+  update :schema.checkpoints c set position = to_position, token = c.token + 1, owner = null, lease_until = null
+  where c.subscription = of_subscription;
+  if not found then
+    insert into :schema.checkpoints (subscription, partition, position) values (of_subscription, 0, to_position);
+  end if;
+end
+\$\$;
+
 -- Sets events aside, moving the checkpoint of the lease on; false if the lease is another's by now.
 create or replace function :schema.park_events(
   of_subscription text,
@@ -1036,7 +1135,10 @@ create or replace function :schema.park_events(
   errors text[],
   stacks text[]
 ) returns boolean
-language plpgsql as \$\$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
 begin
   if not :schema.advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
     return false;
@@ -1199,7 +1301,10 @@ as \$\$
 -- is registered only on an empty log to which nobody appends: its documents would lack what came before.
 create or replace function :schema.register_projections(names text[], versions int[], modes text[])
 returns table (place int, version int, generation int, mode text)
-language plpgsql as \$\$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
 begin
   insert into :schema.projections as p (name, version, generation, mode, last_generation)
   select n.name, n.version, 1, n.mode, 1
@@ -1212,6 +1317,65 @@ begin
   select n.place::int, p.version, p.generation, p.mode
   from unnest(names) with ordinality as n (name, place)
   join :schema.projections p on p.name = n.name;
+end
+\$\$;
+
+-- Gives up a lease, if it is not another's by now.
+create or replace function :schema.release_lease(of_subscription text, of_partition int, of_token bigint) returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  update :schema.checkpoints c set owner = null, lease_until = null
+  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token;
+end
+\$\$;
+
+-- Marks a parked event to be handled again; false if there is none at that position.
+create or replace function :schema.retry_parked(of_subscription text, at_position bigint) returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  update :schema.parked_events p set state = 'retrying'
+  where p.subscription = of_subscription and p.position = at_position and p.state = 'parked';
+  return exists (
+    select from :schema.parked_events p where p.subscription = of_subscription and p.position = at_position
+  );
+end
+\$\$;
+
+-- A build is complete: from now on its generation is read.
+create or replace function :schema.set_projection(
+  of_projection text,
+  to_version int,
+  to_generation int,
+  in_mode text
+) returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  insert into :schema.projections as p (name, version, generation, mode, last_generation)
+  values (of_projection, to_version, to_generation, in_mode, to_generation)
+  on conflict (name) do update
+  set version = excluded.version, generation = excluded.generation, mode = excluded.mode,
+    building_version = null, building_generation = null;
+end
+\$\$;
+
+-- Forgets a parked event; false if there is none at that position.
+create or replace function :schema.skip_parked(of_subscription text, at_position bigint) returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  delete from :schema.parked_events p where p.subscription = of_subscription and p.position = at_position;
+  return found;
 end
 \$\$;
 
@@ -1240,6 +1404,29 @@ exception when lock_not_available then
 end
 \$\$;
 
+-- Forgets a parked event that the holder of the lease has handled; false if the lease is another's by now.
+create or replace function :schema.unpark_event(
+  of_subscription text,
+  of_partition int,
+  of_token bigint,
+  at_position bigint
+) returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  perform from :schema.checkpoints c
+  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null
+  for update;
+  if not found then
+    return false;
+  end if;
+  delete from :schema.parked_events p where p.subscription = of_subscription and p.position = at_position;
+  return true;
+end
+\$\$;
+
 -- Writes documents, each once; those whose state is null are deleted.
 create or replace function :schema.write_documents(
   projections text[],
@@ -1249,6 +1436,8 @@ create or replace function :schema.write_documents(
   positions bigint[]
 ) returns void
 language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -1292,7 +1481,10 @@ where l.locktype = 'advisory'
   and l.granted
   and l.objsubid = 1
   and l.database = (select d.oid from pg_database d where d.datname = current_database())
-  and l.classid::bigint >> 16 = (:schema.marker_key(0) >> 48) & 65535;`,
+  and l.classid::bigint >> 16 = (hashtext('eventsourced.:schema')::bigint & 65535);
+
+-- Functions are everybody's to call unless that is taken back. Comes last, when all of them are there.
+revoke execute on all functions in schema :schema from public;`,
 }
 
 export const advanceCheckpoint: string = `select :schema.advance_checkpoint(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)::text as held`
@@ -1367,36 +1559,9 @@ export const countParked: string = `select count(*)::text as parked from :schema
 export const createStream: string = `select c.created::text, c.version::text, ((date_part('epoch', c.created_at) * 1000)::bigint)::text as created_at
 from :schema.create_stream(\$1::text, \$2::text::json, \$3::text::uuid) c`
 
-export const createSubscription: string = `with made as (
-  insert into :schema.checkpoints (subscription, partition, position)
-  select \$1::text, part, \$3::text::bigint
-  from generate_series(0, \$2::text::int - 1) part
-  where not exists (select from :schema.checkpoints c where c.subscription = \$1::text)
-  on conflict do nothing
-  returning 1
-)
-select greatest(
-  (select count(*) from made),
-  (select count(*) from :schema.checkpoints c where c.subscription = \$1::text)
-)::text as partitions`
+export const createSubscription: string = `select :schema.create_subscription(\$1::text, \$2::text::int, \$3::text::bigint)::text as partitions`
 
-export const dropDocuments: string = `with forgotten as (
-  update :schema.projections p set building_version = null, building_generation = null
-  where p.name = \$1::text and \$2::text is null and p.building_generation is not null
-  returning 1
-),
-dropped as (
-  delete from :schema.documents d
-  where d.ctid in (
-    select o.ctid from :schema.documents o
-    where o.projection = \$1::text
-      and o.generation is distinct from \$2::text::int
-      and o.generation <> coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 0)
-    limit 10000
-  )
-  returning 1
-)
-select (select count(*) from dropped)::text as dropped, (select count(*) from forgotten)::text as forgotten`
+export const dropDocuments: string = `select :schema.drop_documents(\$1::text, \$2::text::int)::text as dropped`
 
 export const findEvents: string = `select
   e.event_id::text, to_json(e.stream_id)::text as stream_id, e.version::text, e.position::text,
@@ -1455,11 +1620,7 @@ order by k.partition`
 
 export const lastPosition: string = `select coalesce(max(e.position), 0)::text as position from :schema.events e`
 
-export const leaveSubscription: string = `with released as (
-  update :schema.checkpoints c set owner = null, lease_until = null
-  where c.subscription = \$1::text and c.owner = \$2::text
-)
-delete from :schema.workers w where w.subscription = \$1::text and w.worker = \$2::text`
+export const leaveSubscription: string = `select :schema.leave_subscription(\$1::text, \$2::text)::text`
 
 export const listDocuments: string = `select to_json(d.key)::text as key, d.state::text, d.revision::text, d.position::text
 from :schema.list_documents(\$1::text, \$2::text, \$3::text, \$4::text::int) d`
@@ -1493,16 +1654,7 @@ from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text
 
 export const lockProjection: string = `select pg_advisory_xact_lock(hashtext('eventsourced.:schema'), :schema.projection_lock(\$1::text))::text`
 
-export const moveCheckpoints: string = `with forgotten as (
-  delete from :schema.parked_events p where p.subscription = \$1::text and p.position <= \$2::text::bigint
-),
-moved as (
-  update :schema.checkpoints c set position = \$2::text::bigint, token = c.token + 1, owner = null, lease_until = null
-  where c.subscription = \$1::text
-  returning 1
-)
-insert into :schema.checkpoints (subscription, partition, position)
-select \$1::text, 0, \$2::text::bigint where not exists (select from moved)`
+export const moveCheckpoints: string = `select :schema.move_checkpoints(\$1::text, \$2::text::bigint)::text`
 
 export const notify: string = `select pg_notify(\$1::text, \$2::text)::text as done`
 
@@ -1691,27 +1843,13 @@ from :schema.register_projections(\$1::text::text[], \$2::text::int[], \$3::text
 
 export const registeredProjection: string = `select p.version, p.generation, p.mode from :schema.projections p where p.name = \$1::text`
 
-export const releaseLease: string = `update :schema.checkpoints c set owner = null, lease_until = null
-where c.subscription = \$1::text and c.partition = \$2::text::int and c.token = \$3::text::bigint`
+export const releaseLease: string = `select :schema.release_lease(\$1::text, \$2::text::int, \$3::text::bigint)::text`
 
-export const retryParked: string = `with found as (
-  select from :schema.parked_events p where p.subscription = \$1::text and p.position = \$2::text::bigint
-),
-retried as (
-  update :schema.parked_events p set state = 'retrying'
-  where p.subscription = \$1::text and p.position = \$2::text::bigint and p.state = 'parked'
-  returning 1
-)
-select (exists (select from found))::text as found, (select count(*) from retried)::text as retried`
+export const retryParked: string = `select :schema.retry_parked(\$1::text, \$2::text::bigint)::text as found`
 
-export const setProjection: string = `insert into :schema.projections as p (name, version, generation, mode, last_generation)
-values (\$1::text, \$2::text::int, \$3::text::int, \$4::text, \$3::text::int)
-on conflict (name) do update
-set version = excluded.version, generation = excluded.generation, mode = excluded.mode,
-  building_version = null, building_generation = null`
+export const setProjection: string = `select :schema.set_projection(\$1::text, \$2::text::int, \$3::text::int, \$4::text)::text`
 
-export const skipParked: string = `delete from :schema.parked_events p where p.subscription = \$1::text and p.position = \$2::text::bigint
-returning p.position::text`
+export const skipParked: string = `select :schema.skip_parked(\$1::text, \$2::text::bigint)::text as found`
 
 export const streamInfo: string = `select
   to_json(s.stream_id)::text as stream_id,
@@ -1722,17 +1860,7 @@ export const streamInfo: string = `select
 from :schema.streams s
 where s.stream_id = \$1::text`
 
-export const unparkEvent: string = `with held as (
-  select from :schema.checkpoints c
-  where c.subscription = \$1::text and c.partition = \$2::text::int and c.token = \$3::text::bigint and c.owner is not null
-  for update
-),
-forgotten as (
-  delete from :schema.parked_events p
-  where p.subscription = \$1::text and p.position = \$4::text::bigint and exists (select from held)
-  returning 1
-)
-select (exists (select from held))::text as held, (select count(*) from forgotten)::text as forgotten`
+export const unparkEvent: string = `select :schema.unpark_event(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)::text as held`
 
 export const writeDocuments: string = `select :schema.write_documents(
   \$1::text::text[],

@@ -115,7 +115,8 @@ export function subscribing(runner: Runner, statements: Statements): Subscriptio
 
     async skipParked(subscription, position, signal) {
       const parameters = [subscription, String(position)]
-      return (await ask('Skipping a parked event', statements.skipParked, parameters, signal)).length > 0
+      const [row] = await ask('Skipping a parked event', statements.skipParked, parameters, signal)
+      return row?.found === 'true'
     },
 
     async checkpoints(subscription, signal) {

@@ -7,7 +7,8 @@ CREATE SCHEMA eventsourced;
 -- Name: advance_checkpoint(text, integer, bigint, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.advance_checkpoint(of_subscription text, of_partition integer, of_token bigint, to_position bigint) RETURNS boolean
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   update eventsourced.checkpoints c set position = greatest(c.position, to_position)
@@ -19,7 +20,8 @@ $$;
 -- Name: append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   _event_count int := cardinality(event_ids);
@@ -99,7 +101,8 @@ $$;
 -- Name: append_to_streams(text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_hashjoin TO 'off'
@@ -252,7 +255,8 @@ $$;
 -- Name: begin_build(text, integer, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   insert into eventsourced.projections (name, version, generation, mode, last_generation)
@@ -274,7 +278,8 @@ $$;
 -- Name: create_stream(text, json, uuid); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.create_stream(stream_id text, metadata json, creation_id uuid, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   insert into eventsourced.streams as s (stream_id, version, created_at, metadata, creation_id)
@@ -288,6 +293,48 @@ begin
   into created, version, created_at
   from eventsourced.streams s
   where s.stream_id = create_stream.stream_id;
+end
+$$;
+
+-- Name: create_subscription(text, integer, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.create_subscription(of_subscription text, partitions integer, from_position bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  insert into eventsourced.checkpoints (subscription, partition, position)
+  select of_subscription, part, from_position
+  from generate_series(0, partitions - 1) part
+  where not exists (select from eventsourced.checkpoints c where c.subscription = of_subscription)
+  on conflict do nothing;
+  return (select count(*) from eventsourced.checkpoints c where c.subscription = of_subscription);
+end
+$$;
+
+-- Name: drop_documents(text, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.drop_documents(of_projection text, kept_generation integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  _dropped bigint;
+begin
+  if kept_generation is null then
+    update eventsourced.projections p set building_version = null, building_generation = null
+    where p.name = of_projection and p.building_generation is not null;
+  end if;
+  delete from eventsourced.documents d
+  where d.ctid in (
+    select o.ctid from eventsourced.documents o
+    where o.projection = of_projection
+      and o.generation is distinct from kept_generation
+      and o.generation <> coalesce((select p.generation from eventsourced.projections p where p.name = of_projection), 0)
+    limit 10000
+  );
+  get diagnostics _dropped = row_count;
+  return _dropped;
 end
 $$;
 
@@ -311,7 +358,8 @@ $$;
 -- Name: frontier(); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.frontier() RETURNS bigint
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   _head bigint;
@@ -331,7 +379,8 @@ $$;
 -- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_hashjoin TO 'off'
@@ -482,7 +531,8 @@ $$;
 -- Name: keep_leases(text, text, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.keep_leases(of_subscription text, by_worker text, milliseconds integer) RETURNS TABLE(partition integer, token bigint, checkpoint bigint, share integer)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
   _now timestamptz := clock_timestamp();
@@ -520,6 +570,19 @@ begin
   where c.subscription = of_subscription and c.owner = by_worker
   union all
   select -1, 0, 0, _share;
+end
+$$;
+
+-- Name: leave_subscription(text, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.leave_subscription(of_subscription text, by_worker text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update eventsourced.checkpoints c set owner = null, lease_until = null
+  where c.subscription = of_subscription and c.owner = by_worker;
+  delete from eventsourced.workers w where w.subscription = of_subscription and w.worker = by_worker;
 end
 $$;
 
@@ -591,7 +654,8 @@ $$;
 -- Name: lock_documents(text[], integer[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[]) RETURNS TABLE(place integer, state json, revision bigint, changed_at bigint)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_hashjoin TO 'off'
@@ -674,7 +738,8 @@ $$;
 -- Name: log_page(bigint, bigint, text[], text, text[], integer, integer, boolean, integer, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer) RETURNS TABLE(frontier bigint, through bigint, is_cut boolean, event_count integer, positions text, versions text, recorded_ats text, event_ids text, types text, data text, metadata text, tags text, stream_ids text)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
     SET jit TO 'off'
     SET enable_seqscan TO 'off'
@@ -810,10 +875,27 @@ CREATE FUNCTION eventsourced.marker_key(marked_position bigint) RETURNS bigint
   select ((hashtext('eventsourced.eventsourced')::bigint & 65535) << 48) | marked_position
 $$;
 
+-- Name: move_checkpoints(text, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.move_checkpoints(of_subscription text, to_position bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  delete from eventsourced.parked_events p where p.subscription = of_subscription and p.position <= to_position;
+  update eventsourced.checkpoints c set position = to_position, token = c.token + 1, owner = null, lease_until = null
+  where c.subscription = of_subscription;
+  if not found then
+    insert into eventsourced.checkpoints (subscription, partition, position) values (of_subscription, 0, to_position);
+  end if;
+end
+$$;
+
 -- Name: park_events(text, integer, bigint, bigint, bigint[], text[], uuid[], text[], text[], integer[], text[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], attempts integer[], errors text[], stacks text[]) RETURNS boolean
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   if not eventsourced.advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
@@ -952,7 +1034,8 @@ $$;
 -- Name: register_projections(text[], integer[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.register_projections(names text[], versions integer[], modes text[]) RETURNS TABLE(place integer, version integer, generation integer, mode text)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   insert into eventsourced.projections as p (name, version, generation, mode, last_generation)
@@ -966,6 +1049,60 @@ begin
   select n.place::int, p.version, p.generation, p.mode
   from unnest(names) with ordinality as n (name, place)
   join eventsourced.projections p on p.name = n.name;
+end
+$$;
+
+-- Name: release_lease(text, integer, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.release_lease(of_subscription text, of_partition integer, of_token bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update eventsourced.checkpoints c set owner = null, lease_until = null
+  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token;
+end
+$$;
+
+-- Name: retry_parked(text, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.retry_parked(of_subscription text, at_position bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update eventsourced.parked_events p set state = 'retrying'
+  where p.subscription = of_subscription and p.position = at_position and p.state = 'parked';
+  return exists (
+    select from eventsourced.parked_events p where p.subscription = of_subscription and p.position = at_position
+  );
+end
+$$;
+
+-- Name: set_projection(text, integer, integer, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.set_projection(of_projection text, to_version integer, to_generation integer, in_mode text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  insert into eventsourced.projections as p (name, version, generation, mode, last_generation)
+  values (of_projection, to_version, to_generation, in_mode, to_generation)
+  on conflict (name) do update
+  set version = excluded.version, generation = excluded.generation, mode = excluded.mode,
+    building_version = null, building_generation = null;
+end
+$$;
+
+-- Name: skip_parked(text, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.skip_parked(of_subscription text, at_position bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  delete from eventsourced.parked_events p where p.subscription = of_subscription and p.position = at_position;
+  return found;
 end
 $$;
 
@@ -993,10 +1130,29 @@ exception when lock_not_available then
 end
 $$;
 
+-- Name: unpark_event(text, integer, bigint, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform from eventsourced.checkpoints c
+  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null
+  for update;
+  if not found then
+    return false;
+  end if;
+  delete from eventsourced.parked_events p where p.subscription = of_subscription and p.position = at_position;
+  return true;
+end
+$$;
+
 -- Name: write_documents(text[], integer[], text[], json[], bigint[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.write_documents(projections text[], generations integer[], keys text[], states json[], positions bigint[]) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_hashjoin TO 'off'
@@ -1127,7 +1283,7 @@ CREATE VIEW eventsourced.writer_markers AS
    FROM pg_locks l
   WHERE ((locktype = 'advisory'::text) AND (mode = 'ShareLock'::text) AND granted AND (objsubid = 1) AND (database = ( SELECT d.oid
            FROM pg_database d
-          WHERE (d.datname = current_database()))) AND (((classid)::bigint >> 16) = ((eventsourced.marker_key((0)::bigint) >> 48) & (65535)::bigint)));
+          WHERE (d.datname = current_database()))) AND (((classid)::bigint >> 16) = ((hashtext('eventsourced.eventsourced'::text))::bigint & (65535)::bigint)));
 
 -- Name: checkpoints checkpoints_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -1182,3 +1338,143 @@ ALTER TABLE ONLY eventsourced.workers
 -- Name: events protect_events; Type: TRIGGER; Schema: eventsourced; Owner: -
 
 CREATE TRIGGER protect_events BEFORE DELETE OR UPDATE OR TRUNCATE ON eventsourced.events FOR EACH STATEMENT EXECUTE FUNCTION eventsourced.protect_events();
+
+-- Name: FUNCTION advance_checkpoint(of_subscription text, of_partition integer, of_token bigint, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.advance_checkpoint(of_subscription text, of_partition integer, of_token bigint, to_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) FROM PUBLIC;
+
+-- Name: FUNCTION append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) FROM PUBLIC;
+
+-- Name: FUNCTION begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean) FROM PUBLIC;
+
+-- Name: FUNCTION create_stream(stream_id text, metadata json, creation_id uuid, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.create_stream(stream_id text, metadata json, creation_id uuid, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone) FROM PUBLIC;
+
+-- Name: FUNCTION create_subscription(of_subscription text, partitions integer, from_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.create_subscription(of_subscription text, partitions integer, from_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION drop_documents(of_projection text, kept_generation integer); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.drop_documents(of_projection text, kept_generation integer) FROM PUBLIC;
+
+-- Name: FUNCTION enter_projections(names text[], generations integer[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.enter_projections(names text[], generations integer[]) FROM PUBLIC;
+
+-- Name: FUNCTION frontier(); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.frontier() FROM PUBLIC;
+
+-- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) FROM PUBLIC;
+
+-- Name: FUNCTION is_expected(expected_version bigint, version bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.is_expected(expected_version bigint, version bigint) FROM PUBLIC;
+
+-- Name: FUNCTION keep_leases(of_subscription text, by_worker text, milliseconds integer); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.keep_leases(of_subscription text, by_worker text, milliseconds integer) FROM PUBLIC;
+
+-- Name: FUNCTION leave_subscription(of_subscription text, by_worker text); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.leave_subscription(of_subscription text, by_worker text) FROM PUBLIC;
+
+-- Name: FUNCTION list_documents(projection text, prefix text, after text, max_documents integer); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.list_documents(projection text, prefix text, after text, max_documents integer) FROM PUBLIC;
+
+-- Name: FUNCTION list_streams(prefix text, after text, max_streams integer); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.list_streams(prefix text, after text, max_streams integer) FROM PUBLIC;
+
+-- Name: FUNCTION lock_documents(projections text[], generations integer[], keys text[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[]) FROM PUBLIC;
+
+-- Name: FUNCTION lock_streams(stream_ids text[], wait boolean); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.lock_streams(stream_ids text[], wait boolean) FROM PUBLIC;
+
+-- Name: FUNCTION log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer) FROM PUBLIC;
+
+-- Name: FUNCTION mark_writer(); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.mark_writer() FROM PUBLIC;
+
+-- Name: FUNCTION marker_key(marked_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.marker_key(marked_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION move_checkpoints(of_subscription text, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.move_checkpoints(of_subscription text, to_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], attempts integer[], errors text[], stacks text[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], attempts integer[], errors text[], stacks text[]) FROM PUBLIC;
+
+-- Name: FUNCTION part_of_stream(stream_id text, part_count integer); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.part_of_stream(stream_id text, part_count integer) FROM PUBLIC;
+
+-- Name: FUNCTION projection_lock(name text); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.projection_lock(name text) FROM PUBLIC;
+
+-- Name: FUNCTION protect_events(); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.protect_events() FROM PUBLIC;
+
+-- Name: FUNCTION read_streams(stream_ids text[], first_versions bigint[], last_versions bigint[], as_ofs timestamp with time zone[], mosts bigint[], backwards boolean[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.read_streams(stream_ids text[], first_versions bigint[], last_versions bigint[], as_ofs timestamp with time zone[], mosts bigint[], backwards boolean[]) FROM PUBLIC;
+
+-- Name: FUNCTION recorded_owners(owners integer[], event_ids uuid[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.recorded_owners(owners integer[], event_ids uuid[]) FROM PUBLIC;
+
+-- Name: FUNCTION register_projections(names text[], versions integer[], modes text[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.register_projections(names text[], versions integer[], modes text[]) FROM PUBLIC;
+
+-- Name: FUNCTION release_lease(of_subscription text, of_partition integer, of_token bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.release_lease(of_subscription text, of_partition integer, of_token bigint) FROM PUBLIC;
+
+-- Name: FUNCTION retry_parked(of_subscription text, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.retry_parked(of_subscription text, at_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION set_projection(of_projection text, to_version integer, to_generation integer, in_mode text); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.set_projection(of_projection text, to_version integer, to_generation integer, in_mode text) FROM PUBLIC;
+
+-- Name: FUNCTION skip_parked(of_subscription text, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.skip_parked(of_subscription text, at_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION try_create_streams(stream_ids text[], versions bigint[], created_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.try_create_streams(stream_ids text[], versions bigint[], created_at timestamp with time zone) FROM PUBLIC;
+
+-- Name: FUNCTION unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION write_documents(projections text[], generations integer[], keys text[], states json[], positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.write_documents(projections text[], generations integer[], keys text[], states json[], positions bigint[]) FROM PUBLIC;

@@ -5,7 +5,9 @@ create or replace function :schema.advance_checkpoint(
   of_token bigint,
   to_position bigint
 ) returns boolean
-language plpgsql as $$
+language plpgsql
+:as_owner
+as $$
 begin
   update :schema.checkpoints c set position = greatest(c.position, to_position)
   where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null;

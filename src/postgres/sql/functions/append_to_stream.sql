@@ -20,7 +20,9 @@ create or replace function :schema.append_to_stream(
   out recorded_at timestamptz,
   out positions bigint[]
 )
-language plpgsql as $$
+language plpgsql
+:as_owner
+as $$
 declare
   _event_count int := cardinality(event_ids);
   -- In whole milliseconds, the precision of a JavaScript Date: what a reader sees is what is compared.

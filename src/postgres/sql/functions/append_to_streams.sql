@@ -30,6 +30,7 @@ create or replace function :schema.append_to_streams(
   out positions bigint[]
 )
 language plpgsql
+:as_owner
 -- As in lock_streams.
 set enable_seqscan = off
 set enable_bitmapscan = off

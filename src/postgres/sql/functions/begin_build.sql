@@ -6,7 +6,9 @@ create or replace function :schema.begin_build(
   out generation int,
   out resumed boolean
 )
-language plpgsql as $$
+language plpgsql
+:as_owner
+as $$
 begin
   insert into :schema.projections (name, version, generation, mode, last_generation)
   values (of_projection, 0, 0, in_mode, 0)

@@ -8,7 +8,9 @@ create or replace function :schema.create_stream(
   out version bigint,
   out created_at timestamptz
 )
-language plpgsql as $$
+language plpgsql
+:as_owner
+as $$
 begin
   insert into :schema.streams as s (stream_id, version, created_at, metadata, creation_id)
   values (

@@ -5,7 +5,9 @@
 -- A writer that is absent from the locks in step 2 has either ended, and PostgreSQL releases locks only after
 -- the commit is visible, or will take its positions above what step 1 saw.
 create or replace function :schema.frontier() returns bigint
-language plpgsql as $$
+language plpgsql
+:as_owner
+as $$
 declare
   _head bigint;
   _marked bigint;

@@ -34,6 +34,7 @@ create or replace function :schema.import_events(
   out previous_at timestamptz
 )
 language plpgsql
+:as_owner
 -- Plans are made once in a session, perhaps while the tables are nearly empty: they must be the lookups by key
 -- that are right for any size.
 set enable_seqscan = off

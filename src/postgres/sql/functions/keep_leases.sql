@@ -2,7 +2,9 @@
 -- lease that it has, and one of partition -1 that tells its share. All times are the server's.
 create or replace function :schema.keep_leases(of_subscription text, by_worker text, milliseconds int)
 returns table (partition int, token bigint, checkpoint bigint, share int)
-language plpgsql as $$
+language plpgsql
+:as_owner
+as $$
 declare
   _now timestamptz := clock_timestamp();
   _until timestamptz := clock_timestamp() + milliseconds * interval '1 millisecond';

@@ -5,6 +5,7 @@
 create or replace function :schema.lock_documents(projections text[], generations int[], keys text[])
 returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
+:as_owner
 -- As in lock_streams.
 set enable_seqscan = off
 set enable_bitmapscan = off

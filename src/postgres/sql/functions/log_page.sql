@@ -33,6 +33,7 @@ returns table (
   stream_ids text
 )
 language plpgsql
+:as_owner
 -- The plan is made once in a session, perhaps while the table is nearly empty: it must be the ordered index scan
 -- that is right for any size, and not a sort of everything after the position. Left to itself, Postgres would find it
 -- cheaper to plan anew for every row of the answer, which takes as long as the reading.

@@ -1,5 +1,5 @@
 -- The advisory lock key of a writer marker: 16 bits for this schema, 48 bits for a position.
 create or replace function :schema.marker_key(marked_position bigint) returns bigint
 language sql immutable as $$
-  select ((hashtext('eventsourced.:schema')::bigint & 65535) << 48) | marked_position
+  select (:marker_space << 48) | marked_position
 $$;

@@ -13,7 +13,9 @@ create or replace function :schema.park_events(
   errors text[],
   stacks text[]
 ) returns boolean
-language plpgsql as $$
+language plpgsql
+:as_owner
+as $$
 begin
   if not :schema.advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
     return false;

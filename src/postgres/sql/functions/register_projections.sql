@@ -2,7 +2,9 @@
 -- is registered only on an empty log to which nobody appends: its documents would lack what came before.
 create or replace function :schema.register_projections(names text[], versions int[], modes text[])
 returns table (place int, version int, generation int, mode text)
-language plpgsql as $$
+language plpgsql
+:as_owner
+as $$
 begin
   insert into :schema.projections as p (name, version, generation, mode, last_generation)
   select n.name, n.version, 1, n.mode, 1

@@ -7,6 +7,7 @@ create or replace function :schema.write_documents(
   positions bigint[]
 ) returns void
 language plpgsql
+:as_owner
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off

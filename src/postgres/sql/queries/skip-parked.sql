@@ -1,3 +1,2 @@
 -- $1 subscription $2 position
-delete from :schema.parked_events p where p.subscription = $1::text and p.position = $2::text::bigint
-returning p.position::text
+select :schema.skip_parked($1::text, $2::text::bigint)::text as found

@@ -8,4 +8,4 @@ where l.locktype = 'advisory'
   and l.granted
   and l.objsubid = 1
   and l.database = (select d.oid from pg_database d where d.datname = current_database())
-  and l.classid::bigint >> 16 = (:schema.marker_key(0) >> 48) & 65535;
+  and l.classid::bigint >> 16 = :marker_space;

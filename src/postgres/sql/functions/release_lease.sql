@@ -1,0 +1,10 @@
+-- Gives up a lease, if it is not another's by now.
+create or replace function :schema.release_lease(of_subscription text, of_partition int, of_token bigint) returns void
+language plpgsql
+:as_owner
+as $$
+begin
+  update :schema.checkpoints c set owner = null, lease_until = null
+  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token;
+end
+$$;

@@ -1,0 +1,13 @@
+-- Marks a parked event to be handled again; false if there is none at that position.
+create or replace function :schema.retry_parked(of_subscription text, at_position bigint) returns boolean
+language plpgsql
+:as_owner
+as $$
+begin
+  update :schema.parked_events p set state = 'retrying'
+  where p.subscription = of_subscription and p.position = at_position and p.state = 'parked';
+  return exists (
+    select from :schema.parked_events p where p.subscription = of_subscription and p.position = at_position
+  );
+end
+$$;

@@ -1,0 +1,21 @@
+-- Forgets a parked event that the holder of the lease has handled; false if the lease is another's by now.
+create or replace function :schema.unpark_event(
+  of_subscription text,
+  of_partition int,
+  of_token bigint,
+  at_position bigint
+) returns boolean
+language plpgsql
+:as_owner
+as $$
+begin
+  perform from :schema.checkpoints c
+  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null
+  for update;
+  if not found then
+    return false;
+  end if;
+  delete from :schema.parked_events p where p.subscription = of_subscription and p.position = at_position;
+  return true;
+end
+$$;
