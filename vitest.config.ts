@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import { quietly } from './test/child-program.ts'
 import { isMissing } from './test/emulators/start.ts'
 import { stores } from './test/stores.ts'
 
@@ -27,5 +28,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
     maxWorkers: 2,
+    execArgv: quietly,
   },
 })

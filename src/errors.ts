@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'schema-mismatch'
   | 'unsupported-isolation'
   | 'read-only-replica'
+  | 'missing-privileges'
+  | 'sequence-behind'
   | 'folder-in-use'
   | 'missing-driver'
   | 'import-out-of-order'
@@ -53,6 +55,8 @@ export type KnownError =
   | SchemaMismatchError
   | UnsupportedIsolationError
   | ReadOnlyReplicaError
+  | MissingPrivilegesError
+  | SequenceBehindError
   | FolderInUseError
   | MissingDriverError
   | ImportOutOfOrderError
@@ -178,13 +182,49 @@ export class UnsupportedIsolationError extends EventSourcedError {
 /** The database is a read-only replica: it takes no appends, and does not know which are under way. */
 export class ReadOnlyReplicaError extends EventSourcedError {
   readonly code = 'read-only-replica'
-  constructor(cause: unknown) {
+  constructor(cause?: unknown) {
     super(
       'The database is a read-only replica, which has no complete view of the log: connect to the primary',
       {
         cause,
       },
     )
+  }
+}
+
+/** The role of the connection may not do what the store has to. Nothing was written. */
+export class MissingPrivilegesError extends EventSourcedError {
+  readonly code = 'missing-privileges'
+  /** Who lacks them, as far as is known. */
+  readonly role: string | undefined
+  /** All of them, such as `SELECT on eventsourced.events`; empty where the database told only of the first: see `cause`. */
+  readonly missing: readonly string[]
+  constructor(role: string | undefined, missing: readonly string[], todo: string, cause: unknown) {
+    const who = role === undefined ? 'The role of this connection' : `Role '${role}'`
+    super(
+      `${who} lacks ${missing.length > 0 ? missing.join(', ') : `a privilege (${reason(cause)})`}: ${todo}`,
+      {
+        cause,
+      },
+    )
+    this.role = role
+    this.missing = missing
+  }
+}
+
+/** The sequence of positions stands below the log's end: the next appends would take positions that readers have passed. */
+export class SequenceBehindError extends EventSourcedError {
+  readonly code = 'sequence-behind'
+  /** The last position that the sequence has given out, as it says. */
+  readonly head: number
+  /** The highest position of an event. */
+  readonly lastPosition: number
+  constructor(schema: string, head: number, lastPosition: number) {
+    super(
+      `The sequence ${schema}.event_positions stands at ${head}, but the log in schema '${schema}' reaches to position ${lastPosition}, as after a restore of the tables without it: let its owner run \`select setval('${schema}.event_positions', ${lastPosition})\` while nobody appends`,
+    )
+    this.head = head
+    this.lastPosition = lastPosition
   }
 }
 

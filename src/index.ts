@@ -1,7 +1,6 @@
 /** `@eventsourced/core`: the contract, deciding, folding, and the store in memory. */
 
-export type { Decider, Decision } from './decider.ts'
-export { decider } from './decider.ts'
+export { type Decider, type Decision, decider } from './decider.ts'
 export type { ErrorCode, KnownError } from './errors.ts'
 export {
   DuplicateEventIdError,
@@ -13,11 +12,13 @@ export {
   InvalidInputError,
   LeaseLostError,
   MissingDriverError,
+  MissingPrivilegesError,
   NotParkedError,
   ProjectionVersionError,
   ReadOnlyReplicaError,
   RebuildRunningError,
   SchemaMismatchError,
+  SequenceBehindError,
   StorageError,
   StoreClosedError,
   StoreUnavailableError,
@@ -76,3 +77,4 @@ export type {
   SubscriptionStatus,
 } from './subscription/subscription.ts'
 export { uuidOf, uuidv7 } from './uuid.ts'
+export type { StoreWarning } from './warnings.ts'

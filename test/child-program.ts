@@ -3,6 +3,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
+/** The test servers do not wait for the disk, of which every store would warn. */
+export const quietly = ['--disable-warning=fsync-off']
+
 export interface Program {
   readonly pid: number
   /** The next thing the program said with `process.send`; fails if it ends without a word. */
@@ -18,7 +21,10 @@ export interface Program {
 export function startProgram(program: URL, ...programArguments: readonly string[]): Program {
   const file = fileURLToPath(program)
   const child: ChildProcess = fork(file, programArguments, {
-    execArgv: file.endsWith('.ts') ? ['--conditions=@eventsourced/source', '--import', 'tsx'] : [],
+    execArgv: [
+      ...quietly,
+      ...(file.endsWith('.ts') ? ['--conditions=@eventsourced/source', '--import', 'tsx'] : []),
+    ],
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   })
   let complaints = ''

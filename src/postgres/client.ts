@@ -31,6 +31,8 @@ export interface ScriptSession extends Session {
 
 /** A database that hands out connections. */
 export interface Database {
+  /** It runs within this process, and its files are its own business: settings of durability mean nothing. */
+  readonly isEmbedded?: true
   /** Runs one statement in a transaction of its own. Not sent any more once the signal is aborted. */
   run(statement: Statement, parameters: Parameters, signal?: AbortSignal): Promise<readonly Row[]>
   /** Commits what `work` did, or rolls it back if it throws. In `transactionMode`. */

@@ -1,6 +1,7 @@
 /** What a driver's error means: by SQLSTATE and constraint name, never by its words. */
 import {
   EventSourcedError,
+  MissingPrivilegesError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
   StorageError,
@@ -88,6 +89,10 @@ export function isTooLarge(error: unknown): boolean {
   return sqlState(error) === '54000'
 }
 
+export function isDenied(error: unknown): boolean {
+  return sqlState(error) === '42501'
+}
+
 export function isMissingSchema(error: unknown): boolean {
   return ['3F000', '42P01', '42883'].includes(sqlState(error) ?? '')
 }
@@ -103,6 +108,10 @@ export function toKnownError(what: string, error: unknown): unknown {
       'The tables of the event store are missing: call `await store.schema.create()` first',
       { cause: error },
     )
+  }
+  if (isDenied(error)) {
+    const todo = `${what} needs it; \`store.schema.grantSql(role)\` returns what the owner of the tables has to run`
+    return new MissingPrivilegesError(undefined, [], todo, error)
   }
   return new StorageError(what, error)
 }

@@ -36,6 +36,7 @@ const eventLoop = () => new Promise(setImmediate)
 
 export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = async () => {}): Database {
   return {
+    isEmbedded: true,
     async run(statement, parameters, signal) {
       await pglite.waitReady
       signal?.throwIfAborted()

@@ -1,8 +1,8 @@
 /** Creating the tables and keeping them up to date: numbered migrations, and functions applied when they change. */
-import { InvalidInputError, SchemaMismatchError } from '../errors.ts'
+import { InvalidInputError, MissingPrivilegesError, SchemaMismatchError } from '../errors.ts'
 import { beginning } from '../input.ts'
 import type { Database, Statement } from './client.ts'
-import { isMissingSchema } from './errors.ts'
+import { isDenied, isMissingSchema } from './errors.ts'
 import { migrations, routines } from './sql.generated.ts'
 import { inSchema, statementOf } from './statements.ts'
 
@@ -18,7 +18,8 @@ export interface SchemaStatus {
   readonly upToDate: boolean
 }
 
-interface Applied {
+/** A migration that was applied, or the functions. */
+export interface Applied {
   readonly number: number
   readonly checksum: string
 }
@@ -56,11 +57,16 @@ export async function createSchema(
   schema: string,
   protectEvents: boolean,
 ): Promise<SchemaStatus> {
-  await database.transaction(async (session) => {
+  const work = database.transaction(async (session) => {
     await session.runScript(prelude(schema))
     const applied = (await session.run(listApplied(schema), [])).map(toApplied)
     await session.runScript(changes(statusOf(applied, schema), schema))
     if (!protectEvents) await session.runScript(`drop trigger if exists protect_events on ${schema}.events`)
+  })
+  await work.catch((error: unknown) => {
+    if (!isDenied(error)) throw error
+    const todo = `only the owner of schema '${schema}' creates its tables and brings them up to date: let it call \`await store.schema.create()\`, and then run \`store.schema.grantSql(role)\` for this role`
+    throw new MissingPrivilegesError(undefined, [], todo, error)
   })
   return schemaStatus(database, schema)
 }
@@ -78,7 +84,8 @@ function toApplied(row: Readonly<Record<string, unknown>>): Applied {
   return { number: Number(row.number), checksum: String(row.checksum) }
 }
 
-function statusOf(applied: readonly Applied[], schema: string): SchemaStatus {
+/** @throws SchemaMismatchError */
+export function statusOf(applied: readonly Applied[], schema: string): SchemaStatus {
   for (const { number, checksum } of applied) {
     if (number === routinesNumber) continue
     const own = migrations.find((migration) => migration.number === number)
@@ -105,8 +112,12 @@ function statusOf(applied: readonly Applied[], schema: string): SchemaStatus {
 /** What comes first: one creator at a time, and a place to note what was done. */
 function prelude(schema: string): string {
   return `set local client_min_messages = warning;
+set local search_path = pg_catalog, pg_temp;
 select pg_advisory_xact_lock(hashtext('eventsourced migrations of ${schema}'));
-create schema if not exists ${schema};
+do $$ begin
+  -- \`if not exists\` would ask an owner of the schema for more: the right to create schemas in this database.
+  if to_regnamespace('${schema}') is null then create schema ${schema}; end if;
+end $$;
 create table if not exists ${schema}.migrations (
   number int primary key,
   name text not null,

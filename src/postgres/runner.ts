@@ -105,22 +105,24 @@ export function retryingRunner(
 
   return {
     run(what, statement, parameters, signal) {
-      return database.use(
-        what,
-        async (database, attempt) => {
-          await prepared(database)
-          const values = parameters(attempt > 1)
-          const explicit = () => database.transaction((session) => session.run(statement, values), signal)
-          if (explicitly) return explicit()
-          try {
-            return await database.run(statement, values, signal)
-          } catch (error) {
-            if (!isWrongMode(error)) throw error
-            explicitly = true
-            return explicit()
-          }
-        },
-        signal,
+      return unwrapped(
+        database.use(
+          what,
+          async (database, attempt) => {
+            await prepared(database)
+            const values = parameters(attempt > 1)
+            const explicit = () => database.transaction((session) => session.run(statement, values), signal)
+            if (explicitly) return explicit()
+            try {
+              return await database.run(statement, values, signal)
+            } catch (error) {
+              if (!isWrongMode(error)) throw error
+              explicitly = true
+              return explicit()
+            }
+          },
+          signal,
+        ),
       )
     },
     async transaction(what, work, attempts, signal) {

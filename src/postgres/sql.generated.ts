@@ -1573,12 +1573,12 @@ export const frontier: string = `select
   f.frontier::text,
   (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
   (
-    select coalesce(json_agg(json_build_object(
+    select coalesce(json_agg(json_strip_nulls(json_build_object(
       'pid', a.pid,
       'applicationName', a.application_name,
       'state', a.state,
       'openForMilliseconds', (date_part('epoch', clock_timestamp() - a.xact_start) * 1000)::bigint
-    ) order by a.xact_start), '[]')
+    )) order by a.xact_start), '[]')
     from pg_stat_activity a
     where a.pid in (select m.pid from :schema.writer_markers m)
   )::text as writers
@@ -1653,6 +1653,24 @@ export const lockDocuments: string = `select d.place, d.state::text, d.revision:
 from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[]) d`
 
 export const lockProjection: string = `select pg_advisory_xact_lock(hashtext('eventsourced.:schema'), :schema.projection_lock(\$1::text))::text`
+
+export const missingPrivileges: string = `select current_user::text as role, (
+select json_agg(needed.privilege)
+    from (
+      select 'USAGE on schema :schema' as privilege
+      where not has_schema_privilege(':schema', 'USAGE')
+      union all
+      select 'SELECT on :schema.' || c.relname
+      from pg_class c
+      where c.relnamespace = to_regnamespace(':schema') and c.relname = any (\$2::text::text[])
+        and not has_table_privilege(c.oid, 'SELECT')
+      union all
+      select 'EXECUTE on :schema.' || f.proname
+      from pg_proc f
+      where f.pronamespace = to_regnamespace(':schema') and f.proname = any (\$1::text::text[])
+        and not has_function_privilege(f.oid, 'EXECUTE')
+    ) needed
+)::text as missing`
 
 export const moveCheckpoints: string = `select :schema.move_checkpoints(\$1::text, \$2::text::bigint)::text`
 
@@ -1850,6 +1868,37 @@ export const retryParked: string = `select :schema.retry_parked(\$1::text, \$2::
 export const setProjection: string = `select :schema.set_projection(\$1::text, \$2::text::int, \$3::text::int, \$4::text)::text`
 
 export const skipParked: string = `select :schema.skip_parked(\$1::text, \$2::text::bigint)::text as found`
+
+export const startUp: string = `select
+  (select json_agg(json_build_object('number', m.number, 'checksum', m.checksum)) from :schema.migrations m)::text as applied,
+  pg_is_in_recovery()::text as is_replica,
+  current_user::text as role,
+  (
+select json_agg(needed.privilege)
+    from (
+      select 'USAGE on schema :schema' as privilege
+      where not has_schema_privilege(':schema', 'USAGE')
+      union all
+      select 'SELECT on :schema.' || c.relname
+      from pg_class c
+      where c.relnamespace = to_regnamespace(':schema') and c.relname = any (\$2::text::text[])
+        and not has_table_privilege(c.oid, 'SELECT')
+      union all
+      select 'EXECUTE on :schema.' || f.proname
+      from pg_proc f
+      where f.pronamespace = to_regnamespace(':schema') and f.proname = any (\$1::text::text[])
+        and not has_function_privilege(f.oid, 'EXECUTE')
+    ) needed
+  )::text as missing,
+  (
+    select (q.seqincrement = 1 and q.seqcache = 1 and not q.seqcycle)::text
+    from pg_sequence q where q.seqrelid = ':schema.event_positions'::regclass
+  ) as is_ordered,
+  (select coalesce(max(e.position), 0) from :schema.events e)::text as last_position,
+  (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
+  current_setting('fsync') as fsync,
+  current_setting('full_page_writes') as full_page_writes,
+  current_setting('synchronous_commit') as synchronous_commit`
 
 export const streamInfo: string = `select
   to_json(s.stream_id)::text as stream_id,

@@ -1,15 +1,16 @@
 /** Opening an event store on Postgres. */
-import { SchemaMismatchError } from '../errors.ts'
 import { eventStore } from '../event-store.ts'
 import { checkInteger, type InputLimits } from '../input.ts'
 import type { StoreOptions } from '../projecting.ts'
 import { InlineProjections } from '../projection/inline.ts'
 import type { EventStore } from '../store.ts'
-import type { Database } from './client.ts'
+import { emitWarning, type StoreWarning } from '../warnings.ts'
 import { connector, type PostgresConnection, type PostgresTransaction, sessionOf } from './connect.ts'
 import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaStatus } from './migrate.ts'
 import { notifying } from './notify.ts'
+import { grantScript } from './privileges.ts'
 import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
+import { startUp } from './start-up.ts'
 import { statementsOf } from './statements.ts'
 import { postgresStorage } from './storage.ts'
 import type { SqlTransaction } from './transaction.ts'
@@ -35,6 +36,12 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
    * nobody listen. @default false
    */
   readonly notify?: boolean | undefined
+  /**
+   * Is told before the first use of what is set on the server so that it may lose events: a code that never changes, and
+   * words for whoever can set it right. What it throws stops that use, and the next one begins anew.
+   * @default `process.emitWarning`
+   */
+  readonly onWarning?: ((warning: StoreWarning) => void) | undefined
 }
 
 export interface Frontier {
@@ -46,8 +53,9 @@ export interface Frontier {
   readonly writers: readonly {
     readonly pid: number
     readonly applicationName: string
-    readonly state: string
-    readonly openForMilliseconds: number
+    /** Like the next one absent for another role's session, unless this one has the rights of `pg_read_all_stats`. */
+    readonly state?: string | undefined
+    readonly openForMilliseconds?: number | undefined
   }[]
 }
 
@@ -59,6 +67,11 @@ export interface PostgresStore extends EventStore<SqlTransaction> {
     status(): Promise<SchemaStatus>
     /** The script that `create` runs on an empty database. */
     sql(): string
+    /**
+     * The script by which the owner of the tables lets a role use the store: call its functions and read its tables, and
+     * nothing else. To be run again after each update of the library. Needs no connection.
+     */
+    grantSql(role: string): string
   }
   /** How far readers of the log can get, and who holds them back. */
   frontier(): Promise<Frontier>
@@ -78,6 +91,7 @@ export function postgresStore(
 ): PostgresStore {
   const { schema = 'eventsourced', autoCreate = true, protectEvents = true, prepare = true } = options
   const { maxConnections = 10, attempts = 10, maxBatch = 500, notify = false } = options
+  const { onWarning = emitWarning } = options
   checkSchemaName(schema)
   checkInteger(maxConnections, 'maxConnections', 1)
   checkInteger(attempts, 'attempts', 1)
@@ -85,19 +99,9 @@ export function postgresStore(
   const inline = new InlineProjections(options.inline)
   const statements = statementsOf(schema)
   const database = new RetryingDatabase(connector(connection, { prepare, maxConnections }), attempts)
-  const runner = retryingRunner(database, ensureSchema)
-
-  async function ensureSchema(database: Database): Promise<void> {
-    const { upToDate } = await schemaStatus(database, schema)
-    if (upToDate) return
-    if (!autoCreate) {
-      throw new SchemaMismatchError(
-        `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
-      )
-    }
-    await createSchema(database, schema, protectEvents)
-  }
-
+  const runner = retryingRunner(database, (database) =>
+    startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
+  )
   const storage = postgresStorage(runner, statements, maxBatch, inline)
   const notifications = notify ? notifying(database, runner, statements, schema) : undefined
 
@@ -109,6 +113,7 @@ export function postgresStore(
       status: () =>
         database.use('Reading the state of the tables', (database) => schemaStatus(database, schema)),
       sql: () => schemaScript(schema),
+      grantSql: (role) => grantScript(schema, role),
     },
     async frontier() {
       const [row] = await runner.run('Reading the frontier', statements.frontier, () => [])

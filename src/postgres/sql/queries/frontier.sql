@@ -1,14 +1,15 @@
--- The frontier, the head of the log, and the writers that hold the frontier back, longest first.
+-- The frontier, the head of the log, and the writers that hold the frontier back, longest first. What another role's
+-- session does is shown to few.
 select
   f.frontier::text,
   (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
   (
-    select coalesce(json_agg(json_build_object(
+    select coalesce(json_agg(json_strip_nulls(json_build_object(
       'pid', a.pid,
       'applicationName', a.application_name,
       'state', a.state,
       'openForMilliseconds', (date_part('epoch', clock_timestamp() - a.xact_start) * 1000)::bigint
-    ) order by a.xact_start), '[]')
+    )) order by a.xact_start), '[]')
     from pg_stat_activity a
     where a.pid in (select m.pid from :schema.writer_markers m)
   )::text as writers

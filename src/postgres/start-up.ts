@@ -1,0 +1,99 @@
+/**
+ * What is looked at once, before the first use: the tables, and whether database and role are such that the store keeps
+ * its promises. What breaks them is refused; what may lose events when the machine fails is only warned of.
+ */
+import { ReadOnlyReplicaError, SchemaMismatchError, SequenceBehindError } from '../errors.ts'
+import type { StoreWarning } from '../warnings.ts'
+import type { Database, Row } from './client.ts'
+import { isDenied, isMissingSchema, WorkFailure } from './errors.ts'
+import { createSchema, statusOf } from './migrate.ts'
+import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
+import type { Statements } from './statements.ts'
+
+export interface StartUp {
+  readonly schema: string
+  readonly statements: Statements
+  readonly autoCreate: boolean
+  readonly protectEvents: boolean
+  readonly onWarning: (warning: StoreWarning) => void
+}
+
+// A writer marker has this many bits for a position.
+const positionBits = 48
+
+/**
+ * @throws SchemaMismatchError, ReadOnlyReplicaError, MissingPrivilegesError, SequenceBehindError; and a WorkFailure with what
+ * `onWarning` throws
+ */
+export async function startUp(database: Database, options: StartUp): Promise<void> {
+  const { schema, autoCreate, protectEvents, onWarning } = options
+  let found = await lookAt(database, options)
+  if (found?.is_replica === 'true') throw new ReadOnlyReplicaError()
+  if (found === undefined || !statusOf(JSON.parse(String(found.applied ?? '[]')), schema).upToDate) {
+    if (!autoCreate) {
+      throw new SchemaMismatchError(
+        `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
+      )
+    }
+    await createSchema(database, schema, protectEvents)
+    found = await lookAt(database, options)
+  }
+  if (found === undefined) throw new SchemaMismatchError(`Tables in schema '${schema}' were dropped`)
+  refuse(found, schema)
+  if (database.isEmbedded) return
+  try {
+    for (const warning of warningsOf(found)) onWarning(warning)
+  } catch (thrown) {
+    throw new WorkFailure(thrown)
+  }
+}
+
+/** Undefined: there are no tables. */
+async function lookAt(database: Database, { schema, statements }: StartUp): Promise<Row | undefined> {
+  try {
+    return (await database.run(statements.startUp, usedNames))[0]
+  } catch (error) {
+    if (isMissingSchema(error)) return undefined
+    throw isDenied(error) ? await missingPrivileges(database, statements, schema, error) : error
+  }
+}
+
+function refuse(found: Row, schema: string): void {
+  if (found.missing !== null) throw privilegesError(found, schema)
+  if (found.is_ordered !== 'true') {
+    throw new SchemaMismatchError(
+      `The sequence ${schema}.event_positions was changed, and the order of the log depends on it: let its owner run \`alter sequence ${schema}.event_positions increment by 1 cache 1 no cycle\``,
+    )
+  }
+  const [head, lastPosition] = [BigInt(String(found.head)), BigInt(String(found.last_position))]
+  if (head < lastPosition) throw new SequenceBehindError(schema, Number(head), Number(lastPosition))
+  if (head >> BigInt(positionBits) !== 0n) {
+    throw new SchemaMismatchError(
+      `The sequence ${schema}.event_positions stands at ${head}, and positions end at 2^${positionBits}: it was set by hand`,
+    )
+  }
+}
+
+function* warningsOf(found: Row): Iterable<StoreWarning> {
+  if (found.fsync === 'off') {
+    yield {
+      code: 'fsync-off',
+      message:
+        'Postgres runs with fsync = off: when its machine fails, the whole database may be damaged beyond repair. Set fsync = on',
+    }
+  }
+  if (found.full_page_writes === 'off') {
+    yield {
+      code: 'full-page-writes-off',
+      message:
+        'Postgres runs with full_page_writes = off: when its machine fails, pages that were half written stay damaged. Set full_page_writes = on',
+    }
+  }
+  if (found.synchronous_commit === 'off') {
+    yield {
+      code: 'synchronous-commit-off',
+      message:
+        'The session has synchronous_commit = off: when the server fails, it loses appends that were answered already, and their positions are given to others. Set it to on, or local, for the role of the application',
+    }
+  }
+}
