@@ -1,8 +1,9 @@
 /** Worlds on a Postgres server through `pg`: a database for all of them, tables that are emptied and connections for each. */
 import type { StoreOptions } from '@eventsourced/core'
 import type { OpenTransaction } from '@eventsourced/core/conformance'
-import { type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
+import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
+import { createApplicationRole } from '../application-role.ts'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase } from '../database.ts'
 import type { RunningStore, World } from '../stores.ts'
@@ -18,16 +19,25 @@ interface RunningPg extends RunningStore {
   world(): Promise<PgWorld>
 }
 
+/** `asApplication`: the stores connect as a role that does not own the tables. */
 export async function startPg(
   serverUrl: string | undefined,
-  options: Pick<PostgresStoreOptions, 'maxBatch'> = {},
+  {
+    asApplication = false,
+    ...options
+  }: Pick<PostgresStoreOptions, 'maxBatch'> & { asApplication?: boolean } = {},
 ): Promise<RunningPg> {
   const database = await createDatabase(serverUrl)
   const schemas = await WorldSchemas.in(database.url)
-  const pools = new Pools((max) => newPool(database.url, max))
+  const role = asApplication ? await createApplicationRole(database.url) : undefined
+  const url = role?.url ?? database.url
+  const withTables = new Set<string>()
+  const pools = new Pools((max) => newPool(url, max))
   return {
     async world() {
       const schema = schemas.enter()
+      if (role !== undefined && !withTables.has(schema)) await role.createTables(schema)
+      withTables.add(schema)
       let mayHaveLatecomers = false
       const ends: (() => Promise<unknown>)[] = []
 
@@ -44,6 +54,10 @@ export async function startPg(
         return store
       }
 
+      const createTables = async (store: PostgresStore) => {
+        if (role === undefined) await store.schema.create()
+      }
+
       let forTransactions: { store: ReturnType<typeof newStore>; pool: pg.Pool } | undefined
       return {
         url: database.url,
@@ -52,7 +66,7 @@ export async function startPg(
         async begin() {
           if (forTransactions === undefined) {
             const store = newStore(takePool(10))
-            await store.schema.create()
+            await createTables(store)
             forTransactions = { store, pool: takePool(40) }
           }
           const { store, pool } = forTransactions
@@ -76,13 +90,13 @@ export async function startPg(
           return transaction
         },
         async openBehindProxy() {
-          const proxy = await CuttingPostgresProxy.start(database.url)
+          const proxy = await CuttingPostgresProxy.start(url)
           ends.unshift(() => proxy.stop())
           mayHaveLatecomers = true
           const pool = newPool(proxy.url, 10)
           ends.unshift(() => pool.end())
           const store = newStore(pool)
-          await store.schema.create()
+          await createTables(store)
           return { store, proxy }
         },
         async end() {
@@ -95,6 +109,7 @@ export async function startPg(
       await pools.end((pool) => pool.end())
       await schemas.close()
       await database.drop()
+      await role?.drop(serverUrl)
     },
   }
 }
