@@ -176,9 +176,13 @@ export const feedCases: readonly ConformanceCase[] = [
       )
       const [first, second] = [await begin(), await begin()]
       await first.append('c', counted(1), { expectedVersion: 'noStream' })
-      const loser = second.append('c', counted(1), { expectedVersion: 'noStream' })
+      const losing = refused(
+        second.append('c', counted(1), { expectedVersion: 'noStream' }),
+        'wrong-expected-version',
+        { streamId: 'c', actual: 1 },
+      )
       await first.commit()
-      await refused(loser, 'wrong-expected-version', { streamId: 'c', actual: 1 })
+      await losing
       await second.rollback()
     },
   },

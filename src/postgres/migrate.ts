@@ -1,5 +1,10 @@
 /** Creating the tables and keeping them up to date: numbered migrations, and functions applied when they change. */
-import { InvalidInputError, MissingPrivilegesError, SchemaMismatchError } from '../errors.ts'
+import {
+  InvalidInputError,
+  MissingPrivilegesError,
+  ReadOnlyReplicaError,
+  SchemaMismatchError,
+} from '../errors.ts'
 import { beginning } from '../input.ts'
 import type { Database, Statement } from './client.ts'
 import { isDenied, isMissingSchema } from './errors.ts'
@@ -57,6 +62,9 @@ export async function createSchema(
   schema: string,
   protectEvents: boolean,
 ): Promise<SchemaStatus> {
+  // Asked for to write, a replica would answer with a state that means many things.
+  const [row] = await database.run(askReplica, [])
+  if (row?.is_replica === 'true') throw new ReadOnlyReplicaError()
   const work = database.transaction(async (session) => {
     await session.runScript(prelude(schema))
     const applied = (await session.run(listApplied(schema), [])).map(toApplied)
@@ -75,6 +83,8 @@ export async function createSchema(
 export function schemaScript(schema: string): string {
   return `begin;\n${prelude(schema)}\n${changes(statusOf([], schema), schema)}\ncommit;\n`
 }
+
+const askReplica = statementOf('is_replica', 'select pg_is_in_recovery()::text as is_replica')
 
 function listApplied(schema: string): Statement {
   return statementOf('migrations', `select number::text, checksum from ${schema}.migrations order by number`)

