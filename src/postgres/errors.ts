@@ -84,6 +84,11 @@ export function isWrongMode(error: unknown): boolean {
   return state === 'ES001' || state === '25006'
 }
 
+/** What a replica answers to who begins a transaction to write. Said by others it means other things. */
+export function isUnsupported(error: unknown): boolean {
+  return sqlState(error) === '0A000'
+}
+
 /** A text or row would be larger than the server can make. */
 export function isTooLarge(error: unknown): boolean {
   return sqlState(error) === '54000'

@@ -1,8 +1,16 @@
 /** How a statement is run: when it is tried again, and in which kind of transaction. */
-import { StoreUnavailableError } from '../errors.ts'
+import { ReadOnlyReplicaError, StoreUnavailableError } from '../errors.ts'
 import { pause } from '../retry.ts'
 import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
-import { isEventIdTaken, isSilence, isTransient, isWrongMode, toKnownError, WorkFailure } from './errors.ts'
+import {
+  isEventIdTaken,
+  isSilence,
+  isTransient,
+  isUnsupported,
+  isWrongMode,
+  toKnownError,
+  WorkFailure,
+} from './errors.ts'
 
 export interface Runner {
   /**
@@ -117,8 +125,11 @@ export function retryingRunner(
               return await database.run(statement, values, signal)
             } catch (error) {
               if (!isWrongMode(error)) throw error
+              const result = await explicit().catch((second: unknown) => {
+                throw isUnsupported(second) ? error : second
+              })
               explicitly = true
-              return explicit()
+              return result
             }
           },
           signal,
@@ -131,10 +142,14 @@ export function retryingRunner(
           what,
           async (database, attempt) => {
             await prepared(database)
-            return database.transaction(
+            const done = database.transaction(
               (session) => withSession(what, session, (own) => work(own, attempt > 1)),
               signal,
             )
+            // The failures of the work come wrapped.
+            return done.catch((error: unknown) => {
+              throw isUnsupported(error) ? new ReadOnlyReplicaError(error) : error
+            })
           },
           signal,
           attempts === 'one' ? 1 : undefined,

@@ -21,7 +21,7 @@ export const connections: readonly [name: string, connect: (url: string) => Conn
     'postgres.js',
     (url) => {
       // Its look at the types, which we need not, would leave a rejection unhandled when it is cut off.
-      const sql = postgres(url, { fetch_types: false })
+      const sql = postgres(url, { fetch_types: false, onnotice: () => {} })
       return { connection: sql, end: () => sql.end({ timeout: 1 }) }
     },
   ],

@@ -1,6 +1,6 @@
 /** What a store looks at before its first use: each fault is provoked on a real server, and told with a code that never changes. */
-import type { StoreWarning } from '@eventsourced/core'
-import { type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
+import { projection, type StoreWarning } from '@eventsourced/core'
+import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { counted, logOf } from '../../src/conformance/events.ts'
@@ -8,12 +8,18 @@ import { connections } from './connections.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 import { type OwnServer, startOwnServer } from './own-server.ts'
 
+const counts = projection({
+  name: 'counts',
+  key: ({ streamId }) => streamId,
+  initialState: () => 0,
+  evolve: (count: number) => count + 1,
+})
+
 /** The codes of what stores warn of at their first use, in the order in which they come. */
 async function warningsOn(
   url: string,
   connect: (typeof connections)[number][1],
-  use: (store: ReturnType<typeof postgresStore>) => Promise<unknown> = (store) =>
-    store.append('a', counted(1)),
+  use: (store: PostgresStore) => Promise<unknown> = (store) => store.append('a', counted(1)),
 ): Promise<string[]> {
   const warnings: StoreWarning[] = []
   const { connection, end } = connect(url)
@@ -149,7 +155,7 @@ describe('settings under which events may be lost', () => {
 
 describe('a sequence that would break the order of the log', () => {
   let database: FreshDatabase
-  const opened: ReturnType<typeof postgresStore>[] = []
+  const opened: PostgresStore[] = []
 
   beforeEach(async () => {
     database = await freshDatabase()
@@ -221,14 +227,29 @@ describe('a sequence that would break the order of the log', () => {
 
 describe('a replica', () => {
   let server: OwnServer
+  const used: [name: string, PostgresStore, end: () => Promise<unknown>][] = []
 
   beforeAll(async () => {
     server = await startOwnServer([])
     await once(server.url).append('a', counted(1))
+    for (const [name, connect] of connections) {
+      for (const inline of [[], [counts]]) {
+        const { connection, end } = connect(server.url)
+        const store = postgresStore(connection, { inline, schema: `case_${used.length}` })
+        await store.append('a', counted(1))
+        used.push([`${name}, ${inline.length} inline`, store, end])
+      }
+    }
     await server.becomeReplica()
   })
 
-  afterAll(() => server.remove())
+  afterAll(async () => {
+    for (const [, store, end] of used) {
+      await store.close()
+      await end()
+    }
+    await server.remove()
+  })
 
   it.each(connections)('is refused at the first use, with %s', async (_name, connect) => {
     const { connection, end } = connect(server.url)
@@ -247,11 +268,20 @@ describe('a replica', () => {
     await expect(store.schema.create()).rejects.toMatchObject({ code: 'read-only-replica' })
     await store.close()
   })
+
+  it('that was the primary when the store was first used is refused to appends and to readers of the log', async () => {
+    expect(used).toHaveLength(6)
+    for (const [name, store] of used) {
+      for (const call of [() => store.append('a', counted(1)), () => logOf(store)]) {
+        await expect(call(), name).rejects.toMatchObject({ code: 'read-only-replica' })
+      }
+    }
+  })
 })
 
 /** Calls of a store that lives as long as they take. */
 function once(url: string) {
-  const use = async <T>(work: (store: ReturnType<typeof postgresStore>) => Promise<T>): Promise<T> => {
+  const use = async <T>(work: (store: PostgresStore) => Promise<T>): Promise<T> => {
     const store = postgresStore(url, { onWarning: () => {} })
     return work(store).finally(() => store.close())
   }
