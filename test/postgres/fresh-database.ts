@@ -7,8 +7,8 @@ export interface FreshDatabase {
   readonly url: string
   /** Runs one statement, or without parameters several. Never leave a transaction open here: see `session`. */
   query<Row extends pg.QueryResultRow>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>
-  /** One more connection, which is closed with the database. */
-  session(applicationName?: string): Promise<pg.Client>
+  /** One more connection, which is closed with the database. `as`: the URL of another role. */
+  session(applicationName?: string, as?: string): Promise<pg.Client>
   drop(): Promise<void>
 }
 
@@ -16,8 +16,8 @@ export async function freshDatabase(): Promise<FreshDatabase> {
   const { url, drop } = await createDatabase(inject('servers').postgres)
   const sessions: pg.Client[] = []
 
-  async function session(applicationName = 'session'): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString: url, application_name: applicationName })
+  async function session(applicationName = 'session', as = url): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: as, application_name: applicationName })
     client.on('error', () => {})
     await client.connect()
     sessions.push(client)
