@@ -6,41 +6,43 @@ import { textArray } from './encode.ts'
 import * as sql from './sql.generated.ts'
 import type { Statements } from './statements.ts'
 
+const unique = (names: Iterable<RegExpMatchArray>) =>
+  [...new Set([...names].map(([, name]) => String(name)))].sort()
+
 /** What the statements of this library call and read, and with it all that an application needs to be allowed. */
 const used = (() => {
   const { migrations: _migrations, routines: _routines, ...queries } = sql
-  const names = [
-    ...Object.values(queries)
-      .join('\n')
-      .matchAll(/:schema\.(\w+)(\(?)/g),
-  ]
-  const unique = (called: boolean) =>
-    [
-      ...new Set(names.filter(([, , call]) => (call === '(') === called).map(([, name]) => String(name))),
-    ].sort()
-  return { functions: unique(true), tables: unique(false) }
+  const text = Object.values(queries).join('\n')
+  return {
+    functions: unique(text.matchAll(/:schema\.(\w+)\(/g)),
+    tables: unique(text.matchAll(/:schema\.(\w+)\b(?!\()/g)),
+  }
 })()
+
+/** Functions that only other functions call. */
+const inner = unique(sql.routines.sql.matchAll(/^create or replace function :schema\.(\w+)/gm)).filter(
+  (name) => !used.functions.includes(name),
+)
 
 /** Parameters of `start-up.sql` and `missing-privileges.sql`. */
 export const usedNames = [textArray(used.functions), textArray(used.tables)]
 
 /**
  * The script, for psql too, by which the owner of a schema lets a role use it. What else the role was granted there is
- * taken back, so that it is the same however often, and after whatever, it is run.
+ * taken back, but for functions of former versions: processes of these may still run.
  * @throws InvalidInputError if the name can be no role's
  */
 export function grantScript(schema: string, role: string): string {
   const quoted = quotedRole(role)
-  const everything = [`all tables in schema ${schema}`, `all sequences in schema ${schema}`]
-  const revoked = [...everything, `all functions in schema ${schema}`, `schema ${schema}`]
-  const readable = [...used.tables, 'views'].map((name) => `${schema}.${name}`)
-  const callable = used.functions.map((name) => `${schema}.${name}`)
+  const named = (names: readonly string[]) => names.map((name) => `${schema}.${name}`).join(', ')
+  const all = (kind: string) => `all ${kind} in schema ${schema}`
+  const revoked = [all('tables'), all('sequences'), `function ${named(inner)}`, `schema ${schema}`]
   return `begin;
 select pg_advisory_xact_lock(hashtext('eventsourced migrations of ${schema}'));
 ${revoked.map((objects) => `revoke all on ${objects} from ${quoted};`).join('\n')}
 grant usage on schema ${schema} to ${quoted};
-grant select on ${readable.join(', ')} to ${quoted};
-grant execute on function ${callable.join(', ')} to ${quoted};
+grant select on ${named([...used.tables, 'views'])} to ${quoted};
+grant execute on function ${named(used.functions)} to ${quoted};
 commit;
 `
 }

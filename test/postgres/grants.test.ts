@@ -59,6 +59,16 @@ describe('the script of grants', () => {
     }
   })
 
+  it('leaves alone what processes of a former version call, which may still run', async () => {
+    await database.query(`
+      create function eventsourced.of_former_version() returns int language sql as 'select 1';
+      revoke execute on function eventsourced.of_former_version from public;
+      grant execute on function eventsourced.of_former_version to ${role.name}`)
+    const session = await database.session('owner', role.ownerUrl)
+    await session.query(owner.schema.grantSql(role.name))
+    expect(await privilegesOf(role.name)).toContain('EXECUTE on of_former_version')
+  })
+
   it.each([
     'x"; drop schema eventsourced cascade; --',
     `both "quotes" and 'others'`,
