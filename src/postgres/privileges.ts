@@ -1,7 +1,7 @@
 /** The role of an application, which calls the functions and reads the tables, and can do nothing else to them. */
 import { InvalidInputError, MissingPrivilegesError } from '../errors.ts'
 import { beginning, checkReadName } from '../input.ts'
-import type { Database, Row } from './client.ts'
+import type { Database, Parameters, Row } from './client.ts'
 import { textArray } from './encode.ts'
 import * as sql from './sql.generated.ts'
 import type { Statements } from './statements.ts'
@@ -25,7 +25,7 @@ const inner = unique(sql.routines.sql.matchAll(/^create or replace function :sch
 )
 
 /** Parameters of `start-up.sql` and `missing-privileges.sql`. */
-export const usedNames = [textArray(used.functions), textArray(used.tables)]
+export const usedNames: Parameters = [textArray(used.functions), textArray(used.tables)]
 
 /**
  * The script, for psql too, by which the owner of a schema lets a role use it. What else the role was granted there is
