@@ -39,7 +39,7 @@ end $alter$;`
 const stealing = altered(
   'keep_leases',
   '\\(f\\.owner is null or f\\.lease_until <= _now\\)',
-  '(f.owner is null or f.lease_until <= _now or random() < 0.2)',
+  '(f.owner is null or f.lease_until <= _now or random() < 0.5)',
 )
 
 export const breakages = {
