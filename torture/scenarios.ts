@@ -26,6 +26,12 @@ export interface Scenario {
 
 export const scenarios: readonly Scenario[] = [
   {
+    name: 'calm',
+    about: 'nothing happens: what is found then is the fault of the store alone',
+    stores: ['postgres', 'pglite', 'dynamodb'],
+    faults: [],
+  },
+  {
     name: 'kill',
     about: 'kill -9 of a random client each second',
     stores: ['postgres', 'pglite', 'dynamodb'],
