@@ -77,8 +77,8 @@ export class InvalidInputError extends EventSourcedError {
   readonly field: string
   /** How the refused value begins. */
   readonly received: string
-  constructor(field: string, problem: string, received: string) {
-    super(`${field} ${problem}; received ${received}`)
+  constructor(field: string, problem: string, received: string, options?: ErrorOptions) {
+    super(`${field} ${problem}; received ${received}`, options)
     this.field = field
     this.received = received
   }

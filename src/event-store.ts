@@ -9,7 +9,8 @@ import { isExpected } from './expected-version.ts'
 import { importEvents } from './import.ts'
 import {
   checkCall,
-  checkDate,
+  checkedDate,
+  checkedLimits,
   checkInteger,
   checkName,
   checkOneOf,
@@ -19,6 +20,7 @@ import {
   metadataJson,
 } from './input.ts'
 import { Operations } from './operations.ts'
+import { optionsOf } from './options.ts'
 import type { StoreOptions } from './projecting.ts'
 import { InlineFailure } from './projection/inline.ts'
 import { readView } from './projection/read-view.ts'
@@ -26,11 +28,12 @@ import { rebuild } from './projection/rebuild.ts'
 import type { StoreTransaction } from './projection/transaction.ts'
 import { verify } from './projection/verify.ts'
 import { readLog } from './read-log.ts'
-import type { PreparedAppend, Storage, Written } from './storage.ts'
+import type { PreparedAppend, Storage, StreamWindow, Written } from './storage.ts'
 import type {
   AppendResult,
   EventStore,
   ListStreamsOptions,
+  ReadAllOptions,
   ReadStreamOptions,
   StreamInfo,
   StreamSlice,
@@ -48,14 +51,16 @@ const streamsPerPage = 500
 
 export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
   storage: Storage,
-  limits: InputLimits & StoreOptions = {},
+  options: InputLimits & StoreOptions = {},
 ): EventStore<Tx> {
+  const limits = checkedLimits(options)
+  const { inline = [] } = optionsOf(options, ['inline'])
   const wakeup = new Wakeup(storage.notifications)
   const operations = new Operations()
   const perform = operations.perform.bind(operations)
   const environment: SubscriptionEnvironment = { storage, wakeup, clock: systemClock }
   const subscriptions = new Set<Subscription>()
-  const isInline = (name: string) => limits.inline?.some((projection) => projection.name === name) ?? false
+  const isInline = (name: string) => inline.some((projection) => projection.name === name)
 
   async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
     checkCall(appends, limits)
@@ -72,43 +77,58 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
   }
 
   return {
-    async createStream(streamId, { metadata, signal } = {}) {
+    async createStream(streamId, options) {
       checkName(streamId, 'streamId')
+      const { metadata, signal } = optionsOf(options, ['metadata', 'signal'])
       const json = metadataJson(metadata, 'metadata', limits)
       const outcome = await perform(signal, () => storage.createStream(streamId, json, uuidv7(), signal))
       if (outcome.kind === 'exists') throw new StreamAlreadyExistsError(streamId, outcome.version)
       return outcome.stream
     },
 
-    async append(streamId, events, { expectedVersion, metadata, signal } = {}) {
+    async append(streamId, events, options) {
+      const { expectedVersion, metadata, signal } = optionsOf(options, [
+        'expectedVersion',
+        'metadata',
+        'signal',
+      ])
       const append = new EventPreparation(metadata, limits).append(streamId, events, expectedVersion)
       if (append.events.length > 0) return (await write([append], signal))[0] as AppendResult
       return perform(signal, () => appendNothing(storage, append, signal))
     },
 
-    async appendAll(appends, { metadata, signal } = {}) {
+    async appendAll(appends, options) {
+      const { metadata, signal } = optionsOf(options, ['metadata', 'signal'])
       const preparation = new EventPreparation(metadata, limits)
       const prepared = preparation.appends(appends)
       return prepared.length === 0 ? perform(signal, async () => []) : write(prepared, signal)
     },
 
-    async readStream<E extends Event>(streamId: string, options: ReadStreamOptions = {}) {
+    async readStream<E extends Event>(streamId: string, options?: ReadStreamOptions) {
       const window = streamWindow(streamId, options)
-      const slice = await perform(options.signal, () => storage.readStream(streamId, window, options.signal))
+      const { signal } = optionsOf(options, ['signal'])
+      const slice = await perform(signal, () => storage.readStream(streamId, window, signal))
       // The payloads are what the caller says they are: the one place where stored JSON becomes typed.
       return slice as StreamSlice<E>
     },
 
-    readAll<E extends Event>(options = {}) {
+    readAll<E extends Event>(options?: ReadAllOptions) {
       return readLog(storage, options, wakeup, operations) as AsyncIterable<RecordedEvent<E>>
     },
 
-    async streamInfo(streamId, { signal } = {}) {
+    async streamInfo(streamId, options) {
       checkReadName(streamId, 'streamId')
+      const { signal } = optionsOf(options, ['signal'])
       return perform(signal, () => storage.streamInfo(streamId, signal))
     },
 
-    streams({ prefix, after, limit = Number.MAX_SAFE_INTEGER, signal }: ListStreamsOptions = {}) {
+    streams(options?: ListStreamsOptions) {
+      const {
+        prefix,
+        after,
+        limit = Number.MAX_SAFE_INTEGER,
+        signal,
+      } = optionsOf(options, ['prefix', 'after', 'limit', 'signal'])
       if (prefix !== undefined) checkReadName(prefix, 'prefix')
       if (after !== undefined) checkReadName(after, 'after')
       checkInteger(limit, 'limit', 1)
@@ -128,7 +148,7 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
       })()
     },
 
-    async import(source, options = {}) {
+    async import(source, options) {
       operations.checkOpen()
       const importBatch: Storage['importBatch'] = async (events, clampTimes, signal) => {
         const outcome = await perform(signal, () =>
@@ -149,21 +169,31 @@ export function eventStore<Tx extends StoreTransaction = StoreTransaction>(
       return subscription
     },
 
-    runOnce: (options, limits) => perform(limits?.signal, () => runOnce(environment, options, limits)),
+    async runOnce(options, limits) {
+      const { signal } = optionsOf(limits, ['signal'], 'limits')
+      return perform(signal, () => runOnce(environment, options, limits))
+    },
 
-    subscriptionStatus: (name, { signal } = {}) =>
-      perform(signal, () => subscriptionStatus(environment, name, signal)),
+    async subscriptionStatus(name, options) {
+      checkName(name, 'name')
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => subscriptionStatus(environment, name, signal))
+    },
 
     parked(subscription) {
       operations.checkOpen()
-      return parkedEvents(environment, subscription)
+      return parkedEvents(environment, operations, subscription)
     },
 
-    rebuild: (projection, options = {}) =>
-      perform(options.signal, () => rebuild(environment, projection, isInline, options)),
+    async rebuild(projection, options) {
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => rebuild(environment, projection, isInline, options))
+    },
 
-    verify: (projection, options = {}) =>
-      perform(options.signal, () => verify(environment, projection, options)),
+    async verify(projection, options) {
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => verify(environment, projection, isInline, options))
+    },
 
     close() {
       const close = () => operations.close(() => wakeup.close().then(() => storage.close()))
@@ -185,17 +215,21 @@ function throwCause(error: unknown): never {
   throw error instanceof InlineFailure ? error.cause : error
 }
 
-function streamWindow(streamId: string, options: ReadStreamOptions) {
+function streamWindow(streamId: string, options: ReadStreamOptions | undefined): StreamWindow {
   checkReadName(streamId, 'streamId')
-  const { fromVersion = 1, toVersion = Number.MAX_SAFE_INTEGER, asOf, direction = 'forward' } = options
-  const { limit = Number.MAX_SAFE_INTEGER } = options
+  const {
+    fromVersion = 1,
+    toVersion = Number.MAX_SAFE_INTEGER,
+    asOf,
+    direction = 'forward',
+  } = optionsOf(options, ['fromVersion', 'toVersion', 'asOf', 'direction'])
+  const { limit = Number.MAX_SAFE_INTEGER } = optionsOf(options, ['limit'])
   checkInteger(fromVersion, 'fromVersion', 1)
   checkInteger(toVersion, 'toVersion', 0)
-  if (asOf !== undefined) checkDate(asOf, 'asOf')
+  const moment = asOf === undefined ? undefined : checkedDate(asOf, 'asOf')
   checkOneOf(direction, 'direction', ['forward', 'backward'])
   checkInteger(limit, 'limit', 1)
-  // The caller's Date may change before the read is sent.
-  return { fromVersion, toVersion, asOf: asOf && new Date(asOf), direction, limit }
+  return { fromVersion, toVersion, asOf: moment, direction, limit }
 }
 
 /** An append without events writes nothing, and tells where the stream is. */

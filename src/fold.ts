@@ -1,6 +1,8 @@
 /** Folding: from events to state, now or at any moment of the past. */
 import type { Decider } from './decider.ts'
 import type { Event, RecordedEvent } from './event.ts'
+import { checkFunction, optionsOf } from './options.ts'
+import { reading, refuse } from './refusal.ts'
 import type { CallOptions, EventStore } from './store.ts'
 
 /** The two functions of a decider that folding needs. */
@@ -26,6 +28,15 @@ export function foldOnto<State, E extends Event>(
   return current
 }
 
+export function checkEvolution(value: unknown, field: string): void {
+  reading(field, value, () => {
+    if (typeof value !== 'object' || value === null) refuse(field, 'must have initialState and evolve', value)
+    const { initialState, evolve } = value as Partial<Evolution<unknown, Event>>
+    checkFunction(initialState, `${field}.initialState`)
+    checkFunction(evolve, `${field}.evolve`)
+  })
+}
+
 export interface FoldStreamOptions extends CallOptions {
   /** The state right after this version. @default the present one */
   readonly toVersion?: number | undefined
@@ -45,8 +56,10 @@ export async function foldStream<State, E extends Event>(
   store: Pick<EventStore, 'readStream'>,
   streamId: string,
   evolution: Evolution<State, E>,
-  options: FoldStreamOptions = {},
+  options?: FoldStreamOptions,
 ): Promise<FoldedStream<State>> {
-  const { events, exists } = await store.readStream<E>(streamId, options)
+  checkEvolution(evolution, 'evolution')
+  const window = optionsOf(options, ['toVersion', 'asOf', 'signal'])
+  const { events, exists } = await store.readStream<E>(streamId, window)
   return { state: fold(evolution, events), version: events.at(-1)?.version ?? 0, exists }
 }

@@ -1,10 +1,20 @@
 /** The command handler: load, decide, append; again if somebody else was faster. */
 import { causedBefore, causedEvents, recordedEvents } from './caused-events.ts'
-import type { Decider, Decision } from './decider.ts'
+import type { Decider } from './decider.ts'
 import { hasCode, WrongExpectedVersionError } from './errors.ts'
 import type { Event, Metadata, RecordedEvent } from './event.ts'
 import { isExpected } from './expected-version.ts'
-import { checkInteger } from './input.ts'
+import { checkEvolution } from './fold.ts'
+import {
+  checkExpectedVersion,
+  checkInteger,
+  checkMetadata,
+  checkName,
+  checkText,
+  decidedEvents,
+} from './input.ts'
+import { checkFunction, optionsOf } from './options.ts'
+import { reading, refuse } from './refusal.ts'
 import { pause } from './retry.ts'
 import { type KnownStream, StateCache } from './state-cache.ts'
 import type { AppendResult, CallOptions, EventStore, ExpectedVersion } from './store.ts'
@@ -58,14 +68,33 @@ export type CommandHandler<State, Command, E extends Event> = (
 export function commandHandler<State, Command, E extends Event>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {
-  const { store, decider, streamId = (id: string) => id, retries = 3, cache = 0 } = options
+  const {
+    store,
+    decider,
+    streamId = (id: string) => id,
+  } = optionsOf(options, ['store', 'decider', 'streamId'])
+  const { retries = 3, cache = 0 } = optionsOf(options, ['retries', 'cache'])
+  checkStore(store)
+  checkDecider(decider)
+  checkFunction(streamId, 'streamId')
+  checkInteger(retries, 'retries', 0)
   checkInteger(cache, 'cache', 0)
   const states = new StateCache(store, decider, cache)
 
-  return async function handle(id, command, { expectedVersion, commandId, metadata, signal } = {}) {
+  return async function handle(id, command, options) {
+    const { expectedVersion, commandId, metadata, signal } = optionsOf(options, [
+      'expectedVersion',
+      'commandId',
+      'metadata',
+      'signal',
+    ])
+    if (expectedVersion !== undefined) checkExpectedVersion(expectedVersion)
+    if (commandId !== undefined) checkText(commandId, 'commandId')
+    if (metadata !== undefined) checkMetadata(metadata, 'metadata')
     const stream = streamId(id)
+    checkName(stream, 'streamId')
     const decide = async ({ state }: KnownStream<State>) =>
-      causedEvents(asArray(await decider.decide(command, state)), stream, commandId, metadata)
+      causedEvents<E>(decidedEvents(await decider.decide(command, state)), stream, commandId, metadata)
     const append = (events: CausedEvents<E>, expected: ExpectedVersion) =>
       store.append(stream, events, { expectedVersion: expected, signal })
     const appended = (before: KnownStream<State>, events: CausedEvents<E>, result: AppendResult) => {
@@ -151,7 +180,17 @@ function unlessRefused(error: unknown): undefined {
   if (!codes.some((code) => hasCode(error, code))) throw error
 }
 
-function asArray<E extends Event>(decided: Decision<E>): readonly E[] {
-  if (decided === undefined) return []
-  return Array.isArray(decided) ? decided : [decided as E]
+function checkStore(store: unknown): void {
+  reading('store', store, () => {
+    const { append, readStream } = (store ?? {}) as Partial<EventStore>
+    if (typeof append === 'function' && typeof readStream === 'function') return
+    refuse('store', 'must be an event store', store)
+  })
+}
+
+function checkDecider(decider: unknown): void {
+  checkEvolution(decider, 'decider')
+  reading('decider', decider, () => {
+    checkFunction((decider as Partial<Decider<unknown, unknown, Event>>).decide, 'decider.decide')
+  })
 }

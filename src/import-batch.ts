@@ -2,7 +2,8 @@
 import { DuplicateEventIdError, InvalidInputError } from './errors.ts'
 import type { ImportedEvent } from './import.ts'
 import { importIds } from './import-ids.ts'
-import { checkDate, checkName, EventPreparation, type InputLimits } from './input.ts'
+import { checkedDate, checkName, EventPreparation, type InputLimits } from './input.ts'
+import { reading } from './refusal.ts'
 import type { PreparedImport } from './storage.ts'
 
 // A batch also ends here, so that large payloads do not add up to one huge statement.
@@ -27,12 +28,10 @@ export class ImportBatches {
   /** Adds the next event of the source, as it is now: the source may use its objects again. */
   add(event: ImportedEvent): void {
     const field = `source[${this.read}]`
-    checkName(event?.streamId, `${field}.streamId`)
-    if (event.recordedAt !== undefined) checkRecordedAt(event.recordedAt, `${field}.recordedAt`)
+    const { streamId, recordedAt } = placeOf(event, field)
     const { id, idFrom, type, data, metadata, tags } = this.#preparation.event(event, field, () =>
       this.#makeId(field),
     )
-    const { streamId, recordedAt } = event
     this.read++
     const twin = this.#streamOf.get(id)
     if (twin !== undefined && twin !== streamId) throw new DuplicateEventIdError(id, twin)
@@ -47,7 +46,7 @@ export class ImportBatches {
       metadata,
       tags,
       streamId,
-      recordedAt: recordedAt && new Date(recordedAt),
+      recordedAt,
     })
     this.#bytes += data.length + metadata.length
   }
@@ -82,9 +81,16 @@ export class ImportBatches {
 // Clocks of two machines differ a little; an event of tomorrow would hold back its stream's time for a day.
 const clockTolerance = 60_000
 
-function checkRecordedAt(value: Date, field: string): void {
-  checkDate(value, field)
-  if (value.getTime() > Date.now() + clockTolerance) {
-    throw new InvalidInputError(field, 'must not be in the future', value.toISOString())
+function placeOf(event: ImportedEvent, field: string): Pick<PreparedImport, 'streamId' | 'recordedAt'> {
+  const { streamId, recordedAt } = reading(field, event, () => ({
+    streamId: event?.streamId,
+    recordedAt: event?.recordedAt,
+  }))
+  checkName(streamId, `${field}.streamId`)
+  if (recordedAt === undefined) return { streamId, recordedAt }
+  const date = checkedDate(recordedAt, `${field}.recordedAt`)
+  if (date.getTime() > Date.now() + clockTolerance) {
+    throw new InvalidInputError(`${field}.recordedAt`, 'must not be in the future', date.toISOString())
   }
+  return { streamId, recordedAt: date }
 }

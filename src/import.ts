@@ -1,10 +1,12 @@
 /** Bringing a log in from elsewhere: in batches, in the source's order, and safe to run again after any failure. */
 
 import { forEachItem } from './abort.ts'
-import { DuplicateEventIdError, ImportOutOfOrderError, InvalidInputError } from './errors.ts'
+import { DuplicateEventIdError, ImportOutOfOrderError } from './errors.ts'
 import type { Event } from './event.ts'
 import { ImportBatches } from './import-batch.ts'
-import { beginning, checkInteger, checkReadName, type InputLimits } from './input.ts'
+import { checkInteger, checkReadName, type InputLimits } from './input.ts'
+import { checkBoolean, checkFunction, optionsOf } from './options.ts'
+import { reading, refuse } from './refusal.ts'
 import type { PreparedImport, Storage } from './storage.ts'
 import type { CallOptions } from './store.ts'
 
@@ -47,13 +49,21 @@ export interface ImportResult {
 export async function importEvents(
   storage: Pick<Storage, 'importBatch'>,
   source: ImportSource,
-  options: ImportOptions,
+  options: ImportOptions | undefined,
   limits: InputLimits,
 ): Promise<ImportResult> {
-  const { name, batchSize = 5000, clampTimes = false, onProgress, signal } = options
+  const {
+    name,
+    batchSize = 5000,
+    clampTimes = false,
+    onProgress,
+    signal,
+  } = optionsOf(options, ['name', 'batchSize', 'clampTimes', 'onProgress', 'signal'])
   checkSource(source)
   checkInteger(batchSize, 'batchSize', 1)
   if (name !== undefined) checkReadName(name, 'name')
+  checkBoolean(clampTimes, 'clampTimes')
+  if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
   const failed = new AbortController()
   const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal])
   const batches = new ImportBatches(name, batchSize, limits)
@@ -97,9 +107,9 @@ export async function importEvents(
 const eventsPerTurn = 200
 
 function checkSource(source: unknown): void {
-  const isIterable =
+  const isIterable = () =>
+    typeof source === 'object' &&
     source !== null &&
-    source !== undefined &&
-    [Symbol.iterator, Symbol.asyncIterator].some((key) => key in Object(source))
-  if (!isIterable) throw new InvalidInputError('source', 'must be an iterable of events', beginning(source))
+    [Symbol.iterator, Symbol.asyncIterator].some((key) => key in source)
+  if (!reading('source', source, isIterable)) refuse('source', 'must be an iterable of events', source)
 }

@@ -6,6 +6,8 @@
 import { isNamedByLibrary } from './caused-events.ts'
 import { InvalidInputError } from './errors.ts'
 import type { Event, Metadata } from './event.ts'
+import { optionsOf } from './options.ts'
+import { beginning, reading, refuse } from './refusal.ts'
 import type { PreparedAppend, PreparedEvent } from './storage.ts'
 import type { ExpectedVersion, StreamAppend } from './store.ts'
 import { isUuid, uuidv7 } from './uuid.ts'
@@ -23,22 +25,6 @@ const maxTags = 100
 const defaultPayloadBytes = 1_048_576
 const defaultAppendBytes = 67_108_864
 
-/** How a refused value begins, in at most about 60 characters and without risk. */
-export function beginning(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value)
-  if (typeof value === 'bigint') return `${String(value).slice(0, 50)}n`
-  if (typeof value === 'function') return 'a function'
-  if (typeof value === 'symbol') return 'a symbol'
-  if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : String(value)
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
-  return typeof name === 'string' && name !== 'Object' ? `an instance of ${name}` : 'an object'
-}
-
-function refuse(field: string, problem: string, value: unknown): never {
-  throw new InvalidInputError(field, problem, beginning(value))
-}
-
 function utf8Bytes(text: string): number {
   return Buffer.byteLength(text, 'utf8')
 }
@@ -50,14 +36,23 @@ export function checkReadName(value: unknown, field: string): asserts value is s
   if (value.length * 3 > maxNameBytes && utf8Bytes(value) > maxNameBytes) {
     refuse(field, `must not exceed ${maxNameBytes} bytes of UTF-8 (it has ${utf8Bytes(value)})`, value)
   }
-  if (value.includes('\0')) refuse(field, 'must not contain the NUL character', value)
-  if (!value.isWellFormed()) refuse(field, 'must be well-formed Unicode (it has a lone surrogate)', value)
+  checkCharacters(value, field)
 }
 
-/** A filter by names: at least one. */
-export function checkNames(value: unknown, field: string, problem: string): void {
-  if (!Array.isArray(value) || value.length === 0) refuse(field, problem, value)
-  for (const [index, name] of Array.from(value).entries()) checkName(name, `${field}[${index}]`)
+/** A filter by names: at least one. A copy, as the caller's array may change later. */
+export function checkedNames(value: unknown, field: string, problem: string): readonly string[] {
+  return reading(field, value, () => {
+    if (!Array.isArray(value) || value.length === 0) refuse(field, problem, value)
+    return namesIn(value, field)
+  })
+}
+
+function namesIn(values: readonly unknown[], field: string): readonly string[] {
+  // Array.from also meets the holes of an array.
+  return Array.from(values, (name, index) => {
+    checkName(name, `${field}[${index}]`)
+    return name
+  })
 }
 
 /** A name to write: as above, and not one of the library's own, which begin with `$`. */
@@ -66,9 +61,15 @@ export function checkName(value: unknown, field: string): asserts value is strin
   if (value.startsWith('$')) refuse(field, 'must not begin with $, which is reserved', value)
 }
 
-export function checkInteger(value: unknown, field: string, least: number): asserts value is number {
-  if (!Number.isSafeInteger(value) || (value as number) < least) {
-    refuse(field, `must be a whole number from ${least} to 2^53 - 1`, value)
+export function checkInteger(
+  value: unknown,
+  field: string,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > most) {
+    const limit = most === Number.MAX_SAFE_INTEGER ? '2^53 - 1' : most
+    refuse(field, `must be a whole number from ${least} to ${limit}`, value)
   }
 }
 
@@ -81,11 +82,23 @@ export function checkMilliseconds(value: unknown, field: string, least: number):
   }
 }
 
-export function checkDate(value: unknown, field: string): asserts value is Date {
-  if (!(value instanceof Date) || Number.isNaN(value.getTime())) refuse(field, 'must be a valid Date', value)
+/** A copy, as the caller's Date may change later. */
+export function checkedDate(value: unknown, field: string): Date {
+  const date = dateOf(value)
+  if (date === undefined || Number.isNaN(date.getTime())) refuse(field, 'must be a valid Date', value)
   // Years of four digits: the range that Postgres, ISO 8601 and a reader agree on.
-  const year = value.getUTCFullYear()
-  if (year < 1 || year > 9999) refuse(field, 'must be in the years 1 to 9999', value.toISOString())
+  const year = date.getUTCFullYear()
+  if (year < 1 || year > 9999) refuse(field, 'must be in the years 1 to 9999', date.toISOString())
+  return date
+}
+
+/** Only what is a Date tells its time to the method of all Dates: also one of another realm, but none that inherits from one. */
+function dateOf(value: unknown): Date | undefined {
+  try {
+    return new Date(Date.prototype.getTime.call(value as Date))
+  } catch {
+    return undefined
+  }
 }
 
 export function checkOneOf(value: unknown, field: string, allowed: readonly string[]): void {
@@ -94,20 +107,36 @@ export function checkOneOf(value: unknown, field: string, allowed: readonly stri
   }
 }
 
-function checkExpectedVersion(value: unknown): asserts value is ExpectedVersion {
+export function checkExpectedVersion(value: unknown): asserts value is ExpectedVersion {
   if (value === 'any' || value === 'noStream' || value === 'streamExists') return
   if (!Number.isSafeInteger(value) || (value as number) < 0) {
     refuse('expectedVersion', "must be a version (0, 1, 2, …), 'any', 'noStream' or 'streamExists'", value)
   }
 }
 
+/** Text of any length. */
+export function checkText(value: unknown, field: string): asserts value is string {
+  if (typeof value !== 'string') refuse(field, 'must be a string', value)
+  checkCharacters(value, field)
+}
+
+function checkCharacters(text: string, field: string): void {
+  if (text.includes('\0')) refuse(field, 'must not contain the NUL character', text)
+  if (!text.isWellFormed()) refuse(field, 'must be well-formed Unicode (it has a lone surrogate)', text)
+}
+
 /** The JSON text of a value that will read back as it is now. */
 export function toJson(value: unknown, field: string, maxBytes: number = defaultPayloadBytes): string {
+  return reading(field, value, () => textOf(value, field, maxBytes))
+}
+
+function textOf(value: unknown, field: string, maxBytes: number): string {
   new JsonCheck(field, maxBytes).visit(value)
   const text = JSON.stringify(value)
   // JSON.stringify writes NUL and lone surrogates as escapes, so text without these is clean; text with them
   // may still be innocent (an escaped backslash before a "u"), which the slow look decides.
-  if (/\\u(?:0000|d[89a-f])/.test(text)) checkStrings(value, field)
+  // The text is looked at, and not the value, whose getters may give something else each time.
+  if (/\\u(?:0000|d[89a-f])/.test(text)) checkStrings(JSON.parse(text), field)
   if (text.length > maxBytes || (text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes)) {
     throw new InvalidInputError(
       field,
@@ -202,8 +231,7 @@ class JsonCheck {
 
 function checkStrings(value: unknown, field: string): void {
   if (typeof value === 'string') {
-    if (value.includes('\0')) refuse(field, 'must not contain the NUL character', value)
-    if (!value.isWellFormed()) refuse(field, 'must be well-formed Unicode (it has a lone surrogate)', value)
+    checkCharacters(value, field)
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, member] of Object.entries(value)) {
       checkStrings(key, field)
@@ -220,9 +248,20 @@ export function stateJson(value: unknown, field: string): string {
 /** The JSON text of metadata: an object, or nothing. */
 export function metadataJson(value: unknown, field: string, limits: InputLimits): string {
   if (value === undefined) return '{}'
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    refuse(field, 'must be an object', value)
-  return toJson(value, field, limits.maxPayloadBytes)
+  return reading(field, value, () => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      refuse(field, 'must be an object', value)
+    }
+    return toJson(value, field, limits.maxPayloadBytes)
+  })
+}
+
+/** The limits of a store. */
+export function checkedLimits(limits: InputLimits): InputLimits {
+  const { maxPayloadBytes, maxAppendBytes } = optionsOf(limits, ['maxPayloadBytes', 'maxAppendBytes'])
+  if (maxPayloadBytes !== undefined) checkInteger(maxPayloadBytes, 'maxPayloadBytes', 1)
+  if (maxAppendBytes !== undefined) checkInteger(maxAppendBytes, 'maxAppendBytes', 1)
+  return { maxPayloadBytes, maxAppendBytes }
 }
 
 /** Checks events and turns them into what a storage keeps. `shared` is metadata for all of them. */
@@ -239,10 +278,13 @@ export class EventPreparation {
 
   /** `makeId`: if it is given, whoever makes the call again makes the same ids. */
   event(event: Event, field: string, makeId?: () => string): PreparedEvent {
-    if (typeof event !== 'object' || event === null) refuse(field, 'must be an event: { type, data }', event)
-    const { id, type, data, metadata, tags } = event
+    return reading(field, event, () => this.#prepare(event, field, makeId))
+  }
+
+  #prepare(event: Event, field: string, makeId: (() => string) | undefined): PreparedEvent {
+    const { id, type, data, metadata, tags } = eventIn(event, field)
     checkName(type, `${field}.type`)
-    if (id !== undefined && !isUuid(id)) refuse(`${field}.id`, 'must be a UUID', id)
+    if (id !== undefined) checkId(id, `${field}.id`)
     const isOurs = id === undefined ? makeId === undefined : isNamedByLibrary(event)
     return {
       id: id === undefined ? (makeId ?? uuidv7)() : id.toLowerCase(),
@@ -250,7 +292,7 @@ export class EventPreparation {
       type,
       data: toJson(data, `${field}.data`, this.#limits.maxPayloadBytes),
       metadata: this.#metadata(metadata, field),
-      tags: tags === undefined ? noTags : checkedTags(tags, field),
+      tags: tags === undefined ? noTags : checkedTags(tags, `${field}.tags`),
     }
   }
 
@@ -268,29 +310,70 @@ export class EventPreparation {
   ): PreparedAppend {
     checkName(streamId, 'streamId')
     checkExpectedVersion(expectedVersion)
-    if (!Array.isArray(events)) refuse('events', 'must be an array of events', events)
-    // Array.from also meets the holes of an array.
-    const prepared = Array.from(events, (event: Event, index) => this.event(event, `events[${index}]`))
+    const prepared = reading('events', events, () => {
+      if (!Array.isArray(events)) refuse('events', 'must be an array of events', events)
+      // Array.from also meets the holes of an array.
+      return Array.from(events, (event: Event, index) => this.event(event, `events[${index}]`))
+    })
     return { streamId, expectedVersion, events: prepared }
   }
 
   appends(appends: readonly StreamAppend[]): readonly PreparedAppend[] {
-    if (!Array.isArray(appends)) refuse('appends', 'must be an array of { streamId, events }', appends)
-    return Array.from(appends, (append: StreamAppend, index) => {
-      if (typeof append !== 'object' || append === null)
-        refuse(`appends[${index}]`, 'must be { streamId, events }', append)
-      return this.append(append.streamId, append.events, append.expectedVersion)
+    return reading('appends', appends, () => {
+      if (!Array.isArray(appends)) refuse('appends', 'must be an array of { streamId, events }', appends)
+      return Array.from(appends, (append: StreamAppend, index) =>
+        reading(`appends[${index}]`, append, () => {
+          if (typeof append !== 'object' || append === null || Array.isArray(append)) {
+            refuse(`appends[${index}]`, 'must be { streamId, events }', append)
+          }
+          return this.append(append.streamId, append.events, append.expectedVersion)
+        }),
+      )
     })
   }
+}
+
+function checkId(value: unknown, field: string): void {
+  if (!isUuid(value)) refuse(field, 'must be a UUID', value)
+}
+
+function eventIn(value: unknown, field: string): Event {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    refuse(field, 'must be an event: { type, data }', value)
+  }
+  return value as Event
+}
+
+/** The events that a decision gives, copied with all that can be appended. Whoever appends them checks the rest. */
+export function decidedEvents<E extends Event>(decided: unknown): readonly E[] {
+  if (decided === undefined) return []
+  return reading('events', decided, () =>
+    Array.from(Array.isArray(decided) ? decided : [decided], (event: unknown, index) => {
+      const field = `events[${index}]`
+      return reading(field, event, () => {
+        const { id, type, data, metadata, tags } = eventIn(event, field)
+        if (id !== undefined) checkId(id, `${field}.id`)
+        // It will be merged with that of the command, and would then be an object whatever it was.
+        if (metadata !== undefined) checkMetadata(metadata, `${field}.metadata`)
+        return { id, type, data, metadata, tags } as unknown as E
+      })
+    }),
+  )
+}
+
+/** Metadata as such; how large it may be is the store's to say. */
+export function checkMetadata(value: unknown, field: string): void {
+  metadataJson(value, field, { maxPayloadBytes: Number.MAX_SAFE_INTEGER })
 }
 
 const noTags: readonly string[] = Object.freeze([])
 
 function checkedTags(tags: readonly string[], field: string): readonly string[] {
-  if (!Array.isArray(tags)) refuse(`${field}.tags`, 'must be an array of names', tags)
-  if (tags.length > maxTags) refuse(`${field}.tags`, `must not be more than ${maxTags}`, tags)
-  for (const [index, tag] of tags.entries()) checkName(tag, `${field}.tags[${index}]`)
-  return [...tags]
+  return reading(field, tags, () => {
+    if (!Array.isArray(tags)) refuse(field, 'must be an array of names', tags)
+    if (tags.length > maxTags) refuse(field, `must not be more than ${maxTags}`, tags)
+    return namesIn(tags, field)
+  })
 }
 
 /** What holds for all events of a call together: no stream twice, no id twice, and not too much at once. */

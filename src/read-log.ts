@@ -1,8 +1,9 @@
 /** Reading the log page by page, to its end or on and on; while a full page is shown, the next one is fetched. */
 import { InvalidInputError } from './errors.ts'
 import type { RecordedEvent } from './event.ts'
-import { checkInteger, checkNames, checkOneOf, checkReadName } from './input.ts'
+import { checkedNames, checkInteger, checkOneOf, checkReadName } from './input.ts'
 import type { Operations } from './operations.ts'
+import { checkBoolean, optionsOf } from './options.ts'
 import type { LogPage, LogQuery, Storage } from './storage.ts'
 import type { ReadAllOptions } from './store.ts'
 import type { Wakeup } from './wakeup.ts'
@@ -16,34 +17,56 @@ const longestSleep = 250
 /** Checks the options at once, so that a mistake shows where it was made, and reads when iterated. */
 export function readLog(
   storage: Pick<Storage, 'readLog'>,
-  options: ReadAllOptions,
+  options: ReadAllOptions | undefined,
   wakeup: Wakeup,
   operations: Operations,
 ): AsyncIterable<RecordedEvent> {
-  const { after = 0, until = Number.MAX_SAFE_INTEGER, types, streamPrefix, tags } = options
-  const { direction = 'forward', limit = Number.MAX_SAFE_INTEGER, follow = false, signal } = options
+  const {
+    after = 0,
+    until = Number.MAX_SAFE_INTEGER,
+    limit = Number.MAX_SAFE_INTEGER,
+  } = optionsOf(options, ['after', 'until', 'limit'])
+  const { types, streamPrefix, tags } = optionsOf(options, ['types', 'streamPrefix', 'tags'])
+  const {
+    direction = 'forward',
+    follow = false,
+    signal,
+  } = optionsOf(options, ['direction', 'follow', 'signal'])
   checkInteger(after, 'after', 0)
   checkInteger(until, 'until', 0)
   checkInteger(limit, 'limit', 1)
   checkOneOf(direction, 'direction', ['forward', 'backward'])
-  if (types !== undefined)
-    checkNames(types, 'types', 'must name at least one event type; leave it out for all')
-  if (streamPrefix !== undefined) checkReadName(streamPrefix, 'streamPrefix')
-  if (tags !== undefined) checkNames(tags, 'tags', 'must name at least one tag; leave it out for all')
+  checkBoolean(follow, 'follow')
+  const filter = checkedFilter({ types, streamPrefix, tags })
   if (follow && direction === 'backward') {
     throw new InvalidInputError('follow', 'goes with direction forward only', 'backward')
   }
   const query = {
     after,
     until,
-    types: types && [...types],
-    streamPrefix,
-    tags: tags && [...tags],
+    ...filter,
     partition: undefined,
     direction,
     limit,
   }
   return pages(storage, query, follow, signal, wakeup, operations)
+}
+
+interface LogFilter {
+  readonly types: readonly string[] | undefined
+  readonly streamPrefix: string | undefined
+  readonly tags: readonly string[] | undefined
+}
+
+/** Which events of the log are wanted; copied, as the caller's arrays may change later. */
+export function checkedFilter({ types, streamPrefix, tags }: Partial<LogFilter>): LogFilter {
+  if (streamPrefix !== undefined) checkReadName(streamPrefix, 'streamPrefix')
+  const least = (what: string) => `must name at least one ${what}; leave it out for all`
+  return {
+    types: types === undefined ? undefined : checkedNames(types, 'types', least('event type')),
+    streamPrefix,
+    tags: tags === undefined ? undefined : checkedNames(tags, 'tags', least('tag')),
+  }
 }
 
 interface Look {

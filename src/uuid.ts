@@ -1,5 +1,6 @@
 /** Event ids: time-ordered ones (UUID version 7) and ones derived from a name (version 5), by RFC 9562. */
 import { createHash } from 'node:crypto'
+import { refuse } from './refusal.ts'
 
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -46,6 +47,10 @@ const namespace = Buffer.from('7d0a4a3e5c1f4c5b9a5e0c6a2f8b1d43', 'hex')
 
 /** The same id for the same parts, and for no other parts: what makes a repeated command or import recognisable. */
 export function uuidOf(...parts: readonly (string | number)[]): string {
+  for (const [index, part] of parts.entries()) {
+    if (typeof part === 'string' || Number.isFinite(part)) continue
+    refuse(`parts[${index}]`, 'must be a string or a finite number', part)
+  }
   const bytes = createHash('sha1').update(namespace).update(JSON.stringify(parts)).digest()
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x50
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80

@@ -28,6 +28,7 @@ import { inlineTransactionCases } from './inline-transactions.ts'
 import { inputCases } from './input.ts'
 import { lostAnswerCases } from './lost-answers.ts'
 import { nameCases } from './names.ts'
+import { optionCases } from './options.ts'
 import { payloadCases } from './payloads.ts'
 import { raceCases } from './races.ts'
 import { readLogCases } from './read-log.ts'
@@ -83,6 +84,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...nameCases,
   ...payloadCases,
   ...inputCases,
+  ...optionCases,
   ...untouchedCases,
   ...abortCases,
   ...importCases,

@@ -16,6 +16,8 @@ const noDates: readonly unknown[] = [
   new Date(Number.NaN),
   new Date(8.64e15),
   new Date(-8.64e15),
+  new Proxy(new Date(0), {}),
+  Object.create(Date.prototype),
   0,
   '2020-01-01T00:00:00Z',
   null,
@@ -132,7 +134,7 @@ const refusals: readonly (readonly [
   [
     'an import of what cannot be iterated',
     'source',
-    [null, undefined, 7, {}],
+    [null, undefined, 7, {}, 'text'],
     (store, source) => store.import(source, { name: 'n' }),
   ],
   [

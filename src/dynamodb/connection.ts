@@ -11,6 +11,8 @@
  */
 import { withDriver } from '../driver.ts'
 import { InvalidInputError, StoreUnavailableError } from '../errors.ts'
+import { checkText } from '../input.ts'
+import { reading, refuse } from '../refusal.ts'
 import { pause } from '../retry.ts'
 import type { Item } from './attributes.ts'
 import {
@@ -341,16 +343,18 @@ export function opener({
   region,
   credentials,
 }: DynamoAddress): () => Promise<OpenedClient> {
+  if (endpoint !== undefined) checkText(endpoint, 'endpoint')
+  if (region !== undefined) checkText(region, 'region')
+  if (credentials !== undefined && (typeof credentials !== 'object' || credentials === null)) {
+    // Not shown: it may be a secret in the wrong place.
+    throw new InvalidInputError('credentials', 'must be an object', typeof credentials)
+  }
   if (client !== undefined) {
-    if (typeof client?.send !== 'function') {
-      throw new InvalidInputError(
-        'client',
-        "must be a DynamoDBClient of '@aws-sdk/client-dynamodb'",
-        typeof client,
-      )
+    if (!reading('client', client, () => typeof client?.send === 'function')) {
+      refuse('client', "must be a DynamoDBClient of '@aws-sdk/client-dynamodb'", client)
     }
     if (endpoint !== undefined) {
-      throw new InvalidInputError('endpoint', 'must not be given with a client, which has its own', endpoint)
+      refuse('endpoint', 'must not be given with a client, which has its own', endpoint)
     }
     return async () => ({ client, sdk: await loadSdk(), isOwned: false })
   }

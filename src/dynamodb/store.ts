@@ -1,9 +1,11 @@
 /** Opening an event store on DynamoDB. */
 import { InvalidInputError, SchemaMismatchError } from '../errors.ts'
 import { eventStore } from '../event-store.ts'
-import { beginning, checkInteger, checkMilliseconds, type InputLimits } from '../input.ts'
+import { checkInteger, checkMilliseconds, type InputLimits } from '../input.ts'
+import { checkBoolean, checkFunction, optionsOf } from '../options.ts'
 import type { StoreOptions } from '../projecting.ts'
 import { InlineProjections } from '../projection/inline.ts'
+import { beginning } from '../refusal.ts'
 import type { EventStore } from '../store.ts'
 import { Connection, type DynamoAddress, type DynamoMetric, opener } from './connection.ts'
 import { tablesOf } from './keys.ts'
@@ -50,17 +52,35 @@ export interface DynamodbStore extends EventStore<DynamoTransaction> {
 }
 
 /** An event store on DynamoDB: a client of AWS SDK version 3, or where it is. Connects when it is first used. */
-export function dynamodbStore(options: DynamodbStoreOptions = {}): DynamodbStore {
-  const { table = 'eventsourced', autoCreate = true, attempts = 10, maxBatch = 98 } = options
-  const { gapTimeout = 2_000, compress = true, onMetric } = options
+export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
+  const { table = 'eventsourced', inline: projections = [] } = optionsOf(options, ['table', 'inline'])
+  const {
+    attempts = 10,
+    maxBatch = 98,
+    gapTimeout = 2_000,
+  } = optionsOf(options, ['attempts', 'maxBatch', 'gapTimeout'])
+  const {
+    autoCreate = true,
+    compress = true,
+    onMetric,
+  } = optionsOf(options, ['autoCreate', 'compress', 'onMetric'])
+  const address = optionsOf<DynamoAddress, keyof DynamoAddress>(options, [
+    'client',
+    'endpoint',
+    'region',
+    'credentials',
+  ])
   checkTableName(table)
   checkInteger(attempts, 'attempts', 1)
   checkInteger(maxBatch, 'maxBatch', 1)
   checkMilliseconds(gapTimeout, 'gapTimeout', 1)
   const tables = tablesOf(table)
-  const inline = new InlineProjections(options.inline)
-  const names = options.inline?.map(({ name }) => name) ?? []
-  const connection = new Connection(opener(options), { attempts, onMetric }, prepare)
+  checkBoolean(autoCreate, 'autoCreate')
+  checkBoolean(compress, 'compress')
+  if (onMetric !== undefined) checkFunction(onMetric, 'onMetric')
+  const inline = new InlineProjections(projections)
+  const names = projections.map(({ name }) => name)
+  const connection = new Connection(opener(address), { attempts, onMetric }, prepare)
   const unprepared = connection.unprepared()
 
   async function prepare(): Promise<void> {

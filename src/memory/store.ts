@@ -4,6 +4,7 @@
  */
 import { eventStore } from '../event-store.ts'
 import type { InputLimits } from '../input.ts'
+import { optionsOf } from '../options.ts'
 import type { StoreOptions } from '../projecting.ts'
 import { InlineProjections } from '../projection/inline.ts'
 import type { Storage } from '../storage.ts'
@@ -14,8 +15,9 @@ import { MemorySubscriptions } from './subscriptions.ts'
 import { type MemoryTransaction, Turnstile, transact } from './transaction.ts'
 
 /** An event store in this process's memory, with the semantics of the others to the letter. */
-export function memoryStore(options: InputLimits & StoreOptions = {}): EventStore {
-  return eventStore(memoryStorage(new InlineProjections(options.inline)), options)
+export function memoryStore(options?: InputLimits & StoreOptions): EventStore {
+  const { inline } = optionsOf(options, ['inline'])
+  return eventStore(memoryStorage(new InlineProjections(inline)), options)
 }
 
 export function memoryStorage(inline: InlineProjections): Storage {

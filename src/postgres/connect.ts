@@ -1,7 +1,7 @@
 /** Telling what kind of connection the caller gave, and making a database or a session of it. */
 import { withDriver } from '../driver.ts'
 import { InvalidInputError } from '../errors.ts'
-import { beginning } from '../input.ts'
+import { beginning, reading, refuse } from '../refusal.ts'
 import type { Database, Session } from './client.ts'
 import { fromLoneClient, fromPgClient, fromPgPool, type PgClient, type PgPool } from './from-pg.ts'
 import {
@@ -33,7 +33,11 @@ export interface ConnectOptions {
 }
 
 /** Says how to open the connection; refuses at once what is none. */
-export function connector(
+export function connector(connection: PostgresConnection, options: ConnectOptions): () => Promise<Database> {
+  return reading('connection', connection, () => connectorOf(connection, options))
+}
+
+function connectorOf(
   connection: PostgresConnection,
   { prepare, maxConnections }: ConnectOptions,
 ): () => Promise<Database> {
@@ -58,6 +62,18 @@ export function connector(
 }
 
 export function sessionOf(transaction: PostgresTransaction, prepare: boolean): Session {
+  return reading('transaction', transaction, () => sessionIn(transaction, prepare))
+}
+
+function sessionIn(transaction: PostgresTransaction, prepare: boolean): Session {
+  const { query, unsafe } = (transaction ?? {}) as { readonly query?: unknown; readonly unsafe?: unknown }
+  if (typeof transaction !== 'function' && typeof query !== 'function' && typeof unsafe !== 'function') {
+    refuse(
+      'transaction',
+      'must be a transaction of pg, postgres.js or PGlite, or made by a bridge',
+      transaction,
+    )
+  }
   if (typeof transaction === 'function') return fromPostgresJsSession(transaction, prepare)
   if ('run' in transaction) return transaction
   if ('unsafe' in transaction) return fromPostgresJsSession(transaction, prepare)

@@ -5,7 +5,7 @@ import {
   ReadOnlyReplicaError,
   SchemaMismatchError,
 } from '../errors.ts'
-import { beginning } from '../input.ts'
+import { beginning } from '../refusal.ts'
 import type { Database, Statement } from './client.ts'
 import { isDenied, isMissingSchema } from './errors.ts'
 import { migrations, routines } from './sql.generated.ts'
@@ -36,7 +36,7 @@ const routinesNumber = 0
 
 /** A name that needs no quotes, so that it can be written into the SQL as it is. */
 export function checkSchemaName(schema: string): void {
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema) || schema.startsWith('pg_')) {
+  if (typeof schema !== 'string' || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema) || schema.startsWith('pg_')) {
     throw new InvalidInputError(
       'schema',
       'must be lower-case letters, digits and underscores (at most 63), and not begin with a digit or pg_',

@@ -1,6 +1,7 @@
 /** Opening an event store on Postgres. */
 import { eventStore } from '../event-store.ts'
 import { checkInteger, type InputLimits } from '../input.ts'
+import { checkBoolean, checkFunction, optionsOf } from '../options.ts'
 import type { StoreOptions } from '../projecting.ts'
 import { InlineProjections } from '../projection/inline.ts'
 import type { EventStore } from '../store.ts'
@@ -85,18 +86,30 @@ export type TransactionalStore = Pick<
 >
 
 /** An event store on PostgreSQL 14 or later, or on the embedded PGlite. Connects when it is first used. */
-export function postgresStore(
-  connection: PostgresConnection,
-  options: PostgresStoreOptions = {},
-): PostgresStore {
-  const { schema = 'eventsourced', autoCreate = true, protectEvents = true, prepare = true } = options
-  const { maxConnections = 10, attempts = 10, maxBatch = 500, notify = false } = options
-  const { onWarning = emitWarning } = options
+export function postgresStore(connection: PostgresConnection, options?: PostgresStoreOptions): PostgresStore {
+  const { schema = 'eventsourced', inline: projections } = optionsOf(options, ['schema', 'inline'])
+  const {
+    maxConnections = 10,
+    attempts = 10,
+    maxBatch = 500,
+  } = optionsOf(options, ['maxConnections', 'attempts', 'maxBatch'])
+  const {
+    autoCreate = true,
+    protectEvents = true,
+    prepare = true,
+    notify = false,
+  } = optionsOf(options, ['autoCreate', 'protectEvents', 'prepare', 'notify'])
+  const { onWarning = emitWarning } = optionsOf(options, ['onWarning'])
   checkSchemaName(schema)
+  checkBoolean(autoCreate, 'autoCreate')
+  checkBoolean(protectEvents, 'protectEvents')
+  checkBoolean(prepare, 'prepare')
+  checkBoolean(notify, 'notify')
+  checkFunction(onWarning, 'onWarning')
   checkInteger(maxConnections, 'maxConnections', 1)
   checkInteger(attempts, 'attempts', 1)
   checkInteger(maxBatch, 'maxBatch', 1)
-  const inline = new InlineProjections(options.inline)
+  const inline = new InlineProjections(projections)
   const statements = statementsOf(schema)
   const database = new RetryingDatabase(connector(connection, { prepare, maxConnections }), attempts)
   const runner = retryingRunner(database, (database) =>

@@ -1,7 +1,8 @@
 /** Folding events into the documents of one projection. */
 import { InvalidInputError } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
-import { beginning, checkName, stateJson } from '../input.ts'
+import { checkName, stateJson } from '../input.ts'
+import { beginning } from '../refusal.ts'
 import { type AnyDocumentProjection, concerns } from './projection.ts'
 import type { DocumentAddress, DocumentChange, StoredDocument } from './storage.ts'
 

@@ -1,6 +1,7 @@
 /** Documents that are written by hand in a transaction: `tx.documents(collection)`. */
 import { InvalidInputError } from '../errors.ts'
-import { beginning, checkName, stateJson } from '../input.ts'
+import { checkName, stateJson } from '../input.ts'
+import { beginning } from '../refusal.ts'
 import type { StorageTransaction } from './storage.ts'
 import type { Documents, StoreTransaction } from './transaction.ts'
 

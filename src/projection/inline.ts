@@ -1,10 +1,9 @@
 /** Inline projections: what events mean is written in the transaction of their append. */
-import { InvalidInputError } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
-import { beginning } from '../input.ts'
+import { reading, refuse } from '../refusal.ts'
 import type { AppendOutcome, PreparedAppend, PreparedEvent } from '../storage.ts'
 import { type LockedProjections, lockProjections, type ProjectionTarget, project } from './project.ts'
-import { concerns, type Projection } from './projection.ts'
+import { checkProjection, concerns, type Projection } from './projection.ts'
 import { Registration } from './registration.ts'
 import type { ProjectionStorage, StorageTransaction } from './storage.ts'
 
@@ -20,16 +19,9 @@ export class InlineProjections {
   readonly #registration: Registration
 
   constructor(projections: readonly Projection[] = []) {
-    if (!Array.isArray(projections)) {
-      throw new InvalidInputError('inline', 'must be an array of projections', beginning(projections))
-    }
-    const names = projections.map(({ name }) => name)
-    const twice = names.find((name, index) => names.indexOf(name) < index)
-    if (twice !== undefined) {
-      throw new InvalidInputError('inline', 'must not name a projection twice', beginning(twice))
-    }
-    this.isEmpty = projections.length === 0
-    this.#registration = new Registration(projections, 'inline')
+    const own = reading('inline', projections, () => checkedInline(projections))
+    this.isEmpty = own.length === 0
+    this.#registration = new Registration(own, 'inline')
   }
 
   /** Where to write; to be asked for before a transaction is begun. @throws ProjectionVersionError */
@@ -77,6 +69,19 @@ export class InlineProjections {
   forget(): void {
     this.#registration.forget()
   }
+}
+
+/** A copy, as the caller's array may change later. */
+function checkedInline(projections: readonly Projection[]): readonly Projection[] {
+  if (!Array.isArray(projections)) refuse('inline', 'must be an array of projections', projections)
+  const own = Array.from(projections, (projection, index) => {
+    checkProjection(projection, `inline[${index}]`)
+    return projection
+  })
+  const names = own.map(({ name }) => name)
+  const twice = names.find((name, index) => names.indexOf(name) < index)
+  if (twice !== undefined) refuse('inline', 'must not name a projection twice', twice)
+  return own
 }
 
 /** An event as it is recorded, or may be. */

@@ -1,7 +1,8 @@
 /** What a projection is: how events become documents, or whatever else a user keeps, for reading. */
-import { InvalidInputError } from '../errors.ts'
 import type { Event, RecordedEvent } from '../event.ts'
-import { beginning, checkInteger, checkName, checkNames, checkReadName } from '../input.ts'
+import { checkedNames, checkInteger, checkName, checkReadName } from '../input.ts'
+import { checkFunction } from '../options.ts'
+import { reading, refuse } from '../refusal.ts'
 import type { StoreTransaction } from './transaction.ts'
 
 interface ProjectionName {
@@ -65,20 +66,49 @@ export function projection(
   // biome-ignore lint/suspicious/noExplicitAny: see the signatures above
   options: DocumentProjectionOptions<any, any> | RawProjectionOptions<any, any>,
 ): Projection {
-  const { name, version = 1, events, streamPrefix } = options
-  checkName(name, 'name')
-  checkInteger(version, 'version', 1)
-  if (events !== undefined)
-    checkNames(events, 'events', 'must name at least one event type; leave it out for all')
-  if (streamPrefix !== undefined) checkReadName(streamPrefix, 'streamPrefix')
-  const needed = 'handle' in options ? ['handle'] : ['key', 'initialState', 'evolve']
-  for (const field of needed) {
-    const value: unknown = options[field as keyof typeof options]
-    if (typeof value !== 'function')
-      throw new InvalidInputError(field, 'must be a function', beginning(value))
+  return reading('options', options, () => {
+    if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+      refuse('options', 'must be an object', options)
+    }
+    const { name, version = 1, events, streamPrefix } = options
+    const own = { name, version, events, streamPrefix }
+    // Named, as they may be methods of a class.
+    const defined: Projection =
+      'handle' in options
+        ? { ...options, ...own, kind: 'raw', handle: options.handle }
+        : {
+            ...{ ...options, ...own, kind: 'documents' },
+            ...{ key: options.key, initialState: options.initialState, evolve: options.evolve },
+          }
+    checkDefinition(defined, '')
+    return defined
+  })
+}
+
+/** A projection, also one that was made of another by copying it. */
+export function checkProjection(value: unknown, field: string): asserts value is Projection {
+  reading(field, value, () => {
+    const kind = (value as Partial<Projection> | null | undefined)?.kind
+    if (kind !== 'documents' && kind !== 'raw') refuse(field, 'must be made by projection()', value)
+    checkDefinition(value as Projection, `${field}.`)
+  })
+}
+
+// What every database can keep.
+const greatestVersion = 2 ** 31 - 1
+
+/** `within`: what errors say before the names of its properties. */
+function checkDefinition(definition: Projection, within: string): void {
+  const { name, version, events, streamPrefix } = definition
+  checkName(name, `${within}name`)
+  checkInteger(version, `${within}version`, 1, greatestVersion)
+  if (events !== undefined) {
+    checkedNames(events, `${within}events`, 'must name at least one event type; leave it out for all')
   }
-  const kind = 'handle' in options ? 'raw' : 'documents'
-  return { ...options, kind, version } as Projection
+  if (streamPrefix !== undefined) checkReadName(streamPrefix, `${within}streamPrefix`)
+  const needed =
+    definition.kind === 'raw' ? (['handle'] as const) : (['key', 'initialState', 'evolve'] as const)
+  for (const field of needed) checkFunction(definition[field as keyof Projection], `${within}${field}`)
 }
 
 /** Whether the projection wants the event. */

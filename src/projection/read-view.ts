@@ -1,9 +1,11 @@
 /** Reading the documents of a view: now, or once it holds what the caller knows of. */
-import { checkInteger, checkName, checkReadName } from '../input.ts'
+import { checkInteger, checkMilliseconds, checkName, checkReadName } from '../input.ts'
 import type { Operations } from '../operations.ts'
+import { optionsOf } from '../options.ts'
 import { waitForCheckpoint } from '../subscription/checkpoint-wait.ts'
 import type { SubscriptionEnvironment } from '../subscription/environment.ts'
-import type { DocumentProjection } from './projection.ts'
+import type { AnyDocumentProjection, DocumentProjection } from './projection.ts'
+import { checkBuildable } from './rebuild.ts'
 import type { StoredDocument } from './storage.ts'
 import type { Document, ListDocumentsOptions, View, ViewOptions } from './view.ts'
 
@@ -15,8 +17,7 @@ export function readView<State>(
   // biome-ignore lint/suspicious/noExplicitAny: whatever its events are
   projection: DocumentProjection<State, any> | string,
 ): View<State> {
-  const name = typeof projection === 'string' ? projection : projection.name
-  checkName(name, 'projection')
+  const name = checkedView(projection)
   const { storage } = environment
 
   /** An inline projection holds whatever is appended; an async one follows, as the subscription of its name. */
@@ -27,31 +28,38 @@ export function readView<State>(
     await waitForCheckpoint(environment, name, { position: atLeast, timeout, signal })
   }
 
-  function checkOptions({ atLeast, timeout }: ViewOptions): void {
+  function optionsToWait(options: ViewOptions | undefined): ViewOptions {
+    const { atLeast, timeout, signal } = optionsOf(options, ['atLeast', 'timeout', 'signal'])
     if (atLeast !== undefined) checkInteger(atLeast, 'atLeast', 0)
-    if (timeout !== undefined) checkInteger(timeout, 'timeout', 0)
+    if (timeout !== undefined) checkMilliseconds(timeout, 'timeout', 0)
+    return { atLeast, timeout, signal }
   }
 
   return {
-    async get(key, options = {}) {
+    async get(key, options) {
       checkReadName(key, 'key')
-      checkOptions(options)
-      const { signal } = options
+      const waiting = optionsToWait(options)
+      const { signal } = waiting
       const found = await operations.perform(signal, async () => {
-        await waitUntil(options)
+        await waitUntil(waiting)
         return storage.readDocument(name, key, signal)
       })
       return found && reveal<State>(found)
     },
 
-    all(options: ListDocumentsOptions = {}) {
-      checkOptions(options)
-      const { prefix, after, limit = Number.MAX_SAFE_INTEGER, signal } = options
+    all(options?: ListDocumentsOptions) {
+      const waiting = optionsToWait(options)
+      const { signal } = waiting
+      const {
+        prefix,
+        after,
+        limit = Number.MAX_SAFE_INTEGER,
+      } = optionsOf(options, ['prefix', 'after', 'limit'])
       if (prefix !== undefined) checkReadName(prefix, 'prefix')
       if (after !== undefined) checkReadName(after, 'after')
       checkInteger(limit, 'limit', 1)
       return (async function* (): AsyncGenerator<Document<State>> {
-        await operations.perform(signal, () => waitUntil(options))
+        await operations.perform(signal, () => waitUntil(waiting))
         let last = after ?? ''
         for (let left = limit; left > 0; ) {
           const most = Math.min(left, documentsPerPage)
@@ -69,6 +77,16 @@ export function readView<State>(
       })()
     },
   }
+}
+
+/** The name of what is to be read. */
+function checkedView(projection: AnyDocumentProjection | string): string {
+  if (typeof projection !== 'object' || projection === null) {
+    checkName(projection, 'projection')
+    return projection
+  }
+  checkBuildable(projection)
+  return projection.name
 }
 
 function reveal<State>({ key, state, revision, position }: StoredDocument): Document<State> {

@@ -1,11 +1,13 @@
 /** Rebuilding a projection: its documents are made anew beside the present ones, and then take their place. */
-import { hasCode, InvalidInputError } from '../errors.ts'
-import { beginning, checkInteger, checkOneOf } from '../input.ts'
+import { hasCode } from '../errors.ts'
+import { checkInteger, checkOneOf } from '../input.ts'
+import { checkFunction, optionsOf } from '../options.ts'
+import { refuse } from '../refusal.ts'
 import { pause } from '../retry.ts'
 import type { CallOptions } from '../store.ts'
 import type { SubscriptionEnvironment } from '../subscription/environment.ts'
 import { BuildLease } from './build-lease.ts'
-import type { AnyDocumentProjection } from './projection.ts'
+import { type AnyDocumentProjection, checkProjection, type Projection } from './projection.ts'
 import { NotSettled, Shadow } from './shadow.ts'
 import type { ProjectionMode, ProjectionToRegister, RegisteredProjection } from './storage.ts'
 
@@ -46,15 +48,21 @@ export async function rebuild(
   environment: SubscriptionEnvironment,
   projection: AnyDocumentProjection,
   isInline: (name: string) => boolean,
-  options: RebuildOptions,
+  options: RebuildOptions | undefined,
 ): Promise<RebuildResult> {
   checkBuildable(projection)
-  if (options.mode !== undefined) checkOneOf(options.mode, 'mode', ['inline', 'async'])
-  const { onProgress, batchSize = defaultBatchSize, signal } = options
+  const {
+    onProgress,
+    batchSize = defaultBatchSize,
+    mode: wanted,
+    signal,
+  } = optionsOf(options, ['onProgress', 'batchSize', 'mode', 'signal'])
+  if (wanted !== undefined) checkOneOf(wanted, 'mode', ['inline', 'async'])
+  if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
   checkInteger(batchSize, 'batchSize', 1)
   const { clock } = environment
   const { name, version } = projection
-  const mode = options.mode ?? (isInline(name) ? 'inline' : await presentMode(environment, name, signal))
+  const mode = wanted ?? (isInline(name) ? 'inline' : await presentMode(environment, name, signal))
   const startedAt = clock.now()
   const lease = new BuildLease(environment, name)
   await lease.take(name, signal)
@@ -92,13 +100,11 @@ async function presentMode(
 }
 
 /** Raw projections write what only their user knows how to empty. */
-export function checkBuildable(projection: AnyDocumentProjection): void {
-  if (projection?.kind === 'documents') return
-  throw new InvalidInputError(
-    'projection',
-    'must be a projection into documents; start a raw one anew under another name',
-    beginning(projection),
-  )
+export function checkBuildable(projection: Projection): asserts projection is AnyDocumentProjection {
+  checkProjection(projection, 'projection')
+  if (projection.kind === 'documents') return
+  const problem = 'must be a projection into documents; start a raw one anew under another name'
+  refuse('projection', problem, projection)
 }
 
 /** A generation to build into, without the remains of builds that were given up. */

@@ -1,6 +1,7 @@
 /** Verifying a projection: its documents are made anew and compared with the present ones. */
 import { ProjectionVersionError } from '../errors.ts'
 import { checkInteger } from '../input.ts'
+import { checkFunction, optionsOf } from '../options.ts'
 import type { CallOptions } from '../store.ts'
 import type { SubscriptionEnvironment } from '../subscription/environment.ts'
 import { BuildLease } from './build-lease.ts'
@@ -34,13 +35,17 @@ const batchSize = 5_000
 export async function verify(
   environment: SubscriptionEnvironment,
   projection: AnyDocumentProjection,
-  options: VerifyOptions,
+  isInline: (name: string) => boolean,
+  options: VerifyOptions | undefined,
 ): Promise<VerifyResult> {
   checkBuildable(projection)
-  const { onProgress, limit = 100, signal } = options
+  const { onProgress, limit = 100, signal } = optionsOf(options, ['onProgress', 'limit', 'signal'])
+  if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
   checkInteger(limit, 'limit', 1)
   const { storage } = environment
   const { name, version } = projection
+  // As an append would: nothing may have been appended yet.
+  if (isInline(name)) await storage.registerProjections([{ name, version, mode: 'inline' }])
   const registered = await storage.registeredProjection(name, signal)
   if (registered?.version !== version) {
     const mode = registered?.mode ?? 'async'

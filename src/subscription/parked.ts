@@ -1,6 +1,8 @@
 /** The events that a subscription has set aside: looking at them, and saying what is to become of them. */
 import { NotParkedError } from '../errors.ts'
 import { checkInteger, checkName } from '../input.ts'
+import type { Operations } from '../operations.ts'
+import { optionsOf } from '../options.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
 import { eventAt } from './log-query.ts'
 import type { ParkedRecord } from './storage.ts'
@@ -8,12 +10,19 @@ import type { ParkedEvent, ParkedEvents } from './subscription.ts'
 
 const recordsPerPage = 500
 
-export function parkedEvents({ storage }: SubscriptionEnvironment, name: string): ParkedEvents {
+export function parkedEvents(
+  { storage }: SubscriptionEnvironment,
+  operations: Operations,
+  name: string,
+): ParkedEvents {
   checkName(name, 'subscription')
+  const perform = operations.perform.bind(operations)
   return {
-    async *list({ signal } = {}) {
+    async *list(options) {
+      const { signal } = optionsOf(options, ['signal'])
       for (let after = 0; ; ) {
-        const page = await storage.listParked(name, after, recordsPerPage, signal)
+        const from = after
+        const page = await perform(signal, () => storage.listParked(name, from, recordsPerPage, signal))
         for (const record of page) {
           signal?.throwIfAborted()
           yield reveal(record)
@@ -23,22 +32,29 @@ export function parkedEvents({ storage }: SubscriptionEnvironment, name: string)
       }
     },
 
-    async show(position, { signal } = {}) {
+    async show(position, options) {
       checkInteger(position, 'position', 1)
-      const [record] = await storage.listParked(name, position - 1, 1, signal)
-      if (record?.position !== position) return undefined
-      const event = await eventAt(storage, position, signal)
-      return event && { ...reveal(record), event }
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, async () => {
+        const [record] = await storage.listParked(name, position - 1, 1, signal)
+        if (record?.position !== position) return undefined
+        const event = await eventAt(storage, position, signal)
+        return event && { ...reveal(record), event }
+      })
     },
 
-    async retry(position, { signal } = {}) {
+    async retry(position, options) {
       checkInteger(position, 'position', 1)
-      if (!(await storage.retryParked(name, position, signal))) throw new NotParkedError(name, position)
+      const { signal } = optionsOf(options, ['signal'])
+      const isParked = await perform(signal, () => storage.retryParked(name, position, signal))
+      if (!isParked) throw new NotParkedError(name, position)
     },
 
-    async skip(position, { signal } = {}) {
+    async skip(position, options) {
       checkInteger(position, 'position', 1)
-      if (!(await storage.skipParked(name, position, signal))) throw new NotParkedError(name, position)
+      const { signal } = optionsOf(options, ['signal'])
+      const isParked = await perform(signal, () => storage.skipParked(name, position, signal))
+      if (!isParked) throw new NotParkedError(name, position)
     },
   }
 }

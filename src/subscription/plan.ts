@@ -1,20 +1,16 @@
 /** What a subscription is to do: its options, checked, with their defaults, and its handler in one form. */
 import { InvalidInputError } from '../errors.ts'
 import type { Event, RecordedEvent } from '../event.ts'
-import {
-  beginning,
-  checkDate,
-  checkInteger,
-  checkMilliseconds,
-  checkName,
-  checkNames,
-  checkOneOf,
-  checkReadName,
-} from '../input.ts'
+import { checkedDate, checkInteger, checkMilliseconds, checkName, checkOneOf } from '../input.ts'
+import { checkBoolean, checkFunction } from '../options.ts'
 import { asyncProjection } from '../projection/async.ts'
+import { checkProjection } from '../projection/projection.ts'
 import type { ProjectionStorage, StorageTransaction } from '../projection/storage.ts'
 import type { StoreTransaction } from '../projection/transaction.ts'
+import { checkedFilter } from '../read-log.ts'
+import { beginning, reading, refuse } from '../refusal.ts'
 import type {
+  ErrorPolicy,
   EventFilter,
   HandlerContext,
   StartPosition,
@@ -56,25 +52,23 @@ export function planOf<E extends Event, Tx extends StoreTransaction>(
   storage: Pick<ProjectionStorage, 'registerProjections'>,
   options: SubscribeOptions<E, Tx>,
 ): Plan {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidInputError('options', 'must be an object', beginning(options))
+  return reading('options', options, () => plan(storage, options))
+}
+
+function plan<E extends Event, Tx extends StoreTransaction>(
+  storage: Pick<ProjectionStorage, 'registerProjections'>,
+  options: SubscribeOptions<E, Tx>,
+): Plan {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    refuse('options', 'must be an object', options)
   }
   const { batchSize = 1000, leaseTime = 15_000, pollInterval = 250, handlerTimeout, onStateChange } = options
-  const { onError = {} } = options
-  if (typeof onError !== 'object' || onError === null) {
-    throw new InvalidInputError('onError', 'must be an object', beginning(onError))
-  }
-  const { retries = 5, backoff = 100, action = 'stop' } = onError
+  const { retries, backoff, action } = checkedPolicy(options.onError)
   checkInteger(batchSize, 'batchSize', 1)
   checkMilliseconds(leaseTime, 'leaseTime', 1)
   checkMilliseconds(pollInterval, 'pollInterval', 1)
   if (handlerTimeout !== undefined) checkMilliseconds(handlerTimeout, 'handlerTimeout', 1)
-  checkInteger(retries, 'onError.retries', 0)
-  checkMilliseconds(backoff, 'onError.backoff', 0)
-  if (onStateChange !== undefined && typeof onStateChange !== 'function') {
-    throw new InvalidInputError('onStateChange', 'must be a function', beginning(onStateChange))
-  }
-  checkOneOf(action, 'onError.action', ['stop', 'park', 'block-stream'])
+  if (onStateChange !== undefined) checkFunction(onStateChange, 'onStateChange')
   const limits = {
     batchSize,
     leaseTime,
@@ -87,9 +81,7 @@ export function planOf<E extends Event, Tx extends StoreTransaction>(
   }
   if ('projection' in options) {
     const { projection } = options
-    if (projection?.kind !== 'documents' && projection?.kind !== 'raw') {
-      throw new InvalidInputError('projection', 'must be made by projection()', beginning(projection))
-    }
+    checkProjection(projection, 'projection')
     const { filter, prepare, handleBatch } = asyncProjection(storage, projection)
     const handler: Handler = {
       takesBatches: true,
@@ -103,21 +95,11 @@ export function planOf<E extends Event, Tx extends StoreTransaction>(
   const { name, from = 'beginning', partitions = 1, transactional = false } = options
   const { types, streamPrefix, tags } = options
   checkName(name, 'name')
-  checkFrom(from)
-  checkInteger(partitions, 'partitions', 1)
-  if (partitions > 1_000)
-    throw new InvalidInputError('partitions', 'must not be more than 1000', String(partitions))
-  if (typeof transactional !== 'boolean') {
-    throw new InvalidInputError('transactional', 'must be true or false', beginning(transactional))
-  }
-  if (types !== undefined)
-    checkNames(types, 'types', 'must name at least one event type; leave it out for all')
-  if (streamPrefix !== undefined) checkReadName(streamPrefix, 'streamPrefix')
-  if (tags !== undefined) checkNames(tags, 'tags', 'must name at least one tag; leave it out for all')
+  const start = checkedFrom(from)
+  checkInteger(partitions, 'partitions', 1, 1_000)
+  checkBoolean(transactional, 'transactional')
+  const filter = checkedFilter({ types, streamPrefix, tags })
   const handler = handlerOf(options, transactional)
-  // The caller's arrays and Date may change later.
-  const filter = { types: types && [...types], streamPrefix, tags: tags && [...tags] }
-  const start = from instanceof Date ? new Date(from) : from
   return { ...limits, name, filter, from: start, partitions, handler }
 }
 
@@ -146,8 +128,22 @@ function handlerOf<E extends Event, Tx extends StoreTransaction>(
   }
 }
 
-function checkFrom(from: StartPosition): void {
-  if (from instanceof Date) checkDate(from, 'from')
-  else if (typeof from === 'number') checkInteger(from, 'from', 0)
+function checkedPolicy(policy: ErrorPolicy = {}) {
+  return reading('onError', policy, () => {
+    if (typeof policy !== 'object' || policy === null || Array.isArray(policy)) {
+      refuse('onError', 'must be an object', policy)
+    }
+    const { retries = 5, backoff = 100, action = 'stop' } = policy
+    checkInteger(retries, 'onError.retries', 0)
+    checkMilliseconds(backoff, 'onError.backoff', 0)
+    checkOneOf(action, 'onError.action', ['stop', 'park', 'block-stream'])
+    return { retries, backoff, action }
+  })
+}
+
+function checkedFrom(from: StartPosition): StartPosition {
+  if (typeof from === 'object') return checkedDate(from, 'from')
+  if (typeof from === 'number') checkInteger(from, 'from', 0)
   else checkOneOf(from, 'from', ['beginning', 'end'])
+  return from
 }

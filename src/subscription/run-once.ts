@@ -3,6 +3,7 @@ import { abortable } from '../abort.ts'
 import { hasCode } from '../errors.ts'
 import type { Event } from '../event.ts'
 import { checkMilliseconds } from '../input.ts'
+import { optionsOf } from '../options.ts'
 import type { StoreTransaction } from '../projection/transaction.ts'
 import { reachedBy, waitForCheckpoint } from './checkpoint-wait.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
@@ -13,8 +14,9 @@ import { Worker } from './worker.ts'
 export async function runOnce<E extends Event, Tx extends StoreTransaction>(
   environment: SubscriptionEnvironment,
   options: SubscribeOptions<E, Tx>,
-  { maxMs = 30_000, signal }: RunOnceOptions = {},
+  limits?: RunOnceOptions,
 ): Promise<RunOnceResult> {
+  const { maxMs = 30_000, signal } = optionsOf(limits, ['maxMs', 'signal'], 'limits')
   const plan = planOf(environment.storage, options)
   checkMilliseconds(maxMs, 'maxMs', 1)
   const { storage, clock } = environment

@@ -2,6 +2,7 @@
 import { abortable } from '../abort.ts'
 import type { Event } from '../event.ts'
 import { checkInteger, checkMilliseconds } from '../input.ts'
+import { optionsOf } from '../options.ts'
 import type { StoreTransaction } from '../projection/transaction.ts'
 import { waitForCheckpoint } from './checkpoint-wait.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
@@ -36,7 +37,8 @@ export function startSubscription<E extends Event, Tx extends StoreTransaction>(
       return { ...(stored ?? nothingYet(name)), state, lastError }
     },
 
-    async caughtUp({ position, timeout = 30_000, signal } = {}) {
+    async caughtUp(options) {
+      const { position, timeout = 30_000, signal } = optionsOf(options, ['position', 'timeout', 'signal'])
       if (position !== undefined) checkInteger(position, 'position', 0)
       checkMilliseconds(timeout, 'timeout', 0)
       const failed = new AbortController()
@@ -56,7 +58,8 @@ export function startSubscription<E extends Event, Tx extends StoreTransaction>(
       }
     },
 
-    async stop({ timeout = 30_000 } = {}) {
+    async stop(options) {
+      const { timeout = 30_000 } = optionsOf(options, ['timeout'])
       checkMilliseconds(timeout, 'timeout', 0)
       await worker.stop(timeout)
     },

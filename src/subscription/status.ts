@@ -1,5 +1,4 @@
 /** How far a subscription has come, as it is stored. */
-import { checkName } from '../input.ts'
 import { ownersOf, reachedBy } from './checkpoint-wait.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
 import { wholeLog } from './log-query.ts'
@@ -10,7 +9,6 @@ export async function subscriptionStatus(
   name: string,
   signal?: AbortSignal,
 ): Promise<SubscriptionStatus | undefined> {
-  checkName(name, 'name')
   const checkpoints = await storage.checkpoints(name, signal)
   if (checkpoints.length === 0) return undefined
   const checkpoint = reachedBy(checkpoints)

@@ -1,0 +1,236 @@
+/** Options and what else is handed over as an object: refused by name if it is none, or throws when it is read. */
+import assert from 'node:assert/strict'
+import { commandHandler } from '../handle.ts'
+import { projection } from '../projection/projection.ts'
+import type { EventStore } from '../store.ts'
+import type { ConformanceCase } from './case.ts'
+import { collect, counted, everything, logOf } from './events.ts'
+import { failure, refused } from './expect.ts'
+import { balances, deposit } from './inline.ts'
+
+const group = 'options'
+
+/** What TypeScript would not let through. */
+const wrong = <T>(value: unknown) => value as T
+
+const decider = {
+  initialState: () => 0,
+  decide: (decided: unknown) => decided as never,
+  evolve: (count: number) => count + 1,
+}
+const handle = (store: EventStore) => commandHandler<number, unknown, never>({ store, decider })
+
+/** All calls that take options, and have them as their last argument. */
+const calls: Readonly<Record<string, (store: EventStore, options: never) => Promise<unknown>>> = {
+  createStream: (store, options) => store.createStream('b', options),
+  append: (store, options) => store.append('a', counted(1), options),
+  'append of nothing': (store, options) => store.append('a', [], options),
+  appendAll: (store, options) => store.appendAll([{ streamId: 'a', events: counted(1) }], options),
+  readStream: (store, options) => store.readStream('a', options),
+  readAll: async (store, options) => logOf(store, options),
+  streamInfo: (store, options) => store.streamInfo('a', options),
+  streams: async (store, options) => collect(store.streams(options)),
+  import: (store, options) => store.import([], options),
+  'get of a view': (store, options) => store.view('v').get('k', options),
+  'all of a view': async (store, options) => collect(store.view('v').all(options)),
+  subscriptionStatus: (store, options) => store.subscriptionStatus('s', options),
+  'list of parked events': async (store, options) => collect(store.parked('s').list(options)),
+  'show of parked events': (store, options) => store.parked('s').show(1, options),
+  'retry of parked events': (store, options) => store.parked('s').retry(1, options),
+  'skip of parked events': (store, options) => store.parked('s').skip(1, options),
+  rebuild: (store, options) => store.rebuild(balances, options),
+  verify: (store, options) => store.verify(balances, options),
+  'a command': (store, options) => handle(store)('a', counted(1), options),
+}
+
+const noOptions: readonly unknown[] = [null, 7, 'signal', true, [], [1], () => ({}), Symbol('s')]
+const noSignals: readonly unknown[] = [null, 7, {}, { aborted: false }, Object.create(AbortSignal.prototype)]
+
+function throwing(property: string): object {
+  const get = () => {
+    throw new RangeError('read me not')
+  }
+  return Object.defineProperty({}, property, { get, enumerable: true })
+}
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+/** Objects that throw when they are looked at, in the place of an event or of a part of one. */
+const unreadable: readonly (readonly [field: string, event: unknown])[] = [
+  ['events[0]', revoked()],
+  ['events[0]', throwing('type')],
+  ['events[0]', throwing('tags')],
+  ['events[0].data', { type: 'T', data: throwing('a') }],
+  ['events[0].data', { type: 'T', data: [revoked()] }],
+  ['events[0].metadata', { type: 'T', data: 1, metadata: revoked() }],
+  [
+    'events[0].tags',
+    { type: 'T', data: 1, tags: new Proxy([], { get: () => throwing('a').constructor('') }) },
+  ],
+]
+
+export const optionCases: readonly ConformanceCase[] = [
+  ...Object.entries(calls).map(
+    ([name, call]): ConformanceCase => ({
+      group,
+      name: `of ${name} are an object, with a signal if any; else nothing happens`,
+      async run({ open }) {
+        const store = await open()
+        await store.append('a', counted(2))
+        const before = await everything(store)
+        for (const options of noOptions) {
+          await refused(() => call(store, wrong(options)), 'invalid-input', { field: 'options' })
+        }
+        await refused(() => call(store, wrong(revoked())), 'invalid-input')
+        await refused(() => call(store, wrong(throwing('signal'))), 'invalid-input', { field: 'signal' })
+        for (const signal of noSignals) {
+          await refused(() => call(store, wrong({ signal })), 'invalid-input', { field: 'signal' })
+        }
+        assert.deepEqual(await everything(store), before)
+      },
+    }),
+  ),
+  {
+    group,
+    name: 'that say yes or no are booleans, and those that are called are functions',
+    async run({ open }) {
+      const store = await open({ inline: [balances] })
+      for (const value of [null, 0, 1, 'yes', {}]) {
+        await refused(() => logOf(store, { follow: wrong(value) }), 'invalid-input', { field: 'follow' })
+        const clamping = store.import([], { clampTimes: wrong(value) })
+        await refused(clamping, 'invalid-input', { field: 'clampTimes' })
+        const field = 'onProgress'
+        await refused(store.import([], { onProgress: wrong(value) }), 'invalid-input', { field })
+        await refused(store.rebuild(balances, { onProgress: wrong(value) }), 'invalid-input', { field })
+        await refused(store.verify(balances, { onProgress: wrong(value) }), 'invalid-input', { field })
+      }
+    },
+  },
+  {
+    group,
+    name: 'may be frozen, without a prototype, or methods and getters of a class',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(3))
+      class Window {
+        get fromVersion() {
+          return 2
+        }
+        get limit() {
+          return 1
+        }
+      }
+      const bare = Object.assign(Object.create(null), { fromVersion: 2, limit: 1 })
+      for (const options of [Object.freeze({ fromVersion: 2, limit: 1 }), bare, new Window()]) {
+        const { events } = await store.readStream('a', options)
+        assert.deepEqual(
+          events.map(({ version }) => version),
+          [2],
+        )
+      }
+    },
+  },
+  ...unreadable.map(
+    ([field, event], index): ConformanceCase => ({
+      group,
+      name: `are no place for what throws when it is read: ${field} (${index + 1})`,
+      async run({ open }) {
+        const store = await open()
+        const events = wrong<never[]>([event])
+        const error = await refused(store.append('a', events), 'invalid-input')
+        assert.ok(error.field.startsWith(field), `${error.field} is within ${field}`)
+        await refused(store.appendAll([{ streamId: 'a', events }]), 'invalid-input')
+        await refused(handle(store)('a', events), 'invalid-input')
+        assert.deepEqual(await everything(store), { log: [], streams: [] })
+      },
+    }),
+  ),
+  {
+    group,
+    name: 'of a decision: what is no event is refused as one, and metadata that is no object is not spread into one',
+    async run({ open }) {
+      const store = await open()
+      for (const decided of [null, 7, 'T', [null], [counted(1)]]) {
+        const error = await refused(handle(store)('a', decided), 'invalid-input')
+        assert.match(error.field, /^events\[0\]/)
+      }
+      for (const metadata of ['text', ['a'], new Map([['a', 1]]), 7, null]) {
+        const call = handle(store)('a', counted(1), { metadata: wrong(metadata) })
+        await refused(call, 'invalid-input', { field: 'metadata' })
+        const own = handle(store)('a', { type: 'T', data: 1, metadata })
+        await refused(own, 'invalid-input', { field: 'events[0].metadata' })
+      }
+      for (const commandId of [null, 7, {}, 'a\ud800']) {
+        const call = handle(store)('a', counted(1), { commandId: wrong(commandId) })
+        await refused(call, 'invalid-input', { field: 'commandId' })
+      }
+      const expecting = handle(store)('a', counted(1), { expectedVersion: wrong('none') })
+      await refused(expecting, 'invalid-input', { field: 'expectedVersion' })
+      assert.deepEqual(await everything(store), { log: [], streams: [] })
+    },
+  },
+  {
+    group,
+    name: 'in the place of a projection: only what projection() makes, whoever is given it',
+    async run({ open }) {
+      const store = await open()
+      const almost: readonly unknown[] = [
+        ...[
+          null,
+          undefined,
+          7,
+          {},
+          { kind: 'documents' },
+          { ...balances, evolve: 1 },
+          { ...balances, name: '' },
+        ],
+        ...[{ ...balances, version: 2 ** 31 }, throwing('kind'), revoked()],
+      ]
+      for (const value of almost) {
+        const given = wrong<typeof balances>(value)
+        for (const call of [
+          () => store.view(given),
+          () => store.rebuild(given),
+          () => store.verify(given),
+          () => store.runOnce({ projection: given }),
+          () => store.subscribe({ projection: given }),
+        ]) {
+          const error = await refused(call, 'invalid-input')
+          assert.match(error.field, /^projection\b/)
+        }
+      }
+      assert.ok((await failure(() => projection({ ...balances, version: 2 ** 31 }))) instanceof Error)
+    },
+  },
+  {
+    group,
+    name: 'that limit how much is taken at once may be as large as numbers are',
+    async run({ open }) {
+      const most = Number.MAX_SAFE_INTEGER
+      const store = await open({ inline: [balances] })
+      await store.append('a', [deposit('k', 1), deposit('l', 2)])
+      const handled: number[] = []
+      const name = 'all at once'
+      const batch = {
+        name,
+        batchSize: most,
+        handleBatch: (events: readonly unknown[]) => void handled.push(events.length),
+      }
+      assert.equal((await store.runOnce(batch)).handled, 2)
+      assert.deepEqual(handled, [2])
+      assert.equal((await store.rebuild(balances, { batchSize: most })).events, 2)
+      assert.equal((await store.verify(balances, { limit: most })).ok, true)
+      assert.equal((await logOf(store, { limit: most, until: most })).length, 2)
+      const read = await store.readStream('a', { limit: most, toVersion: most })
+      assert.equal(read.events.length, 2)
+      assert.equal((await collect(store.streams({ limit: most }))).length, 1)
+      assert.equal((await collect(store.view(balances).all({ limit: most }))).length, 2)
+      const source = [{ ...deposit('k', 1), streamId: 'b' }]
+      assert.equal((await store.import(source, { name: 'n', batchSize: most })).imported, 1)
+    },
+  },
+]

@@ -1,0 +1,40 @@
+/** The options of a call: an object, of which each property is read once, and of what kind those are that many calls have. */
+import { reading, refuse } from './refusal.ts'
+
+const none: object = Object.freeze({})
+
+/** The options of these names. A signal among them is one; what else they must be is the caller's to check. */
+export function optionsOf<Options extends object, Name extends keyof Options & string>(
+  options: Options | undefined,
+  names: readonly Name[],
+  field = 'options',
+): Pick<Options, Name> {
+  if (options === undefined) return none as Pick<Options, Name>
+  return reading(field, options, () => {
+    if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+      refuse(field, 'must be an object', options)
+    }
+    const read: Partial<Pick<Options, Name>> = {}
+    for (const name of names) {
+      const value = reading(name, options, () => options[name])
+      if (value === undefined) continue
+      if (name === 'signal') checkSignal(value)
+      read[name] = value
+    }
+    return read as Pick<Options, Name>
+  })
+}
+
+function checkSignal(value: unknown): void {
+  // What only inherits from a signal throws when it is asked.
+  const isSignal = () => value instanceof AbortSignal && typeof value.aborted === 'boolean'
+  if (!reading('signal', value, isSignal)) refuse('signal', 'must be an AbortSignal', value)
+}
+
+export function checkBoolean(value: unknown, field: string): asserts value is boolean {
+  if (typeof value !== 'boolean') refuse(field, 'must be true or false', value)
+}
+
+export function checkFunction(value: unknown, field: string): void {
+  if (typeof value !== 'function') refuse(field, 'must be a function', value)
+}
