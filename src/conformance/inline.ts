@@ -389,4 +389,34 @@ export const inlineCases: readonly ConformanceCase[] = [
       assert.throws(() => projection({ name: 'x', events: [], handle() {} }), /events/)
     },
   },
+  ...['before anything was appended', 'after an append that was refused'].map(
+    (when, attempt): ConformanceCase => ({
+      group,
+      name: `can be verified ${when}`,
+      async run({ open }) {
+        const store = await open({ inline: [balances] })
+        const conflicting = () => store.append('a', [deposit('k', 1)], { expectedVersion: 7 })
+        if (attempt === 1) await refused(conflicting, 'wrong-expected-version')
+        const { ok, documents } = await store.verify(balances)
+        assert.deepEqual({ ok, documents }, { ok: true, documents: 0 })
+      },
+    }),
+  ),
+  {
+    group,
+    name: 'of a version that was never built refuse an append whatever its expectation',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const first = await open({ inline: [balances] })
+      await first.append('a', [deposit('k', 1)])
+      const store = await open({ inline: [{ ...balances, version: 2 }] })
+      for (const expectedVersion of [7, 1, 'noStream'] as const) {
+        const call = store.append('a', [deposit('k', 1)], { expectedVersion })
+        await refused(call, 'projection-version')
+      }
+      const source = [{ ...deposit('k', 1), streamId: 'a', recordedAt: new Date(0) }]
+      await refused(store.import(source, { name: 'n' }), 'projection-version')
+      assert.equal((await first.readStream('a')).version, 1)
+    },
+  },
 ]

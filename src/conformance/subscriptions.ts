@@ -4,7 +4,7 @@ import type { RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
 import type { SubscribeOptions } from '../subscription/subscription.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, identified, numbersOf, oneOf, range } from './events.ts'
+import { collect, counted, identified, logOf, numbersOf, oneOf, range } from './events.ts'
 import { allAtOnce, latch, refused } from './expect.ts'
 import { checkFeed, type FeedEvent, runFeedScenario } from './feed-scenario.ts'
 import { balances, balancesOf, deposit, viewedBalances } from './inline.ts'
@@ -365,6 +365,29 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       })
       await refused(() => store.parked(''), 'invalid-input')
       assert.equal(await store.subscriptionStatus('s'), undefined)
+    },
+  },
+  {
+    group,
+    name: 'may begin at any moment, also before anything was appended',
+    async run({ open }) {
+      const store = await open()
+      const moments = [new Date('0001-01-01T00:00:00Z'), new Date('9999-12-31T23:59:59.999Z')]
+      for (const [index, from] of moments.entries()) {
+        const handled: number[] = []
+        const options = {
+          name: `s${index}`,
+          from,
+          handle: ({ position }: { position: number }) => void handled.push(position),
+        }
+        assert.equal((await store.runOnce(options)).handled, 0)
+        await store.append('a', counted(2))
+        await store.runOnce(options)
+        assert.deepEqual(
+          handled,
+          (await logOf(store)).slice(-2).map(({ position }) => position),
+        )
+      }
     },
   },
 ]

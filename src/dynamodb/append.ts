@@ -189,6 +189,7 @@ export function appending(
     const { append, isStale, isRepeat } = entry
     const { streamId, expectedVersion: expected, events } = append
     if (isRepeat) return { kind: 'repeat', entry }
+    await commits.register(signal)
     const remembered = isStale || events.length === 0 ? undefined : heads.remembered(streamId)
     const mayBeNew = (expected === 'noStream' || expected === 0) && !commits.runProjections
     if (mayBeNew && !isStale && remembered === undefined && events.length > 0) {

@@ -76,6 +76,11 @@ export class Commits {
     return !this.#inline.isEmpty
   }
 
+  /** Before anything is looked at: whether the projections are as they should be does not depend on what it finds. */
+  async register(signal: AbortSignal | undefined): Promise<void> {
+    await this.#targets(signal)
+  }
+
   /** Makes all appends in one transaction, or none; `order` is that of the events in the log, if not the entries'. */
   async write(
     entries: readonly CommitEntry[],

@@ -37,6 +37,7 @@ export function importing(
     clampTimes: boolean,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly fresh: readonly Timed[]; readonly ends: Map<string, Head> } | Refused> {
+    await commits.register(signal)
     const byStream = new Map<string, PreparedImport[]>()
     for (const event of events) {
       const own = byStream.get(event.streamId)

@@ -244,6 +244,7 @@ export class Log {
   /** The position before the first event that was recorded at or after the time; the last position if there is none. */
   async positionBefore(time: Date, signal?: AbortSignal): Promise<number> {
     const { last } = await this.#slots.counter(signal)
+    if (last === 0) return 0
     let before = 0
     const from = await this.#firstBlockWrittenAfter(time.getTime() - clockTolerance, last, signal)
     if (from > 0) before = (await this.#lastEventBefore(from * slotsPerBlock, signal)) ?? 0

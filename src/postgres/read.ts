@@ -89,13 +89,17 @@ export function reading(runner: Runner, statements: Statements, maxBatch: number
   }
 }
 
+// What its function can count to: no page is so long.
+const mostPerPage = 2 ** 31 - 1
+
 /** A page of the log, asked for in a session of one's own, or in whichever is free. */
 export async function readLog(
   ask: (what: string, statement: Statement, parameters: Parameters) => Promise<readonly Row[]>,
   statements: Statements,
   query: LogQuery,
 ): Promise<LogPage> {
-  const { after, until, types, streamPrefix, tags, partition, direction, limit } = query
+  const { after, until, types, streamPrefix, tags, partition, direction } = query
+  const limit = Math.min(query.limit, mostPerPage)
   const bounds = [String(after), String(until), types ? textArray(types) : null, streamPrefix ?? null]
   const filter = [
     tags ? textArray(tags) : null,
