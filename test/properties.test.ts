@@ -4,6 +4,7 @@ import { type EventStore, memoryStore, type RecordedEvent, uuidv7 } from '@event
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, inject, it, vi } from 'vitest'
 import { isMissing } from './emulators/start.ts'
+import { runs } from './fuzz/runs.ts'
 import { Model } from './model.ts'
 import { type Command, collect, command, momentIn, run, type Subject, withoutRepeats } from './program.ts'
 import { type RunningStore, stores } from './stores.ts'
@@ -26,7 +27,7 @@ it('the store in memory gives the results and errors of the model', async () => 
       }
       assert.deepEqual(await collect(store.readAll()), model.readAll())
     }),
-    { numRuns: 1000 },
+    runs(1000, 10),
   )
 })
 
@@ -61,8 +62,7 @@ for (const { name, server, emulator, start } of stores) {
             assert.deepEqual(await comparable(store, everything), await comparable(memory, everything))
           })
         // A program on an emulator takes as long as five elsewhere.
-        const numRuns = emulator === undefined ? 100 : 20
-        await fc.assert(fc.asyncProperty(program, runProgram), { numRuns })
+        await fc.assert(fc.asyncProperty(program, runProgram), runs(emulator === undefined ? 100 : 20))
       })
     }
 
@@ -91,7 +91,7 @@ for (const { name, server, emulator, start } of stores) {
               assert.deepEqual(found, JSON.parse(JSON.stringify(events)))
             }
           }),
-          { numRuns: 25 },
+          runs(25, 0.1),
         )
       })
     })

@@ -1,0 +1,439 @@
+/** The table of all public calls: what their places may hold, and how they are made. */
+import * as core from '@eventsourced/core'
+import { type EventStore, memoryStore } from '@eventsourced/core'
+import fc from 'fast-check'
+import { byTag, callKinds } from './kinds.ts'
+import { either, type Fault, type Kind, type Mix } from './samples.ts'
+
+export interface PublicCall {
+  /** What is given, in order, as errors call it. */
+  readonly places: readonly (readonly [field: string, kind: Kind])[]
+  /** What is wrong with them together, though each is good. */
+  together?(given: readonly unknown[]): readonly Fault[]
+  /** What comes before the refusal may stay written. */
+  readonly isPiecewise?: boolean
+  /** Has to read the store before it knows all that it will append. */
+  readonly readsFirst?: boolean
+  /** Needs a worker at work, who reads the store also if the call is refused. */
+  readonly hasWorker?: boolean
+  call(store: EventStore, given: readonly unknown[]): unknown
+}
+
+export type Calls = Readonly<Record<string, PublicCall>>
+
+/** What is given to a call is what TypeScript would not let through. */
+const as = (given: readonly unknown[]) => given as never[]
+
+/** By name: the function of a store or of the library, and what else distinguishes the call. */
+export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
+  const kinds = callKinds(mix, names)
+  const { leaf, optional, list, record, options, name, readName, text, whole, number, milliseconds, oneOf } =
+    kinds
+  const { boolean, callback, date, pastDate, aborted, metadata, eventShape, event, events, filter, from } =
+    kinds
+  const { expectedVersion, documents, anyProjection, viewed } = kinds
+
+  const direction = optional(oneOf('forward', 'backward'))
+  const limit = number(1, [1, 2, 1000, 2 ** 53 - 1])
+  const position = number(0, [0, 2 ** 53 - 1])
+  const run = {
+    onError: optional(
+      record({
+        retries: number(0, [0, 5, 2 ** 53 - 1]),
+        backoff: milliseconds(0, [0, 2 ** 31 - 1]),
+        action: optional(oneOf('stop', 'park', 'block-stream')),
+      }),
+    ),
+    handlerTimeout: milliseconds(1, [60_000, 2 ** 31 - 1]),
+    batchSize: number(1, [1, 7, 2 ** 53 - 1]),
+    leaseTime: milliseconds(1, [15_000, 2 ** 31 - 1]),
+    pollInterval: milliseconds(1, [1, 250, 2 ** 31 - 1]),
+    onStateChange: optional(callback),
+  }
+  const handling = record(
+    {
+      ...run,
+      ...filter,
+      name,
+      from,
+      partitions: number(1, [1, 3], 1000),
+      transactional: optional(boolean),
+      handle: callback,
+    },
+    { nested: false },
+  )
+  const projecting = record({ ...run, projection: anyProjection }, { nested: false })
+  const subscribing = either(handling, projecting)
+  const waiting = { atLeast: number(0, [0]), timeout: milliseconds(0, [0, 2 ** 31 - 1]) }
+  const listing = { prefix: optional(readName), after: optional(readName), limit }
+
+  return {
+    createStream: {
+      places: [
+        ['streamId', name],
+        ['options', options({ metadata })],
+      ],
+      call: (store, given) => store.createStream(...(as(given) as [never])),
+    },
+    append: {
+      places: [
+        ['streamId', name],
+        ['events', events],
+        ['options', options({ expectedVersion, metadata })],
+      ],
+      together: ([, given]) => repeatedIds([{ events: given }]),
+      call: (store, [streamId, given, more]) =>
+        store.append(...(as([streamId, given, more]) as [never, never])),
+    },
+    appendAll: {
+      places: [
+        ['appends', list(record({ streamId: name, events, expectedVersion }, { nested: false }))],
+        ['options', options({ metadata })],
+      ],
+      together: ([appends]) => [...repeatedIds(appends), ...repeatedStreams(appends)],
+      call: (store, given) => store.appendAll(...(as(given) as [never])),
+    },
+    readStream: {
+      places: [
+        ['streamId', readName],
+        [
+          'options',
+          options({
+            fromVersion: number(1, [1, 2, 2 ** 53 - 1]),
+            toVersion: number(0, [0, 1, 2 ** 53 - 1]),
+            asOf: optional(date),
+            direction,
+            limit,
+          }),
+        ],
+      ],
+      call: (store, given) => store.readStream(...(as(given) as [never])),
+    },
+    readAll: {
+      places: [['options', options({ ...filter, after: position, until: position, direction, limit })]],
+      call: (store, given) => collect(store.readAll(...as(given))),
+    },
+    'readAll, following': {
+      places: [
+        [
+          'options',
+          record(
+            { ...filter, after: position, follow: optional(boolean), limit, signal: aborted },
+            { nested: false },
+          ),
+        ],
+      ],
+      call: (store, given) => collect(store.readAll(...as(given))),
+    },
+    streamInfo: {
+      places: [
+        ['streamId', readName],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.streamInfo(...(as(given) as [never])),
+    },
+    streams: {
+      places: [['options', options(listing)]],
+      call: (store, given) => collect(store.streams(...as(given))),
+    },
+    import: {
+      places: [
+        [
+          'source',
+          unlessIterable(list(record({ ...eventShape, streamId: name, recordedAt: optional(pastDate) }))),
+        ],
+        [
+          'options',
+          options({
+            name: optional(readName),
+            batchSize: number(1, [1, 2, 2 ** 53 - 1]),
+            clampTimes: optional(boolean),
+            onProgress: optional(callback),
+          }),
+        ],
+      ],
+      together: ([source, more]) => (propertyOf(more, 'name') === undefined ? withoutIds(source) : []),
+      isPiecewise: true,
+      call: (store, given) => store.import(...(as(given) as [never])),
+    },
+    view: {
+      places: [['projection', viewed]],
+      call: (store, given) => Object.keys(store.view(...(as(given) as [never]))),
+    },
+    'view.get': {
+      places: [
+        ['key', readName],
+        ['options', options(waiting)],
+      ],
+      call: (store, given) => store.view(byTag).get(...(as(given) as [never])),
+    },
+    'view.all': {
+      places: [['options', options({ ...waiting, ...listing })]],
+      call: (store, given) => collect(store.view(byTag).all(...as(given))),
+    },
+    subscribe: {
+      places: [['options', handling]],
+      hasWorker: true,
+      call: (store, given) => handled(store.subscribe(...(as(given) as [never]))),
+    },
+    runOnce: {
+      places: [
+        ['options', subscribing],
+        ['limits', options({ maxMs: milliseconds(1, [60_000, 2 ** 31 - 1]) })],
+      ],
+      call: (store, given) => store.runOnce(...(as(given) as [never])),
+    },
+    'subscription.caughtUp': {
+      places: [
+        ['options', options({ position: number(0, [0]), timeout: milliseconds(0, [60_000, 2 ** 31 - 1]) })],
+      ],
+      hasWorker: true,
+      call: (store, given) => withWorker(store, (subscription) => subscription.caughtUp(...as(given))),
+    },
+    'subscription.status': {
+      places: [],
+      hasWorker: true,
+      call: (store) => withWorker(store, async (subscription) => (await subscription.status()).name),
+    },
+    'subscription.stop': {
+      places: [['options', optional(record({ timeout: milliseconds(0, [60_000]) }, { nested: false }))]],
+      hasWorker: true,
+      call: (store, given) => withWorker(store, (subscription) => subscription.stop(...as(given))),
+    },
+    subscriptionStatus: {
+      places: [
+        ['name', name],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.subscriptionStatus(...(as(given) as [never])),
+    },
+    parked: {
+      places: [['subscription', name]],
+      call: (store, given) => Object.keys(store.parked(...(as(given) as [never]))),
+    },
+    'parked.list': {
+      places: [['options', options({})]],
+      call: (store, given) => collect(store.parked('a').list(...as(given))),
+    },
+    ...Object.fromEntries(
+      (['show', 'retry', 'skip'] as const).map((method): [string, PublicCall] => [
+        `parked.${method}`,
+        {
+          places: [
+            ['position', whole(1, [1, 2 ** 53 - 1])],
+            ['options', options({})],
+          ],
+          call: (store, given) => store.parked('a')[method](...(as(given) as [never])),
+        },
+      ]),
+    ),
+    rebuild: {
+      places: [
+        ['projection', documents],
+        [
+          'options',
+          options({
+            batchSize: number(1, [1, 2, 2 ** 53 - 1]),
+            mode: optional(oneOf('inline')),
+            onProgress: optional(callback),
+          }),
+        ],
+      ],
+      call: (store, given) => store.rebuild(...(as(given) as [never])),
+    },
+    verify: {
+      places: [
+        ['projection', documents],
+        ['options', options({ limit, onProgress: optional(callback) })],
+      ],
+      call: (store, given) => store.verify(...(as(given) as [never])),
+    },
+
+    commandHandler: {
+      places: [
+        [
+          'options',
+          record(
+            {
+              store: leaf(fc.constant(memoryStore()), isStore),
+              decider: leaf(fc.constant(recorder), (value) => value === recorder),
+              streamId: optional(callback),
+              retries: number(0, [0, 3, 2 ** 53 - 1]),
+              cache: number(0, [0, 1, 2 ** 53 - 1]),
+            },
+            { nested: false },
+          ),
+        ],
+      ],
+      call: (_store, given) => typeof core.commandHandler(...(as(given) as [never])),
+    },
+    'commandHandler, handling': {
+      places: [
+        ['streamId', name],
+        ['events', awaitable(optional(either(events, single(event))))],
+        ['options', options({ expectedVersion, commandId: optional(text), metadata })],
+      ],
+      together: ([, given, more]) =>
+        propertyOf(more, 'commandId') === undefined ? repeatedIds([{ events: given }]) : [],
+      readsFirst: true,
+      call: (store, given) =>
+        core.commandHandler({ store, decider: recorder })(...(as(given) as [never, never])),
+    },
+    foldStream: {
+      places: [
+        ['streamId', readName],
+        ['evolution', leaf(fc.constant(recorder), (value) => value === recorder)],
+        ['options', options({ toVersion: number(0, [0, 1, 2 ** 53 - 1]), asOf: optional(date) })],
+      ],
+      call: (store, given) => core.foldStream(store, ...(as(given) as [never, never])),
+    },
+    projection: {
+      places: [
+        [
+          'options',
+          record(
+            {
+              name,
+              version: number(1, [1, 2 ** 31 - 1], 2 ** 31 - 1),
+              events: optional(list(name, { least: 1 })),
+              streamPrefix: optional(readName),
+              key: callback,
+              initialState: callback,
+              evolve: callback,
+            },
+            { nested: false },
+          ),
+        ],
+      ],
+      call: (_store, given) => core.projection(...(as(given) as [never])).kind,
+    },
+    memoryStore: {
+      places: [
+        [
+          'options',
+          optional(
+            record(
+              {
+                maxPayloadBytes: number(1, [1, 2 ** 53 - 1]),
+                maxAppendBytes: number(1, [1, 2 ** 53 - 1]),
+                inline: optional(list(anyProjection, { most: 1 })),
+              },
+              { nested: false },
+            ),
+          ),
+        ],
+      ],
+      call: (_store, given) => typeof core.memoryStore(...(as(given) as [never])),
+    },
+    uuidOf: {
+      places: [['parts[0]', leaf(fc.oneof(names, fc.constantFrom(0, -1, 1.5)), isPart)]],
+      call: (_store, given) => core.uuidOf(...(as(given) as [never])),
+    },
+  }
+}
+
+/** What has no input that could be wrong, or takes what a store or an adapter gives. */
+export const withoutInput = ['causedBy', 'decider', 'eventStore', 'fold', 'hasCode', 'uuidv7']
+
+/** Records what it is commanded to. */
+const recorder = core.decider({
+  initialState: () => ({ count: 0 }),
+  decide: (events: readonly core.Event[]) => events,
+  evolve: ({ count }) => ({ count: count + 1 }),
+})
+
+const isStore = (value: unknown) =>
+  typeof (value as EventStore).append === 'function' && typeof (value as EventStore).readStream === 'function'
+const isPart = (value: unknown) =>
+  typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
+
+/** The sample of an array of one, without the array. */
+const single =
+  (kind: Kind): Kind =>
+  (field) =>
+    kind(`${field}[0]`).filter(({ value }) => {
+      try {
+        return !Array.isArray(value)
+      } catch {
+        return true
+      }
+    })
+
+/** Of what is no array, only what nobody can iterate. */
+const unlessIterable =
+  (kind: Kind): Kind =>
+  (field) =>
+    kind(field).filter(({ value }) => {
+      try {
+        return Array.isArray(value) || typeof propertyOf(value, Symbol.iterator) !== 'function'
+      } catch {
+        return true
+      }
+    })
+
+/** What an async function can give back: it is asked whether it is a promise, and must not throw then. */
+const awaitable =
+  (kind: Kind): Kind =>
+  (field) =>
+    kind(field).filter(({ value }) => {
+      try {
+        return typeof propertyOf(value, 'then') !== 'function'
+      } catch {
+        return false
+      }
+    })
+
+function propertyOf(value: unknown, key: string | symbol): unknown {
+  return (value as Readonly<Record<string | symbol, unknown>> | null | undefined)?.[key]
+}
+
+function repeatedIds(appends: unknown): readonly Fault[] {
+  const events = (appends as { events: core.Event[] }[]).flatMap((append) => append.events)
+  const ids = events.flatMap(({ id }) => (id === undefined ? [] : [id.toLowerCase()]))
+  return new Set(ids).size < ids.length ? [{ field: 'events', value: undefined }] : []
+}
+
+function repeatedStreams(appends: unknown): readonly Fault[] {
+  const streams = (appends as { streamId: string }[]).map(({ streamId }) => streamId)
+  return new Set(streams).size < streams.length ? [{ field: 'appends', value: undefined }] : []
+}
+
+function withoutIds(source: unknown): readonly Fault[] {
+  return (source as core.ImportedEvent[]).flatMap((event, index) => {
+    try {
+      return event.id === undefined ? [{ field: `source[${index}].id`, value: undefined }] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+async function collect(items: AsyncIterable<unknown>): Promise<unknown[]> {
+  const collected: unknown[] = []
+  for await (const item of items) collected.push(item)
+  return collected
+}
+
+async function handled(subscription: core.Subscription): Promise<unknown> {
+  subscription.done.catch(() => {})
+  try {
+    await subscription.caughtUp()
+    const { name, parked } = await subscription.status()
+    return { name, parked }
+  } finally {
+    await subscription.stop()
+  }
+}
+
+async function withWorker<T>(
+  store: EventStore,
+  use: (subscription: core.Subscription) => Promise<T>,
+): Promise<T> {
+  const subscription = store.subscribe({ name: 'worker', handle() {} })
+  subscription.done.catch(() => {})
+  try {
+    return await use(subscription)
+  } finally {
+    await subscription.stop()
+  }
+}

@@ -1,0 +1,54 @@
+/** What a store says, so that two stores can be compared: with places in the log for positions, and no times of today. */
+import { EventSourcedError, type EventStore } from '@eventsourced/core'
+import { collect } from '../program.ts'
+import type { Outcome } from './outcome.ts'
+
+// Times before were given by the caller; the others are the stores' own, which no two of them share.
+const present = Date.UTC(2022, 0, 1)
+const madeId = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g
+const isoTime = /\d{4}-\d\d-\d\dT[\d:.]+Z/g
+const ofThisRun = new Set(['milliseconds', 'lag', 'lagSeconds', 'head', 'worker', 'owners'])
+const positions = new Set(['position', 'checkpoint'])
+
+export async function comparable(outcome: Outcome, store: EventStore): Promise<unknown> {
+  if (outcome.kind === 'refused') return { refused: factsOf(outcome.error) }
+  if (outcome.kind === 'given up') return outcome
+  return { done: plain(outcome.value, await placesIn(store)) }
+}
+
+/** Everything in the store that can be read without knowing its name. */
+export async function contentOf(store: EventStore): Promise<unknown> {
+  const log = await collect(store.readAll())
+  const streams = await collect(store.streams())
+  return plain({ log, streams }, await placesIn(store))
+}
+
+function factsOf(error: EventSourcedError): unknown {
+  const { cause, ...facts } = error
+  const of = cause instanceof EventSourcedError ? factsOf(cause) : undefined
+  return plain({ ...facts, message: error.message, of }, new Map())
+}
+
+async function placesIn(store: EventStore): Promise<ReadonlyMap<unknown, number>> {
+  const log = await collect(store.readAll())
+  return new Map([0, ...log.map(({ position }) => position)].map((position, place) => [position, place]))
+}
+
+const timeOf = (text: string) => (Date.parse(text) < present ? text : 'now')
+
+function plain(value: unknown, places: ReadonlyMap<unknown, number>): unknown {
+  if (typeof value === 'string') return value.replace(madeId, '(made)').replace(isoTime, timeOf)
+  if (value instanceof Date) return timeOf(value.toISOString())
+  if (Array.isArray(value)) return value.map((item) => plain(item, places))
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, member]) => {
+    if (ofThisRun.has(key)) return [key, typeof member]
+    // As text, so that the order of keys counts.
+    if (key === 'data' || key === 'metadata' || key === 'state')
+      return [key, plain(JSON.stringify(member), places)]
+    if (positions.has(key)) return [key, places.get(member) ?? member]
+    if (key === 'positions') return [key, (member as number[]).map((position) => places.get(position))]
+    return [key, plain(member, places)]
+  })
+  return Object.fromEntries(entries)
+}

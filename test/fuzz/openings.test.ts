@@ -1,0 +1,139 @@
+/** Opening a store on a database, given everything that is wrong: refused by name, and nothing is connected to. */
+import assert from 'node:assert/strict'
+import { EventSourcedError, hasCode, memoryStore } from '@eventsourced/core'
+import * as dynamodb from '@eventsourced/core/dynamodb'
+import * as postgres from '@eventsourced/core/postgres'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import type { Calls } from './calls.ts'
+import { boxed } from './json.ts'
+import { callKinds } from './kinds.ts'
+import { outcomeOf, trialOf } from './outcome.ts'
+import { assertTells } from './refusal-facts.ts'
+import { runs } from './runs.ts'
+import { anyText, isName, isText } from './texts.ts'
+
+const { leaf, optional, list, record, number, milliseconds, boolean, callback, anyProjection } = callKinds(
+  { hostile: 12 },
+  anyText.filter(isName),
+)
+
+const shared = {
+  maxPayloadBytes: number(1, [1, 2 ** 53 - 1]),
+  maxAppendBytes: number(1, [1, 2 ** 53 - 1]),
+  inline: optional(list(anyProjection, { most: 1 })),
+  autoCreate: optional(boolean),
+  attempts: number(1, [1, 10]),
+  maxBatch: number(1, [1, 500]),
+}
+const schema = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/
+const schemas = fc.constantFrom('eventsourced', '_', 'a'.repeat(63))
+const badSchemas = fc.constantFrom('a'.repeat(64), 'pg_a', 'A', 'a-b', '1a', 'a"', 'a;', 'a\n', 'ä')
+const tables = fc.constantFrom('a', 'A.b-c_1', 'a'.repeat(240))
+const text = leaf(
+  fc.constantFrom('eu-west-1', 'http://localhost:1'),
+  (value) => typeof value === 'string' && isText(value),
+)
+const urls = fc.constantFrom(
+  'postgres://nobody@localhost:1/none',
+  'postgresql://localhost:1',
+  'pglite:./nowhere',
+)
+const isConnection = (value: unknown) =>
+  typeof value === 'string' && /^(postgres(ql)?:\/\/|pglite:.)/.test(value)
+
+const calls: Calls = {
+  postgresStore: {
+    places: [
+      ['connection', leaf(urls, isConnection)],
+      [
+        'options',
+        optional(
+          record(
+            {
+              ...shared,
+              schema: optional(
+                leaf(schemas, (value) => typeof value === 'string' && schema.test(value), boxed(badSchemas)),
+              ),
+              protectEvents: optional(boolean),
+              prepare: optional(boolean),
+              notify: optional(boolean),
+              onWarning: optional(callback),
+              maxConnections: number(1, [1, 10]),
+            },
+            { nested: false },
+          ),
+        ),
+      ],
+    ],
+    call: (_store, given) => Object.keys(postgres.postgresStore(...(given as [never]))),
+  },
+  'postgresStore, in a transaction': {
+    places: [
+      ['transaction', leaf(fc.constant({ run() {}, query() {} }), (value) => typeof value === 'function')],
+    ],
+    call: (_store, given) => {
+      const store = postgres.postgresStore('postgres://nobody@localhost:1/none')
+      return Object.keys(store.inTransaction(...(given as [never])))
+    },
+  },
+  dynamodbStore: {
+    places: [
+      [
+        'options',
+        optional(
+          record(
+            {
+              ...shared,
+              table: optional(
+                leaf(tables, (value) => typeof value === 'string' && /^[a-zA-Z0-9_.-]{1,240}$/.test(value)),
+              ),
+              gapTimeout: milliseconds(1, [1, 2_000]),
+              compress: optional(boolean),
+              onMetric: optional(callback),
+              endpoint: optional(text),
+              region: optional(text),
+            },
+            { nested: false },
+          ),
+        ),
+      ],
+    ],
+    call: (_store, given) => Object.keys(dynamodb.dynamodbStore(...(given as [never]))),
+  },
+}
+
+it('the table names every way to open a store on a database', () => {
+  const isFunction = ([, value]: [string, unknown]) =>
+    typeof value === 'function' &&
+    !(value.prototype instanceof Error) &&
+    !(value.prototype instanceof EventSourcedError)
+  const functions = Object.entries({ ...postgres, ...dynamodb }).filter(isFunction)
+  // Bridges are given what other libraries make.
+  const wanted = functions
+    .map(([name]) => name)
+    .filter((name) => name !== 'fromDrizzle' && name !== 'fromKysely')
+  const named = new Set(Object.keys(calls).map((name) => name.split(', ')[0]))
+  expect([...named].sort()).toEqual(wanted.sort())
+})
+
+for (const name of Object.keys(calls)) {
+  it(`${name} refuses what is wrong, and takes what is right`, async () => {
+    const store = memoryStore()
+    await fc.assert(
+      fc.asyncProperty(trialOf(calls, name), async (trial) => {
+        const outcome = await outcomeOf(calls, trial, store)
+        assert.equal(outcome.kind, trial.faults.length > 0 ? 'refused' : 'done')
+        if (outcome.kind !== 'refused') return
+        assert.ok(hasCode(outcome.error, 'invalid-input'))
+        // A URL may hold a password: of what might be one, only the beginning is shown.
+        const faults = trial.faults.map(({ field, value }) => ({
+          field,
+          value: field === 'connection' ? undefined : value,
+        }))
+        assertTells(outcome.error, faults)
+      }),
+      runs(400, 10),
+    )
+  })
+}

@@ -1,0 +1,148 @@
+/** What a place of a call may hold: samples of it, good ones and hostile ones, each with what is wrong with it. */
+import fc from 'fast-check'
+import { anything, type Box } from './json.ts'
+
+export interface Sample {
+  readonly value: unknown
+  /** What a refusal may name; none: the value is to be accepted. */
+  readonly faults: readonly Fault[]
+}
+
+export interface Fault {
+  readonly field: string
+  readonly value: unknown
+}
+
+/** What a place may hold; the field is how errors call it. */
+export type Kind = (field: string) => fc.Arbitrary<Sample>
+
+/** How many of the values are hostile, of a hundred. */
+export interface Mix {
+  readonly hostile: number
+}
+
+const thrown = () => {
+  throw new RangeError('read me not')
+}
+
+/** The kinds that a mix gives. */
+export function kindsIn({ hostile }: Mix) {
+  const share = <T>(good: fc.Arbitrary<T>, bad: fc.Arbitrary<T>) =>
+    hostile === 0
+      ? good
+      : fc.oneof({ weight: 100 - hostile, arbitrary: good }, { weight: hostile, arbitrary: bad })
+
+  /** A value that is good by itself, or bad. */
+  const leaf =
+    (
+      good: fc.Arbitrary<unknown>,
+      isGood: (value: unknown) => boolean,
+      bad: fc.Arbitrary<Box> = anything,
+    ): Kind =>
+    (field) =>
+      share(
+        good.map((value) => ({ value, faults: [] })),
+        bad
+          .filter(({ value }) => !isSafely(isGood, value))
+          .map(({ value }) => ({ value, faults: [{ field, value }] })),
+      )
+
+  const optional =
+    (kind: Kind): Kind =>
+    (field) =>
+      fc.oneof(
+        { weight: 1, arbitrary: fc.constant(nothing) },
+        {
+          weight: 2,
+          arbitrary: kind(field).map((sample) => (sample.value === undefined ? nothing : sample)),
+        },
+      )
+
+  /** An array: its items are of a kind, and so is it. */
+  const list =
+    (item: Kind, { least = 0, most = 3 } = {}): Kind =>
+    (field) => {
+      const items = fc
+        .integer({ min: least, max: most })
+        .chain((count) =>
+          fc.tuple(...Array.from({ length: count }, (_, index) => item(`${field}[${index}]`))),
+        )
+        .map(joined)
+      return share(
+        items,
+        noArray.map(({ value }) => ({ value, faults: [{ field, value }] })),
+      )
+    }
+
+  /** An object; `nested`: errors call its properties by its name and theirs. */
+  const record =
+    (shape: Readonly<Record<string, Kind>>, { nested = true } = {}): Kind =>
+    (field) => {
+      const samples = Object.entries(shape).map(([key, kind]) => kind(nested ? `${field}.${key}` : key))
+      const objects = fc.tuple(...samples).map((all): Sample => {
+        const entries = Object.keys(shape).map((key, index) => [key, all[index]?.value])
+        // Absent is what most of those are that are undefined.
+        const value = Object.fromEntries(
+          entries.filter(([, member], index) => member !== undefined || index % 3 === 0),
+        )
+        return { value, faults: all.flatMap(({ faults }) => faults) }
+      })
+      const disguised = fc
+        .tuple(objects, fc.constantFrom(...disguises))
+        .map(([{ value, faults }, disguise]) => ({
+          value: disguise(value as object),
+          faults,
+        }))
+      const trapped = fc
+        .tuple(objects, fc.constantFrom(...Object.keys(shape)))
+        .map(([{ value, faults }, key]): Sample => {
+          const trap = { get: thrown, enumerable: true, configurable: true }
+          const named = [field, nested ? `${field}.${key}` : key]
+          return {
+            value: Object.defineProperty(value as object, key, trap),
+            faults: [...named.map((name) => ({ field: name, value: trap })), ...faults],
+          }
+        })
+      const bad = fc.oneof(
+        trapped,
+        noObject.map(({ value }) => ({ value, faults: [{ field, value }] })),
+      )
+      return share(fc.oneof({ weight: 3, arbitrary: objects }, { weight: 1, arbitrary: disguised }), bad)
+    }
+
+  return { leaf, optional, list, record }
+}
+
+const nothing: Sample = { value: undefined, faults: [] }
+
+/** The one or the other. */
+export const either =
+  (one: Kind, other: Kind): Kind =>
+  (field) =>
+    fc.oneof(one(field), other(field))
+
+/** Several samples as one, which is an array. */
+export function joined(samples: readonly Sample[]): Sample {
+  return { value: samples.map(({ value }) => value), faults: samples.flatMap(({ faults }) => faults) }
+}
+
+// The same object to whoever reads its properties.
+const disguises: readonly ((value: object) => object)[] = [
+  (value) => Object.freeze(value),
+  (value) => Object.assign(Object.create(null), value),
+  (value) => Object.create(value),
+  (value) => new Proxy(value, {}),
+  (value) => Object.assign(value, { unknown: Symbol('s'), toString: thrown }),
+]
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
+const noObject = anything.filter(({ value }) => value !== undefined && !isSafely(isObject, value))
+const noArray = anything.filter(({ value }) => !isSafely(Array.isArray, value))
+
+function isSafely(is: (value: unknown) => boolean, value: unknown): boolean {
+  try {
+    return is(value)
+  } catch {
+    return false
+  }
+}
