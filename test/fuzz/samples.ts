@@ -64,10 +64,12 @@ export function kindsIn({ hostile }: Mix) {
     (field) => {
       const items = fc
         .integer({ min: least, max: most })
-        .chain((count) =>
-          fc.tuple(...Array.from({ length: count }, (_, index) => item(`${field}[${index}]`))),
-        )
-        .map(joined)
+        .chain((count) => {
+          const samples = Array.from({ length: count }, (_, index) => item(`${field}[${index}]`))
+          return fc.tuple(fc.tuple(...samples), fc.nat({ max: 7 }))
+        })
+        // Now and then, one is there twice.
+        .map(([samples, dice]) => joined(dice === 0 && samples.length < most ? twice(samples) : samples))
       return share(
         items,
         noArray.map(({ value }) => ({ value, faults: [{ field, value }] })),
@@ -120,6 +122,8 @@ export const either =
   (one: Kind, other: Kind): Kind =>
   (field) =>
     fc.oneof(one(field), other(field))
+
+const twice = (samples: readonly Sample[]) => [...samples, ...samples.slice(0, 1)]
 
 /** Several samples as one, which is an array. */
 export function joined(samples: readonly Sample[]): Sample {
