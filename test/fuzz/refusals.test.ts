@@ -68,7 +68,8 @@ for (const [name, call] of Object.entries(calls)) {
         const refusal =
           outcome.kind === 'refused' && hasCode(outcome.error, 'invalid-input') ? outcome.error : undefined
         if (one.faults.length > 0) {
-          const mayFailBefore = call.readsFirst === true && outcome.kind === 'refused'
+          // Of what comes before, something else may be told first.
+          const mayFailBefore = (call.readsFirst || call.isPiecewise) && outcome.kind === 'refused'
           const isTold = refusal !== undefined || outcome.kind === 'given up' || mayFailBefore
           assert.ok(isTold, `refused: ${fieldsOf(one)}`)
           if (!call.isPiecewise && !call.hasWorker && !call.readsFirst) assert.deepEqual(asked, [])
