@@ -1,7 +1,7 @@
 /** Opening an event store on DynamoDB. */
 import { InvalidInputError, SchemaMismatchError } from '../errors.ts'
 import { eventStore } from '../event-store.ts'
-import { checkInteger, checkMilliseconds, type InputLimits } from '../input.ts'
+import { checkInteger, checkMilliseconds, checkText, type InputLimits } from '../input.ts'
 import { checkBoolean, checkFunction, optionsOf } from '../options.ts'
 import type { StoreOptions } from '../projecting.ts'
 import { InlineProjections } from '../projection/inline.ts'
@@ -107,7 +107,15 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
       status: () => tablesStatus(unprepared, tables),
       cloudFormation: () => cloudFormation(tables),
       terraform: () => terraform(tables),
-      iamPolicy: (place = {}) => iamPolicy(tables, place),
+      iamPolicy: (place) => {
+        const { region, account } = optionsOf(place, ['region', 'account'])
+        if (region !== undefined) checkText(region, 'region')
+        if (account !== undefined) checkText(account, 'account')
+        return iamPolicy(tables, {
+          ...(region !== undefined && { region }),
+          ...(account !== undefined && { account }),
+        })
+      },
       verify: () => verifyTables(connection, tables),
       repair: () => repairTables(connection, tables),
     },

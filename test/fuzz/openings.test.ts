@@ -11,7 +11,7 @@ import { callKinds } from './kinds.ts'
 import { outcomeOf, trialOf } from './outcome.ts'
 import { assertTells } from './refusal-facts.ts'
 import { runs } from './runs.ts'
-import { anyText, isName, isText } from './texts.ts'
+import { anyText, isName, isReadName, isText } from './texts.ts'
 
 const { leaf, optional, list, record, number, milliseconds, boolean, callback, anyProjection } = callKinds(
   { hostile: 12 },
@@ -41,6 +41,10 @@ const urls = fc.constantFrom(
 )
 const isConnection = (value: unknown) =>
   typeof value === 'string' && /^(postgres(ql)?:\/\/|pglite:.)/.test(value)
+
+const isRole = (value: unknown) =>
+  isReadName(value) && Buffer.byteLength(value) <= 63 && !/^(public|none|pg_.*)$/s.test(value)
+const notRoles = fc.constantFrom('public', 'none', 'pg_read_all_data', 'x'.repeat(64), 'é'.repeat(32))
 
 const calls: Calls = {
   postgresStore: {
@@ -76,6 +80,19 @@ const calls: Calls = {
       const store = postgres.postgresStore('postgres://nobody@localhost:1/none')
       return Object.keys(store.inTransaction(...(given as [never])))
     },
+  },
+  'postgresStore, granting': {
+    places: [['role', leaf(anyText.filter(isRole), isRole, boxed(fc.oneof(anyText, notRoles)))]],
+    call: (_store, given) => {
+      const { schema } = postgres.postgresStore('postgres://nobody@localhost:1/none')
+      return schema.grantSql(...(given as [never]))
+    },
+  },
+  'dynamodbStore, allowing': {
+    places: [
+      ['options', optional(record({ region: optional(text), account: optional(text) }, { nested: false }))],
+    ],
+    call: (_store, given) => dynamodb.dynamodbStore().schema.iamPolicy(...(given as [])),
   },
   dynamodbStore: {
     places: [
