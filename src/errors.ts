@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'not-parked'
   | 'append-too-large'
   | 'damaged-log'
+  | 'log-cut'
 
 /** The base of all errors of this library. `cause` holds the driver's error where there is one. */
 export abstract class EventSourcedError extends Error {
@@ -69,6 +70,7 @@ export type KnownError =
   | NotParkedError
   | AppendTooLargeError
   | DamagedLogError
+  | LogCutError
 
 /** The call was refused before anything was sent to the database. */
 export class InvalidInputError extends EventSourcedError {
@@ -426,6 +428,23 @@ export class DamagedLogError extends EventSourcedError {
     this.version = version
     this.position = position
   }
+}
+
+/** Reading cannot go on after this position: the log has lost its end, or it is another log. */
+export class LogCutError extends EventSourcedError {
+  readonly code = 'log-cut'
+  readonly after: number
+  constructor(after: number, reason: string) {
+    super(
+      `Nothing can be read after position ${after}, where ${reason}: it is another log, or has lost its end (to a failover, or restored from a backup), so that positions may be given out twice`,
+    )
+    this.after = after
+  }
+}
+
+/** Whether the database may well answer again: it cannot be reached, or is a replica until it is promoted. */
+export function isAway(error: unknown): boolean {
+  return hasCode(error, 'store-unavailable') || hasCode(error, 'read-only-replica')
 }
 
 function reason(cause: unknown): string {

@@ -11,6 +11,7 @@ export {
   ImportOutOfOrderError,
   InvalidInputError,
   LeaseLostError,
+  LogCutError,
   MissingDriverError,
   MissingPrivilegesError,
   NotParkedError,

@@ -1,5 +1,5 @@
 /** Reading the log page by page, to its end or on and on; while a full page is shown, the next one is fetched. */
-import { InvalidInputError } from './errors.ts'
+import { InvalidInputError, LogCutError } from './errors.ts'
 import type { RecordedEvent } from './event.ts'
 import { checkedNames, checkInteger, checkOneOf, checkReadName } from './input.ts'
 import type { Operations } from './operations.ts'
@@ -86,6 +86,19 @@ async function* pages(
   let { after, until, limit: left } = query
   let nap = shortestSleep
   let ahead: Look | undefined
+  let last: RecordedEvent | undefined
+  let server: string | undefined
+
+  /** The server that answers now, which must have this event. */
+  async function serverThatHas(event: RecordedEvent | undefined): Promise<string | undefined> {
+    if (event === undefined) return undefined
+    const { position, id } = event
+    const everything = { types: undefined, streamPrefix: undefined, tags: undefined }
+    const only = { ...query, ...everything, after: position - 1, until: position, limit: 1 }
+    const page = await operations.perform(signal, () => storage.readLog(only, signal))
+    if (page.events[0]?.id !== id) throw new LogCutError(position, 'the event that was read is no more')
+    return page.server
+  }
 
   function look(): Look {
     const request = { ...query, after, until, limit: Math.min(left, eventsPerPage) }
@@ -101,6 +114,17 @@ async function* pages(
     // What was fetched ahead is not shown any more if the store was closed meanwhile.
     if (present === ahead) operations.checkOpen()
     ahead = undefined
+    if (query.direction === 'forward') {
+      if (server !== undefined && page.server !== server) {
+        // It may have lost the end of what was read, and positions there may be other events' by now.
+        server = await serverThatHas(last)
+        after = last?.position ?? query.after
+        continue
+      }
+      server = page.server
+      const head = page.head ?? page.frontier
+      if (after > head) throw new LogCutError(after, `the log ends at ${head}`)
+    }
     // Of a page that is not counted nothing is decoded yet.
     if (left < Number.MAX_SAFE_INTEGER) left -= page.events.length
     if (query.direction === 'backward') until = page.through - 1
@@ -118,6 +142,7 @@ async function* pages(
       signal?.throwIfAborted()
       yield event
     }
+    last = page.events.at(-1) ?? last
     if (page.full) continue
     if (!follow || page.frontier >= until) return
     if (page.events.length > 0) nap = shortestSleep

@@ -97,6 +97,10 @@ export interface LogPage {
   readonly events: readonly RecordedEvent[]
   /** Everything at or before this position is settled: no further event will ever appear there. */
   readonly frontier: number
+  /** The last position that was given out when the page was read. @default the frontier */
+  readonly head?: number
+  /** Which server has answered, and since when it runs, if there may come another one that has lost the end of the log. */
+  readonly server?: string
   /** True if the page was cut by its limit, so that more may follow at once. */
   readonly full: boolean
   /**

@@ -76,7 +76,7 @@ export interface StreamSlice<E extends Event = Event> {
 }
 
 export interface ReadAllOptions extends CallOptions {
-  /** Only events with a greater position. @default 0 */
+  /** Only events with a greater position; one that the log has given out (forward). @default 0 */
   readonly after?: number | undefined
   /** Only events up to this position. */
   readonly until?: number | undefined
@@ -134,6 +134,7 @@ export interface EventStore<Tx extends StoreTransaction = StoreTransaction>
   /**
    * Reads the log in order of position, without ever skipping an event that commits late: an event
    * appears once everything before it is settled. Holds a page in memory, and no connection between pages.
+   * @throws LogCutError if the log does not reach as far as `after`, or does no more reach as far as was read
    */
   readAll<E extends Event = Event>(options?: ReadAllOptions): AsyncIterable<RecordedEvent<E>>
 

@@ -37,6 +37,7 @@ export class CuttingPostgresProxy implements CuttingProxy {
   cuts = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  #target: URL
   #answersToCut = 0
   #judge: Judge | undefined
 
@@ -55,8 +56,9 @@ export class CuttingPostgresProxy implements CuttingProxy {
     url.host = `127.0.0.1:${typeof address === 'object' ? address?.port : address}`
     this.url = url.href
     this.#server = server
+    this.#target = target
     server.on('connection', (client) => {
-      const upstream = tcpConnect(Number(target.port || 5432), target.hostname)
+      const upstream = tcpConnect(Number(this.#target.port || 5432), this.#target.hostname)
       for (const socket of [client, upstream]) {
         this.#sockets.add(socket)
         socket.setNoDelay()
@@ -73,6 +75,11 @@ export class CuttingPostgresProxy implements CuttingProxy {
   /** Hands every message to `judge`, until told otherwise. */
   cutWhen(judge: Judge | undefined): void {
     this.#judge = judge
+  }
+
+  /** Whoever connects from now on reaches another server; those who are connected stay where they are. */
+  leadTo(targetUrl: string): void {
+    this.#target = new URL(targetUrl)
   }
 
   /** Cuts whatever is connected. */

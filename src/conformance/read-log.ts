@@ -4,7 +4,7 @@ import type { RecordedEvent } from '../event.ts'
 import type { EventStore, ReadAllOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, logOf, numbersOf, oneOf, range } from './events.ts'
-import { allAtOnce, failure } from './expect.ts'
+import { allAtOnce, failure, refused } from './expect.ts'
 
 const group = 'readAll'
 
@@ -51,6 +51,22 @@ export const readLogCases: readonly ConformanceCase[] = [
       assert.deepEqual(await logOf(store, { direction: 'backward', after: 5 }), [])
       await store.createStream('a')
       assert.deepEqual(await logOf(store), [])
+    },
+  },
+  {
+    group,
+    name: 'shows nothing after its last event, and is refused after a position that it has not come to',
+    async run({ open }) {
+      const store = await open()
+      const { position: last } = await store.append('a', counted(3))
+      assert.deepEqual(await logOf(store, { after: last }), [])
+      const following = logOf(store, { after: last, follow: true, limit: 1 })
+      // What gets these positions later would never be shown.
+      const after = last + 1_000_000
+      for (const follow of [false, true]) await refused(logOf(store, { after, follow }), 'log-cut', { after })
+      assert.deepEqual(await logOf(store, { after, direction: 'backward' }), [])
+      await store.append('a', counted(1, 4))
+      assert.deepEqual(numbersOf(await following), [4])
     },
   },
   {

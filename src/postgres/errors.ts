@@ -5,6 +5,7 @@ import {
   ReadOnlyReplicaError,
   SchemaMismatchError,
   StorageError,
+  StoreUnavailableError,
   UnsupportedIsolationError,
 } from '../errors.ts'
 
@@ -28,16 +29,29 @@ const sqlState = (error: unknown) => reportOf(error)?.code
 // or coming up. With the whole class 08, the connection's own.
 const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '57P02', '57P03'])
 
+// ES003 is our functions' own.
+const replicaStates = new Set(['25006', 'ES003'])
+
+/** Whether the server is a replica, which may be promoted soon. */
+export function isReplicas(error: unknown): boolean {
+  return error instanceof ReadOnlyReplicaError || replicaStates.has(sqlState(error) ?? '')
+}
+
 /** Whether the same call may succeed if made again. A failure that is not the server's word is the connection's. */
 export function isTransient(error: unknown): boolean {
+  if (isReplicas(error)) return true
   const state = sqlState(error)
   if (state !== undefined) return state.startsWith('08') || transientStates.has(state)
   return !isOwnOrMistake(error)
 }
 
-/** Whether the connection must not be used again. After an error in a statement, or of the work, it can. */
+/**
+ * Whether the connection must not be used again. After an error in a statement, or of the work, it can; unless it leads to
+ * a replica, while the same address may lead to the primary by now.
+ */
 export function isConnectionLost(error: unknown): boolean {
   if (error instanceof WorkFailure) return false
+  if (isReplicas(error) || isUnsupported(error)) return true
   const state = sqlState(error)
   return state === undefined || state.startsWith('08') || state.startsWith('57P')
 }
@@ -102,12 +116,19 @@ export function isMissingSchema(error: unknown): boolean {
   return ['3F000', '42P01', '42883'].includes(sqlState(error) ?? '')
 }
 
+/** The error for the caller, for one that so many tries have not mended. */
+export function toLastError(what: string, attempts: number, error: unknown): EventSourcedError {
+  if (error instanceof ReadOnlyReplicaError) return error
+  return isReplicas(error)
+    ? new ReadOnlyReplicaError(error)
+    : new StoreUnavailableError(what, attempts, error)
+}
+
 /** The error for the caller, for one that another try would not mend. */
 export function toKnownError(what: string, error: unknown): unknown {
   const state = sqlState(error)
   if (state === undefined) return error
   if (state === 'ES001') return new UnsupportedIsolationError(error)
-  if (state === 'ES003' || state === '25006') return new ReadOnlyReplicaError(error)
   if (isMissingSchema(error)) {
     return new SchemaMismatchError(
       'The tables of the event store are missing: call `await store.schema.create()` first',

@@ -122,7 +122,7 @@ export async function readLog(
  * looked at: whoever asks for the next page before that keeps the server busy meanwhile.
  */
 function logPage({ after, direction, limit }: LogQuery, rows: readonly Row[]): LogPage {
-  const { frontier, through, is_cut: isCut } = rows.at(-1) as Row
+  const { frontier, through, head, server, is_cut: isCut } = rows.at(-1) as Row
   const withEvents = rows.slice(0, -1)
   const count = withEvents.reduce((sum, row) => sum + Number(row.event_count), 0)
   const full = count === limit || isCut === 'true'
@@ -135,6 +135,8 @@ function logPage({ after, direction, limit }: LogQuery, rows: readonly Row[]): L
       return events
     },
     frontier: Number(frontier),
+    head: Number(head),
+    server: String(server),
     full,
     through: last ?? end,
   }

@@ -1,5 +1,5 @@
 /** How a statement is run: when it is tried again, and in which kind of transaction. */
-import { ReadOnlyReplicaError, StoreUnavailableError } from '../errors.ts'
+import { ReadOnlyReplicaError } from '../errors.ts'
 import { pause } from '../retry.ts'
 import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
 import {
@@ -9,13 +9,14 @@ import {
   isUnsupported,
   isWrongMode,
   toKnownError,
+  toLastError,
   WorkFailure,
 } from './errors.ts'
 
 export interface Runner {
   /**
    * Runs a statement; `parameters` are told whether it may have been run before.
-   * @throws StoreUnavailableError, StorageError and the other errors of `toKnownError`
+   * @throws StoreUnavailableError, ReadOnlyReplicaError, StorageError and the other errors of `toKnownError`
    */
   run(
     what: string,
@@ -66,7 +67,7 @@ export class RetryingDatabase {
         if (!isTransient(error)) throw toKnownError(what, error)
         // If nothing was ever heard of the server, its address is rather wrong than its connection bad.
         const most = isSilence(error) && !this.#answered ? 1 : attempts
-        if (attempt >= most) throw new StoreUnavailableError(what, attempt, error)
+        if (attempt >= most) throw toLastError(what, attempt, error)
         await pause(attempt, signal)
       }
     }
@@ -126,8 +127,9 @@ export function retryingRunner(
             } catch (error) {
               if (!isWrongMode(error)) throw error
               const result = await explicit().catch((second: unknown) => {
-                throw isUnsupported(second) ? error : second
+                throw isUnsupported(second) ? new ReadOnlyReplicaError(second) : second
               })
+              // Not if it was a replica, which may be promoted.
               explicitly = true
               return result
             }
@@ -171,7 +173,7 @@ export function sessionRunner(session: Session): Runner {
       try {
         return await session.run(statement, parameters(true))
       } catch (error) {
-        throw isTransient(error) ? new StoreUnavailableError(what, 1, error) : toKnownError(what, error)
+        throw isTransient(error) ? toLastError(what, 1, error) : toKnownError(what, error)
       }
     },
     async transaction(what, work) {
@@ -181,7 +183,7 @@ export function sessionRunner(session: Session): Runner {
       last = turn.catch(() => {})
       return turn.catch((error: unknown) => {
         if (error instanceof WorkFailure) throw error.thrown
-        throw isTransient(error) ? new StoreUnavailableError(what, 1, error) : error
+        throw isTransient(error) ? toLastError(what, 1, error) : error
       })
     },
     async close() {},

@@ -1487,7 +1487,9 @@ where l.locktype = 'advisory'
 revoke execute on all functions in schema :schema from public;`,
 }
 
-export const advanceCheckpoint: string = `select :schema.advance_checkpoint(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)::text as held`
+export const advanceCheckpoint: string = `select (
+  extract(epoch from pg_postmaster_start_time())::text = \$5::text and :schema.advance_checkpoint(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)
+)::text as held`
 
 export const appendToStream: string = `select
   a.outcome,
@@ -1614,7 +1616,7 @@ from unnest(\$1::text::uuid[]) as asked (event_id)
 cross join lateral (select * from :schema.events e where e.event_id = asked.event_id limit 1) e
 where e.transaction_id = pg_current_xact_id()`
 
-export const keepLeases: string = `select k.partition, k.token::text, k.checkpoint::text as position, k.share
+export const keepLeases: string = `select k.partition, k.token::text, k.checkpoint::text as position, k.share, extract(epoch from pg_postmaster_start_time())::text as server
 from :schema.keep_leases(\$1::text, \$2::text, \$3::text::int) k
 order by k.partition`
 
@@ -1676,7 +1678,7 @@ export const moveCheckpoints: string = `select :schema.move_checkpoints(\$1::tex
 
 export const notify: string = `select pg_notify(\$1::text, \$2::text)::text as done`
 
-export const parkEvents: string = `select :schema.park_events(
+export const parkEvents: string = `select (extract(epoch from pg_postmaster_start_time())::text = \$13::text and :schema.park_events(
   \$1::text,
   \$2::text::int,
   \$3::text::bigint,
@@ -1689,7 +1691,7 @@ export const parkEvents: string = `select :schema.park_events(
   \$10::text::int[],
   \$11::text::text[],
   \$12::text::text[]
-)::text as held`
+))::text as held`
 
 export const parkedStreams: string = `select distinct to_json(p.stream_id)::text as stream_id from :schema.parked_events p
 where p.subscription = \$1::text and p.partition = \$2::text::int`
@@ -1740,7 +1742,9 @@ cross join lateral (
 
 export const readLog: string = `select
   p.frontier::text, p.through::text, p.is_cut::text, p.event_count, p.positions, p.versions, p.recorded_ats, p.event_ids,
-  p.types, p.data, p.metadata, p.tags, p.stream_ids
+  p.types, p.data, p.metadata, p.tags, p.stream_ids,
+  (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
+  extract(epoch from pg_postmaster_start_time())::text as server
 from :schema.log_page(
   \$1::text::bigint,
   \$2::text::bigint,
@@ -1909,7 +1913,9 @@ export const streamInfo: string = `select
 from :schema.streams s
 where s.stream_id = \$1::text`
 
-export const unparkEvent: string = `select :schema.unpark_event(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)::text as held`
+export const unparkEvent: string = `select (
+  extract(epoch from pg_postmaster_start_time())::text = \$5::text and :schema.unpark_event(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)
+)::text as held`
 
 export const writeDocuments: string = `select :schema.write_documents(
   \$1::text::text[],

@@ -19,14 +19,14 @@ export function subscribing(runner: Runner, statements: Statements): Subscriptio
   async function askHolder(
     what: string,
     statement: Statement,
-    { subscription, partition, token }: Lease,
+    { subscription, partition, token, server }: Lease,
     parameters: (string | null)[],
     signal?: AbortSignal,
   ): Promise<void> {
     const [row] = await ask(
       what,
       statement,
-      [subscription, String(partition), String(token), ...parameters],
+      [subscription, String(partition), String(token), ...parameters, server ?? null],
       signal,
     )
     if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
@@ -69,6 +69,7 @@ export function subscribing(runner: Runner, statements: Statements): Subscriptio
         partition: Number(row.partition),
         token: Number(row.token),
         position: Number(row.position),
+        server: String(row.server),
       }))
       return { leases: leases.filter(({ partition }) => partition >= 0), share: Number(rows[0]?.share ?? 0) }
     },

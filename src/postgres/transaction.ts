@@ -94,16 +94,16 @@ export class PostgresTransaction implements StorageTransaction {
     ])
   }
 
-  async advance({ subscription, partition, token }: Lease, position: number): Promise<void> {
+  async advance({ subscription, partition, token, server }: Lease, position: number): Promise<void> {
     await this.end()
-    const parameters = [subscription, String(partition), String(token), String(position)]
+    const parameters = [subscription, String(partition), String(token), String(position), server ?? null]
     const [row] = await this.#session.run(this.#statements.advanceCheckpoint, parameters)
     if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
   }
 
-  async unpark({ subscription, partition, token }: Lease, position: number): Promise<void> {
+  async unpark({ subscription, partition, token, server }: Lease, position: number): Promise<void> {
     await this.end()
-    const parameters = [subscription, String(partition), String(token), String(position)]
+    const parameters = [subscription, String(partition), String(token), String(position), server ?? null]
     const [row] = await this.#session.run(this.#statements.unparkEvent, parameters)
     if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
   }

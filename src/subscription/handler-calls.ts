@@ -2,7 +2,7 @@
  * Calling a handler: in a transaction that ends with its checkpoint, or without one; for as long as it may take, and
  * until it is given up.
  */
-import { HandlerTimeoutError, hasCode, InvalidInputError } from '../errors.ts'
+import { HandlerTimeoutError, InvalidInputError, isAway } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
 import type { StorageTransaction } from '../projection/storage.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
@@ -137,7 +137,7 @@ export class HandlerCalls {
 
 /** An error that is the storage's is no failure to handle an event. */
 export function interrupted(error: unknown): never {
-  if (!hasCode(error, 'store-unavailable')) throw error
+  if (!isAway(error)) throw error
   throw new Interrupted('the transaction was interrupted', { cause: error })
 }
 

@@ -8,7 +8,7 @@
  *
  * It ends when it is stopped ('stopped'), when the lease is another's ('lost'), or by a throw, when it cannot go on.
  */
-import { hasCode } from '../errors.ts'
+import { hasCode, isAway, LeaseLostError } from '../errors.ts'
 import type { LogPage } from '../storage.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
@@ -125,6 +125,7 @@ export class PartitionRun {
     const { wakeup } = this.#environment
     const stop = this.#stop.signal
     const checkpoint = this.#checkpoint
+    const { subscription, partition } = this.lease
     await this.#delivery.readBlocked()
     let ahead: Look | undefined
     for (let nap = shortestNap; ; ) {
@@ -133,6 +134,8 @@ export class PartitionRun {
       const present = ahead ?? this.#look(checkpoint.position)
       const page = await present.page
       if (stop.aborted) throw new Stopped()
+      // What was handled, and is not stored, may be what this server has lost; its positions are others' then.
+      if (page.server !== this.lease.server) throw new LeaseLostError(subscription, partition)
       if (page.full) this.#enter('catching-up')
       // One page ahead, and no more: memory is bounded however long the log is.
       ahead = page.full ? this.#look(page.through) : undefined
@@ -185,5 +188,5 @@ export class PartitionRun {
 }
 
 function mayPass(error: unknown): boolean {
-  return error instanceof Interrupted || hasCode(error, 'store-unavailable')
+  return error instanceof Interrupted || isAway(error)
 }

@@ -30,7 +30,7 @@ export class Partitions {
   readonly #report: PartitionsReport
   readonly #running = new Map<number, Running>()
   /** The last lease of each partition that was begun with: no lease is begun with twice. */
-  readonly #begun = new Map<number, number>()
+  readonly #begun = new Map<number, Lease>()
   #toSettle: Set<number> | undefined
   #isStopped = false
 
@@ -51,13 +51,14 @@ export class Partitions {
   reconcile({ leases, share }: KeptLeases): void {
     for (const [partition, { run }] of this.#running) {
       const lease = leases.find((one) => one.partition === partition)
-      if (lease?.token !== run.lease.token) run.abandon()
+      if (lease?.token !== run.lease.token || lease.server !== run.lease.server) run.abandon()
     }
     const most = this.#isStopped ? 0 : Math.max(1, share)
     for (const lease of leases) {
       if (this.#running.has(lease.partition)) continue
       // One that has ended here was given back, but perhaps that was not heard, or is heard after this answer.
-      const isNew = lease.token > (this.#begun.get(lease.partition) ?? 0)
+      const begun = this.#begun.get(lease.partition)
+      const isNew = begun === undefined || lease.server !== begun.server || lease.token > begun.token
       if (isNew && this.#running.size < most) this.#begin(lease)
       else void this.#release(lease)
     }
@@ -97,7 +98,7 @@ export class Partitions {
     })
     const running: Running = { run, state: 'catching-up', ended: Promise.resolve() }
     this.#running.set(partition, running)
-    this.#begun.set(partition, lease.token)
+    this.#begun.set(partition, lease)
     running.ended = this.#follow(run)
   }
 

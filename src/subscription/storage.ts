@@ -11,6 +11,8 @@ export interface Lease {
   readonly token: number
   /** The checkpoint when the lease was answered: everything up to this position is handled. */
   readonly position: number
+  /** See `LogPage`: a lease is good for nothing on another server. */
+  readonly server?: string | undefined
 }
 
 export interface KeptLeases {

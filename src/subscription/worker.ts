@@ -12,7 +12,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { abortable } from '../abort.ts'
-import { hasCode, InvalidInputError, SubscriptionFailedError } from '../errors.ts'
+import { hasCode, InvalidInputError, isAway, SubscriptionFailedError } from '../errors.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
 import { Partitions } from './partitions.ts'
 import type { Plan } from './plan.ts'
@@ -180,7 +180,7 @@ export class Worker {
       this.#partitions.reconcile(kept)
     } catch (error) {
       if (signal.aborted) return
-      if (!hasCode(error, 'store-unavailable')) throw error
+      if (!isAway(error)) throw error
       this.#trouble(error)
     }
   }

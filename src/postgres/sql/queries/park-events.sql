@@ -1,6 +1,6 @@
 -- $1 subscription $2 partition $3 token $4 position $5 positions $6 stream ids $7 event ids $8 types $9 states
--- $10 attempts $11 errors $12 stacks
-select :schema.park_events(
+-- $10 attempts $11 errors $12 stacks $13 the server that gave the lease
+select (:server = $13::text and :schema.park_events(
   $1::text,
   $2::text::int,
   $3::text::bigint,
@@ -13,4 +13,4 @@ select :schema.park_events(
   $10::text::int[],
   $11::text::text[],
   $12::text::text[]
-)::text as held
+))::text as held

@@ -1,0 +1,230 @@
+/** A primary that is lost in the middle of its work, and the standby that takes its place. */
+import { hasCode, type RecordedEvent } from '@eventsourced/core'
+import { type PostgresConnection, type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import postgres from 'postgres'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { collect, counted, identified, logOf, numbersOf, range } from '../../src/conformance/events.ts'
+import { failure, refused } from '../../src/conformance/expect.ts'
+import { CuttingPostgresProxy } from '../cutting-proxy.ts'
+import { rounds } from '../rounds.ts'
+import { type OwnServer, startOwnServer } from './own-server.ts'
+
+let primary: OwnServer
+let standby: OwnServer
+/** An address that leads to the primary, whichever that is, as a virtual one or a name does. */
+let address: CuttingPostgresProxy
+let ends: (() => Promise<unknown>)[]
+
+beforeEach(() => {
+  ends = []
+})
+
+afterEach(async () => {
+  for (const end of ends.reverse()) await end()
+})
+
+async function startPair(settings: readonly string[]): Promise<void> {
+  primary = await startOwnServer(settings)
+  ends.push(() => primary.remove())
+  standby = await primary.addStandby(['wal_receiver_timeout=1s'])
+  ends.push(() => standby.remove())
+  address = await CuttingPostgresProxy.start(primary.url)
+  ends.push(() => address.stop())
+}
+
+function open(connection: PostgresConnection, attempts = 100): PostgresStore {
+  const store = postgresStore(connection, { attempts, notify: true })
+  ends.push(() => store.close())
+  return store
+}
+
+async function query(server: OwnServer, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(server.url)
+  await client.connect()
+  try {
+    return (await client.query(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** The primary is gone for good, and clients already reach the other server, which has not been told yet. */
+async function failOver(waiting: number): Promise<void> {
+  await primary.crash()
+  address.leadTo(standby.url)
+  await sleep(waiting)
+  await query(standby, 'select pg_promote()')
+}
+
+async function untilReplayed(): Promise<void> {
+  const isBehind = 'select from pg_stat_replication where replay_lsn = pg_current_wal_lsn()'
+  while ((await query(primary, isBehind)).length === 0) await sleep(10)
+}
+
+const addresses: readonly [string, () => PostgresConnection][] = [
+  ['an address that moves', () => address.url],
+  [
+    'postgres.js and both addresses',
+    () => {
+      const both = new URL(primary.url)
+      const hosts = `${both.host},${new URL(standby.url).host}`
+      const url = primary.url.replace(both.host, hosts)
+      const sql = postgres(url, { target_session_attrs: 'primary', fetch_types: false, max: 8, onnotice() {} })
+      ends.push(() => sql.end({ timeout: 1 }))
+      return sql
+    },
+  ],
+]
+
+describe.each(addresses)('through %s, with synchronous replication,', (_, connection) => {
+  it.each(range(1, rounds))(
+    'nothing is lost or doubled, and writers, followers and subscriptions go on unaided (%i)',
+    async () => {
+      await startPair(['synchronous_standby_names=*'])
+      const store = open(connection())
+      await store.schema.create()
+      let enough = false
+      const following = (async () => {
+        const followed: RecordedEvent[] = []
+        for await (const event of store.readAll({ follow: true })) {
+          followed.push(event)
+          if (event.streamId === 'last') break
+        }
+        return followed
+      })()
+      const handled: number[] = []
+      const subscription = store.subscribe({
+        name: 's',
+        handle: ({ position }) => void handled.push(position),
+      })
+      const writing = range(1, 8).map(async (writer) => {
+        const acknowledged: [string, number, number][] = []
+        for (let version = 0; !enough; version += 2) {
+          // A doubled append would make the next one a conflict.
+          const own = await store.append(`own-${writer}`, counted(2), { expectedVersion: version })
+          const shared = await store.append('shared', counted(1))
+          for (const { streamId, firstVersion, positions } of [own, shared]) {
+            for (const [index, position] of positions.entries())
+              acknowledged.push([streamId, firstVersion + index, position])
+          }
+        }
+        return acknowledged
+      })
+      await sleep(200 + 200 * Math.random())
+      await failOver(300 * Math.random())
+      await sleep(300)
+      enough = true
+      const acknowledged = (await Promise.all(writing)).flat().toSorted(([, , a], [, , b]) => a - b)
+      await store.append('last', counted(1))
+
+      const log = await logOf(store)
+      const entries = log.map(({ streamId, version, position }) => [streamId, version, position])
+      expect(entries.slice(0, -1)).toEqual(acknowledged)
+      expect(await following).toEqual(log)
+      await subscription.caughtUp({ timeout: 30_000 })
+      // What was handled since the last checkpoint may be handled again, once and in order.
+      const positions = log.map(({ position }) => position)
+      expect([...new Set(handled)].sort((a, b) => a - b)).toEqual(positions)
+      const again = handled.filter((position, index) => position <= (handled[index - 1] ?? 0))
+      expect(again.length).toBeLessThanOrEqual(1)
+      expect(handled.length).toBeLessThan(2 * positions.length)
+    },
+    120_000,
+  )
+})
+
+describe('with a standby that lags,', () => {
+  /** Appends what reaches the standby, and then what is lost with the primary: more than a sequence is ahead. */
+  async function loseTheEnd(store: PostgresStore): Promise<number> {
+    await untilReplayed()
+    await query(standby, `alter system set primary_conninfo = ''`)
+    await query(standby, 'select pg_reload_conf()')
+    while ((await query(primary, 'select from pg_stat_replication')).length > 0) await sleep(10)
+    return (await store.append('lost', counted(200))).position
+  }
+
+  it('what was not replicated is lost, and nothing else; who has read it is told, and does not skip what comes in its place', async () => {
+    await startPair([])
+    const store = open(address.url)
+    await store.append('kept', counted(20))
+    const followed: RecordedEvent[] = []
+    const following = failure(async () => {
+      for await (const event of store.readAll({ follow: true })) followed.push(event)
+    })
+    const handled: string[] = []
+    const subscription = store.subscribe({
+      name: 's',
+      handle: ({ streamId, version }) => void handled.push(`${streamId} ${version}`),
+    })
+    await subscription.caughtUp()
+    const lost = await loseTheEnd(store)
+    await subscription.caughtUp()
+    while (followed.length < 220) await sleep(10)
+    await failOver(0)
+    // So many that they take the place of all that is lost, before anybody has had a look.
+    const other = postgresStore(standby.url)
+    const { positions } = await other.append('instead', counted(400))
+    expect(positions).toContain(lost)
+
+    expect(await following).toMatchObject({ code: 'log-cut', after: lost })
+    await subscription.caughtUp({ timeout: 30_000 })
+    const instead = handled.filter((one) => one.startsWith('instead'))
+    expect(new Set(instead).size).toBe(400)
+    expect(numbersOf(await logOf(other))).toEqual([...range(1, 20), ...range(1, 400)])
+    expect(await other.streamInfo('lost')).toBeUndefined()
+    await other.close()
+  }, 120_000)
+
+  it('positions are given out once only, if the sequence is moved on before anybody appends', async () => {
+    await startPair([])
+    const store = open(address.url)
+    await store.append('kept', counted(20))
+    const lost = await loseTheEnd(store)
+    await failOver(0)
+    // Whoever kept its position elsewhere, and reads on before that, is told.
+    await refused(logOf(store, { after: lost }), 'log-cut', { after: lost })
+    await query(
+      standby,
+      `select setval('eventsourced.event_positions', nextval('eventsourced.event_positions') + 1000000)`,
+    )
+    const { position } = await store.append('new', counted(1))
+    expect(position).toBeGreaterThan(lost)
+    expect(await logOf(store, { after: lost })).toMatchObject([{ streamId: 'new' }])
+  }, 120_000)
+})
+
+describe('a standby that is not promoted', () => {
+  it('is told as such by every call that needs the primary, and after it is promoted takes them', async () => {
+    await startPair([])
+    const events = identified(2)
+    const before = open(primary.url)
+    await before.append('a', events)
+    await untilReplayed()
+    const store = open(standby.url, 2)
+    const calls: (() => Promise<unknown>)[] = [
+      () => store.append('a', events),
+      () => store.appendAll(['a', 'b'].map((streamId) => ({ streamId, events: counted(1) }))),
+      () => store.createStream('b'),
+      () => store.import([{ streamId: 'c', type: 'T', data: {}, id: events[0]?.id ?? '' }]),
+      () => collect(store.readAll()),
+      () => store.frontier(),
+      () => store.schema.create(),
+    ]
+    for (const call of calls) {
+      const error = await failure(call)
+      expect(hasCode(error, 'read-only-replica'), `${call}: ${error}`).toBe(true)
+    }
+    const failed = await failure(store.runOnce({ name: 's', handle() {} }))
+    expect(failed).toMatchObject({ code: 'subscription-failed', cause: { code: 'read-only-replica' } })
+    expect((await store.readStream('a')).version).toBe(2)
+    await primary.crash()
+    const waiting = open(standby.url).append('a', events)
+    await sleep(50)
+    await query(standby, 'select pg_promote()')
+    expect(await waiting).toMatchObject({ version: 2, deduplicated: true })
+    expect(await store.append('a', counted(1))).toMatchObject({ version: 3 })
+    expect(await logOf(store)).toHaveLength(3)
+  }, 60_000)
+})
