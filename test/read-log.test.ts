@@ -256,6 +256,43 @@ describe('following', () => {
   })
 })
 
+describe('another server that answers', () => {
+  const onServer = (server: string, positions: readonly number[], through: number) => ({
+    ...page(positions, through, 1_000, true),
+    server,
+    events: positions.map((position) => ({ position, id: `${position}` }) as RecordedEvent),
+  })
+
+  it('is asked again from the last event that was shown, if that is still there', async () => {
+    const { asked, read } = scripted([
+      onServer('old', [1, 3], 5),
+      onServer('new', [8], 8),
+      onServer('new', [3], 3),
+      onServer('new', [5, 8], 8),
+    ])
+    expect(await positionsOf(read({ types: ['A'], limit: 4 }))).toEqual([1, 3, 5, 8])
+    expect(asked.map(({ after }) => after)).toEqual([0, 5, 2, 3])
+  })
+
+  it('has lost the end of the log, if that event is gone or another one is there: nothing is skipped in silence', async () => {
+    for (const found of [[], [4]]) {
+      const pages = [onServer('old', [1, 3], 3), onServer('new', [8], 8), onServer('new', found, 3)]
+      const { read } = scripted([...pages, { ...page([], 8, 8), server: 'new' }])
+      await expect(positionsOf(read())).rejects.toMatchObject({ code: 'log-cut', after: 3 })
+    }
+  })
+
+  it('is as good as the first one while nothing was shown', async () => {
+    const { asked, read } = scripted([
+      onServer('old', [], 7),
+      onServer('new', [], 9),
+      onServer('new', [3], 9),
+    ])
+    expect(await positionsOf(read({ after: 2, limit: 1 }))).toEqual([3])
+    expect(asked.map(({ after }) => after)).toEqual([2, 7, 2])
+  })
+})
+
 it('refuses wrong options when it is called, not when it is iterated', () => {
   const { read } = scripted([page([], 0, 0)])
   expect(() => read({ limit: 0 })).toThrow(/limit/)
