@@ -10,7 +10,7 @@
  */
 import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net'
 import type { CuttingProxy } from '@eventsourced/core/conformance'
-import { MessageReader, type RawMessage, readText } from './wire.ts'
+import { fatalError, MessageReader, type RawMessage, readText } from './wire.ts'
 
 export interface WireMessage {
   readonly from: 'client' | 'server'
@@ -21,7 +21,7 @@ export interface WireMessage {
 }
 
 /** What to do with a message; a withheld one goes with the next that is let pass, or is dropped by a cut. */
-export type Verdict = 'pass' | 'withhold' | 'cut before' | 'cut after'
+export type Verdict = 'pass' | 'withhold' | 'cut before' | 'cut within' | 'cut after'
 
 export type Judge = (message: WireMessage) => Verdict
 
@@ -39,6 +39,7 @@ export class CuttingPostgresProxy implements CuttingProxy {
   readonly #sockets = new Set<Socket>()
   #target: URL
   #answersToCut = 0
+  #lastWords: string | undefined
   #judge: Judge | undefined
 
   static async start(targetUrl: string): Promise<CuttingPostgresProxy> {
@@ -64,12 +65,24 @@ export class CuttingPostgresProxy implements CuttingProxy {
         socket.setNoDelay()
         socket.on('close', () => this.#sockets.delete(socket))
       }
-      new Connection(client, upstream, (message) => this.#decide(message))
+      new Connection(
+        client,
+        upstream,
+        (message) => this.#decide(message),
+        () => this.#lastWords,
+      )
     })
   }
 
   cutAnswers(times: number): void {
     this.#answersToCut = times
+    this.#lastWords = undefined
+  }
+
+  /** As `cutAnswers`, but the client is told an error with this SQLSTATE before its connection ends. */
+  answerWith(code: string, times: number): void {
+    this.cutAnswers(times)
+    this.#lastWords = code
   }
 
   /** Hands every message to `judge`, until told otherwise. */
@@ -140,6 +153,7 @@ class Connection {
   readonly #client: Socket
   readonly #upstream: Socket
   readonly #decide: (message: JudgedMessage) => Verdict
+  readonly #lastWords: () => string | undefined
   readonly #statements = new Map<string, string>()
   readonly #withheld: Buffer[] = []
   /** Requests that wait for their answer. The server's first greeting is the answer to having connected. */
@@ -147,10 +161,16 @@ class Connection {
   #building = new Request()
   #transactionWrote = false
 
-  constructor(client: Socket, upstream: Socket, decide: (message: JudgedMessage) => Verdict) {
+  constructor(
+    client: Socket,
+    upstream: Socket,
+    decide: (message: JudgedMessage) => Verdict,
+    lastWords: () => string | undefined,
+  ) {
     this.#client = client
     this.#upstream = upstream
     this.#decide = decide
+    this.#lastWords = lastWords
     const fromClient = new MessageReader('untyped first')
     const fromServer = new MessageReader('typed')
     client.on('data', (chunk) => {
@@ -223,11 +243,15 @@ class Connection {
       return
     }
     if (verdict === 'cut before') {
-      this.#cut()
+      const code = this.#lastWords()
+      if (code === undefined) this.#cut()
+      else this.#client.end(fatalError(code), () => this.#cut())
       return
     }
     for (const earlier of this.#withheld.splice(0)) receiver.write(earlier)
-    if (verdict === 'cut after') receiver.write(bytes, () => this.#cut())
+    if (verdict === 'cut within')
+      receiver.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), () => this.#cut())
+    else if (verdict === 'cut after') receiver.write(bytes, () => this.#cut())
     else receiver.write(bytes)
   }
 

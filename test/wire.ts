@@ -36,6 +36,16 @@ export class MessageReader {
   }
 }
 
+/** An ErrorResponse as of a server that ends the connection with it. */
+export function fatalError(code: string): Buffer {
+  const fields = [`SFATAL`, `VFATAL`, `C${code}`, 'Mput in place of the answer'].map((field) => `${field}\0`)
+  const body = Buffer.from(`${fields.join('')}\0`)
+  const head = Buffer.alloc(5)
+  head.write('E')
+  head.writeInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body])
+}
+
 /** The text that begins here and ends with NUL, and where the next one begins. */
 export function readText(bytes: Buffer, from: number): { readonly text: string; readonly end: number } {
   const end = bytes.indexOf(0, from)

@@ -71,7 +71,12 @@ const addresses: readonly [string, () => PostgresConnection][] = [
       const both = new URL(primary.url)
       const hosts = `${both.host},${new URL(standby.url).host}`
       const url = primary.url.replace(both.host, hosts)
-      const sql = postgres(url, { target_session_attrs: 'primary', fetch_types: false, max: 8, onnotice() {} })
+      const sql = postgres(url, {
+        target_session_attrs: 'primary',
+        fetch_types: false,
+        max: 8,
+        onnotice() {},
+      })
       ends.push(() => sql.end({ timeout: 1 }))
       return sql
     },

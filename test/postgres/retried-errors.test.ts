@@ -1,0 +1,220 @@
+/** Errors that the server gives: which are tried again, how often, and what the caller is told of the others. */
+import { StorageError, StoreUnavailableError } from '@eventsourced/core'
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { sleep } from '../../src/abort.ts'
+import { counted, identified, logOf, numbersOf, range, streamOf } from '../../src/conformance/events.ts'
+import { allAtOnce, failure } from '../../src/conformance/expect.ts'
+import { CuttingPostgresProxy } from '../cutting-proxy.ts'
+import { rounds } from '../rounds.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+const attempts = 4
+const passing = '40001 40P01 55P03 53300 57P01 57P02 57P03 08000 08003 08006'.split(' ')
+// A statement that was cancelled, a full disk, a broken rule, a fault within the server.
+const lasting = '57014 53100 23514 XX000'.split(' ')
+
+let database: FreshDatabase
+let store: PostgresStore
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  store = postgresStore(database.url)
+  await store.schema.create()
+  // What a sequence has counted is not rolled back.
+  await database.query(`
+    create sequence calls minvalue 0;
+    create table faults (code text, times int);
+    insert into faults values ('', 0);
+    create function fail() returns trigger language plpgsql as $$
+    declare _fault faults;
+    begin
+      select * into _fault from faults;
+      if nextval('calls') < _fault.times then raise exception 'as ordered' using errcode = _fault.code; end if;
+      return null;
+    end $$;
+    create trigger fail before insert on eventsourced.events for each statement execute function fail()`)
+})
+
+afterAll(async () => {
+  await store.close()
+  await database.drop()
+})
+
+/** The next `times` statements that insert events fail. */
+async function failNext(times: number, code: string): Promise<void> {
+  await database.query(`select setval('calls', 0, false)`)
+  await database.query('update faults set code = $1, times = $2', [code, times])
+}
+
+async function callsMade(): Promise<number> {
+  const [row] = await database.query<{ made: number }>(
+    `select (case when is_called then last_value + 1 else 0 end)::int as made from calls`,
+  )
+  return row?.made ?? 0
+}
+
+describe('an append that the server refuses', () => {
+  let own: PostgresStore
+  let streams = 0
+  beforeEach(() => {
+    own = postgresStore(database.url, { attempts, maxConnections: 1 })
+  })
+  afterEach(() => own.close())
+
+  it.each(passing)('with %s is made again, and there once', async (code) => {
+    for (const round of range(1, 3 * rounds)) {
+      const times = 1 + (round % (attempts - 1))
+      const streamId = `passing ${++streams}`
+      await failNext(times, code)
+      const result = await own.append(streamId, counted(2), { expectedVersion: 'noStream' })
+      expect(result).toMatchObject({ version: 2, deduplicated: false })
+      expect(await callsMade()).toBe(times + 1)
+      expect(numbersOf(await streamOf(store, streamId))).toEqual([1, 2])
+    }
+  })
+
+  it.each(passing)('with %s again and again is given up, with a typed error and its cause', async (code) => {
+    await failNext(1_000, code)
+    const error = await failure(own.append(`given up ${code}`, counted(1)))
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error).toMatchObject({ attempts, cause: { code } })
+    expect(await callsMade()).toBe(attempts)
+    expect(await store.streamInfo(`given up ${code}`)).toBeUndefined()
+  })
+
+  it.each(lasting)('with %s is not made again, and the error is typed and has its cause', async (code) => {
+    await failNext(1, code)
+    const error = await failure(own.append(`lasting ${code}`, counted(1)))
+    expect(error).toBeInstanceOf(StorageError)
+    expect(error).toMatchObject({ cause: { code } })
+    expect(await callsMade()).toBe(1)
+    expect(await store.streamInfo(`lasting ${code}`)).toBeUndefined()
+    await own.append(`lasting ${code}`, counted(1), { expectedVersion: 'noStream' })
+  })
+
+  it('with 25006, as a replica does, is made again, and then told as such', async () => {
+    await failNext(1, '25006')
+    expect(await own.append('read only', counted(1))).toMatchObject({ version: 1, deduplicated: false })
+    await failNext(1_000, '25006')
+    const error = await failure(own.append('read only', counted(1)))
+    expect(error).toMatchObject({ code: 'read-only-replica', cause: { code: '25006' } })
+    expect(await callsMade()).toBeLessThanOrEqual(2 * attempts)
+    expect(await streamOf(store, 'read only')).toHaveLength(1)
+  })
+
+  it('with an error of the connection has that connection closed, and with another one not', async () => {
+    const pid = async () => {
+      const [row] = await database.query<{ pid: number }>(
+        `select max(pid) as pid from pg_stat_activity where datname = current_database() and application_name = ''
+          and query ~ 'append_to_stream'`,
+      )
+      return row?.pid
+    }
+    await store.close()
+    store = postgresStore(database.url)
+    await failNext(0, '')
+    await own.append('whose', counted(1))
+    const first = await pid()
+    await failNext(1, '40001')
+    await own.append('whose', counted(1))
+    expect(await pid()).toBe(first)
+    for (const code of ['08006', '57P01']) {
+      const before = await pid()
+      await failNext(1, code)
+      await own.append('whose', counted(1))
+      expect(await pid(), code).not.toBe(before)
+    }
+  })
+
+  it('among others that were made at the same time, is there once, as they are', async () => {
+    for (const code of passing) {
+      await failNext(2, code)
+      await allAtOnce(32, (index) =>
+        store.append(`together ${code} ${index}`, counted(2), { expectedVersion: 0 }),
+      )
+      const log = await logOf(store, { streamPrefix: `together ${code} ` })
+      expect(log.length).toBe(64)
+    }
+  })
+})
+
+describe('an append that was made, and is answered with an error,', () => {
+  let proxy: CuttingPostgresProxy
+  let own: PostgresStore
+  beforeEach(async () => {
+    await failNext(0, '')
+    proxy = await CuttingPostgresProxy.start(database.url)
+    own = postgresStore(proxy.url, { attempts, maxConnections: 1 })
+  })
+  afterEach(async () => {
+    await own.close()
+    await proxy.stop()
+  })
+
+  it.each(passing)('%s, is not made twice', async (code) => {
+    for (const round of range(1, 3 * rounds)) {
+      const streamId = `answered ${code} ${round}`
+      proxy.answerWith(code, 1)
+      expect(await own.append(streamId, counted(2))).toMatchObject({ version: 2, positions: { length: 2 } })
+      expect(proxy.cuts).toBe(round)
+      expect(numbersOf(await streamOf(store, streamId))).toEqual([1, 2])
+    }
+  })
+
+  it.each(lasting)(
+    '%s, is told so, and when it is repeated with its ids gives its first result',
+    async (code) => {
+      const events = identified(2)
+      proxy.answerWith(code, 1)
+      expect(await failure(own.append(`told ${code}`, events))).toMatchObject({ cause: { code } })
+      expect(await own.append(`told ${code}`, events)).toMatchObject({ version: 2, deduplicated: true })
+      expect(await streamOf(store, `told ${code}`)).toHaveLength(2)
+    },
+  )
+})
+
+describe('a server that is really in that state:', () => {
+  it('55P03, when a lock is waited for longer than allowed: the append is made when it is free', async () => {
+    await store.append('locked', counted(1))
+    const holder = await database.session()
+    await holder.query(`begin; select from eventsourced.streams where stream_id = 'locked' for update`)
+    const own = postgresStore(`${database.url}?options=-c%20lock_timeout%3D20`, { attempts: 30 })
+    const append = own.append('locked', counted(1), { expectedVersion: 1 })
+    await sleep(100)
+    await holder.query('commit')
+    expect(await append).toMatchObject({ version: 2, deduplicated: false })
+    await own.close()
+  })
+
+  it('57014, when it is told to end a statement: the caller is told, nothing is written, and all goes on', async () => {
+    await store.append('cancelled', counted(1))
+    const holder = await database.session()
+    await holder.query(`begin; select from eventsourced.streams where stream_id = 'cancelled' for update`)
+    const error = failure(store.append('cancelled', counted(1), { expectedVersion: 1 }))
+    const cancel = `select pg_cancel_backend(pid) from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`
+    while ((await database.query(cancel)).length === 0) await sleep(2)
+    expect(await error).toMatchObject({ code: 'storage-failed', cause: { code: '57014' } })
+    await holder.query('commit')
+    expect(await store.append('cancelled', counted(1))).toMatchObject({ version: 2 })
+  })
+
+  it('53300, when there is no connection left: calls wait for one', async () => {
+    const role = `few_${new URL(database.url).pathname.slice(1)}`
+    await database.query(`create role ${role} superuser login password 'few' connection limit 2`)
+    // The limit does not count for a superuser.
+    await database.query(`alter role ${role} nosuperuser`)
+    await database.query(`grant usage on schema eventsourced to ${role}`)
+    for (const what of ['tables', 'sequences', 'functions'])
+      await database.query(`grant all on all ${what} in schema eventsourced, public to ${role}`)
+    const url = new URL(database.url)
+    url.username = role
+    url.password = 'few'
+    const own = postgresStore(url.href, { attempts: 100, maxBatch: 1 })
+    await allAtOnce(32, (index) => own.append(`few ${index}`, counted(1), { expectedVersion: 0 }))
+    expect(await logOf(store, { streamPrefix: 'few ' })).toHaveLength(32)
+    await own.close()
+    await database.query(`drop owned by ${role}; drop role ${role}`)
+  })
+})
