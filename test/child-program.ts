@@ -19,12 +19,33 @@ export interface Program {
 
 /** Starts a TypeScript file from the sources, as the tests themselves run, or a JavaScript file as it is. */
 export function startProgram(program: URL, ...programArguments: readonly string[]): Program {
+  return start(program, programArguments, [])
+}
+
+/** The same with a clock that is so many milliseconds off, or steps to and fro (`steps`). */
+export function startSkewed(
+  clockSkew: number | 'steps',
+  program: URL,
+  ...programArguments: readonly string[]
+): Program {
+  const clock = new URL('./skewed-clock.ts', import.meta.url)
+  return start(program, programArguments, ['--import', clock.href], { CLOCK_SKEW: String(clockSkew) })
+}
+
+function start(
+  program: URL,
+  programArguments: readonly string[],
+  imports: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Program {
   const file = fileURLToPath(program)
   const child: ChildProcess = fork(file, programArguments, {
     execArgv: [
       ...quietly,
       ...(file.endsWith('.ts') ? ['--conditions=@eventsourced/source', '--import', 'tsx'] : []),
+      ...imports,
     ],
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   })
   let complaints = ''

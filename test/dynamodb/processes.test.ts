@@ -2,7 +2,7 @@
 import type { RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
-import { type Program, startProgram } from '../child-program.ts'
+import { type Program, startProgram, startSkewed } from '../child-program.ts'
 import { emulators, type Ground, startGround } from './ground.ts'
 import type { Seen } from './programs/subscriber.ts'
 
@@ -21,14 +21,17 @@ describe.each(emulators)('processes on %s', (name) => {
     await ground?.end()
   })
 
-  it('killed and stopped at any moment lose no event, and count each once and in order', async () => {
+  type Clocks = () => number | 'steps' | undefined
+
+  async function killAndStop(clocks: Clocks): Promise<readonly RecordedEvent[]> {
     const table = ground.table()
     const { store } = ground.open(table, { gapTimeout: 300 })
     await store.schema.create()
     const acknowledged = new Map<string, number>()
     const start = (program: 'writer' | 'subscriber', ...words: readonly number[]) => {
       const file = new URL(`./programs/${program}.ts`, import.meta.url)
-      const started = startProgram(file, ground.endpoint, table, ...words.map(String))
+      const [clock, own] = [clocks(), [ground.endpoint, table, ...words.map(String)]]
+      const started = clock === undefined ? startProgram(file, ...own) : startSkewed(clock, file, ...own)
       programs.push(started)
       return started
     }
@@ -80,5 +83,24 @@ describe.each(emulators)('processes on %s', (name) => {
       const seen = await store.view<Seen>('seen').get(`s-${stream}`)
       expect(seen?.state).toEqual({ count, last: count, faults: 0 })
     }
+    return log
+  }
+
+  it('killed and stopped at any moment lose no event, and count each once and in order', async () => {
+    await killAndStop(() => undefined)
+  })
+
+  it('do so whatever their clocks say, and time in a stream never steps back', async () => {
+    const [day, year] = [86_400_000, 365 * 86_400_000]
+    let started = 0
+    const log = await killAndStop(() => ([-day, year, 'steps'] as const)[started++ % 3])
+    for (let stream = 0; stream < streams; stream++) {
+      const times = log
+        .filter(({ streamId }) => streamId === `s-${stream}`)
+        .map(({ recordedAt }) => recordedAt.getTime())
+      expect(times).toEqual(times.toSorted((a, b) => a - b))
+    }
+    // Or else the clocks were right.
+    expect(log.some(({ recordedAt }) => recordedAt.getTime() > Date.now() + day)).toBe(true)
   })
 })

@@ -3,9 +3,10 @@ import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, counted, range } from '../../src/conformance/events.ts'
+import { rounds } from '../rounds.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 import { totals } from './programs/totals.ts'
-import { type Program, startProgram } from './programs.ts'
+import { type Program, startProgram, startSkewed } from './programs.ts'
 
 let database: FreshDatabase
 let store: PostgresStore
@@ -101,6 +102,25 @@ describe('workers in processes', { timeout: 180_000 }, () => {
     },
   )
 
+  it('share partitions and take over whatever their clocks say', async () => {
+    const [day, year] = [86_400_000, 365 * 86_400_000]
+    const startWith = (clock: number | 'steps') => {
+      const program = startSkewed(clock, 'subscriber', database.url, 'skewed', '4', '600')
+      programs.push(program)
+      return program
+    }
+    const workers = [startWith(-day), startWith(year), startWith('steps')]
+    const load = appendLoad(20)
+    for (const round of range(1, 3 * rounds)) {
+      await until(async () => (await handledCount()) > round * 200)
+      await workers.shift()?.kill()
+      workers.push(startWith(([year, 'steps', -day] as const)[round % 3] as number | 'steps'))
+    }
+    const appended = await load.stop()
+    await until(async () => (await handledCount()) >= appended)
+    await expectEachOnceInOrder()
+  })
+
   it('a process that was stopped for longer than its lease is refused what it writes afterwards', async () => {
     const zombie = await start('subscriber', 'alone', 1, 500, 200)
     const load = appendLoad(10)
@@ -135,7 +155,7 @@ describe('workers in processes', { timeout: 180_000 }, () => {
 })
 
 describe('a long backlog', { timeout: 180_000 }, () => {
-  it('of 1,000,000 events is handled in order and in bounded memory', async () => {
+  it('of 1,000,000 events is handled, and read, in order and in bounded memory', async () => {
     await database.query(`
       insert into eventsourced.streams (stream_id, version, created_at)
       select 's' || n, 10000, now() from generate_series(0, 99) n`)
@@ -145,13 +165,15 @@ describe('a long backlog', { timeout: 180_000 }, () => {
       from generate_series(1, 1000000) n`)
     await database.query(`select setval('eventsourced.event_positions', 1000000)`)
     await database.query('vacuum analyze eventsourced.events')
-    const { handled, disorder, megabytes } = await (await start('backlog')).said<{
-      handled: number
-      disorder: number
-      megabytes: number
-    }>()
-    expect({ handled, disorder }).toEqual({ handled: 1_000_000, disorder: 0 })
-    expect(megabytes).toBeLessThan(150)
+    for (const how of ['subscribe', 'readAll']) {
+      const { handled, disorder, megabytes } = await (await start('backlog', how)).said<{
+        handled: number
+        disorder: number
+        megabytes: number
+      }>()
+      expect({ handled, disorder }, how).toEqual({ handled: 1_000_000, disorder: 0 })
+      expect(megabytes, how).toBeLessThan(150)
+    }
   })
 })
 

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, counted, logOf, numbersOf, range, streamOf } from '../../src/conformance/events.ts'
+import { rounds } from '../rounds.ts'
 import { connections } from './connections.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 import type { LoadReport } from './programs/load.ts'
@@ -137,10 +138,13 @@ it('a store on one client of pg, which cannot connect again, says that it is una
 
 // A connection that is ended takes a whole group of appends with it, and the store pauses before it connects again.
 describe.each([
-  ['pg', 120],
-  ['postgres.js', 100],
-])('a process that appends and follows with %s', (driver, times) => {
-  it(`survives that its connections are ended ${times} times, and every append is there once`, async () => {
+  ['pg', 120 * rounds],
+  ['postgres.js', 100 * rounds],
+])('a process that appends, follows and listens with %s', (driver, times) => {
+  const timeout = 60_000 * rounds
+  it(`survives that its connections are ended ${times} times, and every append is there once`, {
+    timeout,
+  }, async () => {
     const own = await freshDatabase()
     const program = startProgram('load', driver, own.url)
     await program.said()

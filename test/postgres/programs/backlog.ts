@@ -1,7 +1,8 @@
-/** Handles a long backlog, and tells by how many megabytes its memory has grown at most. */
+/** Handles a long backlog, or reads it (`readAll`), and tells by how many megabytes its memory has grown at most. */
+import type { RecordedEvent } from '@eventsourced/core'
 import { postgresStore } from '@eventsourced/core/postgres'
 
-const [url = ''] = process.argv.slice(2)
+const [url = '', how = ''] = process.argv.slice(2)
 const store = postgresStore(url)
 await store.schema.create()
 let handled = 0
@@ -10,15 +11,22 @@ let disorder = 0
 globalThis.gc?.()
 const before = process.memoryUsage().rss
 let most = before
-const subscription = store.subscribe({
-  name: 'backlog',
-  handle({ position }) {
-    if (position <= last) disorder++
-    last = position
-    if (++handled % 10_000 === 0) most = Math.max(most, process.memoryUsage().rss)
-  },
-})
-await subscription.caughtUp({ timeout: 120_000 })
+
+function handle({ position }: RecordedEvent): void {
+  if (position <= last) disorder++
+  last = position
+  if (++handled % 10_000 === 0) most = Math.max(most, process.memoryUsage().rss)
+}
+
+if (how === 'readAll') {
+  for await (const event of store.readAll()) {
+    handle(event)
+    // A reader that is slower than the database, now and then.
+    if (handled % 20_000 === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+} else {
+  await store.subscribe({ name: 'backlog', handle }).caughtUp({ timeout: 120_000 })
+}
 await store.close()
 process.send?.({ handled, disorder, megabytes: (most - before) / 1_048_576 })
 process.disconnect()

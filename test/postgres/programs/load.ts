@@ -26,7 +26,7 @@ const connections: Record<string, (url: string) => { connection: PostgresConnect
 
 const [driver = '', url = ''] = process.argv.slice(2)
 const { connection, end } = connections[driver]?.(url) ?? { connection: '', end: async () => {} }
-const store = postgresStore(connection, { attempts: 100 })
+const store = postgresStore(connection, { attempts: 100, notify: true })
 const acknowledged: Entry[] = []
 const followed: Entry[] = []
 let enough = false
