@@ -24,7 +24,7 @@ afterEach(async () => {
   await database.drop()
 })
 
-const names = 100 * rounds
+const names = 30 * rounds
 
 it.each([500, 1])(
   `of 32 racers in 4 processes one wins each of ${names} streams, with groups of up to %i`,

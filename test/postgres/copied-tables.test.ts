@@ -1,0 +1,64 @@
+/** Tables that were copied into another cluster row by row, as logical replication does it: without the sequence. */
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { counted, everything, identified, logOf, range } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+const events = identified(3)
+let original: FreshDatabase
+let copy: FreshDatabase
+let before: unknown
+let first: object
+let head: number
+
+beforeEach(async () => {
+  original = await freshDatabase()
+  copy = await freshDatabase()
+  const store = postgresStore(original.url)
+  for (const number of range(1, 20)) await store.append(`stream-${number % 3}`, counted(2, number))
+  first = await store.append('repeated', events)
+  before = await everything(store)
+  head = (await store.frontier()).head
+  await store.close()
+
+  const target = postgresStore(copy.url)
+  await target.schema.create()
+  await target.close()
+  for (const table of ['streams', 'events']) {
+    const rows = await original.query(`select * from eventsourced.${table}`)
+    await copy.query(
+      `insert into eventsourced.${table} select * from json_populate_recordset(null::eventsourced.${table}, $1)`,
+      [JSON.stringify(rows)],
+    )
+  }
+})
+
+afterEach(async () => {
+  await original.drop()
+  await copy.drop()
+})
+
+async function expectGoingOn(store: PostgresStore): Promise<void> {
+  expect(await everything(store)).toEqual(before)
+  expect(await store.append('repeated', events)).toEqual({ ...first, deduplicated: true })
+  const { positions, version } = await store.append('stream-1', counted(2), { expectedVersion: 14 })
+  expect(version).toBe(16)
+  expect(Math.min(...positions)).toBeGreaterThan(head)
+  expect(await logOf(store, { after: head })).toHaveLength(2)
+}
+
+it('are all visible, and what is new comes after them: the sequence is moved on when the store is opened', async () => {
+  const store = postgresStore(copy.url)
+  await expectGoingOn(store)
+  await store.close()
+})
+
+it('are not used without that, if the store must not change anything', async () => {
+  const careful = postgresStore(copy.url, { autoCreate: false })
+  const refusal = { code: 'schema-mismatch', message: expect.stringContaining('sequence') }
+  await expect(logOf(careful)).rejects.toMatchObject(refusal)
+  await expect(careful.append('a', counted(1))).rejects.toMatchObject(refusal)
+  expect(await careful.schema.create()).toMatchObject({ upToDate: true })
+  await expectGoingOn(careful)
+  await careful.close()
+})
