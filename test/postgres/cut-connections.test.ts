@@ -8,8 +8,9 @@ import {
 } from '@eventsourced/core/postgres'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { identified, logOf, range } from '../../src/conformance/events.ts'
-import { CuttingPostgresProxy, type WireMessage } from '../cutting-proxy.ts'
+import { counted, identified, logOf, range } from '../../src/conformance/events.ts'
+import { failure } from '../../src/conformance/expect.ts'
+import { CuttingPostgresProxy, type Verdict, type WireMessage } from '../cutting-proxy.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 type Call = (store: PostgresStore, streamId: string) => () => Promise<unknown>
@@ -132,11 +133,11 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
   }
 
   /** Cuts once, after so many messages. */
-  function cutAfter(count: number): void {
+  function cutAfter(count: number, verdict: Verdict = 'cut before'): void {
     let passed = 0
     proxy.cutWhen(({ type }) => {
       if (type === farewell) return 'pass'
-      return passed++ === count ? 'cut before' : 'pass'
+      return passed++ === count ? verdict : 'pass'
     })
   }
 
@@ -224,6 +225,40 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
     expect([...outcomes].sort()).toEqual(['was done', 'was not done'])
     await close()
   })
+
+  it.each([1, 2, 100, 10_000])(
+    'of an append of %i events that is cut off within a message, or between two, all is there or nothing',
+    async (size) => {
+      const { store, close } = open(proxy.url, 1)
+      await store.append('warm of size', identified(1))
+      const messages = await messagesOf(() => store.append(`measured ${size}`, counted(size)))
+      const outcomes = new Set<number>()
+      for (const verdict of ['cut before', 'cut within'] as const) {
+        for (const [index, { from, type }] of messages.entries()) {
+          // Of rows and parameters that are all alike, one; of the many small ones only what is between them.
+          if (type === messages[index - 1]?.type) continue
+          const [cut, streamId] = [
+            `${verdict} message ${index} ('${type}' of the ${from})`,
+            `sized-${++next}`,
+          ]
+          const cuts = proxy.cuts
+          cutAfter(index, verdict)
+          const events = identified(size)
+          const failed = await failure(store.append(streamId, events, { expectedVersion: 'noStream' }))
+          expect(failed, cut).toBeInstanceOf(StoreUnavailableError)
+          expect(proxy.cuts, cut).toBe(cuts + 1)
+          proxy.cutWhen(undefined)
+          // On a new connection, as the old one is never used again.
+          const { deduplicated } = await store.append(streamId, events, { expectedVersion: 'noStream' })
+          const { version } = await observer.readStream(streamId, { limit: 1 })
+          expect(version, cut).toBe(size)
+          outcomes.add(deduplicated ? size : 0)
+        }
+      }
+      expect([...outcomes].sort()).toEqual([0, size].sort())
+      await close()
+    },
+  )
 
   it('leaves a log without gaps in any stream', async () => {
     const versions = new Map<string, number>()

@@ -39,24 +39,43 @@ const byOneClient: Connect = (url) => {
   return { connection, close: () => connected.then(() => connection.end()) }
 }
 
-describe.each<[string, readonly string[], Connect]>([
+/** Where the settings are made. */
+type Where = 'database' | 'role'
+
+describe.each<[string, readonly string[], Connect, Where?]>([
   ['nothing set', [], byUrl],
   ['repeatable read', [repeatableRead], byUrl],
   ['serializable', [serializable], byPostgresJs],
   ['read only', [readOnly], byUnpreparedPool],
   ['serializable, deferrable and read only', [serializable, deferrable, readOnly], byUrl],
   ['repeatable read and read only, on one connection', [repeatableRead, readOnly], byOneClient],
-])('a database whose default is: %s', (_, settings, connect) => {
+  [
+    'serializable, deferrable and read only, by role',
+    [serializable, deferrable, readOnly],
+    byUnpreparedPool,
+    'role',
+  ],
+])('a database whose default is: %s', (_, settings, connect, where: Where = 'database') => {
   let database: FreshDatabase
   let ends: (() => Promise<void>)[]
+  let role: string | undefined
   let store: PostgresStore
   let other: PostgresStore
 
   beforeAll(async () => {
     database = await freshDatabase()
+    const url = new URL(database.url)
+    const name = url.pathname.slice(1)
+    role = where === 'role' ? `role_of_${name}` : undefined
+    if (role !== undefined) {
+      await database.query(`create role ${role} login password 'role'`)
+      await database.query(`grant create on database ${name} to ${role}`)
+      url.username = role
+      url.password = 'role'
+    }
     for (const setting of settings)
-      await database.query(`alter database ${new URL(database.url).pathname.slice(1)} set ${setting}`)
-    const connections = range(1, 2).map(() => connect(database.url))
+      await database.query(`alter ${role === undefined ? `database ${name}` : `role ${role}`} set ${setting}`)
+    const connections = range(1, 2).map(() => connect(url.href))
     ends = connections.map(({ close }) => close)
     const stores = connections.map(({ connection }) => postgresStore(connection))
     ;[store, other] = stores as [PostgresStore, PostgresStore]
@@ -68,6 +87,7 @@ describe.each<[string, readonly string[], Connect]>([
   afterAll(async () => {
     await Promise.all([store.close(), other.close()])
     for (const end of ends) await end()
+    if (role !== undefined) await database.query(`drop owned by ${role}; drop role ${role}`)
     await database.drop()
   })
 
