@@ -274,7 +274,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
         const poisoned = parked.filter(({ state }) => state === 'parked')
         assert.deepEqual(
           poisoned.map(({ error }) => error),
-          ['s-3', 's-9', 's-20'].map((streamId) => `poison in ${streamId}`),
+          ['s-3', 's-9', 's-20'].map((streamId) => `Error: poison in ${streamId}`),
         )
         const blocked = action === 'park' ? 0 : 110 + 73 + 0
         assert.equal(parked.length - poisoned.length, blocked)
