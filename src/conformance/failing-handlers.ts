@@ -243,16 +243,17 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of one event in a thousand hold up their own stream at most, and after a retry all is handled in order',
+    name: 'of a few events among a thousand hold up their own stream at most, and are in their place after a retry',
     async run({ open }) {
       const store = await open()
-      const streams = range(1, 20).map((number) => `s-${number}`)
-      for (const from of [1, 51, 101]) {
+      // However slow the machine is.
+      const maxMs = 50_000
+      const streams = range(1, 10).map((number) => `s-${number}`)
+      for (const from of [1, 51]) {
         for (const streamId of streams) await store.append(streamId, counted(50, from))
       }
-      // 3 of 3,000.
       const isPoison = ({ streamId, version }: RecordedEvent) =>
-        ['s-3 40', 's-9 77', 's-20 150'].includes(`${streamId} ${version}`)
+        ['s-3 40', 's-9 77', 's-10 100'].includes(`${streamId} ${version}`)
       for (const action of ['park', 'block-stream'] as const) {
         let isHealed = false
         const tries = new Map<string, number>()
@@ -268,25 +269,25 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
             handled.get(event.streamId)?.push(event.version)
           },
         }
-        await store.runOnce(options)
+        await store.runOnce(options, { maxMs })
         assert.deepEqual([...tries.values()], [3, 3, 3])
         const parked = await collect(store.parked(action).list())
         const poisoned = parked.filter(({ state }) => state === 'parked')
         assert.deepEqual(
           poisoned.map(({ error }) => error),
-          ['s-3', 's-9', 's-20'].map((streamId) => `Error: poison in ${streamId}`),
+          ['s-3', 's-9', 's-10'].map((streamId) => `Error: poison in ${streamId}`),
         )
-        const blocked = action === 'park' ? 0 : 110 + 73 + 0
+        const blocked = action === 'park' ? 0 : 60 + 23 + 0
         assert.equal(parked.length - poisoned.length, blocked)
         const count = [...handled.values()].reduce((sum, versions) => sum + versions.length, 0)
-        assert.equal(count, 3_000 - 3 - blocked)
+        assert.equal(count, 1_000 - 3 - blocked)
         isHealed = true
         for (const { position } of poisoned) await store.parked(action).retry(position)
-        await store.runOnce(options)
+        await store.runOnce(options, { maxMs })
         assert.deepEqual(await collect(store.parked(action).list()), [])
         for (const [streamId, versions] of handled) {
           const inOrder = versions.toSorted((a, b) => a - b)
-          assert.deepEqual(inOrder, range(1, 150), streamId)
+          assert.deepEqual(inOrder, range(1, 100), streamId)
           if (action === 'block-stream') assert.deepEqual(versions, inOrder, streamId)
         }
       }
