@@ -40,12 +40,8 @@ export type { ImportedEvent, ImportOptions, ImportResult, ImportSource } from '.
 export type { InputLimits } from './input.ts'
 export { memoryStore } from './memory/store.ts'
 export type { Projecting, StoreOptions } from './projecting.ts'
-export {
-  type DocumentProjection,
-  type Projection,
-  projection,
-  type RawProjection,
-} from './projection/projection.ts'
+export type { DocumentProjection, Projection, RawProjection } from './projection/projection.ts'
+export { projection } from './projection/projection.ts'
 export type { RebuildOptions, RebuildProgress, RebuildResult } from './projection/rebuild.ts'
 export type { Documents, StoreTransaction } from './projection/transaction.ts'
 export type { VerifyOptions, VerifyResult } from './projection/verify.ts'
