@@ -27,10 +27,10 @@ beforeAll(async () => {
     create table faults (code text, times int);
     insert into faults values ('', 0);
     create function fail() returns trigger language plpgsql as $$
-    declare _fault faults;
+    declare _fault public.faults;
     begin
-      select * into _fault from faults;
-      if nextval('calls') < _fault.times then raise exception 'as ordered' using errcode = _fault.code; end if;
+      select * into _fault from public.faults;
+      if nextval('public.calls') < _fault.times then raise exception 'as ordered' using errcode = _fault.code; end if;
       return null;
     end $$;
     create trigger fail before insert on eventsourced.events for each statement execute function fail()`)
@@ -205,9 +205,8 @@ describe('a server that is really in that state:', () => {
     await database.query(`create role ${role} superuser login password 'few' connection limit 2`)
     // The limit does not count for a superuser.
     await database.query(`alter role ${role} nosuperuser`)
-    await database.query(`grant usage on schema eventsourced to ${role}`)
-    for (const what of ['tables', 'sequences', 'functions'])
-      await database.query(`grant all on all ${what} in schema eventsourced, public to ${role}`)
+    await database.query(store.schema.grantSql(role))
+    await database.query(`grant all on faults, calls to ${role}`)
     const url = new URL(database.url)
     url.username = role
     url.password = 'few'
