@@ -193,7 +193,7 @@ describe('with a standby that lags,', () => {
 })
 
 describe('a standby that is not promoted', () => {
-  it('is told as such by every call that needs the primary, and after it is promoted takes them', async () => {
+  it('is told as such by every call, and after it is promoted takes them', async () => {
     await startPair([])
     const events = identified(2)
     const before = open(primary.url)
@@ -208,14 +208,13 @@ describe('a standby that is not promoted', () => {
       () => collect(store.readAll()),
       () => store.frontier(),
       () => store.schema.create(),
+      () => store.runOnce({ name: 's', handle() {} }),
+      () => store.readStream('a'),
     ]
     for (const call of calls) {
       const error = await failure(call)
       expect(hasCode(error, 'read-only-replica'), `${call}: ${error}`).toBe(true)
     }
-    const failed = await failure(store.runOnce({ name: 's', handle() {} }))
-    expect(failed).toMatchObject({ code: 'subscription-failed', cause: { code: 'read-only-replica' } })
-    expect((await store.readStream('a')).version).toBe(2)
     await primary.crash()
     const waiting = open(standby.url).append('a', events)
     await sleep(50)
