@@ -38,7 +38,8 @@ export class CuttingPostgresProxy implements CuttingProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #target: URL
-  #answersToCut = 0
+  /** The answers to cut off, each with the error that is told in its place, if any. */
+  #cutsToCome: { readonly code?: string }[] = []
   #lastWords: string | undefined
   #judge: Judge | undefined
 
@@ -75,19 +76,23 @@ export class CuttingPostgresProxy implements CuttingProxy {
   }
 
   cutAnswers(times: number): void {
-    this.#answersToCut = times
-    this.#lastWords = undefined
+    this.#cutsToCome = Array.from({ length: times }, () => ({}))
   }
 
   /** As `cutAnswers`, but the client is told an error with this SQLSTATE before its connection ends. */
   answerWith(code: string, times: number): void {
-    this.cutAnswers(times)
-    this.#lastWords = code
+    this.#cutsToCome = Array.from({ length: times }, () => ({ code }))
+  }
+
+  /** Cuts off one answer, and gives an error in place of the next. */
+  cutAndAnswerWith(code: string): void {
+    this.#cutsToCome = [{}, { code }]
   }
 
   /** Hands every message to `judge`, until told otherwise. */
   cutWhen(judge: Judge | undefined): void {
     this.#judge = judge
+    this.#lastWords = undefined
   }
 
   /** Whoever connects from now on reaches another server; those who are connected stay where they are. */
@@ -125,10 +130,10 @@ export class CuttingPostgresProxy implements CuttingProxy {
 
   #decideOnAnswer({ from, type, writes, executes, committed }: JudgedMessage): Verdict {
     // Some clients wait for a statement to be described before they run it: that much they are told.
-    if (from === 'client' || !writes || !executes || this.#answersToCut === 0) return 'pass'
+    if (from === 'client' || !writes || !executes || this.#cutsToCome.length === 0) return 'pass'
     if (type !== 'Z') return 'withhold'
     if (!committed) return 'pass'
-    this.#answersToCut--
+    this.#lastWords = this.#cutsToCome.shift()?.code
     return 'cut before'
   }
 }

@@ -10,7 +10,7 @@
  * it for ten minutes; after that, and of other writes, the caller finds out by what is there.
  */
 import { withDriver } from '../driver.ts'
-import { InvalidInputError, StoreUnavailableError } from '../errors.ts'
+import { InvalidInputError, StorageError, StoreUnavailableError } from '../errors.ts'
 import { checkText } from '../input.ts'
 import { reading, refuse } from '../refusal.ts'
 import { pause } from '../retry.ts'
@@ -20,6 +20,7 @@ import {
   DynamoFailure,
   failedCondition,
   isConditionFailed,
+  isRequestAtFault,
   reasonsOf,
   refusal,
   type Subject,
@@ -150,6 +151,7 @@ export class Connection {
   ): Promise<{ readonly output?: Output; readonly answer?: Answer }> {
     const { client, sdk } = await this.#ready()
     const Command = sdk[`${command}Command`] as CommandClass
+    let mayBeDone = false
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
       try {
@@ -158,11 +160,17 @@ export class Connection {
         const answer = settle(error)
         if (answer !== undefined) return { answer }
         const trouble = troubleOf(error)
-        if (trouble === undefined) throw refusal(subject, error)
+        if (trouble === undefined) {
+          const refused = refusal(subject, error)
+          // Who may not ask any more is not told what became of a try whose answer was lost.
+          const isUnknown = mayBeDone && refused instanceof StorageError && !isRequestAtFault(refused)
+          throw isUnknown ? new StoreUnavailableError(subject.doing, attempt, refused.cause) : refused
+        }
         const failure = new DynamoFailure(subject, error)
         this.report(trouble, subject, failure.reason, attempt)
         if (attempt >= this.#options.attempts)
           throw new StoreUnavailableError(subject.doing, attempt, failure)
+        mayBeDone ||= trouble === 'retry'
       }
       await pause(attempt, signal)
     }

@@ -56,6 +56,16 @@ export function isConnectionLost(error: unknown): boolean {
   return state === undefined || state.startsWith('08') || state.startsWith('57P')
 }
 
+/** Whether what was asked may have been done, as nothing came back. */
+export function isAnswerLost(error: unknown): boolean {
+  return isTransient(error) && isConnectionLost(error) && !isReplicas(error) && !isSilence(error)
+}
+
+/** Whether the server has refused what was asked; of an id that is taken it tells the reason, which is looked into. */
+export function isServers(error: unknown): boolean {
+  return sqlState(error) !== undefined && !isEventIdTaken(error)
+}
+
 // The system's words, and postgres.js's own for having waited long enough.
 const silences = new Set(
   'ECONNREFUSED EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN ENOENT ETIMEDOUT CONNECT_TIMEOUT'.split(' '),

@@ -1,9 +1,11 @@
 /** How a statement is run: when it is tried again, and in which kind of transaction. */
-import { ReadOnlyReplicaError } from '../errors.ts'
+import { ReadOnlyReplicaError, StoreUnavailableError } from '../errors.ts'
 import { pause } from '../retry.ts'
 import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
 import {
+  isAnswerLost,
   isEventIdTaken,
+  isServers,
   isSilence,
   isTransient,
   isUnsupported,
@@ -57,6 +59,7 @@ export class RetryingDatabase {
     signal?: AbortSignal,
     attempts: number = this.#attempts,
   ): Promise<T> {
+    let mayBeDone = false
     for (let attempt = 1; ; attempt++) {
       try {
         const result = await work(await this.#opened(), attempt)
@@ -64,10 +67,13 @@ export class RetryingDatabase {
         return result
       } catch (error) {
         signal?.throwIfAborted()
-        if (!isTransient(error)) throw toKnownError(what, error)
+        // What the server says of this try does not tell what became of one whose answer was lost.
+        const unknown = () => mayBeDone && isServers(error) && new StoreUnavailableError(what, attempt, error)
+        if (!isTransient(error)) throw unknown() || toKnownError(what, error)
         // If nothing was ever heard of the server, its address is rather wrong than its connection bad.
         const most = isSilence(error) && !this.#answered ? 1 : attempts
-        if (attempt >= most) throw toLastError(what, attempt, error)
+        if (attempt >= most) throw unknown() || toLastError(what, attempt, error)
+        mayBeDone ||= isAnswerLost(error)
         await pause(attempt, signal)
       }
     }

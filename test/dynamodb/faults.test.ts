@@ -1,5 +1,5 @@
 /** What no emulator does by itself, and DynamoDB does now and then: conflicts, throttling, lost and late answers, lagging reads. */
-import { hasCode, projection, type RecordedEvent } from '@eventsourced/core'
+import { hasCode, projection, type RecordedEvent, uuidv7 } from '@eventsourced/core'
 import { DynamoFailure, type DynamoMetric } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
@@ -206,5 +206,23 @@ describe.each(emulators)('faults on %s', (name) => {
     const hash = log.reduce((sum, { position }) => (sum * 31 + position) % 1_000_003, 0)
     expect((await store.view(sums).get('all'))?.state).toEqual({ count: 120, hash })
     expect(await store.verify(sums)).toMatchObject({ ok: true, documents: 5 })
+  })
+
+  it('an append whose answer was lost, and whose second try is refused, is told as one that may have happened', async () => {
+    const { store, faults } = await opened()
+    const events = [{ id: uuidv7(), type: 'Counted', data: { number: 1 } }]
+    let writes = 0
+    faults.afterWrites(({ command }) => (command === 'TransactWriteItems' ? lost() : undefined))
+    faults.before(({ command }) => {
+      if (command !== 'TransactWriteItems' || ++writes === 1) return undefined
+      return serviceError('AccessDeniedException')
+    })
+    await expect(store.append('a', events)).rejects.toMatchObject({
+      code: 'store-unavailable',
+      attempts: 2,
+      cause: { reason: expect.stringContaining('AccessDenied') },
+    })
+    faults.clear()
+    expect(await store.append('a', events)).toMatchObject({ version: 1, deduplicated: true })
   })
 })

@@ -163,6 +163,18 @@ describe('an append that was made, and is answered with an error,', () => {
   })
 
   it.each(lasting)(
+    'and then, when it is tried again, with %s, is told as one that may have happened',
+    async (code) => {
+      const events = identified(2)
+      proxy.cutAndAnswerWith(code)
+      const error = await failure(own.append(`unknown ${code}`, events))
+      expect(error).toMatchObject({ code: 'store-unavailable', attempts: 2, cause: { code } })
+      expect(proxy.cuts).toBe(2)
+      expect(await own.append(`unknown ${code}`, events)).toMatchObject({ version: 2, deduplicated: true })
+    },
+  )
+
+  it.each(lasting)(
     '%s, is told so, and when it is repeated with its ids gives its first result',
     async (code) => {
       const events = identified(2)
