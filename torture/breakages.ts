@@ -24,6 +24,7 @@ do $alter$
 declare
   _before text;
   _after text;
+  _found boolean := false;
 begin
   for _before in
     select pg_get_functiondef(p.oid) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -32,7 +33,9 @@ begin
     _after := regexp_replace(_before, $old$${pattern}$old$, $new$${replacement}$new$, 'gi');
     if _after = _before then raise exception 'there is nothing to alter in ${name}'; end if;
     execute _after;
+    _found := true;
   end loop;
+  if not _found then raise exception 'there is no function ${name}'; end if;
 end $alter$;`
 
 /** Now and then a lease is taken that is held. */

@@ -51,6 +51,7 @@ describe('campaigns', () => {
       ...nothing,
     })
     expect(result.appended).toBeGreaterThan(0)
+    if ((scenario.slowness ?? 0) > 0) expect(result.slow).toBeGreaterThan(0)
     for (const what of happens) expect(result.faults.get(what) ?? 0, what).toBeGreaterThan(0)
   })
 })

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { check } from '../../torture/check/check.ts'
 import type { Evidence, LoggedEvent, StreamState } from '../../torture/check/evidence.ts'
 import type { DeliveryLine } from '../../torture/delivery.ts'
-import { digest, eventOf, type OperationLine, operationOf, type Seen } from '../../torture/operation.ts'
+import {
+  digest,
+  eventOf,
+  type Invocation,
+  type OperationLine,
+  operationOf,
+  type Seen,
+} from '../../torture/operation.ts'
 
 const clean = { lost: 0, duplicated: 0, 'out-of-order': 0, skipped: 0, stale: 0, phantom: 0 }
 
@@ -142,8 +149,13 @@ describe('the checker of campaigns: appends', () => {
       ...clean,
       phantom: 1,
     })
-    // A try of which nobody knows comes before the one that failed.
-    expect(found({ operations: [invoke('a.2', 0), ...operations], streams: twoEvents })).toEqual(clean)
+    // Who tries again what was done is given the first result, and no refusal.
+    expect(
+      found({ operations: [...twoAppends, invoke('a.2', 5), { ...failed, at: 6 }], streams: twoEvents }),
+    ).toEqual({
+      ...clean,
+      phantom: 1,
+    })
   })
 })
 
@@ -160,6 +172,19 @@ describe('the checker of campaigns: what was seen', () => {
       ...clean,
       stale: 1,
     })
+  })
+
+  it('finds a refusal for which there was no reason', () => {
+    const at = (op: string, seen: Seen): OperationLine => ({
+      ...(invoke(op, 5) as Invocation),
+      kind: 'append-at',
+      seen,
+    })
+    const fail: OperationLine = { what: 'fail', op: 'a.3', at: 6, code: 'wrong-expected-version' }
+    const right = [...twoAppends, at('a.3', [1, digestOf('a.1/0')]), fail]
+    expect(found({ operations: right, streams: twoEvents })).toEqual(clean)
+    const wrong = [...twoAppends, at('a.3', [2, digestOf('a.1/0', 'a.2/0')]), fail]
+    expect(found({ operations: wrong, streams: twoEvents })).toEqual({ ...clean, stale: 1 })
   })
 
   it('finds a read of what never was', () => {

@@ -43,7 +43,7 @@ function checkOperation(
   const { invocation, state, answers } = outcome
   const expected = invocation.parts.reduce((sum, { count }) => sum + count, 0)
   if (state === 'failed') {
-    findings.note('phantom', `${op} was told to have failed, but is recorded`, found.length)
+    findings.note('phantom', `${op} was refused, but is recorded`, found.length)
     return
   }
   const names = new Set(found.map(({ name }) => name))

@@ -14,6 +14,8 @@ export interface Verdict {
   readonly appended: number
   readonly findings: Findings
   readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number }
+  /** Of those that were ok: how many in a transaction that took its time. */
+  readonly slow: number
   /** Of the operations of which nobody knew: how many did happen. */
   readonly unknownButDone: number
   /** How often a subscription handled an event once more, as it may after a crash. */
@@ -51,6 +53,9 @@ export function check(evidence: Evidence): Verdict {
     appended: events,
     findings,
     operations: { ok: countOf('ok'), failed: countOf('failed'), unknown: countOf('unknown') },
+    slow: [...outcomes.values()].filter(
+      ({ state, invocation }) => state === 'ok' && invocation.kind === 'slow',
+    ).length,
     unknownButDone: [...outcomes].filter(([op, { state }]) => state === 'unknown' && present.has(op)).length,
     handledAgain,
     longestPause: ends.reduce((most, end, at) => Math.max(most, end - (ends[at - 1] ?? end)), 0),

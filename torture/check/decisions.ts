@@ -1,5 +1,5 @@
 /** Whether what was seen and decided on is what the streams held just then. */
-import { digest, operationOf, type Seen } from '../operation.ts'
+import { digest, type Invocation, operationOf, type Seen } from '../operation.ts'
 import type { LoggedEvent } from './evidence.ts'
 import type { Findings } from './findings.ts'
 import type { Outcome } from './outcomes.ts'
@@ -39,11 +39,32 @@ export function checkDecisions(
       }
     }
   }
-  for (const [op, { invocation, seen }] of outcomes) {
+  for (const [op, { invocation, seen, refused }] of outcomes) {
+    checkRefusal(op, invocation, refused, outcomes, streams, findings)
     const stream = invocation.parts[0]?.stream ?? ''
     if (invocation.kind === 'read' && seen !== undefined && !isPast(digests, stream, seen)) {
       findings.note('phantom', `${op} read a state of ${stream} at version ${seen[0]} that it never had`)
     }
+  }
+}
+
+/** Whoever is refused for having seen version n is so because of another who has appended n + 1. */
+function checkRefusal(
+  op: string,
+  { kind, parts, seen }: Invocation,
+  refused: number,
+  outcomes: ReadonlyMap<string, Outcome>,
+  streams: ReadonlyMap<string, readonly LoggedEvent[]>,
+  findings: Findings,
+): void {
+  if (kind !== 'append-at' || seen === undefined || !Number.isFinite(refused)) return
+  const next = streams.get(parts[0]?.stream ?? '')?.[seen[0]]
+  const begin = next && outcomes.get(operationOf(next.name))?.begin
+  if (begin === undefined || begin > refused) {
+    findings.note(
+      'stale',
+      `${op} was refused, though nobody had gone beyond version ${seen[0]} of ${parts[0]?.stream}`,
+    )
   }
 }
 

@@ -1,4 +1,7 @@
-/** What is known of each operation, from all its tries. */
+/**
+ * What is known of each operation, from all its tries. A refusal is final: the version that was expected does not come again, and
+ * who tries again what was done is given the first result, and no refusal.
+ */
 import type { Appended, Invocation, OperationLine, Seen } from '../operation.ts'
 
 export interface Outcome {
@@ -7,8 +10,10 @@ export interface Outcome {
   readonly begin: number
   /** When it was first known to have happened; Infinity if nobody knows. */
   end: number
-  /** 'ok': it happened. 'failed': it did not. 'unknown': it may have. */
+  /** 'ok': it happened. 'failed': it was refused, at least once, and so never happens. 'unknown': it may have. */
   state: 'ok' | 'failed' | 'unknown'
+  /** When it was first refused. */
+  refused: number
   /** What the answers told; a repeated call must have told the same. */
   readonly answers: (readonly Appended[])[]
   /** What a read saw. */
@@ -17,13 +22,11 @@ export interface Outcome {
 
 export function outcomesOf(lines: readonly OperationLine[]): Map<string, Outcome> {
   const outcomes = new Map<string, Outcome>()
-  const open = new Map<string, number>()
   for (const line of lines) {
     const { op } = line
     const known = outcomes.get(op)
     if (line.what === 'invoke') {
       if (known === undefined) outcomes.set(op, begun(line))
-      open.set(op, (open.get(op) ?? 0) + 1)
     } else if (known === undefined) {
       throw new Error(`A history tells how ${op} ended, but not that it began`)
     } else if (line.what === 'ok') {
@@ -32,13 +35,10 @@ export function outcomesOf(lines: readonly OperationLine[]): Map<string, Outcome
       if (line.appended !== undefined) known.answers.push(line.appended)
       known.seen = line.seen
     } else if (line.what === 'fail') {
-      open.set(op, (open.get(op) ?? 0) - 1)
+      known.refused = Math.min(known.refused, line.at)
     }
   }
-  // Only what failed as often as it was tried is known not to have happened.
-  for (const [op, outcome] of outcomes) {
-    if (outcome.state !== 'ok') outcome.state = open.get(op) === 0 ? 'failed' : 'unknown'
-  }
+  for (const outcome of outcomes.values()) if (Number.isFinite(outcome.refused)) outcome.state = 'failed'
   return outcomes
 }
 
@@ -47,6 +47,7 @@ const begun = (invocation: Invocation): Outcome => ({
   begin: invocation.at,
   end: Number.POSITIVE_INFINITY,
   state: 'unknown',
+  refused: Number.POSITIVE_INFINITY,
   answers: [],
   seen: undefined,
 })

@@ -1,5 +1,5 @@
 /** Appends in a transaction of the caller's own, which stays open for a while, and is rolled back at times. */
-import type { AppendResult, Event } from '@eventsourced/core'
+import { type AppendResult, type Event, EventSourcedError } from '@eventsourced/core'
 import type { PostgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { sleep } from '../../src/abort.ts'
@@ -23,10 +23,11 @@ export function slowAppend(url: string, store: PostgresStore, slowness: number, 
       await client.query('commit')
       return result
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'rolled-back') {
-        await client.query('rollback').catch(() => {})
+      const code = error instanceof Error && 'code' in error ? error.code : undefined
+      if (code === 'rolled-back') await client.query('rollback').catch(() => {})
+      // The store's own refusals are none that a campaign is to live with.
+      if (code === 'rolled-back' || (error instanceof EventSourcedError && code !== 'store-unavailable'))
         throw error
-      }
       throw coded('connection-lost', error)
     } finally {
       await client.end().catch(() => {})

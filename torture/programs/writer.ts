@@ -36,7 +36,7 @@ const operationsPerGeneration = 250
 
 const fails = new Set(['wrong-expected-version', 'rolled-back'])
 /** After these, an operation may have happened all the same. */
-const unknowns = new Set(['store-unavailable', 'storage-failed', 'connection-lost'])
+const unknowns = new Set(['store-unavailable', 'connection-lost'])
 
 const seenStream = {
   initialState: (): Seen => [0, 0],
@@ -64,7 +64,10 @@ export class Writer {
     this.#history = new History(path)
     const ended = new Set(before.filter(({ what }) => what !== 'invoke').map(({ op }) => op))
     const invoked = before.filter((line): line is Invocation => line.what === 'invoke')
-    this.#operations = Math.max(0, ...invoked.map(({ op }) => Number(op.slice(op.lastIndexOf('.') + 1))))
+    this.#operations = invoked.reduce(
+      (most, { op }) => Math.max(most, Number(op.slice(op.lastIndexOf('.') + 1))),
+      0,
+    )
     this.#unfinished = invoked.filter(({ op, kind }) => !ended.has(op) && kind !== 'read' && kind !== 'slow')
     this.#handle = commandHandler({
       store,
