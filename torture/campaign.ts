@@ -1,12 +1,11 @@
 /** One campaign from beginning to end: a store, its clients, the faults, and the verdict. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { writeFileSync } from 'node:fs'
 import { sleep } from '../src/abort.ts'
 import type { EmulatorName } from '../test/emulators/start.ts'
+import { temporaryFolder } from '../test/temporary-folder.ts'
 import { type Breakage, breakDatabase } from './breakages.ts'
 import { check, type Verdict } from './check/check.ts'
-import { compileClient } from './client-program.ts'
+import { type ClientProgram, compileClient } from './client-program.ts'
 import { Clients } from './clients.ts'
 import { type CampaignDatabase, type StoreName, startDatabase } from './databases.ts'
 import { elleHistory } from './elle.ts'
@@ -57,18 +56,20 @@ const leaseTime = 2_000
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const { store, emulator, scenario, breakage } = options
-  const folder = mkdtempSync(join(tmpdir(), 'eventsourced-torture-'))
-  const program = await compileClient()
-  const database = await startDatabase(store, { isBehindProxy: scenario.isBehindProxy ?? false, emulator })
+  const histories = temporaryFolder('histories')
+  let program: ClientProgram | undefined
+  let database: CampaignDatabase | undefined
   let clients: Clients | undefined
   try {
+    program = await compileClient()
+    database = await startDatabase(store, { isBehindProxy: scenario.isBehindProxy ?? false, emulator })
     await createTables(database, breakage)
-    clients = new Clients(program, tasksOf(options, database, folder))
+    clients = new Clients(program.file, tasksOf(options, database, histories.path))
     await clients.ready()
     const { faults, seconds } = await torment(options, database, clients)
     const opened = await openStore(database.address)
     try {
-      const evidence = await gather(opened.store, folder)
+      const evidence = await gather(opened.store, histories.path)
       if (options.elle !== undefined) writeFileSync(options.elle, `${elleHistory(evidence).join('\n')}\n`)
       return { ...check(evidence), database: database.name, faults, seconds }
     } finally {
@@ -76,9 +77,9 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     }
   } finally {
     await clients?.killAll()
-    await database.stop()
-    rmSync(folder, { recursive: true, force: true })
-    rmSync(program)
+    await database?.stop()
+    histories.remove()
+    program?.remove()
   }
 }
 
@@ -146,8 +147,8 @@ async function torment(options: CampaignOptions, database: CampaignDatabase, cli
   const written = passed()
   tell('ending')
   await clients.order({ kind: 'end writing' })
-  // What the last of those who were killed had sent is done by now, or never.
-  await sleep(500)
+  // What the last of those who were killed had sent is done by then, or never: it is delayed by half a second at most.
+  await sleep(1_500)
   await clients.order({ kind: 'end' })
   tell('checking')
   return { faults: counts, seconds: written }

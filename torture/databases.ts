@@ -1,10 +1,9 @@
 /** Starts what a campaign's store runs on. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CuttingPostgresProxy } from '../test/cutting-proxy.ts'
 import { type EmulatorName, startEmulator } from '../test/emulators/start.ts'
 import { type OwnServer, startOwnServer } from '../test/postgres/own-server.ts'
+import { temporaryFolder } from '../test/temporary-folder.ts'
 import type { StoreAddress } from './task.ts'
 
 export type StoreName = 'postgres' | 'pglite' | 'dynamodb'
@@ -35,9 +34,9 @@ export async function startDatabase(
     const address = { kind: 'dynamodb', endpoint } as const
     return { name: emulator, address, clientAddress: address, stop }
   }
-  const folder = mkdtempSync(join(tmpdir(), 'eventsourced-torture-pglite-'))
-  const address = { kind: 'pglite', folder: join(folder, 'data') } as const
-  const stop = async () => rmSync(folder, { recursive: true, force: true })
+  const folder = temporaryFolder('pglite')
+  const address = { kind: 'pglite', folder: join(folder.path, 'data') } as const
+  const stop = async () => folder.remove()
   return { name: 'PGlite', address, clientAddress: address, stop }
 }
 

@@ -8,6 +8,8 @@ const options = readArguments(process.argv.slice(2))
 const { store, scenario, seconds, seed } = options
 console.log(`${store}, scenario ${scenario.name} (${scenario.about}), ${seconds} s, seed ${seed}`)
 const progress = showProgress()
+// What was started and written goes with the process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 try {
   const result = await runCampaign({ ...options, onProgress: (one) => progress.update(one) })
   progress.stop()

