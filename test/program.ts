@@ -231,7 +231,7 @@ async function call(subject: Subject, one: Command): Promise<unknown> {
       return collect(
         subject.readAll({
           ...one.options,
-          after: await positionIn(subject, one.after),
+          after: await positionIn(subject, one.after, one.options.direction !== 'backward'),
           until: await positionIn(subject, one.until),
         }),
       )
@@ -250,12 +250,17 @@ export async function collect<T>(items: AsyncIterable<T> | Iterable<T>): Promise
   return collected
 }
 
-/** The position of the nth event; behind the end, positions that do not exist yet. */
-async function positionIn(subject: Subject, where: Place | undefined): Promise<number | undefined> {
+/** The position of the nth event; behind the end, positions that do not exist yet, unless they must. */
+async function positionIn(
+  subject: Subject,
+  where: Place | undefined,
+  mustExist = false,
+): Promise<number | undefined> {
   if (where === undefined) return undefined
   const log = await collect(subject.readAll())
   if (where.nth === 0) return 0
-  return log[where.nth - 1]?.position ?? (log.at(-1)?.position ?? 0) + where.nth
+  const last = log.at(-1)?.position ?? 0
+  return log[where.nth - 1]?.position ?? (mustExist ? last : last + where.nth)
 }
 
 export async function momentIn(subject: Subject, moment: Moment): Promise<Date> {

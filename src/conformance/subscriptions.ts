@@ -284,8 +284,8 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       assert.deepEqual((await store.runOnce(options)).handled, 0)
       await store.append('a', counted(3))
       assert.equal((await store.runOnce(options)).handled, 3)
-      const slow = { name: 'slow', handle: () => new Promise<void>((resolve) => setTimeout(resolve, 20)) }
-      const part = await store.runOnce(slow, { maxMs: 100 })
+      const slow = { name: 'slow', handle: () => new Promise<void>((resolve) => setTimeout(resolve, 50)) }
+      const part = await store.runOnce(slow, { maxMs: 700 })
       assert.equal(part.caughtUp, false)
       assert.ok(part.handled > 0 && part.handled < 28)
       assert.deepEqual((await store.subscriptionStatus('slow'))?.owners, [])
