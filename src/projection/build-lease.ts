@@ -14,6 +14,8 @@ export class BuildLease {
   readonly #worker = randomUUID()
   #lease: Lease | undefined
   #keptAt = 0
+  /** The server whose checkpoint the build has begun at. */
+  #server: string | undefined
 
   constructor(environment: SubscriptionEnvironment, projection: string) {
     this.#environment = environment
@@ -25,7 +27,10 @@ export class BuildLease {
     const { storage, clock } = this.#environment
     await storage.createSubscription(this.#subscription, 1, 0, signal)
     const end = clock.now() + leaseTime * 1.5
-    while (!(await this.#renew(signal))) {
+    for (;;) {
+      this.#lease = await this.#renewed(signal)
+      this.#server = this.#lease?.server
+      if (this.#lease !== undefined) return
       if (clock.now() >= end) {
         await storage.leave(this.#subscription, this.#worker)
         throw new RebuildRunningError(projection)
@@ -34,38 +39,57 @@ export class BuildLease {
     }
   }
 
-  async #renew(signal: AbortSignal | undefined): Promise<boolean> {
+  async #renewed(signal: AbortSignal | undefined): Promise<Lease | undefined> {
     const { storage, clock } = this.#environment
     const sentAt = clock.now()
     const { leases } = await storage.keepLeases(this.#subscription, this.#worker, leaseTime, signal)
-    this.#lease = leases[0]
     this.#keptAt = sentAt
-    return this.#lease !== undefined
+    return leases[0]
+  }
+
+  /** One with another token is another lease: somebody has built in between. @throws LeaseLostError */
+  async #renew(signal: AbortSignal | undefined): Promise<Lease> {
+    const lease = await this.#renewed(signal)
+    if (lease === undefined || lease.token !== this.#lease?.token) throw this.#lost()
+    this.#lease = lease
+    return lease
+  }
+
+  #lost(): LeaseLostError {
+    return new LeaseLostError(this.#subscription, 0)
   }
 
   /** The lease, renewed if it is time to. @throws LeaseLostError */
-  async held(signal: AbortSignal | undefined): Promise<Lease> {
-    const before = this.#lease
+  async #kept(signal: AbortSignal | undefined): Promise<Lease> {
     const isDue = this.#environment.clock.now() - this.#keptAt > leaseTime / 3
-    if (isDue) await this.#renew(signal)
-    if (before === undefined || this.#lease?.token !== before.token) {
-      throw new LeaseLostError(this.#subscription, 0)
-    }
-    return this.#lease
+    const lease = isDue ? await this.#renew(signal) : this.#lease
+    if (lease === undefined) throw this.#lost()
+    return lease
+  }
+
+  /**
+   * The lease, renewed if it is time to. If it is another server's by now, what was read may be of a log that is lost, and
+   * the checkpoint is to be read again. @throws LeaseLostError
+   */
+  async held(signal: AbortSignal | undefined): Promise<Lease> {
+    const lease = await this.#kept(signal)
+    if (lease.server !== this.#server) throw this.#lost()
+    return lease
   }
 
   /** Deletes documents that nobody reads, or builds, for as long as the lease is held: another may be building some by now. */
   async dropDocuments(projection: string, keep: number | undefined, signal?: AbortSignal): Promise<void> {
     const { storage } = this.#environment
     do {
-      await this.held(signal)
+      await this.#kept(signal)
     } while ((await storage.dropDocuments(projection, keep, signal)) > 0)
   }
 
-  /** The checkpoint as it is stored. */
+  /** The checkpoint as it is stored, on whichever server there is now. @throws LeaseLostError */
   async reread(signal: AbortSignal | undefined): Promise<number> {
-    if (!(await this.#renew(signal))) throw new LeaseLostError(this.#subscription, 0)
-    return (this.#lease as Lease).position
+    const { position, server } = await this.#renew(signal)
+    this.#server = server
+    return position
   }
 
   /**

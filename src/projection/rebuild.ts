@@ -3,12 +3,11 @@ import { hasCode } from '../errors.ts'
 import { checkInteger, checkOneOf } from '../input.ts'
 import { checkFunction, optionsOf } from '../options.ts'
 import { refuse } from '../refusal.ts'
-import { pause } from '../retry.ts'
 import type { CallOptions } from '../store.ts'
 import type { SubscriptionEnvironment } from '../subscription/environment.ts'
 import { BuildLease } from './build-lease.ts'
 import { type AnyDocumentProjection, checkProjection, type Projection } from './projection.ts'
-import { NotSettled, Shadow } from './shadow.ts'
+import { Shadow } from './shadow.ts'
 import type { ProjectionMode, ProjectionToRegister, RegisteredProjection } from './storage.ts'
 
 export interface RebuildProgress {
@@ -42,7 +41,6 @@ export interface RebuildResult {
 }
 
 const defaultBatchSize = 5_000
-const mostSwitches = 10
 
 export async function rebuild(
   environment: SubscriptionEnvironment,
@@ -70,7 +68,7 @@ export async function rebuild(
     const { generation, resumed } = await beginBuild(environment, lease, { name, version, mode }, signal)
     const shadow = new Shadow(environment, projection, lease, { generation, batchSize, onProgress, signal })
     await shadow.buildToEnd()
-    await putInPlace(environment, shadow, lease, { name, version, generation, mode }, signal)
+    await putInPlace(environment, shadow, { name, version, generation, mode }, signal)
     await tidyUp(lease, name)
     const milliseconds = Math.round(clock.now() - startedAt)
     return { events: shadow.events, position: shadow.position, version, milliseconds, resumed }
@@ -131,38 +129,28 @@ export async function beginBuild(
  * under way.
  */
 async function putInPlace(
-  environment: SubscriptionEnvironment,
+  { storage }: SubscriptionEnvironment,
   shadow: Shadow,
-  lease: BuildLease,
   registered: RegisteredProjection,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { storage } = environment
-  for (let attempt = 1; ; attempt++) {
-    const held = await lease.held(signal)
-    try {
-      await storage.transaction(
-        'Putting a rebuilt projection in place',
-        async (transaction) => {
-          await transaction.lockProjection(registered.name)
-          const target = registered.mode === 'inline' ? await transaction.lastPosition() : 0
-          await shadow.finish(transaction, target)
-          if (registered.mode === 'async') await transaction.moveCheckpoints(registered.name, shadow.position)
-          await transaction.setProjection(registered)
-          await transaction.advance(held, shadow.position)
-        },
-        signal,
-      )
-      return
-    } catch (error) {
-      signal?.throwIfAborted()
-      const mayPass = error instanceof NotSettled || hasCode(error, 'store-unavailable')
-      if (!mayPass || attempt === mostSwitches) throw error
+  const { name, mode, generation } = registered
+  await shadow.conclude(
+    'Putting a rebuilt projection in place',
+    async (transaction) => {
+      await transaction.lockProjection(name)
+      const target = mode === 'inline' ? await transaction.lastPosition() : 0
+      await shadow.finish(transaction, target)
+      if (mode === 'async') await transaction.moveCheckpoints(name, shadow.position)
+      await transaction.setProjection(registered)
+      return true
+    },
+    async () => {
       // The connection may have been lost after it was committed.
-      const present = await storage.registeredProjection(registered.name, signal)
-      if (present?.generation === registered.generation) return
-      await pause(attempt, signal)
+      const present = await storage.registeredProjection(name, signal)
+      if (present?.generation === generation) return true
       await shadow.buildToEnd()
-    }
-  }
+      return undefined
+    },
+  )
 }

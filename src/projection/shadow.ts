@@ -2,7 +2,7 @@
  * Building a generation of documents beside the one that is read: batch after batch, each written in one transaction
  * with the checkpoint, so that a build that was interrupted is gone on with where it was.
  */
-import { hasCode } from '../errors.ts'
+import { hasCode, isAway } from '../errors.ts'
 import type { RecordedEvent } from '../event.ts'
 import { pause } from '../retry.ts'
 import type { LogQuery } from '../storage.ts'
@@ -22,7 +22,9 @@ const passes = 3
 // How long the end may wait for appends that are under way elsewhere, in milliseconds: it keeps others waiting.
 const longestSettling = 5_000
 
-export class NotSettled extends Error {
+const mostConclusions = 10
+
+class NotSettled extends Error {
   constructor() {
     super('Appends that began before are still under way')
   }
@@ -46,6 +48,7 @@ export class Shadow {
   #mayExist = true
   #position = 0
   #startPosition = 0
+  #writing = Promise.resolve()
   /** How many events were folded in. */
   events = 0
 
@@ -83,13 +86,16 @@ export class Shadow {
     const { signal } = this.#options
     for (let failures = 0; ; ) {
       const before = this.#position
+      let isRestarted = false
       try {
         await this.#restart()
+        isRestarted = true
         await this.#buildFrom(until)
         return
       } catch (error) {
         signal?.throwIfAborted()
-        if (!hasCode(error, 'store-unavailable')) throw error
+        // A lease that is lost only because the server is another one, or was started again, is there at the next start.
+        if (!isAway(error) && !(isRestarted && hasCode(error, 'lease-lost'))) throw error
         failures = this.#position > before ? 1 : failures + 1
         if (failures > mostFailures) throw error
         await pause(failures, signal)
@@ -99,6 +105,9 @@ export class Shadow {
 
   /** What is in memory may be more, or less, than what was written. */
   async #restart(): Promise<void> {
+    // It may still be committed.
+    this.#writing = this.#writing.catch(() => {})
+    await this.#writing
     this.#states.clear()
     this.#position = await this.#lease.reread(this.#options.signal)
     this.#mayExist = this.#position > 0
@@ -108,7 +117,6 @@ export class Shadow {
   async #buildFrom(until: number): Promise<void> {
     const { storage } = this.#environment
     const { signal, batchSize } = this.#options
-    let writing: Promise<void> | undefined
     let gathered: RecordedEvent[] = []
     let page = storage.readLog(this.#query(this.#position, until), signal)
     for (let full = true; full; ) {
@@ -132,16 +140,48 @@ export class Shadow {
           signal,
         )
       const changes = await this.#fold(batch, load)
-      await writing
-      writing = this.#write(changes, through, batch.length)
-      writing.catch(() => {})
+      await this.#writing
+      this.#writing = this.#write(changes, through, batch.length)
+      this.#writing.catch(() => {})
       if (this.#states.size > mostStates) {
-        await writing
+        await this.#writing
         this.#states.clear()
         this.#mayExist = true
       }
     }
-    await writing
+    await this.#writing
+  }
+
+  /**
+   * Does `work` in the transaction that ends the build. After what may pass, `again` builds what came meanwhile, or tells
+   * that it was done all the same.
+   */
+  async conclude<T>(
+    what: string,
+    work: (transaction: StorageTransaction) => Promise<T>,
+    again: () => Promise<T | undefined>,
+  ): Promise<T> {
+    const { storage } = this.#environment
+    const { signal } = this.#options
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const held = await this.#lease.held(signal)
+        const attempted = async (transaction: StorageTransaction) => {
+          const result = await work(transaction)
+          await transaction.advance(held, this.#position)
+          return result
+        }
+        return await storage.transaction(what, attempted, signal)
+      } catch (error) {
+        signal?.throwIfAborted()
+        // A lease that is lost for good shows when it is built again.
+        const mayPass = error instanceof NotSettled || isAway(error) || hasCode(error, 'lease-lost')
+        if (!mayPass || attempt === mostConclusions) throw error
+        await pause(attempt, signal)
+        const result = await again()
+        if (result !== undefined) return result
+      }
+    }
   }
 
   /**

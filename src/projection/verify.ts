@@ -58,9 +58,13 @@ export async function verify(
     const shadow = new Shadow(environment, projection, lease, { generation, batchSize, onProgress, signal })
     // The documents of an async projection are those of its checkpoint, which the shadow must not pass by.
     const isAsync = registered.mode === 'async'
-    if (isAsync) await shadow.build(await checkpointOf(environment, name, signal))
-    else await shadow.buildToEnd()
-    const compared = await storage.transaction(
+    const build = async () => {
+      if (isAsync) await shadow.build(await checkpointOf(environment, name, signal))
+      else await shadow.buildToEnd()
+      return undefined
+    }
+    await build()
+    const compared = await shadow.conclude(
       'Comparing documents',
       async (transaction) => {
         await transaction.lockProjection(name)
@@ -68,7 +72,7 @@ export async function verify(
         await shadow.finish(transaction, until ?? 0, until ?? 0)
         return transaction.compareDocuments(name, generation, registered.generation, limit)
       },
-      signal,
+      build,
     )
     await tidyUp(lease, name)
     const { documents, differences } = compared

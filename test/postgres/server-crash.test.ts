@@ -1,10 +1,12 @@
 /** A server that crashes and recovers, and transactions that outlive their connections. */
+import type { RebuildProgress } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, counted, identified, logOf, numbersOf, range } from '../../src/conformance/events.ts'
 import { type OwnServer, startOwnServer } from './own-server.ts'
+import { totals } from './programs/totals.ts'
 
 let server: OwnServer
 let store: PostgresStore
@@ -110,6 +112,38 @@ describe('a server that crashes', () => {
       ...first,
       deduplicated: true,
     })
+  })
+})
+
+describe('a projection that is built while the server crashes', () => {
+  beforeEach(async () => {
+    for (const stream of range(1, 20)) await store.append(`s${stream}`, counted(30))
+    await store.runOnce({ projection: totals })
+  })
+
+  it('is rebuilt from its last checkpoint, with the lease that the new server gives', async () => {
+    const batches: number[] = []
+    const onProgress = async ({ position }: RebuildProgress) => {
+      batches.push(position)
+      // The next batch is on its way by then.
+      if (batches.length <= 9 && batches.length % 3 === 0) await crashAndStart()
+    }
+    const { position } = await store.rebuild(totals, { batchSize: 50, onProgress })
+    expect(position).toBe(600)
+    expect(batches).toEqual(batches.toSorted((one, other) => one - other))
+    const documents = await collect(store.view(totals).all())
+    expect(documents.map(({ state }) => state)).toEqual(range(1, 20).map(() => ({ count: 30, sum: 465 })))
+    expect(await store.verify(totals)).toMatchObject({ ok: true, documents: 20 })
+  })
+
+  it('is verified', async () => {
+    let isOver = false
+    const onProgress = async () => {
+      if (!isOver) await crashAndStart()
+      isOver = true
+    }
+    expect(await store.verify(totals, { onProgress })).toMatchObject({ ok: true, documents: 20 })
+    expect(isOver).toBe(true)
   })
 })
 
