@@ -1,0 +1,88 @@
+/** Who may build a projection: nobody goes on with a lease that another has had meanwhile, or with what a lost server knew. */
+import { beforeEach, expect, it } from 'vitest'
+import { systemClock } from '../src/clock.ts'
+import { counted, range } from '../src/conformance/events.ts'
+import { StoreUnavailableError } from '../src/errors.ts'
+import { memoryStorage } from '../src/memory/store.ts'
+import { InlineProjections } from '../src/projection/inline.ts'
+import { projection } from '../src/projection/projection.ts'
+import { rebuild } from '../src/projection/rebuild.ts'
+import type { Storage } from '../src/storage.ts'
+import { uuidv7 } from '../src/uuid.ts'
+import { Wakeup } from '../src/wakeup.ts'
+
+let storage: Storage
+/** What the states were that each event was folded into. */
+let folded: [number, number][]
+
+const count = projection({
+  name: 'count',
+  key: () => 'all',
+  initialState: () => 0,
+  evolve(state: number, { position }) {
+    folded.push([position, state])
+    return state + 1
+  },
+})
+
+beforeEach(async () => {
+  folded = []
+  storage = memoryStorage(new InlineProjections())
+  const events = counted(3).map(({ type, data }) => {
+    const prepared = { type, data: JSON.stringify(data), metadata: '{}', tags: [] }
+    return { id: uuidv7(), idFrom: 'library' as const, ...prepared }
+  })
+  await storage.append([{ streamId: 'a', expectedVersion: 'any', events }])
+})
+
+function rebuilt(own: Storage, onProgress: () => Promise<void> | void, now = systemClock.now) {
+  const environment = { storage: own, wakeup: new Wakeup(), clock: { ...systemClock, now } }
+  return rebuild(environment, count, () => false, { batchSize: 1, onProgress })
+}
+
+it.each(['at once', 'while it cannot be reached'])(
+  'a build whose lease another has had ends, when it notices that %s',
+  async (when) => {
+    let isAway = false
+    const transaction: Storage['transaction'] = async (...parameters) => {
+      if (!isAway) return storage.transaction(...parameters)
+      isAway = false
+      throw new StoreUnavailableError('Asking', 1, 'nobody answers')
+    }
+    const end = rebuilt({ ...storage, transaction }, async () => {
+      const reset = (own: { moveCheckpoints(name: string, to: number): Promise<void> }) =>
+        own.moveCheckpoints('$build:count', 0)
+      await storage.transaction('Taking it away', reset)
+      isAway = when !== 'at once'
+    })
+    await expect(end).rejects.toMatchObject({ code: 'lease-lost' })
+    expect((await storage.registeredProjection('count'))?.version).toBe(0)
+    expect(folded.length).toBeLessThanOrEqual(3)
+  },
+)
+
+it('a build whose lease is renewed by another server goes on with the documents and the checkpoint that this has', async () => {
+  let [server, time] = ['first', 0]
+  const keepLeases: Storage['keepLeases'] = async (...parameters) => {
+    const { leases, share } = await storage.keepLeases(...parameters)
+    return { leases: leases.map((lease) => ({ ...lease, server })), share }
+  }
+  const end = rebuilt(
+    { ...storage, keepLeases },
+    async () => {
+      time += 5_000
+      if (server === 'second') return
+      server = 'second'
+      // Of the first event this one knows the checkpoint, and another document.
+      const change = { projection: 'count', generation: 1, key: 'all', state: '10', position: 1 }
+      await storage.transaction('Losing', (transaction) => transaction.writeDocuments([change]))
+    },
+    () => time,
+  )
+  await end
+  expect(folded.slice(-2)).toEqual([
+    [2, 10],
+    [3, 11],
+  ])
+  expect(range(1, 3)).toEqual([...new Set(folded.map(([position]) => position))])
+})
