@@ -1,10 +1,5 @@
 /** Creating the tables and keeping them up to date: numbered migrations, and functions applied when they change. */
-import {
-  InvalidInputError,
-  MissingPrivilegesError,
-  ReadOnlyReplicaError,
-  SchemaMismatchError,
-} from '../errors.ts'
+import { InvalidInputError, MissingPrivilegesError, SchemaMismatchError } from '../errors.ts'
 import { beginning } from '../refusal.ts'
 import type { Database, Statement } from './client.ts'
 import { isDenied, isMissingSchema } from './errors.ts'
@@ -62,9 +57,8 @@ export async function createSchema(
   schema: string,
   protectEvents: boolean,
 ): Promise<SchemaStatus> {
-  // Asked for to write, a replica would answer with a state that means many things.
-  const [row] = await database.run(askReplica, [])
-  if (row?.is_replica === 'true') throw new ReadOnlyReplicaError()
+  // Asked to begin a transaction that writes, a replica would answer with a state that means many things.
+  await database.run(refuseReplica, [])
   const work = database.transaction(async (session) => {
     await session.runScript(prelude(schema))
     const applied = (await session.run(listApplied(schema), [])).map(toApplied)
@@ -84,7 +78,11 @@ export function schemaScript(schema: string): string {
   return `begin;\n${prelude(schema)}\n${changes(statusOf([], schema), schema)}\ncommit;\n`
 }
 
-const askReplica = statementOf('is_replica', 'select pg_is_in_recovery()::text as is_replica')
+// As in start-up.sql
+const refuseReplica = statementOf(
+  'refuse_replica',
+  'select case when pg_is_in_recovery() then pg_current_xact_id()::text end',
+)
 
 function listApplied(schema: string): Statement {
   return statementOf('migrations', `select number::text, checksum from ${schema}.migrations order by number`)

@@ -1875,7 +1875,7 @@ export const skipParked: string = `select :schema.skip_parked(\$1::text, \$2::te
 
 export const startUp: string = `select
   (select json_agg(json_build_object('number', m.number, 'checksum', m.checksum)) from :schema.migrations m)::text as applied,
-  pg_is_in_recovery()::text as is_replica,
+  case when pg_is_in_recovery() then pg_current_xact_id()::text end as not_on_a_replica,
   current_user::text as role,
   (
 select json_agg(needed.privilege)

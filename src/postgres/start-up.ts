@@ -2,7 +2,7 @@
  * What is looked at once, before the first use: the tables, and whether database and role are such that the store keeps
  * its promises. What breaks them is refused; what may lose events when the machine fails is only warned of.
  */
-import { ReadOnlyReplicaError, SchemaMismatchError, SequenceBehindError } from '../errors.ts'
+import { SchemaMismatchError, SequenceBehindError } from '../errors.ts'
 import type { StoreWarning } from '../warnings.ts'
 import type { Database, Row } from './client.ts'
 import { isDenied, isMissingSchema, WorkFailure } from './errors.ts'
@@ -22,13 +22,12 @@ export interface StartUp {
 const positionBits = 48
 
 /**
- * @throws SchemaMismatchError, ReadOnlyReplicaError, MissingPrivilegesError, SequenceBehindError; and a WorkFailure with what
- * `onWarning` throws
+ * @throws SchemaMismatchError, MissingPrivilegesError, SequenceBehindError, what the server says, on a replica 25006; and a
+ * WorkFailure with what `onWarning` throws
  */
 export async function startUp(database: Database, options: StartUp): Promise<void> {
   const { schema, autoCreate, protectEvents, onWarning } = options
   let found = await lookAt(database, options)
-  if (found?.is_replica === 'true') throw new ReadOnlyReplicaError()
   if (found === undefined || !statusOf(JSON.parse(String(found.applied ?? '[]')), schema).upToDate) {
     if (!autoCreate) {
       throw new SchemaMismatchError(

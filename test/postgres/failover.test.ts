@@ -223,4 +223,17 @@ describe('a standby that is not promoted', () => {
     expect(await store.append('a', counted(1))).toMatchObject({ version: 3 })
     expect(await logOf(store)).toHaveLength(3)
   }, 60_000)
+
+  it('and met at the first use is not asked again once the address leads to the primary', async () => {
+    await startPair([])
+    await open(primary.url).append('a', counted(1))
+    await untilReplayed()
+    address.leadTo(standby.url)
+    const [first, second] = [open(address.url, 2), open(address.url, 2)]
+    const calls = [() => first.append('a', counted(1)), () => second.schema.create()]
+    for (const call of calls) await refused(call(), 'read-only-replica')
+    address.leadTo(primary.url)
+    for (const call of calls) await call()
+    expect(await first.streamInfo('a')).toMatchObject({ version: 2 })
+  }, 60_000)
 })

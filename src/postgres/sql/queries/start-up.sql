@@ -1,7 +1,8 @@
 -- $1 functions $2 tables and views: see missing_privileges. All that is looked at before the first use, in one round trip.
 select
   (select json_agg(json_build_object('number', m.number, 'checksum', m.checksum)) from :schema.migrations m)::text as applied,
-  pg_is_in_recovery()::text as is_replica,
+  -- Refused by the server itself (25006), so that the connection is closed.
+  case when pg_is_in_recovery() then pg_current_xact_id()::text end as not_on_a_replica,
   current_user::text as role,
   (
 :missing_privileges
