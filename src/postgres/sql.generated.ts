@@ -1865,7 +1865,9 @@ from :schema.register_projections(\$1::text::text[], \$2::text::int[], \$3::text
 
 export const registeredProjection: string = `select p.version, p.generation, p.mode from :schema.projections p where p.name = \$1::text`
 
-export const releaseLease: string = `select :schema.release_lease(\$1::text, \$2::text::int, \$3::text::bigint)::text`
+export const releaseLease: string = `select case when extract(epoch from pg_postmaster_start_time())::text = \$4::text
+  then :schema.release_lease(\$1::text, \$2::text::int, \$3::text::bigint)::text
+end`
 
 export const retryParked: string = `select :schema.retry_parked(\$1::text, \$2::text::bigint)::text as found`
 

@@ -75,8 +75,8 @@ export function subscribing(runner: Runner, statements: Statements): Subscriptio
     },
 
     async releaseLeases(leases) {
-      for (const { subscription, partition, token } of leases) {
-        const parameters = [subscription, String(partition), String(token)]
+      for (const { subscription, partition, token, server } of leases) {
+        const parameters = [subscription, String(partition), String(token), server ?? null]
         await ask('Releasing a lease', statements.releaseLease, parameters)
       }
     },

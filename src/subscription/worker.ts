@@ -12,7 +12,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { abortable } from '../abort.ts'
-import { hasCode, InvalidInputError, isAway, SubscriptionFailedError } from '../errors.ts'
+import { InvalidInputError, isAway, SubscriptionFailedError } from '../errors.ts'
 import type { SubscriptionEnvironment } from './environment.ts'
 import { Partitions } from './partitions.ts'
 import type { Plan } from './plan.ts'
@@ -161,7 +161,7 @@ export class Worker {
         throw new InvalidInputError('partitions', problem, String(partitions))
       } catch (error) {
         if (signal.aborted) return
-        if (!hasCode(error, 'store-unavailable')) throw error
+        if (!isAway(error)) throw error
         this.#trouble(error)
         await this.#rest(Math.min(longestPause, shortestPause * 2 ** Math.min(failures, 10)))
       }
