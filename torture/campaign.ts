@@ -101,6 +101,7 @@ function tasksOf(
     seed,
     folder,
     batch,
+    operationsPerGeneration: Math.ceil(1_000 / writers),
     slowness: scenario.slowness ?? 0,
     requestFaults: scenario.requestFaults ?? false,
     leaseTime,

@@ -7,6 +7,7 @@ import {
   endedBackends,
   type Fault,
   killedClients,
+  killedProcess,
   lostCommits,
   pausedClients,
 } from './faults/faults.ts'
@@ -34,8 +35,14 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'kill',
     about: 'kill -9 of a random client each second',
-    stores: ['postgres', 'pglite', 'dynamodb'],
+    stores: ['postgres', 'dynamodb'],
     faults: [killedClients],
+  },
+  {
+    name: 'kill',
+    about: 'kill -9 of the process every few seconds',
+    stores: ['pglite'],
+    faults: [killedProcess],
   },
   {
     name: 'pause',

@@ -19,6 +19,8 @@ export interface ClientTask {
   readonly writers: number
   /** Most events of an append. */
   readonly batch: number
+  /** After so many operations it goes on to new streams, so that none grows too long to be read again and again. */
+  readonly operationsPerGeneration: number
   /** Whether it follows the log: by reading it, by a subscription, and by a projection. */
   readonly follows: boolean
   /** Whether some appends are in transactions that take their time, in milliseconds at most; 0: none. */

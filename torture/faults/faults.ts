@@ -31,10 +31,15 @@ async function isGoingOn({ signal }: FaultContext, milliseconds: number): Promis
   return !signal.aborted
 }
 
-/** kill -9 of a client, each second. */
-export const killedClients: Fault = every(1_000, async ({ clients, random, count }) => {
+const kill: Fault = async ({ clients, random, count }) => {
   if (await clients.kill(random)) count('clients killed')
-})
+}
+
+/** kill -9 of a client, each second. */
+export const killedClients: Fault = every(1_000, kill)
+
+/** The same of the only one there is, which needs some time to open its database again. */
+export const killedProcess: Fault = every(4_000, kill)
 
 /** Clients stand still for longer than their leases last, and then go on. */
 export const pausedClients: Fault = async (context) => {

@@ -30,9 +30,8 @@ interface Command {
   readonly count: number
 }
 
-/** Streams that are written to at a time; after so many operations of a client, it goes on to new ones. */
+/** Streams that are written to at a time. */
 const streamsAtOnce = 24
-const operationsPerGeneration = 250
 
 const fails = new Set(['wrong-expected-version', 'rolled-back'])
 /** After these, an operation may have happened all the same. */
@@ -136,7 +135,7 @@ export class Writer {
 
   /** Slow appends have streams of their own, as others would wait for them. */
   #stream(kind: OperationKind, nth: number, random: Random): string {
-    const generation = Math.floor(nth / operationsPerGeneration)
+    const generation = Math.floor(nth / this.#task.operationsPerGeneration)
     const place = random.below(streamsAtOnce)
     const prefix = kind === 'slow' ? 'slow-' : place % 4 === 0 ? inlinePrefix : 'stream-'
     return `${prefix}${generation}-${place}`
