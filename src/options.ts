@@ -18,17 +18,37 @@ export function optionsOf<Options extends object, Name extends keyof Options & s
     for (const name of names) {
       const value = reading(name, options, () => options[name])
       if (value === undefined) continue
-      if (name === 'signal') checkSignal(value)
-      read[name] = value
+      read[name] = name === 'signal' ? (ownSignal(value) as typeof value) : value
     }
     return read as Pick<Options, Name>
   })
 }
 
-function checkSignal(value: unknown): void {
+/** As `AbortSignal.any` takes none of another realm, one of our own follows each. */
+const followers = new WeakMap<AbortSignal, AbortSignal>()
+
+function ownSignal(value: unknown): AbortSignal {
   // What only inherits from a signal throws when it is asked.
-  const isSignal = () => value instanceof AbortSignal && typeof value.aborted === 'boolean'
-  if (!reading('signal', value, isSignal)) refuse('signal', 'must be an AbortSignal', value)
+  if (!reading('signal', value, () => isSignal(value))) refuse('signal', 'must be an AbortSignal', value)
+  if (value instanceof AbortSignal) return value
+  const signal = value as AbortSignal
+  const known = followers.get(signal)
+  if (known !== undefined) return known
+  const follower = new AbortController()
+  const abort = () => follower.abort(signal.reason)
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
+  followers.set(signal, follower.signal)
+  return follower.signal
+}
+
+function isSignal(value: unknown): boolean {
+  const { aborted, addEventListener, throwIfAborted } = (value ?? {}) as Partial<AbortSignal>
+  return (
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof throwIfAborted === 'function'
+  )
 }
 
 export function checkBoolean(value: unknown, field: string): asserts value is boolean {

@@ -1,5 +1,6 @@
 /** Signals: before a call nothing happens at all, and during it the wait ends with the signal's reason. */
 import assert from 'node:assert/strict'
+import { sleep } from '../abort.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, everything, identified, logOf, numbersOf, range } from './events.ts'
@@ -27,6 +28,28 @@ const calls: readonly (readonly [
   ['import of nothing', (store, signal) => store.import([], { signal })],
 ]
 
+/** One that is no `AbortSignal` of this realm, and all that one is. */
+function foreignSignal(): { readonly signal: AbortSignal; abort(reason: unknown): void } {
+  const controller = new AbortController()
+  const { signal } = controller
+  const foreign = {
+    get aborted() {
+      return signal.aborted
+    },
+    get reason() {
+      return signal.reason
+    },
+    addEventListener: signal.addEventListener.bind(signal),
+    removeEventListener: signal.removeEventListener.bind(signal),
+    throwIfAborted: () => signal.throwIfAborted(),
+  }
+  return { signal: foreign as unknown as AbortSignal, abort: (reason) => controller.abort(reason) }
+}
+
+async function* endless(): AsyncGenerator<never> {
+  await new Promise(() => {})
+}
+
 export const abortCases: readonly ConformanceCase[] = [
   ...calls.map(
     ([description, call]): ConformanceCase => ({
@@ -46,6 +69,27 @@ export const abortCases: readonly ConformanceCase[] = [
       },
     }),
   ),
+  {
+    group,
+    name: 'of another realm are heard before a call, and during it',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(3))
+      for (const when of ['before', 'during'] as const) {
+        const { signal, abort } = foreignSignal()
+        const reason = new Error(when)
+        if (when === 'before') abort(reason)
+        const runs = [
+          collect(store.readAll({ follow: true, signal })),
+          store.import(endless(), { name: `${when} import`, signal }),
+          store.runOnce({ name: when, handle: (_, context) => sleep(60_000, context.signal) }, { signal }),
+        ]
+        const outcomes = Promise.all(runs.map((run) => failure(run)))
+        if (when === 'during') setTimeout(() => abort(reason), 20)
+        for (const outcome of await outcomes) assert.equal(outcome, reason)
+      }
+    },
+  },
   {
     group,
     name: 'aborted during a call: it settles, and what was written is whole',

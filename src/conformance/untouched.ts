@@ -1,6 +1,7 @@
 /** What goes in and what comes out are copies: nobody changes what is recorded. */
 import assert from 'node:assert/strict'
 import type { Metadata, RecordedEvent } from '../event.ts'
+import { projection } from '../projection/projection.ts'
 import type { StreamInfo } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
@@ -62,6 +63,20 @@ export const untouchedCases: readonly ConformanceCase[] = [
         (await collect(log)).map(({ type }) => type),
         ['A'],
       )
+    },
+  },
+  {
+    group,
+    name: 'of a projection is taken as it is when that is defined',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', [oneOf('A'), oneOf('B')])
+      const events = ['A']
+      const evolve = (count: number) => count + 1
+      const counts = projection({ name: 'counts', events, key: () => 'all', initialState: () => 0, evolve })
+      events.push('B')
+      await store.runOnce({ projection: counts })
+      assert.equal((await store.view(counts).get('all'))?.state, 1)
     },
   },
   {

@@ -33,7 +33,7 @@ const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '5
 const replicaStates = new Set(['25006', 'ES003'])
 
 /** Whether the server is a replica, which may be promoted soon. */
-function isReplicas(error: unknown): boolean {
+export function isReplicas(error: unknown): boolean {
   return error instanceof ReadOnlyReplicaError || replicaStates.has(sqlState(error) ?? '')
 }
 

@@ -5,6 +5,7 @@ import type { Database, Listener, Parameters, Row, Session, Statement } from './
 import {
   isAnswerLost,
   isEventIdTaken,
+  isReplicas,
   isServers,
   isSilence,
   isTransient,
@@ -236,11 +237,14 @@ async function withSession<T>(
   function checkOpen(): void {
     if (isOver) throw new Error('The transaction is over: await whatever is done with it')
   }
-  async function watched(ask: () => Promise<readonly Row[]>): Promise<readonly Row[]> {
+  async function watched(
+    ask: () => Promise<readonly Row[]>,
+    mayPass: (error: unknown) => boolean = isTransient,
+  ): Promise<readonly Row[]> {
     try {
       return await ask()
     } catch (error) {
-      if (isTransient(error)) lost ??= { error }
+      if (mayPass(error)) lost ??= { error }
       throw error
     }
   }
@@ -254,7 +258,11 @@ async function withSession<T>(
     },
     async query(text, values) {
       checkOpen()
-      return watched(() => session.query(text, values))
+      // On a replica this transaction could not have begun: what is said like that is the user's own doing.
+      return watched(
+        () => session.query(text, values),
+        (error) => isTransient(error) && !isReplicas(error),
+      )
     },
   }
   try {

@@ -71,7 +71,7 @@ export function projection(
       refuse('options', 'must be an object', options)
     }
     const { name, version = 1, events, streamPrefix } = options
-    const own = { name, version, events, streamPrefix }
+    const own = { name, version, events: checkedEvents(events, ''), streamPrefix }
     // Named, as they may be methods of a class.
     const defined: Projection =
       'handle' in options
@@ -102,13 +102,17 @@ function checkDefinition(definition: Projection, within: string): void {
   const { name, version, events, streamPrefix } = definition
   checkName(name, `${within}name`)
   checkInteger(version, `${within}version`, 1, greatestVersion)
-  if (events !== undefined) {
-    checkedNames(events, `${within}events`, 'must name at least one event type; leave it out for all')
-  }
+  checkedEvents(events, within)
   if (streamPrefix !== undefined) checkReadName(streamPrefix, `${within}streamPrefix`)
   const needed =
     definition.kind === 'raw' ? (['handle'] as const) : (['key', 'initialState', 'evolve'] as const)
   for (const field of needed) checkFunction(definition[field as keyof Projection], `${within}${field}`)
+}
+
+/** A copy of the names, so that nobody changes what was checked. */
+function checkedEvents(events: unknown, within: string): readonly string[] | undefined {
+  if (events === undefined) return undefined
+  return checkedNames(events, `${within}events`, 'must name at least one event type; leave it out for all')
 }
 
 /** Whether the projection wants the event. */

@@ -129,4 +129,18 @@ describe('a transactional handler', () => {
     expect(await once).toMatchObject({ handled: 1, parked: 2 })
     expect((await database.query('select * from noted')).length).toBe(1)
   })
+
+  it('whose own SQL is refused as read-only has failed, and is not called for ever', async () => {
+    store = postgresStore(database.url)
+    await store.append('a', counted(1))
+    let calls = 0
+    const handle = async (_event: RecordedEvent, { tx }: { tx: SqlTransaction }) => {
+      calls++
+      await tx.query(`do $$ begin raise exception 'mine' using errcode = '25006'; end $$`)
+    }
+    const onError = { retries: 2, backoff: 1, action: 'park' } as const
+    const once = store.runOnce({ name: 's', transactional: true, handle, onError })
+    expect(await once).toMatchObject({ handled: 0, parked: 1 })
+    expect(calls).toBe(3)
+  })
 })
