@@ -29,7 +29,8 @@ beforeEach(untilIdle)
 
 /** All connections there are have come back, and nobody waits for one. */
 async function untilIdle(): Promise<void> {
-  await expect.poll(() => [pool.totalCount - pool.idleCount, pool.waitingCount]).toEqual([0, 0])
+  const busy = () => [pool.totalCount - pool.idleCount, pool.waitingCount]
+  await expect.poll(busy, { timeout: 30_000 }).toEqual([0, 0])
 }
 
 /** What the server knows of: statements that run, and transactions that are open. */
