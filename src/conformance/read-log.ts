@@ -90,13 +90,13 @@ export const readLogCases: readonly ConformanceCase[] = [
       const store = await open()
       const all = await arrangeLog(store)
       const p = (index: number) => all[index]?.position ?? 0
+      // Forward, nothing can be read after a position that the log has not come to: that is refused.
       const options: ReadAllOptions[] = []
       for (const after of [undefined, 0, p(0), p(3), p(6), p(6) + 1, Number.MAX_SAFE_INTEGER])
         for (const until of [undefined, 0, p(0), p(3), p(6), Number.MAX_SAFE_INTEGER])
           for (const types of [undefined, ['A'], ['C', 'B'], ['None']])
             for (const streamPrefix of [undefined, 'cart', 'order-1', 'x'])
               for (const direction of ['forward', 'backward'] as const)
-                // Forward, nothing can be read after a position that the log has not come to.
                 for (const limit of [undefined, 1, 3])
                   if (direction === 'backward' || (after ?? 0) <= p(6))
                     options.push({ after, until, types, streamPrefix, direction, limit })
