@@ -65,6 +65,10 @@ export function readArguments(given: readonly string[]): CampaignOptions {
     const breakage = values.break === undefined ? undefined : oneOf<Breakage>('--break', values.break, names)
     if (breakage !== undefined && store !== 'postgres')
       throw new Error('--break is for --store postgres only')
+    const batch = number('--batch', values.batch, 1)
+    // An appendAll of three streams is one transaction, and its event ids are items.
+    if (store === 'dynamodb' && batch > 30)
+      throw new Error('--batch is 30 at most on dynamodb, whose transactions have 100 items')
     return {
       store,
       emulator,
@@ -75,7 +79,7 @@ export function readArguments(given: readonly string[]): CampaignOptions {
       writers: number('--writers', values.writers, 1),
       followers: number('--followers', values.followers, 1),
       atOnce: number('--at-once', values['at-once'], 1),
-      batch: number('--batch', values.batch, 1),
+      batch,
       elle: values.elle,
       breakage,
     }
