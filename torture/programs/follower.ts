@@ -33,7 +33,7 @@ export class Follower {
   }
 
   start(handling: (handle: Handle) => Handle): void {
-    const { leaseTime } = this.#task
+    const { leaseTime, address } = this.#task
     this.#reading = this.#readLog()
     this.#subscriptions.push(
       this.#store.subscribe({
@@ -45,7 +45,11 @@ export class Follower {
       }),
       this.#store.subscribe({ projection: asyncStates, leaseTime }),
       // A transaction of DynamoDB has room for a hundred documents at most.
-      this.#store.subscribe({ projection: byHand, leaseTime, batchSize: 50 }),
+      this.#store.subscribe({
+        projection: byHand,
+        leaseTime,
+        batchSize: address.kind === 'dynamodb' ? 50 : 500,
+      }),
     )
   }
 
