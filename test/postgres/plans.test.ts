@@ -74,9 +74,10 @@ const operations: Readonly<Record<string, Operation>> = {
     await Promise.all(streamIds.map((streamId) => store.readStream(streamId, { asOf: new Date(), limit: 1 })))
   },
 
-  async 'readAll from the middle'(store, number) {
-    await logOf(store, { after: number * 1000, limit: 100 })
-    await logOf(store, { after: number * 1000, limit: 100, types: ['Loaded', 'Counted'] })
+  async 'readAll from the middle'(store) {
+    const after = (await store.frontier()).position >> 1
+    await logOf(store, { after, limit: 100 })
+    await logOf(store, { after, limit: 100, types: ['Loaded', 'Counted'] })
     await logOf(store, { direction: 'backward', limit: 100 })
   },
 
