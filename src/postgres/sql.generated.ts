@@ -97,7 +97,7 @@ create table :schema.parked_events (
 
 /** The functions and views, and who may call them: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '31b65ec15e883da0bcce9ce225766029',
+  checksum: '36d13d619e6b7bdd90fc20e18105aa33',
   sql: `-- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.
 create or replace function :schema.advance_checkpoint(
   of_subscription text,
@@ -539,7 +539,7 @@ begin
     raise exception 'a replica does not know the running writers' using errcode = 'ES003';
   end if;
   -- Step 1.
-  select case when s.is_called then s.last_value else 0 end into _head from :schema.event_positions s;
+  _head := coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0);
   -- Step 2.
   select min(m.marked_position) into _marked from :schema.writer_markers m;
   return least(_head, coalesce(_marked, _head));
@@ -1091,8 +1091,7 @@ declare
   _transaction text := pg_current_xact_id()::text;
 begin
   if current_setting('eventsourced.marked_:schema', true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(:schema.marker_key(case when s.is_called then s.last_value else 0 end))
-    from :schema.event_positions s;
+    perform pg_advisory_xact_lock_shared(:schema.marker_key(coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0)));
     perform set_config('eventsourced.marked_:schema', _transaction, true);
   end if;
 end
@@ -1573,7 +1572,7 @@ cross join lateral (select * from :schema.events e where e.event_id = asked.even
 
 export const frontier: string = `select
   f.frontier::text,
-  (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
+  (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
   (
     select coalesce(json_agg(json_strip_nulls(json_build_object(
       'pid', a.pid,
@@ -1743,7 +1742,7 @@ cross join lateral (
 export const readLog: string = `select
   p.frontier::text, p.through::text, p.is_cut::text, p.event_count, p.positions, p.versions, p.recorded_ats, p.event_ids,
   p.types, p.data, p.metadata, p.tags, p.stream_ids,
-  (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
+  (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
   extract(epoch from pg_postmaster_start_time())::text as server
 from :schema.log_page(
   \$1::text::bigint,
@@ -1901,7 +1900,7 @@ select json_agg(needed.privilege)
     from pg_sequence q where q.seqrelid = ':schema.event_positions'::regclass
   ) as is_ordered,
   (select coalesce(max(e.position), 0) from :schema.events e)::text as last_position,
-  (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
+  (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
   current_setting('fsync') as fsync,
   current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit`

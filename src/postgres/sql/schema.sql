@@ -369,7 +369,7 @@ begin
     raise exception 'a replica does not know the running writers' using errcode = 'ES003';
   end if;
   -- Step 1.
-  select case when s.is_called then s.last_value else 0 end into _head from eventsourced.event_positions s;
+  _head := coalesce(pg_sequence_last_value('eventsourced.event_positions'::regclass), 0);
   -- Step 2.
   select min(m.marked_position) into _marked from eventsourced.writer_markers m;
   return least(_head, coalesce(_marked, _head));
@@ -860,8 +860,7 @@ declare
   _transaction text := pg_current_xact_id()::text;
 begin
   if current_setting('eventsourced.marked_eventsourced', true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(eventsourced.marker_key(case when s.is_called then s.last_value else 0 end))
-    from eventsourced.event_positions s;
+    perform pg_advisory_xact_lock_shared(eventsourced.marker_key(coalesce(pg_sequence_last_value('eventsourced.event_positions'::regclass), 0)));
     perform set_config('eventsourced.marked_eventsourced', _transaction, true);
   end if;
 end

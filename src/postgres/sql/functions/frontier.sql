@@ -16,7 +16,7 @@ begin
     raise exception 'a replica does not know the running writers' using errcode = 'ES003';
   end if;
   -- Step 1.
-  select case when s.is_called then s.last_value else 0 end into _head from :schema.event_positions s;
+  _head := :last_given_position;
   -- Step 2.
   select min(m.marked_position) into _marked from :schema.writer_markers m;
   return least(_head, coalesce(_marked, _head));

@@ -10,8 +10,7 @@ declare
   _transaction text := pg_current_xact_id()::text;
 begin
   if current_setting('eventsourced.marked_:schema', true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(:schema.marker_key(case when s.is_called then s.last_value else 0 end))
-    from :schema.event_positions s;
+    perform pg_advisory_xact_lock_shared(:schema.marker_key(:last_given_position));
     perform set_config('eventsourced.marked_:schema', _transaction, true);
   end if;
 end

@@ -2,7 +2,7 @@
 -- session does is shown to few.
 select
   f.frontier::text,
-  (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
+  (:last_given_position)::text as head,
   (
     select coalesce(json_agg(json_strip_nulls(json_build_object(
       'pid', a.pid,

@@ -3,7 +3,7 @@
 select
   p.frontier::text, p.through::text, p.is_cut::text, p.event_count, p.positions, p.versions, p.recorded_ats, p.event_ids,
   p.types, p.data, p.metadata, p.tags, p.stream_ids,
-  (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
+  (:last_given_position)::text as head,
   :server as server
 from :schema.log_page(
   $1::text::bigint,

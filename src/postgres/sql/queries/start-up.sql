@@ -13,7 +13,7 @@ select
   ) as is_ordered,
   -- The log's end comes from a snapshot that is older than the sequence's, so that appends at work do not matter.
   (select coalesce(max(e.position), 0) from :schema.events e)::text as last_position,
-  (select case when s.is_called then s.last_value else 0 end from :schema.event_positions s)::text as head,
+  (:last_given_position)::text as head,
   current_setting('fsync') as fsync,
   current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit
