@@ -180,9 +180,10 @@ it('neither a marker nor the frontier is ever at or above a position that is sti
     end $$`)
   const [writer, reader, ...others] = await Promise.all(range(1, 5).map(() => database.session()))
   const taking = others.map((other) => other.query('select take_positions()'))
-  // One after the other: a marker would keep the frontier low enough. Unlocked reads were too high one time in a thousand.
+  // One after the other: a marker would keep the frontier low enough. An unlocked read is found by
+  // most runs only: that there is none, the structure check sees to.
   const [looked] = (await reader?.query('select look_and_take(20000) as frontier_too_high'))?.rows ?? []
-  const [marked] = (await writer?.query('call mark_and_take(40000, 0)'))?.rows ?? []
+  const [marked] = (await writer?.query('call mark_and_take(20000, 0)'))?.rows ?? []
   await database.query('insert into done values (true)')
   await Promise.all(taking)
   expect({ ...marked, ...looked }).toEqual({ marked_too_high: 0, frontier_too_high: 0 })
