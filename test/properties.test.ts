@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict'
 import { type EventStore, memoryStore, type RecordedEvent, uuidv7 } from '@eventsourced/core'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, describe, inject, it, vi } from 'vitest'
-import { isMissing } from './emulators/start.ts'
+import { afterEach, it, vi } from 'vitest'
+import { onEachStore } from './each-store.ts'
 import { runs } from './fuzz/runs.ts'
 import { Model } from './model.ts'
 import { type Command, collect, command, momentIn, run, type Subject, withoutRepeats } from './program.ts'
-import { type RunningStore, stores } from './stores.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -31,72 +30,56 @@ it('the store in memory gives the results and errors of the model', async () => 
   )
 })
 
-for (const { name, server, emulator, start } of stores) {
-  const missing = emulator && isMissing(emulator)
-  describe.skipIf(missing)(missing ? `${name}: ${missing}` : name, () => {
-    let running: RunningStore | undefined
-    beforeAll(async () => {
-      running = await start(server && inject('servers')[server])
+onEachStore(({ name, emulator }, withWorld) => {
+  const withStore = (use: (store: EventStore) => Promise<void>) =>
+    withWorld(async (world) => use(await world.open()))
+
+  if (name !== 'memory') {
+    it('gives the results and errors of the store in memory', async () => {
+      const runProgram = (commands: readonly Command[]) =>
+        withStore(async (store) => {
+          const memory = memoryStore()
+          for (const one of commands) {
+            assert.deepEqual(await comparable(store, one), await comparable(memory, one))
+          }
+          const everything = { kind: 'readAll', options: {}, after: undefined, until: undefined } as const
+          assert.deepEqual(await comparable(store, everything), await comparable(memory, everything))
+        })
+      // A program on an emulator takes as long as five elsewhere.
+      await fc.assert(fc.asyncProperty(program, runProgram), runs(emulator === undefined ? 100 : 20))
     })
-    afterAll(() => running?.stop())
+  }
 
-    async function withStore(use: (store: EventStore) => Promise<void>): Promise<void> {
-      const world = await running?.world()
-      if (world === undefined) throw new Error(`${name} did not start`)
-      try {
-        await use(await world.open())
-      } finally {
-        await world.end()
-      }
-    }
-
-    if (name !== 'memory') {
-      it('gives the results and errors of the store in memory', async () => {
-        const runProgram = (commands: readonly Command[]) =>
-          withStore(async (store) => {
-            const memory = memoryStore()
-            for (const one of commands) {
-              assert.deepEqual(await comparable(store, one), await comparable(memory, one))
-            }
-            const everything = { kind: 'readAll', options: {}, after: undefined, until: undefined } as const
-            assert.deepEqual(await comparable(store, everything), await comparable(memory, everything))
-          })
-        // A program on an emulator takes as long as five elsewhere.
-        await fc.assert(fc.asyncProperty(program, runProgram), runs(emulator === undefined ? 100 : 20))
-      })
-    }
-
-    it('gives names and payloads of all kinds back as they were', async () => {
-      const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
-      const nameOf = text.filter((one) => !one.includes('\0') && !one.startsWith('$'))
-      const payload = fc.jsonValue({ stringUnit: 'grapheme' })
-      const event = fc.record({ type: nameOf, data: payload, tags: fc.array(nameOf, { maxLength: 3 }) })
-      const streams = fc.dictionary(nameOf, fc.array(event, { minLength: 1, maxLength: 4 }), {
-        minKeys: 40,
-        maxKeys: 60,
-      })
-      await withStore(async (store) => {
-        await fc.assert(
-          fc.asyncProperty(streams, async (given) => {
-            const prefix = uuidv7()
-            const appends = Object.entries(given).map(([own, events]) => ({
-              streamId: `${prefix}${own}`,
-              events,
-            }))
-            await store.appendAll(appends)
-            for (const { streamId, events } of appends) {
-              const slice = await store.readStream(streamId)
-              assert.equal((await store.streamInfo(streamId))?.streamId, streamId)
-              const found = slice.events.map(({ type, data, tags }) => ({ type, data, tags }))
-              assert.deepEqual(found, JSON.parse(JSON.stringify(events)))
-            }
-          }),
-          runs(25, 0.1),
-        )
-      })
+  it('gives names and payloads of all kinds back as they were', async () => {
+    const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
+    const nameOf = text.filter((one) => !one.includes('\0') && !one.startsWith('$'))
+    const payload = fc.jsonValue({ stringUnit: 'grapheme' })
+    const event = fc.record({ type: nameOf, data: payload, tags: fc.array(nameOf, { maxLength: 3 }) })
+    const streams = fc.dictionary(nameOf, fc.array(event, { minLength: 1, maxLength: 4 }), {
+      minKeys: 40,
+      maxKeys: 60,
+    })
+    await withStore(async (store) => {
+      await fc.assert(
+        fc.asyncProperty(streams, async (given) => {
+          const prefix = uuidv7()
+          const appends = Object.entries(given).map(([own, events]) => ({
+            streamId: `${prefix}${own}`,
+            events,
+          }))
+          await store.appendAll(appends)
+          for (const { streamId, events } of appends) {
+            const slice = await store.readStream(streamId)
+            assert.equal((await store.streamInfo(streamId))?.streamId, streamId)
+            const found = slice.events.map(({ type, data, tags }) => ({ type, data, tags }))
+            assert.deepEqual(found, JSON.parse(JSON.stringify(events)))
+          }
+        }),
+        runs(25, 0.1),
+      )
     })
   })
-}
+})
 
 // Times before are those that programs import; the others are the stores' own, which no two of them share.
 const present = Date.UTC(2022, 0, 1)

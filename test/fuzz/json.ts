@@ -1,5 +1,6 @@
 /** Payloads of all kinds: what JSON keeps as it is, what it would lose, and which is which. */
 import fc from 'fast-check'
+import { anyValue } from './any-value.ts'
 import { anyText, isText } from './texts.ts'
 
 /** Around a value that fast-check must not touch, as touching it throws. */
@@ -96,25 +97,12 @@ const strangeInside = fc.oneof(
   })),
 )
 
-const ofFastCheck = fc.anything({
-  maxDepth: 3,
-  withBigInt: true,
-  withBoxedValues: true,
-  withDate: true,
-  withMap: true,
-  withNullPrototype: true,
-  withObjectString: true,
-  withSet: true,
-  withSparseArray: true,
-  withTypedArray: true,
-})
-
 /** Everything of JavaScript's own, by itself and within objects and arrays. */
 export const anything: fc.Arbitrary<Box> = fc.oneof(
   { weight: 3, arbitrary: strange },
   { weight: 1, arbitrary: boxed(anyText) },
   { weight: 1, arbitrary: strangeInside },
-  { weight: 3, arbitrary: boxed(ofFastCheck) },
+  { weight: 3, arbitrary: boxed(anyValue) },
 )
 
 const numbers = fc.oneof(

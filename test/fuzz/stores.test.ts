@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict'
 import { type EventStore, hasCode, memoryStore } from '@eventsourced/core'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { counted, numbersOf, range, streamOf } from '../../src/conformance/events.ts'
 import { failure } from '../../src/conformance/expect.ts'
-import { isMissing } from '../emulators/start.ts'
-import { type RunningStore, stores } from '../stores.ts'
+import { onEachStore } from '../each-store.ts'
 import { publicCalls } from './calls.ts'
 import { comparable, contentOf } from './comparable.ts'
 import { byTag } from './kinds.ts'
@@ -56,75 +55,59 @@ const program = fc
 
 const manyEvents = 70_000
 
-for (const { name, server, emulator, start } of stores) {
-  const missing = emulator && isMissing(emulator)
-  describe.skipIf(missing)(missing ? `${name}: ${missing}` : name, () => {
-    let running: RunningStore | undefined
-    beforeAll(async () => {
-      running = await start(server && inject('servers')[server])
-    })
-    afterAll(() => running?.stop())
+onEachStore(({ emulator }, withWorld) => {
+  const withStore = (use: (store: EventStore) => Promise<void>) =>
+    withWorld(async (world) => use(await world.open({ inline: [byTag] })))
 
-    async function withStore(use: (store: EventStore) => Promise<void>): Promise<void> {
-      const world = await running?.world()
-      if (world === undefined) throw new Error(`${name} did not start`)
-      try {
-        await use(await world.open({ inline: [byTag] }))
-      } finally {
-        await world.end()
-      }
-    }
-
-    it('does and says what the store in memory does, whatever it is given', async () => {
-      let done = 0
-      await fc.assert(
-        fc.asyncProperty(program, async ({ calls, trials }) => {
-          await withStore(async (store) => {
-            const memory = memoryStore({ inline: [byTag] })
-            for (const trial of trials) {
-              const isPiecewise = calls[trial.name]?.isPiecewise === true
-              const outcome = await tried(trial, store, isPiecewise, () => outcomeOf(calls, trial, store))
-              const expected = await outcomeOf(calls, trial, memory)
-              assert.deepEqual(await comparable(outcome, store), await comparable(expected, memory))
-              if (outcome.kind === 'done') done++
-            }
-            assert.deepEqual(await contentOf(store), await contentOf(memory))
-            await memory.close()
-          })
-        }),
-        runs(emulator === undefined ? 20 : 5),
-      )
-      expect(done).toBeGreaterThan(0)
-      assert.equal(({} as { polluted?: unknown }).polluted, undefined)
-    })
-
-    it('an append of 70,000 events of which the last is wrong writes nothing, and the store goes on', () =>
-      withStore(async (store) => {
-        const events = [...counted(manyEvents - 1), { type: 'T', data: Number.NaN }]
-        const error = await failure(store.append('a', events))
-        assert.ok(hasCode(error, 'invalid-input'))
-        assert.equal(error.field, `events[${manyEvents - 1}].data`)
-        assert.equal((await store.readStream('a')).exists, false)
-        assert.equal((await store.append('a', counted(1))).version, 1)
-      }))
-
-    it('while 70,000 events are appended in one call, others get their answers', () =>
-      withStore(async (store) => {
-        await store.append('b', counted(1))
-        let isOver = false
-        const large = store.append('a', counted(manyEvents)).finally(() => {
-          isOver = true
+  it('does and says what the store in memory does, whatever it is given', async () => {
+    let done = 0
+    await fc.assert(
+      fc.asyncProperty(program, async ({ calls, trials }) => {
+        await withStore(async (store) => {
+          const memory = memoryStore({ inline: [byTag] })
+          for (const trial of trials) {
+            const isPiecewise = calls[trial.name]?.isPiecewise === true
+            const outcome = await tried(trial, store, isPiecewise, () => outcomeOf(calls, trial, store))
+            const expected = await outcomeOf(calls, trial, memory)
+            assert.deepEqual(await comparable(outcome, store), await comparable(expected, memory))
+            if (outcome.kind === 'done') done++
+          }
+          assert.deepEqual(await contentOf(store), await contentOf(memory))
+          await memory.close()
         })
-        let answered = 1
-        do {
-          await store.append('b', counted(1, answered + 1))
-          answered++
-        } while (!isOver)
-        assert.equal((await large).version, manyEvents)
-        assert.deepEqual(numbersOf(await streamOf(store, 'b')), range(1, answered))
-      }))
+      }),
+      runs(emulator === undefined ? 20 : 5),
+    )
+    expect(done).toBeGreaterThan(0)
+    assert.equal(({} as { polluted?: unknown }).polluted, undefined)
   })
-}
+
+  it('an append of 70,000 events of which the last is wrong writes nothing, and the store goes on', () =>
+    withStore(async (store) => {
+      const events = [...counted(manyEvents - 1), { type: 'T', data: Number.NaN }]
+      const error = await failure(store.append('a', events))
+      assert.ok(hasCode(error, 'invalid-input'))
+      assert.equal(error.field, `events[${manyEvents - 1}].data`)
+      assert.equal((await store.readStream('a')).exists, false)
+      assert.equal((await store.append('a', counted(1))).version, 1)
+    }))
+
+  it('while 70,000 events are appended in one call, others get their answers', () =>
+    withStore(async (store) => {
+      await store.append('b', counted(1))
+      let isOver = false
+      const large = store.append('a', counted(manyEvents)).finally(() => {
+        isOver = true
+      })
+      let answered = 1
+      do {
+        await store.append('b', counted(1, answered + 1))
+        answered++
+      } while (!isOver)
+      assert.equal((await large).version, manyEvents)
+      assert.deepEqual(numbersOf(await streamOf(store, 'b')), range(1, answered))
+    }))
+})
 
 /** A call that is given something wrong leaves everything as it was. */
 async function tried(

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, counted, identified, logOf, numbersOf, range } from '../../src/conformance/events.ts'
+import { startLoad } from './load.ts'
 import { type OwnServer, startOwnServer } from './own-server.ts'
 import { totals } from './programs/totals.ts'
 
@@ -47,41 +48,13 @@ describe('a server that crashes', () => {
   it('under load: appends succeed after it is back, nothing is doubled or lost, and a follower skips nothing', async () => {
     // A server that never answered before it crashed would rather be a wrong address.
     await store.schema.create()
-    let enough = false
-    const following = (async () => {
-      const followed: unknown[] = []
-      for await (const event of store.readAll({ follow: true })) {
-        followed.push(event)
-        if (event.streamId === 'last') return followed
-      }
-      return followed
-    })()
-    const writing = range(1, 8).map(async (writer) => {
-      const acknowledged: [string, number, number][] = []
-      for (let version = 0; !enough; version += 2) {
-        // A doubled append would make the next one a conflict.
-        const own = await store.append(`own-${writer}`, counted(2), { expectedVersion: version })
-        const shared = await store.append('shared', counted(1))
-        for (const { streamId, firstVersion, positions } of [own, shared]) {
-          for (const [index, position] of positions.entries())
-            acknowledged.push([streamId, firstVersion + index, position])
-        }
-      }
-      return acknowledged
-    })
+    const load = startLoad(store)
     for (const _ of range(1, 3)) {
       await sleep(150 + 150 * Math.random())
       await crashAndStart()
     }
     await sleep(150)
-    enough = true
-    const acknowledged = (await Promise.all(writing)).flat().toSorted(([, , one], [, , other]) => one - other)
-    await store.append('last', counted(1))
-
-    const log = await logOf(store)
-    const entries = log.map(({ streamId, version, position }) => [streamId, version, position])
-    expect(entries.slice(0, -1)).toEqual(acknowledged)
-    expect(await following).toEqual(log)
+    await load.end()
   })
 
   it('may give out again positions that were never committed, and a follower does not miss what gets them', async () => {

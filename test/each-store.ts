@@ -1,0 +1,30 @@
+/** Tests that hold on each of the stores: it is started for them, and each test has a world of its own. */
+import { afterAll, beforeAll, describe, inject } from 'vitest'
+import { isMissing } from './emulators/start.ts'
+import { type RunningStore, type StoreUnderTest, stores, type World } from './stores.ts'
+
+type WithWorld = (use: (world: World) => Promise<void>) => Promise<void>
+
+export function onEachStore(define: (store: StoreUnderTest, withWorld: WithWorld) => void): void {
+  for (const store of stores) {
+    const { name, server, emulator, start } = store
+    const missing = emulator && isMissing(emulator)
+    describe.skipIf(missing)(missing ? `${name}: ${missing}` : name, () => {
+      let running: RunningStore | undefined
+      beforeAll(async () => {
+        running = await start(server && inject('servers')[server])
+      })
+      afterAll(() => running?.stop())
+
+      define(store, async (use) => {
+        const world = await running?.world()
+        if (world === undefined) throw new Error(`${name} did not start`)
+        try {
+          await use(world)
+        } finally {
+          await world.end()
+        }
+      })
+    })
+  }
+}
