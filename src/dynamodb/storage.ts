@@ -11,6 +11,7 @@ import { Heads } from './heads.ts'
 import { importing } from './import.ts'
 import type { Tables } from './keys.ts'
 import { Log } from './log.ts'
+import { ParkedEvents } from './parked.ts'
 import { DynamoProjections } from './projection.ts'
 import { reading } from './read.ts'
 import { Slots } from './slots.ts'
@@ -38,7 +39,8 @@ export function dynamodbStorage(
   const log = new Log(connection, tables, slots, gapTimeout)
   const environment: Environment = { connection, tables, writer, slots, heads, log, compress }
   const ids = new EventIds(connection, tables)
-  const subscriptions = new DynamoSubscriptions(connection, writer, tables)
+  const subscriptions = new DynamoSubscriptions(connection, tables)
+  const parked = new ParkedEvents(connection, writer, tables)
   const projections = new DynamoProjections(environment, subscriptions)
   const commits = new Commits(environment, inline, inlineNames, projections, subscriptions)
 
@@ -78,15 +80,15 @@ export function dynamodbStorage(
     releaseLeases: (leases) => subscriptions.releaseLeases(leases),
     leave: (name, worker) => subscriptions.leave(name, worker),
     advance: (lease, position, signal) => subscriptions.advance(lease, position, signal),
-    park: (lease, events, position, signal) => subscriptions.park(lease, events, position, signal),
-    parkedToHandle: (lease, limit, signal) => subscriptions.parkedToHandle(lease, limit, signal),
-    parkAgain: (lease, event, signal) => subscriptions.parkAgain(lease, event, signal),
-    parkedStreams: (lease, signal) => subscriptions.parkedStreams(lease, signal),
-    listParked: (name, after, limit, signal) => subscriptions.listParked(name, after, limit, signal),
-    retryParked: (name, position, signal) => subscriptions.retryParked(name, position, signal),
-    skipParked: (name, position, signal) => subscriptions.skipParked(name, position, signal),
+    park: (lease, events, position, signal) => parked.park(lease, events, position, signal),
+    parkedToHandle: (lease, limit, signal) => parked.parkedToHandle(lease, limit, signal),
+    parkAgain: (lease, event, signal) => parked.parkAgain(lease, event, signal),
+    parkedStreams: (lease, signal) => parked.parkedStreams(lease, signal),
+    listParked: (name, after, limit, signal) => parked.listParked(name, after, limit, signal),
+    retryParked: (name, position, signal) => parked.retryParked(name, position, signal),
+    skipParked: (name, position, signal) => parked.skipParked(name, position, signal),
     checkpoints: (name, signal) => subscriptions.checkpoints(name, signal),
-    countParked: (name, signal) => subscriptions.countParked(name, signal),
+    countParked: (name, signal) => parked.countParked(name, signal),
 
     async close() {
       await slots.close()

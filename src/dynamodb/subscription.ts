@@ -1,5 +1,5 @@
 /**
- * Checkpoints, leases and parked events. A subscription's items are in one partition of the table:
+ * Checkpoints and leases. A subscription's items are in one partition of the table:
  *
  *     a             how many partitions it has, where it began, and up to where parked events are void
  *     c#<partition> its checkpoint `o`, who has it (`owner`) and the token of that lease; `k` while it is verified
@@ -9,46 +9,25 @@
  * clock of whoever looks. What the dead one does after all is refused by its token.
  */
 import { randomInt } from 'node:crypto'
-import { LeaseLostError, StoreUnavailableError } from '../errors.ts'
-import type {
-  EventToPark,
-  KeptLeases,
-  Lease,
-  ParkedRecord,
-  ParkedState,
-  PartitionCheckpoint,
-  SubscriptionStorage,
-} from '../subscription/storage.ts'
-import { type Attribute, type Item, number, numberOf, text, textOf } from './attributes.ts'
-import type { Connection } from './connection.ts'
-import type { CancellationReason } from './errors.ts'
+import type { KeptLeases, Lease, PartitionCheckpoint, SubscriptionStorage } from '../subscription/storage.ts'
+import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import {
-  checkpointKey,
-  digits,
-  type Key,
-  parkedKey,
-  parkedPartition,
-  range,
-  subscriptionPartition,
-  type Tables,
-  workerKey,
-} from './keys.ts'
-import type { Part, Writer } from './writer.ts'
-
-interface Checkpoint {
-  readonly partition: number
-  readonly position: number
-  readonly owner: string | undefined
-  readonly token: number
-}
-
-interface Worker {
-  readonly name: string
-  readonly beat: number
-  readonly leaseTime: number
-  /** By its own clock: only to be shown. */
-  readonly until: number
-}
+  advance,
+  type Checkpoint,
+  checkpointItem,
+  checkpointNames,
+  checkpointOf,
+  headerItem,
+  headerKey,
+  isAhead,
+  leaseOf,
+  refusedAdvance,
+  type Worker,
+  workerOf,
+} from './checkpoint.ts'
+import type { Connection } from './connection.ts'
+import { checkpointKey, subscriptionPartition, type Tables, workerKey } from './keys.ts'
+import type { Part } from './writer.ts'
 
 interface Stored {
   readonly partitions: number
@@ -62,16 +41,19 @@ const secondsToKeepWorkers = 86_400
 // How long a checkpoint may be held by somebody who verifies its documents, in milliseconds.
 const longestHold = 30_000
 
-export class DynamoSubscriptions implements Omit<SubscriptionStorage, 'lastPosition' | 'positionBefore'> {
+type Leasing = Pick<
+  SubscriptionStorage,
+  'createSubscription' | 'keepLeases' | 'releaseLeases' | 'leave' | 'advance' | 'checkpoints'
+>
+
+export class DynamoSubscriptions implements Leasing {
   readonly #connection: Connection
-  readonly #writer: Writer
   readonly #table: string
   /** Since when each worker's beat is what it is, by this process's clock. */
   readonly #beats = new Map<string, { readonly beat: number; readonly since: number }>()
 
-  constructor(connection: Connection, writer: Writer, tables: Tables) {
+  constructor(connection: Connection, tables: Tables) {
     this.#connection = connection
-    this.#writer = writer
     this.#table = tables.log
   }
 
@@ -261,42 +243,11 @@ export class DynamoSubscriptions implements Omit<SubscriptionStorage, 'lastPosit
   }
 
   async advance(lease: Lease, position: number, signal?: AbortSignal): Promise<void> {
-    const { Update } = advanceItem(this.#table, lease, position)
+    const input = advance(this.#table, lease, position)
     const subject = this.#subject('Moving a checkpoint', lease.subscription)
-    const { done, item } = await this.#connection.write(subject, 'UpdateItem', Update, signal)
+    const { done, item } = await this.#connection.write(subject, 'UpdateItem', input, signal)
     if (done || isAhead(item, lease)) return
     throw refusedAdvance(lease, item)
-  }
-
-  /** The same as a part of a transaction. */
-  advancing(lease: Lease, position: number): Part {
-    return {
-      item: advanceItem(this.#table, lease, position),
-      size: 0,
-      name: `checkpoint of '${lease.subscription}'`,
-      // One that is ahead was moved by a transaction of ours whose answer was lost.
-      failed: ({ Item }) => (isAhead(Item, lease) ? undefined : refusedAdvance(lease, Item)),
-    }
-  }
-
-  /** A check that a lease is held, and that nobody verifies the documents. */
-  fence(lease: Lease): Part {
-    const check = {
-      TableName: this.#table,
-      Key: checkpointKey(lease.subscription, lease.partition),
-      ConditionExpression: `${isHeld} AND ${isFree}`,
-      ExpressionAttributeNames: checkpointNames,
-      ExpressionAttributeValues: { ':token': number(lease.token), ':now': number(Date.now()) },
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-    }
-    const failed = ({ Item }: CancellationReason) => refusedAdvance(lease, Item)
-    return { item: { ConditionCheck: check }, size: 0, name: `lease of '${lease.subscription}'`, failed }
-  }
-
-  /** Forgets a parked event, as a part of a transaction that checks the lease. */
-  unparking({ subscription }: Lease, position: number): Part {
-    const item = { Delete: { TableName: this.#table, Key: parkedKey(subscription, position) } }
-    return { item, size: 0, name: `parked event of '${subscription}'`, failed: () => undefined }
   }
 
   /** All checkpoints to a position, with which nobody has a lease any more. */
@@ -350,161 +301,6 @@ export class DynamoSubscriptions implements Omit<SubscriptionStorage, 'lastPosit
     return () => set('REMOVE k')
   }
 
-  async park(
-    lease: Lease,
-    events: readonly EventToPark[],
-    position: number,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    await this.#write(
-      'Parking events',
-      lease,
-      [this.advancing(lease, position), ...events.map((event) => this.#parking(lease, event))],
-      signal,
-    )
-  }
-
-  async parkAgain(lease: Lease, event: EventToPark, signal?: AbortSignal): Promise<void> {
-    await this.#write('Parking an event', lease, [this.fence(lease), this.#parking(lease, event)], signal)
-  }
-
-  async #write(
-    doing: string,
-    lease: Lease,
-    parts: readonly Part[],
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const failures = (await this.#writer.write(doing, parts, signal)) ?? []
-    for (const { part, reason } of failures) {
-      throw part.failed(reason) ?? refusedAdvance(lease, reason.Item)
-    }
-  }
-
-  #parking({ subscription, partition }: Lease, event: EventToPark): Part {
-    const { error, stack, position } = event
-    const item = {
-      ...parkedKey(subscription, position),
-      i: number(partition),
-      stream: text(event.streamId),
-      id: text(event.eventId),
-      y: text(event.type),
-      state: text(event.state),
-      n: number(event.attempts),
-      error: text(shortened(error)),
-      ...(stack !== undefined && { stack: text(shortened(stack)) }),
-      t: number(Date.now()),
-    }
-    const put = { Put: { TableName: this.#table, Item: item } }
-    return { item: put, size: 0, name: `parked event of '${subscription}'`, failed: () => undefined }
-  }
-
-  /** Up to where events are not parked any more: a rebuild has moved the checkpoint past them. */
-  async #voidUpTo(name: string, signal: AbortSignal | undefined): Promise<number> {
-    const subject = this.#subject('Reading a subscription', name)
-    return numberOf(await this.#connection.get(subject, headerKey(name), signal), 'u') ?? 0
-  }
-
-  #parkedAfter(name: string, after: number) {
-    const partition = parkedPartition(name)
-    return {
-      subject: { doing: 'Reading parked events', table: this.#table, key: partition },
-      input: {
-        KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
-        ExpressionAttributeValues: range(partition, digits(after + 1), digits(Number.MAX_SAFE_INTEGER)),
-      },
-    }
-  }
-
-  /** All that are parked, without what was said about them, which is most of it. */
-  async #parked(name: string, signal: AbortSignal | undefined): Promise<ParkedRecord[]> {
-    const { subject, input } = this.#parkedAfter(name, await this.#voidUpTo(name, signal))
-    const names = { '#state': 'state', '#stream': 'stream' }
-    const light = {
-      ...input,
-      ProjectionExpression: 's, i, #stream, id, y, #state, n, t',
-      ExpressionAttributeNames: names,
-    }
-    return (await this.#connection.queryAll(subject, light, signal)).map(parkedOf)
-  }
-
-  async #isVoid(name: string, position: number, signal: AbortSignal | undefined): Promise<boolean> {
-    return position <= (await this.#voidUpTo(name, signal))
-  }
-
-  async parkedToHandle(
-    { subscription, partition }: Lease,
-    limit: number,
-    signal?: AbortSignal,
-  ): Promise<readonly ParkedRecord[]> {
-    const first = new Map<string, number>()
-    const parked = await this.#parked(subscription, signal)
-    for (const { streamId, position } of parked) if (!first.has(streamId)) first.set(streamId, position)
-    return parked
-      .filter((event) => event.partition === partition)
-      .filter(
-        ({ state, streamId, position }) =>
-          state === 'retrying' || (state === 'blocked' && first.get(streamId) === position),
-      )
-      .slice(0, limit)
-  }
-
-  async parkedStreams({ subscription, partition }: Lease, signal?: AbortSignal): Promise<readonly string[]> {
-    const parked = await this.#parked(subscription, signal)
-    const own = parked.filter((event) => event.partition === partition)
-    return [...new Set(own.map(({ streamId }) => streamId))]
-  }
-
-  async listParked(
-    name: string,
-    after: number,
-    limit: number,
-    signal?: AbortSignal,
-  ): Promise<readonly ParkedRecord[]> {
-    const from = Math.max(after, await this.#voidUpTo(name, signal))
-    if (from >= Number.MAX_SAFE_INTEGER) return []
-    const { subject, input } = this.#parkedAfter(name, from)
-    const records: ParkedRecord[] = []
-    for (let start: Item | undefined; records.length < limit; ) {
-      const page = { ...input, Limit: Math.min(limit - records.length, 1_000) }
-      const { items, next } = await this.#connection.query(
-        subject,
-        start === undefined ? page : { ...page, ExclusiveStartKey: start },
-        signal,
-      )
-      records.push(...items.map(parkedOf))
-      start = next
-      if (start === undefined) break
-    }
-    return records
-  }
-
-  async countParked(name: string, signal?: AbortSignal): Promise<number> {
-    const { subject, input } = this.#parkedAfter(name, await this.#voidUpTo(name, signal))
-    return this.#connection.count(subject, input, signal)
-  }
-
-  async retryParked(name: string, position: number, signal?: AbortSignal): Promise<boolean> {
-    if (await this.#isVoid(name, position, signal)) return false
-    const input = {
-      Key: parkedKey(name, position),
-      UpdateExpression: 'SET #state = :retrying',
-      ConditionExpression: '#state = :parked',
-      ExpressionAttributeNames: { '#state': 'state' },
-      ExpressionAttributeValues: { ':retrying': text('retrying'), ':parked': text('parked') },
-    }
-    const subject = { doing: 'Retrying a parked event', table: this.#table, key: parkedPartition(name) }
-    const { done, item } = await this.#connection.write(subject, 'UpdateItem', input, signal)
-    return done || item !== undefined
-  }
-
-  async skipParked(name: string, position: number, signal?: AbortSignal): Promise<boolean> {
-    if (await this.#isVoid(name, position, signal)) return false
-    const input = { Key: parkedKey(name, position), ReturnValues: 'ALL_OLD' }
-    const subject = { doing: 'Skipping a parked event', table: this.#table, key: parkedPartition(name) }
-    const { item } = await this.#connection.write(subject, 'DeleteItem', input, signal)
-    return item !== undefined
-  }
-
   async checkpoints(name: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]> {
     const stored = await this.#read(name, signal)
     if (stored === undefined) return []
@@ -517,95 +313,3 @@ export class DynamoSubscriptions implements Omit<SubscriptionStorage, 'lastPosit
     })
   }
 }
-
-const checkpointNames = { '#token': 'token', '#owner': 'owner' }
-const isHeld = '#token = :token AND attribute_exists(#owner)'
-const isFree = '(attribute_not_exists(k) OR k < :now)'
-
-const headerKey = (name: string): Key => ({ p: { S: subscriptionPartition(name) }, s: { S: 'a' } })
-
-function headerItem(name: string, partitions: number, position: number): Item {
-  return { ...headerKey(name), n: number(partitions), o: number(position) }
-}
-
-function checkpointItem(name: string, partition: number, position: number, token: number): Item {
-  return { ...checkpointKey(name, partition), o: number(position), token: number(token) }
-}
-
-function advanceItem(table: string, { subscription, partition, token }: Lease, position: number) {
-  const values: Record<string, Attribute> = {
-    ':token': number(token),
-    ':position': number(position),
-    ':now': number(Date.now()),
-  }
-  return {
-    Update: {
-      TableName: table,
-      Key: checkpointKey(subscription, partition),
-      UpdateExpression: 'SET o = :position',
-      ConditionExpression: `${isHeld} AND o <= :position AND ${isFree}`,
-      ExpressionAttributeNames: checkpointNames,
-      ExpressionAttributeValues: values,
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-    },
-  }
-}
-
-const holdsLease = (item: Item | undefined, { token }: Lease) =>
-  numberOf(item, 'token') === token && item?.owner !== undefined
-
-/** The lease is held, and the checkpoint further than it was to be moved. */
-const isAhead = (item: Item | undefined, lease: Lease) =>
-  holdsLease(item, lease) && (numberOf(item, 'k') ?? 0) < Date.now()
-
-function refusedAdvance(lease: Lease, item: CancellationReason['Item']): Error {
-  const { subscription, partition } = lease
-  if (!holdsLease(item, lease)) return new LeaseLostError(subscription, partition)
-  const cause = new Error(
-    `the checkpoint of subscription '${subscription}' is held by somebody who verifies its documents`,
-  )
-  return new StoreUnavailableError('Moving a checkpoint', 1, cause)
-}
-
-function checkpointOf(item: Item): Checkpoint {
-  return {
-    partition: Number((item as Key).s.S.slice(2)),
-    position: numberOf(item, 'o') as number,
-    owner: textOf(item, 'owner'),
-    token: numberOf(item, 'token') as number,
-  }
-}
-
-function workerOf(item: Item): Worker {
-  return {
-    name: (item as Key).s.S.slice(2),
-    beat: numberOf(item, 'beat') as number,
-    leaseTime: numberOf(item, 'lease') as number,
-    until: numberOf(item, 'until') as number,
-  }
-}
-
-const leaseOf = (subscription: string, { partition, position }: Checkpoint, token: number): Lease => ({
-  subscription,
-  partition,
-  token,
-  position,
-})
-
-function parkedOf(item: Item): ParkedRecord {
-  return {
-    partition: numberOf(item, 'i') as number,
-    position: Number((item as Key).s.S),
-    streamId: textOf(item, 'stream') as string,
-    eventId: textOf(item, 'id') as string,
-    type: textOf(item, 'y') as string,
-    state: textOf(item, 'state') as ParkedState,
-    attempts: numberOf(item, 'n') as number,
-    error: textOf(item, 'error') ?? '',
-    stack: textOf(item, 'stack'),
-    parkedAt: new Date(numberOf(item, 't') as number),
-  }
-}
-
-// An item has room for 400 KB; of an error, the beginning tells enough.
-const shortened = (message: string) => message.slice(0, 20_000)

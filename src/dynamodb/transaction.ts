@@ -17,6 +17,7 @@ import type { StoreTransaction } from '../projection/transaction.ts'
 import type { LogPage, LogQuery } from '../storage.ts'
 import type { Lease } from '../subscription/storage.ts'
 import { type Item, numberOf } from './attributes.ts'
+import { advancing, fence } from './checkpoint.ts'
 import {
   documentCheck,
   documentOf,
@@ -27,6 +28,7 @@ import {
 } from './documents.ts'
 import type { Environment } from './environment.ts'
 import type { CancellationReason } from './errors.ts'
+import { unparking } from './parked.ts'
 import { type DynamoProjections, longestLock } from './projection.ts'
 import type { DynamoSubscriptions } from './subscription.ts'
 import type { Part, TransactItem } from './writer.ts'
@@ -156,13 +158,16 @@ export class WorkTransaction implements StorageTransaction {
 
   async advance(lease: Lease, position: number): Promise<void> {
     this.#checkOpen()
-    this.#fence = this.#subscriptions.fence(lease)
-    this.#ends.push(this.#subscriptions.advancing(lease, position))
+    this.#fence = fence(this.#environment.tables.log, lease)
+    this.#ends.push(advancing(this.#environment.tables.log, lease, position))
   }
 
   async unpark(lease: Lease, position: number): Promise<void> {
     this.#checkOpen()
-    this.#ends.push(this.#subscriptions.fence(lease), this.#subscriptions.unparking(lease, position))
+    this.#ends.push(
+      fence(this.#environment.tables.log, lease),
+      unparking(this.#environment.tables.log, lease, position),
+    )
   }
 
   async lockProjection(name: string): Promise<void> {

@@ -1,0 +1,211 @@
+/** Events that were set aside: each has an item in a partition of its own, sorted by position. */
+import type { EventToPark, Lease, ParkedRecord, ParkedState } from '../subscription/storage.ts'
+import { type Item, number, numberOf, text, textOf } from './attributes.ts'
+import { advancing, fence, headerKey, refusedAdvance } from './checkpoint.ts'
+import type { Connection } from './connection.ts'
+import {
+  digits,
+  type Key,
+  parkedKey,
+  parkedPartition,
+  range,
+  subscriptionPartition,
+  type Tables,
+} from './keys.ts'
+import type { Part, Writer } from './writer.ts'
+
+export class ParkedEvents {
+  readonly #connection: Connection
+  readonly #writer: Writer
+  readonly #table: string
+
+  constructor(connection: Connection, writer: Writer, tables: Tables) {
+    this.#connection = connection
+    this.#writer = writer
+    this.#table = tables.log
+  }
+
+  async park(
+    lease: Lease,
+    events: readonly EventToPark[],
+    position: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#write(
+      'Parking events',
+      lease,
+      [advancing(this.#table, lease, position), ...events.map((event) => this.#parking(lease, event))],
+      signal,
+    )
+  }
+
+  async parkAgain(lease: Lease, event: EventToPark, signal?: AbortSignal): Promise<void> {
+    await this.#write(
+      'Parking an event',
+      lease,
+      [fence(this.#table, lease), this.#parking(lease, event)],
+      signal,
+    )
+  }
+
+  async #write(
+    doing: string,
+    lease: Lease,
+    parts: readonly Part[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const failures = (await this.#writer.write(doing, parts, signal)) ?? []
+    for (const { part, reason } of failures) {
+      throw part.failed(reason) ?? refusedAdvance(lease, reason.Item)
+    }
+  }
+
+  #parking({ subscription, partition }: Lease, event: EventToPark): Part {
+    const { error, stack, position } = event
+    const item = {
+      ...parkedKey(subscription, position),
+      i: number(partition),
+      stream: text(event.streamId),
+      id: text(event.eventId),
+      y: text(event.type),
+      state: text(event.state),
+      n: number(event.attempts),
+      error: text(shortened(error)),
+      ...(stack !== undefined && { stack: text(shortened(stack)) }),
+      t: number(Date.now()),
+    }
+    const put = { Put: { TableName: this.#table, Item: item } }
+    return { item: put, size: 0, name: `parked event of '${subscription}'`, failed: () => undefined }
+  }
+
+  /** Up to where events are not parked any more: a rebuild has moved the checkpoint past them. */
+  async #voidUpTo(name: string, signal: AbortSignal | undefined): Promise<number> {
+    const subject = { doing: 'Reading a subscription', table: this.#table, key: subscriptionPartition(name) }
+    return numberOf(await this.#connection.get(subject, headerKey(name), signal), 'u') ?? 0
+  }
+
+  #parkedAfter(name: string, after: number) {
+    const partition = parkedPartition(name)
+    return {
+      subject: { doing: 'Reading parked events', table: this.#table, key: partition },
+      input: {
+        KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
+        ExpressionAttributeValues: range(partition, digits(after + 1), digits(Number.MAX_SAFE_INTEGER)),
+      },
+    }
+  }
+
+  /** All that are parked, without what was said about them, which is most of it. */
+  async #parked(name: string, signal: AbortSignal | undefined): Promise<ParkedRecord[]> {
+    const { subject, input } = this.#parkedAfter(name, await this.#voidUpTo(name, signal))
+    const names = { '#state': 'state', '#stream': 'stream' }
+    const light = {
+      ...input,
+      ProjectionExpression: 's, i, #stream, id, y, #state, n, t',
+      ExpressionAttributeNames: names,
+    }
+    return (await this.#connection.queryAll(subject, light, signal)).map(parkedOf)
+  }
+
+  async #isVoid(name: string, position: number, signal: AbortSignal | undefined): Promise<boolean> {
+    return position <= (await this.#voidUpTo(name, signal))
+  }
+
+  async parkedToHandle(
+    { subscription, partition }: Lease,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<readonly ParkedRecord[]> {
+    const first = new Map<string, number>()
+    const parked = await this.#parked(subscription, signal)
+    for (const { streamId, position } of parked) if (!first.has(streamId)) first.set(streamId, position)
+    return parked
+      .filter((event) => event.partition === partition)
+      .filter(
+        ({ state, streamId, position }) =>
+          state === 'retrying' || (state === 'blocked' && first.get(streamId) === position),
+      )
+      .slice(0, limit)
+  }
+
+  async parkedStreams({ subscription, partition }: Lease, signal?: AbortSignal): Promise<readonly string[]> {
+    const parked = await this.#parked(subscription, signal)
+    const own = parked.filter((event) => event.partition === partition)
+    return [...new Set(own.map(({ streamId }) => streamId))]
+  }
+
+  async listParked(
+    name: string,
+    after: number,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<readonly ParkedRecord[]> {
+    const from = Math.max(after, await this.#voidUpTo(name, signal))
+    if (from >= Number.MAX_SAFE_INTEGER) return []
+    const { subject, input } = this.#parkedAfter(name, from)
+    const records: ParkedRecord[] = []
+    for (let start: Item | undefined; records.length < limit; ) {
+      const page = { ...input, Limit: Math.min(limit - records.length, 1_000) }
+      const { items, next } = await this.#connection.query(
+        subject,
+        start === undefined ? page : { ...page, ExclusiveStartKey: start },
+        signal,
+      )
+      records.push(...items.map(parkedOf))
+      start = next
+      if (start === undefined) break
+    }
+    return records
+  }
+
+  async countParked(name: string, signal?: AbortSignal): Promise<number> {
+    const { subject, input } = this.#parkedAfter(name, await this.#voidUpTo(name, signal))
+    return this.#connection.count(subject, input, signal)
+  }
+
+  async retryParked(name: string, position: number, signal?: AbortSignal): Promise<boolean> {
+    if (await this.#isVoid(name, position, signal)) return false
+    const input = {
+      Key: parkedKey(name, position),
+      UpdateExpression: 'SET #state = :retrying',
+      ConditionExpression: '#state = :parked',
+      ExpressionAttributeNames: { '#state': 'state' },
+      ExpressionAttributeValues: { ':retrying': text('retrying'), ':parked': text('parked') },
+    }
+    const subject = { doing: 'Retrying a parked event', table: this.#table, key: parkedPartition(name) }
+    const { done, item } = await this.#connection.write(subject, 'UpdateItem', input, signal)
+    return done || item !== undefined
+  }
+
+  async skipParked(name: string, position: number, signal?: AbortSignal): Promise<boolean> {
+    if (await this.#isVoid(name, position, signal)) return false
+    const input = { Key: parkedKey(name, position), ReturnValues: 'ALL_OLD' }
+    const subject = { doing: 'Skipping a parked event', table: this.#table, key: parkedPartition(name) }
+    const { item } = await this.#connection.write(subject, 'DeleteItem', input, signal)
+    return item !== undefined
+  }
+}
+
+/** Forgets a parked event, as a part of a transaction that checks the lease. */
+export function unparking(table: string, { subscription }: Lease, position: number): Part {
+  const item = { Delete: { TableName: table, Key: parkedKey(subscription, position) } }
+  return { item, size: 0, name: `parked event of '${subscription}'`, failed: () => undefined }
+}
+
+function parkedOf(item: Item): ParkedRecord {
+  return {
+    partition: numberOf(item, 'i') as number,
+    position: Number((item as Key).s.S),
+    streamId: textOf(item, 'stream') as string,
+    eventId: textOf(item, 'id') as string,
+    type: textOf(item, 'y') as string,
+    state: textOf(item, 'state') as ParkedState,
+    attempts: numberOf(item, 'n') as number,
+    error: textOf(item, 'error') ?? '',
+    stack: textOf(item, 'stack'),
+    parkedAt: new Date(numberOf(item, 't') as number),
+  }
+}
+
+// An item has room for 400 KB; of an error, the beginning tells enough.
+const shortened = (message: string) => message.slice(0, 20_000)
