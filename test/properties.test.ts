@@ -46,7 +46,7 @@ onEachStore(({ name, emulator }, withWorld) => {
           assert.deepEqual(await comparable(store, everything), await comparable(memory, everything))
         })
       // A program on an emulator takes as long as five elsewhere.
-      await fc.assert(fc.asyncProperty(program, runProgram), runs(emulator === undefined ? 100 : 20))
+      await fc.assert(fc.asyncProperty(program, runProgram), runs(emulator === undefined ? 50 : 10))
     })
   }
 
@@ -75,7 +75,7 @@ onEachStore(({ name, emulator }, withWorld) => {
             assert.deepEqual(found, JSON.parse(JSON.stringify(events)))
           }
         }),
-        runs(25, 0.1),
+        runs(emulator === undefined ? 20 : 6, 0.1),
       )
     })
   })

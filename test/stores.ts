@@ -12,7 +12,7 @@ export interface StoreUnderTest {
   readonly lacks: Readonly<Partial<Record<Capability, string>>>
   /** The server that has to run for it. */
   readonly server?: PostgresServer
-  /** Run by `npm run test:dynamodb-local` only, or when STORES names it: it takes as long as three others. */
+  /** Run by a command of its own, or when STORES names it, so that `npm test` takes less than ten minutes. */
   readonly isApart?: boolean
   /** The emulator that it starts for itself. */
   readonly emulator?: EmulatorName
@@ -81,6 +81,7 @@ const all: readonly StoreUnderTest[] = [
   {
     // The oldest server, and there a role that owns nothing: it calls the functions, reads, and can do nothing else.
     name: 'pg-14-application',
+    isApart: true,
     lacks: {},
     server: 'postgres14',
     start: async (serverUrl) => (await import('./worlds/pg.ts')).startPg(serverUrl, { asApplication: true }),

@@ -76,7 +76,7 @@ onEachStore(({ emulator }, withWorld) => {
           await memory.close()
         })
       }),
-      runs(emulator === undefined ? 20 : 5),
+      runs(emulator === undefined ? 12 : 3),
     )
     expect(done).toBeGreaterThan(0)
     assert.equal(({} as { polluted?: unknown }).polluted, undefined)

@@ -4,9 +4,10 @@ import { checkFeed, type FeedEvent } from '@eventsourced/core/conformance'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, identified, range } from '../../src/conformance/events.ts'
+import { rounds } from '../rounds.ts'
 import { type PgWorld, startPg } from '../worlds/pg.ts'
 
-const enough = 100_000
+const enough = 50_000 * rounds
 const faultless = { missed: 0, repeated: 0, phantom: 0, reordered: 0, disordered: 0 }
 
 let running: Awaited<ReturnType<typeof startPg>>
@@ -39,7 +40,7 @@ const counts = projection({
   evolve: ({ count }) => ({ count: count + 1 }),
 })
 
-it('24 writers append more than 100,000 events to two streams, and none is missed, doubled or seen too early', async () => {
+it(`24 writers append more than ${enough} events to two streams, and none is missed, doubled or seen too early`, async () => {
   const committed = new Set<string>()
   let undone = 0
   const perhaps = (probability: number) => Math.random() < probability

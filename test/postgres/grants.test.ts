@@ -1,6 +1,6 @@
 /** Granting a role the use of a store, whatever its name, and what a role is told that lacks something. */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { counted, logOf } from '../../src/conformance/events.ts'
 import { type ApplicationRole, createApplicationRole } from '../application-role.ts'
 import { connections } from './connections.ts'
@@ -10,18 +10,18 @@ let database: FreshDatabase
 let role: ApplicationRole
 let owner: PostgresStore
 
-beforeEach(async () => {
+async function setUp(): Promise<void> {
   database = await freshDatabase()
   role = await createApplicationRole(database.url)
   await role.createTables('eventsourced')
   owner = postgresStore(role.ownerUrl)
-})
+}
 
-afterEach(async () => {
+async function tearDown(): Promise<void> {
   await owner.close()
   await database.drop()
   await role.drop(inject('servers').postgres)
-})
+}
 
 /** The privileges that a role has in the schema, each as `privilege on object`. */
 async function privilegesOf(name: string): Promise<string[]> {
@@ -39,6 +39,9 @@ async function privilegesOf(name: string): Promise<string[]> {
 }
 
 describe('the script of grants', () => {
+  beforeEach(setUp)
+  afterEach(tearDown)
+
   it('takes back whatever else the role had, and is the same when it is run again', async () => {
     const before = await privilegesOf(role.name)
     expect(before).toContain('USAGE on eventsourced')
@@ -68,6 +71,11 @@ describe('the script of grants', () => {
     await session.query(owner.schema.grantSql(role.name))
     expect(await privilegesOf(role.name)).toContain('EXECUTE on of_former_version')
   })
+})
+
+describe('a name in the script of grants', () => {
+  beforeAll(setUp)
+  afterAll(tearDown)
 
   it.each([
     'x"; drop schema eventsourced cascade; --',
@@ -114,6 +122,9 @@ describe('the script of grants', () => {
 })
 
 describe.each(connections)('a role that lacks something, with %s', (_name, connect) => {
+  beforeEach(setUp)
+  afterEach(tearDown)
+
   async function refusalOf(work: (store: PostgresStore) => Promise<unknown>): Promise<unknown> {
     const { connection, end } = connect(role.url)
     const store = postgresStore(connection)
