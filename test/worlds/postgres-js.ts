@@ -12,15 +12,17 @@ export async function startPostgresJs(serverUrl: string | undefined): Promise<Ru
   const database = await createDatabase(serverUrl)
   const schemas = await WorldSchemas.in(database.url)
   const pools = new Pools((max) => connect(database.url, max))
+  // With the look at the types, without which a new connection cannot be reserved (porsager/postgres#1219).
+  const reservable = new Pools((max) => connect(database.url, max, true))
   return {
     async world() {
       const schema = schemas.enter()
       let mayHaveLatecomers = false
       const ends: (() => Promise<unknown>)[] = []
 
-      function takePool(max: number) {
-        const sql = pools.take(max)
-        ends.unshift(async () => pools.giveBack(max, sql))
+      function takePool(max: number, from = pools) {
+        const sql = from.take(max)
+        ends.unshift(async () => from.giveBack(max, sql))
         return sql
       }
 
@@ -37,7 +39,7 @@ export async function startPostgresJs(serverUrl: string | undefined): Promise<Ru
           if (forTransactions === undefined) {
             const store = newStore(takePool(10))
             await store.schema.create()
-            forTransactions = { store, sql: takePool(40) }
+            forTransactions = { store, sql: takePool(40, reservable) }
           }
           const { store, sql } = forTransactions
           const reserved = await sql.reserve()
@@ -76,14 +78,14 @@ export async function startPostgresJs(serverUrl: string | undefined): Promise<Ru
       }
     },
     async stop() {
-      await pools.end((sql) => sql.end({ timeout: 0 }))
+      for (const some of [pools, reservable]) await some.end((sql) => sql.end({ timeout: 0 }))
       await schemas.close()
       await database.drop()
     },
   }
 }
 
-function connect(url: string, max: number): postgres.Sql {
-  // A world ends connections that have just begun, whose look at the types would leave a rejection unhandled.
-  return postgres(url, { max, fetch_types: false, onnotice: () => {}, backoff: () => 0.02 })
+function connect(url: string, max: number, fetchesTypes = false): postgres.Sql {
+  // A world ends connections also while they look at the types, which leaves a rejection that nobody can handle.
+  return postgres(url, { max, fetch_types: fetchesTypes, onnotice: () => {}, backoff: () => 0.02 })
 }
