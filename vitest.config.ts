@@ -9,8 +9,9 @@ const conditions = ['@eventsourced/source']
 // What is about the server itself is left out with it, when STORES names no store that runs there.
 const aboutPostgres = ['test/postgres/**', 'test/documents.test.ts', 'test/cutting-proxy.test.ts']
 const aboutDynamo = ['test/dynamodb/**']
-// Campaigns have a command of their own: `npm run test:torture`.
-const campaigns = process.env.CAMPAIGNS === undefined ? ['test/torture/{campaigns,breakages}.test.ts'] : []
+// What kills, cuts off and crashes takes long, and has commands of its own: `npm run test:faults`, `npm run test:torture`.
+const long =
+  process.env.LONG === undefined ? ['test/faults/**', 'test/torture/{campaigns,breakages}.test.ts'] : []
 const leftOut = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : aboutPostgres),
   ...(stores.some(({ emulator }) => emulator && isMissing(emulator) === undefined) ? [] : aboutDynamo),
@@ -21,7 +22,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...campaigns, ...leftOut],
+    exclude: [...configDefaults.exclude, ...long, ...leftOut],
     globalSetup: ['test/postgres-servers.ts'],
     reporters: ['default', './test/skip-reporter.ts'],
     testTimeout: 60_000,

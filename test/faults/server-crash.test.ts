@@ -5,9 +5,9 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, counted, identified, logOf, numbersOf, range } from '../../src/conformance/events.ts'
-import { startLoad } from './load.ts'
-import { type OwnServer, startOwnServer } from './own-server.ts'
-import { totals } from './programs/totals.ts'
+import { startLoad } from '../postgres/load.ts'
+import { type OwnServer, startOwnServer } from '../postgres/own-server.ts'
+import { totals } from '../postgres/programs/totals.ts'
 
 let server: OwnServer
 let store: PostgresStore

@@ -5,11 +5,11 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, counted, logOf, numbersOf, range, streamOf } from '../../src/conformance/events.ts'
+import { connections } from '../postgres/connections.ts'
+import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts'
+import type { LoadReport } from '../postgres/programs/load.ts'
+import { startProgram } from '../postgres/programs.ts'
 import { rounds } from '../rounds.ts'
-import { connections } from './connections.ts'
-import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
-import type { LoadReport } from './programs/load.ts'
-import { startProgram } from './programs.ts'
 
 let database: FreshDatabase
 let store: PostgresStore

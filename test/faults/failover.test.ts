@@ -8,9 +8,9 @@ import { sleep } from '../../src/abort.ts'
 import { collect, counted, identified, logOf, numbersOf, range } from '../../src/conformance/events.ts'
 import { failure, refused } from '../../src/conformance/expect.ts'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
+import { startLoad } from '../postgres/load.ts'
+import { type OwnServer, startOwnServer } from '../postgres/own-server.ts'
 import { rounds } from '../rounds.ts'
-import { startLoad } from './load.ts'
-import { type OwnServer, startOwnServer } from './own-server.ts'
 
 let primary: OwnServer
 let standby: OwnServer

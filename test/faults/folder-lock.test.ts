@@ -15,7 +15,7 @@ import { FolderInUseError } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { lockFolder } from '../../src/postgres/folder-lock.ts'
-import { type Program, startProgram } from './programs.ts'
+import { type Program, startProgram } from '../postgres/programs.ts'
 
 type Word = { readonly acknowledged?: number; readonly refused?: string }
 

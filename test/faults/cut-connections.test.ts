@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counted, identified, logOf, range } from '../../src/conformance/events.ts'
 import { failure } from '../../src/conformance/expect.ts'
 import { CuttingPostgresProxy, type Verdict, type WireMessage } from '../cutting-proxy.ts'
-import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts'
 
 type Call = (store: PostgresStore, streamId: string) => () => Promise<unknown>
 

@@ -3,10 +3,10 @@ import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { collect, counted, range } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts'
+import { totals } from '../postgres/programs/totals.ts'
+import { type Program, startProgram, startSkewed } from '../postgres/programs.ts'
 import { rounds } from '../rounds.ts'
-import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
-import { totals } from './programs/totals.ts'
-import { type Program, startProgram, startSkewed } from './programs.ts'
 
 let database: FreshDatabase
 let store: PostgresStore

@@ -3,8 +3,8 @@ import type { RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/abort.ts'
 import { type Program, startProgram, startSkewed } from '../child-program.ts'
-import { emulators, type Ground, startGround } from './ground.ts'
-import type { Seen } from './programs/subscriber.ts'
+import { emulators, type Ground, startGround } from '../dynamodb/ground.ts'
+import type { Seen } from '../dynamodb/programs/subscriber.ts'
 
 const streams = 6
 const partitions = 3
@@ -29,7 +29,7 @@ describe.each(emulators)('processes on %s', (name) => {
     await store.schema.create()
     const acknowledged = new Map<string, number>()
     const start = (program: 'writer' | 'subscriber', ...words: readonly number[]) => {
-      const file = new URL(`./programs/${program}.ts`, import.meta.url)
+      const file = new URL(`../dynamodb/programs/${program}.ts`, import.meta.url)
       const [clock, own] = [clocks(program), [ground.endpoint, table, ...words.map(String)]]
       const started = clock === undefined ? startProgram(file, ...own) : startSkewed(clock, file, ...own)
       programs.push(started)
