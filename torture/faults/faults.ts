@@ -19,11 +19,15 @@ interface FaultContext {
 
 export type Fault = (context: FaultContext) => Promise<void>
 
-/** Does it again and again, with pauses of this length on average. */
+/** Does it again and again, once in that time on average, also where a busy machine takes long to do it. */
 const every =
   (milliseconds: number, harm: Fault): Fault =>
   async (context) => {
-    while (await isGoingOn(context, milliseconds * (0.5 + context.random.next()))) await harm(context)
+    for (let took = 0; await isGoingOn(context, milliseconds * (0.5 + context.random.next()) - took); ) {
+      const began = performance.now()
+      await harm(context)
+      took = performance.now() - began
+    }
   }
 
 async function isGoingOn({ signal }: FaultContext, milliseconds: number): Promise<boolean> {
