@@ -101,9 +101,13 @@ export class Writer {
   async #next(random: Random): Promise<void> {
     // Somebody who was killed left it open what became of an operation: most are tried again, some never.
     const left = this.#unfinished.pop()
-    if (left !== undefined && random.percent(80)) return this.#make({ ...left, at: now() }, random)
+    if (left !== undefined && random.percent(80)) {
+      await this.#make({ ...left, at: now() }, random)
+      return
+    }
     const invocation = await this.#invent(random)
-    await this.#make(invocation, random)
+    // Of what is tried again, nobody counts twice what was there already.
+    this.appended += await this.#make(invocation, random)
     // Making a call once more changes nothing, and gives the first result.
     if (invocation.kind !== 'read' && invocation.kind !== 'slow' && random.percent(3)) {
       await this.#make({ ...invocation, at: now() }, random)
@@ -151,20 +155,19 @@ export class Writer {
     }
   }
 
-  /** Makes the operation, and if nobody can tell what became of it, mostly again. */
-  async #make(invocation: Invocation, random: Random): Promise<void> {
+  /** Makes the operation, and if nobody can tell what became of it, mostly again; answers how many events it made. */
+  async #make(invocation: Invocation, random: Random): Promise<number> {
     const { op, kind } = invocation
     for (;;) {
       this.#history.write(invocation)
       try {
         const result = await this.#call(invocation)
         this.#history.write({ what: 'ok', op, at: now(), ...result })
-        for (const { positions } of result.appended ?? []) this.appended += positions.length
-        return
+        return (result.appended ?? []).reduce((sum, { positions }) => sum + positions.length, 0)
       } catch (error) {
         const code = codeOf(error)
         this.#history.write({ what: fails.has(code) ? 'fail' : 'unknown', op, at: now(), code })
-        if (fails.has(code) || kind === 'read' || kind === 'slow' || random.percent(20)) return
+        if (fails.has(code) || kind === 'read' || kind === 'slow' || random.percent(20)) return 0
         await sleep(random.below(100))
       }
     }
