@@ -106,8 +106,9 @@ export class Writer {
       return
     }
     const invocation = await this.#invent(random)
-    // Of what is tried again, nobody counts twice what was there already.
-    this.appended += await this.#make(invocation, random)
+    const made = await this.#make(invocation, random)
+    // What is tried again may be counted already.
+    this.appended += made
     // Making a call once more changes nothing, and gives the first result.
     if (invocation.kind !== 'read' && invocation.kind !== 'slow' && random.percent(3)) {
       await this.#make({ ...invocation, at: now() }, random)
