@@ -47,6 +47,7 @@ export class RetryingDatabase {
   readonly #attempts: number
   #opening: Promise<Database> | undefined
   #answered = false
+  #isClosed = false
 
   constructor(open: () => Promise<Database>, attempts: number) {
     this.#open = open
@@ -72,7 +73,8 @@ export class RetryingDatabase {
         const unknown = () => mayBeDone && isServers(error) && new StoreUnavailableError(what, attempt, error)
         if (!isTransient(error)) throw unknown() || toKnownError(what, error)
         // If nothing was ever heard of the server, its address is rather wrong than its connection bad.
-        const most = isSilence(error) && !this.#answered ? 1 : attempts
+        // Nor does what is closed come back.
+        const most = this.#isClosed || (isSilence(error) && !this.#answered) ? 1 : attempts
         if (attempt >= most) throw unknown() || toLastError(what, attempt, error)
         mayBeDone ||= isAnswerLost(error)
         await pause(attempt, signal)
@@ -94,6 +96,7 @@ export class RetryingDatabase {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     const database = await this.#opening?.catch(() => undefined)
     await database?.close()
   }

@@ -141,7 +141,7 @@ describe.each([
   ['pg', 12 * rounds],
   ['postgres.js', 12 * rounds],
 ])('a process that appends, follows and listens with %s', (driver, times) => {
-  const timeout = 120_000 + 60_000 * rounds
+  const timeout = 60_000 + 30_000 * rounds
   it(`survives that its connections are ended ${times} times, and every append is there once`, {
     timeout,
   }, async () => {

@@ -26,7 +26,8 @@ const connections: Record<string, (url: string) => { connection: PostgresConnect
 
 const [driver = '', url = ''] = process.argv.slice(2)
 const { connection, end } = connections[driver]?.(url) ?? { connection: '', end: async () => {} }
-const store = postgresStore(connection, { attempts: 100, notify: true })
+// Whoever goes on trying after the store is closed keeps the process alive for longer than any test takes.
+const store = postgresStore(connection, { attempts: 1_000, notify: true })
 const acknowledged: Entry[] = []
 const followed: Entry[] = []
 let enough = false
