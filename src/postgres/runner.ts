@@ -72,8 +72,8 @@ export class RetryingDatabase {
         // What the server says of this try does not tell what became of one whose answer was lost.
         const unknown = () => mayBeDone && isServers(error) && new StoreUnavailableError(what, attempt, error)
         if (!isTransient(error)) throw unknown() || toKnownError(what, error)
-        // If nothing was ever heard of the server, its address is rather wrong than its connection bad.
-        // Nor does what is closed come back.
+        // If nothing was ever heard of the server, its address is rather wrong than its connection bad. And what is left
+        // to do when the database is closed (a last notification) must not keep the process alive.
         const most = this.#isClosed || (isSilence(error) && !this.#answered) ? 1 : attempts
         if (attempt >= most) throw unknown() || toLastError(what, attempt, error)
         mayBeDone ||= isAnswerLost(error)

@@ -138,10 +138,10 @@ it('a store on one client of pg, which cannot connect again, says that it is una
 
 // A connection that is ended takes a whole group of appends with it, and the store pauses before it connects again.
 describe.each([
-  ['pg', 12 * rounds],
-  ['postgres.js', 12 * rounds],
+  ['pg', 60 * rounds],
+  ['postgres.js', 40 * rounds],
 ])('a process that appends, follows and listens with %s', (driver, times) => {
-  const timeout = 60_000 + 30_000 * rounds
+  const timeout = 120_000 * rounds
   it(`survives that its connections are ended ${times} times, and every append is there once`, {
     timeout,
   }, async () => {
