@@ -54,6 +54,21 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'have their place once they have caught up, also in a log that is empty: what is appended then is theirs',
+    async run({ open }) {
+      const store = await open()
+      const first = noting(store, { name: 'end', from: 'end' })
+      await first.subscription.caughtUp()
+      await first.subscription.stop()
+      await store.append('a', counted(3))
+      const second = noting(store, { name: 'end', from: 'end' })
+      await second.subscription.caughtUp()
+      assert.deepEqual(numbersOf(second.handled), range(1, 3))
+      await second.subscription.stop()
+    },
+  },
+  {
+    group,
     name: 'begin at the end, after a position, or at a moment',
     async run({ open }) {
       const store = await open()
@@ -61,14 +76,13 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       await new Promise((resolve) => setTimeout(resolve, 20))
       const { recordedAt } = await store.append('b', counted(5, 6))
       const end = noting(store, { name: 'end', from: 'end' })
-      await end.subscription.caughtUp({ position: 0 })
       const starts = [
         noting(store, { name: 'position', from: positions[2] as number }),
         noting(store, { name: 'moment', from: recordedAt as Date }),
         noting(store, { name: 'future', from: new Date(Date.now() + 100_000) }),
       ]
       // Whoever begins at the end may begin before or after the next append, but not before those above.
-      for (const { subscription } of [end, ...starts]) await untilMade(store, subscription.name)
+      for (const { subscription } of [end, ...starts]) await subscription.caughtUp({ position: 0 })
       await store.append('c', counted(2, 11))
       for (const { subscription } of [end, ...starts]) await subscription.caughtUp()
       assert.deepEqual(numbersOf(end.handled), [11, 12])
@@ -391,8 +405,3 @@ export const subscriptionCases: readonly ConformanceCase[] = [
     },
   },
 ]
-
-async function untilMade(store: EventStore, name: string): Promise<void> {
-  while ((await store.subscriptionStatus(name)) === undefined)
-    await new Promise((resolve) => setTimeout(resolve, 2))
-}

@@ -13,7 +13,7 @@ export interface CheckpointTarget {
   readonly signal: AbortSignal | undefined
 }
 
-/** @throws SubscriptionBehindError when it takes too long */
+/** Position 0: until it is made. @throws SubscriptionBehindError when it takes too long */
 export async function waitForCheckpoint(
   { storage, clock }: SubscriptionEnvironment,
   name: string,
@@ -24,7 +24,8 @@ export async function waitForCheckpoint(
     signal?.throwIfAborted()
     const checkpoints = await storage.checkpoints(name, signal)
     const reached = reachedBy(checkpoints)
-    if (position === 0 || reached >= position) return
+    // Before it is made it has not come anywhere, and may yet begin at a later end of the log.
+    if (checkpoints.length > 0 && reached >= position) return
     const left = end - clock.now()
     if (left <= 0) {
       throw new SubscriptionBehindError(name, position, reached, ownersOf(checkpoints), timeout)

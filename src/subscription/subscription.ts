@@ -154,7 +154,8 @@ export interface Subscription extends AsyncDisposable {
   readonly worker: string
   status(): Promise<SubscriptionStatus>
   /**
-   * Resolves once everything up to a position is handled or parked, by whichever worker.
+   * Resolves once everything up to a position is handled or parked, by whichever worker; at 0, or in an empty log, once
+   * the subscription has its place in the log, so that what is appended from then on is its own.
    * @throws SubscriptionBehindError when it takes too long, or what the subscription failed with
    */
   caughtUp(options?: CaughtUpOptions): Promise<void>

@@ -432,6 +432,8 @@ async function withWorker<T>(
   const subscription = store.subscribe({ name: 'worker', handle() {} })
   subscription.done.catch(() => {})
   try {
+    // How soon it begins is another matter on each store.
+    await subscription.caughtUp()
     return await use(subscription)
   } finally {
     await subscription.stop()
