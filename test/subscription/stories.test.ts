@@ -2,11 +2,11 @@
 import { strict as assert } from 'node:assert'
 import fc from 'fast-check'
 import { afterEach, beforeEach, it, vi } from 'vitest'
-import type { RecordedEvent } from '../src/event.ts'
-import { partitionOf } from '../src/partition.ts'
-import { startSubscription } from '../src/subscription/start.ts'
-import type { HandlerContext, SubscribeOptions, Subscription } from '../src/subscription/subscription.ts'
-import { Model, type ModelOptions, Process, subscription } from './subscription-model.ts'
+import type { RecordedEvent } from '../../src/event.ts'
+import { partitionOf } from '../../src/partition.ts'
+import { startSubscription } from '../../src/subscription/start.ts'
+import type { HandlerContext, SubscribeOptions, Subscription } from '../../src/subscription/subscription.ts'
+import { Model, type ModelOptions, Process, subscription } from './model.ts'
 
 // The engine's pauses are random: here only the scheduler is.
 beforeEach(() => {

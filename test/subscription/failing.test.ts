@@ -1,0 +1,218 @@
+/** Subscriptions whose handlers fail, and whose storage cannot be reached. */
+import { describe, expect, it, vi } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import { isAway, ReadOnlyReplicaError, StoreUnavailableError } from '../../src/errors.ts'
+import type { RecordedEvent } from '../../src/event.ts'
+import type { Storage } from '../../src/storage.ts'
+import { engine, fails, name, quick, useEngine, useSteadyTime } from './engine.ts'
+
+useEngine()
+
+describe('a handler that fails', () => {
+  it('is called again with a pause that doubles, and then the subscription fails, naming the event', async () => {
+    await engine.append(3)
+    const attempts: number[] = []
+    const pauses: number[] = []
+    const sleep = engine.environment.clock.sleep
+    engine.environment = {
+      ...engine.environment,
+      clock: {
+        now: systemClock.now,
+        sleep: (milliseconds, signal) => {
+          if (milliseconds < 300) pauses.push(milliseconds)
+          return sleep(milliseconds, signal)
+        },
+      },
+    }
+    const seen: number[] = []
+    const subscription = engine.failing({
+      name,
+      onError: { retries: 3, backoff: 8 },
+      handle({ position }, { attempt }) {
+        if (position === 2) {
+          attempts.push(attempt)
+          fails()
+        }
+        seen.push(position)
+      },
+    })
+    await expect(subscription.done).rejects.toMatchObject({
+      code: 'subscription-failed',
+      position: 2,
+      cause: { message: 'it fails' },
+    })
+    expect(seen).toEqual([1])
+    expect(attempts).toEqual([1, 2, 3, 4])
+    expect(pauses.length).toBe(3)
+    for (const [index, pause] of pauses.entries()) {
+      expect(pause).toBeGreaterThanOrEqual(4 * 2 ** index)
+      expect(pause).toBeLessThanOrEqual(8 * 2 ** index)
+    }
+    const status = await subscription.status()
+    expect(status).toMatchObject({ state: 'failed', checkpoint: 1, owners: [] })
+    await expect(subscription.caughtUp()).rejects.toBe(status.lastError)
+    await subscription.stop()
+  })
+
+  it('of which nobody hears ends in an unhandled rejection, though somebody once waited for it', async () => {
+    // The test runner listens, too.
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    const told = new Promise<unknown>((resolve) => process.once('unhandledRejection', resolve))
+    try {
+      const subscription = engine.start({ name, handle: fails, onError: { retries: 0 } })
+      await subscription.caughtUp()
+      await engine.append(1)
+      expect(await told).toMatchObject({ code: 'subscription-failed', position: 1 })
+    } finally {
+      for (const listener of others) process.on('unhandledRejection', listener)
+    }
+  })
+
+  it('is told to whoever waits for the subscription to catch up, and to nobody else', async () => {
+    await engine.append(1)
+    const subscription = engine.start({ name, handle: fails, onError: { retries: 0 } })
+    await expect(subscription.caughtUp()).rejects.toMatchObject({ code: 'subscription-failed', position: 1 })
+  })
+
+  it('takes too long: it is told by its signal, and that counts as a try', async () => {
+    await engine.append(1)
+    const reasons: unknown[] = []
+    const subscription = engine.start({
+      name,
+      handlerTimeout: 5,
+      onError: { ...quick, retries: 1, action: 'park' },
+      handle: (_, { signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            reasons.push(signal.reason)
+            reject(new Error('given up'))
+          })
+        }),
+    })
+    await subscription.caughtUp()
+    const timeout = expect.objectContaining({ code: 'handler-timeout', milliseconds: 5 })
+    expect(reasons).toEqual([timeout, timeout])
+    const [parked] = await engine.storage.listParked(name, 0, 10)
+    expect(parked).toMatchObject({
+      attempts: 2,
+      error: 'HandlerTimeoutError: The handler did not finish within 5 ms',
+    })
+  })
+
+  it('with a batch is called with each event alone, to find the one at fault', async () => {
+    await engine.append(5)
+    const calls: number[][] = []
+    const subscription = engine.start({
+      name,
+      onError: { ...quick, retries: 1, action: 'park' },
+      handleBatch(events) {
+        const positions = events.map(({ position }) => position)
+        calls.push(positions)
+        if (positions.includes(3)) fails()
+      },
+    })
+    await subscription.caughtUp()
+    expect(calls).toEqual([[1, 2, 3, 4, 5], [1], [2], [3], [3], [4], [5]])
+    expect((await engine.storage.listParked(name, 0, 10)).map(({ position }) => position)).toEqual([3])
+  })
+
+  it('in batches is called with so many events at most', async () => {
+    await engine.append(8)
+    const calls: number[][] = []
+    const handleBatch = (events: readonly RecordedEvent[]) =>
+      void calls.push(events.map(({ position }) => position))
+    await engine.start({ name, batchSize: 3, handleBatch }).caughtUp()
+    expect(calls).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+      [7, 8],
+    ])
+  })
+
+  it('asks for a transaction it has none of: that is a mistake, which is told', async () => {
+    await engine.append(1)
+    const { done } = engine.failing({
+      name,
+      onError: { retries: 0 },
+      handle: (_, context) => void context.tx.documents('x'),
+    })
+    await expect(done).rejects.toMatchObject({ cause: { code: 'invalid-input', field: 'tx' } })
+  })
+
+  it('because its own store is away has failed, and is not called for ever', async () => {
+    await engine.append(1)
+    for (const transactional of [true, false]) {
+      let calls = 0
+      const { done } = engine.failing({
+        name: `${name}-${transactional}`,
+        transactional,
+        onError: { ...quick, retries: 2 },
+        handle() {
+          calls++
+          throw new StoreUnavailableError('Asking another store', 1, 'it is away')
+        },
+      })
+      await expect(done).rejects.toMatchObject({ position: 1, cause: { code: 'store-unavailable' } })
+      expect(calls).toBe(3)
+    }
+  })
+})
+
+describe('a storage that cannot be reached', () => {
+  /** Fails so many calls of each of these, in one of the ways there are and then the other. */
+  function unreachable(times: number, ...methods: (keyof Storage)[]): void {
+    const broken: Record<string, unknown> = { ...engine.storage }
+    for (const method of methods) {
+      let left = times
+      const call = engine.storage[method] as (...parameters: unknown[]) => Promise<unknown>
+      broken[method] = async (...parameters: unknown[]) => {
+        if (left-- > 0)
+          throw left % 2 === 0
+            ? new ReadOnlyReplicaError()
+            : new StoreUnavailableError(method, 1, 'nobody answers')
+        return call(...parameters)
+      }
+    }
+    engine.environment = { ...engine.environment, storage: broken as unknown as Storage }
+  }
+
+  it.each([true, false])(
+    'is tried again until it can, without counting as a try (transactional: %s)',
+    async (transactional) => {
+      useSteadyTime()
+      await engine.append(3)
+      unreachable(
+        2,
+        'createSubscription',
+        'keepLeases',
+        'readLog',
+        'transaction',
+        'advance',
+        'releaseLeases',
+        'leave',
+      )
+      const seen: string[] = []
+      const subscription = engine.start({
+        name,
+        transactional,
+        leaseTime: 60,
+        onError: { retries: 0 },
+        handle: ({ position }, { attempt }) => void seen.push(`${position}/${attempt}`),
+      })
+      await subscription.caughtUp()
+      expect(seen).toEqual(['1/1', '2/1', '3/1'])
+      expect((await subscription.status()).lastError).toSatisfy(isAway)
+      await subscription.stop()
+      expect((await subscription.status()).state).toBe('stopped')
+    },
+  )
+
+  it('does not keep a subscription from being stopped', async () => {
+    unreachable(Number.POSITIVE_INFINITY, 'createSubscription', 'leave')
+    const subscription = engine.start({ name, handle() {} })
+    await vi.waitFor(async () => expect((await subscription.status()).state).toBe('retrying'))
+    await subscription.stop()
+    await subscription.done
+  })
+})

@@ -1,0 +1,196 @@
+/** Subscriptions on a store in memory: what options mean, which states there are, and what is read when. */
+import { describe, expect, it, vi } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
+import { range } from '../../src/conformance/events.ts'
+import type { RecordedEvent } from '../../src/event.ts'
+import { runOnce } from '../../src/subscription/run-once.ts'
+import type { HandlerContext, SubscriptionState } from '../../src/subscription/subscription.ts'
+import { engine, fails, name, quick, useEngine } from './engine.ts'
+
+useEngine()
+
+describe('options', () => {
+  const handle = () => {}
+  it.each([
+    ['options', undefined],
+    ['name', { handle }],
+    ['name', { name: '$mine', handle }],
+    ['handle', { name }],
+    ['handle', { name, handle, handleBatch: handle }],
+    ['from', { name, handle, from: 'start' }],
+    ['from', { name, handle, from: -1 }],
+    ['from', { name, handle, from: new Date(Number.NaN) }],
+    ['partitions', { name, handle, partitions: 0 }],
+    ['partitions', { name, handle, partitions: 1001 }],
+    ['transactional', { name, handle, transactional: 'yes' }],
+    ['types', { name, handle, types: [] }],
+    ['streamPrefix', { name, handle, streamPrefix: '' }],
+    ['tags', { name, handle, tags: 'a' }],
+    ['batchSize', { name, handle, batchSize: 0 }],
+    ['leaseTime', { name, handle, leaseTime: 2 ** 31 }],
+    ['pollInterval', { name, handle, pollInterval: 0.5 }],
+    ['handlerTimeout', { name, handle, handlerTimeout: 0 }],
+    ['onError', { name, handle, onError: 'park' }],
+    ['onError.retries', { name, handle, onError: { retries: -1 } }],
+    ['onError.backoff', { name, handle, onError: { backoff: '1s' } }],
+    ['onError.action', { name, handle, onError: { action: 'ignore' } }],
+    ['onStateChange', { name, handle, onStateChange: 'log' }],
+    ['projection', { projection: { name } }],
+  ])('refuses a wrong %s at once', (field, options) => {
+    const refusal = expect.objectContaining({ code: 'invalid-input', field })
+    expect(() => engine.start(options as never)).toThrow(refusal)
+  })
+
+  it('refuses another number of partitions than the subscription was made with', async () => {
+    await engine.start({ name, handle, partitions: 2 }).caughtUp({ position: 0 })
+    await vi.waitFor(async () => expect((await engine.storage.checkpoints(name)).length).toBe(2))
+    const cause = expect.objectContaining({ code: 'invalid-input', field: 'partitions' })
+    await expect(engine.failing({ name, handle }).done).rejects.toMatchObject({ cause })
+    await expect(runOnce(engine.environment, { name, handle })).rejects.toMatchObject({ cause })
+  })
+})
+
+describe('states', () => {
+  it('are told as they change', async () => {
+    await engine.append(5)
+    const states: SubscriptionState[] = []
+    let left = 1
+    const subscription = engine.start({
+      name,
+      batchSize: 2,
+      onError: quick,
+      onStateChange: (state) => states.push(state),
+      handle: ({ position }) => {
+        if (position === 4 && left-- > 0) throw new Error('once')
+      },
+    })
+    await subscription.caughtUp()
+    await vi.waitFor(async () => expect((await subscription.status()).state).toBe('live'))
+    await subscription.stop()
+    expect(states).toEqual([
+      'leasing',
+      'catching-up',
+      'retrying',
+      'catching-up',
+      'live',
+      'stopping',
+      'stopped',
+    ])
+    expect((await subscription.status()).lastError).toMatchObject({ message: 'once' })
+  })
+
+  it('of a listener that throws: the subscription fails with what it threw', async () => {
+    const onStateChange = (state: SubscriptionState) => {
+      if (state === 'live') throw new Error('a bad listener')
+    }
+    const { done } = engine.failing({ name, handle() {}, onStateChange })
+    await expect(done).rejects.toMatchObject({ cause: { message: 'a bad listener' } })
+  })
+})
+
+describe('reading', () => {
+  it('holds one page ahead of the one that is handled, and no more', async () => {
+    await engine.append(10)
+    const asked: number[] = []
+    engine.environment = {
+      ...engine.environment,
+      storage: {
+        ...engine.storage,
+        readLog: (query, signal) => {
+          asked.push(query.after)
+          return engine.storage.readLog({ ...query, limit: 3 }, signal)
+        },
+      },
+    }
+    const askedWhen: number[] = []
+    const subscription = engine.start({
+      name,
+      handle: async () => {
+        await new Promise(setImmediate)
+        askedWhen.push(Math.max(...asked))
+      },
+    })
+    await subscription.caughtUp()
+    expect(askedWhen).toEqual([3, 3, 3, 6, 6, 6, 9, 9, 9, 9])
+  })
+
+  it('is woken at once by what this process appends', async () => {
+    const seen: number[] = []
+    const subscription = engine.start({
+      name,
+      pollInterval: 60_000,
+      handle: ({ position }) => void seen.push(position),
+    })
+    await subscription.caughtUp({ position: 0 })
+    // Long enough for the naps to have become long.
+    await systemClock.sleep(100)
+    await engine.append(1)
+    await subscription.caughtUp({ timeout: 5_000 })
+    expect(seen).toEqual([1])
+  })
+
+  it('begins where it is told to, and goes on where it was', async () => {
+    await engine.append(3)
+    const seen: number[] = []
+    const handle = ({ position }: RecordedEvent) => void seen.push(position)
+    await runOnce(engine.environment, { name, handle, from: 2 })
+    await engine.append(2, 4)
+    await runOnce(engine.environment, { name, handle, from: 'beginning' })
+    expect(seen).toEqual([3, 4, 5])
+  })
+
+  it('begins at the end of what is settled, so that nothing that commits late is skipped', async () => {
+    await engine.append(3)
+    const settled = { ...engine.storage }
+    // The last two are not settled yet.
+    settled.readLog = (query, signal) =>
+      engine.storage.readLog({ ...query, until: Math.min(query.until, 1) }, signal)
+    const seen: number[] = []
+    const handle = ({ position }: RecordedEvent) => void seen.push(position)
+    for (const from of ['end', new Date(Date.now() + 1_000)] as const) {
+      const own = `${name} from ${typeof from}`
+      await runOnce({ ...engine.environment, storage: settled }, { name: own, handle, from }, { maxMs: 50 })
+      await runOnce(engine.environment, { name: own, handle })
+    }
+    expect(seen).toEqual([2, 3, 2, 3])
+  })
+})
+
+describe('a projection', () => {
+  it('in another version than was built fails the subscription at once', async () => {
+    const { projection } = await import('../../src/projection/projection.ts')
+    const counts = (version: number) =>
+      projection({
+        name,
+        version,
+        key: () => 'all',
+        initialState: () => 0,
+        evolve: (count: number) => count + 1,
+      })
+    await engine.append(2)
+    expect(await runOnce(engine.environment, { projection: counts(1) })).toMatchObject({
+      handled: 2,
+      caughtUp: true,
+    })
+    const { done } = engine.failing({ projection: counts(2) })
+    await expect(done).rejects.toMatchObject({ cause: { code: 'projection-version', registered: 1 } })
+  })
+})
+
+it('hands out transactions whose writes are there exactly once', async () => {
+  await engine.append(20)
+  let failures = 5
+  const subscription = engine.start({
+    name,
+    transactional: true,
+    onError: { ...quick, retries: 10 },
+    async handle({ position }, { tx }: HandlerContext) {
+      const sums = tx.documents<number>('sums')
+      await sums.put('all', ((await sums.get('all')) ?? 0) + position)
+      if (position === 7 && failures-- > 0) fails()
+    },
+  })
+  await subscription.caughtUp()
+  const sum = range(1, 20).reduce((a, b) => a + b)
+  expect((await engine.storage.readDocument('sums', 'all'))?.state).toBe(String(sum))
+})
