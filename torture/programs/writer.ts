@@ -49,6 +49,8 @@ export class Writer {
   readonly #handle: CommandHandler<Seen, Command, TracedEvent>
   readonly #history: History<OperationLine>
   readonly #unfinished: Invocation[]
+  /** The operations of which it is known what became of them. */
+  readonly #ended: Set<string>
   #operations: number
   #isEnding = false
   /** How many events were acknowledged. */
@@ -61,13 +63,15 @@ export class Writer {
     const path = historyFile(task.folder, task.client, 'operations')
     const before = readHistory<OperationLine>(path)
     this.#history = new History(path)
-    const ended = new Set(before.filter(({ what }) => what !== 'invoke').map(({ op }) => op))
+    this.#ended = new Set(before.filter(({ what }) => what !== 'invoke').map(({ op }) => op))
     const invoked = before.filter((line): line is Invocation => line.what === 'invoke')
     this.#operations = invoked.reduce(
       (most, { op }) => Math.max(most, Number(op.slice(op.lastIndexOf('.') + 1))),
       0,
     )
-    this.#unfinished = invoked.filter(({ op, kind }) => !ended.has(op) && kind !== 'read' && kind !== 'slow')
+    this.#unfinished = invoked.filter(
+      ({ op, kind }) => !this.#ended.has(op) && kind !== 'read' && kind !== 'slow',
+    )
     this.#handle = commandHandler({
       store,
       decider: {
@@ -101,14 +105,9 @@ export class Writer {
   async #next(random: Random): Promise<void> {
     // Somebody who was killed left it open what became of an operation: most are tried again, some never.
     const left = this.#unfinished.pop()
-    if (left !== undefined && random.percent(80)) {
-      await this.#make({ ...left, at: now() }, random)
-      return
-    }
+    if (left !== undefined && random.percent(80)) return this.#make({ ...left, at: now() }, random)
     const invocation = await this.#invent(random)
-    const made = await this.#make(invocation, random)
-    // What is tried again may be counted already.
-    this.appended += made
+    await this.#make(invocation, random)
     // Making a call once more changes nothing, and gives the first result.
     if (invocation.kind !== 'read' && invocation.kind !== 'slow' && random.percent(3)) {
       await this.#make({ ...invocation, at: now() }, random)
@@ -156,19 +155,23 @@ export class Writer {
     }
   }
 
-  /** Makes the operation, and if nobody can tell what became of it, mostly again; answers how many events it made. */
-  async #make(invocation: Invocation, random: Random): Promise<number> {
+  /** Makes the operation, and if nobody can tell what became of it, mostly again. */
+  async #make(invocation: Invocation, random: Random): Promise<void> {
     const { op, kind } = invocation
     for (;;) {
       this.#history.write(invocation)
       try {
         const result = await this.#call(invocation)
         this.#history.write({ what: 'ok', op, at: now(), ...result })
-        return (result.appended ?? []).reduce((sum, { positions }) => sum + positions.length, 0)
+        // One that is made again is there already.
+        if (!this.#ended.has(op))
+          for (const { positions } of result.appended ?? []) this.appended += positions.length
+        this.#ended.add(op)
+        return
       } catch (error) {
         const code = codeOf(error)
         this.#history.write({ what: fails.has(code) ? 'fail' : 'unknown', op, at: now(), code })
-        if (fails.has(code) || kind === 'read' || kind === 'slow' || random.percent(20)) return 0
+        if (fails.has(code) || kind === 'read' || kind === 'slow' || random.percent(20)) return
         await sleep(random.below(100))
       }
     }
