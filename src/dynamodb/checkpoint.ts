@@ -11,6 +11,8 @@ export interface Checkpoint {
   readonly position: number
   readonly owner: string | undefined
   readonly token: number
+  /** Of whoever keeps it from moving; another each time. */
+  readonly hold: string | undefined
 }
 
 export interface Worker {
@@ -21,9 +23,15 @@ export interface Worker {
   readonly until: number
 }
 
+/**
+ * A lock on documents that has not changed for so long is nobody's any more (by the clock of who waits), in milliseconds: so
+ * whoever has one does not rely on it for longer.
+ */
+export const longestLock = 30_000
+
 export const checkpointNames: Record<string, string> = { '#token': 'token', '#owner': 'owner' }
 const isHeld = '#token = :token AND attribute_exists(#owner)'
-const isFree = '(attribute_not_exists(k) OR k < :now)'
+const isFree = 'attribute_not_exists(k)'
 
 export const headerKey = (name: string): Key => ({ p: { S: subscriptionPartition(name) }, s: { S: 'a' } })
 
@@ -42,11 +50,7 @@ export function advance(table: string, { subscription, partition, token }: Lease
     UpdateExpression: 'SET o = :position',
     ConditionExpression: `${isHeld} AND o <= :position AND ${isFree}`,
     ExpressionAttributeNames: checkpointNames,
-    ExpressionAttributeValues: {
-      ':token': number(token),
-      ':position': number(position),
-      ':now': number(Date.now()),
-    },
+    ExpressionAttributeValues: { ':token': number(token), ':position': number(position) },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   }
 }
@@ -56,7 +60,7 @@ const holdsLease = (item: Item | undefined, { token }: Lease) =>
 
 /** The lease is held, and the checkpoint further than it was to be moved. */
 export const isAhead = (item: Item | undefined, lease: Lease): boolean =>
-  holdsLease(item, lease) && (numberOf(item, 'k') ?? 0) < Date.now()
+  holdsLease(item, lease) && item?.k === undefined
 
 export function refusedAdvance(lease: Lease, item: CancellationReason['Item']): Error {
   const { subscription, partition } = lease
@@ -73,6 +77,7 @@ export function checkpointOf(item: Item): Checkpoint {
     position: numberOf(item, 'o') as number,
     owner: textOf(item, 'owner'),
     token: numberOf(item, 'token') as number,
+    hold: textOf(item, 'k'),
   }
 }
 
@@ -110,7 +115,7 @@ export function fence(table: string, lease: Lease): Part {
     Key: checkpointKey(lease.subscription, lease.partition),
     ConditionExpression: `${isHeld} AND ${isFree}`,
     ExpressionAttributeNames: checkpointNames,
-    ExpressionAttributeValues: { ':token': number(lease.token), ':now': number(Date.now()) },
+    ExpressionAttributeValues: { ':token': number(lease.token) },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   }
   const failed = ({ Item }: CancellationReason) => refusedAdvance(lease, Item)

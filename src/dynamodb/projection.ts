@@ -25,11 +25,13 @@ import type {
   StoredDocument,
 } from '../projection/storage.ts'
 import { type Attribute, type Item, number, numberOf, text, textOf } from './attributes.ts'
+import { longestLock } from './checkpoint.ts'
 import { documentOf, readDocumentItems } from './documents.ts'
 import type { Environment } from './environment.ts'
 import { counterKey, documentPartition, type Key, projectionKey, shards } from './keys.ts'
 import { listPage, mergeShards } from './merge-shards.ts'
-import type { Counter } from './slots.ts'
+import { leaving, Silences } from './silence.ts'
+import { type Counter, counterOf } from './slots.ts'
 import type { DynamoSubscriptions } from './subscription.ts'
 import type { Part } from './writer.ts'
 
@@ -42,9 +44,9 @@ interface Building {
   readonly id: string
 }
 
-// A lock that has not changed for so long is nobody's any more (by the clock of who waits), in milliseconds.
-export const longestLock = 30_000
 const lockPoll = 25
+// How often somebody who waits for a lock tells those who will.
+const leavingInterval = 500
 const documentsPerPage = 500
 const mostDropped = 250
 // A log with more slots than this has had its events.
@@ -55,6 +57,7 @@ export class DynamoProjections implements ProjectionsOfStorage {
   readonly #subscriptions: DynamoSubscriptions
   /** The generation that was read last: mostly it is still the one. */
   readonly #lastGeneration = new Map<string, number>()
+  readonly #silences = new Silences()
 
   constructor(environment: Environment, subscriptions: DynamoSubscriptions) {
     this.#environment = environment
@@ -386,16 +389,19 @@ export class DynamoProjections implements ProjectionsOfStorage {
 
   /** Resolves once nobody has a lock on any of the projections. */
   async waitUnlocked(names: readonly string[], signal: AbortSignal | undefined): Promise<void> {
-    const since = new Map<string, number>()
-    for (;;) {
-      const { locks } = await this.#environment.slots.counter(signal)
+    const { slots, connection, tables } = this.#environment
+    for (let left = performance.now(); ; ) {
+      const item = await slots.counterItem(signal)
+      const { locks } = counterOf(item)
       const held = names.filter((name) => locks.has(name))
-      if (held.length === 0) return
-      for (const name of held) {
-        const id = locks.get(name) as string
-        const seen = since.get(id) ?? performance.now()
-        since.set(id, seen)
-        if (performance.now() - seen >= longestLock) await this.#unlock(name, id)
+      if (item === undefined || held.length === 0) return
+      const silent = this.#silences.look(counterKey.p.S, [item]).get(counterKey.s.S)
+      if (silent !== undefined && silent.idle >= longestLock) {
+        for (const name of held) await this.#unlock(name, locks.get(name) as string)
+      } else if (silent !== undefined && performance.now() - left >= leavingInterval) {
+        const subject = { doing: 'Waiting for a projection', table: tables.log, key: counterKey.p.S }
+        await connection.write(subject, 'UpdateItem', leaving(silent), signal)
+        left = performance.now()
       }
       await sleep(lockPoll, signal)
     }
@@ -427,7 +433,7 @@ export class DynamoProjections implements ProjectionsOfStorage {
     return {
       TableName: this.#environment.tables.log,
       Key: counterKey,
-      UpdateExpression: 'SET l = :l, r = :next',
+      UpdateExpression: 'SET l = :l, r = :next REMOVE idle',
       ConditionExpression: epoch === 0 ? 'attribute_not_exists(r)' : 'r = :epoch',
       ExpressionAttributeValues: values,
     }

@@ -86,8 +86,12 @@ export class Slots {
   }
 
   async counter(signal?: AbortSignal): Promise<Counter> {
+    return counterOf(await this.counterItem(signal))
+  }
+
+  counterItem(signal?: AbortSignal): Promise<Item | undefined> {
     const subject = this.#subject('Reading the end of the log', counterKey.p.S)
-    return counterOf(await this.#connection.get(subject, counterKey, signal))
+    return this.#connection.get(subject, counterKey, signal)
   }
 
   /** Closes a slot. False if it was used. */

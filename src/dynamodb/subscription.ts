@@ -2,13 +2,16 @@
  * Checkpoints and leases. A subscription's items are in one partition of the table:
  *
  *     a             how many partitions it has, where it began, and up to where parked events are void
- *     c#<partition> its checkpoint `o`, who has it (`owner`) and the token of that lease; `k` while it is verified
+ *     c#<partition> its checkpoint `o`, who has it (`owner`) and the token of that lease; `k`: who keeps it from moving
  *     w#<worker>    its beat: another number each time that the worker says it lives
  *
+ * `idle`, in the last two: for how long beat and `k` were seen to be what they are (see silence.ts).
+ *
  * Nobody trusts another's clock: a worker is taken for dead when its beat did not change for the time of its lease, by the
- * clock of whoever looks. What the dead one does after all is refused by its token.
+ * clock of whoever looks. What the dead one does after all is refused by its token. Likewise, whoever holds a checkpoint
+ * for too long, as workers see it, is taken for dead.
  */
-import { randomInt } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import type { KeptLeases, Lease, PartitionCheckpoint, SubscriptionStorage } from '../subscription/storage.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import {
@@ -21,12 +24,14 @@ import {
   headerKey,
   isAhead,
   leaseOf,
+  longestLock,
   refusedAdvance,
   type Worker,
   workerOf,
 } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import { checkpointKey, subscriptionPartition, type Tables, workerKey } from './keys.ts'
+import { leaving, type Silence, Silences } from './silence.ts'
 import type { Part } from './writer.ts'
 
 interface Stored {
@@ -35,11 +40,10 @@ interface Stored {
   readonly voidUpTo: number
   readonly checkpoints: readonly Checkpoint[]
   readonly workers: readonly Worker[]
+  readonly items: readonly Item[]
 }
 
 const secondsToKeepWorkers = 86_400
-// How long a checkpoint may be held by somebody who verifies its documents, in milliseconds.
-const longestHold = 30_000
 
 type Leasing = Pick<
   SubscriptionStorage,
@@ -49,8 +53,7 @@ type Leasing = Pick<
 export class DynamoSubscriptions implements Leasing {
   readonly #connection: Connection
   readonly #table: string
-  /** Since when each worker's beat is what it is, by this process's clock. */
-  readonly #beats = new Map<string, { readonly beat: number; readonly since: number }>()
+  readonly #silences = new Silences()
 
   constructor(connection: Connection, tables: Tables) {
     this.#connection = connection
@@ -76,6 +79,7 @@ export class DynamoSubscriptions implements Leasing {
       voidUpTo: numberOf(header, 'u') ?? 0,
       checkpoints: items.filter((item) => textOf(item, 's')?.startsWith('c#')).map(checkpointOf),
       workers: items.filter((item) => textOf(item, 's')?.startsWith('w#')).map(workerOf),
+      items,
     }
   }
 
@@ -122,7 +126,9 @@ export class DynamoSubscriptions implements Leasing {
     const stored = await this.#read(name, signal)
     if (stored === undefined) return { leases: [], share: 0 }
     await this.#beat(name, worker, milliseconds, signal)
-    const { alive, dead } = this.#sortWorkers(name, stored.workers, worker)
+    const silence = this.#silences.look(subscriptionPartition(name), stored.items)
+    await this.#endLongHolds(name, stored.checkpoints, silence, signal)
+    const { alive, dead } = this.#sortWorkers(name, stored.workers, worker, silence)
     for (const one of dead) await this.#bury(name, one, signal)
     const share = Math.ceil(stored.partitions / (alive.size + 1))
     // Even if others took it for dead: as nobody has taken its lease, it is still this worker's.
@@ -149,7 +155,7 @@ export class DynamoSubscriptions implements Leasing {
     const now = Date.now()
     const input = {
       Key: workerKey(name, worker),
-      UpdateExpression: 'SET lease = :lease, #until = :until, #ttl = :ttl, beat = :beat',
+      UpdateExpression: 'SET lease = :lease, #until = :until, #ttl = :ttl, beat = :beat REMOVE idle',
       ExpressionAttributeNames: { '#ttl': 'ttl', '#until': 'until' },
       ExpressionAttributeValues: {
         ':lease': number(milliseconds),
@@ -162,20 +168,13 @@ export class DynamoSubscriptions implements Leasing {
     return this.#connection.write(this.#subject('Keeping a lease', name), 'UpdateItem', input, signal)
   }
 
-  #sortWorkers(name: string, workers: readonly Worker[], self: string) {
-    const now = performance.now()
-    const listed = new Set(workers.map((worker) => JSON.stringify([name, worker.name])))
-    for (const id of this.#beats.keys()) {
-      if (JSON.parse(id)[0] === name && !listed.has(id)) this.#beats.delete(id)
-    }
+  #sortWorkers(name: string, workers: readonly Worker[], self: string, silence: Silence) {
     const alive = new Set<string>()
     const dead: Worker[] = []
     for (const worker of workers) {
       if (worker.name === self) continue
-      const id = JSON.stringify([name, worker.name])
-      const seen = this.#beats.get(id)
-      if (seen?.beat !== worker.beat) this.#beats.set(id, { beat: worker.beat, since: now })
-      if (seen?.beat === worker.beat && now - seen.since >= worker.leaseTime) dead.push(worker)
+      const { idle = 0 } = silence.get(workerKey(name, worker.name).s.S) ?? {}
+      if (idle >= worker.leaseTime) dead.push(worker)
       else alive.add(worker.name)
     }
     return { alive, dead }
@@ -188,7 +187,28 @@ export class DynamoSubscriptions implements Leasing {
       ExpressionAttributeValues: { ':beat': number(beat) },
     }
     await this.#connection.write(this.#subject('Keeping a lease', name), 'DeleteItem', input, signal)
-    this.#beats.delete(JSON.stringify([name, worker]))
+  }
+
+  async #endLongHolds(
+    name: string,
+    checkpoints: readonly Checkpoint[],
+    silence: Silence,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    for (const { partition, hold } of checkpoints) {
+      const { idle = 0 } = silence.get(checkpointKey(name, partition).s.S) ?? {}
+      if (hold !== undefined && idle >= longestLock) await this.#letGo(name, partition, hold, signal)
+    }
+  }
+
+  #letGo(name: string, partition: number, hold: string, signal?: AbortSignal): Promise<unknown> {
+    const input = {
+      Key: checkpointKey(name, partition),
+      UpdateExpression: 'REMOVE k, idle',
+      ConditionExpression: 'k = :hold',
+      ExpressionAttributeValues: { ':hold': text(hold) },
+    }
+    return this.#connection.write(this.#subject('Letting a checkpoint go', name), 'UpdateItem', input, signal)
   }
 
   async #take(
@@ -236,10 +256,25 @@ export class DynamoSubscriptions implements Leasing {
 
   async leave(name: string, worker: string): Promise<void> {
     const stored = await this.#read(name)
+    await this.#leaveSilence(name, worker, stored?.items ?? [])
     const own = stored?.checkpoints.filter(({ owner }) => owner === worker) ?? []
     await this.releaseLeases(own.map((checkpoint) => leaseOf(name, checkpoint, checkpoint.token)))
     const input = { Key: workerKey(name, worker) }
     await this.#connection.write(this.#subject('Leaving a subscription', name), 'DeleteItem', input)
+  }
+
+  /** For those who come after this process. */
+  async #leaveSilence(name: string, worker: string, items: readonly Item[]): Promise<void> {
+    const partition = subscriptionPartition(name)
+    const self = workerKey(name, worker).s.S
+    for (const [key, silent] of this.#silences.look(partition, items)) {
+      if (key === self || silent.idle < 1) continue
+      await this.#connection.write(
+        this.#subject('Leaving a subscription', name),
+        'UpdateItem',
+        leaving(silent),
+      )
+    }
   }
 
   async advance(lease: Lease, position: number, signal?: AbortSignal): Promise<void> {
@@ -277,7 +312,7 @@ export class DynamoSubscriptions implements Leasing {
     const moves = stored.checkpoints.map(({ partition }) => ({
       TableName: this.#table,
       Key: checkpointKey(name, partition),
-      UpdateExpression: 'SET o = :position ADD #token :one REMOVE #owner, k',
+      UpdateExpression: 'SET o = :position ADD #token :one REMOVE #owner, k, idle',
       ExpressionAttributeNames: checkpointNames,
       ExpressionAttributeValues: { ':position': number(position), ':one': number(1) },
     }))
@@ -286,19 +321,19 @@ export class DynamoSubscriptions implements Leasing {
 
   /** Keeps the checkpoints from moving, for a while at most; answers with what lets them go. */
   async hold(name: string, signal?: AbortSignal): Promise<() => Promise<void>> {
-    const stored = await this.#read(name, signal)
-    const set = async (expression: string, values?: Item) => {
-      for (const { partition } of stored?.checkpoints ?? []) {
-        const input = {
-          Key: checkpointKey(name, partition),
-          UpdateExpression: expression,
-          ...(values && { ExpressionAttributeValues: values }),
-        }
-        await this.#connection.write(this.#subject('Holding a checkpoint', name), 'UpdateItem', input)
+    const hold = randomUUID()
+    const partitions = (await this.#read(name, signal))?.checkpoints.map(({ partition }) => partition) ?? []
+    for (const partition of partitions) {
+      const input = {
+        Key: checkpointKey(name, partition),
+        UpdateExpression: 'SET k = :hold REMOVE idle',
+        ExpressionAttributeValues: { ':hold': text(hold) },
       }
+      await this.#connection.write(this.#subject('Holding a checkpoint', name), 'UpdateItem', input)
     }
-    await set('SET k = :until', { ':until': number(Date.now() + longestHold) })
-    return () => set('REMOVE k')
+    return async () => {
+      for (const partition of partitions) await this.#letGo(name, partition, hold)
+    }
   }
 
   async checkpoints(name: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]> {

@@ -17,7 +17,7 @@ import type { StoreTransaction } from '../projection/transaction.ts'
 import type { LogPage, LogQuery } from '../storage.ts'
 import type { Lease } from '../subscription/storage.ts'
 import { type Item, numberOf } from './attributes.ts'
-import { advancing, fence } from './checkpoint.ts'
+import { advancing, fence, longestLock } from './checkpoint.ts'
 import {
   documentCheck,
   documentOf,
@@ -29,7 +29,7 @@ import {
 import type { Environment } from './environment.ts'
 import type { CancellationReason } from './errors.ts'
 import { unparking } from './parked.ts'
-import { type DynamoProjections, longestLock } from './projection.ts'
+import type { DynamoProjections } from './projection.ts'
 import type { DynamoSubscriptions } from './subscription.ts'
 import type { Part, TransactItem } from './writer.ts'
 

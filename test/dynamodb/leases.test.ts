@@ -1,7 +1,8 @@
 /** Leases without a clock that all trust: a worker that was taken for dead can do nothing more. */
 import { hasCode } from '@eventsourced/core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { sleep } from '../../src/abort.ts'
+import { latch } from '../../src/conformance/expect.ts'
 import { Connection, opener } from '../../src/dynamodb/connection.ts'
 import { tablesOf } from '../../src/dynamodb/keys.ts'
 import { dynamodbStorage } from '../../src/dynamodb/storage.ts'
@@ -12,6 +13,7 @@ import { emulatorClient } from '../worlds/dynamodb.ts'
 import { emulators, type Ground, startGround } from './ground.ts'
 
 const leaseTime = 60
+const year = 365 * 86_400_000
 const subscription = 'leased'
 
 describe.each(emulators)('leases on %s', (name) => {
@@ -20,19 +22,23 @@ describe.each(emulators)('leases on %s', (name) => {
     ground = await startGround(name)
   })
   afterAll(() => ground?.end())
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  /** As another process has it. */
+  function storageOf(table: string): Storage {
+    const limits = { attempts: 10, onMetric: undefined }
+    const client = emulatorClient(ground.endpoint)
+    const connection = new Connection(opener({ client }), limits, async () => {})
+    const options = { maxBatch: 1, gapTimeout: 1_000, compress: true }
+    return dynamodbStorage(connection, tablesOf(table), new InlineProjections(), [], options)
+  }
 
   /** The storages of two processes. */
-  async function processes(partitions: number): Promise<[Storage, Storage]> {
-    const table = ground.table()
+  async function processes(partitions: number, table = ground.table()): Promise<[Storage, Storage]> {
     await ground.open(table).store.schema.create()
-    const options = { maxBatch: 1, gapTimeout: 1_000, compress: true }
-    const client = emulatorClient(ground.endpoint)
-    const storageOf = () => {
-      const limits = { attempts: 10, onMetric: undefined }
-      const connection = new Connection(opener({ client }), limits, async () => {})
-      return dynamodbStorage(connection, tablesOf(table), new InlineProjections(), [], options)
-    }
-    const both: [Storage, Storage] = [storageOf(), storageOf()]
+    const both: [Storage, Storage] = [storageOf(table), storageOf(table)]
     expect(await both[0].createSubscription(subscription, partitions, 0)).toBe(partitions)
     expect(await both[1].createSubscription(subscription, 99, 7)).toBe(partitions)
     return both
@@ -104,6 +110,56 @@ describe.each(emulators)('leases on %s', (name) => {
     expect((await one.checkpoints(subscription)).map(({ position }) => position)).toEqual([20])
     expect((await one.keepLeases(subscription, 'one', leaseTime)).leases).toEqual([])
   })
+
+  it('of a dead worker are another’s, though no process lives for as long as a lease', async () => {
+    const table = ground.table()
+    const [one] = await processes(1, table)
+    const keepLeases = (storage: Storage, worker: string) => storage.keepLeases(subscription, worker, 500)
+    const before = (await keepLeases(one, 'dead')).leases[0]
+    const began = performance.now()
+    let lease: Lease | undefined
+    let lives = 0
+    while (lease === undefined) {
+      const storage = storageOf(table)
+      const worker = `worker ${++lives}`
+      await keepLeases(storage, worker)
+      await sleep(150)
+      lease = (await keepLeases(storage, worker)).leases[0]
+      if (lease === undefined) await storage.leave(subscription, worker)
+    }
+    expect(performance.now() - began).toBeGreaterThan(500)
+    expect(lives).toBeGreaterThan(1)
+    expect(lease).toEqual({ ...before, token: 2 })
+  })
+
+  it.each([-year, 0, year])(
+    'move no checkpoint while somebody verifies its documents, but not for ever if that one dies (clock: %i)',
+    async (skew) => {
+      const [one, other] = await processes(1)
+      const lease = await untilTaken(one, 'one')
+      await one.advance(lease, 10)
+      const locked = latch()
+      const now = Date.now
+      const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + skew)
+      // It never ends.
+      void other.transaction('Verifying', async (transaction) => {
+        await transaction.lockProjection(subscription)
+        locked.release()
+        await new Promise(() => {})
+      })
+      await locked.released
+      clock.mockRestore()
+      const refused = expect.objectContaining({ code: 'store-unavailable' })
+      await expect(one.advance(lease, 20)).rejects.toEqual(refused)
+      await one.keepLeases(subscription, 'one', leaseTime)
+      await expect(one.advance(lease, 20)).rejects.toEqual(refused)
+      const passed = performance.now.bind(performance)
+      vi.spyOn(performance, 'now').mockImplementation(() => passed() + 31_000)
+      await one.keepLeases(subscription, 'one', leaseTime)
+      await one.advance(lease, 20)
+      expect((await one.checkpoints(subscription)).map(({ position }) => position)).toEqual([20])
+    },
+  )
 
   it('are nobody’s once a rebuild has moved the checkpoints, nor is anything parked before', async () => {
     const [one, other] = await processes(2)
