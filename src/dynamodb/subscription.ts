@@ -256,11 +256,11 @@ export class DynamoSubscriptions implements Leasing {
 
   async leave(name: string, worker: string): Promise<void> {
     const stored = await this.#read(name)
-    await this.#leaveSilence(name, worker, stored?.items ?? [])
     const own = stored?.checkpoints.filter(({ owner }) => owner === worker) ?? []
     await this.releaseLeases(own.map((checkpoint) => leaseOf(name, checkpoint, checkpoint.token)))
     const input = { Key: workerKey(name, worker) }
     await this.#connection.write(this.#subject('Leaving a subscription', name), 'DeleteItem', input)
+    await this.#leaveSilence(name, worker, stored?.items ?? [])
   }
 
   /** For those who come after this process. */
