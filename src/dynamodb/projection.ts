@@ -433,7 +433,7 @@ export class DynamoProjections implements ProjectionsOfStorage {
     return {
       TableName: this.#environment.tables.log,
       Key: counterKey,
-      UpdateExpression: 'SET l = :l, r = :next REMOVE idle',
+      UpdateExpression: 'SET l = :l, r = :next',
       ConditionExpression: epoch === 0 ? 'attribute_not_exists(r)' : 'r = :epoch',
       ExpressionAttributeValues: values,
     }

@@ -37,7 +37,9 @@ export class Silences {
       const key = { p: item.p, s: item.s } as Key
       const before = seen?.silence.get(key.s.S)
       const known = seen && before && isSameAttribute(value, before.value) ? before.idle + at - seen.at : 0
-      silence.set(key.s.S, { key, sign, value, idle: Math.max(known, numberOf(item, 'idle') ?? 0) })
+      // What was left of another value is over.
+      const told = isSameAttribute(value, item.idleOf) ? (numberOf(item, 'idle') ?? 0) : 0
+      silence.set(key.s.S, { key, sign, value, idle: Math.max(known, told) })
     }
     this.#seen.set(partition, { silence, at })
     return silence
@@ -48,8 +50,9 @@ export class Silences {
 export function leaving({ key, sign, value, idle }: Silent): object {
   return {
     Key: key,
-    UpdateExpression: 'SET idle = :idle',
-    ConditionExpression: '#sign = :sign AND (attribute_not_exists(idle) OR idle < :idle)',
+    UpdateExpression: 'SET idle = :idle, idleOf = :sign',
+    ConditionExpression:
+      '#sign = :sign AND (attribute_not_exists(idleOf) OR idleOf <> :sign OR idle < :idle)',
     ExpressionAttributeNames: { '#sign': sign },
     ExpressionAttributeValues: { ':sign': value, ':idle': number(Math.floor(idle)) },
   }

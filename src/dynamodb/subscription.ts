@@ -5,7 +5,7 @@
  *     c#<partition> its checkpoint `o`, who has it (`owner`) and the token of that lease; `k`: who keeps it from moving
  *     w#<worker>    its beat: another number each time that the worker says it lives
  *
- * `idle`, in the last two: for how long beat and `k` were seen to be what they are (see silence.ts).
+ * `idle`, in the last two: for how long beat or `k` was seen to be `idleOf` (see silence.ts).
  *
  * Nobody trusts another's clock: a worker is taken for dead when its beat did not change for the time of its lease, by the
  * clock of whoever looks. What the dead one does after all is refused by its token. Likewise, whoever holds a checkpoint
@@ -155,7 +155,7 @@ export class DynamoSubscriptions implements Leasing {
     const now = Date.now()
     const input = {
       Key: workerKey(name, worker),
-      UpdateExpression: 'SET lease = :lease, #until = :until, #ttl = :ttl, beat = :beat REMOVE idle',
+      UpdateExpression: 'SET lease = :lease, #until = :until, #ttl = :ttl, beat = :beat',
       ExpressionAttributeNames: { '#ttl': 'ttl', '#until': 'until' },
       ExpressionAttributeValues: {
         ':lease': number(milliseconds),
@@ -204,7 +204,7 @@ export class DynamoSubscriptions implements Leasing {
   #letGo(name: string, partition: number, hold: string, signal?: AbortSignal): Promise<unknown> {
     const input = {
       Key: checkpointKey(name, partition),
-      UpdateExpression: 'REMOVE k, idle',
+      UpdateExpression: 'REMOVE k',
       ConditionExpression: 'k = :hold',
       ExpressionAttributeValues: { ':hold': text(hold) },
     }
@@ -312,7 +312,7 @@ export class DynamoSubscriptions implements Leasing {
     const moves = stored.checkpoints.map(({ partition }) => ({
       TableName: this.#table,
       Key: checkpointKey(name, partition),
-      UpdateExpression: 'SET o = :position ADD #token :one REMOVE #owner, k, idle',
+      UpdateExpression: 'SET o = :position ADD #token :one REMOVE #owner, k',
       ExpressionAttributeNames: checkpointNames,
       ExpressionAttributeValues: { ':position': number(position), ':one': number(1) },
     }))
@@ -326,7 +326,7 @@ export class DynamoSubscriptions implements Leasing {
     for (const partition of partitions) {
       const input = {
         Key: checkpointKey(name, partition),
-        UpdateExpression: 'SET k = :hold REMOVE idle',
+        UpdateExpression: 'SET k = :hold',
         ExpressionAttributeValues: { ':hold': text(hold) },
       }
       await this.#connection.write(this.#subject('Holding a checkpoint', name), 'UpdateItem', input)

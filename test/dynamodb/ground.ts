@@ -6,6 +6,7 @@ import {
   ScanCommand,
 } from '@aws-sdk/client-dynamodb'
 import { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
+import { vi } from 'vitest'
 import { type EmulatorName, isMissing, startEmulator } from '../emulators/start.ts'
 import { stores } from '../stores.ts'
 import { emulatorClient } from '../worlds/dynamodb.ts'
@@ -85,4 +86,12 @@ export async function startGround(name: EmulatorName): Promise<Ground> {
       await emulator.stop()
     },
   }
+}
+
+const realNow = performance.now.bind(performance)
+
+/** Whatever this process measures, so much more has passed; until mocks are restored. */
+export function letTimePass(milliseconds: number): void {
+  const ahead = performance.now() - realNow() + milliseconds
+  vi.spyOn(performance, 'now').mockImplementation(() => realNow() + ahead)
 }

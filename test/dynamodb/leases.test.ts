@@ -10,7 +10,7 @@ import { InlineProjections } from '../../src/projection/inline.ts'
 import type { Storage } from '../../src/storage.ts'
 import type { Lease } from '../../src/subscription/storage.ts'
 import { emulatorClient } from '../worlds/dynamodb.ts'
-import { emulators, type Ground, startGround } from './ground.ts'
+import { emulators, type Ground, letTimePass, startGround } from './ground.ts'
 
 const leaseTime = 60
 const year = 365 * 86_400_000
@@ -153,13 +153,56 @@ describe.each(emulators)('leases on %s', (name) => {
       await expect(one.advance(lease, 20)).rejects.toEqual(refused)
       await one.keepLeases(subscription, 'one', leaseTime)
       await expect(one.advance(lease, 20)).rejects.toEqual(refused)
-      const passed = performance.now.bind(performance)
-      vi.spyOn(performance, 'now').mockImplementation(() => passed() + 31_000)
+      letTimePass(31_000)
       await one.keepLeases(subscription, 'one', leaseTime)
       await one.advance(lease, 20)
       expect((await one.checkpoints(subscription)).map(({ position }) => position)).toEqual([20])
     },
   )
+
+  it('of one that lives are not taken, however many processes look after each other', async () => {
+    const table = ground.table()
+    const [one] = await processes(1, table)
+    const keepLeases = (storage: Storage, worker: string) => storage.keepLeases(subscription, worker, 500)
+    const { leases } = await keepLeases(one, 'one')
+    for (let lives = 0; lives < 8; lives++) {
+      const other = storageOf(table)
+      await keepLeases(other, 'other')
+      await sleep(100)
+      expect((await keepLeases(other, 'other')).leases).toEqual([])
+      await other.leave(subscription, 'other')
+      expect((await keepLeases(one, 'one')).leases).toEqual(leases)
+    }
+  })
+
+  it('wait for each who verifies anew, though they have waited for one before', async () => {
+    const table = ground.table()
+    const [one, other] = await processes(1, table)
+    /** What is locked stays so. */
+    async function lock(): Promise<void> {
+      const locked = latch()
+      void other.transaction('Verifying', async (transaction) => {
+        await transaction.lockProjection(subscription)
+        locked.release()
+        await new Promise(() => {})
+      })
+      await locked.released
+    }
+    await one.keepLeases(subscription, 'one', leaseTime)
+    await lock()
+    await one.keepLeases(subscription, 'one', leaseTime)
+    letTimePass(20_000)
+    await one.leave(subscription, 'one')
+    await lock()
+    const next = storageOf(table)
+    const lease = (await next.keepLeases(subscription, 'next', leaseTime)).leases[0] as Lease
+    letTimePass(20_000)
+    await next.keepLeases(subscription, 'next', leaseTime)
+    await expect(next.advance(lease, 10)).rejects.toMatchObject({ code: 'store-unavailable' })
+    letTimePass(20_000)
+    await next.keepLeases(subscription, 'next', leaseTime)
+    await next.advance(lease, 10)
+  })
 
   it('are nobody’s once a rebuild has moved the checkpoints, nor is anything parked before', async () => {
     const [one, other] = await processes(2)

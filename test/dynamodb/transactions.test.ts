@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { sleep } from '../../src/abort.ts'
 import { latch } from '../../src/conformance/expect.ts'
 import { lost } from '../worlds/faulty-client.ts'
-import { emulators, type Ground, startGround } from './ground.ts'
+import { emulators, type Ground, letTimePass, startGround } from './ground.ts'
 
 const counted = (count: number, from = 1) =>
   Array.from({ length: count }, (_, index) => ({ type: 'Counted', data: { number: from + index } }))
@@ -144,12 +144,6 @@ describe.each(emulators)('transactions on %s', (name) => {
       }),
     )
 
-  /** All that waits has waited for half a minute, which is how long a lock may last. */
-  function letTimePass(): void {
-    const now = performance.now.bind(performance)
-    vi.spyOn(performance, 'now').mockImplementation(() => now() + 31_000)
-  }
-
   it('a rebuild that dies at its end keeps appends waiting for a while, and then no longer', async () => {
     const table = ground.table()
     const { store } = ground.open(table, { inline: [perStream] })
@@ -164,7 +158,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     })
     await sleep(300)
     expect(done).toBe(0)
-    letTimePass()
+    letTimePass(31_000)
     await Promise.all(appending)
     expect(await store.verify(perStream)).toMatchObject({ ok: true, events: 3 })
   })
@@ -243,7 +237,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     await one.store.append('a', counted(1))
     const aborting = new AbortController()
     one.faults.before(async ({ input }) => {
-      if (!String(input.UpdateExpression).startsWith('SET l = :l, r = :next')) return undefined
+      if (input.UpdateExpression !== 'SET l = :l, r = :next') return undefined
       aborting.abort(new Error('enough'))
       await sleep(100)
       return undefined
