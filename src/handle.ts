@@ -145,7 +145,8 @@ export function commandHandler<State, Command, E extends Event>(
         await pause(attempt, signal)
         continue
       }
-      if (result.deduplicated && commandId !== undefined) continue
+      // A twin was as fast: the next load finds what it recorded. Of a store that never shows it, the answer tells where it is.
+      if (result.deduplicated && commandId !== undefined && attempt <= retries) continue
       // With 'any', others may have come between: the state is then more than what was loaded and decided.
       const othersCameBetween = result.firstVersion !== present.version + 1
       if (result.deduplicated || othersCameBetween) return await reread(stream, result, signal)

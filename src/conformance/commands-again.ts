@@ -1,6 +1,7 @@
 /** Commands that are handled again, by their id, and states of the past. */
 import assert from 'node:assert/strict'
 import { decider } from '../decider.ts'
+import type { Event } from '../event.ts'
 import { foldStream } from '../fold.ts'
 import { uuidOf } from '../uuid.ts'
 import { withAndWithoutCache } from './caching.ts'
@@ -109,6 +110,21 @@ const againCases = withAndWithoutCache((handlerOf) => [
       },
     }),
   ),
+  {
+    group: 'commands again',
+    name: 'come to an end even if reading never shows what they caused',
+    async run({ open }) {
+      const store = await open()
+      const first = await handlerOf({ store, decider: growing })('a', { count: 2 }, { commandId: 'x' })
+      await store.append('a', counted(1))
+      // As somebody does who keeps what was read, and does not notice that it has changed.
+      const readStream = <E extends Event>(stream: string) => store.readStream<E>(stream, { toVersion: 0 })
+      const handle = handlerOf({ store: { ...store, readStream }, decider: growing })
+      const again = await handle('a', { count: 2 }, { commandId: 'x' })
+      assert.equal(again.deduplicated, true)
+      assert.equal((await store.readStream('a')).version, first.version + 1)
+    },
+  },
   ...[0, 1].map(
     (index): ConformanceCase => ({
       group: 'commands again',
