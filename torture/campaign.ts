@@ -14,6 +14,7 @@ import { openStore } from './open-store.ts'
 import { randomOf } from './random.ts'
 import type { Scenario } from './scenarios.ts'
 import type { ClientTask } from './task.ts'
+import { within } from './within.ts'
 
 export interface CampaignOptions {
   readonly store: StoreName
@@ -33,6 +34,8 @@ export interface CampaignOptions {
   readonly breakage?: Breakage | undefined
   /** A file to write the history to, in Elle's format. */
   readonly elle?: string | undefined
+  /** How long each step of its beginning and of its end may take, in seconds. @default 600 */
+  readonly patience?: number | undefined
   readonly onProgress?: ((progress: CampaignProgress) => void) | undefined
 }
 
@@ -53,35 +56,45 @@ export interface CampaignResult extends Verdict {
 }
 
 const leaseTime = 2_000
+const defaultPatience = 600
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const { store, emulator, scenario, breakage } = options
+  const step = stepsOf(options)
   const histories = temporaryFolder('histories')
   let program: ClientProgram | undefined
   let database: CampaignDatabase | undefined
   let clients: Clients | undefined
   try {
-    program = await compileClient()
-    database = await startDatabase(store, { isBehindProxy: scenario.isBehindProxy ?? false, emulator })
-    await createTables(database, breakage)
+    program = await step('compiling the client', compileClient())
+    const isBehindProxy = scenario.isBehindProxy ?? false
+    database = await step('starting the database', startDatabase(store, { isBehindProxy, emulator }))
+    await step('creating the tables', createTables(database, breakage))
     clients = new Clients(program.file, tasksOf(options, database, histories.path))
-    await clients.ready()
+    await step('starting the clients', clients.ready())
     const { faults, seconds } = await torment(options, database, clients)
     const opened = await openStore(database.address)
     try {
-      const evidence = await gather(opened.store, histories.path)
+      const evidence = await step('gathering what is there', gather(opened.store, histories.path))
       if (options.elle !== undefined) writeFileSync(options.elle, `${elleHistory(evidence).join('\n')}\n`)
       return { ...check(evidence), database: database.name, faults, seconds }
     } finally {
       await opened.store.close()
     }
   } finally {
-    await clients?.killAll()
-    await database?.stop()
+    if (clients !== undefined) await step('killing the clients', clients.killAll())
+    if (database !== undefined) await step('stopping the database', database.stop())
     histories.remove()
     program?.remove()
   }
 }
+
+type Step = <T>(what: string, work: Promise<T>) => Promise<T>
+
+const stepsOf =
+  ({ patience = defaultPatience }: CampaignOptions): Step =>
+  (what, work) =>
+    within(patience * 1000, what, work)
 
 async function createTables({ address }: CampaignDatabase, breakage: Breakage | undefined): Promise<void> {
   const { store } = await openStore(address)
@@ -96,6 +109,7 @@ function tasksOf(
   folder: string,
 ): Omit<ClientTask, 'life'>[] {
   const { scenario, seed, writers, followers, atOnce, batch, breakage } = options
+  const { patience = defaultPatience } = options
   const common = {
     address: database.clientAddress,
     seed,
@@ -105,6 +119,8 @@ function tasksOf(
     slowness: scenario.slowness ?? 0,
     requestFaults: scenario.requestFaults ?? false,
     leaseTime,
+    // They know more of it than whoever waits for them.
+    patience: patience * 900,
     breakage,
   }
   if (options.store === 'pglite') return [{ ...common, client: 'client-0', writers: atOnce, follows: true }]
@@ -119,6 +135,7 @@ function tasksOf(
 /** Lets the clients work and the faults happen for as long as it takes, and then everybody come to an end. */
 async function torment(options: CampaignOptions, database: CampaignDatabase, clients: Clients) {
   const { scenario, seconds, events = Number.POSITIVE_INFINITY, seed, onProgress } = options
+  const step = stepsOf(options)
   const counts = new Map<string, number>()
   const count = (what: string, times = 1) => counts.set(what, (counts.get(what) ?? 0) + times)
   const ending = new AbortController()
@@ -143,14 +160,14 @@ async function torment(options: CampaignOptions, database: CampaignDatabase, cli
   } finally {
     clearInterval(reporting)
     ending.abort()
-    await Promise.all(happening)
+    await step('what befalls the clients', Promise.all(happening))
   }
   const written = passed()
   tell('ending')
-  await clients.order({ kind: 'end writing' })
+  await step('the writing', clients.order({ kind: 'end writing' }))
   // What the last of those who were killed had sent is done by then, or never: it is delayed by half a second at most.
   await sleep(1_500)
-  await clients.order({ kind: 'end' })
+  await step('the following', clients.order({ kind: 'end' }))
   tell('checking')
   return { faults: counts, seconds: written }
 }

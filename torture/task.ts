@@ -28,6 +28,8 @@ export interface ClientTask {
   /** Whether requests fail on their way, of a store on DynamoDB. */
   readonly requestFaults: boolean
   readonly leaseTime: number
+  /** How long each step of its end may take, in milliseconds. */
+  readonly patience: number
   readonly breakage: Breakage | undefined
 }
 

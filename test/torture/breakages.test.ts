@@ -19,7 +19,7 @@ async function resultOf(breakage: Breakage, name: string) {
   if (scenario === undefined) throw new Error(`There is no scenario ${name}`)
   const seed = Math.floor(Math.random() * 1_000_000)
   return runCampaign({
-    ...{ store: 'postgres', emulator: 'dynoxide', scenario, seconds: 10, seed, breakage },
+    ...{ store: 'postgres', emulator: 'dynoxide', scenario, seconds: 10, seed, breakage, patience: 60 },
     ...{ writers: 3, followers: 2, atOnce: 6, batch: 6 },
   })
 }
@@ -29,8 +29,12 @@ describe('stores that are broken on purpose', () => {
     '%s, in the campaign %s, is found as %s',
     { timeout: 180_000 },
     async (breakage, name, fault) => {
-      const { findings } = await resultOf(breakage, name)
-      expect(findings.counts[fault], findings.examples.join('\n')).toBeGreaterThan(0)
+      let found = 0
+      // On a busy machine little happens in one of them, and nothing need go wrong.
+      for (let campaign = 0; campaign < 3 && found === 0; campaign++) {
+        found = (await resultOf(breakage, name)).findings.counts[fault]
+      }
+      expect(found).toBeGreaterThan(0)
     },
   )
 

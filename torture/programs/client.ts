@@ -1,8 +1,10 @@
 /** A client of a campaign: a process that writes, or follows the log, or both, until it is told to end or is killed. */
+import { activityOf } from '../activity.ts'
 import { breakageNamed } from '../breakages.ts'
 import { openStore } from '../open-store.ts'
 import { randomOf } from '../random.ts'
 import type { ClientOrder, ClientTask, ClientWord } from '../task.ts'
+import { within } from '../within.ts'
 import { Follower } from './follower.ts'
 import { slowAppend } from './slow-append.ts'
 import { Writer } from './writer.ts'
@@ -52,12 +54,13 @@ writing.catch((error: unknown) => {
 async function obey(order: ClientOrder): Promise<void> {
   if (order.kind === 'end writing') {
     writer?.end()
-    await writing
+    const left = async () => `${writer?.underWay.join(', ')}${await activityOf(address)}`
+    await within(task.patience, left, writing)
     tell({ kind: 'written' })
     return
   }
   await follower?.end()
   clearInterval(reporting)
-  await store.close()
+  await within(task.patience, 'closing the store', store.close())
   process.send?.({ kind: 'ended' } satisfies ClientWord, () => process.exit())
 }

@@ -5,6 +5,7 @@ import { History, readHistory } from '../history.ts'
 import { now, type Trace } from '../operation.ts'
 import { asyncStates, byHand } from '../projections.ts'
 import { type ClientTask, historyFile } from '../task.ts'
+import { within } from '../within.ts'
 
 export type Handle = (events: readonly RecordedEvent[]) => Promise<void>
 
@@ -55,14 +56,15 @@ export class Follower {
 
   /** Goes on up to the end of the log, when nobody writes any more, and ends. */
   async end(): Promise<void> {
+    const { patience } = this.#task
     let head = 0
     for await (const { position } of this.#store.readAll({ direction: 'backward', limit: 1 })) head = position
     for (const subscription of this.#subscriptions) {
-      await subscription.caughtUp({ position: head, timeout: 600_000 })
-      await subscription.stop()
+      await subscription.caughtUp({ position: head, timeout: patience })
+      await within(patience, `stopping ${subscription.name}`, subscription.stop())
     }
     this.#ending.abort()
-    await this.#reading
+    await within(patience, 'following the log', this.#reading)
     // What came between the last page and the end of the writing.
     await this.#write(this.#store.readAll({ after: this.position }))
     this.#read.close()

@@ -51,6 +51,7 @@ export class Writer {
   readonly #unfinished: Invocation[]
   /** The operations of which it is known what became of them. */
   readonly #ended: Set<string>
+  readonly #underWay = new Set<string>()
   #operations: number
   #isEnding = false
   /** How many events were acknowledged. */
@@ -102,6 +103,11 @@ export class Writer {
     this.#isEnding = true
   }
 
+  /** What it is at, in words. */
+  get underWay(): readonly string[] {
+    return [...this.#underWay]
+  }
+
   async #next(random: Random): Promise<void> {
     // Somebody who was killed left it open what became of an operation: most are tried again, some never.
     const left = this.#unfinished.pop()
@@ -148,11 +154,20 @@ export class Writer {
   async #see(stream: string): Promise<Seen> {
     for (;;) {
       try {
-        return (await foldStream(this.#store, stream, seenStream)).state
+        const { state } = await this.#telling(
+          `a look at ${stream}`,
+          foldStream(this.#store, stream, seenStream),
+        )
+        return state
       } catch (error) {
         codeOf(error)
       }
     }
+  }
+
+  async #telling<T>(what: string, work: Promise<T>): Promise<T> {
+    this.#underWay.add(what)
+    return work.finally(() => this.#underWay.delete(what))
   }
 
   /** Makes the operation, and if nobody can tell what became of it, mostly again. */
@@ -161,7 +176,7 @@ export class Writer {
     for (;;) {
       this.#history.write(invocation)
       try {
-        const result = await this.#call(invocation)
+        const result = await this.#telling(`${kind} ${op}`, this.#call(invocation))
         this.#history.write({ what: 'ok', op, at: now(), ...result })
         // One that is made again is there already.
         if (!this.#ended.has(op))
