@@ -89,7 +89,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   }
 }
 
-type Step = <T>(what: string, work: Promise<T>) => Promise<T>
+type Step = <T>(what: string | (() => string), work: Promise<T>) => Promise<T>
 
 const stepsOf =
   ({ patience = defaultPatience }: CampaignOptions): Step =>
@@ -164,10 +164,10 @@ async function torment(options: CampaignOptions, database: CampaignDatabase, cli
   }
   const written = passed()
   tell('ending')
-  await step('the writing', clients.order({ kind: 'end writing' }))
+  await step(() => `the writing of ${clients.busy}`, clients.order({ kind: 'end writing' }))
   // What the last of those who were killed had sent is done by then, or never: it is delayed by half a second at most.
   await sleep(1_500)
-  await step('the following', clients.order({ kind: 'end' }))
+  await step(() => `the work of ${clients.busy}`, clients.order({ kind: 'end' }))
   tell('checking')
   return { faults: counts, seconds: written }
 }

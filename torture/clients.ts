@@ -69,6 +69,12 @@ export class Clients {
       )
   }
 
+  /** Those that have not said yet that they have done what they were told. */
+  get busy(): string {
+    const busy = this.#clients.filter((client) => client.isBusy)
+    return busy.map((client) => client.inWords).join(', ')
+  }
+
   async killAll(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.kill()))
   }
@@ -84,6 +90,8 @@ class Client {
   #before = nothing
   #present = nothing
   #done: (() => void) | undefined
+  /** Whether its present life has said anything. */
+  #isHeard = false
 
   readonly ready: Promise<void>
   #isReady: () => void = () => {}
@@ -115,9 +123,20 @@ class Client {
     return this.#present.appended + this.#present.followed > 0
   }
 
+  /** Whether it has yet to do what it was told. */
+  get isBusy(): boolean {
+    return this.#done !== undefined
+  }
+
+  get inWords(): string {
+    const heard = this.#isHeard ? '' : ', of which nothing was heard'
+    return `${this.#task.client} (life ${this.#life}, process ${this.#program.pid}${heard})`
+  }
+
   start(): void {
     this.#before = this.progress
     this.#present = nothing
+    this.#isHeard = false
     this.#life++
     const task: ClientTask = { ...this.#task, life: this.#life }
     this.#program = startProgram(this.#file, JSON.stringify(task))
@@ -144,6 +163,11 @@ class Client {
     })
   }
 
+  #isDone(): void {
+    this.#done?.()
+    this.#done = undefined
+  }
+
   async #listen(program: Program): Promise<void> {
     for (;;) {
       let word: ClientWord
@@ -154,8 +178,9 @@ class Client {
         return
       }
       this.#isReady()
+      this.#isHeard = true
       if (word.kind === 'progress') this.#present = word
-      else this.#done?.()
+      else this.#isDone()
       if (word.kind === 'ended') return
     }
   }
