@@ -1,7 +1,7 @@
 /** The command handler: load, decide, append; again if somebody else was faster. */
 import { causedBefore, causedEvents, recordedEvents } from './caused-events.ts'
 import type { Decider } from './decider.ts'
-import { hasCode, WrongExpectedVersionError } from './errors.ts'
+import { hasCode, StoreUnavailableError, WrongExpectedVersionError } from './errors.ts'
 import type { Event, Metadata, RecordedEvent } from './event.ts'
 import { isExpected } from './expected-version.ts'
 import { checkEvolution } from './fold.ts'
@@ -145,8 +145,11 @@ export function commandHandler<State, Command, E extends Event>(
         await pause(attempt, signal)
         continue
       }
-      // A twin was as fast: the next load finds what it recorded. Of a store that never shows it, the answer tells where it is.
-      if (result.deduplicated && commandId !== undefined && attempt <= retries) continue
+      if (result.deduplicated && commandId !== undefined) {
+        // A twin was as fast: the next load finds what it recorded.
+        if (attempt <= retries) continue
+        throw unseen(stream, result, attempt + 1)
+      }
       // With 'any', others may have come between: the state is then more than what was loaded and decided.
       const othersCameBetween = result.firstVersion !== present.version + 1
       if (result.deduplicated || othersCameBetween) return await reread(stream, result, signal)
@@ -173,6 +176,12 @@ function answer<State, E extends Event>(
   deduplicated = false,
 ): Handled<State, E> {
   return { state, version, events, position, deduplicated }
+}
+
+/** Of a store that reads less than it has recorded, as one may that keeps what it has read. */
+function unseen(stream: string, { firstVersion, version }: AppendResult, attempts: number): Error {
+  const cause = new Error(`it has versions ${firstVersion} to ${version}, which reading does not show`)
+  return new StoreUnavailableError(`Reading what the command caused in stream '${stream}'`, attempts, cause)
 }
 
 /** Nothing, if an append was refused for a reason that may be another on another state of the stream. */

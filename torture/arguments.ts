@@ -80,6 +80,7 @@ export function readArguments(given: readonly string[]): CampaignOptions {
       followers: number('--followers', values.followers, 1),
       atOnce: number('--at-once', values['at-once'], 1),
       batch,
+      patience: 600,
       elle: values.elle,
       breakage,
     }

@@ -34,8 +34,8 @@ export interface CampaignOptions {
   readonly breakage?: Breakage | undefined
   /** A file to write the history to, in Elle's format. */
   readonly elle?: string | undefined
-  /** How long each step of its beginning and of its end may take, in seconds. @default 600 */
-  readonly patience?: number | undefined
+  /** How long each step of its beginning and of its end may take, in seconds. */
+  readonly patience: number
   readonly onProgress?: ((progress: CampaignProgress) => void) | undefined
 }
 
@@ -56,11 +56,10 @@ export interface CampaignResult extends Verdict {
 }
 
 const leaseTime = 2_000
-const defaultPatience = 600
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const { store, emulator, scenario, breakage } = options
-  const step = stepsOf(options)
+  const step: Step = (what, work) => within(options.patience * 1000, what, work)
   const histories = temporaryFolder('histories')
   let program: ClientProgram | undefined
   let database: CampaignDatabase | undefined
@@ -72,14 +71,14 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     await step('creating the tables', createTables(database, breakage))
     clients = new Clients(program.file, tasksOf(options, database, histories.path))
     await step('starting the clients', clients.ready())
-    const { faults, seconds } = await torment(options, database, clients)
+    const { faults, seconds } = await torment(options, database, clients, step)
     const opened = await openStore(database.address)
     try {
       const evidence = await step('gathering what is there', gather(opened.store, histories.path))
       if (options.elle !== undefined) writeFileSync(options.elle, `${elleHistory(evidence).join('\n')}\n`)
       return { ...check(evidence), database: database.name, faults, seconds }
     } finally {
-      await opened.store.close()
+      await step('closing the store', opened.store.close())
     }
   } finally {
     if (clients !== undefined) await step('killing the clients', clients.killAll())
@@ -90,11 +89,6 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
 }
 
 type Step = <T>(what: string | (() => string), work: Promise<T>) => Promise<T>
-
-const stepsOf =
-  ({ patience = defaultPatience }: CampaignOptions): Step =>
-  (what, work) =>
-    within(patience * 1000, what, work)
 
 async function createTables({ address }: CampaignDatabase, breakage: Breakage | undefined): Promise<void> {
   const { store } = await openStore(address)
@@ -108,8 +102,7 @@ function tasksOf(
   database: CampaignDatabase,
   folder: string,
 ): Omit<ClientTask, 'life'>[] {
-  const { scenario, seed, writers, followers, atOnce, batch, breakage } = options
-  const { patience = defaultPatience } = options
+  const { scenario, seed, writers, followers, atOnce, batch, breakage, patience } = options
   const common = {
     address: database.clientAddress,
     seed,
@@ -119,8 +112,8 @@ function tasksOf(
     slowness: scenario.slowness ?? 0,
     requestFaults: scenario.requestFaults ?? false,
     leaseTime,
-    // They know more of it than whoever waits for them.
-    patience: patience * 900,
+    // They know more of it than whoever waits for them, and are to tell first.
+    patience: 0.9 * patience * 1000,
     breakage,
   }
   if (options.store === 'pglite') return [{ ...common, client: 'client-0', writers: atOnce, follows: true }]
@@ -133,9 +126,8 @@ function tasksOf(
 }
 
 /** Lets the clients work and the faults happen for as long as it takes, and then everybody come to an end. */
-async function torment(options: CampaignOptions, database: CampaignDatabase, clients: Clients) {
+async function torment(options: CampaignOptions, database: CampaignDatabase, clients: Clients, step: Step) {
   const { scenario, seconds, events = Number.POSITIVE_INFINITY, seed, onProgress } = options
-  const step = stepsOf(options)
   const counts = new Map<string, number>()
   const count = (what: string, times = 1) => counts.set(what, (counts.get(what) ?? 0) + times)
   const ending = new AbortController()

@@ -90,8 +90,6 @@ class Client {
   #before = nothing
   #present = nothing
   #done: (() => void) | undefined
-  /** Whether its present life has said anything. */
-  #isHeard = false
 
   readonly ready: Promise<void>
   #isReady: () => void = () => {}
@@ -129,14 +127,13 @@ class Client {
   }
 
   get inWords(): string {
-    const heard = this.#isHeard ? '' : ', of which nothing was heard'
+    const heard = this.#present === nothing ? ', of which nothing was heard' : ''
     return `${this.#task.client} (life ${this.#life}, process ${this.#program.pid}${heard})`
   }
 
   start(): void {
     this.#before = this.progress
     this.#present = nothing
-    this.#isHeard = false
     this.#life++
     const task: ClientTask = { ...this.#task, life: this.#life }
     this.#program = startProgram(this.#file, JSON.stringify(task))
@@ -163,7 +160,7 @@ class Client {
     })
   }
 
-  #isDone(): void {
+  #end(): void {
     this.#done?.()
     this.#done = undefined
   }
@@ -178,9 +175,8 @@ class Client {
         return
       }
       this.#isReady()
-      this.#isHeard = true
       if (word.kind === 'progress') this.#present = word
-      else this.#isDone()
+      else this.#end()
       if (word.kind === 'ended') return
     }
   }
