@@ -1,6 +1,6 @@
 /** Part one of the demo: an evening at a small concert hall, told in seven steps. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { commandHandler, type EventStore, foldStream, type Handled, hasCode } from '@eventsourced/core'
+import { type CommandResult, commandHandler, type EventStore, foldStream, hasCode } from '@eventsourced/core'
 import { type ConcertCommand, type ConcertEvent, concert, Refusal, type Seating } from './concert.ts'
 import { count, print, printStep, printTable, printTitle, printWhy, style } from './print.ts'
 
@@ -10,7 +10,7 @@ const guests = ['Ada', 'Ben', 'Cleo', 'Dan', 'Eva', 'Finn', 'Gus', 'Hana']
 /** The stream's version when the hall is full for the first time: the announcement, and a booking per seat. */
 const soldOut = 1 + seats.length
 
-type Answer = Handled<Seating, ConcertEvent> | Refusal
+type Answer = CommandResult<Seating, ConcertEvent> | Refusal
 
 /** Tells the story. Told again on the same data, it recognises its commands and adds nothing. */
 export async function tellStory(store: EventStore, folder: string): Promise<void> {

@@ -101,7 +101,7 @@ console.log('stock:', (await store.view(stock).get('blanket'))?.state)
 // What was appended at this position is to be seen, however far behind the view is.
 console.log('search:', (await store.view(search).get('order-1', { atLeast: position }))?.state)
 await Promise.all([searching.caughtUp(), mailer.caughtUp()])
-for await (const { key, state } of store.view(search).all({ prefix: 'order-' })) console.log(key, state)
+for await (const { key, state } of store.view(search).list({ prefix: 'order-' })) console.log(key, state)
 console.log('mails:', [...sent.values()])
 
 // The documents made anew are the same.

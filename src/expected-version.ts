@@ -1,7 +1,12 @@
-/** When an expectation about a stream is met: the one definition for every store. */
-import type { ExpectedVersion } from './store.ts'
+/** What a caller expects of a stream, and when that expectation is met: the one definition for every store. */
 
-/** True if a stream that exists or not, at this version, is as expected. */
+/**
+ * What the caller believes about a stream: its exact version (0: no events), that it does not exist (`noStream`),
+ * that it exists (`streamExists`, also while it has no events), or nothing (`any`).
+ */
+export type ExpectedVersion = number | 'any' | 'noStream' | 'streamExists'
+
+/** Returns true if a stream with this existence and version meets the expectation. */
 export function isExpected(expected: ExpectedVersion, exists: boolean, version: number): boolean {
   switch (expected) {
     case 'any':

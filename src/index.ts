@@ -1,7 +1,17 @@
 /** `@eventsourced/core`: the contract, deciding, folding, and the store in memory. */
 
-export { type Decider, type Decision, decider } from './decider.ts'
-export type { ErrorCode, KnownError } from './errors.ts'
+export type { CallOptions } from './call-options.ts'
+export type {
+  CommandHandler,
+  CommandHandlerOptions,
+  CommandResult,
+  HandleOptions,
+} from './command/command-handler.ts'
+export { commandHandler } from './command/command-handler.ts'
+export { type Decider, type Decision, decider } from './command/decider.ts'
+export type { Evolution, FoldedStream, FoldStreamOptions } from './command/fold.ts'
+export { fold, foldStream } from './command/fold.ts'
+export type { ErrorCode, KnownError } from './errors/index.ts'
 export {
   DuplicateEventIdError,
   EventSourcedError,
@@ -11,7 +21,7 @@ export {
   ImportOutOfOrderError,
   InvalidInputError,
   LeaseLostError,
-  LogCutError,
+  LogTruncatedError,
   MissingDriverError,
   MissingPrivilegesError,
   NotParkedError,
@@ -28,35 +38,35 @@ export {
   SubscriptionFailedError,
   UnsupportedIsolationError,
   WrongExpectedVersionError,
-} from './errors.ts'
+} from './errors/index.ts'
 export type { Event, Json, Metadata, Recorded, RecordedEvent } from './event.ts'
 export { causedBy } from './event.ts'
-export { eventStore } from './event-store.ts'
-export type { Evolution, FoldedStream, FoldStreamOptions } from './fold.ts'
-export { fold, foldStream } from './fold.ts'
-export type { CommandHandler, CommandHandlerOptions, Handled, HandleOptions } from './handle.ts'
-export { commandHandler } from './handle.ts'
-export type { ImportedEvent, ImportOptions, ImportResult, ImportSource } from './import.ts'
-export type { InputLimits } from './input.ts'
+export type { ExpectedVersion } from './expected-version.ts'
+export type { ImportedEvent, ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
+export type { InputLimits } from './input/limits.ts'
 export { memoryStore } from './memory/store.ts'
-export type { Projecting, StoreOptions } from './projecting.ts'
+export type {
+  RebuildOptions,
+  RebuildProgress,
+  RebuildResult,
+  VerifyOptions,
+  VerifyResult,
+} from './projection/maintenance.ts'
 export type { DocumentProjection, Projection, RawProjection } from './projection/projection.ts'
 export { projection } from './projection/projection.ts'
-export type { RebuildOptions, RebuildProgress, RebuildResult } from './projection/rebuild.ts'
-export type { Documents, StoreTransaction } from './projection/transaction.ts'
-export type { VerifyOptions, VerifyResult } from './projection/verify.ts'
-export type { Document, ListDocumentsOptions, View, ViewOptions } from './projection/view.ts'
+export type { Documents, HandlerTransaction } from './projection/transaction.ts'
+export type { ListDocumentsOptions, View, ViewDocument, ViewOptions } from './projection/view.ts'
+export type { StoreWarning } from './storage/warnings.ts'
 export type {
   AppendOptions,
   AppendResult,
-  CallOptions,
   CreateStreamOptions,
   Direction,
   EventStore,
-  ExpectedVersion,
   ListStreamsOptions,
   ReadAllOptions,
   ReadStreamOptions,
+  StoreOptions,
   StreamAppend,
   StreamInfo,
   StreamSlice,
@@ -74,4 +84,3 @@ export type {
   SubscriptionStatus,
 } from './subscription/subscription.ts'
 export { uuidOf, uuidv7 } from './uuid.ts'
-export type { StoreWarning } from './warnings.ts'

@@ -1,20 +1,22 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** The contract every store fulfils, and that the conformance suite proves. */
+/** The contract that every store fulfils and that the conformance suite proves. */
+import type { CallOptions } from './call-options.ts'
 import type { Event, Metadata, RecordedEvent } from './event.ts'
-import type { ImportOptions, ImportResult, ImportSource } from './import.ts'
-import type { Projecting } from './projecting.ts'
-import type { StoreTransaction } from './projection/transaction.ts'
-
-/**
- * What the caller believes about a stream: its exact version (0: no events), or that it does not exist
- * (`noStream`), or that it does (`streamExists`, also when it is still empty), or nothing (`any`).
- */
-export type ExpectedVersion = number | 'any' | 'noStream' | 'streamExists'
-
-export interface CallOptions {
-  /** Ends the wait. An append that was already sent may still happen. */
-  readonly signal?: AbortSignal | undefined
-}
+import type { ExpectedVersion } from './expected-version.ts'
+import type { ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
+import type { EventFilter } from './input/event-filter.ts'
+import type { RebuildOptions, RebuildResult, VerifyOptions, VerifyResult } from './projection/maintenance.ts'
+import type { AnyDocumentProjection, DocumentProjection, Projection } from './projection/projection.ts'
+import type { HandlerTransaction } from './projection/transaction.ts'
+import type { View } from './projection/view.ts'
+import type {
+  ParkedEvents,
+  RunOnceOptions,
+  RunOnceResult,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionStatus,
+} from './subscription/subscription.ts'
 
 export interface CreateStreamOptions extends CallOptions {
   readonly metadata?: Metadata | undefined
@@ -23,7 +25,7 @@ export interface CreateStreamOptions extends CallOptions {
 export interface AppendOptions extends CallOptions {
   /** @default 'any' */
   readonly expectedVersion?: ExpectedVersion | undefined
-  /** Given to every event of the call; an event's own properties win. */
+  /** Added to the metadata of every event of the call. A property that an event has itself wins. */
   readonly metadata?: Metadata | undefined
 }
 
@@ -39,28 +41,28 @@ export interface AppendResult {
   readonly streamId: string
   /** The version of the last event of this append. */
   readonly version: number
-  /** The version of its first event. An empty append has none, and says `version + 1`. */
+  /** The version of the first event of this append; `version + 1` if the append had no events. */
   readonly firstVersion: number
-  /** The position of the last event of this append; of an empty one, of the stream's last event (0: none). */
+  /** The position of the last event of this append; without events, that of the stream's last event (0: none). */
   readonly position: number
-  /** The position of each event. */
+  /** The position of each event, in the order of the events. */
   readonly positions: readonly number[]
-  /** When the events were recorded; absent for an empty append. */
+  /** When the store recorded the events; `undefined` if the append had none. */
   readonly recordedAt: Date | undefined
-  /** True if these event ids had been appended before: this is the first result, and nothing was written. */
+  /** True if these event ids had been appended before. The other fields then describe that first append. */
   readonly deduplicated: boolean
 }
 
 export interface ReadStreamOptions extends CallOptions {
-  /** First version wanted. @default 1 */
+  /** The first version to read, inclusive. @default 1 */
   readonly fromVersion?: number | undefined
-  /** Last version wanted. @default the stream's version */
+  /** The last version to read, inclusive. @default the stream's version */
   readonly toVersion?: number | undefined
-  /** Only what was recorded at or before this moment. */
+  /** Only events that were recorded at or before this moment. */
   readonly asOf?: Date | undefined
   /** @default 'forward' */
   readonly direction?: Direction | undefined
-  /** At most so many events, counted from the side the reading starts on. */
+  /** The largest number of events to return, counted from the side on which reading starts. @default all */
   readonly limit?: number | undefined
 }
 
@@ -68,28 +70,23 @@ export type Direction = 'forward' | 'backward'
 
 export interface StreamSlice<E extends Event = Event> {
   readonly streamId: string
-  /** The stream's own version when it was read, whatever part of it was asked for; 0 if it has no events. */
+  /** The version of the whole stream at the time of the read, not of the slice; 0 if the stream has no events. */
   readonly version: number
-  /** True once the stream was created or appended to. */
+  /** True if the stream was created or appended to. */
   readonly exists: boolean
   readonly events: readonly RecordedEvent<E>[]
 }
 
-export interface ReadAllOptions extends CallOptions {
-  /** Only events with a greater position; one that the log has given out (forward). @default 0 */
+export interface ReadAllOptions extends CallOptions, EventFilter {
+  /** Only events after this position (exclusive). The log must reach that far. @default 0 */
   readonly after?: number | undefined
-  /** Only events up to this position. */
+  /** Only events up to this position (inclusive). @default the end of the log */
   readonly until?: number | undefined
-  /** Only events of these types. */
-  readonly types?: readonly string[] | undefined
-  /** Only events of streams whose id begins so. */
-  readonly streamPrefix?: string | undefined
-  /** Only events that carry all of these tags. */
-  readonly tags?: readonly string[] | undefined
   /** @default 'forward' */
   readonly direction?: Direction | undefined
+  /** The largest number of events to return. @default all */
   readonly limit?: number | undefined
-  /** Waits for further events at the end of the log instead of ending. Only forward. @default false */
+  /** Waits for further events at the end of the log instead of ending. Only with `direction: 'forward'`. @default false */
   readonly follow?: boolean | undefined
 }
 
@@ -97,55 +94,107 @@ export interface StreamInfo {
   readonly streamId: string
   readonly version: number
   readonly createdAt: Date
-  /** When the last event was recorded; absent while the stream is empty. */
+  /** When the last event was recorded; `undefined` while the stream has no events. */
   readonly lastRecordedAt: Date | undefined
   readonly metadata: Metadata
 }
 
 export interface ListStreamsOptions extends CallOptions {
+  /** Only streams whose id begins with this text. @default all */
   readonly prefix?: string | undefined
-  /** Only ids that sort after this one (by Unicode code point). */
+  /** Only ids that sort after this one (exclusive, by Unicode code point). */
   readonly after?: string | undefined
+  /** The largest number of streams to return. @default all */
   readonly limit?: number | undefined
 }
 
-/** `Tx`: what handlers and raw projections write with. */
-export interface EventStore<Tx extends StoreTransaction = StoreTransaction>
-  extends Projecting<Tx>,
-    AsyncDisposable {
-  /** Registers an empty stream. @throws StreamAlreadyExistsError */
+/** The options that every store takes when it is opened. */
+export interface StoreOptions {
+  /**
+   * Inline projections: the store writes their documents in the transaction of the append. Every process that appends
+   * to the same data must name the same ones. @default none
+   */
+  readonly inline?: readonly Projection[] | undefined
+}
+
+/** An event store. `Tx` is the transaction that handlers and raw projections are given to write with. */
+export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> extends AsyncDisposable {
+  /** Registers an empty stream. @throws StreamAlreadyExistsError if the stream exists */
   createStream(streamId: string, options?: CreateStreamOptions): Promise<StreamInfo>
 
   /**
-   * Appends all events or none. Repeating the call with the same event ids returns the first result.
-   * @throws WrongExpectedVersionError, DuplicateEventIdError, InvalidInputError
+   * Appends all events to a stream, or none. A repeated call with the same event ids returns the first result.
+   * @throws WrongExpectedVersionError if the stream is at another version than expected
+   * @throws DuplicateEventIdError if an event id is recorded already and the call is no repeat
+   * @throws InvalidInputError if an argument breaks the input rules
    */
   append(streamId: string, events: readonly Event[], options?: AppendOptions): Promise<AppendResult>
 
-  /** Appends to several streams, each named once: all of it or none. Results come in the order given. */
+  /**
+   * Appends to several streams in one transaction: all of it or none. Each stream may occur once. Returns one result
+   * for each append, in the order given. @throws as `append` does
+   */
   appendAll(
     appends: readonly StreamAppend[],
     options?: Omit<AppendOptions, 'expectedVersion'>,
   ): Promise<readonly AppendResult[]>
 
-  /** Reads a stream, or a window of it. A stream that does not exist is empty, not an error. */
+  /** Reads a stream, or a range of it. A stream that does not exist is returned as an empty one. */
   readStream<E extends Event = Event>(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice<E>>
 
   /**
-   * Reads the log in order of position, without ever skipping an event that commits late: an event
-   * appears once everything before it is settled. Holds a page in memory, and no connection between pages.
-   * @throws LogCutError if the log does not reach as far as `after`, or does no more reach as far as was read
+   * Reads the log in order of position. It never skips an event that commits late: it returns an event once every
+   * position before it is settled. Keeps one page in memory, and no connection between pages.
+   * @throws LogTruncatedError if the log ends before `after`, or has lost an event that was already returned
    */
   readAll<E extends Event = Event>(options?: ReadAllOptions): AsyncIterable<RecordedEvent<E>>
 
+  /** Returns what is known about a stream; `undefined` if it does not exist. */
   streamInfo(streamId: string, options?: CallOptions): Promise<StreamInfo | undefined>
 
   /** Lists the streams in order of their ids (by Unicode code point). */
-  streams(options?: ListStreamsOptions): AsyncIterable<StreamInfo>
+  listStreams(options?: ListStreamsOptions): AsyncIterable<StreamInfo>
 
-  /** Brings events in from elsewhere, keeping their ids, metadata and times. See `import.ts`. */
+  /**
+   * Appends events that another system recorded, in the order of the source, and keeps their ids, metadata and times.
+   * Skips events that the store already has, so an interrupted import is resumed by calling it again.
+   * @throws ImportOutOfOrderError if an event is older than its stream's last one
+   * @throws DuplicateEventIdError if an event id is recorded in another stream
+   */
   import(source: ImportSource, options?: ImportOptions): Promise<ImportResult>
 
-  /** Ends open reads and frees what the store opened. Further calls fail with StoreClosedError. */
+  /** Returns a view of the documents of a projection, or of a collection that handlers write. */
+  // biome-ignore lint/suspicious/noExplicitAny: a view does not depend on the projection's events
+  view<State>(projection: DocumentProjection<State, any> | string): View<State>
+
+  /** Starts a worker that handles events in this process. It resumes at the checkpoint of the subscription's name. */
+  subscribe<E extends Event = Event>(options: SubscribeOptions<E, Tx>): Subscription
+
+  /** Handles the events that are in the log now, then returns. For scheduled functions and tests. */
+  runOnce<E extends Event = Event>(
+    options: SubscribeOptions<E, Tx>,
+    limits?: RunOnceOptions,
+  ): Promise<RunOnceResult>
+
+  /** Returns how far a subscription has come; `undefined` if there is none of that name. */
+  subscriptionStatus(name: string, options?: CallOptions): Promise<SubscriptionStatus | undefined>
+
+  /** Returns access to the events that a subscription has parked. */
+  parked(subscription: string): ParkedEvents
+
+  /**
+   * Rebuilds the documents of a projection beside the present ones, and then switches readers to them. An interrupted
+   * rebuild is resumed by calling it again.
+   * @throws RebuildRunningError if another process rebuilds or verifies the projection
+   */
+  rebuild(projection: AnyDocumentProjection, options?: RebuildOptions): Promise<RebuildResult>
+
+  /**
+   * Rebuilds the documents aside, compares them with the present ones, and reports the differences. Changes nothing.
+   * @throws RebuildRunningError if another process rebuilds or verifies the projection
+   */
+  verify(projection: AnyDocumentProjection, options?: VerifyOptions): Promise<VerifyResult>
+
+  /** Ends open reads and subscriptions and closes what the store opened. Later calls throw StoreClosedError. */
   close(): Promise<void>
 }

@@ -1,6 +1,6 @@
 /** Event ids: time-ordered ones (UUID version 7) and ones derived from a name (version 5), by RFC 9562. */
 import { createHash } from 'node:crypto'
-import { refuse } from './refusal.ts'
+import { refuse } from './input/refusal.ts'
 
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -1,6 +1,6 @@
 /** Waiting that a signal can end. */
 import { describe, expect, it } from 'vitest'
-import { abortable, forEachItem, sleep } from '../src/abort.ts'
+import { abortable, forEachItem, sleep } from '../src/runtime/abort.ts'
 
 const reason = new Error('given up')
 const never = new Promise<never>(() => {})

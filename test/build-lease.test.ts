@@ -1,15 +1,15 @@
 /** Who may build a projection: nobody goes on with a lease that another has had meanwhile, or with what a lost server knew. */
 import { beforeEach, expect, it } from 'vitest'
-import { systemClock } from '../src/clock.ts'
 import { counted, range } from '../src/conformance/events.ts'
-import { StoreUnavailableError } from '../src/errors.ts'
+import { StoreUnavailableError } from '../src/errors/index.ts'
 import { memoryStorage } from '../src/memory/store.ts'
 import { InlineProjections } from '../src/projection/inline.ts'
 import { projection } from '../src/projection/projection.ts'
 import { rebuild } from '../src/projection/rebuild.ts'
-import type { Storage } from '../src/storage.ts'
+import { systemClock } from '../src/runtime/clock.ts'
+import { Wakeup } from '../src/runtime/wakeup.ts'
+import type { Storage } from '../src/storage/storage.ts'
 import { uuidv7 } from '../src/uuid.ts'
-import { Wakeup } from '../src/wakeup.ts'
 
 let storage: Storage
 /** What the states were that each event was folded into. */
@@ -43,17 +43,17 @@ function rebuilt(own: Storage, onProgress: () => Promise<void> | void, now = sys
 it.each(['at once', 'while it cannot be reached'])(
   'a build whose lease another has had ends, when it notices that %s',
   async (when) => {
-    let isAway = false
+    let isOutage = false
     const transaction: Storage['transaction'] = async (...parameters) => {
-      if (!isAway) return storage.transaction(...parameters)
-      isAway = false
+      if (!isOutage) return storage.transaction(...parameters)
+      isOutage = false
       throw new StoreUnavailableError('Asking', 1, 'nobody answers')
     }
     const end = rebuilt({ ...storage, transaction }, async () => {
       const reset = (own: { moveCheckpoints(name: string, to: number): Promise<void> }) =>
         own.moveCheckpoints('$build:count', 0)
       await storage.transaction('Taking it away', reset)
-      isAway = when !== 'at once'
+      isOutage = when !== 'at once'
     })
     await expect(end).rejects.toMatchObject({ code: 'lease-lost' })
     expect((await storage.registeredProjection('count'))?.version).toBe(0)

@@ -2,7 +2,8 @@
 import { conformanceCases } from '@eventsourced/core/conformance'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { isMissing } from './emulators/start.ts'
-import { type RunningStore, type StoreUnderTest, stores } from './stores.ts'
+import type { RunningStore, StoreUnderTest } from './store-under-test.ts'
+import { stores } from './stores.ts'
 
 /** Takes every fourth store, so that four files share the suite, and no worker is left with most of it. */
 export function conformEveryFourth(from: 0 | 1 | 2 | 3): void {

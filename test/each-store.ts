@@ -1,7 +1,8 @@
 /** Tests that hold on each of the stores: it is started for them, and each test has a world of its own. */
 import { afterAll, beforeAll, describe, inject } from 'vitest'
 import { isMissing } from './emulators/start.ts'
-import { type RunningStore, type StoreUnderTest, stores, type World } from './stores.ts'
+import type { RunningStore, StoreUnderTest, World } from './store-under-test.ts'
+import { stores } from './stores.ts'
 
 type WithWorld = (use: (world: World) => Promise<void>) => Promise<void>
 

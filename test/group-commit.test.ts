@@ -1,9 +1,9 @@
 /** How appends are gathered and settled, against a database whose every answer is written down here. */
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { StorageError, StoreUnavailableError } from '../src/errors.ts'
-import { type Busy, GroupCommit } from '../src/group-commit.ts'
-import type { AppendOutcome, PreparedAppend } from '../src/storage.ts'
+import { StorageError, StoreUnavailableError } from '../src/errors/index.ts'
+import { type Busy, GroupCommit } from '../src/storage/group-commit.ts'
+import type { AppendOutcome, PreparedAppend } from '../src/storage/storage.ts'
 
 type Answer = AppendOutcome | Busy
 

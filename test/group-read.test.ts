@@ -1,7 +1,7 @@
 /** How reads are gathered and settled, against a database whose every answer is given by hand. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { StorageError, StoreUnavailableError } from '../src/errors.ts'
-import { GroupRead } from '../src/group-read.ts'
+import { StorageError, StoreUnavailableError } from '../src/errors/index.ts'
+import { GroupRead } from '../src/storage/group-read.ts'
 
 /** A request that reached the database, and how to answer it. */
 interface Request {

@@ -1,7 +1,7 @@
 /** The ids of imported events: always the same, all different, and in the order of the source. */
 import { createHash } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { importIds } from '../src/import-ids.ts'
+import { importIds } from '../src/engine/import-ids.ts'
 
 const places = [0, 1, 9, 15, 16, 255, 256, 4095, 4096, 2 ** 32 - 1, 2 ** 32, 2 ** 48, 2 ** 53 - 1]
 

@@ -1,6 +1,6 @@
 /** Transactions of the store in memory: who waits for whom, and what is left of those that are given up. */
 import assert from 'node:assert/strict'
-import { memoryStore, projection, type StoreTransaction } from '@eventsourced/core'
+import { type HandlerTransaction, memoryStore, projection } from '@eventsourced/core'
 import { it } from 'vitest'
 import { latch } from '../src/conformance/expect.ts'
 import { memoryStorage } from '../src/memory/store.ts'
@@ -14,7 +14,7 @@ function waitingFor(wait: () => Promise<void>, entered = () => {}) {
   return projection({
     name: 'waiting',
     streamPrefix: 'slow',
-    async handle(_events, _tx: StoreTransaction) {
+    async handle(_events, _tx: HandlerTransaction) {
       entered()
       await wait()
     },
@@ -109,7 +109,7 @@ it('a handler in a transaction may append to the same store', async () => {
 
 it('what is written with a transaction that is over is refused, and not lost in silence', async () => {
   const storage = storageOf()
-  let kept: StoreTransaction | undefined
+  let kept: HandlerTransaction | undefined
   await storage.transaction('Kept', async ({ user }) => {
     kept = user
     await user.documents('p').put('a', 1)

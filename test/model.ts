@@ -3,7 +3,7 @@
  * code with the library, and takes its time from the same clock.
  */
 import type { Event, Metadata, RecordedEvent } from '../src/event.ts'
-import type { ImportedEvent, ImportResult } from '../src/import.ts'
+import type { ImportedEvent, ImportResult } from '../src/imported-event.ts'
 import type * as contract from '../src/store.ts'
 
 /** What the error of a refused call says. */
@@ -78,7 +78,7 @@ export class Model {
     return stream && { streamId, version: last?.version ?? 0, lastRecordedAt: last?.recordedAt, ...stream }
   }
 
-  streams({ prefix = '', after = '', limit }: contract.ListStreamsOptions = {}): contract.StreamInfo[] {
+  listStreams({ prefix = '', after = '', limit }: contract.ListStreamsOptions = {}): contract.StreamInfo[] {
     const names = [...this.#streams.keys()].sort(inOrder)
     const within = names.filter((name) => name.startsWith(prefix) && inOrder(name, after) > 0)
     return within.slice(0, limit).map((name) => this.streamInfo(name) as contract.StreamInfo)

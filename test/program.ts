@@ -1,7 +1,8 @@
 /** Random programs for stores: what they consist of, and how they are run, so that two stores can be compared. */
 import type { Event, Metadata } from '@eventsourced/core'
 import fc from 'fast-check'
-import type { ImportedEvent, ImportOptions } from '../src/import.ts'
+import type { ExpectedVersion } from '../src/expected-version.ts'
+import type { ImportedEvent, ImportOptions } from '../src/imported-event.ts'
 import type * as contract from '../src/store.ts'
 import { Refusal } from './model.ts'
 
@@ -13,7 +14,7 @@ export interface Subject {
   readStream(streamId: string, options?: contract.ReadStreamOptions): unknown
   readAll(options?: contract.ReadAllOptions): AsyncIterable<Recorded> | Iterable<Recorded>
   streamInfo(streamId: string): unknown
-  streams(options?: contract.ListStreamsOptions): AsyncIterable<unknown> | Iterable<unknown>
+  listStreams(options?: contract.ListStreamsOptions): AsyncIterable<unknown> | Iterable<unknown>
   import(source: readonly ImportedEvent[], options?: ImportOptions): unknown
 }
 
@@ -38,7 +39,7 @@ export type Command =
   | {
       readonly kind: 'repeat'
       readonly back: number
-      readonly expectedVersion: contract.ExpectedVersion | undefined
+      readonly expectedVersion: ExpectedVersion | undefined
     }
   | {
       readonly kind: 'readStream'
@@ -52,7 +53,7 @@ export type Command =
       readonly after: Place | undefined
       readonly until: Place | undefined
     }
-  | { readonly kind: 'streams'; readonly options: contract.ListStreamsOptions }
+  | { readonly kind: 'listStreams'; readonly options: contract.ListStreamsOptions }
   | { readonly kind: 'streamInfo'; readonly streamId: string }
   /** Time goes by, or is set back. */
   | { readonly kind: 'tick'; readonly milliseconds: number }
@@ -79,7 +80,7 @@ const event = fc.record({
 const events = fc.uniqueArray(event, { maxLength: 4, selector: (one) => one.id })
 const expectedVersion = optional(
   fc.oneof(fc.constantFrom('any', 'noStream', 'streamExists'), fc.integer({ min: 0, max: 8 })),
-) as fc.Arbitrary<contract.ExpectedVersion | undefined>
+) as fc.Arbitrary<ExpectedVersion | undefined>
 const append = fc.record({ streamId, events, expectedVersion })
 const direction = fc.constantFrom(undefined, 'forward', 'backward') as fc.Arbitrary<
   contract.Direction | undefined
@@ -163,7 +164,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      kind: fc.constant('streams'),
+      kind: fc.constant('listStreams'),
       options: fc.record({
         prefix: optional(fc.constantFrom('a', '\uffff')),
         after: optional(streamId),
@@ -235,8 +236,8 @@ async function call(subject: Subject, one: Command): Promise<unknown> {
           until: await positionIn(subject, one.until),
         }),
       )
-    case 'streams':
-      return collect(subject.streams(one.options))
+    case 'listStreams':
+      return collect(subject.listStreams(one.options))
     case 'streamInfo':
       return subject.streamInfo(one.streamId)
     default:

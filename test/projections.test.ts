@@ -4,7 +4,8 @@ import { type EventStore, hasCode, projection, type RecordedEvent } from '@event
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, inject, it } from 'vitest'
 import { isMissing } from './emulators/start.ts'
-import { type RunningStore, stores } from './stores.ts'
+import type { RunningStore } from './store-under-test.ts'
+import { stores } from './stores.ts'
 
 type Movement =
   | { readonly type: 'Deposited'; readonly data: { readonly account: string; readonly amount: number } }
@@ -89,7 +90,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 /** Key, state and position of each document. */
 async function documentsOf(store: EventStore, name: string): Promise<unknown[]> {
-  const documents = await collect(store.view(name).all())
+  const documents = await collect(store.view(name).list())
   return documents.map(({ key, state, position }) => ({ key, state, position }))
 }
 

@@ -2,10 +2,10 @@
 import { memoryStore, type RecordedEvent } from '@eventsourced/core'
 import type { LogPage, LogQuery } from '@eventsourced/core/storage'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Operations } from '../src/operations.ts'
-import { readLog } from '../src/read-log.ts'
+import { readLog } from '../src/engine/read-log.ts'
+import { Operations } from '../src/runtime/operations.ts'
+import { Wakeup } from '../src/runtime/wakeup.ts'
 import type { ReadAllOptions } from '../src/store.ts'
-import { Wakeup } from '../src/wakeup.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
@@ -278,7 +278,7 @@ describe('another server that answers', () => {
     for (const found of [[], [4]]) {
       const pages = [onServer('old', [1, 3], 3), onServer('new', [8], 8), onServer('new', found, 3)]
       const { read } = scripted([...pages, { ...page([], 8, 8), server: 'new' }])
-      await expect(positionsOf(read())).rejects.toMatchObject({ code: 'log-cut', after: 3 })
+      await expect(positionsOf(read())).rejects.toMatchObject({ code: 'log-truncated', after: 3 })
     }
   })
 

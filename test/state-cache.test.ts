@@ -9,7 +9,7 @@ import {
 } from '@eventsourced/core'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { readBack } from '../src/caused-events.ts'
+import { readBack } from '../src/command/caused-events.ts'
 import { collect } from './program.ts'
 
 type Moved = { type: 'Moved'; data: number; id?: string }

@@ -2,34 +2,7 @@
  * The one list of stores under test, and how each is started. `STORES=memory,pg npm test` narrows it.
  * Loads a store only when it is started, so that whoever wants to know the names need not load drivers.
  */
-import type { Capability, ConformanceContext } from '../src/conformance/case.ts'
-import type { EmulatorName } from './emulators/start.ts'
-import type { PostgresServer } from './postgres-servers.ts'
-
-export interface StoreUnderTest {
-  readonly name: string
-  /** What it cannot do, and why. */
-  readonly lacks: Readonly<Partial<Record<Capability, string>>>
-  /** The server that has to run for it. */
-  readonly server?: PostgresServer
-  /** Run by a command of its own, or when STORES names it, so that `npm test` takes less than ten minutes. */
-  readonly isApart?: boolean
-  /** The emulator that it starts for itself. */
-  readonly emulator?: EmulatorName
-  /** Starts it, on the server at this URL if it needs one. */
-  start(serverUrl: string | undefined): Promise<RunningStore>
-}
-
-export interface RunningStore {
-  /** A world for one case: empty, and with nobody else in it. */
-  world(): Promise<World>
-  stop(): Promise<void>
-}
-
-export interface World extends ConformanceContext {
-  /** Closes and ends whatever the case has left open. */
-  end(): Promise<void>
-}
+import type { StoreUnderTest } from './store-under-test.ts'
 
 const dynamodbLacks = {
   'open-transactions': 'DynamoDB has no transactions that stay open',

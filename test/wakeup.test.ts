@@ -1,6 +1,6 @@
 /** Sleeping until somebody appends, or a time has passed. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { Wakeup } from '../src/wakeup.ts'
+import { Wakeup } from '../src/runtime/wakeup.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })

@@ -5,7 +5,7 @@
 import type { Event, EventStore } from '@eventsourced/core'
 import { hasCode } from '@eventsourced/core'
 import pg from 'pg'
-import type { Handle } from './programs/follower.ts'
+import type { Handle } from './delivery.ts'
 
 export type Breakage = keyof typeof breakages
 

@@ -1,6 +1,6 @@
 /** One campaign from beginning to end: a store, its clients, the faults, and the verdict. */
 import { writeFileSync } from 'node:fs'
-import { sleep } from '../src/abort.ts'
+import { sleep } from '../src/runtime/abort.ts'
 import type { EmulatorName } from '../test/emulators/start.ts'
 import { temporaryFolder } from '../test/temporary-folder.ts'
 import { type Breakage, breakDatabase } from './breakages.ts'

@@ -1,4 +1,10 @@
-/** What those who follow the log write down of the events that reach them. */
+/** Events that reach a client which follows the log, and what it writes down of them. */
+import type { RecordedEvent } from '@eventsourced/core'
+
+/** Handles events that a client has received. */
+export type Handle = (events: readonly RecordedEvent[]) => Promise<void>
+
+/** An event as a follower writes it down. */
 export type Delivered = readonly [position: number, stream: string, version: number, name: string]
 
 export interface DeliveryLine {

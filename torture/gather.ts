@@ -34,7 +34,7 @@ export async function gather(store: EventStore, folder: string): Promise<Evidenc
 /** By reading each stream, which knows nothing of the order of the log. */
 async function readStreams(store: EventStore): Promise<Map<string, LoggedEvent[]>> {
   const names: string[] = []
-  for await (const { streamId } of store.streams()) names.push(streamId)
+  for await (const { streamId } of store.listStreams()) names.push(streamId)
   const streams = new Map<string, LoggedEvent[]>()
   const reading = Array.from({ length: streamsAtOnce }, async () => {
     for (let name = names.pop(); name !== undefined; name = names.pop()) {
@@ -56,7 +56,7 @@ async function readLog(store: EventStore): Promise<DeliveryLine[]> {
 
 async function readDocuments(view: View<StreamState>, streamPrefix: string): Promise<ProjectedStreams> {
   const documents = new Map<string, StreamState>()
-  for await (const { key, state } of view.all()) documents.set(key, state)
+  for await (const { key, state } of view.list()) documents.set(key, state)
   return { streamPrefix, documents }
 }
 

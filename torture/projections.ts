@@ -1,12 +1,12 @@
 /** The campaigns' projections: of each stream what is needed to tell that every event counted once, and in order. */
 import {
   type DocumentProjection,
+  type HandlerTransaction,
   projection,
   type RawProjection,
   type RecordedEvent,
-  type StoreTransaction,
 } from '@eventsourced/core'
-import { sleep } from '../src/abort.ts'
+import { sleep } from '../src/runtime/abort.ts'
 import type { StreamState } from './check/evidence.ts'
 import { digest, type TracedEvent } from './operation.ts'
 
@@ -26,10 +26,10 @@ export const handWrittenStates = 'states-by-hand'
  * The same, written by a handler of the user's own, which takes its time between reading and writing: nothing but its
  * transaction and the lease keeps it from counting twice.
  */
-export const byHand: RawProjection<TracedEvent, StoreTransaction> = projection({
+export const byHand: RawProjection<TracedEvent, HandlerTransaction> = projection({
   name: 'by-hand',
   streamPrefix: inlinePrefix,
-  async handle(events: readonly RecordedEvent<TracedEvent>[], tx: StoreTransaction) {
+  async handle(events: readonly RecordedEvent<TracedEvent>[], tx: HandlerTransaction) {
     const documents = tx.documents<StreamState>(handWrittenStates)
     const states = new Map<string, StreamState>()
     // In one order, so that no two of them wait for each other.

@@ -1,6 +1,6 @@
 /** Signals: before a call nothing happens at all, and during it the wait ends with the signal's reason. */
 import assert from 'node:assert/strict'
-import { sleep } from '../abort.ts'
+import { sleep } from '../runtime/abort.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, everything, identified, logOf, numbersOf, range } from './events.ts'
@@ -19,7 +19,7 @@ const calls: readonly (readonly [
   ['readStream', (store, signal) => store.readStream('a', { signal })],
   ['readAll', (store, signal) => logOf(store, { signal })],
   ['streamInfo', (store, signal) => store.streamInfo('a', { signal })],
-  ['streams', (store, signal) => collect(store.streams({ signal }))],
+  ['streams', (store, signal) => collect(store.listStreams({ signal }))],
   [
     'import',
     (store, signal) =>
@@ -146,7 +146,7 @@ export const abortCases: readonly ConformanceCase[] = [
         const controller = new AbortController()
         let seen = 0
         const error = await failure(async () => {
-          for await (const _ of store.streams({ signal: controller.signal })) {
+          for await (const _ of store.listStreams({ signal: controller.signal })) {
             if (++seen === at) controller.abort(reason)
           }
         })

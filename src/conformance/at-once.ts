@@ -1,6 +1,6 @@
 /** Many appends called at once: whatever a store makes of them together, each caller gets its own outcome. */
 import assert from 'node:assert/strict'
-import { hasCode } from '../errors.ts'
+import { hasCode } from '../errors/index.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, everything, identified, logOf, numbersOf, range, streamOf } from './events.ts'
 import { allAtOnce, atOnce } from './expect.ts'

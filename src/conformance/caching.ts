@@ -1,5 +1,5 @@
 /** Cases about command handlers that hold whether or not these keep the states of streams: listed for both. */
-import { commandHandler } from '../handle.ts'
+import { commandHandler } from '../command/command-handler.ts'
 import type { ConformanceCase } from './case.ts'
 
 export function withAndWithoutCache(

@@ -1,7 +1,6 @@
 /** What a conformance case is, and what it needs from the store under test. Knows no test runner. */
 import type { Event } from '../event.ts'
-import type { StoreOptions } from '../projecting.ts'
-import type { AppendOptions, AppendResult, EventStore } from '../store.ts'
+import type { AppendOptions, AppendResult, EventStore, StoreOptions } from '../store.ts'
 
 /**
  * What only some stores can do. A case that needs more than a store has is skipped, and the store's entry in

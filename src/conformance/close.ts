@@ -1,6 +1,6 @@
 /** Closing: what is under way ends, and what comes afterwards is refused. */
 import assert from 'node:assert/strict'
-import { hasCode } from '../errors.ts'
+import { hasCode } from '../errors/index.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, logOf, range } from './events.ts'
@@ -18,7 +18,7 @@ const calls: readonly (readonly [description: string, call: (store: EventStore) 
   ['readAll', (store) => logOf(store)],
   ['readAll with follow', (store) => logOf(store, { follow: true })],
   ['streamInfo', (store) => store.streamInfo('a')],
-  ['streams', (store) => collect(store.streams())],
+  ['streams', (store) => collect(store.listStreams())],
   ['import', (store) => store.import([{ type: 'T', data: 1, streamId: 'a' }], { name: 'n' })],
   ['import of nothing', (store) => store.import([])],
 ]

@@ -1,8 +1,8 @@
 /** Commands that are handled again, by their id, and states of the past. */
 import assert from 'node:assert/strict'
-import { decider } from '../decider.ts'
+import { decider } from '../command/decider.ts'
+import { foldStream } from '../command/fold.ts'
 import type { Event } from '../event.ts'
-import { foldStream } from '../fold.ts'
 import { uuidOf } from '../uuid.ts'
 import { withAndWithoutCache } from './caching.ts'
 import type { ConformanceCase } from './case.ts'

@@ -45,7 +45,7 @@ export async function streamOf(store: EventStore, streamId: string): Promise<rea
 }
 
 export function streamsOf(store: EventStore): Promise<StreamInfo[]> {
-  return collect(store.streams())
+  return collect(store.listStreams())
 }
 
 /** Everything that can be seen in a store, copied, to be compared with what can be seen later. */

@@ -1,8 +1,9 @@
 /** What the cases expect again and again: a refusal with its facts, and calls made at once. */
 import assert from 'node:assert/strict'
-import { type ErrorCode, EventSourcedError, hasCode, type KnownError } from '../errors.ts'
+import { type ErrorCode, EventSourcedError, hasCode, type KnownError } from '../errors/index.ts'
 import type { Event } from '../event.ts'
-import type { AppendOptions, AppendResult, EventStore, ExpectedVersion } from '../store.ts'
+import type { ExpectedVersion } from '../expected-version.ts'
+import type { AppendOptions, AppendResult, EventStore } from '../store.ts'
 
 type ErrorOf<Code extends ErrorCode> = Extract<KnownError, { readonly code: Code }>
 

@@ -1,6 +1,7 @@
 /** Every expectation against every state a stream can be in, by every way of appending. */
 import assert from 'node:assert/strict'
-import type { EventStore, ExpectedVersion } from '../store.ts'
+import type { ExpectedVersion } from '../expected-version.ts'
+import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, everything, logOf } from './events.ts'
 import { failure, refused } from './expect.ts'

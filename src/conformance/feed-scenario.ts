@@ -2,8 +2,9 @@
  * The trial of a feed: transactions that commit late, roll back, and take their numbers in another order than
  * they commit, while readers follow. A reader is a parameter, so that one can see that wrong ones fail.
  */
-import { sleep } from '../abort.ts'
+
 import type { Event } from '../event.ts'
+import { sleep } from '../runtime/abort.ts'
 import type { EventStore } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
 import type { ConformanceContext, OpenTransaction } from './case.ts'

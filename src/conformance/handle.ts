@@ -1,8 +1,8 @@
 /** The command handler on this store: load, decide, append, and again if somebody was faster. */
 import assert from 'node:assert/strict'
-import { type Decider, decider } from '../decider.ts'
+import { type Decider, decider } from '../command/decider.ts'
+import { foldStream } from '../command/fold.ts'
 import type { Metadata } from '../event.ts'
-import { foldStream } from '../fold.ts'
 import type { EventStore } from '../store.ts'
 import { withAndWithoutCache } from './caching.ts'
 import type { ConformanceCase } from './case.ts'

@@ -1,6 +1,6 @@
 /** Imports that are run again, run twice at once, or end in the middle: nothing doubled, nothing lost. */
 import assert from 'node:assert/strict'
-import type { ImportedEvent } from '../import.ts'
+import type { ImportedEvent } from '../imported-event.ts'
 import type { ConformanceCase } from './case.ts'
 import { everything, identified, logOf, numbersOf, range, streamOf } from './events.ts'
 import { failure, refused } from './expect.ts'

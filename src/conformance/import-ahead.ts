@@ -1,6 +1,6 @@
 /** Imports read ahead: what becomes of the next events while a batch is on its way, and when it fails. */
 import assert from 'node:assert/strict'
-import type { ImportedEvent, ImportResult, ImportSource } from '../import.ts'
+import type { ImportedEvent, ImportResult, ImportSource } from '../imported-event.ts'
 import type { ConformanceCase } from './case.ts'
 import { logOf, numbersOf, range } from './events.ts'
 import { failure, refused } from './expect.ts'

@@ -1,6 +1,6 @@
 /** Bringing in times from elsewhere: kept where they can be, refused or moved where they cannot. */
 import assert from 'node:assert/strict'
-import type { ImportedEvent } from '../import.ts'
+import type { ImportedEvent } from '../imported-event.ts'
 import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, everything, logOf, numbersOf, range, streamOf } from './events.ts'

@@ -1,6 +1,6 @@
 /** Bringing a log in from elsewhere: what is kept of it, and in which order it arrives. */
 import assert from 'node:assert/strict'
-import type { ImportedEvent, ImportResult } from '../import.ts'
+import type { ImportedEvent, ImportResult } from '../imported-event.ts'
 import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
 import { everything, logOf, numbersOf, range, streamOf } from './events.ts'

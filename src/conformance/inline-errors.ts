@@ -1,8 +1,8 @@
 /** Inline projections that fail: whose error it is, how often they are tried, and what is left. */
 import assert from 'node:assert/strict'
-import { decider } from '../decider.ts'
+import { commandHandler } from '../command/command-handler.ts'
+import { decider } from '../command/decider.ts'
 import type { RecordedEvent } from '../event.ts'
-import { commandHandler } from '../handle.ts'
 import { projection } from '../projection/projection.ts'
 import type { ConformanceCase } from './case.ts'
 import { type Counted, collect, counted, everything, logOf, oneOf } from './events.ts'
@@ -91,7 +91,7 @@ export const inlineErrorCases: readonly ConformanceCase[] = [
         await refused(store.append('s', counted(1, index)), 'invalid-input', { field })
       }
       assert.deepEqual(await logOf(store), [])
-      assert.deepEqual(await collect(store.view(careless).all()), [])
+      assert.deepEqual(await collect(store.view(careless).list()), [])
     },
   },
 ]

@@ -1,10 +1,10 @@
 /** Inline projections in the append's transaction: what they are given, what others see meanwhile, and its end. */
 import assert from 'node:assert/strict'
-import { sleep } from '../abort.ts'
-import { hasCode } from '../errors.ts'
+import { hasCode } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'
-import type { StoreTransaction } from '../projection/transaction.ts'
+import type { HandlerTransaction } from '../projection/transaction.ts'
+import { sleep } from '../runtime/abort.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, identified, logOf, oneOf, range } from './events.ts'
@@ -17,7 +17,7 @@ function slow() {
   const [entered, end] = [latch(), latch()]
   const waiting = projection({
     name: 'waiting',
-    async handle(_events: readonly RecordedEvent[], tx: StoreTransaction) {
+    async handle(_events: readonly RecordedEvent[], tx: HandlerTransaction) {
       await tx.documents('notes').put('written', true)
       entered.release()
       await end.released
@@ -56,7 +56,7 @@ function foldsInTheOrderOfTheLog(storesNeeded: 1 | 4): ConformanceCase {
       const log = await logOf(store)
       const hash = log.reduce((sum, { position }) => (sum * 31 + position) % 1_000_003, 0)
       const last = log.at(-1)?.position
-      for (const { state, position } of await collect(store.view(history).all())) {
+      for (const { state, position } of await collect(store.view(history).list())) {
         assert.deepEqual({ state, position }, { state: { last, hash }, position: last })
       }
     },
@@ -104,7 +104,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       const given: string[] = []
       const watching = projection({
         name: 'watching',
-        async handle(events: readonly RecordedEvent[], tx: StoreTransaction) {
+        async handle(events: readonly RecordedEvent[], tx: HandlerTransaction) {
           given.push(...events.map(({ streamId, position }) => `${streamId} at ${position}`))
           await tx.documents('notes').put('seen', given.length)
         },
@@ -137,7 +137,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       }
       assert.deepEqual(given, [`old at ${position}`])
       assert.equal((await store.view('notes').get('seen'))?.revision, 1)
-      const documents = await collect(store.view(counting).all())
+      const documents = await collect(store.view(counting).list())
       assert.deepEqual(
         documents.map(({ key, state }) => [key, state]),
         [['old', 1]],
@@ -162,7 +162,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       await store.append('s', counted(3))
       await store.append('s', counted(1))
       for (const [index, one] of projections.entries()) {
-        const documents = await collect(store.view(one).all())
+        const documents = await collect(store.view(one).list())
         assert.deepEqual(
           documents.map(({ state }) => state),
           [4 * 10 ** index],
@@ -231,7 +231,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
     async run({ open }) {
       const tables = projection({
         name: 'tables',
-        async handle(events: readonly RecordedEvent[], tx: StoreTransaction) {
+        async handle(events: readonly RecordedEvent[], tx: HandlerTransaction) {
           const sums = tx.documents<number>('sums')
           const keys = ['a', 'b', 'c']
           for (const _ of events) {
@@ -247,7 +247,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       const store = await open({ inline: [tables] })
       await store.append('s', counted(2))
       await store.append('t', counted(3))
-      const documents = await collect(store.view<number>('sums').all())
+      const documents = await collect(store.view<number>('sums').list())
       assert.deepEqual(
         documents.map(({ key, state }) => [key, state]),
         [
@@ -262,10 +262,10 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
     group,
     name: 'write no more when their transaction is over, whether it was committed or taken back',
     async run({ open }) {
-      let kept: StoreTransaction | undefined
+      let kept: HandlerTransaction | undefined
       const keeping = projection({
         name: 'keeping',
-        async handle(events: readonly RecordedEvent[], tx: StoreTransaction) {
+        async handle(events: readonly RecordedEvent[], tx: HandlerTransaction) {
           kept = tx
           await tx.documents('notes').put('during', events.length)
           if (events.some(({ type }) => type === 'Refused')) throw new Error('on purpose')
@@ -276,7 +276,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       assert.ok((await failure(async () => kept?.documents('notes').put('after', 1))) instanceof Error)
       await assert.rejects(store.append('s', [...counted(1), oneOf('Refused')]), /on purpose/)
       assert.ok((await failure(async () => kept?.documents('notes').put('after', 2))) instanceof Error)
-      const notes = await collect(store.view('notes').all())
+      const notes = await collect(store.view('notes').list())
       assert.deepEqual(
         notes.map(({ key, state }) => [key, state]),
         [['during', 1]],

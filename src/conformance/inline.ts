@@ -1,73 +1,24 @@
 /** Inline projections: documents that change in the transaction of the append. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
-import { type DocumentProjection, projection } from '../projection/projection.ts'
+import { projection } from '../projection/projection.ts'
 import type { EventStore } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
+import {
+  balances,
+  balancesOf,
+  closing,
+  deposit,
+  TooMuch,
+  tooMuch,
+  transfer,
+  viewedBalances,
+} from './balances.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, everything, logOf, oneOf, range } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
 
 const group = 'inline projections'
-
-type Movement =
-  | { readonly type: 'Deposited'; readonly data: { readonly account: string; readonly amount: number } }
-  | {
-      readonly type: 'Transferred'
-      readonly data: { readonly from: string; readonly to: string; readonly amount: number }
-    }
-  | { readonly type: 'Closed'; readonly data: { readonly account: string } }
-
-/** What no account can hold: the projection refuses it. */
-const tooMuch = 1_000_000
-
-class TooMuch extends Error {}
-
-export const balances: DocumentProjection<{ balance: number; movements: number }, Movement> = projection({
-  name: 'balances',
-  events: ['Deposited', 'Transferred', 'Closed'],
-  key: ({ type, data }: RecordedEvent<Movement>) =>
-    type === 'Transferred' ? [data.from, data.to] : data.account,
-  initialState: () => ({ balance: 0, movements: 0 }),
-  evolve({ balance, movements }, { type, data }, key) {
-    if (type === 'Closed') return null
-    const amount = type === 'Transferred' && data.from === key ? -data.amount : data.amount
-    if (balance + amount >= tooMuch) throw new TooMuch(`too much for ${key}`)
-    return { balance: balance + amount, movements: movements + 1 }
-  },
-})
-
-export const deposit = (account: string, amount: number): Movement => ({
-  type: 'Deposited',
-  data: { account, amount },
-})
-const transfer = (from: string, to: string, amount: number): Movement => ({
-  type: 'Transferred',
-  data: { from, to, amount },
-})
-const closing = (account: string): Movement => ({ type: 'Closed', data: { account } })
-
-/** The balances that the log gives, added up by hand. */
-export async function balancesOf(store: EventStore): Promise<Record<string, number>> {
-  const sums = new Map<string, number>()
-  const add = (account: string, amount: number) => sums.set(account, (sums.get(account) ?? 0) + amount)
-  for (const event of await logOf(store)) {
-    const { type, data } = event as RecordedEvent<Movement>
-    if (type === 'Deposited') add(data.account, data.amount)
-    else if (type === 'Closed') sums.delete(data.account)
-    else if (type === 'Transferred') {
-      // As in the projection, money that is sent to where it is counts once for the one document.
-      add(data.from, -data.amount)
-      if (data.to !== data.from) add(data.to, data.amount)
-    }
-  }
-  return Object.fromEntries([...sums].sort(([a], [b]) => (a < b ? -1 : 1)))
-}
-
-export async function viewedBalances(store: EventStore): Promise<Record<string, number>> {
-  const documents = await collect(store.view(balances).all())
-  return Object.fromEntries(documents.map(({ key, state }) => [key, state.balance]))
-}
 
 export const inlineCases: readonly ConformanceCase[] = [
   {
@@ -125,12 +76,12 @@ export const inlineCases: readonly ConformanceCase[] = [
       const store = await open({ inline: [orders, nobodys] })
       await store.append('order-1', [...counted(4), oneOf('Other', { number: 9 })])
       await store.append('other', counted(4))
-      const documents = await collect(store.view(orders).all())
+      const documents = await collect(store.view(orders).list())
       assert.deepEqual(
         documents.map(({ state }) => state),
         [{ key: 'order-1', count: 3 }],
       )
-      assert.deepEqual(await collect(store.view(nobodys).all()), [])
+      assert.deepEqual(await collect(store.view(nobodys).list()), [])
     },
   },
   {
@@ -150,7 +101,7 @@ export const inlineCases: readonly ConformanceCase[] = [
       const store = await open({ inline: [balances, picky] })
       await store.append('s', [deposit('a', 1)])
       const before = await everything(store)
-      const documents = await collect(store.view(balances).all())
+      const documents = await collect(store.view(balances).list())
       assert.equal(await failure(store.append('s', [deposit('a', 1), oneOf('Refused')])), thrown)
       assert.equal(await failure(store.append('new', [oneOf('Refused')])), thrown)
       assert.equal(
@@ -163,7 +114,7 @@ export const inlineCases: readonly ConformanceCase[] = [
         thrown,
       )
       assert.deepEqual(await everything(store), before)
-      assert.deepEqual(await collect(store.view(balances).all()), documents)
+      assert.deepEqual(await collect(store.view(balances).list()), documents)
       await store.append('s', [deposit('a', 1)], { expectedVersion: 1 })
     },
   },
@@ -308,7 +259,7 @@ export const inlineCases: readonly ConformanceCase[] = [
         names.map((name) => deposit(name, 2)),
       )
       for (const name of names) assert.equal((await store.view(balances).get(name))?.state.balance, 3)
-      assert.equal((await collect(store.view(balances).all())).length, names.length)
+      assert.equal((await collect(store.view(balances).list())).length, names.length)
     },
   },
   {
@@ -353,7 +304,7 @@ export const inlineCases: readonly ConformanceCase[] = [
       })
       const store = await open({ inline: [perDay] })
       for (const _ of range(1, 3)) await store.append('a', counted(2))
-      const documents = await collect(store.view(perDay).all({ prefix: 'version' }))
+      const documents = await collect(store.view(perDay).list({ prefix: 'version' }))
       assert.deepEqual(
         documents.map(({ key, state }) => [key, state]),
         range(1, 6).map((version) => [`version ${version}`, 1]),

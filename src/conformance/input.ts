@@ -189,7 +189,7 @@ const readRefusals: readonly (readonly [
       ] as const,
   ),
   ['types', [[], 'T', {}, 7, null, Object.create(null)], (store, types) => logOf(store, { types })],
-  ['limit', [0, ...noNumbers], (store, limit) => collect(store.streams({ limit }))],
+  ['limit', [0, ...noNumbers], (store, limit) => collect(store.listStreams({ limit }))],
 ]
 
 export const inputCases: readonly ConformanceCase[] = [

@@ -167,7 +167,7 @@ export const nameCases: readonly ConformanceCase[] = [
           beginning.map((event) => event.streamId),
           unusualNames.filter((other) => other.startsWith(name)),
         )
-        const [first] = await collect(store.streams({ prefix: name, limit: 1 }))
+        const [first] = await collect(store.listStreams({ prefix: name, limit: 1 }))
         assert.equal(first?.streamId, name)
       }
     },
@@ -245,8 +245,10 @@ export const nameCases: readonly ConformanceCase[] = [
         await refused(store.streamInfo(name), 'invalid-input', { field: 'streamId' })
         await refused(() => logOf(store, { streamPrefix: name }), 'invalid-input', { field: 'streamPrefix' })
         await refused(() => logOf(store, { types: ['T', name] }), 'invalid-input', { field: 'types[1]' })
-        await refused(() => collect(store.streams({ prefix: name })), 'invalid-input', { field: 'prefix' })
-        await refused(() => collect(store.streams({ after: name })), 'invalid-input', { field: 'after' })
+        await refused(() => collect(store.listStreams({ prefix: name })), 'invalid-input', {
+          field: 'prefix',
+        })
+        await refused(() => collect(store.listStreams({ after: name })), 'invalid-input', { field: 'after' })
       },
     }),
   ),

@@ -1,12 +1,12 @@
 /** Options and what else is handed over as an object: refused by name if it is none, or throws when it is read. */
 import assert from 'node:assert/strict'
-import { commandHandler } from '../handle.ts'
+import { commandHandler } from '../command/command-handler.ts'
 import { projection } from '../projection/projection.ts'
 import type { EventStore } from '../store.ts'
+import { balances, deposit } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, everything, logOf } from './events.ts'
 import { failure, refused } from './expect.ts'
-import { balances, deposit } from './inline.ts'
 
 const group = 'options'
 
@@ -29,10 +29,10 @@ const calls: Readonly<Record<string, (store: EventStore, options: never) => Prom
   readStream: (store, options) => store.readStream('a', options),
   readAll: async (store, options) => logOf(store, options),
   streamInfo: (store, options) => store.streamInfo('a', options),
-  streams: async (store, options) => collect(store.streams(options)),
+  streams: async (store, options) => collect(store.listStreams(options)),
   import: (store, options) => store.import([], options),
   'get of a view': (store, options) => store.view('v').get('k', options),
-  'all of a view': async (store, options) => collect(store.view('v').all(options)),
+  'all of a view': async (store, options) => collect(store.view('v').list(options)),
   subscriptionStatus: (store, options) => store.subscriptionStatus('s', options),
   'list of parked events': async (store, options) => collect(store.parked('s').list(options)),
   'show of parked events': (store, options) => store.parked('s').show(1, options),
@@ -227,8 +227,8 @@ export const optionCases: readonly ConformanceCase[] = [
       assert.equal((await logOf(store, { limit: most, until: most })).length, 2)
       const read = await store.readStream('a', { limit: most, toVersion: most })
       assert.equal(read.events.length, 2)
-      assert.equal((await collect(store.streams({ limit: most }))).length, 1)
-      assert.equal((await collect(store.view(balances).all({ limit: most }))).length, 2)
+      assert.equal((await collect(store.listStreams({ limit: most }))).length, 1)
+      assert.equal((await collect(store.view(balances).list({ limit: most }))).length, 2)
       const source = [{ ...deposit('k', 1), streamId: 'b' }]
       assert.equal((await store.import(source, { name: 'n', batchSize: most })).imported, 1)
     },

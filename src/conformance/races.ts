@@ -1,6 +1,7 @@
 /** Many callers at once, in one store and over several on the same data: one order comes of it, without a gap. */
 import assert from 'node:assert/strict'
-import type { EventStore, ExpectedVersion } from '../store.ts'
+import type { ExpectedVersion } from '../expected-version.ts'
+import type { EventStore } from '../store.ts'
 import type { ConformanceCase, ConformanceContext } from './case.ts'
 import { counted, identified, logOf, range, streamOf } from './events.ts'
 import { allAtOnce, appendInTurn, atOnce, refused } from './expect.ts'

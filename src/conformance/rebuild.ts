@@ -1,8 +1,8 @@
 /** Rebuilding projections beside running appends, and verifying what they made. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
+import type { RebuildProgress } from '../projection/maintenance.ts'
 import { projection } from '../projection/projection.ts'
-import type { RebuildProgress } from '../projection/rebuild.ts'
 import type { View } from '../projection/view.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
@@ -27,7 +27,7 @@ function sums(version = 1, factor: () => number = () => version) {
 }
 
 async function statesOf(view: View<{ sum: number }>): Promise<Record<string, number>> {
-  const documents = await collect(view.all())
+  const documents = await collect(view.list())
   return Object.fromEntries(documents.map(({ key, state }) => [key, state.sum]))
 }
 

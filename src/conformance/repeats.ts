@@ -1,6 +1,7 @@
 /** Calls that are made again with the same event ids: the first result, and nothing new. */
 import assert from 'node:assert/strict'
-import type { AppendResult, EventStore, ExpectedVersion } from '../store.ts'
+import type { ExpectedVersion } from '../expected-version.ts'
+import type { AppendResult, EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, everything, identified, logOf, numbersOf, range, streamOf } from './events.ts'
 import { allAtOnce, refused } from './expect.ts'

@@ -1,5 +1,5 @@
 /** Sources to import from. */
-import type { ImportedEvent } from '../import.ts'
+import type { ImportedEvent } from '../imported-event.ts'
 import { uuidv7 } from '../uuid.ts'
 import { counted } from './events.ts'
 

@@ -1,9 +1,9 @@
 /** A command handler that keeps states answers as one that loads them: whatever others do to the streams meanwhile. */
 import assert from 'node:assert/strict'
-import { decider } from '../decider.ts'
+import { commandHandler } from '../command/command-handler.ts'
+import { decider } from '../command/decider.ts'
+import { foldStream } from '../command/fold.ts'
 import type { Event } from '../event.ts'
-import { foldStream } from '../fold.ts'
-import { commandHandler } from '../handle.ts'
 import type { EventStore, ReadStreamOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { logOf, range, streamOf } from './events.ts'

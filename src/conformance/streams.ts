@@ -120,7 +120,7 @@ export const streamCases: readonly ConformanceCase[] = [
         inOrder,
       )
       for (const [index, after] of inOrder.entries()) {
-        const rest = await collect(store.streams({ after, limit: 3 }))
+        const rest = await collect(store.listStreams({ after, limit: 3 }))
         assert.deepEqual(
           rest.map(({ streamId }) => streamId),
           inOrder.slice(index + 1, index + 4),
@@ -158,7 +158,7 @@ export const streamCases: readonly ConformanceCase[] = [
             const from =
               after === undefined ? 0 : all.filter((streamId) => !isAfter(all, streamId, after)).length
             const expected = all.slice(from).filter((streamId) => matching.includes(streamId))
-            const listed = await collect(store.streams({ prefix, after, limit }))
+            const listed = await collect(store.listStreams({ prefix, after, limit }))
             assert.deepEqual(
               listed.map(({ streamId }) => streamId),
               expected.slice(0, limit),
@@ -187,9 +187,9 @@ export const streamCases: readonly ConformanceCase[] = [
       )
       assert.deepEqual(listed[700], await store.streamInfo(name(700)))
       for (const limit of [499, 500, 501, 1000, 1299, 1301]) {
-        assert.equal((await collect(store.streams({ limit }))).length, Math.min(limit, 1300))
+        assert.equal((await collect(store.listStreams({ limit }))).length, Math.min(limit, 1300))
       }
-      const rest = await collect(store.streams({ after: name(299), prefix: 's-0' }))
+      const rest = await collect(store.listStreams({ after: name(299), prefix: 's-0' }))
       assert.deepEqual(
         rest.map(({ streamId }) => streamId),
         range(300, 1299).map(name),
@@ -204,7 +204,7 @@ export const streamCases: readonly ConformanceCase[] = [
       const there = range(1, 600).map((number) => `m-${number}`)
       await allAtOnce(600, (index) => store.append(there[index] as string, counted(1)))
       const listed: string[] = []
-      for await (const { streamId } of store.streams()) {
+      for await (const { streamId } of store.listStreams()) {
         if (listed.length % 200 === 0) await store.append(`m-new-${listed.length}`, counted(1))
         listed.push(streamId)
       }

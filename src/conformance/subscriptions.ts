@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
 import type { SubscribeOptions } from '../subscription/subscription.ts'
+import { balances, balancesOf, deposit, viewedBalances } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, identified, logOf, numbersOf, oneOf, range } from './events.ts'
 import { allAtOnce, latch, refused } from './expect.ts'
 import { checkFeed, type FeedEvent, runFeedScenario } from './feed-scenario.ts'
-import { balances, balancesOf, deposit, viewedBalances } from './inline.ts'
 
 const group = 'subscriptions'
 

@@ -1,6 +1,6 @@
 /** Appends over several streams under a race: nobody deadlocks, nothing is half done, no decision is stale. */
 import assert from 'node:assert/strict'
-import { hasCode } from '../errors.ts'
+import { hasCode } from '../errors/index.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, logOf, numbersOf, range, streamOf } from './events.ts'

@@ -95,7 +95,7 @@ export const untouchedCases: readonly ConformanceCase[] = [
       const info = (await store.streamInfo('b')) as StreamInfo
       ;(info.metadata as { list: number[] }).list.push(2)
       info.createdAt.setTime(0)
-      const listed = (await collect(store.streams()))[0]
+      const listed = (await collect(store.listStreams()))[0]
       listed?.lastRecordedAt?.setTime(0)
       const [recorded] = (await logOf(store)) as [RecordedEvent<{ type: 'T'; data: { list: number[] } }>]
       recorded.recordedAt.setTime(0)

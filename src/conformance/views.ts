@@ -1,9 +1,9 @@
 /** Reading views: by key, by prefix, in order, and as copies. */
 import assert from 'node:assert/strict'
+import { balances, deposit } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, range } from './events.ts'
 import { allAtOnce, refused } from './expect.ts'
-import { balances, deposit } from './inline.ts'
 
 const group = 'views'
 
@@ -19,7 +19,7 @@ export const viewCases: readonly ConformanceCase[] = [
         keys.map((key) => deposit(key, 1)),
       )
       const view = store.view(balances)
-      const listed = async (options = {}) => (await collect(view.all(options))).map(({ key }) => key)
+      const listed = async (options = {}) => (await collect(view.list(options))).map(({ key }) => key)
       const sorted = ['A', 'a', 'a%', 'a10', 'a2', 'a_', 'ab', 'b', '\u{ffff}', '\u{1f600}']
       assert.deepEqual(await listed(), sorted)
       assert.deepEqual(await listed({ prefix: 'a' }), ['a', 'a%', 'a10', 'a2', 'a_', 'ab'])
@@ -40,7 +40,7 @@ export const viewCases: readonly ConformanceCase[] = [
           range(3 * call + 1, 3 * call + 3).map((number) => deposit(`k${number}`, number)),
         ),
       )
-      const documents = await collect(store.view(balances).all())
+      const documents = await collect(store.view(balances).list())
       assert.equal(new Set(documents.map(({ key }) => key)).size, 1_203)
       for (const { key, state } of documents) assert.equal(key, `k${state.balance}`)
     },
@@ -64,20 +64,20 @@ export const viewCases: readonly ConformanceCase[] = [
     async run({ open }) {
       const store = await open()
       assert.equal(await store.view('nothing').get('a'), undefined)
-      assert.deepEqual(await collect(store.view('nothing').all()), [])
+      assert.deepEqual(await collect(store.view('nothing').list()), [])
       await refused(() => store.view(''), 'invalid-input')
       const view = store.view('nothing')
       await refused(view.get(''), 'invalid-input', { field: 'key' })
       await refused(view.get('a', { atLeast: -1 }), 'invalid-input', { field: 'atLeast' })
       await refused(view.get('a', { timeout: 0.5 }), 'invalid-input', { field: 'timeout' })
-      await refused(() => view.all({ limit: 0 }), 'invalid-input', { field: 'limit' })
-      await refused(() => view.all({ prefix: 'a\0' }), 'invalid-input', { field: 'prefix' })
+      await refused(() => view.list({ limit: 0 }), 'invalid-input', { field: 'limit' })
+      await refused(() => view.list({ prefix: 'a\0' }), 'invalid-input', { field: 'prefix' })
       const aborted = AbortSignal.abort(new Error('given up'))
       await assert.rejects(view.get('a', { signal: aborted }), /given up/)
-      await assert.rejects(collect(view.all({ signal: aborted })), /given up/)
+      await assert.rejects(collect(view.list({ signal: aborted })), /given up/)
       await store.close()
       await refused(view.get('a'), 'store-closed')
-      await refused(collect(view.all()), 'store-closed')
+      await refused(collect(view.list()), 'store-closed')
     },
   },
 ]

@@ -11,13 +11,20 @@
  * commit is put where none is yet, behind a version that was seen to be the last of a commit: that is all it takes for
  * optimistic concurrency, as a commit never goes away.
  */
-import { hasCode, StoreUnavailableError } from '../errors.ts'
-import { isExpected } from '../expected-version.ts'
-import { type Failed, GroupCommit } from '../group-commit.ts'
-import { InlineFailure } from '../projection/inline.ts'
-import { settleRepeat } from '../repeat.ts'
-import { pause } from '../retry.ts'
-import type { AppendOutcome, PreparedAppend, Storage, Written } from '../storage.ts'
+import {
+  type AppendOutcome,
+  type Failed,
+  GroupCommit,
+  hasCode,
+  InlineFailure,
+  isExpected,
+  type PreparedAppend,
+  pause,
+  type Storage,
+  StoreUnavailableError,
+  settleRepeat,
+  type Written,
+} from '../storage/index.ts'
 import { type CommitEntry, type CommitResult, type Commits, unchanged } from './commit.ts'
 import type { Environment } from './environment.ts'
 import { isRequestAtFault } from './errors.ts'

@@ -1,6 +1,5 @@
 /** What the items of a subscription hold (see subscription.ts), and the conditions by which a lease is fenced. */
-import { LeaseLostError, StoreUnavailableError } from '../errors.ts'
-import type { Lease } from '../subscription/storage.ts'
+import { type Lease, LeaseLostError, StoreUnavailableError } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
 import type { CancellationReason } from './errors.ts'
 import { checkpointKey, type Key, subscriptionPartition } from './keys.ts'

@@ -4,9 +4,9 @@
  * their own. Above 1 KB it is compressed (raw deflate, RFC 1951), since DynamoDB bills each KB; above an item's size it
  * goes on in further items.
  */
+
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import type { RecordedEvent } from '../event.ts'
-import type { PreparedEvent } from '../storage.ts'
+import type { PreparedEvent, RecordedEvent } from '../storage/index.ts'
 import { type Attribute, bytes, type Item, number, text } from './attributes.ts'
 import { positionOf } from './keys.ts'
 

@@ -1,18 +1,23 @@
 /** Writing commits: their items, their slot, and what inline projections make of the events, in one transaction. */
 
-import type { RecordedEvent } from '../event.ts'
-import { InlineFailure, type InlineProjections, recordedEvent } from '../projection/inline.ts'
-import type { ProjectionTarget } from '../projection/project.ts'
-import type { PreparedAppend, Written } from '../storage.ts'
+import {
+  InlineFailure,
+  type InlineProjections,
+  type PreparedAppend,
+  type ProjectionTarget,
+  type RecordedEvent,
+  recordedEvent,
+  type Written,
+} from '../storage/index.ts'
 import { type Item, isSameAttribute, number, numberOf, sizeOf } from './attributes.ts'
 import { type EncodedBody, encodeBody, type OwnPlace } from './commit-body.ts'
 import type { Environment } from './environment.ts'
 import { eventIdPut, isGiven } from './event-ids.ts'
 import type { Head } from './heads.ts'
 import { commitKey, commitPartKey, type Key, positionOf, positionsPerSlot, streamKey } from './keys.ts'
-import type { DynamoProjections } from './projection.ts'
+import type { DynamodbProjections } from './projection.ts'
 import { type Counter, type Run, runsOf, slotItem } from './slots.ts'
-import type { DynamoSubscriptions } from './subscription.ts'
+import type { DynamodbSubscriptions } from './subscription.ts'
 import { WorkTransaction } from './transaction.ts'
 import type { FailedPart, Part } from './writer.ts'
 
@@ -52,8 +57,8 @@ export class Commits {
   readonly #environment: Environment
   readonly #inline: InlineProjections
   readonly #inlineNames: readonly string[]
-  readonly #projections: DynamoProjections
-  readonly #subscriptions: DynamoSubscriptions
+  readonly #projections: DynamodbProjections
+  readonly #subscriptions: DynamodbSubscriptions
   /** The epoch of the counter at which targets were looked up. */
   readonly #epochs = new WeakMap<readonly ProjectionTarget[], number>()
 
@@ -61,8 +66,8 @@ export class Commits {
     environment: Environment,
     inline: InlineProjections,
     inlineNames: readonly string[],
-    projections: DynamoProjections,
-    subscriptions: DynamoSubscriptions,
+    projections: DynamodbProjections,
+    subscriptions: DynamodbSubscriptions,
   ) {
     this.#environment = environment
     this.#inline = inline

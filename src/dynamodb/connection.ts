@@ -9,15 +9,20 @@
  * A write whose answer was lost may have been done. A transaction made again has the same token, by which DynamoDB knows
  * it for ten minutes; after that, and of other writes, the caller finds out by what is there.
  */
-import { withDriver } from '../driver.ts'
-import { InvalidInputError, StorageError, StoreUnavailableError } from '../errors.ts'
-import { checkText } from '../input.ts'
-import { reading, refuse } from '../refusal.ts'
-import { pause } from '../retry.ts'
+import {
+  checkText,
+  InvalidInputError,
+  pause,
+  readSafely,
+  refuse,
+  StorageError,
+  StoreUnavailableError,
+  withDriver,
+} from '../storage/index.ts'
 import type { Item } from './attributes.ts'
 import {
   type CancellationReason,
-  DynamoFailure,
+  DynamodbFailure,
   failedCondition,
   isConditionFailed,
   isRequestAtFault,
@@ -30,13 +35,13 @@ import {
 import type { Key } from './keys.ts'
 
 /** A `DynamoDBClient` of the AWS SDK, version 3. */
-export interface DynamoClient {
+export interface DynamodbClient {
   send(command: never, options?: never): Promise<unknown>
   destroy(): void
 }
 
 /** What happened on the way, for the user's metrics. */
-export interface DynamoMetric {
+export interface DynamodbMetric {
   /**
    * `retry`, `throttle`, `conflict`: a request failed so, and is made again. `seal`: a slot of the log was closed, as
    * whoever took it did not use it in time. `late`: an append found its slot closed, and takes another.
@@ -51,7 +56,7 @@ export interface DynamoMetric {
 export interface ConnectionOptions {
   /** How often a request is made in all. */
   readonly attempts: number
-  readonly onMetric: ((metric: DynamoMetric) => void) | undefined
+  readonly onMetric: ((metric: DynamodbMetric) => void) | undefined
 }
 
 type CommandClass = new (input: object) => never
@@ -59,7 +64,7 @@ type Sdk = Readonly<Record<string, CommandClass>>
 
 /** A client, and the SDK that its commands are of. */
 export interface OpenedClient {
-  readonly client: DynamoClient
+  readonly client: DynamodbClient
   readonly sdk: Sdk
   readonly isOwned: boolean
 }
@@ -126,7 +131,7 @@ export class Connection {
     return this.opened()
   }
 
-  report(kind: DynamoMetric['kind'], { table, key }: Subject, reason: string, attempt: number): void {
+  report(kind: DynamodbMetric['kind'], { table, key }: Subject, reason: string, attempt: number): void {
     this.#options.onMetric?.({ kind, table, key, reason, attempt })
   }
 
@@ -166,7 +171,7 @@ export class Connection {
           const isUnknown = mayBeDone && refused instanceof StorageError && !isRequestAtFault(refused)
           throw isUnknown ? new StoreUnavailableError(subject.doing, attempt, refused.cause) : refused
         }
-        const failure = new DynamoFailure(subject, error)
+        const failure = new DynamodbFailure(subject, error)
         this.report(trouble, subject, failure.reason, attempt)
         if (attempt >= this.#options.attempts)
           throw new StoreUnavailableError(subject.doing, attempt, failure)
@@ -272,7 +277,7 @@ export class Connection {
   }
 
   async #unprocessed(subject: Subject, attempt: number, signal: AbortSignal | undefined): Promise<void> {
-    const failure = new DynamoFailure(subject, new Error('DynamoDB left all keys unprocessed'))
+    const failure = new DynamodbFailure(subject, new Error('DynamoDB left all keys unprocessed'))
     this.report('throttle', subject, failure.reason, attempt)
     if (attempt >= this.#options.attempts) throw new StoreUnavailableError(subject.doing, attempt, failure)
     await pause(attempt, signal)
@@ -337,8 +342,8 @@ export class Connection {
 }
 
 /** How to reach DynamoDB: a client of the caller's, or where it is. */
-export interface DynamoAddress {
-  readonly client?: DynamoClient | undefined
+export interface DynamodbAddress {
+  readonly client?: DynamodbClient | undefined
   readonly endpoint?: string | undefined
   readonly region?: string | undefined
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
@@ -350,7 +355,7 @@ export function opener({
   endpoint,
   region,
   credentials,
-}: DynamoAddress): () => Promise<OpenedClient> {
+}: DynamodbAddress): () => Promise<OpenedClient> {
   if (endpoint !== undefined) checkText(endpoint, 'endpoint')
   if (region !== undefined) checkText(region, 'region')
   if (credentials !== undefined && (typeof credentials !== 'object' || credentials === null)) {
@@ -358,7 +363,7 @@ export function opener({
     throw new InvalidInputError('credentials', 'must be an object', typeof credentials)
   }
   if (client !== undefined) {
-    if (!reading('client', client, () => typeof client?.send === 'function')) {
+    if (!readSafely('client', client, () => typeof client?.send === 'function')) {
       refuse('client', "must be a DynamoDBClient of '@aws-sdk/client-dynamodb'", client)
     }
     if (endpoint !== undefined) {
@@ -368,7 +373,7 @@ export function opener({
   }
   return async () => {
     const sdk = await loadSdk()
-    const Client = sdk.DynamoDBClient as unknown as new (options: object) => DynamoClient
+    const Client = sdk.DynamoDBClient as unknown as new (options: object) => DynamodbClient
     // Trying again is ours: the SDK does not do so for transactions, and knows nothing of what must change meanwhile.
     // A connection that fell silent, as after a pause of the machine, must not keep a request for ever.
     const requestHandler = { connectionTimeout: 5_000, requestTimeout: 15_000 }

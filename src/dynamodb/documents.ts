@@ -5,8 +5,12 @@
  * `w` how often it was written in all, and `g` the slot of the append that wrote it last. A deleted document stays for a
  * day, as `x`: an append that has an earlier slot, and comes later, must see that it is too late.
  */
-import { InvalidInputError } from '../errors.ts'
-import type { DocumentAddress, DocumentChange, StoredDocument } from '../projection/storage.ts'
+import {
+  type DocumentAddress,
+  type DocumentChange,
+  InvalidInputError,
+  type StoredDocument,
+} from '../storage/index.ts'
 import { type Attribute, type Item, number, numberOf, sizeOf, textOf } from './attributes.ts'
 import { decodeText, encodeText, mostBytesOfPart } from './commit-body.ts'
 import type { Connection } from './connection.ts'

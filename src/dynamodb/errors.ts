@@ -1,5 +1,5 @@
 /** What an error of DynamoDB or its client means: by the names that AWS gives, never by its words. */
-import { EventSourcedError, SchemaMismatchError, StorageError } from '../errors.ts'
+import { DamagedLogError, EventSourcedError, SchemaMismatchError, StorageError } from '../storage/index.ts'
 import type { Item } from './attributes.ts'
 
 /** What an operation was about, for whoever reads of it in an error. */
@@ -12,7 +12,7 @@ export interface Subject {
 }
 
 /** Why a request failed for the last time: the `cause` of a StoreUnavailableError or StorageError. */
-export class DynamoFailure extends Error {
+export class DynamodbFailure extends Error {
   readonly table: string
   readonly keyRange: string
   /** The name that AWS gives it, and what it says about it. */
@@ -103,7 +103,7 @@ function isTableMissing(error: unknown): boolean {
 
 /** Whether DynamoDB refused a request for what was in it, and not for who made it or when. */
 export function isRequestAtFault(error: unknown): boolean {
-  if (!(error instanceof StorageError) || !(error.cause instanceof DynamoFailure)) return false
+  if (!(error instanceof StorageError) || !(error.cause instanceof DynamodbFailure)) return false
   const name = asAwsError(error.cause.cause)?.name ?? ''
   return [
     'ValidationException',
@@ -121,7 +121,7 @@ export function refusal(subject: Subject, error: unknown): Error {
     )
   }
   if (asAwsError(error)?.name === 'AbortError') return error as Error
-  return new StorageError(subject.doing, new DynamoFailure(subject, error))
+  return new StorageError(subject.doing, new DynamodbFailure(subject, error))
 }
 
 function reasonOf(error: unknown): string {
@@ -133,4 +133,10 @@ function reasonOf(error: unknown): string {
   return details === undefined || details.length === 0
     ? `${name}: ${message}`
     : `${name}: ${details.join('; ')}`
+}
+
+/** The error for an event that the log lists and that is not stored. */
+export function damagedLog(streamId: string, version: number, position: number): DamagedLogError {
+  const remedy = 'call `await store.schema.verify()`, and then `repair()`'
+  return new DamagedLogError(streamId, version, position, remedy)
 }

@@ -3,8 +3,7 @@
  * An id that the library made is a call's own, and has none: whoever gives such an id later has read it from the stream,
  * and there it is found by its time, since a UUID of version 7 says when it was made.
  */
-import type { RecordedId } from '../repeat.ts'
-import type { PreparedEvent } from '../storage.ts'
+import type { PreparedEvent, RecordedId } from '../storage/index.ts'
 import { type Item, number, numberOf, sizeOf, text, textOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { allCommits } from './heads.ts'

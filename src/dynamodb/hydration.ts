@@ -1,10 +1,10 @@
 /** Reading the events that slots point to. */
-import { DamagedLogError } from '../errors.ts'
-import type { RecordedEvent } from '../event.ts'
-import { pause } from '../retry.ts'
+import { pause, type RecordedEvent } from '../storage/index.ts'
 import { type Item, numberOf } from './attributes.ts'
+import type { Candidate } from './candidates.ts'
 import { decodeBody, decodeText } from './commit-body.ts'
 import type { Connection } from './connection.ts'
+import { damagedLog } from './errors.ts'
 import {
   afterCommitSort,
   commitKey,
@@ -15,7 +15,6 @@ import {
   streamPartition,
   type Tables,
 } from './keys.ts'
-import type { Candidate } from './log.ts'
 import { eventsOf, partsIn } from './read.ts'
 
 // Commits that are asked for at once, in two requests.
@@ -153,5 +152,5 @@ function eventsIn({ run }: Candidate, commits: Commits): RecordedEvent[] {
 }
 
 function lackOf({ slot, run, index }: Candidate): Error {
-  return new DamagedLogError(run.streamId, run.commit, positionOf(slot.number, index))
+  return damagedLog(run.streamId, run.commit, positionOf(slot.number, index))
 }

@@ -2,9 +2,14 @@
  * Importing: a batch is written in as many transactions as it needs, one after the other, each with the next events of the
  * source. Each event's id has an item of its own: whatever is interrupted is gone on with by importing it again.
  */
-import { hasCode, StoreUnavailableError } from '../errors.ts'
-import { pause } from '../retry.ts'
-import type { ImportOutcome, PreparedImport, Storage } from '../storage.ts'
+import {
+  hasCode,
+  type ImportOutcome,
+  type PreparedImport,
+  pause,
+  type Storage,
+  StoreUnavailableError,
+} from '../storage/index.ts'
 import type { CommitEntry, Commits } from './commit.ts'
 import type { Environment } from './environment.ts'
 import type { EventIds } from './event-ids.ts'

@@ -3,11 +3,9 @@
  * waited for long enough: nothing can then appear there any more. How long decides when readers go on, never whether they
  * miss an event, and no clock of another machine has a say in it.
  */
-import { sleep } from '../abort.ts'
-import type { RecordedEvent } from '../event.ts'
-import { isInPartition } from '../partition.ts'
-import type { LogPage, LogQuery } from '../storage.ts'
+import { type LogPage, type LogQuery, type RecordedEvent, sleep, wholeLog } from '../storage/index.ts'
 import type { Item } from './attributes.ts'
+import { candidatesOf, isWanted } from './candidates.ts'
 import type { Connection } from './connection.ts'
 import { Hydration } from './hydration.ts'
 import {
@@ -21,20 +19,12 @@ import {
   slotsPerBlock,
   type Tables,
 } from './keys.ts'
-import { isLost, type Run, type Slot, type Slots, slotOfItem } from './slots.ts'
+import { type Slot, type Slots, slotOfItem } from './slots.ts'
 
 // So many slots are looked through at most for a page on which few or none are wanted.
 const mostSlotsPerPage = 64 * slotsPerBlock
 const shortestPoll = 2
 const longestPoll = 50
-
-/** Events of a slot that may be wanted: which are known only when they are read. */
-export interface Candidate {
-  readonly slot: Slot
-  readonly run: Run
-  /** The index of its first event in the slot. */
-  readonly index: number
-}
 
 export class Log {
   readonly #connection: Connection
@@ -258,7 +248,7 @@ export class Log {
           continue
         }
         const events = await this.#hydration.read(
-          candidatesOf([slot], everything),
+          candidatesOf([slot], wholeLog),
           { forward: true, limit: Number.MAX_SAFE_INTEGER },
           () => true,
           signal,
@@ -306,14 +296,6 @@ export class Log {
 // Clocks of machines differ by less, and an imported event may be that much ahead.
 const clockTolerance = 120_000
 
-const everything: Pick<LogQuery, 'after' | 'until' | 'types' | 'streamPrefix' | 'partition'> = {
-  after: 0,
-  until: Number.MAX_SAFE_INTEGER,
-  types: undefined,
-  streamPrefix: undefined,
-  partition: undefined,
-}
-
 const lastOfBlock = (slot: number) => (blockOf(slot) + 1) * slotsPerBlock - 1
 
 /** The first slot from there on that is missing. */
@@ -329,42 +311,4 @@ function firstMissing(found: readonly Slot[], start: number): number {
 function lastEventOf(found: readonly Slot[]): number | undefined {
   const slot = found.findLast(({ count }) => count > 0)
   return slot && positionOf(slot.number, slot.count - 1)
-}
-
-/** The runs in which there may be something wanted, in the order of the log. */
-function candidatesOf(
-  slots: readonly Slot[],
-  {
-    after,
-    until,
-    types,
-    streamPrefix,
-    partition,
-  }: Pick<LogQuery, 'after' | 'until' | 'types' | 'streamPrefix' | 'partition'>,
-): Candidate[] {
-  const candidates: Candidate[] = []
-  for (const slot of slots) {
-    let index = 0
-    for (const run of slot.runs) {
-      const first = positionOf(slot.number, index)
-      const isWithin = first <= until && first + run.count - 1 > after
-      const isMeant =
-        !isLost(run) &&
-        (streamPrefix === undefined || run.streamId.startsWith(streamPrefix)) &&
-        (types === undefined || run.types.some((type) => types.includes(type))) &&
-        (partition === undefined || isInPartition(run.streamId, partition))
-      if (isWithin && isMeant) candidates.push({ slot, run, index })
-      index += run.count
-    }
-  }
-  return candidates
-}
-
-/** Whether an event of a candidate is wanted. */
-function isWanted({ after, until, types, tags }: LogQuery): (event: RecordedEvent) => boolean {
-  return (event) =>
-    event.position > after &&
-    event.position <= until &&
-    (types === undefined || types.includes(event.type)) &&
-    (tags === undefined || tags.every((tag) => event.tags.includes(tag)))
 }

@@ -1,5 +1,5 @@
 /** Listing by name what is spread over shards: each is read in order, and the least comes next. */
-import { compareNames } from '../names.ts'
+import { compareNames } from '../storage/index.ts'
 import { type Item, text, textOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import type { Subject } from './errors.ts'

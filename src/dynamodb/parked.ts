@@ -1,5 +1,5 @@
 /** Events that were set aside: each has an item in a partition of its own, sorted by position. */
-import type { EventToPark, Lease, ParkedRecord, ParkedState } from '../subscription/storage.ts'
+import type { EventToPark, Lease, ParkedRecord, ParkedState } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import { advancing, fence, headerKey, refusedAdvance } from './checkpoint.ts'
 import type { Connection } from './connection.ts'

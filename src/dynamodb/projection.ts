@@ -9,21 +9,22 @@
  *                     │                  └ the new generation is read; or the old one, if nothing came of it
  *                     └ slots from before are settled and folded in; who takes a later one gives it back, and waits
  */
+
 import { randomUUID } from 'node:crypto'
-import { sleep } from '../abort.ts'
-import { compareNames } from '../names.ts'
-import { collectionGeneration } from '../projection/hand-written.ts'
-import { isSameJson } from '../projection/same-json.ts'
-import type {
-  Comparison,
-  DocumentChange,
-  DocumentDifference,
-  ProjectionMode,
-  ProjectionStorage,
-  ProjectionToRegister,
-  RegisteredProjection,
-  StoredDocument,
-} from '../projection/storage.ts'
+import {
+  type Comparison,
+  collectionGeneration,
+  compareNames,
+  type DocumentChange,
+  type DocumentDifference,
+  isSameJson,
+  type ProjectionMode,
+  type ProjectionStorage,
+  type ProjectionToRegister,
+  type RegisteredProjection,
+  type StoredDocument,
+  sleep,
+} from '../storage/index.ts'
 import { type Attribute, type Item, number, numberOf, text, textOf } from './attributes.ts'
 import { longestLock } from './checkpoint.ts'
 import { documentOf, readDocumentItems } from './documents.ts'
@@ -32,7 +33,7 @@ import { counterKey, documentPartition, type Key, projectionKey, shards } from '
 import { listPage, mergeShards } from './merge-shards.ts'
 import { leaving, Silences } from './silence.ts'
 import { type Counter, counterOf } from './slots.ts'
-import type { DynamoSubscriptions } from './subscription.ts'
+import type { DynamodbSubscriptions } from './subscription.ts'
 import type { Part } from './writer.ts'
 
 type ProjectionsOfStorage = Omit<ProjectionStorage, 'transaction'>
@@ -52,14 +53,14 @@ const mostDropped = 250
 // A log with more slots than this has had its events.
 const mostEmptySlots = 1_000
 
-export class DynamoProjections implements ProjectionsOfStorage {
+export class DynamodbProjections implements ProjectionsOfStorage {
   readonly #environment: Environment
-  readonly #subscriptions: DynamoSubscriptions
+  readonly #subscriptions: DynamodbSubscriptions
   /** The generation that was read last: mostly it is still the one. */
   readonly #lastGeneration = new Map<string, number>()
   readonly #silences = new Silences()
 
-  constructor(environment: Environment, subscriptions: DynamoSubscriptions) {
+  constructor(environment: Environment, subscriptions: DynamodbSubscriptions) {
     this.#environment = environment
     this.#subscriptions = subscriptions
   }

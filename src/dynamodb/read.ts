@@ -1,12 +1,15 @@
 /** Reading streams. */
-import { DamagedLogError } from '../errors.ts'
-import type { RecordedEvent } from '../event.ts'
-import { pause } from '../retry.ts'
-import type { Storage, StreamWindow } from '../storage.ts'
-import type { StreamSlice } from '../store.ts'
+import {
+  pause,
+  type RecordedEvent,
+  type Storage,
+  type StreamSlice,
+  type StreamWindow,
+} from '../storage/index.ts'
 import { type Item, numberOf, textOf } from './attributes.ts'
 import { decodeBody, decodeText } from './commit-body.ts'
 import type { Connection } from './connection.ts'
+import { damagedLog } from './errors.ts'
 import { type Heads, headOf, noHead } from './heads.ts'
 import { afterCommitSort, commitSort, firstVersionOf, range, streamPartition, type Tables } from './keys.ts'
 
@@ -82,7 +85,7 @@ export function reading(connection: Connection, tables: Tables, heads: Heads): P
     const version = firstVersionOf(items[0] as Item)
     for (let look = 1; !isFirstPart(items[0]) || items.length < partsIn(items[0] as Item); look++) {
       if (look === mostLooks) {
-        throw new DamagedLogError(streamId, version, headOf(items[0] as Item).position)
+        throw damagedLog(streamId, version, headOf(items[0] as Item).position)
       }
       await pause(look, signal)
       items = await connection.queryAll(

@@ -2,7 +2,7 @@
  * Tables that were restored to a point in time: each then holds what it held, and of a transaction that was under way
  * perhaps a part. A commit that has no slot gets one; a slot whose commit is gone lets its positions stay empty.
  */
-import type { RecordedEvent } from '../event.ts'
+import type { RecordedEvent } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
 import { encodeText } from './commit-body.ts'
 import type { Connection } from './connection.ts'

@@ -1,7 +1,5 @@
 /** DynamoDB as a storage, put together of its parts. */
-import { abortable } from '../abort.ts'
-import type { InlineProjections } from '../projection/inline.ts'
-import type { Storage } from '../storage.ts'
+import { abortable, type InlineProjections, type Storage } from '../storage/index.ts'
 import { appending } from './append.ts'
 import { Commits } from './commit.ts'
 import type { Connection } from './connection.ts'
@@ -12,15 +10,15 @@ import { importing } from './import.ts'
 import type { Tables } from './keys.ts'
 import { Log } from './log.ts'
 import { ParkedEvents } from './parked.ts'
-import { DynamoProjections } from './projection.ts'
+import { DynamodbProjections } from './projection.ts'
 import { reading } from './read.ts'
 import { Slots } from './slots.ts'
 import { streamIndex } from './stream-index.ts'
-import { DynamoSubscriptions } from './subscription.ts'
+import { DynamodbSubscriptions } from './subscription.ts'
 import { WorkTransaction } from './transaction.ts'
 import { Writer } from './writer.ts'
 
-export interface DynamoStorageOptions {
+export interface DynamodbStorageOptions {
   readonly maxBatch: number
   readonly gapTimeout: number
   readonly compress: boolean
@@ -31,7 +29,7 @@ export function dynamodbStorage(
   tables: Tables,
   inline: InlineProjections,
   inlineNames: readonly string[],
-  { maxBatch, gapTimeout, compress }: DynamoStorageOptions,
+  { maxBatch, gapTimeout, compress }: DynamodbStorageOptions,
 ): Storage {
   const writer = new Writer(connection, tables)
   const slots = new Slots(connection, tables)
@@ -39,9 +37,9 @@ export function dynamodbStorage(
   const log = new Log(connection, tables, slots, gapTimeout)
   const environment: Environment = { connection, tables, writer, slots, heads, log, compress }
   const ids = new EventIds(connection, tables)
-  const subscriptions = new DynamoSubscriptions(connection, tables)
+  const subscriptions = new DynamodbSubscriptions(connection, tables)
   const parked = new ParkedEvents(connection, writer, tables)
-  const projections = new DynamoProjections(environment, subscriptions)
+  const projections = new DynamodbProjections(environment, subscriptions)
   const commits = new Commits(environment, inline, inlineNames, projections, subscriptions)
 
   return {

@@ -1,21 +1,29 @@
 /** Opening an event store on DynamoDB. */
-import { InvalidInputError, SchemaMismatchError } from '../errors.ts'
-import { eventStore } from '../event-store.ts'
-import { checkInteger, checkMilliseconds, checkText, type InputLimits } from '../input.ts'
-import { checkBoolean, checkFunction, optionsOf } from '../options.ts'
-import type { StoreOptions } from '../projecting.ts'
-import { InlineProjections } from '../projection/inline.ts'
-import { beginning } from '../refusal.ts'
-import type { EventStore } from '../store.ts'
-import { Connection, type DynamoAddress, type DynamoMetric, opener } from './connection.ts'
+import {
+  beginning,
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkMilliseconds,
+  checkText,
+  type EventStore,
+  eventStore,
+  InlineProjections,
+  type InputLimits,
+  InvalidInputError,
+  optionsOf,
+  SchemaMismatchError,
+  type StoreOptions,
+} from '../storage/index.ts'
+import { Connection, type DynamodbAddress, type DynamodbMetric, opener } from './connection.ts'
 import { tablesOf } from './keys.ts'
 import { type RepairResult, repairTables, type VerifyTablesResult, verifyTables } from './repair.ts'
 import { dynamodbStorage } from './storage.ts'
 import { createTables, format, readFormat, type TablesStatus, tablesStatus } from './tables.ts'
 import { cloudFormation, type IamPolicy, iamPolicy, terraform } from './templates.ts'
-import type { DynamoTransaction } from './transaction.ts'
+import type { DynamodbTransaction } from './transaction.ts'
 
-export interface DynamodbStoreOptions extends DynamoAddress, InputLimits, StoreOptions {
+export interface DynamodbStoreOptions extends DynamodbAddress, InputLimits, StoreOptions {
   /** The tables are called `<table>_events` and `<table>_log`. @default 'eventsourced' */
   readonly table?: string | undefined
   /** Creates and checks the tables before the first use. @default true */
@@ -29,10 +37,10 @@ export interface DynamodbStoreOptions extends DynamoAddress, InputLimits, StoreO
   /** Whether what is larger than 1 KB is compressed. @default true */
   readonly compress?: boolean | undefined
   /** Told of what happens on the way: retries, throttling, conflicts, sealed slots. */
-  readonly onMetric?: ((metric: DynamoMetric) => void) | undefined
+  readonly onMetric?: ((metric: DynamodbMetric) => void) | undefined
 }
 
-export interface DynamodbStore extends EventStore<DynamoTransaction> {
+export interface DynamodbStore extends EventStore<DynamodbTransaction> {
   readonly schema: {
     /** Creates the tables, if they are not there, and checks them. Safe to be called by many processes at once. */
     create(): Promise<TablesStatus>
@@ -64,7 +72,7 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
     compress = true,
     onMetric,
   } = optionsOf(options, ['autoCreate', 'compress', 'onMetric'])
-  const address = optionsOf<DynamoAddress, keyof DynamoAddress>(options, [
+  const address = optionsOf<DynamodbAddress, keyof DynamodbAddress>(options, [
     'client',
     'endpoint',
     'region',
@@ -98,7 +106,7 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
   }
 
   return {
-    ...eventStore<DynamoTransaction>(
+    ...eventStore<DynamodbTransaction>(
       dynamodbStorage(connection, tables, inline, names, { maxBatch, gapTimeout, compress }),
       options,
     ),

@@ -3,8 +3,7 @@
  * theirs when streams are listed: whoever does so first brings the list up to where the log is. So an append to a new
  * stream costs no more than any other, and a list is as complete as a reading of the log.
  */
-import type { Storage } from '../storage.ts'
-import type { StreamInfo } from '../store.ts'
+import type { Storage, StreamInfo } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import type { Environment } from './environment.ts'
 import { commitKey, listedKey, listPartition, shards, streamKey } from './keys.ts'

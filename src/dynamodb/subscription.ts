@@ -11,8 +11,9 @@
  * clock of whoever looks. What the dead one does after all is refused by its token. Likewise, whoever holds a checkpoint
  * for too long, as workers see it, is taken for dead.
  */
+
 import { randomInt, randomUUID } from 'node:crypto'
-import type { KeptLeases, Lease, PartitionCheckpoint, SubscriptionStorage } from '../subscription/storage.ts'
+import type { KeptLeases, Lease, PartitionCheckpoint, SubscriptionStorage } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import {
   advance,
@@ -50,7 +51,7 @@ type Leasing = Pick<
   'createSubscription' | 'keepLeases' | 'releaseLeases' | 'leave' | 'advance' | 'checkpoints'
 >
 
-export class DynamoSubscriptions implements Leasing {
+export class DynamodbSubscriptions implements Leasing {
   readonly #connection: Connection
   readonly #table: string
   readonly #silences = new Silences()

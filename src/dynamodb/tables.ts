@@ -1,6 +1,5 @@
 /** The tables: making them, and telling whether they are as they must be. */
-import { sleep } from '../abort.ts'
-import { SchemaMismatchError, StoreUnavailableError } from '../errors.ts'
+import { SchemaMismatchError, StoreUnavailableError, sleep } from '../storage/index.ts'
 import { number, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { metaKey, type Tables } from './keys.ts'

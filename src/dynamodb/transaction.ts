@@ -2,20 +2,22 @@
  * A transaction of the storage on DynamoDB: what is read is remembered, what is written is kept, and at the end one
  * TransactWriteItems writes it all if what was read is still so (optimistic concurrency: Kung and Robinson, 1981).
  */
-import { StoreUnavailableError } from '../errors.ts'
-import { collectionGeneration, handWritten } from '../projection/hand-written.ts'
-import type {
-  Comparison,
-  DocumentAddress,
-  DocumentChange,
-  LockedDocuments,
-  RegisteredProjection,
-  StorageTransaction,
-  StoredDocument,
-} from '../projection/storage.ts'
-import type { StoreTransaction } from '../projection/transaction.ts'
-import type { LogPage, LogQuery } from '../storage.ts'
-import type { Lease } from '../subscription/storage.ts'
+import {
+  type Comparison,
+  collectionGeneration,
+  type DocumentAddress,
+  type DocumentChange,
+  type HandlerTransaction,
+  handlerDocuments,
+  type Lease,
+  type LockedDocuments,
+  type LogPage,
+  type LogQuery,
+  type RegisteredProjection,
+  type StorageTransaction,
+  type StoredDocument,
+  StoreUnavailableError,
+} from '../storage/index.ts'
 import { type Item, numberOf } from './attributes.ts'
 import { advancing, fence, longestLock } from './checkpoint.ts'
 import {
@@ -29,12 +31,12 @@ import {
 import type { Environment } from './environment.ts'
 import type { CancellationReason } from './errors.ts'
 import { unparking } from './parked.ts'
-import type { DynamoProjections } from './projection.ts'
-import type { DynamoSubscriptions } from './subscription.ts'
+import type { DynamodbProjections } from './projection.ts'
+import type { DynamodbSubscriptions } from './subscription.ts'
 import type { Part, TransactItem } from './writer.ts'
 
 /** What handlers and raw projections write with. */
-export interface DynamoTransaction extends StoreTransaction {
+export interface DynamodbTransaction extends HandlerTransaction {
   /**
    * Adds items of your own tables to the transaction, in the form of `TransactWriteItems`. A condition of theirs that
    * fails is thrown as a WriteConditionError.
@@ -46,10 +48,10 @@ export interface DynamoTransaction extends StoreTransaction {
 class SlotTooEarly extends Error {}
 
 export class WorkTransaction implements StorageTransaction {
-  readonly user: DynamoTransaction
+  readonly user: DynamodbTransaction
   readonly #environment: Environment
-  readonly #projections: DynamoProjections
-  readonly #subscriptions: DynamoSubscriptions
+  readonly #projections: DynamodbProjections
+  readonly #subscriptions: DynamodbSubscriptions
   readonly #slot: number | undefined
   readonly #signal: AbortSignal | undefined
   readonly #known = new Map<
@@ -68,8 +70,8 @@ export class WorkTransaction implements StorageTransaction {
 
   constructor(
     environment: Environment,
-    projections: DynamoProjections,
-    subscriptions: DynamoSubscriptions,
+    projections: DynamodbProjections,
+    subscriptions: DynamodbSubscriptions,
     slot: number | undefined,
     signal: AbortSignal | undefined,
   ) {
@@ -79,7 +81,7 @@ export class WorkTransaction implements StorageTransaction {
     this.#slot = slot
     this.#signal = signal
     this.user = {
-      ...handWritten(this),
+      ...handlerDocuments(this),
       write: (...items) => {
         this.#checkOpen()
         this.#own.push(...items)

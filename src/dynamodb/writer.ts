@@ -1,6 +1,7 @@
 /** Transactions made of parts, each of which knows what it means if its condition fails; and what DynamoDB takes at once. */
+
 import { randomUUID } from 'node:crypto'
-import { AppendTooLargeError } from '../errors.ts'
+import { AppendTooLargeError } from '../storage/index.ts'
 import type { Connection } from './connection.ts'
 import { type CancellationReason, isConditionFailed } from './errors.ts'
 import type { Tables } from './keys.ts'

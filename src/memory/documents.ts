@@ -1,15 +1,15 @@
 /** Documents in memory, by projection, generation and key; and which generation is read. */
-import { compareNames } from '../names.ts'
-import { collectionGeneration } from '../projection/hand-written.ts'
-import { isSameJson } from '../projection/same-json.ts'
-import type {
-  DocumentAddress,
-  DocumentChange,
-  DocumentDifference,
-  ProjectionToRegister,
-  RegisteredProjection,
-  StoredDocument,
-} from '../projection/storage.ts'
+import {
+  collectionGeneration,
+  compareNames,
+  type DocumentAddress,
+  type DocumentChange,
+  type DocumentDifference,
+  isSameJson,
+  type ProjectionToRegister,
+  type RegisteredProjection,
+  type StoredDocument,
+} from '../storage/index.ts'
 
 interface Building {
   readonly version: number

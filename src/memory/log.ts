@@ -4,24 +4,26 @@
  *
  * Payloads are kept as JSON text and parsed anew for each reader: nobody can change what is recorded.
  */
-import type { RecordedEvent } from '../event.ts'
-import { isExpected } from '../expected-version.ts'
-import { compareNames } from '../names.ts'
-import { isInPartition } from '../partition.ts'
-import { type RecordedId, settleRepeat } from '../repeat.ts'
-import type {
-  AppendOutcome,
-  CreateOutcome,
-  ImportOutcome,
-  LogPage,
-  LogQuery,
-  PreparedAppend,
-  PreparedEvent,
-  PreparedImport,
-  StreamWindow,
-  Written,
-} from '../storage.ts'
-import type { StreamInfo, StreamSlice } from '../store.ts'
+import {
+  type AppendOutcome,
+  type CreateOutcome,
+  compareNames,
+  type ImportOutcome,
+  isExpected,
+  isInPartition,
+  type LogPage,
+  type LogQuery,
+  type PreparedAppend,
+  type PreparedEvent,
+  type PreparedImport,
+  type RecordedEvent,
+  type RecordedId,
+  type StreamInfo,
+  type StreamSlice,
+  type StreamWindow,
+  settleRepeat,
+  type Written,
+} from '../storage/index.ts'
 
 export interface StoredEvent extends PreparedEvent, RecordedId {}
 

@@ -2,13 +2,15 @@
  * The teaching implementation: everything a storage must do, put together of the log, the documents and the
  * subscriptions in memory.
  */
-import { eventStore } from '../event-store.ts'
-import type { InputLimits } from '../input.ts'
-import { optionsOf } from '../options.ts'
-import type { StoreOptions } from '../projecting.ts'
-import { InlineProjections } from '../projection/inline.ts'
-import type { Storage } from '../storage.ts'
-import type { EventStore } from '../store.ts'
+import {
+  type EventStore,
+  eventStore,
+  InlineProjections,
+  type InputLimits,
+  optionsOf,
+  type Storage,
+  type StoreOptions,
+} from '../storage/index.ts'
 import { MemoryDocuments } from './documents.ts'
 import { MemoryLog, reveal, type StoredEvent } from './log.ts'
 import { MemorySubscriptions } from './subscriptions.ts'

@@ -1,13 +1,13 @@
 /** Checkpoints, leases and parked events in memory. Each method is one step: nothing happens in between. */
-import { LeaseLostError } from '../errors.ts'
-import type {
-  EventToPark,
-  KeptLeases,
-  Lease,
-  ParkedRecord,
-  PartitionCheckpoint,
-  SubscriptionStorage,
-} from '../subscription/storage.ts'
+import {
+  type EventToPark,
+  type KeptLeases,
+  type Lease,
+  LeaseLostError,
+  type ParkedRecord,
+  type PartitionCheckpoint,
+  type SubscriptionStorage,
+} from '../storage/index.ts'
 
 interface Checkpoint {
   position: number

@@ -1,18 +1,19 @@
 /** Transactions in memory: one at a time; what they write is kept apart until they end, and then applied in one step. */
-import { abortable } from '../abort.ts'
-import { handWritten } from '../projection/hand-written.ts'
-import type {
-  Comparison,
-  DocumentAddress,
-  DocumentChange,
-  LockedDocuments,
-  RegisteredProjection,
-  StorageTransaction,
-  StoredDocument,
-} from '../projection/storage.ts'
-import type { StoreTransaction } from '../projection/transaction.ts'
-import type { LogPage, LogQuery } from '../storage.ts'
-import type { Lease } from '../subscription/storage.ts'
+import {
+  abortable,
+  type Comparison,
+  type DocumentAddress,
+  type DocumentChange,
+  type HandlerTransaction,
+  handlerDocuments,
+  type Lease,
+  type LockedDocuments,
+  type LogPage,
+  type LogQuery,
+  type RegisteredProjection,
+  type StorageTransaction,
+  type StoredDocument,
+} from '../storage/index.ts'
 import type { MemoryDocuments } from './documents.ts'
 import type { MemorySubscriptions } from './subscriptions.ts'
 
@@ -69,7 +70,7 @@ export async function transact<T>(
 }
 
 export class MemoryTransaction implements StorageTransaction {
-  readonly user: StoreTransaction = handWritten(this)
+  readonly user: HandlerTransaction = handlerDocuments(this)
   readonly #log: MemoryLog
   readonly #documents: MemoryDocuments
   readonly #subscriptions: MemorySubscriptions

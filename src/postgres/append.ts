@@ -1,9 +1,16 @@
 /** Appending: alone, in a group with what is called at the same time, or to several streams at once. */
-import { type Busy, GroupCommit } from '../group-commit.ts'
-import { appendedEvents } from '../projection/inline.ts'
-import { type RecordedId, settleRepeat } from '../repeat.ts'
-import type { AppendOutcome, PreparedAppend, Storage, Written } from '../storage.ts'
-import type { ExpectedVersion } from '../store.ts'
+import {
+  type AppendOutcome,
+  appendedEvents,
+  type Busy,
+  type ExpectedVersion,
+  GroupCommit,
+  type PreparedAppend,
+  type RecordedId,
+  type Storage,
+  settleRepeat,
+  type Written,
+} from '../storage/index.ts'
 import type { Parameters, Row } from './client.ts'
 import { eventParameters, plainArray, textArray } from './encode.ts'
 import type { InlineDocuments } from './inline-documents.ts'

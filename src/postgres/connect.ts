@@ -1,7 +1,5 @@
 /** Telling what kind of connection the caller gave, and making a database or a session of it. */
-import { withDriver } from '../driver.ts'
-import { InvalidInputError } from '../errors.ts'
-import { beginning, reading, refuse } from '../refusal.ts'
+import { beginning, InvalidInputError, readSafely, refuse, withDriver } from '../storage/index.ts'
 import type { Database, Session } from './client.ts'
 import { fromLoneClient, fromPgClient, fromPgPool, type PgClient, type PgPool } from './from-pg.ts'
 import {
@@ -34,7 +32,7 @@ export interface ConnectOptions {
 
 /** Says how to open the connection; refuses at once what is none. */
 export function connector(connection: PostgresConnection, options: ConnectOptions): () => Promise<Database> {
-  return reading('connection', connection, () => connectorOf(connection, options))
+  return readSafely('connection', connection, () => connectorOf(connection, options))
 }
 
 function connectorOf(
@@ -62,7 +60,7 @@ function connectorOf(
 }
 
 export function sessionOf(transaction: PostgresTransaction, prepare: boolean): Session {
-  return reading('transaction', transaction, () => sessionIn(transaction, prepare))
+  return readSafely('transaction', transaction, () => sessionIn(transaction, prepare))
 }
 
 function sessionIn(transaction: PostgresTransaction, prepare: boolean): Session {

@@ -1,5 +1,5 @@
 /** From the columns of `event_columns.sql` to recorded events. */
-import type { Metadata, RecordedEvent } from '../event.ts'
+import type { Metadata, RecordedEvent } from '../storage/index.ts'
 import type { Row } from './client.ts'
 
 /** The events of a row, which are one stream's or have `stream_ids`; undefined if the row was too large for them. */

@@ -1,5 +1,5 @@
 /** Values as the texts that the statements cast: Postgres array literals and lists of JSON. */
-import type { PreparedEvent } from '../storage.ts'
+import type { PreparedEvent } from '../storage/index.ts'
 import type { Parameters } from './client.ts'
 
 const needsEscape = /["\\]/g

@@ -7,7 +7,7 @@ import {
   StorageError,
   StoreUnavailableError,
   UnsupportedIsolationError,
-} from '../errors.ts'
+} from '../storage/index.ts'
 
 interface ServerReport {
   readonly code: string
@@ -138,7 +138,12 @@ export function toLastError(what: string, attempts: number, error: unknown): Eve
 export function toKnownError(what: string, error: unknown): unknown {
   const state = sqlState(error)
   if (state === undefined) return error
-  if (state === 'ES001') return new UnsupportedIsolationError(error)
+  if (state === 'ES001') {
+    return new UnsupportedIsolationError(
+      'Events can only be appended in a READ COMMITTED transaction: begin it with `begin isolation level read committed`',
+      { cause: error },
+    )
+  }
   if (isMissingSchema(error)) {
     return new SchemaMismatchError(
       'The tables of the event store are missing: call `await store.schema.create()` first',

@@ -7,8 +7,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { mkdir, open, readFile, realpath, rmdir, unlink, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { sleep } from '../abort.ts'
-import { FolderInUseError } from '../errors.ts'
+import { FolderInUseError, sleep } from '../storage/index.ts'
 
 interface Owner {
   readonly pid: number

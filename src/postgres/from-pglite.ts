@@ -1,5 +1,5 @@
 /** PGlite: Postgres inside this process, in memory or in a folder. */
-import { StorageError } from '../errors.ts'
+import { StorageError } from '../storage/index.ts'
 import { type Database, type Row, type ScriptSession, transactionMode } from './client.ts'
 import { lockFolder } from './folder-lock.ts'
 

@@ -1,5 +1,5 @@
 /** Importing: from prepared events to the parameters of `import_events`, and from its answer to an outcome. */
-import type { ImportOutcome, PreparedImport, Storage } from '../storage.ts'
+import type { ImportOutcome, PreparedImport, Storage } from '../storage/index.ts'
 import type { Parameters, Row } from './client.ts'
 import { eventParameters, plainArray, textArray } from './encode.ts'
 import type { InlineDocuments } from './inline-documents.ts'

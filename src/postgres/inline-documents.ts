@@ -6,11 +6,18 @@
  * log's; and one that has positions and waits for a projection's lock would keep a rebuild waiting, which waits for the
  * log to be settled while it holds that lock.
  */
-import { InvalidInputError } from '../errors.ts'
-import type { RecordedEvent } from '../event.ts'
-import { InlineFailure, type InlineProjections, recordedEvent } from '../projection/inline.ts'
-import type { ProjectionStorage } from '../projection/storage.ts'
-import type { LogQuery, PreparedAppend, PreparedImport, Storage } from '../storage.ts'
+import {
+  InlineFailure,
+  type InlineProjections,
+  InvalidInputError,
+  type LogQuery,
+  type PreparedAppend,
+  type PreparedImport,
+  type ProjectionStorage,
+  type RecordedEvent,
+  recordedEvent,
+  type Storage,
+} from '../storage/index.ts'
 import type { Parameters, Row, Session } from './client.ts'
 import { plainArray } from './encode.ts'
 import { isEventIdTaken } from './errors.ts'

@@ -1,6 +1,10 @@
 /** Creating the tables and keeping them up to date: numbered migrations, and functions applied when they change. */
-import { InvalidInputError, MissingPrivilegesError, SchemaMismatchError } from '../errors.ts'
-import { beginning } from '../refusal.ts'
+import {
+  beginning,
+  InvalidInputError,
+  MissingPrivilegesError,
+  SchemaMismatchError,
+} from '../storage/index.ts'
 import type { Database, Statement } from './client.ts'
 import { isDenied, isMissingSchema } from './errors.ts'
 import { migrations, routines } from './sql.generated.ts'

@@ -3,11 +3,9 @@
  * look at the log, and may be lost without harm. Sent after the commit, in a statement of its own: within an append it
  * would make all commits of the database wait for one another, since Postgres queues notifications in their order.
  */
+
 import { createHash } from 'node:crypto'
-import { abortable } from '../abort.ts'
-import { pause } from '../retry.ts'
-import type { Notifications } from '../storage.ts'
-import { uuidv7 } from '../uuid.ts'
+import { abortable, type Notifications, pause, uuidv7 } from '../storage/index.ts'
 import type { RetryingDatabase, Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 

@@ -1,7 +1,5 @@
 /** The role of an application, which calls the functions and reads the tables, and can do nothing else to them. */
-import { InvalidInputError, MissingPrivilegesError } from '../errors.ts'
-import { checkReadName } from '../input.ts'
-import { beginning } from '../refusal.ts'
+import { beginning, checkReadName, InvalidInputError, MissingPrivilegesError } from '../storage/index.ts'
 import type { Database, Parameters, Row } from './client.ts'
 import { textArray } from './encode.ts'
 import * as sql from './sql.generated.ts'

@@ -1,6 +1,5 @@
 /** Documents on Postgres, which generation is read, and the transactions they change in. */
-import type { ProjectionStorage, RegisteredProjection } from '../projection/storage.ts'
-import type { LogQuery, Storage } from '../storage.ts'
+import type { LogQuery, ProjectionStorage, RegisteredProjection, Storage } from '../storage/index.ts'
 import type { Row, Session } from './client.ts'
 import { plainArray, textArray } from './encode.ts'
 import type { Runner } from './runner.ts'

@@ -1,9 +1,13 @@
 /** Reading streams and the log, page by page, each page some rows of columns. */
 
-import type { RecordedEvent } from '../event.ts'
-import { GroupRead } from '../group-read.ts'
-import type { LogPage, LogQuery, Storage } from '../storage.ts'
-import type { StreamInfo } from '../store.ts'
+import {
+  GroupRead,
+  type LogPage,
+  type LogQuery,
+  type RecordedEvent,
+  type Storage,
+  type StreamInfo,
+} from '../storage/index.ts'
 import type { Parameters, Row, Statement } from './client.ts'
 import { decodeEvents, jsonOf } from './decode.ts'
 import { plainArray, textArray } from './encode.ts'

@@ -1,6 +1,5 @@
 /** How a statement is run: when it is tried again, and in which kind of transaction. */
-import { ReadOnlyReplicaError, StoreUnavailableError } from '../errors.ts'
-import { pause } from '../retry.ts'
+import { pause, ReadOnlyReplicaError, StoreUnavailableError } from '../storage/index.ts'
 import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
 import {
   isAnswerLost,

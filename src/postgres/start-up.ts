@@ -2,8 +2,7 @@
  * What is looked at once, before the first use: the tables, and whether database and role are such that the store keeps
  * its promises. What breaks them is refused; what may lose events when the machine fails is only warned of.
  */
-import { SchemaMismatchError, SequenceBehindError } from '../errors.ts'
-import type { StoreWarning } from '../warnings.ts'
+import { SchemaMismatchError, SequenceBehindError, type StoreWarning } from '../storage/index.ts'
 import type { Database, Row } from './client.ts'
 import { isDenied, isMissingSchema, WorkFailure } from './errors.ts'
 import { createSchema, statusOf } from './migrate.ts'
@@ -65,7 +64,13 @@ function refuse(found: Row, schema: string): void {
     )
   }
   const [head, lastPosition] = [BigInt(String(found.head)), BigInt(String(found.last_position))]
-  if (head < lastPosition) throw new SequenceBehindError(schema, Number(head), Number(lastPosition))
+  if (head < lastPosition) {
+    throw new SequenceBehindError(
+      `The sequence ${schema}.event_positions stands at ${head}, but the log in schema '${schema}' reaches to position ${lastPosition}, as after a restore of the tables without it: let its owner run \`select setval('${schema}.event_positions', ${lastPosition})\` while nobody appends`,
+      Number(head),
+      Number(lastPosition),
+    )
+  }
   if (head >> BigInt(positionBits) !== 0n) {
     throw new SchemaMismatchError(
       `The sequence ${schema}.event_positions stands at ${head}, and positions end at 2^${positionBits}: it was set by hand`,

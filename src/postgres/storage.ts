@@ -1,7 +1,5 @@
 /** Postgres as a storage, put together of its parts. */
-import type { InlineProjections } from '../projection/inline.ts'
-import type { LogQuery, Storage } from '../storage.ts'
-import type { StreamInfo } from '../store.ts'
+import type { InlineProjections, LogQuery, Storage, StreamInfo } from '../storage/index.ts'
 import { appending } from './append.ts'
 import type { Row, Session } from './client.ts'
 import { importing } from './import.ts'

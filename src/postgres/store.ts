@@ -1,11 +1,17 @@
 /** Opening an event store on Postgres. */
-import { eventStore } from '../event-store.ts'
-import { checkInteger, type InputLimits } from '../input.ts'
-import { checkBoolean, checkFunction, optionsOf } from '../options.ts'
-import type { StoreOptions } from '../projecting.ts'
-import { InlineProjections } from '../projection/inline.ts'
-import type { EventStore } from '../store.ts'
-import { emitWarning, type StoreWarning } from '../warnings.ts'
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  type EventStore,
+  emitWarning,
+  eventStore,
+  InlineProjections,
+  type InputLimits,
+  optionsOf,
+  type StoreOptions,
+  type StoreWarning,
+} from '../storage/index.ts'
 import { connector, type PostgresConnection, type PostgresTransaction, sessionOf } from './connect.ts'
 import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaStatus } from './migrate.ts'
 import { notifying } from './notify.ts'

@@ -1,7 +1,5 @@
 /** A slice of a stream while it is read: what has come of it, and what is still to be asked for. */
-import type { RecordedEvent } from '../event.ts'
-import type { StreamWindow } from '../storage.ts'
-import type { StreamSlice } from '../store.ts'
+import type { RecordedEvent, StreamSlice, StreamWindow } from '../storage/index.ts'
 import type { Row } from './client.ts'
 import { decodeEvents } from './decode.ts'
 

@@ -1,12 +1,12 @@
 /** Checkpoints, leases and parked events on Postgres. */
-import { LeaseLostError } from '../errors.ts'
-import type {
-  EventToPark,
-  Lease,
-  ParkedRecord,
-  ParkedState,
-  SubscriptionStorage,
-} from '../subscription/storage.ts'
+import {
+  type EventToPark,
+  type Lease,
+  LeaseLostError,
+  type ParkedRecord,
+  type ParkedState,
+  type SubscriptionStorage,
+} from '../storage/index.ts'
 import type { Row, Statement } from './client.ts'
 import { plainArray, textArray } from './encode.ts'
 import type { Runner } from './runner.ts'

@@ -1,24 +1,26 @@
 /** A transaction of the storage on Postgres: documents and checkpoints that change together with events. */
-import { LeaseLostError } from '../errors.ts'
-import { handWritten } from '../projection/hand-written.ts'
-import type {
-  Comparison,
-  DocumentAddress,
-  DocumentChange,
-  LockedDocuments,
-  RegisteredProjection,
-  StorageTransaction,
-  StoredDocument,
-} from '../projection/storage.ts'
-import type { StoreTransaction } from '../projection/transaction.ts'
-import type { LogPage, LogQuery, Storage } from '../storage.ts'
-import type { Lease } from '../subscription/storage.ts'
+import {
+  type Comparison,
+  type DocumentAddress,
+  type DocumentChange,
+  type HandlerTransaction,
+  handlerDocuments,
+  type Lease,
+  LeaseLostError,
+  type LockedDocuments,
+  type LogPage,
+  type LogQuery,
+  type RegisteredProjection,
+  type Storage,
+  type StorageTransaction,
+  type StoredDocument,
+} from '../storage/index.ts'
 import type { Row, Session } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
 import type { Statements } from './statements.ts'
 
 /** What handlers and raw projections write with. */
-export interface SqlTransaction extends StoreTransaction {
+export interface SqlTransaction extends HandlerTransaction {
   /** Runs SQL of your own; values and rows are as the driver has them. */
   query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>
   /** The driver's own transaction: a `pg` client, a postgres.js or a PGlite transaction. */
@@ -48,7 +50,7 @@ export class PostgresTransaction implements StorageTransaction {
       this.#isUsed = true
     }
     this.user = {
-      ...handWritten(this),
+      ...handlerDocuments(this),
       query: async <R>(text: string, values: readonly unknown[] = []) => {
         this.#isUsed = true
         try {

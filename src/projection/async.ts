@@ -1,10 +1,10 @@
 /** An async projection: the handler that a subscription runs for it, in the transaction of its checkpoint. */
 import type { RecordedEvent } from '../event.ts'
-import type { EventFilter } from '../subscription/subscription.ts'
+import type { EventFilter } from '../input/event-filter.ts'
+import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
 import { type ProjectionTarget, project } from './project.ts'
 import type { Projection } from './projection.ts'
 import { Registration } from './registration.ts'
-import type { ProjectionStorage, StorageTransaction } from './storage.ts'
 
 export interface AsyncProjection {
   readonly filter: EventFilter

@@ -1,15 +1,15 @@
 /** The right to build a projection: one process at a time, and another one if that dies. */
 import { randomUUID } from 'node:crypto'
-import { LeaseLostError, RebuildRunningError } from '../errors.ts'
-import type { SubscriptionEnvironment } from '../subscription/environment.ts'
-import type { Lease } from '../subscription/storage.ts'
+import { LeaseLostError, RebuildRunningError } from '../errors/index.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { Lease } from '../storage/subscriptions.ts'
 
 const leaseTime = 10_000
 const pollInterval = 250
 
 /** A lease of the reserved subscription whose checkpoint is how far the build has come. */
 export class BuildLease {
-  readonly #environment: SubscriptionEnvironment
+  readonly #environment: EngineEnvironment
   readonly #subscription: string
   readonly #worker = randomUUID()
   #lease: Lease | undefined
@@ -17,7 +17,7 @@ export class BuildLease {
   /** The server whose checkpoint the build has begun at. */
   #server: string | undefined
 
-  constructor(environment: SubscriptionEnvironment, projection: string) {
+  constructor(environment: EngineEnvironment, projection: string) {
     this.#environment = environment
     this.#subscription = `$build:${projection}`
   }

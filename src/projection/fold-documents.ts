@@ -1,10 +1,11 @@
 /** Folding events into the documents of one projection. */
-import { InvalidInputError } from '../errors.ts'
+import { InvalidInputError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
-import { checkName, stateJson } from '../input.ts'
-import { beginning } from '../refusal.ts'
+import { checkName } from '../input/checks.ts'
+import { stateJson } from '../input/json.ts'
+import { beginning } from '../input/refusal.ts'
+import type { DocumentAddress, DocumentChange, StoredDocument } from '../storage/projections.ts'
 import { type AnyDocumentProjection, concerns } from './projection.ts'
-import type { DocumentAddress, DocumentChange, StoredDocument } from './storage.ts'
 
 /** What concerns a projection of some events: each with the keys of its documents. */
 export interface Concern {

@@ -1,25 +1,18 @@
 /** Inline projections: what events mean is written in the transaction of their append. */
 import type { RecordedEvent } from '../event.ts'
-import { reading, refuse } from '../refusal.ts'
-import type { AppendOutcome, PreparedAppend, PreparedEvent } from '../storage.ts'
+import { readSafely, refuse } from '../input/refusal.ts'
+import { InlineFailure } from '../storage/inline-failure.ts'
+import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
 import { type LockedProjections, lockProjections, type ProjectionTarget, project } from './project.ts'
 import { checkProjection, concerns, type Projection } from './projection.ts'
 import { Registration } from './registration.ts'
-import type { ProjectionStorage, StorageTransaction } from './storage.ts'
-
-/** A projection threw: it is told to the caller of the append as what it threw, and never tried again. */
-export class InlineFailure extends Error {
-  constructor(thrown: unknown) {
-    super('an inline projection threw', { cause: thrown })
-  }
-}
 
 export class InlineProjections {
   readonly isEmpty: boolean
   readonly #registration: Registration
 
   constructor(projections: readonly Projection[] = []) {
-    const own = reading('inline', projections, () => checkedInline(projections))
+    const own = readSafely('inline', projections, () => checkedInline(projections))
     this.isEmpty = own.length === 0
     this.#registration = new Registration(own, 'inline')
   }
@@ -82,43 +75,4 @@ function checkedInline(projections: readonly Projection[]): readonly Projection[
   const twice = names.find((name, index) => names.indexOf(name) < index)
   if (twice !== undefined) refuse('inline', 'must not name a projection twice', twice)
   return own
-}
-
-/** An event as it is recorded, or may be. */
-export function recordedEvent(
-  streamId: string,
-  { id, type, data, metadata, tags }: PreparedEvent,
-  place: { readonly version: number; readonly position: number; readonly recordedAt: Date },
-): RecordedEvent {
-  return {
-    id,
-    type,
-    data: JSON.parse(data),
-    metadata: JSON.parse(metadata),
-    tags: [...tags],
-    streamId,
-    version: place.version,
-    position: place.position,
-    recordedAt: new Date(place.recordedAt),
-  }
-}
-
-/** The events of appends as they are recorded, of those that were made; in the order of the log. */
-export function appendedEvents(
-  appends: readonly PreparedAppend[],
-  outcomes: readonly (AppendOutcome | { readonly kind: string })[],
-): RecordedEvent[] {
-  const recorded: RecordedEvent[] = []
-  for (const [index, { streamId, events }] of appends.entries()) {
-    const outcome = outcomes[index] as AppendOutcome
-    if (outcome.kind !== 'appended') continue
-    for (const [nth, event] of events.entries()) {
-      const version = outcome.version - events.length + nth + 1
-      const position = outcome.positions[nth] as number
-      recorded.push(
-        recordedEvent(streamId, event, { version, position, recordedAt: outcome.recordedAt as Date }),
-      )
-    }
-  }
-  return recorded.sort((a, b) => a.position - b.position)
 }

@@ -3,9 +3,9 @@
  * once. The two steps are apart for those who have to lock before the events get their positions.
  */
 import type { RecordedEvent } from '../event.ts'
+import type { DocumentChange, StorageTransaction } from '../storage/projections.ts'
 import { addressesOf, concernsOf, DocumentStates } from './fold-documents.ts'
 import { type AnyDocumentProjection, concerns, type Projection } from './projection.ts'
-import type { DocumentChange, StorageTransaction } from './storage.ts'
 
 /** A projection, and the generation that its documents are in. */
 export interface ProjectionTarget {

@@ -1,9 +1,8 @@
 /** What a projection is: how events become documents, or whatever else a user keeps, for reading. */
 import type { Event, RecordedEvent } from '../event.ts'
-import { checkedNames, checkInteger, checkName, checkReadName } from '../input.ts'
-import { checkFunction } from '../options.ts'
-import { reading, refuse } from '../refusal.ts'
-import type { StoreTransaction } from './transaction.ts'
+import { checkedNames, checkFunction, checkInteger, checkName, checkReadName } from '../input/checks.ts'
+import { readSafely, refuse } from '../input/refusal.ts'
+import type { HandlerTransaction } from './transaction.ts'
 
 interface ProjectionName {
   /** Unique among the store's projections. An async projection's subscription has the same name. */
@@ -30,7 +29,7 @@ export interface DocumentProjectionOptions<State, E extends Event> extends Proje
 }
 
 /** A projection into what the user keeps: tables of the same database, say. */
-export interface RawProjectionOptions<E extends Event, Tx extends StoreTransaction> extends ProjectionName {
+export interface RawProjectionOptions<E extends Event, Tx extends HandlerTransaction> extends ProjectionName {
   readonly events?: readonly E['type'][] | undefined
   readonly streamPrefix?: string | undefined
   /** Writes what the events mean, through `tx` and with the events (inline) or the checkpoint (async). */
@@ -43,7 +42,7 @@ export interface DocumentProjection<State = unknown, E extends Event = Event>
   readonly version: number
 }
 
-export interface RawProjection<E extends Event = Event, Tx extends StoreTransaction = StoreTransaction>
+export interface RawProjection<E extends Event = Event, Tx extends HandlerTransaction = HandlerTransaction>
   extends RawProjectionOptions<E, Tx> {
   readonly kind: 'raw'
   readonly version: number
@@ -59,14 +58,14 @@ export type Projection = DocumentProjection<any, any> | RawProjection<any, any>
 export function projection<State, E extends Event>(
   options: DocumentProjectionOptions<State, E>,
 ): DocumentProjection<State, E>
-export function projection<E extends Event, Tx extends StoreTransaction>(
+export function projection<E extends Event, Tx extends HandlerTransaction>(
   options: RawProjectionOptions<E, Tx>,
 ): RawProjection<E, Tx>
 export function projection(
   // biome-ignore lint/suspicious/noExplicitAny: see the signatures above
   options: DocumentProjectionOptions<any, any> | RawProjectionOptions<any, any>,
 ): Projection {
-  return reading('options', options, () => {
+  return readSafely('options', options, () => {
     if (typeof options !== 'object' || options === null || Array.isArray(options)) {
       refuse('options', 'must be an object', options)
     }
@@ -87,7 +86,7 @@ export function projection(
 
 /** A projection, also one that was made of another by copying it. */
 export function checkProjection(value: unknown, field: string): asserts value is Projection {
-  reading(field, value, () => {
+  readSafely(field, value, () => {
     const kind = (value as Partial<Projection> | null | undefined)?.kind
     if (kind !== 'documents' && kind !== 'raw') refuse(field, 'must be made by projection()', value)
     checkDefinition(value as Projection, `${field}.`)
@@ -113,6 +112,14 @@ function checkDefinition(definition: Projection, within: string): void {
 function checkedEvents(events: unknown, within: string): readonly string[] | undefined {
   if (events === undefined) return undefined
   return checkedNames(events, `${within}events`, 'must name at least one event type; leave it out for all')
+}
+
+/** Raw projections write what only their user knows how to empty. */
+export function checkDocumentProjection(projection: Projection): asserts projection is AnyDocumentProjection {
+  checkProjection(projection, 'projection')
+  if (projection.kind === 'documents') return
+  const problem = 'must be a projection into documents; start a raw one anew under another name'
+  refuse('projection', problem, projection)
 }
 
 /** Whether the projection wants the event. */

@@ -1,18 +1,18 @@
 /** Reading the documents of a view: now, or once it holds what the caller knows of. */
-import { checkInteger, checkMilliseconds, checkName, checkReadName } from '../input.ts'
-import type { Operations } from '../operations.ts'
-import { optionsOf } from '../options.ts'
+import { checkInteger, checkMilliseconds, checkName, checkReadName } from '../input/checks.ts'
+import { optionsOf } from '../input/options.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { Operations } from '../runtime/operations.ts'
+import type { StoredDocument } from '../storage/projections.ts'
 import { waitForCheckpoint } from '../subscription/checkpoint-wait.ts'
-import type { SubscriptionEnvironment } from '../subscription/environment.ts'
 import type { AnyDocumentProjection, DocumentProjection } from './projection.ts'
-import { checkBuildable } from './rebuild.ts'
-import type { StoredDocument } from './storage.ts'
-import type { Document, ListDocumentsOptions, View, ViewOptions } from './view.ts'
+import { checkDocumentProjection } from './projection.ts'
+import type { ListDocumentsOptions, View, ViewDocument, ViewOptions } from './view.ts'
 
 const documentsPerPage = 500
 
 export function readView<State>(
-  environment: SubscriptionEnvironment,
+  environment: EngineEnvironment,
   operations: Operations,
   // biome-ignore lint/suspicious/noExplicitAny: whatever its events are
   projection: DocumentProjection<State, any> | string,
@@ -47,7 +47,7 @@ export function readView<State>(
       return found && reveal<State>(found)
     },
 
-    all(options?: ListDocumentsOptions) {
+    list(options?: ListDocumentsOptions) {
       const waiting = optionsToWait(options)
       const { signal } = waiting
       const {
@@ -58,7 +58,7 @@ export function readView<State>(
       if (prefix !== undefined) checkReadName(prefix, 'prefix')
       if (after !== undefined) checkReadName(after, 'after')
       checkInteger(limit, 'limit', 1)
-      return (async function* (): AsyncGenerator<Document<State>> {
+      return (async function* (): AsyncGenerator<ViewDocument<State>> {
         await operations.perform(signal, () => waitUntil(waiting))
         let last = after ?? ''
         for (let left = limit; left > 0; ) {
@@ -85,10 +85,10 @@ function checkedView(projection: AnyDocumentProjection | string): string {
     checkName(projection, 'projection')
     return projection
   }
-  checkBuildable(projection)
+  checkDocumentProjection(projection)
   return projection.name
 }
 
-function reveal<State>({ key, state, revision, position }: StoredDocument): Document<State> {
+function reveal<State>({ key, state, revision, position }: StoredDocument): ViewDocument<State> {
   return { key, state: JSON.parse(state), revision, position }
 }

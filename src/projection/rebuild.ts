@@ -1,54 +1,24 @@
 /** Rebuilding a projection: its documents are made anew beside the present ones, and then take their place. */
-import { hasCode } from '../errors.ts'
-import { checkInteger, checkOneOf } from '../input.ts'
-import { checkFunction, optionsOf } from '../options.ts'
-import { refuse } from '../refusal.ts'
-import type { CallOptions } from '../store.ts'
-import type { SubscriptionEnvironment } from '../subscription/environment.ts'
+
+import { hasCode } from '../errors/index.ts'
+import { checkFunction, checkInteger, checkOneOf } from '../input/checks.ts'
+import { optionsOf } from '../input/options.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { ProjectionMode, ProjectionToRegister, RegisteredProjection } from '../storage/projections.ts'
 import { BuildLease } from './build-lease.ts'
-import { type AnyDocumentProjection, checkProjection, type Projection } from './projection.ts'
-import { Shadow } from './shadow.ts'
-import type { ProjectionMode, ProjectionToRegister, RegisteredProjection } from './storage.ts'
-
-export interface RebuildProgress {
-  /** Up to which position the events are folded in. */
-  readonly position: number
-  /** The position of the last event of the log. */
-  readonly head: number
-  /** How many events were folded in by this call. */
-  readonly events: number
-  readonly eventsPerSecond: number
-  /** How many seconds are left, as it looks now. */
-  readonly secondsLeft: number
-}
-
-export interface RebuildOptions extends CallOptions {
-  /** Called after each batch; what it returns is waited for. */
-  readonly onProgress?: ((progress: RebuildProgress) => Promise<void> | void) | undefined
-  /** Most events that are folded in at once. @default 5,000 */
-  readonly batchSize?: number | undefined
-  /** How it is to be run from then on. @default 'inline' if this store has it so; otherwise as it is now, or 'async' */
-  readonly mode?: 'inline' | 'async' | undefined
-}
-
-export interface RebuildResult {
-  readonly events: number
-  readonly position: number
-  readonly version: number
-  readonly milliseconds: number
-  /** Whether an earlier rebuild that was interrupted was gone on with. */
-  readonly resumed: boolean
-}
+import type { RebuildOptions, RebuildResult } from './maintenance.ts'
+import { type AnyDocumentProjection, checkDocumentProjection } from './projection.ts'
+import { ProjectionBuild } from './projection-build.ts'
 
 const defaultBatchSize = 5_000
 
 export async function rebuild(
-  environment: SubscriptionEnvironment,
+  environment: EngineEnvironment,
   projection: AnyDocumentProjection,
   isInline: (name: string) => boolean,
   options: RebuildOptions | undefined,
 ): Promise<RebuildResult> {
-  checkBuildable(projection)
+  checkDocumentProjection(projection)
   const {
     onProgress,
     batchSize = defaultBatchSize,
@@ -66,7 +36,12 @@ export async function rebuild(
   await lease.take(name, signal)
   try {
     const { generation, resumed } = await beginBuild(environment, lease, { name, version, mode }, signal)
-    const shadow = new Shadow(environment, projection, lease, { generation, batchSize, onProgress, signal })
+    const shadow = new ProjectionBuild(environment, projection, lease, {
+      generation,
+      batchSize,
+      onProgress,
+      signal,
+    })
     await shadow.buildToEnd()
     await putInPlace(environment, shadow, { name, version, generation, mode }, signal)
     await tidyUp(lease, name)
@@ -89,7 +64,7 @@ export async function tidyUp(lease: BuildLease, projection: string): Promise<voi
 
 /** A process that only rebuilds need not name the inline projections: what was inline stays so. */
 async function presentMode(
-  { storage }: SubscriptionEnvironment,
+  { storage }: EngineEnvironment,
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<ProjectionMode> {
@@ -97,17 +72,9 @@ async function presentMode(
   return registered !== undefined && registered.version > 0 ? registered.mode : 'async'
 }
 
-/** Raw projections write what only their user knows how to empty. */
-export function checkBuildable(projection: Projection): asserts projection is AnyDocumentProjection {
-  checkProjection(projection, 'projection')
-  if (projection.kind === 'documents') return
-  const problem = 'must be a projection into documents; start a raw one anew under another name'
-  refuse('projection', problem, projection)
-}
-
 /** A generation to build into, without the remains of builds that were given up. */
 export async function beginBuild(
-  { storage }: SubscriptionEnvironment,
+  { storage }: EngineEnvironment,
   lease: BuildLease,
   projection: ProjectionToRegister,
   signal: AbortSignal | undefined,
@@ -129,8 +96,8 @@ export async function beginBuild(
  * under way.
  */
 async function putInPlace(
-  { storage }: SubscriptionEnvironment,
-  shadow: Shadow,
+  { storage }: EngineEnvironment,
+  shadow: ProjectionBuild,
   registered: RegisteredProjection,
   signal: AbortSignal | undefined,
 ): Promise<void> {

@@ -1,8 +1,8 @@
 /** Which generation a projection writes into: looked up once, and again when the projection was rebuilt meanwhile. */
-import { ProjectionVersionError } from '../errors.ts'
+import { ProjectionVersionError } from '../errors/index.ts'
+import type { ProjectionMode, ProjectionStorage } from '../storage/projections.ts'
 import type { ProjectionTarget } from './project.ts'
 import type { Projection } from './projection.ts'
-import type { ProjectionMode, ProjectionStorage } from './storage.ts'
 
 export class Registration {
   readonly #projections: readonly Projection[]

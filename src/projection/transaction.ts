@@ -9,7 +9,7 @@ export interface Documents<State> {
 }
 
 /** A transaction of the store. Stores with a query language add to it, as Postgres does with `query`. */
-export interface StoreTransaction {
+export interface HandlerTransaction {
   /** Documents that are written by hand, in a collection whose name no projection has. */
   documents<State>(collection: string): Documents<State>
 }

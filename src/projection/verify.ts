@@ -1,44 +1,25 @@
 /** Verifying a projection: its documents are made anew and compared with the present ones. */
-import { ProjectionVersionError } from '../errors.ts'
-import { checkInteger } from '../input.ts'
-import { checkFunction, optionsOf } from '../options.ts'
-import type { CallOptions } from '../store.ts'
-import type { SubscriptionEnvironment } from '../subscription/environment.ts'
+
+import { ProjectionVersionError } from '../errors/index.ts'
+import { checkFunction, checkInteger } from '../input/checks.ts'
+import { optionsOf } from '../input/options.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
 import { BuildLease } from './build-lease.ts'
+import type { VerifyOptions, VerifyResult } from './maintenance.ts'
 import type { AnyDocumentProjection } from './projection.ts'
-import { beginBuild, checkBuildable, type RebuildOptions, tidyUp } from './rebuild.ts'
-import { Shadow } from './shadow.ts'
-
-export interface VerifyOptions extends CallOptions {
-  readonly onProgress?: RebuildOptions['onProgress']
-  /** Most differences that are told one by one. @default 100 */
-  readonly limit?: number | undefined
-}
-
-export interface VerifyResult {
-  /** True if there is no difference. */
-  readonly ok: boolean
-  readonly events: number
-  /** Up to which position the documents were compared. */
-  readonly position: number
-  readonly documents: number
-  /** By key; `expected` is what the events make, `actual` what is read now; undefined: no document. */
-  readonly differences: readonly {
-    readonly key: string
-    readonly expected: unknown
-    readonly actual: unknown
-  }[]
-}
+import { checkDocumentProjection } from './projection.ts'
+import { ProjectionBuild } from './projection-build.ts'
+import { beginBuild, tidyUp } from './rebuild.ts'
 
 const batchSize = 5_000
 
 export async function verify(
-  environment: SubscriptionEnvironment,
+  environment: EngineEnvironment,
   projection: AnyDocumentProjection,
   isInline: (name: string) => boolean,
   options: VerifyOptions | undefined,
 ): Promise<VerifyResult> {
-  checkBuildable(projection)
+  checkDocumentProjection(projection)
   const { onProgress, limit = 100, signal } = optionsOf(options, ['onProgress', 'limit', 'signal'])
   if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
   checkInteger(limit, 'limit', 1)
@@ -55,7 +36,12 @@ export async function verify(
   await lease.take(name, signal)
   try {
     const { generation } = await beginBuild(environment, lease, registered, signal)
-    const shadow = new Shadow(environment, projection, lease, { generation, batchSize, onProgress, signal })
+    const shadow = new ProjectionBuild(environment, projection, lease, {
+      generation,
+      batchSize,
+      onProgress,
+      signal,
+    })
     // The documents of an async projection are those of its checkpoint, which the shadow must not pass by.
     const isAsync = registered.mode === 'async'
     const build = async () => {
@@ -93,7 +79,7 @@ export async function verify(
 }
 
 async function checkpointOf(
-  { storage }: SubscriptionEnvironment,
+  { storage }: EngineEnvironment,
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<number> {

@@ -1,7 +1,7 @@
 /** Reading what projections have made. */
-import type { CallOptions } from '../store.ts'
+import type { CallOptions } from '../call-options.ts'
 
-export interface Document<State> {
+export interface ViewDocument<State> {
   readonly key: string
   readonly state: State
   /** How often it was written since it was made: 1 for a new one. */
@@ -29,8 +29,8 @@ export interface ListDocumentsOptions extends ViewOptions {
 }
 
 export interface View<State> {
-  /** @throws ViewBehindError if `atLeast` is not reached in time */
-  get(key: string, options?: ViewOptions): Promise<Document<State> | undefined>
+  /** @throws SubscriptionBehindError if `atLeast` is not reached within `timeout` */
+  get(key: string, options?: ViewOptions): Promise<ViewDocument<State> | undefined>
   /** In order of keys. */
-  all(options?: ListDocumentsOptions): AsyncIterable<Document<State>>
+  list(options?: ListDocumentsOptions): AsyncIterable<ViewDocument<State>>
 }

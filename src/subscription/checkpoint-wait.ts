@@ -1,7 +1,7 @@
 /** Waiting until a subscription has come to a position, whoever runs it and wherever. */
-import { SubscriptionBehindError } from '../errors.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
-import type { PartitionCheckpoint } from './storage.ts'
+import { SubscriptionBehindError } from '../errors/index.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { PartitionCheckpoint } from '../storage/subscriptions.ts'
 
 const shortestNap = 5
 const longestNap = 250
@@ -15,7 +15,7 @@ export interface CheckpointTarget {
 
 /** Position 0: until it is made. @throws SubscriptionBehindError when it takes too long */
 export async function waitForCheckpoint(
-  { storage, clock }: SubscriptionEnvironment,
+  { storage, clock }: EngineEnvironment,
   name: string,
   { position, timeout, signal }: CheckpointTarget,
 ): Promise<void> {

@@ -2,14 +2,14 @@
  * The checkpoint of a leased partition: how far its events are handled, and how far that is stored. It is written
  * behind the handling, one write at a time, and never says more than was handled before the write was sent.
  */
-import type { SubscriptionEnvironment } from './environment.ts'
-import type { Lease } from './storage.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { Lease } from '../storage/subscriptions.ts'
 
 // While events are handled, the checkpoint is written so often (in milliseconds).
 const writingInterval = 200
 
 export class Checkpoint {
-  readonly #environment: SubscriptionEnvironment
+  readonly #environment: EngineEnvironment
   readonly #lease: Lease
   readonly #giveUp: AbortSignal
   #position: number
@@ -19,7 +19,7 @@ export class Checkpoint {
   #failure: { readonly error: unknown } | undefined
   #writtenAt: number
 
-  constructor(environment: SubscriptionEnvironment, lease: Lease, giveUp: AbortSignal) {
+  constructor(environment: EngineEnvironment, lease: Lease, giveUp: AbortSignal) {
     this.#environment = environment
     this.#lease = lease
     this.#giveUp = giveUp

@@ -8,11 +8,12 @@
  * A transaction that fails may have been committed all the same, if the connection was lost in between: the stored
  * checkpoint tells.
  */
-import { hasCode, SubscriptionFailedError } from '../errors.ts'
+import { hasCode, SubscriptionFailedError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { ProjectionMovedError } from '../projection/async.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { EventToPark, Lease } from '../storage/subscriptions.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
 import {
   type EndOfTransaction,
   HandlerCalls,
@@ -22,7 +23,6 @@ import {
 } from './handler-calls.ts'
 import { toPark } from './parking.ts'
 import type { Plan } from './plan.ts'
-import type { EventToPark, Lease } from './storage.ts'
 
 const longestBackoff = 30_000
 
@@ -43,7 +43,7 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly attempts: number; readonly error: unknown }
 
 export class Delivery {
-  readonly #environment: SubscriptionEnvironment
+  readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #lease: Lease
   readonly #checkpoint: Checkpoint
@@ -56,7 +56,7 @@ export class Delivery {
   #blocked: Set<string> = new Set()
 
   constructor(
-    environment: SubscriptionEnvironment,
+    environment: EngineEnvironment,
     plan: Plan,
     lease: Lease,
     checkpoint: Checkpoint,

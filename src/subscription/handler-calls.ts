@@ -2,10 +2,10 @@
  * Calling a handler: in a transaction that ends with its checkpoint, or without one; for as long as it may take, and
  * until it is given up.
  */
-import { HandlerTimeoutError, InvalidInputError, isAway } from '../errors.ts'
+import { HandlerTimeoutError, InvalidInputError, isOutage } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
-import type { StorageTransaction } from '../projection/storage.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { StorageTransaction } from '../storage/projections.ts'
 import type { Plan } from './plan.ts'
 import type { HandlerContext } from './subscription.ts'
 
@@ -38,14 +38,14 @@ class PlainContext implements HandlerContext {
 }
 
 export class HandlerCalls {
-  readonly #environment: SubscriptionEnvironment
+  readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #signals: RunSignals
   readonly #firstTry: HandlerContext
   #giveUp = (_: unknown) => {}
   #tellToStop = (_: unknown) => {}
 
-  constructor(environment: SubscriptionEnvironment, plan: Plan, signals: RunSignals) {
+  constructor(environment: EngineEnvironment, plan: Plan, signals: RunSignals) {
     this.#environment = environment
     this.#plan = plan
     this.#signals = signals
@@ -137,7 +137,7 @@ export class HandlerCalls {
 
 /** An error that is the storage's is no failure to handle an event. */
 export function interrupted(error: unknown): never {
-  if (!isAway(error)) throw error
+  if (!isOutage(error)) throw error
   throw new Interrupted('the transaction was interrupted', { cause: error })
 }
 

@@ -1,21 +1,21 @@
 /** Handling what was set aside and is to be handled now: what somebody has retried, and what is blocked no more. */
 import type { RecordedEvent } from '../event.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { Lease, ParkedRecord } from '../storage/subscriptions.ts'
 import { type Delivery, type DeliveryReport, Stopped } from './delivery.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
+import { eventAt } from './event-at.ts'
 import type { RunSignals } from './handler-calls.ts'
-import { eventAt } from './log-query.ts'
 import { toPark } from './parking.ts'
-import type { Lease, ParkedRecord } from './storage.ts'
 
 export class ParkedDelivery {
-  readonly #environment: SubscriptionEnvironment
+  readonly #environment: EngineEnvironment
   readonly #lease: Lease
   readonly #delivery: Delivery
   readonly #signals: RunSignals
   readonly #report: DeliveryReport
 
   constructor(
-    environment: SubscriptionEnvironment,
+    environment: EngineEnvironment,
     lease: Lease,
     delivery: Delivery,
     signals: RunSignals,

@@ -1,17 +1,17 @@
 /** The events that a subscription has set aside: looking at them, and saying what is to become of them. */
-import { NotParkedError } from '../errors.ts'
-import { checkInteger, checkName } from '../input.ts'
-import type { Operations } from '../operations.ts'
-import { optionsOf } from '../options.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
-import { eventAt } from './log-query.ts'
-import type { ParkedRecord } from './storage.ts'
+import { NotParkedError } from '../errors/index.ts'
+import { checkInteger, checkName } from '../input/checks.ts'
+import { optionsOf } from '../input/options.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { Operations } from '../runtime/operations.ts'
+import type { ParkedRecord } from '../storage/subscriptions.ts'
+import { eventAt } from './event-at.ts'
 import type { ParkedEvent, ParkedEvents } from './subscription.ts'
 
 const recordsPerPage = 500
 
 export function parkedEvents(
-  { storage }: SubscriptionEnvironment,
+  { storage }: EngineEnvironment,
   operations: Operations,
   name: string,
 ): ParkedEvents {

@@ -1,6 +1,6 @@
 /** What is noted of an event that is set aside. */
 import type { RecordedEvent } from '../event.ts'
-import type { EventToPark } from './storage.ts'
+import type { EventToPark } from '../storage/subscriptions.ts'
 
 const longestText = 100_000
 

@@ -8,16 +8,16 @@
  *
  * It ends when it is stopped ('stopped'), when the lease is another's ('lost'), or by a throw, when it cannot go on.
  */
-import { hasCode, isAway, LeaseLostError } from '../errors.ts'
-import type { LogPage } from '../storage.ts'
+import { hasCode, isOutage, LeaseLostError } from '../errors/index.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { LogPage } from '../storage/log-query.ts'
+import { wholeLog } from '../storage/log-query.ts'
+import type { Lease } from '../storage/subscriptions.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
 import { Interrupted, type RunSignals } from './handler-calls.ts'
-import { wholeLog } from './log-query.ts'
 import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
-import type { Lease } from './storage.ts'
 
 // Larger pages take the storage less time an event, and the garbage collector more. Batches are cut from them.
 const eventsPerPage = 2_000
@@ -44,7 +44,7 @@ interface Look {
 
 export class PartitionRun {
   readonly lease: Lease
-  readonly #environment: SubscriptionEnvironment
+  readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #report: PartitionReport
   readonly #stop = new AbortController()
@@ -55,7 +55,7 @@ export class PartitionRun {
   #phase: 'catching-up' | 'live' = 'catching-up'
   #lookedAtParked = Number.NEGATIVE_INFINITY
 
-  constructor(environment: SubscriptionEnvironment, plan: Plan, lease: Lease, report: PartitionReport) {
+  constructor(environment: EngineEnvironment, plan: Plan, lease: Lease, report: PartitionReport) {
     this.lease = lease
     this.#environment = environment
     this.#plan = plan
@@ -188,5 +188,5 @@ export class PartitionRun {
 }
 
 function mayPass(error: unknown): boolean {
-  return error instanceof Interrupted || isAway(error)
+  return error instanceof Interrupted || isOutage(error)
 }

@@ -1,8 +1,8 @@
 /** The partitions that a worker handles: begun when it gets their leases, and ended when it is to give them back. */
-import type { SubscriptionEnvironment } from './environment.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { KeptLeases, Lease } from '../storage/subscriptions.ts'
 import { PartitionRun, type PartitionState } from './partition-run.ts'
 import type { Plan } from './plan.ts'
-import type { KeptLeases, Lease } from './storage.ts'
 
 export interface PartitionsReport {
   handled(count: number): void
@@ -24,7 +24,7 @@ interface Running {
 }
 
 export class Partitions {
-  readonly #environment: SubscriptionEnvironment
+  readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #worker: string
   readonly #report: PartitionsReport
@@ -34,7 +34,7 @@ export class Partitions {
   #toSettle: Set<number> | undefined
   #isStopped = false
 
-  constructor(environment: SubscriptionEnvironment, plan: Plan, worker: string, report: PartitionsReport) {
+  constructor(environment: EngineEnvironment, plan: Plan, worker: string, report: PartitionsReport) {
     this.#environment = environment
     this.#plan = plan
     this.#worker = worker

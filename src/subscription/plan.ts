@@ -1,17 +1,24 @@
 /** What a subscription is to do: its options, checked, with their defaults, and its handler in one form. */
-import { InvalidInputError } from '../errors.ts'
+import { InvalidInputError } from '../errors/index.ts'
 import type { Event, RecordedEvent } from '../event.ts'
-import { checkedDate, checkInteger, checkMilliseconds, checkName, checkOneOf } from '../input.ts'
-import { checkBoolean, checkFunction } from '../options.ts'
+import {
+  checkBoolean,
+  checkedDate,
+  checkFunction,
+  checkInteger,
+  checkMilliseconds,
+  checkName,
+  checkOneOf,
+} from '../input/checks.ts'
+import type { EventFilter } from '../input/event-filter.ts'
+import { checkedFilter } from '../input/event-filter.ts'
+import { beginning, readSafely, refuse } from '../input/refusal.ts'
 import { asyncProjection } from '../projection/async.ts'
 import { checkProjection } from '../projection/projection.ts'
-import type { ProjectionStorage, StorageTransaction } from '../projection/storage.ts'
-import type { StoreTransaction } from '../projection/transaction.ts'
-import { checkedFilter } from '../read-log.ts'
-import { beginning, reading, refuse } from '../refusal.ts'
+import type { HandlerTransaction } from '../projection/transaction.ts'
+import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
 import type {
   ErrorPolicy,
-  EventFilter,
   HandlerContext,
   StartPosition,
   SubscribeOptions,
@@ -48,14 +55,14 @@ interface Handler {
 }
 
 /** Checks everything at once, so that a mistake shows where it was made. */
-export function planOf<E extends Event, Tx extends StoreTransaction>(
+export function planOf<E extends Event, Tx extends HandlerTransaction>(
   storage: Pick<ProjectionStorage, 'registerProjections'>,
   options: SubscribeOptions<E, Tx>,
 ): Plan {
-  return reading('options', options, () => plan(storage, options))
+  return readSafely('options', options, () => plan(storage, options))
 }
 
-function plan<E extends Event, Tx extends StoreTransaction>(
+function plan<E extends Event, Tx extends HandlerTransaction>(
   storage: Pick<ProjectionStorage, 'registerProjections'>,
   options: SubscribeOptions<E, Tx>,
 ): Plan {
@@ -103,7 +110,7 @@ function plan<E extends Event, Tx extends StoreTransaction>(
   return { ...limits, name, filter, from: start, partitions, handler }
 }
 
-function handlerOf<E extends Event, Tx extends StoreTransaction>(
+function handlerOf<E extends Event, Tx extends HandlerTransaction>(
   options: Exclude<SubscribeOptions<E, Tx>, { projection: unknown }>,
   isTransactional: boolean,
 ): Handler {
@@ -129,7 +136,7 @@ function handlerOf<E extends Event, Tx extends StoreTransaction>(
 }
 
 function checkedPolicy(policy: ErrorPolicy = {}) {
-  return reading('onError', policy, () => {
+  return readSafely('onError', policy, () => {
     if (typeof policy !== 'object' || policy === null || Array.isArray(policy)) {
       refuse('onError', 'must be an object', policy)
     }

@@ -1,18 +1,19 @@
 /** Handling what there is, and returning: a worker that is stopped as soon as it has caught up. */
-import { abortable } from '../abort.ts'
-import { hasCode } from '../errors.ts'
+
+import { hasCode } from '../errors/index.ts'
 import type { Event } from '../event.ts'
-import { checkMilliseconds } from '../input.ts'
-import { optionsOf } from '../options.ts'
-import type { StoreTransaction } from '../projection/transaction.ts'
+import { checkMilliseconds } from '../input/checks.ts'
+import { optionsOf } from '../input/options.ts'
+import type { HandlerTransaction } from '../projection/transaction.ts'
+import { abortable } from '../runtime/abort.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
 import { reachedBy, waitForCheckpoint } from './checkpoint-wait.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
 import { planOf } from './plan.ts'
 import type { RunOnceOptions, RunOnceResult, SubscribeOptions } from './subscription.ts'
 import { Worker } from './worker.ts'
 
-export async function runOnce<E extends Event, Tx extends StoreTransaction>(
-  environment: SubscriptionEnvironment,
+export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
+  environment: EngineEnvironment,
   options: SubscribeOptions<E, Tx>,
   limits?: RunOnceOptions,
 ): Promise<RunOnceResult> {

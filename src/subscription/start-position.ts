@@ -1,6 +1,7 @@
 /** Where a new subscription begins. */
-import type { Storage } from '../storage.ts'
-import { wholeLog } from './log-query.ts'
+
+import { wholeLog } from '../storage/log-query.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { StartPosition } from './subscription.ts'
 
 /** The position before the first event it is to handle; of one that exists already it does not matter. */

@@ -1,19 +1,20 @@
 /** Starting a subscription in this process. */
-import { abortable } from '../abort.ts'
+
 import type { Event } from '../event.ts'
-import { checkInteger, checkMilliseconds } from '../input.ts'
-import { optionsOf } from '../options.ts'
-import type { StoreTransaction } from '../projection/transaction.ts'
+import { checkInteger, checkMilliseconds } from '../input/checks.ts'
+import { optionsOf } from '../input/options.ts'
+import type { HandlerTransaction } from '../projection/transaction.ts'
+import { abortable } from '../runtime/abort.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
 import { waitForCheckpoint } from './checkpoint-wait.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
 import { planOf } from './plan.ts'
 import { subscriptionStatus } from './status.ts'
 import type { SubscribeOptions, Subscription, SubscriptionStatus } from './subscription.ts'
 import { Worker } from './worker.ts'
 
 /** `onEnd` is called when it has stopped or failed: whoever listened to `done` would keep its failure from being heard. */
-export function startSubscription<E extends Event, Tx extends StoreTransaction>(
-  environment: SubscriptionEnvironment,
+export function startSubscription<E extends Event, Tx extends HandlerTransaction>(
+  environment: EngineEnvironment,
   options: SubscribeOptions<E, Tx>,
   onEnd: () => void,
 ): Subscription {

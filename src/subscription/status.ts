@@ -1,11 +1,12 @@
 /** How far a subscription has come, as it is stored. */
+
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import { wholeLog } from '../storage/log-query.ts'
 import { ownersOf, reachedBy } from './checkpoint-wait.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
-import { wholeLog } from './log-query.ts'
 import type { SubscriptionStatus } from './subscription.ts'
 
 export async function subscriptionStatus(
-  { storage }: SubscriptionEnvironment,
+  { storage }: EngineEnvironment,
   name: string,
   signal?: AbortSignal,
 ): Promise<SubscriptionStatus | undefined> {

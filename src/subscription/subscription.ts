@@ -1,12 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** What a subscription is to its user: the options it is started with, and what it tells. */
+
+import type { CallOptions } from '../call-options.ts'
 import type { Event, RecordedEvent } from '../event.ts'
+import type { EventFilter } from '../input/event-filter.ts'
 import type { Projection } from '../projection/projection.ts'
-import type { StoreTransaction } from '../projection/transaction.ts'
-import type { CallOptions } from '../store.ts'
+import type { HandlerTransaction } from '../projection/transaction.ts'
 
 /** What a handler is told beside the event. */
-export interface HandlerContext<Tx extends StoreTransaction = StoreTransaction> {
+export interface HandlerContext<Tx extends HandlerTransaction = HandlerTransaction> {
   /** Aborted when the subscription is stopped or has lost its lease: what is done afterwards may be done twice. */
   readonly signal: AbortSignal
   /** 1 for the first try. */
@@ -16,15 +18,6 @@ export interface HandlerContext<Tx extends StoreTransaction = StoreTransaction> 
    * the subscription is `transactional`; to ask for it otherwise is an error.
    */
   readonly tx: Tx
-}
-
-export interface EventFilter {
-  /** Only events of these types. */
-  readonly types?: readonly string[] | undefined
-  /** Only events of streams whose id begins so. */
-  readonly streamPrefix?: string | undefined
-  /** Only events that carry all of these tags. */
-  readonly tags?: readonly string[] | undefined
 }
 
 /** Where a subscription begins when it is started for the first time; afterwards it goes on where it was. */
@@ -81,12 +74,12 @@ interface HandlerOptions extends RunOptions, EventFilter {
 }
 
 /** A handler of events, one by one or in batches. */
-interface HandleOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions {
+interface HandleOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions {
   /** Called for one event after the other, in order. Throws if it has failed. */
   handle(event: RecordedEvent<E>, context: HandlerContext<Tx>): Promise<void> | void
 }
 
-interface HandleBatchOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions {
+interface HandleBatchOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions {
   /**
    * Called with several events, in order. If it throws, it is called with each of them alone, so that the one at
    * fault is found.
@@ -99,7 +92,7 @@ interface ProjectOptions extends RunOptions {
   readonly projection: Projection
 }
 
-export type SubscribeOptions<E extends Event = Event, Tx extends StoreTransaction = StoreTransaction> =
+export type SubscribeOptions<E extends Event = Event, Tx extends HandlerTransaction = HandlerTransaction> =
   | HandleOptions<E, Tx>
   | HandleBatchOptions<E, Tx>
   | ProjectOptions

@@ -11,9 +11,9 @@
  * not heard for as long as its lease gives up by itself; one that does not notice is refused by its token.
  */
 import { randomUUID } from 'node:crypto'
-import { abortable } from '../abort.ts'
-import { InvalidInputError, isAway, SubscriptionFailedError } from '../errors.ts'
-import type { SubscriptionEnvironment } from './environment.ts'
+import { InvalidInputError, isOutage, SubscriptionFailedError } from '../errors/index.ts'
+import { abortable } from '../runtime/abort.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
 import { Partitions } from './partitions.ts'
 import type { Plan } from './plan.ts'
 import { startPosition } from './start-position.ts'
@@ -34,7 +34,7 @@ export class Worker {
   readonly ended: Promise<SubscriptionFailedError | undefined>
   /** Resolves once it is known what can be leased, and what was set aside there has been looked at. */
   readonly settled: Promise<void>
-  readonly #environment: SubscriptionEnvironment
+  readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #partitions: Partitions
   readonly #stop = new AbortController()
@@ -50,7 +50,7 @@ export class Worker {
   #wake = () => {}
   #isWoken = false
 
-  constructor(environment: SubscriptionEnvironment, plan: Plan) {
+  constructor(environment: EngineEnvironment, plan: Plan) {
     this.#environment = environment
     this.#plan = plan
     this.#partitions = new Partitions(environment, plan, this.name, {
@@ -161,7 +161,7 @@ export class Worker {
         throw new InvalidInputError('partitions', problem, String(partitions))
       } catch (error) {
         if (signal.aborted) return
-        if (!isAway(error)) throw error
+        if (!isOutage(error)) throw error
         this.#trouble(error)
         await this.#rest(Math.min(longestPause, shortestPause * 2 ** Math.min(failures, 10)))
       }
@@ -180,7 +180,7 @@ export class Worker {
       this.#partitions.reconcile(kept)
     } catch (error) {
       if (signal.aborted) return
-      if (!isAway(error)) throw error
+      if (!isOutage(error)) throw error
       this.#trouble(error)
     }
   }

@@ -1,10 +1,10 @@
 /** Given past events, when a command comes, then …: specifying a decider without a store, in any test runner. */
 import { AssertionError, deepStrictEqual } from 'node:assert'
 import { inspect } from 'node:util'
-import type { Decider, Decision } from '../decider.ts'
+import type { Decider, Decision } from '../command/decider.ts'
+import { fold } from '../command/fold.ts'
 import type { Event, RecordedEvent } from '../event.ts'
-import { fold } from '../fold.ts'
-import { EventPreparation } from '../input.ts'
+import { EventPreparation } from '../input/events.ts'
 import { uuidOf } from '../uuid.ts'
 
 /** An error of this class, one with such a message, or one that passes this test. */

@@ -1,8 +1,8 @@
 /** What no emulator does by itself, and DynamoDB does now and then: conflicts, throttling, lost and late answers, lagging reads. */
 import { hasCode, projection, type RecordedEvent, uuidv7 } from '@eventsourced/core'
-import { DynamoFailure, type DynamoMetric } from '@eventsourced/core/dynamodb'
+import { DynamodbFailure, type DynamodbMetric } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { cancelled, lost, serviceError } from '../worlds/faulty-client.ts'
 import { emulators, type Ground, startGround } from './ground.ts'
 
@@ -18,7 +18,7 @@ describe.each(emulators)('faults on %s', (name) => {
   afterAll(() => ground?.end())
 
   async function opened(options = {}) {
-    const metrics: DynamoMetric[] = []
+    const metrics: DynamodbMetric[] = []
     const one = ground.open(ground.table(), { onMetric: (metric) => metrics.push(metric), ...options })
     await one.store.append('before', counted(0))
     const collect = async () => {
@@ -61,9 +61,9 @@ describe.each(emulators)('faults on %s', (name) => {
     )
     const error: unknown = await store.append('a', counted(1)).catch((thrown: unknown) => thrown)
     if (!hasCode(error, 'store-unavailable')) throw error
-    expect(error.attempts).toBe(3)
-    expect(error.cause).toBeInstanceOf(DynamoFailure)
-    const { table, keyRange, reason: told } = error.cause as DynamoFailure
+    expect(error.retries).toBe(3)
+    expect(error.cause).toBeInstanceOf(DynamodbFailure)
+    const { table, keyRange, reason: told } = error.cause as DynamodbFailure
     expect(table).toMatch(/_log$/)
     expect(keyRange).toBe('C')
     expect(told).toContain(reason)

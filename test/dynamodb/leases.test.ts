@@ -1,14 +1,14 @@
 /** Leases without a clock that all trust: a worker that was taken for dead can do nothing more. */
 import { hasCode } from '@eventsourced/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { latch } from '../../src/conformance/expect.ts'
 import { Connection, opener } from '../../src/dynamodb/connection.ts'
 import { tablesOf } from '../../src/dynamodb/keys.ts'
 import { dynamodbStorage } from '../../src/dynamodb/storage.ts'
 import { InlineProjections } from '../../src/projection/inline.ts'
-import type { Storage } from '../../src/storage.ts'
-import type { Lease } from '../../src/subscription/storage.ts'
+import { sleep } from '../../src/runtime/abort.ts'
+import type { Storage } from '../../src/storage/storage.ts'
+import type { Lease } from '../../src/storage/subscriptions.ts'
 import { emulatorClient } from '../worlds/dynamodb.ts'
 import { emulators, type Ground, letTimePass, startGround } from './ground.ts'
 

@@ -61,7 +61,7 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     await other.runOnce({ name: 'seen', handle: async ({ version }) => void seen.push(version) })
     expect(seen).toEqual([1, 2, 3])
     expect((await other.subscriptionStatus('seen'))?.lag).toBe(0)
-    expect((await collect(other.streams())).length).toBe(1)
+    expect((await collect(other.listStreams())).length).toBe(1)
   })
 
   it('is read from and to any position, also within a slot and across the borders of blocks', async () => {

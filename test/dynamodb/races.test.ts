@@ -3,9 +3,9 @@
  * is lost, doubled or out of order, and both readers see the same log.
  */
 import { hasCode, type RecordedEvent } from '@eventsourced/core'
-import type { DynamoMetric } from '@eventsourced/core/dynamodb'
+import type { DynamodbMetric } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { emulators, type Ground, startGround } from './ground.ts'
 
 interface Campaign {
@@ -25,7 +25,7 @@ interface Report {
   readonly acknowledged: number
   readonly conflicts: number
   readonly deaths: number
-  readonly kinds: ReadonlyMap<DynamoMetric['kind'], number>
+  readonly kinds: ReadonlyMap<DynamodbMetric['kind'], number>
   readonly logs: readonly (readonly RecordedEvent[])[]
   /** Of what was acknowledged: the positions that the append answered. */
   readonly positions: ReadonlyMap<string, number>
@@ -36,8 +36,8 @@ const between = (from: number, to: number) => from + Math.random() * (to - from)
 async function run(ground: Ground, campaign: Campaign): Promise<Report> {
   const { writers, streams, appends, deaths: deadly, stalls, readers } = campaign
   const table = ground.table()
-  const kinds = new Map<DynamoMetric['kind'], number>()
-  const onMetric = ({ kind }: DynamoMetric) => kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  const kinds = new Map<DynamodbMetric['kind'], number>()
+  const onMetric = ({ kind }: DynamodbMetric) => kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   await ground.open(table).store.schema.create()
   const positions = new Map<string, number>()
   let conflicts = 0

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { AppendTooLargeError } from '../../src/errors.ts'
+import type { AppendTooLargeError } from '../../src/errors/index.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
 
 /** An event that no compression makes much smaller. */
@@ -126,16 +126,16 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
     const { store } = ground.open(ground.table(), { inline: [totals] })
     const error: unknown = await store.append('a', numbered(1, 99)).catch((thrown: unknown) => thrown)
     expect(error as AppendTooLargeError).toMatchObject({ code: 'append-too-large', limit: 'items' })
-    expect(await collect(store.view(totals).all())).toEqual([])
+    expect(await collect(store.view(totals).list())).toEqual([])
     await store.append('a', numbered(1, 98))
-    expect(await collect(store.view(totals).all())).toHaveLength(98)
+    expect(await collect(store.view(totals).list())).toHaveLength(98)
   })
 
   it('an import whose events change many documents takes more transactions', async () => {
     const { store } = ground.open(ground.table(), { inline: [totals] })
     const source = numbered(1, 150).map((event, index) => ({ ...event, streamId: `s-${index % 3}` }))
     expect(await store.import(source, { name: 'import' })).toMatchObject({ imported: 150 })
-    expect(await collect(store.view(totals).all())).toHaveLength(150)
+    expect(await collect(store.view(totals).list())).toHaveLength(150)
     expect(await store.verify(totals)).toMatchObject({ ok: true })
   })
 
@@ -144,11 +144,11 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
     for (let from = 1; from <= 600; from += 200) await store.append('a', numbered(from, from + 199))
     await store.append('b', numbered(1, 50))
     await store.runOnce({ projection: totals })
-    const documents = await collect(store.view<number>(totals).all())
+    const documents = await collect(store.view<number>(totals).list())
     expect(documents).toHaveLength(600)
     expect(documents.filter(({ state }) => state === 2)).toHaveLength(50)
     expect(await store.rebuild(totals)).toMatchObject({ events: 650, resumed: false })
-    expect((await collect(store.view<number>(totals).all())).map(({ key, state }) => [key, state])).toEqual(
+    expect((await collect(store.view<number>(totals).list())).map(({ key, state }) => [key, state])).toEqual(
       documents.map(({ key, state }) => [key, state]),
     )
   })
@@ -170,7 +170,7 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
     await expect(store.rebuild(totals, { batchSize: 150, signal })).rejects.toThrow('enough')
     faults.clear()
     expect(await store.rebuild(totals, { batchSize: 150 })).toMatchObject({ resumed: true })
-    const states = (await collect(store.view<number>(totals).all())).map(({ state }) => state)
+    const states = (await collect(store.view<number>(totals).list())).map(({ state }) => state)
     expect(states).toEqual(Array(150).fill(4))
   })
 

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { CreateTableCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { projection, type RecordedEvent } from '@eventsourced/core'
-import { type DynamoTransaction, WriteConditionError } from '@eventsourced/core/dynamodb'
+import { type DynamodbTransaction, WriteConditionError } from '@eventsourced/core/dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { latch } from '../../src/conformance/expect.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { lost } from '../worlds/faulty-client.ts'
 import { emulators, type Ground, letTimePass, startGround } from './ground.ts'
 
@@ -63,7 +63,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     const own = await ownTable()
     const totals = projection({
       name: 'totals',
-      handle(events: readonly RecordedEvent[], tx: DynamoTransaction) {
+      handle(events: readonly RecordedEvent[], tx: DynamodbTransaction) {
         tx.write(own.add(events.length, 5))
       },
     })
@@ -300,7 +300,7 @@ describe.each(emulators)('transactions on %s', (name) => {
   it('a raw projection that only reads a document reads it in the order of the log', async () => {
     const copying = projection({
       name: 'copying',
-      async handle(events: readonly RecordedEvent[], tx: DynamoTransaction) {
+      async handle(events: readonly RecordedEvent[], tx: DynamodbTransaction) {
         const numbers = tx.documents<number>('numbers')
         for (const { type, data, streamId } of events) {
           const { number } = data as { number: number }

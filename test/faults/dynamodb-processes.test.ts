@@ -1,7 +1,7 @@
 /** Writers and subscribers in processes that are killed, stopped for longer than their lease, and started anew. */
 import type { RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { type Program, startProgram, startSkewed } from '../child-program.ts'
 import { emulators, type Ground, startGround } from '../dynamodb/ground.ts'
 import type { Seen } from '../dynamodb/programs/subscriber.ts'

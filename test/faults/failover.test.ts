@@ -4,9 +4,9 @@ import { type PostgresConnection, type PostgresStore, postgresStore } from '@eve
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { collect, counted, identified, logOf, numbersOf, range } from '../../src/conformance/events.ts'
 import { failure, refused } from '../../src/conformance/expect.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { startLoad } from '../postgres/load.ts'
 import { type OwnServer, startOwnServer } from '../postgres/own-server.ts'
@@ -138,7 +138,7 @@ describe('with a standby that lags,', () => {
     const { positions } = await other.append('instead', counted(400))
     expect(positions).toContain(lost)
 
-    expect(await following).toMatchObject({ code: 'log-cut', after: lost })
+    expect(await following).toMatchObject({ code: 'log-truncated', after: lost })
     await subscription.caughtUp({ timeout: 30_000 })
     const instead = handled.filter((one) => one.startsWith('instead'))
     expect(new Set(instead).size).toBe(400)
@@ -154,7 +154,7 @@ describe('with a standby that lags,', () => {
     const lost = await loseTheEnd(store)
     await failOver(0)
     // Whoever kept its position elsewhere, and reads on before that, is told.
-    await refused(logOf(store, { after: lost }), 'log-cut', { after: lost })
+    await refused(logOf(store, { after: lost }), 'log-truncated', { after: lost })
     await query(
       standby,
       `select setval('eventsourced.event_positions', nextval('eventsourced.event_positions') + 1000000)`,

@@ -3,8 +3,8 @@ import type { RebuildProgress } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { collect, counted, identified, logOf, numbersOf, range } from '../../src/conformance/events.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { startLoad } from '../postgres/load.ts'
 import { type OwnServer, startOwnServer } from '../postgres/own-server.ts'
 import { totals } from '../postgres/programs/totals.ts'
@@ -104,7 +104,7 @@ describe('a projection that is built while the server crashes', () => {
     const { position } = await store.rebuild(totals, { batchSize: 50, onProgress })
     expect(position).toBe(600)
     expect(batches).toEqual(batches.toSorted((one, other) => one - other))
-    const documents = await collect(store.view(totals).all())
+    const documents = await collect(store.view(totals).list())
     expect(documents.map(({ state }) => state)).toEqual(range(1, 20).map(() => ({ count: 30, sum: 465 })))
     expect(await store.verify(totals)).toMatchObject({ ok: true, documents: 20 })
   })

@@ -1,8 +1,8 @@
 /** Subscriptions in processes that are killed, stopped and started while events come. */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { collect, counted, range } from '../../src/conformance/events.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts'
 import { totals } from '../postgres/programs/totals.ts'
 import { type Program, startProgram, startSkewed } from '../postgres/programs.ts'
@@ -183,7 +183,7 @@ describe('a rebuild in a process', { timeout: 180_000 }, () => {
   it('that is killed in the middle leaves the documents as they were, and is gone on with', async () => {
     for (const stream of range(1, 20)) await store.append(`s${stream}`, counted(200))
     await store.runOnce({ projection: totals })
-    const before = await collect(store.view(totals).all())
+    const before = await collect(store.view(totals).list())
     const rebuilder = await start('rebuilder')
     for (const _ of range(1, 3)) {
       await rebuilder.said()
@@ -191,7 +191,7 @@ describe('a rebuild in a process', { timeout: 180_000 }, () => {
     }
     await rebuilder.said()
     await rebuilder.kill()
-    expect(await collect(store.view(totals).all())).toEqual(before)
+    expect(await collect(store.view(totals).list())).toEqual(before)
 
     await store.append('s1', counted(1))
     const { resumed, events } = await store.rebuild(totals)

@@ -132,9 +132,9 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       ],
       call: (store, given) => store.streamInfo(...(as(given) as [never])),
     },
-    streams: {
+    listStreams: {
       places: [['options', options(listing)]],
-      call: (store, given) => collect(store.streams(...as(given))),
+      call: (store, given) => collect(store.listStreams(...as(given))),
     },
     import: {
       places: [
@@ -167,9 +167,9 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       ],
       call: (store, given) => store.view(byTag).get(...(as(given) as [never])),
     },
-    'view.all': {
+    'view.list': {
       places: [['options', options({ ...waiting, ...listing })]],
-      call: (store, given) => collect(store.view(byTag).all(...as(given))),
+      call: (store, given) => collect(store.view(byTag).list(...as(given))),
     },
     subscribe: {
       places: [['options', handling]],

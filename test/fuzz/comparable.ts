@@ -19,7 +19,7 @@ export async function comparable(outcome: Outcome, store: EventStore): Promise<u
 /** Everything in the store that can be read without knowing its name. */
 export async function contentOf(store: EventStore): Promise<unknown> {
   const log = await collect(store.readAll())
-  const streams = await collect(store.streams())
+  const streams = await collect(store.listStreams())
   return plain({ log, streams }, await placesIn(store))
 }
 

@@ -16,8 +16,8 @@ import { anyText, isName } from './texts.ts'
 // How often each is called; those that are not named need no store.
 const weights: Readonly<Record<string, number>> = {
   ...{ append: 12, appendAll: 6, import: 4, createStream: 2, 'commandHandler, handling': 5 },
-  ...{ readStream: 3, readAll: 3, 'readAll, following': 1, streamInfo: 1, streams: 2, foldStream: 2 },
-  ...{ view: 1, 'view.get': 3, 'view.all': 2, rebuild: 1, verify: 1 },
+  ...{ readStream: 3, readAll: 3, 'readAll, following': 1, streamInfo: 1, listStreams: 2, foldStream: 2 },
+  ...{ view: 1, 'view.get': 3, 'view.list': 2, rebuild: 1, verify: 1 },
   ...{
     subscribe: 1,
     runOnce: 1,

@@ -2,8 +2,8 @@
 import { type EventStore, projection } from '@eventsourced/core'
 import { checkFeed, type FeedEvent } from '@eventsourced/core/conformance'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { collect, identified, range } from '../../src/conformance/events.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { rounds } from '../rounds.ts'
 import { type PgWorld, startPg } from '../worlds/pg.ts'
 
@@ -92,7 +92,7 @@ it(`24 writers append more than ${enough} events to two streams, and none is mis
   expect({ missing, ...checkFeed(committed, subscribed) }).toEqual({ missing: [], ...expected })
   // Streams pass one another in partitions; each is in order.
   expect(checkFeed(committed, shared)).toEqual({ ...expected, reordered: expect.any(Number) })
-  const counted = await collect(store.view(counts).all())
+  const counted = await collect(store.view(counts).list())
   expect(counted.reduce((sum, { state }) => sum + state.count, 0)).toBe(committed.size)
   expect(committed.size).toBeGreaterThan(enough)
   expect(undone).toBeGreaterThan(0)

@@ -1,8 +1,8 @@
 /** The frontier, up to which the log is settled: who holds it back, and who does not. */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { counted, logOf, numbersOf, range } from '../../src/conformance/events.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 let database: FreshDatabase

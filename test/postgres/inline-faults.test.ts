@@ -2,9 +2,9 @@
 import { projection, type RecordedEvent } from '@eventsourced/core'
 import { type PostgresStore, postgresStore, type SqlTransaction } from '@eventsourced/core/postgres'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { collect, everything, range } from '../../src/conformance/events.ts'
 import { failure } from '../../src/conformance/expect.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { rounds } from '../rounds.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
@@ -91,8 +91,8 @@ afterEach(() => {
 async function all(): Promise<unknown> {
   return {
     log: await everything(store),
-    documents: await collect(store.view(perStream).all()),
-    byHand: await collect(store.view('by-hand').all()),
+    documents: await collect(store.view(perStream).list()),
+    byHand: await collect(store.view('by-hand').list()),
     rows: await database.query('select * from own_rows order by name'),
   }
 }

@@ -167,7 +167,7 @@ describe.each<[string, readonly string[], Connect, Where?]>([
     expect(numbersOf(await streamOf(other, 'imported-1'))).toEqual(
       range(1, 20).filter((number) => number % 2 === 0),
     )
-    expect(await collect(store.streams({ prefix: 'imported-' }))).toMatchObject([
+    expect(await collect(store.listStreams({ prefix: 'imported-' }))).toMatchObject([
       { version: 10 },
       { version: 10 },
     ])

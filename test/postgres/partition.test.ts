@@ -2,7 +2,7 @@
 import { postgresStore } from '@eventsourced/core/postgres'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { partitionOf } from '../../src/partition.ts'
+import { partitionOf } from '../../src/storage/partition.ts'
 import { freshDatabase } from './fresh-database.ts'
 
 it('any name is in the same part, of however many', async () => {

@@ -5,8 +5,8 @@
 import { projection, uuidv7 } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/abort.ts'
 import { collect, counted, identified, logOf, range } from '../../src/conformance/events.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 const streamCount = 200_000
@@ -86,9 +86,9 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 
   async 'list of streams'(store, number) {
-    await collect(store.streams({ after: `loaded-${number * 1000}`, limit: 100 }))
-    await collect(store.streams({ prefix: 'loaded-1', limit: 100 }))
-    await collect(store.streams({ prefix: 'nothing' }))
+    await collect(store.listStreams({ after: `loaded-${number * 1000}`, limit: 100 }))
+    await collect(store.listStreams({ prefix: 'loaded-1', limit: 100 }))
+    await collect(store.listStreams({ prefix: 'nothing' }))
   },
 
   async 'append with an inline document'(store, number) {
@@ -99,7 +99,7 @@ const operations: Readonly<Record<string, Operation>> = {
   async 'reading of documents'(store, number) {
     const view = store.view(counts)
     await view.get(`loaded-${number}`, { atLeast: (await store.append('loaded-3', counted(1))).position })
-    await collect(view.all({ prefix: `loaded-${number + 1000}` }))
+    await collect(view.list({ prefix: `loaded-${number + 1000}` }))
   },
 
   async 'subscription from the end of the log'(store, number) {

@@ -1,20 +1,20 @@
 /** What runs subscriptions, on a store in memory of its own, of which a test can replace any part. */
 import { afterEach, beforeEach, onTestFinished, vi } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
 import { counted } from '../../src/conformance/events.ts'
 import { memoryStorage } from '../../src/memory/store.ts'
 import { InlineProjections } from '../../src/projection/inline.ts'
-import type { SubscriptionEnvironment } from '../../src/subscription/environment.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import type { EngineEnvironment } from '../../src/runtime/environment.ts'
+import { Wakeup } from '../../src/runtime/wakeup.ts'
 import { startSubscription } from '../../src/subscription/start.ts'
 import type { SubscribeOptions, Subscription } from '../../src/subscription/subscription.ts'
 import { uuidv7 } from '../../src/uuid.ts'
-import { Wakeup } from '../../src/wakeup.ts'
 
 class Engine {
   readonly storage = memoryStorage(new InlineProjections())
   readonly #wakeup = new Wakeup()
   readonly #started: Subscription[] = []
-  environment: SubscriptionEnvironment = {
+  environment: EngineEnvironment = {
     storage: this.storage,
     wakeup: this.#wakeup,
     clock: systemClock,

@@ -1,9 +1,9 @@
 /** Subscriptions whose handlers fail, and whose storage cannot be reached. */
 import { describe, expect, it, vi } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
-import { isAway, ReadOnlyReplicaError, StoreUnavailableError } from '../../src/errors.ts'
+import { isOutage, ReadOnlyReplicaError, StoreUnavailableError } from '../../src/errors/index.ts'
 import type { RecordedEvent } from '../../src/event.ts'
-import type { Storage } from '../../src/storage.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import type { Storage } from '../../src/storage/storage.ts'
 import { engine, fails, name, quick, useEngine, useSteadyTime } from './engine.ts'
 
 useEngine()
@@ -91,7 +91,7 @@ describe('a handler that fails', () => {
         }),
     })
     await subscription.caughtUp()
-    const timeout = expect.objectContaining({ code: 'handler-timeout', milliseconds: 5 })
+    const timeout = expect.objectContaining({ code: 'handler-timeout', timeout: 5 })
     expect(reasons).toEqual([timeout, timeout])
     const [parked] = await engine.storage.listParked(name, 0, 10)
     expect(parked).toMatchObject({
@@ -202,7 +202,7 @@ describe('a storage that cannot be reached', () => {
       })
       await subscription.caughtUp()
       expect(seen).toEqual(['1/1', '2/1', '3/1'])
-      expect((await subscription.status()).lastError).toSatisfy(isAway)
+      expect((await subscription.status()).lastError).toSatisfy(isOutage)
       await subscription.stop()
       expect((await subscription.status()).state).toBe('stopped')
     },

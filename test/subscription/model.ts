@@ -5,17 +5,18 @@
  */
 import { strict as assert } from 'node:assert'
 import type { Scheduler } from 'fast-check'
-import { abortable } from '../../src/abort.ts'
-import type { Clock } from '../../src/clock.ts'
-import { StoreUnavailableError } from '../../src/errors.ts'
+import { StoreUnavailableError } from '../../src/errors/index.ts'
 import type { RecordedEvent } from '../../src/event.ts'
 import { MemorySubscriptions } from '../../src/memory/subscriptions.ts'
-import { isInPartition, partitionOf } from '../../src/partition.ts'
-import type { StorageTransaction } from '../../src/projection/storage.ts'
-import type { LogPage, LogQuery, Storage } from '../../src/storage.ts'
-import type { SubscriptionEnvironment } from '../../src/subscription/environment.ts'
-import type { Lease } from '../../src/subscription/storage.ts'
-import { Wakeup } from '../../src/wakeup.ts'
+import { abortable } from '../../src/runtime/abort.ts'
+import type { Clock } from '../../src/runtime/clock.ts'
+import type { EngineEnvironment } from '../../src/runtime/environment.ts'
+import { Wakeup } from '../../src/runtime/wakeup.ts'
+import type { LogPage, LogQuery } from '../../src/storage/log-query.ts'
+import { isInPartition, partitionOf } from '../../src/storage/partition.ts'
+import type { StorageTransaction } from '../../src/storage/projections.ts'
+import type { Storage } from '../../src/storage/storage.ts'
+import type { Lease } from '../../src/storage/subscriptions.ts'
 
 export const subscription = 'model'
 
@@ -214,7 +215,7 @@ export class Model {
 
 /** A process with one worker in it, and its connection to the storage. */
 export class Process {
-  readonly environment: SubscriptionEnvironment
+  readonly environment: EngineEnvironment
   readonly wakeup: Wakeup
   readonly #model: Model
   readonly #name: string

@@ -1,7 +1,7 @@
 /** Stopping a subscription: what still happens, what is stored, and who goes on. */
 import { describe, expect, it } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
 import { latch } from '../../src/conformance/expect.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
 import type { Subscription } from '../../src/subscription/subscription.ts'
 import { engine, fails, name, useEngine, useSteadyTime } from './engine.ts'
 

@@ -1,8 +1,8 @@
 /** Subscriptions on a store in memory: what options mean, which states there are, and what is read when. */
 import { describe, expect, it, vi } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
 import { range } from '../../src/conformance/events.ts'
 import type { RecordedEvent } from '../../src/event.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
 import { runOnce } from '../../src/subscription/run-once.ts'
 import type { HandlerContext, SubscriptionState } from '../../src/subscription/subscription.ts'
 import { engine, fails, name, quick, useEngine } from './engine.ts'

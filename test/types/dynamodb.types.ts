@@ -1,7 +1,7 @@
 /** What the compiler knows of a store on DynamoDB: handlers and raw projections have items. Checked by `tsc`; never run. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { projection, type RecordedEvent } from '@eventsourced/core'
-import { type DynamoTransaction, dynamodbStore } from '@eventsourced/core/dynamodb'
+import { type DynamodbTransaction, dynamodbStore } from '@eventsourced/core/dynamodb'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const holds = <_Claim extends true>() => {}
@@ -11,7 +11,7 @@ type Paid = { type: 'Paid'; data: { amount: number } }
 const receipts = projection({
   name: 'receipts',
   events: ['Paid'],
-  handle(events: readonly RecordedEvent<Paid>[], tx: DynamoTransaction) {
+  handle(events: readonly RecordedEvent<Paid>[], tx: DynamodbTransaction) {
     for (const { id, data } of events) {
       tx.write({
         Put: { TableName: 'receipts', Item: { id: { S: id }, amount: { N: String(data.amount) } } },
@@ -26,7 +26,7 @@ store.subscribe<Paid>({
   name: 'receipts by hand',
   transactional: true,
   async handle(event, { tx }) {
-    holds<Equal<typeof tx, DynamoTransaction>>()
+    holds<Equal<typeof tx, DynamodbTransaction>>()
     await tx.documents<number>('totals').put('all', event.data.amount)
     // @ts-expect-error there is no SQL
     await tx.query('select 1')

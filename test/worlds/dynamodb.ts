@@ -2,7 +2,7 @@
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
 import { type EmulatorName, startEmulator } from '../emulators/start.ts'
-import type { RunningStore } from '../stores.ts'
+import type { RunningStore } from '../store-under-test.ts'
 import { faulty, lost } from './faulty-client.ts'
 
 const unable = async () => {

@@ -1,6 +1,6 @@
 /** Worlds in memory. */
 import { type EventStore, memoryStore } from '@eventsourced/core'
-import type { RunningStore } from '../stores.ts'
+import type { RunningStore } from '../store-under-test.ts'
 
 const unable = async () => {
   throw new Error('The store in memory lacks this capability')

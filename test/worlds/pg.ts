@@ -6,7 +6,7 @@ import pg from 'pg'
 import { createApplicationRole } from '../application-role.ts'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase } from '../database.ts'
-import type { RunningStore, World } from '../stores.ts'
+import type { RunningStore, World } from '../store-under-test.ts'
 import { Pools, WorldSchemas } from './schemas.ts'
 
 export interface PgWorld extends World {

@@ -1,7 +1,7 @@
 /** Worlds on one embedded PGlite in memory, one after the other in the same tables. */
 import { PGlite } from '@electric-sql/pglite'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
-import type { RunningStore } from '../stores.ts'
+import type { RunningStore } from '../store-under-test.ts'
 import { emptying } from './schemas.ts'
 
 const unable = async () => {

@@ -5,7 +5,7 @@ import { postgresStore } from '@eventsourced/core/postgres'
 import postgres from 'postgres'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase } from '../database.ts'
-import type { RunningStore } from '../stores.ts'
+import type { RunningStore } from '../store-under-test.ts'
 import { Pools, WorldSchemas } from './schemas.ts'
 
 export async function startPostgresJs(serverUrl: string | undefined): Promise<RunningStore> {

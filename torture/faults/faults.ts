@@ -1,6 +1,6 @@
 /** What befalls a campaign from outside its clients: each goes on doing harm until the campaign ends. */
 import pg from 'pg'
-import { sleep } from '../../src/abort.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import type { Clients } from '../clients.ts'
 import type { CampaignDatabase } from '../databases.ts'
 import type { Random } from '../random.ts'

@@ -3,7 +3,7 @@
  * they were done. As they are made in the client, they are the client's own: its process is told of none of them.
  */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { sleep } from '../../src/abort.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { cancelled, faulty, lost, serviceError } from '../../test/worlds/faulty-client.ts'
 import type { Random } from '../random.ts'
 

@@ -1,13 +1,11 @@
 /** Follows the log in all ways: reads it, handles it as one of a subscription's workers, and projects it. */
 import { type EventStore, hasCode, type RecordedEvent, type Subscription } from '@eventsourced/core'
-import type { Delivered, DeliveryLine } from '../delivery.ts'
+import type { Delivered, DeliveryLine, Handle } from '../delivery.ts'
 import { History, readHistory } from '../history.ts'
 import { now, type Trace } from '../operation.ts'
 import { asyncStates, byHand } from '../projections.ts'
 import { type ClientTask, historyFile } from '../task.ts'
 import { within } from '../within.ts'
-
-export type Handle = (events: readonly RecordedEvent[]) => Promise<void>
 
 /** Events that are written down at once. */
 const eventsPerLine = 200

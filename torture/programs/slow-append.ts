@@ -2,7 +2,7 @@
 import { type AppendResult, type Event, EventSourcedError } from '@eventsourced/core'
 import type { PostgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
-import { sleep } from '../../src/abort.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import type { Random } from '../random.ts'
 
 export type SlowAppend = (streamId: string, events: readonly Event[]) => Promise<AppendResult>

@@ -6,7 +6,7 @@ import {
   foldStream,
   type KnownError,
 } from '@eventsourced/core'
-import { sleep } from '../../src/abort.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { History, readHistory } from '../history.ts'
 import {
   type Appended,

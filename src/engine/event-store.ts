@@ -1,0 +1,265 @@
+/**
+ * The edge: makes a full `EventStore` of a storage. It checks every input, turns outcomes into results or
+ * errors, and pages through the log, so that all stores do these alike.
+ */
+
+import {
+  DuplicateEventIdError,
+  StreamAlreadyExistsError,
+  WrongExpectedVersionError,
+} from '../errors/index.ts'
+import type { Event, RecordedEvent } from '../event.ts'
+import { isExpected } from '../expected-version.ts'
+import { checkedDate, checkInteger, checkName, checkOneOf, checkReadName } from '../input/checks.ts'
+import { checkCall, EventPreparation } from '../input/events.ts'
+import { metadataJson } from '../input/json.ts'
+import { checkedLimits, type InputLimits } from '../input/limits.ts'
+import { optionsOf } from '../input/options.ts'
+import { readView } from '../projection/read-view.ts'
+import { rebuild } from '../projection/rebuild.ts'
+import type { HandlerTransaction } from '../projection/transaction.ts'
+import { verify } from '../projection/verify.ts'
+import { systemClock } from '../runtime/clock.ts'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import { Operations } from '../runtime/operations.ts'
+import { Wakeup } from '../runtime/wakeup.ts'
+import { InlineFailure } from '../storage/inline-failure.ts'
+import type { PreparedAppend, Storage, StreamWindow, Written } from '../storage/storage.ts'
+import type {
+  AppendResult,
+  EventStore,
+  ListStreamsOptions,
+  ReadAllOptions,
+  ReadStreamOptions,
+  StoreOptions,
+  StreamInfo,
+  StreamSlice,
+} from '../store.ts'
+import { parkedEvents } from '../subscription/parked.ts'
+import { runOnce } from '../subscription/run-once.ts'
+import { startSubscription } from '../subscription/start.ts'
+import { subscriptionStatus } from '../subscription/status.ts'
+import type { Subscription } from '../subscription/subscription.ts'
+import { uuidv7 } from '../uuid.ts'
+import { importEvents } from './import.ts'
+import { readLog } from './read-log.ts'
+
+const streamsPerPage = 500
+
+export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
+  storage: Storage,
+  options: InputLimits & StoreOptions = {},
+): EventStore<Tx> {
+  const limits = checkedLimits(options)
+  const { inline = [] } = optionsOf(options, ['inline'])
+  const wakeup = new Wakeup(storage.notifications)
+  const operations = new Operations()
+  const perform = operations.perform.bind(operations)
+  const environment: EngineEnvironment = { storage, wakeup, clock: systemClock }
+  const subscriptions = new Set<Subscription>()
+  const isInline = (name: string) => inline.some((projection) => projection.name === name)
+
+  async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
+    checkCall(appends, limits)
+    const outcomes = await perform(signal, () => storage.append(appends, signal).catch(throwCause))
+    for (const [index, outcome] of outcomes.entries()) {
+      const { streamId, expectedVersion } = appends[index] as PreparedAppend
+      if (outcome.kind === 'conflict') {
+        throw new WrongExpectedVersionError(streamId, expectedVersion, outcome.actual)
+      }
+      if (outcome.kind === 'duplicate') throw new DuplicateEventIdError(outcome.eventId, outcome.streamId)
+    }
+    wakeup.appended()
+    return appends.map((append, index) => toResult(append, outcomes[index] as Written))
+  }
+
+  return {
+    async createStream(streamId, options) {
+      checkName(streamId, 'streamId')
+      const { metadata, signal } = optionsOf(options, ['metadata', 'signal'])
+      const json = metadataJson(metadata, 'metadata', limits)
+      const outcome = await perform(signal, () => storage.createStream(streamId, json, uuidv7(), signal))
+      if (outcome.kind === 'exists') throw new StreamAlreadyExistsError(streamId, outcome.version)
+      return outcome.stream
+    },
+
+    async append(streamId, events, options) {
+      const { expectedVersion, metadata, signal } = optionsOf(options, [
+        'expectedVersion',
+        'metadata',
+        'signal',
+      ])
+      const append = new EventPreparation(metadata, limits).append(streamId, events, expectedVersion)
+      if (append.events.length > 0) return (await write([append], signal))[0] as AppendResult
+      return perform(signal, () => appendNothing(storage, append, signal))
+    },
+
+    async appendAll(appends, options) {
+      const { metadata, signal } = optionsOf(options, ['metadata', 'signal'])
+      const preparation = new EventPreparation(metadata, limits)
+      const prepared = preparation.appends(appends)
+      return prepared.length === 0 ? perform(signal, async () => []) : write(prepared, signal)
+    },
+
+    async readStream<E extends Event>(streamId: string, options?: ReadStreamOptions) {
+      const window = streamWindow(streamId, options)
+      const { signal } = optionsOf(options, ['signal'])
+      const slice = await perform(signal, () => storage.readStream(streamId, window, signal))
+      // The payloads are what the caller says they are: the one place where stored JSON becomes typed.
+      return slice as StreamSlice<E>
+    },
+
+    readAll<E extends Event>(options?: ReadAllOptions) {
+      return readLog(storage, options, wakeup, operations) as AsyncIterable<RecordedEvent<E>>
+    },
+
+    async streamInfo(streamId, options) {
+      checkReadName(streamId, 'streamId')
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => storage.streamInfo(streamId, signal))
+    },
+
+    listStreams(options?: ListStreamsOptions) {
+      const {
+        prefix,
+        after,
+        limit = Number.MAX_SAFE_INTEGER,
+        signal,
+      } = optionsOf(options, ['prefix', 'after', 'limit', 'signal'])
+      if (prefix !== undefined) checkReadName(prefix, 'prefix')
+      if (after !== undefined) checkReadName(after, 'after')
+      checkInteger(limit, 'limit', 1)
+      return (async function* (): AsyncGenerator<StreamInfo> {
+        let last = after ?? ''
+        for (let left = limit; left > 0; ) {
+          const most = Math.min(left, streamsPerPage)
+          const page = await perform(signal, () => storage.listStreams(prefix ?? '', last, most, signal))
+          for (const stream of page) {
+            signal?.throwIfAborted()
+            yield stream
+          }
+          if (page.length < most) return
+          last = (page.at(-1) as StreamInfo).streamId
+          left -= page.length
+        }
+      })()
+    },
+
+    async import(source, options) {
+      operations.checkOpen()
+      const importBatch: Storage['importBatch'] = async (events, clampTimes, signal) => {
+        const outcome = await perform(signal, () =>
+          storage.importBatch(events, clampTimes, signal).catch(throwCause),
+        )
+        wakeup.appended()
+        return outcome
+      }
+      return importEvents({ importBatch }, source, options, limits)
+    },
+
+    view: (projection) => readView(environment, operations, projection),
+
+    subscribe(options) {
+      operations.checkOpen()
+      const subscription = startSubscription(environment, options, () => subscriptions.delete(subscription))
+      subscriptions.add(subscription)
+      return subscription
+    },
+
+    async runOnce(options, limits) {
+      const { signal } = optionsOf(limits, ['signal'], 'limits')
+      return perform(signal, () => runOnce(environment, options, limits))
+    },
+
+    async subscriptionStatus(name, options) {
+      checkName(name, 'name')
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => subscriptionStatus(environment, name, signal))
+    },
+
+    parked(subscription) {
+      operations.checkOpen()
+      return parkedEvents(environment, operations, subscription)
+    },
+
+    async rebuild(projection, options) {
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => rebuild(environment, projection, isInline, options))
+    },
+
+    async verify(projection, options) {
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => verify(environment, projection, isInline, options))
+    },
+
+    close() {
+      const close = () => operations.close(() => wakeup.close().then(() => storage.close()))
+      // Handlers that are at work may still use the store.
+      const stops = [...subscriptions].map((subscription) => subscription.stop())
+      const closed = stops.length === 0 ? close() : Promise.allSettled(stops).then(close)
+      wakeup.wake()
+      return closed
+    },
+
+    [Symbol.asyncDispose]() {
+      return this.close()
+    },
+  }
+}
+
+/** What an inline projection threw is the caller's own: it comes out as it was thrown. */
+function throwCause(error: unknown): never {
+  throw error instanceof InlineFailure ? error.cause : error
+}
+
+function streamWindow(streamId: string, options: ReadStreamOptions | undefined): StreamWindow {
+  checkReadName(streamId, 'streamId')
+  const {
+    fromVersion = 1,
+    toVersion = Number.MAX_SAFE_INTEGER,
+    asOf,
+    direction = 'forward',
+  } = optionsOf(options, ['fromVersion', 'toVersion', 'asOf', 'direction'])
+  const { limit = Number.MAX_SAFE_INTEGER } = optionsOf(options, ['limit'])
+  checkInteger(fromVersion, 'fromVersion', 1)
+  checkInteger(toVersion, 'toVersion', 0)
+  const moment = asOf === undefined ? undefined : checkedDate(asOf, 'asOf')
+  checkOneOf(direction, 'direction', ['forward', 'backward'])
+  checkInteger(limit, 'limit', 1)
+  return { fromVersion, toVersion, asOf: moment, direction, limit }
+}
+
+/** An append without events writes nothing, and tells where the stream is. */
+async function appendNothing(
+  storage: Storage,
+  { streamId, expectedVersion }: PreparedAppend,
+  signal: AbortSignal | undefined,
+): Promise<AppendResult> {
+  const last = { fromVersion: 1, toVersion: Number.MAX_SAFE_INTEGER, asOf: undefined, limit: 1 } as const
+  const slice = await storage.readStream(streamId, { ...last, direction: 'backward' }, signal)
+  if (!isExpected(expectedVersion, slice.exists, slice.version)) {
+    throw new WrongExpectedVersionError(streamId, expectedVersion, slice.version)
+  }
+  return {
+    streamId,
+    version: slice.version,
+    firstVersion: slice.version + 1,
+    position: slice.events[0]?.position ?? 0,
+    positions: [],
+    recordedAt: undefined,
+    deduplicated: false,
+  }
+}
+
+function toResult({ streamId, events }: PreparedAppend, outcome: Written): AppendResult {
+  const { kind, version, positions, recordedAt, emptyAt = 0 } = outcome
+  return {
+    streamId,
+    version,
+    firstVersion: version - events.length + 1,
+    position: positions.at(-1) ?? emptyAt,
+    positions,
+    recordedAt,
+    deduplicated: kind === 'repeated',
+  }
+}

@@ -1,0 +1,83 @@
+/** Bringing a log in from elsewhere: in batches, in the source's order, and safe to run again after any failure. */
+
+import { DuplicateEventIdError, ImportOutOfOrderError } from '../errors/index.ts'
+import type { ImportOptions, ImportResult, ImportSource } from '../imported-event.ts'
+import { checkBoolean, checkFunction, checkInteger, checkReadName } from '../input/checks.ts'
+import type { InputLimits } from '../input/limits.ts'
+import { optionsOf } from '../input/options.ts'
+import { readSafely, refuse } from '../input/refusal.ts'
+import { forEachItem } from '../runtime/abort.ts'
+import type { PreparedImport, Storage } from '../storage/storage.ts'
+import { ImportBatches } from './import-batch.ts'
+
+/**
+ * Appends every event of the source that is not in the store yet. Positions and versions are the store's own,
+ * in the order of the source; ids, metadata and times are kept. Stopped or killed, it is resumed by calling it again.
+ */
+export async function importEvents(
+  storage: Pick<Storage, 'importBatch'>,
+  source: ImportSource,
+  options: ImportOptions | undefined,
+  limits: InputLimits,
+): Promise<ImportResult> {
+  const {
+    name,
+    batchSize = 5000,
+    clampTimes = false,
+    onProgress,
+    signal,
+  } = optionsOf(options, ['name', 'batchSize', 'clampTimes', 'onProgress', 'signal'])
+  checkSource(source)
+  checkInteger(batchSize, 'batchSize', 1)
+  if (name !== undefined) checkReadName(name, 'name')
+  checkBoolean(clampTimes, 'clampTimes')
+  if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
+  const failed = new AbortController()
+  const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal])
+  const batches = new ImportBatches(name, batchSize, limits)
+  let imported = 0
+  // The batch on its way. The next one is read and prepared meanwhile, and waits for it: the order is kept.
+  let sending = Promise.resolve()
+
+  async function send(events: readonly PreparedImport[], read: number): Promise<void> {
+    const outcome = await storage.importBatch(events, clampTimes, signal)
+    if (outcome.kind === 'out-of-order') {
+      throw new ImportOutOfOrderError(outcome.streamId, outcome.recordedAt, outcome.previous)
+    }
+    if (outcome.kind === 'duplicate') throw new DuplicateEventIdError(outcome.eventId, outcome.streamId)
+    imported += outcome.imported
+    onProgress?.({ read, imported, skipped: read - imported })
+  }
+
+  async function flush(): Promise<void> {
+    await sending
+    stop.throwIfAborted()
+    sending = send(batches.take(), batches.read)
+    // Also a source that does not answer is then left.
+    sending.catch((error: unknown) => failed.abort(error))
+  }
+
+  try {
+    await forEachItem(source, stop, (event) => {
+      batches.add(event)
+      if (batches.isFull) return flush()
+      return batches.read % eventsPerTurn === 0 ? new Promise(setImmediate) : undefined
+    })
+    if (!batches.isEmpty) await flush()
+  } finally {
+    // What is on its way stands before all the rest in the source, and so does its error.
+    await sending
+  }
+  return { read: batches.read, imported, skipped: batches.read - imported }
+}
+
+// So many events are prepared at a stretch: the batch on its way, and the rest of the process, go on in between.
+const eventsPerTurn = 200
+
+function checkSource(source: unknown): void {
+  const isIterable = () =>
+    typeof source === 'object' &&
+    source !== null &&
+    [Symbol.iterator, Symbol.asyncIterator].some((key) => key in source)
+  if (!readSafely('source', source, isIterable)) refuse('source', 'must be an iterable of events', source)
+}

@@ -1,0 +1,18 @@
+/** What all errors of this library have in common. */
+import type { ErrorCode } from './code.ts'
+
+/** The base class of every error that this library throws on purpose. `cause` holds the driver's error, if any. */
+export abstract class EventSourcedError extends Error {
+  /** Identifies the kind of error. Unlike `instanceof`, it also works across two installed copies of the library. */
+  abstract readonly code: ErrorCode
+
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** The message of an error that is quoted in another error's message. */
+export function reasonOf(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reasonOf).join('; ')
+  return cause instanceof Error ? cause.message || cause.name : String(cause)
+}

@@ -1,0 +1,128 @@
+/** Errors of a call: what it was given, or what the store already holds, does not allow it. */
+import type { ExpectedVersion } from '../expected-version.ts'
+import { EventSourcedError } from './base.ts'
+
+/** The store refused an argument before it sent anything to the database. */
+export class InvalidInputError extends EventSourcedError {
+  readonly code = 'invalid-input'
+  /** The argument at fault, such as `events[2].data.price`. */
+  readonly field: string
+  /** How the refused value begins. */
+  readonly received: string
+  constructor(field: string, problem: string, received: string, options?: ErrorOptions) {
+    super(`${field} ${problem}; received ${received}`, options)
+    this.field = field
+    this.received = received
+  }
+}
+
+/** The stream is not at the version that the caller expected. Nothing was written. Read it again and decide again. */
+export class WrongExpectedVersionError extends EventSourcedError {
+  readonly code = 'wrong-expected-version'
+  readonly streamId: string
+  readonly expected: ExpectedVersion
+  /** The stream's version when the store refused the append; 0 if the stream has no events or does not exist. */
+  readonly actual: number
+  constructor(streamId: string, expected: ExpectedVersion, actual: number) {
+    super(
+      `Stream '${streamId}' was expected at ${describe(expected)}, but is at version ${actual}; nothing was appended`,
+    )
+    this.streamId = streamId
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
+function describe(expected: ExpectedVersion): string {
+  return typeof expected === 'number' ? `version ${expected}` : `'${expected}'`
+}
+
+/** `createStream` was called for a stream that exists. */
+export class StreamAlreadyExistsError extends EventSourcedError {
+  readonly code = 'stream-already-exists'
+  readonly streamId: string
+  readonly version: number
+  constructor(streamId: string, version: number) {
+    super(`Stream '${streamId}' already exists, at version ${version}`)
+    this.streamId = streamId
+    this.version = version
+  }
+}
+
+/**
+ * An event id of the call belongs to an event that is already recorded, but the call does not repeat the append that
+ * recorded it. Nothing was written.
+ */
+export class DuplicateEventIdError extends EventSourcedError {
+  readonly code = 'duplicate-event-id'
+  readonly eventId: string
+  /** The stream that holds the recorded event. */
+  readonly streamId: string
+  constructor(eventId: string, streamId: string) {
+    super(
+      `Event id ${eventId} is already recorded in stream '${streamId}', and this call does not repeat that append; nothing was appended`,
+    )
+    this.eventId = eventId
+    this.streamId = streamId
+  }
+}
+
+/**
+ * An append or a transaction, with everything that is written with it, is larger than the database accepts at once.
+ * Nothing was written.
+ */
+export class AppendTooLargeError extends EventSourcedError {
+  readonly code = 'append-too-large'
+  /** Which limit of the database is exceeded. */
+  readonly limit: 'bytes' | 'items'
+  /** The most that the database accepts. */
+  readonly most: number
+  /** How much the call would write. */
+  readonly found: number
+  /** The largest part of it, such as "event 3 of stream 'order-1'". */
+  readonly largest: string
+  constructor(limit: 'bytes' | 'items', most: number, found: number, largest: string) {
+    super(
+      `The database takes at most ${most} ${limit} in one transaction, and this one has ${found}; most of it is ${largest}. Nothing was written: split it, or keep large contents elsewhere and their address in the event`,
+    )
+    this.limit = limit
+    this.most = most
+    this.found = found
+    this.largest = largest
+  }
+}
+
+/** An imported event is older than the last event of its stream. Nothing of its batch was written. */
+export class ImportOutOfOrderError extends EventSourcedError {
+  readonly code = 'import-out-of-order'
+  readonly streamId: string
+  constructor(streamId: string, recordedAt: Date, previous: Date) {
+    super(
+      `An imported event of stream '${streamId}' was recorded at ${recordedAt.toISOString()}, before the stream's previous one (${previous.toISOString()}). Sort the source, or pass { clampTimes: true } to record such events at the previous event's time`,
+    )
+    this.streamId = streamId
+  }
+}
+
+/** A handler used its transaction after the transaction had ended. What it wrote then was refused. */
+export class TransactionOverError extends EventSourcedError {
+  readonly code = 'transaction-over'
+  constructor() {
+    super('The transaction is over: await everything that you do with it before you return')
+  }
+}
+
+/** The condition of a write that a handler added to its transaction was not met. The whole transaction was undone. */
+export class WriteConditionError extends EventSourcedError {
+  readonly code = 'write-condition-failed'
+  /** The item that is stored instead, in the database's own notation; undefined if there is none. */
+  readonly item: Readonly<Record<string, unknown>> | undefined
+  constructor(item: Readonly<Record<string, unknown>> | undefined) {
+    super(
+      item === undefined
+        ? 'The condition of a write failed: there is no such item'
+        : 'The condition of a write failed: another item is there',
+    )
+    this.item = item
+  }
+}

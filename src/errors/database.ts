@@ -1,0 +1,114 @@
+/** Errors of the database, its driver, and the connection to it. */
+import { EventSourcedError, reasonOf } from './base.ts'
+
+/** The call was made after `close()`, or the store was closed during the call. */
+export class StoreClosedError extends EventSourcedError {
+  readonly code = 'store-closed'
+  constructor() {
+    super('The event store is closed')
+  }
+}
+
+/**
+ * The store could not reach the database, or the database kept failing with transient errors, until the retries were
+ * used up. An append that fails with this error may have been recorded: repeat it with the same event ids.
+ */
+export class StoreUnavailableError extends EventSourcedError {
+  readonly code = 'store-unavailable'
+  /** How often the store tried again after its first try. */
+  readonly retries: number
+  constructor(what: string, retries: number, cause: unknown) {
+    super(`${what} failed after ${retries} ${retries === 1 ? 'retry' : 'retries'}: ${reasonOf(cause)}`, {
+      cause,
+    })
+    this.retries = retries
+  }
+}
+
+/** The database refused the operation with an error that a retry would not change. See `cause`. */
+export class StorageError extends EventSourcedError {
+  readonly code = 'storage-failed'
+  constructor(what: string, cause: unknown) {
+    super(`${what} was refused by the database: ${reasonOf(cause)}`, { cause })
+  }
+}
+
+/** The tables are missing, were changed by hand, or were made by a newer version of this library. */
+export class SchemaMismatchError extends EventSourcedError {
+  readonly code = 'schema-mismatch'
+}
+
+/** The caller's transaction has an isolation level at which the store cannot guarantee the order of the log. */
+export class UnsupportedIsolationError extends EventSourcedError {
+  readonly code = 'unsupported-isolation'
+}
+
+/** The database is a read-only replica: it accepts no appends, and cannot see which appends are under way. */
+export class ReadOnlyReplicaError extends EventSourcedError {
+  readonly code = 'read-only-replica'
+  constructor(cause?: unknown) {
+    super(
+      'The database is a read-only replica, which has no complete view of the log: connect to the primary',
+      { cause },
+    )
+  }
+}
+
+/** The role of the connection lacks privileges that the store needs. Nothing was written. */
+export class MissingPrivilegesError extends EventSourcedError {
+  readonly code = 'missing-privileges'
+  /** The role that lacks them, if the store knows it. */
+  readonly role: string | undefined
+  /** All missing privileges, such as `SELECT on eventsourced.events`; empty if the database named only one: see `cause`. */
+  readonly missing: readonly string[]
+  constructor(role: string | undefined, missing: readonly string[], remedy: string, cause: unknown) {
+    const who = role === undefined ? 'The role of this connection' : `Role '${role}'`
+    const what = missing.length > 0 ? missing.join(', ') : `a privilege (${reasonOf(cause)})`
+    super(`${who} lacks ${what}: ${remedy}`, { cause })
+    this.role = role
+    this.missing = missing
+  }
+}
+
+/**
+ * The counter of positions is lower than the log's last position. The next appends would get positions that readers
+ * have already passed, so the store refuses to open.
+ */
+export class SequenceBehindError extends EventSourcedError {
+  readonly code = 'sequence-behind'
+  /** The last position that the counter has handed out, as it says. */
+  readonly head: number
+  /** The highest position of an event. */
+  readonly lastPosition: number
+  constructor(message: string, head: number, lastPosition: number) {
+    super(message)
+    this.head = head
+    this.lastPosition = lastPosition
+  }
+}
+
+/** Another process has opened the embedded database's folder. */
+export class FolderInUseError extends EventSourcedError {
+  readonly code = 'folder-in-use'
+  readonly folder: string
+  /** The other process, such as `process 4711 on this machine`. */
+  readonly owner: string
+  constructor(folder: string, owner: string, lockFile: string) {
+    super(
+      `The folder '${folder}' is in use by ${owner}; an embedded database admits one process at a time. If that process is surely gone, delete ${lockFile}`,
+    )
+    this.folder = folder
+    this.owner = owner
+  }
+}
+
+/** The package of the database driver is not installed. */
+export class MissingDriverError extends EventSourcedError {
+  readonly code = 'missing-driver'
+  /** The package to install. */
+  readonly driver: string
+  constructor(driver: string, cause: unknown) {
+    super(`The driver '${driver}' is not installed: run \`npm install ${driver}\``, { cause })
+    this.driver = driver
+  }
+}

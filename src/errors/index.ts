@@ -1,0 +1,111 @@
+/** Every error that the library throws on purpose. `docs/errors.md` says for each code what to do. */
+import type {
+  AppendTooLargeError,
+  DuplicateEventIdError,
+  ImportOutOfOrderError,
+  InvalidInputError,
+  StreamAlreadyExistsError,
+  TransactionOverError,
+  WriteConditionError,
+  WrongExpectedVersionError,
+} from './call.ts'
+import type { ErrorCode } from './code.ts'
+import type {
+  FolderInUseError,
+  MissingDriverError,
+  MissingPrivilegesError,
+  ReadOnlyReplicaError,
+  SchemaMismatchError,
+  SequenceBehindError,
+  StorageError,
+  StoreClosedError,
+  StoreUnavailableError,
+  UnsupportedIsolationError,
+} from './database.ts'
+import type { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
+import type { ProjectionVersionError, RebuildRunningError } from './projection.ts'
+import type {
+  HandlerTimeoutError,
+  LeaseLostError,
+  NotParkedError,
+  SubscriptionBehindError,
+  SubscriptionFailedError,
+} from './subscription.ts'
+
+export { EventSourcedError } from './base.ts'
+export {
+  AppendTooLargeError,
+  DuplicateEventIdError,
+  ImportOutOfOrderError,
+  InvalidInputError,
+  StreamAlreadyExistsError,
+  TransactionOverError,
+  WriteConditionError,
+  WrongExpectedVersionError,
+} from './call.ts'
+export type { ErrorCode } from './code.ts'
+export {
+  FolderInUseError,
+  MissingDriverError,
+  MissingPrivilegesError,
+  ReadOnlyReplicaError,
+  SchemaMismatchError,
+  SequenceBehindError,
+  StorageError,
+  StoreClosedError,
+  StoreUnavailableError,
+  UnsupportedIsolationError,
+} from './database.ts'
+export { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
+export { ProjectionVersionError, RebuildRunningError } from './projection.ts'
+export {
+  HandlerTimeoutError,
+  LeaseLostError,
+  NotParkedError,
+  SubscriptionBehindError,
+  SubscriptionFailedError,
+} from './subscription.ts'
+
+/** The union of all errors, told apart by `code`. */
+export type KnownError =
+  | InvalidInputError
+  | WrongExpectedVersionError
+  | StreamAlreadyExistsError
+  | DuplicateEventIdError
+  | AppendTooLargeError
+  | ImportOutOfOrderError
+  | StoreClosedError
+  | TransactionOverError
+  | WriteConditionError
+  | StoreUnavailableError
+  | StorageError
+  | SchemaMismatchError
+  | UnsupportedIsolationError
+  | ReadOnlyReplicaError
+  | MissingPrivilegesError
+  | SequenceBehindError
+  | FolderInUseError
+  | MissingDriverError
+  | DamagedLogError
+  | LogTruncatedError
+  | LogNotSettledError
+  | ProjectionVersionError
+  | RebuildRunningError
+  | LeaseLostError
+  | HandlerTimeoutError
+  | SubscriptionFailedError
+  | SubscriptionBehindError
+  | NotParkedError
+
+/** Returns true if `error` is this library's error with that code, from any installed copy of the library. */
+export function hasCode<Code extends ErrorCode>(
+  error: unknown,
+  code: Code,
+): error is Extract<KnownError, { readonly code: Code }> {
+  return error instanceof Error && 'code' in error && error.code === code
+}
+
+/** Returns true if the database may answer again later: it is unreachable, or a replica until it is promoted. */
+export function isOutage(error: unknown): boolean {
+  return hasCode(error, 'store-unavailable') || hasCode(error, 'read-only-replica')
+}

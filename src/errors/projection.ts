@@ -1,0 +1,49 @@
+/** Errors of projections. */
+import { EventSourcedError } from './base.ts'
+
+type Mode = 'inline' | 'async'
+
+/**
+ * The stored documents of a projection have another version or mode than this process expects, or are not complete.
+ * Nothing was written.
+ */
+export class ProjectionVersionError extends EventSourcedError {
+  readonly code = 'projection-version'
+  readonly projection: string
+  /** The version that this process has. */
+  readonly version: number
+  /** The version of the documents that readers get; 0 if none are complete. */
+  readonly registered: number
+  constructor(projection: string, version: number, registered: number, mode: Mode, registeredMode: Mode) {
+    super(problemOf(projection, version, registered, mode, registeredMode))
+    this.projection = projection
+    this.version = version
+    this.registered = registered
+  }
+}
+
+function problemOf(name: string, version: number, registered: number, mode: Mode, registeredMode: Mode) {
+  if (registered > version) {
+    return `Projection '${name}' is at version ${registered}, and this process has version ${version}: update this process`
+  }
+  const remedy = 'call `await store.rebuild(projection)` first'
+  if (registered === 0) {
+    return `Projection '${name}' was never built, and the log has events already: ${remedy}`
+  }
+  if (registered < version) {
+    return `Projection '${name}' has documents of version ${registered}, and this process has version ${version}: ${remedy}`
+  }
+  return `Projection '${name}' is ${registeredMode}, and this process runs it ${mode}: ${remedy}`
+}
+
+/** Another process is rebuilding or verifying the projection. */
+export class RebuildRunningError extends EventSourcedError {
+  readonly code = 'rebuild-running'
+  readonly projection: string
+  constructor(projection: string) {
+    super(
+      `Projection '${projection}' is being rebuilt or verified by another process: wait until it has ended`,
+    )
+    this.projection = projection
+  }
+}

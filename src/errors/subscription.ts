@@ -1,0 +1,85 @@
+/** Errors of subscriptions. */
+import { EventSourcedError, reasonOf } from './base.ts'
+
+/**
+ * The worker no longer owns the partition: it did not renew its lease in time, and another worker took it. The store
+ * refused what this worker wrote last.
+ */
+export class LeaseLostError extends EventSourcedError {
+  readonly code = 'lease-lost'
+  readonly subscription: string
+  readonly partition: number
+  constructor(subscription: string, partition: number) {
+    super(`The lease of partition ${partition} of subscription '${subscription}' is lost to another worker`)
+    this.subscription = subscription
+    this.partition = partition
+  }
+}
+
+/** A handler ran longer than its `handlerTimeout`. */
+export class HandlerTimeoutError extends EventSourcedError {
+  readonly code = 'handler-timeout'
+  /** The timeout, in milliseconds. */
+  readonly timeout: number
+  constructor(timeout: number) {
+    super(`The handler did not finish within ${timeout} ms`)
+    this.timeout = timeout
+  }
+}
+
+/** A subscription has stopped with an error. The error of its handler is the `cause`. */
+export class SubscriptionFailedError extends EventSourcedError {
+  readonly code = 'subscription-failed'
+  readonly subscription: string
+  /** The position of the event that failed, if one did. Everything before it is handled. */
+  readonly position: number | undefined
+  constructor(subscription: string, position: number | undefined, cause: unknown) {
+    const where = position === undefined ? '' : ` at the event at position ${position}`
+    super(`Subscription '${subscription}' failed${where}: ${reasonOf(cause)}`, { cause })
+    this.subscription = subscription
+    this.position = position
+  }
+}
+
+/** A subscription did not reach a position within the time that the caller was willing to wait. */
+export class SubscriptionBehindError extends EventSourcedError {
+  readonly code = 'subscription-behind'
+  readonly subscription: string
+  /** The position that the caller waited for. */
+  readonly position: number
+  /** The position that the subscription has reached. */
+  readonly checkpoint: number
+  /** The workers that run it; empty if no worker does. */
+  readonly owners: readonly string[]
+  /** How long the caller waited, in milliseconds. */
+  readonly timeout: number
+  constructor(
+    subscription: string,
+    position: number,
+    checkpoint: number,
+    owners: readonly string[],
+    timeout: number,
+  ) {
+    const who = owners.length === 0 ? 'no worker runs it' : `it is run by ${owners.join(', ')}`
+    super(
+      `Subscription '${subscription}' did not reach position ${position} within ${timeout} ms: it is at ${checkpoint}, ${position - checkpoint} behind, and ${who}`,
+    )
+    this.subscription = subscription
+    this.position = position
+    this.checkpoint = checkpoint
+    this.owners = owners
+    this.timeout = timeout
+  }
+}
+
+/** The subscription has no parked event at this position. */
+export class NotParkedError extends EventSourcedError {
+  readonly code = 'not-parked'
+  readonly subscription: string
+  readonly position: number
+  constructor(subscription: string, position: number) {
+    super(`Subscription '${subscription}' has no parked event at position ${position}`)
+    this.subscription = subscription
+    this.position = position
+  }
+}

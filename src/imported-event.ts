@@ -1,0 +1,38 @@
+/** What an import reads, the options it takes, and what it reports. */
+import type { CallOptions } from './call-options.ts'
+import type { Event } from './event.ts'
+
+/** An event that another system recorded. */
+export interface ImportedEvent extends Event {
+  readonly streamId: string
+  /** When the other system recorded it. @default now */
+  readonly recordedAt?: Date | undefined
+}
+
+export type ImportSource = Iterable<ImportedEvent> | AsyncIterable<ImportedEvent>
+
+export interface ImportOptions extends CallOptions {
+  /**
+   * Names the source. An event without an id gets one derived from this name and the event's index in the source, so
+   * that a second run recognises it. Required if any event has no id; the source may then only grow at its end.
+   */
+  readonly name?: string | undefined
+  /** Events per transaction. @default 5000 */
+  readonly batchSize?: number | undefined
+  /**
+   * Records an event that is older than its stream's last event at that event's time, instead of refusing it.
+   * @default false
+   */
+  readonly clampTimes?: boolean | undefined
+  /** Called after each batch. */
+  readonly onProgress?: ((progress: ImportResult) => void) | undefined
+}
+
+export interface ImportResult {
+  /** Events read from the source. */
+  readonly read: number
+  /** Events that this run appended. */
+  readonly imported: number
+  /** Events that the store already had. */
+  readonly skipped: number
+}

@@ -1,0 +1,153 @@
+/**
+ * The input rules, the same for every store, applied before anything is sent to a database. What passes
+ * here can be stored and read back exactly; what does not is refused with an InvalidInputError.
+ */
+
+import { InvalidInputError } from '../errors/index.ts'
+import type { Event, Metadata } from '../event.ts'
+import type { ExpectedVersion } from '../expected-version.ts'
+import type { PreparedAppend, PreparedEvent } from '../storage/storage.ts'
+import type { StreamAppend } from '../store.ts'
+import { isUuid, uuidv7 } from '../uuid.ts'
+import { checkExpectedVersion, checkName, namesIn } from './checks.ts'
+import { isNamedByLibrary } from './id-origin.ts'
+import { checkMetadata, metadataJson, toJson } from './json.ts'
+import { defaultAppendBytes, type InputLimits } from './limits.ts'
+import { readSafely, refuse } from './refusal.ts'
+
+const maxTags = 100
+
+/** Checks events and turns them into what a storage keeps. `shared` is metadata for all of them. */
+export class EventPreparation {
+  readonly #shared: Metadata | undefined
+  readonly #sharedJson: string
+  readonly #limits: InputLimits
+
+  constructor(shared: Metadata | undefined, limits: InputLimits) {
+    this.#shared = shared
+    this.#sharedJson = metadataJson(shared, 'metadata', limits)
+    this.#limits = limits
+  }
+
+  /** `makeId`: if it is given, whoever makes the call again makes the same ids. */
+  event(event: Event, field: string, makeId?: () => string): PreparedEvent {
+    return readSafely(field, event, () => this.#prepare(event, field, makeId))
+  }
+
+  #prepare(event: Event, field: string, makeId: (() => string) | undefined): PreparedEvent {
+    const { id, type, data, metadata, tags } = eventIn(event, field)
+    checkName(type, `${field}.type`)
+    if (id !== undefined) checkId(id, `${field}.id`)
+    const isOurs = id === undefined ? makeId === undefined : isNamedByLibrary(event)
+    return {
+      id: id === undefined ? (makeId ?? uuidv7)() : id.toLowerCase(),
+      idFrom: isOurs ? 'library' : 'caller',
+      type,
+      data: toJson(data, `${field}.data`, this.#limits.maxPayloadBytes),
+      metadata: this.#metadata(metadata, field),
+      tags: tags === undefined ? noTags : checkedTags(tags, `${field}.tags`),
+    }
+  }
+
+  #metadata(own: Metadata | undefined, field: string): string {
+    if (own === undefined) return this.#sharedJson
+    const json = metadataJson(own, `${field}.metadata`, this.#limits)
+    if (this.#shared === undefined) return json
+    return metadataJson({ ...this.#shared, ...own }, `${field}.metadata`, this.#limits)
+  }
+
+  append(
+    streamId: string,
+    events: readonly Event[],
+    expectedVersion: ExpectedVersion = 'any',
+  ): PreparedAppend {
+    checkName(streamId, 'streamId')
+    checkExpectedVersion(expectedVersion)
+    const prepared = readSafely('events', events, () => {
+      if (!Array.isArray(events)) refuse('events', 'must be an array of events', events)
+      // Array.from also meets the holes of an array.
+      return Array.from(events, (event: Event, index) => this.event(event, `events[${index}]`))
+    })
+    return { streamId, expectedVersion, events: prepared }
+  }
+
+  appends(appends: readonly StreamAppend[]): readonly PreparedAppend[] {
+    return readSafely('appends', appends, () => {
+      if (!Array.isArray(appends)) refuse('appends', 'must be an array of { streamId, events }', appends)
+      return Array.from(appends, (append: StreamAppend, index) =>
+        readSafely(`appends[${index}]`, append, () => {
+          if (typeof append !== 'object' || append === null || Array.isArray(append)) {
+            refuse(`appends[${index}]`, 'must be { streamId, events }', append)
+          }
+          return this.append(append.streamId, append.events, append.expectedVersion)
+        }),
+      )
+    })
+  }
+}
+
+function checkId(value: unknown, field: string): void {
+  if (!isUuid(value)) refuse(field, 'must be a UUID', value)
+}
+
+function eventIn(value: unknown, field: string): Event {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    refuse(field, 'must be an event: { type, data }', value)
+  }
+  return value as Event
+}
+
+/** The events that a decision gives, copied with all that can be appended. Whoever appends them checks the rest. */
+export function decidedEvents<E extends Event>(decided: unknown): readonly E[] {
+  if (decided === undefined) return []
+  return readSafely('events', decided, () =>
+    Array.from(Array.isArray(decided) ? decided : [decided], (event: unknown, index) => {
+      const field = `events[${index}]`
+      return readSafely(field, event, () => {
+        const { id, type, data, metadata, tags } = eventIn(event, field)
+        if (id !== undefined) checkId(id, `${field}.id`)
+        // It will be merged with that of the command, and would then be an object whatever it was.
+        if (metadata !== undefined) checkMetadata(metadata, `${field}.metadata`)
+        return { id, type, data, metadata, tags } as unknown as E
+      })
+    }),
+  )
+}
+
+const noTags: readonly string[] = Object.freeze([])
+
+function checkedTags(tags: readonly string[], field: string): readonly string[] {
+  return readSafely(field, tags, () => {
+    if (!Array.isArray(tags)) refuse(field, 'must be an array of names', tags)
+    if (tags.length > maxTags) refuse(field, `must not be more than ${maxTags}`, tags)
+    return namesIn(tags, field)
+  })
+}
+
+/** What holds for all events of a call together: no stream twice, no id twice, and not too much at once. */
+export function checkCall(appends: readonly PreparedAppend[], limits: InputLimits): void {
+  const most = limits.maxAppendBytes ?? defaultAppendBytes
+  const ids = new Set<string>()
+  let count = 0
+  let total = 0
+  for (const { events } of appends) {
+    count += events.length
+    for (const event of events) {
+      total += event.data.length + event.metadata.length
+      if (count > 1 || appends.length > 1) {
+        if (ids.has(event.id)) refuse('events', 'must not hold the same event id twice', event.id)
+        ids.add(event.id)
+      }
+    }
+  }
+  if (new Set(appends.map((append) => append.streamId)).size < appends.length) {
+    refuse('appends', 'must name each stream once; put all events of a stream into one of them', appends)
+  }
+  if (total > most) {
+    throw new InvalidInputError(
+      'events',
+      `must not exceed ${most} bytes of JSON together; append them in several calls`,
+      `${total} bytes in ${count} events`,
+    )
+  }
+}

@@ -1,0 +1,32 @@
+/** Refusing what a caller gave: showing how it begins, whatever it is, and looking at it though it may throw. */
+import { InvalidInputError } from '../errors/index.ts'
+
+/** How a refused value begins, in at most about 60 characters and without risk. */
+export function beginning(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value)
+  if (typeof value === 'bigint') return `${String(value).slice(0, 50)}n`
+  if (typeof value === 'function') return 'a function'
+  if (typeof value === 'symbol') return 'a symbol'
+  if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : String(value)
+  try {
+    if (Array.isArray(value)) return `an array of ${value.length}`
+    const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
+    return typeof name === 'string' && name !== 'Object' ? `an instance of ${name.slice(0, 40)}` : 'an object'
+  } catch {
+    return 'an object that cannot be looked at'
+  }
+}
+
+export function refuse(field: string, problem: string, value: unknown): never {
+  throw new InvalidInputError(field, problem, beginning(value))
+}
+
+/** Looks at a value of the caller's: what its getters and proxies throw is a refusal of it. */
+export function readSafely<T>(field: string, value: unknown, look: () => T): T {
+  try {
+    return look()
+  } catch (error) {
+    if (error instanceof InvalidInputError) throw error
+    throw new InvalidInputError(field, 'could not be read', beginning(value), { cause: error })
+  }
+}

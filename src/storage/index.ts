@@ -1,0 +1,101 @@
+/**
+ * `@eventsourced/core/storage`: what you need to write a store of your own. Implement `Storage` for your database, and
+ * `eventStore(storage)` turns it into a complete `EventStore`. Then run the cases of `@eventsourced/core/conformance`
+ * on it. The stores of this library import the core only through this module.
+ */
+
+// The store that is made of a storage
+export { eventStore } from '../engine/event-store.ts'
+
+// The errors that a storage throws
+export {
+  AppendTooLargeError,
+  DamagedLogError,
+  EventSourcedError,
+  FolderInUseError,
+  hasCode,
+  InvalidInputError,
+  LeaseLostError,
+  MissingPrivilegesError,
+  ReadOnlyReplicaError,
+  SchemaMismatchError,
+  SequenceBehindError,
+  StorageError,
+  StoreUnavailableError,
+  TransactionOverError,
+  UnsupportedIsolationError,
+  WriteConditionError,
+} from '../errors/index.ts'
+
+// Events and the contract
+export type { Metadata, RecordedEvent } from '../event.ts'
+export { type ExpectedVersion, isExpected } from '../expected-version.ts'
+// Checking the options of a store
+export {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkMilliseconds,
+  checkReadName,
+  checkText,
+} from '../input/checks.ts'
+export type { InputLimits } from '../input/limits.ts'
+export { optionsOf } from '../input/options.ts'
+export { beginning, readSafely, refuse } from '../input/refusal.ts'
+// Documents and inline projections
+export { collectionGeneration, handlerDocuments } from '../projection/handler-documents.ts'
+export { InlineProjections } from '../projection/inline.ts'
+export type { ProjectionTarget } from '../projection/project.ts'
+export { isSameJson } from '../projection/same-json.ts'
+export type { HandlerTransaction } from '../projection/transaction.ts'
+// Waiting
+export { abortable, sleep } from '../runtime/abort.ts'
+export { pause } from '../runtime/retry.ts'
+export type { EventStore, StoreOptions, StreamInfo, StreamSlice } from '../store.ts'
+export { uuidv7 } from '../uuid.ts'
+// Techniques that stores share
+export { withDriver } from './driver.ts'
+export { type Busy, type Failed, GroupCommit, type GroupCommitOptions } from './group-commit.ts'
+export { GroupRead, type GroupReadOptions } from './group-read.ts'
+export { InlineFailure } from './inline-failure.ts'
+// What a storage does
+export { type LogPage, type LogQuery, type Partition, wholeLog } from './log-query.ts'
+export { compareNames } from './names.ts'
+export { isInPartition, partitionOf } from './partition.ts'
+export type {
+  Comparison,
+  DocumentAddress,
+  DocumentChange,
+  DocumentDifference,
+  LockedDocuments,
+  ProjectionMode,
+  ProjectionStorage,
+  ProjectionToRegister,
+  RegisteredProjection,
+  StorageTransaction,
+  StoredDocument,
+} from './projections.ts'
+export { appendedEvents, recordedEvent } from './recorded-event.ts'
+export { type RecordedId, settleRepeat } from './repeat.ts'
+export type {
+  AppendOutcome,
+  CreateOutcome,
+  ImportOutcome,
+  Notifications,
+  PreparedAppend,
+  PreparedEvent,
+  PreparedImport,
+  Storage,
+  StreamWindow,
+  Written,
+} from './storage.ts'
+export type {
+  EventToPark,
+  KeptLeases,
+  Lease,
+  ParkedRecord,
+  ParkedState,
+  PartitionCheckpoint,
+  SubscriptionStorage,
+} from './subscriptions.ts'
+export { emitWarning, type StoreWarning } from './warnings.ts'
