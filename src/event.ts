@@ -1,8 +1,5 @@
 /** What an event is: the shape a user appends, and the shape a store gives back. */
 
-/** Any value that survives `JSON.parse(JSON.stringify(value))` unchanged. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
-
 /**
  * Facts about an event that are not part of its payload. The named ones have a meaning across tools;
  * any other JSON property is kept as it is.

@@ -1,18 +1,16 @@
 /** `@eventsourced/core`: the contract, deciding, folding, and the store in memory. */
 
 export type { CallOptions } from './call-options.ts'
-export type {
-  CommandHandler,
-  CommandHandlerOptions,
-  CommandResult,
-  HandleOptions,
-} from './command/command-handler.ts'
+export type { CommandResult, HandleOptions } from './command/command-call.ts'
+export type { CommandHandler, CommandHandlerOptions } from './command/command-handler.ts'
 export { commandHandler } from './command/command-handler.ts'
 export { type Decider, type Decision, decider } from './command/decider.ts'
 export type { Evolution, FoldedStream, FoldStreamOptions } from './command/fold.ts'
 export { fold, foldStream } from './command/fold.ts'
 export type { ErrorCode, KnownError } from './errors/index.ts'
 export {
+  AppendTooLargeError,
+  DamagedLogError,
   DuplicateEventIdError,
   EventSourcedError,
   FolderInUseError,
@@ -21,6 +19,7 @@ export {
   ImportOutOfOrderError,
   InvalidInputError,
   LeaseLostError,
+  LogNotSettledError,
   LogTruncatedError,
   MissingDriverError,
   MissingPrivilegesError,
@@ -36,13 +35,16 @@ export {
   StreamAlreadyExistsError,
   SubscriptionBehindError,
   SubscriptionFailedError,
+  TransactionOverError,
   UnsupportedIsolationError,
+  WriteConditionError,
   WrongExpectedVersionError,
 } from './errors/index.ts'
-export type { Event, Json, Metadata, Recorded, RecordedEvent } from './event.ts'
+export type { Event, Metadata, Recorded, RecordedEvent } from './event.ts'
 export { causedBy } from './event.ts'
 export type { ExpectedVersion } from './expected-version.ts'
 export type { ImportedEvent, ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
+export type { EventFilter } from './input/event-filter.ts'
 export type { InputLimits } from './input/limits.ts'
 export { memoryStore } from './memory/store.ts'
 export type {
@@ -52,7 +54,13 @@ export type {
   VerifyOptions,
   VerifyResult,
 } from './projection/maintenance.ts'
-export type { DocumentProjection, Projection, RawProjection } from './projection/projection.ts'
+export type {
+  DocumentProjection,
+  DocumentProjectionOptions,
+  Projection,
+  RawProjection,
+  RawProjectionOptions,
+} from './projection/projection.ts'
 export { projection } from './projection/projection.ts'
 export type { Documents, HandlerTransaction } from './projection/transaction.ts'
 export type { ListDocumentsOptions, View, ViewDocument, ViewOptions } from './projection/view.ts'
@@ -78,6 +86,7 @@ export type {
   ParkedEvents,
   RunOnceOptions,
   RunOnceResult,
+  StartPosition,
   SubscribeOptions,
   Subscription,
   SubscriptionState,

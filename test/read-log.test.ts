@@ -26,7 +26,7 @@ function scripted(pages: readonly (LogPage | Error)[], whileLooking: (wakeup: Wa
   const wakeup = new Wakeup()
   const operations = new Operations()
   const storage = {
-    async readLog({ after, until, limit }: LogQuery) {
+    async readLogPage({ after, until, limit }: LogQuery) {
       asked.push({ after, until, limit })
       whileLooking(wakeup)
       const answer = pages[asked.length - 1] ?? pages.at(-1)

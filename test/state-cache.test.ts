@@ -54,9 +54,9 @@ const step = fc.record({
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
 /** What became of every step, and the log at the end, without what is new each time. */
-async function outcomesOf(steps: readonly Step[], cache: number, retries: number): Promise<unknown[]> {
+async function outcomesOf(steps: readonly Step[], cacheSize: number, retries: number): Promise<unknown[]> {
   const store = memoryStore()
-  const handlers = [0, 1].map(() => commandHandler({ store, decider: purse, cache, retries }))
+  const handlers = [0, 1].map(() => commandHandler({ store, decider: purse, cacheSize, retries }))
   const plain = (events: readonly RecordedEvent[]) =>
     events.map(({ streamId, version, position, data, metadata: { causationId } }) => {
       return [

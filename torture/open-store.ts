@@ -14,8 +14,8 @@ export interface OpenedStore {
 }
 
 /** `random`: of a client whose requests are to fail now and then. */
-export async function openStore(address: StoreAddress, attempts = 30, random?: Random): Promise<OpenedStore> {
-  const options = { inline: [inlineStates], attempts }
+export async function openStore(address: StoreAddress, retries = 29, random?: Random): Promise<OpenedStore> {
+  const options = { inline: [inlineStates], retries }
   if (address.kind === 'dynamodb') {
     // Loaded when needed, as clients are started anew all the time.
     const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb')

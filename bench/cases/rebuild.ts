@@ -30,9 +30,9 @@ export const rebuildCases: readonly Case[] = [
         const store = postgresStore(url)
         return {
           async turn() {
-            const { events, milliseconds } = await store.rebuild(applications)
+            const { events, duration } = await store.rebuild(applications)
             await expectCount(url, 'select count(*) from eventsourced.views', streams, 'eventsourced')
-            return events / (milliseconds / 1000)
+            return events / (duration / 1000)
           },
           leave: () => store.close(),
         }

@@ -7,7 +7,7 @@ export function withAndWithoutCache(
 ): readonly ConformanceCase[] {
   return [
     ...casesOf(commandHandler),
-    ...casesOf((options) => commandHandler({ cache: 1000, ...options })).map((one) => ({
+    ...casesOf((options) => commandHandler({ cacheSize: 1000, ...options })).map((one) => ({
       ...one,
       group: `${one.group}, with a state cache`,
     })),

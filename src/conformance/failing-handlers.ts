@@ -36,7 +36,7 @@ const always = Number.POSITIVE_INFINITY
 
 const parkedNumbers = async (store: EventStore, name: string) =>
   (await collect(store.parked(name).list())).map(
-    ({ streamId, state, attempts }) => `${streamId} ${state} ${attempts}`,
+    ({ streamId, state, failures }) => `${streamId} ${state} ${failures}`,
   )
 
 export const failingHandlerCases: readonly ConformanceCase[] = [
@@ -115,7 +115,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
           eventId: '',
           type: 'Counted',
           state: 'parked',
-          attempts: 2,
+          failures: 2,
           error: 'RangeError: cannot handle 2',
           stack: '',
           parkedAt: 0,
@@ -247,7 +247,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
     async run({ open }) {
       const store = await open()
       // However slow the machine is.
-      const maxMs = 50_000
+      const timeout = 50_000
       const streams = range(1, 10).map((number) => `s-${number}`)
       for (const from of [1, 51]) {
         for (const streamId of streams) await store.append(streamId, counted(50, from))
@@ -269,7 +269,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
             handled.get(event.streamId)?.push(event.version)
           },
         }
-        await store.runOnce(options, { maxMs })
+        await store.runOnce(options, { timeout })
         assert.deepEqual([...tries.values()], [3, 3, 3])
         const parked = await collect(store.parked(action).list())
         const poisoned = parked.filter(({ state }) => state === 'parked')
@@ -283,7 +283,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
         assert.equal(count, 1_000 - 3 - blocked)
         isHealed = true
         for (const { position } of poisoned) await store.parked(action).retry(position)
-        await store.runOnce(options, { maxMs })
+        await store.runOnce(options, { timeout })
         assert.deepEqual(await collect(store.parked(action).list()), [])
         for (const [streamId, versions] of handled) {
           const inOrder = versions.toSorted((a, b) => a - b)

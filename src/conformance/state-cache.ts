@@ -54,7 +54,7 @@ function watched({ readStream, append }: Pick<EventStore, 'readStream' | 'append
 async function warmed(store: EventStore, retries?: number) {
   const { growing, decidedOn } = plant()
   const { store: seen, reads, counts } = watched(store)
-  const handle = commandHandler({ store: seen, decider: growing, cache: 10, retries })
+  const handle = commandHandler({ store: seen, decider: growing, cacheSize: 10, retries })
   const other = commandHandler({ store, decider: plant().growing })
   await handle('a', 2)
   for (const list of [decidedOn, reads]) list.length = 0
@@ -90,15 +90,15 @@ export const stateCacheCases: readonly ConformanceCase[] = [
       const { growing } = plant()
       for (const handle of [
         commandHandler({ store, decider: growing }),
-        commandHandler({ store, decider: growing, cache: 0 }),
+        commandHandler({ store, decider: growing, cacheSize: 0 }),
       ]) {
         reads.length = 0
         for (const growth of [1, 1, 0]) await handle('a', growth)
         assert.equal(reads.length, 3)
       }
-      for (const cache of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-        await refused(() => commandHandler({ store, decider: growing, cache }), 'invalid-input', {
-          field: 'cache',
+      for (const cacheSize of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+        await refused(() => commandHandler({ store, decider: growing, cacheSize }), 'invalid-input', {
+          field: 'cacheSize',
         })
       }
     },
@@ -108,7 +108,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
     name: 'keeps the streams that were used last, and no more than were asked for',
     async run({ open }) {
       const { store, reads } = watched(await open())
-      const handle = commandHandler({ store, decider: plant().growing, cache: 2 })
+      const handle = commandHandler({ store, decider: plant().growing, cacheSize: 2 })
       const readsFor = async (streamId: string) => {
         reads.length = 0
         await handle(streamId, 1)
@@ -145,7 +145,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
     name: 'lets a refusal stand only on the stream as it is',
     async run({ open }) {
       const store = await open()
-      const handle = commandHandler({ store, decider: account, cache: 10 })
+      const handle = commandHandler({ store, decider: account, cacheSize: 10 })
       const other = commandHandler({ store, decider: account })
       await handle('a', { deposit: 1 })
       await other('a', { deposit: 9 })
@@ -153,7 +153,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
       await other('a', { withdraw: 5 })
       assert.ok((await failure(handle('a', { withdraw: 5 }))) instanceof Overdrawn)
       const { growing, decidedOn } = plant()
-      const refusing = commandHandler({ store, decider: growing, cache: 10 })
+      const refusing = commandHandler({ store, decider: growing, cacheSize: 10 })
       await refusing('b', 2)
       const error = (await failure(refusing('b', 'refuse'))) as Error
       assert.equal(error.message, 'refused at 2')
@@ -219,7 +219,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
         const store = await open()
         for (const growth of [0, 'refuse', 1, 2, 3, 4] as const) {
           const { growing } = plant()
-          const handle = commandHandler({ store, decider: growing, cache: 10, retries: 0 })
+          const handle = commandHandler({ store, decider: growing, cacheSize: 10, retries: 0 })
           const twin = who === 'another one' ? commandHandler({ store, decider: growing }) : handle
           const stream = `${who} ${growth}`
           await handle(stream, 1)
@@ -252,7 +252,9 @@ export const stateCacheCases: readonly ConformanceCase[] = [
         }),
         evolve: (count, _event) => count + 1,
       })
-      const [handle, other] = [10, 0].map((cache) => commandHandler({ store, decider: naming, cache }))
+      const [handle, other] = [10, 0].map((cacheSize) =>
+        commandHandler({ store, decider: naming, cacheSize }),
+      )
       for (const one of [handle, other, handle, other, other, handle]) await one?.('a', 'next')
       assert.deepEqual(
         (await streamOf(store, 'a')).map(({ data }) => (data as Grown['data']).size),
@@ -282,7 +284,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
           return slice
         },
       })
-      const handle = commandHandler({ store: seen, decider: plant().growing, cache: 10 })
+      const handle = commandHandler({ store: seen, decider: plant().growing, cacheSize: 10 })
       const late = handle('a', { upTo: 1 })
       await begun.released
       await handle('a', 1)
@@ -309,7 +311,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
               append: (_, ...rest) => store.append(name, ...rest),
             })
             const { growing } = plant()
-            const handle = commandHandler({ store: seen, decider: growing, cache: 10, retries: 0 })
+            const handle = commandHandler({ store: seen, decider: growing, cacheSize: 10, retries: 0 })
             await handle('a', 3)
             name = `after ${before}`
             await store.append(
@@ -340,7 +342,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
         const first = await open()
         const stores = needs.length === 0 ? [first, first] : [first, await open()]
         const handlers = stores.map((store) =>
-          commandHandler({ store, decider: account, cache: 2, retries: 1000 }),
+          commandHandler({ store, decider: account, cacheSize: 2, retries: 1000 }),
         )
         const streams = ['a', 'b', 'c']
         await allAtOnce(32, async (caller) => {
@@ -382,7 +384,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
     async run({ open }) {
       const stores = [await open(), await open()]
       const handlers = stores.map((store) =>
-        commandHandler({ store, decider: plant().growing, cache: 10, retries: 0 }),
+        commandHandler({ store, decider: plant().growing, cacheSize: 10, retries: 0 }),
       )
       let size = 0
       for (const _ of range(1, 6)) {

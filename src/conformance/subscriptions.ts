@@ -41,10 +41,10 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       const second = noting(store, { name: 's' })
       await second.subscription.caughtUp()
       assert.deepEqual(numbersOf(second.handled), range(41, 45))
-      const { state, lag, lagSeconds, parked, owners, checkpoint, head } = await second.subscription.status()
+      const { state, lag, lagTime, parked, owners, checkpoint, head } = await second.subscription.status()
       assert.deepEqual(
-        { state, lag, lagSeconds, parked, owners },
-        { state: 'live', lag: 0, lagSeconds: 0, parked: 0, owners: [second.subscription.worker] },
+        { state, lag, lagTime, parked, owners },
+        { state: 'live', lag: 0, lagTime: 0, parked: 0, owners: [second.subscription.worker] },
       )
       assert.equal(checkpoint, head)
       await second.subscription.stop()
@@ -77,7 +77,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       const { recordedAt } = await store.append('b', counted(5, 6))
       const end = noting(store, { name: 'end', from: 'end' })
       const starts = [
-        noting(store, { name: 'position', from: positions[2] as number }),
+        noting(store, { name: 'position', from: { after: positions[2] as number } }),
         noting(store, { name: 'moment', from: recordedAt as Date }),
         noting(store, { name: 'future', from: new Date(Date.now() + 100_000) }),
       ]
@@ -299,7 +299,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       await store.append('a', counted(3))
       assert.equal((await store.runOnce(options)).handled, 3)
       const slow = { name: 'slow', handle: () => new Promise<void>((resolve) => setTimeout(resolve, 50)) }
-      const part = await store.runOnce(slow, { maxMs: 700 })
+      const part = await store.runOnce(slow, { timeout: 700 })
       assert.equal(part.caughtUp, false)
       assert.ok(part.handled > 0 && part.handled < 28)
       assert.deepEqual((await store.subscriptionStatus('slow'))?.owners, [])

@@ -274,7 +274,7 @@ function noted(entry: Entry, outcome: 'stale' | 'repeat' | 'again'): Entry {
 
 function tooOften({ append }: Entry): Error {
   const cause = new Error(`others were faster each time in stream '${append.streamId}', or in its documents`)
-  return new StoreUnavailableError('Appending', mostTries, cause)
+  return new StoreUnavailableError('Appending', mostTries - 1, cause)
 }
 
 const placed = (entry: Entry, head: Head): Placed => ({
@@ -339,7 +339,7 @@ const itemsOf = ({ entry, mustBeNew }: Placed): number =>
 function vanished({ streamId }: PreparedAppend): Error {
   return new StoreUnavailableError(
     'Appending',
-    1,
+    0,
     new Error(`an event id of stream '${streamId}' is taken, and is not`),
   )
 }

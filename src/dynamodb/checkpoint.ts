@@ -67,7 +67,7 @@ export function refusedAdvance(lease: Lease, item: CancellationReason['Item']): 
   const cause = new Error(
     `the checkpoint of subscription '${subscription}' is held by somebody who verifies its documents`,
   )
-  return new StoreUnavailableError('Moving a checkpoint', 1, cause)
+  return new StoreUnavailableError('Moving a checkpoint', 0, cause)
 }
 
 export function checkpointOf(item: Item): Checkpoint {

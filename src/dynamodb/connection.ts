@@ -54,8 +54,8 @@ export interface DynamodbMetric {
 }
 
 export interface ConnectionOptions {
-  /** How often a request is made in all. */
-  readonly attempts: number
+  /** How often a request is retried after a transient error. */
+  readonly retries: number
   readonly onMetric: ((metric: DynamodbMetric) => void) | undefined
 }
 
@@ -169,12 +169,12 @@ export class Connection {
           const refused = refusal(subject, error)
           // Who may not ask any more is not told what became of a try whose answer was lost.
           const isUnknown = mayBeDone && refused instanceof StorageError && !isRequestAtFault(refused)
-          throw isUnknown ? new StoreUnavailableError(subject.doing, attempt, refused.cause) : refused
+          throw isUnknown ? new StoreUnavailableError(subject.doing, attempt - 1, refused.cause) : refused
         }
         const failure = new DynamodbFailure(subject, error)
         this.report(trouble, subject, failure.reason, attempt)
-        if (attempt >= this.#options.attempts)
-          throw new StoreUnavailableError(subject.doing, attempt, failure)
+        if (attempt > this.#options.retries)
+          throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
         mayBeDone ||= trouble === 'retry'
       }
       await pause(attempt, signal)
@@ -279,7 +279,7 @@ export class Connection {
   async #unprocessed(subject: Subject, attempt: number, signal: AbortSignal | undefined): Promise<void> {
     const failure = new DynamodbFailure(subject, new Error('DynamoDB left all keys unprocessed'))
     this.report('throttle', subject, failure.reason, attempt)
-    if (attempt >= this.#options.attempts) throw new StoreUnavailableError(subject.doing, attempt, failure)
+    if (attempt > this.#options.retries) throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
     await pause(attempt, signal)
   }
 

@@ -145,7 +145,7 @@ export function importing(
       }
       throw new StoreUnavailableError(
         'Importing',
-        mostTries,
+        mostTries - 1,
         new Error('others appended to the same streams each time'),
       )
     },

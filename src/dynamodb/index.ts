@@ -5,4 +5,4 @@ export type { RepairResult, TableProblem, VerifyTablesResult } from './repair.ts
 export { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from './store.ts'
 export type { TablesStatus } from './tables.ts'
 export type { IamPolicy } from './templates.ts'
-export { type DynamodbTransaction, WriteConditionError } from './transaction.ts'
+export type { DynamodbTransaction } from './transaction.ts'

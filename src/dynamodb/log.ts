@@ -48,7 +48,7 @@ export class Log {
     this.#gapTimeout = gapTimeout
   }
 
-  async readLog(query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
+  async readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
     const { last } = await this.#slots.counter(signal)
     const frontier = lastPositionOf(last)
     const page =

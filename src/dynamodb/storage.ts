@@ -48,7 +48,7 @@ export function dynamodbStorage(
     ...reading(connection, tables, heads),
     ...streamIndex(environment),
 
-    readLog: (query, signal) => log.readLog(query, signal),
+    readLogPage: (query, signal) => log.readLogPage(query, signal),
     lastPosition: (signal) => log.lastPosition(signal),
     positionBefore: (time, signal) => log.positionBefore(time, signal),
 

@@ -28,8 +28,8 @@ export interface DynamodbStoreOptions extends DynamodbAddress, InputLimits, Stor
   readonly table?: string | undefined
   /** Creates and checks the tables before the first use. @default true */
   readonly autoCreate?: boolean | undefined
-  /** How often a request is made in all when it fails in passing. @default 10 */
-  readonly attempts?: number | undefined
+  /** How often a request is retried when it fails with a transient error. @default 9 */
+  readonly retries?: number | undefined
   /** Most appends that share a transaction, if called at the same time; 1: none. @default 98 */
   readonly maxBatch?: number | undefined
   /** How long readers of the log wait for a writer that took a place in it, in milliseconds. @default 2000 */
@@ -63,10 +63,10 @@ export interface DynamodbStore extends EventStore<DynamodbTransaction> {
 export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
   const { table = 'eventsourced', inline: projections = [] } = optionsOf(options, ['table', 'inline'])
   const {
-    attempts = 10,
+    retries = 9,
     maxBatch = 98,
     gapTimeout = 2_000,
-  } = optionsOf(options, ['attempts', 'maxBatch', 'gapTimeout'])
+  } = optionsOf(options, ['retries', 'maxBatch', 'gapTimeout'])
   const {
     autoCreate = true,
     compress = true,
@@ -79,7 +79,7 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
     'credentials',
   ])
   checkTableName(table)
-  checkInteger(attempts, 'attempts', 1)
+  checkInteger(retries, 'retries', 0)
   checkInteger(maxBatch, 'maxBatch', 1)
   checkMilliseconds(gapTimeout, 'gapTimeout', 1)
   const tables = tablesOf(table)
@@ -88,7 +88,7 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
   if (onMetric !== undefined) checkFunction(onMetric, 'onMetric')
   const inline = new InlineProjections(projections)
   const names = projections.map(({ name }) => name)
-  const connection = new Connection(opener(address), { attempts, onMetric }, prepare)
+  const connection = new Connection(opener(address), { retries, onMetric }, prepare)
   const unprepared = connection.unprepared()
 
   async function prepare(): Promise<void> {

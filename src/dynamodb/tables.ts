@@ -105,7 +105,7 @@ async function untilActive(connection: Connection, table: string): Promise<Table
     if (performance.now() > end) {
       throw new StoreUnavailableError(
         'Creating a table',
-        1,
+        0,
         new Error(`table '${table}' does not become active`),
       )
     }

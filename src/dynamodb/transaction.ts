@@ -17,6 +17,8 @@ import {
   type StorageTransaction,
   type StoredDocument,
   StoreUnavailableError,
+  TransactionOverError,
+  WriteConditionError,
 } from '../storage/index.ts'
 import { type Item, numberOf } from './attributes.ts'
 import { advancing, fence, longestLock } from './checkpoint.ts'
@@ -90,7 +92,7 @@ export class WorkTransaction implements StorageTransaction {
   }
 
   #checkOpen(): void {
-    if (this.#isOver) throw new Error('The transaction is over: await whatever is done with it')
+    if (this.#isOver) throw new TransactionOverError()
   }
 
   async lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments> {
@@ -186,8 +188,8 @@ export class WorkTransaction implements StorageTransaction {
     this.#ends.push(...parts)
   }
 
-  readLog(query: LogQuery): Promise<LogPage> {
-    return this.#environment.log.readLog(query, this.#signal)
+  readLogPage(query: LogQuery): Promise<LogPage> {
+    return this.#environment.log.readLogPage(query, this.#signal)
   }
 
   async lastPosition(): Promise<number> {
@@ -279,7 +281,7 @@ export class WorkTransaction implements StorageTransaction {
     if (performance.now() - this.#lockedAt < longestLock) return
     throw new StoreUnavailableError(
       doing,
-      1,
+      0,
       new Error(`it took longer than a lock lasts, which is ${longestLock} ms`),
     )
   }
@@ -292,7 +294,7 @@ export class WorkTransaction implements StorageTransaction {
       if (error !== undefined) throw error
     }
     const cause = new Error('what it had read was changed by somebody else meanwhile')
-    throw new StoreUnavailableError(doing, 1, cause)
+    throw new StoreUnavailableError(doing, 0, cause)
   }
 
   /** Lets others go on. */
@@ -300,16 +302,5 @@ export class WorkTransaction implements StorageTransaction {
     this.#isOver = true
     // One that stays is taken away after a while by whoever waits for it.
     await Promise.allSettled([...this.#locks.values()].map((release) => release()))
-  }
-}
-
-/** A condition of an item that the user's code wrote did not hold. Nothing was written. */
-export class WriteConditionError extends Error {
-  /** The item as it is, if the condition asked for it by `ReturnValuesOnConditionCheckFailure`. */
-  readonly item: unknown
-  constructor(item: unknown) {
-    super('A condition of an item that was given to tx.write did not hold; nothing was written')
-    this.name = 'WriteConditionError'
-    this.item = item
   }
 }

@@ -174,7 +174,10 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
     async subscriptionStatus(name, options) {
       checkName(name, 'name')
       const { signal } = optionsOf(options, ['signal'])
-      return perform(signal, () => subscriptionStatus(environment, name, signal))
+      return perform(signal, async () => {
+        const running = [...subscriptions].find((subscription) => subscription.name === name)
+        return running === undefined ? subscriptionStatus(environment, name, signal) : running.status()
+      })
     },
 
     parked(subscription) {

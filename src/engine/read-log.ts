@@ -18,7 +18,7 @@ const longestSleep = 250
 
 /** Checks the options at once, so that a mistake shows where it was made, and reads when iterated. */
 export function readLog(
-  storage: Pick<Storage, 'readLog'>,
+  storage: Pick<Storage, 'readLogPage'>,
   options: ReadAllOptions | undefined,
   wakeup: Wakeup,
   operations: Operations,
@@ -61,7 +61,7 @@ interface Look {
 }
 
 async function* pages(
-  storage: Pick<Storage, 'readLog'>,
+  storage: Pick<Storage, 'readLogPage'>,
   query: LogQuery,
   follow: boolean,
   signal: AbortSignal | undefined,
@@ -80,7 +80,7 @@ async function* pages(
     const { position, id } = event
     const everything = { types: undefined, streamPrefix: undefined, tags: undefined }
     const only = { ...query, ...everything, after: position - 1, until: position, limit: 1 }
-    const page = await operations.perform(signal, () => storage.readLog(only, signal))
+    const page = await operations.perform(signal, () => storage.readLogPage(only, signal))
     if (page.events[0]?.id !== id) throw new LogTruncatedError(position, 'the event that was read is no more')
     return page.server
   }
@@ -89,7 +89,7 @@ async function* pages(
     const request = { ...query, after, until, limit: Math.min(left, eventsPerPage) }
     return {
       wakeups: wakeup.count,
-      page: operations.perform(signal, () => storage.readLog(request, signal)),
+      page: operations.perform(signal, () => storage.readLogPage(request, signal)),
     }
   }
 

@@ -18,9 +18,8 @@ export class StoreUnavailableError extends EventSourcedError {
   /** How often the store tried again after its first try. */
   readonly retries: number
   constructor(what: string, retries: number, cause: unknown) {
-    super(`${what} failed after ${retries} ${retries === 1 ? 'retry' : 'retries'}: ${reasonOf(cause)}`, {
-      cause,
-    })
+    const after = retries === 0 ? '' : ` after ${retries} ${retries === 1 ? 'retry' : 'retries'}`
+    super(`${what} failed${after}: ${reasonOf(cause)}`, { cause })
     this.retries = retries
   }
 }

@@ -71,6 +71,11 @@ export function checkedDate(value: unknown, field: string): Date {
   return date
 }
 
+/** Also true for a Date of another realm, and false for an object that only inherits from one. */
+export function isDate(value: unknown): value is Date {
+  return dateOf(value) !== undefined
+}
+
 /** Only what is a Date tells its time to the method of all Dates: also one of another realm, but none that inherits from one. */
 function dateOf(value: unknown): Date | undefined {
   try {

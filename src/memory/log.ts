@@ -140,7 +140,7 @@ export class MemoryLog {
     }
   }
 
-  async readLog(query: LogQuery): Promise<LogPage> {
+  async readLogPage(query: LogQuery): Promise<LogPage> {
     const { after, until, types, streamPrefix, tags, partition, direction, limit } = query
     const end = Math.min(until, this.#log.length)
     const step = direction === 'forward' ? 1 : -1

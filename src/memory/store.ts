@@ -80,7 +80,7 @@ export function memoryStorage(inline: InlineProjections): Storage {
         return { events: planned, result: { kind: 'imported', imported: planned.length } as const }
       }, signal),
     readStream: (streamId, window) => log.readStream(streamId, window),
-    readLog: (query) => log.readLog(query),
+    readLogPage: (query) => log.readLogPage(query),
     streamInfo: (streamId) => log.streamInfo(streamId),
     listStreams: (prefix, after, limit) => log.listStreams(prefix, after, limit),
     lastPosition: () => log.lastPosition(),

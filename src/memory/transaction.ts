@@ -13,13 +13,14 @@ import {
   type RegisteredProjection,
   type StorageTransaction,
   type StoredDocument,
+  TransactionOverError,
 } from '../storage/index.ts'
 import type { MemoryDocuments } from './documents.ts'
 import type { MemorySubscriptions } from './subscriptions.ts'
 
 /** The log, as far as a transaction reads it. */
 export interface MemoryLog {
-  readLog(query: LogQuery): Promise<LogPage>
+  readLogPage(query: LogQuery): Promise<LogPage>
   lastPosition(): Promise<number>
 }
 
@@ -102,7 +103,7 @@ export class MemoryTransaction implements StorageTransaction {
   }
 
   #checkOpen(): void {
-    if (this.#isOver) throw new Error('The transaction is over: await whatever is done with it')
+    if (this.#isOver) throw new TransactionOverError()
   }
 
   async lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments> {
@@ -144,8 +145,8 @@ export class MemoryTransaction implements StorageTransaction {
     return this.lock()
   }
 
-  readLog(query: LogQuery): Promise<LogPage> {
-    return this.#log.readLog(query)
+  readLogPage(query: LogQuery): Promise<LogPage> {
+    return this.#log.readLogPage(query)
   }
 
   lastPosition(): Promise<number> {

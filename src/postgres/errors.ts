@@ -127,11 +127,9 @@ export function isMissingSchema(error: unknown): boolean {
 }
 
 /** The error for the caller, for one that so many tries have not mended. */
-export function toLastError(what: string, attempts: number, error: unknown): EventSourcedError {
+export function toLastError(what: string, retries: number, error: unknown): EventSourcedError {
   if (error instanceof ReadOnlyReplicaError) return error
-  return isReplicas(error)
-    ? new ReadOnlyReplicaError(error)
-    : new StoreUnavailableError(what, attempts, error)
+  return isReplicas(error) ? new ReadOnlyReplicaError(error) : new StoreUnavailableError(what, retries, error)
 }
 
 /** The error for the caller, for one that another try would not mend. */

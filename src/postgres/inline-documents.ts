@@ -54,20 +54,20 @@ export class InlineDocuments {
   readonly #statements: Statements
   readonly #inline: InlineProjections
   readonly #storage: Pick<ProjectionStorage, 'registerProjections'>
-  readonly #readLogIn: (session: Session, query: LogQuery) => ReturnType<Storage['readLog']>
+  readonly #readLogPageIn: (session: Session, query: LogQuery) => ReturnType<Storage['readLogPage']>
 
   constructor(
     runner: Runner,
     statements: Statements,
     inline: InlineProjections,
     storage: Pick<ProjectionStorage, 'registerProjections'>,
-    readLogIn: (session: Session, query: LogQuery) => ReturnType<Storage['readLog']>,
+    readLogPageIn: (session: Session, query: LogQuery) => ReturnType<Storage['readLogPage']>,
   ) {
     this.#runner = runner
     this.#statements = statements
     this.#inline = inline
     this.#storage = storage
-    this.#readLogIn = readLogIn
+    this.#readLogPageIn = readLogPageIn
   }
 
   /** `eventsOf` tells from the answer which events were appended. */
@@ -122,8 +122,8 @@ export class InlineDocuments {
         return await this.#runner.transaction(
           what,
           async (session, retried) => {
-            const readLog = (query: LogQuery) => this.#readLogIn(session, query)
-            const transaction = new PostgresTransaction(session, this.#statements, readLog)
+            const readLogPage = (query: LogQuery) => this.#readLogPageIn(session, query)
+            const transaction = new PostgresTransaction(session, this.#statements, readLogPage)
             const locked = await inlineOnly(this.#inline.lock(targets, toLock, transaction))
             if (locked === 'stale') throw new Stale()
             const { row, events } = await append(session, retried || retriedBefore)
@@ -132,7 +132,7 @@ export class InlineDocuments {
             await inlineOnly(transaction.end())
             return row
           },
-          'several',
+          'if transient',
           signal,
         )
       } catch (error) {

@@ -6,11 +6,11 @@ import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { documentOf, PostgresTransaction } from './transaction.ts'
 
-/** `readLogIn`: reads the log in a session of a transaction. */
+/** `readLogPageIn`: reads the log in a session of a transaction. */
 export function projecting(
   runner: Runner,
   statements: Statements,
-  readLogIn: (session: Session, query: LogQuery) => ReturnType<Storage['readLog']>,
+  readLogPageIn: (session: Session, query: LogQuery) => ReturnType<Storage['readLogPage']>,
 ): ProjectionStorage {
   return {
     transaction(what, work, signal) {
@@ -18,13 +18,13 @@ export function projecting(
         what,
         async (session) => {
           const transaction = new PostgresTransaction(session, statements, (query) =>
-            readLogIn(session, query),
+            readLogPageIn(session, query),
           )
           const result = await work(transaction)
           await transaction.end()
           return result
         },
-        'one',
+        'never',
         signal,
       )
     },

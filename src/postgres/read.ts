@@ -16,7 +16,7 @@ import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { mostPerRow, type PageRequest, PartialSlice } from './stream-slice.ts'
 
-type Reading = Pick<Storage, 'readStream' | 'readLog' | 'streamInfo' | 'listStreams'>
+type Reading = Pick<Storage, 'readStream' | 'readLogPage' | 'streamInfo' | 'listStreams'>
 
 // Together they take the server about a millisecond, if the streams are short. Twice as many callers keep it and the
 // client both busy.
@@ -78,8 +78,12 @@ export function reading(runner: Runner, statements: Statements, maxBatch: number
       return slice.slice
     },
 
-    readLog: (query, signal) =>
-      readLog((what, statement, parameters) => all(what, statement, parameters, signal), statements, query),
+    readLogPage: (query, signal) =>
+      readLogPage(
+        (what, statement, parameters) => all(what, statement, parameters, signal),
+        statements,
+        query,
+      ),
 
     async streamInfo(streamId, signal) {
       const [row] = await all('Reading a stream', statements.streamInfo, [streamId], signal)
@@ -97,7 +101,7 @@ export function reading(runner: Runner, statements: Statements, maxBatch: number
 const mostPerPage = 2 ** 31 - 1
 
 /** A page of the log, asked for in a session of one's own, or in whichever is free. */
-export async function readLog(
+export async function readLogPage(
   ask: (what: string, statement: Statement, parameters: Parameters) => Promise<readonly Row[]>,
   statements: Statements,
   query: LogQuery,

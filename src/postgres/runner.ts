@@ -1,5 +1,5 @@
 /** How a statement is run: when it is tried again, and in which kind of transaction. */
-import { pause, ReadOnlyReplicaError, StoreUnavailableError } from '../storage/index.ts'
+import { pause, ReadOnlyReplicaError, StoreUnavailableError, TransactionOverError } from '../storage/index.ts'
 import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
 import {
   isAnswerLost,
@@ -34,7 +34,7 @@ export interface Runner {
   transaction<T>(
     what: string,
     work: (session: Session, retried: boolean) => Promise<T>,
-    attempts: 'one' | 'several',
+    retry: 'never' | 'if transient',
     signal?: AbortSignal,
   ): Promise<T>
   close(): Promise<void>
@@ -43,14 +43,14 @@ export interface Runner {
 /** A database that is opened when first needed, and used again after passing troubles. */
 export class RetryingDatabase {
   readonly #open: () => Promise<Database>
-  readonly #attempts: number
+  readonly #retries: number
   #opening: Promise<Database> | undefined
   #answered = false
   #isClosed = false
 
-  constructor(open: () => Promise<Database>, attempts: number) {
+  constructor(open: () => Promise<Database>, retries: number) {
     this.#open = open
-    this.#attempts = attempts
+    this.#retries = retries
   }
 
   /** Does the work, and again while it fails in a way that may pass. The work must be safe to be done twice. */
@@ -58,7 +58,7 @@ export class RetryingDatabase {
     what: string,
     work: (database: Database, attempt: number) => Promise<T>,
     signal?: AbortSignal,
-    attempts: number = this.#attempts,
+    retries: number = this.#retries,
   ): Promise<T> {
     let mayBeDone = false
     for (let attempt = 1; ; attempt++) {
@@ -69,12 +69,13 @@ export class RetryingDatabase {
       } catch (error) {
         signal?.throwIfAborted()
         // What the server says of this try does not tell what became of one whose answer was lost.
-        const unknown = () => mayBeDone && isServers(error) && new StoreUnavailableError(what, attempt, error)
+        const unknown = () =>
+          mayBeDone && isServers(error) && new StoreUnavailableError(what, attempt - 1, error)
         if (!isTransient(error)) throw unknown() || toKnownError(what, error)
         // If nothing was ever heard of the server, its address is rather wrong than its connection bad. And what is left
         // to do when the database is closed (a last notification) must not keep the process alive.
-        const most = this.#isClosed || (isSilence(error) && !this.#answered) ? 1 : attempts
-        if (attempt >= most) throw unknown() || toLastError(what, attempt, error)
+        const most = this.#isClosed || (isSilence(error) && !this.#answered) ? 0 : retries
+        if (attempt > most) throw unknown() || toLastError(what, attempt - 1, error)
         mayBeDone ||= isAnswerLost(error)
         await pause(attempt, signal)
       }
@@ -147,7 +148,7 @@ export function retryingRunner(
         ),
       )
     },
-    async transaction(what, work, attempts, signal) {
+    async transaction(what, work, retry, signal) {
       return unwrapped(
         database.use(
           what,
@@ -163,7 +164,7 @@ export function retryingRunner(
             })
           },
           signal,
-          attempts === 'one' ? 1 : undefined,
+          retry === 'never' ? 0 : undefined,
         ),
       )
     },
@@ -182,7 +183,7 @@ export function sessionRunner(session: Session): Runner {
       try {
         return await session.run(statement, parameters(true))
       } catch (error) {
-        throw isTransient(error) ? toLastError(what, 1, error) : toKnownError(what, error)
+        throw isTransient(error) ? toLastError(what, 0, error) : toKnownError(what, error)
       }
     },
     async transaction(what, work) {
@@ -192,7 +193,7 @@ export function sessionRunner(session: Session): Runner {
       last = turn.catch(() => {})
       return turn.catch((error: unknown) => {
         if (error instanceof WorkFailure) throw error.thrown
-        throw isTransient(error) ? toLastError(what, 1, error) : error
+        throw isTransient(error) ? toLastError(what, 0, error) : error
       })
     },
     async close() {},
@@ -237,7 +238,7 @@ async function withSession<T>(
   let isOver = false
   // Its connection may be in somebody else's transaction by now, or in none.
   function checkOpen(): void {
-    if (isOver) throw new Error('The transaction is over: await whatever is done with it')
+    if (isOver) throw new TransactionOverError()
   }
   async function watched(
     ask: () => Promise<readonly Row[]>,

@@ -37,7 +37,7 @@ create table :schema.events (
   constraint events_stream_version_key unique (stream_id, version),
   constraint events_event_id_key unique (event_id)
 );` },
-  { number: 2, name: '0002_projections_and_subscriptions', checksum: '8a6c8d9ad5ca890759be2bb8ee936db5', sql: `-- Which generation of a projection's documents is read; version 0: none is complete yet.
+  { number: 2, name: '0002_projections_and_subscriptions', checksum: '26f244a24917d6cfd836948fb7ed2efa', sql: `-- Which generation of a projection's documents is read; version 0: none is complete yet.
 create table :schema.projections (
   name text collate "C" primary key,
   version int not null,
@@ -87,7 +87,7 @@ create table :schema.parked_events (
   event_id uuid not null,
   type text collate "C" not null,
   state text not null check (state in ('parked', 'blocked', 'retrying')),
-  attempts int not null,
+  failures int not null,
   error text not null,
   stack text,
   parked_at timestamptz not null,
@@ -97,7 +97,7 @@ create table :schema.parked_events (
 
 /** The functions and views, and who may call them: applied anew whenever their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '36d13d619e6b7bdd90fc20e18105aa33',
+  checksum: 'a9b0de97442bfb8e75b08172f3b45a02',
   sql: `-- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.
 create or replace function :schema.advance_checkpoint(
   of_subscription text,
@@ -1130,7 +1130,7 @@ create or replace function :schema.park_events(
   event_ids uuid[],
   types text[],
   states text[],
-  attempts int[],
+  failures int[],
   errors text[],
   stacks text[]
 ) returns boolean
@@ -1143,11 +1143,11 @@ begin
     return false;
   end if;
   insert into :schema.parked_events as p
-    (subscription, partition, position, stream_id, event_id, type, state, attempts, error, stack, parked_at)
+    (subscription, partition, position, stream_id, event_id, type, state, failures, error, stack, parked_at)
   select of_subscription, of_partition, e.*, clock_timestamp()
-  from unnest(positions, stream_ids, event_ids, types, states, attempts, errors, stacks) e
+  from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks) e
   on conflict (subscription, position) do update
-  set state = excluded.state, attempts = excluded.attempts, error = excluded.error, stack = excluded.stack,
+  set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,
     parked_at = excluded.parked_at;
   return true;
 end
@@ -1578,7 +1578,7 @@ export const frontier: string = `select
       'pid', a.pid,
       'applicationName', a.application_name,
       'state', a.state,
-      'openForMilliseconds', (date_part('epoch', clock_timestamp() - a.xact_start) * 1000)::bigint
+      'openTime', (date_part('epoch', clock_timestamp() - a.xact_start) * 1000)::bigint
     )) order by a.xact_start), '[]')
     from pg_stat_activity a
     where a.pid in (select m.pid from :schema.writer_markers m)
@@ -1633,7 +1633,7 @@ p.partition,
     p.event_id::text,
     to_json(p.type)::text as type,
     p.state,
-    p.attempts,
+    p.failures,
     to_json(p.error)::text as error,
     to_json(p.stack)::text as stack,
     ((date_part('epoch', p.parked_at) * 1000)::bigint)::text as parked_at
@@ -1702,7 +1702,7 @@ p.partition,
     p.event_id::text,
     to_json(p.type)::text as type,
     p.state,
-    p.attempts,
+    p.failures,
     to_json(p.error)::text as error,
     to_json(p.stack)::text as stack,
     ((date_part('epoch', p.parked_at) * 1000)::bigint)::text as parked_at

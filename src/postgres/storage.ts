@@ -5,7 +5,7 @@ import type { Row, Session } from './client.ts'
 import { importing } from './import.ts'
 import { InlineDocuments } from './inline-documents.ts'
 import { projecting } from './projection.ts'
-import { reading, readLog } from './read.ts'
+import { reading, readLogPage } from './read.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { subscribing } from './subscription.ts'
@@ -18,12 +18,12 @@ export function postgresStorage(
   inline: InlineProjections,
 ): Storage {
   const reads = reading(runner, statements, maxBatch)
-  const readLogIn = (session: Session, query: LogQuery) =>
-    readLog((_what, statement, parameters) => session.run(statement, parameters), statements, query)
-  const projections = projecting(runner, statements, readLogIn)
+  const readLogPageIn = (session: Session, query: LogQuery) =>
+    readLogPage((_what, statement, parameters) => session.run(statement, parameters), statements, query)
+  const projections = projecting(runner, statements, readLogPageIn)
   const documents = inline.isEmpty
     ? undefined
-    : new InlineDocuments(runner, statements, inline, projections, readLogIn)
+    : new InlineDocuments(runner, statements, inline, projections, readLogPageIn)
   return {
     ...reads,
     ...appending(runner, statements, reads, documents, maxBatch),

@@ -33,8 +33,8 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   readonly prepare?: boolean | undefined
   /** Most connections, if the store opens the pool itself (from a URL). @default 10 */
   readonly maxConnections?: number | undefined
-  /** How often an operation is tried in all when the connection or the server fails in passing. @default 10 */
-  readonly attempts?: number | undefined
+  /** How often an operation is retried when the connection or the server fails with a transient error. @default 9 */
+  readonly retries?: number | undefined
   /** Most appends that share a transaction, or reads a statement, if called at the same time; 1: none. @default 500 */
   readonly maxBatch?: number | undefined
   /**
@@ -62,7 +62,7 @@ export interface Frontier {
     readonly applicationName: string
     /** Like the next one absent for another role's session, unless this one has the rights of `pg_read_all_stats`. */
     readonly state?: string | undefined
-    readonly openForMilliseconds?: number | undefined
+    readonly openTime?: number | undefined
   }[]
 }
 
@@ -96,9 +96,9 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
   const { schema = 'eventsourced', inline: projections } = optionsOf(options, ['schema', 'inline'])
   const {
     maxConnections = 10,
-    attempts = 10,
+    retries = 9,
     maxBatch = 500,
-  } = optionsOf(options, ['maxConnections', 'attempts', 'maxBatch'])
+  } = optionsOf(options, ['maxConnections', 'retries', 'maxBatch'])
   const {
     autoCreate = true,
     protectEvents = true,
@@ -113,11 +113,11 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
   checkBoolean(notify, 'notify')
   checkFunction(onWarning, 'onWarning')
   checkInteger(maxConnections, 'maxConnections', 1)
-  checkInteger(attempts, 'attempts', 1)
+  checkInteger(retries, 'retries', 0)
   checkInteger(maxBatch, 'maxBatch', 1)
   const inline = new InlineProjections(projections)
   const statements = statementsOf(schema)
-  const database = new RetryingDatabase(connector(connection, { prepare, maxConnections }), attempts)
+  const database = new RetryingDatabase(connector(connection, { prepare, maxConnections }), retries)
   const runner = retryingRunner(database, (database) =>
     startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
   )

@@ -31,7 +31,7 @@ export class PostgresTransaction implements StorageTransaction {
   readonly user: SqlTransaction
   readonly #session: Session
   readonly #statements: Statements
-  readonly #readLog: (query: LogQuery) => ReturnType<Storage['readLog']>
+  readonly #readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>
   /** Documents that are not there, and whose place is held: it is given up at the end, if nothing was written. */
   readonly #held = new Map<string, DocumentAddress>()
   /** Whether the user ran SQL here, and the first error of it. */
@@ -41,11 +41,11 @@ export class PostgresTransaction implements StorageTransaction {
   constructor(
     session: Session,
     statements: Statements,
-    readLog: (query: LogQuery) => ReturnType<Storage['readLog']>,
+    readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>,
   ) {
     this.#session = session
     this.#statements = statements
-    this.#readLog = readLog
+    this.#readLogPage = readLogPage
     const isUsed = () => {
       this.#isUsed = true
     }
@@ -114,8 +114,8 @@ export class PostgresTransaction implements StorageTransaction {
     await this.#session.run(this.#statements.lockProjection, [name])
   }
 
-  readLog(query: LogQuery): Promise<LogPage> {
-    return this.#readLog(query)
+  readLogPage(query: LogQuery): Promise<LogPage> {
+    return this.#readLogPage(query)
   }
 
   async lastPosition(): Promise<number> {

@@ -2,49 +2,61 @@
 import type { CallOptions } from '../call-options.ts'
 
 export interface RebuildProgress {
-  /** Up to which position the events are folded in. */
+  /** The position up to which events are folded in. */
   readonly position: number
   /** The position of the last event of the log. */
   readonly head: number
-  /** How many events were folded in by this call. */
+  /** How many events this call has folded in. */
   readonly events: number
   readonly eventsPerSecond: number
-  /** How many seconds are left, as it looks now. */
-  readonly secondsLeft: number
+  /** An estimate of the time that is left, in milliseconds; `Infinity` while nothing is known. */
+  readonly timeLeft: number
 }
 
 export interface RebuildOptions extends CallOptions {
-  /** Called after each batch; what it returns is waited for. */
+  /** Called after each batch; the rebuild waits for the promise that it returns. */
   readonly onProgress?: ((progress: RebuildProgress) => Promise<void> | void) | undefined
-  /** Most events that are folded in at once. @default 5,000 */
+  /** The largest number of events to fold in at once. @default 5,000 */
   readonly batchSize?: number | undefined
-  /** How it is to be run from then on. @default 'inline' if this store has it so; otherwise as it is now, or 'async' */
+  /**
+   * How the projection runs from then on. @default 'inline' if this store names it in its `inline` option; otherwise
+   * its present mode, or 'async' if it was never built
+   */
   readonly mode?: 'inline' | 'async' | undefined
 }
 
 export interface RebuildResult {
+  /** How many events this call has folded in. */
   readonly events: number
+  /** The position up to which the new documents are complete. */
   readonly position: number
   readonly version: number
-  readonly milliseconds: number
-  /** Whether an earlier rebuild that was interrupted was gone on with. */
+  /** How long the call took, in milliseconds. */
+  readonly duration: number
+  /** True if this call resumed an earlier rebuild that was interrupted. */
   readonly resumed: boolean
 }
 
 export interface VerifyOptions extends CallOptions {
+  /** Called after each batch; the verification waits for the promise that it returns. */
   readonly onProgress?: RebuildOptions['onProgress']
-  /** Most differences that are told one by one. @default 100 */
+  /** The largest number of differences to list. @default 100 */
   readonly limit?: number | undefined
 }
 
 export interface VerifyResult {
   /** True if there is no difference. */
   readonly ok: boolean
+  /** How many events were folded in for the comparison. */
   readonly events: number
-  /** Up to which position the documents were compared. */
+  /** The position up to which the documents were compared. */
   readonly position: number
+  /** How many documents there are in either version. */
   readonly documents: number
-  /** By key; `expected` is what the events make, `actual` what is read now; undefined: no document. */
+  /**
+   * The differences in order of keys: `expected` is the state that the events make, `actual` the state that readers
+   * get; `undefined` stands for no document.
+   */
   readonly differences: readonly {
     readonly key: string
     readonly expected: unknown

@@ -2,7 +2,7 @@
  * Building a generation of documents beside the one that is read: batch after batch, each written in one transaction
  * with the checkpoint, so that a build that was interrupted is gone on with where it was.
  */
-import { hasCode, isOutage } from '../errors/index.ts'
+import { hasCode, isOutage, LogNotSettledError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { pause } from '../runtime/retry.ts'
@@ -28,12 +28,6 @@ const passes = 3
 const longestSettling = 5_000
 
 const mostConclusions = 10
-
-class NotSettled extends Error {
-  constructor() {
-    super('Appends that began before are still under way')
-  }
-}
 
 export interface ProjectionBuildOptions {
   readonly generation: number
@@ -123,13 +117,13 @@ export class ProjectionBuild {
     const { storage } = this.#environment
     const { signal, batchSize } = this.#options
     let gathered: RecordedEvent[] = []
-    let page = storage.readLog(this.#query(this.#position, until), signal)
+    let page = storage.readLogPage(this.#query(this.#position, until), signal)
     for (let full = true; full; ) {
       const { events, through, full: isFull } = await page
       full = isFull
       if (full) {
         // The next page comes while this one is folded.
-        page = storage.readLog(this.#query(through, until), signal)
+        page = storage.readLogPage(this.#query(through, until), signal)
         page.catch(() => {})
         // So that it is on its way while this one is decoded and folded. No longer: appends go on all the while.
         await new Promise(setImmediate)
@@ -180,7 +174,7 @@ export class ProjectionBuild {
       } catch (error) {
         signal?.throwIfAborted()
         // A lease that is lost for good shows when it is built again.
-        const mayPass = error instanceof NotSettled || isOutage(error) || hasCode(error, 'lease-lost')
+        const mayPass = hasCode(error, 'log-not-settled') || isOutage(error) || hasCode(error, 'lease-lost')
         if (!mayPass || attempt === mostConclusions) throw error
         await pause(attempt, signal)
         const result = await again()
@@ -201,14 +195,14 @@ export class ProjectionBuild {
     const { clock } = this.#environment
     const end = clock.now() + longestSettling
     for (;;) {
-      const page = await transaction.readLog(this.#query(this.#position, until))
+      const page = await transaction.readLogPage(this.#query(this.#position, until))
       const changes = await this.#fold(page.events, (addresses) => transaction.readDocuments(addresses))
       if (changes.length > 0) await transaction.writeDocuments(changes)
       this.#position = page.through
       this.events += page.events.length
       if (page.full) continue
       if (this.#position >= target) return
-      if (clock.now() > end) throw new NotSettled()
+      if (clock.now() > end) throw new LogNotSettledError(this.#position, target)
       await clock.sleep(10, this.#options.signal)
     }
   }
@@ -249,15 +243,15 @@ export class ProjectionBuild {
     const { onProgress, signal } = this.#options
     if (onProgress === undefined) return
     const head = await this.#environment.storage.lastPosition(signal)
-    const seconds = (this.#environment.clock.now() - this.#startedAt) / 1000
+    const elapsed = this.#environment.clock.now() - this.#startedAt
     const covered = this.#position - this.#startPosition
     await onProgress({
       position: this.#position,
       head,
       events: this.events,
-      eventsPerSecond: seconds > 0 ? this.events / seconds : 0,
-      secondsLeft:
-        covered > 0 ? (Math.max(0, head - this.#position) / covered) * seconds : Number.POSITIVE_INFINITY,
+      eventsPerSecond: elapsed > 0 ? (this.events / elapsed) * 1000 : 0,
+      timeLeft:
+        covered > 0 ? (Math.max(0, head - this.#position) / covered) * elapsed : Number.POSITIVE_INFINITY,
     })
   }
 

@@ -45,8 +45,8 @@ export async function rebuild(
     await shadow.buildToEnd()
     await putInPlace(environment, shadow, { name, version, generation, mode }, signal)
     await tidyUp(lease, name)
-    const milliseconds = Math.round(clock.now() - startedAt)
-    return { events: shadow.events, position: shadow.position, version, milliseconds, resumed }
+    const duration = Math.round(clock.now() - startedAt)
+    return { events: shadow.events, position: shadow.position, version, duration, resumed }
   } finally {
     await lease.release()
   }

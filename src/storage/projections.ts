@@ -91,7 +91,7 @@ export interface StorageTransaction {
    */
   lockProjection(name: string): Promise<void>
   /** Reads the log as the storage does; a store with one connection could not do so outside of this transaction. */
-  readLog(query: LogQuery): Promise<LogPage>
+  readLogPage(query: LogQuery): Promise<LogPage>
   /** See `lastPosition` of the storage. */
   lastPosition(): Promise<number>
   /** The checkpoint of a subscription, of several the one that is furthest behind; undefined if there is no such subscription. */

@@ -89,7 +89,7 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
 
   readStream(streamId: string, window: StreamWindow, signal?: AbortSignal): Promise<StreamSlice>
 
-  readLog(query: LogQuery, signal?: AbortSignal): Promise<LogPage>
+  readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage>
 
   streamInfo(streamId: string, signal?: AbortSignal): Promise<StreamInfo | undefined>
 

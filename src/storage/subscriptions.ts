@@ -44,8 +44,8 @@ export interface ParkedRecord {
   readonly eventId: string
   readonly type: string
   readonly state: ParkedState
-  /** How often it was handled in vain. */
-  readonly attempts: number
+  /** How many calls of the handler have failed; 0 for an event that is blocked and was never tried. */
+  readonly failures: number
   readonly error: string
   readonly stack: string | undefined
   readonly parkedAt: Date

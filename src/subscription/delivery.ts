@@ -23,16 +23,18 @@ import {
 } from './handler-calls.ts'
 import { toPark } from './parking.ts'
 import type { Plan } from './plan.ts'
+import type { Progress } from './progress.ts'
 
 const longestBackoff = 30_000
 
+/** What a delivery reports of its state. */
 export interface DeliveryReport {
-  handled(count: number): void
-  parked(count: number): void
-  /** A try has failed. */
-  trouble(error: unknown): void
-  /** A try has succeeded after one that had failed. */
+  /** A call of the handler has failed, and the delivery tries again. */
+  retrying(error: unknown): void
+  /** A retry has succeeded. */
   recovered(): void
+  /** An event was parked. */
+  parking(): void
 }
 
 /** The subscription is stopped; nothing is wrong. */
@@ -40,7 +42,7 @@ export class Stopped extends Error {}
 
 export type Outcome =
   | { readonly kind: 'handled' }
-  | { readonly kind: 'failed'; readonly attempts: number; readonly error: unknown }
+  | { readonly kind: 'failed'; readonly failures: number; readonly error: unknown }
 
 export class Delivery {
   readonly #environment: EngineEnvironment
@@ -48,6 +50,7 @@ export class Delivery {
   readonly #lease: Lease
   readonly #checkpoint: Checkpoint
   readonly #signals: RunSignals
+  readonly #progress: Progress
   readonly #report: DeliveryReport
   readonly #calls: HandlerCalls
   /** How many events a call takes: fewer, once the storage has found a transaction too large. */
@@ -61,6 +64,7 @@ export class Delivery {
     lease: Lease,
     checkpoint: Checkpoint,
     signals: RunSignals,
+    progress: Progress,
     report: DeliveryReport,
   ) {
     this.#environment = environment
@@ -68,6 +72,7 @@ export class Delivery {
     this.#lease = lease
     this.#checkpoint = checkpoint
     this.#signals = signals
+    this.#progress = progress
     this.#report = report
     this.#batchSize = plan.batchSize
     this.#calls = new HandlerCalls(environment, plan, signals)
@@ -100,7 +105,7 @@ export class Delivery {
         continue
       }
       this.#checkpoint.moveTo(event.position)
-      this.#report.handled(1)
+      this.#progress.handled++
       if (this.#checkpoint.isDue) this.#checkpoint.writeSoon()
     }
   }
@@ -126,7 +131,7 @@ export class Delivery {
         } else {
           // Which event is at fault?
           this.#rethrowOthers(error)
-          this.#report.trouble(error)
+          this.#report.retrying(error)
           await this.#deliverEach(batch)
         }
         continue
@@ -171,7 +176,7 @@ export class Delivery {
       this.#checkpoint.moveTo(position)
       if (this.#checkpoint.isDue) this.#checkpoint.writeSoon()
     }
-    this.#report.handled(events.length)
+    this.#progress.handled += events.length
   }
 
   /** The first try of an event has failed: what then. */
@@ -180,7 +185,7 @@ export class Delivery {
     if (outcome.kind === 'handled') return this.#done([event])
     const { action, name } = this.#plan
     if (action === 'stop') throw new SubscriptionFailedError(name, event.position, outcome.error)
-    await this.#park(toPark(event, 'parked', outcome.attempts, outcome.error))
+    await this.#park(toPark(event, 'parked', outcome.failures, outcome.error))
     if (action === 'block-stream') this.#blocked.add(event.streamId)
   }
 
@@ -197,7 +202,8 @@ export class Delivery {
     const { position } = event
     await this.#environment.storage.park(this.#lease, [event], position, this.#signals.abandon)
     this.#checkpoint.storedUpTo(position)
-    this.#report.parked(1)
+    this.#progress.parked++
+    this.#report.parking()
   }
 
   /** Handles an event that was set aside; `end` forgets that it was. */
@@ -222,8 +228,8 @@ export class Delivery {
     let last = error
     for (let attempt = 1; ; attempt++) {
       this.#rethrowOthers(last)
-      this.#report.trouble(last)
-      if (attempt > retries) return { kind: 'failed', attempts: attempt, error: last }
+      this.#report.retrying(last)
+      if (attempt > retries) return { kind: 'failed', failures: attempt, error: last }
       const pause = Math.min(longestBackoff, backoff * 2 ** (attempt - 1))
       await this.#sleep(pause * (0.5 + Math.random() / 2))
       try {

@@ -6,25 +6,29 @@ import { type Delivery, type DeliveryReport, Stopped } from './delivery.ts'
 import { eventAt } from './event-at.ts'
 import type { RunSignals } from './handler-calls.ts'
 import { toPark } from './parking.ts'
+import type { Progress } from './progress.ts'
 
 export class ParkedDelivery {
   readonly #environment: EngineEnvironment
   readonly #lease: Lease
   readonly #delivery: Delivery
   readonly #signals: RunSignals
-  readonly #report: DeliveryReport
+  readonly #progress: Progress
+  readonly #report: Pick<DeliveryReport, 'parking'>
 
   constructor(
     environment: EngineEnvironment,
     lease: Lease,
     delivery: Delivery,
     signals: RunSignals,
-    report: DeliveryReport,
+    progress: Progress,
+    report: Pick<DeliveryReport, 'parking'>,
   ) {
     this.#environment = environment
     this.#lease = lease
     this.#delivery = delivery
     this.#signals = signals
+    this.#progress = progress
     this.#report = report
   }
 
@@ -48,11 +52,12 @@ export class ParkedDelivery {
       transaction.unpark(this.#lease, position),
     )
     if (outcome.kind === 'handled') {
-      this.#report.handled(1)
+      this.#progress.handled++
       return
     }
-    const again = toPark(event, 'parked', record.attempts + outcome.attempts, outcome.error)
+    const again = toPark(event, 'parked', record.failures + outcome.failures, outcome.error)
     await storage.parkAgain(this.#lease, again, this.#signals.abandon)
-    this.#report.parked(1)
+    this.#progress.parked++
+    this.#report.parking()
   }
 }

@@ -7,7 +7,7 @@ const longestText = 100_000
 export function toPark(
   { position, streamId, id, type }: RecordedEvent,
   state: 'parked' | 'blocked',
-  attempts: number,
+  failures: number,
   error: unknown,
 ): EventToPark {
   const described = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
@@ -17,7 +17,7 @@ export function toPark(
     eventId: id,
     type,
     state,
-    attempts,
+    failures,
     error: state === 'blocked' ? 'an earlier event of its stream is parked' : storable(described),
     stack: error instanceof Error && error.stack !== undefined ? storable(error.stack) : undefined,
   }

@@ -18,6 +18,7 @@ import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
 import { Interrupted, type RunSignals } from './handler-calls.ts'
 import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
+import type { Progress } from './progress.ts'
 
 // Larger pages take the storage less time an event, and the garbage collector more. Batches are cut from them.
 const eventsPerPage = 2_000
@@ -30,8 +31,6 @@ export type PartitionState = 'catching-up' | 'live' | 'retrying' | 'parking'
 
 export interface PartitionReport {
   state(state: PartitionState, error?: unknown): void
-  handled(count: number): void
-  parked(count: number): void
   /** What was set aside has been looked at. */
   settled(): void
 }
@@ -55,24 +54,34 @@ export class PartitionRun {
   #phase: 'catching-up' | 'live' = 'catching-up'
   #lookedAtParked = Number.NEGATIVE_INFINITY
 
-  constructor(environment: EngineEnvironment, plan: Plan, lease: Lease, report: PartitionReport) {
+  constructor(
+    environment: EngineEnvironment,
+    plan: Plan,
+    lease: Lease,
+    progress: Progress,
+    report: PartitionReport,
+  ) {
     this.lease = lease
     this.#environment = environment
     this.#plan = plan
     this.#report = report
     const signals: RunSignals = { stop: this.#stop.signal, abandon: this.#abandon.signal }
-    const told: DeliveryReport = {
-      handled: (count) => report.handled(count),
-      parked: (count) => {
-        report.parked(count)
-        report.state('parking')
-      },
-      trouble: (error) => report.state('retrying', error),
+    const deliveryReport: DeliveryReport = {
+      retrying: (error) => report.state('retrying', error),
       recovered: () => report.state(this.#phase),
+      parking: () => report.state('parking'),
     }
     this.#checkpoint = new Checkpoint(environment, lease, signals.abandon)
-    this.#delivery = new Delivery(environment, plan, lease, this.#checkpoint, signals, told)
-    this.#parked = new ParkedDelivery(environment, lease, this.#delivery, signals, told)
+    this.#delivery = new Delivery(
+      environment,
+      plan,
+      lease,
+      this.#checkpoint,
+      signals,
+      progress,
+      deliveryReport,
+    )
+    this.#parked = new ParkedDelivery(environment, lease, this.#delivery, signals, progress, deliveryReport)
   }
 
   /** No further event; what is handled is finished, and its checkpoint written. */
@@ -180,7 +189,7 @@ export class PartitionRun {
     const partition = partitions === 1 ? undefined : { index: this.lease.partition, count: partitions }
     const query = { ...wholeLog, ...filter, after, partition, limit: Math.max(batchSize, eventsPerPage) }
     const wakeups = wakeup.count
-    const page = storage.readLog(query, this.#stop.signal)
+    const page = storage.readLogPage(query, this.#stop.signal)
     // Its error is heard when it is its turn, or never.
     page.catch(() => {})
     return { page, wakeups }

@@ -3,10 +3,9 @@ import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { KeptLeases, Lease } from '../storage/subscriptions.ts'
 import { PartitionRun, type PartitionState } from './partition-run.ts'
 import type { Plan } from './plan.ts'
+import type { Progress } from './progress.ts'
 
 export interface PartitionsReport {
-  handled(count: number): void
-  parked(count: number): void
   /** What was set aside has been looked at wherever there was a lease at first. */
   settled(): void
   /** The state of one of them is another. */
@@ -27,6 +26,7 @@ export class Partitions {
   readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #worker: string
+  readonly #progress: Progress
   readonly #report: PartitionsReport
   readonly #running = new Map<number, Running>()
   /** The last lease of each partition that was begun with: no lease is begun with twice. */
@@ -34,10 +34,17 @@ export class Partitions {
   #toSettle: Set<number> | undefined
   #isStopped = false
 
-  constructor(environment: EngineEnvironment, plan: Plan, worker: string, report: PartitionsReport) {
+  constructor(
+    environment: EngineEnvironment,
+    plan: Plan,
+    worker: string,
+    progress: Progress,
+    report: PartitionsReport,
+  ) {
     this.#environment = environment
     this.#plan = plan
     this.#worker = worker
+    this.#progress = progress
     this.#report = report
   }
 
@@ -87,9 +94,7 @@ export class Partitions {
 
   #begin(lease: Lease): void {
     const { partition } = lease
-    const run = new PartitionRun(this.#environment, this.#plan, lease, {
-      handled: this.#report.handled,
-      parked: this.#report.parked,
+    const run = new PartitionRun(this.#environment, this.#plan, lease, this.#progress, {
       state: (state, error) => {
         running.state = state
         this.#report.changed(error)

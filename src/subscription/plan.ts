@@ -9,6 +9,7 @@ import {
   checkMilliseconds,
   checkName,
   checkOneOf,
+  isDate,
 } from '../input/checks.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import { checkedFilter } from '../input/event-filter.ts'
@@ -148,9 +149,16 @@ function checkedPolicy(policy: ErrorPolicy = {}) {
   })
 }
 
-function checkedFrom(from: StartPosition): StartPosition {
-  if (typeof from === 'object') return checkedDate(from, 'from')
-  if (typeof from === 'number') checkInteger(from, 'from', 0)
-  else checkOneOf(from, 'from', ['beginning', 'end'])
-  return from
+function checkedFrom(from: unknown): StartPosition {
+  if (isDate(from)) return checkedDate(from, 'from')
+  const choices = "'beginning', 'end', a Date or { after: position }"
+  if (typeof from === 'number') refuse('from', `must be ${choices}: write { after: ${from} }`, from)
+  if (typeof from !== 'object' || from === null) {
+    if (from !== 'beginning' && from !== 'end') refuse('from', `must be ${choices}`, from)
+    return from
+  }
+  const { after } = from as { readonly after?: unknown }
+  if (after === undefined) refuse('from', `must be ${choices}`, from)
+  checkInteger(after, 'from.after', 0)
+  return { after }
 }

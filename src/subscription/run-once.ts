@@ -17,11 +17,11 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   options: SubscribeOptions<E, Tx>,
   limits?: RunOnceOptions,
 ): Promise<RunOnceResult> {
-  const { maxMs = 30_000, signal } = optionsOf(limits, ['maxMs', 'signal'], 'limits')
+  const { timeout = 30_000, signal } = optionsOf(limits, ['timeout', 'signal'], 'limits')
   const plan = planOf(environment.storage, options)
-  checkMilliseconds(maxMs, 'maxMs', 1)
+  checkMilliseconds(timeout, 'timeout', 1)
   const { storage, clock } = environment
-  const end = clock.now() + maxMs
+  const end = clock.now() + timeout
   const worker = new Worker(environment, plan)
   const failure = new AbortController()
   void worker.ended.then((error) => error && failure.abort(error))
@@ -30,7 +30,7 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   let caughtUp = true
   try {
     const position = await abortable(storage.lastPosition(either), either)
-    const late = clock.sleep(maxMs, isLate.signal).catch(() => {})
+    const late = clock.sleep(timeout, isLate.signal).catch(() => {})
     await abortable(Promise.race([worker.settled, late]), either)
     await waitForCheckpoint(environment, plan.name, {
       position,
@@ -47,5 +47,5 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   const failed = await worker.ended
   if (failed !== undefined) throw failed
   const checkpoint = reachedBy(await storage.checkpoints(plan.name))
-  return { handled: worker.handled, parked: worker.parked, checkpoint, caughtUp }
+  return { ...worker.progress, checkpoint, caughtUp }
 }

@@ -73,5 +73,5 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
 
 /** Before it could be made, since the database cannot be reached yet. */
 function nothingYet(name: string): Omit<SubscriptionStatus, 'state' | 'lastError'> {
-  return { name, checkpoint: 0, head: 0, lag: 0, lagSeconds: 0, parked: 0, owners: [], partitions: [] }
+  return { name, checkpoint: 0, head: 0, lag: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
 }

@@ -16,7 +16,7 @@ export async function subscriptionStatus(
   const [head, parked, { events }] = await Promise.all([
     storage.lastPosition(signal),
     storage.countParked(name, signal),
-    storage.readLog({ ...wholeLog, after: checkpoint, limit: 1 }, signal),
+    storage.readLogPage({ ...wholeLog, after: checkpoint, limit: 1 }, signal),
   ])
   const now = Date.now()
   const waitingSince = events[0]?.recordedAt.getTime() ?? now
@@ -26,7 +26,7 @@ export async function subscriptionStatus(
     checkpoint,
     head,
     lag: Math.max(0, head - checkpoint),
-    lagSeconds: Math.max(0, now - waitingSince) / 1000,
+    lagTime: Math.max(0, now - waitingSince),
     parked,
     owners: ownersOf(checkpoints),
     partitions: checkpoints.map(({ partition, position, owner }) => ({

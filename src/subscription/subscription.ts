@@ -1,93 +1,97 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** What a subscription is to its user: the options it is started with, and what it tells. */
-
+/** What a subscription is to its user: the options that start it, and what it reports. */
 import type { CallOptions } from '../call-options.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import type { Projection } from '../projection/projection.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 
-/** What a handler is told beside the event. */
+/** What a handler is given besides the event. */
 export interface HandlerContext<Tx extends HandlerTransaction = HandlerTransaction> {
-  /** Aborted when the subscription is stopped or has lost its lease: what is done afterwards may be done twice. */
+  /**
+   * Aborted when the subscription is stopped or has lost its lease. What the handler does afterwards may be done again
+   * by another worker.
+   */
   readonly signal: AbortSignal
-  /** 1 for the first try. */
+  /** Which call for this event it is: 1 for the first one, 2 for the first retry. */
   readonly attempt: number
   /**
-   * The transaction in which the checkpoint moves on: what is written with it is written exactly once. There only if
-   * the subscription is `transactional`; to ask for it otherwise is an error.
+   * The transaction that also moves the checkpoint: what the handler writes with it is written exactly once. Only a
+   * subscription with `transactional: true` has one; without, reading this property throws an InvalidInputError.
    */
   readonly tx: Tx
 }
 
-/** Where a subscription begins when it is started for the first time; afterwards it goes on where it was. */
+/** Where a new subscription begins. A subscription that exists resumes at its checkpoint instead. */
 export type StartPosition =
-  /** The first event of the log. */
+  /** At the first event of the log. */
   | 'beginning'
-  /** The first event that is recorded after the subscription was started. */
+  /** At the first event that is recorded after the subscription was created. */
   | 'end'
-  /** The first event after this position. */
-  | number
-  /** The first event recorded at or after this moment. */
+  /** At the first event that was recorded at or after this moment. */
   | Date
+  /** At the first event after this position (exclusive), such as the position of an `AppendResult`. */
+  | { readonly after: number }
 
 export interface ErrorPolicy {
-  /** How often a failed event is tried again. @default 5 */
+  /** How often a failed event is retried. @default 5 */
   readonly retries?: number | undefined
-  /** The first pause before a retry, in milliseconds; it doubles each time, up to 30 s. @default 100 */
+  /** The pause before the first retry, in milliseconds. It doubles with each retry, up to 30 s. @default 100 */
   readonly backoff?: number | undefined
   /**
-   * What is done then: 'stop' ends the subscription with the error; 'park' sets the event aside and goes on;
-   * 'block-stream' does so too, with all later events of its stream. @default 'stop'
+   * What happens when the retries are used up: 'stop' ends the subscription with the error; 'park' sets the event aside
+   * and continues; 'block-stream' sets the event and all later events of its stream aside and continues. @default 'stop'
    */
   readonly action?: 'stop' | 'park' | 'block-stream' | undefined
 }
 
 interface RunOptions {
   readonly onError?: ErrorPolicy | undefined
-  /** How long a try may take, in milliseconds: one that takes longer has failed. @default as long as it likes */
+  /** The longest time that one call of the handler may take, in milliseconds; a longer call fails. @default no limit */
   readonly handlerTimeout?: number | undefined
-  /** Most events that are read, and handed to `handleBatch`, at once. @default 1000 */
+  /** The largest number of events to read, and to pass to `handleBatch`, at once. @default 1000 */
   readonly batchSize?: number | undefined
   /**
-   * How long a lease lasts, in milliseconds, after its owner was last heard of: so long nobody handles the events
-   * of an owner that was killed. @default 15,000
+   * How long a lease lasts after its owner last renewed it, in milliseconds. When a process is killed, another process
+   * takes its partitions over after this time. @default 15,000
    */
   readonly leaseTime?: number | undefined
-  /** Longest sleep between two looks at the log, in milliseconds. @default 250 */
+  /** The longest pause between two looks at the log, in milliseconds. @default 250 */
   readonly pollInterval?: number | undefined
+  /** Called whenever the state of the subscription in this process changes. */
   readonly onStateChange?: ((state: SubscriptionState, error?: unknown) => void) | undefined
 }
 
 interface HandlerOptions extends RunOptions, EventFilter {
-  /** Unique among the store's subscriptions: workers that use the same name share the work. */
+  /** Unique among the store's subscriptions. Workers that use the same name share the work. */
   readonly name: string
   /** @default 'beginning' */
   readonly from?: StartPosition | undefined
   /**
-   * Into how many parts the streams are divided: in order within a stream, and at once across parts, which are
-   * spread over all workers. Cannot be changed later. @default 1
+   * The number of partitions that the streams are divided into. Events of one stream are handled in order; partitions
+   * are handled side by side and are spread over all workers. The number cannot be changed later. @default 1
    */
   readonly partitions?: number | undefined
-  /** Whether each call of the handler has a transaction, `tx`, which commits with the checkpoint. @default false */
+  /** Whether each call of the handler gets a transaction, `tx`, that commits with the checkpoint. @default false */
   readonly transactional?: boolean | undefined
 }
 
-/** A handler of events, one by one or in batches. */
+/** A handler of single events. */
 interface HandleOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions {
-  /** Called for one event after the other, in order. Throws if it has failed. */
+  /** Called for one event after the other, in order. A throw or a rejection means that the event failed. */
   handle(event: RecordedEvent<E>, context: HandlerContext<Tx>): Promise<void> | void
 }
 
+/** A handler of batches. */
 interface HandleBatchOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions {
   /**
-   * Called with several events, in order. If it throws, it is called with each of them alone, so that the one at
-   * fault is found.
+   * Called with several events, in order. If it fails, the subscription calls it with each event alone, to find the
+   * event at fault.
    */
   handleBatch(events: readonly RecordedEvent<E>[], context: HandlerContext<Tx>): Promise<void> | void
 }
 
-/** An async projection: its name is the subscription's, and its filter too. */
+/** An async projection. The subscription has the name and the filter of the projection. */
 interface ProjectOptions extends RunOptions {
   readonly projection: Projection
 }
@@ -98,84 +102,93 @@ export type SubscribeOptions<E extends Event = Event, Tx extends HandlerTransact
   | ProjectOptions
 
 export type SubscriptionState =
+  /** The store creates the subscription, or waits for the database. */
   | 'starting'
+  /** Other workers hold all partitions. */
   | 'leasing'
+  /** Events that are already in the log are being handled. */
   | 'catching-up'
+  /** Everything in the log is handled; new events are handled as they come. */
   | 'live'
+  /** The handler or the database has failed, and the worker tries again. */
   | 'retrying'
+  /** An event was set aside. */
   | 'parking'
   | 'stopping'
   | 'stopped'
+  /** The subscription has ended with an error. */
   | 'failed'
 
 export interface SubscriptionStatus {
   readonly name: string
-  /** Of this worker; undefined if the subscription is not run here. */
+  /** The state of the worker in this store; `undefined` if this store does not run the subscription. */
   readonly state: SubscriptionState | undefined
-  /** Everything up to here is handled, by whichever worker. */
+  /** Every event up to this position is handled or parked, by whichever worker. */
   readonly checkpoint: number
   /** The position of the last event of the log. */
   readonly head: number
-  /** head - checkpoint: how many events there are to look at, at most (positions have gaps). */
+  /** `head - checkpoint`: an upper bound of the number of events to handle, because positions have gaps. */
   readonly lag: number
-  /** How long ago the first event after the checkpoint was recorded, in seconds; 0 if there is none. */
-  readonly lagSeconds: number
-  /** How many events are parked (or blocked by one that is). */
+  /** How long ago the first event after the checkpoint was recorded, in milliseconds; 0 if there is none. */
+  readonly lagTime: number
+  /** How many events are parked, or blocked by a parked one. */
   readonly parked: number
-  /** Who holds the partitions, each once; empty if nobody does. */
+  /** The workers that hold the partitions, each once; empty if no worker does. */
   readonly owners: readonly string[]
   readonly partitions: readonly {
     readonly partition: number
     readonly checkpoint: number
     readonly owner: string | undefined
   }[]
-  /** What this worker met last, if anything. */
+  /** The last error that the worker in this store met, if any. */
   readonly lastError: unknown
 }
 
 interface CaughtUpOptions extends CallOptions {
-  /** Up to which position. @default the last event of the log now */
+  /** The position to wait for. @default the position of the last event that is in the log now */
   readonly position?: number | undefined
-  /** @default 30,000 milliseconds */
+  /** How long to wait, in milliseconds. @default 30,000 */
   readonly timeout?: number | undefined
 }
 
-/** A subscription that runs in this process: one worker of those that share its name. */
+/** A subscription that runs in this process: one worker among those that share its name. */
 export interface Subscription extends AsyncDisposable {
   readonly name: string
   /** This worker's name among the owners of leases. */
   readonly worker: string
   status(): Promise<SubscriptionStatus>
   /**
-   * Resolves once everything up to a position is handled or parked, by whichever worker; at 0, or in an empty log, once
-   * the subscription has its place in the log, so that what is appended from then on is its own.
-   * @throws SubscriptionBehindError when it takes too long, or what the subscription failed with
+   * Resolves once every event up to a position is handled or parked, by whichever worker. At position 0, or in an empty
+   * log, it resolves once the subscription exists, so that it handles everything that is appended from then on.
+   * @throws SubscriptionBehindError if that takes longer than `timeout`
+   * @throws SubscriptionFailedError if the subscription fails meanwhile
    */
   caughtUp(options?: CaughtUpOptions): Promise<void>
   /**
-   * Takes no further event, waits for the one that is handled (at most so many milliseconds, 30,000 by default, before
-   * it is given up), and gives the leases back.
+   * Stops the worker: it starts no further event, finishes the one that it handles, and releases its leases. It
+   * abandons a handler that takes longer than `timeout` milliseconds (@default 30,000).
    */
   stop(options?: { readonly timeout?: number | undefined }): Promise<void>
   /**
-   * Resolves when the subscription was stopped, rejects with a SubscriptionFailedError when it cannot go on. Nobody
-   * listening makes that an unhandled rejection, which ends the process: a subscription never stops silently.
+   * Resolves when the subscription has stopped, and rejects with a SubscriptionFailedError when it cannot continue. If
+   * no code handles that rejection, it ends the process: a subscription never stops silently.
    */
   readonly done: Promise<void>
 }
 
 export interface RunOnceOptions extends CallOptions {
-  /** Takes no further event after so many milliseconds. @default 30,000 */
-  readonly maxMs?: number | undefined
+  /** The time after which the call starts no further event, in milliseconds. @default 30,000 */
+  readonly timeout?: number | undefined
 }
 
 export interface RunOnceResult {
-  /** How many events were handled here. */
+  /** How many events this call handled. */
   readonly handled: number
+  /** How many events this call parked. */
   readonly parked: number
-  /** The checkpoint; of partitions, the one that is furthest behind. */
+  /** The checkpoint; with several partitions, the lowest one. */
   readonly checkpoint: number
-  /** True if everything is handled that was in the log when the call was made. */
+  /** True if everything is handled that was in the log when the call began. */
   readonly caughtUp: boolean
 }
 
@@ -184,9 +197,11 @@ export interface ParkedEvent {
   readonly streamId: string
   readonly eventId: string
   readonly type: string
+  /** 'blocked': an earlier event of its stream is parked. 'retrying': a worker will handle it again. */
   readonly state: 'parked' | 'blocked' | 'retrying'
-  readonly attempts: number
-  /** The error's name and message. */
+  /** How many calls of the handler have failed; 0 for a blocked event, which was never tried. */
+  readonly failures: number
+  /** The name and message of the last error. */
   readonly error: string
   readonly stack: string | undefined
   readonly parkedAt: Date
@@ -194,15 +209,15 @@ export interface ParkedEvent {
 
 /** The events that a subscription has set aside. */
 export interface ParkedEvents {
-  /** In order of position. */
+  /** Lists them in order of position. */
   list(options?: CallOptions): AsyncIterable<ParkedEvent>
-  /** The event itself. */
+  /** Returns a parked event with the event itself; `undefined` if none is parked at this position. */
   show(
     position: number,
     options?: CallOptions,
   ): Promise<(ParkedEvent & { readonly event: RecordedEvent }) | undefined>
-  /** Has it handled again by whoever runs the subscription, now or later. @throws NotParkedError */
+  /** Lets the worker that holds the partition handle the event again, now or later. @throws NotParkedError */
   retry(position: number, options?: CallOptions): Promise<void>
-  /** Forgets it; what it blocked goes on. @throws NotParkedError */
+  /** Removes a parked event without handling it. Events that it blocked are handled then. @throws NotParkedError */
   skip(position: number, options?: CallOptions): Promise<void>
 }

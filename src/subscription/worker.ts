@@ -16,6 +16,7 @@ import { abortable } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { Partitions } from './partitions.ts'
 import type { Plan } from './plan.ts'
+import type { Progress } from './progress.ts'
 import { startPosition } from './start-position.ts'
 import type { SubscriptionState } from './subscription.ts'
 
@@ -27,8 +28,7 @@ const patience = 30_000
 
 export class Worker {
   readonly name: string = randomUUID()
-  handled = 0
-  parked = 0
+  readonly progress: Progress = { handled: 0, parked: 0 }
   lastError: unknown
   /** Answers with what the subscription has failed with, or with nothing once it is stopped. */
   readonly ended: Promise<SubscriptionFailedError | undefined>
@@ -53,13 +53,7 @@ export class Worker {
   constructor(environment: EngineEnvironment, plan: Plan) {
     this.#environment = environment
     this.#plan = plan
-    this.#partitions = new Partitions(environment, plan, this.name, {
-      handled: (count) => {
-        this.handled += count
-      },
-      parked: (count) => {
-        this.parked += count
-      },
+    this.#partitions = new Partitions(environment, plan, this.name, this.progress, {
       settled: () => this.#settle(),
       changed: (error) => this.#updateState(error),
       ended: () => this.#wakeUp(),

@@ -51,7 +51,7 @@ describe.each(emulators)('faults on %s', (name) => {
   )
 
   it('throttling that does not end is told with the table, the key and the reason', async () => {
-    const { store, faults, collect } = await opened({ attempts: 3 })
+    const { store, faults, collect } = await opened({ retries: 2 })
     const reason = 'TableWriteKeyRangeThroughputExceeded'
     const resource = 'arn:aws:dynamodb:eu-west-1:1:table/orders_log'
     faults.before(({ command }) =>
@@ -167,7 +167,7 @@ describe.each(emulators)('faults on %s', (name) => {
     })
     const table = ground.table()
     const stores = Array.from({ length: 4 }, () =>
-      ground.open(table, { inline: [sums], gapTimeout: 100, attempts: 30, maxBatch: 1 }),
+      ground.open(table, { inline: [sums], gapTimeout: 100, retries: 29, maxBatch: 1 }),
     )
     await stores[0]?.store.schema.create()
     const codes = ['TransactionConflict', 'ThrottlingError']
@@ -219,7 +219,7 @@ describe.each(emulators)('faults on %s', (name) => {
     })
     await expect(store.append('a', events)).rejects.toMatchObject({
       code: 'store-unavailable',
-      attempts: 2,
+      retries: 1,
       cause: { reason: expect.stringContaining('AccessDenied') },
     })
     faults.clear()

@@ -28,7 +28,7 @@ describe.each(emulators)('leases on %s', (name) => {
 
   /** As another process has it. */
   function storageOf(table: string): Storage {
-    const limits = { attempts: 10, onMetric: undefined }
+    const limits = { retries: 9, onMetric: undefined }
     const client = emulatorClient(ground.endpoint)
     const connection = new Connection(opener({ client }), limits, async () => {})
     const options = { maxBatch: 1, gapTimeout: 1_000, compress: true }
@@ -82,7 +82,7 @@ describe.each(emulators)('leases on %s', (name) => {
       eventId: crypto.randomUUID(),
       type: 'T',
       state: 'parked',
-      attempts: 1,
+      failures: 1,
       error: 'no',
       stack: undefined,
     } as const

@@ -209,7 +209,7 @@ describe('mistakes in the options', () => {
       [{ table: 'a b' }, /^table must be/],
       [{ client: {} }, /^client must be a DynamoDBClient/],
       [{ client: { send() {} }, endpoint: 'http://x' }, /^endpoint must not be given with a client/],
-      [{ attempts: 0 }, /^attempts/],
+      [{ retries: -1 }, /^retries/],
       [{ maxBatch: 0.5 }, /^maxBatch/],
       [{ gapTimeout: -1 }, /^gapTimeout/],
     ]
@@ -222,7 +222,7 @@ describe('mistakes in the options', () => {
       endpoint: 'http://127.0.0.1:1',
       region: 'eu-west-1',
       credentials,
-      attempts: 2,
+      retries: 1,
     })
     const error = await errorOf(store.append('a', counted(1)))
     if (!hasCode(error, 'store-unavailable')) throw error

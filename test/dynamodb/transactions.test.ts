@@ -1,8 +1,8 @@
 /** Items of the user's own in the store's transactions, and projections that are rebuilt while others append. */
 import { randomBytes } from 'node:crypto'
 import { CreateTableCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import { projection, type RecordedEvent } from '@eventsourced/core'
-import { type DynamodbTransaction, WriteConditionError } from '@eventsourced/core/dynamodb'
+import { projection, type RecordedEvent, WriteConditionError } from '@eventsourced/core'
+import type { DynamodbTransaction } from '@eventsourced/core/dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { latch } from '../../src/conformance/expect.ts'
 import { sleep } from '../../src/runtime/abort.ts'
@@ -80,7 +80,7 @@ describe.each(emulators)('transactions on %s', (name) => {
 
   it('a handler writes items of its own with its checkpoint: each event counts once, though answers are lost', async () => {
     const own = await ownTable()
-    const { store, faults } = ground.open(ground.table(), { gapTimeout: 50, attempts: 20 })
+    const { store, faults } = ground.open(ground.table(), { gapTimeout: 50, retries: 19 })
     for (let number = 1; number <= 10; number++) await store.append(`s-${number % 3}`, counted(4))
     faults.afterWrites(() => (Math.random() < 0.4 ? lost() : undefined))
     await store.runOnce({
@@ -310,7 +310,7 @@ describe.each(emulators)('transactions on %s', (name) => {
       },
     })
     const table = ground.table()
-    const options = { inline: [copying], gapTimeout: 60_000, maxBatch: 1, attempts: 50 }
+    const options = { inline: [copying], gapTimeout: 60_000, maxBatch: 1, retries: 49 }
     const stores = Array.from({ length: 4 }, () => ground.open(table, options))
     for (const { faults } of stores) {
       faults.before(async ({ command }) => {

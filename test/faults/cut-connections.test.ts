@@ -50,7 +50,7 @@ const farewell = 'X'
 /** Opens a store of some kind that reaches the database through the proxy. */
 type Open = (
   url: string,
-  attempts: number,
+  retries: number,
   schema?: string,
 ) => { store: PostgresStore; close(): Promise<void> }
 
@@ -71,19 +71,19 @@ function opened(
 }
 
 const kinds: readonly [string, string, Open][] = [
-  ['pg', 'read committed', (url, attempts, schema) => opened(url, { attempts, schema })],
+  ['pg', 'read committed', (url, retries, schema) => opened(url, { retries, schema })],
   // There each statement has a transaction around it: `begin` and `commit` are messages of their own.
   [
     'pg, in explicit transactions,',
     'repeatable read',
-    (url, attempts, schema) => opened(url, { attempts, schema }),
+    (url, retries, schema) => opened(url, { retries, schema }),
   ],
   [
     'postgres.js',
     'read committed',
-    (url, attempts, schema) => {
+    (url, retries, schema) => {
       const sql = postgres(url, { max: 1, fetch_types: false, backoff: false })
-      return opened(sql, { attempts, schema }, () => sql.end({ timeout: 1 }))
+      return opened(sql, { retries, schema }, () => sql.end({ timeout: 1 }))
     },
   ],
 ]
@@ -161,7 +161,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
   it.each(Object.entries(calls))(
     '%s succeeds, and is done once, wherever it is cut off',
     async (_, { prepare, leaves }) => {
-      const { store, close } = open(proxy.url, 10)
+      const { store, close } = open(proxy.url, 9)
       await store.append('warm', identified(1))
       await prepare(store, `stream-${++next}`)()
       const messages = await messagesOf(prepare(store, `stream-${++next}`))
@@ -178,11 +178,11 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
   )
 
   it('a first append succeeds, and is done once, wherever its connection is cut off', async () => {
-    const connecting = open(proxy.url, 10)
+    const connecting = open(proxy.url, 9)
     const messages = await messagesOf(() => connecting.store.append('first', identified(1)))
     await connecting.close()
     await beforeEachMessage(messages, async (streamId, cut) => {
-      const { store, close } = open(proxy.url, 10)
+      const { store, close } = open(proxy.url, 9)
       await store.append(streamId, identified(2), { expectedVersion: 0 })
       await expectOnce(streamId, { '': 2 }, cut)
       await close()
@@ -192,11 +192,11 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
   it('the tables are created, once, wherever that is cut off', async ({ skip }) => {
     const fault = 'ends the process when it loses a connection in a transaction (porsager/postgres#1208)'
     skip(name === 'postgres.js', `postgres.js ${fault}`)
-    const creating = open(proxy.url, 10, 'first')
+    const creating = open(proxy.url, 9, 'first')
     const messages = await messagesOf(() => creating.store.schema.create())
     await creating.close()
     await beforeEachMessage(messages, async (_, cut) => {
-      const { store, close } = open(proxy.url, 10, `made_${next}`)
+      const { store, close } = open(proxy.url, 9, `made_${next}`)
       expect(await store.schema.create(), cut).toMatchObject({ upToDate: true })
       expect(await store.append('a', identified(1)), cut).toMatchObject({ version: 1, position: 1 })
       await close()
@@ -204,7 +204,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
   })
 
   it('an append that is not tried again is there wholly or not at all, and once when it is repeated', async () => {
-    const { store, close } = open(proxy.url, 1)
+    const { store, close } = open(proxy.url, 0)
     await store.append('warm-too', identified(1))
     const outcomes = new Set<string>()
     const messages = await messagesOf(() => store.append('measured', identified(3)))
@@ -229,7 +229,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
   it.each([1, 2, 100, 10_000])(
     'of an append of %i events that is cut off within a message, or between two, all is there or nothing',
     async (size) => {
-      const { store, close } = open(proxy.url, 1)
+      const { store, close } = open(proxy.url, 0)
       await store.append('warm of size', identified(1))
       const messages = await messagesOf(() => store.append(`measured ${size}`, counted(size)))
       const outcomes = new Set<number>()

@@ -35,8 +35,8 @@ async function startPair(settings: readonly string[]): Promise<void> {
   ends.push(() => address.stop())
 }
 
-function open(connection: PostgresConnection, attempts = 100): PostgresStore {
-  const store = postgresStore(connection, { attempts, notify: true })
+function open(connection: PostgresConnection, retries = 99): PostgresStore {
+  const store = postgresStore(connection, { retries, notify: true })
   ends.push(() => store.close())
   return store
 }

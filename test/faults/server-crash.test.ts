@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => server.remove())
 
 beforeEach(() => {
-  store = postgresStore(server.url, { schema: `case_${++schemas}`, attempts: 100 })
+  store = postgresStore(server.url, { schema: `case_${++schemas}`, retries: 99 })
 })
 
 afterEach(() => store.close())

@@ -55,7 +55,7 @@ describe.each(connections)('a store on %s', (name, connect) => {
     const connected = connect(database.url)
     end = connected.end
     // Each end may cost several tries: postgres.js fails the next statement with the error of the connection before it.
-    own = postgresStore(connected.connection, { attempts: 40 })
+    own = postgresStore(connected.connection, { retries: 39 })
   })
 
   afterAll(async () => {
@@ -128,7 +128,7 @@ describe("a transaction of the caller's own whose connection is ended", () => {
 it('a store on one client of pg, which cannot connect again, says that it is unavailable', async () => {
   const client = new pg.Client(database.url)
   await client.connect()
-  const own = postgresStore(client, { attempts: 3 })
+  const own = postgresStore(client, { retries: 2 })
   await own.append('lone', counted(1))
   await terminate()
   await expect(own.append('lone', counted(1))).rejects.toThrow(StoreUnavailableError)

@@ -179,7 +179,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     runOnce: {
       places: [
         ['options', subscribing],
-        ['limits', options({ maxMs: milliseconds(1, [60_000, 2 ** 31 - 1]) })],
+        ['limits', options({ timeout: milliseconds(1, [60_000, 2 ** 31 - 1]) })],
       ],
       call: (store, given) => store.runOnce(...(as(given) as [never])),
     },
@@ -259,7 +259,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
               decider: leaf(fc.constant(recorder), (value) => value === recorder),
               streamId: optional(callback),
               retries: number(0, [0, 3, 2 ** 53 - 1]),
-              cache: number(0, [0, 1, 2 ** 53 - 1]),
+              cacheSize: number(0, [0, 1, 2 ** 53 - 1]),
             },
             { nested: false },
           ),

@@ -148,12 +148,13 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
   const isFrom = (value: unknown) =>
     value === 'beginning' ||
     value === 'end' ||
-    (typeof value === 'number' ? isPosition(value) : isDate(value))
+    isDate(value) ||
+    isPosition((value as { readonly after?: unknown } | null | undefined)?.after)
   const from = optional(
     leaf(
-      fc.oneof(fc.constantFrom('beginning', 'end', 0, longest), someDate(...past)),
+      fc.oneof(fc.constantFrom('beginning', 'end', { after: 0 }), someDate(...past)),
       isFrom,
-      fc.oneof(badNumbers, badText, badDate),
+      fc.oneof(badNumbers, badText, badDate, boxed(fc.constantFrom<unknown>(0, 1, longest, {}))),
     ),
   )
   const aborted = leaf(

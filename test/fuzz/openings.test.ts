@@ -23,7 +23,7 @@ const shared = {
   maxAppendBytes: number(1, [1, 2 ** 53 - 1]),
   inline: optional(list(anyProjection, { most: 1 })),
   autoCreate: optional(boolean),
-  attempts: number(1, [1, 10]),
+  retries: number(0, [0, 9]),
   maxBatch: number(1, [1, 500]),
 }
 const schema = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/

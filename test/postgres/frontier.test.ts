@@ -52,7 +52,7 @@ it('the frontier is held back by an open append, and names who holds it', async 
   ])
   const [{ pid } = { pid: 0 }] = (await writer.query<{ pid: number }>('select pg_backend_pid() as pid')).rows
   expect(writers[0]?.pid).toBe(pid)
-  expect(writers[0]?.openForMilliseconds).toBeGreaterThanOrEqual(writers[1]?.openForMilliseconds ?? 0)
+  expect(writers[0]?.openTime).toBeGreaterThanOrEqual(writers[1]?.openTime ?? 0)
   expect(numbersOf(await logOf(store))).toEqual([1, 2])
 
   await writer.query('rollback')

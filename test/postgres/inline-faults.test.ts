@@ -74,7 +74,7 @@ beforeAll(async () => {
   await database.query(
     `alter database ${new URL(database.url).pathname.slice(1)} set deadlock_timeout = '10ms'`,
   )
-  store = postgresStore(database.url, { inline: [perStream, rows], attempts: 4 })
+  store = postgresStore(database.url, { inline: [perStream, rows], retries: 3 })
   await store.schema.create()
   await store.append('a', [{ type: 'Noted', data: { name: 'first' } }])
 })

@@ -9,7 +9,7 @@ import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { rounds } from '../rounds.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
-const attempts = 4
+const retries = 3
 const passing = '40001 40P01 55P03 53300 57P01 57P02 57P03 08000 08003 08006'.split(' ')
 // A statement that was cancelled, a full disk, a broken rule, a fault within the server.
 const lasting = '57014 53100 23514 XX000'.split(' ')
@@ -58,13 +58,13 @@ describe('an append that the server refuses', () => {
   let own: PostgresStore
   let streams = 0
   beforeEach(() => {
-    own = postgresStore(database.url, { attempts, maxConnections: 1 })
+    own = postgresStore(database.url, { retries, maxConnections: 1 })
   })
   afterEach(() => own.close())
 
   it.each(passing)('with %s is made again, and there once', async (code) => {
     for (const round of range(1, 3 * rounds)) {
-      const times = 1 + (round % (attempts - 1))
+      const times = 1 + (round % retries)
       const streamId = `passing ${++streams}`
       await failNext(times, code)
       const result = await own.append(streamId, counted(2), { expectedVersion: 'noStream' })
@@ -78,8 +78,8 @@ describe('an append that the server refuses', () => {
     await failNext(1_000, code)
     const error = await failure(own.append(`given up ${code}`, counted(1)))
     expect(error).toBeInstanceOf(StoreUnavailableError)
-    expect(error).toMatchObject({ attempts, cause: { code } })
-    expect(await callsMade()).toBe(attempts)
+    expect(error).toMatchObject({ retries, cause: { code } })
+    expect(await callsMade()).toBe(retries + 1)
     expect(await store.streamInfo(`given up ${code}`)).toBeUndefined()
   })
 
@@ -99,7 +99,7 @@ describe('an append that the server refuses', () => {
     await failNext(1_000, '25006')
     const error = await failure(own.append('read only', counted(1)))
     expect(error).toMatchObject({ code: 'read-only-replica', cause: { code: '25006' } })
-    expect(await callsMade()).toBeLessThanOrEqual(2 * attempts)
+    expect(await callsMade()).toBeLessThanOrEqual(2 * (retries + 1))
     expect(await streamOf(store, 'read only')).toHaveLength(1)
   })
 
@@ -146,7 +146,7 @@ describe('an append that was made, and is answered with an error,', () => {
   beforeEach(async () => {
     await failNext(0, '')
     proxy = await CuttingPostgresProxy.start(database.url)
-    own = postgresStore(proxy.url, { attempts, maxConnections: 1 })
+    own = postgresStore(proxy.url, { retries, maxConnections: 1 })
   })
   afterEach(async () => {
     await own.close()
@@ -169,7 +169,7 @@ describe('an append that was made, and is answered with an error,', () => {
       const events = identified(2)
       proxy.cutAndAnswerWith(code)
       const error = await failure(own.append(`unknown ${code}`, events))
-      expect(error).toMatchObject({ code: 'store-unavailable', attempts: 2, cause: { code } })
+      expect(error).toMatchObject({ code: 'store-unavailable', retries: 1, cause: { code } })
       expect(proxy.cuts).toBe(2)
       expect(await own.append(`unknown ${code}`, events)).toMatchObject({ version: 2, deduplicated: true })
     },
@@ -192,7 +192,7 @@ describe('a server that is really in that state:', () => {
     await store.append('locked', counted(1))
     const holder = await database.session()
     await holder.query(`begin; select from eventsourced.streams where stream_id = 'locked' for update`)
-    const own = postgresStore(`${database.url}?options=-c%20lock_timeout%3D20`, { attempts: 30 })
+    const own = postgresStore(`${database.url}?options=-c%20lock_timeout%3D20`, { retries: 29 })
     const append = own.append('locked', counted(1), { expectedVersion: 1 })
     await sleep(100)
     await holder.query('commit')
@@ -223,7 +223,7 @@ describe('a server that is really in that state:', () => {
     const url = new URL(database.url)
     url.username = role
     url.password = 'few'
-    const own = postgresStore(url.href, { attempts: 100, maxBatch: 1 })
+    const own = postgresStore(url.href, { retries: 99, maxBatch: 1 })
     await allAtOnce(32, (index) => own.append(`few ${index}`, counted(1), { expectedVersion: 0 }))
     expect(await logOf(store, { streamPrefix: 'few ' })).toHaveLength(32)
     await own.close()

@@ -241,7 +241,7 @@ describe('a replica', () => {
     for (const [name, connect] of connections) {
       for (const inline of [[], [counts]]) {
         const { connection, end } = connect(server.url)
-        const store = postgresStore(connection, { inline, schema: `case_${used.length}`, attempts: 2 })
+        const store = postgresStore(connection, { inline, schema: `case_${used.length}`, retries: 1 })
         await store.append('a', counted(1))
         used.push([`${name}, ${inline.length} inline`, store, end])
       }
@@ -259,7 +259,7 @@ describe('a replica', () => {
 
   it.each(connections)('is refused at the first use, with %s', async (_name, connect) => {
     const { connection, end } = connect(server.url)
-    const store = postgresStore(connection, { attempts: 2 })
+    const store = postgresStore(connection, { retries: 1 })
     const refusal = { code: 'read-only-replica' }
     await expect(store.readStream('a')).rejects.toMatchObject(refusal)
     await expect(store.append('a', counted(1))).rejects.toMatchObject(refusal)
@@ -269,7 +269,7 @@ describe('a replica', () => {
   })
 
   it('is refused too where tables are missing, and none are made', async () => {
-    const store = postgresStore(server.url, { schema: 'missing', attempts: 2 })
+    const store = postgresStore(server.url, { schema: 'missing', retries: 1 })
     await expect(store.append('a', counted(1))).rejects.toMatchObject({ code: 'read-only-replica' })
     await expect(store.schema.create()).rejects.toMatchObject({ code: 'read-only-replica' })
     await store.close()

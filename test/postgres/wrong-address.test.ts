@@ -31,9 +31,9 @@ describe.each(ways)('a store on %s', (_, connect) => {
     [
       'port',
       { port: '1' },
-      { name: StoreUnavailableError.name, attempts: 1, cause: { code: 'ECONNREFUSED' } },
+      { name: StoreUnavailableError.name, retries: 0, cause: { code: 'ECONNREFUSED' } },
     ],
-    ['host', { hostname: 'nowhere.invalid' }, { name: StoreUnavailableError.name, attempts: 1 }],
+    ['host', { hostname: 'nowhere.invalid' }, { name: StoreUnavailableError.name, retries: 0 }],
     ['password', { password: 'wrong' }, { name: StorageError.name, cause: { code: '28P01' } }],
     ['database', { pathname: '/nowhere' }, { name: StorageError.name, cause: { code: '3D000' } }],
   ])('is told a wrong %s by a typed error, at once', async (_, wrong, expected) => {

@@ -95,7 +95,7 @@ describe('a handler that fails', () => {
     expect(reasons).toEqual([timeout, timeout])
     const [parked] = await engine.storage.listParked(name, 0, 10)
     expect(parked).toMatchObject({
-      attempts: 2,
+      failures: 2,
       error: 'HandlerTimeoutError: The handler did not finish within 5 ms',
     })
   })
@@ -186,7 +186,7 @@ describe('a storage that cannot be reached', () => {
         2,
         'createSubscription',
         'keepLeases',
-        'readLog',
+        'readLogPage',
         'transaction',
         'advance',
         'releaseLeases',

@@ -194,7 +194,7 @@ export class Model {
     return this.wanted.filter((event) => this.#partitionOf(event) === partition)
   }
 
-  readLog({ after, until, types, partition, direction, limit }: LogQuery): LogPage {
+  readLogPage({ after, until, types, partition, direction, limit }: LogQuery): LogPage {
     const frontier = this.log.at(-1)?.position ?? 0
     const found = this.log.filter(
       ({ position, type, streamId }) =>
@@ -304,7 +304,7 @@ export class Process {
     const model = this.#model
     const { subscriptions } = model
     const storage: Partial<Storage> = {
-      readLog: (query, signal) => this.#read('readLog', () => model.readLog(query), signal),
+      readLogPage: (query, signal) => this.#read('readLogPage', () => model.readLogPage(query), signal),
       lastPosition: (signal) => this.#read('lastPosition', () => model.log.at(-1)?.position ?? 0, signal),
       transaction: (what, work, signal) => this.#transaction(what, work, signal),
       createSubscription: (name, partitions, position, signal) =>

@@ -18,7 +18,9 @@ describe('options', () => {
     ['handle', { name }],
     ['handle', { name, handle, handleBatch: handle }],
     ['from', { name, handle, from: 'start' }],
-    ['from', { name, handle, from: -1 }],
+    ['from', { name, handle, from: 3 as never }],
+    ['from', { name, handle, from: {} as never }],
+    ['from.after', { name, handle, from: { after: -1 } }],
     ['from', { name, handle, from: new Date(Number.NaN) }],
     ['partitions', { name, handle, partitions: 0 }],
     ['partitions', { name, handle, partitions: 1001 }],
@@ -96,9 +98,9 @@ describe('reading', () => {
       ...engine.environment,
       storage: {
         ...engine.storage,
-        readLog: (query, signal) => {
+        readLogPage: (query, signal) => {
           asked.push(query.after)
-          return engine.storage.readLog({ ...query, limit: 3 }, signal)
+          return engine.storage.readLogPage({ ...query, limit: 3 }, signal)
         },
       },
     }
@@ -133,7 +135,7 @@ describe('reading', () => {
     await engine.append(3)
     const seen: number[] = []
     const handle = ({ position }: RecordedEvent) => void seen.push(position)
-    await runOnce(engine.environment, { name, handle, from: 2 })
+    await runOnce(engine.environment, { name, handle, from: { after: 2 } })
     await engine.append(2, 4)
     await runOnce(engine.environment, { name, handle, from: 'beginning' })
     expect(seen).toEqual([3, 4, 5])
@@ -143,13 +145,13 @@ describe('reading', () => {
     await engine.append(3)
     const settled = { ...engine.storage }
     // The last two are not settled yet.
-    settled.readLog = (query, signal) =>
-      engine.storage.readLog({ ...query, until: Math.min(query.until, 1) }, signal)
+    settled.readLogPage = (query, signal) =>
+      engine.storage.readLogPage({ ...query, until: Math.min(query.until, 1) }, signal)
     const seen: number[] = []
     const handle = ({ position }: RecordedEvent) => void seen.push(position)
     for (const from of ['end', new Date(Date.now() + 1_000)] as const) {
       const own = `${name} from ${typeof from}`
-      await runOnce({ ...engine.environment, storage: settled }, { name: own, handle, from }, { maxMs: 50 })
+      await runOnce({ ...engine.environment, storage: settled }, { name: own, handle, from }, { timeout: 50 })
       await runOnce(engine.environment, { name: own, handle })
     }
     expect(seen).toEqual([2, 3, 2, 3])

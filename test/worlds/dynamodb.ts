@@ -40,7 +40,7 @@ export async function startDynamo(
         open: async (own) => open(own ?? {}).store,
         begin: unable,
         async openBehindProxy() {
-          const { store, client } = open({ attempts: 20 })
+          const { store, client } = open({ retries: 19 })
           const faults = faulty(client)
           let cuts = 0
           return {

@@ -13,12 +13,12 @@ const task = JSON.parse(process.argv[2] ?? '') as ClientTask
 const { address, client, life, seed, slowness } = task
 const random = randomOf(seed, client, life, 'faults')
 // Who retries without ids does so itself.
-const attempts = task.breakage === 'retry-without-ids' ? 1 : undefined
+const retries = task.breakage === 'retry-without-ids' ? 0 : undefined
 const {
   store: whole,
   postgres,
   faults,
-} = await openStore(address, attempts, task.requestFaults ? random : undefined)
+} = await openStore(address, retries, task.requestFaults ? random : undefined)
 const broken = breakageNamed(task.breakage)
 const store = broken.store?.(whole) ?? whole
 const slow =

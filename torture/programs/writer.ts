@@ -84,7 +84,7 @@ export class Writer {
           }),
       },
       retries: 20,
-      cache: task.client.charCodeAt(task.client.length - 1) % 2 === 0 ? 50 : 0,
+      cacheSize: task.client.charCodeAt(task.client.length - 1) % 2 === 0 ? 50 : 0,
     })
   }
 

@@ -892,7 +892,7 @@ $$;
 
 -- Name: park_events(text, integer, bigint, bigint, bigint[], text[], uuid[], text[], text[], integer[], text[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], attempts integer[], errors text[], stacks text[]) RETURNS boolean
+CREATE FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -901,11 +901,11 @@ begin
     return false;
   end if;
   insert into eventsourced.parked_events as p
-    (subscription, partition, position, stream_id, event_id, type, state, attempts, error, stack, parked_at)
+    (subscription, partition, position, stream_id, event_id, type, state, failures, error, stack, parked_at)
   select of_subscription, of_partition, e.*, clock_timestamp()
-  from unnest(positions, stream_ids, event_ids, types, states, attempts, errors, stacks) e
+  from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks) e
   on conflict (subscription, position) do update
-  set state = excluded.state, attempts = excluded.attempts, error = excluded.error, stack = excluded.stack,
+  set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,
     parked_at = excluded.parked_at;
   return true;
 end
@@ -1233,7 +1233,7 @@ CREATE TABLE eventsourced.parked_events (
     event_id uuid NOT NULL,
     type text NOT NULL COLLATE pg_catalog."C",
     state text NOT NULL,
-    attempts integer NOT NULL,
+    failures integer NOT NULL,
     error text NOT NULL,
     stack text,
     parked_at timestamp with time zone NOT NULL,
@@ -1422,9 +1422,9 @@ REVOKE ALL ON FUNCTION eventsourced.marker_key(marked_position bigint) FROM PUBL
 
 REVOKE ALL ON FUNCTION eventsourced.move_checkpoints(of_subscription text, to_position bigint) FROM PUBLIC;
 
--- Name: FUNCTION park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], attempts integer[], errors text[], stacks text[]); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], attempts integer[], errors text[], stacks text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]) FROM PUBLIC;
 
 -- Name: FUNCTION part_of_stream(stream_id text, part_count integer); Type: ACL; Schema: eventsourced; Owner: -
 

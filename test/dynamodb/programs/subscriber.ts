@@ -12,7 +12,7 @@ export interface Seen {
 }
 
 const [endpoint = '', table = '', partitions = '1', leaseTime = '1000'] = process.argv.slice(2)
-const store = dynamodbStore({ client: emulatorClient(endpoint), table, gapTimeout: 200, attempts: 100 })
+const store = dynamodbStore({ client: emulatorClient(endpoint), table, gapTimeout: 200, retries: 99 })
 store.subscribe({
   name: 'seen',
   partitions: Number(partitions),

@@ -27,7 +27,7 @@ const connections: Record<string, (url: string) => { connection: PostgresConnect
 const [driver = '', url = ''] = process.argv.slice(2)
 const { connection, end } = connections[driver]?.(url) ?? { connection: '', end: async () => {} }
 // Whoever goes on trying after the store is closed keeps the process alive for longer than any test takes.
-const store = postgresStore(connection, { attempts: 1_000, notify: true })
+const store = postgresStore(connection, { retries: 999, notify: true })
 const acknowledged: Entry[] = []
 const followed: Entry[] = []
 let enough = false

@@ -5,7 +5,7 @@
 import { postgresStore } from '@eventsourced/core/postgres'
 
 const [url = '', name = '', partitions = '1', leaseTime = '1000', pause = '0'] = process.argv.slice(2)
-const store = postgresStore(url, { attempts: 100 })
+const store = postgresStore(url, { retries: 99 })
 const subscription = store.subscribe({
   name,
   partitions: Number(partitions),

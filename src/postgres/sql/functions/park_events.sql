@@ -9,7 +9,7 @@ create or replace function :schema.park_events(
   event_ids uuid[],
   types text[],
   states text[],
-  attempts int[],
+  failures int[],
   errors text[],
   stacks text[]
 ) returns boolean
@@ -21,11 +21,11 @@ begin
     return false;
   end if;
   insert into :schema.parked_events as p
-    (subscription, partition, position, stream_id, event_id, type, state, attempts, error, stack, parked_at)
+    (subscription, partition, position, stream_id, event_id, type, state, failures, error, stack, parked_at)
   select of_subscription, of_partition, e.*, clock_timestamp()
-  from unnest(positions, stream_ids, event_ids, types, states, attempts, errors, stacks) e
+  from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks) e
   on conflict (subscription, position) do update
-  set state = excluded.state, attempts = excluded.attempts, error = excluded.error, stack = excluded.stack,
+  set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,
     parked_at = excluded.parked_at;
   return true;
 end

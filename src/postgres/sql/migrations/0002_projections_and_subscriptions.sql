@@ -48,7 +48,7 @@ create table :schema.parked_events (
   event_id uuid not null,
   type text collate "C" not null,
   state text not null check (state in ('parked', 'blocked', 'retrying')),
-  attempts int not null,
+  failures int not null,
   error text not null,
   stack text,
   parked_at timestamptz not null,

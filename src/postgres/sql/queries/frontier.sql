@@ -8,7 +8,7 @@ select
       'pid', a.pid,
       'applicationName', a.application_name,
       'state', a.state,
-      'openForMilliseconds', (date_part('epoch', clock_timestamp() - a.xact_start) * 1000)::bigint
+      'openTime', (date_part('epoch', clock_timestamp() - a.xact_start) * 1000)::bigint
     )) order by a.xact_start), '[]')
     from pg_stat_activity a
     where a.pid in (select m.pid from :schema.writer_markers m)

@@ -1,0 +1,197 @@
+/**
+ * One call of a command handler: load, decide, append; again if another append came first.
+ *
+ *     kept state ──▶ decide ──▶ append at its version ──▶ done
+ *         │             │           │
+ *         │             └───────────┴── no events, refused, conflict, repeat
+ *         ▼                                   │
+ *     load what is new ◀──────────────────────┘
+ *         │      ▲
+ *         ▼      └── conflict, or the same command id was appended at the same time
+ *      decide ──▶ append ──▶ done
+ */
+import type { CallOptions } from '../call-options.ts'
+import { hasCode, StoreUnavailableError, WrongExpectedVersionError } from '../errors/index.ts'
+import type { Event, Metadata, RecordedEvent } from '../event.ts'
+import { type ExpectedVersion, isExpected } from '../expected-version.ts'
+import { decidedEvents } from '../input/events.ts'
+import { pause } from '../runtime/retry.ts'
+import type { AppendResult, EventStore } from '../store.ts'
+import { causedBefore, causedEvents, recordedEvents } from './caused-events.ts'
+import type { Decider } from './decider.ts'
+import type { KnownStream, StateCache } from './state-cache.ts'
+
+export interface HandleOptions extends CallOptions {
+  /** The version that the caller saw. If the stream is at another one, the handler refuses the command without a retry. */
+  readonly expectedVersion?: ExpectedVersion | undefined
+  /**
+   * Identifies this command (any text). Handling it again, even much later, appends nothing and returns the events that
+   * it caused the first time. @default a new id for each call
+   */
+  readonly commandId?: string | undefined
+  /** Added to every event. `correlationId` and `causationId` default to the command's id. */
+  readonly metadata?: Metadata | undefined
+}
+
+export interface CommandResult<State, E extends Event> {
+  readonly state: State
+  /** The stream's version after the command. */
+  readonly version: number
+  /** The events that the command caused; empty if it decided nothing. */
+  readonly events: readonly RecordedEvent<E>[]
+  /** The position of the stream's last event (0: none), for reading your own writes in a view. */
+  readonly position: number
+  /** True if this command had been handled before, so that this call appended nothing. */
+  readonly deduplicated: boolean
+}
+
+/** What all calls of a command handler share. */
+export interface HandlerSetup<State, Command, E extends Event> {
+  readonly store: Pick<EventStore, 'append'>
+  readonly decider: Decider<State, Command, E>
+  readonly states: StateCache<State, E>
+  readonly retries: number
+}
+
+type CausedEvents<E extends Event> = ReturnType<typeof causedEvents<E>>
+
+export class CommandCall<State, Command, E extends Event> {
+  readonly #setup: HandlerSetup<State, Command, E>
+  readonly #stream: string
+  readonly #command: Command
+  readonly #options: HandleOptions
+  /** The last decision, and the state that it was made on. */
+  #decided: { readonly on: KnownStream<State>; readonly events: Promise<CausedEvents<E>> } | undefined
+
+  constructor(
+    setup: HandlerSetup<State, Command, E>,
+    stream: string,
+    command: Command,
+    options: HandleOptions,
+  ) {
+    this.#setup = setup
+    this.#stream = stream
+    this.#command = command
+    this.#options = options
+  }
+
+  async run(): Promise<CommandResult<State, E>> {
+    const { states } = this.#setup
+    const kept = states.recall(this.#stream)
+    if (kept === undefined) return this.#onLoadedState(undefined)
+    const result = await this.#onKeptState(kept)
+    if (result !== undefined) return result
+    if (this.#options.commandId === undefined) return this.#onLoadedState(kept)
+    // Only the whole history tells whether the command was handled before.
+    states.forget(this.#stream, kept)
+    return this.#onLoadedState(undefined)
+  }
+
+  /**
+   * Returns the result of deciding on a kept state, or `undefined` if that proves nothing. Only an append at its version
+   * proves that the kept state is the present one. No events, a refusal, a conflict or a repeat may be due to its age.
+   */
+  async #onKeptState(kept: KnownStream<State>): Promise<CommandResult<State, E> | undefined> {
+    if (!isExpected(this.#options.expectedVersion ?? 'any', true, kept.version)) return undefined
+    const events = await this.#decide(kept).catch(() => [])
+    if (events.length === 0) return undefined
+    const result = await this.#append(events, kept.version).catch(unlessRefused)
+    if (result === undefined || result.deduplicated) return undefined
+    return this.#appended(kept, events, result)
+  }
+
+  async #onLoadedState(kept: KnownStream<State> | undefined): Promise<CommandResult<State, E>> {
+    const { expectedVersion, commandId, signal } = this.#options
+    const { retries, states } = this.#setup
+    const stream = this.#stream
+    let known = kept
+    for (let attempt = 0; ; attempt++) {
+      const { present, exists, news } = await states.load(stream, signal, known)
+      known = present
+      const earlier = commandId === undefined ? [] : causedBefore(news, stream, commandId)
+      if (earlier.length > 0) return resultOf(present, earlier, true)
+      if (expectedVersion !== undefined && !isExpected(expectedVersion, exists, present.version)) {
+        throw new WrongExpectedVersionError(stream, expectedVersion, present.version)
+      }
+      const events = await this.#decide(present)
+      if (events.length === 0) return resultOf(present, [])
+
+      let result: AppendResult
+      try {
+        // Whatever the caller expected, the decision was made on this version; only 'any' accepts another one.
+        const eased = expectedVersion === 'any' || expectedVersion === 'noStream'
+        result = await this.#append(events, eased ? expectedVersion : present.version)
+      } catch (error) {
+        // The same command, called at the same time, was faster and decided on more or fewer events: the next load
+        // finds what it recorded.
+        const byTwin = commandId !== undefined && hasCode(error, 'duplicate-event-id')
+        if (byTwin && attempt <= retries) continue
+        const lostRace = hasCode(error, 'wrong-expected-version') && expectedVersion === undefined
+        if (!lostRace || attempt >= retries) throw error
+        await pause(attempt, signal)
+        continue
+      }
+      if (result.deduplicated && commandId !== undefined) {
+        // The same command, called at the same time, recorded these events: the next load finds them.
+        if (attempt <= retries) continue
+        throw unseen(stream, result, attempt)
+      }
+      // With 'any', other appends may have come between: the state is then more than what was loaded and decided.
+      const othersCameBetween = result.firstVersion !== present.version + 1
+      if (result.deduplicated || othersCameBetween) return this.#reread(result)
+      return this.#appended(present, events, result)
+    }
+  }
+
+  /** The decision on this state. A decision that was made on it already stands. */
+  #decide(known: KnownStream<State>): Promise<CausedEvents<E>> {
+    if (this.#decided?.on !== known) this.#decided = { on: known, events: this.#decideNow(known.state) }
+    return this.#decided.events
+  }
+
+  async #decideNow(state: State): Promise<CausedEvents<E>> {
+    const { commandId, metadata } = this.#options
+    const decided = decidedEvents<E>(await this.#setup.decider.decide(this.#command, state))
+    return causedEvents(decided, this.#stream, commandId, metadata)
+  }
+
+  #append(events: CausedEvents<E>, expectedVersion: ExpectedVersion): Promise<AppendResult> {
+    const { signal } = this.#options
+    return this.#setup.store.append(this.#stream, events, { expectedVersion, signal })
+  }
+
+  #appended(
+    before: KnownStream<State>,
+    events: CausedEvents<E>,
+    result: AppendResult,
+  ): CommandResult<State, E> {
+    const recorded = recordedEvents(events, result)
+    return resultOf(this.#setup.states.advance(this.#stream, before, recorded), recorded)
+  }
+
+  /** The stream as it is now, with the events that this call appended, or that an earlier one did under the same ids. */
+  async #reread({ firstVersion, version, deduplicated }: AppendResult): Promise<CommandResult<State, E>> {
+    const { present, news: history } = await this.#setup.states.load(this.#stream, this.#options.signal)
+    return resultOf(present, history.slice(firstVersion - 1, version), deduplicated)
+  }
+}
+
+function resultOf<State, E extends Event>(
+  { state, version, position }: KnownStream<State>,
+  events: readonly RecordedEvent<E>[],
+  deduplicated = false,
+): CommandResult<State, E> {
+  return { state, version, events, position, deduplicated }
+}
+
+/** Reads lag behind writes, for example behind a caching store: the events are recorded, but reading does not show them. */
+function unseen(stream: string, { firstVersion, version }: AppendResult, retries: number): Error {
+  const cause = new Error(`it has versions ${firstVersion} to ${version}, which reading does not show`)
+  return new StoreUnavailableError(`Reading what the command caused in stream '${stream}'`, retries, cause)
+}
+
+/** Returns nothing if an append was refused for a reason that may not hold in another state of the stream. */
+function unlessRefused(error: unknown): undefined {
+  const codes = ['wrong-expected-version', 'duplicate-event-id', 'invalid-input'] as const
+  if (!codes.some((code) => hasCode(error, code))) throw error
+}
