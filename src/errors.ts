@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'append-too-large'
   | 'damaged-log'
   | 'log-cut'
+  | 'undefined-state'
 
 /** The base of all errors of this library. `cause` holds the driver's error where there is one. */
 export abstract class EventSourcedError extends Error {
@@ -71,6 +72,7 @@ export type KnownError =
   | AppendTooLargeError
   | DamagedLogError
   | LogCutError
+  | UndefinedStateError
 
 /** The call was refused before anything was sent to the database. */
 export class InvalidInputError extends EventSourcedError {
@@ -450,4 +452,25 @@ export function isAway(error: unknown): boolean {
 function reason(cause: unknown): string {
   if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reason).join('; ')
   return cause instanceof Error ? cause.message || cause.name : String(cause)
+}
+
+/**
+ * A decider's `evolve` returned undefined, so that the state would be lost: mostly a forgotten `return`, or an event
+ * type that it does not handle. Folding fails on this event until `evolve` is mended. A command handler that throws
+ * this error for an event which its own command caused has recorded that event.
+ */
+export class UndefinedStateError extends EventSourcedError {
+  readonly code = 'undefined-state'
+  readonly eventType: string
+  readonly streamId: string
+  /** The version of the event in its stream. */
+  readonly version: number
+  constructor(eventType: string, streamId: string, version: number) {
+    super(
+      `evolve returned undefined for event '${eventType}' (version ${version} of stream '${streamId}'); it must return the state after the event, or the state it got if the event changes nothing`,
+    )
+    this.eventType = eventType
+    this.streamId = streamId
+    this.version = version
+  }
 }

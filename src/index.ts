@@ -26,6 +26,7 @@ export {
   StreamAlreadyExistsError,
   SubscriptionBehindError,
   SubscriptionFailedError,
+  UndefinedStateError,
   UnsupportedIsolationError,
   WrongExpectedVersionError,
 } from './errors.ts'
