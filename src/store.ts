@@ -75,13 +75,13 @@ export interface StreamSlice<E extends Event = Event> {
   readonly events: readonly RecordedEvent<E>[]
 }
 
-export interface ReadAllOptions extends CallOptions {
+export interface ReadAllOptions<E extends Event = Event> extends CallOptions {
   /** Only events with a greater position; one that the log has given out (forward). @default 0 */
   readonly after?: number | undefined
   /** Only events up to this position. */
   readonly until?: number | undefined
   /** Only events of these types. */
-  readonly types?: readonly string[] | undefined
+  readonly types?: readonly E['type'][] | undefined
   /** Only events of streams whose id begins so. */
   readonly streamPrefix?: string | undefined
   /** Only events that carry all of these tags. */
@@ -136,7 +136,7 @@ export interface EventStore<Tx extends StoreTransaction = StoreTransaction>
    * appears once everything before it is settled. Holds a page in memory, and no connection between pages.
    * @throws LogCutError if the log does not reach as far as `after`, or does no more reach as far as was read
    */
-  readAll<E extends Event = Event>(options?: ReadAllOptions): AsyncIterable<RecordedEvent<E>>
+  readAll<E extends Event = Event>(options?: ReadAllOptions<E>): AsyncIterable<RecordedEvent<E>>
 
   streamInfo(streamId: string, options?: CallOptions): Promise<StreamInfo | undefined>
 

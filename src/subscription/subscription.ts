@@ -18,9 +18,9 @@ export interface HandlerContext<Tx extends StoreTransaction = StoreTransaction> 
   readonly tx: Tx
 }
 
-export interface EventFilter {
+export interface EventFilter<E extends Event = Event> {
   /** Only events of these types. */
-  readonly types?: readonly string[] | undefined
+  readonly types?: readonly E['type'][] | undefined
   /** Only events of streams whose id begins so. */
   readonly streamPrefix?: string | undefined
   /** Only events that carry all of these tags. */
@@ -66,7 +66,7 @@ interface RunOptions {
   readonly onStateChange?: ((state: SubscriptionState, error?: unknown) => void) | undefined
 }
 
-interface HandlerOptions extends RunOptions, EventFilter {
+interface HandlerOptions<E extends Event> extends RunOptions, EventFilter<E> {
   /** Unique among the store's subscriptions: workers that use the same name share the work. */
   readonly name: string
   /** @default 'beginning' */
@@ -81,12 +81,12 @@ interface HandlerOptions extends RunOptions, EventFilter {
 }
 
 /** A handler of events, one by one or in batches. */
-interface HandleOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions {
+interface HandleOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions<E> {
   /** Called for one event after the other, in order. Throws if it has failed. */
   handle(event: RecordedEvent<E>, context: HandlerContext<Tx>): Promise<void> | void
 }
 
-interface HandleBatchOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions {
+interface HandleBatchOptions<E extends Event, Tx extends StoreTransaction> extends HandlerOptions<E> {
   /**
    * Called with several events, in order. If it throws, it is called with each of them alone, so that the one at
    * fault is found.
