@@ -36,6 +36,7 @@ export {
   SubscriptionBehindError,
   SubscriptionFailedError,
   TransactionOverError,
+  UndefinedStateError,
   UnsupportedIsolationError,
   WriteConditionError,
   WrongExpectedVersionError,

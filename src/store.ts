@@ -77,7 +77,7 @@ export interface StreamSlice<E extends Event = Event> {
   readonly events: readonly RecordedEvent<E>[]
 }
 
-export interface ReadAllOptions extends CallOptions, EventFilter {
+export interface ReadAllOptions<E extends Event = Event> extends CallOptions, EventFilter<E> {
   /** Only events after this position (exclusive). The log must reach that far. @default 0 */
   readonly after?: number | undefined
   /** Only events up to this position (inclusive). @default the end of the log */
@@ -147,7 +147,7 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
    * position before it is settled. Keeps one page in memory, and no connection between pages.
    * @throws LogTruncatedError if the log ends before `after`, or has lost an event that was already returned
    */
-  readAll<E extends Event = Event>(options?: ReadAllOptions): AsyncIterable<RecordedEvent<E>>
+  readAll<E extends Event = Event>(options?: ReadAllOptions<E>): AsyncIterable<RecordedEvent<E>>
 
   /** Returns what is known about a stream; `undefined` if it does not exist. */
   streamInfo(streamId: string, options?: CallOptions): Promise<StreamInfo | undefined>

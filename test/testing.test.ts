@@ -156,6 +156,18 @@ describe('a check that fails', () => {
     ).toThrow('decided[0].data.price')
   })
 
+  it('names the event for which evolve returns undefined', () => {
+    const forgetful = decider({
+      ...cart,
+      // As JavaScript, or a type assertion, lets through.
+      evolve: (state, event) => (event.type === 'Added' ? cart.evolve(state, event) : (undefined as never)),
+    })
+    const facts = { code: 'undefined-state', eventType: 'CheckedOut', streamId: 'given', version: 2 }
+    expect(() => given(forgetful, [tea, checkedOut])).toThrow(expect.objectContaining(facts))
+    const checkingOut = given(forgetful, [tea]).when({ type: 'CheckOut' })
+    expect(() => checkingOut.thenState({ total: 4, open: false })).toThrow(expect.objectContaining(facts))
+  })
+
   it('says so if the sentence was not finished', async () => {
     const unfinished: unknown = given(cart).when(addTea)
     await expect(async () => await unfinished).rejects.toThrow('given(…).when(…) alone checks nothing')

@@ -10,11 +10,24 @@ export interface Decider<State, Command, E extends Event> {
   /** Which events the command causes in this state. A throw refuses the command: nothing is appended. */
   decide(command: Command, state: State): Decision<E> | Promise<Decision<E>>
   /**
-   * The state after the event. Must not change the state it is given. What it returns says nothing about
-   * what a state is (`NoInfer`): so a case that was forgotten is an error, and not a state of `undefined`.
+   * Returns the state after the event. Must not change the state that it gets.
+   * @throws UndefinedStateError from whatever folds, if it returns undefined and the initial state is not undefined
    */
-  evolve(state: State, event: RecordedEvent<E>): NoInfer<State>
+  evolve(state: State, event: RecordedEvent<E>): Evolved<State>
 }
+
+/**
+ * The state, as the return type of `evolve`. It is the same type as `State`, with two hints for the compiler:
+ *
+ * - `NoInfer`: `initialState` alone says what a state is. Without it, a forgotten case would make `undefined` a state.
+ * - `Literals`: while the compiler still infers `State`, it would widen `{ status: 'held' }` to `{ status: string }`,
+ *   which then is no state. It keeps literals where literals may be expected. The branch disappears as soon as `State`
+ *   is known, and it is part of the union only as a subtype of `State`, so that generic code can use the result as a state.
+ */
+export type Evolved<State> = NoInfer<State> | (State extends unknown ? never : NoInfer<State> & Literals)
+
+/** `readonly []` keeps `[1, 2]` a tuple. */
+type Literals = '' | 0 | true | false | readonly [] | { readonly [key: string]: Literals }
 
 /** Types a decider by what its functions say, so that no type argument is written by hand. */
 export function decider<State, Command, E extends Event>(

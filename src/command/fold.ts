@@ -1,6 +1,7 @@
 /** Folding: from events to state, now or at any moment of the past. */
 
 import type { CallOptions } from '../call-options.ts'
+import { UndefinedStateError } from '../errors/index.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import { checkFunction } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
@@ -11,7 +12,10 @@ import type { Decider } from './decider.ts'
 /** The two functions of a decider that folding needs. */
 export type Evolution<State, E extends Event> = Pick<Decider<State, never, E>, 'initialState' | 'evolve'>
 
-/** The state after these events, starting from `state` or from the beginning. */
+/**
+ * Returns the state after these events, starting from `state` or from the beginning.
+ * @throws UndefinedStateError if `evolve` returns undefined, unless undefined is the initial state or the state before
+ */
 export function fold<State, E extends Event>(
   evolution: Evolution<State, E>,
   events: Iterable<RecordedEvent<E>>,
@@ -27,8 +31,20 @@ export function foldOnto<State, E extends Event>(
   events: Iterable<RecordedEvent<E>>,
 ): State {
   let current = state
-  for (const event of events) current = evolution.evolve(current, event)
+  for (const event of events) {
+    const next = evolution.evolve(current, event)
+    if (next === undefined && current !== undefined) checkUndefinedState(evolution, event)
+    current = next
+  }
   return current
+}
+
+/** Allows undefined where the decider itself begins with it: a stream may come to nothing again. */
+function checkUndefinedState<State, E extends Event>(
+  evolution: Evolution<State, E>,
+  { type, streamId, version }: RecordedEvent<E>,
+): void {
+  if (evolution.initialState() !== undefined) throw new UndefinedStateError(type, streamId, version)
 }
 
 export function checkEvolution(value: unknown, field: string): void {

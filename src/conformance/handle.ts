@@ -36,6 +36,14 @@ export const account: Decider<{ balance: number; moves: number }, Transfer, Move
   },
 })
 
+/** Its state is what it was named, one after the other; it is undefined after 'gone'. */
+const namedFrom = (initial: string | undefined) =>
+  decider({
+    initialState: () => initial,
+    decide: (text: string): Named => ({ type: 'Named', data: { text } }),
+    evolve: (state, { data: { text } }) => (text === 'gone' ? undefined : `${state}, ${text}`),
+  })
+
 export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((handlerOf) => {
   const accountOf = (store: EventStore, retries?: number) =>
     handlerOf({ store, decider: account, streamId: (id) => `account-${id}`, retries })
@@ -235,20 +243,46 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'may lead to a state that is undefined, which is not the initial one',
+      name: 'may lead to a state that is undefined if a stream without events has that state',
       async run({ open }) {
         const store = await open()
-        const handle = handlerOf({
-          store,
-          decider: {
-            initialState: (): string | undefined => 'new',
-            decide: (text: string): Named => ({ type: 'Named', data: { text } }),
-            evolve: (state, { data: { text } }: Named) => (text === 'gone' ? undefined : `${state}, ${text}`),
-          },
-        })
+        const decider = namedFrom(undefined)
+        const handle = handlerOf({ store, decider })
         const states = []
-        for (const text of ['here', 'gone', 'back']) states.push((await handle('a', text)).state)
-        assert.deepEqual(states, ['new, here', undefined, 'undefined, back'])
+        for (const text of ['gone', 'here', 'gone', 'back']) states.push((await handle('a', text)).state)
+        assert.deepEqual(states, [undefined, 'undefined, here', undefined, 'undefined, back'])
+        assert.equal((await foldStream(store, 'a', decider, { toVersion: 3 })).state, undefined)
+      },
+    },
+    {
+      group,
+      name: 'fail on an event for which evolve returns undefined, and append nothing after it',
+      async run({ open }) {
+        const store = await open()
+        const decider = namedFrom('new')
+        const handle = handlerOf({ store, decider })
+        assert.equal((await handle('a', 'here')).state, 'new, here')
+        const facts = { eventType: 'Named', streamId: 'a', version: 2 }
+        // Recorded by the command itself.
+        await refused(handle('a', 'gone'), 'undefined-state', facts)
+        const before = await everything(store)
+        assert.equal((await streamOf(store, 'a')).length, 2)
+        for (const options of [
+          {},
+          { commandId: 'x' },
+          { expectedVersion: 2 },
+          { expectedVersion: 'any' },
+        ] as const) {
+          await refused(handle('a', 'back', options), 'undefined-state', facts)
+        }
+        await refused(foldStream(store, 'a', decider), 'undefined-state', facts)
+        assert.deepEqual(await everything(store), before)
+        assert.equal((await foldStream(store, 'a', decider, { toVersion: 1 })).state, 'new, here')
+        // Recorded by another caller.
+        await handle('b', 'here')
+        await store.append('b', [{ type: 'Named', data: { text: 'gone' } }])
+        await refused(handle('b', 'back'), 'undefined-state', { ...facts, streamId: 'b' })
+        assert.equal((await streamOf(store, 'b')).length, 2)
       },
     },
     {

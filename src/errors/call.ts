@@ -126,3 +126,24 @@ export class WriteConditionError extends EventSourcedError {
     this.item = item
   }
 }
+
+/**
+ * A decider's `evolve` returned `undefined`, so that the state would be lost. Usually a `return` is missing, or a case for
+ * this event type. Folding fails at this event until `evolve` is repaired. If a command handler throws this error for an
+ * event of its own command, that event is recorded.
+ */
+export class UndefinedStateError extends EventSourcedError {
+  readonly code = 'undefined-state'
+  readonly eventType: string
+  readonly streamId: string
+  /** The version of the event in its stream. */
+  readonly version: number
+  constructor(eventType: string, streamId: string, version: number) {
+    super(
+      `evolve returned undefined for event '${eventType}' (version ${version} of stream '${streamId}'); it must return the state after the event, or the state it got if the event changes nothing`,
+    )
+    this.eventType = eventType
+    this.streamId = streamId
+    this.version = version
+  }
+}

@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'stream-already-exists'
   | 'duplicate-event-id'
   | 'append-too-large'
+  | 'undefined-state'
   | 'import-out-of-order'
   | 'store-closed'
   | 'transaction-over'

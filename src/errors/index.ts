@@ -6,6 +6,7 @@ import type {
   InvalidInputError,
   StreamAlreadyExistsError,
   TransactionOverError,
+  UndefinedStateError,
   WriteConditionError,
   WrongExpectedVersionError,
 } from './call.ts'
@@ -40,6 +41,7 @@ export {
   InvalidInputError,
   StreamAlreadyExistsError,
   TransactionOverError,
+  UndefinedStateError,
   WriteConditionError,
   WrongExpectedVersionError,
 } from './call.ts'
@@ -76,6 +78,7 @@ export type KnownError =
   | ImportOutOfOrderError
   | StoreClosedError
   | TransactionOverError
+  | UndefinedStateError
   | WriteConditionError
   | StoreUnavailableError
   | StorageError

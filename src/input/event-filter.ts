@@ -1,9 +1,10 @@
 /** Which events of the log a reader or a subscription wants. */
+import type { Event } from '../event.ts'
 import { checkedNames, checkReadName } from './checks.ts'
 
-export interface EventFilter {
+export interface EventFilter<E extends Event = Event> {
   /** Only events of these types. @default all */
-  readonly types?: readonly string[] | undefined
+  readonly types?: readonly E['type'][] | undefined
   /** Only events of streams whose id begins with this text. @default all */
   readonly streamPrefix?: string | undefined
   /** Only events that carry all of these tags. @default all */

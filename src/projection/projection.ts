@@ -1,4 +1,5 @@
 /** What a projection is: how events become documents, or whatever else a user keeps, for reading. */
+import type { Evolved } from '../command/decider.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import { checkedNames, checkFunction, checkInteger, checkName, checkReadName } from '../input/checks.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
@@ -11,10 +12,19 @@ interface ProjectionName {
   readonly version?: number | undefined
 }
 
-/** A projection into documents: each has a key and a state, which is folded from the events that concern it. */
-export interface DocumentProjectionOptions<State, E extends Event> extends ProjectionName {
+/** An event of the union that has one of these types. A conditional type, so that `E` is inferred through it. */
+type OfType<E extends Event, Type extends string> = E extends Event
+  ? RecordedEvent<E & { readonly type: Type }>
+  : never
+
+/**
+ * A projection into documents: each has a key and a state, which is folded from the events that concern it.
+ * `Type`: the types listed in `events`.
+ */
+export interface DocumentProjectionOptions<State, E extends Event, Type extends E['type'] = E['type']>
+  extends ProjectionName {
   /** Only events of these types. @default all */
-  readonly events?: readonly E['type'][] | undefined
+  readonly events?: readonly Type[] | undefined
   /** Only events of streams whose id begins so. @default all */
   readonly streamPrefix?: string | undefined
   /** Which document the event concerns: one key, several, or none (`undefined` or an empty array). */
@@ -25,7 +35,8 @@ export interface DocumentProjectionOptions<State, E extends Event> extends Proje
    * The document's state after the event, or null to delete it. Must not change the state it is given, nor look at
    * anything else: the same events must give the same documents whenever they are folded.
    */
-  evolve(state: State, event: RecordedEvent<E>, key: string): NoInfer<State> | null
+  evolve(state: State, event: OfType<E, NoInfer<Type>>, key: string): Evolved<State> | null
+  readonly handle?: undefined
 }
 
 /** A projection into what the user keeps: tables of the same database, say. */
@@ -54,15 +65,22 @@ export type AnyDocumentProjection = DocumentProjection<any, any>
 // biome-ignore lint/suspicious/noExplicitAny: whatever its states, events and transaction are
 export type Projection = DocumentProjection<any, any> | RawProjection<any, any>
 
-/** Defines a projection; it runs where it is registered: `inline` of a store, or `subscribe`. */
-export function projection<State, E extends Event>(
-  options: DocumentProjectionOptions<State, E>,
-): DocumentProjection<State, E>
-export function projection<E extends Event, Tx extends HandlerTransaction>(
-  options: RawProjectionOptions<E, Tx>,
-): RawProjection<E, Tx>
+/** What `projection()` returns. Only documents have a state: without `initialState`, nothing is inferred for it. */
+type Defined<State, E extends Event> = [State] extends [never]
+  ? RawProjection<E>
+  : DocumentProjection<State, E>
+
+/**
+ * Defines a projection; it runs where it is registered: `inline` of a store, or `subscribe`. Annotate the event of `key`
+ * (`handle`), for example as `RecordedEvent<OrderEvent>`: then the compiler checks `events`, and `evolve` gets only those.
+ *
+ * One signature, and no overloads: the compiler reports a mistake where it is, and not as "No overload matches this call".
+ */
+export function projection<State = never, E extends Event = Event, const Type extends E['type'] = E['type']>(
+  options: DocumentProjectionOptions<State, E, Type> | RawProjectionOptions<E, HandlerTransaction>,
+): Defined<State, E>
 export function projection(
-  // biome-ignore lint/suspicious/noExplicitAny: see the signatures above
+  // biome-ignore lint/suspicious/noExplicitAny: see the signature above
   options: DocumentProjectionOptions<any, any> | RawProjectionOptions<any, any>,
 ): Projection {
   return readSafely('options', options, () => {
@@ -73,7 +91,7 @@ export function projection(
     const own = { name, version, events: checkedEvents(events, ''), streamPrefix }
     // Named, as they may be methods of a class.
     const defined: Projection =
-      'handle' in options
+      options.handle !== undefined
         ? { ...options, ...own, kind: 'raw', handle: options.handle }
         : {
             ...{ ...options, ...own, kind: 'documents' },

@@ -62,7 +62,7 @@ interface RunOptions {
   readonly onStateChange?: ((state: SubscriptionState, error?: unknown) => void) | undefined
 }
 
-interface HandlerOptions extends RunOptions, EventFilter {
+interface HandlerOptions<E extends Event> extends RunOptions, EventFilter<E> {
   /** Unique among the store's subscriptions. Workers that use the same name share the work. */
   readonly name: string
   /** @default 'beginning' */
@@ -77,13 +77,13 @@ interface HandlerOptions extends RunOptions, EventFilter {
 }
 
 /** A handler of single events. */
-interface HandleOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions {
+interface HandleOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions<E> {
   /** Called for one event after the other, in order. A throw or a rejection means that the event failed. */
   handle(event: RecordedEvent<E>, context: HandlerContext<Tx>): Promise<void> | void
 }
 
 /** A handler of batches. */
-interface HandleBatchOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions {
+interface HandleBatchOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions<E> {
   /**
    * Called with several events, in order. If it fails, the subscription calls it with each event alone, to find the
    * event at fault.

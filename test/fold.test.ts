@@ -1,0 +1,47 @@
+/** Folding events into a state, without a store. */
+import { type Event, fold, type RecordedEvent, UndefinedStateError } from '@eventsourced/core'
+import { expect, it } from 'vitest'
+
+type Put = { type: 'Put'; data: string | undefined }
+
+/** What was put last. */
+const last = (initial: string | undefined) => ({
+  initialState: () => initial,
+  evolve: (_state: string | undefined, { data }: Put) => data,
+})
+
+function recorded<E extends Event>(...events: E[]): RecordedEvent<E>[] {
+  return events.map((event, index) => ({
+    ...{ id: `${index}`, streamId: 's', version: index + 1, position: index + 1 },
+    ...{ recordedAt: new Date(), metadata: {}, tags: [] },
+    ...event,
+  }))
+}
+
+const put = (...values: readonly (string | undefined)[]) =>
+  recorded(...values.map((data): Put => ({ type: 'Put', data })))
+
+it('fails on the first event for which evolve returns undefined', () => {
+  const lost = () => fold(last('none'), put('a', undefined, 'b'))
+  expect(lost).toThrow(UndefinedStateError)
+  expect(lost).toThrow(
+    "evolve returned undefined for event 'Put' (version 2 of stream 's'); it must return the state after the event, or the state it got if the event changes nothing",
+  )
+  expect(() => fold(last('none'), put(undefined), 'given')).toThrow(UndefinedStateError)
+})
+
+it('takes undefined for a state where the initial one is undefined', () => {
+  expect(fold(last(undefined), put('a', undefined))).toBe(undefined)
+  expect(fold(last(undefined), put('a', undefined, 'b'))).toBe('b')
+  expect(fold(last(undefined), put(undefined), 'given')).toBe(undefined)
+})
+
+it('takes null for a state', () => {
+  const evolution = {
+    initialState: () => 0,
+    evolve: (_state: number | null, { data }: { type: string; data: null }) => data,
+  }
+  expect(
+    fold<number | null, { type: string; data: null }>(evolution, recorded({ type: 'Put', data: null })),
+  ).toBe(null)
+})
