@@ -39,6 +39,7 @@ import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
+import { subscriptionStartCases } from './subscription-starts.ts'
 import { subscriptionCases } from './subscriptions.ts'
 import { timeCases } from './time.ts'
 import { transactionCases } from './transactions.ts'
@@ -101,6 +102,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...viewCases,
   ...rebuildCases,
   ...subscriptionCases,
+  ...subscriptionStartCases,
   ...failingHandlerCases,
   ...closeCases,
 ]

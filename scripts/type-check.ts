@@ -1,0 +1,38 @@
+/**
+ * Type-checks generated files with the compiler and the options of `npm run check:types`. The files are in a folder of
+ * this repository while the compiler runs, so that `@eventsourced/core` resolves to the sources, as in the tests.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+const root = dirname(import.meta.dirname)
+
+export interface TypeCheck {
+  readonly passed: boolean
+  /** The compiler's output. Generated files have the names under which they were passed. */
+  readonly output: string
+}
+
+/** `files`: their texts by name. `flags`: more flags of the compiler. */
+export function typeCheck(files: ReadonlyMap<string, string>, flags: readonly string[] = []): TypeCheck {
+  // .gitignore lists this name.
+  const folder = mkdtempSync(join(root, '.check-'))
+  try {
+    for (const [name, text] of files) {
+      mkdirSync(join(folder, dirname(name)), { recursive: true })
+      writeFileSync(join(folder, name), text)
+    }
+    const config = { extends: '../tsconfig.check.json', include: [], files: [...files.keys()] }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    const { status, stdout, stderr, error } = spawnSync(
+      'npx',
+      ['tsc', '-p', join(folder, 'tsconfig.json'), '--pretty', 'false', ...flags],
+      { cwd: root, encoding: 'utf8' },
+    )
+    if (error) throw error
+    return { passed: status === 0, output: `${stdout}${stderr}`.replaceAll(`${basename(folder)}/`, '') }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
