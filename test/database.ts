@@ -1,7 +1,7 @@
 /** A fresh database on the test server, and the one way to drop it. */
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
-import { sleep } from '../src/abort.ts'
+import { sleep } from '../src/runtime/abort.ts'
 
 export interface TestDatabase {
   readonly url: string
