@@ -17,7 +17,7 @@ export const appendLimitCases: readonly Case[] = [
   {
     name: 'append-limit',
     group: 'append',
-    work: 'one event a call, 32 callers, new streams, against pgbench with 32 connections and the least function',
+    work: 'one event a call, 32 callers, new streams, against pgbench with 32 connections and the simplest function',
     unit: 'events/s',
     better: 'higher',
     target: 2.5,

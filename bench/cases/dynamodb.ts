@@ -40,7 +40,7 @@ export const dynamodbCases: readonly Case[] = [
   {
     name: 'dynamodb-read',
     group: 'dynamodb',
-    work: 'whole streams of 100 events, which 10 appends made, one caller',
+    work: 'whole streams of 100 events from 10 appends, one caller',
     unit: 'events/s',
     better: 'higher',
     target: 3,
@@ -51,7 +51,7 @@ export const dynamodbCases: readonly Case[] = [
   {
     name: 'dynamodb-write-units',
     group: 'dynamodb',
-    work: '10 events of 500 B that hardly compress a call, one caller, one stream: write units an event, by the peer’s',
+    work: '10 events a call, of 500 B that hardly compress, one caller, one stream: write units an event, divided by the peer’s',
     unit: 'events/write unit',
     better: 'lower',
     target: 0.75,

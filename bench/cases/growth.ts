@@ -77,7 +77,7 @@ function growthCase({ name, work, callers, appends, call }: GrowthWork): Case {
   return {
     name,
     group: 'growth',
-    work: `${work}: cost among 5,000,000 events (--quick: 1,000,000), by that among 50,000`,
+    work: `${work}: cost among 5,000,000 events (--quick: 1,000,000), divided by the cost among 50,000`,
     unit: 'calls/s',
     better: 'lower',
     target: 1.3,

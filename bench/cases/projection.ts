@@ -43,7 +43,7 @@ export const projectionCases: readonly Case[] = [
   {
     name: 'catch-up-views',
     group: 'projection',
-    work: 'the same logs into documents, one an order of 100 events',
+    work: 'the same logs into documents, one for each order of 100 events',
     unit: 'events/s',
     better: 'higher',
     target: 40,
@@ -54,7 +54,7 @@ export const projectionCases: readonly Case[] = [
   {
     name: 'latency',
     group: 'projection',
-    work: 'from an append to its handler, after a second of rest: 1 by the median time',
+    work: 'from an append to its handler, after one idle second: 1 divided by the median time',
     unit: '/s',
     better: 'higher',
     target: 40,
