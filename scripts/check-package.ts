@@ -1,6 +1,6 @@
 /**
- * Packs the library as it would be published, installs it into an empty project, and uses every subpath there:
- * imported, required, and type-checked with the declarations of dependencies checked too.
+ * Packs the library as `npm publish` would, and installs it into an empty project. There it imports and requires every
+ * subpath, and type-checks a program, including the declarations of dependencies.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -23,7 +23,7 @@ try {
     '@types/pg': pgTypes,
     '@types/node': nodeTypes,
     postgres,
-    '@aws-sdk/client-dynamodb': dynamo,
+    '@aws-sdk/client-dynamodb': dynamodb,
   } = manifest.devDependencies
 
   cpSync('test/package/consumer', folder, { recursive: true })
@@ -32,7 +32,7 @@ try {
     `pg@${pg}`,
     `@types/pg@${pgTypes}`,
     `postgres@${postgres}`,
-    `@aws-sdk/client-dynamodb@${dynamo}`,
+    `@aws-sdk/client-dynamodb@${dynamodb}`,
   ]
   const tools = [`typescript@${typescript}`, `@types/node@${nodeTypes}`]
   run('npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', `./${filename}`, ...drivers, ...tools)
