@@ -26,7 +26,7 @@ export async function expectCount(
 ): Promise<void> {
   const found = await countOf(url, countEvents)
   if (found !== expected)
-    throw new Error(`${contestant}: ${found} events are recorded in place of ${expected}`)
+    throw new Error(`${contestant}: ${found} events are recorded instead of ${expected}`)
 }
 
 /** Measures the median time of a statement, including the round trip, in milliseconds. */

@@ -93,7 +93,7 @@ function readStream(kind: DynamodbBenchStoreKind): Contestant {
       async turn() {
         const { perSecond } = await closedLoop(1, seconds, async () => {
           const found = await store.read(streams[next++ % streamCount] ?? '')
-          if (found !== streamLength) throw new Error(`${found} events were read in place of ${streamLength}`)
+          if (found !== streamLength) throw new Error(`${found} events were read instead of ${streamLength}`)
         })
         return { value: perSecond * streamLength, appended: 0 }
       },

@@ -101,7 +101,7 @@ function memoryOfReadAll(): Contestant {
           ])
           const [{ events, megabytes }] = await once(reader, 'message')
           if (events !== memoryEvents)
-            throw new Error(`${events} events were read in place of ${memoryEvents}`)
+            throw new Error(`${events} events were read instead of ${memoryEvents}`)
           return megabytes
         },
         async tearDown() {},

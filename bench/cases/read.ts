@@ -98,7 +98,7 @@ async function readInTurn(
   const { perSecond } = await closedLoop(1, seconds, async () => {
     const stream = streams[next++ % streams.length] ?? ''
     const found = await read(stream)
-    if (found !== streamLength) throw new Error(`${found} events were read in place of ${streamLength}`)
+    if (found !== streamLength) throw new Error(`${found} events were read instead of ${streamLength}`)
   })
   return perSecond * streamLength
 }

@@ -39,7 +39,7 @@ export function dynamodbContestant(
           events += appended
           const found = await store.count()
           if (found !== events)
-            throw new Error(`${kind.name}: ${found} events are recorded in place of ${events}`)
+            throw new Error(`${kind.name}: ${found} events are recorded instead of ${events}`)
           return value
         },
         async tearDown() {
