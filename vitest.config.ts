@@ -3,26 +3,27 @@ import { quietly } from './test/child-program.ts'
 import { isMissing } from './test/emulators/start.ts'
 import { stores } from './test/stores.ts'
 
-// Tests run the sources: the package's own subpaths resolve to `src` by this condition.
+// With this condition, the package's own subpaths resolve to `src`, so tests run the sources.
 const conditions = ['@eventsourced/source']
 
-// What is about the server itself is left out with it, when STORES names no store that runs there.
-const aboutPostgres = ['test/postgres/**', 'test/documents.test.ts', 'test/cutting-proxy.test.ts']
-const aboutDynamo = ['test/dynamodb/**']
-// What kills, cuts off and crashes takes long, and has commands of its own: `npm run test:faults`, `npm run test:torture`.
-const long =
+// These tests need a server or an emulator. They are left out if STORES names no store that runs there.
+const postgresTests = ['test/postgres/**', 'test/documents.test.ts', 'test/cutting-proxy.test.ts']
+const dynamodbTests = ['test/dynamodb/**']
+// These tests take long. They have their own commands: `npm run test:faults` and `npm run test:torture`.
+const longTests =
   process.env.LONG === undefined ? ['test/faults/**', 'test/torture/{campaigns,breakages}.test.ts'] : []
-const leftOut = [
-  ...(stores.some(({ server }) => server === 'postgres') ? [] : aboutPostgres),
-  ...(stores.some(({ emulator }) => emulator && isMissing(emulator) === undefined) ? [] : aboutDynamo),
+const testsWithoutStore = [
+  ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
+  ...(stores.some(({ emulator }) => emulator && isMissing(emulator) === undefined) ? [] : dynamodbTests),
 ]
-if (leftOut.length > 0) console.log(`left out, as no store runs that they are about: ${leftOut.join(', ')}`)
+if (testsWithoutStore.length > 0)
+  console.log(`left out, because STORES names no store that they test: ${testsWithoutStore.join(', ')}`)
 
 export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...long, ...leftOut],
+    exclude: [...configDefaults.exclude, ...longTests, ...testsWithoutStore],
     globalSetup: ['test/postgres-servers.ts'],
     reporters: ['default', './test/skip-reporter.ts'],
     testTimeout: 60_000,

@@ -1,23 +1,23 @@
-/** What the benchmark was asked to do. */
+/** Reads the command line of the benchmark. */
 import { parseArgs } from 'node:util'
 import type { Case } from './case.ts'
 
 const usage = `Usage: npm run bench -- [options]
 
-Compares this library with others, and with what the database can do at most, on a real Postgres;
-and on an emulator of DynamoDB.
+Compares this library with others, and with the most that the database itself can do, on a real
+Postgres and on an emulator of DynamoDB.
 
-  --case PREFIX  only the cases whose names begin so; may be repeated
+  --case PREFIX  only the cases whose names begin with PREFIX; may be repeated
   --quick        fewer and shorter rounds, and less data
-  --rounds N     rounds that count, after one that warms up
+  --rounds N     the number of measured rounds, after one round that warms up
   --json FILE    writes the figures to a file
   --plots        draws the figures of this run: bench/plots/*.svg
-  --record       writes the figures of this run into bench/README.md, in place of those of the same groups
+  --record       writes the figures of this run into bench/README.md, and replaces those of the same groups
   --check        exits with 1 if a case misses its target
-  --list         names the cases, and says what each does
+  --list         lists the cases, and what each one does
   --help         this text
 
-EVENTSOURCED_BENCH_POSTGRES_URL   a server to use in place of one that is started; its user may create databases
+EVENTSOURCED_BENCH_POSTGRES_URL   the server to use, instead of starting one; its user must be able to create databases
 EVENTSOURCED_BENCH_LOG            the event log that import-real reads: JSON Lines, gzipped`
 
 export interface Arguments {
@@ -30,7 +30,7 @@ export interface Arguments {
   readonly check: boolean
 }
 
-/** Reads the arguments, or ends the process: 0 if it only had to say something, 2 if they are wrong. */
+/** Reads the arguments. Ends the process with code 0 after `--help` or `--list`, and with 2 if an argument is wrong. */
 export function readArguments(given: readonly string[], all: readonly Case[]): Arguments {
   try {
     const { values } = parseArgs({

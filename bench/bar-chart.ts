@@ -1,13 +1,13 @@
-/** Draws pairs of horizontal bars as an SVG: each pair to its own scale, with a mark where ours has to reach. */
+/** Draws pairs of horizontal bars as an SVG. Each pair has its own scale, and a mark that shows the target of our bar. */
 
 export interface BarPair {
   readonly title: string
-  /** What the pair comes to, shown at the right of the title. */
+  /** The result of the pair, shown to the right of the title. */
   readonly verdict: string
   readonly met: boolean
   /** From top to bottom; the first is ours. */
   readonly bars: readonly { readonly name: string; readonly value: number; readonly label: string }[]
-  /** The value that the first bar has to reach, or must not exceed. */
+  /** The target: the value that the first bar must reach, or must not exceed. */
   readonly mark: number
 }
 
@@ -28,10 +28,10 @@ const colors = {
   missed: '#b42318',
 }
 
-// About as many small letters as the width has room for.
+// About how many small letters fit into the width.
 const mostLetters = 125
 
-/** A note in as many lines as it needs, broken behind commas. */
+/** Breaks a note into lines that fit, after commas. */
 function wrapped(note: string): string[] {
   const lines = ['']
   for (const piece of note.split(/(?<=, )/)) {
@@ -58,7 +58,7 @@ export function barChart(title: string, notes: readonly string[], pairs: readonl
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
     `  font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" role="img">`,
     `<title>${escaped(title)}</title>`,
-    // Its own background: the page around it may be dark.
+    // The page around the chart may be dark, so the chart has its own background.
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     ...parts,
     '</svg>\n',
@@ -73,7 +73,7 @@ function drawPair({ title, verdict, met, bars, mark }: BarPair, top: number): st
     const color = index === 0 ? colors.ours : colors.peer
     const length = Math.max(1, scale(value))
     const beforeMark = scale(mark) - length
-    // Where the mark would cross the label, that goes behind it.
+    // If the mark would cross the label, the label moves to the right of the mark.
     const end = index === 0 && beforeMark >= 0 && beforeMark < label.length * 7 + 10 ? scale(mark) : length
     return [
       text(barsLeft - 8, y + 12, name, { size: 12, anchor: 'end' }),

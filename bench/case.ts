@@ -1,4 +1,4 @@
-/** What a case of the benchmark is: contestants that do the same work in turns, and the ratio aimed at. */
+/** Types of a benchmark case: contestants do the same work in turns, and the ratio of their figures has a target. */
 
 /** The cases of a group share a plot. */
 export type Group =
@@ -14,45 +14,46 @@ export type Group =
 export interface Case {
   readonly name: string
   readonly group: Group
-  /** What is done and measured, as one phrase. */
+  /** What the contestants do, as one phrase. */
   readonly work: string
   readonly unit: string
   /**
-   * Of what is held against the target: `higher` is the contestants' ratio, ours by the peer's. `lower` is that of
-   * their costs (the peer's rate by ours), or without a peer our figure itself.
+   * How the figures are compared with the target. `higher`: our rate divided by the peer's must reach the target.
+   * `lower`: the ratio of the costs, which is the peer's rate divided by ours, must not exceed the target. Without a
+   * peer, our figure itself is compared.
    */
   readonly better: 'higher' | 'lower'
   readonly target: number
   readonly ours: Contestant
   readonly peer?: Contestant
-  /** Rounds that count, where the usual number would take too long. */
+  /** The number of measured rounds, if the usual number would take too long. @default 5, and 3 with `--quick` */
   readonly rounds?: number
-  /** Why the case cannot run here, if it cannot. */
-  obstacle?(): string | undefined
+  /** Returns why the case cannot run on this machine, or `undefined` if it can. */
+  skipReason?(): string | undefined
 }
 
 export interface Contestant {
   readonly name: string
-  /** Sets up everything on a fresh database. */
-  enter(ground: Ground): Promise<Entry>
+  /** Sets the contestant up on a fresh database. */
+  setUp(context: BenchContext): Promise<ReadyContestant>
 }
 
-/** Where a contestant works, and how much. */
-export interface Ground {
-  /** The contestant's own database: of Postgres, or the endpoint of a DynamoDB. */
+/** The database that a contestant works on, and the amount of work. */
+export interface BenchContext {
+  /** The contestant's own database: a URL of Postgres, or the endpoint of a DynamoDB emulator. */
   readonly url: string
-  /** The same one without the simulated network, to fill it and to count in it. */
+  /** The same database without the simulated network, to fill it and to count its events. */
   readonly directUrl: string
-  /** How long a turn takes, where the work has no size of its own. */
+  /** How long a turn takes, in seconds, if the work has no fixed size. */
   readonly seconds: number
-  /** Whether to do with less data. */
+  /** Whether to use less data. */
   readonly quick: boolean
-  /** A database that is made when first asked for, and that all who ask share until the benchmark ends. */
+  /** Returns the database of this name, which all contestants share. The first call creates and fills it. */
   shared(name: string, fill: (url: string) => Promise<void>): Promise<string>
 }
 
-export interface Entry {
-  /** Does the work of one round, and says what came out in the case's unit. Round 0 only warms up. */
+export interface ReadyContestant {
+  /** Does the work of one round, and returns the figure in the case's unit. Round 0 only warms up. */
   turn(round: number): Promise<number>
-  leave(): Promise<void>
+  tearDown(): Promise<void>
 }

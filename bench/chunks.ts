@@ -1,4 +1,4 @@
-/** Joins many short texts to fewer longer ones: a write for each would cost more than what is written. */
+/** Joins many short texts into fewer long ones, because a write for each short text would dominate the cost. */
 
 const chunkLength = 65_536
 

@@ -1,10 +1,11 @@
-/** Callers that each start their next operation when the one before is done, until the time is up. */
+/** A closed loop: each caller starts its next operation when its last one has finished, until the time is up. */
 
 export interface LoopResult {
   readonly operations: number
   readonly perSecond: number
 }
 
+/** Lets `callers` callers run the operation for `seconds`, and returns how many operations they finished. */
 export async function closedLoop(
   callers: number,
   seconds: number,
@@ -23,13 +24,13 @@ export async function closedLoop(
   return { operations, perSecond: operations / ((performance.now() - begin) / 1000) }
 }
 
-/** Does something for each of the items, several at a time. */
+/** Runs the operation for each of the items, with at most `callers` operations at a time. */
 export async function forEachOf<T>(
   items: Iterable<T>,
   callers: number,
   operation: (item: T) => Promise<unknown>,
 ): Promise<void> {
-  // One iterator for all of the callers: each takes the next item.
+  // All callers share one iterator, so each item is taken once.
   const rest = items[Symbol.iterator]()
   async function call(): Promise<void> {
     for (let next = rest.next(); !next.done; next = rest.next()) await operation(next.value)

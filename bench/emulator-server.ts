@@ -1,4 +1,4 @@
-/** DynamoDB, of which an emulator stands in: one for each contestant, since they keep in memory what was written. */
+/** Emulators of DynamoDB. Each contestant gets its own, because an emulator keeps all items in memory. */
 import { type StartedEmulator, startEmulator } from '../test/emulators/start.ts'
 import { Server } from './server.ts'
 

@@ -1,4 +1,4 @@
-/** The event log that is imported: a real one, or one of the same shape and size that is made up. */
+/** The event log for imports: a real one, or a generated one of the same shape and size. */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -34,7 +34,7 @@ function eventOf(line: string): LoggedEvent {
   return { streamId: stream, type, recordedAt: new Date(occurredAt), data }
 }
 
-/** The log that is named by EVENTSOURCED_BENCH_LOG, or one that is made up, for as long as `work` takes. */
+/** Calls `work` with the log that EVENTSOURCED_BENCH_LOG names, or with a generated one that is deleted afterwards. */
 export async function withLogFile<T>(work: (file: string) => Promise<T>): Promise<T> {
   const { EVENTSOURCED_BENCH_LOG: given } = process.env
   if (given !== undefined) return work(given)
@@ -61,8 +61,8 @@ const types = [
 ]
 
 /**
- * Writes a log like that of the loan applications of the BPI Challenge 2012: 20 events a stream, 500 streams open
- * at a time, names that come in order. It is the same in every run.
+ * Writes a log like the loan applications of the BPI Challenge 2012: 20 events a stream, 500 streams open at a time,
+ * and names in order. Every run writes the same log.
  */
 export async function writeMadeUpLog(file: string): Promise<void> {
   await pipeline(Readable.from(inChunks(madeUpLines())), createGzip(), createWriteStream(file))
@@ -73,7 +73,7 @@ function* madeUpLines(): Generator<string> {
   const open: { stream: string; left: number }[] = []
   let opened = 0
   let seed = 1
-  // Lehmer's generator: any sequence will do, as long as it is always this one.
+  // Lehmer's generator. Any sequence would do, as long as every run has the same one.
   const random = (below: number) => {
     seed = (seed * 48_271) % 2_147_483_647
     return seed % below
@@ -99,7 +99,7 @@ function* madeUpLines(): Generator<string> {
   }
 }
 
-/** Spreads the events over the streams, so that the sum is exact. */
+/** Returns how many events a stream gets. The numbers of all streams add up to `eventCount` exactly. */
 function eventsOf(stream: number): number {
   const upTo = (count: number) => Math.floor((count * eventCount) / streamCount)
   return upTo(stream + 1) - upTo(stream)

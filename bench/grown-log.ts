@@ -1,4 +1,4 @@
-/** Fills a store with as many events as one likes, much faster than by appending them. */
+/** Fills a store with any number of events, much faster than appends could. */
 import { createHash } from 'node:crypto'
 import { postgresStore } from '@eventsourced/core/postgres'
 import type { Client } from 'pg'
@@ -7,12 +7,12 @@ import { withClient } from './database.ts'
 
 export const streamLength = 20
 
-/** The name of the stream with this number, counted from 1; there is one for each 20 events. */
+/** Returns the name of the stream with this 1-based number. There is one stream for each 20 events. */
 export function grownStream(number: number): string {
   return `order-${createHash('md5').update(String(number)).digest('hex')}`
 }
 
-/** Fills in streams of 20 events each, whose events lie as far apart in the log as they can. */
+/** Writes streams of 20 events each, whose events are as far apart in the log as possible. */
 export async function growLog(url: string, eventCount: number): Promise<void> {
   const store = postgresStore(url)
   await store.schema.create()
@@ -45,7 +45,7 @@ export async function growLog(url: string, eventCount: number): Promise<void> {
   })
 }
 
-/** Indexes are made much faster of what is there than kept up row by row. */
+/** Drops the indexes and returns a function that creates them again: that is much faster than an update for each row. */
 async function dropIndexes(client: Client): Promise<() => Promise<void>> {
   const { rows } = await client.query<{ drop: string; make: string }>(`
     select

@@ -1,4 +1,4 @@
-/** What a figure means nothing without: when, where, and with which versions and settings it was measured. */
+/** Describes a run: when and where the figures were measured, and with which versions and settings. */
 import { readFileSync } from 'node:fs'
 import { cpus, platform, release, totalmem } from 'node:os'
 import { basename, join } from 'node:path'

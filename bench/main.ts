@@ -1,4 +1,4 @@
-/** `npm run bench`: runs the cases that were asked for, and reports. */
+/** `npm run bench`: runs the chosen cases, and reports their figures. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readArguments } from './arguments.ts'
@@ -16,7 +16,7 @@ import { runCases } from './run-cases.ts'
 import type { Server } from './server.ts'
 
 const wanted = readArguments(process.argv.slice(2), allCases)
-// They end with this process.
+// The emulators end with this process.
 const emulators = new EmulatorServer()
 let server: DatabaseServer | undefined
 let network: Network | undefined
@@ -31,12 +31,12 @@ async function end(code: number): Promise<never> {
 
 function serverOf({ group }: Case): Server {
   const found = group === 'dynamodb' ? emulators : server
-  if (found === undefined) throw new Error('There is no Postgres: no case was to need one')
+  if (found === undefined) throw new Error('No Postgres server was started, but a case needs one')
   return found
 }
 
 function fail(error: unknown): void {
-  // What still runs when the server is taken away fails, and nobody waits for it any more.
+  // Operations that still run when the server stops fail, and nothing waits for them.
   if (ending.signal.aborted) return
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
   void end(1)

@@ -1,10 +1,10 @@
-/** Reads the log of the store at the given URL, and tells who started it by how much this process has grown. */
+/** Reads the log of the store at the given URL, and sends to its parent process by how much its memory has grown. */
 import { postgresStore } from '@eventsourced/core/postgres'
 
 const [url = '', most = ''] = process.argv.slice(2)
 const store = postgresStore(url)
 
-// What the first page needs is there once and for all; what comes on top of it is what grows.
+// The first page allocates memory that later pages use again. Only the growth after it counts.
 for await (const _ of store.readAll({ limit: 1000 })) {
 }
 globalThis.gc?.()

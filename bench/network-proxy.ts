@@ -1,12 +1,12 @@
 /**
- * A network of the given delay, as a process of its own: passes bytes on in their order, each as long after it came.
- * Started with the server's host and port and the delay in milliseconds; tells its own port to who started it.
+ * A network with a delay, as a separate process: forwards bytes in their order, each one after the delay. Its arguments
+ * are the server's host, its port, and the delay in milliseconds. It sends its own port to its parent process.
  */
 import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 
 const [host = '', port = '', delay = ''] = process.argv.slice(2)
 
-// What one side has still to say arrives after the other has finished.
+// When one side has finished, the other side can still send.
 const server = createServer({ allowHalfOpen: true }, (client) => {
   const upstream = tcpConnect({ port: Number(port), host, allowHalfOpen: true })
   pass(client, upstream)
@@ -34,7 +34,7 @@ function pass(from: Socket, to: Socket): void {
   function deliver(): void {
     const now = performance.now()
     for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-      // A timer may come a little early by this clock; half a tick is no reason to wait a whole one.
+      // By this clock, a timer may fire a little early. For half a millisecond, a new timer would wait too long.
       if (next.due > now + 0.5) {
         setTimeout(deliver, next.due - now)
         return

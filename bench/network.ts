@@ -1,14 +1,14 @@
-/** The simulated network between a contestant and the server: started when first needed, and measured. */
+/** The simulated network between a contestant and the server, with the delay that it really adds. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { statementTime } from './database.ts'
 
-/** Milliseconds on the way to the server, and again on the way back. */
+/** The delay in milliseconds on the way to the server, and again on the way back. */
 const oneWay = 1
 
 export class Network {
-  /** What the network adds to a round trip, as measured, in milliseconds. */
+  /** The measured time that the network adds to a round trip, in milliseconds. */
   readonly addedTime: number
   readonly #host: string
   readonly #proxy: ChildProcess
@@ -31,7 +31,7 @@ export class Network {
     this.addedTime = addedTime
   }
 
-  /** The way to a database over this network. */
+  /** Returns the URL that leads to a database over this network. */
   route(url: string): string {
     return through(this.#host, url)
   }

@@ -1,4 +1,4 @@
-/** One plot for each group of cases, of the figures of a run. */
+/** Draws one plot for each group of cases from the figures of a run. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BarPair, barChart } from './bar-chart.ts'
@@ -14,13 +14,13 @@ const titles: Readonly<Record<Group, string>> = {
   projection: 'Projections and subscriptions',
   growth: 'Long logs: memory, and speed among many events',
   network: 'The same, with 2 ms more for each round trip',
-  dynamodb: 'On DynamoDB, of which an emulator stands in',
+  dynamodb: 'On an emulator of DynamoDB',
 }
 
 const legend =
-  'Each pair has its own scale. The orange line is the target: our bar has to reach it (of memory: not to pass it).'
+  'Each pair has its own scale. The orange line is the target: our bar must reach it (for memory: must not exceed it).'
 
-/** Draws the groups of which anything ran, and says which files it wrote. */
+/** Draws each group that has results, and returns the files that it wrote. */
 export async function drawPlots(
   folder: string,
   results: readonly Result[],
@@ -45,7 +45,7 @@ function pairOf(result: Result): BarPair[] {
   if (peer !== null && peerName !== null) {
     bars.push({ name: peerName, value: peer, label: `${round(peer)} ${unit}` })
   }
-  // As far from our bar as the judged ratio is from its target: the bars are medians of their own.
+  // The bars are medians of their own, so the mark is as far from our bar as the judged ratio is from its target.
   const part = better === 'higher' ? target / (ratio ?? 1) : (ratio ?? 1) / target
   const mark = ratio === null ? target : ours * part
   return [{ title: result.case, verdict: verdict(result), met: ok === true, bars, mark }]

@@ -1,4 +1,4 @@
-/** Shows how far the benchmark is: a bar on a terminal, elsewhere a line a case. */
+/** Shows the progress of the benchmark: a bar on a terminal, and otherwise one line for each case. */
 import { SingleBar } from 'cli-progress'
 
 export interface Progress {

@@ -1,6 +1,6 @@
 /**
- * Writes the figures of a run into the document, between two marks, so that nobody copies figures by hand: a section for
- * each group of cases, with what they were measured on. Groups of which nothing was run stay as they are.
+ * Writes the figures of a run into a document, between two marks, so that nobody needs to copy figures by hand. Each
+ * group of cases has a section that says what it was measured on. Groups that did not run stay as they are.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Case } from './case.ts'
@@ -31,7 +31,7 @@ export async function recordRun(
   await writeFile(file, `${document.slice(0, before)}${begin}\n\n${written.join('')}${document.slice(after)}`)
 }
 
-/** The text of each section by its group. */
+/** Returns the text of each section by its group. */
 function sectionsOf(text: string): Map<string, string> {
   const sections = text.matchAll(/^### (.+)\n([\s\S]*?)(?=^### |(?![\s\S]))/gm)
   return new Map([...sections].map(([, group = '', section = '']) => [group, section.trim()]))

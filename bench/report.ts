@@ -1,4 +1,4 @@
-/** The figures as lines of text. */
+/** Formats the figures as lines of text. */
 import type { Result, Spread } from './result.ts'
 
 const widths = { name: 30, figure: 38 }
@@ -17,13 +17,13 @@ export function resultLine(result: Result): string {
   return `${name}${ours.padEnd(widths.figure)}${peer.padEnd(widths.figure)}${verdict(result)}`
 }
 
-/** Why there are no figures, if there are none. */
+/** Returns why a result has no figures, or `undefined` if it has. */
 export function problemOf({ skipped, failed }: Result): string | undefined {
   if (skipped !== undefined) return `skipped: ${skipped}`
   return failed === undefined ? undefined : `FAILED: ${failed}`
 }
 
-/** The ratio, the target and whether it is met. */
+/** Returns the ratio, the target, and whether the target is met. */
 export function verdict({ ratio, better, target, ok, unit }: Result): string {
   const aim = `${better === 'higher' ? '≥' : '≤'} ${target}${ratio === null ? ` ${unit}` : ''}`
   const mark = ok ? 'ok' : 'MISSED'
@@ -35,7 +35,7 @@ export function figure(value: number | null, spread: Spread | null, unit: string
   return `${round(value)} (${round(spread[0])}–${round(spread[1])}) ${unit}`.trimEnd()
 }
 
-/** Three digits tell all that a benchmark knows. */
+/** Rounds to three digits: a benchmark is not more precise. */
 export function round(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString('en-US')
 }

@@ -1,7 +1,7 @@
-/** What came out of a case: the figures, and whether the target is met. */
+/** The result of a case: its figures, and whether they meet the target. */
 import type { Case } from './case.ts'
 
-/** One entry of the file that `--json` writes. What did not run has null for its figures. */
+/** One entry of the file that `--json` writes. The figures of a case that did not run are null. */
 export interface Result {
   readonly case: string
   readonly group: string
@@ -11,25 +11,25 @@ export interface Result {
   readonly oursName: string
   readonly peerName: string | null
   readonly unit: string
-  /** The median of the rounds' own ratios; null without a peer, where `ours` is held against the target. */
+  /** The median of the rounds' own ratios. Null without a peer: then `ours` is compared with the target. */
   readonly ratio: number | null
   readonly target: number
   readonly better: 'higher' | 'lower'
   readonly ok: boolean | null
-  /** Least and most of the rounds. */
+  /** The lowest and the highest figure of the rounds. */
   readonly oursSpread: Spread | null
   readonly peerSpread: Spread | null
   readonly ratioSpread: Spread | null
   readonly rounds: number
-  /** Why it could not run here. */
+  /** Why the case could not run on this machine. */
   readonly skipped?: string
-  /** What went wrong. */
+  /** The message of the error that ended the case. */
   readonly failed?: string
 }
 
 export type Spread = readonly [least: number, most: number]
 
-/** Judges the figures of the rounds; each list has one figure a round. */
+/** Judges the figures of the rounds. Each list has one figure for each round. */
 export function resultOf(bench: Case, ours: readonly number[], peer: readonly number[]): Result {
   const ratios = peer.map((peerFigure, round) => {
     const oursFigure = ours[round] ?? Number.NaN

@@ -1,5 +1,5 @@
-/** Runs one case: ours and the peer in turns, round after round, each on a fresh database of its own. */
-import type { Case, Contestant, Entry } from './case.ts'
+/** Runs one case: ours and the peer in turns, round after round, each on its own fresh database. */
+import type { Case, Contestant, ReadyContestant } from './case.ts'
 import type { Network } from './network.ts'
 import { type Result, resultOf } from './result.ts'
 import type { Server } from './server.ts'
@@ -16,41 +16,41 @@ export interface RunOptions {
 export async function runCase(bench: Case, server: Server, options: RunOptions): Promise<Result> {
   const contestants = [bench.ours, bench.peer].filter((one) => one !== undefined)
   const databases: string[] = []
-  const entries: Entry[] = []
+  const ready: ReadyContestant[] = []
   const figures: number[][] = contestants.map(() => [])
   try {
     for (const contestant of contestants) {
       const database = await server.createDatabase()
       databases.push(database)
-      entries.push(await enter(contestant, server, database, options))
+      ready.push(await setUp(contestant, server, database, options))
     }
     for (let round = 0; round <= options.rounds; round++) {
-      for (const [index, entry] of entries.entries()) {
+      for (const [index, one] of ready.entries()) {
         options.onTurn(contestants[index]?.name ?? '', round)
         await server.checkpoint()
         globalThis.gc?.()
-        const figure = await entry.turn(round)
+        const figure = await one.turn(round)
         if (round > 0) figures[index]?.push(figure)
       }
     }
   } finally {
-    await Promise.allSettled(entries.map((entry) => entry.leave()))
+    await Promise.allSettled(ready.map((one) => one.tearDown()))
     for (const database of databases) await server.dropDatabase(database)
   }
   const [ours = [], peer = []] = figures
   return resultOf(bench, ours, peer)
 }
 
-async function enter(
+async function setUp(
   contestant: Contestant,
   server: Server,
   database: string,
   options: RunOptions,
-): Promise<Entry> {
+): Promise<ReadyContestant> {
   const { seconds, quick, network } = options
   const url = network?.route(database) ?? database
   const shared = server.sharedDatabase.bind(server)
-  const entry = await contestant.enter({ url, directUrl: database, seconds, quick, shared })
+  const one = await contestant.setUp({ url, directUrl: database, seconds, quick, shared })
   await server.tidy(database)
-  return entry
+  return one
 }

@@ -1,4 +1,4 @@
-/** Runs the cases one after the other, and prints each as it is done. */
+/** Runs the cases one after the other, and prints each result as soon as it is known. */
 import type { Arguments } from './arguments.ts'
 import type { Case } from './case.ts'
 import type { Network } from './network.ts'
@@ -40,10 +40,10 @@ export async function runCases(
   return results
 }
 
-/** A case that cannot run, or that fails, does not keep the others from running. */
+/** Runs a case. A case that cannot run or that fails does not stop the other cases. */
 async function attempt(bench: Case, progress: Progress, run: () => Promise<Result>): Promise<Result> {
-  const obstacle = bench.obstacle?.()
-  if (obstacle !== undefined) return skippedResult(bench, obstacle)
+  const skipReason = bench.skipReason?.()
+  if (skipReason !== undefined) return skippedResult(bench, skipReason)
   progress.begin(bench.name)
   try {
     return await run()

@@ -1,20 +1,20 @@
-/** Where the databases come from that the contestants work on: each has one of its own. */
+/** Creates the databases that the contestants work on. Each contestant has its own. */
 
 export abstract class Server {
   readonly #shared = new Map<string, Promise<string>>()
 
-  /** A fresh database; says where it is. */
+  /** Creates an empty database, and returns its URL. */
   abstract createDatabase(): Promise<string>
 
   abstract dropDatabase(url: string): Promise<void>
 
-  /** Does what the server would else come to by itself in the middle of a turn, as soon as a database is filled. */
+  /** Runs the maintenance of a filled database (vacuum) that the server would otherwise start in the middle of a turn. */
   abstract tidy(url: string): Promise<void>
 
-  /** Writes out what one contestant left behind, so that the next one does not pay for it. */
+  /** Writes the changes of one contestant to the disk, so that the next one does not pay for them. */
   abstract checkpoint(): Promise<void>
 
-  /** A database that is made and filled when first asked for, and stays until the end. */
+  /** Returns the shared database of this name. The first call creates and fills it, and it stays until the end. */
   sharedDatabase(name: string, fill: (url: string) => Promise<void>): Promise<string> {
     const made = this.#shared.get(name) ?? this.#makeShared(fill)
     this.#shared.set(name, made)

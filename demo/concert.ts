@@ -1,4 +1,4 @@
-/** The domain of the story: one concert, a few seats, one guest to a seat. */
+/** The domain of the story: one concert with a few seats, and one guest for each seat. */
 import { decider } from '@eventsourced/core'
 
 export type ConcertEvent =
@@ -11,10 +11,10 @@ export type ConcertCommand =
   | { type: 'Book'; guest: string }
   | { type: 'Cancel'; guest: string }
 
-/** Who sits where; `undefined`: nobody yet. */
+/** The guest of each seat; `undefined` for a free seat. */
 export type Seating = ReadonlyMap<string, string | undefined>
 
-/** The domain says no: a command that must not happen now. */
+/** The domain refuses a command. */
 export abstract class Refusal extends Error {}
 class AlreadyAnnounced extends Refusal {}
 class AlreadyBooked extends Refusal {}
@@ -26,18 +26,18 @@ export const concert = decider({
 
   decide(command: ConcertCommand, seating): ConcertEvent {
     if (command.type === 'Announce') {
-      if (seating.size > 0) throw new AlreadyAnnounced(`${command.title} has its seats already`)
+      if (seating.size > 0) throw new AlreadyAnnounced(`${command.title} was already announced`)
       return { type: 'ConcertAnnounced', data: { title: command.title, seats: command.seats } }
     }
     const { guest } = command
     const own = seatOf(seating, guest)
     if (command.type === 'Cancel') {
-      if (own === undefined) throw new NotBooked(`${guest} has no seat to give back`)
+      if (own === undefined) throw new NotBooked(`${guest} has no seat to cancel`)
       return { type: 'BookingCancelled', data: { guest, seat: own } }
     }
-    if (own !== undefined) throw new AlreadyBooked(`${guest} has seat ${own} already`)
+    if (own !== undefined) throw new AlreadyBooked(`${guest} already has seat ${own}`)
     const free = seatOf(seating, undefined)
-    if (free === undefined) throw new SoldOut(`no seat is left for ${guest}`)
+    if (free === undefined) throw new SoldOut(`no seat is free for ${guest}`)
     return { type: 'SeatBooked', data: { guest, seat: free } }
   },
 
@@ -53,7 +53,7 @@ export const concert = decider({
   },
 })
 
-/** The first seat of this guest, or the first free one. */
+/** Returns the first seat of a guest; with `undefined`, the first free seat. */
 function seatOf(seating: Seating, guest: string | undefined): string | undefined {
   return [...seating].find(([, sitting]) => sitting === guest)?.[0]
 }

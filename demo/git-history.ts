@@ -1,4 +1,4 @@
-/** The history of this clone as an event log: one stream per file, one event per change, oldest first. */
+/** Reads the git history of this clone as an event log: one stream per file, one event per change, oldest first. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { realpath } from 'node:fs/promises'
@@ -21,7 +21,7 @@ interface Change {
   readonly path: Buffer
 }
 
-/** The history, or `undefined` where there is no git, no clone, or hardly any change in it. */
+/** Returns the history; `undefined` if there is no git, no clone, or fewer than 20 changes in it. */
 export async function gitHistory(): Promise<Input | undefined> {
   const commits = await countCommits()
   const beginning: Change[] = []
@@ -39,7 +39,7 @@ export async function gitHistory(): Promise<Input | undefined> {
 
   return {
     title: 'The git history of this clone',
-    subtitle: 'one stream per file, one event per change of it',
+    subtitle: 'one stream per file, one event per change',
     schema: `git_${uuidOf('git', await realpath(root), first.commit).slice(0, 8)}`,
 
     async *events() {
@@ -57,7 +57,7 @@ export async function gitHistory(): Promise<Input | undefined> {
       leftOut === 0
         ? []
         : [
-            `${count(leftOut, 'change')} left out: names that no stream can have (not UTF-8, over 512 bytes, $…)`,
+            `${count(leftOut, 'change')} left out, because no stream can have such a name (not UTF-8, over 512 bytes, $…)`,
           ],
   }
 }
@@ -71,25 +71,25 @@ function toEvent({
   path,
 }: Change): ImportedEvent | undefined {
   const name = path.toString()
-  // U+FFFD stands for bytes that are no text.
+  // Bytes that are not UTF-8 become U+FFFD.
   if (path.length > 512 || name.includes('\uFFFD') || name.startsWith('$')) return undefined
   return {
     streamId: name,
     type: types[status] ?? 'FileChanged',
     data: { commit, authoredAt, subject },
     id: uuidOf('git', commit, status, name),
-    // A commit may come from a machine whose clock is ahead.
+    // A commit may come from a machine with a fast clock, and an import refuses times in the future.
     recordedAt: new Date(Math.min(Date.parse(committedAt), Date.now())),
   }
 }
 
-/** Settings of the user that would change the output are set back. */
+/** Overrides settings of the user that would change the output. */
 const git = ['-C', root, '-c', 'log.showSignature=false', '-c', 'i18n.logOutputEncoding=UTF-8']
 
 async function countCommits(): Promise<number> {
   try {
     const run = promisify(execFile)
-    // A copy of this package inside somebody else's clone has no history of its own.
+    // A copy of this package inside another repository has no history of its own.
     const { stdout: top } = await run('git', [...git, 'rev-parse', '--show-toplevel'])
     if ((await realpath(top.trim())) !== (await realpath(root))) return 0
     const { stdout: commits } = await run('git', [...git, 'rev-list', '--count', 'HEAD'])
@@ -100,8 +100,8 @@ async function countCommits(): Promise<number> {
 }
 
 /**
- * Reads `git log` as it comes. With -z every field ends with NUL: a commit is its hash (marked by \x01), dates and
- * subject; then come pairs of status and path, the first of them after a line feed.
+ * Streams the output of `git log`. With -z, every field ends with NUL. A commit is its hash (marked by \x01), two dates
+ * and the subject. Then follow pairs of status and path; a line feed is before the first pair.
  */
 async function* readChanges(): AsyncGenerator<Change> {
   const format = '--format=%x01%H%x00%aI%x00%cI%x00%s'

@@ -1,4 +1,4 @@
-/** Part two of the demo, first half: bringing a log into the store, as often as one likes. */
+/** Part two of the demo, first half: imports a log into the store. Repeated runs skip what is already there. */
 import { type EventStore, hasCode, type ImportResult } from '@eventsourced/core'
 import { type Input, InputError } from './input.ts'
 import { count, print, printTitle, printWhy, style } from './print.ts'
@@ -11,7 +11,7 @@ export async function importLog(store: EventStore, input: Input, signal: AbortSi
   let stored = 0
   try {
     const result = await store.import(input.events(), {
-      // Logs of the wild are not always in order of time; the store's times are.
+      // Times in a stream never decrease, but real logs are not always in order of time.
       clampTimes: true,
       signal,
       onProgress({ read }) {
@@ -29,7 +29,7 @@ export async function importLog(store: EventStore, input: Input, signal: AbortSi
         ),
     )
     for (const remark of input.remarks()) print(`  ${remark}`)
-    printWhy('Every event keeps its id and its time: run it again, or after a crash, and nothing is doubled')
+    printWhy('Every event keeps its id and its time, so another run, even after a crash, duplicates nothing')
     return result
   } catch (error) {
     progress.stop()
@@ -37,10 +37,12 @@ export async function importLog(store: EventStore, input: Input, signal: AbortSi
   }
 }
 
-/** Puts the place in the input before what the store had to say about an event. */
+/** Adds the place in the input to the store's error about an event. */
 function explained(error: unknown, input: Input, stored: number): unknown {
   const kept =
-    stored === 0 ? 'Nothing was imported.' : `The first ${count(stored)} events are imported, and stay.`
+    stored === 0
+      ? 'Nothing was imported.'
+      : `The first ${count(stored)} events are imported and stay in the store.`
   if (error instanceof InputError) return new InputError(`${error.message}\n  ${kept}`)
   if (hasCode(error, 'invalid-input')) {
     const problem = error.message.replace(/^source\[\d+\]\.?/, '').replace(/^streamId\b/, '"stream"')
@@ -48,7 +50,7 @@ function explained(error: unknown, input: Input, stored: number): unknown {
   }
   if (hasCode(error, 'duplicate-event-id')) {
     return new InputError(
-      `${input.place()} or shortly before: event id ${error.eventId} is taken by an event of stream '${error.streamId}'\n  ${kept}`,
+      `${input.place()} or shortly before: an event of stream '${error.streamId}' already has the event id ${error.eventId}\n  ${kept}`,
     )
   }
   return error

@@ -1,21 +1,21 @@
-/** What the second part of the demo reads: a log from somewhere else, one event after the other. */
+/** The input of the demo's second part: a log from another system, one event after the other. */
 import type { ImportedEvent } from '@eventsourced/core'
 
 export interface Input {
-  /** What is read, as a heading. */
+  /** The heading that names the input. */
   readonly title: string
-  /** One line on what its streams and events are. */
+  /** One line that says what its streams and events are. */
   readonly subtitle: string
-  /** The schema it is kept in, so that two inputs do not mix. */
+  /** The database schema for this input, so that two inputs do not mix. */
   readonly schema: string
   events(): AsyncIterable<ImportedEvent>
-  /** How much was read so far, from 0 to 1. */
+  /** Returns the share that was read so far, from 0 to 1. */
   progress(): number
-  /** Where the reading is, to be put before a complaint about the event that was just read. */
+  /** Returns the place of the event that was just read, such as `log.jsonl, line 7`, for an error message. */
   place(): string
-  /** What there is to say about the input after it was read. */
+  /** Returns remarks about the whole input, after it was read. */
   remarks(): readonly string[]
 }
 
-/** A complaint that is meant for the person at the terminal: one line, no stack. */
+/** An error for the person at the terminal: the demo prints its message without a stack. */
 export class InputError extends Error {}

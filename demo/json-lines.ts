@@ -1,4 +1,4 @@
-/** Any event log in JSON Lines, plain or gzipped: read line by line, never whole. */
+/** Reads any event log in JSON Lines, plain or gzipped: line by line, never as a whole. */
 import { isUtf8 } from 'node:buffer'
 import { createReadStream, type ReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { type Input, InputError } from './input.ts'
 import { count, quote } from './print.ts'
 
 interface Line {
-  /** Counted from 1. */
+  /** 1-based. */
   readonly number: number
   readonly text: string
 }
@@ -27,11 +27,11 @@ export async function jsonLines(path: string, shownPath: string = path): Promise
   let at = 0
   let older = 0
 
-  /** The lines that hold something. */
+  /** Yields the lines that are not blank. */
   async function* lines(): AsyncGenerator<Line> {
     file = createReadStream(path, { highWaterMark: 64 * 1024 })
     const bytes: Readable = gzipped ? file.pipe(createGunzip()) : file
-    // `pipe` does not pass errors on; here they come out of the iteration.
+    // `pipe` does not forward errors. With this listener, the iteration throws them.
     if (gzipped) file.on('error', (error) => bytes.destroy(error))
     try {
       for await (const line of splitLines(bytes, name)) {
@@ -47,13 +47,13 @@ export async function jsonLines(path: string, shownPath: string = path): Promise
   }
 
   const first = await lines().next()
-  // What is no log at all is refused before anything else happens.
+  // Checks the first line, so that the demo refuses a file that is not a log before it does anything else.
   if (first.value !== undefined) parseEvent(first.value.text, 0, `${name}, line ${first.value.number}`)
 
   return {
     title: name,
-    subtitle: `${gzipped ? 'a gzipped log' : 'a log'} of one JSON object a line`,
-    // The first line tells apart what was at the same path before and is another log.
+    subtitle: `${gzipped ? 'a gzipped log' : 'a log'} with one JSON object in each line`,
+    // Another log at the same path has another first line, and gets another schema.
     schema: `log_${uuidOf('json-lines', resolve(path), first.value?.text ?? '').slice(0, 8)}`,
 
     async *events() {
@@ -75,16 +75,19 @@ export async function jsonLines(path: string, shownPath: string = path): Promise
     remarks: () =>
       older === 0
         ? []
-        : [`${count(older, 'event')} older than the one before in its stream: recorded at that one's time`],
+        : [
+            `${count(older, 'event')} older than the previous event of the stream, and recorded at the time of that event`,
+          ],
   }
 }
 
-/** Whether the path can be read at all, and what it holds. */
+/** Checks that the path is a readable file, and finds out its size and whether it is gzipped. */
 async function inspect(path: string, shownPath: string): Promise<{ size: number; gzipped: boolean }> {
   try {
     const stats = await stat(path)
     if (stats.isDirectory()) throw new InputError(`${shownPath}: is a folder, not a log`)
-    if (!stats.isFile()) throw new InputError(`${shownPath}: is not a regular file, which can be read twice`)
+    if (!stats.isFile())
+      throw new InputError(`${shownPath}: is not a regular file, which the demo could read twice`)
     await using file = await open(path)
     const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
     return { size: stats.size, gzipped: bytesRead === 2 && buffer.readUInt16BE() === 0x1f8b }
@@ -93,7 +96,7 @@ async function inspect(path: string, shownPath: string): Promise<{ size: number;
   }
 }
 
-/** Splits at line feeds only: JSON may hold U+2028 as it is, at which `node:readline` would split too. */
+/** Splits at line feeds only. `node:readline` would also split at U+2028, which JSON may contain unescaped. */
 async function* splitLines(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<Line> {
   let number = 0
   let rest: Buffer[] = []
@@ -104,7 +107,7 @@ async function* splitLines(bytes: AsyncIterable<Buffer>, name: string): AsyncGen
     rest = []
     restLength = 0
     if (!isUtf8(line)) throw new InputError(`${name}, line ${number}: is not UTF-8 text`)
-    // A byte order mark may stand at the beginning of a file, and is not part of its text.
+    // A file may begin with a byte order mark, which is not part of its text.
     return { number, text: number === 1 ? line.toString().replace(/^\uFEFF/, '') : line.toString() }
   }
   for await (const chunk of bytes) {
@@ -161,7 +164,7 @@ function parseEvent(text: string, place: number, where: string): ImportedEvent {
     if (moment > Date.now() + 60_000) return refuse(`${field} lies in the future`)
   }
 
-  // Nothing is lost: what is not part of an event becomes metadata.
+  // Properties that are not part of an event become metadata, so that nothing is lost.
   const rest = { ...others, ...(recordedAt !== undefined && occurredAt !== undefined && { occurredAt }) }
   return {
     streamId: stream as string,
@@ -174,13 +177,13 @@ function parseEvent(text: string, place: number, where: string): ImportedEvent {
   }
 }
 
-/** The same id for the same event in every run: by it, what was imported before is recognised. */
+/** Returns the same id for the same event in every run, so that the store recognises an event that it already has. */
 function idOf(id: string | undefined, stream: string, place: number, text: string): string {
   if (id === undefined) return uuidOf('json-lines', place, text)
   return uuid.test(id) ? id : uuidOf('json-lines', stream, id)
 }
 
-/** The error of a file or of gunzip, as a sentence. */
+/** Turns an error of a file or of gunzip into an InputError with a sentence. */
 function explained(error: unknown, name: string): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error
   switch (error.code) {

@@ -1,4 +1,4 @@
-/** The demo: a story, told on an embedded Postgres, and then a real log. `npm run demo`, or `npm run demo -- FILE`. */
+/** `npm run demo [-- FILE]`: tells a story on an embedded Postgres, and then imports a real log. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { EventSourcedError } from '@eventsourced/core'
@@ -15,23 +15,23 @@ import { summarise } from './summary.ts'
 const { file, folder } = readArguments(process.argv.slice(2))
 const interruption = new AbortController()
 process.once('SIGINT', () => interruption.abort())
-// Whoever reads the output has seen enough (`npm run demo | head`).
+// The reader of a pipe may close it early (`npm run demo | head`).
 process.stdout.on('error', () => process.exit(0))
 
-/** One folder holds several stores: each has a schema of its own. */
+/** Opens a store in the folder, which holds several stores: each has its own schema. */
 const openStore = (schema: string) => postgresStore(`pglite:${join(folder.path, 'postgres')}`, { schema })
 
 async function main(): Promise<void> {
-  // Opened first, so that a wrong path is noticed at once.
+  // The input comes first, so that a wrong path fails at once.
   const input = file ? await jsonLines(file.path, file.shown) : ((await gitHistory()) ?? (await sample()))
   if (!existsSync(folder.path))
-    print(style('dim', 'The first time, the embedded Postgres takes a few seconds …'))
+    print(style('dim', 'On the first run, the embedded Postgres needs a few seconds to set itself up …'))
   {
     await using concerts = openStore('story')
     await tellStory(concerts, folder.shown)
   }
   await using log = openStore(input.schema)
-  // Done by itself at first use; here already, so that the import's time is the import's.
+  // The store would create its tables on first use. Created here, they do not count in the time of the import.
   await log.schema.create()
   const { read } = await importLog(log, input, interruption.signal)
   const events = await summarise(log, interruption.signal)
@@ -44,7 +44,9 @@ try {
   await main()
 } catch (error) {
   if (interruption.signal.aborted) {
-    process.stderr.write('\nStopped. What was imported stays, and the next run goes on from there.\n')
+    process.stderr.write(
+      '\nStopped. The imported events stay in the store, and the next run resumes from there.\n',
+    )
     process.exit(130)
   }
   const isForTheReader = error instanceof InputError || error instanceof EventSourcedError

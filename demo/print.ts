@@ -1,4 +1,4 @@
-/** How the demo writes: with styles in a terminal, as plain text in a pipe or with NO_COLOR. */
+/** Prints the demo's output: with styles in a terminal, and as plain text in a pipe or with NO_COLOR. */
 import { styleText } from 'node:util'
 
 type Style = Parameters<typeof styleText>[0]
@@ -22,12 +22,12 @@ export function printStep(number: number, title: string): void {
   print(`${style(['bold', 'cyan'], String(number))} ${style('bold', title)}`)
 }
 
-/** Why something matters: the one line below what was done. */
+/** Prints the line below a step that says why the step matters. */
 export function printWhy(text: string): void {
   print(`  ${style('dim', `↳ ${text}`)}\n`)
 }
 
-/** A table; columns of numbers, and their titles, stand to the right. */
+/** Prints a table. Columns of numbers, and their titles, are aligned to the right. */
 export function printTable(titles: readonly string[], rows: readonly (readonly string[])[]): void {
   const widths = titles.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
@@ -49,13 +49,13 @@ export function printTable(titles: readonly string[], rows: readonly (readonly s
 
 const numbers = new Intl.NumberFormat('en-US')
 
-/** 262200 → 262,200 */
+/** Formats a number (262200 → 262,200), with the noun that it counts. */
 export function count(value: number, one?: string, many = `${one}s`): string {
   const digits = numbers.format(Math.round(value))
   return one === undefined ? digits : `${digits} ${value === 1 ? one : many}`
 }
 
-/** Text from outside, in at most so many characters, and without anything that a terminal would act on. */
+/** Shortens text from outside to `most` characters, and removes characters that a terminal would interpret. */
 export function quote(text: string, most = 60): string {
   const shown = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '�')
   const characters = [...shown]

@@ -1,11 +1,11 @@
-/** How far the import is: a bar in a terminal, a few plain lines elsewhere. */
+/** Shows the progress of the import: a bar in a terminal, and otherwise a few plain lines. */
 import { type Options, SingleBar } from 'cli-progress'
 import { count, print } from './print.ts'
 
 export interface Progress {
-  /** `share` from 0 to 1. */
+  /** `share`: how much was imported, from 0 to 1. */
   update(share: number, events: number): void
-  /** Leaves nothing of the bar behind. */
+  /** Removes the bar. */
   stop(): void
 }
 
@@ -44,7 +44,7 @@ function plainLines(): Progress {
   let nextQuarter = 1
   return {
     update(share, events) {
-      // What is over in a moment needs no news of its progress.
+      // An import that takes less than a second needs no progress lines.
       if (share * 4 < nextQuarter || share === 1 || performance.now() - begin < 1000) return
       nextQuarter = Math.floor(share * 4) + 1
       print(`  ${(share * 100).toFixed(0)} %   ${count(events)} events`)

@@ -1,4 +1,4 @@
-/** Part one of the demo: an evening at a small concert hall, told in seven steps. */
+/** Part one of the demo: an evening at a small concert hall, in seven steps. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { type CommandResult, commandHandler, type EventStore, foldStream, hasCode } from '@eventsourced/core'
 import { type ConcertCommand, type ConcertEvent, concert, Refusal, type Seating } from './concert.ts'
@@ -7,21 +7,21 @@ import { count, print, printStep, printTable, printTitle, printWhy, style } from
 const hall = 'concert-night-trains'
 const seats = ['A1', 'A2', 'A3', 'B1', 'B2', 'B3']
 const guests = ['Ada', 'Ben', 'Cleo', 'Dan', 'Eva', 'Finn', 'Gus', 'Hana']
-/** The stream's version when the hall is full for the first time: the announcement, and a booking per seat. */
+/** The stream's version when the hall is full for the first time: the announcement, and one booking for each seat. */
 const soldOut = 1 + seats.length
 
 type Answer = CommandResult<Seating, ConcertEvent> | Refusal
 
-/** Tells the story. Told again on the same data, it recognises its commands and adds nothing. */
+/** Tells the story. On data that already has the story, it recognises its commands and adds nothing. */
 export async function tellStory(store: EventStore, folder: string): Promise<void> {
-  printTitle('One evening at a small concert hall', `told on the Postgres inside this process, in ${folder}`)
+  printTitle('One evening at a small concert hall', `on the Postgres inside this process, in ${folder}`)
 
   const before = await store.streamInfo(hall)
   const conflicts = { count: 0 }
-  const handle = commandHandler({ store: counting(store, conflicts), decider: concert, retries: 50 })
+  const handle = commandHandler({ store: countingConflicts(store, conflicts), decider: concert, retries: 50 })
   let recognised = 0
 
-  /** Handles a command under a fixed name: the second time it is not decided again, but recognised. */
+  /** Handles a command with a fixed command id. The second time, the handler recognises it and does not decide again. */
   async function ask(command: ConcertCommand, commandId: string): Promise<Answer> {
     try {
       const handled = await handle(hall, command, { commandId })
@@ -42,21 +42,21 @@ export async function tellStory(store: EventStore, folder: string): Promise<void
     guests.map(async (guest) => ({ guest, answer: await ask({ type: 'Book', guest }, `book-${guest}`) })),
   )
   for (const { guest, answer } of answers) printAnswer(`Book ${guest}`, answer)
-  const late = `${count(conflicts.count, 'conflict')}`
+  const conflictCount = count(conflicts.count, 'conflict')
   print(
-    `  ${late}${conflicts.count > 0 ? ': somebody else was faster, and the command was decided anew' : ''}`,
+    `  ${conflictCount}${conflicts.count > 0 ? ': another booking was faster, so the handler decided again' : ''}`,
   )
-  printWhy('Nothing is locked, yet nobody gets a taken seat: an append names the version it was decided on')
+  printWhy('No lock is needed to give each seat to one guest: an append names the version it was decided on')
 
   const evening = await foldStream(store, hall, concert, { toVersion: soldOut })
   const [first = '', second = ''] = seats.map((seat) => evening.state.get(seat))
 
   printStep(3, 'A command that breaks a rule is refused')
   printAnswer(`Book ${second}`, await ask({ type: 'Book', guest: second }, 'book-a-second-seat'))
-  printWhy('The domain throws its own error, the caller gets that very error, and nothing is written')
+  printWhy('The domain throws its own error, the caller gets that same error, and nothing is written')
 
-  printStep(4, `The next morning ${first} cancels, and a guest who was refused tries again`)
-  // So that the evening and the morning are not the same millisecond.
+  printStep(4, `The next morning ${first} cancels, and a refused guest books again`)
+  // The evening and the morning must not be in the same millisecond.
   await pause(5)
   const waiting = answers.find(({ answer }) => answer instanceof Refusal)?.guest ?? 'Iris'
   printAnswer(`Cancel ${first}`, await ask({ type: 'Cancel', guest: first }, 'cancel'))
@@ -75,12 +75,12 @@ export async function tellStory(store: EventStore, folder: string): Promise<void
     ['', ...seats],
     folds.map(([moment, { state }]) => [moment, ...seats.map((seat) => state.get(seat) ?? '–')]),
   )
-  printWhy('State is folded from events, by version or by time: no question comes too late to be asked')
+  printWhy('State is folded from events, up to any version or time, so every past state stays available')
 
-  printStep(6, 'The same command again, because its answer got lost')
+  printStep(6, 'The same command again, because its answer was lost')
   const earlier = recognised
   printAnswer(`Cancel ${first}`, await ask({ type: 'Cancel', guest: first }, 'cancel'))
-  printWhy('A command that has a name (commandId) happens once, however often it is sent')
+  printWhy('A command with a commandId is handled once, however often the client sends it')
 
   printStep(7, 'One log of everything that happened, in order')
   const rows: string[][] = []
@@ -89,17 +89,22 @@ export async function tellStory(store: EventStore, folder: string): Promise<void
     rows.push([String(position), streamId, String(version), type, what])
   }
   printTable(['position', 'stream', 'version', 'event', ''], rows)
-  printWhy('Read models and subscribers follow this order; no event is ever skipped, also not a late one')
+  printWhy('Projections and subscriptions follow this order, and never skip an event, not even a late one')
 
   if (before !== undefined && before.version > 0) {
-    const known = `${count(earlier, 'command was', 'commands were')} recognised and not done again`
-    print(style('green', `This story was told before in ${folder}: ${known}.`))
-    print(style('green', `It had ${count(before.version, 'event')} then, and has ${count(rows.length)} now.`))
+    const known = `the store recognised ${count(earlier, 'command')} and repeated none`
+    print(style('green', `An earlier run told this story in ${folder}: ${known}.`))
+    print(
+      style(
+        'green',
+        `The story had ${count(before.version, 'event')} then, and has ${count(rows.length)} now.`,
+      ),
+    )
   }
 }
 
-/** The same store, counting the appends that are refused because the stream has moved on. */
-function counting(
+/** Wraps the store, and counts the appends that it refuses because another append came first. */
+function countingConflicts(
   store: EventStore,
   conflicts: { count: number },
 ): Pick<EventStore, 'readStream' | 'append'> {

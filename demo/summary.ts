@@ -1,10 +1,10 @@
-/** Part two of the demo, second half: what is in the log, from one pass over it and two looks into its past. */
+/** Part two of the demo, second half: summarises the log in one pass, and looks into the past of one stream. */
 import { type EventStore, type Evolution, foldStream, type RecordedEvent } from '@eventsourced/core'
 import { count, print, printTable, printWhy, quote, style } from './print.ts'
 
 const mostTypes = 40
 
-/** What happened in a stream so far. */
+/** The state of a stream: how often each event type occurred, and the last one. */
 interface Activity {
   readonly counts: ReadonlyMap<string, number>
   readonly last: string
@@ -18,7 +18,7 @@ const activity: Evolution<Activity, RecordedEvent> = {
   }),
 }
 
-/** Reads the whole log once, in order; returns how many events it has. */
+/** Reads the whole log once, in order, prints a summary, and returns the number of events. */
 export async function summarise(store: EventStore, signal: AbortSignal): Promise<number> {
   const begin = performance.now()
   const streams = new Map<string, { readonly streamId: string; events: number }>()
@@ -48,14 +48,14 @@ export async function summarise(store: EventStore, signal: AbortSignal): Promise
       .map(([type, kind]) => [quote(type), count(kind.events), count(kind.streams.size)]),
   )
   if (types.size > mostTypes) print(style('dim', `  and ${count(types.size - mostTypes, 'more type')}`))
-  printWhy('One pass over the log (readAll) answers what nobody thought of asking when it was written')
+  printWhy('One pass over the log (readAll) answers questions that nobody had when the events were written')
 
   const longest = [...streams.values()].reduce((a, b) => (b.events > a.events ? b : a))
   await lookBack(store, longest.streamId, longest.events)
   return events
 }
 
-/** The state of one stream at its middle event's time, and now. */
+/** Prints the state of one stream at the time of its middle event, and now. */
 async function lookBack(store: EventStore, streamId: string, length: number): Promise<void> {
   const half = Math.ceil(length / 2)
   const { events } = await store.readStream(streamId, { fromVersion: half, limit: 1 })
@@ -64,12 +64,12 @@ async function lookBack(store: EventStore, streamId: string, length: number): Pr
   let title = `as of ${asOf.toISOString()}`
   let middle = await foldStream(store, streamId, activity, { asOf })
   if (middle.version === now.version && half < length) {
-    // A log without times was recorded all at once: then a version tells the past from the present.
+    // All events of a log without times have about the same time. Then a version marks the past.
     title = `at version ${count(half)}`
     middle = await foldStream(store, streamId, activity, { toVersion: half })
   }
 
-  print(`  The longest stream, ${style('bold', quote(streamId))}, as it was and as it is`)
+  print(`  The longest stream, ${style('bold', quote(streamId))}, in the past and now`)
   const countsOf = (type: string) => [middle, now].map(({ state }) => count(state.counts.get(type) ?? 0))
   printTable(
     ['', title, 'now'],
@@ -79,5 +79,5 @@ async function lookBack(store: EventStore, streamId: string, length: number): Pr
       ...[...now.state.counts.keys()].slice(0, mostTypes).map((type) => [quote(type, 40), ...countsOf(type)]),
     ],
   )
-  printWhy('foldStream(…, { asOf }) or { toVersion }: the same fold, stopped at any moment of the past')
+  printWhy('foldStream(…, { asOf }) or { toVersion } folds the same events up to any moment of the past')
 }

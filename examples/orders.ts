@@ -1,4 +1,4 @@
-/** An order system: stock that is right at every moment, a search view that follows, and mails that are sent once. */
+/** An order system: an inline stock that is always exact, an async search view, and mails that are sent once. */
 import {
   commandHandler,
   decider,
@@ -40,7 +40,7 @@ const order = decider({
   },
 })
 
-// Inline: the stock changes in the transaction of the event. Selling more than there is rolls the order back.
+// Inline: the stock changes in the transaction of the event. An order for more than is available is rolled back.
 const stock = projection({
   name: 'stock',
   events: ['GoodsReceived', 'OrderPlaced', 'OrderCancelled'],
@@ -53,7 +53,7 @@ const stock = projection({
   },
 })
 
-// Async: follows the log, a moment later.
+// Async: the projection follows the log, a moment behind the appends.
 const search = projection({
   name: 'search',
   streamPrefix: 'order-',
@@ -71,7 +71,7 @@ const search = projection({
   },
 })
 
-// The mail service takes each key once, as good ones do: a mail that is asked for again after a crash is not sent again.
+// The mail service accepts each idempotency key once. So a repeated call, for example after a crash, sends nothing.
 const sent = new Map<string, string>()
 async function sendMail(idempotencyKey: string, text: string): Promise<void> {
   if (!sent.has(idempotencyKey)) sent.set(idempotencyKey, text)
@@ -98,12 +98,12 @@ await handle('order-3', { place: { customer: 'Grace', item: 'blanket', quantity:
 await handle('order-3', 'cancel')
 
 console.log('stock:', (await store.view(stock).get('blanket'))?.state)
-// What was appended at this position is to be seen, however far behind the view is.
+// Waits until the view has handled the event at this position, so that the reader sees its own write.
 console.log('search:', (await store.view(search).get('order-1', { atLeast: position }))?.state)
 await Promise.all([searching.caughtUp(), mailer.caughtUp()])
 for await (const { key, state } of store.view(search).list({ prefix: 'order-' })) console.log(key, state)
 console.log('mails:', [...sent.values()])
 
-// The documents made anew are the same.
+// `verify` rebuilds the documents aside, and compares them with the present ones.
 console.log('verified:', (await store.verify(stock)).ok, (await store.verify(search)).ok)
 await store.close()

@@ -1,5 +1,5 @@
 /**
- * Your rows and your events in one transaction of your own: both are committed, or neither is.
+ * Writes your rows and the events in one transaction of your own: both are committed, or neither is.
  * Needs a Postgres: DATABASE_URL=postgres://… tsx examples/own-transaction.ts
  */
 import { commandHandler, decider } from '@eventsourced/core'
@@ -40,7 +40,7 @@ await pool.query(
 )
 await pool.query(`insert into stock values ('tea', 10) on conflict (item) do update set left_over = 10`)
 
-/** Takes the goods from the stock, a table of ours, and records the order: together, or not at all. */
+/** Takes the goods from the table `stock` and records the order: both, or neither. */
 async function place(orderId: string, item: string, quantity: number): Promise<void> {
   const client = await pool.connect()
   try {
@@ -60,8 +60,8 @@ async function place(orderId: string, item: string, quantity: number): Promise<v
 
 const run = Date.now()
 await place(`order-${run}-1`, 'tea', 7)
-await place(`order-${run}-2`, 'tea', 7) // Not enough is left: the constraint of our table undoes the event too.
-await place(`order-${run}-1`, 'tea', 1) // Placed before: the decider's refusal leaves the stock alone.
+await place(`order-${run}-2`, 'tea', 7) // Not enough is left: the constraint of our table rolls the event back, too.
+await place(`order-${run}-1`, 'tea', 1) // This order exists: the decider refuses it, so the stock does not change.
 
 const { rows } = await pool.query(`select left_over from stock where item = 'tea'`)
 const second = await store.readStream(`order-${run}-2`)

@@ -1,4 +1,4 @@
-/** Asking the past: by version, by time, backwards, and with a question that nobody had when the events were written. */
+/** Reads the past: by version, by time, backwards, and with a question that is newer than the events. */
 import { commandHandler, decider, type Evolution, foldStream, memoryStore } from '@eventsourced/core'
 
 type PriceEvent =
@@ -15,7 +15,7 @@ const product = decider({
   evolve: (_state, { data }) => ({ price: data.price }),
 })
 
-// `import` keeps the times at which things happened elsewhere; `append` records them as of now.
+// `import` keeps the times of events from another system; `append` records events at the present time.
 const store = memoryStore()
 const listed = { type: 'ProductListed', data: { price: 40 } }
 const sale = { type: 'PriceChanged', data: { price: 35, reason: 'spring sale' } }
@@ -31,11 +31,11 @@ await store.import(
 const handle = commandHandler({ store, decider: product })
 await handle('tea', { price: 44, reason: 'freight' })
 
-// What was the price when the customer ordered?
+// The price when the customer ordered:
 const ordered = await foldStream(store, 'tea', product, { asOf: new Date('2024-04-17T12:30Z') })
 console.log('on 17 April:', ordered.state.price, `(version ${ordered.version})`)
 
-// What was it at first, and what is it now?
+// The first price, and the present one:
 const first = await foldStream(store, 'tea', product, { toVersion: 1 })
 const now = await foldStream(store, 'tea', product)
 console.log('at first:', first.state.price, '  now:', now.state.price)

@@ -24,7 +24,7 @@ interface Block extends Code {
   readonly page: string
   /** The words after the fence: the language, and what else is written there. */
   readonly info: string
-  /** What a comment before the block adds to it. */
+  /** The code that hidden comments add before the block. */
   readonly hidden: readonly Code[]
   /** The last line of text before the block. */
   readonly introduction: string
@@ -33,7 +33,7 @@ interface Block extends Code {
 export interface DocsCheck {
   readonly problems: readonly string[]
   readonly compiled: number
-  /** Where each block is that the compiler does not see, and why. */
+  /** The place of each block that is not compiled, and the reason. */
   readonly unchecked: readonly string[]
   /** The examples that a page quotes. */
   readonly quoted: readonly string[]
@@ -42,7 +42,7 @@ export interface DocsCheck {
 const hiddenBlock = '<!-- docs-check'
 const misnamed = /^(typescript|tsx|mts|js|jsx|mjs|javascript)\b/
 
-/** `pages`: the texts of the pages by their paths. */
+/** Checks the pages. `pages`: the text of each page by its path. */
 export function checkDocs(pages: ReadonlyMap<string, string>): DocsCheck {
   const problems: string[] = []
   const unchecked: string[] = []
@@ -111,7 +111,7 @@ const closes = (line: string, fence: string) =>
 const withoutIndent = (line: string, indent: string) =>
   line.startsWith(indent) ? line.slice(indent.length) : line
 
-/** The texts of the modules by their names. Each line has the number that it has in its page. */
+/** Joins the blocks into modules, by name. Each line keeps the number that it has in its page. */
 function modulesOf(blocks: readonly Block[]): Map<string, string> {
   const modules: { page: string; lines: string[] }[] = []
   for (const block of blocks) {

@@ -1,7 +1,7 @@
 /**
- * Packs the library as it would be published, installs it into an empty project, and uses every subpath there:
- * imported, required, and type-checked with the declarations of dependencies checked too, by the newest and the
- * oldest TypeScript that the library supports. Checks that the links of the packed pages lead somewhere.
+ * Packs the library as `npm publish` would, and installs it into an empty project. There it imports and requires every
+ * subpath, and type-checks a program with the newest and the oldest TypeScript that the library supports, including the
+ * declarations of dependencies. It also checks that the links of the packed pages lead somewhere.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ try {
     '@types/pg': pgTypes,
     '@types/node': nodeTypes,
     postgres,
-    '@aws-sdk/client-dynamodb': dynamo,
+    '@aws-sdk/client-dynamodb': dynamodb,
   } = manifest.devDependencies
 
   checkLinks(
@@ -40,7 +40,7 @@ try {
     `pg@${pg}`,
     `@types/pg@${pgTypes}`,
     `postgres@${postgres}`,
-    `@aws-sdk/client-dynamodb@${dynamo}`,
+    `@aws-sdk/client-dynamodb@${dynamodb}`,
   ]
   const tools = [
     `typescript@${typescript}`,

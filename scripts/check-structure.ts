@@ -1,4 +1,4 @@
-/** Checks the rules of the house that no linter knows: who may import whom, and how large a file may be. */
+/** Checks rules of this repository that no linter knows: which files may import which, and how large a file may be. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 
@@ -59,7 +59,10 @@ function importsOf(text: string): { specifier: string; dynamic: boolean }[] {
   ]
 }
 
-/** The core imports no adapter (the index offers the one in memory), and adapters import the core by the storage door. */
+/**
+ * The core imports no adapter, except that its index exports the store in memory. Adapters import the core only through
+ * `storage/index.ts`.
+ */
 function checkOwn(file: string, target: string): void {
   const adapterOf = (path: string) => adapters.find((adapter) => path.startsWith(`${adapter}/`))
   const [own, other] = [adapterOf(file), adapterOf(target)]
@@ -71,7 +74,7 @@ function checkOwn(file: string, target: string): void {
     problems.push(`${file}: imports ${target}, which is for adapters; import the file itself`)
 }
 
-// Read without its lock, a sequence may be ahead of itself: see the fragment, which is the one way to read it.
+// A read of `last_value` takes no lock and may return a value that is too high. The fragment is the one correct way.
 for (const file of readdirSync('src/postgres/sql', { recursive: true, encoding: 'utf8' })) {
   if (!/^(functions|queries|views|migrations)\/.*\.sql$/.test(file)) continue
   if (/\blast_value\b/.test(readFileSync(join('src/postgres/sql', file), 'utf8')))

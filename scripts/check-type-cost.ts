@@ -1,7 +1,7 @@
 /**
- * Checks what the types of deciders, projections and subscriptions cost the compiler of a user with many event types:
- * it compiles a generated program, and fails above a ceiling of type instantiations or types. It prints the time, which
- * depends on the machine, and does not judge it.
+ * Checks how much work the types of deciders, projections and subscriptions cause for the compiler of a user with many
+ * event types. It compiles a generated program, and fails above a ceiling of type instantiations or types. It prints the
+ * time, but does not judge it, because the time depends on the machine.
  */
 import { typeCheck } from './type-check.ts'
 
@@ -14,7 +14,7 @@ const eventTypes = 200
  */
 const ceilings: Readonly<Record<string, number>> = { Instantiations: 22_000, Types: 20_400 }
 
-/** A decider, a projection and a subscription with so many event types. */
+/** Returns a program with a decider, a projection and a subscription for `count` event types. */
 export function typeCostProgram(count: number): string {
   const names = Array.from({ length: count }, (_, index) => `Happened${index}`)
   const lines = (line: (name: string, index: number) => string) => names.map(line).join('\n')
@@ -73,7 +73,7 @@ store.subscribe({ projection: totals })
 `
 }
 
-/** What exceeds a ceiling in the compiler's output with `--extendedDiagnostics`. */
+/** Returns one problem for each ceiling that the compiler's output (`--extendedDiagnostics`) exceeds. */
 export function costProblems(output: string, limits: Readonly<Record<string, number>> = ceilings): string[] {
   return Object.entries(limits).flatMap(([field, ceiling]) => {
     const measured = Number(diagnostic(output, field))
@@ -87,7 +87,7 @@ function diagnostic(output: string, field: string): string | undefined {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  // With one thread, the compiler counts the same at each run.
+  // With one thread, the compiler counts the same in each run.
   const flags = ['--extendedDiagnostics', '--singleThreaded']
   const { passed, output } = typeCheck(new Map([['program.ts', typeCostProgram(eventTypes)]]), flags)
   const problems = passed ? costProblems(output) : [output]

@@ -6,9 +6,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 interface Phrase {
-  /** A regular expression of whole words; a space in it also stands for a line's end in a comment. */
+  /** A regular expression of whole words. A space in it also matches the end of a line of a comment. */
   readonly pattern: string
-  /** What to write instead. */
+  /** The words to write instead. */
   readonly hint: string
 }
 
@@ -35,19 +35,19 @@ const phrases: readonly Phrase[] = [
   { pattern: 'twice over', hint: 'twice' },
 ]
 
-// A phrase goes on in the next line, after what begins a line of a comment, of a quotation, or of a list.
+// A phrase may continue in the next line, after the mark that begins a line of a comment or of a quotation.
 const space = String.raw`(?:[ \t]+|[ \t]*\n[ \t]*(?:(?:\*|//|--|>|#)[ \t]*)?)`
 const rules = phrases.map(({ pattern, hint }) => ({
   hint,
   expression: new RegExp(String.raw`\b(?:${pattern.replaceAll(' ', space)})\b`, 'gi'),
 }))
 
-// The first two quote the phrases; `npm run sql` writes the others.
+// The first two files quote the phrases; `npm run sql` writes the others.
 const skipped = /^(scripts\/check-words\.ts|test\/checks\.test\.ts|.*\.generated\.ts|.*\/schema\.sql)$/
 const skippedFolders = /^(\..*|node_modules|dist|coverage)$/
 const checked = /\.(md|sql|[cm]?[jt]s)$/
 
-/** One line for each phrase found in a file: where it is, and what to write instead. */
+/** Returns one line for each phrase in a file: its place, the phrase, and the words to write instead. */
 export function checkWords(file: string, text: string): string[] {
   return rules
     .flatMap(({ expression, hint }) =>
@@ -60,7 +60,7 @@ export function checkWords(file: string, text: string): string[] {
     })
 }
 
-/** The files whose words are checked, below a folder. */
+/** Returns the files below a folder whose words are checked. */
 export function filesWithWords(folder = ''): string[] {
   return readdirSync(folder || '.', { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)

@@ -1,6 +1,6 @@
 /**
  * Compiles the SQL files into one TypeScript module, so that the library reads no file at run time.
- * With --check it only says whether the module is up to date.
+ * With --check it writes nothing, and fails if the module is not up to date.
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -23,7 +23,7 @@ const withoutComments = (sql: string) => sql.replace(/^\s*--.*\n/gm, '')
 
 const fragments = filesOf('fragments').map(({ name, text }) => ({ name, text: withoutComments(text).trim() }))
 
-/** Puts the fragments in the place of their tokens. The token :schema stays for the library to fill in. */
+/** Replaces the tokens of fragments by their texts. The library replaces the token :schema at run time. */
 function compile(sql: string): string {
   return fragments.reduce((result, { name, text }) => result.replaceAll(`:${name}`, text), sql).trim()
 }
@@ -55,7 +55,7 @@ export const migrations: readonly {
 ${migrations.join('\n')}
 ]
 
-/** The functions and views, and who may call them: applied anew whenever their checksum changes. */
+/** The functions, the views and their privileges. The store applies them again when their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
   checksum: '${checksum(routines)}',
   sql: ${literal(routines)},

@@ -1,6 +1,6 @@
 /**
- * Writes src/postgres/sql/schema.sql: the schema as it is after all migrations, dumped by pg_dump from a fresh
- * embedded Postgres. The one file to read first. With --check it only says whether the file is up to date.
+ * Writes src/postgres/sql/schema.sql: the schema after all migrations, which pg_dump reads from a fresh embedded Postgres.
+ * With --check it writes nothing, and fails if the file is not up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { PGlite } from '@electric-sql/pglite'
@@ -17,7 +17,7 @@ const schema = `-- Made by scripts/dump-schema.ts: the whole schema as the migra
 ${tidy(await dump.text())}`
 await pglite.close()
 
-/** Leaves out what says nothing about the schema: settings of the session, and versions. */
+/** Removes lines that are not about the schema: settings of the session, and versions. */
 function tidy(text: string): string {
   return text
     .replace(/^(SET|SELECT pg_catalog\.set_config).*\n/gm, '')

@@ -1,12 +1,12 @@
-/** Fuzzes all stores for longer than `npm test` does: the same properties, more often, with a seed to do it again. */
+/** Fuzzes all stores for longer than `npm test` does: the same properties, more often, with a seed to repeat the run. */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 
 const usage = `Usage: npm run fuzz -- [options]
 
-  --runs N         programs on each database [1000]; without one, what is cheaper is run up to twenty times as often
-  --seed N         the seed of an earlier run, to do the same again [a new one]
-  --stores NAMES   which stores, as STORES of npm test has them [all of npm test]
+  --runs N         random programs for each database [1000]; tests without a database run up to twenty times as many
+  --seed N         the seed of an earlier run, to repeat it [a new seed]
+  --stores NAMES   the stores, named as in STORES of npm test [all stores of npm test]
   --only TEXT      only the tests with this in their name
   --help           this text`
 
@@ -36,10 +36,10 @@ const vitest = [
   'test/input.test.ts',
   'test/properties.test.ts',
 ]
-// A test takes as long as it takes.
-const patiently = ['--testTimeout', '0', '--hookTimeout', '600000', '--reporter', 'verbose']
+// The time of a test depends on --runs, so there is no limit.
+const withoutTimeout = ['--testTimeout', '0', '--hookTimeout', '600000', '--reporter', 'verbose']
 const chosen = only === undefined ? [] : ['-t', only]
-const { status } = spawnSync('npx', [...vitest, ...patiently, ...chosen], {
+const { status } = spawnSync('npx', [...vitest, ...withoutTimeout, ...chosen], {
   stdio: 'inherit',
   env: { ...process.env, FUZZ_RUNS: runs, FUZZ_SEED: seed, STORES: stores },
 })

@@ -1,6 +1,6 @@
 /**
- * Type-checks generated files with the compiler and the options of `npm run check:types`. The files are in a folder of
- * this repository while the compiler runs, so that `@eventsourced/core` resolves to the sources, as in the tests.
+ * Type-checks generated files with the compiler and the options of `npm run check:types`. While the compiler runs, the
+ * files are in a folder of this repository, so that `@eventsourced/core` resolves to the sources, as in the tests.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,11 +10,11 @@ const root = dirname(import.meta.dirname)
 
 export interface TypeCheck {
   readonly passed: boolean
-  /** The compiler's output. Generated files have the names under which they were passed. */
+  /** The compiler's output, in which generated files have the names that the caller gave them. */
   readonly output: string
 }
 
-/** `files`: their texts by name. `flags`: more flags of the compiler. */
+/** Type-checks the files. `files`: the text of each file by its name. `flags`: more flags for the compiler. */
 export function typeCheck(files: ReadonlyMap<string, string>, flags: readonly string[] = []): TypeCheck {
   // .gitignore lists this name.
   const folder = mkdtempSync(join(root, '.check-'))

@@ -1,8 +1,11 @@
-/** What a server is doing: for a campaign that does not come to its end. */
+/** Describes the sessions of a Postgres server, for the error message of a campaign that does not end. */
 import pg from 'pg'
 import type { StoreAddress } from './task.ts'
 
-/** A line for each session that is in a transaction, with those that it waits for; empty if the store is no server's. */
+/**
+ * Returns a line for each session that is in a transaction, with the process ids that block it. Returns an empty text
+ * if the store is not on a Postgres server.
+ */
 export async function activityOf(address: StoreAddress): Promise<string> {
   if (address.kind !== 'postgres') return ''
   const client = new pg.Client({ connectionString: address.url, connectionTimeoutMillis: 5_000 })
@@ -16,7 +19,7 @@ export async function activityOf(address: StoreAddress): Promise<string> {
     )
     return rows.map(({ line }) => `\n${line}`).join('')
   } catch (error) {
-    return `\nthe server does not tell: ${(error as Error).message}`
+    return `\nthe sessions of the server are unknown: ${(error as Error).message}`
   } finally {
     await client.end().catch(() => {})
   }

@@ -1,4 +1,4 @@
-/** What the campaign was asked to do. */
+/** Reads the command line of a campaign. */
 import { parseArgs } from 'node:util'
 import { type EmulatorName, isMissing } from '../test/emulators/start.ts'
 import { type Breakage, breakages } from './breakages.ts'
@@ -8,25 +8,26 @@ import { scenarios, scenariosOf } from './scenarios.ts'
 
 const usage = `Usage: npm run torture -- --store STORE [options]
 
-Lets processes append to a store and follow it, while they and the store are killed, cut off and held up; then checks
-everything that was acknowledged, seen and delivered against what is there. Ends with 1 if anything is lost, duplicated,
-out of order, skipped, stale or a phantom.
+Lets processes append to a store and follow its log, while faults kill, cut off and delay them and the store. Then
+compares everything that was acknowledged, read and delivered with the contents of the store. Exits with 1 if anything
+is lost, duplicated, out of order, skipped, stale or a phantom.
 
-  --store STORE     postgres, pglite or dynamodb; each is started for the campaign, and removed
-  --scenario NAME   what happens; --list names them. Default: all, or kill on PGlite
-  --seconds N       how long it goes on. Default: 60
-  --events N        ends it earlier, when so many events are appended
-  --seed N          repeats what clients do, and what happens to them (not how it falls together)
+  --store STORE     postgres, pglite or dynamodb; the campaign starts the database, and removes it
+  --scenario NAME   the faults that happen; --list names the scenarios. Default: all, and kill on PGlite
+  --seconds N       how long clients write. Default: 60
+  --events N        ends the writing earlier, as soon as so many events are appended
+  --seed N          repeats the operations of the clients and the faults (but not their exact timing)
   --writers N       processes that append. Default: 8
   --followers N     processes that follow the log. Default: 2
-  --at-once N       operations that a writer has under way at a time. Default: 6
-  --batch N         most events of an append. Default: 10
+  --at-once N       concurrent operations of each writer. Default: 6
+  --batch N         the largest number of events in an append. Default: 10
   --emulator NAME   dynoxide or dynamodb-local. Default: dynoxide
-  --elle FILE       writes the history in the format of Elle (list-append), to be checked by others
-  --break NAME      breaks the store on purpose, so that the campaign must end badly; only on postgres
-  --list            names the scenarios and breakages
+  --elle FILE       writes the history in the format of the checker Elle (list-append)
+  --break NAME      breaks the store on purpose, so that the campaign must find faults; only on postgres
+  --list            lists the scenarios and the breakages
   --help            this text`
 
+/** Reads the arguments. Ends the process with code 0 after `--help` or `--list`, and with 2 if an argument is wrong. */
 export function readArguments(given: readonly string[]): CampaignOptions {
   try {
     const { values } = parseArgs({
@@ -66,7 +67,7 @@ export function readArguments(given: readonly string[]): CampaignOptions {
     if (breakage !== undefined && store !== 'postgres')
       throw new Error('--break is for --store postgres only')
     const batch = number('--batch', values.batch, 1)
-    // An appendAll of three streams is one transaction, and its event ids are items.
+    // An appendAll of three streams is one transaction, and each of its event ids is an item of it.
     if (store === 'dynamodb' && batch > 30)
       throw new Error('--batch is 30 at most on dynamodb, whose transactions have 100 items')
     return {

@@ -1,6 +1,6 @@
 /**
- * Stores that are broken on purpose, each in a way that a real one has been: a campaign on one of them must end badly. They
- * prove that the checker sees what it is there for; no campaign uses them unless it is told to.
+ * Stores that are broken on purpose, each in a way in which a real store has been broken. A campaign on such a store must
+ * find faults, which proves that the checker works. Only a campaign with the option `--break` uses them.
  */
 import type { Event, EventStore } from '@eventsourced/core'
 import { hasCode } from '@eventsourced/core'
@@ -10,16 +10,16 @@ import type { Handle } from './delivery.ts'
 export type Breakage = keyof typeof breakages
 
 interface BrokenStore {
-  /** What is done to the functions and tables in the database. */
+  /** A script that changes functions and tables in the database. */
   readonly sql?: string
-  /** What is done between the client and the store. */
+  /** Wraps the store of a client. */
   readonly store?: (store: EventStore) => EventStore
-  /** What is done to the handler of a subscription. */
+  /** Wraps the handler of a subscription. */
   readonly handler?: (handle: Handle) => Handle
 }
 
-/** A function of the store, defined anew with some of its text replaced. */
-const altered = (name: string, pattern: string, replacement: string) => `
+/** Returns a script that replaces text in a function of the database. It fails if there is nothing to replace. */
+const alterFunction = (name: string, pattern: string, replacement: string) => `
 do $alter$
 declare
   _before text;
@@ -38,18 +38,20 @@ begin
   if not _found then raise exception 'there is no function ${name}'; end if;
 end $alter$;`
 
-/** Now and then a lease is taken that is held. */
-const stealing = altered(
+/** Lets workers take leases that another worker still holds, in half of all cases. */
+const stealLeases = alterFunction(
   'keep_leases',
   '\\(f\\.owner is null or f\\.lease_until <= _now\\)',
   '(f.owner is null or f.lease_until <= _now or random() < 0.5)',
 )
 
 export const breakages = {
-  /** Reads up to the last position that was given out, as if transactions committed in the order of positions. */
-  'naive-reader': { sql: altered('frontier', 'least\\(_head, coalesce\\(_marked, _head\\)\\)', '_head') },
+  /** Reads up to the last position that was handed out, as if transactions committed in the order of positions. */
+  'naive-reader': {
+    sql: alterFunction('frontier', 'least\\(_head, coalesce\\(_marked, _head\\)\\)', '_head'),
+  },
 
-  /** Makes an append again whose outcome it does not know, with other event ids. */
+  /** Retries an append with an unknown outcome, but with new event ids. */
   'retry-without-ids': {
     store: (store) => ({
       ...store,
@@ -66,7 +68,7 @@ export const breakages = {
     }),
   },
 
-  /** Says that events are handled before they are. */
+  /** Returns from the handler before it has handled the events, so that the checkpoint moves too early. */
   'checkpoint-before-handler': {
     handler(handle) {
       let handled: Promise<void> = Promise.resolve()
@@ -78,17 +80,19 @@ export const breakages = {
     },
   },
 
-  /** Takes leases that others hold, and lets those go on as if they still held them. */
+  /** Steals leases, and does not check their tokens, so that the former owners continue. */
   'unfenced-lease': {
-    sql: stealing + altered('advance_checkpoint', 'and c\\.token = of_token and c\\.owner is not null', ''),
+    sql:
+      stealLeases +
+      alterFunction('advance_checkpoint', 'and c\\.token = of_token and c\\.owner is not null', ''),
   },
 
-  /** The same without the second half, which is harmless: the token of a lease is what keeps its workers apart. */
-  'stolen-leases': { sql: stealing },
+  /** Steals leases, but checks their tokens. This is harmless, because the token keeps two workers apart. */
+  'stolen-leases': { sql: stealLeases },
 
-  /** Reads the versions of streams without locking them, and has no constraint to fall back on. */
+  /** Reads the versions of streams without locks, and without the constraint that would catch a mistake. */
   'no-stream-lock': {
-    sql: `${altered('lock_streams', 'for no key update( skip locked)?', '')}
+    sql: `${alterFunction('lock_streams', 'for no key update( skip locked)?', '')}
 alter table eventsourced.events drop constraint events_stream_version_key;`,
   },
 } satisfies Record<string, BrokenStore>
@@ -96,6 +100,7 @@ alter table eventsourced.events drop constraint events_stream_version_key;`,
 export const breakageNamed = (name: Breakage | undefined): BrokenStore =>
   name === undefined ? {} : breakages[name]
 
+/** Runs the script of a breakage, if it has one. */
 export async function breakDatabase(url: string, name: Breakage): Promise<void> {
   const { sql } = breakageNamed(name)
   if (sql === undefined) return

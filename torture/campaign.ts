@@ -1,4 +1,4 @@
-/** One campaign from beginning to end: a store, its clients, the faults, and the verdict. */
+/** Runs one campaign: starts a store and its clients, injects faults, and checks the result. */
 import { writeFileSync } from 'node:fs'
 import { sleep } from '../src/runtime/abort.ts'
 import type { EmulatorName } from '../test/emulators/start.ts'
@@ -21,27 +21,28 @@ export interface CampaignOptions {
   readonly emulator: EmulatorName
   readonly scenario: Scenario
   readonly seconds: number
-  /** Ends the campaign when so many events are appended. */
+  /** Ends the writing as soon as so many events are appended. @default no limit */
   readonly events?: number | undefined
   readonly seed: number
-  /** How many processes write, and how many follow. On PGlite, which admits one, it does both. */
+  /** The number of processes that write. PGlite admits one process, which then writes and follows. */
   readonly writers: number
+  /** The number of processes that follow the log. */
   readonly followers: number
-  /** Operations that a writer has under way at a time. */
+  /** The number of concurrent operations of each writer. */
   readonly atOnce: number
-  /** Most events of an append. */
+  /** The largest number of events in an append. */
   readonly batch: number
   readonly breakage?: Breakage | undefined
-  /** A file to write the history to, in Elle's format. */
+  /** The file for the history in the format of Elle. */
   readonly elle?: string | undefined
-  /** How long each step of its beginning and of its end may take, in seconds. */
+  /** How long each step of the start and of the end may take, in seconds. */
   readonly patience: number
   readonly onProgress?: ((progress: CampaignProgress) => void) | undefined
 }
 
 export interface CampaignProgress {
   readonly phase: 'running' | 'ending' | 'checking'
-  /** From 0 to 1. */
+  /** How much of the campaign is over, from 0 to 1. */
   readonly share: number
   readonly appended: number
   readonly followed: number
@@ -51,7 +52,7 @@ export interface CampaignProgress {
 export interface CampaignResult extends Verdict {
   readonly database: string
   readonly faults: ReadonlyMap<string, number>
-  /** How long clients wrote. */
+  /** How long the clients wrote, in seconds. */
   readonly seconds: number
 }
 
@@ -71,10 +72,10 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     await step('creating the tables', createTables(database, breakage))
     clients = new Clients(program.file, tasksOf(options, database, histories.path))
     await step('starting the clients', clients.ready())
-    const { faults, seconds } = await torment(options, database, clients, step)
+    const { faults, seconds } = await runClients(options, database, clients, step)
     const opened = await openStore(database.address)
     try {
-      const evidence = await step('gathering what is there', gather(opened.store, histories.path))
+      const evidence = await step('gathering the evidence', gather(opened.store, histories.path))
       if (options.elle !== undefined) writeFileSync(options.elle, `${elleHistory(evidence).join('\n')}\n`)
       return { ...check(evidence), database: database.name, faults, seconds }
     } finally {
@@ -112,7 +113,7 @@ function tasksOf(
     slowness: scenario.slowness ?? 0,
     requestFaults: scenario.requestFaults ?? false,
     leaseTime,
-    // They know more of it than whoever waits for them, and are to tell first.
+    // A client that hangs knows more about the reason than this process, so its timeout must come first.
     patience: 0.9 * patience * 1000,
     breakage,
   }
@@ -125,47 +126,53 @@ function tasksOf(
   ]
 }
 
-/** Lets the clients work and the faults happen for as long as it takes, and then everybody come to an end. */
-async function torment(options: CampaignOptions, database: CampaignDatabase, clients: Clients, step: Step) {
+/** Lets the clients work under faults until the time is up or enough events are appended, and then ends both. */
+async function runClients(
+  options: CampaignOptions,
+  database: CampaignDatabase,
+  clients: Clients,
+  step: Step,
+) {
   const { scenario, seconds, events = Number.POSITIVE_INFINITY, seed, onProgress } = options
   const counts = new Map<string, number>()
   const count = (what: string, times = 1) => counts.set(what, (counts.get(what) ?? 0) + times)
   const ending = new AbortController()
   const context = { clients, database, leaseTime, count, signal: ending.signal }
-  const happening = scenario.faults.map((fault, nth) =>
+  const runningFaults = scenario.faults.map((fault, nth) =>
     fault({ ...context, random: randomOf(seed, 'fault', nth) }),
   )
 
   const begin = performance.now()
   const passed = () => (performance.now() - begin) / 1000
-  const tell = (phase: CampaignProgress['phase']) => {
+  const report = (phase: CampaignProgress['phase']) => {
     const { appended, followed, faults } = clients.progress
     if (scenario.requestFaults) counts.set('requests', faults)
     const share = Math.min(1, Math.max(passed() / seconds, appended / events))
     onProgress?.({ phase, share, appended, followed, faults: counts })
   }
-  const reporting = setInterval(() => tell('running'), 250)
+  const reporting = setInterval(() => report('running'), 250)
   try {
     while (passed() < seconds && clients.progress.appended < events) {
-      await Promise.race([sleep(100), clients.failure, ...happening.map(unlessDone)])
+      await Promise.race([sleep(100), clients.failure, ...runningFaults.map(failureOf)])
     }
   } finally {
     clearInterval(reporting)
     ending.abort()
-    await step('what befalls the clients', Promise.all(happening))
+    await step('the faults', Promise.all(runningFaults))
   }
   const written = passed()
-  tell('ending')
+  report('ending')
   await step(() => `the writing of ${clients.busy}`, clients.order({ kind: 'end writing' }))
-  // What the last of those who were killed had sent is done by then, or never: it is delayed by half a second at most.
+  // A killed client may have sent a request just before. It arrives within this time or never: the proxy delays
+  // requests by half a second at most.
   await sleep(1_500)
   await step(() => `the work of ${clients.busy}`, clients.order({ kind: 'end' }))
-  tell('checking')
+  report('checking')
   return { faults: counts, seconds: written }
 }
 
-/** A fault that ends before its time has failed, or there is none. */
-const unlessDone = async (fault: Promise<void>): Promise<void> => {
+/** Rejects when a fault fails. Never resolves: a fault that has simply ended does not end the campaign. */
+const failureOf = async (fault: Promise<void>): Promise<void> => {
   await fault
   await new Promise(() => {})
 }

@@ -1,6 +1,6 @@
 /**
- * Makes one JavaScript file of the client program: a client that is killed each second must be at work again within a fraction
- * of one, and compiling TypeScript anew takes longer than that.
+ * Bundles the client program into one JavaScript file. A client that is killed each second must work again within a
+ * fraction of a second, and to compile TypeScript at each start would take longer.
  */
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -13,7 +13,7 @@ export interface ClientProgram {
 }
 
 export async function compileClient(): Promise<ClientProgram> {
-  // Within the project, so that the drivers, which stay outside the file, are found.
+  // The file is inside the project, so that it finds the drivers, which are not part of the bundle.
   const cache = fileURLToPath(new URL('../node_modules/.cache', import.meta.url))
   const folder = temporaryFolder('torture', cache)
   const outfile = join(folder.path, 'client.mjs')

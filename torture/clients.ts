@@ -1,7 +1,7 @@
-/** The client processes of a campaign: started, killed and started again, paused, and ended. */
+/** The client processes of a campaign: starts, kills, restarts, pauses and ends them. */
 import { type Program, startProgram } from '../test/child-program.ts'
 import type { Random } from './random.ts'
-import type { ClientOrder, ClientTask, ClientWord } from './task.ts'
+import type { ClientMessage, ClientOrder, ClientTask } from './task.ts'
 
 interface Progress {
   readonly appended: number
@@ -14,7 +14,7 @@ const nothing: Progress = { appended: 0, followed: 0, faults: 0 }
 export class Clients {
   readonly #clients: Client[]
   readonly #failed: (error: Error) => void
-  /** Rejects when a client ends that was not killed. */
+  /** Rejects when a client ends although it was not killed. */
   readonly failure: Promise<never>
 
   /** `program`: the compiled client. */
@@ -23,18 +23,18 @@ export class Clients {
     this.failure = new Promise((_, reject) => {
       failed = reject
     })
-    // It is waited for now and then: until somebody does, it is not unhandled.
+    // A campaign awaits this promise only in some of its steps. Between them, a rejection must not count as unhandled.
     this.failure.catch(() => {})
     this.#failed = failed
     this.#clients = tasks.map((task) => new Client(program, task, this.#failed))
   }
 
-  /** Resolves when all of them are there. */
+  /** Resolves when all clients have sent their first message. */
   async ready(): Promise<void> {
     await Promise.race([Promise.all(this.#clients.map((client) => client.ready)), this.failure])
   }
 
-  /** Kills one of those that have got to work at once, and starts another in its place; false if none has. */
+  /** Kills a client that has done some work since its start, and starts it again. Returns false if there is none. */
   async kill(random: Random): Promise<boolean> {
     const working = this.#clients.filter((client) => client.isWorking)
     if (working.length === 0) return false
@@ -44,15 +44,15 @@ export class Clients {
     return true
   }
 
-  /** Stops one of them for a while, as a machine does that is out of breath: mostly of those that hold leases. */
+  /** Stops one client for a while, as an overloaded machine would: in most cases one that holds leases. */
   async pause(random: Random, milliseconds: number): Promise<void> {
     const followers = this.#clients.filter(({ follows }) => follows)
     await random.pick(random.percent(70) ? followers : this.#clients).pause(milliseconds)
   }
 
-  /** Tells all of them, and waits until each has said that it is done. */
+  /** Sends an order to all clients, and waits until each has carried it out. */
   async order(order: ClientOrder): Promise<void> {
-    const done = Promise.all(this.#clients.map((client) => client.obey(order)))
+    const done = Promise.all(this.#clients.map((client) => client.carryOut(order)))
     await Promise.race([done, this.failure])
   }
 
@@ -69,10 +69,10 @@ export class Clients {
       )
   }
 
-  /** Those that have not said yet that they have done what they were told. */
+  /** Describes the clients that have not carried out the last order yet. */
   get busy(): string {
     const busy = this.#clients.filter((client) => client.isBusy)
-    return busy.map((client) => client.inWords).join(', ')
+    return busy.map((client) => client.description).join(', ')
   }
 
   async killAll(): Promise<void> {
@@ -116,19 +116,19 @@ class Client {
     }
   }
 
-  /** Whether it has done something since it was last started. */
+  /** Whether it has done some work since its last start. */
   get isWorking(): boolean {
     return this.#present.appended + this.#present.followed > 0
   }
 
-  /** Whether it has yet to do what it was told. */
+  /** Whether it has an order that it has not carried out yet. */
   get isBusy(): boolean {
     return this.#done !== undefined
   }
 
-  get inWords(): string {
-    const heard = this.#present === nothing ? ', of which nothing was heard' : ''
-    return `${this.#task.client} (life ${this.#life}, process ${this.#program.pid}${heard})`
+  get description(): string {
+    const silent = this.#present === nothing ? ', has sent no message' : ''
+    return `${this.#task.client} (life ${this.#life}, process ${this.#program.pid}${silent})`
   }
 
   start(): void {
@@ -153,7 +153,7 @@ class Client {
     if (program.isRunning) process.kill(program.pid, 'SIGCONT')
   }
 
-  obey(order: ClientOrder): Promise<void> {
+  carryOut(order: ClientOrder): Promise<void> {
     return new Promise((resolve) => {
       this.#done = resolve
       this.#program.tell(order)
@@ -167,17 +167,17 @@ class Client {
 
   async #listen(program: Program): Promise<void> {
     for (;;) {
-      let word: ClientWord
+      let message: ClientMessage
       try {
-        word = await program.said<ClientWord>()
+        message = await program.said<ClientMessage>()
       } catch (error) {
         if (!this.#killed.has(program)) this.#failed(error as Error)
         return
       }
       this.#isReady()
-      if (word.kind === 'progress') this.#present = word
+      if (message.kind === 'progress') this.#present = message
       else this.#end()
-      if (word.kind === 'ended') return
+      if (message.kind === 'ended') return
     }
   }
 }

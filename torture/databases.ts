@@ -1,4 +1,4 @@
-/** Starts what a campaign's store runs on. */
+/** Starts the database of a campaign. */
 import { join } from 'node:path'
 import { CuttingPostgresProxy } from '../test/cutting-proxy.ts'
 import { type EmulatorName, startEmulator } from '../test/emulators/start.ts'
@@ -10,9 +10,9 @@ export type StoreName = 'postgres' | 'pglite' | 'dynamodb'
 
 export interface CampaignDatabase {
   readonly name: string
-  /** Where the store is. */
+  /** The address of the database. */
   readonly address: StoreAddress
-  /** Where clients find it: behind the proxy, if there is one. */
+  /** The address that clients use: the proxy's, if there is one. */
   readonly clientAddress: StoreAddress
   readonly server?: OwnServer
   readonly proxy?: CuttingPostgresProxy
@@ -40,7 +40,7 @@ export async function startDatabase(
   return { name: 'PGlite', address, clientAddress: address, stop }
 }
 
-/** With the settings that Postgres comes with: what a crash leaves behind is what it would leave anywhere. */
+/** Starts Postgres with its default settings, so that a crash has the same effects as in production. */
 async function startPostgres(isBehindProxy: boolean): Promise<CampaignDatabase> {
   const server = await startOwnServer(['max_connections=400'])
   const proxy = isBehindProxy ? await CuttingPostgresProxy.start(server.url) : undefined

@@ -1,16 +1,16 @@
-/** Events that reach a client which follows the log, and what it writes down of them. */
+/** Types of the events that a follower receives, and of the lines that it writes about them. */
 import type { RecordedEvent } from '@eventsourced/core'
 
 /** Handles events that a client has received. */
 export type Handle = (events: readonly RecordedEvent[]) => Promise<void>
 
-/** An event as a follower writes it down. */
+/** An event in the history of a follower. */
 export type Delivered = readonly [position: number, stream: string, version: number, name: string]
 
 export interface DeliveryLine {
-  /** The process, and which one of those that were started in its place. */
+  /** The name of the client and the number of its life, see `ClientTask.life`. */
   readonly by: string
-  /** When they were handled, in microseconds. */
+  /** When the events were handled, in microseconds. */
   readonly at: number
   readonly events: readonly Delivered[]
 }

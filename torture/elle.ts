@@ -1,13 +1,13 @@
 /**
- * The history of a campaign as Elle reads it (`list-append`), to have it checked by somebody else's program: each stream is a
- * list, an append adds its events to it, and a read gives all of them. What a decision was made on is a read of the same
- * transaction. An operation has a process of its own, as nobody waits for one that is lost.
+ * Writes the history of a campaign in the format of Elle (`list-append`), so that an independent program can check it.
+ * Each stream is a list, an append adds its events to the list, and a read returns all of them. The state that a decision
+ * was made on is a read in the same transaction. Each operation has its own process, because a lost one never ends.
  */
 import type { Evidence } from './check/evidence.ts'
 import { outcomesOf } from './check/outcomes.ts'
 import { eventName, type Seen } from './operation.ts'
 
-/** Lines of EDN, in order of time. */
+/** Returns lines of EDN, in order of time. */
 export function elleHistory({ operations, streams }: Pick<Evidence, 'operations' | 'streams'>): string[] {
   const names = new Map([...streams].map(([stream, events]) => [stream, events.map(({ name }) => name)]))
   const lines: { readonly at: number; readonly text: string }[] = []

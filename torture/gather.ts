@@ -1,4 +1,4 @@
-/** Gathers what the checker needs: the clients' histories, and what the store holds in the end. */
+/** Gathers the evidence for the checker: the histories of the clients, and the contents of the store at the end. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EventStore, RecordedEvent, View } from '@eventsourced/core'
@@ -6,7 +6,7 @@ import type { Evidence, LoggedEvent, ProjectedStreams, StreamState } from './che
 import type { Delivered, DeliveryLine } from './delivery.ts'
 import { readHistory } from './history.ts'
 import type { OperationLine, Trace } from './operation.ts'
-import { asyncStates, handWrittenStates, inlinePrefix, inlineStates } from './projections.ts'
+import { asyncStates, inlinePrefix, inlineStates, rawStates } from './projections.ts'
 
 const streamsAtOnce = 8
 
@@ -26,12 +26,12 @@ export async function gather(store: EventStore, folder: string): Promise<Evidenc
     projections: new Map([
       ['inline-states', await readDocuments(store.view(inlineStates), inlinePrefix)],
       ['async-states', await readDocuments(store.view(asyncStates), '')],
-      [handWrittenStates, await readDocuments(store.view<StreamState>(handWrittenStates), inlinePrefix)],
+      [rawStates, await readDocuments(store.view<StreamState>(rawStates), inlinePrefix)],
     ]),
   }
 }
 
-/** By reading each stream, which knows nothing of the order of the log. */
+/** Reads each stream by its name, independently of the log. */
 async function readStreams(store: EventStore): Promise<Map<string, LoggedEvent[]>> {
   const names: string[] = []
   for await (const { streamId } of store.listStreams()) names.push(streamId)

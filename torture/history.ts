@@ -1,6 +1,7 @@
 /**
- * A client's history: a file of JSON lines. Each line is written before the client goes on, and outlives a kill -9 of its
- * process, as the operating system has it by then; no campaign crashes the machine, so nobody waits for the disk.
+ * A client's history: a file of JSON lines. The client writes each line before it continues. A written line survives a
+ * kill -9 of the process, because the operating system has it. No campaign crashes the machine, so clients do not flush
+ * to the disk.
  */
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
 
@@ -9,7 +10,7 @@ export class History<Line> {
 
   constructor(path: string) {
     this.#file = openSync(path, 'a')
-    // What a killed process was about to write may lack its end.
+    // The last line of a killed process may be incomplete.
     if (fstatSync(this.#file).size > 0) writeSync(this.#file, '\n')
   }
 
@@ -23,7 +24,7 @@ export class History<Line> {
   }
 }
 
-/** The lines of a history, without those that were being written when their process was killed. */
+/** Reads the lines of a history. It leaves out incomplete lines, whose process was killed while it wrote them. */
 export function readHistory<Line>(path: string): Line[] {
   if (!existsSync(path)) return []
   const lines: Line[] = []

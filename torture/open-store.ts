@@ -1,4 +1,4 @@
-/** Opens the store of a campaign, as each of its processes does. */
+/** Opens the store of a campaign: in the clients, and in the process that runs the campaign. */
 import type { EventStore } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { inlineStates } from './projections.ts'
@@ -7,17 +7,17 @@ import type { StoreAddress } from './task.ts'
 
 export interface OpenedStore {
   readonly store: EventStore
-  /** The same, if it has what only Postgres has. */
+  /** The same store, if it is on Postgres. */
   readonly postgres: PostgresStore | undefined
-  /** How many requests were made to fail. */
+  /** Returns how many faults were injected into requests. */
   faults(): number
 }
 
-/** `random`: of a client whose requests are to fail now and then. */
+/** Opens the store. With `random`, some requests to DynamoDB fail. */
 export async function openStore(address: StoreAddress, retries = 29, random?: Random): Promise<OpenedStore> {
   const options = { inline: [inlineStates], retries }
   if (address.kind === 'dynamodb') {
-    // Loaded when needed, as clients are started anew all the time.
+    // Loaded only when needed, because clients are restarted all the time and must start fast.
     const { DynamoDBClient } = await import('@aws-sdk/client-dynamodb')
     const { dynamodbStore } = await import('@eventsourced/core/dynamodb')
     const { injectRequestFaults } = await import('./faults/requests.ts')
@@ -32,7 +32,7 @@ export async function openStore(address: StoreAddress, retries = 29, random?: Ra
     const store = dynamodbStore({ ...options, client, table: 'torture', gapTimeout: 1_000 })
     return { store, postgres: undefined, faults }
   }
-  const place = address.kind === 'pglite' ? `pglite:${address.folder}` : address.url
-  const store = postgresStore(place, { ...options, maxConnections: 5 })
+  const url = address.kind === 'pglite' ? `pglite:${address.folder}` : address.url
+  const store = postgresStore(url, { ...options, maxConnections: 5 })
   return { store, postgres: store, faults: () => 0 }
 }

@@ -1,36 +1,36 @@
-/** What clients do to the store, and how they write it down: before they do it, and when they know what became of it. */
+/** The operations of clients, and the lines of their histories: one before each try, and one with its outcome. */
 import { uuidOf } from '@eventsourced/core'
 
 export type OperationKind =
-  /** Appends to one stream, whatever its version. */
+  /** Appends to one stream, at any version. */
   | 'append'
-  /** Reads a stream, and appends on condition that it has not moved on. */
+  /** Reads a stream, and appends with the version that it saw as the expected version. */
   | 'append-at'
   | 'append-all'
-  /** A command by `commandHandler`. */
+  /** Handles a command with `commandHandler`. */
   | 'command'
   | 'read'
-  /** Appends in a transaction of the caller's that takes its time. */
+  /** Appends in the caller's own transaction, which stays open for a while. */
   | 'slow'
 
-/** A state of a stream, as somebody saw it: its version, and the digest of all events up to it. */
+/** A state of a stream that a client saw: its version, and the digest of all events up to it. */
 export type Seen = readonly [version: number, digest: number]
 
 export interface Part {
   readonly stream: string
-  /** How many events are to be appended; 0: it is only read. */
+  /** The number of events to append; 0 for a read. */
   readonly count: number
 }
 
 export interface Invocation {
   readonly what: 'invoke'
-  /** Names the operation. Whoever tries it again uses the same name, and so the same event ids. */
+  /** The name of the operation. A retry uses the same name, and so the same event ids. */
   readonly op: string
   readonly kind: OperationKind
-  /** Of the machine's monotonic clock, in microseconds, so that the times of all processes compare. */
+  /** By the machine's monotonic clock, in microseconds, so that the times of all processes are comparable. */
   readonly at: number
   readonly parts: readonly Part[]
-  /** What an `append-at` was decided on. */
+  /** The state that an `append-at` was decided on. */
   readonly seen?: Seen
 }
 
@@ -49,7 +49,7 @@ export interface Appended {
 }
 
 interface Failure {
-  /** 'fail': it did not happen, and never will. 'unknown': nobody can tell. */
+  /** 'fail': it did not happen, and never will. 'unknown': it may have happened. */
   readonly what: 'fail' | 'unknown'
   readonly op: string
   readonly at: number
@@ -58,17 +58,17 @@ interface Failure {
 
 export type OperationLine = Invocation | Completion | Failure
 
-/** What the campaign's events hold. */
+/** The data of the campaign's events. */
 export interface Trace {
-  /** The operation's name and the event's number in it: unique in the log if nothing is doubled. */
+  /** The operation's name and the event's number in it. Unique in the log if no event is duplicated. */
   readonly name: string
-  /** What the operation was decided on. */
+  /** The state that the operation was decided on. */
   readonly seen?: Seen
 }
 
 export type TracedEvent = { readonly type: 'Happened'; readonly data: Trace }
 
-/** The nth event of an operation, the same whenever it is made. */
+/** Returns the nth event of an operation, with the same id at each call. */
 export function eventOf(op: string, nth: number, seen?: Seen): TracedEvent & { readonly id: string } {
   const name = eventName(op, nth)
   return { id: uuidOf(name), type: 'Happened', data: seen === undefined ? { name } : { name, seen } }
@@ -78,7 +78,7 @@ export const eventName = (op: string, nth: number): string => `${op}/${nth}`
 
 export const operationOf = (name: string): string => name.slice(0, name.lastIndexOf('/'))
 
-/** The digest of a stream with one more event: FNV-1a over the names. */
+/** Returns the digest of a stream after one more event: FNV-1a over the names of its events. */
 export function digest(before: number, name: string): number {
   let hash = before ^ 0x811c9dc5
   for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193)

@@ -1,4 +1,4 @@
-/** Shows how far a campaign is: a bar on a terminal, elsewhere a line every ten seconds. */
+/** Shows the progress of a campaign: a bar on a terminal, and otherwise a line every ten seconds. */
 import { SingleBar } from 'cli-progress'
 import type { CampaignProgress } from './campaign.ts'
 

@@ -1,4 +1,4 @@
-/** The campaigns' projections: of each stream what is needed to tell that every event counted once, and in order. */
+/** The projections of a campaign. The document of a stream shows whether each event counted once, and in order. */
 import {
   type DocumentProjection,
   type HandlerTransaction,
@@ -10,7 +10,7 @@ import { sleep } from '../src/runtime/abort.ts'
 import type { StreamState } from './check/evidence.ts'
 import { digest, type TracedEvent } from './operation.ts'
 
-/** Streams whose documents change with the append; those by hand, too, are of these alone, as they take long. */
+/** The prefix of streams with an inline document. The raw projection, which is slow, also handles only these streams. */
 export const inlinePrefix = 'inline-'
 
 export const inlineStates: DocumentProjection<StreamState, TracedEvent> = ofStreams(
@@ -19,20 +19,20 @@ export const inlineStates: DocumentProjection<StreamState, TracedEvent> = ofStre
 )
 export const asyncStates: DocumentProjection<StreamState, TracedEvent> = ofStreams('async-states', '')
 
-/** Where `byHand` keeps its documents. */
-export const handWrittenStates = 'states-by-hand'
+/** The collection of the documents that `rawProjection` writes. */
+export const rawStates = 'raw-states'
 
 /**
- * The same, written by a handler of the user's own, which takes its time between reading and writing: nothing but its
- * transaction and the lease keeps it from counting twice.
+ * Keeps the same documents with a raw handler, which waits between reading and writing. So only its transaction and its
+ * lease keep it from counting an event twice.
  */
-export const byHand: RawProjection<TracedEvent, HandlerTransaction> = projection({
-  name: 'by-hand',
+export const rawProjection: RawProjection<TracedEvent, HandlerTransaction> = projection({
+  name: 'raw',
   streamPrefix: inlinePrefix,
   async handle(events: readonly RecordedEvent<TracedEvent>[], tx: HandlerTransaction) {
-    const documents = tx.documents<StreamState>(handWrittenStates)
+    const documents = tx.documents<StreamState>(rawStates)
     const states = new Map<string, StreamState>()
-    // In one order, so that no two of them wait for each other.
+    // Sorted, so that two handlers lock documents in the same order and cannot deadlock.
     for (const stream of [...new Set(events.map(({ streamId }) => streamId))].sort()) {
       states.set(stream, (await documents.get(stream)) ?? nothing)
     }

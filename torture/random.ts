@@ -1,15 +1,15 @@
-/** Random numbers that a seed repeats: mulberry32, by Tommy Ettinger. */
+/** Random numbers that are the same for the same seed: mulberry32, by Tommy Ettinger. */
 export interface Random {
-  /** From 0 up to but not including 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   next(): number
-  /** A whole number from 0 up to but not including `end`. */
+  /** Returns a whole number from 0 (inclusive) to `end` (exclusive). */
   below(end: number): number
-  /** True in so many of a hundred cases. */
+  /** Returns true in `share` of a hundred calls. */
   percent(share: number): boolean
   pick<T>(items: readonly T[]): T
 }
 
-/** `parts`: whatever tells this sequence from others of the same campaign. */
+/** Returns a sequence of random numbers. `parts`: the names that distinguish it from other sequences of the campaign. */
 export function randomOf(seed: number, ...parts: readonly (string | number)[]): Random {
   let state = seed | 0
   for (const character of parts.join('/')) state = Math.imul(state ^ character.charCodeAt(0), 0x01000193)

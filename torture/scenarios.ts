@@ -1,4 +1,4 @@
-/** What can be done to a store, and to which. */
+/** The scenarios: which faults happen in a campaign, and on which stores. */
 import type { StoreName } from './databases.ts'
 import {
   crashedServers,
@@ -17,18 +17,18 @@ export interface Scenario {
   readonly about: string
   readonly stores: readonly StoreName[]
   readonly faults: readonly Fault[]
-  /** Whether clients are connected through a proxy that can cut and delay. */
+  /** Whether clients connect through a proxy that can cut and delay connections. */
   readonly isBehindProxy?: boolean
-  /** How long transactions of the callers' own stay open at most, in milliseconds. */
+  /** The longest time that the callers' own transactions stay open, in milliseconds. @default no such transactions */
   readonly slowness?: number
-  /** Whether requests to DynamoDB fail, come late, or lose their answers. */
+  /** Whether requests to DynamoDB fail, arrive late, or lose their answers. */
   readonly requestFaults?: boolean
 }
 
 export const scenarios: readonly Scenario[] = [
   {
     name: 'calm',
-    about: 'nothing happens: what is found then is the fault of the store alone',
+    about: 'no faults: anything that is found is an error of the store',
     stores: ['postgres', 'pglite', 'dynamodb'],
     faults: [],
   },
@@ -46,53 +46,53 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'pause',
-    about: 'clients stand still for longer than a lease',
+    about: 'clients are stopped for longer than their leases last',
     stores: ['postgres', 'dynamodb'],
     faults: [pausedClients],
   },
   {
     name: 'backends',
-    about: "the server's processes are ended, three a second",
+    about: "the server's backend processes are terminated, three a second",
     stores: ['postgres'],
     faults: [endedBackends],
   },
   {
     name: 'crash',
-    about: 'the server is stopped at once, and recovers, about every five seconds',
+    about: 'the server crashes and recovers, about every five seconds',
     stores: ['postgres'],
     faults: [crashedServers],
   },
   {
     name: 'ambiguous',
-    about: 'connections are lost right after the commit, before its answer',
+    about: 'connections are cut right after a commit, before its answer arrives',
     stores: ['postgres'],
     faults: [lostCommits],
     isBehindProxy: true,
   },
   {
     name: 'cut',
-    about: 'connections are cut at any message of the protocol, and delayed',
+    about: 'connections are cut at any message of the protocol, or delayed',
     stores: ['postgres'],
     faults: [cutMessages, delayedConnections],
     isBehindProxy: true,
   },
   {
     name: 'slow',
-    about: 'transactions that commit late, or roll back, up to two seconds after they took their positions',
+    about: 'transactions commit or roll back up to two seconds after they took their positions',
     stores: ['postgres'],
     faults: [],
     slowness: 2_000,
   },
   {
     name: 'requests',
-    about: 'requests fail, come late, or were done though they failed',
+    about: 'requests fail, arrive late, or succeed although the client gets an error',
     stores: ['dynamodb'],
     faults: [],
     requestFaults: true,
   },
   {
     name: 'all',
-    about: 'everything at once',
+    about: 'kills, pauses, crashes, lost answers, delays and slow transactions together',
     stores: ['postgres'],
     faults: [killedClients, pausedClients, endedBackends, crashedServers, lostCommits, delayedConnections],
     isBehindProxy: true,
@@ -100,14 +100,14 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'all',
-    about: 'everything at once',
+    about: 'kills, pauses and failing requests together',
     stores: ['dynamodb'],
     faults: [killedClients, pausedClients],
     requestFaults: true,
   },
 ]
 
-/** Everything at once, if the store can have it. */
+/** Returns the scenarios of a store. */
 export function scenariosOf(store: StoreName): readonly Scenario[] {
   return scenarios.filter(({ stores }) => stores.includes(store))
 }

@@ -1,4 +1,4 @@
-/** What a client process is told to do, as its only argument, and what it says meanwhile. */
+/** The task of a client process, which is its only argument, and the messages between it and the campaign. */
 import type { Breakage } from './breakages.ts'
 
 export type StoreAddress =
@@ -8,33 +8,33 @@ export type StoreAddress =
 
 export interface ClientTask {
   readonly address: StoreAddress
-  /** The client's name, which whoever is started in its place keeps. */
+  /** The client's name. A process that replaces a killed one has the same name. */
   readonly client: string
-  /** Which one it is of those with this name, from 1. */
+  /** How many processes have had this name, including this one: 1 for the first. */
   readonly life: number
   readonly seed: number
-  /** Where histories are written. */
+  /** The folder of the histories. */
   readonly folder: string
-  /** How many operations it has under way at a time; 0: it only follows. */
+  /** The number of concurrent operations; 0: the client only follows the log. */
   readonly writers: number
-  /** Most events of an append. */
+  /** The largest number of events in an append. */
   readonly batch: number
-  /** After so many operations it goes on to new streams, so that none grows too long to be read again and again. */
+  /** After so many operations, the client uses new streams, because long streams would make each read slow. */
   readonly operationsPerGeneration: number
-  /** Whether it follows the log: by reading it, by a subscription, and by a projection. */
+  /** Whether the client follows the log: with `readAll`, with a subscription, and with projections. */
   readonly follows: boolean
-  /** Whether some appends are in transactions that take their time, in milliseconds at most; 0: none. */
+  /** The longest time that the client's own transactions stay open, in milliseconds; 0: it begins none. */
   readonly slowness: number
-  /** Whether requests fail on their way, of a store on DynamoDB. */
+  /** Whether some requests to DynamoDB fail. */
   readonly requestFaults: boolean
   readonly leaseTime: number
-  /** How long each step of its end may take, in milliseconds. */
+  /** How long each step of the client's end may take, in milliseconds. */
   readonly patience: number
   readonly breakage: Breakage | undefined
 }
 
-/** What a client says: how far it is, and what it has done of what it was told. */
-export type ClientWord =
+/** A message from a client: its progress, or that it has carried out an order. */
+export type ClientMessage =
   | {
       readonly kind: 'progress'
       readonly appended: number
@@ -44,7 +44,7 @@ export type ClientWord =
   | { readonly kind: 'written' }
   | { readonly kind: 'ended' }
 
-/** What a client is told: to end what it writes; and then, to follow the log up to its end, and go. */
+/** An order to a client: first to end its writing, and then to follow the log up to its end and to exit. */
 export type ClientOrder = { readonly kind: 'end writing' } | { readonly kind: 'end' }
 
 export const historyFile = (

@@ -1,6 +1,9 @@
-/** Steps that come to an end, or say that they do not: what hangs is to be known by its name. */
+/** A timeout for a step of a campaign. Its error names the step, so that the reader knows what hangs. */
 
-/** Rejects when the work takes longer, in milliseconds; `what` tells then what is taking so long. */
+/**
+ * Returns the result of the work, or rejects after so many milliseconds. The error describes the step by `what`, which
+ * is called only then if it is a function.
+ */
 export async function within<T>(
   milliseconds: number,
   what: string | (() => string | Promise<string>),
@@ -9,8 +12,8 @@ export async function within<T>(
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(async () => {
-      const told = typeof what === 'string' ? what : await what()
-      reject(new Error(`After ${milliseconds / 1000} s there is no end of ${told}`))
+      const description = typeof what === 'string' ? what : await what()
+      reject(new Error(`After ${milliseconds / 1000} s there is no end of ${description}`))
     }, milliseconds)
   })
   try {

@@ -1,4 +1,4 @@
-/** Appending against what the database can do at most: by its own load generator, and by COPY. */
+/** Appending, compared with the most that the database can do: with its own load generator, and with COPY. */
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import type { Case, Contestant } from '../case.ts'
@@ -7,7 +7,7 @@ import { copyEvents, type EventRow } from '../contestants/copy.ts'
 import { countLimitEvents, createLimitTables } from '../contestants/limit-table.ts'
 import { newOrderId, orderEvents } from '../contestants/order-events.ts'
 import { ours } from '../contestants/ours.ts'
-import { pgbench, pgbenchObstacle } from '../contestants/pgbench.ts'
+import { pgbench, pgbenchSkipReason } from '../contestants/pgbench.ts'
 import { expectCount } from '../database.ts'
 import { appendBulk, appendNew } from './append.ts'
 
@@ -17,13 +17,13 @@ export const appendLimitCases: readonly Case[] = [
   {
     name: 'append-limit',
     group: 'append',
-    work: 'one event a call, 32 callers, new streams, against pgbench with 32 connections and the least function',
+    work: 'one event a call, 32 callers, new streams, against pgbench with 32 connections and the simplest function',
     unit: 'events/s',
     better: 'higher',
     target: 2.5,
     ours: appendNew(ours, 32),
     peer: pgbench,
-    obstacle: pgbenchObstacle,
+    skipReason: pgbenchSkipReason,
   },
   {
     name: 'append-bulk-limit',
@@ -40,7 +40,7 @@ export const appendLimitCases: readonly Case[] = [
 function copyBulk(): Contestant {
   return {
     name: 'COPY',
-    async enter({ url, directUrl, seconds }) {
+    async setUp({ url, directUrl, seconds }) {
       await createLimitTables(directUrl)
       const client = new pg.Client(url)
       await client.connect()
@@ -57,7 +57,7 @@ function copyBulk(): Contestant {
           await expectCount(directUrl, countLimitEvents, events, 'COPY')
           return perSecond * bulkSize
         },
-        leave: () => client.end(),
+        tearDown: () => client.end(),
       }
     },
   }

@@ -1,4 +1,4 @@
-/** Appending: one event a call from few and many callers, to streams in demand, and a thousand events a call. */
+/** Appending: one event a call from few and from many callers, to a few hot streams, and 1,000 events a call. */
 import type { Case } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
 import { emmett } from '../contestants/emmett.ts'
@@ -62,7 +62,7 @@ export const appendCases: readonly Case[] = [
   },
 ]
 
-/** One event a call, each to a new stream. */
+/** Appends one event a call, each to a new stream. */
 export function appendNew(kind: BenchStoreKind, callers: number) {
   return storeContestant(kind, (store, { seconds }) => ({
     filled: 0,
@@ -91,7 +91,7 @@ function appendHot(kind: BenchStoreKind) {
   })
 }
 
-/** A thousand events a call, each to a new stream. */
+/** Appends 1,000 events a call, each call to a new stream. */
 export function appendBulk(kind: BenchStoreKind) {
   return storeContestant(kind, (store, { seconds }) => ({
     filled: 0,

@@ -34,7 +34,7 @@ export const commandCases: readonly Case[] = [
 
 function handleCommands(kind: BenchStoreKind, states: 'cold' | 'warm') {
   return storeContestant(kind, async (store, { quick, seconds, directUrl }) => {
-    // So many that the commands of all rounds make none of them much longer.
+    // With so many streams, the commands of all rounds make no stream much longer.
     const streams = Array.from({ length: quick ? 5_000 : 20_000 }, newOrderId)
     const filler = await kind.open(directUrl)
     await forEachOf(streams, callers, (stream) => filler.appendNew(stream, orderEvents(streamLength)))

@@ -1,12 +1,12 @@
-/** On DynamoDB, of which an emulator stands in: appending, reading, and what an append would be billed for. */
+/** On an emulator of DynamoDB: appending, reading, and the write units that AWS would bill for an append. */
 import { isMissing } from '../../test/emulators/start.ts'
 import type { Case, Contestant } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
 import { castore } from '../contestants/castore.ts'
-import { type DynamoStoreKind, dynamoContestant } from '../contestants/dynamodb-store.ts'
+import { type DynamodbBenchStoreKind, dynamodbContestant } from '../contestants/dynamodb-store.ts'
 import { sealedEvents, signedEvents } from '../contestants/large-events.ts'
 import { newOrderId } from '../contestants/order-events.ts'
-import { oursOnDynamo } from '../contestants/ours-dynamodb.ts'
+import { oursOnDynamodb } from '../contestants/ours-dynamodb.ts'
 import { countWriteUnits } from '../contestants/write-units.ts'
 
 const callers = 16
@@ -22,9 +22,9 @@ export const dynamodbCases: readonly Case[] = [
     unit: 'events/s',
     better: 'higher',
     target: 3,
-    ours: appendNew(oursOnDynamo, 1),
+    ours: appendNew(oursOnDynamodb, 1),
     peer: appendNew(castore, 1),
-    obstacle,
+    skipReason,
   },
   {
     name: 'dynamodb-append-10',
@@ -33,41 +33,41 @@ export const dynamodbCases: readonly Case[] = [
     unit: 'events/s',
     better: 'higher',
     target: 5,
-    ours: appendNew(oursOnDynamo, eventsOfAppend),
+    ours: appendNew(oursOnDynamodb, eventsOfAppend),
     peer: appendNew(castore, eventsOfAppend),
-    obstacle,
+    skipReason,
   },
   {
     name: 'dynamodb-read',
     group: 'dynamodb',
-    work: 'whole streams of 100 events, which 10 appends made, one caller',
+    work: 'whole streams of 100 events from 10 appends, one caller',
     unit: 'events/s',
     better: 'higher',
     target: 3,
-    ours: readStream(oursOnDynamo),
+    ours: readStream(oursOnDynamodb),
     peer: readStream(castore),
-    obstacle,
+    skipReason,
   },
   {
     name: 'dynamodb-write-units',
     group: 'dynamodb',
-    work: '10 events of 500 B that hardly compress a call, one caller, one stream: write units an event, by the peer’s',
+    work: '10 events a call, of 500 B that hardly compress, one caller, one stream: write units an event, divided by the peer’s',
     unit: 'events/write unit',
     better: 'lower',
     target: 0.75,
-    ours: writeUnits(oursOnDynamo),
+    ours: writeUnits(oursOnDynamodb),
     peer: writeUnits(castore),
-    obstacle,
+    skipReason,
   },
 ]
 
-function obstacle(): string | undefined {
+function skipReason(): string | undefined {
   return isMissing('dynoxide')
 }
 
-/** So many events a call, each call to a new stream. */
-function appendNew(kind: DynamoStoreKind, count: number): Contestant {
-  return dynamoContestant(kind, (store, { seconds }) => ({
+/** Appends `count` events a call, each call to a new stream. */
+function appendNew(kind: DynamodbBenchStoreKind, count: number): Contestant {
+  return dynamodbContestant(kind, (store, { seconds }) => ({
     filled: 0,
     async turn() {
       const { operations, perSecond } = await closedLoop(callers, seconds, () =>
@@ -79,8 +79,8 @@ function appendNew(kind: DynamoStoreKind, count: number): Contestant {
 }
 
 /** Reads the streams one after the other. */
-function readStream(kind: DynamoStoreKind): Contestant {
-  return dynamoContestant(kind, async (store, { seconds }) => {
+function readStream(kind: DynamodbBenchStoreKind): Contestant {
+  return dynamodbContestant(kind, async (store, { seconds }) => {
     const streams = Array.from({ length: streamCount }, newOrderId)
     for (const stream of streams) {
       for (let version = 0; version < streamLength; version += eventsOfAppend) {
@@ -93,7 +93,7 @@ function readStream(kind: DynamoStoreKind): Contestant {
       async turn() {
         const { perSecond } = await closedLoop(1, seconds, async () => {
           const found = await store.read(streams[next++ % streamCount] ?? '')
-          if (found !== streamLength) throw new Error(`${found} events were read in place of ${streamLength}`)
+          if (found !== streamLength) throw new Error(`${found} events were read instead of ${streamLength}`)
         })
         return { value: perSecond * streamLength, appended: 0 }
       },
@@ -101,9 +101,9 @@ function readStream(kind: DynamoStoreKind): Contestant {
   })
 }
 
-/** Appends to one stream that is there already. */
-function writeUnits(kind: DynamoStoreKind): Contestant {
-  return dynamoContestant(kind, async (store) => {
+/** Appends to one stream that already exists. */
+function writeUnits(kind: DynamodbBenchStoreKind): Contestant {
+  return dynamodbContestant(kind, async (store) => {
     const stream = newOrderId()
     await store.append(stream, sealedEvents(eventsOfAppend), 0)
     const unitsSoFar = countWriteUnits(store.client)

@@ -1,8 +1,8 @@
-/** What a long log costs: memory to read it, and the time of appends and reads when there are millions of events. */
+/** The cost of a long log: the memory to read it, and the time of appends and reads among millions of events. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { Case, Contestant, Ground } from '../case.ts'
+import type { BenchContext, Case, Contestant } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
 import { type BenchStore, storeContestant } from '../contestants/event-store.ts'
 import { newOrderId, orderEvent } from '../contestants/order-events.ts'
@@ -59,25 +59,25 @@ interface GrowthWork {
 function growthCase({ name, work, callers, appends, call }: GrowthWork): Case {
   const among = (label: string, eventCount: (quick: boolean) => number): Contestant => ({
     name: label,
-    async enter(ground) {
-      const count = eventCount(ground.quick)
-      const url = await grown(ground.shared, count)
+    async setUp(context) {
+      const count = eventCount(context.quick)
+      const url = await grown(context.shared, count)
       const contestant = storeContestant(ours, async (store) => ({
         filled: await countOf(url, ours.countEvents),
         async turn() {
-          const { operations, perSecond } = await closedLoop(callers, ground.seconds, () =>
+          const { operations, perSecond } = await closedLoop(callers, context.seconds, () =>
             call(store, grownStream(1 + Math.floor((Math.random() * count) / streamLength))),
           )
           return { value: perSecond, appended: operations * appends }
         },
       }))
-      return contestant.enter({ ...ground, url, directUrl: url })
+      return contestant.setUp({ ...context, url, directUrl: url })
     },
   })
   return {
     name,
     group: 'growth',
-    work: `${work}: cost among 5,000,000 events (--quick: 1,000,000), by that among 50,000`,
+    work: `${work}: cost among 5,000,000 events (--quick: 1,000,000), divided by the cost among 50,000`,
     unit: 'calls/s',
     better: 'lower',
     target: 1.3,
@@ -89,11 +89,11 @@ function growthCase({ name, work, callers, appends, call }: GrowthWork): Case {
 function memoryOfReadAll(): Contestant {
   return {
     name: 'eventsourced',
-    async enter({ shared }) {
+    async setUp({ shared }) {
       const url = await grown(shared, memoryEvents)
       return {
         async turn(round) {
-          // Each round is a process of its own: there is nothing to warm up.
+          // Each round runs in a new process, so there is nothing to warm up.
           if (round === 0) return Number.NaN
           const reader = fork(join(import.meta.dirname, '..', 'memory-reader.ts'), [
             url,
@@ -101,15 +101,15 @@ function memoryOfReadAll(): Contestant {
           ])
           const [{ events, megabytes }] = await once(reader, 'message')
           if (events !== memoryEvents)
-            throw new Error(`${events} events were read in place of ${memoryEvents}`)
+            throw new Error(`${events} events were read instead of ${memoryEvents}`)
           return megabytes
         },
-        async leave() {},
+        async tearDown() {},
       }
     },
   }
 }
 
-function grown(shared: Ground['shared'], events: number): Promise<string> {
+function grown(shared: BenchContext['shared'], events: number): Promise<string> {
   return shared(`grown-${events}`, (url) => growLog(url, events))
 }

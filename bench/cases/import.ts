@@ -1,4 +1,4 @@
-/** Importing a whole log: against one COPY of the same rows. */
+/** Importing a whole log, compared with one COPY of the same rows. */
 import { randomUUID } from 'node:crypto'
 import { postgresStore } from '@eventsourced/core/postgres'
 import type { Case, Contestant } from '../case.ts'
@@ -44,22 +44,22 @@ export const importCases: readonly Case[] = [
   },
 ]
 
-/** Imports the log in each round anew, into tables that are new, too. */
+/** Imports the whole log in each round, into new tables. */
 function importer(
   name: string,
-  importLog: (file: string, ground: { url: string; directUrl: string }) => Promise<number>,
+  importLog: (file: string, context: { url: string; directUrl: string }) => Promise<number>,
 ): Contestant {
   return {
     name,
-    async enter(ground) {
+    async setUp(context) {
       return {
         async turn() {
-          await withClient(ground.directUrl, (client) =>
+          await withClient(context.directUrl, (client) =>
             client.query('drop schema if exists eventsourced, bench cascade'),
           )
-          return withLogFile((file) => importLog(file, ground))
+          return withLogFile((file) => importLog(file, context))
         },
-        async leave() {},
+        async tearDown() {},
       }
     },
   }

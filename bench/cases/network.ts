@@ -1,4 +1,4 @@
-/** A case again, where each round trip to the server takes 2 ms longer. */
+/** Repeats a case with a network that makes each round trip to the server 2 ms longer. */
 import type { Case } from '../case.ts'
 
 export function overNetwork(plain: Case): Case {

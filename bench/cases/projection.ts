@@ -1,4 +1,4 @@
-/** What comes of events: documents in the transaction of the append, and handlers that follow the log. */
+/** Projections and subscriptions: documents in the transaction of the append, and handlers that follow the log. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Case, Contestant } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
@@ -15,7 +15,7 @@ import { countOf, expectCount } from '../database.ts'
 
 const callers = 32
 const streamLength = 100
-// Of the peer's fewer: it handles about a thousand a second, and what is compared is the rate.
+// The peer handles about a thousand events a second, so its log is shorter. The case compares rates.
 const logLengths = { ours: 200_000, peer: 10_000 }
 
 export const projectionCases: readonly Case[] = [
@@ -43,7 +43,7 @@ export const projectionCases: readonly Case[] = [
   {
     name: 'catch-up-views',
     group: 'projection',
-    work: 'the same logs into documents, one an order of 100 events',
+    work: 'the same logs into documents, one for each order of 100 events',
     unit: 'events/s',
     better: 'higher',
     target: 40,
@@ -54,7 +54,7 @@ export const projectionCases: readonly Case[] = [
   {
     name: 'latency',
     group: 'projection',
-    work: 'from an append to its handler, after a second of rest: 1 by the median time',
+    work: 'from an append to its handler, after one idle second: 1 divided by the median time',
     unit: '/s',
     better: 'higher',
     target: 40,
@@ -112,7 +112,7 @@ function catchUp(kind: BenchStoreKind, length: number): Contestant {
       async turn() {
         const name = `nothing-${round++}`
         let handled = 0
-        const seconds = await timeOf((done) =>
+        const seconds = await secondsUntilDone((done) =>
           store.consume(name, () => {
             handled++
             if (handled === length) done()
@@ -133,12 +133,12 @@ function catchUpViews(kind: BenchStoreKind, length: number): Contestant {
     return {
       filled,
       async turn() {
-        // Of Emmett all rounds write the same collection, of ours each its own.
+        // With Emmett, all rounds write the same collection. With ours, each round writes its own.
         documents = kind === emmett ? length / streamLength : documents + length / streamLength
         const name = `orders-${round++}`
-        const seconds = await timeOf(async (done) => {
+        const seconds = await secondsUntilDone(async (done) => {
           const consumer = await store.project(name)
-          void untilDocuments(kind, directUrl, name, length).then(done)
+          void documentsComplete(kind, directUrl, name, length).then(done)
           return consumer
         })
         await expectCount(directUrl, kind.countDocuments, documents, kind.name)
@@ -148,8 +148,8 @@ function catchUpViews(kind: BenchStoreKind, length: number): Contestant {
   })
 }
 
-/** Looks at the checkpoint, which moves with the documents. */
-async function untilDocuments(
+/** Waits until the checkpoint, which moves with the documents, has reached the end of the log. */
+async function documentsComplete(
   kind: BenchStoreKind,
   url: string,
   name: string,
@@ -158,7 +158,7 @@ async function untilDocuments(
   while ((await countOf(url, kind.checkpointOf(name))) < length) await sleep(10)
 }
 
-/** The median time from the moment an append has returned to that of its handler. */
+/** Measures the median time from the return of an append to the call of the handler for its event. */
 function latency(kind: BenchStoreKind, pause: number, count: number): Contestant {
   return storeContestant(kind, async (store) => {
     const appended = new Map<string, number>()
@@ -184,15 +184,15 @@ function latency(kind: BenchStoreKind, pause: number, count: number): Contestant
         times.sort((a, b) => a - b)
         return { value: 1000 / (times[times.length >> 1] as number), appended: count }
       },
-      async leave() {
+      async tearDown() {
         await consumer?.stop()
       },
     }
   })
 }
 
-/** Seconds from the start of a consumer until it is done, after which it is stopped. */
-async function timeOf(start: (done: () => void) => Promise<Consumer>): Promise<number> {
+/** Starts a consumer, and returns after how many seconds it calls `done`. Then it stops the consumer. */
+async function secondsUntilDone(start: (done: () => void) => Promise<Consumer>): Promise<number> {
   const begin = performance.now()
   let consumer: Consumer | undefined
   let seconds = 0

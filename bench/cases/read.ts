@@ -1,4 +1,4 @@
-/** Reading a stream of a thousand events: against another store, and against the bare query. */
+/** Reading streams of 1,000 events, compared with another store and with the bare query. */
 import pg from 'pg'
 import type { Case, Contestant } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
@@ -43,11 +43,11 @@ function readStream(kind: BenchStoreKind): Contestant {
   })
 }
 
-/** The least that a program does which wants the same events from the same table. */
+/** The least work that returns the same events from the same table, as a contestant. */
 function bareQuery(): Contestant {
   return {
     name: 'bare pg',
-    async enter({ url, directUrl, seconds }) {
+    async setUp({ url, directUrl, seconds }) {
       const store = await ours.open(directUrl)
       const streams = await fillStreams(store)
       await store.close()
@@ -55,7 +55,7 @@ function bareQuery(): Contestant {
       await client.connect()
       return {
         turn: () => readInTurn(seconds, streams, async (id) => (await queryEvents(client, id)).length),
-        leave: () => client.end(),
+        tearDown: () => client.end(),
       }
     },
   }
@@ -88,7 +88,7 @@ async function fillStreams(store: BenchStore): Promise<string[]> {
   return streams
 }
 
-/** Reads the streams one after the other; events per second. */
+/** Reads the streams one after the other, and returns how many events it read per second. */
 async function readInTurn(
   seconds: number,
   streams: readonly string[],
@@ -98,7 +98,7 @@ async function readInTurn(
   const { perSecond } = await closedLoop(1, seconds, async () => {
     const stream = streams[next++ % streams.length] ?? ''
     const found = await read(stream)
-    if (found !== streamLength) throw new Error(`${found} events were read in place of ${streamLength}`)
+    if (found !== streamLength) throw new Error(`${found} events were read instead of ${streamLength}`)
   })
   return perSecond * streamLength
 }

@@ -1,8 +1,8 @@
-/** Rebuilding a view over a whole log: against the same fold written by hand. */
+/** Rebuilding a view over a whole log, compared with the same fold written by hand. */
 import { projection, type RecordedEvent } from '@eventsourced/core'
 import { postgresStore } from '@eventsourced/core/postgres'
-import type { Case, Ground } from '../case.ts'
-import { addTo, emptyApplication } from '../contestants/applications.ts'
+import type { BenchContext, Case } from '../case.ts'
+import { emptyApplication, evolveApplication } from '../contestants/applications.ts'
 import { foldByHand } from '../contestants/fold-by-hand.ts'
 import { countOf, expectCount } from '../database.ts'
 import { readLog, withLogFile } from '../event-log.ts'
@@ -11,7 +11,7 @@ const applications = projection({
   name: 'applications',
   key: ({ streamId }: RecordedEvent) => streamId,
   initialState: emptyApplication,
-  evolve: (state, { type, data }) => addTo(state, type, data),
+  evolve: (state, { type, data }) => evolveApplication(state, type, data),
 })
 
 export const rebuildCases: readonly Case[] = [
@@ -25,8 +25,8 @@ export const rebuildCases: readonly Case[] = [
     rounds: 3,
     ours: {
       name: 'eventsourced',
-      async enter(ground) {
-        const { url, streams } = await imported(ground)
+      async setUp(context) {
+        const { url, streams } = await imported(context)
         const store = postgresStore(url)
         return {
           async turn() {
@@ -34,14 +34,14 @@ export const rebuildCases: readonly Case[] = [
             await expectCount(url, 'select count(*) from eventsourced.views', streams, 'eventsourced')
             return events / (duration / 1000)
           },
-          leave: () => store.close(),
+          tearDown: () => store.close(),
         }
       },
     },
     peer: {
       name: 'by hand',
-      async enter(ground) {
-        const { url, streams } = await imported(ground)
+      async setUp(context) {
+        const { url, streams } = await imported(context)
         return {
           async turn() {
             const begin = performance.now()
@@ -50,14 +50,16 @@ export const rebuildCases: readonly Case[] = [
             await expectCount(url, 'select count(*) from applications', streams, 'by hand')
             return events / seconds
           },
-          async leave() {},
+          async tearDown() {},
         }
       },
     },
   },
 ]
 
-async function imported({ shared }: Ground): Promise<{ readonly url: string; readonly streams: number }> {
+async function imported({
+  shared,
+}: BenchContext): Promise<{ readonly url: string; readonly streams: number }> {
   const url = await shared('imported-log', importLog)
   return { url, streams: await countOf(url, 'select count(*) from eventsourced.streams') }
 }

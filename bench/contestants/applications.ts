@@ -1,4 +1,4 @@
-/** The view that is made of a log of loan applications: of each its steps, its amount and who worked on it. */
+/** The view of a log of loan applications: for each application its steps, its amount and its clerks. */
 
 export interface Application {
   readonly steps: number
@@ -14,7 +14,7 @@ interface StepData {
 
 export const emptyApplication = (): Application => ({ steps: 0, last: '', amount: 0, clerks: [] })
 
-export function addTo(before: Application, type: string, data: unknown): Application {
+export function evolveApplication(before: Application, type: string, data: unknown): Application {
   const { 'org:resource': clerk, case: about } = data as StepData
   const isNew = clerk !== undefined && !before.clerks.includes(clerk)
   return {

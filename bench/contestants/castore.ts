@@ -1,6 +1,6 @@
 /** Castore on DynamoDB, with the table that its documentation describes. */
 import type * as Sdk from '@aws-sdk/client-dynamodb'
-import { type DynamoStoreKind, emulatorAt } from './dynamodb-store.ts'
+import { type DynamodbBenchStoreKind, emulatorAt } from './dynamodb-store.ts'
 import type { LargeEvent } from './large-events.ts'
 import { requirePeer } from './peers.ts'
 
@@ -45,7 +45,7 @@ interface CastoreAdapter {
   }) => unknown
 }
 
-export const castore: DynamoStoreKind = {
+export const castore: DynamodbBenchStoreKind = {
   name: 'Castore',
   async open(endpoint) {
     const { EventStore, EventType } = requirePeer<Castore>('@castore/core')
@@ -73,7 +73,7 @@ export const castore: DynamoStoreKind = {
           metadata,
         }))
         const [first, ...others] = details
-        // A group is a transaction, which costs twice as much: nobody makes one of a single event.
+        // A group is a transaction, which costs twice as much. An application would not use one for a single event.
         if (first !== undefined && others.length === 0) return store.pushEvent(first)
         return EventStore.pushEventGroup(...details.map((detail) => store.groupEvent(detail)))
       },

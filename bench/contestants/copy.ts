@@ -1,4 +1,4 @@
-/** COPY, the fastest way of rows into Postgres: what an import or a large append is measured against. */
+/** COPY, the fastest way to write rows into Postgres. Imports and large appends are compared with it. */
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Client, Submittable } from 'pg'

@@ -59,12 +59,12 @@ const fold = {
   }),
 }
 
-/** Starts a consumer, whose promise ends when it is stopped. */
-function run(consumer: EmmettConsumer): Consumer {
+/** Starts a consumer. Its promise resolves when the consumer is stopped. */
+function startConsumer(consumer: EmmettConsumer): Consumer {
   const running = consumer.start()
   return {
     async stop() {
-      // Its close would end the pool of the whole store.
+      // `close` of the consumer would end the pool of the whole store.
       await consumer.stop()
       await running
     },
@@ -94,8 +94,8 @@ export const emmett: BenchStoreKind = {
       appendNew: (stream, events) =>
         store.appendToStream(stream, events, { expectedStreamVersion: core.STREAM_DOES_NOT_EXIST }),
       async appendAny(stream, events) {
-        // Without an expected version Emmett refuses an append that another one overtakes. Its own retry waits
-        // 100 ms and longer; trying again at once gets more in.
+        // Even without an expected version, Emmett refuses an append if another append to the stream came first. Its
+        // own retry waits 100 ms or longer. An immediate retry gives Emmett a higher rate.
         for (;;) {
           try {
             return await store.appendToStream(stream, events)
@@ -115,12 +115,12 @@ export const emmett: BenchStoreKind = {
           processorId: name,
           eachMessage: ({ metadata }) => handle({ streamId: metadata.streamName }),
         })
-        return run(consumer)
+        return startConsumer(consumer)
       },
       async project(name) {
         const consumer = store.consumer()
         consumer.projector({ processorId: name, projection: documents() })
-        return run(consumer)
+        return startConsumer(consumer)
       },
       close: () => store.close(),
     }

@@ -1,20 +1,20 @@
-/** What the event stores in the benchmark are asked to do, so that each case is written once for all of them. */
-import type { Contestant, Ground } from '../case.ts'
+/** One interface for all event stores on Postgres, so that each case is written once. */
+import type { BenchContext, Contestant } from '../case.ts'
 import { expectCount } from '../database.ts'
 import type { OrderEvent } from './order-events.ts'
 
 export interface BenchStore {
   /** Appends to a stream that must not exist yet. */
   appendNew(streamId: string, events: readonly OrderEvent[]): Promise<unknown>
-  /** Appends whatever the stream's version is, as often as it takes. */
+  /** Appends at any version of the stream, and retries until the append succeeds. */
   appendAny(streamId: string, events: readonly OrderEvent[]): Promise<unknown>
-  /** Reads a whole stream, and says how many events it got. */
+  /** Reads a whole stream, and returns how many events it has. */
   read(streamId: string): Promise<number>
-  /** Handles the command that adds one line to an order. */
+  /** Returns a handler of the command that adds one line to an order. */
   commandHandler(options: { readonly cachedStreams: number }): (streamId: string) => Promise<unknown>
-  /** Hands every event, from the first one on, to a handler that does nothing but this; in order. */
+  /** Passes every event of the log, in order, to a handler that does hardly anything. */
   consume(name: string, handle: (event: ConsumedEvent) => void): Promise<Consumer>
-  /** Makes a document of each order, from the first event on, in the background. */
+  /** Keeps one document for each order, from the first event of the log on, in the background. */
   project(name: string): Promise<Consumer>
   close(): Promise<void>
 }
@@ -28,50 +28,50 @@ export interface Consumer {
 }
 
 export interface OpenOptions {
-  /** Whether each append also writes a document of its order, in its transaction. @default false */
+  /** Whether each append also writes the document of its order, in the same transaction. @default false */
   readonly inline?: boolean
 }
 
 export interface BenchStoreKind {
   readonly name: string
-  /** Opens the store, with its tables made: not every store can make them while many callers wait. */
+  /** Opens the store, and creates its tables: not every store can create them while many callers wait. */
   open(url: string, options?: OpenOptions): Promise<BenchStore>
-  /** Counts the events that are recorded. */
+  /** The query that counts the recorded events. */
   readonly countEvents: string
-  /** Counts the documents that were made. */
+  /** The query that counts the documents. */
   readonly countDocuments: string
-  /** Tells up to which position the documents of `project` are made. */
+  /** Returns the query for the position up to which `project` has handled the log. */
   checkpointOf(name: string): string
 }
 
 export interface StoreWork {
-  /** How many events it put there before the first turn. */
+  /** How many events it appended before the first turn. */
   readonly filled: number
   turn(): Promise<{ readonly value: number; readonly appended: number }>
-  leave?(): Promise<void>
+  tearDown?(): Promise<void>
 }
 
-/** Makes a contestant of a store. After each turn it must hold every event that it took. */
+/** Makes a contestant of a store. Throws after a turn if the store has lost or duplicated an event. */
 export function storeContestant(
   kind: BenchStoreKind,
-  prepare: (store: BenchStore, ground: Ground) => StoreWork | Promise<StoreWork>,
+  prepare: (store: BenchStore, context: BenchContext) => StoreWork | Promise<StoreWork>,
   options: OpenOptions = {},
 ): Contestant {
   return {
     name: kind.name,
-    async enter(ground) {
-      const store = await kind.open(ground.url, options)
-      const work = await prepare(store, ground)
+    async setUp(context) {
+      const store = await kind.open(context.url, options)
+      const work = await prepare(store, context)
       let events = work.filled
       return {
         async turn() {
           const { value, appended } = await work.turn()
           events += appended
-          await expectCount(ground.directUrl, kind.countEvents, events, kind.name)
+          await expectCount(context.directUrl, kind.countEvents, events, kind.name)
           return value
         },
-        async leave() {
-          await work.leave?.()
+        async tearDown() {
+          await work.tearDown?.()
           await store.close()
         },
       }

@@ -1,10 +1,10 @@
-/** The fold of a log into a table, as one writes it without a library: a cursor of bare `pg`, and batched upserts. */
+/** The fold of a log into a table, written without a library: a cursor of bare `pg`, and batched upserts. */
 import pg from 'pg'
-import { type Application, addTo, emptyApplication } from './applications.ts'
+import { type Application, emptyApplication, evolveApplication } from './applications.ts'
 
 const batchSize = 5_000
 
-/** Folds the whole log of this library's table into an empty table; how many events it folded. */
+/** Folds the whole log from this library's table into an empty table, and returns the number of events. */
 export async function foldByHand(url: string): Promise<number> {
   const [reader, writer] = [new pg.Client(url), new pg.Client(url)]
   await Promise.all([reader.connect(), writer.connect()])
@@ -22,7 +22,7 @@ export async function foldByHand(url: string): Promise<number> {
       if (rows.length === 0) return count
       const changed = new Set<string>()
       for (const { stream_id: key, type, data } of rows) {
-        states.set(key, addTo(states.get(key) ?? emptyApplication(), type, JSON.parse(data)))
+        states.set(key, evolveApplication(states.get(key) ?? emptyApplication(), type, JSON.parse(data)))
         changed.add(key)
       }
       const keys = [...changed]

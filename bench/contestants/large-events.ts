@@ -1,4 +1,4 @@
-/** The events of the cases on DynamoDB, which bills by size: 500 bytes of payload, of which some or little compresses. */
+/** The events of the cases on DynamoDB, which bills by size: 500 bytes of payload that compress well or hardly at all. */
 import { randomBytes } from 'node:crypto'
 import { type OrderEvent, orderEvent } from './order-events.ts'
 
@@ -8,12 +8,12 @@ export interface LargeEvent {
   readonly metadata: OrderEvent['metadata']
 }
 
-/** The usual events with a signature: one half is random, the other much the same in each. */
+/** Returns the usual events with a signature: one half is random, the other half is similar in all events. */
 export function signedEvents(count: number): LargeEvent[] {
   return eventsOf(count, ({ data }) => ({ ...data, signature: randomText(180) }))
 }
 
-/** Events as if encrypted: a compressor finds no more than that base64 makes four bytes of three. */
+/** Returns events that look encrypted: a compressor can only undo base64, which turns three bytes into four. */
 export function sealedEvents(count: number): LargeEvent[] {
   return eventsOf(count, ({ data: { lineNumber } }) => ({ lineNumber, sealed: randomText(351) }))
 }

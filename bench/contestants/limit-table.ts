@@ -1,10 +1,10 @@
-/** A table like the library's own, for measuring what the database itself can do with the same rows. */
+/** Tables like the library's own, to measure the most that the database itself can do with the same rows. */
 import { postgresStore } from '@eventsourced/core/postgres'
 import { withClient } from '../database.ts'
 
 export const countLimitEvents = 'select count(*) from bench.events'
 
-/** Makes tables with the same columns and indexes, and the least function that appends one event. */
+/** Creates tables with the same columns and indexes, and the simplest function that appends one event. */
 export async function createLimitTables(url: string): Promise<void> {
   const store = postgresStore(url)
   await store.schema.create()

@@ -39,7 +39,7 @@ export function orderEvents(count: number): OrderEvent[] {
   return Array.from({ length: count }, (_, index) => orderEvent(index + 1))
 }
 
-/** Names that come in no order, as names made of UUIDs do. */
+/** Returns a new name. Names are made of random UUIDs, so they arrive in no order. */
 export function newOrderId(): string {
   return `order-${randomUUID()}`
 }

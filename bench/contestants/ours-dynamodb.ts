@@ -1,9 +1,9 @@
 /** This library on DynamoDB, with its defaults. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
-import { type DynamoStoreKind, emulatorAt } from './dynamodb-store.ts'
+import { type DynamodbBenchStoreKind, emulatorAt } from './dynamodb-store.ts'
 
-export const oursOnDynamo: DynamoStoreKind = {
+export const oursOnDynamodb: DynamodbBenchStoreKind = {
   name: 'eventsourced',
   async open(endpoint) {
     const client = new DynamoDBClient(emulatorAt(endpoint))
@@ -16,7 +16,7 @@ export const oursOnDynamo: DynamoStoreKind = {
       append: (streamId, events, expectedVersion) => store.append(streamId, events, { expectedVersion }),
       read: async (streamId) => (await store.readStream(streamId)).events.length,
       async count() {
-        // Only what has come since the last time.
+        // Counts only the events since the last call.
         for await (const { position } of store.readAll({ after: last })) {
           counted++
           last = position

@@ -13,7 +13,7 @@ const order = decider({
   }),
 })
 
-/** One document an order. */
+/** A projection with one document for each order. */
 const orderDocuments = (name: string) =>
   projection({
     name,
@@ -36,7 +36,7 @@ export const ours: BenchStoreKind = {
       appendAny: (streamId, events) => store.append(streamId, events),
       read: async (streamId) => (await store.readStream(streamId)).events.length,
       commandHandler({ cachedStreams }) {
-        const options = { store, decider: order, ...(cachedStreams > 0 && { cache: cachedStreams }) }
+        const options = { store, decider: order, ...(cachedStreams > 0 && { cacheSize: cachedStreams }) }
         const handle = commandHandler(options)
         return (streamId) => handle(streamId, 'addLine')
       },

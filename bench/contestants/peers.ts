@@ -1,4 +1,4 @@
-/** Installs the peers in a folder of their own when they are missing, and loads them from there. */
+/** Installs the peers into their own folder if they are missing, and loads them from there. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -9,11 +9,12 @@ import { join } from 'node:path'
 const folder = join(import.meta.dirname, '..', 'peers')
 const require = createRequire(join(folder, 'package.json'))
 
-/** Loads a peer as the caller believes it to be: its own types are there only once it is installed. */
+/** Loads a peer. The caller declares its type, because the peer's own types exist only after the installation. */
 export function requirePeer<Module>(name: string): Module {
   return require(name)
 }
 
+/** Installs the peers, unless the installed ones are up to date. */
 export async function installPeers(log: (line: string) => void): Promise<void> {
   const changed = async (file: string) =>
     (await stat(join(folder, file)).catch(() => undefined))?.mtimeMs ?? 0

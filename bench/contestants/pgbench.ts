@@ -1,4 +1,4 @@
-/** pgbench, Postgres's own load generator: one event a call by the least function, from 32 connections. */
+/** pgbench, the load generator of Postgres: one event a call with the simplest function, from 32 connections. */
 import { execFile } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -12,12 +12,13 @@ import { orderEvent } from './order-events.ts'
 
 const run = promisify(execFile)
 
-// It connects anew each time: its sessions have yet to plan the function, while ours did so in the warm-up.
+// In seconds. pgbench opens new connections in each turn, and its sessions must first plan the function. Our sessions
+// did so in the warm-up, so the first second of pgbench does not count.
 const leadIn = 1
 
 export const pgbench: Contestant = {
   name: 'pgbench',
-  async enter({ url, directUrl, seconds }) {
+  async setUp({ url, directUrl, seconds }) {
     await createLimitTables(directUrl)
     const folder = await mkdtemp(join(tmpdir(), 'eventsourced-pgbench-'))
     const script = join(folder, 'append.sql')
@@ -35,7 +36,7 @@ export const pgbench: Contestant = {
         await expectCount(directUrl, countLimitEvents, events, 'pgbench')
         return meanRate(stderr, seconds)
       },
-      leave: () => rm(folder, { recursive: true, force: true }),
+      tearDown: () => rm(folder, { recursive: true, force: true }),
     }
   },
 }
@@ -44,7 +45,7 @@ const append = `select bench.append_event(
   'order-' || gen_random_uuid(), gen_random_uuid(), :type, :data, :metadata);
 `
 
-export function pgbenchObstacle(): string | undefined {
+export function pgbenchSkipReason(): string | undefined {
   if (findPgbench() !== undefined) return undefined
   return 'pgbench is not in the PATH, nor where Debian puts it; the Debian package postgresql brings it'
 }
@@ -71,7 +72,7 @@ function findPgbench(): string | undefined {
     })
 }
 
-/** The mean of the seconds after the lead-in, of what `-P 1` reports each second. */
+/** Returns the mean of the rates that `-P 1` reports each second, without the lead-in. */
 function meanRate(report: string, seconds: number): number {
   const rates = [...report.matchAll(/^progress: .*?([\d.]+) tps/gm)].map(([, rate]) => Number(rate))
   const counted = rates.slice(leadIn, leadIn + seconds)

@@ -3,7 +3,7 @@ import type { ConsumedCapacity, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 
 const writes = /^(PutItem|UpdateItem|DeleteItem|BatchWriteItem|TransactWriteItems)Command$/
 
-/** Begins to count; the answer tells how many units it have been since. */
+/** Starts to count. Returns a function that returns the number of write units since then. */
 export function countWriteUnits(client: DynamoDBClient): () => number {
   let units = 0
   client.middlewareStack.add(
@@ -20,6 +20,6 @@ export function countWriteUnits(client: DynamoDBClient): () => number {
 }
 
 interface Consumption {
-  /** One for each table, where a request may be about several. */
+  /** A list, with one element for each table, if the request can use several tables. */
   readonly ConsumedCapacity: ConsumedCapacity | readonly ConsumedCapacity[]
 }

@@ -95,7 +95,7 @@ create table :schema.parked_events (
 );` },
 ]
 
-/** The functions and views, and who may call them: applied anew whenever their checksum changes. */
+/** The functions, the views and their privileges. The store applies them again when their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
   checksum: 'a9b0de97442bfb8e75b08172f3b45a02',
   sql: `-- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.

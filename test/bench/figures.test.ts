@@ -9,7 +9,7 @@ import { recordRun } from '../../bench/record.ts'
 import { resultLine } from '../../bench/report.ts'
 import { failedResult, resultOf, skippedResult } from '../../bench/result.ts'
 
-const nobody = { enter: () => Promise.reject(new Error('Not to be run')) }
+const nobody = { setUp: () => Promise.reject(new Error('Not to be run')) }
 const faster: Case = {
   name: 'append',
   group: 'append',

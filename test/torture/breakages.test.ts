@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Breakage } from '../../torture/breakages.ts'
 import { runCampaign } from '../../torture/campaign.ts'
-import type { Fault } from '../../torture/check/findings.ts'
+import type { FindingKind } from '../../torture/check/findings.ts'
 import { scenariosOf } from '../../torture/scenarios.ts'
 
 /** How it is broken, in what campaign that shows, and as what. */
-const caught: readonly (readonly [Breakage, scenario: string, Fault])[] = [
+const caught: readonly (readonly [Breakage, scenario: string, FindingKind])[] = [
   ['naive-reader', 'slow', 'skipped'],
   ['retry-without-ids', 'ambiguous', 'duplicated'],
   ['checkpoint-before-handler', 'kill', 'skipped'],

@@ -1,11 +1,11 @@
 /** Short campaigns, one of each kind: whatever befalls the processes, the connections and the server, nothing is found. */
 import { describe, expect, it } from 'vitest'
 import { type CampaignOptions, runCampaign } from '../../torture/campaign.ts'
-import { faults } from '../../torture/check/findings.ts'
+import { findingKinds } from '../../torture/check/findings.ts'
 import { scenariosOf } from '../../torture/scenarios.ts'
 import { isMissing } from '../emulators/start.ts'
 
-const nothing = Object.fromEntries(faults.map((fault) => [fault, 0]))
+const nothing = Object.fromEntries(findingKinds.map((kind) => [kind, 0]))
 
 /** What must have happened, or the campaign proves nothing. */
 const campaigns: readonly (Pick<CampaignOptions, 'store'> & {

@@ -1,4 +1,4 @@
-/** Whether the streams hold what the appends were told, once and in order, and nothing else. */
+/** Checks that the streams hold exactly the acknowledged events: each once, in order, and where the answer said. */
 import { operationOf } from '../operation.ts'
 import type { LoggedEvent } from './evidence.ts'
 import type { Findings } from './findings.ts'
@@ -30,7 +30,8 @@ export function checkAppends(
   }
   for (const [op, outcome] of outcomes) checkOperation(op, outcome, byOperation.get(op) ?? [], findings)
   for (const [op, events] of byOperation) {
-    if (!outcomes.has(op)) findings.note('phantom', `${op}, which nobody invoked, is in ${events[0]?.stream}`)
+    if (!outcomes.has(op))
+      findings.note('phantom', `${op}, which no client invoked, is in ${events[0]?.stream}`)
   }
 }
 
@@ -57,7 +58,7 @@ function checkOperation(
   if (isDue && missing > 0)
     findings.note('lost', `${missing} of ${expected} events of ${op} (${state})`, missing)
   for (const { stream, count } of invocation.parts) {
-    checkWhole(
+    checkContiguous(
       op,
       found.filter((event) => event.stream === stream),
       count,
@@ -71,18 +72,23 @@ function checkOperation(
       )
       for (const [nth, position] of positions.entries()) {
         const actual = places.get(firstVersion + nth)
-        // What is not there at all is lost, and counted so above.
+        // Missing events are already counted as lost above.
         if (actual !== position && names.size === expected) {
-          const told = `${op} was told version ${firstVersion + nth} of ${stream} at position ${position}`
-          findings.note('out-of-order', `${told}, where ${actual ?? 'nothing of it'} is`)
+          const answered = `the answer to ${op} put version ${firstVersion + nth} of ${stream} at position ${position}`
+          findings.note('out-of-order', `${answered}, but it is at ${actual ?? 'no position'}`)
         }
       }
     }
   }
 }
 
-/** The events of one append follow each other, and in their order. */
-function checkWhole(op: string, events: readonly LoggedEvent[], count: number, findings: Findings): void {
+/** Checks that the events of one append have consecutive versions, in their order. */
+function checkContiguous(
+  op: string,
+  events: readonly LoggedEvent[],
+  count: number,
+  findings: Findings,
+): void {
   if (events.length !== count) return
   for (const [index, event] of events.entries()) {
     const before = events[index - 1]

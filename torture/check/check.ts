@@ -1,4 +1,4 @@
-/** The one checker of all campaigns: from what was written down and what is stored, to what went wrong. */
+/** The checker of all campaigns: compares the histories of the clients with the contents of the store. */
 import { checkAppends } from './appends.ts'
 import { checkDecisions, digestsOf } from './decisions.ts'
 import { checkFollower, checkSubscription } from './deliveries.ts'
@@ -10,15 +10,15 @@ import { checkOrder } from './order.ts'
 import { outcomesOf } from './outcomes.ts'
 
 export interface Verdict {
-  /** How many events there are. */
+  /** The number of recorded events. */
   readonly appended: number
   readonly findings: Findings
   readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number }
-  /** Of those that were ok: how many in a transaction that took its time. */
+  /** How many of the `ok` operations were appends in a slow transaction of the caller's own. */
   readonly slow: number
-  /** Of the operations of which nobody knew: how many did happen. */
+  /** How many of the `unknown` operations happened. */
   readonly unknownButDone: number
-  /** How often a subscription handled an event once more, as it may after a crash. */
+  /** How often a subscription handled an event again, as it may after a crash. */
   readonly handledAgain: number
   /** The longest time between two acknowledgements, in microseconds. */
   readonly longestPause: number
@@ -62,7 +62,7 @@ export function check(evidence: Evidence): Verdict {
   }
 }
 
-/** All events in order of position. */
+/** Returns all events by position, in order. */
 function logOf(streams: ReadonlyMap<string, readonly LoggedEvent[]>): Map<number, LoggedEvent> {
   const events = [...streams.values()].flat().sort((one, other) => one.position - other.position)
   return new Map(events.map((event) => [event.position, event]))

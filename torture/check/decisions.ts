@@ -1,10 +1,10 @@
-/** Whether what was seen and decided on is what the streams held just then. */
+/** Checks that each state that a client read or decided on is the state that its stream had at that time. */
 import { digest, type Invocation, operationOf, type Seen } from '../operation.ts'
 import type { LoggedEvent } from './evidence.ts'
 import type { Findings } from './findings.ts'
 import type { Outcome } from './outcomes.ts'
 
-/** Of each stream: its digest at each version. */
+/** The digests of each stream, by version. */
 export type Digests = ReadonlyMap<string, readonly number[]>
 
 export function digestsOf(streams: ReadonlyMap<string, readonly LoggedEvent[]>): Digests {
@@ -26,7 +26,7 @@ export function checkDecisions(
   for (const [stream, events] of streams) {
     for (const [index, event] of events.entries()) {
       if (event.seen === undefined) continue
-      // Of an append of several events, all carry what the first was decided on.
+      // All events of an append carry the state that the first one was decided on.
       const isFirst = operationOf(events[index - 1]?.name ?? '') !== operationOf(event.name)
       if (isFirst && event.seen[0] !== index) {
         findings.note(
@@ -48,7 +48,7 @@ export function checkDecisions(
   }
 }
 
-/** Whoever is refused for having seen version n is so because of another who has appended n + 1. */
+/** Checks a refusal at version n: another operation must have appended version n + 1 before. */
 function checkRefusal(
   op: string,
   { kind, parts, seen }: Invocation,
@@ -63,7 +63,7 @@ function checkRefusal(
   if (begin === undefined || begin > refused) {
     findings.note(
       'stale',
-      `${op} was refused, though nobody had gone beyond version ${seen[0]} of ${parts[0]?.stream}`,
+      `${op} was refused, although no operation had appended after version ${seen[0]} of ${parts[0]?.stream}`,
     )
   }
 }

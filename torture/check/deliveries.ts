@@ -1,11 +1,11 @@
-/** Whether those who followed the log got all of it, and in order. */
+/** Checks that each reader of the log and each subscription received all events, and in order. */
 import type { Delivered, DeliveryLine } from '../delivery.ts'
 import type { LoggedEvent } from './evidence.ts'
 import type { Findings } from './findings.ts'
 
 type Log = ReadonlyMap<number, LoggedEvent>
 
-/** Somebody who reads the log gets each event once, in order of position. */
+/** Checks a reader of the log, which must receive each event once, in order of position. */
 export function checkFollower(
   who: string,
   lines: readonly DeliveryLine[],
@@ -23,8 +23,8 @@ export function checkFollower(
 }
 
 /**
- * A subscription may handle an event again after a crash, but whoever hears of an event has heard of all before it in its
- * stream: of each version, the first time counts. Returns how many were handled more than once.
+ * Checks a subscription. It may handle an event again after a crash, but it must have handled all earlier events of the
+ * stream before. For each version, the first time counts. Returns how often an event was handled again.
  */
 export function checkSubscription(
   who: string,

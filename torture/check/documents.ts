@@ -1,4 +1,4 @@
-/** Whether projections have counted each event once, and in order. */
+/** Checks that projections have counted each event once, and in order. */
 import type { Digests } from './decisions.ts'
 import type { LoggedEvent, ProjectedStreams } from './evidence.ts'
 import type { Findings } from './findings.ts'

@@ -1,4 +1,4 @@
-/** What the checker is given: what the clients wrote down, and what is in the store in the end. */
+/** The evidence for the checker: the histories of the clients, and the contents of the store at the end. */
 import type { DeliveryLine } from '../delivery.ts'
 import type { OperationLine, Seen } from '../operation.ts'
 
@@ -12,28 +12,30 @@ export interface LoggedEvent {
 }
 
 export interface Evidence {
-  /** The histories of those who append and read, in any order. */
+  /** The histories of the writers, in any order. */
   readonly operations: readonly OperationLine[]
-  /** All events, stream by stream, as reading each stream gave them. */
+  /** All events by stream, as `readStream` returned them. */
   readonly streams: ReadonlyMap<string, readonly LoggedEvent[]>
-  /** Of each who read the log from its first event to its last: what it got, in that order. */
+  /** The events that each reader of the whole log received, in that order. */
   readonly followers: ReadonlyMap<string, readonly DeliveryLine[]>
-  /** Of each subscription: what its workers handled. Again after a crash, but in the order of each stream. */
+  /** The events that the workers of each subscription handled: perhaps repeatedly, but in the order of each stream. */
   readonly subscriptions: ReadonlyMap<string, readonly DeliveryLine[]>
-  /** Of each projection: its documents, by stream. */
+  /** The documents of each projection, by stream. */
   readonly projections: ReadonlyMap<string, ProjectedStreams>
 }
 
 export interface ProjectedStreams {
-  /** Which streams it is about: those whose names begin so. */
+  /** The projection handles the streams whose names begin with this text. */
   readonly streamPrefix: string
   readonly documents: ReadonlyMap<string, StreamState>
 }
 
-/** What a projection keeps of a stream: it counts each event once, in order, or notes that it did not. */
+/** The document of a stream. It records whether the projection counted each event once, and in order. */
 export interface StreamState {
   readonly version: number
   readonly digest: number
+  /** How many events the projection counted again. */
   readonly doubled: number
+  /** How many events it left out. */
   readonly skipped: number
 }

@@ -1,21 +1,21 @@
-/** What the checker found: how much of each kind, and the first of them in words. */
+/** The findings of the checker: how many of each kind, and the first few of each kind in words. */
 
 /**
- * lost: acknowledged, and absent; or one half of what was to happen whole.
- * duplicated: the same operation, or the same event id, twice; or an event that was counted twice.
- * out-of-order: gaps or steps back in a stream or in the log, for whoever reads or handles it; an answer that told another place.
- * skipped: in the log, but never delivered to somebody who followed it.
- * stale: what an operation saw or was decided on was not what came just before it.
- * phantom: seen, delivered or recorded, though it never happened.
+ * lost: acknowledged, but absent; or only a part of an operation is recorded.
+ * duplicated: the same operation or the same event id is recorded twice, or an event was counted twice.
+ * out-of-order: a gap or a step back in a stream or in the log, for a reader or a handler; or an answer with a wrong place.
+ * skipped: in the log, but never delivered to a follower.
+ * stale: the state that an operation saw or was decided on was not the state just before it.
+ * phantom: seen, delivered or recorded, although it never happened.
  */
-export const faults = ['lost', 'duplicated', 'out-of-order', 'skipped', 'stale', 'phantom'] as const
+export const findingKinds = ['lost', 'duplicated', 'out-of-order', 'skipped', 'stale', 'phantom'] as const
 
-export type Fault = (typeof faults)[number]
+export type FindingKind = (typeof findingKinds)[number]
 
 const examplesOfEach = 5
 
 export class Findings {
-  readonly counts: Readonly<Record<Fault, number>> = {
+  readonly counts: Readonly<Record<FindingKind, number>> = {
     lost: 0,
     duplicated: 0,
     'out-of-order': 0,
@@ -25,14 +25,14 @@ export class Findings {
   }
   readonly examples: string[] = []
 
-  note(fault: Fault, example: string, times = 1): void {
+  note(kind: FindingKind, example: string, times = 1): void {
     if (times === 0) return
-    const counts: Record<Fault, number> = this.counts
-    if (counts[fault] < examplesOfEach) this.examples.push(`${fault}: ${example}`)
-    counts[fault] += times
+    const counts: Record<FindingKind, number> = this.counts
+    if (counts[kind] < examplesOfEach) this.examples.push(`${kind}: ${example}`)
+    counts[kind] += times
   }
 
   get isClean(): boolean {
-    return faults.every((fault) => this.counts[fault] === 0)
+    return findingKinds.every((kind) => this.counts[kind] === 0)
   }
 }

@@ -1,4 +1,4 @@
-/** Whether the log has the order of time: what was acknowledged before another append began is before it in the log. */
+/** Checks that the log agrees with time: an append that was acknowledged before another one began is before it in the log. */
 
 import { operationOf } from '../operation.ts'
 import type { LoggedEvent } from './evidence.ts'
@@ -35,7 +35,7 @@ export function checkLogOrder(
     if (position <= highest) {
       findings.note(
         'out-of-order',
-        `${op} is at position ${position}, though ${highest} was acknowledged before it began`,
+        `${op} is at position ${position}, although position ${highest} was acknowledged before it began`,
       )
     }
   }

@@ -1,8 +1,9 @@
 /**
- * Whether one order of all operations explains everything: each stream's order of writes, what each read saw, and that what
- * had ended before another began comes before it (strict serializability). Such an order exists if the graph of these
- * "comes before" has no cycle: the method of Elle (Kingsbury and Alvaro, VLDB 2020), which is simple here, as versions say who
- * wrote after whom. Real time takes two edges an operation: to a chain of moments, and from it.
+ * Checks strict serializability: one order of all operations must explain the writes of each stream, the state that each
+ * read saw, and real time (an operation that ended before another one began comes first). Such an order exists if the
+ * graph of all "comes before" edges has no cycle. This is the method of Elle (Kingsbury and Alvaro, VLDB 2020). It is
+ * simple here, because versions say which operation wrote after which. Real time needs only two edges for each operation:
+ * one to a chain of moments, and one from it.
  *
  *     a ended ──► moment 1 ──► moment 2 ──► c began
  *                                ▲
@@ -24,7 +25,7 @@ export function checkOrder(
   const node = (op: string | undefined) => (op === undefined ? undefined : nodes.get(op))
   const happened = new Set<string>()
 
-  // Of each stream: who wrote each version.
+  // The operations that wrote the versions of each stream.
   const writers = new Map<string, (number | undefined)[]>()
   for (const [stream, events] of streams) {
     const own = events.map(({ name }) => operationOf(name))
@@ -46,7 +47,7 @@ export function checkOrder(
     moments.push({ at: begin, isEnd: false, op: nodes.get(op) as number })
     if (Number.isFinite(end)) moments.push({ at: end, isEnd: true, op: nodes.get(op) as number })
   }
-  // What begins when another ends may have come first.
+  // An operation that begins at the moment at which another one ends may have come first.
   moments.sort((one, other) => one.at - other.at || Number(one.isEnd) - Number(other.isEnd))
   let moment: number | undefined
   for (const { isEnd, op } of moments) {
@@ -74,7 +75,7 @@ class Graph {
     if (from !== undefined && to !== undefined && from !== to) this.#after[from]?.push(to)
   }
 
-  /** The nodes that are on a cycle, or on a way from one to another. */
+  /** Returns the nodes that are on a cycle, or on a path between two cycles. */
   inCycles(): number[] {
     const forward = this.#leftOver(this.#after)
     const before: number[][] = this.#after.map(() => [])
@@ -83,7 +84,7 @@ class Graph {
     return this.#after.flatMap((_, node) => (forward[node] && backward[node] ? [node] : []))
   }
 
-  /** Takes away whatever nothing comes before, until that is nothing more (Kahn). */
+  /** Repeatedly removes nodes without incoming edges (Kahn's algorithm). Returns for each node whether it is left over. */
   #leftOver(after: readonly (readonly number[])[]): boolean[] {
     const waiting = new Int32Array(after.length)
     for (const all of after) for (const to of all) waiting[to] = (waiting[to] as number) + 1

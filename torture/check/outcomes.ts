@@ -1,22 +1,22 @@
 /**
- * What is known of each operation, from all its tries. A refusal is final: the version that was expected does not come again, and
- * who tries again what was done is given the first result, and no refusal.
+ * The outcome of each operation, from all its tries. A refusal is final: the expected version does not come again, and a
+ * retry of an operation that happened returns the first result, not a refusal.
  */
 import type { Appended, Invocation, OperationLine, Seen } from '../operation.ts'
 
 export interface Outcome {
   readonly invocation: Invocation
-  /** When it was first tried. */
+  /** When the first try began. */
   readonly begin: number
-  /** When it was first known to have happened; Infinity if nobody knows. */
+  /** When a client first knew that it happened; Infinity if no client knows. */
   end: number
-  /** 'ok': it happened. 'failed': it was refused, at least once, and so never happens. 'unknown': it may have. */
+  /** 'ok': it happened. 'failed': it was refused at least once, so it never happens. 'unknown': it may have happened. */
   state: 'ok' | 'failed' | 'unknown'
-  /** When it was first refused. */
+  /** When it was first refused; Infinity if it was not. */
   refused: number
-  /** What the answers told; a repeated call must have told the same. */
+  /** The answers to all tries, which must agree. */
   readonly answers: (readonly Appended[])[]
-  /** What a read saw. */
+  /** The state that a read saw. */
   seen: Seen | undefined
 }
 
@@ -28,7 +28,7 @@ export function outcomesOf(lines: readonly OperationLine[]): Map<string, Outcome
     if (line.what === 'invoke') {
       if (known === undefined) outcomes.set(op, begun(line))
     } else if (known === undefined) {
-      throw new Error(`A history tells how ${op} ended, but not that it began`)
+      throw new Error(`A history has the end of ${op}, but not its beginning`)
     } else if (line.what === 'ok') {
       known.state = 'ok'
       known.end = Math.min(known.end, line.at)

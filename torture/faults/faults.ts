@@ -1,4 +1,4 @@
-/** What befalls a campaign from outside its clients: each goes on doing harm until the campaign ends. */
+/** Faults from outside the clients. Each fault repeats until the campaign ends. */
 import pg from 'pg'
 import { sleep } from '../../src/runtime/abort.ts'
 import type { Clients } from '../clients.ts'
@@ -9,28 +9,32 @@ interface FaultContext {
   readonly clients: Clients
   readonly database: CampaignDatabase
   readonly random: Random
-  /** Longer than this is longer than a lease, in milliseconds. */
+  /** How long a lease lasts, in milliseconds. */
   readonly leaseTime: number
-  /** Counts one, of which the report tells. */
+  /** Counts one occurrence of a fault, for the report. */
   count(what: string): void
-  /** Aborted when it is enough. */
+  /** Aborted when the campaign ends. */
   readonly signal: AbortSignal
 }
 
 export type Fault = (context: FaultContext) => Promise<void>
 
-/** Does it again and again, once in that time on average, also where a busy machine takes long to do it. */
+/** Repeats a fault, once in so many milliseconds on average, even if a busy machine takes long to inject it. */
 const every =
-  (milliseconds: number, harm: Fault): Fault =>
+  (milliseconds: number, inject: Fault): Fault =>
   async (context) => {
-    for (let took = 0; await isGoingOn(context, milliseconds * (0.5 + context.random.next()) - took); ) {
+    for (
+      let took = 0;
+      await waitUnlessEnded(context, milliseconds * (0.5 + context.random.next()) - took);
+    ) {
       const began = performance.now()
-      await harm(context)
+      await inject(context)
       took = performance.now() - began
     }
   }
 
-async function isGoingOn({ signal }: FaultContext, milliseconds: number): Promise<boolean> {
+/** Waits, and returns false if the campaign has ended. */
+async function waitUnlessEnded({ signal }: FaultContext, milliseconds: number): Promise<boolean> {
   await sleep(milliseconds, signal).catch(() => {})
   return !signal.aborted
 }
@@ -39,24 +43,24 @@ const kill: Fault = async ({ clients, random, count }) => {
   if (await clients.kill(random)) count('clients killed')
 }
 
-/** kill -9 of a client, each second. */
+/** Kills a client (kill -9) each second. */
 export const killedClients: Fault = every(1_000, kill)
 
-/** The same of the only one there is, which needs some time to open its database again. */
+/** Kills the only process every four seconds, because it needs some time to reopen its embedded database. */
 export const killedProcess: Fault = every(4_000, kill)
 
-/** Clients stand still for longer than their leases last, and then go on. */
+/** Stops clients for longer than their leases last, and then lets them continue. */
 export const pausedClients: Fault = async (context) => {
   const { clients, random, leaseTime, count } = context
   const pauses: Promise<void>[] = []
-  while (await isGoingOn(context, 1_500)) {
+  while (await waitUnlessEnded(context, 1_500)) {
     pauses.push(clients.pause(random, leaseTime * (1.2 + random.next())))
     count('clients paused')
   }
   await Promise.all(pauses)
 }
 
-/** Processes of the server that serve a connection are ended. */
+/** Terminates backend processes of the server, each of which serves one connection. */
 export const endedBackends: Fault = every(300, async ({ database, random, count }) => {
   const { server } = database
   if (server === undefined) return
@@ -71,13 +75,13 @@ export const endedBackends: Fault = every(300, async ({ database, random, count 
     await client.query('select pg_terminate_backend($1)', [random.pick(rows).pid])
     count('backends ended')
   } catch {
-    // The server may be down on purpose at this very moment.
+    // Another fault may have stopped the server at this moment.
   } finally {
     await client.end().catch(() => {})
   }
 })
 
-/** The server is stopped as by `pg_ctl stop -m immediate`, and recovers when it is started again. */
+/** Crashes the server, as `pg_ctl stop -m immediate` does, and starts it again, so that it recovers. */
 export const crashedServers: Fault = every(5_000, async ({ database: { server }, random, count }) => {
   await server?.crash()
   count('server crashes')
@@ -85,19 +89,19 @@ export const crashedServers: Fault = every(5_000, async ({ database: { server },
   await server?.start()
 })
 
-/** Connections are cut when the answer to what was committed is on its way: nobody is told. */
+/** Cuts connections after a commit, while its answer is on its way: the client does not learn the outcome. */
 export const lostCommits: Fault = async (context) => {
   const { proxy } = context.database
   if (proxy === undefined) return
   let seen = proxy.cuts
-  while (await isGoingOn(context, 4)) {
+  while (await waitUnlessEnded(context, 4)) {
     for (; seen < proxy.cuts; seen++) context.count('commits without an answer')
     proxy.cutAnswers(1)
   }
   proxy.cutAnswers(0)
 }
 
-/** Connections are cut at any message of the protocol, before or after it was forwarded. */
+/** Cuts connections at any message of the protocol, before or after the proxy has forwarded it. */
 export const cutMessages: Fault = async (context) => {
   const { proxy } = context.database
   const { random, count } = context
@@ -107,11 +111,11 @@ export const cutMessages: Fault = async (context) => {
     count('messages cut')
     return random.percent(50) ? 'cut before' : 'cut after'
   })
-  while (await isGoingOn(context, 100));
+  while (await waitUnlessEnded(context, 100));
   proxy.cutWhen(undefined)
 }
 
-/** Connections stand still for a while, in the middle of whatever they carry. */
+/** Delays connections for a while, also in the middle of a message. */
 export const delayedConnections: Fault = every(50, async ({ database: { proxy }, random, count }) => {
   if (proxy?.delayOne(random.next(), random.below(500)) === true) count('connections delayed')
 })

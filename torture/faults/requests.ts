@@ -1,6 +1,6 @@
 /**
- * Faults of a store on DynamoDB, which no emulator has: requests that are refused, that are late, or whose answer is lost though
- * they were done. As they are made in the client, they are the client's own: its process is told of none of them.
+ * Faults of DynamoDB that no emulator has: requests that are refused, that arrive late, or that succeed although their
+ * answer is lost. They are injected into the client of the SDK, and the code that uses it does not know about them.
  */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { sleep } from '../../src/runtime/abort.ts'
@@ -10,7 +10,7 @@ import type { Random } from '../random.ts'
 const refusals = ['ProvisionedThroughputExceededException', 'ThrottlingException', 'InternalServerError']
 const cancellations = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded']
 
-/** Returns how many there were. */
+/** Injects faults into the requests of a client. Returns a function that returns how many there were. */
 export function injectRequestFaults(client: DynamoDBClient, random: Random): () => number {
   let count = 0
   const faults = faulty(client)
@@ -22,7 +22,7 @@ export function injectRequestFaults(client: DynamoDBClient, random: Random): () 
       if (request.command !== 'TransactWriteItems') return serviceError(random.pick(refusals))
       return cancelled(random.pick(cancellations), request)
     }
-    // Late: most of them a little, some so much that readers seal the slot that the writer has taken.
+    // A late request. A few are so late that readers seal the slot that the writer has taken.
     await sleep(share < 8.8 ? random.below(50) : 800 + random.below(1_500))
     return undefined
   })

@@ -1,13 +1,13 @@
-/** Follows the log in all ways: reads it, handles it as one of a subscription's workers, and projects it. */
+/** Follows the log in all ways: with `readAll`, as a worker of a subscription, and as a worker of projections. */
 import { type EventStore, hasCode, type RecordedEvent, type Subscription } from '@eventsourced/core'
 import type { Delivered, DeliveryLine, Handle } from '../delivery.ts'
 import { History, readHistory } from '../history.ts'
 import { now, type Trace } from '../operation.ts'
-import { asyncStates, byHand } from '../projections.ts'
+import { asyncStates, rawProjection } from '../projections.ts'
 import { type ClientTask, historyFile } from '../task.ts'
 import { within } from '../within.ts'
 
-/** Events that are written down at once. */
+/** The largest number of events in a line of the history. */
 const eventsPerLine = 200
 
 export class Follower {
@@ -18,7 +18,7 @@ export class Follower {
   readonly #ending = new AbortController()
   readonly #subscriptions: Subscription[] = []
   #reading: Promise<void> = Promise.resolve()
-  /** The position up to which it has read. */
+  /** The position of the last event in the history of `readAll`. */
   position: number
   followed = 0
 
@@ -31,7 +31,8 @@ export class Follower {
     this.#handled = new History(historyFile(task.folder, task.client, 'subscription'))
   }
 
-  start(handling: (handle: Handle) => Handle): void {
+  /** Starts to follow. `wrapHandler` may break the handler on purpose. */
+  start(wrapHandler: (handle: Handle) => Handle): void {
     const { leaseTime, address } = this.#task
     this.#reading = this.#readLog()
     this.#subscriptions.push(
@@ -40,19 +41,19 @@ export class Follower {
         partitions: 4,
         batchSize: eventsPerLine,
         leaseTime,
-        handleBatch: handling(async (events) => this.#handled.write(this.#line(events))),
+        handleBatch: wrapHandler(async (events) => this.#handled.write(this.#line(events))),
       }),
       this.#store.subscribe({ projection: asyncStates, leaseTime }),
-      // A transaction of DynamoDB has room for a hundred documents at most.
+      // A transaction of DynamoDB has at most 100 items, and each document is one.
       this.#store.subscribe({
-        projection: byHand,
+        projection: rawProjection,
         leaseTime,
         batchSize: address.kind === 'dynamodb' ? 50 : 500,
       }),
     )
   }
 
-  /** Goes on up to the end of the log, when nobody writes any more, and ends. */
+  /** Follows up to the end of the log and stops. Called when no client writes any more. */
   async end(): Promise<void> {
     const { patience } = this.#task
     let head = 0
@@ -63,7 +64,7 @@ export class Follower {
     }
     this.#ending.abort()
     await within(patience, 'following the log', this.#reading)
-    // What came between the last page and the end of the writing.
+    // Reads the events after the last page of `readAll`.
     await this.#write(this.#store.readAll({ after: this.position }))
     this.#read.close()
     this.#handled.close()

@@ -1,4 +1,4 @@
-/** Appends in a transaction of the caller's own, which stays open for a while, and is rolled back at times. */
+/** Appends in the caller's own transaction, which stays open for a while, and is sometimes rolled back. */
 import { type AppendResult, type Event, EventSourcedError } from '@eventsourced/core'
 import type { PostgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
@@ -9,7 +9,7 @@ export type SlowAppend = (streamId: string, events: readonly Event[]) => Promise
 
 const coded = (code: string, cause?: unknown) => Object.assign(new Error(code, { cause }), { code })
 
-/** Fails with the code 'rolled-back' (nothing was appended) or 'connection-lost' (nobody knows). */
+/** The append fails with the code 'rolled-back' (nothing was appended) or 'connection-lost' (the outcome is unknown). */
 export function slowAppend(url: string, store: PostgresStore, slowness: number, random: Random): SlowAppend {
   return async (streamId, events) => {
     const client = new pg.Client({ connectionString: url })
@@ -25,7 +25,7 @@ export function slowAppend(url: string, store: PostgresStore, slowness: number, 
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined
       if (code === 'rolled-back') await client.query('rollback').catch(() => {})
-      // The store's own refusals are none that a campaign is to live with.
+      // Other errors of the store are not expected in a campaign, so they must end it.
       if (code === 'rolled-back' || (error instanceof EventSourcedError && code !== 'store-unavailable'))
         throw error
       throw coded('connection-lost', error)

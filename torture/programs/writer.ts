@@ -1,4 +1,4 @@
-/** Makes one random operation after the other, each written down before it is made and when it is known what became of it. */
+/** Performs random operations, one after the other. It writes a line before each try, and another one with its outcome. */
 import {
   type CommandHandler,
   commandHandler,
@@ -30,11 +30,11 @@ interface Command {
   readonly count: number
 }
 
-/** Streams that are written to at a time. */
+/** The number of streams in each generation. */
 const streamsAtOnce = 24
 
 const fails = new Set(['wrong-expected-version', 'rolled-back'])
-/** After these, an operation may have happened all the same. */
+/** After one of these errors, the operation may have happened nevertheless. */
 const unknowns = new Set(['store-unavailable', 'connection-lost'])
 
 const seenStream = {
@@ -49,7 +49,7 @@ export class Writer {
   readonly #handle: CommandHandler<Seen, Command, TracedEvent>
   readonly #history: History<OperationLine>
   readonly #unfinished: Invocation[]
-  /** The operations of which it is known what became of them. */
+  /** The operations that have a line with their outcome. */
   readonly #ended: Set<string>
   readonly #underWay = new Set<string>()
   #operations: number
@@ -88,7 +88,7 @@ export class Writer {
     })
   }
 
-  /** Writes until told to end. */
+  /** Writes until `end` is called. */
   async run(): Promise<void> {
     const { seed, client, life, writers } = this.#task
     const working = Array.from({ length: writers }, async (_, worker) => {
@@ -103,24 +103,24 @@ export class Writer {
     this.#isEnding = true
   }
 
-  /** What it is at, in words. */
+  /** Describes the operations that are under way. */
   get underWay(): readonly string[] {
     return [...this.#underWay]
   }
 
   async #next(random: Random): Promise<void> {
-    // Somebody who was killed left it open what became of an operation: most are tried again, some never.
+    // An earlier process of this client was killed during this operation. Most such operations are retried, some never.
     const left = this.#unfinished.pop()
-    if (left !== undefined && random.percent(80)) return this.#make({ ...left, at: now() }, random)
-    const invocation = await this.#invent(random)
-    await this.#make(invocation, random)
-    // Making a call once more changes nothing, and gives the first result.
+    if (left !== undefined && random.percent(80)) return this.#perform({ ...left, at: now() }, random)
+    const invocation = await this.#invoke(random)
+    await this.#perform(invocation, random)
+    // A repeated call must change nothing, and return the first result.
     if (invocation.kind !== 'read' && invocation.kind !== 'slow' && random.percent(3)) {
-      await this.#make({ ...invocation, at: now() }, random)
+      await this.#perform({ ...invocation, at: now() }, random)
     }
   }
 
-  async #invent(random: Random): Promise<Invocation> {
+  async #invoke(random: Random): Promise<Invocation> {
     const nth = ++this.#operations
     const op = `${this.#task.client}.${nth}`
     const kind = this.#kind(random)
@@ -130,7 +130,7 @@ export class Writer {
       stream,
       count: kind === 'read' ? 0 : 1 + random.below(kind === 'command' ? 3 : this.#task.batch),
     }))
-    const seen = kind === 'append-at' ? await this.#see(parts[0]?.stream ?? '') : undefined
+    const seen = kind === 'append-at' ? await this.#look(parts[0]?.stream ?? '') : undefined
     return { what: 'invoke', op, kind, at: now(), parts, ...(seen && { seen }) }
   }
 
@@ -143,7 +143,7 @@ export class Writer {
     return share < 90 ? 'command' : 'read'
   }
 
-  /** Slow appends have streams of their own, as others would wait for them. */
+  /** Slow appends have their own streams, because other appends would wait for their locks. */
   #stream(kind: OperationKind, nth: number, random: Random): string {
     const generation = Math.floor(nth / this.#task.operationsPerGeneration)
     const place = random.below(streamsAtOnce)
@@ -151,10 +151,10 @@ export class Writer {
     return `${prefix}${generation}-${place}`
   }
 
-  async #see(stream: string): Promise<Seen> {
+  async #look(stream: string): Promise<Seen> {
     for (;;) {
       try {
-        const { state } = await this.#telling(
+        const { state } = await this.#tracked(
           `a look at ${stream}`,
           foldStream(this.#store, stream, seenStream),
         )
@@ -165,20 +165,20 @@ export class Writer {
     }
   }
 
-  async #telling<T>(what: string, work: Promise<T>): Promise<T> {
+  async #tracked<T>(what: string, work: Promise<T>): Promise<T> {
     this.#underWay.add(what)
     return work.finally(() => this.#underWay.delete(what))
   }
 
-  /** Makes the operation, and if nobody can tell what became of it, mostly again. */
-  async #make(invocation: Invocation, random: Random): Promise<void> {
+  /** Performs the operation. After an unknown outcome, it retries in most cases. */
+  async #perform(invocation: Invocation, random: Random): Promise<void> {
     const { op, kind } = invocation
     for (;;) {
       this.#history.write(invocation)
       try {
-        const result = await this.#telling(`${kind} ${op}`, this.#call(invocation))
+        const result = await this.#tracked(`${kind} ${op}`, this.#call(invocation))
         this.#history.write({ what: 'ok', op, at: now(), ...result })
-        // One that is made again is there already.
+        // The events of a repeated operation are already counted.
         if (!this.#ended.has(op))
           for (const { positions } of result.appended ?? []) this.appended += positions.length
         this.#ended.add(op)
@@ -227,7 +227,7 @@ function answer(result: Awaited<ReturnType<EventStore['append']>>): Appended {
   return { stream: streamId, firstVersion, positions }
 }
 
-/** Of an error that a client has to live with; all others end it, and the campaign. */
+/** Returns the code of an expected error. Throws all other errors, which end the client and the campaign. */
 function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String((error as KnownError).code) : ''
   if (!fails.has(code) && !unknowns.has(code)) throw error
