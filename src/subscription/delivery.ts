@@ -212,7 +212,7 @@ export class Delivery {
     this.#report.parking()
   }
 
-  /** Handles a parked event. `unpark` removes it from the storage: in the handler's transaction, or after the handler. */
+  /** Handles a parked event. `unpark` removes it from the storage, in the handler's transaction or after it. */
   async handleParked(event: RecordedEvent, unpark: BeforeCommit): Promise<Outcome> {
     const handle = async (attempt: number) => {
       await this.#calls.handle([event], attempt, unpark)

@@ -1,4 +1,4 @@
-/** Handles the parked events that are due: a caller has retried them, or no earlier event of their stream blocks them. */
+/** Handles the parked events that are due: a caller retries them, or no earlier event of their stream blocks them. */
 import type { RecordedEvent } from '../event.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Lease, ParkedRecord } from '../storage/subscriptions.ts'

@@ -36,7 +36,7 @@ export class Worker {
   lastError: unknown
   /** Resolves with the error that failed the subscription, or with `undefined` after a normal stop. */
   readonly ended: Promise<SubscriptionFailedError | undefined>
-  /** Resolves once the worker has its first leases, and has handled the parked events that were due; or once it has ended. */
+  /** Resolves once the worker has its first leases and has handled the parked events that were due, or has ended. */
   readonly parkedHandled: Promise<void>
   readonly #environment: EngineEnvironment
   readonly #plan: Plan
