@@ -119,7 +119,7 @@ export type SubscriptionState =
   | 'live'
   /** The handler or the database has failed, and the worker tries again. */
   | 'retrying'
-  /** An event was set aside. */
+  /** An event was parked. */
   | 'parking'
   | 'stopping'
   | 'stopped'
@@ -200,6 +200,7 @@ export interface RunOnceResult {
   readonly caughtUp: boolean
 }
 
+/** An event that a subscription has set aside: its retries are used up, or an earlier event of its stream is parked. */
 export interface ParkedEvent {
   readonly position: number
   readonly streamId: string
@@ -215,7 +216,7 @@ export interface ParkedEvent {
   readonly parkedAt: Date
 }
 
-/** The events that a subscription has set aside. */
+/** Lists the parked events of a subscription, and retries or skips them. */
 export interface ParkedEvents {
   /** Lists them in order of position. */
   list(options?: CallOptions): AsyncIterable<ParkedEvent>
