@@ -1,19 +1,19 @@
-/** Waiting that a signal can end. */
+/** Waits that an AbortSignal can end. */
 import { describe, expect, it } from 'vitest'
 import { abortable, forEachItem, sleep } from '../src/runtime/abort.ts'
 
-const reason = new Error('given up')
+const reason = new Error('aborted by the test')
 const never = new Promise<never>(() => {})
 
 describe('abortable', () => {
-  it('settles as the work does', async () => {
+  it('settles like the work', async () => {
     const { signal } = new AbortController()
     expect(await abortable(Promise.resolve(7), signal)).toBe(7)
     expect(await abortable(Promise.resolve(7), undefined)).toBe(7)
     await expect(abortable(Promise.reject(reason), signal)).rejects.toBe(reason)
   })
 
-  it('rejects with the reason, before, during, and though the work fails later', async () => {
+  it('rejects with the reason if the signal is aborted before or during the work, and ignores a later failure', async () => {
     await expect(abortable(never, AbortSignal.abort(reason))).rejects.toBe(reason)
     const controller = new AbortController()
     let fail = (_: unknown) => {}
@@ -27,7 +27,7 @@ describe('abortable', () => {
     await new Promise(setImmediate)
   })
 
-  it('ends a sleep', async () => {
+  it('rejects a sleep when the signal is aborted', async () => {
     const controller = new AbortController()
     const sleeping = sleep(3_600_000, controller.signal)
     controller.abort(reason)
@@ -37,17 +37,17 @@ describe('abortable', () => {
 })
 
 describe('forEachItem', () => {
-  /** Counts up, and says when it is closed. */
+  /** Yields 1 to 3, and logs when it is closed. */
   function counting(log: string[]) {
     return {
-      async *slowly() {
+      async *asynchronously() {
         try {
           for (let number = 1; number <= 3; number++) yield number
         } finally {
           log.push('closed')
         }
       },
-      *atOnce() {
+      *synchronously() {
         try {
           for (let number = 1; number <= 3; number++) yield number
         } finally {
@@ -57,8 +57,8 @@ describe('forEachItem', () => {
     }
   }
 
-  for (const kind of ['slowly', 'atOnce'] as const) {
-    it(`hands over all items of a source that yields ${kind}, one at a time, and closes it`, async () => {
+  for (const kind of ['asynchronously', 'synchronously'] as const) {
+    it(`takes all items of a source that yields ${kind}, one at a time, and closes the source`, async () => {
       const log: string[] = []
       const { signal } = new AbortController()
       await forEachItem<number>(counting(log)[kind](), signal, (item) => {
@@ -95,15 +95,15 @@ describe('forEachItem', () => {
     })
   }
 
-  it('does not begin when the signal is aborted', async () => {
+  it('takes nothing if the signal is aborted before the call', async () => {
     const log: string[] = []
-    const take = () => expect.fail('nothing is to be taken')
-    const call = forEachItem<number>(counting(log).atOnce(), AbortSignal.abort(reason), take)
+    const take = () => expect.fail('no item may be taken')
+    const call = forEachItem<number>(counting(log).synchronously(), AbortSignal.abort(reason), take)
     await expect(call).rejects.toBe(reason)
     expect(log).toEqual([])
   })
 
-  it('does not wait for a source that hangs, nor for the end of it', async () => {
+  it('waits neither for the next item of a source that hangs nor until it is closed', async () => {
     const controller = new AbortController()
     const hanging: AsyncIterable<number> = {
       [Symbol.asyncIterator]: () => ({ next: () => never, return: () => never }),
@@ -113,7 +113,7 @@ describe('forEachItem', () => {
     await expect(call).rejects.toBe(reason)
   })
 
-  it('lets the error of a source through', async () => {
+  it('rejects with the error of the source', async () => {
     async function* failing() {
       yield 1
       throw reason

@@ -1,4 +1,4 @@
-/** Who may build a projection: nobody goes on with a lease that another has had meanwhile, or with what a lost server knew. */
+/** The lease of a build: a build ends if another process had the lease, and starts again at a new server's checkpoint. */
 import { beforeEach, expect, it } from 'vitest'
 import { counted, range } from '../src/conformance/events.ts'
 import { StoreUnavailableError } from '../src/errors/index.ts'
@@ -12,7 +12,7 @@ import type { Storage } from '../src/storage/storage.ts'
 import { uuidv7 } from '../src/uuid.ts'
 
 let storage: Storage
-/** What the states were that each event was folded into. */
+/** The position of each folded event, and the state that it was folded into. */
 let folded: [number, number][]
 
 const count = projection({
@@ -35,24 +35,24 @@ beforeEach(async () => {
   await storage.append([{ streamId: 'a', expectedVersion: 'any', events }])
 })
 
-function rebuilt(own: Storage, onProgress: () => Promise<void> | void, now = systemClock.now) {
-  const environment = { storage: own, wakeup: new Wakeup(), clock: { ...systemClock, now } }
+function startRebuild(ownStorage: Storage, onProgress: () => Promise<void> | void, now = systemClock.now) {
+  const environment = { storage: ownStorage, wakeup: new Wakeup(), clock: { ...systemClock, now } }
   return rebuild(environment, count, () => false, { batchSize: 1, onProgress })
 }
 
-it.each(['at once', 'while it cannot be reached'])(
-  'a build whose lease another has had ends, when it notices that %s',
+it.each(['at once', 'after an outage'])(
+  'a build whose lease another process has had fails: %s',
   async (when) => {
     let isOutage = false
     const transaction: Storage['transaction'] = async (...parameters) => {
       if (!isOutage) return storage.transaction(...parameters)
       isOutage = false
-      throw new StoreUnavailableError('Asking', 1, 'nobody answers')
+      throw new StoreUnavailableError('Asking', 1, 'no answer')
     }
-    const end = rebuilt({ ...storage, transaction }, async () => {
-      const reset = (own: { moveCheckpoints(name: string, to: number): Promise<void> }) =>
-        own.moveCheckpoints('$build:count', 0)
-      await storage.transaction('Taking it away', reset)
+    const end = startRebuild({ ...storage, transaction }, async () => {
+      const reset = (transaction: { moveCheckpoints(name: string, to: number): Promise<void> }) =>
+        transaction.moveCheckpoints('$build:count', 0)
+      await storage.transaction('Taking the lease away', reset)
       isOutage = when !== 'at once'
     })
     await expect(end).rejects.toMatchObject({ code: 'lease-lost' })
@@ -61,21 +61,23 @@ it.each(['at once', 'while it cannot be reached'])(
   },
 )
 
-it('a build whose lease is renewed by another server goes on with the documents and the checkpoint that this has', async () => {
+it('a build whose lease another server renews resumes with the documents and the checkpoint of that server', async () => {
   let [server, time] = ['first', 0]
   const keepLeases: Storage['keepLeases'] = async (...parameters) => {
     const { leases, share } = await storage.keepLeases(...parameters)
     return { leases: leases.map((lease) => ({ ...lease, server })), share }
   }
-  const end = rebuilt(
+  const end = startRebuild(
     { ...storage, keepLeases },
     async () => {
       time += 5_000
       if (server === 'second') return
       server = 'second'
-      // Of the first event this one knows the checkpoint, and another document.
+      // The second server has the same checkpoint, but another document for the first event.
       const change = { projection: 'count', generation: 1, key: 'all', state: '10', position: 1 }
-      await storage.transaction('Losing', (transaction) => transaction.writeDocuments([change]))
+      await storage.transaction('Changing the document', (transaction) =>
+        transaction.writeDocuments([change]),
+      )
     },
     () => time,
   )

@@ -1,4 +1,4 @@
-/** What the documents say is run: the README's example is the file it names, and every example works. */
+/** Runs the code of the documents: the README shows the quickstart file itself, every example runs, every link works. */
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -17,7 +17,7 @@ it('the quickstart in the README is examples/quickstart.ts, of at most 25 lines'
 const documents = readdirSync('docs').filter((file) => file.endsWith('.md'))
 
 it.each(['README.md', 'CONTRIBUTING.md', ...documents.map((file) => `docs/${file}`)])(
-  '%s links to what exists',
+  '%s has no broken link to a file',
   (file) => {
     const folder = file.includes('/') ? 'docs/' : ''
     for (const [, target] of readFileSync(file, 'utf8').matchAll(/\]\(([^)#]+)\)/g)) {

@@ -1,9 +1,9 @@
-/** Closing among operations that are under way. */
+/** Closing a store while operations run. */
 import { expect, it } from 'vitest'
 import { latch } from '../src/conformance/expect.ts'
 import { Operations } from '../src/runtime/operations.ts'
 
-it('ends once everything under way has ended, well or badly, and begins nothing more', async () => {
+it('closes once all running operations have settled, and starts no new ones', async () => {
   const operations = new Operations()
   const [one, two] = [latch(), latch()]
   const log: string[] = []
@@ -11,7 +11,7 @@ it('ends once everything under way has ended, well or badly, and begins nothing 
   const second = operations.perform(undefined, async () => {
     await two.released
     log.push('second')
-    throw new Error('badly')
+    throw new Error('the operation fails')
   })
   const closing = operations.close(async () => void log.push('end'))
   expect(operations.close(async () => void log.push('end again'))).toBe(closing)
@@ -22,20 +22,20 @@ it('ends once everything under way has ended, well or badly, and begins nothing 
   await expect(late).rejects.toMatchObject({ code: 'store-closed' })
   expect(begun).toBe(false)
   two.release()
-  await expect(second).rejects.toThrow('badly')
+  await expect(second).rejects.toThrow('the operation fails')
   one.release()
   await first
   await closing
   expect(log).toEqual(['second', 'first', 'end'])
 })
 
-it('waits also for what its caller has given up', async () => {
+it('waits for an operation whose caller has aborted', async () => {
   const operations = new Operations()
   const work = latch()
   const controller = new AbortController()
-  const given = operations.perform(controller.signal, () => work.released)
-  controller.abort(new Error('given up'))
-  await expect(given).rejects.toThrow('given up')
+  const aborted = operations.perform(controller.signal, () => work.released)
+  controller.abort(new Error('aborted'))
+  await expect(aborted).rejects.toThrow('aborted')
   let ended = false
   const closing = operations.close(async () => {
     ended = true

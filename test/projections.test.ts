@@ -1,4 +1,4 @@
-/** Random movements of money: the documents of inline projections are always what the log adds up to. */
+/** Appends random movements of money, and checks the documents of inline projections against a fold of the log. */
 import assert from 'node:assert/strict'
 import { type EventStore, hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import fc from 'fast-check'
@@ -45,14 +45,14 @@ const append = fc.record({
 })
 const step = fc.record({
   appends: fc.uniqueArray(append, { minLength: 1, maxLength: 3, selector: (one) => one.streamId }),
-  /** Whether the appends are one call, or as many calls at once. */
+  /** True: one call of `appendAll`. False: one call of `append` for each, all at once. */
   together: fc.boolean(),
 })
 
 class Refused extends Error {}
 const limit = 100
 
-/** What an account is after a movement; the projection and the fold by hand share these rules, and nothing else. */
+/** The account after a movement. The projection and the fold of this test share these rules, and nothing else. */
 function moved({ balance, movements }: Account, { type, data }: Movement, key: string): Account | null {
   if (type === 'Closed') return null
   const sign = type === 'Transferred' && data.from === key ? -1 : 1
@@ -88,7 +88,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return collected
 }
 
-/** Key, state and position of each document. */
+/** Returns key, state and position of each document. */
 async function documentsOf(store: EventStore, name: string): Promise<unknown[]> {
   const documents = await collect(store.view(name).list())
   return documents.map(({ key, state, position }) => ({ key, state, position }))
@@ -117,7 +117,7 @@ async function assertIsFold(store: EventStore): Promise<void> {
   )
 }
 
-/** What a store may refuse here: nothing else than a conflict, or what the projection threw. */
+/** A store may refuse an append only because of a conflict, or with the error that the projection threw. */
 function assertRefusal(outcome: PromiseSettledResult<unknown>): void {
   if (outcome.status === 'fulfilled') return
   const { reason } = outcome
@@ -133,7 +133,7 @@ for (const { name, server, emulator, start } of stores) {
     })
     afterAll(() => running?.stop())
 
-    it('has the documents that the log adds up to after every append', async () => {
+    it('after every append, the documents equal a fold of the log', async () => {
       let refusals = 0
       const runSteps = async (steps: readonly { appends: readonly Append[]; together: boolean }[]) => {
         const world = await running?.world()
@@ -158,7 +158,7 @@ for (const { name, server, emulator, start } of stores) {
       }
       const program = fc.array(step, { minLength: 1, maxLength: 15, size: 'max' })
       await fc.assert(fc.asyncProperty(program, runSteps), { numRuns: name === 'memory' ? 200 : 10 })
-      assert.ok(refusals > 0, 'some appends are to be refused by the projection')
+      assert.ok(refusals > 0, 'the projection must refuse some appends')
     })
   })
 }

@@ -1,4 +1,4 @@
-/** Sleeping until somebody appends, or a time has passed. */
+/** Sleeping until an append or a timeout. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { Wakeup } from '../src/runtime/wakeup.ts'
 
@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it('wakes everyone who sleeps', async () => {
+it('wakes all callers that sleep', async () => {
   const wakeup = new Wakeup()
   const sleeping = [1, 2, 3].map(() => wakeup.wait(60_000, wakeup.count, undefined))
   wakeup.wake()
@@ -17,26 +17,26 @@ it('wakes everyone who sleeps', async () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('does not let anyone sleep who was woken since he looked', async () => {
+it('does not sleep if a wake-up came after the caller read the count', async () => {
   const wakeup = new Wakeup()
-  const noted = wakeup.count
+  const countBefore = wakeup.count
   wakeup.wake()
-  await wakeup.wait(60_000, noted, undefined)
+  await wakeup.wait(60_000, countBefore, undefined)
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('ends a sleep after its time', async () => {
+it('ends a sleep after its timeout', async () => {
   const wakeup = new Wakeup()
   const sleeping = wakeup.wait(60_000, wakeup.count, undefined)
   await vi.advanceTimersByTimeAsync(60_000)
   await sleeping
 })
 
-it('ends a sleep with the reason of the signal, and leaves no timer', async () => {
+it('rejects a sleep with the reason of the signal, and leaves no timer', async () => {
   const wakeup = new Wakeup()
   const controller = new AbortController()
   const sleeping = wakeup.wait(60_000, wakeup.count, controller.signal)
-  const reason = new Error('given up')
+  const reason = new Error('aborted')
   controller.abort(reason)
   await expect(sleeping).rejects.toBe(reason)
   expect(vi.getTimerCount()).toBe(0)

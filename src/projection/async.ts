@@ -1,4 +1,4 @@
-/** An async projection: the handler that a subscription runs for it, in the transaction of its checkpoint. */
+/** An async projection: the handler that its subscription runs, in the transaction that also moves the checkpoint. */
 import type { RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
@@ -8,16 +8,20 @@ import { Registration } from './registration.ts'
 
 export interface AsyncProjection {
   readonly filter: EventFilter
-  /** To be called before each transaction: an embedded database has but one connection. @throws ProjectionVersionError */
+  /**
+   * Looks up where to write. Must be called before each transaction, not inside it: an embedded database has only one
+   * connection. @throws ProjectionVersionError if the stored documents have another version or mode
+   */
   prepare(): Promise<void>
   /**
-   * @throws ProjectionVersionError if the projection was rebuilt in another version, ProjectionMovedError if in the
-   * same one, and whatever it throws itself
+   * Writes the documents that the events change.
+   * @throws ProjectionMovedError if the projection was rebuilt since `prepare`
+   * @throws the error of the projection's own functions
    */
   handleBatch(events: readonly RecordedEvent[], transaction: StorageTransaction): Promise<void>
 }
 
-/** The documents are being kept elsewhere since the projection was rebuilt: the next try writes there. */
+/** A rebuild has switched to a new generation of documents. The next attempt writes into that generation. */
 export class ProjectionMovedError extends Error {
   constructor(name: string) {
     super(`Projection '${name}' was rebuilt meanwhile; the next try writes into what was built`)

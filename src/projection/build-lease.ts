@@ -1,20 +1,22 @@
-/** The right to build a projection: one process at a time, and another one if that dies. */
+/** The lease that lets one process at a time build a projection. If that process dies, another one takes over. */
 import { randomUUID } from 'node:crypto'
 import { LeaseLostError, RebuildRunningError } from '../errors/index.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 
+// In milliseconds.
 const leaseTime = 10_000
 const pollInterval = 250
 
-/** A lease of the reserved subscription whose checkpoint is how far the build has come. */
+/** It leases a reserved subscription, whose checkpoint stores how far the build has come. */
 export class BuildLease {
   readonly #environment: EngineEnvironment
   readonly #subscription: string
   readonly #worker = randomUUID()
   #lease: Lease | undefined
-  #keptAt = 0
-  /** The server whose checkpoint the build has begun at. */
+  /** When the last renewal was sent. */
+  #renewedAt = 0
+  /** The server that the build read its checkpoint from. */
   #server: string | undefined
 
   constructor(environment: EngineEnvironment, projection: string) {
@@ -22,13 +24,16 @@ export class BuildLease {
     this.#subscription = `$build:${projection}`
   }
 
-  /** Waits for as long as the lease of one that was killed may last. @throws RebuildRunningError */
+  /**
+   * Takes the lease. Waits longer than the lease of a killed process can last.
+   * @throws RebuildRunningError if another process still holds the lease then
+   */
   async take(projection: string, signal: AbortSignal | undefined): Promise<void> {
     const { storage, clock } = this.#environment
     await storage.createSubscription(this.#subscription, 1, 0, signal)
     const end = clock.now() + leaseTime * 1.5
     for (;;) {
-      this.#lease = await this.#renewed(signal)
+      this.#lease = await this.#requestLease(signal)
       this.#server = this.#lease?.server
       if (this.#lease !== undefined) return
       if (clock.now() >= end) {
@@ -39,17 +44,17 @@ export class BuildLease {
     }
   }
 
-  async #renewed(signal: AbortSignal | undefined): Promise<Lease | undefined> {
+  async #requestLease(signal: AbortSignal | undefined): Promise<Lease | undefined> {
     const { storage, clock } = this.#environment
     const sentAt = clock.now()
     const { leases } = await storage.keepLeases(this.#subscription, this.#worker, leaseTime, signal)
-    this.#keptAt = sentAt
+    this.#renewedAt = sentAt
     return leases[0]
   }
 
-  /** One with another token is another lease: somebody has built in between. @throws LeaseLostError */
+  /** A lease with another token is another lease: another process has built in between. @throws LeaseLostError */
   async #renew(signal: AbortSignal | undefined): Promise<Lease> {
-    const lease = await this.#renewed(signal)
+    const lease = await this.#requestLease(signal)
     if (lease === undefined || lease.token !== this.#lease?.token) throw this.#lost()
     this.#lease = lease
     return lease
@@ -59,42 +64,46 @@ export class BuildLease {
     return new LeaseLostError(this.#subscription, 0)
   }
 
-  /** The lease, renewed if it is time to. @throws LeaseLostError */
-  async #kept(signal: AbortSignal | undefined): Promise<Lease> {
-    const isDue = this.#environment.clock.now() - this.#keptAt > leaseTime / 3
+  /** Returns the lease, renewed if a third of its time is over. @throws LeaseLostError */
+  async #current(signal: AbortSignal | undefined): Promise<Lease> {
+    const isDue = this.#environment.clock.now() - this.#renewedAt > leaseTime / 3
     const lease = isDue ? await this.#renew(signal) : this.#lease
     if (lease === undefined) throw this.#lost()
     return lease
   }
 
   /**
-   * The lease, renewed if it is time to. If it is another server's by now, what was read may be of a log that is lost, and
-   * the checkpoint is to be read again. @throws LeaseLostError
+   * Returns the lease, renewed if a third of its time is over.
+   * @throws LeaseLostError if another process has it, or if the server has changed: the new server may lack events that
+   * the build has read, so the build must read its checkpoint again
    */
   async held(signal: AbortSignal | undefined): Promise<Lease> {
-    const lease = await this.#kept(signal)
+    const lease = await this.#current(signal)
     if (lease.server !== this.#server) throw this.#lost()
     return lease
   }
 
-  /** Deletes documents that nobody reads, or builds, for as long as the lease is held: another may be building some by now. */
+  /**
+   * Deletes documents of generations that are neither read nor `keep`. Stops when the lease is lost, because the next
+   * owner may be building one of those generations. @throws LeaseLostError
+   */
   async dropDocuments(projection: string, keep: number | undefined, signal?: AbortSignal): Promise<void> {
     const { storage } = this.#environment
     do {
-      await this.#kept(signal)
+      await this.#current(signal)
     } while ((await storage.dropDocuments(projection, keep, signal)) > 0)
   }
 
-  /** The checkpoint as it is stored, on whichever server there is now. @throws LeaseLostError */
-  async reread(signal: AbortSignal | undefined): Promise<number> {
+  /** Returns the stored checkpoint of the build, from the server that answers now. @throws LeaseLostError */
+  async readCheckpoint(signal: AbortSignal | undefined): Promise<number> {
     const { position, server } = await this.#renew(signal)
     this.#server = server
     return position
   }
 
   /**
-   * The next build begins at the start of the log. The checkpoint stays, with its token: made anew, it would take a
-   * worker of long ago for its owner.
+   * Moves the checkpoint to the start of the log for the next build, and ends the lease. It keeps the record with its
+   * fencing token: a new record would start at the first token again, and accept a worker that held it long ago.
    */
   async reset(signal?: AbortSignal): Promise<void> {
     const { storage } = this.#environment
@@ -106,7 +115,7 @@ export class BuildLease {
     this.#lease = undefined
   }
 
-  /** Lets others go on with what was built so far. */
+  /** Releases the lease, so that another process can resume the build. */
   async release(): Promise<void> {
     const { storage } = this.#environment
     if (this.#lease !== undefined) await storage.releaseLeases([this.#lease], this.#worker)

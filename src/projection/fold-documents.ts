@@ -1,26 +1,30 @@
-/** Folding events into the documents of one projection. */
+/** Folds events into the documents of one projection. */
 import { InvalidInputError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { checkName } from '../input/checks.ts'
 import { stateJson } from '../input/json.ts'
 import { beginning } from '../input/refusal.ts'
 import type { DocumentAddress, DocumentChange, StoredDocument } from '../storage/projections.ts'
-import { type AnyDocumentProjection, concerns } from './projection.ts'
+import { type AnyDocumentProjection, selects } from './projection.ts'
 
-/** What concerns a projection of some events: each with the keys of its documents. */
-export interface Concern {
+/** An event that a projection selects, with the keys of the documents that it changes. */
+export interface KeyedEvent {
   readonly event: RecordedEvent
   readonly keys: readonly string[]
 }
 
-export function concernsOf(projection: AnyDocumentProjection, events: readonly RecordedEvent[]): Concern[] {
-  const concerned: Concern[] = []
+/** Returns the events that change a document of the projection, with the keys of those documents. */
+export function keyedEvents(
+  projection: AnyDocumentProjection,
+  events: readonly RecordedEvent[],
+): KeyedEvent[] {
+  const keyed: KeyedEvent[] = []
   for (const event of events) {
-    if (!concerns(projection, event)) continue
+    if (!selects(projection, event)) continue
     const keys = keysOf(projection, event)
-    if (keys.length > 0) concerned.push({ event, keys })
+    if (keys.length > 0) keyed.push({ event, keys })
   }
-  return concerned
+  return keyed
 }
 
 function keysOf(projection: AnyDocumentProjection, event: RecordedEvent): readonly string[] {
@@ -35,13 +39,13 @@ function keysOf(projection: AnyDocumentProjection, event: RecordedEvent): readon
   return [...new Set(keys)]
 }
 
-/** The present state of documents, changed by folding; null: there is no such document. */
+/** The states of documents in memory, which folding changes. A state of null means that there is no such document. */
 export class DocumentStates {
   readonly #projection: AnyDocumentProjection
   readonly #states = new Map<string, unknown>()
-  /** Up to which position events are folded into a document already. */
+  /** For each document, the position up to which events are already folded in. */
   readonly #folded = new Map<string, number>()
-  /** The position of the last event that changed each document since `takeChanges`. */
+  /** For each document that was changed since the last `takeChanges`, the position of the last event that did. */
   readonly #changed = new Map<string, number>()
 
   constructor(projection: AnyDocumentProjection) {
@@ -56,23 +60,25 @@ export class DocumentStates {
     return this.#states.has(key)
   }
 
+  /** Loads a document; `undefined` means that the storage has none. */
   set(key: string, document: StoredDocument | undefined): void {
     this.#states.set(key, document === undefined ? null : JSON.parse(document.state))
     if (document !== undefined) this.#folded.set(key, document.position)
   }
 
-  /** Folds in an event whose documents are all here. */
-  fold({ event, keys }: Concern): void {
+  /** Folds an event into its documents, which must all be loaded. */
+  fold({ event, keys }: KeyedEvent): void {
     const { evolve, initialState, name } = this.#projection
     for (const key of keys) {
-      // A storage may have written a large batch in part when it was interrupted, and is given it again.
+      // An interrupted storage may have written a part of a large batch. When the build repeats that batch, it must not
+      // fold the events of this part in a second time.
       if (event.position <= (this.#folded.get(key) ?? 0)) continue
       const before = this.#states.get(key) ?? initialState.call(this.#projection, key)
       const after: unknown = evolve.call(this.#projection, before, event, key)
       if (after === undefined) {
         throw new InvalidInputError(
           `the state of document '${key}' of projection '${name}'`,
-          'must be given back by evolve; give back null to delete the document',
+          'must be returned by evolve; return null to delete the document',
           beginning(after),
         )
       }
@@ -81,7 +87,7 @@ export class DocumentStates {
     }
   }
 
-  /** The documents that were changed since this was last called. */
+  /** Returns the documents that were changed since the last call. */
   takeChanges(generation: number): DocumentChange[] {
     const { name } = this.#projection
     const changes: DocumentChange[] = []
@@ -95,19 +101,19 @@ export class DocumentStates {
     return changes
   }
 
-  /** Forgets the states, which must have been written. */
+  /** Forgets all states; their changes must have been written. */
   clear(): void {
     this.#states.clear()
     this.#folded.clear()
   }
 }
 
-/** The addresses of all documents that are concerned, each once. */
+/** The addresses of all documents that the events change, each once. */
 export function addressesOf(
   { name }: AnyDocumentProjection,
   generation: number,
-  concerned: readonly Concern[],
+  events: readonly KeyedEvent[],
 ): DocumentAddress[] {
-  const keys = new Set(concerned.flatMap((concern) => concern.keys))
+  const keys = new Set(events.flatMap((event) => event.keys))
   return [...keys].map((key) => ({ projection: name, generation, key }))
 }

@@ -1,4 +1,4 @@
-/** Documents that are written by hand in a transaction: `tx.documents(collection)`. */
+/** `tx.documents(collection)`: documents that a user's handler writes itself, inside a transaction. */
 import { InvalidInputError } from '../errors/index.ts'
 import { checkName } from '../input/checks.ts'
 import { stateJson } from '../input/json.ts'
@@ -6,11 +6,12 @@ import { beginning } from '../input/refusal.ts'
 import type { StorageTransaction } from '../storage/projections.ts'
 import type { Documents, HandlerTransaction } from './transaction.ts'
 
-/** Where the documents of a collection are that is no projection: those of a projection begin with generation 1. */
+/** The generation of all documents that handlers write. The generations of projections begin with 1. */
 export const collectionGeneration = 0
 
 type DocumentWrites = Pick<StorageTransaction, 'lockDocuments' | 'writeDocuments'>
 
+/** Makes the part of a user's transaction that every store has. */
 export function handlerDocuments(transaction: DocumentWrites): HandlerTransaction {
   return {
     documents<State>(collection: string): Documents<State> {

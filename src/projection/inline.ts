@@ -1,10 +1,10 @@
-/** Inline projections: what events mean is written in the transaction of their append. */
+/** Inline projections: the store writes their documents in the transaction that appends the events. */
 import type { RecordedEvent } from '../event.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
 import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
 import { type LockedProjections, lockProjections, type ProjectionTarget, project } from './project.ts'
-import { checkProjection, concerns, type Projection } from './projection.ts'
+import { checkProjection, type Projection, selects } from './projection.ts'
 import { Registration } from './registration.ts'
 
 export class InlineProjections {
@@ -12,19 +12,23 @@ export class InlineProjections {
   readonly #registration: Registration
 
   constructor(projections: readonly Projection[] = []) {
-    const own = readSafely('inline', projections, () => checkedInline(projections))
-    this.isEmpty = own.length === 0
-    this.#registration = new Registration(own, 'inline')
+    const checked = readSafely('inline', projections, () => checkedInline(projections))
+    this.isEmpty = checked.length === 0
+    this.#registration = new Registration(checked, 'inline')
   }
 
-  /** Where to write; to be asked for before a transaction is begun. @throws ProjectionVersionError */
+  /**
+   * Returns the generations to write into. Must be called before the transaction begins: an embedded database has only
+   * one connection. @throws ProjectionVersionError if the stored documents have another version or mode
+   */
   targets(storage: Pick<ProjectionStorage, 'registerProjections'>): Promise<readonly ProjectionTarget[]> {
     return this.#registration.targets(storage)
   }
 
   /**
-   * Writes what events mean that were appended in the transaction. 'stale': a projection was rebuilt meanwhile; the
-   * transaction is to be rolled back and done again. What a projection throws is the cause of an InlineFailure.
+   * Writes the documents for events that were appended in this transaction. Returns 'stale' if a projection was rebuilt
+   * since `targets`: then the caller must roll back and retry the transaction.
+   * @throws InlineFailure with the error of a projection as its cause
    */
   async apply(
     targets: readonly ProjectionTarget[],
@@ -41,9 +45,9 @@ export class InlineProjections {
   }
 
   /**
-   * Locks what events will change, before they are appended: whoever appends next gets its positions afterwards, so that
-   * documents are folded in the order of the log. Of a raw projection, which documents it will change is not known: it
-   * is run by one transaction after the other.
+   * Locks the documents that the events will change, before the events get their positions. Another append that changes
+   * the same documents gets its positions later, so that documents are folded in the order of the log. What a raw
+   * projection will write is unknown, so its name is locked instead: such appends run one after the other.
    */
   async lock(
     targets: readonly ProjectionTarget[],
@@ -51,28 +55,29 @@ export class InlineProjections {
     transaction: StorageTransaction,
   ): Promise<LockedProjections | 'stale'> {
     const raw = targets.filter(
-      ({ projection }) => projection.kind === 'raw' && events.some((event) => concerns(projection, event)),
+      ({ projection }) => projection.kind === 'raw' && events.some((event) => selects(projection, event)),
     )
+    // In the order of names, so that two appends cannot deadlock.
     for (const name of raw.map(({ projection }) => projection.name).sort())
       await transaction.lockProjection(name)
     return lockProjections(targets, events, transaction)
   }
 
-  /** The targets that were given are not the present ones any more. */
+  /** Makes the next call of `targets` ask the storage again. */
   forget(): void {
     this.#registration.forget()
   }
 }
 
-/** A copy, as the caller's array may change later. */
+/** Returns a copy, because the caller's array may change later. */
 function checkedInline(projections: readonly Projection[]): readonly Projection[] {
   if (!Array.isArray(projections)) refuse('inline', 'must be an array of projections', projections)
-  const own = Array.from(projections, (projection, index) => {
+  const checked = Array.from(projections, (projection, index) => {
     checkProjection(projection, `inline[${index}]`)
     return projection
   })
-  const names = own.map(({ name }) => name)
-  const twice = names.find((name, index) => names.indexOf(name) < index)
-  if (twice !== undefined) refuse('inline', 'must not name a projection twice', twice)
-  return own
+  const names = checked.map(({ name }) => name)
+  const duplicate = names.find((name, index) => names.indexOf(name) < index)
+  if (duplicate !== undefined) refuse('inline', 'must not name a projection twice', duplicate)
+  return checked
 }

@@ -1,6 +1,7 @@
-/** What rebuilding and verifying a projection take and report. */
+/** The options and results of rebuilding and of verifying a projection. */
 import type { CallOptions } from '../call-options.ts'
 
+/** How far a rebuild or a verification has come. */
 export interface RebuildProgress {
   /** The position up to which events are folded in. */
   readonly position: number
@@ -25,11 +26,13 @@ export interface RebuildOptions extends CallOptions {
   readonly mode?: 'inline' | 'async' | undefined
 }
 
+/** The result of a finished rebuild. */
 export interface RebuildResult {
   /** How many events this call has folded in. */
   readonly events: number
   /** The position up to which the new documents are complete. */
   readonly position: number
+  /** The version of the new documents. */
   readonly version: number
   /** How long the call took, in milliseconds. */
   readonly duration: number
@@ -44,6 +47,7 @@ export interface VerifyOptions extends CallOptions {
   readonly limit?: number | undefined
 }
 
+/** The result of a comparison. */
 export interface VerifyResult {
   /** True if there is no difference. */
   readonly ok: boolean

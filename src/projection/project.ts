@@ -1,13 +1,13 @@
 /**
- * Running projections over events within a transaction: all their documents are locked and read at once, and written at
- * once. The two steps are apart for those who have to lock before the events get their positions.
+ * Runs projections over events inside a transaction: one call locks and reads all their documents, another writes them.
+ * The two steps are separate functions because an append must lock the documents before its events get positions.
  */
 import type { RecordedEvent } from '../event.ts'
 import type { DocumentChange, StorageTransaction } from '../storage/projections.ts'
-import { addressesOf, concernsOf, DocumentStates } from './fold-documents.ts'
-import { type AnyDocumentProjection, concerns, type Projection } from './projection.ts'
+import { addressesOf, DocumentStates, keyedEvents } from './fold-documents.ts'
+import { type AnyDocumentProjection, type Projection, selects } from './projection.ts'
 
-/** A projection, and the generation that its documents are in. */
+/** A projection, and the generation of documents that it writes into. */
 export interface ProjectionTarget {
   readonly projection: Projection
   readonly generation: number
@@ -19,7 +19,7 @@ interface Fold {
   readonly states: DocumentStates
 }
 
-/** The documents that events concern, locked. */
+/** The locked documents that a list of events changes. */
 export class LockedProjections {
   readonly #folds: readonly Fold[]
   readonly #raw: readonly Projection[]
@@ -29,30 +29,33 @@ export class LockedProjections {
     this.#raw = raw
   }
 
-  /** Whatever a projection throws is thrown on. 'unlocked': an event has a key that was not asked for. */
+  /**
+   * Folds the events in and writes the documents. Returns 'unlocked' if an event has a key that was not locked.
+   * @throws the error of a projection's own functions
+   */
   async apply(
     events: readonly RecordedEvent[],
     transaction: StorageTransaction,
   ): Promise<'done' | 'unlocked'> {
     const changes: DocumentChange[] = []
     for (const { projection, generation, states } of this.#folds) {
-      for (const concern of concernsOf(projection, events)) {
-        if (!concern.keys.every((key) => states.has(key))) return 'unlocked'
-        states.fold(concern)
+      for (const event of keyedEvents(projection, events)) {
+        if (!event.keys.every((key) => states.has(key))) return 'unlocked'
+        states.fold(event)
       }
       changes.push(...states.takeChanges(generation))
     }
     if (changes.length > 0) await transaction.writeDocuments(changes)
     for (const projection of this.#raw) {
       if (projection.kind !== 'raw') continue
-      const own = events.filter((event) => concerns(projection, event))
-      if (own.length > 0) await projection.handle(own, transaction.user)
+      const selected = events.filter((event) => selects(projection, event))
+      if (selected.length > 0) await projection.handle(selected, transaction.user)
     }
     return 'done'
   }
 }
 
-/** Locks the documents that the events concern. 'stale': see `lockDocuments` of the transaction. */
+/** Locks and reads the documents that the events change. Returns 'stale' if a generation is no longer read. */
 export async function lockProjections(
   targets: readonly ProjectionTarget[],
   events: readonly RecordedEvent[],
@@ -60,20 +63,21 @@ export async function lockProjections(
 ): Promise<LockedProjections | 'stale'> {
   const folds: Fold[] = []
   const addresses = []
-  const owners: DocumentStates[] = []
+  /** The states that each address belongs to. */
+  const statesOfAddress: DocumentStates[] = []
   for (const { projection, generation } of targets) {
     if (projection.kind === 'raw') continue
     const states = new DocumentStates(projection)
     folds.push({ projection, generation, states })
-    for (const address of addressesOf(projection, generation, concernsOf(projection, events))) {
+    for (const address of addressesOf(projection, generation, keyedEvents(projection, events))) {
       addresses.push(address)
-      owners.push(states)
+      statesOfAddress.push(states)
     }
   }
   if (addresses.length > 0) {
     const documents = await transaction.lockDocuments(addresses)
     if (documents === 'stale') return 'stale'
-    for (const [index, { key }] of addresses.entries()) owners[index]?.set(key, documents[index])
+    for (const [index, { key }] of addresses.entries()) statesOfAddress[index]?.set(key, documents[index])
   }
   return new LockedProjections(
     folds,
@@ -81,7 +85,7 @@ export async function lockProjections(
   )
 }
 
-/** Both steps, for events that are recorded already. */
+/** Does both steps, for events that are already recorded. */
 export async function project(
   targets: readonly ProjectionTarget[],
   events: readonly RecordedEvent[],

@@ -1,6 +1,6 @@
 /**
- * Building a generation of documents beside the one that is read: batch after batch, each written in one transaction
- * with the checkpoint, so that a build that was interrupted is gone on with where it was.
+ * Builds a new generation of documents while readers still get the present one. It folds the log in batches. Each batch
+ * commits in one transaction with the checkpoint of the build, so that an interrupted build resumes where it was.
  */
 import { hasCode, isOutage, LogNotSettledError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -14,22 +14,23 @@ import type {
   StoredDocument,
 } from '../storage/projections.ts'
 import type { BuildLease } from './build-lease.ts'
-import { addressesOf, concernsOf, DocumentStates } from './fold-documents.ts'
+import { addressesOf, DocumentStates, keyedEvents } from './fold-documents.ts'
 import type { RebuildOptions } from './maintenance.ts'
 import type { AnyDocumentProjection } from './projection.ts'
 
 const eventsPerPage = 5_000
-// Documents of which the state is kept; beyond that, they are read again when they are concerned again.
+// With more states in memory, the build forgets all of them and reads them again when an event changes them.
 const mostStates = 50_000
+// How many transient errors in a row end a build that makes no progress.
 const mostFailures = 10
-// Each is about as much shorter than the one before as this is faster than the appends.
+// If the build is n times as fast as the appends, each pass has about 1/n of the events of the pass before.
 const passes = 3
-// How long the end may wait for appends that are under way elsewhere, in milliseconds: it keeps others waiting.
+// How long the final transaction may wait for running appends, in milliseconds. The projection's writers wait as long.
 const longestSettling = 5_000
-
-const mostConclusions = 10
+const mostFinalAttempts = 10
 
 export interface ProjectionBuildOptions {
+  /** The generation to build. */
   readonly generation: number
   readonly batchSize: number
   readonly onProgress: RebuildOptions['onProgress']
@@ -43,12 +44,12 @@ export class ProjectionBuild {
   readonly #options: ProjectionBuildOptions
   readonly #states: DocumentStates
   readonly #startedAt: number
-  /** Whether documents that are not among the states may exist. */
-  #mayExist = true
+  /** Whether the storage may hold documents of this generation that are not in memory. */
+  #mayHaveStored = true
   #position = 0
   #startPosition = 0
   #writing = Promise.resolve()
-  /** How many events were folded in. */
+  /** How many events this process has folded in. */
   events = 0
 
   constructor(
@@ -65,13 +66,14 @@ export class ProjectionBuild {
     this.#startedAt = environment.clock.now()
   }
 
+  /** The position up to which the documents are complete. */
   get position(): number {
     return this.#position
   }
 
   /**
-   * Builds up to the end of the log, or nearly: to where it was when each pass began. Appends that are faster than this
-   * could be followed for ever; what they leave over is for `finish`.
+   * Builds nearly up to the end of the log, in a fixed number of passes. Each pass ends where the log ended when the
+   * pass began. With fast appends, a loop up to the very end might never finish; `catchUp` builds the rest.
    */
   async buildToEnd(): Promise<void> {
     const { storage } = this.#environment
@@ -80,7 +82,7 @@ export class ProjectionBuild {
     }
   }
 
-  /** Builds up to a position, or to where the log is settled. */
+  /** Builds up to a position (inclusive), or to the frontier of the log if that is lower. Retries transient errors. */
   async build(until: number): Promise<void> {
     const { signal } = this.#options
     for (let failures = 0; ; ) {
@@ -93,7 +95,8 @@ export class ProjectionBuild {
         return
       } catch (error) {
         signal?.throwIfAborted()
-        // A lease that is lost only because the server is another one, or was started again, is there at the next start.
+        // A server that was replaced or restarted also makes the lease look lost. The next start tells: it renews the
+        // lease, and throws if another process has it.
         if (!isOutage(error) && !(isRestarted && hasCode(error, 'lease-lost'))) throw error
         failures = this.#position > before ? 1 : failures + 1
         if (failures > mostFailures) throw error
@@ -102,36 +105,34 @@ export class ProjectionBuild {
     }
   }
 
-  /** What is in memory may be more, or less, than what was written. */
+  /** Starts again from the stored checkpoint, because the states in memory may differ from the stored documents. */
   async #restart(): Promise<void> {
-    // It may still be committed.
+    // The last write may still commit, and move the checkpoint.
     this.#writing = this.#writing.catch(() => {})
     await this.#writing
     this.#states.clear()
-    this.#position = await this.#lease.reread(this.#options.signal)
-    this.#mayExist = this.#position > 0
+    this.#position = await this.#lease.readCheckpoint(this.#options.signal)
+    this.#mayHaveStored = this.#position > 0
     if (this.events === 0) this.#startPosition = this.#position
   }
 
   async #buildFrom(until: number): Promise<void> {
     const { storage } = this.#environment
     const { signal, batchSize } = this.#options
-    let gathered: RecordedEvent[] = []
+    let batch: RecordedEvent[] = []
     let page = storage.readLogPage(this.#query(this.#position, until), signal)
     for (let full = true; full; ) {
       const { events, through, full: isFull } = await page
       full = isFull
       if (full) {
-        // The next page comes while this one is folded.
+        // The storage reads the next page while this process folds the present one.
         page = storage.readLogPage(this.#query(through, until), signal)
         page.catch(() => {})
-        // So that it is on its way while this one is decoded and folded. No longer: appends go on all the while.
+        // One turn of the event loop, so that the request leaves the process before the folding occupies it.
         await new Promise(setImmediate)
       }
-      gathered = gathered.length === 0 ? [...events] : gathered.concat(events)
-      if (full && gathered.length < batchSize) continue
-      const batch = gathered
-      gathered = []
+      batch = batch.length === 0 ? [...events] : batch.concat(events)
+      if (full && batch.length < batchSize) continue
       const load = (addresses: readonly DocumentAddress[]) =>
         storage.transaction(
           'Reading documents',
@@ -142,52 +143,56 @@ export class ProjectionBuild {
       await this.#writing
       this.#writing = this.#write(changes, through, batch.length)
       this.#writing.catch(() => {})
+      batch = []
       if (this.#states.size > mostStates) {
         await this.#writing
         this.#states.clear()
-        this.#mayExist = true
+        this.#mayHaveStored = true
       }
     }
     await this.#writing
   }
 
   /**
-   * Does `work` in the transaction that ends the build. After what may pass, `again` builds what came meanwhile, or tells
-   * that it was done all the same.
+   * Runs `work` in the final transaction of the build, which also proves that the lease is still held. Retries it after
+   * a transient error. Before each retry, `prepareRetry` builds the events that have come since; if it finds that the
+   * failed attempt was committed all the same, it returns the result, and the call ends.
    */
-  async conclude<T>(
+  async runFinalTransaction<T>(
     what: string,
     work: (transaction: StorageTransaction) => Promise<T>,
-    again: () => Promise<T | undefined>,
+    prepareRetry: () => Promise<T | undefined>,
   ): Promise<T> {
     const { storage } = this.#environment
     const { signal } = this.#options
     for (let attempt = 1; ; attempt++) {
       try {
         const held = await this.#lease.held(signal)
-        const attempted = async (transaction: StorageTransaction) => {
+        const workAndAdvance = async (transaction: StorageTransaction) => {
           const result = await work(transaction)
           await transaction.advance(held, this.#position)
           return result
         }
-        return await storage.transaction(what, attempted, signal)
+        return await storage.transaction(what, workAndAdvance, signal)
       } catch (error) {
         signal?.throwIfAborted()
-        // A lease that is lost for good shows when it is built again.
-        const mayPass = hasCode(error, 'log-not-settled') || isOutage(error) || hasCode(error, 'lease-lost')
-        if (!mayPass || attempt === mostConclusions) throw error
+        // If another process has the lease, `prepareRetry` throws when it renews the lease.
+        const isTransient =
+          hasCode(error, 'log-not-settled') || isOutage(error) || hasCode(error, 'lease-lost')
+        if (!isTransient || attempt === mostFinalAttempts) throw error
         await pause(attempt, signal)
-        const result = await again()
+        const result = await prepareRetry()
         if (result !== undefined) return result
       }
     }
   }
 
   /**
-   * Folds in the rest in the transaction that ends the build: up to `until`, and at least up to `target`. The latter is
-   * the position of an event that is there, but may be hidden behind an append of somebody else that is under way.
+   * Folds in the remaining events inside the final transaction: up to `until` (inclusive), and at least up to `target`.
+   * An event exists at `target`, but a running append with a lower position may hide it.
+   * @throws LogNotSettledError if that append does not end in time
    */
-  async finish(
+  async catchUp(
     transaction: StorageTransaction,
     target: number,
     until: number = Number.MAX_SAFE_INTEGER,
@@ -212,13 +217,13 @@ export class ProjectionBuild {
     load: (addresses: readonly DocumentAddress[]) => Promise<readonly (StoredDocument | undefined)[]>,
   ): Promise<readonly DocumentChange[]> {
     const { generation } = this.#options
-    const concerned = concernsOf(this.#projection, events)
-    const missing = addressesOf(this.#projection, generation, concerned).filter(
+    const keyed = keyedEvents(this.#projection, events)
+    const missing = addressesOf(this.#projection, generation, keyed).filter(
       ({ key }) => !this.#states.has(key),
     )
-    const documents = this.#mayExist && missing.length > 0 ? await load(missing) : []
+    const documents = this.#mayHaveStored && missing.length > 0 ? await load(missing) : []
     for (const [index, { key }] of missing.entries()) this.#states.set(key, documents[index])
-    for (const concern of concerned) this.#states.fold(concern)
+    for (const event of keyed) this.#states.fold(event)
     return this.#states.takeChanges(generation)
   }
 

@@ -1,4 +1,4 @@
-/** What a projection is: how events become documents, or whatever else a user keeps, for reading. */
+/** Projections: how events become documents to read, or rows and items of the user's own. */
 import type { Evolved } from '../command/decider.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import { checkedNames, checkFunction, checkInteger, checkName, checkReadName } from '../input/checks.ts'
@@ -8,74 +8,92 @@ import type { HandlerTransaction } from './transaction.ts'
 interface ProjectionName {
   /** Unique among the store's projections. An async projection's subscription has the same name. */
   readonly name: string
-  /** To be raised whenever the projection's functions change: the documents are then to be rebuilt. @default 1 */
+  /**
+   * Raise it whenever the projection's functions change, and call `store.rebuild` then. The store never mixes documents
+   * of two versions: it refuses the new version until the rebuild has ended. At most 2,147,483,647. @default 1
+   */
   readonly version?: number | undefined
 }
 
-/** An event of the union that has one of these types. A conditional type, so that `E` is inferred through it. */
+/** The members of the union `E` with one of these types. Conditional, so that the compiler infers `E` through it. */
 type OfType<E extends Event, Type extends string> = E extends Event
   ? RecordedEvent<E & { readonly type: Type }>
   : never
 
 /**
- * A projection into documents: each has a key and a state, which is folded from the events that concern it.
- * `Type`: the types listed in `events`.
+ * The options of a projection into documents. A document has a key, and a state that is folded from the events with
+ * that key. `Type`: the event types that `events` lists.
  */
 export interface DocumentProjectionOptions<State, E extends Event, Type extends E['type'] = E['type']>
   extends ProjectionName {
-  /** Only events of these types. @default all */
+  /** Selects events of these types. @default all */
   readonly events?: readonly Type[] | undefined
-  /** Only events of streams whose id begins so. @default all */
+  /** Selects events of streams whose id begins with this text. @default all */
   readonly streamPrefix?: string | undefined
-  /** Which document the event concerns: one key, several, or none (`undefined` or an empty array). */
+  /** Returns the keys of the documents that the event changes: one, several, or none (`undefined` or an empty list). */
   key(event: RecordedEvent<E>): string | readonly string[] | undefined
-  /** The state of a document before its first event. */
+  /** Returns the state of a document before its first event. */
   initialState(key: string): State
   /**
-   * The document's state after the event, or null to delete it. Must not change the state it is given, nor look at
-   * anything else: the same events must give the same documents whenever they are folded.
+   * Returns the state of the document after the event, a JSON value; null deletes the document. It must be a pure
+   * function: it must not change the given state, nor depend on anything but its arguments. Otherwise a rebuild would
+   * make other documents from the same events.
    */
   evolve(state: State, event: OfType<E, NoInfer<Type>>, key: string): Evolved<State> | null
   readonly handle?: undefined
 }
 
-/** A projection into what the user keeps: tables of the same database, say. */
+/** The options of a raw projection, which writes what it likes through a transaction, such as rows of your tables. */
 export interface RawProjectionOptions<E extends Event, Tx extends HandlerTransaction> extends ProjectionName {
+  /** Selects events of these types. @default all */
   readonly events?: readonly E['type'][] | undefined
+  /** Selects events of streams whose id begins with this text. @default all */
   readonly streamPrefix?: string | undefined
-  /** Writes what the events mean, through `tx` and with the events (inline) or the checkpoint (async). */
+  /**
+   * Called with the selected events, in order. What it writes through `tx` commits together with the events (inline) or
+   * with the checkpoint (async). If it throws, nothing of that transaction is committed.
+   */
   handle(events: readonly RecordedEvent<E>[], tx: Tx): Promise<void> | void
 }
 
+/** A projection into documents, as `projection` returns it. */
 export interface DocumentProjection<State = unknown, E extends Event = Event>
   extends DocumentProjectionOptions<State, E> {
   readonly kind: 'documents'
   readonly version: number
 }
 
+/** A raw projection, as `projection` returns it. */
 export interface RawProjection<E extends Event = Event, Tx extends HandlerTransaction = HandlerTransaction>
   extends RawProjectionOptions<E, Tx> {
   readonly kind: 'raw'
   readonly version: number
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever its states and events are
+/** A projection into documents of any state. */
+// biome-ignore lint/suspicious/noExplicitAny: the states and events may have any type
 export type AnyDocumentProjection = DocumentProjection<any, any>
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever its states, events and transaction are
+/** Any projection. */
+// biome-ignore lint/suspicious/noExplicitAny: the states, events and transactions may have any type
 export type Projection = DocumentProjection<any, any> | RawProjection<any, any>
 
-/** What `projection()` returns. Only documents have a state: without `initialState`, nothing is inferred for it. */
+/** The return type of `projection`. Without `initialState`, `State` is inferred as never, and the projection is raw. */
 type Defined<State, E extends Event> = [State] extends [never]
   ? RawProjection<E>
   : DocumentProjection<State, E>
 
 /**
- * Defines a projection; it runs where it is registered: `inline` of a store, or `subscribe`. Annotate the event of `key`
- * (`handle`), for example as `RecordedEvent<OrderEvent>`: then the compiler checks `events`, and `evolve` gets only those.
+ * Defines a projection. Returns a checked copy of the options. The projection runs where you register it: name it in
+ * the store's `inline` option, or pass it to `subscribe`.
  *
- * One signature, and no overloads: the compiler reports a mistake where it is, and not as "No overload matches this call".
+ * Annotate the event of `key` (of `handle` for a raw projection), for example as `RecordedEvent<OrderEvent>`. The
+ * compiler then checks the names in `events`, and types the event of `evolve` as one of the listed events.
+ *
+ * @throws InvalidInputError if an option breaks its rule
  */
+// One signature and no overloads, so that the compiler reports a mistake where it is, not as "No overload matches".
+
 export function projection<State = never, E extends Event = Event, const Type extends E['type'] = E['type']>(
   options: DocumentProjectionOptions<State, E, Type> | RawProjectionOptions<E, HandlerTransaction>,
 ): Defined<State, E>
@@ -88,13 +106,13 @@ export function projection(
       refuse('options', 'must be an object', options)
     }
     const { name, version = 1, events, streamPrefix } = options
-    const own = { name, version, events: checkedEvents(events, ''), streamPrefix }
-    // Named, as they may be methods of a class.
+    const checked = { name, version, events: checkedEvents(events, ''), streamPrefix }
+    // The functions are copied by name, because a spread does not copy methods of a class.
     const defined: Projection =
       options.handle !== undefined
-        ? { ...options, ...own, kind: 'raw', handle: options.handle }
+        ? { ...options, ...checked, kind: 'raw', handle: options.handle }
         : {
-            ...{ ...options, ...own, kind: 'documents' },
+            ...{ ...options, ...checked, kind: 'documents' },
             ...{ key: options.key, initialState: options.initialState, evolve: options.evolve },
           }
     checkDefinition(defined, '')
@@ -102,7 +120,7 @@ export function projection(
   })
 }
 
-/** A projection, also one that was made of another by copying it. */
+/** Accepts what `projection` returned, and also a copy of it with other options. */
 export function checkProjection(value: unknown, field: string): asserts value is Projection {
   readSafely(field, value, () => {
     const kind = (value as Partial<Projection> | null | undefined)?.kind
@@ -111,10 +129,10 @@ export function checkProjection(value: unknown, field: string): asserts value is
   })
 }
 
-// What every database can keep.
+// The largest value of a 4-byte integer, which every database can store.
 const greatestVersion = 2 ** 31 - 1
 
-/** `within`: what errors say before the names of its properties. */
+/** `within`: a prefix for the names of properties in errors. */
 function checkDefinition(definition: Projection, within: string): void {
   const { name, version, events, streamPrefix } = definition
   checkName(name, `${within}name`)
@@ -126,22 +144,22 @@ function checkDefinition(definition: Projection, within: string): void {
   for (const field of needed) checkFunction(definition[field as keyof Projection], `${within}${field}`)
 }
 
-/** A copy of the names, so that nobody changes what was checked. */
+/** Returns a copy, so that a later change of the caller's array has no effect. */
 function checkedEvents(events: unknown, within: string): readonly string[] | undefined {
   if (events === undefined) return undefined
   return checkedNames(events, `${within}events`, 'must name at least one event type; leave it out for all')
 }
 
-/** Raw projections write what only their user knows how to empty. */
+/** Refuses raw projections: only the user knows how to empty what they have written. */
 export function checkDocumentProjection(projection: Projection): asserts projection is AnyDocumentProjection {
   checkProjection(projection, 'projection')
   if (projection.kind === 'documents') return
-  const problem = 'must be a projection into documents; start a raw one anew under another name'
+  const problem = 'must be a projection into documents; run a raw one again under another name'
   refuse('projection', problem, projection)
 }
 
-/** Whether the projection wants the event. */
-export function concerns({ events, streamPrefix }: Projection, { type, streamId }: RecordedEvent): boolean {
+/** Whether the projection's `events` and `streamPrefix` select the event. */
+export function selects({ events, streamPrefix }: Projection, { type, streamId }: RecordedEvent): boolean {
   if (events !== undefined && !events.includes(type)) return false
   return streamPrefix === undefined || streamId.startsWith(streamPrefix)
 }

@@ -1,4 +1,4 @@
-/** Reading the documents of a view: now, or once it holds what the caller knows of. */
+/** Reads the documents of a projection: at once, or once they contain the events up to a position. */
 import { checkInteger, checkMilliseconds, checkName, checkReadName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
@@ -14,13 +14,16 @@ const documentsPerPage = 500
 export function readView<State>(
   environment: EngineEnvironment,
   operations: Operations,
-  // biome-ignore lint/suspicious/noExplicitAny: whatever its events are
+  // biome-ignore lint/suspicious/noExplicitAny: a view does not depend on the projection's events
   projection: DocumentProjection<State, any> | string,
 ): View<State> {
-  const name = checkedView(projection)
+  const name = checkedName(projection)
   const { storage } = environment
 
-  /** An inline projection holds whatever is appended; an async one follows, as the subscription of its name. */
+  /**
+   * An inline projection always contains every appended event. An async one follows the log; its checkpoint is that of
+   * the subscription of its name.
+   */
   async function waitUntil({ atLeast, timeout = 5_000, signal }: ViewOptions): Promise<void> {
     if (atLeast === undefined || atLeast === 0) return
     const registered = await storage.registeredProjection(name, signal)
@@ -28,7 +31,7 @@ export function readView<State>(
     await waitForCheckpoint(environment, name, { position: atLeast, timeout, signal })
   }
 
-  function optionsToWait(options: ViewOptions | undefined): ViewOptions {
+  function checkedWait(options: ViewOptions | undefined): ViewOptions {
     const { atLeast, timeout, signal } = optionsOf(options, ['atLeast', 'timeout', 'signal'])
     if (atLeast !== undefined) checkInteger(atLeast, 'atLeast', 0)
     if (timeout !== undefined) checkMilliseconds(timeout, 'timeout', 0)
@@ -38,17 +41,17 @@ export function readView<State>(
   return {
     async get(key, options) {
       checkReadName(key, 'key')
-      const waiting = optionsToWait(options)
+      const waiting = checkedWait(options)
       const { signal } = waiting
       const found = await operations.perform(signal, async () => {
         await waitUntil(waiting)
         return storage.readDocument(name, key, signal)
       })
-      return found && reveal<State>(found)
+      return found && toViewDocument<State>(found)
     },
 
     list(options?: ListDocumentsOptions) {
-      const waiting = optionsToWait(options)
+      const waiting = checkedWait(options)
       const { signal } = waiting
       const {
         prefix,
@@ -68,7 +71,7 @@ export function readView<State>(
           )
           for (const document of page) {
             signal?.throwIfAborted()
-            yield reveal<State>(document)
+            yield toViewDocument<State>(document)
           }
           if (page.length < most) return
           last = (page.at(-1) as StoredDocument).key
@@ -79,8 +82,8 @@ export function readView<State>(
   }
 }
 
-/** The name of what is to be read. */
-function checkedView(projection: AnyDocumentProjection | string): string {
+/** Returns the name of the projection or the collection. */
+function checkedName(projection: AnyDocumentProjection | string): string {
   if (typeof projection !== 'object' || projection === null) {
     checkName(projection, 'projection')
     return projection
@@ -89,6 +92,6 @@ function checkedView(projection: AnyDocumentProjection | string): string {
   return projection.name
 }
 
-function reveal<State>({ key, state, revision, position }: StoredDocument): ViewDocument<State> {
+function toViewDocument<State>({ key, state, revision, position }: StoredDocument): ViewDocument<State> {
   return { key, state: JSON.parse(state), revision, position }
 }

@@ -1,4 +1,4 @@
-/** Rebuilding a projection: its documents are made anew beside the present ones, and then take their place. */
+/** Rebuilds a projection: builds a new generation of its documents, then switches readers to that generation. */
 
 import { hasCode } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkOneOf } from '../input/checks.ts'
@@ -22,38 +22,41 @@ export async function rebuild(
   const {
     onProgress,
     batchSize = defaultBatchSize,
-    mode: wanted,
+    mode: requestedMode,
     signal,
   } = optionsOf(options, ['onProgress', 'batchSize', 'mode', 'signal'])
-  if (wanted !== undefined) checkOneOf(wanted, 'mode', ['inline', 'async'])
+  if (requestedMode !== undefined) checkOneOf(requestedMode, 'mode', ['inline', 'async'])
   if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
   checkInteger(batchSize, 'batchSize', 1)
   const { clock } = environment
   const { name, version } = projection
-  const mode = wanted ?? (isInline(name) ? 'inline' : await presentMode(environment, name, signal))
+  const mode = requestedMode ?? (isInline(name) ? 'inline' : await registeredMode(environment, name, signal))
   const startedAt = clock.now()
   const lease = new BuildLease(environment, name)
   await lease.take(name, signal)
   try {
     const { generation, resumed } = await beginBuild(environment, lease, { name, version, mode }, signal)
-    const shadow = new ProjectionBuild(environment, projection, lease, {
+    const build = new ProjectionBuild(environment, projection, lease, {
       generation,
       batchSize,
       onProgress,
       signal,
     })
-    await shadow.buildToEnd()
-    await putInPlace(environment, shadow, { name, version, generation, mode }, signal)
-    await tidyUp(lease, name)
+    await build.buildToEnd()
+    await switchGeneration(environment, build, { name, version, generation, mode }, signal)
+    await cleanUp(lease, name)
     const duration = Math.round(clock.now() - startedAt)
-    return { events: shadow.events, position: shadow.position, version, duration, resumed }
+    return { events: build.events, position: build.position, version, duration, resumed }
   } finally {
     await lease.release()
   }
 }
 
-/** What is left of a build that has ended. Whoever has taken the lease meanwhile does so, or goes on with it. */
-export async function tidyUp(lease: BuildLease, projection: string): Promise<void> {
+/**
+ * Cleans up after a finished build: deletes the documents that nobody reads, and resets the checkpoint. If another
+ * process now holds the lease, that process cleans up or builds on instead.
+ */
+export async function cleanUp(lease: BuildLease, projection: string): Promise<void> {
   try {
     await lease.dropDocuments(projection, undefined)
     await lease.reset()
@@ -62,8 +65,8 @@ export async function tidyUp(lease: BuildLease, projection: string): Promise<voi
   }
 }
 
-/** A process that only rebuilds need not name the inline projections: what was inline stays so. */
-async function presentMode(
+/** The mode that the projection has now, so that a process that only rebuilds need not name the inline projections. */
+async function registeredMode(
   { storage }: EngineEnvironment,
   name: string,
   signal: AbortSignal | undefined,
@@ -72,14 +75,17 @@ async function presentMode(
   return registered !== undefined && registered.version > 0 ? registered.mode : 'async'
 }
 
-/** A generation to build into, without the remains of builds that were given up. */
+/**
+ * Returns the generation to build: a new one, or that of an interrupted build of the same version. Deletes the
+ * documents of abandoned builds.
+ */
 export async function beginBuild(
   { storage }: EngineEnvironment,
   lease: BuildLease,
   projection: ProjectionToRegister,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly generation: number; readonly resumed: boolean }> {
-  // Not to be given up halfway: the checkpoint of an earlier build is not this one's.
+  // Without the caller's signal: an abort before `reset` would leave the new build with the checkpoint of an old one.
   const begun = await storage.beginBuild(projection)
   if (!begun.resumed) {
     await lease.reset()
@@ -90,33 +96,33 @@ export async function beginBuild(
 }
 
 /**
- * The switch. While it holds the projection's lock nobody else writes its documents, so that what is still missing is
- * little, and can be folded in before the new ones are read. An inline projection must not lack any event that was
- * appended with the old ones: these are committed, but may be hidden behind an append of somebody else that is still
- * under way.
+ * Makes the new generation the one that is read. The transaction locks the projection, so that no other process writes
+ * its documents, and folds in the few events that the build still lacks. An inline projection must contain every event
+ * that was appended with the old documents, up to the last position of the log. Such an event is committed, but a
+ * running append with a lower position may still hide it.
  */
-async function putInPlace(
+async function switchGeneration(
   { storage }: EngineEnvironment,
-  shadow: ProjectionBuild,
+  build: ProjectionBuild,
   registered: RegisteredProjection,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { name, mode, generation } = registered
-  await shadow.conclude(
+  await build.runFinalTransaction(
     'Putting a rebuilt projection in place',
     async (transaction) => {
       await transaction.lockProjection(name)
       const target = mode === 'inline' ? await transaction.lastPosition() : 0
-      await shadow.finish(transaction, target)
-      if (mode === 'async') await transaction.moveCheckpoints(name, shadow.position)
+      await build.catchUp(transaction, target)
+      if (mode === 'async') await transaction.moveCheckpoints(name, build.position)
       await transaction.setProjection(registered)
       return true
     },
     async () => {
-      // The connection may have been lost after it was committed.
+      // If the connection broke during the commit, the switch may have been committed all the same.
       const present = await storage.registeredProjection(name, signal)
       if (present?.generation === generation) return true
-      await shadow.buildToEnd()
+      await build.buildToEnd()
       return undefined
     },
   )

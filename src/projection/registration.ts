@@ -1,4 +1,4 @@
-/** Which generation a projection writes into: looked up once, and again when the projection was rebuilt meanwhile. */
+/** Finds the generation that a projection writes into. Asks the storage once, and again after a rebuild. */
 import { ProjectionVersionError } from '../errors/index.ts'
 import type { ProjectionMode, ProjectionStorage } from '../storage/projections.ts'
 import type { ProjectionTarget } from './project.ts'
@@ -14,7 +14,7 @@ export class Registration {
     this.#mode = mode
   }
 
-  /** Where to write. @throws ProjectionVersionError if the documents of one of them are of another version */
+  /** @throws ProjectionVersionError if the stored documents of a projection have another version or mode */
   targets(storage: Pick<ProjectionStorage, 'registerProjections'>): Promise<readonly ProjectionTarget[]> {
     this.#targets ??= this.#register(storage).catch((error: unknown) => {
       this.#targets = undefined
@@ -23,7 +23,7 @@ export class Registration {
     return this.#targets
   }
 
-  /** What was found is not true any more. */
+  /** Makes the next call of `targets` ask the storage again, because a projection was rebuilt. */
   forget(): void {
     this.#targets = undefined
   }
@@ -36,7 +36,7 @@ export class Registration {
     const registered = await storage.registerProjections(wanted)
     return this.#projections.map((projection, index) => {
       const { version = 0, generation = 0, mode = this.#mode } = registered[index] ?? {}
-      // In the other mode its documents are complete up to another position: they are not to be gone on with.
+      // Documents of the other mode are complete up to another position, so this mode cannot continue with them.
       if (version !== projection.version || mode !== this.#mode) {
         throw new ProjectionVersionError(projection.name, projection.version, version, this.#mode, mode)
       }

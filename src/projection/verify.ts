@@ -1,15 +1,16 @@
-/** Verifying a projection: its documents are made anew and compared with the present ones. */
+/** Verifies a projection: builds its documents again in a new generation, and compares both generations. */
 
 import { ProjectionVersionError } from '../errors/index.ts'
 import { checkFunction, checkInteger } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
+import { lowestCheckpoint } from '../subscription/checkpoint-wait.ts'
 import { BuildLease } from './build-lease.ts'
 import type { VerifyOptions, VerifyResult } from './maintenance.ts'
 import type { AnyDocumentProjection } from './projection.ts'
 import { checkDocumentProjection } from './projection.ts'
 import { ProjectionBuild } from './projection-build.ts'
-import { beginBuild, tidyUp } from './rebuild.ts'
+import { beginBuild, cleanUp } from './rebuild.ts'
 
 const batchSize = 5_000
 
@@ -25,7 +26,7 @@ export async function verify(
   checkInteger(limit, 'limit', 1)
   const { storage } = environment
   const { name, version } = projection
-  // As an append would: nothing may have been appended yet.
+  // The first append registers an inline projection. Before that append, `verify` must register it.
   if (isInline(name)) await storage.registerProjections([{ name, version, mode: 'inline' }])
   const registered = await storage.registeredProjection(name, signal)
   if (registered?.version !== version) {
@@ -36,36 +37,36 @@ export async function verify(
   await lease.take(name, signal)
   try {
     const { generation } = await beginBuild(environment, lease, registered, signal)
-    const shadow = new ProjectionBuild(environment, projection, lease, {
+    const build = new ProjectionBuild(environment, projection, lease, {
       generation,
       batchSize,
       onProgress,
       signal,
     })
-    // The documents of an async projection are those of its checkpoint, which the shadow must not pass by.
+    // The documents of an async projection contain the events up to its checkpoint. The build must not go beyond that.
     const isAsync = registered.mode === 'async'
-    const build = async () => {
-      if (isAsync) await shadow.build(await checkpointOf(environment, name, signal))
-      else await shadow.buildToEnd()
+    const buildUpToPresent = async () => {
+      if (isAsync) await build.build(await checkpointOf(environment, name, signal))
+      else await build.buildToEnd()
       return undefined
     }
-    await build()
-    const compared = await shadow.conclude(
+    await buildUpToPresent()
+    const compared = await build.runFinalTransaction(
       'Comparing documents',
       async (transaction) => {
         await transaction.lockProjection(name)
         const until = isAsync ? await transaction.checkpoint(name) : await transaction.lastPosition()
-        await shadow.finish(transaction, until ?? 0, until ?? 0)
+        await build.catchUp(transaction, until ?? 0, until ?? 0)
         return transaction.compareDocuments(name, generation, registered.generation, limit)
       },
-      build,
+      buildUpToPresent,
     )
-    await tidyUp(lease, name)
+    await cleanUp(lease, name)
     const { documents, differences } = compared
     return {
       ok: differences.length === 0,
-      events: shadow.events,
-      position: shadow.position,
+      events: build.events,
+      position: build.position,
       documents,
       differences: differences.map(({ key, left, right }) => ({
         key,
@@ -83,6 +84,5 @@ async function checkpointOf(
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const checkpoints = await storage.checkpoints(name, signal)
-  return checkpoints.length === 0 ? 0 : Math.min(...checkpoints.map(({ position }) => position))
+  return lowestCheckpoint(await storage.checkpoints(name, signal))
 }

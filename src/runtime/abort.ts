@@ -1,6 +1,6 @@
-/** Waiting that an AbortSignal can end, leaving no listener behind. */
+/** Waits that an AbortSignal can end. None of them leaves a listener on the signal. */
 
-/** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted. */
+/** Settles like `work`, or rejects with the signal's reason as soon as the signal is aborted. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
   let onAbort = () => {}
@@ -9,7 +9,7 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undef
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort, { once: true })
   })
-  // Whoever loses the race may still reject later; that must not count as unhandled.
+  // After an abort, `work` may still reject. Without this handler, that rejection would end the process.
   work.catch(() => {})
   try {
     return await Promise.race([work, aborted])
@@ -19,8 +19,9 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undef
 }
 
 /**
- * Hands over the items of a source, each when the promise that `take` may return is settled, until the signal is
- * aborted: also while the source does not answer. Closes the source if it does not come to its end.
+ * Calls `take` for each item of a source, one at a time: it waits for the promise that `take` returns, if any, before
+ * it asks for the next item. Closes the source unless the source has ended.
+ * @throws the signal's reason if the signal is aborted, even while the source hangs
  */
 export async function forEachItem<T>(
   source: Iterable<T> | AsyncIterable<T>,
@@ -38,14 +39,14 @@ export async function forEachItem<T>(
   }
   const items = source[Symbol.asyncIterator]()
   let ended = false
-  // One listener for all items: one for each would take ten times as long as the rest of this loop.
-  let giveUp = (_: unknown) => {}
-  const onAbort = () => giveUp(signal.reason)
+  // One listener serves all items. A listener for each item would take ten times as long as the rest of this loop.
+  let rejectNext = (_: unknown) => {}
+  const onAbort = () => rejectNext(signal.reason)
   signal.addEventListener('abort', onAbort)
   try {
     for (;;) {
       const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
-        giveUp = reject
+        rejectNext = reject
         items.next().then(resolve, reject)
       })
       ended = next.done === true
@@ -56,14 +57,14 @@ export async function forEachItem<T>(
     }
   } finally {
     signal.removeEventListener('abort', onAbort)
-    // A source that hangs would hang in closing too: after an abort nobody waits for it.
+    // A source that hangs may also hang while it closes, so an aborted call does not wait for that.
     const closed = ended ? undefined : items.return?.()
     if (signal.aborted) closed?.catch(() => {})
     else await closed
   }
 }
 
-/** Resolves after so many milliseconds, or rejects with the signal's reason. */
+/** Resolves after `milliseconds`, or rejects with the signal's reason as soon as the signal is aborted. */
 export async function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const elapsed = new Promise<void>((resolve) => {

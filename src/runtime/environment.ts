@@ -1,4 +1,4 @@
-/** What subscriptions live in: a store's storage, its wake-ups, and time. */
+/** The parts of a store that subscriptions, views and rebuilds run on. Tests replace any of them. */
 
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from './clock.ts'
@@ -6,7 +6,7 @@ import type { Wakeup } from './wakeup.ts'
 
 export interface EngineEnvironment {
   readonly storage: Storage
-  /** Woken when this process appends, or hears that another has. */
+  /** Wakes waiting readers when this process appends, or when another process reports an append. */
   readonly wakeup: Pick<Wakeup, 'count' | 'wait'>
   readonly clock: Clock
 }

@@ -1,37 +1,42 @@
-/** The operations under way on a store, so that closing it can refuse new ones and wait for these. */
+/** Counts the running operations of a store, so that `close` can refuse new ones and wait for the running ones. */
 
 import { StoreClosedError } from '../errors/index.ts'
 import { abortable } from './abort.ts'
 
 export class Operations {
-  // A count and no set of promises: a set that shrinks leaves a chain of tables behind, by which the results of
-  // one operation after the other survive until the next full garbage collection.
-  #underWay = 0
+  // A count, not a set of promises: V8 keeps the old tables of a set that shrinks, and with them the results of
+  // finished operations, until the next full garbage collection.
+  #running = 0
   #whenIdle = () => {}
   #closing: Promise<void> | undefined
 
-  /** Runs an operation, unless the store is closed or the caller has given up; gives up with the caller. */
+  /**
+   * Runs an operation and returns its result. If the caller aborts, the call rejects at once, but the operation still
+   * counts as running until it settles.
+   * @throws StoreClosedError if `close` was called before
+   */
   async perform<T>(signal: AbortSignal | undefined, operation: () => Promise<T>): Promise<T> {
     this.checkOpen()
     signal?.throwIfAborted()
     const work = operation()
-    this.#underWay++
+    this.#running++
     const done = () => {
-      if (--this.#underWay === 0) this.#whenIdle()
+      if (--this.#running === 0) this.#whenIdle()
     }
     work.then(done, done)
     return abortable(work, signal)
   }
 
+  /** @throws StoreClosedError if `close` was called before */
   checkOpen(): void {
     if (this.#closing !== undefined) throw new StoreClosedError()
   }
 
-  /** Refuses further operations, waits for those under way, and ends with `end`; once, however often called. */
+  /** Refuses new operations, waits until the running ones settle, then runs `end`. A second call changes nothing. */
   close(end: () => Promise<void>): Promise<void> {
     this.#closing ??= new Promise<void>((resolve) => {
       this.#whenIdle = resolve
-      if (this.#underWay === 0) resolve()
+      if (this.#running === 0) resolve()
     }).then(end)
     return this.#closing
   }

@@ -1,4 +1,7 @@
-/** Sleep that ends early when it is said that there are new events: in this process, or by another if it can be told. */
+/**
+ * A sleep that ends early when there are new events: events of this process, or of another process if the storage
+ * carries notifications between processes.
+ */
 
 import type { Notifications } from '../storage/storage.ts'
 import { abortable } from './abort.ts'
@@ -8,28 +11,34 @@ export class Wakeup {
   readonly #sleepers = new Set<() => void>()
   #stopListening: (() => Promise<void>) | undefined
   #isClosed = false
-  /** How often everyone was woken: note it before looking, so that no wake-up falls between look and sleep. */
+  /**
+   * How many times `wake` was called. Read it before you read the log, and pass it to `wait`: then a wake-up between
+   * the two is not lost.
+   */
   count = 0
 
   constructor(notifications?: Notifications) {
     this.#notifications = notifications
   }
 
-  /** Events were appended here: wakes everyone who waits, and has other processes told. */
+  /** Call it after this process has appended events: it wakes all waiting callers and notifies other processes. */
   appended(): void {
     this.wake()
     this.#notifications?.appended()
   }
 
-  /** Wakes everyone who waits now. */
+  /** Wakes all callers that wait now. */
   wake(): void {
     this.count++
     for (const wake of this.#sleepers) wake()
   }
 
-  /** Resolves once there was a `wake` after the noted count, or after so many milliseconds at the latest. */
+  /**
+   * Resolves once `wake` was called after `count` had the value `since`, or after `milliseconds` at the latest. Rejects
+   * with the signal's reason.
+   */
   async wait(milliseconds: number, since: number, signal: AbortSignal | undefined): Promise<void> {
-    // Others are listened to once somebody waits.
+    // The connection that listens to other processes opens with the first wait.
     if (!this.#isClosed) this.#stopListening ??= this.#notifications?.listen(() => this.wake())
     if (this.count !== since) return
     let wake = () => {}
@@ -46,7 +55,7 @@ export class Wakeup {
     }
   }
 
-  /** Listens to others no longer. */
+  /** Stops listening to other processes. */
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#stopListening?.()

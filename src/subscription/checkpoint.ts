@@ -1,79 +1,86 @@
 /**
- * The checkpoint of a leased partition: how far its events are handled, and how far that is stored. It is written
- * behind the handling, one write at a time, and never says more than was handled before the write was sent.
+ * The checkpoint of a leased partition: up to where its events are handled, and up to where that is stored. The store
+ * writes it behind the handling, one write at a time. A write never stores more than was handled when it was sent.
  */
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 
-// While events are handled, the checkpoint is written so often (in milliseconds).
-const writingInterval = 200
+// The shortest time between two writes while events are being handled, in milliseconds.
+const writeInterval = 200
 
 export class Checkpoint {
   readonly #environment: EngineEnvironment
   readonly #lease: Lease
-  readonly #giveUp: AbortSignal
+  readonly #abandon: AbortSignal
   #position: number
   #stored: number
   #writing: Promise<void> | undefined
-  #isWanted = false
+  #isWriteRequested = false
   #failure: { readonly error: unknown } | undefined
   #writtenAt: number
 
-  constructor(environment: EngineEnvironment, lease: Lease, giveUp: AbortSignal) {
+  constructor(environment: EngineEnvironment, lease: Lease, abandon: AbortSignal) {
     this.#environment = environment
     this.#lease = lease
-    this.#giveUp = giveUp
+    this.#abandon = abandon
     this.#position = lease.position
     this.#stored = lease.position
     this.#writtenAt = environment.clock.now()
   }
 
-  /** Everything up to here is handled, or not asked for. */
+  /** Every event up to this position is handled, parked, or not selected by the filter. */
   get position(): number {
     return this.#position
   }
 
+  /** Moves the checkpoint forward, in memory; it never moves back. */
   moveTo(position: number): void {
     if (position > this.#position) this.#position = position
   }
 
-  /** It is stored up to there, by other means or as was looked up; what has failed before does not matter any more. */
-  storedUpTo(position: number): void {
+  /**
+   * Notes that the storage holds a checkpoint at `position`: a transaction wrote it, or a read found it. An earlier
+   * failed write no longer matters.
+   */
+  markStored(position: number): void {
     this.moveTo(position)
     this.#stored = Math.max(this.#stored, position)
     this.#failure = undefined
   }
 
-  /** Whether the last write is so long ago that another is worth its while. */
+  /** Whether there is something to write, and the last write is longer ago than the interval. */
   get isDue(): boolean {
-    return this.#position > this.#stored && this.#environment.clock.now() - this.#writtenAt > writingInterval
+    return this.#position > this.#stored && this.#environment.clock.now() - this.#writtenAt > writeInterval
   }
 
-  /** Sees to it that it is written, without waiting for it. @throws what an earlier write has failed with */
-  writeSoon(): void {
+  /**
+   * Starts a write without waiting for it. While a write runs, the next one starts after it.
+   * @throws the error of the last write if it failed
+   */
+  requestWrite(): void {
     this.#checkFailure()
-    this.#isWanted = true
-    if (this.#writing === undefined) this.#write()
+    this.#isWriteRequested = true
+    if (this.#writing === undefined) this.#startWrite()
   }
 
-  /** @throws what writing fails with; what failed before is done again */
+  /** Writes the checkpoint and waits for it; retries an earlier failed write. @throws the error of the write */
   async write(): Promise<void> {
     this.#failure = undefined
-    this.writeSoon()
+    this.requestWrite()
     while (this.#writing !== undefined) await this.#writing
     this.#checkFailure()
   }
 
-  #write(): void {
+  #startWrite(): void {
     const position = this.#position
-    this.#isWanted = false
+    this.#isWriteRequested = false
     if (position <= this.#stored) return
     this.#writtenAt = this.#environment.clock.now()
-    this.#writing = this.#environment.storage.advance(this.#lease, position, this.#giveUp).then(
+    this.#writing = this.#environment.storage.advance(this.#lease, position, this.#abandon).then(
       () => {
         this.#writing = undefined
         this.#stored = Math.max(this.#stored, position)
-        if (this.#isWanted) this.#write()
+        if (this.#isWriteRequested) this.#startWrite()
       },
       (error: unknown) => {
         this.#writing = undefined

@@ -1,12 +1,12 @@
 /**
- * Handing events to a handler: one call after the other, again when it fails, and aside or not at all when it keeps
- * failing. What is handled is told to the checkpoint:
+ * Passes events to the handler, one call after the other. Retries a failed event; after the last retry it parks the
+ * event or fails the subscription. Moves the checkpoint over handled and parked events only:
  *
- *     transactional    handler and checkpoint in one transaction, for each call
- *     otherwise        the checkpoint later, for many calls at once; never for an event that is not handled
+ *     transactional    each call moves the stored checkpoint in its own transaction
+ *     otherwise        one later write stores the checkpoint for many calls
  *
- * A transaction that fails may have been committed all the same, if the connection was lost in between: the stored
- * checkpoint tells.
+ * If the connection breaks during a commit, the transaction may have been committed all the same. The worker then reads
+ * the stored checkpoint.
  */
 import { hasCode, SubscriptionFailedError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -15,21 +15,22 @@ import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { EventToPark, Lease } from '../storage/subscriptions.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import {
-  type EndOfTransaction,
+  type BeforeCommit,
   HandlerCalls,
   Interrupted,
-  interrupted,
   type RunSignals,
+  rethrowAsInterrupted,
 } from './handler-calls.ts'
-import { toPark } from './parking.ts'
+import { eventToPark } from './parking.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
 
+// The longest pause between two attempts, in milliseconds.
 const longestBackoff = 30_000
 
-/** What a delivery reports of its state. */
+/** Receives the changes of a delivery's state. */
 export interface DeliveryReport {
-  /** A call of the handler has failed, and the delivery tries again. */
+  /** A call of the handler has failed. A retry follows, or the error policy applies. */
   retrying(error: unknown): void
   /** A retry has succeeded. */
   recovered(): void
@@ -37,9 +38,10 @@ export interface DeliveryReport {
   parking(): void
 }
 
-/** The subscription is stopped; nothing is wrong. */
+/** Ends the work of a partition after a normal stop. It is not an error of the subscription. */
 export class Stopped extends Error {}
 
+/** `failures`: how many calls of the handler failed. */
 export type Outcome =
   | { readonly kind: 'handled' }
   | { readonly kind: 'failed'; readonly failures: number; readonly error: unknown }
@@ -53,10 +55,10 @@ export class Delivery {
   readonly #progress: Progress
   readonly #report: DeliveryReport
   readonly #calls: HandlerCalls
-  /** How many events a call takes: fewer, once the storage has found a transaction too large. */
+  /** The largest number of events in one call. It is halved when the storage refuses a transaction as too large. */
   #batchSize: number
-  /** Streams of which an event is set aside, and later ones have to be, too. */
-  #blocked: Set<string> = new Set()
+  /** Streams with a parked event: with 'block-stream', their later events must be parked too. */
+  #blockedStreams: Set<string> = new Set()
 
   constructor(
     environment: EngineEnvironment,
@@ -78,35 +80,38 @@ export class Delivery {
     this.#calls = new HandlerCalls(environment, plan, signals)
   }
 
-  /** Looks up which streams are blocked. */
-  async readBlocked(): Promise<void> {
+  /** Reads which streams are blocked from the storage. */
+  async readBlockedStreams(): Promise<void> {
     if (this.#plan.action !== 'block-stream') return
-    this.#blocked = new Set(await this.#environment.storage.parkedStreams(this.#lease, this.#signals.abandon))
+    this.#blockedStreams = new Set(
+      await this.#environment.storage.parkedStreams(this.#lease, this.#signals.abandon),
+    )
   }
 
-  /** Handles events in their order. @throws Stopped, Interrupted, LeaseLostError, SubscriptionFailedError */
+  /** Handles events in their order. @throws Stopped, Interrupted, LeaseLostError or SubscriptionFailedError */
   async deliver(events: readonly RecordedEvent[]): Promise<void> {
     const { takesBatches, isTransactional } = this.#plan.handler
     if (takesBatches) await this.#deliverBatches(events)
     else if (isTransactional) await this.#deliverEach(events)
-    else await this.#deliverPlainly(events)
+    else await this.#deliverWithoutTransactions(events)
   }
 
-  async #deliverPlainly(events: readonly RecordedEvent[]): Promise<void> {
+  /** The fast path: a synchronous handler costs no promise for each event. */
+  async #deliverWithoutTransactions(events: readonly RecordedEvent[]): Promise<void> {
     const { stop } = this.#signals
     for (const event of events) {
       if (stop.aborted) throw new Stopped()
-      if (this.#blocked.size > 0 && (await this.#parkIfBlocked(event))) continue
+      if (this.#blockedStreams.size > 0 && (await this.#parkIfBlocked(event))) continue
       try {
-        const handling = this.#calls.handleFirst(event)
-        if (handling !== undefined) await handling
+        const call = this.#calls.handleFirstAttempt(event)
+        if (call !== undefined) await call
       } catch (error) {
         await this.#afterFailure(event, error)
         continue
       }
       this.#checkpoint.moveTo(event.position)
       this.#progress.handled++
-      if (this.#checkpoint.isDue) this.#checkpoint.writeSoon()
+      if (this.#checkpoint.isDue) this.#checkpoint.requestWrite()
     }
   }
 
@@ -121,7 +126,7 @@ export class Delivery {
       const batch = this.#nextBatch(events, from)
       from += batch.length
       try {
-        await this.#handle(batch, 1)
+        await this.#attempt(batch, 1)
       } catch (error) {
         if (batch.length === 1) {
           await this.#afterFailure(next, error)
@@ -129,14 +134,14 @@ export class Delivery {
           this.#batchSize = batch.length >> 1
           from -= batch.length
         } else {
-          // Which event is at fault?
-          this.#rethrowOthers(error)
+          // Each event gets a call of its own, to find the event at fault.
+          this.#throwUnlessHandlerFailed(error)
           this.#report.retrying(error)
           await this.#deliverEach(batch)
         }
         continue
       }
-      this.#done(batch)
+      this.#noteHandled(batch)
     }
   }
 
@@ -145,95 +150,98 @@ export class Delivery {
       if (this.#signals.stop.aborted) throw new Stopped()
       if (await this.#parkIfBlocked(event)) continue
       try {
-        await this.#handle([event], 1)
+        await this.#attempt([event], 1)
       } catch (error) {
         await this.#afterFailure(event, error)
         continue
       }
-      this.#done([event])
+      this.#noteHandled([event])
     }
   }
 
-  /** As many events from there on as a call takes, up to one that is blocked. */
+  /** The events for the next call: at most a batch, and none of a blocked stream after the first event. */
   #nextBatch(events: readonly RecordedEvent[], from: number): readonly RecordedEvent[] {
     const batch = events.slice(from, from + this.#batchSize)
-    if (this.#blocked.size === 0) return batch
-    const blocked = batch.findIndex(({ streamId }, index) => index > 0 && this.#blocked.has(streamId))
+    if (this.#blockedStreams.size === 0) return batch
+    const blocked = batch.findIndex(({ streamId }, index) => index > 0 && this.#blockedStreams.has(streamId))
     return blocked < 0 ? batch : batch.slice(0, blocked)
   }
 
-  /** One try, with the checkpoint if it is transactional. */
-  #handle(events: readonly RecordedEvent[], attempt: number): Promise<void> {
+  /** Calls the handler once. A transactional handler moves the stored checkpoint in the same transaction. */
+  #attempt(events: readonly RecordedEvent[], attempt: number): Promise<void> {
     const { position } = events.at(-1) as RecordedEvent
     return this.#calls.handle(events, attempt, (transaction) => transaction.advance(this.#lease, position))
   }
 
-  #done(events: readonly RecordedEvent[]): void {
+  /** Moves the checkpoint over events that the handler has handled, and counts them. */
+  #noteHandled(events: readonly RecordedEvent[]): void {
     const { position } = events.at(-1) as RecordedEvent
     if (this.#plan.handler.isTransactional) {
-      this.#checkpoint.storedUpTo(position)
+      this.#checkpoint.markStored(position)
     } else {
       this.#checkpoint.moveTo(position)
-      if (this.#checkpoint.isDue) this.#checkpoint.writeSoon()
+      if (this.#checkpoint.isDue) this.#checkpoint.requestWrite()
     }
     this.#progress.handled += events.length
   }
 
-  /** The first try of an event has failed: what then. */
+  /** Called after the first attempt for an event has failed: retries, then applies the error policy. */
   async #afterFailure(event: RecordedEvent, error: unknown): Promise<void> {
-    const outcome = await this.#retry(error, (attempt) => this.#handle([event], attempt))
-    if (outcome.kind === 'handled') return this.#done([event])
+    const outcome = await this.#retry(error, (attempt) => this.#attempt([event], attempt))
+    if (outcome.kind === 'handled') return this.#noteHandled([event])
     const { action, name } = this.#plan
     if (action === 'stop') throw new SubscriptionFailedError(name, event.position, outcome.error)
-    await this.#park(toPark(event, 'parked', outcome.failures, outcome.error))
-    if (action === 'block-stream') this.#blocked.add(event.streamId)
+    await this.#park(eventToPark(event, 'parked', outcome.failures, outcome.error))
+    if (action === 'block-stream') this.#blockedStreams.add(event.streamId)
   }
 
   async #parkIfBlocked(event: RecordedEvent): Promise<boolean> {
-    if (!this.#blocked.has(event.streamId)) return false
-    // Somebody may have freed the stream meanwhile.
-    await this.readBlocked()
-    if (!this.#blocked.has(event.streamId)) return false
-    await this.#park(toPark(event, 'blocked', 0, undefined))
+    if (!this.#blockedStreams.has(event.streamId)) return false
+    // A call of `skip` may have unblocked the stream since the last read.
+    await this.readBlockedStreams()
+    if (!this.#blockedStreams.has(event.streamId)) return false
+    await this.#park(eventToPark(event, 'blocked', 0, undefined))
     return true
   }
 
   async #park(event: EventToPark): Promise<void> {
     const { position } = event
     await this.#environment.storage.park(this.#lease, [event], position, this.#signals.abandon)
-    this.#checkpoint.storedUpTo(position)
+    this.#checkpoint.markStored(position)
     this.#progress.parked++
     this.#report.parking()
   }
 
-  /** Handles an event that was set aside; `end` forgets that it was. */
-  async handleAgain(event: RecordedEvent, end: EndOfTransaction): Promise<Outcome> {
-    const again = async (attempt: number) => {
-      await this.#calls.handle([event], attempt, end)
+  /** Handles a parked event. `unpark` removes it from the storage, in the handler's transaction or after it. */
+  async handleParked(event: RecordedEvent, unpark: BeforeCommit): Promise<Outcome> {
+    const handle = async (attempt: number) => {
+      await this.#calls.handle([event], attempt, unpark)
       if (this.#plan.handler.isTransactional) return
       const { storage } = this.#environment
-      await storage.transaction('Forgetting a parked event', end, this.#signals.abandon).catch(interrupted)
+      await storage
+        .transaction('Forgetting a parked event', unpark, this.#signals.abandon)
+        .catch(rethrowAsInterrupted)
     }
     try {
-      await again(1)
+      await handle(1)
       return { kind: 'handled' }
     } catch (error) {
-      return this.#retry(error, again)
+      return this.#retry(error, handle)
     }
   }
 
-  /** Tries again after pauses, until it succeeds or was tried often enough. */
-  async #retry(error: unknown, again: (attempt: number) => Promise<void>): Promise<Outcome> {
+  /** Retries after a first failure, with growing pauses, until an attempt succeeds or the retries are used up. */
+  async #retry(error: unknown, handle: (attempt: number) => Promise<void>): Promise<Outcome> {
     const { retries, backoff } = this.#plan
     let last = error
     for (let attempt = 1; ; attempt++) {
-      this.#rethrowOthers(last)
+      this.#throwUnlessHandlerFailed(last)
       this.#report.retrying(last)
       if (attempt > retries) return { kind: 'failed', failures: attempt, error: last }
       const pause = Math.min(longestBackoff, backoff * 2 ** (attempt - 1))
       await this.#sleep(pause * (0.5 + Math.random() / 2))
       try {
-        await again(attempt + 1)
+        await handle(attempt + 1)
         this.#report.recovered()
         return { kind: 'handled' }
       } catch (thrown) {
@@ -242,8 +250,8 @@ export class Delivery {
     }
   }
 
-  /** What is not the handler's failure to handle the event. */
-  #rethrowOthers(error: unknown): void {
+  /** Throws unless the error means that the handler failed to handle the event, so that a retry makes sense. */
+  #throwUnlessHandlerFailed(error: unknown): void {
     const { stop, abandon } = this.#signals
     if (abandon.aborted) throw abandon.reason
     if (error instanceof Interrupted || hasCode(error, 'lease-lost')) throw error
@@ -251,7 +259,7 @@ export class Delivery {
     if (hasCode(error, 'projection-version')) {
       throw new SubscriptionFailedError(this.#plan.name, undefined, error)
     }
-    // A handler that was told to stop and gives up has not failed.
+    // The handler's signal is aborted. A handler that throws because of that has not failed.
     if (stop.aborted) throw new Stopped()
   }
 

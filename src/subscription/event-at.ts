@@ -1,8 +1,9 @@
-/** Queries of the log that a subscription asks, beside its pages. */
+/** Reads a single event of the log by its position. */
 import type { RecordedEvent } from '../event.ts'
 import { wholeLog } from '../storage/log-query.ts'
 import type { Storage } from '../storage/storage.ts'
 
+/** Returns the event at a position; `undefined` if there is none. */
 export async function eventAt(
   storage: Pick<Storage, 'readLogPage'>,
   position: number,

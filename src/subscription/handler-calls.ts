@@ -1,6 +1,6 @@
 /**
- * Calling a handler: in a transaction that ends with its checkpoint, or without one; for as long as it may take, and
- * until it is given up.
+ * Calls a handler once, inside a transaction that also moves the checkpoint, or without a transaction. Enforces the
+ * handler's timeout, and abandons the call when the worker abandons its partition.
  */
 import { HandlerTimeoutError, InvalidInputError, isOutage } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -10,18 +10,22 @@ import type { Plan } from './plan.ts'
 import type { HandlerContext } from './subscription.ts'
 
 export interface RunSignals {
-  /** No further event is to be begun; told to the handler. */
+  /** Aborted when the worker must start no further event. The handler receives it as `context.signal`. */
   readonly stop: AbortSignal
-  /** What is under way is given up. */
+  /** Aborted when the worker must drop its running calls at once, without waiting for them. */
   readonly abandon: AbortSignal
 }
 
-/** A transaction failed, not what was done in it: whether it was committed is to be looked up. */
+/**
+ * The transaction failed, not the handler. It may have been committed all the same if the connection broke during the
+ * commit: the worker reads the stored checkpoint to find out.
+ */
 export class Interrupted extends Error {}
 
-export type EndOfTransaction = (transaction: StorageTransaction) => Promise<void>
+/** The last statements of the handler's transaction: they move the checkpoint, or remove a parked event. */
+export type BeforeCommit = (transaction: StorageTransaction) => Promise<void>
 
-/** Outside of a transaction there is no `tx`, and asking for it is a mistake that is told. */
+/** The context of a handler without a transaction: reading `tx` is a mistake in the handler, so it throws. */
 class PlainContext implements HandlerContext {
   readonly signal: AbortSignal
   readonly attempt: number
@@ -41,39 +45,41 @@ export class HandlerCalls {
   readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #signals: RunSignals
-  readonly #firstTry: HandlerContext
-  #giveUp = (_: unknown) => {}
-  #tellToStop = (_: unknown) => {}
+  readonly #firstAttempt: HandlerContext
+  #rejectCall = (_: unknown) => {}
+  #abortHandler = (_: unknown) => {}
 
   constructor(environment: EngineEnvironment, plan: Plan, signals: RunSignals) {
     this.#environment = environment
     this.#plan = plan
     this.#signals = signals
-    this.#firstTry = new PlainContext(signals.stop, 1)
+    this.#firstAttempt = new PlainContext(signals.stop, 1)
     const { stop, abandon } = signals
-    // One listener for all calls: one for each would take longer than all the rest.
-    abandon.addEventListener('abort', () => this.#giveUp(abandon.reason), { once: true })
-    stop.addEventListener('abort', () => this.#tellToStop(stop.reason), { once: true })
+    // One listener for all calls: adding a listener for each call would take longer than the rest of the call.
+    abandon.addEventListener('abort', () => this.#rejectCall(abandon.reason), { once: true })
+    stop.addEventListener('abort', () => this.#abortHandler(stop.reason), { once: true })
   }
 
   /**
-   * The first try of one event, without a transaction: no promise if the handler needs none, since a million of them
-   * take a second.
+   * The first attempt for one event, without a transaction. Returns no promise if the handler is synchronous, because a
+   * million promises take a second.
    */
-  handleFirst(event: RecordedEvent): Promise<void> | undefined {
+  handleFirstAttempt(event: RecordedEvent): Promise<void> | undefined {
     const { handler, handlerTimeout } = this.#plan
     if (handlerTimeout !== undefined) return this.#invoke([event], 1, undefined)
-    const handled = handler.handle([event], this.#firstTry, undefined)
-    return isThenable(handled) ? this.#untilGivenUp(handled) : undefined
+    const handled = handler.handle([event], this.#firstAttempt, undefined)
+    return isThenable(handled) ? this.#unlessAbandoned(handled) : undefined
   }
 
   /**
-   * One try, and in its transaction, if there is one, what `end` adds.
-   * @throws what the handler throws, LeaseLostError, or Interrupted
+   * One attempt. If the handler is transactional, `beforeCommit` runs after it, in the same transaction.
+   * @throws the error of the handler
+   * @throws LeaseLostError if another worker owns the partition now
+   * @throws Interrupted if the transaction failed with a transient error
    */
-  async handle(events: readonly RecordedEvent[], attempt: number, end: EndOfTransaction): Promise<void> {
+  async handle(events: readonly RecordedEvent[], attempt: number, beforeCommit: BeforeCommit): Promise<void> {
     if (!this.#plan.handler.isTransactional) return this.#invoke(events, attempt, undefined)
-    await this.#plan.handler.prepare().catch(interrupted)
+    await this.#plan.handler.prepare().catch(rethrowAsInterrupted)
     let failure: { readonly thrown: unknown } | undefined
     const work = async (transaction: StorageTransaction) => {
       try {
@@ -82,14 +88,14 @@ export class HandlerCalls {
         failure = { thrown }
         throw thrown
       }
-      await end(transaction)
+      await beforeCommit(transaction)
     }
     try {
       await this.#environment.storage.transaction('Handling events', work, this.#signals.abandon)
     } catch (error) {
-      // What the handler threw comes out as it is; anything else is the transaction's own failure.
+      // An error of the handler is rethrown as it is. Every other error is a failure of the transaction.
       if (failure?.thrown === error) throw error
-      interrupted(error)
+      rethrowAsInterrupted(error)
     }
   }
 
@@ -106,37 +112,37 @@ export class HandlerCalls {
         : new PlainContext(signal, attempt)
       await handler.handle(events, context, transaction)
     }
-    if (handlerTimeout === undefined) return this.#untilGivenUp(call(stop))
-    const [over, told] = [new AbortController(), new AbortController()]
-    this.#tellToStop = (reason) => told.abort(reason)
-    if (stop.aborted) told.abort(stop.reason)
-    const timeout = this.#environment.clock.sleep(handlerTimeout, over.signal).then(
+    if (handlerTimeout === undefined) return this.#unlessAbandoned(call(stop))
+    const [timer, handlerAbort] = [new AbortController(), new AbortController()]
+    this.#abortHandler = (reason) => handlerAbort.abort(reason)
+    if (stop.aborted) handlerAbort.abort(stop.reason)
+    const timeout = this.#environment.clock.sleep(handlerTimeout, timer.signal).then(
       () => {
         const error = new HandlerTimeoutError(handlerTimeout)
-        told.abort(error)
+        handlerAbort.abort(error)
         throw error
       },
       () => new Promise<never>(() => {}),
     )
     try {
-      await this.#untilGivenUp(Promise.race([call(told.signal), timeout]))
+      await this.#unlessAbandoned(Promise.race([call(handlerAbort.signal), timeout]))
     } finally {
-      over.abort()
+      timer.abort()
     }
   }
 
-  /** Whatever becomes of the work afterwards is nobody's business any more. */
-  #untilGivenUp(work: PromiseLike<void>): Promise<void> {
+  /** Settles like `work`, or rejects as soon as `abandon` is aborted. The outcome of abandoned work is ignored. */
+  #unlessAbandoned(work: PromiseLike<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#giveUp = reject
+      this.#rejectCall = reject
       work.then(resolve, reject)
       if (this.#signals.abandon.aborted) reject(this.#signals.abandon.reason)
     })
   }
 }
 
-/** An error that is the storage's is no failure to handle an event. */
-export function interrupted(error: unknown): never {
+/** Turns a transient error of the storage into Interrupted, so that it does not count as a failed attempt. */
+export function rethrowAsInterrupted(error: unknown): never {
   if (!isOutage(error)) throw error
   throw new Interrupted('the transaction was interrupted', { cause: error })
 }

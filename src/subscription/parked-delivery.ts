@@ -1,11 +1,11 @@
-/** Handling what was set aside and is to be handled now: what somebody has retried, and what is blocked no more. */
+/** Handles the parked events that are due: a caller retries them, or no earlier event of their stream blocks them. */
 import type { RecordedEvent } from '../event.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Lease, ParkedRecord } from '../storage/subscriptions.ts'
 import { type Delivery, type DeliveryReport, Stopped } from './delivery.ts'
 import { eventAt } from './event-at.ts'
 import type { RunSignals } from './handler-calls.ts'
-import { toPark } from './parking.ts'
+import { eventToPark } from './parking.ts'
 import type { Progress } from './progress.ts'
 
 export class ParkedDelivery {
@@ -32,14 +32,17 @@ export class ParkedDelivery {
     this.#report = report
   }
 
-  /** One after the other, each looked up anew: what became of one decides about the others of its stream. */
+  /**
+   * Handles all events that are due, one after the other. It asks the storage again before each one: the outcome of an
+   * event decides whether later events of its stream are still blocked.
+   */
   async deliver(): Promise<void> {
     const { storage } = this.#environment
     for (let handled = 0; ; handled++) {
       const [record] = await storage.parkedToHandle(this.#lease, 1, this.#signals.abandon)
       if (this.#signals.stop.aborted) throw new Stopped()
       if (record !== undefined) await this.#deliverRecord(record)
-      else if (handled > 0) return this.#delivery.readBlocked()
+      else if (handled > 0) return this.#delivery.readBlockedStreams()
       else return
     }
   }
@@ -48,15 +51,16 @@ export class ParkedDelivery {
     const { position } = record
     const { storage } = this.#environment
     const event = (await eventAt(storage, position, this.#signals.abandon)) as RecordedEvent
-    const outcome = await this.#delivery.handleAgain(event, (transaction) =>
+    const outcome = await this.#delivery.handleParked(event, (transaction) =>
       transaction.unpark(this.#lease, position),
     )
     if (outcome.kind === 'handled') {
       this.#progress.handled++
       return
     }
-    const again = toPark(event, 'parked', record.failures + outcome.failures, outcome.error)
-    await storage.parkAgain(this.#lease, again, this.#signals.abandon)
+    const failures = record.failures + outcome.failures
+    const parked = eventToPark(event, 'parked', failures, outcome.error)
+    await storage.parkAgain(this.#lease, parked, this.#signals.abandon)
     this.#progress.parked++
     this.#report.parking()
   }

@@ -1,4 +1,4 @@
-/** The events that a subscription has set aside: looking at them, and saying what is to become of them. */
+/** `store.parked(name)`: lists the parked events of a subscription, and retries or skips them. */
 import { NotParkedError } from '../errors/index.ts'
 import { checkInteger, checkName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
@@ -25,7 +25,7 @@ export function parkedEvents(
         const page = await perform(signal, () => storage.listParked(name, from, recordsPerPage, signal))
         for (const record of page) {
           signal?.throwIfAborted()
-          yield reveal(record)
+          yield toParkedEvent(record)
         }
         if (page.length < recordsPerPage) return
         after = (page.at(-1) as ParkedRecord).position
@@ -39,7 +39,7 @@ export function parkedEvents(
         const [record] = await storage.listParked(name, position - 1, 1, signal)
         if (record?.position !== position) return undefined
         const event = await eventAt(storage, position, signal)
-        return event && { ...reveal(record), event }
+        return event && { ...toParkedEvent(record), event }
       })
     },
 
@@ -59,6 +59,7 @@ export function parkedEvents(
   }
 }
 
-function reveal({ partition: _, parkedAt, ...record }: ParkedRecord): ParkedEvent {
+/** The public form of a stored record: without the partition, and with a copy of the date. */
+function toParkedEvent({ partition: _, parkedAt, ...record }: ParkedRecord): ParkedEvent {
   return { ...record, parkedAt: new Date(parkedAt) }
 }

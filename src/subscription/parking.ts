@@ -1,10 +1,12 @@
-/** What is noted of an event that is set aside. */
+/** Makes the record that the storage keeps of a parked event. */
 import type { RecordedEvent } from '../event.ts'
 import type { EventToPark } from '../storage/subscriptions.ts'
 
+// In UTF-16 units; longer error texts and stacks are cut.
 const longestText = 100_000
 
-export function toPark(
+/** `failures`: how many calls of the handler failed for this event; 0 for a blocked event, which was never tried. */
+export function eventToPark(
   { position, streamId, id, type }: RecordedEvent,
   state: 'parked' | 'blocked',
   failures: number,
@@ -23,7 +25,7 @@ export function toPark(
   }
 }
 
-/** A text that any database can hold. */
+/** Returns a text that every database can store: without NUL, well-formed, and of limited length. */
 function storable(text: string): string {
   return text.replaceAll('\0', '\\0').slice(0, longestText).toWellFormed()
 }

@@ -1,12 +1,13 @@
 /**
- * One leased partition, handled from its checkpoint on for as long as the lease is held:
+ * Handles the events of one leased partition, from its checkpoint on, for as long as the worker holds the lease:
  *
- *     catching-up ⇄ live        a full page was read, or the end of the log
+ *     catching-up ⇄ live        the last page was full (more events follow), or reached the end of the log
  *         │  ▲       │  ▲
- *         ▼  │       ▼  │       by the next success
- *      retrying, parking        the handler, or the storage, has failed; an event was set aside
+ *         ▼  │       ▼  │       back after the next success
+ *      retrying, parking        the handler or the storage has failed; an event was parked
  *
- * It ends when it is stopped ('stopped'), when the lease is another's ('lost'), or by a throw, when it cannot go on.
+ * The run ends with 'stopped' after a stop, and with 'lost' when another worker owns the lease. It throws an error that
+ * fails the subscription.
  */
 import { hasCode, isOutage, LeaseLostError } from '../errors/index.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
@@ -20,10 +21,13 @@ import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
 
-// Larger pages take the storage less time an event, and the garbage collector more. Batches are cut from them.
+// Larger pages cost the storage less time per event, but cost the garbage collector more. Batches are cut from a page.
 const eventsPerPage = 2_000
-const shortestNap = 5
+// All in milliseconds. The pause between two reads at the end of the log doubles from here up to `pollInterval`.
+const shortestPollInterval = 5
+// The longest time between two looks at the parked events.
 const longestParkedInterval = 1_000
+// The pause after a transient error doubles from the first value up to the second.
 const shortestPause = 50
 const longestPause = 5_000
 
@@ -31,13 +35,13 @@ export type PartitionState = 'catching-up' | 'live' | 'retrying' | 'parking'
 
 export interface PartitionReport {
   state(state: PartitionState, error?: unknown): void
-  /** What was set aside has been looked at. */
-  settled(): void
+  /** The parked events that were due are handled. */
+  parkedHandled(): void
 }
 
-interface Look {
+interface PageRequest {
   readonly page: Promise<LogPage>
-  /** How often this process had appended before. */
+  /** The wake-up count when the request was sent: a later wake-up means that the page may lack events. */
   readonly wakeups: number
 }
 
@@ -52,7 +56,7 @@ export class PartitionRun {
   readonly #delivery: Delivery
   readonly #parked: ParkedDelivery
   #phase: 'catching-up' | 'live' = 'catching-up'
-  #lookedAtParked = Number.NEGATIVE_INFINITY
+  #parkedHandledAt = Number.NEGATIVE_INFINITY
 
   constructor(
     environment: EngineEnvironment,
@@ -84,30 +88,31 @@ export class PartitionRun {
     this.#parked = new ParkedDelivery(environment, lease, this.#delivery, signals, progress, deliveryReport)
   }
 
-  /** No further event; what is handled is finished, and its checkpoint written. */
+  /** Starts no further event. The run finishes the current event and writes the checkpoint. */
   stop(): void {
     this.#stop.abort(new Stopped())
   }
 
-  /** What is under way is given up at once. */
+  /** Drops the running calls at once, without a last write of the checkpoint. */
   abandon(): void {
     this.stop()
     this.#abandon.abort(new Stopped())
   }
 
+  /** @throws the error that the subscription fails with */
   async run(): Promise<'stopped' | 'lost'> {
     for (let failures = 0; ; failures++) {
       const before = this.#checkpoint.position
       try {
-        if (failures > 0) await this.#lookUp()
+        if (failures > 0) await this.#reloadCheckpoint()
         await this.#follow()
       } catch (error) {
         if (hasCode(error, 'lease-lost')) return 'lost'
-        const isTold = error instanceof Stopped || (this.#stop.signal.aborted && mayPass(error))
-        // What was handled before, also before an event at fault, is not to be handled again.
-        if (isTold || !mayPass(error)) await this.#end()
-        if (isTold) return 'stopped'
-        if (!mayPass(error)) throw error
+        const isStopped = error instanceof Stopped || (this.#stop.signal.aborted && isTransient(error))
+        // Without this write, the next owner would handle the events before the stop or the failed event again.
+        if (isStopped || !isTransient(error)) await this.#writeLastCheckpoint()
+        if (isStopped) return 'stopped'
+        if (!isTransient(error)) throw error
         if (this.#checkpoint.position > before) failures = 0
         this.#report.state('retrying', error instanceof Interrupted ? error.cause : error)
         const pause = Math.min(longestPause, shortestPause * 2 ** Math.min(failures, 10))
@@ -117,16 +122,16 @@ export class PartitionRun {
     }
   }
 
-  /** Goes on where the stored checkpoint is, if it is further: what failed last may have been done all the same. */
-  async #lookUp(): Promise<void> {
+  /** Moves on to the stored checkpoint if that is further: the call that failed may have committed all the same. */
+  async #reloadCheckpoint(): Promise<void> {
     const { subscription, partition } = this.lease
     const checkpoints = await this.#environment.storage.checkpoints(subscription, this.#stop.signal)
     const stored = checkpoints.find((checkpoint) => checkpoint.partition === partition)
-    if (stored !== undefined) this.#checkpoint.storedUpTo(stored.position)
+    if (stored !== undefined) this.#checkpoint.markStored(stored.position)
   }
 
-  /** Never rejects: what cannot be stored any more is handled again by whoever comes next. */
-  async #end(): Promise<void> {
+  /** Never rejects. If the write fails, the next owner handles the events after the stored checkpoint again. */
+  async #writeLastCheckpoint(): Promise<void> {
     if (!this.#abandon.signal.aborted) await this.#checkpoint.write().catch(() => {})
   }
 
@@ -135,37 +140,38 @@ export class PartitionRun {
     const stop = this.#stop.signal
     const checkpoint = this.#checkpoint
     const { subscription, partition } = this.lease
-    await this.#delivery.readBlocked()
-    let ahead: Look | undefined
-    for (let nap = shortestNap; ; ) {
+    await this.#delivery.readBlockedStreams()
+    let nextRequest: PageRequest | undefined
+    for (let interval = shortestPollInterval; ; ) {
       if (stop.aborted) throw new Stopped()
       await this.#deliverParked()
-      const present = ahead ?? this.#look(checkpoint.position)
-      const page = await present.page
+      const request = nextRequest ?? this.#requestPage(checkpoint.position)
+      const page = await request.page
       if (stop.aborted) throw new Stopped()
-      // What was handled, and is not stored, may be what this server has lost; its positions are others' then.
+      // A new server may have lost the newest events and given their positions to others. This run may have handled
+      // the lost ones, so it ends; the next lease starts at the checkpoint that the new server stores.
       if (page.server !== this.lease.server) throw new LeaseLostError(subscription, partition)
       if (page.full) this.#enter('catching-up')
-      // One page ahead, and no more: memory is bounded however long the log is.
-      ahead = page.full ? this.#look(page.through) : undefined
-      if (page.full) await this.#breathe()
+      // At most one page ahead, so that memory is bounded however long the log is.
+      nextRequest = page.full ? this.#requestPage(page.through) : undefined
+      if (page.full) await this.#yieldToEventLoop()
       await this.#delivery.deliver(page.events)
       checkpoint.moveTo(page.through)
-      // Before the checkpoint tells others that it has caught up.
+      // First the state, then the checkpoint: a caller that `caughtUp` resolves for must see the state 'live'.
       if (!page.full) this.#enter('live')
-      if (page.full || page.events.length > 0 || checkpoint.isDue) checkpoint.writeSoon()
+      if (page.full || page.events.length > 0 || checkpoint.isDue) checkpoint.requestWrite()
       if (page.full) continue
-      if (page.events.length > 0 || wakeup.count !== present.wakeups) nap = shortestNap
-      await wakeup.wait(nap, present.wakeups, stop).catch(() => {})
-      nap = Math.min(nap * 2, this.#plan.pollInterval)
+      if (page.events.length > 0 || wakeup.count !== request.wakeups) interval = shortestPollInterval
+      await wakeup.wait(interval, request.wakeups, stop).catch(() => {})
+      interval = Math.min(interval * 2, this.#plan.pollInterval)
     }
   }
 
   /**
-   * The next page is asked for before this one is decoded and handled, and a log in memory with a handler that never
-   * waits leaves time for others.
+   * Lets the request of the next page leave the process before this page is decoded and handled. With a log in memory
+   * and a synchronous handler, it also lets other code of the process run.
    */
-  async #breathe(): Promise<void> {
+  async #yieldToEventLoop(): Promise<void> {
     await this.#environment.clock.sleep(0, this.#stop.signal).catch(() => {})
   }
 
@@ -177,25 +183,26 @@ export class PartitionRun {
   async #deliverParked(): Promise<void> {
     const { clock } = this.#environment
     const interval = Math.min(longestParkedInterval, 4 * this.#plan.pollInterval)
-    if (clock.now() - this.#lookedAtParked <= interval) return
+    if (clock.now() - this.#parkedHandledAt <= interval) return
     await this.#parked.deliver()
-    this.#lookedAtParked = clock.now()
-    this.#report.settled()
+    this.#parkedHandledAt = clock.now()
+    this.#report.parkedHandled()
   }
 
-  #look(after: number): Look {
+  #requestPage(after: number): PageRequest {
     const { storage, wakeup } = this.#environment
     const { filter, partitions, batchSize } = this.#plan
     const partition = partitions === 1 ? undefined : { index: this.lease.partition, count: partitions }
     const query = { ...wholeLog, ...filter, after, partition, limit: Math.max(batchSize, eventsPerPage) }
     const wakeups = wakeup.count
     const page = storage.readLogPage(query, this.#stop.signal)
-    // Its error is heard when it is its turn, or never.
+    // `#follow` gets the error when it awaits the page. If it ends before, the rejection must not count as unhandled.
     page.catch(() => {})
     return { page, wakeups }
   }
 }
 
-function mayPass(error: unknown): boolean {
+/** Whether a retry may succeed, because the error came from the storage. */
+function isTransient(error: unknown): boolean {
   return error instanceof Interrupted || isOutage(error)
 }

@@ -1,4 +1,4 @@
-/** The partitions that a worker handles: begun when it gets their leases, and ended when it is to give them back. */
+/** Starts a run for each partition that the worker leases, and ends it when the worker loses or releases the lease. */
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { KeptLeases, Lease } from '../storage/subscriptions.ts'
 import { PartitionRun, type PartitionState } from './partition-run.ts'
@@ -6,17 +6,17 @@ import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
 
 export interface PartitionsReport {
-  /** What was set aside has been looked at wherever there was a lease at first. */
-  settled(): void
-  /** The state of one of them is another. */
+  /** In each partition of the worker's first leases, the parked events that were due are handled. */
+  parkedHandled(): void
+  /** The state of a partition has changed. */
   changed(error?: unknown): void
-  /** One has ended: there may be leases to get. */
+  /** A run has ended: the worker may be able to take other leases. */
   ended(): void
-  /** The subscription cannot go on. */
+  /** The subscription has failed. */
   failed(error: unknown): void
 }
 
-interface Running {
+interface RunningPartition {
   readonly run: PartitionRun
   state: PartitionState
   ended: Promise<void>
@@ -28,10 +28,11 @@ export class Partitions {
   readonly #worker: string
   readonly #progress: Progress
   readonly #report: PartitionsReport
-  readonly #running = new Map<number, Running>()
-  /** The last lease of each partition that was begun with: no lease is begun with twice. */
-  readonly #begun = new Map<number, Lease>()
-  #toSettle: Set<number> | undefined
+  readonly #running = new Map<number, RunningPartition>()
+  /** The last lease of each partition that a run was started for: no lease starts two runs. */
+  readonly #lastStarted = new Map<number, Lease>()
+  /** Partitions of the first leases whose parked events are not handled yet; undefined before the first leases. */
+  #awaitingParked: Set<number> | undefined
   #isStopped = false
 
   constructor(
@@ -48,67 +49,67 @@ export class Partitions {
     this.#report = report
   }
 
-  /** Of all of them; undefined if there is none. */
+  /** The most urgent state of all partitions; undefined if the worker has none. */
   get state(): PartitionState | undefined {
     const states = [...this.#running.values()].map(({ state }) => state)
     return (['retrying', 'parking', 'catching-up', 'live'] as const).find((state) => states.includes(state))
   }
 
-  /** Begins and ends what the leases, and how many it should have, call for. */
+  /** Starts and ends runs, so that they match the leases that the storage has granted and the worker's share. */
   reconcile({ leases, share }: KeptLeases): void {
     for (const [partition, { run }] of this.#running) {
       const lease = leases.find((one) => one.partition === partition)
       if (lease?.token !== run.lease.token || lease.server !== run.lease.server) run.abandon()
     }
-    const most = this.#isStopped ? 0 : Math.max(1, share)
+    const limit = this.#isStopped ? 0 : Math.max(1, share)
     for (const lease of leases) {
       if (this.#running.has(lease.partition)) continue
-      // One that has ended here was given back, but perhaps that was not heard, or is heard after this answer.
-      const begun = this.#begun.get(lease.partition)
-      const isNew = begun === undefined || lease.server !== begun.server || lease.token > begun.token
-      if (isNew && this.#running.size < most) this.#begin(lease)
+      // The storage may still list a lease whose run has ended here: its release was lost, or came after this answer.
+      const last = this.#lastStarted.get(lease.partition)
+      const isNew = last === undefined || lease.server !== last.server || lease.token > last.token
+      if (isNew && this.#running.size < limit) this.#start(lease)
       else void this.#release(lease)
     }
-    // Another worker has come: it takes what is given back here.
-    for (const { run } of [...this.#running.values()].slice(most)) run.stop()
-    this.#toSettle ??= new Set(this.#running.keys())
-    if (this.#toSettle.size === 0) this.#report.settled()
+    // The share has shrunk because another worker has come. It takes the leases that these runs release.
+    for (const { run } of [...this.#running.values()].slice(limit)) run.stop()
+    this.#awaitingParked ??= new Set(this.#running.keys())
+    if (this.#awaitingParked.size === 0) this.#report.parkedHandled()
     this.#report.changed()
   }
 
-  /** Each finishes what it is at. */
+  /** Ends all runs; each finishes its current event. */
   stop(): void {
     this.#isStopped = true
     for (const { run } of this.#running.values()) run.stop()
   }
 
-  /** Each gives up what it is at. */
+  /** Ends all runs at once; each drops its running calls. */
   abandon(): void {
     for (const { run } of this.#running.values()) run.abandon()
   }
 
-  /** Resolves once all have ended, and given back their leases. */
+  /** Resolves once all runs have ended and released their leases. */
   async ended(): Promise<void> {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended))
   }
 
-  #begin(lease: Lease): void {
+  #start(lease: Lease): void {
     const { partition } = lease
     const run = new PartitionRun(this.#environment, this.#plan, lease, this.#progress, {
       state: (state, error) => {
         running.state = state
         this.#report.changed(error)
       },
-      settled: () => this.#settle(partition),
+      parkedHandled: () => this.#noteParkedHandled(partition),
     })
-    const running: Running = { run, state: 'catching-up', ended: Promise.resolve() }
+    const running: RunningPartition = { run, state: 'catching-up', ended: Promise.resolve() }
     this.#running.set(partition, running)
-    this.#begun.set(partition, lease)
-    running.ended = this.#follow(run)
+    this.#lastStarted.set(partition, lease)
+    running.ended = this.#runToEnd(run)
   }
 
   /** Never rejects. */
-  async #follow(run: PartitionRun): Promise<void> {
+  async #runToEnd(run: PartitionRun): Promise<void> {
     const { lease } = run
     try {
       if ((await run.run()) === 'stopped') await this.#release(lease)
@@ -117,23 +118,25 @@ export class Partitions {
       await this.#release(lease)
     }
     this.#running.delete(lease.partition)
-    this.#settle(lease.partition)
+    this.#noteParkedHandled(lease.partition)
     this.#report.changed()
     this.#report.ended()
   }
 
-  /** Never rejects, and takes no longer than the lease lasts: one that is not given back ends by itself. */
+  /** Never rejects, and takes no longer than the lease time: a lease that is not released expires by then. */
   async #release(lease: Lease): Promise<void> {
     const { storage, clock } = this.#environment
-    const isReleased = new AbortController()
+    const timer = new AbortController()
     const releasing = storage
       .releaseLeases([lease], this.#worker)
       .catch((error: unknown) => this.#report.changed(error))
-    await Promise.race([releasing, clock.sleep(this.#plan.leaseTime, isReleased.signal).catch(() => {})])
-    isReleased.abort()
+    await Promise.race([releasing, clock.sleep(this.#plan.leaseTime, timer.signal).catch(() => {})])
+    timer.abort()
   }
 
-  #settle(partition: number): void {
-    if (this.#toSettle?.delete(partition) === true && this.#toSettle.size === 0) this.#report.settled()
+  #noteParkedHandled(partition: number): void {
+    if (this.#awaitingParked?.delete(partition) === true && this.#awaitingParked.size === 0) {
+      this.#report.parkedHandled()
+    }
   }
 }

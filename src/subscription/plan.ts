@@ -1,4 +1,4 @@
-/** What a subscription is to do: its options, checked, with their defaults, and its handler in one form. */
+/** Checks the options of a subscription, fills in the defaults, and gives every kind of handler one form. */
 import { InvalidInputError } from '../errors/index.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import {
@@ -26,6 +26,7 @@ import type {
   SubscriptionState,
 } from './subscription.ts'
 
+/** The checked options of a subscription. */
 export interface Plan {
   readonly name: string
   readonly filter: EventFilter
@@ -43,10 +44,10 @@ export interface Plan {
 }
 
 interface Handler {
-  /** Whether a call takes several events. */
+  /** Whether one call may take several events. */
   readonly takesBatches: boolean
   readonly isTransactional: boolean
-  /** To be called before the first event, and before each transaction. */
+  /** Must be called before the subscription is created, and before each transaction. */
   prepare(): Promise<void>
   handle(
     events: readonly RecordedEvent[],
@@ -55,7 +56,7 @@ interface Handler {
   ): Promise<void> | void
 }
 
-/** Checks everything at once, so that a mistake shows where it was made. */
+/** Checks all options at once, so that `subscribe` itself throws when an option is wrong. @throws InvalidInputError */
 export function planOf<E extends Event, Tx extends HandlerTransaction>(
   storage: Pick<ProjectionStorage, 'registerProjections'>,
   options: SubscribeOptions<E, Tx>,

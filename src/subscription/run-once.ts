@@ -1,4 +1,4 @@
-/** Handling what there is, and returning: a worker that is stopped as soon as it has caught up. */
+/** Handles the events that are in the log now, then returns: runs a worker and stops it once it has caught up. */
 
 import { hasCode } from '../errors/index.ts'
 import type { Event } from '../event.ts'
@@ -7,7 +7,7 @@ import { optionsOf } from '../input/options.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import { abortable } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
-import { reachedBy, waitForCheckpoint } from './checkpoint-wait.ts'
+import { lowestCheckpoint, waitForCheckpoint } from './checkpoint-wait.ts'
 import { planOf } from './plan.ts'
 import type { RunOnceOptions, RunOnceResult, SubscribeOptions } from './subscription.ts'
 import { Worker } from './worker.ts'
@@ -25,27 +25,27 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   const worker = new Worker(environment, plan)
   const failure = new AbortController()
   void worker.ended.then((error) => error && failure.abort(error))
-  const either = signal === undefined ? failure.signal : AbortSignal.any([failure.signal, signal])
-  const isLate = new AbortController()
+  const failedOrAborted = signal === undefined ? failure.signal : AbortSignal.any([failure.signal, signal])
+  const timer = new AbortController()
   let caughtUp = true
   try {
-    const position = await abortable(storage.lastPosition(either), either)
-    const late = clock.sleep(timeout, isLate.signal).catch(() => {})
-    await abortable(Promise.race([worker.settled, late]), either)
+    const position = await abortable(storage.lastPosition(failedOrAborted), failedOrAborted)
+    const timedOut = clock.sleep(timeout, timer.signal).catch(() => {})
+    await abortable(Promise.race([worker.parkedHandled, timedOut]), failedOrAborted)
     await waitForCheckpoint(environment, plan.name, {
       position,
       timeout: Math.max(0, end - clock.now()),
-      signal: either,
+      signal: failedOrAborted,
     })
   } catch (error) {
     if (!hasCode(error, 'subscription-behind')) throw error
     caughtUp = false
   } finally {
-    isLate.abort()
+    timer.abort()
     await worker.stop(Math.max(1_000, end - clock.now()))
   }
   const failed = await worker.ended
   if (failed !== undefined) throw failed
-  const checkpoint = reachedBy(await storage.checkpoints(plan.name))
+  const checkpoint = lowestCheckpoint(await storage.checkpoints(plan.name))
   return { ...worker.progress, checkpoint, caughtUp }
 }

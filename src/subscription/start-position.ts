@@ -1,12 +1,12 @@
-/** Where a new subscription begins. */
+/** Finds the position at which a new subscription begins. */
 import { LogTruncatedError } from '../errors/index.ts'
 import { wholeLog } from '../storage/log-query.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { StartPosition } from './subscription.ts'
 
 /**
- * Returns the position before the first event that the subscription must handle. A subscription that exists resumes at
- * its checkpoint, so its answer does not matter.
+ * Returns the position before the first event that the subscription must handle. A subscription that exists already
+ * resumes at its checkpoint, so the result does not matter then.
  * @throws LogTruncatedError if the subscription is to begin after a position that the log has not reached
  */
 export async function startPosition(
@@ -17,13 +17,13 @@ export async function startPosition(
 ): Promise<number> {
   if (from === 'beginning') return 0
   if ((await storage.checkpoints(name, signal)).length > 0) return 0
-  if (from === 'end') return settledEnd(storage, signal)
-  if ('after' in from) return reached(storage, from.after, signal)
-  return Math.min(await settledEnd(storage, signal), await storage.positionBefore(from, signal))
+  if (from === 'end') return lastSettledPosition(storage, signal)
+  if ('after' in from) return checkedAfter(storage, from.after, signal)
+  return Math.min(await lastSettledPosition(storage, signal), await storage.positionBefore(from, signal))
 }
 
-/** The same rule as for `readAll({ after })`: behind the end of the log, other events may take the positions. */
-async function reached(
+/** Refuses a position after the end of the log, as `readAll({ after })` does: later events will get those positions. */
+async function checkedAfter(
   storage: Pick<Storage, 'readLogPage'>,
   after: number,
   signal: AbortSignal | undefined,
@@ -34,8 +34,8 @@ async function reached(
   return after
 }
 
-/** Not the last position: an append that is still under way commits later, perhaps with a lower one. */
-async function settledEnd(
+/** Not the last position of the log: an append that still runs may commit later with a lower position. */
+async function lastSettledPosition(
   storage: Pick<Storage, 'readLogPage'>,
   signal: AbortSignal | undefined,
 ): Promise<number> {

@@ -1,4 +1,4 @@
-/** Starting a subscription in this process. */
+/** Starts a subscription in this process. */
 
 import type { Event } from '../event.ts'
 import { checkInteger, checkMilliseconds } from '../input/checks.ts'
@@ -12,7 +12,10 @@ import { subscriptionStatus } from './status.ts'
 import type { SubscribeOptions, Subscription, SubscriptionStatus } from './subscription.ts'
 import { Worker } from './worker.ts'
 
-/** `onEnd` is called when it has stopped or failed: whoever listened to `done` would keep its failure from being heard. */
+/**
+ * `onEnd` is called when the subscription has stopped or failed. The store cannot use `done` for that: a listener on
+ * `done` would count as handling the failure, and hide it from the user.
+ */
 export function startSubscription<E extends Event, Tx extends HandlerTransaction>(
   environment: EngineEnvironment,
   options: SubscribeOptions<E, Tx>,
@@ -21,7 +24,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
   const plan = planOf(environment.storage, options)
   const { name } = plan
   const worker = new Worker(environment, plan)
-  // Of its own, so that it counts as unheard as long as no user listens.
+  // A promise that only users listen to: while none does, its rejection is unhandled, and Node ends the process.
   const done = worker.ended.then((failure) => {
     onEnd()
     if (failure !== undefined) throw failure
@@ -35,7 +38,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
     async status() {
       const { state, lastError } = worker
       const stored = await subscriptionStatus(environment, name)
-      return { ...(stored ?? nothingYet(name)), state, lastError }
+      return { ...(stored ?? emptyStatus(name)), state, lastError }
     },
 
     async caughtUp(options) {
@@ -46,14 +49,15 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       let isWaiting = true
       void worker.ended.then((failure) => {
         if (failure === undefined || !isWaiting) return
-        // Whoever waits here is told.
+        // This call rejects with the failure, so the rejection of `done` counts as handled.
         done.catch(() => {})
         failed.abort(failure)
       })
-      const either = signal === undefined ? failed.signal : AbortSignal.any([failed.signal, signal])
+      const failedOrAborted = signal === undefined ? failed.signal : AbortSignal.any([failed.signal, signal])
       try {
-        const target = position ?? (await abortable(environment.storage.lastPosition(either), either))
-        await waitForCheckpoint(environment, name, { position: target, timeout, signal: either })
+        const target =
+          position ?? (await abortable(environment.storage.lastPosition(failedOrAborted), failedOrAborted))
+        await waitForCheckpoint(environment, name, { position: target, timeout, signal: failedOrAborted })
       } finally {
         isWaiting = false
       }
@@ -71,7 +75,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
   }
 }
 
-/** Before it could be made, since the database cannot be reached yet. */
-function nothingYet(name: string): Omit<SubscriptionStatus, 'state' | 'lastError'> {
+/** The status before the worker has created the subscription, for example while the database is unreachable. */
+function emptyStatus(name: string): Omit<SubscriptionStatus, 'state' | 'lastError'> {
   return { name, checkpoint: 0, head: 0, lag: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
 }

@@ -1,10 +1,11 @@
-/** How far a subscription has come, as it is stored. */
+/** The stored state of a subscription: how far its workers have come, in whichever process they run. */
 
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { wholeLog } from '../storage/log-query.ts'
-import { ownersOf, reachedBy } from './checkpoint-wait.ts'
+import { lowestCheckpoint, ownersOf } from './checkpoint-wait.ts'
 import type { SubscriptionStatus } from './subscription.ts'
 
+/** Leaves out `state` and `lastError`, which only a worker knows. Returns `undefined` if there is none. */
 export async function subscriptionStatus(
   { storage }: EngineEnvironment,
   name: string,
@@ -12,7 +13,7 @@ export async function subscriptionStatus(
 ): Promise<SubscriptionStatus | undefined> {
   const checkpoints = await storage.checkpoints(name, signal)
   if (checkpoints.length === 0) return undefined
-  const checkpoint = reachedBy(checkpoints)
+  const checkpoint = lowestCheckpoint(checkpoints)
   const [head, parked, { events }] = await Promise.all([
     storage.lastPosition(signal),
     storage.countParked(name, signal),

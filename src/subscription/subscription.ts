@@ -1,16 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** What a subscription is to its user: the options that start it, and what it reports. */
+/** The public types of subscriptions: the options that start one, and its status. */
 import type { CallOptions } from '../call-options.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import type { Projection } from '../projection/projection.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 
-/** What a handler is given besides the event. */
+/** Passed to the handler with each call. */
 export interface HandlerContext<Tx extends HandlerTransaction = HandlerTransaction> {
   /**
-   * Aborted when the subscription is stopped or has lost its lease. What the handler does afterwards may be done again
-   * by another worker.
+   * Aborted when the subscription is stopped, has lost its lease, or the call exceeds `handlerTimeout`. Another
+   * attempt, perhaps of another worker, may repeat everything that the handler does afterwards.
    */
   readonly signal: AbortSignal
   /** Which call for this event it is: 1 for the first one, 2 for the first retry. */
@@ -26,30 +26,36 @@ export interface HandlerContext<Tx extends HandlerTransaction = HandlerTransacti
 export type StartPosition =
   /** At the first event of the log. */
   | 'beginning'
-  /** At the first event that is recorded after the subscription was created. */
+  /** After the last event that `readAll` returns when the subscription is created. */
   | 'end'
   /** At the first event that was recorded at or after this moment. */
   | Date
   /** At the first event after this position (exclusive), such as the position of an `AppendResult`. */
   | { readonly after: number }
 
+/** What a subscription does when its handler fails. */
 export interface ErrorPolicy {
   /** How often a failed event is retried. @default 5 */
   readonly retries?: number | undefined
-  /** The pause before the first retry, in milliseconds. It doubles with each retry, up to 30 s. @default 100 */
+  /**
+   * The pause before the first retry, in milliseconds. It doubles with each retry, up to 30 s, and is shortened at
+   * random by up to a half. @default 100
+   */
   readonly backoff?: number | undefined
   /**
    * What happens when the retries are used up: 'stop' ends the subscription with the error; 'park' sets the event aside
-   * and continues; 'block-stream' sets the event and all later events of its stream aside and continues. @default 'stop'
+   * and continues; 'block-stream' sets the event and all later events of its stream aside and continues.
+   * @default 'stop'
    */
   readonly action?: 'stop' | 'park' | 'block-stream' | undefined
 }
 
 interface RunOptions {
+  /** What happens when the handler fails. @default { retries: 5, backoff: 100, action: 'stop' } */
   readonly onError?: ErrorPolicy | undefined
   /** The longest time that one call of the handler may take, in milliseconds; a longer call fails. @default no limit */
   readonly handlerTimeout?: number | undefined
-  /** The largest number of events to read, and to pass to `handleBatch`, at once. @default 1000 */
+  /** The largest number of events in one call of `handleBatch`, or one transaction of a projection. @default 1,000 */
   readonly batchSize?: number | undefined
   /**
    * How long a lease lasts after its owner last renewed it, in milliseconds. When a process is killed, another process
@@ -58,14 +64,14 @@ interface RunOptions {
   readonly leaseTime?: number | undefined
   /** The longest pause between two looks at the log, in milliseconds. @default 250 */
   readonly pollInterval?: number | undefined
-  /** Called whenever the state of the subscription in this process changes. */
+  /** Called whenever the state of the worker changes. If it throws, the subscription fails. */
   readonly onStateChange?: ((state: SubscriptionState, error?: unknown) => void) | undefined
 }
 
 interface HandlerOptions<E extends Event> extends RunOptions, EventFilter<E> {
   /** Unique among the store's subscriptions. Workers that use the same name share the work. */
   readonly name: string
-  /** @default 'beginning' */
+  /** Where a new subscription begins; ignored if the subscription exists. @default 'beginning' */
   readonly from?: StartPosition | undefined
   /**
    * The number of partitions that the streams are divided into. Events of one stream are handled in order; partitions
@@ -101,10 +107,11 @@ export type SubscribeOptions<E extends Event = Event, Tx extends HandlerTransact
   | HandleBatchOptions<E, Tx>
   | ProjectOptions
 
+/** The state of one worker of a subscription. */
 export type SubscriptionState =
   /** The store creates the subscription, or waits for the database. */
   | 'starting'
-  /** Other workers hold all partitions. */
+  /** The worker has no partition, for example because other workers hold all of them. */
   | 'leasing'
   /** Events that are already in the log are being handled. */
   | 'catching-up'
@@ -112,7 +119,7 @@ export type SubscriptionState =
   | 'live'
   /** The handler or the database has failed, and the worker tries again. */
   | 'retrying'
-  /** An event was set aside. */
+  /** An event was parked. */
   | 'parking'
   | 'stopping'
   | 'stopped'
@@ -151,17 +158,18 @@ interface CaughtUpOptions extends CallOptions {
   readonly timeout?: number | undefined
 }
 
-/** A subscription that runs in this process: one worker among those that share its name. */
+/** A subscription that runs in this process: one of the workers that share its name. */
 export interface Subscription extends AsyncDisposable {
   readonly name: string
   /** This worker's name among the owners of leases. */
   readonly worker: string
+  /** Returns how far the subscription has come, and the state of this worker. */
   status(): Promise<SubscriptionStatus>
   /**
    * Resolves once every event up to a position is handled or parked, by whichever worker. At position 0, or in an empty
    * log, it resolves once the subscription exists, so that it handles everything that is appended from then on.
    * @throws SubscriptionBehindError if that takes longer than `timeout`
-   * @throws SubscriptionFailedError if the subscription fails meanwhile
+   * @throws SubscriptionFailedError if the subscription fails or has failed
    */
   caughtUp(options?: CaughtUpOptions): Promise<void>
   /**
@@ -192,6 +200,7 @@ export interface RunOnceResult {
   readonly caughtUp: boolean
 }
 
+/** An event that a subscription has set aside: its retries are used up, or an earlier event of its stream is parked. */
 export interface ParkedEvent {
   readonly position: number
   readonly streamId: string
@@ -207,7 +216,7 @@ export interface ParkedEvent {
   readonly parkedAt: Date
 }
 
-/** The events that a subscription has set aside. */
+/** Lists the parked events of a subscription, and retries or skips them. */
 export interface ParkedEvents {
   /** Lists them in order of position. */
   list(options?: CallOptions): AsyncIterable<ParkedEvent>

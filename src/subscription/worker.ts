@@ -1,14 +1,15 @@
 /**
- * One worker of a subscription: it holds leases of partitions, handles them, and gives up what is not its own any more.
+ * One worker of a subscription: it leases partitions, renews the leases, and handles the events of its partitions.
  *
  *     starting ──▶ leasing ⇄ catching-up ⇄ live     (see partition-run.ts, also for retrying and parking)
  *         │           │            │          │
  *         └───────────┴──────┬─────┴──────────┘
  *                            ▼
- *                 stopping ──▶ stopped      or, when it cannot go on:  failed
+ *                 stopping ──▶ stopped      or, after an error:  failed
  *
- * The lease is what keeps two workers apart, and the storage's clock is the only one that counts. A worker that was
- * not heard for as long as its lease gives up by itself; one that does not notice is refused by its token.
+ * A lease lets one worker at a time handle a partition. It expires by the clock of the storage. A worker that could not
+ * renew its leases for the lease time abandons its partitions. If it does so too late, the storage refuses its writes
+ * by their fencing token.
  */
 import { randomUUID } from 'node:crypto'
 import { InvalidInputError, isOutage, SubscriptionFailedError } from '../errors/index.ts'
@@ -20,33 +21,36 @@ import type { Progress } from './progress.ts'
 import { startPosition } from './start-position.ts'
 import type { SubscriptionState } from './subscription.ts'
 
-const longestWait = 1_000
+// All in milliseconds. The worker renews its leases after a third of the lease time, but at least this often.
+const longestRenewalInterval = 1_000
+// The pause after a transient error doubles from the first value up to the second.
 const shortestPause = 50
 const longestPause = 5_000
-// How long the other partitions may take to finish when one has failed.
-const patience = 30_000
+// When one partition has failed, the others may finish their current events for this long.
+const failureTimeout = 30_000
 
 export class Worker {
+  /** Identifies the worker as the owner of leases. */
   readonly name: string = randomUUID()
   readonly progress: Progress = { handled: 0, parked: 0 }
   lastError: unknown
-  /** Answers with what the subscription has failed with, or with nothing once it is stopped. */
+  /** Resolves with the error that failed the subscription, or with `undefined` after a normal stop. */
   readonly ended: Promise<SubscriptionFailedError | undefined>
-  /** Resolves once it is known what can be leased, and what was set aside there has been looked at. */
-  readonly settled: Promise<void>
+  /** Resolves once the worker has its first leases and has handled the parked events that were due, or has ended. */
+  readonly parkedHandled: Promise<void>
   readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #partitions: Partitions
   readonly #stop = new AbortController()
-  /** When it has been waited for the end for long enough. */
-  readonly #giveUp = new AbortController()
-  /** When all partitions are given back. */
-  readonly #over = new AbortController()
+  /** Aborted when the time to stop is over: the worker then ends without waiting for the storage. */
+  readonly #abandon = new AbortController()
+  /** Aborted when all runs have ended and released their leases. */
+  readonly #released = new AbortController()
   #state: SubscriptionState = 'starting'
-  /** When the storage last heard of this worker for sure. */
-  #heardAt = Number.NEGATIVE_INFINITY
+  /** When the worker sent the last renewal that the storage has confirmed. */
+  #renewedAt = Number.NEGATIVE_INFINITY
   #failure: { readonly error: unknown } | undefined
-  #settle = () => {}
+  #resolveParkedHandled = () => {}
   #wake = () => {}
   #isWoken = false
 
@@ -54,53 +58,53 @@ export class Worker {
     this.#environment = environment
     this.#plan = plan
     this.#partitions = new Partitions(environment, plan, this.name, this.progress, {
-      settled: () => this.#settle(),
+      parkedHandled: () => this.#resolveParkedHandled(),
       changed: (error) => this.#updateState(error),
       ended: () => this.#wakeUp(),
       failed: (error) => this.#fail(error),
     })
-    this.settled = new Promise((resolve) => {
-      this.#settle = resolve
+    this.parkedHandled = new Promise((resolve) => {
+      this.#resolveParkedHandled = resolve
     })
-    this.ended = this.#work()
+    this.ended = this.#run()
   }
 
   get state(): SubscriptionState {
     return this.#state
   }
 
-  /** Gives up on a handler that has not finished after so many milliseconds. */
+  /** Waits for the running handlers to finish, and abandons them after `timeout` milliseconds. */
   async stop(timeout: number): Promise<void> {
     this.#setState('stopping')
-    this.#stopLeading()
-    await this.#endWithin(timeout)
+    this.#requestStop()
+    await this.#waitForEnd(timeout)
   }
 
-  /** Waits for the end, or sees to it that it comes. */
-  async #endWithin(milliseconds: number): Promise<void> {
-    const hasEnded = new AbortController()
-    const late = this.#environment.clock.sleep(milliseconds, hasEnded.signal).then(
+  /** Waits until the worker has ended; abandons its partitions after the timeout. */
+  async #waitForEnd(timeout: number): Promise<void> {
+    const timer = new AbortController()
+    const timedOut = this.#environment.clock.sleep(timeout, timer.signal).then(
       () => {
-        this.#giveUp.abort()
+        this.#abandon.abort()
         this.#partitions.abandon()
       },
       () => {},
     )
     await this.ended
-    hasEnded.abort()
-    await late
+    timer.abort()
+    await timedOut
   }
 
   /** Never rejects. */
-  async #work(): Promise<SubscriptionFailedError | undefined> {
+  async #run(): Promise<SubscriptionFailedError | undefined> {
     try {
-      await this.#lead()
+      await this.#createAndLease()
     } catch (error) {
       this.#fail(error)
     }
-    await this.#finish()
+    await this.#drain()
     await this.#leave()
-    this.#settle()
+    this.#resolveParkedHandled()
     if (this.#failure === undefined) {
       this.#setState('stopped')
       return undefined
@@ -115,29 +119,30 @@ export class Worker {
     return failed
   }
 
-  async #lead(): Promise<void> {
+  /** Creates the subscription, then renews and takes leases until the worker must stop. */
+  async #createAndLease(): Promise<void> {
     await this.#create()
     if (this.#stop.signal.aborted) return
     this.#setState('leasing')
-    void this.#guard()
+    void this.#watchExpiry()
     while (!this.#stop.signal.aborted) {
       await this.#keepLeases()
-      await this.#rest(Math.min(this.#plan.leaseTime / 3, longestWait))
+      await this.#sleepUntilWoken(Math.min(this.#plan.leaseTime / 3, longestRenewalInterval))
     }
   }
 
-  /** What is under way when the worker is to stop keeps its lease until it is finished. */
-  async #finish(): Promise<void> {
-    void this.#partitions.ended().then(() => this.#over.abort())
+  /** Waits until all runs have ended, and renews their leases until then: a handler may still be at work. */
+  async #drain(): Promise<void> {
+    void this.#partitions.ended().then(() => this.#released.abort())
     const { clock } = this.#environment
-    while (!this.#over.signal.aborted) {
-      await clock.sleep(this.#plan.leaseTime / 3, this.#over.signal).catch(() => {})
-      if (this.#over.signal.aborted) return
+    while (!this.#released.signal.aborted) {
+      await clock.sleep(this.#plan.leaseTime / 3, this.#released.signal).catch(() => {})
+      if (this.#released.signal.aborted) return
       await this.#keepLeases().catch((error: unknown) => this.#fail(error))
     }
   }
 
-  /** Makes the subscription, unless there is one; tries until the storage can be reached. */
+  /** Creates the subscription if it does not exist. Retries until the storage can be reached. */
   async #create(): Promise<void> {
     const { storage } = this.#environment
     const { name, from, partitions, handler } = this.#plan
@@ -156,36 +161,39 @@ export class Worker {
       } catch (error) {
         if (signal.aborted) return
         if (!isOutage(error)) throw error
-        this.#trouble(error)
-        await this.#rest(Math.min(longestPause, shortestPause * 2 ** Math.min(failures, 10)))
+        this.#reportOutage(error)
+        await this.#sleepUntilWoken(Math.min(longestPause, shortestPause * 2 ** Math.min(failures, 10)))
       }
     }
   }
 
-  /** Not given up when the worker is to stop: what comes of it could not be given back. */
+  /**
+   * Renews the worker's leases and takes free ones. A stop does not interrupt the call: without its answer, the worker
+   * could not release the leases that it has got.
+   */
   async #keepLeases(): Promise<void> {
     const { storage, clock } = this.#environment
-    const { signal } = this.#giveUp
+    const { signal } = this.#abandon
     const { name, leaseTime } = this.#plan
     const sentAt = clock.now()
     try {
       const kept = await abortable(storage.keepLeases(name, this.name, leaseTime, signal), signal)
-      this.#heardAt = sentAt
+      this.#renewedAt = sentAt
       this.#partitions.reconcile(kept)
     } catch (error) {
       if (signal.aborted) return
       if (!isOutage(error)) throw error
-      this.#trouble(error)
+      this.#reportOutage(error)
     }
   }
 
-  /** Gives up what may be another's by now, also while nothing is heard of the storage. */
-  async #guard(): Promise<void> {
+  /** Abandons the partitions when the leases have expired without a renewal: another worker may own them by now. */
+  async #watchExpiry(): Promise<void> {
     const { clock } = this.#environment
     const { leaseTime } = this.#plan
-    const { signal } = this.#over
+    const { signal } = this.#released
     while (!signal.aborted) {
-      const left = this.#heardAt + leaseTime - clock.now()
+      const left = this.#renewedAt + leaseTime - clock.now()
       if (left <= 0) this.#partitions.abandon()
       await clock.sleep(left > 0 ? left : leaseTime / 4, signal).catch(() => {})
     }
@@ -194,27 +202,29 @@ export class Worker {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return
     this.#failure = { error }
-    this.#stopLeading()
-    void this.#endWithin(patience)
+    this.#requestStop()
+    void this.#waitForEnd(failureTimeout)
   }
 
-  #stopLeading(): void {
+  #requestStop(): void {
     this.#stop.abort()
     this.#partitions.stop()
     this.#wakeUp()
   }
 
-  /** Never rejects, and takes no longer than the leases last: then they are free anyway. */
+  /** Removes the worker from the storage. Never rejects, and takes no longer than the lease time. */
   async #leave(): Promise<void> {
     const { storage, clock } = this.#environment
-    const isLeft = new AbortController()
-    const leaving = storage.leave(this.#plan.name, this.name).catch((error: unknown) => this.#trouble(error))
-    await Promise.race([leaving, clock.sleep(this.#plan.leaseTime, isLeft.signal).catch(() => {})])
-    isLeft.abort()
+    const timer = new AbortController()
+    const leaving = storage
+      .leave(this.#plan.name, this.name)
+      .catch((error: unknown) => this.#reportOutage(error))
+    await Promise.race([leaving, clock.sleep(this.#plan.leaseTime, timer.signal).catch(() => {})])
+    timer.abort()
   }
 
-  /** Sleeps, unless something happened that calls for a look at the leases. */
-  async #rest(milliseconds: number): Promise<void> {
+  /** Sleeps until the time is over or `#wakeUp` is called; returns at once if it was called since the last sleep. */
+  async #sleepUntilWoken(milliseconds: number): Promise<void> {
     const woken = new AbortController()
     this.#wake = () => woken.abort()
     if (!this.#isWoken && !this.#stop.signal.aborted) {
@@ -229,7 +239,7 @@ export class Worker {
     this.#wake()
   }
 
-  #trouble(error: unknown): void {
+  #reportOutage(error: unknown): void {
     this.lastError = error
     if (!this.#stop.signal.aborted) this.#setState('retrying', error)
   }

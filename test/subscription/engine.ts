@@ -1,4 +1,4 @@
-/** What runs subscriptions, on a store in memory of its own, of which a test can replace any part. */
+/** Runs subscriptions on a storage in memory. Each test gets its own, and can replace any part of its environment. */
 import { afterEach, beforeEach, onTestFinished, vi } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
 import { memoryStorage } from '../../src/memory/store.ts'
@@ -26,8 +26,8 @@ class Engine {
     return subscription
   }
 
-  /** Starts one whose failure is to be looked at later. */
-  failing(options: SubscribeOptions): Subscription {
+  /** Starts a subscription whose failure the test checks later. */
+  startFailing(options: SubscribeOptions): Subscription {
     const subscription = this.start(options)
     subscription.done.catch(() => {})
     return subscription
@@ -49,7 +49,7 @@ class Engine {
 
 export let engine: Engine
 
-/** Each test of this file has another one. */
+/** Gives each test of the file its own engine. */
 export function useEngine(): void {
   beforeEach(() => {
     engine = new Engine()
@@ -58,8 +58,8 @@ export function useEngine(): void {
 }
 
 /**
- * Time that goes on in steps of 5 ms, however long the machine takes between them: a lease of some milliseconds ends only
- * if it is not renewed in time.
+ * Makes time advance in steps of 5 ms, however slow the machine is between two steps: then even a lease of a few
+ * milliseconds expires only if the worker does not renew it in time.
  */
 export function useSteadyTime(): void {
   vi.useFakeTimers({

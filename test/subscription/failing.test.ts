@@ -1,4 +1,4 @@
-/** Subscriptions whose handlers fail, and whose storage cannot be reached. */
+/** Subscriptions whose handler fails, and subscriptions whose storage is unreachable. */
 import { describe, expect, it, vi } from 'vitest'
 import { isOutage, ReadOnlyReplicaError, StoreUnavailableError } from '../../src/errors/index.ts'
 import type { RecordedEvent } from '../../src/event.ts'
@@ -9,7 +9,7 @@ import { engine, fails, name, quick, useEngine, useSteadyTime } from './engine.t
 useEngine()
 
 describe('a handler that fails', () => {
-  it('is called again with a pause that doubles, and then the subscription fails, naming the event', async () => {
+  it('is retried after pauses that double; then the subscription fails and names the event', async () => {
     await engine.append(3)
     const attempts: number[] = []
     const pauses: number[] = []
@@ -25,7 +25,7 @@ describe('a handler that fails', () => {
       },
     }
     const seen: number[] = []
-    const subscription = engine.failing({
+    const subscription = engine.startFailing({
       name,
       onError: { retries: 3, backoff: 8 },
       handle({ position }, { attempt }) {
@@ -54,28 +54,28 @@ describe('a handler that fails', () => {
     await subscription.stop()
   })
 
-  it('of which nobody hears ends in an unhandled rejection, though somebody once waited for it', async () => {
-    // The test runner listens, too.
+  it('without a listener ends in an unhandled rejection, even after an earlier call of caughtUp', async () => {
+    // The test runner listens too, and would fail the test.
     const others = process.listeners('unhandledRejection')
     process.removeAllListeners('unhandledRejection')
-    const told = new Promise<unknown>((resolve) => process.once('unhandledRejection', resolve))
+    const rejection = new Promise<unknown>((resolve) => process.once('unhandledRejection', resolve))
     try {
       const subscription = engine.start({ name, handle: fails, onError: { retries: 0 } })
       await subscription.caughtUp()
       await engine.append(1)
-      expect(await told).toMatchObject({ code: 'subscription-failed', position: 1 })
+      expect(await rejection).toMatchObject({ code: 'subscription-failed', position: 1 })
     } finally {
       for (const listener of others) process.on('unhandledRejection', listener)
     }
   })
 
-  it('is told to whoever waits for the subscription to catch up, and to nobody else', async () => {
+  it('rejects a waiting call of caughtUp, and then causes no unhandled rejection', async () => {
     await engine.append(1)
     const subscription = engine.start({ name, handle: fails, onError: { retries: 0 } })
     await expect(subscription.caughtUp()).rejects.toMatchObject({ code: 'subscription-failed', position: 1 })
   })
 
-  it('takes too long: it is told by its signal, and that counts as a try', async () => {
+  it('by exceeding its timeout gets an aborted signal, and that counts as a failed attempt', async () => {
     await engine.append(1)
     const reasons: unknown[] = []
     const subscription = engine.start({
@@ -86,7 +86,7 @@ describe('a handler that fails', () => {
         new Promise((_, reject) => {
           signal.addEventListener('abort', () => {
             reasons.push(signal.reason)
-            reject(new Error('given up'))
+            reject(new Error('aborted'))
           })
         }),
     })
@@ -100,7 +100,7 @@ describe('a handler that fails', () => {
     })
   })
 
-  it('with a batch is called with each event alone, to find the one at fault', async () => {
+  it('with a batch is called with each event alone, to find the event at fault', async () => {
     await engine.append(5)
     const calls: number[][] = []
     const subscription = engine.start({
@@ -117,7 +117,7 @@ describe('a handler that fails', () => {
     expect((await engine.storage.listParked(name, 0, 10)).map(({ position }) => position)).toEqual([3])
   })
 
-  it('in batches is called with so many events at most', async () => {
+  it('in batches is called with at most batchSize events', async () => {
     await engine.append(8)
     const calls: number[][] = []
     const handleBatch = (events: readonly RecordedEvent[]) =>
@@ -130,9 +130,9 @@ describe('a handler that fails', () => {
     ])
   })
 
-  it('asks for a transaction it has none of: that is a mistake, which is told', async () => {
+  it('because it reads tx without a transaction fails the subscription with an InvalidInputError', async () => {
     await engine.append(1)
-    const { done } = engine.failing({
+    const { done } = engine.startFailing({
       name,
       onError: { retries: 0 },
       handle: (_, context) => void context.tx.documents('x'),
@@ -140,17 +140,17 @@ describe('a handler that fails', () => {
     await expect(done).rejects.toMatchObject({ cause: { code: 'invalid-input', field: 'tx' } })
   })
 
-  it('because its own store is away has failed, and is not called for ever', async () => {
+  it('because another store is unreachable counts as failed, and is not retried forever', async () => {
     await engine.append(1)
     for (const transactional of [true, false]) {
       let calls = 0
-      const { done } = engine.failing({
+      const { done } = engine.startFailing({
         name: `${name}-${transactional}`,
         transactional,
         onError: { ...quick, retries: 2 },
         handle() {
           calls++
-          throw new StoreUnavailableError('Asking another store', 1, 'it is away')
+          throw new StoreUnavailableError('Asking another store', 1, 'it is unreachable')
         },
       })
       await expect(done).rejects.toMatchObject({ position: 1, cause: { code: 'store-unavailable' } })
@@ -159,8 +159,8 @@ describe('a handler that fails', () => {
   })
 })
 
-describe('a storage that cannot be reached', () => {
-  /** Fails so many calls of each of these, in one of the ways there are and then the other. */
+describe('a storage that is unreachable', () => {
+  /** Makes the first `times` calls of each method fail, alternately as unavailable and as a read-only replica. */
   function unreachable(times: number, ...methods: (keyof Storage)[]): void {
     const broken: Record<string, unknown> = { ...engine.storage }
     for (const method of methods) {
@@ -170,7 +170,7 @@ describe('a storage that cannot be reached', () => {
         if (left-- > 0)
           throw left % 2 === 0
             ? new ReadOnlyReplicaError()
-            : new StoreUnavailableError(method, 1, 'nobody answers')
+            : new StoreUnavailableError(method, 1, 'no answer')
         return call(...parameters)
       }
     }
@@ -178,7 +178,7 @@ describe('a storage that cannot be reached', () => {
   }
 
   it.each([true, false])(
-    'is tried again until it can, without counting as a try (transactional: %s)',
+    'is retried until it answers, which does not count as an attempt (transactional: %s)',
     async (transactional) => {
       useSteadyTime()
       await engine.append(3)
@@ -208,7 +208,7 @@ describe('a storage that cannot be reached', () => {
     },
   )
 
-  it('does not keep a subscription from being stopped', async () => {
+  it('does not prevent a subscription from stopping', async () => {
     unreachable(Number.POSITIVE_INFINITY, 'createSubscription', 'leave')
     const subscription = engine.start({ name, handle() {} })
     await vi.waitFor(async () => expect((await subscription.status()).state).toBe('retrying'))

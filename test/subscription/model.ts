@@ -1,7 +1,7 @@
 /**
- * Workers of subscriptions whose every step is released by fast-check's scheduler, in any order: calls of the storage
- * (as they are sent, and as they are answered), timers, and handlers. A worker can be killed, or held up while the
- * world goes on; calls can fail, before or after they had their effect. Whatever happens is checked as it happens.
+ * A model of subscriptions in several processes. fast-check's scheduler releases every step, in any order: requests to
+ * the storage, their answers, timers, and handlers. A test can kill or pause a process. A call can fail before or after
+ * it took effect. The model checks its invariants at every step.
  */
 import { strict as assert } from 'node:assert'
 import type { Scheduler } from 'fast-check'
@@ -25,30 +25,30 @@ export interface ModelOptions {
   readonly transactional: boolean
   readonly largestPage: number
   readonly action: 'stop' | 'park' | 'block-stream'
-  /** Timers that are set to more never go off. */
+  /** A longer sleep never ends, in milliseconds. */
   readonly longestSleep: number
-  /** How often the handling of the nth event fails. */
+  /** How many attempts of the nth event fail. */
   readonly failures: readonly number[]
-  /** What becomes of one call after the other; after the last one, all of them succeed. */
+  /** The fault of each storage call, in order: none, or an error before or after the effect. All later calls succeed. */
   readonly faults: readonly ('none' | 'before' | 'after')[]
 }
 
 const never = new Promise<never>(() => {})
 
-/** What the processes share: the log, the checkpoints, time, and what is known of the handling. */
+/** The state that the processes share: the log, the checkpoints, the time, and which events were handled. */
 export class Model {
   readonly options: ModelOptions
   readonly log: RecordedEvent[] = []
   readonly subscriptions = new MemorySubscriptions(() => this.#time)
-  /** How often each event was handled with success; of a transactional handler: with its writes committed. */
+  /** How often each event was handled. A transactional handler counts when its transaction commits. */
   readonly handled = new Map<number, number>()
-  /** In the order in which they were handled for the first time. */
+  /** The handled events, in the order in which they were first handled. */
   readonly order: RecordedEvent[] = []
-  /** All leases that were given. */
+  /** All leases that the storage has granted. */
   readonly leases = new Set<string>()
-  /** Faults and deaths. */
+  /** How many faults and kills there were. */
   disruptions = 0
-  /** From when on no call fails, and time waits for whoever is at work. */
+  /** While true, no call fails, and no timer fires before all running steps have ended. */
   isCalm = false
   #pending = 0
   readonly #scheduler: Scheduler
@@ -66,14 +66,14 @@ export class Model {
 
   append(streamId: string, type: string): void {
     const number = this.log.length
-    // With gaps, as a database has them.
+    // With gaps, like the positions of a database.
     const position = number * 2 + 1
     const event = { id: `id-${position}`, type, streamId, position, version: 1, data: {} }
     this.log.push({ ...event, metadata: {}, tags: [], recordedAt: new Date(position) })
     this.#failuresLeft.set(position, this.options.failures[number] ?? 0)
   }
 
-  /** The events that the subscription is about. */
+  /** The events that the subscription's filter selects. */
   get wanted(): readonly RecordedEvent[] {
     return this.log.filter(({ type }) => type === 'wanted')
   }
@@ -101,8 +101,8 @@ export class Model {
     this.#pending--
   }
 
-  /** Lets the next timer go off some time. */
-  async #letTimePass(): Promise<void> {
+  /** Fires the next timer at some later step. */
+  async #scheduleTick(): Promise<void> {
     do await this.#scheduler.schedule(Promise.resolve(), 'timer')
     while (this.isCalm && this.#pending > 0)
     this.#tick()
@@ -112,7 +112,7 @@ export class Model {
     return this.#time
   }
 
-  /** Timers go off in their order, at any time from when they are due. */
+  /** Timers fire in the order in which they are due, each at any step after that. */
   async sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted()
     if (milliseconds > this.options.longestSleep) return abortable(never, signal)
@@ -123,7 +123,7 @@ export class Model {
       timer = { due, fire: resolve }
       this.#timers.splice(after < 0 ? this.#timers.length : after, 0, timer)
     })
-    void this.#letTimePass()
+    void this.#scheduleTick()
     try {
       await abortable(fired, signal)
     } finally {
@@ -146,12 +146,12 @@ export class Model {
     timer.fire()
   }
 
-  isDone(position: number): boolean {
+  isHandled(position: number): boolean {
     return (this.handled.get(position) ?? 0) > 0
   }
 
-  /** Notes that an event was handled. */
-  done(event: RecordedEvent): void {
+  /** Counts an event as handled; a transactional subscription must handle each event only once. */
+  noteHandled(event: RecordedEvent): void {
     const count = (this.handled.get(event.position) ?? 0) + 1
     this.handled.set(event.position, count)
     if (count === 1) this.order.push(event)
@@ -163,26 +163,26 @@ export class Model {
     return new Set(parked.map(({ position }) => position))
   }
 
-  /** The checkpoint must not say more than was handled. */
+  /** Checks that every event up to a new checkpoint is handled or parked. */
   async checkCheckpoint({ partition }: Lease, position: number): Promise<void> {
     const parked = await this.parkedPositions()
-    for (const event of this.#of(partition)) {
-      if (event.position > position || this.isDone(event.position) || parked.has(event.position)) continue
+    for (const event of this.#eventsOf(partition)) {
+      if (event.position > position || this.isHandled(event.position) || parked.has(event.position)) continue
       assert.fail(`the checkpoint is at ${position}, but event ${event.position} is not handled`)
     }
   }
 
-  /** An event must not be begun with before all that come before it are handled, or set aside. */
+  /** Checks that all earlier events of the partition are handled or parked before an event is started. */
   async checkTurn(event: RecordedEvent): Promise<void> {
     const parked = await this.parkedPositions()
     if (parked.has(event.position)) return
-    for (const earlier of this.#of(this.#partitionOf(event))) {
-      if (earlier.position >= event.position || this.isDone(earlier.position)) continue
-      const isSetAside =
+    for (const earlier of this.#eventsOf(this.#partitionOf(event))) {
+      if (earlier.position >= event.position || this.isHandled(earlier.position)) continue
+      const mayPass =
         parked.has(earlier.position) &&
         (this.options.action === 'park' || earlier.streamId !== event.streamId)
-      if (isSetAside) continue
-      assert.fail(`event ${event.position} was begun with before ${earlier.position} was handled`)
+      if (mayPass) continue
+      assert.fail(`event ${event.position} was started before ${earlier.position} was handled`)
     }
   }
 
@@ -190,7 +190,7 @@ export class Model {
     return partitionOf(streamId, this.options.partitions)
   }
 
-  #of(partition: number): readonly RecordedEvent[] {
+  #eventsOf(partition: number): readonly RecordedEvent[] {
     return this.wanted.filter((event) => this.#partitionOf(event) === partition)
   }
 
@@ -204,77 +204,78 @@ export class Model {
         (partition === undefined || isInPartition(streamId, partition)),
     )
     if (direction === 'backward') found.reverse()
-    // As a page that ends because it is large.
-    const most = Math.min(limit, this.options.largestPage)
-    const events = found.slice(0, most)
-    const full = events.length === most
+    // A storage may return fewer events than the limit, because they are large.
+    const pageSize = Math.min(limit, this.options.largestPage)
+    const events = found.slice(0, pageSize)
+    const full = events.length === pageSize
     const last = events.at(-1)?.position ?? 0
     return { events, frontier, full, through: full ? last : Math.max(after, Math.min(until, frontier)) }
   }
 }
 
-/** A process with one worker in it, and its connection to the storage. */
+/** A process with one worker, and its connection to the storage. */
 export class Process {
   readonly environment: EngineEnvironment
   readonly wakeup: Wakeup
   readonly #model: Model
   readonly #name: string
   isDead = false
-  #held: { readonly until: Promise<void>; readonly release: () => void } | undefined
+  #pause: { readonly end: Promise<void>; readonly resume: () => void } | undefined
 
   constructor(model: Model, name: string) {
     this.#model = model
     this.#name = name
     const clock: Clock = {
       now: () => model.now(),
-      sleep: (milliseconds, signal) => this.#alive(model.sleep(milliseconds, signal)),
+      sleep: (milliseconds, signal) => this.#whileAlive(model.sleep(milliseconds, signal)),
     }
     this.wakeup = new ModelWakeup(clock)
     this.environment = { storage: this.#storage(), wakeup: this.wakeup, clock }
   }
 
-  /** Nothing it waits for will ever come. */
+  /** Nothing that the process waits for ever happens. */
   kill(): void {
     this.isDead = true
     this.#model.disruptions++
   }
 
-  /** Nothing happens in it for a while. */
-  hold(): void {
-    if (this.#held !== undefined) return
-    let release = () => {}
-    const until = new Promise<void>((resolve) => {
-      release = resolve
+  /** Nothing happens in the process until `resume`. */
+  pause(): void {
+    if (this.#pause !== undefined) return
+    let resume = () => {}
+    const end = new Promise<void>((resolve) => {
+      resume = resolve
     })
-    this.#held = { until, release }
+    this.#pause = { end, resume }
   }
 
-  goOn(): void {
-    this.#held?.release()
-    this.#held = undefined
+  resume(): void {
+    this.#pause?.resume()
+    this.#pause = undefined
   }
 
-  async #alive<T>(work: Promise<T>): Promise<T> {
+  /** Settles like `work`, but not while the process is paused, and never once it is killed. */
+  async #whileAlive<T>(work: Promise<T>): Promise<T> {
     const settled = await work.then(
       (value) => ({ value }),
       (error: unknown) => ({ error }),
     )
-    while (this.#held !== undefined) await this.#held.until
+    while (this.#pause !== undefined) await this.#pause.end
     if (this.isDead) return never
     if ('error' in settled) throw settled.error
     return settled.value
   }
 
   step(label: string): Promise<void> {
-    return this.#alive(this.#model.step(`${this.#name}: ${label}`))
+    return this.#whileAlive(this.#model.step(`${this.#name}: ${label}`))
   }
 
-  /** A call of the storage: it is sent, has its effect, and is answered, or fails on the way. */
+  /** A call of the storage: the request, its effect, and the answer. It can fail before or after the effect. */
   #call<T>(what: string, effect: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
     const call = async () => {
       await this.step(`${what}, sent`)
       const fault = this.#model.nextFault()
-      if (fault === 'before') throw new StoreUnavailableError(what, 1, 'nobody answers')
+      if (fault === 'before') throw new StoreUnavailableError(what, 1, 'no answer')
       const outcome = await Promise.resolve()
         .then(effect)
         .then(
@@ -289,12 +290,12 @@ export class Process {
     return abortable(call(), signal)
   }
 
-  /** A call that changes nothing may as well be answered from an earlier moment. */
+  /** A call that only reads: it takes its result at once, and the answer arrives at a later step. */
   #read<T>(what: string, look: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
     const call = async () => {
       const found = await look()
       await this.step(what)
-      if (this.#model.nextFault() !== 'none') throw new StoreUnavailableError(what, 1, 'nobody answers')
+      if (this.#model.nextFault() !== 'none') throw new StoreUnavailableError(what, 1, 'no answer')
       return found
     }
     return abortable(call(), signal)
@@ -377,7 +378,7 @@ export class Process {
           subscriptions.check(lease)
           endings.push(() => {
             subscriptions.advanceNow(lease, position)
-            for (const event of written) model.done(event)
+            for (const event of written) model.noteHandled(event)
             return model.checkCheckpoint(lease, position)
           })
         }),
@@ -386,7 +387,7 @@ export class Process {
           subscriptions.check(lease)
           endings.push(() => {
             subscriptions.unparkNow(lease, position)
-            for (const event of written) model.done(event)
+            for (const event of written) model.noteHandled(event)
           })
         }),
     }
@@ -394,7 +395,8 @@ export class Process {
     try {
       result = await abortable(work(transaction as StorageTransaction), signal)
     } catch (error) {
-      // As a storage does: what failed it is not what the work makes of that.
+      // Like a storage: when a statement lost the connection, the transaction fails with that error, whatever the work
+      // throws because of it.
       throw lost === undefined ? error : new StoreUnavailableError(what, 1, lost)
     }
     if (lost !== undefined) throw new StoreUnavailableError(what, 1, lost)

@@ -1,4 +1,4 @@
-/** Stopping a subscription: what still happens, what is stored, and who goes on. */
+/** Stopping a subscription: which event is finished, which checkpoint is stored, and how another worker takes over. */
 import { describe, expect, it } from 'vitest'
 import { latch } from '../../src/conformance/expect.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
@@ -12,19 +12,19 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('stopping', () => {
-  it('finishes the event that is handled, and no other, and stores that it was', async () => {
+  it('finishes the current event, starts no other, and stores the checkpoint', async () => {
     await engine.append(3)
-    const [begun, finish] = [latch(), latch()]
+    const [started, finish] = [latch(), latch()]
     const seen: number[] = []
     const subscription = engine.start({
       name,
       async handle({ position }) {
-        begun.release()
+        started.release()
         await finish.released
         seen.push(position)
       },
     })
-    await begun.released
+    await started.released
     const stopped = subscription.stop()
     expect((await subscription.status()).state).toBe('stopping')
     finish.release()
@@ -35,38 +35,38 @@ describe('stopping', () => {
     await subscription.stop()
   })
 
-  it('gives up on a handler that never returns, and leaves its event to others', async () => {
+  it('abandons a handler that never returns, and leaves its event to the next worker', async () => {
     await engine.append(2)
-    const begun = latch()
+    const started = latch()
     const subscription = engine.start({
       name,
       handle: ({ position }) => {
         if (position === 1) return
-        begun.release()
+        started.release()
         return new Promise(() => {})
       },
     })
-    await begun.released
+    await started.released
     await subscription.stop({ timeout: 10 })
     const seen: number[] = []
     const next = engine.start({ name, handle: ({ position }) => void seen.push(position) })
     await next.caughtUp({ timeout: 5_000 })
-    // The first was handled, but what was given up cannot tell that any more.
+    // The next worker may handle the first event again, because the abandoned worker did not store its checkpoint.
     expect(seen.at(-1)).toBe(2)
   })
 
   it('keeps the lease while the handler finishes, however long that takes', async () => {
     useSteadyTime()
     await engine.append(1)
-    const [begun, finish] = [latch(), latch()]
+    const [started, finish] = [latch(), latch()]
     let calls = 0
     const handle = async () => {
       calls++
-      begun.release()
+      started.release()
       await finish.released
     }
     const first = engine.start({ name, leaseTime: 60, handle })
-    await begun.released
+    await started.released
     const stopped = first.stop()
     const second = engine.start({ name, leaseTime: 60, handle })
     await systemClock.sleep(200)
@@ -77,51 +77,51 @@ describe('stopping', () => {
     expect(calls).toBe(1)
   })
 
-  it('in favour of another worker is not undone by an answer from before', async () => {
+  it('a partition in favour of another worker is not undone by a late answer', async () => {
     useSteadyTime()
-    const begun: string[] = []
-    const [asked, given, answered] = [latch(), latch(), latch()]
-    let isGivingUp = false
+    const started: string[] = []
+    const [asked, released, answered] = [latch(), latch(), latch()]
+    let isReleasing = false
     engine.environment = {
       ...engine.environment,
       storage: {
         ...engine.storage,
         async keepLeases(...parameters) {
           const kept = await engine.storage.keepLeases(...parameters)
-          if (isGivingUp) {
-            // The next look finds the lease still here, and is answered when it is not any more.
+          if (isReleasing) {
+            // This renewal still lists the lease, and its answer arrives after the release.
             asked.release()
-            await given.released
+            await released.released
             await new Promise(setImmediate)
             setImmediate(answered.release)
           }
           return kept
         },
         async releaseLeases(...parameters) {
-          // Who it is for is gone again, so that the share is as it was.
+          // The other worker has left again, so that the share is as before.
           await engine.storage.leave(name, 'other')
-          isGivingUp = true
+          isReleasing = true
           await asked.released
           await engine.storage.releaseLeases(...parameters)
-          given.release()
+          released.release()
         },
-        // The first thing that is done with a lease.
+        // The first call that a worker makes with a new lease.
         parkedToHandle(lease, ...rest) {
-          begun.push(`${lease.partition}/${lease.token}`)
+          started.push(`${lease.partition}/${lease.token}`)
           return engine.storage.parkedToHandle(lease, ...rest)
         },
       },
     }
     const subscription = engine.start({ name, partitions: 2, leaseTime: 90, handle() {} })
-    await until(() => begun.length === 2)
+    await until(() => started.length === 2)
     await engine.storage.keepLeases(name, 'other', 60_000)
     await answered.released
-    await until(() => begun.length > 2)
+    await until(() => started.length > 2)
     await subscription.stop()
-    expect(begun).toEqual(['0/1', '1/1', '1/2'])
+    expect(started).toEqual(['0/1', '1/1', '1/2'])
   })
 
-  it('ends a pause between two tries', async () => {
+  it('ends the pause between two attempts', async () => {
     await engine.append(1)
     const failed = latch()
     const subscription = engine.start({
@@ -137,7 +137,7 @@ describe('stopping', () => {
     expect((await engine.storage.checkpoints(name))[0]?.position).toBe(0)
   })
 
-  it('happens at the end of a block', async () => {
+  it('happens at the end of an await using block', async () => {
     let used: Subscription
     {
       await using subscription = engine.start({ name, handle() {} })

@@ -1,4 +1,7 @@
-/** Subscriptions in thousands of orders of what can happen: nothing skipped, nothing out of order, nothing twice for nothing. */
+/**
+ * Runs subscriptions in thousands of orders of events, faults and timers. They must skip no event, keep the order, and
+ * repeat an event only after a fault.
+ */
 import { strict as assert } from 'node:assert'
 import fc from 'fast-check'
 import { afterEach, beforeEach, it, vi } from 'vitest'
@@ -8,7 +11,7 @@ import { startSubscription } from '../../src/subscription/start.ts'
 import type { HandlerContext, SubscribeOptions, Subscription } from '../../src/subscription/subscription.ts'
 import { Model, type ModelOptions, Process, subscription } from './model.ts'
 
-// The engine's pauses are random: here only the scheduler is.
+// Without this, the random pauses of the code would make a failing run impossible to repeat.
 beforeEach(() => {
   vi.spyOn(Math, 'random').mockReturnValue(0.5)
 })
@@ -17,10 +20,10 @@ afterEach(() => {
 })
 
 type Action = {
-  readonly what: 'append' | 'start' | 'stop' | 'kill' | 'hold' | 'go on' | 'retry'
-  /** After so many steps. */
+  readonly what: 'append' | 'start' | 'stop' | 'kill' | 'pause' | 'resume' | 'retry'
+  /** How many steps to run before the action. */
   readonly after: number
-  /** Which worker, or which stream. */
+  /** The number of the worker, or of the stream. */
   readonly which: number
   readonly wanted: boolean
 }
@@ -48,12 +51,12 @@ async function play(scheduler: fc.Scheduler, story: Story): Promise<Model> {
 
   async function step(): Promise<void> {
     if (scheduler.count() > 0) await scheduler.waitOne()
-    // Lets all that follows of it happen.
+    // Lets all continuations of the step run.
     await new Promise<void>((resolve) => process.nextTick(resolve))
   }
   async function until(isReached: () => boolean | Promise<boolean>): Promise<void> {
     for (let steps = 0; !(await isReached()); steps++) {
-      assert.ok(steps < mostSteps, 'it does not come to an end')
+      assert.ok(steps < mostSteps, 'the story does not end')
       await step()
     }
   }
@@ -77,8 +80,8 @@ async function play(scheduler: fc.Scheduler, story: Story): Promise<Model> {
     }
     const worker = running[which % running.length]
     if (worker === undefined) return
-    if (what === 'hold') worker.process.hold()
-    if (what === 'go on') for (const { process } of running) process.goOn()
+    if (what === 'pause') worker.process.pause()
+    if (what === 'resume') for (const { process } of running) process.resume()
     if (what === 'stop' || what === 'kill') worker.isGone = true
     if (what === 'kill') worker.process.kill()
     if (what === 'stop') void worker.subscription.stop({ timeout: 1_000_000 })
@@ -92,9 +95,9 @@ async function play(scheduler: fc.Scheduler, story: Story): Promise<Model> {
   }
 
   model.isCalm = true
-  for (const { process } of workers) process.goOn()
+  for (const { process } of workers) process.resume()
   start()
-  // What comes after all that is to be handled as well.
+  // After all faults, the subscription must still handle new events.
   for (const which of [0, 1, 2]) append(which, true)
   const end = model.log.at(-1)?.position ?? 0
   await until(async () => {
@@ -108,17 +111,17 @@ async function play(scheduler: fc.Scheduler, story: Story): Promise<Model> {
   await until(async () => (await model.parkedPositions()).size === 0)
   let isStopped = false
   const stops = workers.map(({ subscription }) => subscription.stop({ timeout: 1_000_000 }))
-  // Those that were killed never answer.
+  // A killed worker never stops.
   const alive = stops.filter((_, index) => workers[index]?.process.isDead === false)
   void Promise.all(alive).then(() => {
     isStopped = true
   })
   await until(() => isStopped)
 
-  const missing = model.wanted.filter(({ position }) => !model.isDone(position))
-  assert.deepEqual(missing, [], 'all is handled')
-  const unasked = model.order.filter(({ type }) => type !== 'wanted')
-  assert.deepEqual(unasked, [], 'nothing is handled that was not asked for')
+  const missing = model.wanted.filter(({ position }) => !model.isHandled(position))
+  assert.deepEqual(missing, [], 'every event is handled')
+  const unwanted = model.order.filter(({ type }) => type !== 'wanted')
+  assert.deepEqual(unwanted, [], 'no event is handled that the filter does not select')
   checkOrder(model)
   return model
 }
@@ -140,12 +143,12 @@ function optionsOf(story: Story, model: Model, process: Process): SubscribeOptio
     for (const event of events) {
       await process.step(`handling ${event.position}`)
       if (model.fails(event.position)) {
-        // Those before it in the batch are handled again.
+        // The earlier events of the batch are handled again.
         if (events.length > 1) model.disruptions++
         throw new Error('the handler fails')
       }
       if (transactional) await (context.tx as unknown as ModelWriter).write(event)
-      else model.done(event)
+      else model.noteHandled(event)
     }
   }
   const options = {
@@ -220,18 +223,18 @@ const stormyStories = fc
     faults: fc.array(fc.constantFrom('none', 'none', 'none', 'none', 'none', 'before', 'after' as const), {
       maxLength: 40,
     }),
-    actions: actions('append', 'start', 'stop', 'kill', 'hold', 'hold', 'go on', 'retry'),
+    actions: actions('append', 'start', 'stop', 'kill', 'pause', 'pause', 'resume', 'retry'),
   })
   .map(
     ({ failing, ...story }): Story =>
       ({ ...story, ...failing, leaseTime: 60, longestSleep: 100_000 }) as Story,
   )
 
-// Of each of the two properties; SCHEDULES=100000 for a long night.
-// To make a failing one smaller would take longer than to find it.
+// The number of runs of each property; set SCHEDULES=100000 for a long search. Shrinking a failure takes longer than
+// finding it, so a failure ends the run.
 const settings = { numRuns: Number(process.env.SCHEDULES ?? 2_000), endOnFailure: true }
 
-it('handles each event exactly once, in order, while workers come and go', async () => {
+it('handles each event exactly once, in order, while workers start and stop', async () => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), calmStories, async (scheduler, story) => {
       const model = await play(scheduler, story)
@@ -241,7 +244,7 @@ it('handles each event exactly once, in order, while workers come and go', async
   )
 }, 300_000)
 
-it('skips nothing, and repeats only what a fault calls for, while all goes wrong that can', async () => {
+it('skips no event, and repeats events only after a fault, while calls fail and workers die', async () => {
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), stormyStories, async (scheduler, story) => {
       const model = await play(scheduler, story)

@@ -1,4 +1,4 @@
-/** Subscriptions on a store in memory: what options mean, which states there are, and what is read when. */
+/** Subscriptions on a storage in memory: their options, their states, and when they read the log. */
 import { describe, expect, it, vi } from 'vitest'
 import { range } from '../../src/conformance/events.ts'
 import type { RecordedEvent } from '../../src/event.ts'
@@ -43,17 +43,17 @@ describe('options', () => {
     expect(() => engine.start(options as never)).toThrow(refusal)
   })
 
-  it('refuses another number of partitions than the subscription was made with', async () => {
+  it('refuses another number of partitions than the subscription was created with', async () => {
     await engine.start({ name, handle, partitions: 2 }).caughtUp({ position: 0 })
     await vi.waitFor(async () => expect((await engine.storage.checkpoints(name)).length).toBe(2))
     const cause = expect.objectContaining({ code: 'invalid-input', field: 'partitions' })
-    await expect(engine.failing({ name, handle }).done).rejects.toMatchObject({ cause })
+    await expect(engine.startFailing({ name, handle }).done).rejects.toMatchObject({ cause })
     await expect(runOnce(engine.environment, { name, handle })).rejects.toMatchObject({ cause })
   })
 })
 
 describe('states', () => {
-  it('are told as they change', async () => {
+  it('are passed to onStateChange as they change', async () => {
     await engine.append(5)
     const states: SubscriptionState[] = []
     let left = 1
@@ -81,42 +81,42 @@ describe('states', () => {
     expect((await subscription.status()).lastError).toMatchObject({ message: 'once' })
   })
 
-  it('of a listener that throws: the subscription fails with what it threw', async () => {
+  it('fail the subscription if onStateChange throws', async () => {
     const onStateChange = (state: SubscriptionState) => {
       if (state === 'live') throw new Error('a bad listener')
     }
-    const { done } = engine.failing({ name, handle() {}, onStateChange })
+    const { done } = engine.startFailing({ name, handle() {}, onStateChange })
     await expect(done).rejects.toMatchObject({ cause: { message: 'a bad listener' } })
   })
 })
 
 describe('reading', () => {
-  it('holds one page ahead of the one that is handled, and no more', async () => {
+  it('requests at most one page ahead of the page that is handled', async () => {
     await engine.append(10)
-    const asked: number[] = []
+    const requested: number[] = []
     engine.environment = {
       ...engine.environment,
       storage: {
         ...engine.storage,
         readLogPage: (query, signal) => {
-          asked.push(query.after)
+          requested.push(query.after)
           return engine.storage.readLogPage({ ...query, limit: 3 }, signal)
         },
       },
     }
-    const askedWhen: number[] = []
+    const furthestRequest: number[] = []
     const subscription = engine.start({
       name,
       handle: async () => {
         await new Promise(setImmediate)
-        askedWhen.push(Math.max(...asked))
+        furthestRequest.push(Math.max(...requested))
       },
     })
     await subscription.caughtUp()
-    expect(askedWhen).toEqual([3, 3, 3, 6, 6, 6, 9, 9, 9, 9])
+    expect(furthestRequest).toEqual([3, 3, 3, 6, 6, 6, 9, 9, 9, 9])
   })
 
-  it('is woken at once by what this process appends', async () => {
+  it('starts at once after an append of this process', async () => {
     const seen: number[] = []
     const subscription = engine.start({
       name,
@@ -124,14 +124,14 @@ describe('reading', () => {
       handle: ({ position }) => void seen.push(position),
     })
     await subscription.caughtUp({ position: 0 })
-    // Long enough for the naps to have become long.
+    // By now the pauses between two reads are much longer than the first one.
     await systemClock.sleep(100)
     await engine.append(1)
     await subscription.caughtUp({ timeout: 5_000 })
     expect(seen).toEqual([1])
   })
 
-  it('begins where it is told to, and goes on where it was', async () => {
+  it('begins where `from` says, and later resumes at the checkpoint', async () => {
     await engine.append(3)
     const seen: number[] = []
     const handle = ({ position }: RecordedEvent) => void seen.push(position)
@@ -141,10 +141,10 @@ describe('reading', () => {
     expect(seen).toEqual([3, 4, 5])
   })
 
-  it('begins at the end of what is settled, so that nothing that commits late is skipped', async () => {
+  it('begins after the last settled event, so that an event that commits late is not skipped', async () => {
     await engine.append(3)
     const settled = { ...engine.storage }
-    // The last two are not settled yet.
+    // The last two events are not settled yet.
     settled.readLogPage = (query, signal) =>
       engine.storage.readLogPage({ ...query, until: Math.min(query.until, 1) }, signal)
     const seen: number[] = []
@@ -159,7 +159,7 @@ describe('reading', () => {
 })
 
 describe('a projection', () => {
-  it('in another version than was built fails the subscription at once', async () => {
+  it('in another version than the built one fails the subscription at once', async () => {
     const { projection } = await import('../../src/projection/projection.ts')
     const counts = (version: number) =>
       projection({
@@ -174,12 +174,12 @@ describe('a projection', () => {
       handled: 2,
       caughtUp: true,
     })
-    const { done } = engine.failing({ projection: counts(2) })
+    const { done } = engine.startFailing({ projection: counts(2) })
     await expect(done).rejects.toMatchObject({ cause: { code: 'projection-version', registered: 1 } })
   })
 })
 
-it('hands out transactions whose writes are there exactly once', async () => {
+it('commits the writes of a transactional handler exactly once', async () => {
   await engine.append(20)
   let failures = 5
   const subscription = engine.start({
