@@ -11,7 +11,7 @@ import {
 import type { Event, RecordedEvent } from '../event.ts'
 import { isExpected } from '../expected-version.ts'
 import { checkedDate, checkInteger, checkName, checkOneOf, checkReadName } from '../input/checks.ts'
-import { checkCall, EventPreparation } from '../input/events.ts'
+import { checkAppends, EventPreparation } from '../input/events.ts'
 import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
@@ -24,7 +24,7 @@ import type { EngineEnvironment } from '../runtime/environment.ts'
 import { Operations } from '../runtime/operations.ts'
 import { Wakeup } from '../runtime/wakeup.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
-import type { PreparedAppend, Storage, StreamWindow, Written } from '../storage/storage.ts'
+import type { AppendSuccess, PreparedAppend, Storage, StreamWindow } from '../storage/storage.ts'
 import type {
   AppendResult,
   EventStore,
@@ -60,7 +60,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   const isInline = (name: string) => inline.some((projection) => projection.name === name)
 
   async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
-    checkCall(appends, limits)
+    checkAppends(appends, limits)
     const outcomes = await perform(signal, () => storage.append(appends, signal).catch(throwCause))
     for (const [index, outcome] of outcomes.entries()) {
       const { streamId, expectedVersion } = appends[index] as PreparedAppend
@@ -70,7 +70,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
       if (outcome.kind === 'duplicate') throw new DuplicateEventIdError(outcome.eventId, outcome.streamId)
     }
     wakeup.appended()
-    return appends.map((append, index) => toResult(append, outcomes[index] as Written))
+    return appends.map((append, index) => toResult(append, outcomes[index] as AppendSuccess))
   }
 
   return {
@@ -254,7 +254,7 @@ async function appendNothing(
   }
 }
 
-function toResult({ streamId, events }: PreparedAppend, outcome: Written): AppendResult {
+function toResult({ streamId, events }: PreparedAppend, outcome: AppendSuccess): AppendResult {
   const { kind, version, positions, recordedAt, emptyAt = 0 } = outcome
   return {
     streamId,

@@ -125,7 +125,7 @@ function checkedTags(tags: readonly string[], field: string): readonly string[] 
 }
 
 /** What holds for all events of a call together: no stream twice, no id twice, and not too much at once. */
-export function checkCall(appends: readonly PreparedAppend[], limits: InputLimits): void {
+export function checkAppends(appends: readonly PreparedAppend[], limits: InputLimits): void {
   const most = limits.maxAppendBytes ?? defaultAppendBytes
   const ids = new Set<string>()
   let count = 0

@@ -79,6 +79,7 @@ export { appendedEvents, recordedEvent } from './recorded-event.ts'
 export { type RecordedId, settleRepeat } from './repeat.ts'
 export type {
   AppendOutcome,
+  AppendSuccess,
   CreateOutcome,
   ImportOutcome,
   Notifications,
@@ -87,7 +88,6 @@ export type {
   PreparedImport,
   Storage,
   StreamWindow,
-  Written,
 } from './storage.ts'
 export type {
   EventToPark,

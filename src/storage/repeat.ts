@@ -1,5 +1,5 @@
 /** Recognising a repeated append by its event ids: the one rule for every store. */
-import type { AppendOutcome, PreparedAppend, Written } from './storage.ts'
+import type { AppendOutcome, AppendSuccess, PreparedAppend } from './storage.ts'
 
 /** Where a recorded event with one of the call's ids is. */
 export interface RecordedId {
@@ -18,7 +18,7 @@ export interface RecordedId {
 export function settleRepeat(
   appends: readonly PreparedAppend[],
   recorded: ReadonlyMap<string, RecordedId>,
-  head: (append: PreparedAppend) => Written,
+  head: (append: PreparedAppend) => AppendSuccess,
 ): readonly AppendOutcome[] {
   const firstResults = appends.map((append) =>
     append.events.length === 0 ? head(append) : firstResult(append, recorded),
@@ -32,7 +32,10 @@ export function settleRepeat(
 }
 
 /** The first result of this append, if its stream holds exactly these events one after the other. */
-function firstResult(append: PreparedAppend, recorded: ReadonlyMap<string, RecordedId>): Written | undefined {
+function firstResult(
+  append: PreparedAppend,
+  recorded: ReadonlyMap<string, RecordedId>,
+): AppendSuccess | undefined {
   const found = append.events.map((event) => recorded.get(event.id)).filter((event) => event !== undefined)
   const [first] = found
   const last = found.at(-1)

@@ -34,14 +34,14 @@ export interface PreparedImport extends PreparedEvent {
 
 /** What became of one append of a call. */
 export type AppendOutcome =
-  | Written
+  | AppendSuccess
   | { readonly kind: 'conflict'; readonly actual: number }
   /** An event id is taken, and the append is no repeat of the one that took it. */
   | { readonly kind: 'duplicate'; readonly eventId: string; readonly streamId: string }
   /** Not written because another append of the same call failed. */
   | { readonly kind: 'abandoned' }
 
-export interface Written {
+export interface AppendSuccess {
   /** `repeated`: these event ids were already recorded here; the rest describes that first append. */
   readonly kind: 'appended' | 'repeated'
   readonly version: number
