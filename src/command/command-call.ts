@@ -144,7 +144,7 @@ export class CommandCall<State, Command, E extends Event> {
         if (attempt <= retries) continue
         throw notVisible(stream, result, attempt)
       }
-      // With 'any', other appends may have come between: the state is then more than what was loaded and decided.
+      // With 'any', other appends may have come in between. The present state then contains their events too.
       const othersCameBetween = result.firstVersion !== present.version + 1
       if (result.deduplicated || othersCameBetween) return this.#reread(result)
       return this.#appended(present, events, result)
