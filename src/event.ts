@@ -1,4 +1,4 @@
-/** What an event is: the shape that a caller appends, and the shape that a store returns. */
+/** Events: the shape that a caller appends, and the shape that a store returns. */
 
 /**
  * Facts about an event that are not part of its payload. The properties below have the same meaning in other tools. The

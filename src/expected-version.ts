@@ -1,4 +1,4 @@
-/** What a caller expects of a stream, and when that expectation is met. Every store uses this definition. */
+/** The expected version of a stream, and the check that a stream meets it. Every store uses this definition. */
 
 /**
  * The state in which a caller expects a stream: its exact version (0: no events), that it does not exist (`noStream`),

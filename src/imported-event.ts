@@ -1,4 +1,4 @@
-/** What an import reads, the options it takes, and what it reports. */
+/** The source, the options and the result of an import. */
 import type { CallOptions } from './call-options.ts'
 import type { Event } from './event.ts'
 
@@ -31,7 +31,7 @@ export interface ImportOptions extends CallOptions {
   readonly onProgress?: ((progress: ImportResult) => void) | undefined
 }
 
-/** How far an import has come. */
+/** The progress of an import, and its result at the end. */
 export interface ImportResult {
   /** Events read from the source. */
   readonly read: number

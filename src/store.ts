@@ -40,7 +40,7 @@ export interface StreamAppend {
   readonly expectedVersion?: ExpectedVersion | undefined
 }
 
-/** Where an append was recorded. */
+/** The result of an append: the versions and positions of its events. */
 export interface AppendResult {
   readonly streamId: string
   /** The version of the last event of this append. */
@@ -98,7 +98,7 @@ export interface ReadAllOptions<E extends Event = Event> extends CallOptions, Ev
   readonly follow?: boolean | undefined
 }
 
-/** What the store knows about a stream. */
+/** Facts about a stream, without its events. */
 export interface StreamInfo {
   readonly streamId: string
   /** The number of its events. */
@@ -203,7 +203,7 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   rebuild(projection: AnyDocumentProjection, options?: RebuildOptions): Promise<RebuildResult>
 
   /**
-   * Rebuilds the documents aside, compares them with the present ones, and reports the differences. Changes nothing.
+   * Builds the documents again beside the present ones, compares both, and reports the differences. Changes no document.
    * @throws RebuildRunningError if another process rebuilds or verifies the projection
    */
   verify(projection: AnyDocumentProjection, options?: VerifyOptions): Promise<VerifyResult>

@@ -88,7 +88,7 @@ export class CommandCall<State, Command, E extends Event> {
     const result = await this.#onKeptState(kept)
     if (result !== undefined) return result
     if (this.#options.commandId === undefined) return this.#onLoadedState(kept)
-    // Whether the command was handled before shows only in the whole stream.
+    // An earlier call with this command id may have recorded its events anywhere in the stream, so read all of it.
     states.forget(this.#stream, kept)
     return this.#onLoadedState(undefined)
   }

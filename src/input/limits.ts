@@ -1,4 +1,4 @@
-/** How large events may be. */
+/** The limits on the size of events. */
 import { checkInteger } from './checks.ts'
 import { optionsOf } from './options.ts'
 

@@ -61,7 +61,7 @@ const maxRunningGroups = 2
 // A group that runs longer, in milliseconds, waits for a lock or a connection. It moves to a slow slot, if one is free, so
 // that the next group can start.
 const slowAfter = 50
-// How many slow groups and busy streams may wait at once.
+// The largest number of slow groups and busy streams that wait at the same time.
 const slowSlots = 4
 
 export class GroupCommit {

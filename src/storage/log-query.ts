@@ -2,7 +2,7 @@
 import type { RecordedEvent } from '../event.ts'
 import type { Direction } from '../store.ts'
 
-/** Which events of the log to read, and in which order. An event must match every condition that is not undefined. */
+/** The events of the log to read, and their order. An event must match every condition that is not undefined. */
 export interface LogQuery {
   /** Only events after this position (exclusive), in both directions. */
   readonly after: number

@@ -141,7 +141,7 @@ export interface StorageTransaction {
   moveCheckpoints(subscription: string, position: number): Promise<void>
 }
 
-/** What a storage must do to keep documents. */
+/** The methods of a storage that keep documents. */
 export interface ProjectionStorage {
   /**
    * Runs `work` in a transaction and commits it. If `work` rejects, rolls back and rejects with the same error. Does not

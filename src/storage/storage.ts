@@ -1,8 +1,9 @@
 /**
- * The contract of a storage: what a database must do to become an event store. `eventStore(storage)` adds what is the same
- * for all stores: input rules, errors, paging, following, subscriptions and rebuilds. The conformance suite tests it all.
+ * The contract of a storage: the methods that turn a database into an event store. `eventStore(storage)` adds the parts that
+ * are the same for all stores: input rules, errors, paging, following, subscriptions and rebuilds. The conformance suite
+ * tests the whole store.
  *
- * The rules that hold for every method:
+ * Rules for every method:
  *
  * - Arguments are checked already. A method need not check them again.
  * - A conflict is a returned value (`AppendOutcome`, `ImportOutcome`, `CreateOutcome`), never a thrown error.
@@ -91,7 +92,7 @@ export type ImportOutcome =
   /** An event id is recorded already, in this other stream. */
   | { readonly kind: 'duplicate'; readonly eventId: string; readonly streamId: string }
 
-/** Which events of a stream to read. All bounds are inclusive. */
+/** The events of a stream to read. All bounds are inclusive. */
 export interface StreamWindow {
   readonly fromVersion: number
   /** May be larger than the stream's version. */

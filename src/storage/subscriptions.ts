@@ -59,7 +59,7 @@ export interface ParkedRecord {
 export type EventToPark = Omit<ParkedRecord, 'partition' | 'parkedAt'>
 
 /**
- * What a storage must do for subscriptions. A method that takes a lease and writes must check the lease's token and write
+ * The methods of a storage that keep subscriptions. A method that takes a lease and writes must check the lease's token and write
  * in one atomic step. It throws a LeaseLostError, and writes nothing, if the lease was released or another worker has
  * taken it. A lease whose time has ended, and that no other worker has taken, still counts as held.
  */
