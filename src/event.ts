@@ -1,50 +1,55 @@
-/** What an event is: the shape a user appends, and the shape a store gives back. */
+/** Events: the shape that a caller appends, and the shape that a store returns. */
 
 /**
- * Facts about an event that are not part of its payload. The named ones have a meaning across tools;
- * any other JSON property is kept as it is.
+ * Facts about an event that are not part of its payload. The properties below have the same meaning in other tools. The
+ * store keeps any other JSON property unchanged.
  */
 export interface Metadata {
-  /** Groups everything that came of one request; copied from event to command to event. */
+  /** Identifies the request that everything with this id belongs to. Copied from event to command to event. */
   readonly correlationId?: string
   /** The id of the command or event that directly caused this one. */
   readonly causationId?: string
   /** W3C trace context of the operation that appended the event. */
   readonly traceparent?: string
+  /** The user on whose behalf the event was appended. */
   readonly userId?: string
   readonly [key: string]: unknown
 }
 
-/** An event as the user gives it. */
+/** An event as a caller appends it. */
 export interface Event<Type extends string = string, Data = unknown> {
   readonly type: Type
-  /** A JSON value; see `docs/input.md` for what is refused. */
+  /** A JSON value. `docs/input.md` lists the values that the store refuses. */
   readonly data: Data
-  /** A UUID, made by the library when absent (version 7). The key by which a repeated append is recognised. */
+  /** A UUID. The store recognises a repeated append by the ids of its events. @default a new UUID of version 7 */
   readonly id?: string
+  /** @default {} */
   readonly metadata?: Metadata
-  /** Labels such as `course:c1`, for filters and consistency boundaries. */
+  /** Labels such as `course:c1`, for filters and consistency boundaries. @default none */
   readonly tags?: readonly string[]
 }
 
-/** What the store adds to an event when it records it. */
+/** The properties that the store sets when it records an event. */
 export interface Recorded {
   readonly id: string
   readonly streamId: string
-  /** 1-based number of the event in its stream, without gaps. */
+  /** The number of the event in its stream: 1, 2, 3 …, without gaps. */
   readonly version: number
-  /** Place in the store's one log: increasing, with gaps; only to be compared. */
+  /** The place of the event in the log of all streams. Positions increase with gaps, so only compare them. */
   readonly position: number
-  /** When the store recorded it (millisecond precision); never decreases within a stream. */
+  /** When the store recorded the event, to the millisecond. Never decreases within a stream. */
   readonly recordedAt: Date
   readonly metadata: Metadata
   readonly tags: readonly string[]
 }
 
-/** An event as the store gives it back. A union of events stays a union, told apart by `type`. */
+/** An event as the store returns it. A union of event types stays a union, discriminated by `type`. */
 export type RecordedEvent<E extends Event = Event> = E & Recorded
 
-/** Metadata for whatever is caused by `event`: the same correlation, with the event as its cause. */
+/**
+ * Returns the metadata for a command or event that `event` caused: the same `correlationId` (or the event's id if it has
+ * none), and the event's id as `causationId`.
+ */
 export function causedBy(event: RecordedEvent): Metadata {
   return { correlationId: event.metadata.correlationId ?? event.id, causationId: event.id }
 }

@@ -1,8 +1,8 @@
-/** What a caller expects of a stream, and when that expectation is met: the one definition for every store. */
+/** The expected version of a stream, and the check that a stream meets it. Every store uses this definition. */
 
 /**
- * What the caller believes about a stream: its exact version (0: no events), that it does not exist (`noStream`),
- * that it exists (`streamExists`, also while it has no events), or nothing (`any`).
+ * The state in which a caller expects a stream: its exact version (0: no events), that it does not exist (`noStream`),
+ * that it exists (`streamExists`, also while it has no events), or any state (`any`).
  */
 export type ExpectedVersion = number | 'any' | 'noStream' | 'streamExists'
 

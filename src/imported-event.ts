@@ -1,20 +1,23 @@
-/** What an import reads, the options it takes, and what it reports. */
+/** The source, the options and the result of an import. */
 import type { CallOptions } from './call-options.ts'
 import type { Event } from './event.ts'
 
 /** An event that another system recorded. */
 export interface ImportedEvent extends Event {
   readonly streamId: string
-  /** When the other system recorded it. @default now */
+  /** When the other system recorded it; must not be in the future. @default now */
   readonly recordedAt?: Date | undefined
 }
 
+/** The events to import, in the order in which the store must append them. */
 export type ImportSource = Iterable<ImportedEvent> | AsyncIterable<ImportedEvent>
 
+/** The options of `import`. */
 export interface ImportOptions extends CallOptions {
   /**
    * Names the source. An event without an id gets one derived from this name and the event's index in the source, so
    * that a second run recognises it. Required if any event has no id; the source may then only grow at its end.
+   * @default none
    */
   readonly name?: string | undefined
   /** Events per transaction. @default 5000 */
@@ -24,10 +27,11 @@ export interface ImportOptions extends CallOptions {
    * @default false
    */
   readonly clampTimes?: boolean | undefined
-  /** Called after each batch. */
+  /** Called after each batch. @default none */
   readonly onProgress?: ((progress: ImportResult) => void) | undefined
 }
 
+/** The progress of an import, and its result at the end. */
 export interface ImportResult {
   /** Events read from the source. */
   readonly read: number

@@ -1,4 +1,4 @@
-/** `@eventsourced/core`: the contract, deciding, folding, and the store in memory. */
+/** `@eventsourced/core`: the contract of all stores, deciders, projections, the errors, and the store in memory. */
 
 export type { CallOptions } from './call-options.ts'
 export type { CommandResult, HandleOptions } from './command/command-call.ts'

@@ -18,14 +18,17 @@ import type {
   SubscriptionStatus,
 } from './subscription/subscription.ts'
 
+/** The options of `createStream`. */
 export interface CreateStreamOptions extends CallOptions {
+  /** Facts about the stream, which `streamInfo` returns. @default {} */
   readonly metadata?: Metadata | undefined
 }
 
+/** The options of `append`. */
 export interface AppendOptions extends CallOptions {
-  /** @default 'any' */
+  /** The version at which the caller expects the stream. @default 'any' */
   readonly expectedVersion?: ExpectedVersion | undefined
-  /** Added to the metadata of every event of the call. A property that an event has itself wins. */
+  /** Added to the metadata of every event of the call. A property that an event has itself wins. @default none */
   readonly metadata?: Metadata | undefined
 }
 
@@ -33,10 +36,11 @@ export interface AppendOptions extends CallOptions {
 export interface StreamAppend {
   readonly streamId: string
   readonly events: readonly Event[]
-  /** @default 'any' */
+  /** The version at which the caller expects the stream. @default 'any' */
   readonly expectedVersion?: ExpectedVersion | undefined
 }
 
+/** The result of an append: the versions and positions of its events. */
 export interface AppendResult {
   readonly streamId: string
   /** The version of the last event of this append. */
@@ -53,21 +57,24 @@ export interface AppendResult {
   readonly deduplicated: boolean
 }
 
+/** The options of `readStream`. */
 export interface ReadStreamOptions extends CallOptions {
   /** The first version to read, inclusive. @default 1 */
   readonly fromVersion?: number | undefined
   /** The last version to read, inclusive. @default the stream's version */
   readonly toVersion?: number | undefined
-  /** Only events that were recorded at or before this moment. */
+  /** Only events that were recorded at or before this moment (inclusive). @default all */
   readonly asOf?: Date | undefined
-  /** @default 'forward' */
+  /** The order of the events: by rising version, or by falling version. @default 'forward' */
   readonly direction?: Direction | undefined
   /** The largest number of events to return, counted from the side on which reading starts. @default all */
   readonly limit?: number | undefined
 }
 
+/** The order of events: `forward` begins with the oldest, `backward` with the newest. */
 export type Direction = 'forward' | 'backward'
 
+/** A stream, or the part of it that `readStream` was asked for. */
 export interface StreamSlice<E extends Event = Event> {
   readonly streamId: string
   /** The version of the whole stream at the time of the read, not of the slice; 0 if the stream has no events. */
@@ -77,12 +84,13 @@ export interface StreamSlice<E extends Event = Event> {
   readonly events: readonly RecordedEvent<E>[]
 }
 
+/** The options of `readAll`. */
 export interface ReadAllOptions<E extends Event = Event> extends CallOptions, EventFilter<E> {
   /** Only events after this position (exclusive). The log must reach that far. @default 0 */
   readonly after?: number | undefined
   /** Only events up to this position (inclusive). @default the end of the log */
   readonly until?: number | undefined
-  /** @default 'forward' */
+  /** The order of the events: by rising position, or by falling position. @default 'forward' */
   readonly direction?: Direction | undefined
   /** The largest number of events to return. @default all */
   readonly limit?: number | undefined
@@ -90,19 +98,23 @@ export interface ReadAllOptions<E extends Event = Event> extends CallOptions, Ev
   readonly follow?: boolean | undefined
 }
 
+/** Facts about a stream, without its events. */
 export interface StreamInfo {
   readonly streamId: string
+  /** The number of its events. */
   readonly version: number
   readonly createdAt: Date
   /** When the last event was recorded; `undefined` while the stream has no events. */
   readonly lastRecordedAt: Date | undefined
+  /** The metadata that `createStream` was called with. */
   readonly metadata: Metadata
 }
 
+/** The options of `listStreams`. */
 export interface ListStreamsOptions extends CallOptions {
   /** Only streams whose id begins with this text. @default all */
   readonly prefix?: string | undefined
-  /** Only ids that sort after this one (exclusive, by Unicode code point). */
+  /** Only ids that sort after this one (exclusive, by Unicode code point). @default all */
   readonly after?: string | undefined
   /** The largest number of streams to return. @default all */
   readonly limit?: number | undefined
@@ -117,9 +129,9 @@ export interface StoreOptions {
   readonly inline?: readonly Projection[] | undefined
 }
 
-/** An event store. `Tx` is the transaction that handlers and raw projections are given to write with. */
+/** An event store. `Tx` is the transaction through which handlers and raw projections write. */
 export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> extends AsyncDisposable {
-  /** Registers an empty stream. @throws StreamAlreadyExistsError if the stream exists */
+  /** Creates a stream without events, and returns it. @throws StreamAlreadyExistsError if the stream exists */
   createStream(streamId: string, options?: CreateStreamOptions): Promise<StreamInfo>
 
   /**
@@ -132,7 +144,8 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
 
   /**
    * Appends to several streams in one transaction: all of it or none. Each stream may occur once. Returns one result
-   * for each append, in the order given. @throws as `append` does
+   * for each append, in the order given.
+   * @throws the same errors as `append`
    */
   appendAll(
     appends: readonly StreamAppend[],
@@ -143,9 +156,9 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   readStream<E extends Event = Event>(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice<E>>
 
   /**
-   * Reads the log in order of position. It never skips an event that commits late: it returns an event once every
-   * position before it is settled. Keeps one page in memory, and no connection between pages.
-   * @throws LogTruncatedError if the log ends before `after`, or has lost an event that was already returned
+   * Reads the log in order of position. It never skips an event that commits late: it returns an event only once no
+   * further event can appear before it. Holds at most two pages in memory, and no connection between pages.
+   * @throws LogTruncatedError if, reading forward, the log ends before `after` or has lost an event already returned
    */
   readAll<E extends Event = Event>(options?: ReadAllOptions<E>): AsyncIterable<RecordedEvent<E>>
 
@@ -190,7 +203,7 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   rebuild(projection: AnyDocumentProjection, options?: RebuildOptions): Promise<RebuildResult>
 
   /**
-   * Rebuilds the documents aside, compares them with the present ones, and reports the differences. Changes nothing.
+   * Builds the documents again beside the present ones, compares both, and reports the differences. Changes no document.
    * @throws RebuildRunningError if another process rebuilds or verifies the projection
    */
   verify(projection: AnyDocumentProjection, options?: VerifyOptions): Promise<VerifyResult>

@@ -1,21 +1,25 @@
-/** Event ids: time-ordered ones (UUID version 7) and ones derived from a name (version 5), by RFC 9562. */
+/** UUIDs by RFC 9562: ordered by time (version 7), or derived from a name (version 5). */
 import { createHash } from 'node:crypto'
 import { refuse } from './input/refusal.ts'
 
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
+/** Returns true for the text of a UUID of any version, in upper or lower case. */
 export function isUuid(value: unknown): value is string {
   return typeof value === 'string' && pattern.test(value)
 }
 
-// Random bytes are drawn for 512 ids at once: one call into the system costs more than the rest of an id.
+// Draws random bytes for 512 ids at once: one system call costs more than the rest of an id.
 const pool = new Uint8Array(512 * 10)
 let poolAt = pool.length
 let lastMillisecond = 0
 let counter = 0
 
-/** A new id that sorts after every id this process made before (RFC 9562, 6.2, method 1: a 12-bit counter). */
+/**
+ * Returns a new UUID of version 7 that sorts after every one that this process made before, even if the clock steps back
+ * (RFC 9562, section 6.2, method 1: a 12-bit counter).
+ */
 export function uuidv7(): string {
   if (poolAt === pool.length) {
     crypto.getRandomValues(pool)
@@ -42,10 +46,14 @@ export function uuidv7(): string {
   )
 }
 
-// The namespace of all names hashed by this library (itself a random UUID).
+// The namespace of every name that this library hashes: a random UUID. It must never change.
 const namespace = Buffer.from('7d0a4a3e5c1f4c5b9a5e0c6a2f8b1d43', 'hex')
 
-/** The same id for the same parts, and for no other parts: what makes a repeated command or import recognisable. */
+/**
+ * Returns a UUID of version 5 that is derived from `parts`: the same parts always have the same id, and other parts another
+ * one. The store recognises a repeated command by such ids.
+ * @throws InvalidInputError if a part is neither a string nor a finite number
+ */
 export function uuidOf(...parts: readonly (string | number)[]): string {
   for (const [index, part] of parts.entries()) {
     if (typeof part === 'string' || Number.isFinite(part)) continue

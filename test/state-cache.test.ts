@@ -9,7 +9,7 @@ import {
 } from '@eventsourced/core'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { readBack } from '../src/command/caused-events.ts'
+import { jsonRoundTrip } from '../src/command/caused-events.ts'
 import { collect } from './program.ts'
 
 type Moved = { type: 'Moved'; data: number; id?: string }
@@ -102,8 +102,8 @@ it('what is handed back is what JSON would make of it', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (one, other) => {
       const value = { one, list: [other, -0], absent: undefined, ['__proto__']: { one, absent: undefined } }
-      assert.deepEqual(readBack(value), JSON.parse(JSON.stringify(value)))
-      expect(readBack(one)).toEqual(JSON.parse(JSON.stringify(one)))
+      assert.deepEqual(jsonRoundTrip(value), JSON.parse(JSON.stringify(value)))
+      expect(jsonRoundTrip(one)).toEqual(JSON.parse(JSON.stringify(one)))
     }),
   )
 })

@@ -1,4 +1,4 @@
-/** The events that a command causes: named before they are appended, recognised later, and as the store records them. */
+/** The events of a command: gives them ids before the append, finds them in a stream, and shows them as recorded. */
 import type { Event, Metadata, RecordedEvent } from '../event.ts'
 import { markNamedByLibrary } from '../input/id-origin.ts'
 import type { AppendResult } from '../store.ts'
@@ -7,7 +7,7 @@ import { uuidOf, uuidv7 } from '../uuid.ts'
 /** An event as the command handler appends it. */
 export type CausedEvent<E extends Event> = E & { readonly id: string; readonly metadata: Metadata }
 
-/** Gives events their ids and their metadata. With a command's id, their ids are made of it. */
+/** Gives decided events their ids and metadata. If the command has an id, the event ids are derived from it. */
 export function causedEvents<E extends Event>(
   decided: readonly E[],
   stream: string,
@@ -26,8 +26,8 @@ export function causedEvents<E extends Event>(
   })
 }
 
-/** The events that a command with this id caused in this stream, if it was handled before. */
-export function causedBefore<E extends Event>(
+/** Returns the events that an earlier call with this command id caused; an empty list if there was none. */
+export function findCausedEvents<E extends Event>(
   history: readonly RecordedEvent<E>[],
   stream: string,
   commandId: string,
@@ -40,7 +40,7 @@ export function causedBefore<E extends Event>(
   return history.slice(from, to)
 }
 
-/** The events as the store will give them back. */
+/** Returns appended events as a read of the store would return them. */
 export function recordedEvents<E extends Event>(
   events: readonly CausedEvent<E>[],
   result: AppendResult,
@@ -48,8 +48,8 @@ export function recordedEvents<E extends Event>(
   return events.map((event, index) => ({
     ...event,
     id: event.id.toLowerCase(),
-    data: readBack(event.data),
-    metadata: readBack(event.metadata),
+    data: jsonRoundTrip(event.data),
+    metadata: jsonRoundTrip(event.metadata),
     tags: [...(event.tags ?? [])],
     streamId: result.streamId,
     version: result.firstVersion + index,
@@ -59,20 +59,20 @@ export function recordedEvents<E extends Event>(
 }
 
 /**
- * A copy of a value that a store has accepted, as it will be after its way through JSON: without the properties
- * that are undefined, and without minus zero. Several times faster than to write and parse it.
+ * Copies a value that passed the input rules, with the result of `JSON.parse(JSON.stringify(value))`: undefined properties
+ * are absent, and minus zero is zero. Several times faster than writing and parsing the text.
  */
-export function readBack<T>(value: T): T
-export function readBack(value: unknown): unknown {
+export function jsonRoundTrip<T>(value: T): T
+export function jsonRoundTrip(value: unknown): unknown {
   if (typeof value === 'number') return value === 0 ? 0 : value
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(readBack)
+  if (Array.isArray(value)) return value.map(jsonRoundTrip)
   const copy: Record<string, unknown> = {}
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined) continue
-    // Assigned, it would not become a property, but the copy's prototype.
-    if (key === '__proto__') Object.defineProperty(copy, key, { ...ordinary, value: readBack(member) })
-    else copy[key] = readBack(member)
+    // An assignment to `__proto__` would set the copy's prototype and create no property.
+    if (key === '__proto__') Object.defineProperty(copy, key, { ...ordinary, value: jsonRoundTrip(member) })
+    else copy[key] = jsonRoundTrip(member)
   }
   return copy
 }

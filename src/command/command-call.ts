@@ -1,13 +1,13 @@
 /**
- * One call of a command handler: load, decide, append; again if another append came first.
+ * One call of a command handler: load the stream, decide, append; repeat if another append came first.
  *
  *     kept state ──▶ decide ──▶ append at its version ──▶ done
  *         │             │           │
- *         │             └───────────┴── no events, refused, conflict, repeat
+ *         │ none        └───────────┴── no events, refused, conflict, repeat
  *         ▼                                   │
- *     load what is new ◀──────────────────────┘
+ *     load newer events ◀─────────────────────┘
  *         │      ▲
- *         ▼      └── conflict, or the same command id was appended at the same time
+ *         ▼      └── conflict, or a concurrent call with the same command id appended first
  *      decide ──▶ append ──▶ done
  */
 import type { CallOptions } from '../call-options.ts'
@@ -17,23 +17,29 @@ import { type ExpectedVersion, isExpected } from '../expected-version.ts'
 import { decidedEvents } from '../input/events.ts'
 import { pause } from '../runtime/retry.ts'
 import type { AppendResult, EventStore } from '../store.ts'
-import { causedBefore, causedEvents, recordedEvents } from './caused-events.ts'
+import { causedEvents, findCausedEvents, recordedEvents } from './caused-events.ts'
 import type { Decider } from './decider.ts'
 import type { KnownStream, StateCache } from './state-cache.ts'
 
+/** The options of a command handler's call. */
 export interface HandleOptions extends CallOptions {
-  /** The version that the caller saw. If the stream is at another one, the handler refuses the command without a retry. */
+  /**
+   * The version that the caller saw. If the stream is at another one, the handler refuses the command with a
+   * `WrongExpectedVersionError` and does not retry. @default none: the handler decides on the present state
+   */
   readonly expectedVersion?: ExpectedVersion | undefined
   /**
    * Identifies this command (any text). Handling it again, even much later, appends nothing and returns the events that
    * it caused the first time. @default a new id for each call
    */
   readonly commandId?: string | undefined
-  /** Added to every event. `correlationId` and `causationId` default to the command's id. */
+  /** Added to the metadata of every event. @default `correlationId` and `causationId` are the command's id */
   readonly metadata?: Metadata | undefined
 }
 
+/** The result of a handled command. */
 export interface CommandResult<State, E extends Event> {
+  /** The state after the command. The handler may keep it in its cache, so do not change it. */
   readonly state: State
   /** The stream's version after the command. */
   readonly version: number
@@ -45,7 +51,7 @@ export interface CommandResult<State, E extends Event> {
   readonly deduplicated: boolean
 }
 
-/** What all calls of a command handler share. */
+/** The values that all calls of a command handler share. */
 export interface HandlerSetup<State, Command, E extends Event> {
   readonly store: Pick<EventStore, 'append'>
   readonly decider: Decider<State, Command, E>
@@ -60,7 +66,7 @@ export class CommandCall<State, Command, E extends Event> {
   readonly #stream: string
   readonly #command: Command
   readonly #options: HandleOptions
-  /** The last decision, and the state that it was made on. */
+  /** The last decision, and the state on which it was made. */
   #decided: { readonly on: KnownStream<State>; readonly events: Promise<CausedEvents<E>> } | undefined
 
   constructor(
@@ -82,20 +88,21 @@ export class CommandCall<State, Command, E extends Event> {
     const result = await this.#onKeptState(kept)
     if (result !== undefined) return result
     if (this.#options.commandId === undefined) return this.#onLoadedState(kept)
-    // Only the whole history tells whether the command was handled before.
+    // An earlier call with this command id may have recorded its events anywhere in the stream, so read all of it.
     states.forget(this.#stream, kept)
     return this.#onLoadedState(undefined)
   }
 
   /**
-   * Returns the result of deciding on a kept state, or `undefined` if that proves nothing. Only an append at its version
-   * proves that the kept state is the present one. No events, a refusal, a conflict or a repeat may be due to its age.
+   * Returns the result of deciding on a kept state, or `undefined` if the call must load the stream. Only an append at the
+   * kept version proves that the state was the present one. With an old state, the decider may wrongly return no events or
+   * refuse, and the append may conflict or repeat an earlier one.
    */
   async #onKeptState(kept: KnownStream<State>): Promise<CommandResult<State, E> | undefined> {
     if (!isExpected(this.#options.expectedVersion ?? 'any', true, kept.version)) return undefined
     const events = await this.#decide(kept).catch(() => [])
     if (events.length === 0) return undefined
-    const result = await this.#append(events, kept.version).catch(unlessRefused)
+    const result = await this.#append(events, kept.version).catch(ignoreRefusal)
     if (result === undefined || result.deduplicated) return undefined
     return this.#appended(kept, events, result)
   }
@@ -108,7 +115,7 @@ export class CommandCall<State, Command, E extends Event> {
     for (let attempt = 0; ; attempt++) {
       const { present, exists, news } = await states.load(stream, signal, known)
       known = present
-      const earlier = commandId === undefined ? [] : causedBefore(news, stream, commandId)
+      const earlier = commandId === undefined ? [] : findCausedEvents(news, stream, commandId)
       if (earlier.length > 0) return resultOf(present, earlier, true)
       if (expectedVersion !== undefined && !isExpected(expectedVersion, exists, present.version)) {
         throw new WrongExpectedVersionError(stream, expectedVersion, present.version)
@@ -118,32 +125,33 @@ export class CommandCall<State, Command, E extends Event> {
 
       let result: AppendResult
       try {
-        // Whatever the caller expected, the decision was made on this version; only 'any' accepts another one.
-        const eased = expectedVersion === 'any' || expectedVersion === 'noStream'
-        result = await this.#append(events, eased ? expectedVersion : present.version)
+        // The decision was made on this version, so the append must follow it. With 'any' the caller accepts other appends
+        // in between; 'noStream' is stricter than version 0, which an existing stream without events also has.
+        const isPassedOn = expectedVersion === 'any' || expectedVersion === 'noStream'
+        result = await this.#append(events, isPassedOn ? expectedVersion : present.version)
       } catch (error) {
-        // The same command, called at the same time, was faster and decided on more or fewer events: the next load
-        // finds what it recorded.
-        const byTwin = commandId !== undefined && hasCode(error, 'duplicate-event-id')
-        if (byTwin && attempt <= retries) continue
+        // A concurrent call with the same command id appended first, with more or fewer events: the next load finds
+        // these.
+        const isRepeat = commandId !== undefined && hasCode(error, 'duplicate-event-id')
+        if (isRepeat && attempt <= retries) continue
         const lostRace = hasCode(error, 'wrong-expected-version') && expectedVersion === undefined
         if (!lostRace || attempt >= retries) throw error
         await pause(attempt, signal)
         continue
       }
       if (result.deduplicated && commandId !== undefined) {
-        // The same command, called at the same time, recorded these events: the next load finds them.
+        // A concurrent call with the same command id recorded these events: the next load finds them.
         if (attempt <= retries) continue
-        throw unseen(stream, result, attempt)
+        throw notVisible(stream, result, attempt)
       }
-      // With 'any', other appends may have come between: the state is then more than what was loaded and decided.
+      // With 'any', other appends may have come in between. The present state then contains their events too.
       const othersCameBetween = result.firstVersion !== present.version + 1
       if (result.deduplicated || othersCameBetween) return this.#reread(result)
       return this.#appended(present, events, result)
     }
   }
 
-  /** The decision on this state. A decision that was made on it already stands. */
+  /** Returns the decision on this state. Calls `decide` only once for each state. */
   #decide(known: KnownStream<State>): Promise<CausedEvents<E>> {
     if (this.#decided?.on !== known) this.#decided = { on: known, events: this.#decideNow(known.state) }
     return this.#decided.events
@@ -169,7 +177,7 @@ export class CommandCall<State, Command, E extends Event> {
     return resultOf(this.#setup.states.advance(this.#stream, before, recorded), recorded)
   }
 
-  /** The stream as it is now, with the events that this call appended, or that an earlier one did under the same ids. */
+  /** Loads the present state, and returns it with the events of an append of this call, or of the one that it repeats. */
   async #reread({ firstVersion, version, deduplicated }: AppendResult): Promise<CommandResult<State, E>> {
     const { present, news: history } = await this.#setup.states.load(this.#stream, this.#options.signal)
     return resultOf(present, history.slice(firstVersion - 1, version), deduplicated)
@@ -184,14 +192,14 @@ function resultOf<State, E extends Event>(
   return { state, version, events, position, deduplicated }
 }
 
-/** Reads lag behind writes, for example behind a caching store: the events are recorded, but reading does not show them. */
-function unseen(stream: string, { firstVersion, version }: AppendResult, retries: number): Error {
+/** The error for recorded events that a read does not return: reads lag behind writes, for example in a caching store. */
+function notVisible(stream: string, { firstVersion, version }: AppendResult, retries: number): Error {
   const cause = new Error(`it has versions ${firstVersion} to ${version}, which reading does not show`)
   return new StoreUnavailableError(`Reading what the command caused in stream '${stream}'`, retries, cause)
 }
 
-/** Returns nothing if an append was refused for a reason that may not hold in another state of the stream. */
-function unlessRefused(error: unknown): undefined {
+/** Returns `undefined` for a refusal that may not recur on the present state of the stream; throws any other error. */
+function ignoreRefusal(error: unknown): undefined {
   const codes = ['wrong-expected-version', 'duplicate-event-id', 'invalid-input'] as const
   if (!codes.some((code) => hasCode(error, code))) throw error
 }

@@ -1,4 +1,4 @@
-/** The command handler: load a stream, decide, append. */
+/** The command handler: it loads a stream, decides and appends. */
 import type { Event } from '../event.ts'
 import { checkExpectedVersion, checkFunction, checkInteger, checkName, checkText } from '../input/checks.ts'
 import { checkMetadata } from '../input/json.ts'
@@ -10,6 +10,7 @@ import type { Decider } from './decider.ts'
 import { checkEvolution } from './fold.ts'
 import { StateCache } from './state-cache.ts'
 
+/** The options of `commandHandler`. */
 export interface CommandHandlerOptions<State, Command, E extends Event> {
   readonly store: Pick<EventStore, 'readStream' | 'append'>
   readonly decider: Decider<State, Command, E>
@@ -19,16 +20,16 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
   readonly retries?: number | undefined
   /**
    * The number of streams whose state the handler keeps in memory, the most recently used ones. A command on a kept
-   * stream takes one round trip, the append, and decides the same. The handler also returns the kept state itself, so
-   * callers must not change it. Not for a store in a transaction of your own, which may roll back what the state was
-   * made of. @default 0
+   * stream takes one round trip, the append, and has the same result. The handler returns the kept state itself, so
+   * callers must not change it. Leave it at 0 for a store in your own transaction: a rollback would remove events that the
+   * state already contains. @default 0
    */
   readonly cacheSize?: number | undefined
 }
 
 /**
- * Handles a command on the stream that `id` stands for.
- * @throws whatever `decide` throws, unchanged; nothing is appended then
+ * Handles a command on the stream that `id` stands for, and returns the state after it and the events it caused.
+ * @throws the error of `decide`, unchanged, if the decider refuses the command; nothing is appended then
  * @throws WrongExpectedVersionError if the stream is not at `expectedVersion`, or other appends came first each time
  */
 export type CommandHandler<State, Command, E extends Event> = (

@@ -1,17 +1,21 @@
-/** How decisions are written: three pure functions (after Jérémie Chassaing, "Functional Event Sourcing Decider"). */
+/** Deciders: the rules of a stream as three pure functions (Jérémie Chassaing, "Functional Event Sourcing Decider"). */
 import type { Event, RecordedEvent } from '../event.ts'
 
-/** What a decision may give: one event, several, or nothing; at once or later. */
+/** The events that a command causes: one, several, or none. */
 export type Decision<E extends Event> = E | readonly E[] | undefined | void
 
+/** Decides which events a command causes, and folds events into the state that decisions are made on. */
 export interface Decider<State, Command, E extends Event> {
-  /** The state of a stream without events. */
+  /** Returns the state of a stream without events. */
   initialState(): State
-  /** Which events the command causes in this state. A throw refuses the command: nothing is appended. */
+  /**
+   * Returns the events that the command causes in this state. If it throws, the command is refused: nothing is appended,
+   * and the caller gets the thrown error unchanged.
+   */
   decide(command: Command, state: State): Decision<E> | Promise<Decision<E>>
   /**
-   * Returns the state after the event. Must not change the state that it gets.
-   * @throws UndefinedStateError from whatever folds, if it returns undefined and the initial state is not undefined
+   * Returns the state after the event. Must not change the state that it gets. If it returns `undefined`, the fold fails
+   * with an `UndefinedStateError`, unless the initial state is `undefined` too.
    */
   evolve(state: State, event: RecordedEvent<E>): Evolved<State>
 }
@@ -29,7 +33,7 @@ export type Evolved<State> = NoInfer<State> | (State extends unknown ? never : N
 /** `readonly []` keeps `[1, 2]` a tuple. */
 type Literals = '' | 0 | true | false | readonly [] | { readonly [key: string]: Literals }
 
-/** Types a decider by what its functions say, so that no type argument is written by hand. */
+/** Returns the decider unchanged. The compiler infers its types from the functions, so you write no type arguments. */
 export function decider<State, Command, E extends Event>(
   functions: Decider<State, Command, E>,
 ): Decider<State, Command, E> {

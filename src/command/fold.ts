@@ -1,5 +1,4 @@
-/** Folding: from events to state, now or at any moment of the past. */
-
+/** Folds events into a state: the present one, or one of the past. */
 import type { CallOptions } from '../call-options.ts'
 import { UndefinedStateError } from '../errors/index.ts'
 import type { Event, RecordedEvent } from '../event.ts'
@@ -13,7 +12,7 @@ import type { Decider } from './decider.ts'
 export type Evolution<State, E extends Event> = Pick<Decider<State, never, E>, 'initialState' | 'evolve'>
 
 /**
- * Returns the state after these events, starting from `state` or from the beginning.
+ * Returns the state after these events, starting from `state` or, by default, from the initial state.
  * @throws UndefinedStateError if `evolve` returns undefined, unless undefined is the initial state or the state before
  */
 export function fold<State, E extends Event>(
@@ -24,7 +23,7 @@ export function fold<State, E extends Event>(
   return foldOnto(evolution, state, events)
 }
 
-/** The same onto a state that is given in any case, and may be `undefined`. */
+/** Folds events onto a state that may be `undefined`, which `fold` would replace with the initial state. */
 export function foldOnto<State, E extends Event>(
   evolution: Evolution<State, E>,
   state: State,
@@ -39,7 +38,7 @@ export function foldOnto<State, E extends Event>(
   return current
 }
 
-/** Allows undefined where the decider itself begins with it: a stream may come to nothing again. */
+/** Accepts `undefined` as a state only if it is also the initial state. */
 function checkUndefinedState<State, E extends Event>(
   evolution: Evolution<State, E>,
   { type, streamId, version }: RecordedEvent<E>,
@@ -47,6 +46,7 @@ function checkUndefinedState<State, E extends Event>(
   if (evolution.initialState() !== undefined) throw new UndefinedStateError(type, streamId, version)
 }
 
+/** Checks that a value has the two functions of an `Evolution`. @throws InvalidInputError */
 export function checkEvolution(value: unknown, field: string): void {
   readSafely(field, value, () => {
     if (typeof value !== 'object' || value === null) refuse(field, 'must have initialState and evolve', value)
@@ -56,21 +56,27 @@ export function checkEvolution(value: unknown, field: string): void {
   })
 }
 
+/** The options of `foldStream`. */
 export interface FoldStreamOptions extends CallOptions {
-  /** The state right after this version. @default the present one */
+  /** Folds events up to this version (inclusive). @default the stream's version */
   readonly toVersion?: number | undefined
-  /** The state at this moment. */
+  /** Folds events that were recorded at or before this moment (inclusive). @default all */
   readonly asOf?: Date | undefined
 }
 
+/** The state of a stream. */
 export interface FoldedStream<State> {
   readonly state: State
   /** The version of the last event that was folded in; 0: none. */
   readonly version: number
+  /** True if the stream was created or appended to. */
   readonly exists: boolean
 }
 
-/** Reads a stream and folds it: the current state, the state at a version, or the state as of a time. */
+/**
+ * Reads a stream and folds it: the present state, the state at a version, or the state at a moment.
+ * @throws UndefinedStateError as `fold` does
+ */
 export async function foldStream<State, E extends Event>(
   store: Pick<EventStore, 'readStream'>,
   streamId: string,

@@ -1,9 +1,9 @@
-/** What a command handler knows of streams: loaded, advanced by what comes, and kept for the commands that follow. */
+/** The states of streams that a command handler has loaded: reads and folds newer events, and keeps recent states. */
 import type { Event, RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
 import { type Evolution, foldOnto } from './fold.ts'
 
-/** The state of a stream at a version. The last event's id tells whether the stream still is what was folded. */
+/** The state of a stream at a version. The id of the last event shows whether a stream still has the folded events. */
 export interface KnownStream<State> {
   readonly state: State
   readonly version: number
@@ -14,43 +14,49 @@ export interface KnownStream<State> {
 export interface LoadedStream<State, E extends Event> {
   readonly present: KnownStream<State>
   readonly exists: boolean
-  /** What came after that which was known before. */
+  /** The events after the version that was known before the load. */
   readonly news: readonly RecordedEvent<E>[]
 }
 
 export class StateCache<State, E extends Event> {
   readonly #store: Pick<EventStore, 'readStream'>
   readonly #evolution: Evolution<State, E>
-  readonly #most: number
-  /** The stream that was used last is at the end. */
+  readonly #maxStreams: number
+  /** Ordered by last use: the most recently used stream is at the end. */
   readonly #kept = new Map<string, KnownStream<State>>()
 
-  constructor(store: Pick<EventStore, 'readStream'>, evolution: Evolution<State, E>, most: number) {
+  constructor(store: Pick<EventStore, 'readStream'>, evolution: Evolution<State, E>, maxStreams: number) {
     this.#store = store
     this.#evolution = evolution
-    this.#most = most
+    this.#maxStreams = maxStreams
   }
 
+  /** Returns the kept state of a stream, and marks it as the most recently used one. */
   recall(stream: string): KnownStream<State> | undefined {
     const known = this.#kept.get(stream)
     if (known !== undefined) this.#keep(stream, known)
     return known
   }
 
+  /** Removes the kept state of a stream, unless another call has replaced it. */
   forget(stream: string, known: KnownStream<State>): void {
     if (this.#kept.get(stream) === known) this.#kept.delete(stream)
   }
 
-  /** Reads what came after `known`; gives `known` itself if that was nothing. @default everything */
+  /**
+   * Reads the events after `known`, or the whole stream without it, and folds them in. `present` is `known` itself if
+   * there are none.
+   */
   async load(
     stream: string,
     signal: AbortSignal | undefined,
-    known: KnownStream<State> = this.#nothing(),
+    known: KnownStream<State> = this.#emptyStream(),
   ): Promise<LoadedStream<State, E>> {
     const overlap = known.version === 0 ? 0 : 1
     const fromVersion = known.version + 1 - overlap
     const { events, exists } = await this.#store.readStream<E>(stream, { fromVersion, signal })
-    // The last known event is read again: if it is another one, the database was set back to an earlier time.
+    // The read repeats the last known event. If another event has its version now, the database was reset to an earlier
+    // state, and the known state is worthless.
     if (overlap === 1 && events[0]?.id !== known.lastId) {
       this.forget(stream, known)
       return this.load(stream, signal)
@@ -59,7 +65,7 @@ export class StateCache<State, E extends Event> {
     return { present: this.advance(stream, known, news), exists, news }
   }
 
-  /** What is known after these events, too. */
+  /** Folds events onto a known state, keeps the result, and returns it. */
   advance(
     stream: string,
     known: KnownStream<State>,
@@ -73,18 +79,18 @@ export class StateCache<State, E extends Event> {
     return advanced
   }
 
-  #nothing(): KnownStream<State> {
+  #emptyStream(): KnownStream<State> {
     return { state: this.#evolution.initialState(), version: 0, position: 0, lastId: undefined }
   }
 
   #keep(stream: string, known: KnownStream<State>): void {
     const kept = this.#kept.get(stream)
-    // Of commands that are handled at once, the one that ends last may be the one that knows least.
+    // Commands on one stream run concurrently, and the last one to end may know an older version.
     const latest = kept !== undefined && kept.version > known.version ? kept : known
     this.#kept.delete(stream)
     this.#kept.set(stream, latest)
     for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= this.#most) break
+      if (this.#kept.size <= this.#maxStreams) break
       this.#kept.delete(oldest)
     }
   }

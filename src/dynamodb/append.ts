@@ -13,6 +13,7 @@
  */
 import {
   type AppendOutcome,
+  type AppendSuccess,
   type Failed,
   GroupCommit,
   hasCode,
@@ -23,7 +24,6 @@ import {
   type Storage,
   StoreUnavailableError,
   settleRepeat,
-  type Written,
 } from '../storage/index.ts'
 import { type CommitEntry, type CommitResult, type Commits, unchanged } from './commit.ts'
 import type { Environment } from './environment.ts'
@@ -249,11 +249,11 @@ export function appending(
       signal,
     )
     if (recorded.size === 0) return undefined
-    const checked = new Map<string, Written>()
+    const checked = new Map<string, AppendSuccess>()
     for (const { streamId, events } of appends) {
       if (events.length === 0) checked.set(streamId, unchanged(await heads.read(streamId, signal)))
     }
-    return settleRepeat(appends, recorded, ({ streamId }) => checked.get(streamId) as Written)
+    return settleRepeat(appends, recorded, ({ streamId }) => checked.get(streamId) as AppendSuccess)
   }
 
   return {

@@ -1,13 +1,13 @@
 /** Writing commits: their items, their slot, and what inline projections make of the events, in one transaction. */
 
 import {
+  type AppendSuccess,
   InlineFailure,
   type InlineProjections,
   type PreparedAppend,
   type ProjectionTarget,
   type RecordedEvent,
   recordedEvent,
-  type Written,
 } from '../storage/index.ts'
 import { type Item, isSameAttribute, number, numberOf, sizeOf } from './attributes.ts'
 import { type EncodedBody, encodeBody, type OwnPlace } from './commit-body.ts'
@@ -33,7 +33,7 @@ export interface CommitEntry {
 }
 
 /** `stale`: the stream has gone on; `repeat`: an id is taken; `again`: it is nothing about this append. */
-export type CommitResult = Written | 'stale' | 'repeat' | 'again'
+export type CommitResult = AppendSuccess | 'stale' | 'repeat' | 'again'
 
 interface CommitPart extends Part {
   readonly about: 'stale' | 'repeat' | 'slot' | 'document'
@@ -218,7 +218,7 @@ function verdict(failures: readonly FailedPart<CommitPart>[], entry: number): Co
 }
 
 /** The outcome of an append without events. */
-export function unchanged({ version, position }: Head): Written {
+export function unchanged({ version, position }: Head): AppendSuccess {
   return { kind: 'appended', version, positions: [], recordedAt: undefined, emptyAt: position }
 }
 
@@ -391,7 +391,7 @@ class CommitPlan {
     })
   }
 
-  done(): Written[] {
+  done(): AppendSuccess[] {
     return this.#entries.map(({ append, head }, index) => {
       if (append.events.length === 0) return unchanged(head)
       const positions = (this.#indexes[index] as readonly number[]).map((place) =>

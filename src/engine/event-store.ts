@@ -1,8 +1,7 @@
 /**
- * The edge: makes a full `EventStore` of a storage. It checks every input, turns outcomes into results or
- * errors, and pages through the log, so that all stores do these alike.
+ * Makes a complete `EventStore` of a storage: checks every input, turns outcomes into results or errors, and reads the log
+ * page by page. All stores share this code, so they behave alike.
  */
-
 import {
   DuplicateEventIdError,
   StreamAlreadyExistsError,
@@ -11,7 +10,7 @@ import {
 import type { Event, RecordedEvent } from '../event.ts'
 import { isExpected } from '../expected-version.ts'
 import { checkedDate, checkInteger, checkName, checkOneOf, checkReadName } from '../input/checks.ts'
-import { checkCall, EventPreparation } from '../input/events.ts'
+import { checkAppends, EventPreparation } from '../input/events.ts'
 import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
@@ -24,7 +23,7 @@ import type { EngineEnvironment } from '../runtime/environment.ts'
 import { Operations } from '../runtime/operations.ts'
 import { Wakeup } from '../runtime/wakeup.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
-import type { PreparedAppend, Storage, StreamWindow, Written } from '../storage/storage.ts'
+import type { AppendSuccess, PreparedAppend, Storage, StreamWindow } from '../storage/storage.ts'
 import type {
   AppendResult,
   EventStore,
@@ -46,6 +45,10 @@ import { readLog } from './read-log.ts'
 
 const streamsPerPage = 500
 
+/**
+ * Makes a store of a storage. The storage writes the documents of the `inline` projections itself.
+ * @throws InvalidInputError if an option is wrong
+ */
 export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   storage: Storage,
   options: InputLimits & StoreOptions = {},
@@ -60,8 +63,8 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   const isInline = (name: string) => inline.some((projection) => projection.name === name)
 
   async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
-    checkCall(appends, limits)
-    const outcomes = await perform(signal, () => storage.append(appends, signal).catch(throwCause))
+    checkAppends(appends, limits)
+    const outcomes = await perform(signal, () => storage.append(appends, signal).catch(unwrapInlineFailure))
     for (const [index, outcome] of outcomes.entries()) {
       const { streamId, expectedVersion } = appends[index] as PreparedAppend
       if (outcome.kind === 'conflict') {
@@ -70,7 +73,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
       if (outcome.kind === 'duplicate') throw new DuplicateEventIdError(outcome.eventId, outcome.streamId)
     }
     wakeup.appended()
-    return appends.map((append, index) => toResult(append, outcomes[index] as Written))
+    return appends.map((append, index) => toResult(append, outcomes[index] as AppendSuccess))
   }
 
   return {
@@ -91,7 +94,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
       ])
       const append = new EventPreparation(metadata, limits).append(streamId, events, expectedVersion)
       if (append.events.length > 0) return (await write([append], signal))[0] as AppendResult
-      return perform(signal, () => appendNothing(storage, append, signal))
+      return perform(signal, () => appendWithoutEvents(storage, append, signal))
     },
 
     async appendAll(appends, options) {
@@ -105,7 +108,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
       const window = streamWindow(streamId, options)
       const { signal } = optionsOf(options, ['signal'])
       const slice = await perform(signal, () => storage.readStream(streamId, window, signal))
-      // The payloads are what the caller says they are: the one place where stored JSON becomes typed.
+      // The caller states the types of the payloads. Nothing checks stored JSON against them.
       return slice as StreamSlice<E>
     },
 
@@ -149,7 +152,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
       operations.checkOpen()
       const importBatch: Storage['importBatch'] = async (events, clampTimes, signal) => {
         const outcome = await perform(signal, () =>
-          storage.importBatch(events, clampTimes, signal).catch(throwCause),
+          storage.importBatch(events, clampTimes, signal).catch(unwrapInlineFailure),
         )
         wakeup.appended()
         return outcome
@@ -197,7 +200,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
 
     close() {
       const close = () => operations.close(() => wakeup.close().then(() => storage.close()))
-      // Handlers that are at work may still use the store.
+      // Running handlers may use the store until they have ended.
       const stops = [...subscriptions].map((subscription) => subscription.stop())
       const closed = stops.length === 0 ? close() : Promise.allSettled(stops).then(close)
       wakeup.wake()
@@ -210,8 +213,8 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   }
 }
 
-/** What an inline projection threw is the caller's own: it comes out as it was thrown. */
-function throwCause(error: unknown): never {
+/** Throws the error of an inline projection unchanged, without the InlineFailure around it. */
+function unwrapInlineFailure(error: unknown): never {
   throw error instanceof InlineFailure ? error.cause : error
 }
 
@@ -232,8 +235,8 @@ function streamWindow(streamId: string, options: ReadStreamOptions | undefined):
   return { fromVersion, toVersion, asOf: moment, direction, limit }
 }
 
-/** An append without events writes nothing, and tells where the stream is. */
-async function appendNothing(
+/** An append without events: checks the expected version, writes nothing, and returns where the stream is. */
+async function appendWithoutEvents(
   storage: Storage,
   { streamId, expectedVersion }: PreparedAppend,
   signal: AbortSignal | undefined,
@@ -254,7 +257,7 @@ async function appendNothing(
   }
 }
 
-function toResult({ streamId, events }: PreparedAppend, outcome: Written): AppendResult {
+function toResult({ streamId, events }: PreparedAppend, outcome: AppendSuccess): AppendResult {
   const { kind, version, positions, recordedAt, emptyAt = 0 } = outcome
   return {
     streamId,

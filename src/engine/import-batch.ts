@@ -1,4 +1,4 @@
-/** The events of an import: checked and prepared one by one, and gathered into batches. */
+/** Checks and prepares the events of an import one by one, and collects them into batches. */
 import { DuplicateEventIdError, InvalidInputError } from '../errors/index.ts'
 import type { ImportedEvent } from '../imported-event.ts'
 import { checkedDate, checkName } from '../input/checks.ts'
@@ -8,18 +8,18 @@ import { readSafely } from '../input/refusal.ts'
 import type { PreparedImport } from '../storage/storage.ts'
 import { importIds } from './import-ids.ts'
 
-// A batch also ends here, so that large payloads do not add up to one huge statement.
-const batchBytes = 8_388_608
+// A batch also ends at this many characters of JSON, because large payloads would add up to one huge statement.
+const maxBatchSize = 8_388_608
 
 export class ImportBatches {
   /** Events taken from the source so far. */
   read = 0
   readonly #size: number
-  readonly #idOf: ((place: number) => string) | undefined
+  readonly #idOf: ((index: number) => string) | undefined
   readonly #preparation: EventPreparation
   #events: PreparedImport[] = []
   #streamOf = new Map<string, string>()
-  #bytes = 0
+  #characters = 0
 
   constructor(name: string | undefined, size: number, limits: InputLimits) {
     this.#size = size
@@ -27,19 +27,23 @@ export class ImportBatches {
     this.#preparation = new EventPreparation(undefined, limits)
   }
 
-  /** Adds the next event of the source, as it is now: the source may use its objects again. */
+  /**
+   * Adds the next event of the source. Copies it, because the source may reuse its objects. Skips an event whose id the
+   * batch already has for the same stream.
+   * @throws InvalidInputError, or DuplicateEventIdError if the batch has the id for another stream
+   */
   add(event: ImportedEvent): void {
     const field = `source[${this.read}]`
-    const { streamId, recordedAt } = placeOf(event, field)
+    const { streamId, recordedAt } = targetOf(event, field)
     const { id, idFrom, type, data, metadata, tags } = this.#preparation.event(event, field, () =>
       this.#makeId(field),
     )
     this.read++
-    const twin = this.#streamOf.get(id)
-    if (twin !== undefined && twin !== streamId) throw new DuplicateEventIdError(id, twin)
-    if (twin !== undefined) return
+    const earlier = this.#streamOf.get(id)
+    if (earlier !== undefined && earlier !== streamId) throw new DuplicateEventIdError(id, earlier)
+    if (earlier !== undefined) return
     this.#streamOf.set(id, streamId)
-    // Written out: to spread the prepared event takes as long as all the rest.
+    // Written out property by property: spreading the prepared event takes as long as the rest of this method.
     this.#events.push({
       id,
       idFrom,
@@ -50,7 +54,7 @@ export class ImportBatches {
       streamId,
       recordedAt,
     })
-    this.#bytes += data.length + metadata.length
+    this.#characters += data.length + metadata.length
   }
 
   #makeId(field: string): string {
@@ -67,23 +71,25 @@ export class ImportBatches {
   }
 
   get isFull(): boolean {
-    return this.#events.length >= this.#size || this.#bytes >= batchBytes
+    return this.#events.length >= this.#size || this.#characters >= maxBatchSize
   }
 
-  /** The events gathered, with which the batch is over and the next one begins. */
+  /** Returns the events of this batch, and begins the next one. */
   take(): readonly PreparedImport[] {
     const events = this.#events
     this.#events = []
     this.#streamOf = new Map()
-    this.#bytes = 0
+    this.#characters = 0
     return events
   }
 }
 
-// Clocks of two machines differ a little; an event of tomorrow would hold back its stream's time for a day.
+// How far the clocks of two machines may differ, in milliseconds. An event from the future is refused, because time in its
+// stream could not advance until then.
 const clockTolerance = 60_000
 
-function placeOf(event: ImportedEvent, field: string): Pick<PreparedImport, 'streamId' | 'recordedAt'> {
+/** Returns the stream and the time of an imported event, checked. */
+function targetOf(event: ImportedEvent, field: string): Pick<PreparedImport, 'streamId' | 'recordedAt'> {
   const { streamId, recordedAt } = readSafely(field, event, () => ({
     streamId: event?.streamId,
     recordedAt: event?.recordedAt,

@@ -1,5 +1,4 @@
-/** Bringing a log in from elsewhere: in batches, in the source's order, and safe to run again after any failure. */
-
+/** Imports a log from another system: in batches, in the order of the source. It can be run again after any failure. */
 import { DuplicateEventIdError, ImportOutOfOrderError } from '../errors/index.ts'
 import type { ImportOptions, ImportResult, ImportSource } from '../imported-event.ts'
 import { checkBoolean, checkFunction, checkInteger, checkReadName } from '../input/checks.ts'
@@ -11,8 +10,8 @@ import type { PreparedImport, Storage } from '../storage/storage.ts'
 import { ImportBatches } from './import-batch.ts'
 
 /**
- * Appends every event of the source that is not in the store yet. Positions and versions are the store's own,
- * in the order of the source; ids, metadata and times are kept. Stopped or killed, it is resumed by calling it again.
+ * Appends every event of the source that the store does not have. The store assigns positions and versions in the order of
+ * the source, and keeps ids, metadata and times. To resume an interrupted import, call it again.
  */
 export async function importEvents(
   storage: Pick<Storage, 'importBatch'>,
@@ -36,7 +35,7 @@ export async function importEvents(
   const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal])
   const batches = new ImportBatches(name, batchSize, limits)
   let imported = 0
-  // The batch on its way. The next one is read and prepared meanwhile, and waits for it: the order is kept.
+  // The batch that is being written. Meanwhile the next one is read and prepared; it waits for this one, to keep the order.
   let sending = Promise.resolve()
 
   async function send(events: readonly PreparedImport[], read: number): Promise<void> {
@@ -53,7 +52,7 @@ export async function importEvents(
     await sending
     stop.throwIfAborted()
     sending = send(batches.take(), batches.read)
-    // Also a source that does not answer is then left.
+    // If the batch fails, the import must end even while it waits for a source that does not answer.
     sending.catch((error: unknown) => failed.abort(error))
   }
 
@@ -65,13 +64,13 @@ export async function importEvents(
     })
     if (!batches.isEmpty) await flush()
   } finally {
-    // What is on its way stands before all the rest in the source, and so does its error.
+    // The batch that is being written comes before all later events of the source, and so does its error.
     await sending
   }
   return { read: batches.read, imported, skipped: batches.read - imported }
 }
 
-// So many events are prepared at a stretch: the batch on its way, and the rest of the process, go on in between.
+// After so many events the import yields to the event loop, for the batch that is being written and the rest of the process.
 const eventsPerTurn = 200
 
 function checkSource(source: unknown): void {

@@ -1,4 +1,4 @@
-/** Reading the log page by page, to its end or on and on; while a full page is shown, the next one is fetched. */
+/** Reads the log page by page, to its end or following it. While a full page is returned, it fetches the next one. */
 import { InvalidInputError, LogTruncatedError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { checkBoolean, checkInteger, checkOneOf } from '../input/checks.ts'
@@ -12,11 +12,16 @@ import type { ReadAllOptions } from '../store.ts'
 
 const eventsPerPage = 1000
 
-// How long a follower that found nothing sleeps: doubling from the first to the last, unless woken before.
+// How long a follower sleeps that found nothing, in milliseconds. The time doubles with each empty page, and a wake-up ends
+// it early.
 const shortestSleep = 5
 const longestSleep = 250
 
-/** Checks the options at once, so that a mistake shows where it was made, and reads when iterated. */
+/**
+ * Returns the events of the log. Checks the options in this call, so that a mistake shows where it was made, and reads once
+ * the caller iterates.
+ * @throws InvalidInputError
+ */
 export function readLog(
   storage: Pick<Storage, 'readLogPage'>,
   options: ReadAllOptions | undefined,
@@ -51,16 +56,16 @@ export function readLog(
     direction,
     limit,
   }
-  return pages(storage, query, follow, signal, wakeup, operations)
+  return readPages(storage, query, follow, signal, wakeup, operations)
 }
 
-interface Look {
+interface PageRequest {
   readonly page: Promise<LogPage>
-  /** How often this process had appended before. */
+  /** The count of wake-ups before the request: the page may lack events of later ones. */
   readonly wakeups: number
 }
 
-async function* pages(
+async function* readPages(
   storage: Pick<Storage, 'readLogPage'>,
   query: LogQuery,
   follow: boolean,
@@ -68,14 +73,14 @@ async function* pages(
   wakeup: Wakeup,
   operations: Operations,
 ): AsyncGenerator<RecordedEvent> {
-  let { after, until, limit: left } = query
-  let nap = shortestSleep
-  let ahead: Look | undefined
+  let { after, until, limit: remaining } = query
+  let sleep = shortestSleep
+  let prefetched: PageRequest | undefined
   let last: RecordedEvent | undefined
   let server: string | undefined
 
-  /** The server that answers now, which must have this event. */
-  async function serverThatHas(event: RecordedEvent | undefined): Promise<string | undefined> {
+  /** Returns the server that answers now. @throws LogTruncatedError if its log does not contain this event */
+  async function serverWith(event: RecordedEvent | undefined): Promise<string | undefined> {
     if (event === undefined) return undefined
     const { position, id } = event
     const everything = { types: undefined, streamPrefix: undefined, tags: undefined }
@@ -85,24 +90,25 @@ async function* pages(
     return page.server
   }
 
-  function look(): Look {
-    const request = { ...query, after, until, limit: Math.min(left, eventsPerPage) }
+  function requestPage(): PageRequest {
+    const request = { ...query, after, until, limit: Math.min(remaining, eventsPerPage) }
     return {
       wakeups: wakeup.count,
       page: operations.perform(signal, () => storage.readLogPage(request, signal)),
     }
   }
 
-  while (left > 0 && after < until) {
-    const present = ahead ?? look()
-    const page = await present.page
-    // What was fetched ahead is not shown any more if the store was closed meanwhile.
-    if (present === ahead) operations.checkOpen()
-    ahead = undefined
+  while (remaining > 0 && after < until) {
+    const request = prefetched ?? requestPage()
+    const page = await request.page
+    // A prefetched page must not be returned if the store was closed in the meantime.
+    if (request === prefetched) operations.checkOpen()
+    prefetched = undefined
     if (query.direction === 'forward') {
       if (server !== undefined && page.server !== server) {
-        // It may have lost the end of what was read, and positions there may be other events' by now.
-        server = await serverThatHas(last)
+        // This server may have lost the end of the log, and assigned its positions to other events. So read again from
+        // the last event that was returned, if it is still there.
+        server = await serverWith(last)
         after = last?.position ?? query.after
         continue
       }
@@ -110,17 +116,17 @@ async function* pages(
       const head = page.head ?? page.frontier
       if (after > head) throw new LogTruncatedError(after, `the log ends at ${head}`)
     }
-    // Of a page that is not counted nothing is decoded yet.
-    if (left < Number.MAX_SAFE_INTEGER) left -= page.events.length
+    // Without a limit nothing is counted: `events` may be a getter that decodes the page.
+    if (remaining < Number.MAX_SAFE_INTEGER) remaining -= page.events.length
     if (query.direction === 'backward') until = page.through - 1
     else after = page.through
-    // What comes after the first look at the end belongs to a later reading, or this one might never end.
+    // A reader that does not follow ends at the frontier of its first page. Otherwise it might never reach the end.
     if (!follow) until = Math.min(until, page.frontier)
-    if (page.full && left > 0 && after < until) {
-      ahead = look()
-      // Its error is the reader's once it gets there, and nobody's if it never does.
-      ahead.page.catch(() => {})
-      // So that it is on its way while this page is decoded and shown.
+    if (page.full && remaining > 0 && after < until) {
+      prefetched = requestPage()
+      // If this fails, the reader gets the error when it reaches that page. Until then it must not count as unhandled.
+      prefetched.page.catch(() => {})
+      // Lets the request leave before this page is decoded and returned.
       await new Promise(setImmediate)
     }
     for (const event of page.events) {
@@ -130,8 +136,8 @@ async function* pages(
     last = page.events.at(-1) ?? last
     if (page.full) continue
     if (!follow || page.frontier >= until) return
-    if (page.events.length > 0) nap = shortestSleep
-    await wakeup.wait(nap, present.wakeups, signal)
-    nap = Math.min(nap * 2, longestSleep)
+    if (page.events.length > 0) sleep = shortestSleep
+    await wakeup.wait(sleep, request.wakeups, signal)
+    sleep = Math.min(sleep * 2, longestSleep)
   }
 }

@@ -1,4 +1,4 @@
-/** What all errors of this library have in common. */
+/** The base class of all errors of this library. */
 import type { ErrorCode } from './code.ts'
 
 /** The base class of every error that this library throws on purpose. `cause` holds the driver's error, if any. */
@@ -11,7 +11,7 @@ export abstract class EventSourcedError extends Error {
   }
 }
 
-/** The message of an error that is quoted in another error's message. */
+/** Returns the text of an error, for quoting it in another error's message. */
 export function reasonOf(cause: unknown): string {
   if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reasonOf).join('; ')
   return cause instanceof Error ? cause.message || cause.name : String(cause)

@@ -1,4 +1,4 @@
-/** Errors of a call: what it was given, or what the store already holds, does not allow it. */
+/** Errors of a call: its arguments are wrong, or the stored events do not allow it. */
 import type { ExpectedVersion } from '../expected-version.ts'
 import { EventSourcedError } from './base.ts'
 
@@ -104,7 +104,7 @@ export class ImportOutOfOrderError extends EventSourcedError {
   }
 }
 
-/** A handler used its transaction after the transaction had ended. What it wrote then was refused. */
+/** A handler used its transaction after the transaction had ended. The write was refused. */
 export class TransactionOverError extends EventSourcedError {
   readonly code = 'transaction-over'
   constructor() {
@@ -112,7 +112,7 @@ export class TransactionOverError extends EventSourcedError {
   }
 }
 
-/** The condition of a write that a handler added to its transaction was not met. The whole transaction was undone. */
+/** The condition of a write that a handler added to its transaction was not met. The whole transaction was rolled back. */
 export class WriteConditionError extends EventSourcedError {
   readonly code = 'write-condition-failed'
   /** The item that is stored instead, in the database's own notation; undefined if there is none. */

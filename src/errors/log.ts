@@ -1,4 +1,4 @@
-/** Errors of the log: it cannot be read on, or not yet. */
+/** Errors of the log: reading cannot continue, or not yet. */
 import { EventSourcedError } from './base.ts'
 
 /** The log lists an event that is not stored: the tables were restored to different times, or changed by hand. */

@@ -1,10 +1,14 @@
-/** Checks of single values: names, numbers, times, choices. Each refuses a bad value with an InvalidInputError. */
+/** Checks of single values: names, numbers, times, choices. Each throws an InvalidInputError for a bad value. */
 import type { ExpectedVersion } from '../expected-version.ts'
 import { readSafely, refuse } from './refusal.ts'
 
 const maxNameBytes = 512
 
-/** A name to read by: text that a database can hold. */
+/**
+ * Checks a name that a caller reads by: text of 1 to 512 bytes that every database can hold. Unlike `checkName`, it accepts
+ * a name that begins with `$`: the store finds nothing under it.
+ * @throws InvalidInputError
+ */
 export function checkReadName(value: unknown, field: string): asserts value is string {
   if (typeof value !== 'string') refuse(field, 'must be a string', value)
   if (value === '') refuse(field, 'must not be empty', value)
@@ -18,7 +22,7 @@ export function checkReadName(value: unknown, field: string): asserts value is s
   checkCharacters(value, field)
 }
 
-/** A filter by names: at least one. A copy, as the caller's array may change later. */
+/** Checks a filter of at least one name, and copies it, because the caller's array may change later. */
 export function checkedNames(value: unknown, field: string, problem: string): readonly string[] {
   return readSafely(field, value, () => {
     if (!Array.isArray(value) || value.length === 0) refuse(field, problem, value)
@@ -26,20 +30,22 @@ export function checkedNames(value: unknown, field: string, problem: string): re
   })
 }
 
+/** Checks each of these names, and returns a copy. */
 export function namesIn(values: readonly unknown[], field: string): readonly string[] {
-  // Array.from also meets the holes of an array.
+  // Unlike `map`, Array.from also visits the holes of an array.
   return Array.from(values, (name, index) => {
     checkName(name, `${field}[${index}]`)
     return name
   })
 }
 
-/** A name to write: as above, and not one of the library's own, which begin with `$`. */
+/** Checks a name that a caller writes. Names that begin with `$` are reserved for this library. @throws InvalidInputError */
 export function checkName(value: unknown, field: string): asserts value is string {
   checkReadName(value, field)
   if (value.startsWith('$')) refuse(field, 'must not begin with $, which is reserved', value)
 }
 
+/** Checks a whole number between `least` and `most`, both inclusive. @throws InvalidInputError */
 export function checkInteger(
   value: unknown,
   field: string,
@@ -52,31 +58,32 @@ export function checkInteger(
   }
 }
 
-// What a timer can wait for: it would go off at once if it were longer.
+// The longest time of a timer: `setTimeout` fires at once for a longer one.
 const longestWait = 2 ** 31 - 1
 
+/** Checks a time to wait: whole milliseconds from `least` to 2,147,483,647 (both inclusive). @throws InvalidInputError */
 export function checkMilliseconds(value: unknown, field: string, least: number): asserts value is number {
   if (!Number.isInteger(value) || (value as number) < least || (value as number) > longestWait) {
     refuse(field, `must be a whole number of milliseconds from ${least} to ${longestWait}`, value)
   }
 }
 
-/** A copy, as the caller's Date may change later. */
+/** Checks a date, and copies it, because the caller's Date may change later. @throws InvalidInputError */
 export function checkedDate(value: unknown, field: string): Date {
   const date = dateOf(value)
   if (date === undefined || Number.isNaN(date.getTime())) refuse(field, 'must be a valid Date', value)
-  // Years of four digits: the range that Postgres, ISO 8601 and a reader agree on.
+  // Four-digit years: Postgres, ISO 8601 and JavaScript write these alike.
   const year = date.getUTCFullYear()
   if (year < 1 || year > 9999) refuse(field, 'must be in the years 1 to 9999', date.toISOString())
   return date
 }
 
-/** Also true for a Date of another realm, and false for an object that only inherits from one. */
+/** Returns true for a Date, also one of another realm, but not for an object that only inherits from Date. */
 export function isDate(value: unknown): value is Date {
   return dateOf(value) !== undefined
 }
 
-/** Only what is a Date tells its time to the method of all Dates: also one of another realm, but none that inherits from one. */
+/** Copies a Date. `getTime` accepts a Date of any realm, and throws for an object that only inherits from Date. */
 function dateOf(value: unknown): Date | undefined {
   try {
     return new Date(Date.prototype.getTime.call(value as Date))
@@ -85,12 +92,14 @@ function dateOf(value: unknown): Date | undefined {
   }
 }
 
+/** Checks that a value is one of the allowed texts. @throws InvalidInputError */
 export function checkOneOf(value: unknown, field: string, allowed: readonly string[]): void {
   if (!allowed.includes(value as string)) {
     refuse(field, `must be ${allowed.map((name) => `'${name}'`).join(' or ')}`, value)
   }
 }
 
+/** Checks an expected version. @throws InvalidInputError */
 export function checkExpectedVersion(value: unknown): asserts value is ExpectedVersion {
   if (value === 'any' || value === 'noStream' || value === 'streamExists') return
   if (!Number.isSafeInteger(value) || (value as number) < 0) {
@@ -98,21 +107,24 @@ export function checkExpectedVersion(value: unknown): asserts value is ExpectedV
   }
 }
 
-/** Text of any length. */
+/** Checks text of any length that every database can hold. @throws InvalidInputError */
 export function checkText(value: unknown, field: string): asserts value is string {
   if (typeof value !== 'string') refuse(field, 'must be a string', value)
   checkCharacters(value, field)
 }
 
+/** Checks that text has no NUL character and no lone surrogate. @throws InvalidInputError */
 export function checkCharacters(text: string, field: string): void {
   if (text.includes('\0')) refuse(field, 'must not contain the NUL character', text)
   if (!text.isWellFormed()) refuse(field, 'must be well-formed Unicode (it has a lone surrogate)', text)
 }
 
+/** Checks that a value is true or false. @throws InvalidInputError */
 export function checkBoolean(value: unknown, field: string): asserts value is boolean {
   if (typeof value !== 'boolean') refuse(field, 'must be true or false', value)
 }
 
+/** Checks that a value is a function. @throws InvalidInputError */
 export function checkFunction(value: unknown, field: string): void {
   if (typeof value !== 'function') refuse(field, 'must be a function', value)
 }

@@ -1,7 +1,8 @@
-/** Which events of the log a reader or a subscription wants. */
+/** The filter by which a reader or a subscription selects events of the log. */
 import type { Event } from '../event.ts'
 import { checkedNames, checkReadName } from './checks.ts'
 
+/** Selects events of the log. An event must match every given property. */
 export interface EventFilter<E extends Event = Event> {
   /** Only events of these types. @default all */
   readonly types?: readonly E['type'][] | undefined

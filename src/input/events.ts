@@ -1,8 +1,7 @@
 /**
- * The input rules, the same for every store, applied before anything is sent to a database. What passes
- * here can be stored and read back exactly; what does not is refused with an InvalidInputError.
+ * Applies the input rules to events before the store sends anything to a database; they are the same for every store. An
+ * event that passes can be stored and read back unchanged. Any other event is refused with an InvalidInputError.
  */
-
 import { InvalidInputError } from '../errors/index.ts'
 import type { Event, Metadata } from '../event.ts'
 import type { ExpectedVersion } from '../expected-version.ts'
@@ -17,7 +16,7 @@ import { readSafely, refuse } from './refusal.ts'
 
 const maxTags = 100
 
-/** Checks events and turns them into what a storage keeps. `shared` is metadata for all of them. */
+/** Checks events and prepares them for a storage. `shared` is added to the metadata of each. */
 export class EventPreparation {
   readonly #shared: Metadata | undefined
   readonly #sharedJson: string
@@ -29,19 +28,22 @@ export class EventPreparation {
     this.#limits = limits
   }
 
-  /** `makeId`: if it is given, whoever makes the call again makes the same ids. */
+  /**
+   * Prepares one event. An event without an id gets it from `makeId`, which must return the same id when the caller repeats
+   * the call; without `makeId`, it gets a new id that only this call knows.
+   */
   event(event: Event, field: string, makeId?: () => string): PreparedEvent {
     return readSafely(field, event, () => this.#prepare(event, field, makeId))
   }
 
   #prepare(event: Event, field: string, makeId: (() => string) | undefined): PreparedEvent {
-    const { id, type, data, metadata, tags } = eventIn(event, field)
+    const { id, type, data, metadata, tags } = checkedEvent(event, field)
     checkName(type, `${field}.type`)
     if (id !== undefined) checkId(id, `${field}.id`)
-    const isOurs = id === undefined ? makeId === undefined : isNamedByLibrary(event)
+    const isNewId = id === undefined ? makeId === undefined : isNamedByLibrary(event)
     return {
       id: id === undefined ? (makeId ?? uuidv7)() : id.toLowerCase(),
-      idFrom: isOurs ? 'library' : 'caller',
+      idFrom: isNewId ? 'library' : 'caller',
       type,
       data: toJson(data, `${field}.data`, this.#limits.maxPayloadBytes),
       metadata: this.#metadata(metadata, field),
@@ -56,6 +58,7 @@ export class EventPreparation {
     return metadataJson({ ...this.#shared, ...own }, `${field}.metadata`, this.#limits)
   }
 
+  /** Prepares the events of one stream. @throws InvalidInputError */
   append(
     streamId: string,
     events: readonly Event[],
@@ -65,12 +68,13 @@ export class EventPreparation {
     checkExpectedVersion(expectedVersion)
     const prepared = readSafely('events', events, () => {
       if (!Array.isArray(events)) refuse('events', 'must be an array of events', events)
-      // Array.from also meets the holes of an array.
+      // Unlike `map`, Array.from also visits the holes of an array.
       return Array.from(events, (event: Event, index) => this.event(event, `events[${index}]`))
     })
     return { streamId, expectedVersion, events: prepared }
   }
 
+  /** Prepares the appends of one call to several streams. @throws InvalidInputError */
   appends(appends: readonly StreamAppend[]): readonly PreparedAppend[] {
     return readSafely('appends', appends, () => {
       if (!Array.isArray(appends)) refuse('appends', 'must be an array of { streamId, events }', appends)
@@ -90,23 +94,23 @@ function checkId(value: unknown, field: string): void {
   if (!isUuid(value)) refuse(field, 'must be a UUID', value)
 }
 
-function eventIn(value: unknown, field: string): Event {
+function checkedEvent(value: unknown, field: string): Event {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     refuse(field, 'must be an event: { type, data }', value)
   }
   return value as Event
 }
 
-/** The events that a decision gives, copied with all that can be appended. Whoever appends them checks the rest. */
+/** Copies the events of a decision, and checks what the command handler uses of them. The append checks the rest. */
 export function decidedEvents<E extends Event>(decided: unknown): readonly E[] {
   if (decided === undefined) return []
   return readSafely('events', decided, () =>
     Array.from(Array.isArray(decided) ? decided : [decided], (event: unknown, index) => {
       const field = `events[${index}]`
       return readSafely(field, event, () => {
-        const { id, type, data, metadata, tags } = eventIn(event, field)
+        const { id, type, data, metadata, tags } = checkedEvent(event, field)
         if (id !== undefined) checkId(id, `${field}.id`)
-        // It will be merged with that of the command, and would then be an object whatever it was.
+        // The handler merges it with the command's metadata. The result would be an object even if this is none.
         if (metadata !== undefined) checkMetadata(metadata, `${field}.metadata`)
         return { id, type, data, metadata, tags } as unknown as E
       })
@@ -124,8 +128,12 @@ function checkedTags(tags: readonly string[], field: string): readonly string[] 
   })
 }
 
-/** What holds for all events of a call together: no stream twice, no id twice, and not too much at once. */
-export function checkCall(appends: readonly PreparedAppend[], limits: InputLimits): void {
+/**
+ * Checks what must hold for all events of a call together: each stream once, each id once, and not more bytes than the
+ * limit.
+ * @throws InvalidInputError
+ */
+export function checkAppends(appends: readonly PreparedAppend[], limits: InputLimits): void {
   const most = limits.maxAppendBytes ?? defaultAppendBytes
   const ids = new Set<string>()
   let count = 0

@@ -1,4 +1,4 @@
-/** Which events got their id from the library, so that no other caller can know it. */
+/** Marks events whose id the library chose for this call. No other caller can know such an id. */
 const namedByLibrary = new WeakSet<object>()
 
 export function markNamedByLibrary(event: object): void {

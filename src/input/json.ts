@@ -1,4 +1,4 @@
-/** JSON that reads back exactly as it was given. What would not is refused with an InvalidInputError. */
+/** Writes values as JSON that reads back equal to the value. Throws an InvalidInputError for any other value. */
 import { InvalidInputError } from '../errors/index.ts'
 import { checkCharacters } from './checks.ts'
 import { defaultPayloadBytes, type InputLimits } from './limits.ts'
@@ -6,7 +6,7 @@ import { beginning, readSafely, refuse } from './refusal.ts'
 
 const maxDepth = 1000
 
-/** The JSON text of a value that will read back as it is now. */
+/** Returns the JSON text of a value. @throws InvalidInputError if the text would not read back equal, or is too large */
 export function toJson(value: unknown, field: string, maxBytes: number = defaultPayloadBytes): string {
   return readSafely(field, value, () => textOf(value, field, maxBytes))
 }
@@ -14,9 +14,9 @@ export function toJson(value: unknown, field: string, maxBytes: number = default
 function textOf(value: unknown, field: string, maxBytes: number): string {
   new JsonCheck(field, maxBytes).visit(value)
   const text = JSON.stringify(value)
-  // JSON.stringify writes NUL and lone surrogates as escapes, so text without these is clean; text with them
-  // may still be innocent (an escaped backslash before a "u"), which the slow look decides.
-  // The text is looked at, and not the value, whose getters may give something else each time.
+  // JSON.stringify writes NUL and lone surrogates as escapes, so text without such escapes is clean. Text with them may
+  // still be clean (an escaped backslash before a "u"): the slow check decides. It checks the text and not the value,
+  // because a getter of the value may return something else each time.
   if (/\\u(?:0000|d[89a-f])/.test(text)) checkStrings(JSON.parse(text), field)
   if (text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes)) {
     throw new InvalidInputError(
@@ -28,18 +28,19 @@ function textOf(value: unknown, field: string, maxBytes: number): string {
   return text
 }
 
-/** A plain object or array, also one of another realm: one prototype, or an array's two, and no more. */
+/** Returns true for a plain object or array, also one of another realm: only classes have a longer prototype chain. */
 function isPlain(value: object): boolean {
   const own: unknown = Object.getPrototypeOf(value)
   const prototype: unknown = Array.isArray(value) && own !== null ? Object.getPrototypeOf(own) : own
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** Walks a value before it is stringified, and remembers where it is for the sake of the error. */
+/** Walks through a value before it is stringified, and keeps the present path for the error message. */
 class JsonCheck {
   readonly #path: (string | number)[] = []
   readonly #field: string
-  // A value shared many times over may be small in memory and endless as JSON: stop when it cannot fit any more.
+  // An object that is referred to many times may be small in memory and endless as JSON. The walk stops once the text
+  // must exceed the limit.
   #nodesLeft: number
 
   constructor(field: string, maxBytes: number) {
@@ -73,7 +74,7 @@ class JsonCheck {
     if (!isPlain(value)) {
       this.#refuse('must be plain JSON (an object of a class would not read back as one)', value)
     }
-    // JSON.stringify would ask it, however hidden it is, and write something that was not checked.
+    // JSON.stringify would call even an inherited or hidden toJSON, and write a value that was not checked.
     if ('toJSON' in value && typeof value.toJSON === 'function') {
       this.#refuse('must be plain JSON (its toJSON would write something else)', value)
     }
@@ -86,7 +87,7 @@ class JsonCheck {
     this.#spend(keys.length, value)
     for (const key of keys) {
       const member = (value as Record<string, unknown>)[key]
-      // A property that is undefined reads back as absent, which is the same to whoever looks at it.
+      // An undefined property reads back as absent: reading either returns undefined.
       if (member !== undefined) this.#visitMember(key, member)
     }
   }
@@ -121,12 +122,12 @@ function checkStrings(value: unknown, field: string): void {
   }
 }
 
-/** The JSON text of a document's state, which may be as large as the database allows. */
+/** Returns the JSON text of a document's state. Only the database limits its size. @throws InvalidInputError */
 export function stateJson(value: unknown, field: string): string {
   return toJson(value, field, Number.MAX_SAFE_INTEGER)
 }
 
-/** The JSON text of metadata: an object, or nothing. */
+/** Returns the JSON text of metadata; `{}` if it is undefined. @throws InvalidInputError if it is no plain JSON object */
 export function metadataJson(value: unknown, field: string, limits: InputLimits): string {
   if (value === undefined) return '{}'
   return readSafely(field, value, () => {
@@ -137,7 +138,7 @@ export function metadataJson(value: unknown, field: string, limits: InputLimits)
   })
 }
 
-/** Metadata as such; how large it may be is the store's to say. */
+/** Checks metadata, but not its size, which the store limits. @throws InvalidInputError */
 export function checkMetadata(value: unknown, field: string): void {
   metadataJson(value, field, { maxPayloadBytes: Number.MAX_SAFE_INTEGER })
 }

@@ -1,9 +1,13 @@
-/** The options of a call: an object, of which each property is read once, and of what kind those are that many calls have. */
+/** Reads the options of a call: each property once, so that a getter cannot return another value after the check. */
 import { readSafely, refuse } from './refusal.ts'
 
 const none: object = Object.freeze({})
 
-/** The options of these names. A signal among them is one; what else they must be is the caller's to check. */
+/**
+ * Returns the options with these names; an option that is undefined is left out. Checks that `options` is an object and
+ * that `signal` is an AbortSignal. The caller checks the other values.
+ * @throws InvalidInputError
+ */
 export function optionsOf<Options extends object, Name extends keyof Options & string>(
   options: Options | undefined,
   names: readonly Name[],
@@ -18,17 +22,17 @@ export function optionsOf<Options extends object, Name extends keyof Options & s
     for (const name of names) {
       const value = readSafely(name, options, () => options[name])
       if (value === undefined) continue
-      read[name] = name === 'signal' ? (ownSignal(value) as typeof value) : value
+      read[name] = name === 'signal' ? (checkedSignal(value) as typeof value) : value
     }
     return read as Pick<Options, Name>
   })
 }
 
-/** As `AbortSignal.any` takes none of another realm, one of our own follows each. */
+/** `AbortSignal.any` refuses a signal of another realm, so a signal of this realm follows each of these. */
 const followers = new WeakMap<AbortSignal, AbortSignal>()
 
-function ownSignal(value: unknown): AbortSignal {
-  // What only inherits from a signal throws when it is asked.
+function checkedSignal(value: unknown): AbortSignal {
+  // An object that only inherits from a signal throws when its properties are read.
   if (!readSafely('signal', value, () => isSignal(value))) refuse('signal', 'must be an AbortSignal', value)
   if (value instanceof AbortSignal) return value
   const signal = value as AbortSignal

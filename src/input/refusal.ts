@@ -1,7 +1,7 @@
-/** Refusing what a caller gave: showing how it begins, whatever it is, and looking at it though it may throw. */
+/** Refuses values that a caller passed: shows how such a value begins, and reads values whose getters may throw. */
 import { InvalidInputError } from '../errors/index.ts'
 
-/** How a refused value begins, in at most about 60 characters and without risk. */
+/** Returns how a value begins, in at most about 60 characters, for an error message. Never throws. */
 export function beginning(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value)
   if (typeof value === 'bigint') return `${String(value).slice(0, 50)}n`
@@ -17,11 +17,16 @@ export function beginning(value: unknown): string {
   }
 }
 
+/** Refuses a value. @throws InvalidInputError with how the value begins */
 export function refuse(field: string, problem: string, value: unknown): never {
   throw new InvalidInputError(field, problem, beginning(value))
 }
 
-/** Looks at a value of the caller's: what its getters and proxies throw is a refusal of it. */
+/**
+ * Returns the result of `look`, which reads a value that a caller passed. If a getter or proxy of the value throws, the value
+ * is refused.
+ * @throws InvalidInputError with the thrown error as its `cause`
+ */
 export function readSafely<T>(field: string, value: unknown, look: () => T): T {
   try {
     return look()

@@ -6,6 +6,7 @@
  */
 import {
   type AppendOutcome,
+  type AppendSuccess,
   type CreateOutcome,
   compareNames,
   type ImportOutcome,
@@ -22,7 +23,6 @@ import {
   type StreamSlice,
   type StreamWindow,
   settleRepeat,
-  type Written,
 } from '../storage/index.ts'
 
 export interface StoredEvent extends PreparedEvent, RecordedId {}
@@ -114,7 +114,7 @@ export class MemoryLog {
   }
 
   /** Where a stream is that is only checked. */
-  #head(streamId: string): Written {
+  #head(streamId: string): AppendSuccess {
     const recorded = this.#streams.get(streamId)?.events ?? []
     const emptyAt = recorded.at(-1)?.position ?? 0
     return { kind: 'appended', version: recorded.length, positions: [], recordedAt: undefined, emptyAt }

@@ -1,6 +1,7 @@
 /** Appending: alone, in a group with what is called at the same time, or to several streams at once. */
 import {
   type AppendOutcome,
+  type AppendSuccess,
   appendedEvents,
   type Busy,
   type ExpectedVersion,
@@ -9,7 +10,6 @@ import {
   type RecordedId,
   type Storage,
   settleRepeat,
-  type Written,
 } from '../storage/index.ts'
 import type { Parameters, Row } from './client.ts'
 import { eventParameters, plainArray, textArray } from './encode.ts'
@@ -89,12 +89,12 @@ export function appending(
     const ids = plainArray(appends.flatMap(({ events }) => events.map(({ id }) => id)))
     const found = await runner.run('Finding events', statements.findEvents, () => [ids], signal)
     const recorded = new Map(found.map(recordedId).map((event) => [event.id, event]))
-    return settleRepeat(appends, recorded, ({ streamId }) => heads.get(streamId) as Written)
+    return settleRepeat(appends, recorded, ({ streamId }) => heads.get(streamId) as AppendSuccess)
   }
 
   /** Where the streams are that are only checked. */
   async function headsOf(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
-    const heads = new Map<string, Written>()
+    const heads = new Map<string, AppendSuccess>()
     const window = { fromVersion: 1, toVersion: Number.MAX_SAFE_INTEGER, asOf: undefined, limit: 1 }
     for (const { streamId } of appends.filter((append) => append.events.length === 0)) {
       const { version, events } = await readStream(streamId, { ...window, direction: 'backward' }, signal)
@@ -175,7 +175,7 @@ function manyOutcomes(
 
 const conflict = (actual: number): AppendOutcome => ({ kind: 'conflict', actual })
 
-function appended(version: number, positions: readonly number[], recordedAt: number): Written {
+function appended(version: number, positions: readonly number[], recordedAt: number): AppendSuccess {
   return { kind: 'appended', version, positions, recordedAt: new Date(recordedAt) }
 }
 

@@ -1,7 +1,7 @@
-/** Drivers are loaded when they are needed: one that is not installed is told by its name. */
+/** Loads database drivers when a store first needs them, and names a driver that is not installed. */
 import { MissingDriverError } from '../errors/index.ts'
 
-/** What `load` imports or opens. @throws MissingDriverError */
+/** Returns what `load` imports or opens. @throws MissingDriverError if the driver's package is not installed */
 export async function withDriver<T>(driver: string, load: () => Promise<T>): Promise<T> {
   try {
     return await load()

@@ -1,76 +1,84 @@
 /**
- * Group commit: appends that are called at the same time share one transaction, each with an outcome of its own.
+ * Group commit: appends that are called at the same time share one transaction, each with its own outcome.
  *
- *     append ──▶ waiting ──▶ under way ──▶ settled
- *                   ▲           │   ▲
- *        its stream └───────────┤   │ alone, aside
- *        is under way           ▼   │
- *                              busy: somebody else holds its stream
+ *     append ──▶ waiting ──▶ in a group ──▶ settled
+ *                 │   ▲          │             ▲
+ *                 ▼   │          ▼             │ alone
+ *        a running group        busy: another transaction
+ *        has its stream         holds its stream
  *
- * While a group is under way the next one gathers, so that groups grow with the load, and a lone caller never
- * waits for company. Appends to one stream are made in the order of their calls. (The technique of database logs:
- * DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984.)
+ * While a group is running, the next one collects appends, so groups grow with the load, and a lone append never waits for
+ * others. Appends to one stream are made in the order of their calls. (The technique is known from database logs: DeWitt et
+ * al., "Implementation Techniques for Main Memory Database Systems", 1984.)
  */
 import { hasCode } from '../errors/index.ts'
 import { InlineFailure } from './inline-failure.ts'
 import type { AppendOutcome, PreparedAppend } from './storage.ts'
 
 export interface GroupCommitOptions {
-  /** Makes one append, waiting for whoever holds its stream. `retried`: it may have been made before. */
+  /**
+   * Makes one append, and waits for the transaction that holds its stream. If `retried`, an earlier try may have recorded
+   * the events already.
+   */
   readonly alone: (append: PreparedAppend, retried: boolean, signal?: AbortSignal) => Promise<AppendOutcome>
   /**
-   * Makes several appends in one transaction, in their order. Waits for nobody: an append that would have to is
-   * 'busy'. When it rejects with a 'storage-failed' error or an InlineFailure, the appends are made again in smaller groups, until
-   * the one at fault is alone with its error.
+   * Makes several appends in one transaction, in their order. It never waits for another transaction: an append that would
+   * have to is 'busy'. If it rejects with a 'storage-failed' error or an InlineFailure, the group is halved and each half
+   * made again, until the append at fault is alone with its error. Any other error rejects all appends of the group.
    */
   readonly together: (
     appends: readonly PreparedAppend[],
     retried: boolean,
   ) => Promise<readonly (AppendOutcome | Busy | Failed)[]>
-  /** Most appends in a group. 1: every append is made alone and at once. */
+  /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
 }
 
+/** Nothing was written, because another transaction holds the stream. The append is made again, alone. */
 export interface Busy {
   readonly kind: 'busy'
 }
 
-/** The one append at fault of several, where the storage found out itself. */
+/** Nothing was written, because of this append's own error. For a storage that knows which append of a group is at fault. */
 export interface Failed {
   readonly kind: 'failed'
   readonly error: unknown
 }
 
-interface Entry {
+interface PendingAppend {
   readonly append: PreparedAppend
+  /** In characters of JSON. */
   readonly size: number
   readonly signal: AbortSignal | undefined
   readonly resolve: (outcome: AppendOutcome) => void
   readonly reject: (error: unknown) => void
 }
 
-// A group with so many characters of payload takes no more.
-const largestSize = 1_048_576
-// How many groups are under way: while the database writes one, another is on its way.
-const lanes = 2
-// What takes longer (in milliseconds) waits for a lock or a connection: it goes on aside, and its lane is free.
-const patience = 50
-const lanesAside = 4
+// A group that would exceed this size, in characters of JSON, takes no further append.
+const maxGroupSize = 1_048_576
+// Two groups run at once: while the database writes one, the other is on its way.
+const maxRunningGroups = 2
+// A group that runs longer, in milliseconds, waits for a lock or a connection. It moves to a slow slot, if one is free, so
+// that the next group can start.
+const slowAfter = 50
+// The largest number of slow groups and busy streams that wait at the same time.
+const slowSlots = 4
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions
-  /** In the order of the calls. */
-  #waiting: Entry[] = []
-  /** The streams under way, each with the entries that came to the front meanwhile and wait for it. */
-  readonly #streams = new Map<string, Entry[]>()
-  #freeLanes = lanes
-  readonly #aside = new Lanes(lanesAside)
+  /** In the order in which they must be made. */
+  #waiting: PendingAppend[] = []
+  /** The streams of running groups, each with the appends that wait for it, in the order of their calls. */
+  readonly #streams = new Map<string, PendingAppend[]>()
+  #freeSlots = maxRunningGroups
+  readonly #slowSlots = new Semaphore(slowSlots)
   #isScheduled = false
 
   constructor(options: GroupCommitOptions) {
     this.#options = options
   }
 
+  /** Makes an append, alone or in a group. */
   append(append: PreparedAppend, signal?: AbortSignal): Promise<AppendOutcome> {
     if (this.#options.maxBatch === 1) return this.#options.alone(append, false, signal)
     return new Promise((resolve, reject) => {
@@ -80,15 +88,15 @@ export class GroupCommit {
   }
 
   /**
-   * As soon as the running code yields: whoever calls together, or goes on together when a group is settled, comes
-   * along. Not later: an embedded database never returns to the event loop while it has something to do.
+   * Starts groups in the next microtask, so that calls of the same turn share a group, and so do callers that continue when
+   * a group is settled. A macrotask would be too late: an embedded database keeps the event loop busy while it has work.
    */
   #schedule(): void {
-    if (this.#isScheduled || this.#freeLanes === 0 || this.#waiting.length === 0) return
+    if (this.#isScheduled || this.#freeSlots === 0 || this.#waiting.length === 0) return
     this.#isScheduled = true
     queueMicrotask(() => {
       this.#isScheduled = false
-      while (this.#freeLanes > 0) {
+      while (this.#freeSlots > 0) {
         const group = this.#nextGroup()
         if (group.length === 0) return
         this.#start(group)
@@ -96,48 +104,49 @@ export class GroupCommit {
     })
   }
 
-  #nextGroup(): readonly Entry[] {
-    const group: Entry[] = []
+  /** Takes the next group from the waiting appends. An append whose stream is in a running group waits for that stream. */
+  #nextGroup(): readonly PendingAppend[] {
+    const group: PendingAppend[] = []
     let size = 0
-    let seen = 0
-    for (const entry of this.#waiting) {
+    let taken = 0
+    for (const pending of this.#waiting) {
       if (group.length === this.#options.maxBatch) break
-      const queue = this.#streams.get(entry.append.streamId)
-      if (entry.signal?.aborted) entry.reject(entry.signal.reason)
-      else if (queue !== undefined) queue.push(entry)
-      else if (group.length > 0 && size + entry.size > largestSize) break
+      const queue = this.#streams.get(pending.append.streamId)
+      if (pending.signal?.aborted) pending.reject(pending.signal.reason)
+      else if (queue !== undefined) queue.push(pending)
+      else if (group.length > 0 && size + pending.size > maxGroupSize) break
       else {
-        group.push(entry)
-        size += entry.size
+        group.push(pending)
+        size += pending.size
       }
-      seen++
+      taken++
     }
-    this.#waiting = this.#waiting.slice(seen)
+    this.#waiting = this.#waiting.slice(taken)
     for (const { append } of group) this.#streams.set(append.streamId, [])
     return group
   }
 
-  async #start(group: readonly Entry[]): Promise<void> {
-    this.#freeLanes--
-    let isAside = false
+  async #start(group: readonly PendingAppend[]): Promise<void> {
+    this.#freeSlots--
+    let isSlow = false
     const timer = setTimeout(() => {
-      if (!this.#aside.tryEnter()) return
-      isAside = true
-      this.#freeLanes++
+      if (!this.#slowSlots.tryAcquire()) return
+      isSlow = true
+      this.#freeSlots++
       this.#schedule()
-    }, patience)
+    }, slowAfter)
     const busy = await this.#settle(group, false)
     clearTimeout(timer)
-    this.#release(group.filter(({ append }) => !busy.has(append.streamId)))
-    for (const entries of busy.values()) this.#settleAside(entries)
-    if (isAside) this.#aside.leave()
-    else this.#freeLanes++
+    this.#releaseStreams(group.filter(({ append }) => !busy.has(append.streamId)))
+    for (const pendings of busy.values()) this.#settleBusy(pendings)
+    if (isSlow) this.#slowSlots.release()
+    else this.#freeSlots++
     this.#schedule()
   }
 
-  /** Makes the appends and tells their callers; gives back those that are busy, by stream. Never rejects. */
-  async #settle(group: readonly Entry[], retried: boolean): Promise<Map<string, Entry[]>> {
-    const busy = new Map<string, Entry[]>()
+  /** Makes the appends and settles their promises, except for busy ones, which it returns by stream. Never rejects. */
+  async #settle(group: readonly PendingAppend[], retried: boolean): Promise<Map<string, PendingAppend[]>> {
+    const busy = new Map<string, PendingAppend[]>()
     const [first] = group
     if (group.length === 1 && first !== undefined) {
       await this.#settleAlone(first, retried)
@@ -146,11 +155,11 @@ export class GroupCommit {
     try {
       const appends = group.map(({ append }) => append)
       const outcomes = await this.#options.together(appends, retried)
-      for (const [index, entry] of group.entries()) {
+      for (const [index, pending] of group.entries()) {
         const outcome = outcomes[index] as AppendOutcome | Busy | Failed
-        if (outcome.kind === 'busy') addTo(busy, entry)
-        else if (outcome.kind === 'failed') entry.reject(outcome.error)
-        else entry.resolve(outcome)
+        if (outcome.kind === 'busy') addTo(busy, pending)
+        else if (outcome.kind === 'failed') pending.reject(outcome.error)
+        else pending.resolve(outcome)
       }
       return busy
     } catch (error) {
@@ -162,75 +171,75 @@ export class GroupCommit {
     }
   }
 
-  async #settleInHalves(group: readonly Entry[]): Promise<Map<string, Entry[]>> {
+  async #settleInHalves(group: readonly PendingAppend[]): Promise<Map<string, PendingAppend[]>> {
     const middle = group.length >> 1
     const busy = await this.#settle(group.slice(0, middle), true)
-    const rest: Entry[] = []
-    for (const entry of group.slice(middle)) {
-      // Behind an append to its stream that is still to be made.
-      if (busy.has(entry.append.streamId)) addTo(busy, entry)
-      else rest.push(entry)
+    const rest: PendingAppend[] = []
+    for (const pending of group.slice(middle)) {
+      // An earlier append to this stream is busy and not made yet, so this one must follow it.
+      if (busy.has(pending.append.streamId)) addTo(busy, pending)
+      else rest.push(pending)
     }
     if (rest.length === 0) return busy
     return new Map([...busy, ...(await this.#settle(rest, true))])
   }
 
-  async #settleAlone({ append, signal, resolve, reject }: Entry, retried: boolean): Promise<void> {
+  async #settleAlone({ append, signal, resolve, reject }: PendingAppend, retried: boolean): Promise<void> {
     await this.#options.alone(append, retried, signal).then(resolve, reject)
   }
 
-  /** The appends to a stream that somebody else holds: one after the other, and waiting. */
-  async #settleAside(entries: readonly Entry[]): Promise<void> {
-    await this.#aside.enter()
-    for (const entry of entries) await this.#settleAlone(entry, true)
-    this.#aside.leave()
-    this.#release(entries)
+  /** Makes the appends to one busy stream, one after another. Each waits for the transaction that holds the stream. */
+  async #settleBusy(pendings: readonly PendingAppend[]): Promise<void> {
+    await this.#slowSlots.acquire()
+    for (const pending of pendings) await this.#settleAlone(pending, true)
+    this.#slowSlots.release()
+    this.#releaseStreams(pendings)
     this.#schedule()
   }
 
-  /** The streams are free again: who waited for them is in front of those who came later. */
-  #release(entries: readonly Entry[]): void {
-    const next: Entry[] = []
-    for (const { append } of entries) {
-      // One by one: as arguments of one call, very many would overflow the stack.
-      for (const entry of this.#streams.get(append.streamId) ?? []) next.push(entry)
+  /** Frees the streams of settled appends. The appends that waited for them go before appends that were called later. */
+  #releaseStreams(settled: readonly PendingAppend[]): void {
+    const next: PendingAppend[] = []
+    for (const { append } of settled) {
+      // One by one: passed as arguments of a single call, very many of them would overflow the stack.
+      for (const pending of this.#streams.get(append.streamId) ?? []) next.push(pending)
       this.#streams.delete(append.streamId)
     }
     if (next.length > 0) this.#waiting = [...next, ...this.#waiting]
   }
 }
 
-/** Places that are taken and given back; who finds none waits in line. */
-class Lanes {
+/** A counting semaphore. Callers that find no free slot wait in line. */
+class Semaphore {
   #free: number
   readonly #line: (() => void)[] = []
 
-  constructor(count: number) {
-    this.#free = count
+  constructor(slots: number) {
+    this.#free = slots
   }
 
-  tryEnter(): boolean {
+  tryAcquire(): boolean {
     if (this.#free === 0) return false
     this.#free--
     return true
   }
 
-  async enter(): Promise<void> {
-    if (!this.tryEnter()) await new Promise<void>((resolve) => this.#line.push(resolve))
+  async acquire(): Promise<void> {
+    if (!this.tryAcquire()) await new Promise<void>((resolve) => this.#line.push(resolve))
   }
 
-  leave(): void {
+  release(): void {
     const next = this.#line.shift()
     if (next === undefined) this.#free++
     else next()
   }
 }
 
-function addTo(entries: Map<string, Entry[]>, entry: Entry): void {
-  const { streamId } = entry.append
-  const own = entries.get(streamId)
-  if (own === undefined) entries.set(streamId, [entry])
-  else own.push(entry)
+function addTo(byStream: Map<string, PendingAppend[]>, pending: PendingAppend): void {
+  const { streamId } = pending.append
+  const own = byStream.get(streamId)
+  if (own === undefined) byStream.set(streamId, [pending])
+  else own.push(pending)
 }
 
 function sizeOf({ events }: PreparedAppend): number {

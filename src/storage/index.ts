@@ -4,7 +4,7 @@
  * on it. The stores of this library import the core only through this module.
  */
 
-// The store that is made of a storage
+// Makes a store of a storage
 export { eventStore } from '../engine/event-store.ts'
 
 // The errors that a storage throws
@@ -58,7 +58,7 @@ export { withDriver } from './driver.ts'
 export { type Busy, type Failed, GroupCommit, type GroupCommitOptions } from './group-commit.ts'
 export { GroupRead, type GroupReadOptions } from './group-read.ts'
 export { InlineFailure } from './inline-failure.ts'
-// What a storage does
+// The contract of a storage
 export { type LogPage, type LogQuery, type Partition, wholeLog } from './log-query.ts'
 export { compareNames } from './names.ts'
 export { isInPartition, partitionOf } from './partition.ts'
@@ -79,6 +79,7 @@ export { appendedEvents, recordedEvent } from './recorded-event.ts'
 export { type RecordedId, settleRepeat } from './repeat.ts'
 export type {
   AppendOutcome,
+  AppendSuccess,
   CreateOutcome,
   ImportOutcome,
   Notifications,
@@ -87,7 +88,6 @@ export type {
   PreparedImport,
   Storage,
   StreamWindow,
-  Written,
 } from './storage.ts'
 export type {
   EventToPark,

@@ -1,47 +1,68 @@
-/** A query of the log, and one page of its answer. */
+/** A query of the log, and the page that answers it. */
 import type { RecordedEvent } from '../event.ts'
 import type { Direction } from '../store.ts'
 
+/** The events of the log to read, and their order. An event must match every condition that is not undefined. */
 export interface LogQuery {
-  /** Exclusive. */
+  /** Only events after this position (exclusive), in both directions. */
   readonly after: number
-  /** Inclusive. */
+  /** Only events up to this position (inclusive), in both directions. */
   readonly until: number
+  /** Only events of these types. */
   readonly types: readonly string[] | undefined
+  /** Only events of streams whose id begins with this text. */
   readonly streamPrefix: string | undefined
-  /** Events that carry all of them. */
+  /** Only events that carry all of these tags. */
   readonly tags: readonly string[] | undefined
-  /** Only streams of this part, see `partitionOf`. */
+  /** Only events of streams in this partition. */
   readonly partition: Partition | undefined
   readonly direction: Direction
+  /** The largest number of events on the page, at least 1. */
   readonly limit: number
 }
 
+/** One of several parts into which the streams are divided; `partitionOf` says which stream is in which part. */
 export interface Partition {
-  /** 0-based. */
+  /** 0 to `count - 1`. */
   readonly index: number
   readonly count: number
 }
 
+/** The answer to a query of the log: its first events, and how far they reach. */
 export interface LogPage {
-  /** Perhaps decoded only when they are first looked at. */
+  /** The events in the order of the query. May be a getter that decodes them on the first access. */
   readonly events: readonly RecordedEvent[]
-  /** Everything at or before this position is settled: no further event will ever appear there. */
+  /**
+   * The frontier (the log's high-water mark): no event can still appear at or before this position. Readers end, or wait
+   * for new events, there. On a full page, positions between `through` and the frontier may be unsettled: the next page
+   * must settle them before it passes them.
+   */
   readonly frontier: number
-  /** The last position that was given out when the page was read. @default the frontier */
+  /**
+   * The last position that the database has assigned, committed or not. A reader that wants to continue after a higher one
+   * reads another log, or a log that has lost its end. @default the frontier
+   */
   readonly head?: number
-  /** Which server has answered, and since when it runs, if there may come another one that has lost the end of the log. */
+  /**
+   * Identifies the server that answered, and when it started. Set by a storage whose server may be replaced by one that
+   * lacks the end of the log, such as a promoted replica. When it changes, readers check that the log still contains the
+   * last event that they returned. @default none
+   */
   readonly server?: string
-  /** True if the page was cut by its limit, so that more may follow at once. */
+  /** True if the page ended because of its limit or its size, so that more events may follow at once. */
   readonly full: boolean
   /**
-   * The position of an event that exists, up to which (inclusive) this page has answered the query. Not the
-   * frontier: after a crash, a database may hand out again positions that were taken but never committed.
+   * The position up to which the page has answered the query; the next page continues from there. Forward: the last event
+   * of a page that ended at its limit; otherwise the last event that the page has passed, whether it matches the query or
+   * not; never less than `after`. Backward: the last (lowest) event of a full page, otherwise `after`.
+   *
+   * It must be the position of an existing event (or `after`), and not the frontier: after a crash, a database may assign
+   * positions again that were assigned but never committed. A reader that had passed them would skip the new events.
    */
   readonly through: number
 }
 
-/** All events, from the first one on. */
+/** The query for all events, from the first one on. */
 export const wholeLog: Omit<LogQuery, 'limit'> = {
   after: 0,
   until: Number.MAX_SAFE_INTEGER,

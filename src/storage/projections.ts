@@ -1,14 +1,14 @@
-/** What a storage must do to keep documents: a part of `Storage`. */
-
+/** The part of the `Storage` contract that keeps documents and runs transactions. */
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
 import type { Lease } from './subscriptions.ts'
 
 /**
- * Where a document is. The documents of a projection that is built anew are another generation beside the one that
- * is read.
+ * The address of a document. Each projection has one current generation, which views read. A rebuild writes another
+ * generation beside it, and then makes that the current one.
  */
 export interface DocumentAddress {
+  /** The name of the projection, or of a collection that handlers write (see `collectionGeneration`). */
   readonly projection: string
   readonly generation: number
   readonly key: string
@@ -18,7 +18,7 @@ export interface StoredDocument {
   readonly key: string
   /** As JSON text. */
   readonly state: string
-  /** How often it was written since it was made: 1 for a new one. */
+  /** How often the document was written since it was created: 1 for a new one. */
   readonly revision: number
   /** The position of the event that changed it last. */
   readonly position: number
@@ -27,88 +27,127 @@ export interface StoredDocument {
 export interface DocumentChange extends DocumentAddress {
   /** As JSON text; null deletes the document. */
   readonly state: string | null
+  /** The position of the event that caused the change; 0 for a document that a handler writes. */
   readonly position: number
 }
 
+/** `inline`: documents change in the transaction of the append. `async`: a subscription changes them later. */
 export type ProjectionMode = 'inline' | 'async'
 
-/** A projection, in the version and generation that is read; version 0: none is complete yet. */
+/** A projection as the storage knows it. */
 export interface RegisteredProjection {
   readonly name: string
+  /** The version of the current documents; 0 while no generation is complete. */
   readonly version: number
+  /** The current generation. */
   readonly generation: number
   readonly mode: ProjectionMode
 }
 
 export type ProjectionToRegister = Omit<RegisteredProjection, 'generation'>
 
-/** A document that two generations do not agree on; states as JSON text, undefined: there is no such document. */
+/** A document whose states differ between two generations. */
 export interface DocumentDifference {
   readonly key: string
+  /** As JSON text; undefined if the left generation has no such document. */
   readonly left: string | undefined
+  /** As JSON text; undefined if the right generation has no such document. */
   readonly right: string | undefined
 }
 
+/** The result of comparing two generations of a projection. */
 export interface Comparison {
-  /** How many documents either has. */
+  /** The number of keys that at least one of the two generations has. */
   readonly documents: number
   readonly differences: readonly DocumentDifference[]
 }
 
-/** What `lockDocuments` answers. */
+/**
+ * The documents in the order of their addresses, undefined for one that does not exist; or 'stale' if an address has a
+ * generation that is not the current one. The caller must then not commit the transaction.
+ */
 export type LockedDocuments = readonly (StoredDocument | undefined)[] | 'stale'
 
 /**
- * A transaction of the storage: all of it is done, or nothing. Only documents of a generation that nobody reads may be
- * written in part, if a lease is advanced with them: what is folded into each is known by its position.
+ * A transaction of the storage: all of its writes are committed, or none. After it has ended, every use of `user` throws a
+ * TransactionOverError.
+ *
+ * One exception: a storage may commit documents of a generation that is not current in several steps, if the transaction
+ * also advances a lease. The position in each document shows which events are folded into it, so an interrupted build
+ * resumes without counting an event twice.
  */
 export interface StorageTransaction {
-  /** What the user's code is given. */
+  /** The object through which handlers and raw projections write. */
   readonly user: HandlerTransaction
+
   /**
-   * Reads documents of generations that are read, and keeps everybody else from changing them (or from making those
-   * that are not there) until the end. The answer has the order of what was asked; no address is asked for twice.
-   * 'stale': a generation is not the one that is read any more; then nothing can be committed.
+   * Reads documents of current generations and locks them until the end of the transaction: no other transaction can change
+   * them, or create one that does not exist yet. Instead of locking, a storage may refuse the commit if a document has
+   * changed. Each address occurs once.
    */
   lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments>
+
   /**
-   * Reads documents of a generation that nobody else writes. One that was deleted may be told as of state `null`, with
-   * the position that it was deleted at.
+   * Reads documents of a generation that no other process writes, without locks. Returns them in the order of the
+   * addresses. A deleted document is either undefined, or has the state `null` and the position of its deletion.
    */
   readDocuments(addresses: readonly DocumentAddress[]): Promise<readonly (StoredDocument | undefined)[]>
-  /** Each document once. */
+
+  /** Creates, replaces or deletes documents. Each document occurs once. Later reads in the transaction return the changes. */
   writeDocuments(changes: readonly DocumentChange[]): Promise<void>
+
   /**
-   * Moves the checkpoint of a lease on (never back), as the last thing that is done.
-   * @throws LeaseLostError if the lease has ended, or somebody else has it; then nothing can be committed
+   * Moves the checkpoint of a lease forward, never back. It is the last call in a transaction.
+   * @throws LeaseLostError, here or at the commit, if the lease was released or another worker has taken it. Nothing is
+   * committed then.
    */
   advance(lease: Lease, position: number): Promise<void>
-  /** Forgets a parked event that has been handled. @throws LeaseLostError */
-  unpark(lease: Lease, position: number): Promise<void>
+
   /**
-   * Keeps all others from writing documents of the projection until the end, once those under way are over, and
-   * appends too if it is inline. To be called first in a transaction.
+   * Removes a parked event that was handled in this transaction.
+   * @throws LeaseLostError, here or at the commit, as `advance` does
+   */
+  unpark(lease: Lease, position: number): Promise<void>
+
+  /**
+   * Waits until all running transactions that write documents of the projection have ended, and blocks new ones until the
+   * end of this transaction; for an inline projection it blocks the appends that change it. It is the first call in a
+   * transaction.
    */
   lockProjection(name: string): Promise<void>
-  /** Reads the log as the storage does; a store with one connection could not do so outside of this transaction. */
+
+  /** Reads a page of the log like `Storage.readLogPage`. A storage with a single connection can only read in here. */
   readLogPage(query: LogQuery): Promise<LogPage>
-  /** See `lastPosition` of the storage. */
+
+  /** Returns the position of the last event, like `SubscriptionStorage.lastPosition`. */
   lastPosition(): Promise<number>
-  /** The checkpoint of a subscription, of several the one that is furthest behind; undefined if there is no such subscription. */
+
+  /** Returns the lowest checkpoint of the subscription's partitions; undefined if there is no such subscription. */
   checkpoint(subscription: string): Promise<number | undefined>
-  /** Compares two generations of a projection: the first documents that differ (in state), by key. */
-  compareDocuments(projection: string, left: number, right: number, limit: number): Promise<Comparison>
-  /** Makes this generation the one that is read. The others' documents stay until `dropDocuments`. */
-  setProjection(projection: RegisteredProjection): Promise<void>
+
   /**
-   * All checkpoints of the subscription are at this position from now on, and nothing up to it is parked any more; made
-   * (with one partition) if there is none. Whoever holds a lease loses it.
+   * Compares the states of two generations of a projection as JSON values, including the changes of this transaction.
+   * Returns the first `limit` differences in the order of the keys.
+   */
+  compareDocuments(projection: string, left: number, right: number, limit: number): Promise<Comparison>
+
+  /** Makes this generation, version and mode the current ones. `dropDocuments` removes the other generations later. */
+  setProjection(projection: RegisteredProjection): Promise<void>
+
+  /**
+   * Sets every checkpoint of the subscription to this position, forward or back, and removes the events that are parked at
+   * or before it. All leases end. Creates the subscription with one partition if there is none.
    */
   moveCheckpoints(subscription: string, position: number): Promise<void>
 }
 
+/** The methods of a storage that keep documents. */
 export interface ProjectionStorage {
-  /** Runs a transaction, once: whoever calls knows best what to do about a failure in passing. */
+  /**
+   * Runs `work` in a transaction and commits it. If `work` rejects, rolls back and rejects with the same error. Does not
+   * retry: after a transient error, the caller knows whether it must look up what was committed.
+   * `what` is the beginning of error messages, such as 'Handling events'.
+   */
   transaction<T>(
     what: string,
     work: (transaction: StorageTransaction) => Promise<T>,
@@ -116,31 +155,34 @@ export interface ProjectionStorage {
   ): Promise<T>
 
   /**
-   * Registers projections that are not registered yet, as generation 1, and answers with what is registered under
-   * their names, in the order given. An inline one is registered only while the log has no events and nobody is
-   * appending; otherwise it stays unregistered (undefined), because its documents would lack all that came before.
+   * Registers projections that are not registered yet, with generation 1. Returns what is registered under each name, in
+   * the order given. An inline projection is registered only while the log has no events and no append is running;
+   * otherwise it stays unregistered (undefined), because its documents would lack the earlier events.
    */
   registerProjections(
     projections: readonly ProjectionToRegister[],
     signal?: AbortSignal,
   ): Promise<readonly (RegisteredProjection | undefined)[]>
 
-  /** What is registered under the name. */
+  /** Returns the projection that is registered under a name; undefined if there is none. */
   registeredProjection(name: string, signal?: AbortSignal): Promise<RegisteredProjection | undefined>
 
   /**
-   * A generation to build: the one that a build of this version was begun with and not ended (`resumed`), or a new
-   * one. Registers the projection (version 0, generation 0) if it is not yet.
+   * Returns a generation to build into: the one of an unfinished build of the same version (`resumed`), or a new one.
+   * Registers an unknown projection with version 0 and generation 0.
    */
   beginBuild(
     projection: ProjectionToRegister,
     signal?: AbortSignal,
   ): Promise<{ readonly generation: number; readonly resumed: boolean }>
 
-  /** A document in the generation that is read, or of a collection (generation 0, if none is registered). */
+  /** Returns a document of the current generation, or of a collection; undefined if it does not exist. */
   readDocument(projection: string, key: string, signal?: AbortSignal): Promise<StoredDocument | undefined>
 
-  /** Documents of that generation whose key begins with `prefix` and sorts after `after`, in code point order. */
+  /**
+   * Returns up to `limit` documents of the current generation, or of a collection, whose key begins with `prefix` and sorts
+   * after `after` (exclusive), in code point order.
+   */
   listDocuments(
     projection: string,
     prefix: string,
@@ -150,8 +192,8 @@ export interface ProjectionStorage {
   ): Promise<readonly StoredDocument[]>
 
   /**
-   * Deletes some of the documents of generations that are neither read nor the one to keep; answers with how many,
-   * 0 when there are none left. With nothing to keep, a build that was begun is forgotten.
+   * Deletes a limited number of documents whose generation is neither current nor `keep`. Returns how many; the caller
+   * repeats the call until it returns 0. If `keep` is undefined, it also ends an unfinished build.
    */
   dropDocuments(projection: string, keep: number | undefined, signal?: AbortSignal): Promise<number>
 }

@@ -1,8 +1,8 @@
-/** Prepared events as the store records them. */
+/** Makes recorded events from prepared ones, for inline projections. */
 import type { RecordedEvent } from '../event.ts'
 import type { AppendOutcome, PreparedAppend, PreparedEvent } from './storage.ts'
 
-/** An event as it is recorded, or may be. */
+/** Returns a prepared event as a read will return it, if it is recorded at this place. */
 export function recordedEvent(
   streamId: string,
   { id, type, data, metadata, tags }: PreparedEvent,
@@ -21,7 +21,7 @@ export function recordedEvent(
   }
 }
 
-/** The events of appends as they are recorded, of those that were made; in the order of the log. */
+/** Returns the events of all successful appends as a read will return them, in the order of the log. */
 export function appendedEvents(
   appends: readonly PreparedAppend[],
   outcomes: readonly (AppendOutcome | { readonly kind: string })[],

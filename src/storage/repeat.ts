@@ -1,7 +1,7 @@
-/** Recognising a repeated append by its event ids: the one rule for every store. */
-import type { AppendOutcome, PreparedAppend, Written } from './storage.ts'
+/** Recognises a repeated append by its event ids. Every store uses this rule. */
+import type { AppendOutcome, AppendSuccess, PreparedAppend } from './storage.ts'
 
-/** Where a recorded event with one of the call's ids is. */
+/** The place of a recorded event that has one of the call's event ids. */
 export interface RecordedId {
   readonly id: string
   readonly streamId: string
@@ -11,14 +11,17 @@ export interface RecordedId {
 }
 
 /**
- * Settles a call of which some event ids are already recorded, by id in `recorded`. It repeats an earlier call
- * if every append with events is a repeat; then the first results are given, whatever versions are expected
- * now, and `head` tells where the streams are that the call only checks. Otherwise an id is taken.
+ * Returns the outcomes of a call when some of its event ids are recorded already; `recorded` has these events by id.
+ *
+ * - The call repeats an earlier one if, for each append with events, its stream has exactly these events in this order. Each
+ *   outcome is then that of the earlier call, whatever version is expected now. For an append without events, `head` returns
+ *   where its stream is.
+ * - Otherwise nothing may be written: each append with a recorded id is a `duplicate`, and the others are `abandoned`.
  */
 export function settleRepeat(
   appends: readonly PreparedAppend[],
   recorded: ReadonlyMap<string, RecordedId>,
-  head: (append: PreparedAppend) => Written,
+  head: (append: PreparedAppend) => AppendSuccess,
 ): readonly AppendOutcome[] {
   const firstResults = appends.map((append) =>
     append.events.length === 0 ? head(append) : firstResult(append, recorded),
@@ -31,8 +34,11 @@ export function settleRepeat(
   })
 }
 
-/** The first result of this append, if its stream holds exactly these events one after the other. */
-function firstResult(append: PreparedAppend, recorded: ReadonlyMap<string, RecordedId>): Written | undefined {
+/** Returns the first result of this append if its stream has exactly these events, one after the other. */
+function firstResult(
+  append: PreparedAppend,
+  recorded: ReadonlyMap<string, RecordedId>,
+): AppendSuccess | undefined {
   const found = append.events.map((event) => recorded.get(event.id)).filter((event) => event !== undefined)
   const [first] = found
   const last = found.at(-1)

@@ -1,79 +1,115 @@
 /**
- * `@eventsourced/core/storage`: what a database must do to become an `EventStore`: `eventStore(storage)` adds the rest, the same for
- * all of them (input rules, errors, paging, following). Here a conflict is a value, not an exception.
+ * The contract of a storage: the methods that turn a database into an event store. `eventStore(storage)` adds the parts that
+ * are the same for all stores: input rules, errors, paging, following, subscriptions and rebuilds. The conformance suite
+ * tests the whole store.
+ *
+ * Rules for every method:
+ *
+ * - Arguments are checked already. A method need not check them again.
+ * - A conflict is a returned value (`AppendOutcome`, `ImportOutcome`, `CreateOutcome`), never a thrown error.
+ * - A method retries a transient error of the database itself, unless its docstring says otherwise. Once the retries are
+ *   used up it throws a StoreUnavailableError. A subscription then waits and tries again; it fails on any other error.
+ * - A call whose answer was lost may have been executed. Before it retries a write, a method must recognise what the first
+ *   try wrote, and return that result.
+ * - When the signal is aborted, the method may stop early and reject with the signal's reason.
  */
-
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
 import type { ProjectionStorage } from './projections.ts'
 import type { SubscriptionStorage } from './subscriptions.ts'
 
-/** An event that passed the input rules; payload and metadata as JSON text. */
+/** An event that passed the input rules. */
 export interface PreparedEvent {
+  /** A UUID in lower case. */
   readonly id: string
-  /** An id that the library made for this very call is known to nobody else. */
+  /**
+   * `library`: the library made the id for this call, so no other caller can know it, and only a retry of this call can
+   * repeat it. `caller`: the caller chose the id, so any earlier call may have recorded it.
+   */
   readonly idFrom: 'caller' | 'library'
   readonly type: string
+  /** As JSON text. */
   readonly data: string
+  /** As JSON text; `{}` if there is none. */
   readonly metadata: string
   readonly tags: readonly string[]
 }
 
+/** The events to append to one stream, and the version at which the stream must be. Without events it only checks that. */
 export interface PreparedAppend {
   readonly streamId: string
   readonly expectedVersion: ExpectedVersion
   readonly events: readonly PreparedEvent[]
 }
 
-/** An event to import: with its stream, and the time it was recorded elsewhere. */
+/** An event to import, its stream, and when the other system recorded it (undefined: now). */
 export interface PreparedImport extends PreparedEvent {
   readonly streamId: string
   readonly recordedAt: Date | undefined
 }
 
-/** What became of one append of a call. */
+/** The outcome of one append of a call. */
 export type AppendOutcome =
-  | Written
+  | AppendSuccess
+  /** The stream is not at the expected version, but at this one (0: it does not exist or has no events). */
   | { readonly kind: 'conflict'; readonly actual: number }
-  /** An event id is taken, and the append is no repeat of the one that took it. */
+  /** An event id is recorded already, in this stream, and the call does not repeat the append that recorded it. */
   | { readonly kind: 'duplicate'; readonly eventId: string; readonly streamId: string }
-  /** Not written because another append of the same call failed. */
+  /** Nothing was written, because another append of the same call failed. */
   | { readonly kind: 'abandoned' }
 
-export interface Written {
-  /** `repeated`: these event ids were already recorded here; the rest describes that first append. */
+/** The events are recorded. */
+export interface AppendSuccess {
+  /** `repeated`: an earlier call recorded these event ids in this stream. The other fields then describe that call. */
   readonly kind: 'appended' | 'repeated'
+  /** The version of the append's last event; the stream's version if the append has no events. */
   readonly version: number
+  /** The position of each event, in the order of the events. */
   readonly positions: readonly number[]
+  /** When the events were recorded; undefined if the append has none. */
   readonly recordedAt: Date | undefined
-  /** The position of the stream's last event if the append had no events (0: none). */
+  /** Only for an append without events: the position of the stream's last event. @default 0: the stream has no events */
   readonly emptyAt?: number
 }
 
+/** The outcome of `createStream`; `exists` with the version of the stream that is there. */
 export type CreateOutcome =
   | { readonly kind: 'created'; readonly stream: StreamInfo }
   | { readonly kind: 'exists'; readonly version: number }
 
+/** The outcome of `importBatch`. If it is not `imported`, nothing of the batch was written. */
 export type ImportOutcome =
+  /** The number of events that were appended. The others were recorded already. */
   | { readonly kind: 'imported'; readonly imported: number }
+  /** An event is older than the previous event of its stream. */
   | {
       readonly kind: 'out-of-order'
       readonly streamId: string
       readonly recordedAt: Date
       readonly previous: Date
     }
+  /** An event id is recorded already, in this other stream. */
   | { readonly kind: 'duplicate'; readonly eventId: string; readonly streamId: string }
 
+/** The events of a stream to read. All bounds are inclusive. */
 export interface StreamWindow {
   readonly fromVersion: number
+  /** May be larger than the stream's version. */
   readonly toVersion: number
+  /** Only events that were recorded at or before this moment. */
   readonly asOf: Date | undefined
   readonly direction: Direction
+  /** The largest number of events to return, counted from the side on which reading starts. */
   readonly limit: number
 }
 
+/** A database as the engine of this library uses it. */
 export interface Storage extends ProjectionStorage, SubscriptionStorage {
+  /**
+   * Creates a stream without events. `metadata` is JSON text. `creationId` is a UUID of this call alone: with it, a retry
+   * recognises a stream that its first try created, and returns `created`.
+   */
   createStream(
     streamId: string,
     metadata: string,
@@ -82,18 +118,38 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
   ): Promise<CreateOutcome>
 
   /**
-   * Performs all appends or none; one outcome each, in the order given. Each stream appears once. What the inline
-   * projections make of the events is part of it; if one throws, nothing is done, and it rejects with that error.
+   * Makes all appends in one transaction, or none. Returns one outcome for each, in the order given. There is at least one
+   * append, and each stream occurs once.
+   *
+   * - Versions of a stream are 1, 2, 3 … without gaps. Within a stream, positions rise and `recordedAt` never decreases,
+   *   even if a clock steps back.
+   * - Of concurrent appends that expect the same version, exactly one succeeds.
+   * - If event ids are recorded already, `settleRepeat` decides between `repeated` and `duplicate`, whatever version is
+   *   expected.
+   * - The documents of inline projections are written in the same transaction. If a projection throws, nothing is written,
+   *   and the method rejects with an InlineFailure.
    */
   append(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
 
+  /**
+   * Reads a stream, including every append that was acknowledged before the call. `version` and `exists` describe the whole
+   * stream, not the window.
+   */
   readStream(streamId: string, window: StreamWindow, signal?: AbortSignal): Promise<StreamSlice>
 
+  /**
+   * Reads one page of the log in order of position. Never returns an event while an event that the query would return
+   * before it may still commit: it waits, or ends the page there.
+   */
   readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage>
 
+  /** Returns what is known about a stream; undefined if it does not exist. */
   streamInfo(streamId: string, signal?: AbortSignal): Promise<StreamInfo | undefined>
 
-  /** Streams whose id begins with `prefix` and sorts after `after`, in code point order. */
+  /**
+   * Returns up to `limit` streams whose id begins with `prefix` and sorts after `after` (exclusive), in code point order
+   * (see `compareNames`). An empty text stands for no prefix, or for the beginning.
+   */
   listStreams(
     prefix: string,
     after: string,
@@ -101,23 +157,28 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
     signal?: AbortSignal,
   ): Promise<readonly StreamInfo[]>
 
-  /** Appends a batch in its order, leaving out the events whose id is already recorded in their stream. */
+  /**
+   * Appends a batch in its order, except for events whose id is recorded in their stream already. Each event keeps its
+   * `recordedAt`. With `clampTimes`, an event that is older than its stream's previous one gets the previous event's time;
+   * without it, the outcome is `out-of-order`. Inline projections take part as in `append`.
+   */
   importBatch(
     events: readonly PreparedImport[],
     clampTimes: boolean,
     signal?: AbortSignal,
   ): Promise<ImportOutcome>
 
-  /** Between processes, if there can be several; they look at the log themselves now and then all the same. */
+  /** Signals between processes, if the database has them. Without them, readers only poll. @default none */
   readonly notifications?: Notifications | undefined
 
+  /** Closes what the storage opened. The store calls it once, after all calls have ended. */
   close(): Promise<void>
 }
 
-/** Hints that there are new events. One may be lost, or come for nothing. */
+/** Hints to other processes that there are new events. A hint may be lost, or come without a new event. */
 export interface Notifications {
-  /** Has the other processes told, some time soon. */
+  /** Notifies other processes, soon, that this one has appended. Returns at once and never throws. */
   appended(): void
-  /** Calls `wake` when another process has appended, until the function that it gives back is called. */
+  /** Calls `wake` when another process has appended. Returns a function that ends this. */
   listen(wake: () => void): () => Promise<void>
 }

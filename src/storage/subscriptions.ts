@@ -1,42 +1,46 @@
-/** What a storage must do for subscriptions: checkpoints, leases, and events that were set aside. */
+/** The part of the `Storage` contract that keeps subscriptions: checkpoints, leases and parked events. */
 
 /**
- * The right of one worker to handle a partition of a subscription. Each new holder gets a greater token, by which
- * the storage knows one whose lease has ended (a fencing token, after Kleppmann, "How to do distributed locking").
+ * The right of one worker to handle a partition of a subscription. Every new owner gets a higher token. With it, the
+ * storage refuses the writes of an earlier owner (a fencing token: Kleppmann, "How to do distributed locking").
  */
 export interface Lease {
   readonly subscription: string
   /** 0-based. */
   readonly partition: number
+  /** The fencing token. */
   readonly token: number
-  /** The checkpoint when the lease was answered: everything up to this position is handled. */
+  /** The checkpoint when the storage returned the lease: everything at or before this position is handled. */
   readonly position: number
-  /** See `LogPage`: a lease is good for nothing on another server. */
+  /** The server that granted the lease, see `LogPage.server`. Another server refuses it. @default none */
   readonly server?: string | undefined
 }
 
+/** The leases of one worker after a heartbeat. */
 export interface KeptLeases {
-  /** Those that the worker has from now on, for the time it asked for. */
+  /** All leases of the worker, valid for the time that it asked for. */
   readonly leases: readonly Lease[]
-  /** How many it should have, so that all workers have about the same: it releases what it has too many. */
+  /** The largest number of leases that the worker should hold, so that all workers hold about the same. */
   readonly share: number
 }
 
 export interface PartitionCheckpoint {
   readonly partition: number
+  /** Everything in the partition at or before this position is handled. */
   readonly position: number
-  /** Who holds it, if anybody does now. */
+  /** The worker that holds the lease; undefined if none does. */
   readonly owner: string | undefined
 }
 
 export type ParkedState =
-  /** Waits for somebody's word. */
+  /** The handler failed. The event waits until the user retries or skips it. */
   | 'parked'
-  /** Was not tried: an earlier event of its stream is parked. */
+  /** The handler was not called, because an earlier event of the same stream is parked. */
   | 'blocked'
-  /** To be handled again by whoever has the lease. */
+  /** The user has asked for a retry. The owner of the partition handles the event next. */
   | 'retrying'
 
+/** A parked event as it is stored. */
 export interface ParkedRecord {
   readonly partition: number
   readonly position: number
@@ -44,8 +48,9 @@ export interface ParkedRecord {
   readonly eventId: string
   readonly type: string
   readonly state: ParkedState
-  /** How many calls of the handler have failed; 0 for an event that is blocked and was never tried. */
+  /** How many calls of the handler have failed; 0 for a blocked event whose handler was never called. */
   readonly failures: number
+  /** The text of the last error. */
   readonly error: string
   readonly stack: string | undefined
   readonly parkedAt: Date
@@ -53,10 +58,15 @@ export interface ParkedRecord {
 
 export type EventToPark = Omit<ParkedRecord, 'partition' | 'parkedAt'>
 
+/**
+ * The methods of a storage that keep subscriptions. A method that takes a lease and writes must check the lease's token and write
+ * in one atomic step. It throws a LeaseLostError, and writes nothing, if the lease was released or another worker has
+ * taken it. A lease whose time has ended, and that no other worker has taken, still counts as held.
+ */
 export interface SubscriptionStorage {
   /**
-   * Makes the subscription with all of its checkpoints at `position`, if there is none of that name; answers with
-   * the number of its partitions.
+   * Creates a subscription with all checkpoints at `position`, unless one of that name exists. Returns the number of its
+   * partitions, which may differ from `partitions` if it existed.
    */
   createSubscription(
     subscription: string,
@@ -66,8 +76,9 @@ export interface SubscriptionStorage {
   ): Promise<number>
 
   /**
-   * A worker says that it lives, renews the leases it has, and takes of those that are free as many as its share
-   * lacks, for so many milliseconds by the storage's clock.
+   * The heartbeat of a worker: marks it as alive, renews its leases for `milliseconds`, and takes free or ended leases
+   * until it has its share. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
+   * must not decide whether another worker's lease has ended. Returns no leases if there is no such subscription.
    */
   keepLeases(
     subscription: string,
@@ -76,31 +87,31 @@ export interface SubscriptionStorage {
     signal?: AbortSignal,
   ): Promise<KeptLeases>
 
-  /** Gives leases back, so that others need not wait until they end. Leases that are lost already do no harm. */
+  /** Releases leases, so that other workers can take them at once. Ignores leases that are lost already. */
   releaseLeases(leases: readonly Lease[], worker: string): Promise<void>
 
-  /** The worker is gone: its share is for the others, and whatever leases it has. */
+  /** Removes a worker: releases its leases, and no longer counts it when shares are computed. */
   leave(subscription: string, worker: string): Promise<void>
 
-  /** Moves a checkpoint on. @throws LeaseLostError */
+  /** Moves the checkpoint of a lease forward, never back. @throws LeaseLostError */
   advance(lease: Lease, position: number, signal?: AbortSignal): Promise<void>
 
-  /** Sets events aside and moves the checkpoint on to `position`, at once. @throws LeaseLostError */
+  /** Parks events, replacing their earlier records, and moves the checkpoint as `advance` does. @throws LeaseLostError */
   park(lease: Lease, events: readonly EventToPark[], position: number, signal?: AbortSignal): Promise<void>
 
   /**
-   * The events of the lease's partition that are to be handled now, in order of position: those to be retried, and
-   * those that are blocked by no earlier one of their stream any more.
+   * Returns up to `limit` parked events of the lease's partition that the worker must handle now, in order of position: the
+   * retrying ones, and the blocked ones whose stream has no earlier parked event any more.
    */
   parkedToHandle(lease: Lease, limit: number, signal?: AbortSignal): Promise<readonly ParkedRecord[]>
 
-  /** A parked event failed again: it is parked as it is given here. @throws LeaseLostError */
+  /** Replaces the record of a parked event whose retry has failed. @throws LeaseLostError */
   parkAgain(lease: Lease, event: EventToPark, signal?: AbortSignal): Promise<void>
 
-  /** Which streams of the partition have events that are parked, blocked or retrying. */
+  /** Returns the streams of the lease's partition that have events that are parked, blocked or retrying. */
   parkedStreams(lease: Lease, signal?: AbortSignal): Promise<readonly string[]>
 
-  /** In order of position, after that one. */
+  /** Returns up to `limit` parked events of all partitions after the position `after` (exclusive), in order of position. */
   listParked(
     subscription: string,
     after: number,
@@ -108,20 +119,27 @@ export interface SubscriptionStorage {
     signal?: AbortSignal,
   ): Promise<readonly ParkedRecord[]>
 
-  /** Lets a parked event be handled again; false if there is none at that position. */
+  /**
+   * Makes a parked event a retrying one; does not change a blocked or retrying one. Returns false if there is no parked
+   * event at that position.
+   */
   retryParked(subscription: string, position: number, signal?: AbortSignal): Promise<boolean>
 
-  /** Forgets a parked event, and with it what it blocked is free. False if there is none there. */
+  /** Removes a parked event, which unblocks the next one of its stream. Returns false if there is none at that position. */
   skipParked(subscription: string, position: number, signal?: AbortSignal): Promise<boolean>
 
-  /** Per partition, in order; empty if there is no such subscription. */
+  /** Returns the checkpoint of each partition, in order; an empty list if there is no such subscription. */
   checkpoints(subscription: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]>
 
+  /** Returns the number of events that are parked, blocked or retrying. */
   countParked(subscription: string, signal?: AbortSignal): Promise<number>
 
-  /** The last position that holds an event, be it settled or not; 0: none. */
+  /** Returns the position of the last recorded event, even if it is after the frontier; 0 if the log is empty. */
   lastPosition(signal?: AbortSignal): Promise<number>
 
-  /** The position before the first event that was recorded at or after the time; the last position if there is none. */
+  /**
+   * Returns a position after which reading starts with the first event that was recorded at or after `time`. If there is no
+   * such event, returns the last position.
+   */
   positionBefore(time: Date, signal?: AbortSignal): Promise<number>
 }

@@ -1,13 +1,14 @@
-/** What a store finds at its start that does not stop it, but that its user should know. */
+/** Warnings of a store about its database: it opens, but events may be lost. */
 
+/** A finding that does not stop the store. */
 export interface StoreWarning {
-  /** What was found, in words that never change, such as `fsync-off`. */
+  /** Identifies the finding, such as `fsync-off`. A code never changes. */
   readonly code: string
   /** What can be lost, and what to do about it. */
   readonly message: string
 }
 
-/** As Node.js tells of deprecations: on standard error, unless `--disable-warning` names the code. */
+/** Emits a process warning. Node.js prints it on standard error, unless `--disable-warning` names its code. */
 export function emitWarning({ code, message }: StoreWarning): void {
   process.emitWarning(message, { type: 'EventSourcedWarning', code })
 }
