@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Event } from '../event.ts'
 import type { ConformanceCase } from './case.ts'
-import { counted, everything, logOf, numbersOf, oneOf, range, streamOf, streamsOf } from './events.ts'
+import { counted, eventOfType, everything, logOf, numbersOf, range, streamOf, streamsOf } from './events.ts'
 import { refusedAt } from './expect.ts'
 
 const group = 'append'
@@ -139,8 +139,8 @@ export const appendCases: readonly ConformanceCase[] = [
     async run({ open }) {
       const store = await open()
       const own: Event = { type: 'B', data: {}, metadata: { userId: 'own', extra: 1 } }
-      await store.append('a', [oneOf('A'), own], { metadata: { userId: 'shared', correlationId: 'c' } })
-      await store.appendAll([{ streamId: 'b', events: [oneOf('A'), own] }], {
+      await store.append('a', [eventOfType('A'), own], { metadata: { userId: 'shared', correlationId: 'c' } })
+      await store.appendAll([{ streamId: 'b', events: [eventOfType('A'), own] }], {
         metadata: { userId: 'shared', correlationId: 'c' },
       })
       const expected = [

@@ -58,7 +58,7 @@ export const atOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'makes one of several appends with the same event ids, and returns its result to all callers',
+    name: 'makes only one of several appends with the same event ids, and returns its result to all callers',
     async run({ open }) {
       const store = await open()
       for (const expectedVersion of ['any', 'noStream', 0] as const) {

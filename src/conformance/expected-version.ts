@@ -112,7 +112,7 @@ export const expectedVersionCases: readonly ConformanceCase[] = [
   ]),
   {
     group,
-    name: "takes a missing expectation for 'any'",
+    name: "treats a missing expected version as 'any'",
     async run({ open }) {
       const store = await open()
       for (const expectedVersion of [undefined, undefined]) {

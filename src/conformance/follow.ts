@@ -1,7 +1,7 @@
 /** Cases of `readAll` with `follow`: at the end of the log, the store waits for new events until the reader ends. */
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from './case.ts'
-import { counted, logOf, numbersOf, oneOf, range } from './events.ts'
+import { counted, eventOfType, logOf, numbersOf, range } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
 
 const group = 'following'
@@ -78,12 +78,12 @@ export const followCases: readonly ConformanceCase[] = [
     name: 'shows only events that pass the filters',
     async run({ open }) {
       const store = await open()
-      const { position } = await store.append('cart-1', [oneOf('A', 'before')])
+      const { position } = await store.append('cart-1', [eventOfType('A', 'before')])
       const options = { follow: true, after: position, types: ['A'], streamPrefix: 'cart-', limit: 3 }
       const seen = logOf(store, options)
       for (const number of range(1, 3)) {
-        await store.append('cart-1', [oneOf('B', number), oneOf('A', number)])
-        await store.append('order-1', [oneOf('A', -number)])
+        await store.append('cart-1', [eventOfType('B', number), eventOfType('A', number)])
+        await store.append('order-1', [eventOfType('A', -number)])
       }
       assert.deepEqual(
         (await seen).map(({ data }) => data),
@@ -93,7 +93,7 @@ export const followCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'ends at the position until, also when no event there passes the filters',
+    name: 'ends at the position that until names, also when no event there passes the filters',
     async run({ open }) {
       const store = await open()
       const { positions } = await store.append('a', counted(4))

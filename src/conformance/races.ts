@@ -144,7 +144,7 @@ export const raceCases: readonly ConformanceCase[] = [
       )
     },
   ),
-  ...race('keeps the events of each call together in the log and in the stream', async (storeOf) => {
+  ...race('keeps the events of each call together in their stream', async (storeOf) => {
     const calls = range(1, 40).map((call) => identified(1 + (call % 5), call * 100))
     const results = await allAtOnce(calls.length, (call) =>
       storeOf(call).append(call % 3 === 0 ? 'a' : 'b', calls[call] ?? []),
@@ -164,7 +164,7 @@ export const raceCases: readonly ConformanceCase[] = [
       )
     }
   }),
-  ...race('returns as the version of a stream always the version of its last event', async (storeOf) => {
+  ...race('always returns the version of the last event as the version of a stream', async (storeOf) => {
     await storeOf(0).append('a', counted(5500))
     let done = false
     const writing = (async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { EventStore, ReadAllOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
-import { counted, logOf, numbersOf, oneOf, range } from './events.ts'
+import { counted, eventOfType, logOf, numbersOf, range } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
 
 const group = 'readAll'
@@ -36,7 +36,7 @@ async function arrangeLog(store: EventStore): Promise<readonly RecordedEvent[]> 
     ['car', 'B'],
     ['cart-2', 'C'],
   ] as const) {
-    await store.append(streamId, [oneOf(type, { streamId })])
+    await store.append(streamId, [eventOfType(type, { streamId })])
   }
   return logOf(store)
 }
@@ -116,7 +116,7 @@ export const readLogCases: readonly ConformanceCase[] = [
       const store = await open()
       for (const call of range(0, 12)) {
         const events = range(1, 200).map((number) =>
-          oneOf(number % 130 === 0 ? 'Rare' : 'Often', { call, number }),
+          eventOfType(number % 130 === 0 ? 'Rare' : 'Often', { call, number }),
         )
         await store.append(`s-${call % 2}`, events)
       }
@@ -167,7 +167,7 @@ export const readLogCases: readonly ConformanceCase[] = [
         'é',
         'e\u0301',
       ]
-      for (const name of names) await store.append(name, [oneOf('Named', { name })])
+      for (const name of names) await store.append(name, [eventOfType('Named', { name })])
       const all = await logOf(store)
       const prefixes = [
         'a%',

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { ReadStreamOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
-import { counted, identified, numbersOf, oneOf, range, streamOf } from './events.ts'
+import { counted, eventOfType, identified, numbersOf, range, streamOf } from './events.ts'
 import { allAtOnce } from './expect.ts'
 
 const group = 'readStream'
@@ -33,7 +33,7 @@ function combinations<T extends object>(choices: { readonly [Key in keyof T]: re
 export const readStreamCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'returns no events of a stream that does not exist or is empty, and says which of both it is',
+    name: 'returns no events of a missing or an empty stream, and reports whether it exists',
     async run({ open }) {
       const store = await open()
       await store.append('other', counted(2))
@@ -81,7 +81,7 @@ export const readStreamCases: readonly ConformanceCase[] = [
     async run({ open }) {
       const store = await open()
       const names = ['a', 'A', 'a ', ' a', 'aa', 'a%', 'a_', 'á', 'a\u0301']
-      for (const name of names) await store.append(name, [oneOf('Named', { name })])
+      for (const name of names) await store.append(name, [eventOfType('Named', { name })])
       for (const name of names) {
         const { events, version } = await store.readStream(name)
         assert.equal(version, 1)
@@ -104,7 +104,7 @@ export const readStreamCases: readonly ConformanceCase[] = [
       for (const from of range(0, 12).map((call) => call * 500 + 1)) {
         await store.append(
           'a',
-          range(from, from + 499).map((number) => oneOf('Counted', dataOf(number))),
+          range(from, from + 499).map((number) => eventOfType('Counted', dataOf(number))),
         )
       }
       const { events, version } = await store.readStream('a')
@@ -144,7 +144,7 @@ export const readStreamCases: readonly ConformanceCase[] = [
       for (const from of [1, 11, 21, 31]) {
         await store.append(
           'a',
-          range(from, from + 9).map((number) => oneOf('Counted', dataOf(number))),
+          range(from, from + 9).map((number) => eventOfType('Counted', dataOf(number))),
         )
       }
       const { events } = await store.readStream('a')

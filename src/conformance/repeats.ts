@@ -241,7 +241,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuses a repeat that writes the stream id in another way',
+    name: 'refuses a repeat whose stream id differs only in case or by a space',
     async run({ open }) {
       const store = await open()
       const events = identified(2)

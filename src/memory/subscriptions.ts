@@ -155,8 +155,8 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
   }
 
   /**
-   * Returns parked events that a worker must handle now: those that a user has asked to retry, and blocked ones with no
-   * parked event of their stream before them.
+   * Returns the parked events that a worker must handle now: events that a user has asked to retry, and blocked events
+   * with no parked event of their stream before them.
    */
   async parkedToHandle({ subscription, partition }: Lease, limit: number): Promise<readonly ParkedRecord[]> {
     const parked = this.#inOrder(subscription)

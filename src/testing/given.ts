@@ -90,7 +90,9 @@ export function given<State, Command, E extends Event>(
           const wanted = [expected].flat() as readonly E[]
           return checkEvents((events) => {
             const actual = events.map((event, index) => comparedParts(event, wanted[index]))
-            const required = toRecorded(wanted, 'then').map((event, index) => comparedParts(event, wanted[index]))
+            const required = toRecorded(wanted, 'then').map((event, index) =>
+              comparedParts(event, wanted[index]),
+            )
             compare(actual, required, `${scene} the decided events are not the expected ones.`)
           })
         },
