@@ -1,4 +1,4 @@
-/** A fresh database on the test server. */
+/** Creates an empty database on the test server, and drops it. */
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 
