@@ -201,7 +201,7 @@ function newEvents(count: number): Event[] {
   return counted(count).map((event) => ({ ...event, id: uuidv7() }))
 }
 
-/** The same numbers between 0 and 1 for the same seed (mulberry32). */
+/** Returns random numbers from 0 to 1, always the same ones for a seed (the mulberry32 generator of Tommy Ettinger). */
 function randomNumbers(seed: number): () => number {
   let state = seed
   return () => {

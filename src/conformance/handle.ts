@@ -20,7 +20,7 @@ interface Transfer {
   readonly withdraw?: number
 }
 
-/** An account that may not be overdrawn. */
+/** A decider for an account that may not be overdrawn. */
 export const account: Decider<{ balance: number; moves: number }, Transfer, Moved> = decider({
   initialState: () => ({ balance: 0, moves: 0 }),
   decide({ deposit = 0, withdraw = 0 }: Transfer, { balance }): Moved[] {

@@ -1,6 +1,6 @@
 /**
  * `@eventsourced/core/conformance`: the specification of a store, as cases that run in any test runner. Each case is a
- * sentence whose subject is the store, and the code that checks it.
+ * sentence whose subject is the store, and the code that checks it. Skip a case if your store lacks one of its `needs`.
  *
  *     for (const { group, name, needs, run } of conformanceCases) {
  *       test(`${group}: ${name}`, () => run(contextOfMyStore()))

@@ -91,7 +91,7 @@ const unusualNames: readonly string[] = [
   'é'.repeat(256),
   '😀'.repeat(128),
   `${'€'.repeat(170)}ab`,
-  // Numbers and the like.
+  // Text that looks like a number or a constant.
   '0',
   '-1',
   '1e3',

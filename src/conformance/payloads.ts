@@ -125,7 +125,7 @@ export const payloadCases: readonly ConformanceCase[] = [
             { data: 'after', metadata: { value: 'after' } },
           ]
           assert.deepEqual(found, expected)
-          // The order of keys counts too.
+          // As text, so that the order of keys is compared too.
           assert.equal(JSON.stringify(found), JSON.stringify(expected))
         }
         assert.equal(({} as { polluted?: boolean }).polluted, undefined)

@@ -34,7 +34,7 @@ export function kindsIn({ hostile }: Mix) {
       ? good
       : fc.oneof({ weight: 100 - hostile, arbitrary: good }, { weight: hostile, arbitrary: bad })
 
-  /** A value that is good by itself, or bad. */
+  /** A single value, good or bad. */
   const leaf =
     (
       good: fc.Arbitrary<unknown>,
