@@ -1,20 +1,23 @@
-/** The roles of a careful installation: an owner of the tables who is no superuser, and an application that owns nothing. */
+/**
+ * Creates the two roles of a secure installation: an owner of the tables that is no superuser, and a role of the
+ * application that owns nothing.
+ */
 import { randomUUID } from 'node:crypto'
 import { postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 
 export interface ApplicationRole {
   readonly name: string
-  /** The same database, as the application and as the owner. */
+  /** The URLs of the same database for the application and for the owner of the tables. */
   readonly url: string
   readonly ownerUrl: string
-  /** Makes the tables as their owner, and lets the application use them. */
+  /** Creates the tables as the owner, and grants the application what it needs. */
   createTables(schema: string): Promise<void>
-  /** Removes the roles; to be called when the database is dropped. */
+  /** Drops the roles. Call it after the database was dropped. */
   drop(serverUrl: string | undefined): Promise<void>
 }
 
-/** `url`: of a database, as a superuser. */
+/** Creates the roles in the cluster of a database. `url` must connect as a superuser. */
 export async function createApplicationRole(url: string): Promise<ApplicationRole> {
   const suffix = randomUUID().replaceAll('-', '')
   const [name, owner] = [`application_${suffix}`, `owner_${suffix}`]

@@ -1,4 +1,4 @@
-/** The checks of `npm run check` find what they are for. */
+/** The checks of `npm run check` find the problems that they are for. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { checkDocs, readPages } from '../scripts/check-docs.ts'

@@ -1,28 +1,31 @@
-/** Running a program in a process of its own, and talking with it. */
+/** Runs a program in a child process, and exchanges messages with it. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** The test servers do not wait for the disk, of which every store would warn. */
+/** The test servers run with `fsync` off. Every store would warn of that. */
 export const quietly = ['--disable-warning=fsync-off']
 
+/** A child process that runs a program. */
 export interface Program {
   readonly pid: number
-  /** The next thing the program said with `process.send`; fails if it ends without a word. */
+  /** Resolves with the next message of the program. Rejects if the program ends before it sends one. */
   said<T>(): Promise<T>
+  /** Sends a message to the program. */
   tell(message: unknown): void
+  /** Kills the process with SIGKILL, and waits until it has ended. */
   kill(): Promise<void>
   readonly isRunning: boolean
-  /** How it ended: 0 if all went well and no error was left unhandled, with what it wrote to its standard error. */
+  /** Resolves when the process has ended, with its exit code (0: no error) and its output to standard error. */
   readonly ended: Promise<{ readonly exitCode: number | null; readonly complaints: string }>
 }
 
-/** Starts a TypeScript file from the sources, as the tests themselves run, or a JavaScript file as it is. */
+/** Starts a TypeScript file, which imports the library from its sources as the tests do, or a JavaScript file. */
 export function startProgram(program: URL, ...programArguments: readonly string[]): Program {
   return start(program, programArguments, [])
 }
 
-/** The same with a clock that is so many milliseconds off, or steps to and fro (`steps`). */
+/** Starts a program whose clock is off by `clockSkew` milliseconds, or jumps back and forth (`steps`). */
 export function startSkewed(
   clockSkew: number | 'steps',
   program: URL,

@@ -1,11 +1,11 @@
-/** Every store passes every case of the conformance suite, or is excused from it for a stated reason. */
+/** Runs the conformance suite on each store. A case is skipped, with the reason, if the store lacks a feature it needs. */
 import { conformanceCases } from '@eventsourced/core/conformance'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { isMissing } from './emulators/start.ts'
 import type { RunningStore, StoreUnderTest } from './store-under-test.ts'
 import { stores } from './stores.ts'
 
-/** Takes every fourth store, so that four files share the suite, and no worker is left with most of it. */
+/** Runs the suite on every fourth store. Four test files share the stores, so that no test worker gets most of the work. */
 export function conformEveryFourth(from: 0 | 1 | 2 | 3): void {
   const own = stores.filter((_, index) => index % 4 === from)
   for (const store of own) {

@@ -1,4 +1,4 @@
-/** A fresh database on the test server, and the one way to drop it. */
+/** Creates an empty database on the test server, and is the one way to drop it. */
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { sleep } from '../src/runtime/abort.ts'

@@ -1,4 +1,4 @@
-/** Tests that hold on each of the stores: it is started for them, and each test has a world of its own. */
+/** Defines tests that run on each of the stores. The store runs during the tests, and each test gets its own world. */
 import { afterAll, beforeAll, describe, inject } from 'vitest'
 import { isMissing } from './emulators/start.ts'
 import type { RunningStore, StoreUnderTest, World } from './store-under-test.ts'

@@ -1,10 +1,10 @@
-/** Folding events into a state, without a store. */
+/** `fold`: computes a state from events, without a store. */
 import { type Event, fold, type RecordedEvent, UndefinedStateError } from '@eventsourced/core'
 import { expect, it } from 'vitest'
 
 type Put = { type: 'Put'; data: string | undefined }
 
-/** What was put last. */
+/** An evolution whose state is the value that was put last. */
 const last = (initial: string | undefined) => ({
   initialState: () => initial,
   evolve: (_state: string | undefined, { data }: Put) => data,
@@ -30,13 +30,13 @@ it('fails on the first event for which evolve returns undefined', () => {
   expect(() => fold(last('none'), put(undefined), 'given')).toThrow(UndefinedStateError)
 })
 
-it('takes undefined for a state where the initial one is undefined', () => {
+it('accepts undefined as a state where the initial state is undefined', () => {
   expect(fold(last(undefined), put('a', undefined))).toBe(undefined)
   expect(fold(last(undefined), put('a', undefined, 'b'))).toBe('b')
   expect(fold(last(undefined), put(undefined), 'given')).toBe(undefined)
 })
 
-it('takes null for a state', () => {
+it('accepts null as a state', () => {
   const evolution = {
     initialState: () => 0,
     evolve: (_state: number | null, { data }: { type: string; data: null }) => data,

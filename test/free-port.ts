@@ -1,7 +1,7 @@
-/** Ports for servers of the tests. */
+/** Finds ports for the servers of tests. */
 import { createServer } from 'node:net'
 
-/** A port that nobody listens on at the moment. */
+/** Resolves with a port of the local host that no server listens on at the moment. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()

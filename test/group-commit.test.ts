@@ -1,4 +1,4 @@
-/** How appends are gathered and settled, against a database whose every answer is written down here. */
+/** `GroupCommit`: how it gathers and settles appends. The test writes every answer of the database. */
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { StorageError, StoreUnavailableError } from '../src/errors/index.ts'
@@ -22,7 +22,7 @@ function appendTo(streamId: string, bytes = 2): PreparedAppend {
   return { streamId, expectedVersion: 'any', events: [event] }
 }
 
-/** A call that reached the database, and how to answer it. */
+/** A call that has reached the database, and functions to answer it. */
 interface Call {
   readonly streams: readonly string[]
   readonly retried: boolean
@@ -31,7 +31,7 @@ interface Call {
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
-/** Time for an answer to be told to its callers, and for what waited for it to be sent. */
+/** Lets callers get an answer, and lets the group send the appends that waited for it. */
 const turns = () => turn().then(turn)
 
 function scripted(maxBatch = 500) {
@@ -63,7 +63,7 @@ function scripted(maxBatch = 500) {
 const streamsOf = (calls: readonly Call[]) => calls.map(({ streams }) => streams.join(' '))
 
 describe('gathering', () => {
-  it('sends a lone append as soon as the caller waits for it', async () => {
+  it('sends a single append as soon as the caller waits for it', async () => {
     const { calls, group } = scripted()
     const outcome = group.append(appendTo('a'))
     await turn()
@@ -72,14 +72,14 @@ describe('gathering', () => {
     expect(await outcome).toBe(written)
   })
 
-  it('puts what is called in one turn into one group', async () => {
+  it('puts appends that are called in one tick into one group', async () => {
     const { calls, group } = scripted()
     for (const streamId of ['a', 'b', 'a', 'c']) group.append(appendTo(streamId))
     await turn()
     expect(streamsOf(calls)).toEqual(['a b a c'])
   })
 
-  it('has two groups under way, and gathers the rest until one is settled', async () => {
+  it('runs two groups at a time, and gathers the other appends until one is settled', async () => {
     const { calls, group } = scripted()
     for (const streamId of ['a', 'b', 'c', 'd']) {
       group.append(appendTo(streamId))
@@ -90,7 +90,7 @@ describe('gathering', () => {
     expect(streamsOf(calls)).toEqual(['a', 'b', 'c d'])
   })
 
-  it('ends a group at its most appends, and at a megabyte', async () => {
+  it('ends a group at maxBatch appends, and at a megabyte', async () => {
     const few = scripted(3)
     for (const streamId of ['a', 'b', 'c', 'd', 'e']) few.group.append(appendTo(streamId))
     await turn()
@@ -105,26 +105,26 @@ describe('gathering', () => {
     expect(streamsOf(calls)).toEqual(['a b', 'c', 'd'])
   })
 
-  it('makes no groups when there may be only one append in them', async () => {
+  it('makes no groups if maxBatch is 1', async () => {
     const { calls, group } = scripted(1)
     for (const streamId of ['a', 'b', 'a']) group.append(appendTo(streamId))
     expect(streamsOf(calls)).toEqual(['a', 'b', 'a'])
   })
 
-  it('leaves out an append that was given up before it was sent', async () => {
+  it('leaves out an append that was aborted before it was sent', async () => {
     const { calls, group } = scripted()
     const giveUp = new AbortController()
     group.append(appendTo('a'))
-    const given = group.append(appendTo('b'), giveUp.signal)
+    const aborted = group.append(appendTo('b'), giveUp.signal)
     group.append(appendTo('c'))
     giveUp.abort(new Error('enough'))
-    await expect(given).rejects.toThrow('enough')
+    await expect(aborted).rejects.toThrow('enough')
     expect(streamsOf(calls)).toEqual(['a c'])
   })
 })
 
 describe('one stream', () => {
-  it('is in one group at a time, in the order of the calls, while others pass', async () => {
+  it('is in one group at a time, in the order of the calls, while other streams pass', async () => {
     const { calls, group } = scripted()
     group.append(appendTo('a'))
     await turn()
@@ -140,7 +140,7 @@ describe('one stream', () => {
     expect(streamsOf(calls)).toEqual(['a', 'b', 'c', 'a a a'])
   })
 
-  it('may be waited for by very many', async () => {
+  it('may have 200,000 waiting appends', async () => {
     const { calls, group } = scripted()
     group.append(appendTo('a'))
     await turn()
@@ -150,7 +150,7 @@ describe('one stream', () => {
     expect(calls[1]?.streams.length).toBe(500)
   })
 
-  it('that others hold is appended to alone, while the rest of its group is settled', async () => {
+  it('that another transaction holds is appended to alone, while the rest of its group is settled', async () => {
     const { calls, group } = scripted()
     const first = group.append(appendTo('a'))
     const held = [group.append(appendTo('b')), group.append(appendTo('b'))]
@@ -159,7 +159,7 @@ describe('one stream', () => {
     expect(await first).toBe(written)
     const later = group.append(appendTo('b'))
     await turn()
-    // What was found busy may have been made by an earlier try of its group.
+    // An earlier attempt of the group may have made an append whose stream is now busy.
     expect(calls.slice(1).map(({ streams, retried }) => [...streams, retried])).toEqual([['b', true]])
     await calls[1]?.answer()
     await calls[2]?.answer()
@@ -168,7 +168,7 @@ describe('one stream', () => {
     expect(await later).toBe(written)
   })
 
-  it('that is waited for takes no lane from others for longer than 50 ms', async () => {
+  it('that is held delays other groups for at most 50 ms', async () => {
     const { calls, group } = scripted()
     for (const streamId of ['a', 'b', 'c']) {
       group.append(appendTo(streamId))
@@ -182,7 +182,7 @@ describe('one stream', () => {
 describe('an error', () => {
   const poison = new StorageError('Appending', new Error('poison'))
 
-  it('of a group is brought home to the append at fault', async () => {
+  it('of a group is reported only to the append at fault', async () => {
     const { calls, group } = scripted()
     const outcomes = ['a', 'b', 'bad', 'd', 'e'].map((streamId) =>
       group.append(appendTo(streamId)).then(
@@ -201,7 +201,7 @@ describe('an error', () => {
     expect(calls.map(({ retried }) => retried)).toEqual([false, true, true, true, true])
   })
 
-  it('that is not about what was appended is told to all at once', async () => {
+  it('that is not about the appended events is reported to all callers at once', async () => {
     const { calls, group } = scripted()
     const unavailable = new StoreUnavailableError('Appending', 10, new Error('gone'))
     const outcomes = ['a', 'b'].map((streamId) => group.append(appendTo(streamId)).catch((error) => error))
@@ -216,7 +216,7 @@ describe('an error', () => {
   })
 })
 
-it('settles every append once, and each stream in the order of its calls, whatever happens', async () => {
+it('settles every append once, and each stream in the order of its calls, in random scenarios', async () => {
   const scenario = fc.record({
     streams: fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1, maxLength: 40 }),
     pauses: fc.array(fc.nat(3), { maxLength: 40 }),
@@ -228,8 +228,8 @@ it('settles every append once, and each stream in the order of its calls, whatev
     fc.asyncProperty(scenario, async ({ streams, pauses, answers, maxBatch, scheduler }) => {
       const made: string[] = []
       const underWay = new Set<string>()
-      let mishaps = 20
-      const mishap = () => (mishaps-- > 0 ? answers.next().value : 'written')
+      let failuresLeft = 20
+      const nextFate = () => (failuresLeft-- > 0 ? answers.next().value : 'written')
       async function perform(appends: readonly PreparedAppend[], mayBeBusy: boolean): Promise<Answer[]> {
         const names = new Set(appends.map(({ streamId }) => streamId.slice(0, 1)))
         for (const name of names) {
@@ -238,10 +238,10 @@ it('settles every append once, and each stream in the order of its calls, whatev
         }
         await scheduler.schedule(Promise.resolve(), `append ${[...names]}`)
         for (const name of names) underWay.delete(name)
-        const whole = mishap()
+        const whole = nextFate()
         if (mayBeBusy && whole === 'poison') throw new StorageError('Appending', new Error('poison'))
         if (whole === 'lost') throw new StoreUnavailableError('Appending', 1, new Error('lost'))
-        const held = new Set([...names].filter(() => mayBeBusy && mishap() === 'busy'))
+        const held = new Set([...names].filter(() => mayBeBusy && nextFate() === 'busy'))
         return appends.map((append) => {
           if (held.has(append.streamId)) return busy
           made.push(append.events[0]?.id as string)

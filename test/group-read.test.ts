@@ -1,19 +1,19 @@
-/** How reads are gathered and settled, against a database whose every answer is given by hand. */
+/** `GroupRead`: how it gathers and settles reads. The test writes every answer of the database. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { StorageError, StoreUnavailableError } from '../src/errors/index.ts'
 import { GroupRead } from '../src/storage/group-read.ts'
 
-/** A request that reached the database, and how to answer it. */
+/** A request that has reached the database, and functions to answer it. */
 interface Request {
   readonly names: string
   answer(): Promise<void>
   fail(error: unknown): Promise<void>
 }
 
-/** Time for what was called to be sent, if nothing is under way. */
+/** Lets the group send the called reads, if no request is running. */
 const soon = () => Promise.resolve()
 const turn = () => new Promise((resolve) => setImmediate(resolve))
-/** Time for an answer to be told to its callers, and for what waited for it to be sent. */
+/** Lets callers get an answer, and lets the group send the reads that waited for it. */
 const turns = () =>
   turn()
     .then(turn)
@@ -37,7 +37,7 @@ function scripted(maxBatch = 32) {
     })
   }
   const group = new GroupRead<string>({ alone: (name) => send([name]), together: send, maxBatch })
-  /** Reads the first, and calls for the others while it is under way. */
+  /** Reads the first one, and calls for the others while that request is running. */
   async function readFirst(first: string, ...others: readonly string[]): Promise<Promise<void>[]> {
     void group.read(first)
     await soon()
@@ -51,7 +51,7 @@ describe('gathering', () => {
     vi.useRealTimers()
   })
 
-  it('sends a lone read at once, and the next one when it is done', async () => {
+  it('sends a single read at once, and the next one when it has ended', async () => {
     const { requests, group, sent } = scripted()
     const first = group.read('a')
     await soon()
@@ -63,14 +63,14 @@ describe('gathering', () => {
     expect(sent()).toEqual(['a', 'b'])
   })
 
-  it('sends what is called in one go together', async () => {
+  it('sends reads that are called in the same tick together', async () => {
     const { group, sent } = scripted()
     for (const name of ['a', 'b', 'c']) void group.read(name)
     await soon()
     expect(sent()).toEqual(['a b c'])
   })
 
-  it('sends what is called while a read is under way together, and the rest once there is room', async () => {
+  it('sends reads that are called during a request together, and later ones when a request ends', async () => {
     const { requests, group, readFirst, sent } = scripted()
     await readFirst('a', 'b', 'c', 'd')
     await turn()
@@ -82,7 +82,7 @@ describe('gathering', () => {
     expect(sent()).toEqual(['a', 'b c d', 'e f'])
   })
 
-  it('lets the callers of a group call again together', async () => {
+  it('sends the next reads of the callers of a group together', async () => {
     const { requests, group, sent } = scripted()
     const twice = async (name: string) => {
       await group.read(name)
@@ -94,20 +94,20 @@ describe('gathering', () => {
     expect(sent()).toEqual(['a b c', 'aa bb cc'])
   })
 
-  it('sends no more than its most together', async () => {
+  it('sends at most maxBatch reads together', async () => {
     const { group, sent } = scripted(2)
     for (const name of ['a', 'b', 'c', 'd', 'e']) void group.read(name)
     await soon()
     expect(sent()).toEqual(['a b', 'c d'])
   })
 
-  it('sends each read alone and at once if its most is 1', () => {
+  it('sends each read alone and at once if maxBatch is 1', () => {
     const { group, sent } = scripted(1)
     for (const name of ['a', 'b', 'c', 'd']) void group.read(name)
     expect(sent()).toEqual(['a', 'b', 'c', 'd'])
   })
 
-  it('makes nobody wait for long for a slow request', async () => {
+  it('sends waiting reads after 20 ms, also if a slow request still runs', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { requests, group, readFirst, sent } = scripted()
     await readFirst('slow', 'slow too')
@@ -120,7 +120,7 @@ describe('gathering', () => {
     expect(sent()).toEqual(['slow', 'slow too', 'a'])
     for (const request of requests) await request.answer()
     expect(vi.getTimerCount()).toBe(0)
-    // No more room is made than there was.
+    // The late end of a slow request must not allow more requests than before.
     await readFirst('b', 'c', 'd')
     await turn()
     for (const name of ['e', 'f']) void group.read(name)
@@ -130,7 +130,7 @@ describe('gathering', () => {
 })
 
 describe('outcomes', () => {
-  it('does each read alone when the group fails, and tells an error only to its caller', async () => {
+  it('makes each read alone when the group fails, and reports an error only to its caller', async () => {
     const { requests, readFirst, sent } = scripted()
     const [b, c] = await readFirst('a', 'b', 'c')
     const refused = expect(c).rejects.toMatchObject({ cause: { message: 'at fault' } })
@@ -143,7 +143,7 @@ describe('outcomes', () => {
     await refused
   })
 
-  it('tells all of them when the database cannot be reached', async () => {
+  it('reports to all callers that the database cannot be reached', async () => {
     const { requests, readFirst, sent } = scripted()
     const settled = Promise.allSettled(await readFirst('a', 'b', 'c'))
     await turn()
@@ -156,22 +156,22 @@ describe('outcomes', () => {
     expect(sent().length).toBe(2)
   })
 
-  it('does not send a read that was given up while it waited', async () => {
+  it('does not send a read that was aborted while it waited', async () => {
     const { group, sent } = scripted()
     const controller = new AbortController()
     void group.read('a')
-    const given = group.read('b', controller.signal)
+    const aborted = group.read('b', controller.signal)
     void group.read('c')
     controller.abort(new Error('given up'))
-    await expect(given).rejects.toThrow('given up')
+    await expect(aborted).rejects.toThrow('given up')
     await turn()
     expect(sent()).toEqual(['a c'])
   })
 
-  it('goes on when all who waited have given up', async () => {
+  it('sends the next read when all waiting reads were aborted', async () => {
     const { group, sent } = scripted()
-    const given = group.read('a', AbortSignal.abort(new Error('given up')))
-    await expect(given).rejects.toThrow('given up')
+    const aborted = group.read('a', AbortSignal.abort(new Error('given up')))
+    await expect(aborted).rejects.toThrow('given up')
     void group.read('b')
     await soon()
     expect(sent()).toEqual(['b'])

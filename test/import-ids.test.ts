@@ -1,19 +1,19 @@
-/** The ids of imported events: always the same, all different, and in the order of the source. */
+/** `importIds`: gives an imported event the same id every time. The ids of a source differ, and sort like its events. */
 import { createHash } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { importIds } from '../src/engine/import-ids.ts'
 
-const places = [0, 1, 9, 15, 16, 255, 256, 4095, 4096, 2 ** 32 - 1, 2 ** 32, 2 ** 48, 2 ** 53 - 1]
+const indexes = [0, 1, 9, 15, 16, 255, 256, 4095, 4096, 2 ** 32 - 1, 2 ** 32, 2 ** 48, 2 ** 53 - 1]
 
-it('makes ids of version 8 that sort by their place', () => {
-  const ids = places.map(importIds('shop'))
+it('makes ids of UUID version 8 that sort by their index in the source', () => {
+  const ids = indexes.map(importIds('shop'))
   for (const id of ids)
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(ids).toEqual([...new Set(ids)].sort())
 })
 
-it('makes the same id for the same name and place, today and in years', () => {
-  // Stored events are recognised by these: they must never change.
+it('makes the same id for the same name and index in every release', () => {
+  // The store recognises recorded events by these ids, so they must never change.
   const hash = createHash('sha256').update('eventsourced import shop').digest('hex')
   const id = importIds('shop')(0x123456789)
   expect(id.slice(0, 13).replace('-', '')).toBe(hash.slice(0, 12))

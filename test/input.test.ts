@@ -1,4 +1,4 @@
-/** The input rules against everything fast-check can think of: what passes reads back, the rest is refused by name. */
+/** The input rules on random values: a value that passes reads back unchanged, and an error names every other value. */
 import assert from 'node:assert/strict'
 import { hasCode, InvalidInputError, memoryStore } from '@eventsourced/core'
 import fc from 'fast-check'
@@ -20,7 +20,7 @@ function refusal(call: () => unknown): InvalidInputError | undefined {
   }
 }
 
-it('names: whatever is text, within 512 bytes, and not reserved', () => {
+it('accepts as a name every text of at most 512 bytes that is not reserved', () => {
   fc.assert(
     fc.property(anyText, (text) => {
       expect(refusal(() => checkName(text, 'streamId')) === undefined).toBe(isName(text))
@@ -29,7 +29,7 @@ it('names: whatever is text, within 512 bytes, and not reserved', () => {
   )
 })
 
-it('strings in payloads, as values and as keys: whatever is text', () => {
+it('accepts every text in payloads, as a value and as a key', () => {
   fc.assert(
     fc.property(anyText, (text) => {
       for (const data of [text, [text], { [text]: text }, { a: { [text]: 1 } }]) {
@@ -42,7 +42,7 @@ it('strings in payloads, as values and as keys: whatever is text', () => {
   )
 })
 
-it('JSON values pass, and read back as they are', () => {
+it('accepts JSON values, which read back unchanged', () => {
   fc.assert(
     fc.property(fc.jsonValue({ stringUnit: 'grapheme' }), (data) => {
       assert.equal(toJson(data, 'data'), JSON.stringify(data))
@@ -51,7 +51,7 @@ it('JSON values pass, and read back as they are', () => {
   )
 })
 
-it('of all values of JavaScript, those that pass read back as they are, and the others are refused', () => {
+it('refuses all JavaScript values that would not read back unchanged', () => {
   fc.assert(
     fc.property(anyValue, (data) => {
       const error = refusal(() => toJson(data, 'data'))
@@ -62,7 +62,7 @@ it('of all values of JavaScript, those that pass read back as they are, and the 
   )
 })
 
-/** The same without what is undefined in objects, without minus zero, and with plain prototypes. */
+/** Returns the value without undefined properties, with zero for minus zero, and with plain prototypes. */
 function plain(value: unknown): unknown {
   if (Object.is(value, -0)) return 0
   if (Array.isArray(value)) return value.map(plain)
@@ -71,14 +71,14 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, member]) => [key, plain(member)]))
 }
 
-it('values of another realm are as good as our own', async () => {
+it('accepts and refuses values of another realm as values of this one', async () => {
   const { runInNewContext } = await import('node:vm')
   const foreign: unknown = runInNewContext('({ list: [1, { a: null }], empty: {} })')
   expect(toJson(foreign, 'data')).toBe('{"list":[1,{"a":null}],"empty":{}}')
   expect(refusal(() => toJson(runInNewContext('new Date()'), 'data'))?.field).toBe('data')
 })
 
-it('anything can be shown in an error, in a few words', () => {
+it('shows any value in an error in less than 120 characters', () => {
   fc.assert(
     fc.property(
       fc.anything({ withBigInt: true, withNullPrototype: true, withSparseArray: true }),
@@ -92,7 +92,7 @@ it('anything can be shown in an error, in a few words', () => {
   expect(beginning(Symbol('secret'))).toBe('a symbol')
 })
 
-it('limits can be set for a store', async () => {
+it('applies the limits that are set for a store', async () => {
   const store = memoryStore({ maxPayloadBytes: 20, maxAppendBytes: 50 })
   const append = (...texts: string[]) =>
     store.append(

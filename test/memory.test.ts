@@ -1,4 +1,4 @@
-/** Transactions of the store in memory: who waits for whom, and what is left of those that are given up. */
+/** Transactions of the store in memory: which one waits for which, and that an aborted one writes nothing. */
 import assert from 'node:assert/strict'
 import { type HandlerTransaction, memoryStore, projection } from '@eventsourced/core'
 import { it } from 'vitest'
@@ -9,7 +9,7 @@ import { InlineProjections } from '../src/projection/inline.ts'
 const happened = (data: unknown = {}) => ({ type: 'Happened', data })
 const endless = () => new Promise<never>(() => {})
 
-/** Waits within the append for the events of stream `slow`. */
+/** An inline projection that waits, within the append, when it handles events of stream `slow`. */
 function waitingFor(wait: () => Promise<void>, entered = () => {}) {
   return projection({
     name: 'waiting',
@@ -29,7 +29,7 @@ const changeOf = (key: string, state: unknown, generation = 0) => ({
   position: 1,
 })
 
-it('an append that is given up while a projection never ends keeps nobody else waiting', async () => {
+it('an append that is aborted while its projection hangs does not block the next append', async () => {
   const store = memoryStore({ inline: [waitingFor(endless)] })
   const controller = new AbortController()
   const hanging = store.append('slow', [happened()], { signal: controller.signal })
@@ -41,7 +41,7 @@ it('an append that is given up while a projection never ends keeps nobody else w
   await store.close()
 })
 
-it('an append that was given up is not made when its projection comes to an end all the same', async () => {
+it('an aborted append is not made, even if its projection ends later', async () => {
   const { released, release } = latch()
   const store = memoryStore({ inline: [waitingFor(() => released)] })
   const controller = new AbortController()
@@ -54,7 +54,7 @@ it('an append that was given up is not made when its projection comes to an end 
   assert.equal(await store.streamInfo('slow'), undefined)
 })
 
-it('a transaction that is given up while it waits for its turn leaves at once', async () => {
+it('a transaction that is aborted while it waits for the lock ends at once', async () => {
   const storage = storageOf()
   const [entered, end] = [latch(), latch()]
   const first = storage.transaction('First', async (transaction) => {
@@ -71,7 +71,7 @@ it('a transaction that is given up while it waits for its turn leaves at once', 
   await first
 })
 
-it('a stream that is created while a projection is at work is there for the append, or after it', async () => {
+it('createStream waits for an append whose projection is running, and then finds its stream', async () => {
   const [entered, end] = [latch(), latch()]
   const store = memoryStore({ inline: [waitingFor(() => end.released, entered.release)] })
   const appending = store.append('slow', [happened()], { expectedVersion: 'noStream' })
@@ -107,7 +107,7 @@ it('a handler in a transaction may append to the same store', async () => {
   assert.deepEqual((await store.view('echoes').get('last'))?.state, { position: 1 })
 })
 
-it('what is written with a transaction that is over is refused, and not lost in silence', async () => {
+it('a write with a transaction that is over is refused, and not silently lost', async () => {
   const storage = storageOf()
   let kept: HandlerTransaction | undefined
   await storage.transaction('Kept', async ({ user }) => {
@@ -124,7 +124,7 @@ it('what is written with a transaction that is over is refused, and not lost in 
   assert.equal((await storage.readDocument('p', 'a'))?.state, '1')
 })
 
-it('comparing generations sees what the transaction wrote, and leaves nothing of it when that fails', async () => {
+it('compareDocuments sees the writes of its transaction, which are rolled back when that fails', async () => {
   const storage = storageOf()
   await storage.transaction('Writing', async (transaction) => {
     await transaction.writeDocuments([changeOf('a', 1, 1), changeOf('a', 1, 2), changeOf('b', 1, 2)])
@@ -154,7 +154,7 @@ it('comparing generations sees what the transaction wrote, and leaves nothing of
   })
 })
 
-it('transactions that change the same document do so one after the other', async () => {
+it('transactions change the same document one after the other', async () => {
   const storage = storageOf()
   const add = () =>
     storage.transaction('Adding', async ({ user }) => {
@@ -168,7 +168,7 @@ it('transactions that change the same document do so one after the other', async
   assert.deepEqual({ state, revision }, { state: '20', revision: 20 })
 })
 
-it('documents that were written are seen by nobody before the end', async () => {
+it('written documents are visible only to their transaction before it commits', async () => {
   const storage = storageOf()
   await storage.transaction('Writing', async (transaction) => {
     await transaction.writeDocuments([changeOf('a', 1)])

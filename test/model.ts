@@ -1,12 +1,12 @@
 /**
- * What an event store does, in the fewest words: one array, and the rules of the contract read off it. Shares no
- * code with the library, and takes its time from the same clock.
+ * The model of an event store: one array of events, and the rules of the contract in the simplest code. It shares no code
+ * with the library, so that a mistake in the library is not repeated here. It uses the same clock.
  */
 import type { Event, Metadata, RecordedEvent } from '../src/event.ts'
 import type { ImportedEvent, ImportResult } from '../src/imported-event.ts'
 import type * as contract from '../src/store.ts'
 
-/** What the error of a refused call says. */
+/** The refusal of a call: the code and the properties of the error that a store throws. */
 export class Refusal {
   readonly facts: Readonly<Record<string, unknown>>
   constructor(code: string, facts: Readonly<Record<string, unknown>>) {
@@ -84,7 +84,7 @@ export class Model {
     return within.slice(0, limit).map((name) => this.streamInfo(name) as contract.StreamInfo)
   }
 
-  /** Of a source that fits into one batch. */
+  /** Imports a source that fits into one batch. */
   import(source: readonly ImportedEvent[], { clampTimes = false } = {}): ImportResult {
     const fresh = withoutTwins(withoutTwins(source, []), this.#log)
     const now = new Date()
@@ -137,7 +137,7 @@ export class Model {
   }
 }
 
-/** The events that stand neither in the log nor earlier among themselves: there, in the same stream, they may. */
+/** Returns the events of a source without those whose id is in `log` or earlier in the source, which must be in the same stream. */
 function withoutTwins(source: readonly ImportedEvent[], log: readonly RecordedEvent[]): ImportedEvent[] {
   const kept: ImportedEvent[] = []
   for (const event of source) {
@@ -154,5 +154,5 @@ const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value))
 const turned = <T>(items: readonly T[], direction: contract.Direction = 'forward') =>
   direction === 'backward' ? items.toReversed() : items
 
-/** The order of code points is that of the bytes of UTF-8. */
+/** Compares by code points, which is the same as by the bytes of UTF-8. */
 const inOrder = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))

@@ -1,4 +1,4 @@
-/** Random programs for stores: what they consist of, and how they are run, so that two stores can be compared. */
+/** Generates random programs of calls, and runs them on a store or on its model, so that the outcomes can be compared. */
 import type { Event, Metadata } from '@eventsourced/core'
 import fc from 'fast-check'
 import type { ExpectedVersion } from '../src/expected-version.ts'
@@ -6,7 +6,7 @@ import type { ImportedEvent, ImportOptions } from '../src/imported-event.ts'
 import type * as contract from '../src/store.ts'
 import { Refusal } from './model.ts'
 
-/** What a program is run on: a store, or the model of one. */
+/** A store or the model of one, on which a program runs. */
 export interface Subject {
   createStream(streamId: string, options?: { metadata?: Metadata }): unknown
   append(streamId: string, events: readonly Event[], options?: contract.AppendOptions): unknown
@@ -20,22 +20,23 @@ export interface Subject {
 
 type Recorded = { readonly position: number; readonly recordedAt: Date }
 
-/** A place in the log, by the number of events up to it: positions differ from store to store. */
+/** A place in the log, as the number of events up to it. Positions cannot be used, as they differ between stores. */
 interface Place {
   readonly nth: number
 }
 
-/** A moment: so many milliseconds after the nth event of the log was recorded. */
+/** A time: `later` milliseconds after the nth event of the log was recorded. */
 interface Moment extends Place {
   readonly later: number
 }
 
+/** One step of a program. */
 export type Command =
   | { readonly kind: 'createStream'; readonly streamId: string; readonly metadata: Metadata | undefined }
   | (contract.StreamAppend & { readonly kind: 'append'; readonly metadata: Metadata | undefined })
   | { readonly kind: 'appendAll'; readonly appends: readonly contract.StreamAppend[] }
   | { readonly kind: 'import'; readonly source: readonly ImportedEvent[]; readonly clampTimes: boolean }
-  /** Makes an earlier writing call again, perhaps with another expectation. */
+  /** Makes the writing call `back` calls before again, with another expected version. */
   | {
       readonly kind: 'repeat'
       readonly back: number
@@ -55,10 +56,10 @@ export type Command =
     }
   | { readonly kind: 'listStreams'; readonly options: contract.ListStreamsOptions }
   | { readonly kind: 'streamInfo'; readonly streamId: string }
-  /** Time goes by, or is set back. */
+  /** Moves the clock forward or back. */
   | { readonly kind: 'tick'; readonly milliseconds: number }
 
-// Few names and ids, so that calls meet. Of the names, some sort differently by UTF-16 units.
+// Few names and ids, so that calls meet each other. Two of the names sort differently by UTF-16 units.
 const streamId = fc.constantFrom('a', 'ab', 'a%', 'b', '\uffff', '😀')
 const type = fc.constantFrom('A', 'B', '__proto__')
 const id = fc
@@ -179,7 +180,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   },
 ) as fc.Arbitrary<Command>
 
-/** Puts the call in the place of a command that repeats one. */
+/** Replaces each `repeat` with the call that it repeats. */
 export function withoutRepeats(commands: readonly Command[]): readonly Command[] {
   const calls: Command[] = []
   return commands.map((one) => {
@@ -191,9 +192,10 @@ export function withoutRepeats(commands: readonly Command[]): readonly Command[]
   })
 }
 
-/** What became of a command: a value, or the facts of the error. */
+/** The outcome of a command: its result, or the properties of its error. */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown }
 
+/** Runs one command. Only an error of the library is an outcome; any other error is thrown. */
 export async function run(subject: Subject, one: Command): Promise<Outcome> {
   try {
     return { value: await call(subject, one) }
@@ -251,7 +253,7 @@ export async function collect<T>(items: AsyncIterable<T> | Iterable<T>): Promise
   return collected
 }
 
-/** The position of the nth event; behind the end, positions that do not exist yet, unless they must. */
+/** The position of the nth event. Behind the end of the log, it is a position that does not exist yet, unless it must exist. */
 async function positionIn(
   subject: Subject,
   where: Place | undefined,
@@ -264,6 +266,7 @@ async function positionIn(
   return log[where.nth - 1]?.position ?? (mustExist ? last : last + where.nth)
 }
 
+/** The time of a moment in the log of this subject. */
 export async function momentIn(subject: Subject, moment: Moment): Promise<Date> {
   const time = (await collect(subject.readAll()))[moment.nth]?.recordedAt ?? new Date()
   return new Date(time.getTime() + moment.later)

@@ -1,4 +1,4 @@
-/** Random programs: the store in memory does what the model does, and every other store does what memory does. */
+/** Random programs have the same outcomes on the store in memory as on the model, and on every store as in memory. */
 import assert from 'node:assert/strict'
 import { type EventStore, memoryStore, type RecordedEvent, uuidv7 } from '@eventsourced/core'
 import fc from 'fast-check'
@@ -45,12 +45,12 @@ onEachStore(({ name, emulator }, withWorld) => {
           const everything = { kind: 'readAll', options: {}, after: undefined, until: undefined } as const
           assert.deepEqual(await comparable(store, everything), await comparable(memory, everything))
         })
-      // A program on an emulator takes as long as five elsewhere.
+      // A program takes five times as long on an emulator as on other stores.
       await fc.assert(fc.asyncProperty(program, runProgram), runs(emulator === undefined ? 50 : 10))
     })
   }
 
-  it('gives names and payloads of all kinds back as they were', async () => {
+  it('returns names and payloads of all kinds unchanged', async () => {
     const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
     const nameOf = text.filter((one) => !one.includes('\0') && !one.startsWith('$'))
     const payload = fc.jsonValue({ stringUnit: 'grapheme' })
@@ -81,10 +81,10 @@ onEachStore(({ name, emulator }, withWorld) => {
   })
 })
 
-// Times before are those that programs import; the others are the stores' own, which no two of them share.
+// Earlier times were imported by the program. Later times come from the store, and differ between two stores.
 const present = Date.UTC(2022, 0, 1)
 
-/** What became of a command, as every store should say it: with places in the log in the place of positions. */
+/** Runs a command, and returns its outcome in a form that two stores share: with places in the log instead of positions. */
 async function comparable(subject: Subject, one: Command): Promise<unknown> {
   if (one.kind === 'readStream' && one.asOf !== undefined) {
     const moment = await momentIn(subject, one.asOf)
@@ -93,23 +93,23 @@ async function comparable(subject: Subject, one: Command): Promise<unknown> {
   const outcome = await run(subject, one)
   const places = new Map([[0, 0]])
   for (const { position } of await collect(subject.readAll())) places.set(position, places.size)
-  return without(outcome, places)
+  return withPlaces(outcome, places)
 }
 
-function without(value: unknown, places: ReadonlyMap<number, number>): unknown {
+function withPlaces(value: unknown, places: ReadonlyMap<number, number>): unknown {
   if (value instanceof Date) return value.getTime() < present ? value : 'now'
-  if (Array.isArray(value)) return value.map((item) => without(item, places))
+  if (Array.isArray(value)) return value.map((item) => withPlaces(item, places))
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(([key, member]) => {
     if (key === 'data' || key === 'metadata') return [key, member]
     if (key === 'position') return [key, places.get(member)]
     if (key === 'positions') return [key, (member as number[]).map((position) => places.get(position))]
-    return [key, without(member, places)]
+    return [key, withPlaces(member, places)]
   })
   return Object.fromEntries(entries)
 }
 
-/** By the clock of this store, the stream as of that moment is what was recorded up to it. */
+/** Asserts that the stream as of a time of this store's clock has exactly the events that were recorded up to it. */
 async function assertOwnMoment(subject: Subject, streamId: string, asOf: Date): Promise<void> {
   const all = (await collect(subject.readAll())) as RecordedEvent[]
   const { events } = (await subject.readStream(streamId, { asOf })) as { events: readonly RecordedEvent[] }

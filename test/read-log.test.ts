@@ -1,4 +1,4 @@
-/** How the log is paged through and followed, against a storage whose every answer is written down here. */
+/** `readLog`: how it reads the log in pages and follows it. The test writes every answer of the storage. */
 import { memoryStore, type RecordedEvent } from '@eventsourced/core'
 import type { LogPage, LogQuery } from '@eventsourced/core/storage'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -20,15 +20,15 @@ function page(positions: readonly number[], through: number, frontier: number, f
   return { events: positions.map(eventAt), through, frontier, full }
 }
 
-/** Answers with these pages or errors, one after the other and the last one for ever, and notes what it was asked. */
-function scripted(pages: readonly (LogPage | Error)[], whileLooking: (wakeup: Wakeup) => void = () => {}) {
+/** A storage that answers with these pages or errors in order, then always with the last one, and records each query. */
+function scripted(pages: readonly (LogPage | Error)[], duringQuery: (wakeup: Wakeup) => void = () => {}) {
   const asked: Pick<LogQuery, 'after' | 'until' | 'limit'>[] = []
   const wakeup = new Wakeup()
   const operations = new Operations()
   const storage = {
     async readLogPage({ after, until, limit }: LogQuery) {
       asked.push({ after, until, limit })
-      whileLooking(wakeup)
+      duringQuery(wakeup)
       const answer = pages[asked.length - 1] ?? pages.at(-1)
       if (answer instanceof Error) throw answer
       return answer as LogPage
@@ -51,7 +51,7 @@ async function positionsOf(events: AsyncIterable<RecordedEvent>): Promise<number
 const highest = Number.MAX_SAFE_INTEGER
 
 describe('reading to the end', () => {
-  it('goes on after a full page, no further than the log was settled at first', async () => {
+  it('continues after a full page, up to the frontier of the first page', async () => {
     const { asked, read } = scripted([page([1, 2], 2, 5, true), page([3, 5], 5, 9)])
     expect(await positionsOf(read())).toEqual([1, 2, 3, 5])
     expect(asked).toEqual([
@@ -60,7 +60,7 @@ describe('reading to the end', () => {
     ])
   })
 
-  it('ends without another look when the first page came to the end', async () => {
+  it('ends without another query when the first page reached the end', async () => {
     const { asked, read } = scripted([page([], 0, 0)])
     expect(await positionsOf(read())).toEqual([])
     expect(asked.length).toBe(1)
@@ -72,7 +72,7 @@ describe('reading to the end', () => {
     expect(asked.map(({ limit }) => limit)).toEqual([3, 1])
   })
 
-  it('goes backward below the last event of each page', async () => {
+  it('continues backward below the last event of each page', async () => {
     const { asked, read } = scripted([page([9, 7], 7, 9, true), page([4], 2, 9)])
     expect(await positionsOf(read({ direction: 'backward', after: 2 }))).toEqual([9, 7, 4])
     expect(asked.map(({ after, until }) => [after, until])).toEqual([
@@ -85,7 +85,7 @@ describe('reading to the end', () => {
 describe('fetching ahead', () => {
   const three = [page([1, 2], 2, 9, true), page([3, 4], 4, 9, true), page([5], 5, 9)]
 
-  it('asks for the next page, and no further, before the first event of a full one is shown', async () => {
+  it('asks for only one next page before it shows the first event of a full page', async () => {
     const { asked, read } = scripted(three)
     const reader = read()[Symbol.asyncIterator]()
     const askedAt: number[] = []
@@ -98,7 +98,7 @@ describe('fetching ahead', () => {
     ])
   })
 
-  it('fetches nothing that is not wanted: after a page that is not full, at the limit, or at the end', async () => {
+  it('fetches no further page after a page that is not full, at the limit, or at the end', async () => {
     for (const [pages, options] of [
       [[page([1, 2], 2, 9)], {}],
       [[page([1, 2], 2, 9)], { follow: true }],
@@ -116,7 +116,7 @@ describe('fetching ahead', () => {
     }
   })
 
-  it('does so when following, too, and then sleeps at the end', async () => {
+  it('fetches ahead when following too, and then sleeps at the end', async () => {
     const { asked, read } = scripted([page([1, 2], 2, 9, true), page([3], 3, 9)])
     const reader = read({ follow: true })[Symbol.asyncIterator]()
     await reader.next()
@@ -128,7 +128,7 @@ describe('fetching ahead', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('shows what came before the error of the next page', async () => {
+  it('shows the events before the error of the next page', async () => {
     const { read } = scripted([page([1, 2], 2, 9, true), new Error('out of order')])
     const seen: number[] = []
     await expect(async () => {
@@ -137,10 +137,10 @@ describe('fetching ahead', () => {
     expect(seen).toEqual([1, 2])
   })
 
-  it('leaves no rejection to nobody when the reader stops, throws or gives up meanwhile', async () => {
+  it('leaves no rejection unhandled when the reader stops, throws or aborts meanwhile', async () => {
     const unhandled = vi.fn()
     process.on('unhandledRejection', unhandled)
-    const failing = [page([1, 2], 2, 9, true), new Error('nobody waits for this')]
+    const failing = [page([1, 2], 2, 9, true), new Error('no reader waits for this')]
     for await (const _ of scripted(failing).read()) break
     const thrown = new Error('thrown')
     await expect(async () => {
@@ -169,7 +169,7 @@ describe('fetching ahead', () => {
 })
 
 describe('following', () => {
-  it('goes on from what was there, not from what is settled: positions in between may be given out again', async () => {
+  it('continues after the last event and not after the frontier, as positions between them may be assigned again', async () => {
     const { asked, read } = scripted([page([1, 2], 2, 8), page([], 2, 8), page([5], 5, 8)])
     const reader = read({ follow: true })[Symbol.asyncIterator]()
     const seen = [await reader.next(), await reader.next()]
@@ -180,7 +180,7 @@ describe('following', () => {
     expect(asked.map(({ after }) => after)).toEqual([0, 2, 2])
   })
 
-  it('looks ever more seldom while nothing comes, down to four times a second', async () => {
+  it('polls less and less often while no event comes, down to four times a second', async () => {
     const { asked, read } = scripted([page([], 0, 0)])
     const controller = new AbortController()
     const reading = positionsOf(read({ follow: true, signal: controller.signal }))
@@ -198,7 +198,7 @@ describe('following', () => {
     await expect(reading).rejects.toThrow('seen enough')
   })
 
-  it('looks at once when this process appends, and ends when the store is closed', async () => {
+  it('polls at once when this process appends, and ends when the store is closed', async () => {
     const { asked, wakeup, operations, read } = scripted([page([], 0, 0)])
     const reading = positionsOf(read({ follow: true }))
     await vi.advanceTimersByTimeAsync(0)
@@ -211,7 +211,7 @@ describe('following', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('shows what the same store writes without waiting for a timer', async () => {
+  it('shows the writes of the same store without waiting for a timer', async () => {
     const store = memoryStore()
     const reader = store.readAll({ follow: true })[Symbol.asyncIterator]()
     const event = { type: 'T', data: 1 }
@@ -221,7 +221,7 @@ describe('following', () => {
       () => store.import([{ ...event, streamId: 'a' }], { name: 'n' }),
     ]) {
       const next = reader.next()
-      // Lets the reader find nothing, and fall asleep. No timer goes off in this test.
+      // Lets the reader find nothing and fall asleep. No timer fires in this test.
       await new Promise(setImmediate)
       await write()
       expect((await next).done).toBe(false)
@@ -229,14 +229,14 @@ describe('following', () => {
     await reader.return?.()
   })
 
-  it('misses no append that comes while it looks, after the page was made', async () => {
+  it('misses no append that comes during a query, after the page was made', async () => {
     const { asked, read } = scripted([page([], 0, 0), page([1], 1, 1)], (wakeup) => wakeup.wake())
-    // No timer goes off in this test.
+    // No timer fires in this test.
     expect(await positionsOf(read({ follow: true, limit: 1 }))).toEqual([1])
     expect(asked.length).toBe(2)
   })
 
-  it('ends once the log is settled up to where it should read, though no event is there', async () => {
+  it('ends once the frontier has reached until, also if no event is there', async () => {
     const { asked, read } = scripted([page([1], 1, 3), page([], 1, 6)])
     const reading = positionsOf(read({ follow: true, until: 6 }))
     await vi.advanceTimersByTimeAsync(100)
@@ -263,7 +263,7 @@ describe('another server that answers', () => {
     events: positions.map((position) => ({ position, id: `${position}` }) as RecordedEvent),
   })
 
-  it('is asked again from the last event that was shown, if that is still there', async () => {
+  it('is queried again after the last shown event, if it has that event', async () => {
     const { asked, read } = scripted([
       onServer('old', [1, 3], 5),
       onServer('new', [8], 8),
@@ -274,7 +274,7 @@ describe('another server that answers', () => {
     expect(asked.map(({ after }) => after)).toEqual([0, 5, 2, 3])
   })
 
-  it('has lost the end of the log, if that event is gone or another one is there: nothing is skipped in silence', async () => {
+  it('has lost the end of the log if that event is missing or another one is there, which is an error', async () => {
     for (const found of [[], [4]]) {
       const pages = [onServer('old', [1, 3], 3), onServer('new', [8], 8), onServer('new', found, 3)]
       const { read } = scripted([...pages, { ...page([], 8, 8), server: 'new' }])
@@ -282,7 +282,7 @@ describe('another server that answers', () => {
     }
   })
 
-  it('is as good as the first one while nothing was shown', async () => {
+  it('is queried from the start while no event was shown', async () => {
     const { asked, read } = scripted([
       onServer('old', [], 7),
       onServer('new', [], 9),

@@ -1,2 +1,2 @@
-/** How long the tests of faults take: `ROUNDS=20 npm run test:faults -- failover` does twenty times as much. */
+/** The number of rounds of each fault test. `ROUNDS=20 npm run test:faults -- failover` runs twenty rounds in place of one. */
 export const rounds = Number(process.env.ROUNDS ?? 1)

@@ -1,4 +1,4 @@
-/** Loaded before a program: its clock is `CLOCK_SKEW` milliseconds off, or with `steps` somewhere else ten times a second. */
+/** Loaded before a program. Sets its clock off by `CLOCK_SKEW` milliseconds, or to another time ten times a second (`steps`). */
 const RealDate = Date
 const day = 86_400_000
 const year = 365 * day
@@ -6,7 +6,7 @@ const { CLOCK_SKEW: skew = '0' } = process.env
 
 let offset = skew === 'steps' ? 0 : Number(skew)
 if (skew === 'steps') {
-  // From a day behind to a year ahead.
+  // Between a day behind and a year ahead.
   const step = () => {
     offset = Math.random() * (year + day) - day
   }

@@ -1,4 +1,4 @@
-/** Prints at the end of a run which tests were skipped, and why. */
+/** A Vitest reporter that prints, at the end of a run, how many tests were skipped for each reason. */
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
 
 export default class SkipReporter implements Reporter {
@@ -9,7 +9,7 @@ export default class SkipReporter implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[]): void {
-    // What a name pattern on the command line leaves out counts as skipped too, without a note.
+    // Vitest also counts a test as skipped, without a note, if a name pattern on the command line leaves it out.
     const isNarrowed = this.#vitest?.config.testNamePattern !== undefined
     const reasons = new Map<string, number>()
     for (const module of modules) {

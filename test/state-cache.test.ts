@@ -1,4 +1,4 @@
-/** Random commands to handlers that keep states and to handlers that do not, on equal data, have the same outcomes. */
+/** Random commands have the same outcomes with a state cache as without one. */
 import assert from 'node:assert/strict'
 import {
   commandHandler,
@@ -15,10 +15,10 @@ import { collect } from './program.ts'
 type Moved = { type: 'Moved'; data: number; id?: string }
 
 interface Move {
-  /** How many events of which amount, of the balance if it is 'all'. Refused if there is not so much. */
+  /** Decides `count` events of this amount ('all': minus the balance). Refused if the balance would be negative. */
   readonly count: number
   readonly amount: number | 'all'
-  /** The first event's id; one that is refused if the balance is odd. */
+  /** The id of the first event. 'odd' is an invalid id, which is used only if the balance is odd. */
   readonly id: string | undefined
 }
 
@@ -38,7 +38,7 @@ const purse = decider({
 const id = (digit: number) => `0190a5b2-0000-7000-8000-00000000000${digit}`
 const sometimes = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 })
 const step = fc.record({
-  /** Handlers 0 and 1, and an append that goes around them. */
+  /** The handler of the command, or an append without a handler. */
   by: fc.constantFrom<0 | 1 | 'append'>(0, 0, 0, 1, 1, 'append'),
   stream: fc.constantFrom('a', 'a', 'b'),
   move: fc.record({
@@ -53,7 +53,7 @@ const step = fc.record({
 })
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-/** What became of every step, and the log at the end, without what is new each time. */
+/** Returns the outcome of every step and the log at the end, without random ids and times. */
 async function outcomesOf(steps: readonly Step[], cacheSize: number, retries: number): Promise<unknown[]> {
   const store = memoryStore()
   const handlers = [0, 1].map(() => commandHandler({ store, decider: purse, cacheSize, retries }))
@@ -84,7 +84,7 @@ async function outcomesOf(steps: readonly Step[], cacheSize: number, retries: nu
   return [...outcomes, plain(await collect(store.readAll()))]
 }
 
-it('one after the other', async () => {
+it('sequential commands have the same outcomes with and without a cache', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { maxLength: 30, size: 'max' }),
@@ -98,7 +98,7 @@ it('one after the other', async () => {
   )
 })
 
-it('what is handed back is what JSON would make of it', () => {
+it('the events that a handler returns equal what JSON makes of them', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (one, other) => {
       const value = { one, list: [other, -0], absent: undefined, ['__proto__']: { one, absent: undefined } }

@@ -1,31 +1,38 @@
-/** What a store under test is: how it is started, what it lacks, and the world that each case gets. */
+/**
+ * The type of an entry in the list of stores under test (`stores.ts`): how a test run starts the store, which features
+ * it lacks, and the world that each case gets.
+ */
 import type { Capability, ConformanceContext } from '../src/conformance/case.ts'
 import type { EmulatorName } from './emulators/start.ts'
 
-/** The Postgres servers that a run of the tests can start. */
+/** The Postgres servers that a test run can start. */
 export type PostgresServer = 'postgres' | 'postgres14'
 
+/** A store on one driver and database, with the options under test. */
 export interface StoreUnderTest {
   readonly name: string
-  /** What it cannot do, and why. */
+  /** The features that the store lacks, each with the reason. The reason is printed with the skipped cases. */
   readonly lacks: Readonly<Partial<Record<Capability, string>>>
-  /** The server that has to run for it. */
+  /** The server that the store needs. */
   readonly server?: PostgresServer
-  /** Run by a command of its own, or when STORES names it, so that `npm test` takes less than ten minutes. */
+  /** `npm test` leaves the store out unless STORES names it, because it must take less than ten minutes. */
   readonly isApart?: boolean
-  /** The emulator that it starts for itself. */
+  /** The emulator that `start` starts. */
   readonly emulator?: EmulatorName
-  /** Starts it, on the server at this URL if it needs one. */
+  /** Makes the store ready for tests, on the server at this URL if it needs one. */
   start(serverUrl: string | undefined): Promise<RunningStore>
 }
 
+/** A store that is ready for tests. */
 export interface RunningStore {
-  /** A world for one case: empty, and with nobody else in it. */
+  /** Creates the world of one case. It is empty, and no other case uses it. */
   world(): Promise<World>
+  /** Stops everything that `start` has started. */
   stop(): Promise<void>
 }
 
+/** The world of one case, and a way to clean it up. */
 export interface World extends ConformanceContext {
-  /** Closes and ends whatever the case has left open. */
+  /** Closes stores, rolls back transactions and stops proxies that the case has left open. */
   end(): Promise<void>
 }

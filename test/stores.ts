@@ -1,6 +1,6 @@
 /**
- * The one list of stores under test, and how each is started. `STORES=memory,pg npm test` narrows it.
- * Loads a store only when it is started, so that whoever wants to know the names need not load drivers.
+ * The list of all stores under test, and how each one starts. `STORES=memory,pg npm test` runs only the named ones.
+ * `start` imports a store only when a test needs it, so that importing this list loads no driver.
  */
 import type { StoreUnderTest } from './store-under-test.ts'
 
@@ -52,7 +52,7 @@ const all: readonly StoreUnderTest[] = [
     start: async (serverUrl) => (await import('./worlds/postgres-js.ts')).startPostgresJs(serverUrl),
   },
   {
-    // The oldest server, and there a role that owns nothing: it calls the functions, reads, and can do nothing else.
+    // The oldest supported server, and a role that owns no table: it may only read and call the functions.
     name: 'pg-14-application',
     isApart: true,
     lacks: {},

@@ -1,3 +1,4 @@
+/** `given(…).when(…).then(…)`: what passes, what fails, and with which message. */
 import { AssertionError } from 'node:assert'
 import { decider, InvalidInputError } from '@eventsourced/core'
 import { given } from '@eventsourced/core/testing'
@@ -124,7 +125,7 @@ describe('given, when, then', () => {
 })
 
 describe('a check that fails', () => {
-  it('tells the scene and shows the difference', () => {
+  it('names the past events and the command, and shows the difference', () => {
     const failing = () => given(cart, [tea]).when({ type: 'CheckOut' }).then([checkedOut])
     expect(failing).toThrow(AssertionError)
     expect(failing).toThrow(
@@ -133,20 +134,20 @@ describe('a check that fails', () => {
     expect(failing).toThrow(/\+ +total: 4\n- +total: 13/)
   })
 
-  it('shows the error that came instead of events, and keeps it as the cause', () => {
+  it('shows the error that decide threw instead of events, and keeps it as the cause', () => {
     const failing = () => given(cart, [checkedOut]).when(addTea).then([tea])
     expect(failing).toThrow('decide threw CartClosed: This cart was checked out')
     expect(failing).toThrow(expect.objectContaining({ cause: expect.any(CartClosed) }))
   })
 
-  it('names the events that came instead of an error', () => {
+  it('names the events that decide returned instead of an error', () => {
     expect(() => given(cart).when(addTea).thenThrows(CartClosed)).toThrow('but decide gave Added')
     expect(() => given(cart).when({ type: 'Look' }).thenThrows()).toThrow(
       'an error was expected, but decide gave nothing',
     )
   })
 
-  it('refuses events that no store would take', () => {
+  it('refuses events that every store would refuse', () => {
     const bad = { type: 'Added', data: { item: 'tea', price: Number.NaN } } as const
     expect(() => given(cart, [bad])).toThrow(InvalidInputError)
     expect(() =>
@@ -159,7 +160,7 @@ describe('a check that fails', () => {
   it('names the event for which evolve returns undefined', () => {
     const forgetful = decider({
       ...cart,
-      // As JavaScript, or a type assertion, lets through.
+      // TypeScript allows this only with a type assertion; JavaScript allows it always.
       evolve: (state, event) => (event.type === 'Added' ? cart.evolve(state, event) : (undefined as never)),
     })
     const facts = { code: 'undefined-state', eventType: 'CheckedOut', streamId: 'given', version: 2 }
@@ -168,7 +169,7 @@ describe('a check that fails', () => {
     expect(() => checkingOut.thenState({ total: 4, open: false })).toThrow(expect.objectContaining(facts))
   })
 
-  it('says so if the sentence was not finished', async () => {
+  it('reports a sentence without a check', async () => {
     const unfinished: unknown = given(cart).when(addTea)
     await expect(async () => await unfinished).rejects.toThrow('given(…).when(…) alone checks nothing')
   })

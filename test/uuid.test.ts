@@ -1,4 +1,4 @@
-/** Event ids: their form, their order, and that no two are the same. */
+/** Event ids: their form and their order, and that all of them differ. */
 import { createHash } from 'node:crypto'
 import { uuidOf, uuidv7 } from '@eventsourced/core'
 import fc from 'fast-check'
@@ -16,7 +16,7 @@ function millisecondsOf(id: string): number {
 }
 
 describe('uuidv7', () => {
-  it('makes ids of version 7, all different, each after the one before', () => {
+  it('makes ids of version 7 that all differ and ascend', () => {
     let last = ''
     const ids = new Set<string>()
     for (let count = 0; count < 200_000; count++) {
@@ -28,14 +28,14 @@ describe('uuidv7', () => {
     expect(ids.size).toBe(200_000)
   })
 
-  it('says when the id was made', () => {
+  it('puts the time into the id', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2100, 0, 1) })
     expect(millisecondsOf(uuidv7())).toBe(Date.UTC(2100, 0, 1))
     vi.setSystemTime(Date.UTC(2100, 0, 1) + 12_345)
     expect(millisecondsOf(uuidv7())).toBe(Date.UTC(2100, 0, 1) + 12_345)
   })
 
-  it('keeps the order when the clock stands still, and when it is set back', () => {
+  it('keeps the order when the clock stands still or steps back', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2101, 0, 1) })
     const ids = Array.from({ length: 20_000 }, uuidv7)
     vi.setSystemTime(Date.UTC(2100, 6, 1))
@@ -43,16 +43,16 @@ describe('uuidv7', () => {
     expect(ids).toEqual([...new Set(ids)].sort())
   })
 
-  it('draws the rest at random', () => {
+  it('fills the other bits at random', () => {
     const ends = new Set(Array.from({ length: 2000 }, () => uuidv7().slice(24)))
     expect(ends.size).toBe(2000)
   })
 })
 
 describe('uuidOf', () => {
-  it('gives the same id for the same parts, today and in years', () => {
+  it('makes the same id for the same parts in every release', () => {
     expect(uuidOf('command', 'cart-1', 'c', 0)).toBe(uuidOf('command', 'cart-1', 'c', 0))
-    // Stored events are recognised by these: they must never change.
+    // The store recognises recorded events by these ids, so they must never change.
     const namespace = Buffer.from('7d0a4a3e5c1f4c5b9a5e0c6a2f8b1d43', 'hex')
     const hash = createHash('sha1').update(namespace).update('["import","shop",7]').digest('hex')
     const id = uuidOf('import', 'shop', 7)
@@ -62,7 +62,7 @@ describe('uuidOf', () => {
     expect(id.slice(20).replace('-', '')).toBe(hash.slice(17, 32))
   })
 
-  it('gives another id for any other parts', () => {
+  it('makes another id for any other parts', () => {
     const part = fc.oneof(fc.string({ unit: 'binary', maxLength: 3 }), fc.integer({ min: 0, max: 9 }))
     const parts = fc.array(part, { minLength: 1, maxLength: 3 })
     fc.assert(

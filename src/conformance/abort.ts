@@ -1,4 +1,4 @@
-/** Signals: before a call nothing happens at all, and during it the wait ends with the signal's reason. */
+/** Cases of abort signals: a call with an aborted signal does nothing, and a running call ends with the signal's reason. */
 import assert from 'node:assert/strict'
 import { sleep } from '../runtime/abort.ts'
 import type { EventStore } from '../store.ts'
@@ -14,21 +14,21 @@ const calls: readonly (readonly [
 ])[] = [
   ['createStream', (store, signal) => store.createStream('b', { signal })],
   ['append', (store, signal) => store.append('a', counted(1), { signal })],
-  ['append of nothing', (store, signal) => store.append('a', [], { signal })],
+  ['append without events', (store, signal) => store.append('a', [], { signal })],
   ['appendAll', (store, signal) => store.appendAll([{ streamId: 'a', events: counted(1) }], { signal })],
   ['readStream', (store, signal) => store.readStream('a', { signal })],
   ['readAll', (store, signal) => logOf(store, { signal })],
   ['streamInfo', (store, signal) => store.streamInfo('a', { signal })],
-  ['streams', (store, signal) => collect(store.listStreams({ signal }))],
+  ['listStreams', (store, signal) => collect(store.listStreams({ signal }))],
   [
     'import',
     (store, signal) =>
       store.import([{ ...counted(1)[0], type: 'T', data: 1, streamId: 'c' }], { name: 'n', signal }),
   ],
-  ['import of nothing', (store, signal) => store.import([], { signal })],
+  ['import of an empty source', (store, signal) => store.import([], { signal })],
 ]
 
-/** One that is no `AbortSignal` of this realm, and all that one is. */
+/** A signal that is no instance of this realm's `AbortSignal`, but behaves like one. */
 function foreignSignal(): { readonly signal: AbortSignal; abort(reason: unknown): void } {
   const controller = new AbortController()
   const { signal } = controller
@@ -54,7 +54,7 @@ export const abortCases: readonly ConformanceCase[] = [
   ...calls.map(
     ([description, call]): ConformanceCase => ({
       group,
-      name: `aborted before ${description}: it rejects with the reason, and nothing happens`,
+      name: `rejects ${description} with the reason of an aborted signal, and does nothing`,
       async run({ open }) {
         const store = await open()
         await store.append('a', counted(2))
@@ -64,14 +64,14 @@ export const abortCases: readonly ConformanceCase[] = [
         assert.deepEqual(await everything(store), before)
         const unnamed = await failure(call(store, AbortSignal.abort()))
         assert.ok(unnamed instanceof Error && unnamed.name === 'AbortError')
-        // The store is none the worse for it.
+        // The store must stay usable.
         await call(store, new AbortController().signal)
       },
     }),
   ),
   {
     group,
-    name: 'of another realm are heard before a call, and during it',
+    name: 'obeys a signal of another realm, before a call and during it',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(3))
@@ -92,7 +92,7 @@ export const abortCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'aborted during a call: it settles, and what was written is whole',
+    name: 'settles an aborted append, and has written all of its events or none',
     async run({ open }) {
       const store = await open()
       const reason = new Error('given up')
@@ -107,7 +107,7 @@ export const abortCases: readonly ConformanceCase[] = [
         if (outcome.status === 'rejected') assert.equal(outcome.reason, reason)
       }
       for (const number of range(1, 20)) {
-        // All three of the aborted call were recorded before this one, or none.
+        // The aborted call has recorded all of its three events before this one, or none.
         const { version } = await store.append(`s-${number}`, counted(1))
         assert.ok(version === 1 || version === 4)
       }
@@ -115,7 +115,7 @@ export const abortCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'aborted while the log is read: nothing more is shown',
+    name: 'shows no further event once the reader of the log aborts',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(1500))
@@ -136,7 +136,7 @@ export const abortCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'aborted while the streams are listed: nothing more is shown',
+    name: 'shows no further stream once the reader of the list aborts',
     async run({ open }) {
       const store = await open()
       const source = identified(700).map((event, index) => ({ ...event, streamId: `s-${index}` }))
@@ -157,7 +157,7 @@ export const abortCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'leave no listener behind',
+    name: 'leaves no listener on a signal',
     async run({ open }) {
       const store = await open()
       const { signal } = new AbortController()

@@ -1,4 +1,4 @@
-/** Appending to several streams at once: all of it or none. */
+/** Cases of `appendAll`: it appends to all its streams or to none. */
 import assert from 'node:assert/strict'
 import type { StreamAppend } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
@@ -10,7 +10,7 @@ const group = 'appendAll'
 export const appendAllCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'gives the results in the order of the call, whatever the names',
+    name: 'returns the results in the order of the call, not in the order of the stream ids',
     async run({ open }) {
       const store = await open()
       await store.append('b', counted(2))
@@ -39,7 +39,7 @@ export const appendAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'gives positions in the order of the call',
+    name: 'assigns positions in the order of the call',
     async run({ open }) {
       const store = await open()
       const results = await store.appendAll([
@@ -57,7 +57,7 @@ export const appendAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'leaves nothing anywhere when one stream is not as expected, first, middle or last',
+    name: 'writes to no stream when the first, a middle or the last one is not at its expected version',
     async run({ open }) {
       const store = await open()
       await store.append('old', counted(2))
@@ -78,7 +78,7 @@ export const appendAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'names the first stream that is not as expected when there are several',
+    name: 'names the first stream that is not at its expected version when there are several',
     async run({ open }) {
       const store = await open()
       const call = store.appendAll([
@@ -91,7 +91,7 @@ export const appendAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'only checks the streams that are given no events',
+    name: 'only checks the version of a stream without events',
     async run({ open }) {
       const store = await open()
       await store.append('account', counted(3))
@@ -120,7 +120,7 @@ export const appendAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of checks alone writes nothing',
+    name: 'writes nothing when the call only checks versions',
     async run({ open }) {
       const store = await open()
       await store.createStream('created')
@@ -141,7 +141,7 @@ export const appendAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuses a stream that is named twice',
+    name: 'refuses a call that names a stream twice',
     async run({ open }) {
       const store = await open()
       for (const events of [counted(1), []]) {
@@ -157,7 +157,7 @@ export const appendAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'takes 500 streams in one call',
+    name: 'appends to 500 streams in one call',
     needs: ['large-transactions'],
     async run({ open }) {
       const store = await open()
@@ -172,7 +172,7 @@ export const appendAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'lets 32 callers through that name the same streams in different orders',
+    name: 'makes the calls of 32 callers that name the same streams in different orders',
     async run({ open }) {
       const store = await open()
       const names = ['a', 'b', 'c', 'd', 'e']

@@ -1,8 +1,8 @@
-/** Appending to one stream: what is recorded, and how it is numbered. */
+/** Cases of `append`: what the store records, and how it numbers streams and the log. */
 import assert from 'node:assert/strict'
 import type { Event } from '../event.ts'
 import type { ConformanceCase } from './case.ts'
-import { counted, everything, logOf, numbersOf, oneOf, range, streamOf, streamsOf } from './events.ts'
+import { counted, eventOfType, everything, logOf, numbersOf, range, streamOf, streamsOf } from './events.ts'
 import { refusedAt } from './expect.ts'
 
 const group = 'append'
@@ -11,7 +11,7 @@ const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{
 export const appendCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'begins a stream at version 1',
+    name: 'numbers the events of a new stream from version 1',
     async run({ open }) {
       const store = await open()
       const result = await store.append('cart-1', counted(3))
@@ -36,7 +36,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'numbers the events of a stream without gaps, whatever else is appended',
+    name: 'numbers the events of a stream without gaps while other streams grow',
     async run({ open }) {
       const store = await open()
       for (const from of [1, 3, 5, 7]) {
@@ -54,7 +54,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'gives every event a safe position above all before it',
+    name: 'gives every event a position that is a safe integer and higher than all before it',
     async run({ open }) {
       const store = await open()
       let last = 0
@@ -72,7 +72,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'records an event exactly as it was given, with nothing added but what it says',
+    name: 'records an event exactly as it was given, and adds only its stream, version, position and time',
     async run({ open }) {
       const store = await open()
       const given = {
@@ -102,7 +102,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'gives empty metadata and no tags to an event that came without',
+    name: 'gives empty metadata and no tags to an event without them',
     async run({ open }) {
       const store = await open()
       await store.append('a', [
@@ -123,7 +123,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'makes ids in order of time for events without one',
+    name: 'gives events without an id a UUIDv7, in ascending order',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(50))
@@ -135,12 +135,12 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'gives the metadata of the call to every event, whose own properties win',
+    name: 'adds the metadata of the call to every event, where the properties of the event win',
     async run({ open }) {
       const store = await open()
       const own: Event = { type: 'B', data: {}, metadata: { userId: 'own', extra: 1 } }
-      await store.append('a', [oneOf('A'), own], { metadata: { userId: 'shared', correlationId: 'c' } })
-      await store.appendAll([{ streamId: 'b', events: [oneOf('A'), own] }], {
+      await store.append('a', [eventOfType('A'), own], { metadata: { userId: 'shared', correlationId: 'c' } })
+      await store.appendAll([{ streamId: 'b', events: [eventOfType('A'), own] }], {
         metadata: { userId: 'shared', correlationId: 'c' },
       })
       const expected = [
@@ -158,7 +158,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'is seen at once by every kind of read',
+    name: 'shows an event to every kind of read as soon as append returns',
     async run({ open }) {
       const store = await open()
       for (const number of range(1, 30)) {
@@ -175,7 +175,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'is seen at once by every other store on the same data',
+    name: 'shows an event to every other store on the same data as soon as append returns',
     needs: ['shared-data'],
     async run({ open }) {
       const [store, other] = [await open(), await open()]
@@ -195,7 +195,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'takes 70,000 events in one call, more than a statement could have parameters',
+    name: 'records 70,000 events in one call, more than an SQL statement can have parameters',
     async run({ open }) {
       const store = await open()
       const { version, positions } = await store.append('a', counted(70_000))
@@ -212,7 +212,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'without events writes nothing, and tells where the stream is',
+    name: 'writes nothing without events, and returns the present version and position of the stream',
     async run({ open }) {
       const store = await open()
       const { position } = await store.append('a', counted(3))
@@ -236,7 +236,7 @@ export const appendCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'leaves nothing behind when it is refused',
+    name: 'writes nothing when it refuses an append',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(2))

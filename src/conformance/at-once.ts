@@ -1,4 +1,4 @@
-/** Many appends called at once: whatever a store makes of them together, each caller gets its own outcome. */
+/** Cases of many concurrent appends: a store may send them to the database in groups, but each caller gets its own outcome. */
 import assert from 'node:assert/strict'
 import { hasCode } from '../errors/index.ts'
 import type { ConformanceCase } from './case.ts'
@@ -10,7 +10,7 @@ const group = 'appends at once'
 export const atOnceCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'to streams of their own are all made, each with its own version, positions and time',
+    name: 'makes all appends to different streams, each with its own version, positions and time',
     async run({ open }) {
       const store = await open()
       const results = await allAtOnce(300, (caller) =>
@@ -31,7 +31,7 @@ export const atOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'fail alone: a conflict, and an id that is taken, are told to their callers only',
+    name: 'reports a conflict or a taken event id only to its caller, and makes the other appends',
     async run({ open }) {
       const store = await open()
       const [taken] = identified(1)
@@ -58,7 +58,7 @@ export const atOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'with the same ids are one append: one of them makes it, and the others get its result',
+    name: 'makes only one of several appends with the same event ids, and returns its result to all callers',
     async run({ open }) {
       const store = await open()
       for (const expectedVersion of ['any', 'noStream', 0] as const) {
@@ -74,7 +74,7 @@ export const atOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'to a few streams leave each without a gap, and order by version is order by position',
+    name: 'leaves no gap in streams that many callers append to, and orders their positions like their versions',
     async run({ open }) {
       const store = await open()
       const results = await allAtOnce(400, (caller) => store.append(`s-${caller % 3}`, counted(2, caller)))
@@ -99,10 +99,10 @@ export const atOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'by one thousand callers are served in turn: none waits until all others are done',
+    name: 'serves 1,000 callers in turn, so that no caller waits until all others are done',
     async run({ open }) {
       const store = await open()
-      // So that connections and plans are there: the first ones may take as long as all that follows.
+      // Opens connections and prepares plans first: that may take as long as all the appends that follow.
       await allAtOnce(1000, (caller) => store.append(`s-${caller}`, counted(1, 0)))
       const rounds = 4
       const done = new Map<number, number>()
@@ -114,21 +114,23 @@ export const atOnceCases: readonly ConformanceCase[] = [
           if (round === rounds) furthestAhead = Math.max(furthestAhead, 1000 - done.size)
         }
       })
-      assert.equal(furthestAhead, 0, 'somebody finished all rounds before others were served once')
+      assert.equal(furthestAhead, 0, 'a caller finished all rounds before others were served once')
       assert.equal((await logOf(store)).length, 1000 * (1 + rounds))
     },
   },
   {
     group,
-    name: 'of which one is given up by its caller leave the others in peace',
+    name: 'makes all other appends when a caller aborts its own',
     async run({ open }) {
       const store = await open()
       const giveUp = new AbortController()
       const others = allAtOnce(50, (caller) => store.append(`s-${caller}`, counted(1)))
-      const given = store.append('given up', counted(1), { signal: giveUp.signal }).then(() => 'made', String)
+      const aborted = store
+        .append('given up', counted(1), { signal: giveUp.signal })
+        .then(() => 'made', String)
       const more = allAtOnce(50, (caller) => store.append(`t-${caller}`, counted(1)))
       giveUp.abort(new Error('enough'))
-      assert.ok(['made', 'Error: enough'].includes(await given))
+      assert.ok(['made', 'Error: enough'].includes(await aborted))
       await Promise.all([others, more])
       const names = new Set((await logOf(store)).map(({ streamId }) => streamId))
       names.delete('given up')
@@ -137,7 +139,7 @@ export const atOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'in a loop keep no reader waiting, nor do reads in a loop keep appends waiting',
+    name: 'answers reads while appends run in a loop, and appends while reads run in a loop',
     async run({ open }) {
       const store = await open()
       await allAtOnce(8, (caller) => store.append(`s-${caller}`, counted(2)))
@@ -160,7 +162,7 @@ export const atOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are not held up by a transaction that holds one of their streams, or creates it',
+    name: 'makes appends to other streams while a transaction holds or creates a stream',
     needs: ['open-transactions'],
     async run({ open, begin }) {
       const store = await open()
@@ -174,7 +176,7 @@ export const atOnceCases: readonly ConformanceCase[] = [
       const waits = Promise.all(waiting).then(() => {
         waited = false
       })
-      // These share their groups with the two, and must come through while the transaction is open.
+      // The store may group these with the two waiting appends. They must succeed while the transaction is open.
       for (const round of range(1, 3)) {
         await allAtOnce(20, (caller) => store.append(`s-${caller}`, counted(1, round)))
       }

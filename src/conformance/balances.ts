@@ -1,4 +1,4 @@
-/** Accounts and their balances: the projection that many cases share, and the same sums made by hand. */
+/** Accounts and their balances: the projection that many cases share, and the same sums computed from the log. */
 import type { RecordedEvent } from '../event.ts'
 import { type DocumentProjection, projection } from '../projection/projection.ts'
 import type { EventStore } from '../store.ts'
@@ -12,10 +12,10 @@ export type Movement =
     }
   | { readonly type: 'Closed'; readonly data: { readonly account: string } }
 
-/** What no account can hold: the projection refuses it. */
-export const tooMuch = 1_000_000
+/** A balance that the projection refuses, as it does all higher ones. */
+export const balanceLimit = 1_000_000
 
-export class TooMuch extends Error {}
+export class LimitExceeded extends Error {}
 
 export const balances: DocumentProjection<{ balance: number; movements: number }, Movement> = projection({
   name: 'balances',
@@ -26,7 +26,7 @@ export const balances: DocumentProjection<{ balance: number; movements: number }
   evolve({ balance, movements }, { type, data }, key) {
     if (type === 'Closed') return null
     const amount = type === 'Transferred' && data.from === key ? -data.amount : data.amount
-    if (balance + amount >= tooMuch) throw new TooMuch(`too much for ${key}`)
+    if (balance + amount >= balanceLimit) throw new LimitExceeded(`the balance of ${key} is too high`)
     return { balance: balance + amount, movements: movements + 1 }
   },
 })
@@ -39,9 +39,9 @@ export const transfer = (from: string, to: string, amount: number): Movement => 
   type: 'Transferred',
   data: { from, to, amount },
 })
-export const closing = (account: string): Movement => ({ type: 'Closed', data: { account } })
+export const closed = (account: string): Movement => ({ type: 'Closed', data: { account } })
 
-/** The balances that the log gives, added up by hand. */
+/** Adds up the balances from the log, without the projection. */
 export async function balancesOf(store: EventStore): Promise<Record<string, number>> {
   const sums = new Map<string, number>()
   const add = (account: string, amount: number) => sums.set(account, (sums.get(account) ?? 0) + amount)
@@ -50,7 +50,7 @@ export async function balancesOf(store: EventStore): Promise<Record<string, numb
     if (type === 'Deposited') add(data.account, data.amount)
     else if (type === 'Closed') sums.delete(data.account)
     else if (type === 'Transferred') {
-      // As in the projection, money that is sent to where it is counts once for the one document.
+      // As in the projection, a transfer from an account to itself counts once.
       add(data.from, -data.amount)
       if (data.to !== data.from) add(data.to, data.amount)
     }
@@ -58,6 +58,7 @@ export async function balancesOf(store: EventStore): Promise<Record<string, numb
   return Object.fromEntries([...sums].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
+/** Returns the balances of all documents of the projection. */
 export async function viewedBalances(store: EventStore): Promise<Record<string, number>> {
   const documents = await collect(store.view(balances).list())
   return Object.fromEntries(documents.map(({ key, state }) => [key, state.balance]))

@@ -1,4 +1,4 @@
-/** Cases about command handlers that hold whether or not these keep the states of streams: listed for both. */
+/** Lists cases of command handlers twice: for handlers without a state cache, and for handlers with one. */
 import { commandHandler } from '../command/command-handler.ts'
 import type { ConformanceCase } from './case.ts'
 

@@ -1,4 +1,4 @@
-/** Closing: what is under way ends, and what comes afterwards is refused. */
+/** Cases of `close`: running calls end, and the store refuses later calls. */
 import assert from 'node:assert/strict'
 import { hasCode } from '../errors/index.ts'
 import type { EventStore } from '../store.ts'
@@ -11,16 +11,16 @@ const group = 'closing'
 const calls: readonly (readonly [description: string, call: (store: EventStore) => Promise<unknown>])[] = [
   ['createStream', (store) => store.createStream('b')],
   ['append', (store) => store.append('a', counted(1))],
-  ['append of nothing', (store) => store.append('a', [])],
+  ['append without events', (store) => store.append('a', [])],
   ['appendAll', (store) => store.appendAll([{ streamId: 'a', events: counted(1) }])],
-  ['appendAll of nothing', (store) => store.appendAll([])],
+  ['appendAll without appends', (store) => store.appendAll([])],
   ['readStream', (store) => store.readStream('a')],
   ['readAll', (store) => logOf(store)],
   ['readAll with follow', (store) => logOf(store, { follow: true })],
   ['streamInfo', (store) => store.streamInfo('a')],
-  ['streams', (store) => collect(store.listStreams())],
+  ['listStreams', (store) => collect(store.listStreams())],
   ['import', (store) => store.import([{ type: 'T', data: 1, streamId: 'a' }], { name: 'n' })],
-  ['import of nothing', (store) => store.import([])],
+  ['import of an empty source', (store) => store.import([])],
 ]
 
 export const closeCases: readonly ConformanceCase[] = [
@@ -39,7 +39,7 @@ export const closeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'can be done again, also at the same moment',
+    name: 'closes without an error when it is closed again, also at the same moment',
     async run({ open }) {
       const store = await open()
       await Promise.all([store.close(), store.close()])
@@ -48,7 +48,7 @@ export const closeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'is what disposing of a store does',
+    name: 'closes a store that is disposed of',
     async run({ open }) {
       const store = await open()
       await store[Symbol.asyncDispose]()
@@ -58,7 +58,7 @@ export const closeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'ends an import whose source goes on',
+    name: 'ends an import whose source has no end',
     async run({ open }) {
       const store = await open()
       async function* endless() {
@@ -72,7 +72,7 @@ export const closeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'waits for nobody who is in the middle of the log, and shows them no further page',
+    name: 'does not wait for a reader of the log, and shows it no further page',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(3500))
@@ -86,7 +86,7 @@ export const closeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'leaves other stores on the same data open, and what was written there',
+    name: 'leaves other stores on the same data open, and keeps the data',
     needs: ['shared-data'],
     async run({ open }) {
       const [store, other] = [await open(), await open()]
@@ -99,7 +99,7 @@ export const closeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'settles the appends under way, of which those that succeeded are recorded',
+    name: 'settles all running appends, and has recorded the ones that succeeded',
     needs: ['shared-data'],
     async run({ open }) {
       const [store, other] = [await open(), await open()]

@@ -1,4 +1,4 @@
-/** Commands that are handled again, by their id, and states of the past. */
+/** Cases of repeated commands, which a handler recognises by their command id, and of `foldStream`. */
 import assert from 'node:assert/strict'
 import { decider } from '../command/decider.ts'
 import { foldStream } from '../command/fold.ts'
@@ -13,14 +13,15 @@ import { account } from './handle.ts'
 type Grown = { type: 'Grown'; data: { size: number } }
 
 interface Grow {
-  /** What the decision waits for, and what it tells when it begins. */
+  /** The decision waits until this latch is released. */
   readonly until?: Latch
+  /** The decision releases this latch when it begins. */
   readonly begun?: Latch
-  /** How many events it is. @default one more than there are */
+  /** The number of events to decide. @default one more than the stream has */
   readonly count?: number
 }
 
-const growing = decider({
+const plant = decider({
   initialState: () => 0,
   async decide({ until, begun, count }: Grow, size): Promise<Grown[]> {
     begun?.release()
@@ -33,10 +34,10 @@ const growing = decider({
 const againCases = withAndWithoutCache((handlerOf) => [
   {
     group: 'commands again',
-    name: 'with the same id give the events of the first time, however much later',
+    name: 'returns the events of the first time for a repeated command id, also after later events',
     async run({ open }) {
       const store = await open()
-      const handle = handlerOf({ store, decider: growing })
+      const handle = handlerOf({ store, decider: plant })
       const first = await handle('a', {}, { commandId: 'x' })
       assert.equal(first.events.length, 1)
       const second = await handle('a', {}, { commandId: 'y' })
@@ -60,10 +61,10 @@ const againCases = withAndWithoutCache((handlerOf) => [
   },
   {
     group: 'commands again',
-    name: 'with the same id for another stream are commands of their own',
+    name: 'handles the same command id in another stream as another command',
     async run({ open }) {
       const store = await open()
-      const handle = handlerOf({ store, decider: growing })
+      const handle = handlerOf({ store, decider: plant })
       for (const id of ['a', 'b', 'a ']) {
         assert.equal((await handle(id, {}, { commandId: 'x' })).deduplicated, false)
       }
@@ -72,10 +73,10 @@ const againCases = withAndWithoutCache((handlerOf) => [
   },
   {
     group: 'commands again',
-    name: 'with the same id by 16 callers at once are handled once, and all get the same events',
+    name: 'handles a command once when 16 callers send it at once, and returns the same events to all',
     async run({ open }) {
       const store = await open()
-      const handle = handlerOf({ store, decider: growing, retries: 20 })
+      const handle = handlerOf({ store, decider: plant, retries: 20 })
       for (const commandId of ['x', 'y', 'z']) {
         const results = await allAtOnce(16, () => handle('a', {}, { commandId }))
         assert.equal(results.filter(({ deduplicated }) => !deduplicated).length, 1)
@@ -91,10 +92,10 @@ const againCases = withAndWithoutCache((handlerOf) => [
   ...[1, 2, 3].map(
     (count): ConformanceCase => ({
       group: 'commands again',
-      name: `give the first 2 events also to a twin that meanwhile decided on ${count}`,
+      name: `returns the 2 recorded events also to a concurrent repeat that has decided on ${count}`,
       async run({ open }) {
         const store = await open()
-        const handle = handlerOf({ store, decider: growing })
+        const handle = handlerOf({ store, decider: plant })
         const [until, begun] = [latch(), latch()]
         const twin = handle('a', { until, begun, count }, { commandId: 'x' })
         await begun.released
@@ -112,14 +113,14 @@ const againCases = withAndWithoutCache((handlerOf) => [
   ),
   {
     group: 'commands again',
-    name: 'are refused, and not tried for ever, if reading never shows what they caused',
+    name: 'ends with an error, and does not retry for ever, when reads never show the recorded events',
     async run({ open }) {
       const store = await open()
-      const first = await handlerOf({ store, decider: growing })('a', { count: 2 }, { commandId: 'x' })
+      const first = await handlerOf({ store, decider: plant })('a', { count: 2 }, { commandId: 'x' })
       await store.append('a', counted(1))
-      // As somebody does who keeps what was read, and does not notice that it has changed.
+      // A store wrapper that always returns an old read, as a wrong cache does.
       const readStream = <E extends Event>(stream: string) => store.readStream<E>(stream, { toVersion: 0 })
-      const handle = handlerOf({ store: { ...store, readStream }, decider: growing })
+      const handle = handlerOf({ store: { ...store, readStream }, decider: plant })
       await refused(handle('a', { count: 2 }, { commandId: 'x' }), 'store-unavailable')
       assert.equal((await store.readStream('a')).version, first.version + 1)
     },
@@ -127,10 +128,10 @@ const againCases = withAndWithoutCache((handlerOf) => [
   ...[0, 1].map(
     (index): ConformanceCase => ({
       group: 'commands again',
-      name: `are refused if the id of their event ${index} is taken by one they did not cause`,
+      name: `refuses a command when another event has taken the id of its event ${index}`,
       async run({ open }) {
         const store = await open()
-        const handle = handlerOf({ store, decider: growing })
+        const handle = handlerOf({ store, decider: plant })
         const id = uuidOf('command', 'a', 'x', index)
         await store.append(index === 0 ? 'b' : 'a', [{ id, type: 'Grown', data: { size: 1 } }])
         const work = handle('a', { count: 2 }, { commandId: 'x' })
@@ -140,10 +141,10 @@ const againCases = withAndWithoutCache((handlerOf) => [
   ),
   {
     group: 'commands again',
-    name: 'may have any text as their id',
+    name: 'accepts every valid text as a command id',
     async run({ open }) {
       const store = await open()
-      const handle = handlerOf({ store, decider: growing })
+      const handle = handlerOf({ store, decider: plant })
       for (const commandId of ['', ' ', '__proto__', 'é', 'e\u0301', "'", 'x'.repeat(10_000), '😀']) {
         assert.equal((await handle(`s-${commandId.length}`, {}, { commandId })).deduplicated, false)
         assert.equal((await handle(`s-${commandId.length}`, {}, { commandId })).deduplicated, true)
@@ -156,7 +157,7 @@ const againCases = withAndWithoutCache((handlerOf) => [
 const foldingCases: readonly ConformanceCase[] = [
   {
     group: 'folding',
-    name: 'gives the state at every version and as of every time',
+    name: 'returns the state at every version and as of every time',
     async run({ open }) {
       const store = await open()
       const at = (index: number) => new Date(Date.UTC(2022, 0, 1) + index * 60_000)
@@ -187,7 +188,7 @@ const foldingCases: readonly ConformanceCase[] = [
   },
   {
     group: 'folding',
-    name: 'gives the initial state of streams that are missing or empty',
+    name: 'returns the initial state of streams that are missing or empty',
     async run({ open }) {
       const store = await open()
       await store.createStream('created')

@@ -1,30 +1,31 @@
-/** Events for the cases, and ways to read them back. */
+/** Makes events for the cases, and reads what a store has recorded. */
 import type { Event, RecordedEvent } from '../event.ts'
 import type { EventStore, ReadAllOptions, StreamInfo } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
 
 export type Counted = { readonly type: 'Counted'; readonly data: { readonly number: number } }
 
-/** Events that count: `{ number: from }`, `{ number: from + 1 }`, … */
+/** Returns `count` events of type `Counted`, whose data is `{ number: from }`, `{ number: from + 1 }`, … */
 export function counted(count: number, from = 1): Counted[] {
   return Array.from({ length: count }, (_, index) => ({ type: 'Counted', data: { number: from + index } }))
 }
 
-/** The same with ids of their own, for calls that will be repeated. */
+/** Returns the same events as `counted`, but with ids, so that a call can be repeated. */
 export function identified(count: number, from = 1): (Counted & { readonly id: string })[] {
   return counted(count, from).map((event) => ({ ...event, id: uuidv7() }))
 }
 
-export function oneOf(type: string, data: unknown = {}): Event {
+/** Returns an event of this type. */
+export function eventOfType(type: string, data: unknown = {}): Event {
   return { type, data }
 }
 
-/** What `counted` events say. */
+/** Returns the numbers in the data of `counted` events. */
 export function numbersOf(events: readonly RecordedEvent[]): number[] {
   return events.map((event) => (event as RecordedEvent<Counted>).data.number)
 }
 
-/** `from`, `from + 1`, …, `to`. */
+/** Returns the numbers `from`, `from + 1`, …, `to`. */
 export function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index)
 }
@@ -35,7 +36,7 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return collected
 }
 
-/** The log, or a part of it. */
+/** Returns the log, or a part of it. */
 export function logOf(store: EventStore, options?: ReadAllOptions): Promise<RecordedEvent[]> {
   return collect(store.readAll(options))
 }
@@ -48,7 +49,7 @@ export function streamsOf(store: EventStore): Promise<StreamInfo[]> {
   return collect(store.listStreams())
 }
 
-/** Everything that can be seen in a store, copied, to be compared with what can be seen later. */
+/** Returns a copy of the whole log and of the info of all streams. A case compares it with a later copy. */
 export async function everything(store: EventStore): Promise<unknown> {
   return structuredClone({ log: await logOf(store), streams: await streamsOf(store) })
 }

@@ -1,4 +1,4 @@
-/** What the cases expect again and again: a refusal with its facts, and calls made at once. */
+/** Assertions that many cases share, and concurrent calls. */
 import assert from 'node:assert/strict'
 import { type ErrorCode, EventSourcedError, hasCode, type KnownError } from '../errors/index.ts'
 import type { Event } from '../event.ts'
@@ -7,7 +7,7 @@ import type { AppendOptions, AppendResult, EventStore } from '../store.ts'
 
 type ErrorOf<Code extends ErrorCode> = Extract<KnownError, { readonly code: Code }>
 
-/** Asserts that the work is refused with this code and these facts; gives the error for more. */
+/** Asserts that the work fails with the error of this code and with these properties. Returns the error. */
 export async function refused<Code extends ErrorCode>(
   work: Promise<unknown> | (() => unknown),
   code: Code,
@@ -22,7 +22,7 @@ export async function refused<Code extends ErrorCode>(
   return error
 }
 
-/** What the work throws or rejects with. */
+/** Returns the error that the work throws or rejects with. Fails if it succeeds. */
 export async function failure(work: Promise<unknown> | (() => unknown)): Promise<unknown> {
   let result: unknown
   try {
@@ -30,10 +30,10 @@ export async function failure(work: Promise<unknown> | (() => unknown)): Promise
   } catch (error) {
     return error
   }
-  return assert.fail(`expected a refusal, but it succeeded with ${JSON.stringify(result)}`)
+  return assert.fail(`expected an error, but the call succeeded with ${JSON.stringify(result)}`)
 }
 
-/** Asserts that an append is refused because the stream is elsewhere, and tells where. */
+/** Asserts that the store refuses an append because the stream is at version `actual`. */
 export async function refusedAt(
   actual: number,
   store: Pick<EventStore, 'append'>,
@@ -45,7 +45,7 @@ export async function refusedAt(
   await refused(work, 'wrong-expected-version', { streamId, expected: expectedVersion, actual })
 }
 
-/** Makes `count` calls at once; gives the results of those that succeed, and the errors of the others. */
+/** Makes `count` concurrent calls. Returns the results of the calls that succeed, and the errors of the others. */
 export async function atOnce<T>(
   count: number,
   call: (index: number) => Promise<T>,
@@ -57,12 +57,12 @@ export async function atOnce<T>(
   }
 }
 
-/** Makes `count` calls at once, none of which may fail. */
+/** Makes `count` concurrent calls, of which none may fail. Returns their results. */
 export async function allAtOnce<T>(count: number, call: (index: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, (_, index) => call(index)))
 }
 
-/** Appends on the version last seen, and again on the one that is there, until it succeeds. */
+/** Appends at the version that it has read. After a conflict, it retries at the version that the error names. */
 export async function appendInTurn(
   store: EventStore,
   streamId: string,
@@ -75,13 +75,13 @@ export async function appendInTurn(
       return await store.append(streamId, makeEvents(version), { ...options, expectedVersion: version })
     } catch (error) {
       if (!hasCode(error, 'wrong-expected-version')) throw error
-      assert.ok(error.actual > version, 'a conflict means that the stream has moved on')
+      assert.ok(error.actual > version, 'a conflict means that the stream has a higher version')
       version = error.actual
     }
   }
 }
 
-/** Something to wait for until somebody releases it. */
+/** A promise that a test resolves with `release`. */
 export interface Latch {
   readonly released: Promise<void>
   release(): void

@@ -1,4 +1,4 @@
-/** Every expectation against every state a stream can be in, by every way of appending. */
+/** Cases of `expectedVersion`: every expectation on every state of a stream, in each kind of append. */
 import assert from 'node:assert/strict'
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { EventStore } from '../store.ts'
@@ -8,11 +8,13 @@ import { failure, refused } from './expect.ts'
 
 const group = 'expected version'
 
+/** A state that a stream can be in, and the expectations that it meets and does not meet. */
 interface State {
   readonly description: string
   readonly version: number
   readonly met: readonly ExpectedVersion[]
   readonly missed: readonly ExpectedVersion[]
+  /** Brings a stream into this state. */
   arrange(store: EventStore, streamId: string): Promise<unknown>
 }
 
@@ -110,7 +112,7 @@ export const expectedVersionCases: readonly ConformanceCase[] = [
   ]),
   {
     group,
-    name: 'is any unless it is given',
+    name: "treats a missing expected version as 'any'",
     async run({ open }) {
       const store = await open()
       for (const expectedVersion of [undefined, undefined]) {
@@ -122,7 +124,7 @@ export const expectedVersionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'names in the error what was expected and what is there',
+    name: 'names the expected and the actual version in the error',
     async run({ open }) {
       const store = await open()
       await store.append('cart-7', counted(3))

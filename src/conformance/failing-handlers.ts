@@ -1,4 +1,4 @@
-/** Handlers that fail: tried again, parked, blocking their stream, or ending the subscription. */
+/** Cases of handlers that fail: the store retries them, parks their event, blocks the stream, or ends the subscription. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
@@ -11,15 +11,15 @@ const group = 'failing handlers'
 
 const numberOf = (event: RecordedEvent) => (event as RecordedEvent<Counted>).data.number
 
-/** A handler that fails on some numbers for so often, and notes what it has handled. */
-function faulty(failures: ReadonlyMap<number, number>) {
+/** A handler that fails on an event of a number as often as `failures` says, and collects the events that it has handled. */
+function faultyHandler(failures: ReadonlyMap<number, number>) {
   const left = new Map(failures)
   const handled: RecordedEvent[] = []
   const attempts: number[] = []
   return {
     handled,
     attempts,
-    mend: () => left.clear(),
+    repair: () => left.clear(),
     handle(event: RecordedEvent, { attempt }: { readonly attempt: number }) {
       const rest = left.get(numberOf(event)) ?? 0
       if (rest > 0) {
@@ -42,11 +42,11 @@ const parkedNumbers = async (store: EventStore, name: string) =>
 export const failingHandlerCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'are tried again, and what follows waits for it',
+    name: 'retries a handler that fails, and lets later events wait',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(10))
-      const { handle, handled, attempts } = faulty(new Map([[4, 3]]))
+      const { handle, handled, attempts } = faultyHandler(new Map([[4, 3]]))
       await store.runOnce({ name: 's', handle, onError: { backoff: 1 } })
       assert.deepEqual(numbersOf(handled), range(1, 10))
       assert.deepEqual(attempts, [1, 2, 3])
@@ -54,11 +54,11 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'end the subscription with their error, and the event is the first one the next time',
+    name: 'ends the subscription with the error of the handler, and begins with its event the next time',
     async run({ open }) {
       const store = await open()
       const { positions } = await store.append('a', counted(5))
-      const { handle, handled, mend } = faulty(new Map([[3, always]]))
+      const { handle, handled, repair } = faultyHandler(new Map([[3, always]]))
       const states: string[] = []
       const options = {
         name: 's',
@@ -79,18 +79,18 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
       assert.ok(states.includes('retrying') && states.at(-1) === 'failed')
       assert.deepEqual(numbersOf(handled), [1, 2])
       await refused(store.runOnce(options), 'subscription-failed')
-      mend()
+      repair()
       await store.runOnce(options)
       assert.deepEqual(numbersOf(handled), range(1, 5))
     },
   },
   {
     group,
-    name: 'have their events parked, which can be shown, retried and skipped',
+    name: 'parks the event of a handler that fails, and lets callers show, retry and skip it',
     async run({ open }) {
       const store = await open()
       const { positions } = await store.append('a', counted(6))
-      const { handle, handled, mend } = faulty(
+      const { handle, handled, repair } = faultyHandler(
         new Map([
           [2, always],
           [5, always],
@@ -129,7 +129,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
       await store.parked('s').retry(two)
       await store.runOnce(options)
       assert.deepEqual(await parkedNumbers(store, 's'), ['a parked 4', 'a parked 2'])
-      mend()
+      repair()
       await store.parked('s').retry(two)
       assert.equal((await store.parked('s').show(two))?.state, 'retrying')
       await store.runOnce(options)
@@ -143,11 +143,11 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'block their stream if asked: its later events wait, also across restarts, and follow in order',
+    name: 'blocks the stream of a failed event if asked, and delivers its later events in order after a retry',
     async run({ open }) {
       const store = await open()
       for (const number of range(1, 6)) await store.append(number % 2 ? 'odd' : 'even', counted(1, number))
-      const { handle, handled, mend } = faulty(new Map([[3, always]]))
+      const { handle, handled, repair } = faultyHandler(new Map([[3, always]]))
       const options: SubscribeOptions = {
         name: 's',
         handle,
@@ -164,7 +164,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
       await store.parked('s').retry(first?.position ?? 0)
       await store.runOnce(options)
       assert.deepEqual(await parkedNumbers(store, 's'), ['odd parked 2', 'odd blocked 0', 'odd blocked 0'])
-      mend()
+      repair()
       await store.parked('s').retry(first?.position ?? 0)
       await store.append('odd', counted(1, 9))
       await store.runOnce(options)
@@ -174,11 +174,11 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'free their stream when the event at fault is skipped, while the subscription runs',
+    name: 'unblocks a stream when the event at fault is skipped, while the subscription runs',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(3))
-      const { handle, handled } = faulty(new Map([[1, always]]))
+      const { handle, handled } = faultyHandler(new Map([[1, always]]))
       const subscription = store.subscribe({
         name: 's',
         handle,
@@ -198,7 +198,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are found in a batch, of which the others are handled',
+    name: 'finds the event at fault in a batch, and handles the others',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(20))
@@ -225,7 +225,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of one event in a thousand keep nothing else from being handled',
+    name: 'handles all other events when one in a thousand fails',
     async run({ open }) {
       const store = await open()
       for (const from of [1, 1_001, 2_001]) await store.append('a', counted(1_000, from))
@@ -243,10 +243,10 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of a few events among a thousand hold up their own stream at most, and are in their place after a retry',
+    name: 'delays at most the stream of a failed event, and keeps its order when that is retried',
     async run({ open }) {
       const store = await open()
-      // However slow the machine is.
+      // Long enough for the slowest machine.
       const timeout = 50_000
       const streams = range(1, 10).map((number) => `s-${number}`)
       for (const from of [1, 51]) {
@@ -295,7 +295,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'that take too long have failed, and are told',
+    name: 'counts a handler that takes too long as failed, and aborts its signal',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(2))
@@ -317,7 +317,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'write nothing with their transaction, and others exactly once with their checkpoint',
+    name: 'rolls back the transaction of a handler that fails, and commits all others exactly once',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(30))
@@ -346,7 +346,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are told that there is no transaction, if they ask for one without having said so',
+    name: 'refuses the transaction to a handler of a subscription that is not transactional',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(1))

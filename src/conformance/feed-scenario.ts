@@ -1,6 +1,6 @@
 /**
- * The trial of a feed: transactions that commit late, roll back, and take their numbers in another order than
- * they commit, while readers follow. A reader is a parameter, so that one can see that wrong ones fail.
+ * The feed scenario: transactions commit late, roll back, and get their positions in another order than they commit,
+ * while readers follow the log. The readers are a parameter, so that a test can also show that a wrong reader fails.
  */
 
 import type { Event } from '../event.ts'
@@ -11,7 +11,7 @@ import type { ConformanceContext, OpenTransaction } from './case.ts'
 import { counted, range } from './events.ts'
 import { allAtOnce } from './expect.ts'
 
-/** What a reader must give of each event. */
+/** What a reader must return of each event. */
 export interface FeedEvent {
   readonly id: string
   readonly streamId: string
@@ -19,36 +19,38 @@ export interface FeedEvent {
   readonly position: number
 }
 
-/** Reads the log from its beginning, on and on until the signal is aborted or the caller breaks off. */
+/** Reads the log from its beginning, and waits for new events until the signal is aborted or the caller breaks off. */
 export type FeedReader = (signal: AbortSignal) => AsyncIterable<FeedEvent>
 
-/** How many events went wrong for one reader. Of a right one, all but `recorded` is 0. */
+/** The number of faults of one reader, by kind. For a correct reader, all numbers but `recorded` are 0. */
 export interface FeedReport {
-  /** Events that were committed. */
+  /** The number of committed events. */
   readonly recorded: number
-  /** Committed, but never shown. */
+  /** Committed events that the reader never showed. */
   readonly missed: number
-  /** Shown again. */
+  /** Events that the reader showed again. */
   readonly repeated: number
-  /** Shown, but rolled back. */
+  /** Events that the reader showed although they were not committed. */
   readonly phantom: number
-  /** Shown at a position that is not above the one before. */
+  /** Events that the reader showed at a position that is not higher than the one before. */
   readonly reordered: number
-  /** Shown although the event before it in its stream was not shown yet. */
+  /** Events whose preceding event in the stream was not the last one that the reader showed of that stream. */
   readonly disordered: number
 }
 
+/** How many transactions a feed scenario runs, and for how long. */
 export interface FeedScenarioOptions {
-  /** Transactions open side by side. @default 12 */
+  /** The number of concurrent writers, each with one open transaction. @default 12 */
   readonly writers?: number
-  /** Transactions of each writer. @default 12 */
+  /** The number of transactions of each writer. @default 12 */
   readonly rounds?: number
-  /** The longest a transaction stays open, in milliseconds. @default 25 */
+  /** The longest pause within a transaction, in milliseconds. @default 25 */
   readonly longest?: number
+  /** The seed of the random decisions. @default 1 */
   readonly seed?: number
 }
 
-/** Compares what a reader was shown with what was committed. */
+/** Compares the events that a reader has shown with the committed event ids. */
 export function checkFeed(committed: ReadonlySet<string>, shown: readonly FeedEvent[]): FeedReport {
   const seen = new Set<string>()
   const versions = new Map<string, number>()
@@ -66,7 +68,7 @@ export function checkFeed(committed: ReadonlySet<string>, shown: readonly FeedEv
   return { recorded: committed.size, missed, repeated, phantom, reordered, disordered }
 }
 
-/** Lets the readers follow while transactions come and go; one report a reader. */
+/** Lets the readers follow the log while transactions commit and roll back. Resolves with one report for each reader. */
 export async function runFeedScenario(
   { begin }: Pick<ConformanceContext, 'begin'>,
   store: EventStore,
@@ -77,31 +79,31 @@ export async function runFeedScenario(
   const commit = (events: readonly Event[]) => {
     for (const { id } of events) committed.add(id as string)
   }
-  const last = some(1)
+  const last = newEvents(1)
   const ended = new AbortController()
   const following = readers.map((reader) => follow(reader, last[0]?.id as string, ended.signal))
-  // A reader that fails is heard at the end.
+  // The error of a reader must not count as unhandled before `Promise.all` reports it below.
   for (const one of following) one.catch(() => {})
 
   await lateCommits(begin, store, longest, commit)
   await lateNumbers(begin, store, commit)
   await allAtOnce(writers, async (writer) => {
-    const dice = randomNumbers(seed * 1000 + writer)
+    const random = randomNumbers(seed * 1000 + writer)
     for (const _ of range(1, rounds)) {
-      if (dice() < 0.3) await appendAlone(store, dice, commit)
-      await writeInTransaction(await begin(), dice, longest, commit)
+      if (random() < 0.3) await appendAlone(store, random, commit)
+      await writeInTransaction(await begin(), random, longest, commit)
     }
   })
   await store.append('last', last)
   commit(last)
-  // Who has not come to the last event by now, has lost it, or stands still.
+  // A reader that has not shown the last event in 20 s has lost it or hangs.
   const patience = setTimeout(() => ended.abort(), 20_000)
   const shown = await Promise.all(following)
   clearTimeout(patience)
   return shown.map((events) => checkFeed(committed, events))
 }
 
-/** An event that is numbered first and committed last: the one that a reader by position alone never sees. */
+/** Events that get their positions first and are committed last. A reader that only compares positions never sees them. */
 async function lateCommits(
   begin: ConformanceContext['begin'],
   store: EventStore,
@@ -109,7 +111,7 @@ async function lateCommits(
   commit: (events: readonly Event[]) => void,
 ): Promise<void> {
   for (const round of range(1, 4)) {
-    const [late, early] = [some(2), some(1)]
+    const [late, early] = [newEvents(2), newEvents(1)]
     const transaction = await begin()
     await transaction.append(`late-${round}`, late)
     await store.append(`early-${round}`, early)
@@ -120,14 +122,14 @@ async function lateCommits(
   }
 }
 
-/** A transaction that is older than the one before it in the stream: whoever reads by their age, reads it first. */
+/** A transaction begins before another one and appends after it. A reader that orders by transaction age gets it wrong. */
 async function lateNumbers(
   begin: ConformanceContext['begin'],
   store: EventStore,
   commit: (events: readonly Event[]) => void,
 ): Promise<void> {
   for (const _ of range(1, 4)) {
-    const [first, second] = [some(1), some(1)]
+    const [first, second] = [newEvents(1), newEvents(1)]
     const transaction = await begin()
     await transaction.writeElsewhere()
     await store.append('older', first)
@@ -142,25 +144,25 @@ const streamNames = range(1, 6).map((number) => `shared-${number}`)
 
 async function writeInTransaction(
   transaction: OpenTransaction,
-  dice: () => number,
+  random: () => number,
   longest: number,
   commit: (events: readonly Event[]) => void,
 ): Promise<void> {
-  if (dice() < 0.4) {
+  if (random() < 0.4) {
     await transaction.writeElsewhere()
-    await sleep(dice() * longest)
+    await sleep(random() * longest)
   }
   const written: Event[] = []
-  // In the order of the names, so that no two transactions wait for each other.
-  const streams = streamNames.filter(() => dice() < 0.25)
+  // All transactions append in the order of the stream ids. Otherwise two of them could deadlock.
+  const streams = streamNames.filter(() => random() < 0.25)
   for (const streamId of streams) {
-    const events = some(1 + Math.floor(dice() * 3))
+    const events = newEvents(1 + Math.floor(random() * 3))
     await transaction.append(streamId, events)
     written.push(...events)
-    if (dice() < 0.3) await sleep(dice() * longest)
+    if (random() < 0.3) await sleep(random() * longest)
   }
-  if (dice() < 0.5) await sleep(dice() * longest)
-  if (dice() < 0.25) {
+  if (random() < 0.5) await sleep(random() * longest)
+  if (random() < 0.25) {
     await transaction.rollback()
   } else {
     await transaction.commit()
@@ -170,11 +172,11 @@ async function writeInTransaction(
 
 async function appendAlone(
   store: EventStore,
-  dice: () => number,
+  random: () => number,
   commit: (events: readonly Event[]) => void,
 ) {
-  const events = some(1 + Math.floor(dice() * 2))
-  await store.append(dice() < 0.5 ? 'own' : (streamNames[0] as string), events)
+  const events = newEvents(1 + Math.floor(random() * 2))
+  await store.append(random() < 0.5 ? 'own' : (streamNames[0] as string), events)
   commit(events)
 }
 
@@ -195,11 +197,11 @@ async function follow(
   return shown
 }
 
-function some(count: number): Event[] {
+function newEvents(count: number): Event[] {
   return counted(count).map((event) => ({ ...event, id: uuidv7() }))
 }
 
-/** The same numbers between 0 and 1 for the same seed (mulberry32). */
+/** Returns random numbers from 0 to 1, always the same ones for a seed (the mulberry32 generator of Tommy Ettinger). */
 function randomNumbers(seed: number): () => number {
   let state = seed
   return () => {

@@ -1,4 +1,7 @@
-/** The log while transactions are open: nothing skipped, nothing out of order, nobody held up for nothing. */
+/**
+ * Cases of the log while transactions are open: a reader skips no event and gets all events in order, and the store waits
+ * only for transactions that have appended.
+ */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
@@ -10,7 +13,7 @@ import { type FeedReader, runFeedScenario } from './feed-scenario.ts'
 const group = 'the feed'
 const needs = ['open-transactions'] as const
 
-/** Comes back again and again with the position of the last event it saw. */
+/** Reads the log again and again, each time after the last position that it has seen. */
 async function* byCheckpoint(store: EventStore, signal: AbortSignal): AsyncGenerator<RecordedEvent> {
   for (let after = 0; !signal.aborted; ) {
     for await (const event of store.readAll({ after, limit: 7 })) {
@@ -42,7 +45,7 @@ export const feedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'does not show what comes after an append that is not committed yet',
+    name: 'shows no event behind an append that is not committed yet',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -53,7 +56,7 @@ export const feedCases: readonly ConformanceCase[] = [
       assert.ok(early.position > late.position)
       assert.deepEqual(numbersOf(await logOf(store)), [1])
       assert.deepEqual(numbersOf(await logOf(store, { direction: 'backward' })), [1])
-      // The streams themselves are read as they are.
+      // Reads of a stream do not wait for the log: they show what is committed in the stream.
       assert.deepEqual(numbersOf(await streamOf(store, 'a')), [1, 4])
       assert.equal((await store.readStream('b')).exists, false)
       await transaction.commit()
@@ -66,7 +69,7 @@ export const feedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows the very first event of a store, though the second is committed before it',
+    name: 'shows the very first event of a store, also when the second is committed before it',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -82,7 +85,7 @@ export const feedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'is not held back by a transaction that wrote, but appended nothing',
+    name: 'does not wait for a transaction that wrote but appended nothing',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -99,7 +102,7 @@ export const feedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'keeps the order of a stream to which an older transaction appends later',
+    name: 'keeps the order of a stream when an older transaction appends to it later',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -117,7 +120,7 @@ export const feedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows no trace of an append that was rolled back, and goes on after it',
+    name: 'shows no trace of an append that was rolled back, and shows the appends after it',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -130,7 +133,7 @@ export const feedCases: readonly ConformanceCase[] = [
       await transaction.rollback()
       assert.deepEqual(await everything(store), before)
       assert.equal(await store.streamInfo('b'), undefined)
-      // The ids are free, as if they had never been used.
+      // The event ids are free again.
       const result = await store.append('a', events, { expectedVersion: 1 })
       assert.equal(result.deduplicated, false)
       assert.deepEqual(numbersOf(await logOf(store)), [1, 50, 51, 52])
@@ -139,7 +142,7 @@ export const feedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'lets writers go on while an append is not committed, but those to the same stream',
+    name: 'makes only writers to the same stream wait for an append that is not committed',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -159,7 +162,7 @@ export const feedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'lets a writer that waited see that the stream was not created after all',
+    name: 'lets a writer that waited find out whether the other transaction has created the stream',
     needs,
     async run({ open, begin }) {
       const store = await open()

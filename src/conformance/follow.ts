@@ -1,7 +1,7 @@
-/** Following the log: reading on at its end, until somebody ends it. */
+/** Cases of `readAll` with `follow`: at the end of the log, the store waits for new events until the reader ends. */
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from './case.ts'
-import { counted, logOf, numbersOf, oneOf, range } from './events.ts'
+import { counted, eventOfType, logOf, numbersOf, range } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
 
 const group = 'following'
@@ -9,14 +9,14 @@ const group = 'following'
 export const followCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'shows what is there and then what comes, each event once',
+    name: 'shows the recorded events and then the new ones, each once',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(5, 1))
       const seen: number[] = []
       for await (const event of store.readAll({ follow: true, limit: 25 })) {
         seen.push(...numbersOf([event]))
-        // The next event comes only once this one was seen.
+        // Appends the next event only after the reader has seen this one.
         if (seen.length >= 5) await store.append('a', counted(1, seen.length + 1))
       }
       assert.deepEqual(seen, range(1, 25))
@@ -38,7 +38,7 @@ export const followCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows what another store appends to the same data',
+    name: 'shows events that another store appends to the same data',
     needs: ['shared-data'],
     async run({ open }) {
       const [store, other] = [await open(), await open()]
@@ -53,7 +53,7 @@ export const followCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows imports and appends to several streams too',
+    name: 'shows imported events and events of appendAll too',
     async run({ open }) {
       const store = await open()
       const reader = store.readAll({ follow: true })[Symbol.asyncIterator]()
@@ -75,15 +75,15 @@ export const followCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows only what was asked for',
+    name: 'shows only events that pass the filters',
     async run({ open }) {
       const store = await open()
-      const { position } = await store.append('cart-1', [oneOf('A', 'before')])
+      const { position } = await store.append('cart-1', [eventOfType('A', 'before')])
       const options = { follow: true, after: position, types: ['A'], streamPrefix: 'cart-', limit: 3 }
       const seen = logOf(store, options)
       for (const number of range(1, 3)) {
-        await store.append('cart-1', [oneOf('B', number), oneOf('A', number)])
-        await store.append('order-1', [oneOf('A', -number)])
+        await store.append('cart-1', [eventOfType('B', number), eventOfType('A', number)])
+        await store.append('order-1', [eventOfType('A', -number)])
       }
       assert.deepEqual(
         (await seen).map(({ data }) => data),
@@ -93,7 +93,7 @@ export const followCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'ends at the position it was told to read to, though nothing is there that it looks for',
+    name: 'ends at the position that until names, also when no event there passes the filters',
     async run({ open }) {
       const store = await open()
       const { positions } = await store.append('a', counted(4))
@@ -140,7 +140,7 @@ export const followCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'ends when the reader breaks off, and leaves the store as usable as before',
+    name: 'ends when the reader breaks off, and leaves the store usable',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(3))
@@ -174,7 +174,7 @@ export const followCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'goes on for many readers while many write: all see the same log',
+    name: 'shows the same log to many readers while many writers append',
     async run({ open }) {
       const store = await open()
       const readers = allAtOnce(8, () => logOf(store, { follow: true, limit: 300 }))
@@ -188,7 +188,7 @@ export const followCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'backward is refused',
+    name: 'refuses to follow the log backward',
     async run({ open }) {
       const store = await open()
       const call = () => logOf(store, { follow: true, direction: 'backward' })

@@ -1,4 +1,4 @@
-/** The command handler on this store: load, decide, append, and again if somebody was faster. */
+/** Cases of `commandHandler` on a store: it loads, decides and appends, and retries after a conflict with another append. */
 import assert from 'node:assert/strict'
 import { type Decider, decider } from '../command/decider.ts'
 import { foldStream } from '../command/fold.ts'
@@ -20,7 +20,7 @@ interface Transfer {
   readonly withdraw?: number
 }
 
-/** An account that may not be overdrawn. */
+/** A decider for an account that may not be overdrawn. */
 export const account: Decider<{ balance: number; moves: number }, Transfer, Moved> = decider({
   initialState: () => ({ balance: 0, moves: 0 }),
   decide({ deposit = 0, withdraw = 0 }: Transfer, { balance }): Moved[] {
@@ -36,7 +36,7 @@ export const account: Decider<{ balance: number; moves: number }, Transfer, Move
   },
 })
 
-/** Its state is what it was named, one after the other; it is undefined after 'gone'. */
+/** A decider whose state joins all texts, and is undefined after the text 'gone'. */
 const namedFrom = (initial: string | undefined) =>
   decider({
     initialState: () => initial,
@@ -51,7 +51,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
   return [
     {
       group,
-      name: 'are decided on the stream as it is, and their events appended to it',
+      name: 'decides a command on the present stream, and appends its events',
       async run({ open }) {
         const store = await open()
         const handle = accountOf(store)
@@ -71,7 +71,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'that decide nothing append nothing',
+      name: 'appends nothing for a command that decides nothing',
       async run({ open }) {
         const store = await open()
         const handle = accountOf(store)
@@ -91,7 +91,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'that are refused let the error through as it is, and write nothing',
+      name: 'throws the error of a refused command unchanged, and writes nothing',
       async run({ open }) {
         const store = await open()
         const handle = accountOf(store)
@@ -106,7 +106,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'may be decided asynchronously, for one event or several',
+      name: 'accepts an asynchronous decision of one event',
       async run({ open }) {
         const store = await open()
         const patient = handlerOf({
@@ -125,7 +125,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'are decided anew when another append came first',
+      name: 'decides again when another append came first',
       async run({ open }) {
         const store = await open()
         const seen: number[] = []
@@ -149,7 +149,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'by 8 callers at once are each decided on what is there: nothing is overdrawn, nothing lost',
+      name: 'decides the commands of 8 concurrent callers each on the present stream, and loses none',
       async run({ open }) {
         const store = await open()
         const handle = accountOf(store, 100)
@@ -165,7 +165,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'fail with the conflict when others were faster more often than may be retried',
+      name: 'throws the conflict when other appends came first in all its retries',
       async run({ open }) {
         const store = await open()
         let decisions = 0
@@ -187,7 +187,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'are not retried when the caller says which version was expected',
+      name: 'does not retry when the caller names an expected version',
       async run({ open }) {
         const store = await open()
         const handle = accountOf(store)
@@ -214,16 +214,16 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
         const late = disturbed()('account-1', {}, { expectedVersion: 3 })
         await refused(late, 'wrong-expected-version', { expected: 3, actual: 4 })
         assert.equal(decisions, 1)
-        const whatever = await disturbed()('account-1', {}, { expectedVersion: 'any' })
-        assert.equal(whatever.version, 6)
-        assert.deepEqual(whatever.events, (await streamOf(store, 'account-1')).slice(5))
-        assert.equal(whatever.deduplicated, false)
-        assert.deepEqual(whatever.state, (await foldStream(store, 'account-1', account)).state)
+        const handledAny = await disturbed()('account-1', {}, { expectedVersion: 'any' })
+        assert.equal(handledAny.version, 6)
+        assert.deepEqual(handledAny.events, (await streamOf(store, 'account-1')).slice(5))
+        assert.equal(handledAny.deduplicated, false)
+        assert.deepEqual(handledAny.state, (await foldStream(store, 'account-1', account)).state)
       },
     },
     {
       group,
-      name: 'say in the metadata of their events what caused them, unless it is given',
+      name: 'writes correlationId and causationId into the metadata of events, unless the caller gives them',
       async run({ open }) {
         const store = await open()
         const handle = accountOf(store)
@@ -243,7 +243,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'may lead to a state that is undefined if a stream without events has that state',
+      name: 'accepts undefined as a state if it is the initial state too',
       async run({ open }) {
         const store = await open()
         const decider = namedFrom(undefined)
@@ -256,14 +256,14 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'fail on an event for which evolve returns undefined, and append nothing after it',
+      name: 'fails on an event for which evolve returns undefined, and appends nothing after it',
       async run({ open }) {
         const store = await open()
         const decider = namedFrom('new')
         const handle = handlerOf({ store, decider })
         assert.equal((await handle('a', 'here')).state, 'new, here')
         const facts = { eventType: 'Named', streamId: 'a', version: 2 }
-        // Recorded by the command itself.
+        // The command itself has recorded the event.
         await refused(handle('a', 'gone'), 'undefined-state', facts)
         const before = await everything(store)
         assert.equal((await streamOf(store, 'a')).length, 2)
@@ -278,7 +278,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
         await refused(foldStream(store, 'a', decider), 'undefined-state', facts)
         assert.deepEqual(await everything(store), before)
         assert.equal((await foldStream(store, 'a', decider, { toVersion: 1 })).state, 'new, here')
-        // Recorded by another caller.
+        // Another caller has recorded the event.
         await handle('b', 'here')
         await store.append('b', [{ type: 'Named', data: { text: 'gone' } }])
         await refused(handle('b', 'back'), 'undefined-state', { ...facts, streamId: 'b' })
@@ -287,7 +287,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'give back events exactly as the store has them',
+      name: 'returns the events of a command exactly as the store has recorded them',
       async run({ open }) {
         const store = await open()
         const id = '0190A5B2-0000-7000-8000-00000000ABCD'

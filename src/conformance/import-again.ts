@@ -1,4 +1,4 @@
-/** Imports that are run again, run twice at once, or end in the middle: nothing doubled, nothing lost. */
+/** Cases of imports that run again or end in the middle: the store records every event once, and loses none. */
 import assert from 'node:assert/strict'
 import type { ImportedEvent } from '../imported-event.ts'
 import type { ConformanceCase } from './case.ts'
@@ -15,7 +15,7 @@ function withoutIds(count: number): ImportedEvent[] {
 export const importAgainCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'imports nothing a second time, whatever the size of the batches',
+    name: 'imports nothing a second time, with any size of batches',
     async run({ open }) {
       const store = await open()
       const source = sourceOf(60)
@@ -37,7 +37,7 @@ export const importAgainCases: readonly ConformanceCase[] = [
       assert.deepEqual(await logOf(store), [])
       assert.equal((await store.import(source, { name: 'shop' })).imported, 30)
       assert.equal((await store.import(source, { name: 'shop', batchSize: 4 })).imported, 0)
-      // The source has grown at its end.
+      // The source now has more events at its end.
       const grown = [...source, ...withoutIds(40).slice(30)]
       assert.deepEqual(await store.import(grown, { name: 'shop' }), { read: 40, imported: 10, skipped: 30 })
       const other = source.map((event) => ({ ...event, streamId: `other-${event.streamId}` }))
@@ -48,7 +48,7 @@ export const importAgainCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'goes on where it stopped when the source failed in the middle',
+    name: 'resumes where it stopped when the source failed in the middle',
     async run({ open }) {
       const store = await open()
       const source = withoutIds(100)
@@ -59,7 +59,7 @@ export const importAgainCases: readonly ConformanceCase[] = [
           throw broken
         }
         assert.equal(await failure(store.import(failing(), { name: 'n', batchSize: 10 })), broken)
-        // Whole batches, and no part of one.
+        // The store has recorded whole batches only.
         assert.equal((await logOf(store)).length, Math.floor(stop / 10) * 10)
       }
       assert.deepEqual(await store.import(source, { name: 'n' }), { read: 100, imported: 40, skipped: 60 })
@@ -68,7 +68,7 @@ export const importAgainCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'goes on where it stopped when an event is refused, of whose batch nothing is written',
+    name: 'resumes where it stopped when it refused an event, and writes nothing of that batch',
     async run({ open }) {
       const store = await open()
       const source = sourceOf(30)
@@ -109,7 +109,7 @@ export const importAgainCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'takes every event as it is when the source gives it, though the source reuses its objects',
+    name: 'copies each event when the source yields it, so that the source may reuse its objects',
     async run({ open }) {
       const store = await open()
       const source = sourceOf(12)
@@ -177,7 +177,7 @@ export const importAgainCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuses an id that is taken by another stream, in the store, the batch or the batch before',
+    name: 'refuses an event id of another stream in the store, in the batch or in an earlier batch',
     async run({ open }) {
       const store = await open()
       const [first, second] = identified(2)
@@ -202,7 +202,7 @@ export const importAgainCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'finds events that were appended, and appends find those that were imported',
+    name: 'skips events that were appended, and recognises imported events in a later append',
     async run({ open }) {
       const store = await open()
       const events = identified(4)

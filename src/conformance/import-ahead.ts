@@ -1,4 +1,4 @@
-/** Imports read ahead: what becomes of the next events while a batch is on its way, and when it fails. */
+/** Cases of imports that read ahead: the store reads the next events of the source while it writes a batch that may fail. */
 import assert from 'node:assert/strict'
 import type { ImportedEvent, ImportResult, ImportSource } from '../imported-event.ts'
 import type { ConformanceCase } from './case.ts'
@@ -8,10 +8,10 @@ import { slowly, sourceOf, timeAt } from './source.ts'
 
 const group = 'import ahead'
 
-/** Sixty events over three streams, one of which is older than the one before it in its stream. */
-function withLate(place: number): ImportedEvent[] {
+/** Sixty events in three streams. The event at `index` is older than the one before it in its stream. */
+function withLate(index: number): ImportedEvent[] {
   const source = sourceOf(60, 3)
-  return source.with(place, { ...source[place], recordedAt: timeAt(-1) } as ImportedEvent)
+  return source.with(index, { ...source[index], recordedAt: timeAt(-1) } as ImportedEvent)
 }
 
 async function* hangingAfter(events: Iterable<ImportedEvent>) {
@@ -20,16 +20,16 @@ async function* hangingAfter(events: Iterable<ImportedEvent>) {
 }
 
 const kinds: readonly (readonly [string, (events: readonly ImportedEvent[]) => ImportSource])[] = [
-  ['at once', (events) => events],
-  ['piece by piece', slowly],
-  ['and then hangs', hangingAfter],
+  ['is an array', (events) => events],
+  ['arrives piece by piece', slowly],
+  ['hangs at its end', hangingAfter],
 ]
 
 export const importAheadCases: readonly ConformanceCase[] = [
   ...kinds.map(
     ([description, from]): ConformanceCase => ({
       group,
-      name: `writes nothing after a refused batch, of a source that comes ${description}`,
+      name: `writes nothing after a refused batch of a source that ${description}`,
       async run({ open }) {
         const store = await open()
         const progress: ImportResult[] = []
@@ -64,7 +64,7 @@ export const importAheadCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'records and tells of the batch on its way before it ends with the error of the source',
+    name: 'records and reports the batch on its way before it ends with the error of the source',
     async run({ open }) {
       const store = await open()
       const broken = new Error('the file ends here')
@@ -73,19 +73,19 @@ export const importAheadCases: readonly ConformanceCase[] = [
           yield* sourceOfAll.slice(0, count)
           throw broken
         }
-        let told = 0
+        let reported = 0
         const onProgress = ({ read }: ImportResult) => {
-          told = read
+          reported = read
         }
         assert.equal(await failure(store.import(failing(), { batchSize: 10, onProgress })), broken)
-        assert.equal(told, count - (count % 10))
-        assert.equal((await logOf(store)).length, told)
+        assert.equal(reported, count - (count % 10))
+        assert.equal((await logOf(store)).length, reported)
       }
     },
   },
   {
     group,
-    name: 'tells of a batch as soon as it is recorded, and ends if its listener fails',
+    name: 'reports a batch as soon as it is recorded, and ends if onProgress throws',
     async run({ open }) {
       const store = await open()
       const broken = new Error('cannot show it')
@@ -101,7 +101,7 @@ export const importAheadCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'skips what is recorded in the middle of a batch, and refuses it of another stream',
+    name: 'skips recorded events in the middle of a batch, and refuses their ids in another stream',
     async run({ open }) {
       const store = await open()
       const source = sourceOf(30, 3)

@@ -1,4 +1,4 @@
-/** Imports side by side, and among those who append. */
+/** Cases of concurrent imports, and of imports while other callers append. */
 import assert from 'node:assert/strict'
 import type { EventStore } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
@@ -13,7 +13,7 @@ export const importRaceCases: readonly ConformanceCase[] = [
   ...([false, true] as const).map(
     (shared): ConformanceCase => ({
       group,
-      name: `run ${shared ? 'by four stores' : 'four times'} at once doubles nothing`,
+      name: `records every event once when ${shared ? 'four stores' : 'four calls'} import the same source at once`,
       ...(shared && { needs: ['shared-data'] }),
       async run({ open }) {
         const stores = shared ? await allAtOnce(4, () => open()) : Array(4).fill(await open())
@@ -31,14 +31,14 @@ export const importRaceCases: readonly ConformanceCase[] = [
           assert.equal(read, 200)
           assert.equal(imported + skipped, 200)
         }
-        // No batch begins before all that stands before it in the source is recorded.
+        // A batch must not be recorded before all events that stand before it in the source.
         assert.deepEqual(numbersOf(await logOf(stores[0] as EventStore)), range(1, 200))
       },
     }),
   ),
   {
     group,
-    name: 'goes well with others who append to the same streams meanwhile',
+    name: 'imports in order while other callers append to the same streams',
     async run({ open }) {
       const store = await open()
       const source = range(1, 120).map((number) => ({
@@ -72,12 +72,12 @@ export const importRaceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'takes a log as it is read, and finds in it nothing new',
+    name: 'imports from readAll of the same data, and finds nothing new',
     needs: ['shared-data'],
     async run({ open }) {
       const store = await open()
       for (const number of range(1, 30)) await store.append(`s-${number % 4}`, counted(2, 2 * number - 1))
-      // Into the same data there is nothing to do: every event is there already.
+      // The target has the same data, so every event is already recorded.
       const target = await open()
       const result = await target.import(store.readAll(), { batchSize: 9 })
       assert.deepEqual(result, { read: 60, imported: 0, skipped: 60 })

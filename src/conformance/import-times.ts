@@ -1,4 +1,4 @@
-/** Bringing in times from elsewhere: kept where they can be, refused or moved where they cannot. */
+/** Cases of imported times: the store keeps them, and refuses or moves a time that would step back within its stream. */
 import assert from 'node:assert/strict'
 import type { ImportedEvent } from '../imported-event.ts'
 import { uuidv7 } from '../uuid.ts'
@@ -12,7 +12,7 @@ const group = 'import of times'
 export const importTimeCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'records events without a time now, and later appends never before what was imported',
+    name: 'gives an event without a time the present time, and no later append an earlier one',
     async run({ open }) {
       const store = await open()
       const before = Date.now()
@@ -26,14 +26,14 @@ export const importTimeCases: readonly ConformanceCase[] = [
       await store.append('a', counted(1))
       const [first, second, third] = (await streamOf(store, 'a')).map(({ recordedAt }) => recordedAt)
       assert.deepEqual(first, timeAt(0))
-      // The clock of a server may differ from ours a little.
+      // The clock of the server may differ slightly from the clock of this process.
       assert.ok(second !== undefined && Math.abs(second.getTime() - before) < 600_000)
       assert.ok(third !== undefined && third >= second)
     },
   },
   {
     group,
-    name: 'refuses an event that is older than the one before it in its stream, with all of its batch',
+    name: 'refuses an event that is older than the one before it in its stream, with its whole batch',
     async run({ open }) {
       const store = await open()
       const source = sourceOf(20, 3)
@@ -41,7 +41,7 @@ export const importTimeCases: readonly ConformanceCase[] = [
       const facts = { streamId: source[15]?.streamId ?? '' }
       await refused(store.import(late), 'import-out-of-order', facts)
       assert.deepEqual(await everything(store), { log: [], streams: [] })
-      // In batches of ten, the first one is there already, and the same is refused on its account.
+      // In batches of ten, the first batch is recorded, and the second one is refused.
       await refused(store.import(late, { batchSize: 10 }), 'import-out-of-order', facts)
       assert.deepEqual(numbersOf(await logOf(store)), range(1, 10))
       assert.equal((await store.import(source, { batchSize: 10 })).imported, 10)
@@ -50,7 +50,7 @@ export const importTimeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuses what is older than an event of the same stream that has no time and so is recorded now',
+    name: 'refuses an event after one of its stream that has no time, as that one is recorded now',
     async run({ open }) {
       const store = await open()
       const source: ImportedEvent[] = [
@@ -59,14 +59,14 @@ export const importTimeCases: readonly ConformanceCase[] = [
       ]
       for (const batchSize of [1, 2]) {
         const name = `n-${batchSize}`
-        const streamOwn = source.map((event) => ({ ...event, streamId: name }))
-        await refused(store.import(streamOwn, { name, batchSize }), 'import-out-of-order', { streamId: name })
+        const renamed = source.map((event) => ({ ...event, streamId: name }))
+        await refused(store.import(renamed, { name, batchSize }), 'import-out-of-order', { streamId: name })
       }
     },
   },
   {
     group,
-    name: 'accepts equal times, and times that are older than those of other streams',
+    name: 'accepts equal times, and times that are older than the times of other streams',
     async run({ open }) {
       const store = await open()
       await store.append('other', counted(1))
@@ -86,7 +86,7 @@ export const importTimeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'moves times that are out of order to the previous event’s, if told to',
+    name: 'moves a time that is out of order to the time of the previous event if clampTimes is set',
     async run({ open }) {
       const store = await open()
       const times = [3, 1, 4, 1, 5, 2, 6]
@@ -113,7 +113,7 @@ export const importTimeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuses times in the future, clamped or not',
+    name: 'refuses times in the future, with and without clampTimes',
     async run({ open }) {
       const store = await open()
       const [event] = sourceOf(1)

@@ -1,4 +1,4 @@
-/** Bringing a log in from elsewhere: what is kept of it, and in which order it arrives. */
+/** Cases of `import`: what the store keeps of a log from elsewhere, and in which order it records the events. */
 import assert from 'node:assert/strict'
 import type { ImportedEvent, ImportResult } from '../imported-event.ts'
 import { uuidv7 } from '../uuid.ts'
@@ -34,7 +34,7 @@ export const importCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'gives positions in the order of the source, across streams and batches',
+    name: 'assigns positions in the order of the source, across streams and batches',
     async run({ open }) {
       const store = await open()
       const source = sourceOf(500)
@@ -56,7 +56,7 @@ export const importCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'takes a source that arrives piece by piece, and one larger than any batch',
+    name: 'imports a source that arrives piece by piece, and one that is larger than a batch',
     async run({ open }) {
       const store = await open()
       assert.equal((await store.import(slowly(sourceOf(50)), { batchSize: 8 })).imported, 50)
@@ -69,7 +69,7 @@ export const importCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'tells how far it is after every batch',
+    name: 'reports its progress after every batch',
     async run({ open }) {
       const store = await open()
       const source = sourceOf(25)
@@ -86,7 +86,7 @@ export const importCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of nothing does nothing',
+    name: 'does nothing for an empty source',
     async run({ open }) {
       const store = await open()
       assert.deepEqual(await store.import([]), { read: 0, imported: 0, skipped: 0 })
@@ -95,7 +95,7 @@ export const importCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'continues streams that are there, also created and empty ones',
+    name: 'appends to streams that exist, also to created and empty ones',
     async run({ open }) {
       const store = await open()
       await store.createStream('created', { metadata: { owner: 'u' } })

@@ -1,5 +1,6 @@
 /**
- * `@eventsourced/core/conformance`: what every store must do, as cases for any test runner.
+ * `@eventsourced/core/conformance`: the specification of a store, as cases that run in any test runner. Each case is a
+ * sentence whose subject is the store, and the code that checks it. Skip a case if your store lacks one of its `needs`.
  *
  *     for (const { group, name, needs, run } of conformanceCases) {
  *       test(`${group}: ${name}`, () => run(contextOfMyStore()))
@@ -54,7 +55,7 @@ export type {
   CuttingProxy,
   OpenTransaction,
 } from './case.ts'
-// The trial of a feed, for readers of one's own
+// The feed scenario, for testing your own readers of the log
 export {
   checkFeed,
   type FeedEvent,
@@ -64,6 +65,7 @@ export {
   runFeedScenario,
 } from './feed-scenario.ts'
 
+/** All cases. `${group}: ${name}` is unique among them. */
 export const conformanceCases: readonly ConformanceCase[] = [
   ...appendCases,
   ...timeCases,

@@ -1,17 +1,17 @@
-/** Inline projections that fail: whose error it is, how often they are tried, and what is left. */
+/** Cases of inline projections that fail: the caller gets the error, the store does not retry, and nothing is written. */
 import assert from 'node:assert/strict'
 import { commandHandler } from '../command/command-handler.ts'
 import { decider } from '../command/decider.ts'
 import type { RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'
 import type { ConformanceCase } from './case.ts'
-import { type Counted, collect, counted, everything, logOf, oneOf } from './events.ts'
+import { type Counted, collect, counted, eventOfType, everything, logOf } from './events.ts'
 import { failure, refused } from './expect.ts'
 
 const group = 'inline projections'
 
-/** Counts the events of a stream, and how often it was asked to; throws at an event of type `Refused`. */
-function throwing(thrown: () => unknown) {
+/** A projection that counts the events of a stream and throws at an event of type `Refused`, and how often it has thrown. */
+function throwingProjection(thrown: () => unknown) {
   const calls = { refused: 0 }
   const counts = projection({
     name: 'counts',
@@ -29,20 +29,20 @@ function throwing(thrown: () => unknown) {
 export const inlineErrorCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'may throw what looks like an error of the database: it is told once, and nothing is tried again',
+    name: 'throws an error of a projection that looks like one of the database once, and does not retry',
     async run({ open }) {
       let thrown: unknown
-      const { counts, calls } = throwing(() => thrown)
+      const { counts, calls } = throwingProjection(() => thrown)
       const store = await open({ inline: [counts] })
       await store.append('s', counted(1))
       const before = await everything(store)
-      // Serialization failure, deadlock, unique violation, connection lost, and what is no error at all.
+      // Codes of: serialization failure, deadlock, unique violation, lost connection (twice). Then values that are no errors.
       const codes = ['40001', '40P01', '23505', '08006', 'ECONNRESET']
       const errors = codes.map((code) => Object.assign(new Error(`thrown with ${code}`), { code }))
       for (const one of [...errors, 'a text', undefined, null]) {
         thrown = one
         calls.refused = 0
-        assert.equal(await failure(store.append('s', [oneOf('Refused')])), one)
+        assert.equal(await failure(store.append('s', [eventOfType('Refused')])), one)
         assert.equal(calls.refused, 1)
       }
       assert.deepEqual(await everything(store), before)
@@ -51,10 +51,10 @@ export const inlineErrorCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'that throw end a command, which is not decided again: it is no conflict',
+    name: 'does not decide a command again when a projection throws, as that is no conflict',
     async run({ open }) {
       const thrown = new Error('refused')
-      const { counts, calls } = throwing(() => thrown)
+      const { counts, calls } = throwingProjection(() => thrown)
       const store = await open({ inline: [counts] })
       let decided = 0
       const handle = commandHandler({
@@ -65,7 +65,7 @@ export const inlineErrorCases: readonly ConformanceCase[] = [
           evolve: (count: number) => count + 1,
           decide: (_command: { type: 'Refuse' }) => {
             decided++
-            return [oneOf('Refused')]
+            return [eventOfType('Refused')]
           },
         }),
       })
@@ -76,7 +76,7 @@ export const inlineErrorCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'that give a key that is no name are told so, and nothing is appended',
+    name: 'refuses a key that is no name, and appends nothing',
     async run({ open }) {
       const keys: readonly unknown[] = ['', '$own', 'a\0b', '\ud800', 'x'.repeat(513), 7, null, ['fine', '']]
       const careless = projection({

@@ -1,4 +1,7 @@
-/** Inline projections in the append's transaction: what they are given, what others see meanwhile, and its end. */
+/**
+ * Cases of the transaction in which inline projections run: which events they get, what other callers see before it
+ * ends, and what happens after it has ended.
+ */
 import assert from 'node:assert/strict'
 import { hasCode } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -7,13 +10,13 @@ import type { HandlerTransaction } from '../projection/transaction.ts'
 import { sleep } from '../runtime/abort.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, identified, logOf, oneOf, range } from './events.ts'
+import { collect, counted, eventOfType, identified, logOf, range } from './events.ts'
 import { allAtOnce, failure, latch, refused } from './expect.ts'
 
 const group = 'inline projections'
 
-/** A projection that is at work until it is released. */
-function slow() {
+/** A projection whose handle function runs until `end` is released. It releases `entered` when it begins. */
+function waitingProjection() {
   const [entered, end] = [latch(), latch()]
   const waiting = projection({
     name: 'waiting',
@@ -26,7 +29,7 @@ function slow() {
   return { waiting, entered, end }
 }
 
-/** What the last event leaves, and how many came before it: whoever folds in another order gets something else. */
+/** Hashes the positions of the events in the order in which they are folded. Another order results in another hash. */
 const history = projection({
   name: 'history',
   key: () => ['one', 'two'],
@@ -40,7 +43,7 @@ const history = projection({
 function foldsInTheOrderOfTheLog(storesNeeded: 1 | 4): ConformanceCase {
   return {
     group,
-    name: `fold in the order of the log, whoever appends at once${storesNeeded === 1 ? '' : ', over four stores'}`,
+    name: `folds in the order of the log while many callers append${storesNeeded === 1 ? '' : ', through four stores'}`,
     ...(storesNeeded === 4 && { needs: ['shared-data'] }),
     async run({ open }) {
       const stores = await allAtOnce(storesNeeded, () => open({ inline: [history] }))
@@ -66,7 +69,7 @@ function foldsInTheOrderOfTheLog(storesNeeded: 1 | 4): ConformanceCase {
 export const inlineTransactionCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'are given the events as they are read later, in the order of the log',
+    name: 'passes to a projection the events as readers get them later, in the order of the log',
     async run({ open }) {
       const given: RecordedEvent[] = []
       const watching = projection({
@@ -75,7 +78,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       })
       const store = await open({ inline: [watching] })
       const tagged = {
-        ...oneOf('Tagged', { deep: [1, { a: null }] }),
+        ...eventOfType('Tagged', { deep: [1, { a: null }] }),
         tags: ['x', 'y'],
         metadata: { own: 1 },
       }
@@ -90,7 +93,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       const source = [
         { ...tagged, streamId: 'old', recordedAt },
         ...counted(2).map((event) => ({ ...event, streamId: 'old' })),
-        { ...oneOf('Late'), streamId: 'old', recordedAt },
+        { ...eventOfType('Late'), streamId: 'old', recordedAt },
       ]
       await store.import(source, { name: 'import', clampTimes: true })
       assert.equal(given.length, 11)
@@ -99,7 +102,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are given nothing of a call of which one stream is refused, be it first or last',
+    name: 'passes no event of a call to a projection when the first or the last stream is refused',
     async run({ open }) {
       const given: string[] = []
       const watching = projection({
@@ -148,7 +151,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
   foldsInTheOrderOfTheLog(4),
   {
     group,
-    name: 'keep documents of the same key apart, also where one name begins like another',
+    name: 'keeps documents with the same key apart, also when one projection name begins like another',
     async run({ open }) {
       const counting = (name: string, by: number) =>
         projection({
@@ -172,9 +175,9 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'show nothing to others before the append is done',
+    name: 'shows nothing to other callers before the append is done',
     async run({ open }) {
-      const { waiting, entered, end } = slow()
+      const { waiting, entered, end } = waitingProjection()
       const store = await open({ inline: [waiting] })
       const appending = store.append('s', counted(1))
       await entered.released
@@ -185,7 +188,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
         store.streamInfo('s'),
         store.view('notes').get('written'),
       ]).then((answers) => ({ answers, wasReleased: isReleased }))
-      // A store with one connection answers after the append: it shows then what is there then.
+      // A store with one connection answers only after the append, and then shows its events.
       await Promise.race([reading, sleep(100)])
       isReleased = true
       end.release()
@@ -202,20 +205,20 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'let no stream come between the look of an append that expects none and its end',
+    name: "lets no stream be created between the check of 'noStream' and the end of the append",
     async run({ open }) {
-      const { waiting, entered, end } = slow()
+      const { waiting, entered, end } = waitingProjection()
       const store = await open({ inline: [waiting] })
       const appending = store.append('s', counted(1), { expectedVersion: 'noStream' })
       await entered.released
       const creating = store.createStream('s', { metadata: { made: 'by hand' } })
-      // Whatever it waits for, it is under way when the append ends.
+      // Waits until the store has begun to create the stream, or waits for the append to end.
       await Promise.race([creating.catch(() => {}), sleep(50)])
       end.release()
       const [appended, created] = await Promise.allSettled([appending, creating])
       const { version } = await store.readStream('s')
       if (appended.status === 'fulfilled') {
-        assert.ok(created.status === 'rejected', 'both have found no stream')
+        assert.ok(created.status === 'rejected', 'both calls have found no stream')
         assert.ok(hasCode(created.reason, 'stream-already-exists'))
         assert.equal(version, 1)
       } else {
@@ -227,7 +230,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of the user’s own read what they wrote, several documents at once',
+    name: 'shows a handle function what it has written, also for several documents at once',
     async run({ open }) {
       const tables = projection({
         name: 'tables',
@@ -260,7 +263,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'write no more when their transaction is over, whether it was committed or taken back',
+    name: 'refuses writes with a transaction that is over, committed or rolled back',
     async run({ open }) {
       let kept: HandlerTransaction | undefined
       const keeping = projection({
@@ -274,7 +277,7 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
       const store = await open({ inline: [keeping] })
       await store.append('s', counted(1))
       assert.ok((await failure(async () => kept?.documents('notes').put('after', 1))) instanceof Error)
-      await assert.rejects(store.append('s', [...counted(1), oneOf('Refused')]), /on purpose/)
+      await assert.rejects(store.append('s', [...counted(1), eventOfType('Refused')]), /on purpose/)
       assert.ok((await failure(async () => kept?.documents('notes').put('after', 2))) instanceof Error)
       const notes = await collect(store.view('notes').list())
       assert.deepEqual(

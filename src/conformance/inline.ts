@@ -1,21 +1,21 @@
-/** Inline projections: documents that change in the transaction of the append. */
+/** Cases of inline projections: their documents change in the transaction of the append. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'
 import type { EventStore } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
 import {
+  balanceLimit,
   balances,
   balancesOf,
-  closing,
+  closed,
   deposit,
-  TooMuch,
-  tooMuch,
+  LimitExceeded,
   transfer,
   viewedBalances,
 } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, everything, logOf, oneOf, range } from './events.ts'
+import { collect, counted, eventOfType, everything, logOf, range } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
 
 const group = 'inline projections'
@@ -23,7 +23,7 @@ const group = 'inline projections'
 export const inlineCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'change documents with the append: they are there when it returns',
+    name: 'has changed the documents when the append returns',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       const first = await store.append('s', [deposit('a', 5), deposit('b', 7)])
@@ -42,13 +42,13 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'delete documents by null, and make them anew',
+    name: 'deletes a document when evolve returns null, and creates it again with a later event',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       await store.append('s', [deposit('a', 5)])
-      await store.append('s', [closing('a')])
+      await store.append('s', [closed('a')])
       assert.equal(await store.view(balances).get('a'), undefined)
-      await store.append('s', [closing('never'), deposit('a', 3), closing('a'), deposit('a', 4)])
+      await store.append('s', [closed('never'), deposit('a', 3), closed('a'), deposit('a', 4)])
       const { state, revision } = (await store.view(balances).get('a')) ?? {}
       assert.deepEqual({ state, revision }, { state: { balance: 4, movements: 1 }, revision: 1 })
       assert.deepEqual(await viewedBalances(store), { a: 4 })
@@ -56,7 +56,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'take only the events of their types and streams, and only those with a key',
+    name: 'folds only events of the listed types and streams, and only events with a key',
     async run({ open }) {
       const orders = projection({
         name: 'orders',
@@ -67,28 +67,28 @@ export const inlineCases: readonly ConformanceCase[] = [
         initialState: (key) => ({ key, count: 0 }),
         evolve: (state) => ({ ...state, count: state.count + 1 }),
       })
-      const nobodys = projection({
-        name: 'none',
+      const keyless = projection({
+        name: 'keyless',
         key: () => [],
         initialState: () => 0,
         evolve: (state) => state,
       })
-      const store = await open({ inline: [orders, nobodys] })
-      await store.append('order-1', [...counted(4), oneOf('Other', { number: 9 })])
+      const store = await open({ inline: [orders, keyless] })
+      await store.append('order-1', [...counted(4), eventOfType('Other', { number: 9 })])
       await store.append('other', counted(4))
       const documents = await collect(store.view(orders).list())
       assert.deepEqual(
         documents.map(({ state }) => state),
         [{ key: 'order-1', count: 3 }],
       )
-      assert.deepEqual(await collect(store.view(nobodys).list()), [])
+      assert.deepEqual(await collect(store.view(keyless).list()), [])
     },
   },
   {
     group,
-    name: 'that throw take the whole append back, and their error reaches the caller as it is',
+    name: 'rolls back the whole append when a projection throws, and rejects with its error unchanged',
     async run({ open }) {
-      const thrown = new TooMuch('once')
+      const thrown = new LimitExceeded('once')
       const picky = projection({
         name: 'picky',
         key: () => 'one',
@@ -102,13 +102,13 @@ export const inlineCases: readonly ConformanceCase[] = [
       await store.append('s', [deposit('a', 1)])
       const before = await everything(store)
       const documents = await collect(store.view(balances).list())
-      assert.equal(await failure(store.append('s', [deposit('a', 1), oneOf('Refused')])), thrown)
-      assert.equal(await failure(store.append('new', [oneOf('Refused')])), thrown)
+      assert.equal(await failure(store.append('s', [deposit('a', 1), eventOfType('Refused')])), thrown)
+      assert.equal(await failure(store.append('new', [eventOfType('Refused')])), thrown)
       assert.equal(
         await failure(
           store.appendAll([
             { streamId: 's', events: [deposit('a', 1)] },
-            { streamId: 't', events: [oneOf('Refused')] },
+            { streamId: 't', events: [eventOfType('Refused')] },
           ]),
         ),
         thrown,
@@ -120,7 +120,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'leave conflicts and repeats alone: only what is recorded counts, and once',
+    name: 'changes no document for a conflict or a repeated append',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       const event = { ...deposit('a', 5), id: uuidv7() }
@@ -133,7 +133,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'see all streams of one call',
+    name: 'folds the events of all streams of one call',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       await store.appendAll([
@@ -146,7 +146,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'lose no update when many callers append at once, in few documents and many',
+    name: 'loses no update when many callers append at once, in few documents and in many',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       await allAtOnce(16, async (caller) => {
@@ -165,7 +165,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'lose no update across stores on the same data, nor do these wait for each other for ever',
+    name: 'loses no update across stores on the same data, and the stores do not deadlock',
     needs: ['shared-data'],
     async run({ open }) {
       const stores = [await open({ inline: [balances] }), await open({ inline: [balances] })]
@@ -183,16 +183,16 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'that throw fail only their own append among many that are made at once',
+    name: 'fails only the append at fault when a projection throws among many concurrent appends',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       await store.append('warm', [deposit('warm', 1)])
       const outcomes = await allAtOnce(60, async (index) => {
-        const amount = index % 7 === 3 ? tooMuch : 1
+        const amount = index % 7 === 3 ? balanceLimit : 1
         const work = store.append(`s${index % 20}`, [deposit('shared', 1), deposit(`own-${index}`, amount)])
         return work.then(
           () => 'appended',
-          (error: unknown) => (error instanceof TooMuch ? 'refused' : String(error)),
+          (error: unknown) => (error instanceof LimitExceeded ? 'refused' : String(error)),
         )
       })
       assert.deepEqual(
@@ -208,7 +208,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'take what is imported, once',
+    name: 'folds imported events, each once',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       const source = range(1, 30).map((number) => ({
@@ -219,14 +219,14 @@ export const inlineCases: readonly ConformanceCase[] = [
       await store.import(source, { name: 'import', batchSize: 7 })
       await store.import(source, { name: 'import', batchSize: 11 })
       assert.deepEqual(await viewedBalances(store), await balancesOf(store))
-      const faulty = [{ ...deposit('a1', tooMuch), streamId: 's1' }]
-      assert.ok((await failure(store.import(faulty, { name: 'faulty' }))) instanceof TooMuch)
+      const faulty = [{ ...deposit('a1', balanceLimit), streamId: 's1' }]
+      assert.ok((await failure(store.import(faulty, { name: 'faulty' }))) instanceof LimitExceeded)
       assert.deepEqual(await viewedBalances(store), await balancesOf(store))
     },
   },
   {
     group,
-    name: 'that make no document of an event, but an undefined one or what is no JSON, are told so',
+    name: 'refuses a document that is undefined or no JSON, with an error that names it',
     async run({ open }) {
       const results: Record<string, unknown> = { nothing: undefined, nan: Number.NaN, date: new Date() }
       const careless = projection({
@@ -238,7 +238,10 @@ export const inlineCases: readonly ConformanceCase[] = [
       })
       const store = await open({ inline: [careless] })
       for (const result of Object.keys(results)) {
-        const error = await refused(store.append('s', [oneOf('Made', { key: 'k', result })]), 'invalid-input')
+        const error = await refused(
+          store.append('s', [eventOfType('Made', { key: 'k', result })]),
+          'invalid-input',
+        )
         assert.match(error.message, /'k' of projection 'careless'/)
       }
       assert.deepEqual(await logOf(store), [])
@@ -246,7 +249,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'keep names like __proto__ and constructor as ordinary keys',
+    name: 'keeps names like __proto__ and constructor as ordinary keys',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       const names = ['__proto__', 'constructor', 'toString', 'é', '\u{1f600}', "quo'te", 'back\\slash', '{"}']
@@ -264,7 +267,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of the user’s own write by hand, and are taken back when they throw afterwards',
+    name: 'commits the documents that a handle function writes, and rolls them back when it throws later',
     async run({ open }) {
       const audit = projection({
         name: 'audit',
@@ -274,7 +277,7 @@ export const inlineCases: readonly ConformanceCase[] = [
           await log.put('events', { count: count + events.length })
           await log.put('last', { count: events.at(-1)?.position ?? 0 })
           if (events.some(({ type }) => type === 'Forgotten')) await log.delete('last')
-          if (events.some(({ type }) => type === 'Refused')) throw new TooMuch('no')
+          if (events.some(({ type }) => type === 'Refused')) throw new LimitExceeded('no')
         },
       })
       const store = await open({ inline: [audit] })
@@ -282,16 +285,16 @@ export const inlineCases: readonly ConformanceCase[] = [
         (await store.view<{ count: number }>('audit-log').get('events'))?.state.count
       await allAtOnce(10, (index) => store.append(`s${index}`, counted(3)))
       assert.equal(await countOf(), 30)
-      assert.ok((await failure(store.append('s', [oneOf('Refused')]))) instanceof TooMuch)
+      assert.ok((await failure(store.append('s', [eventOfType('Refused')]))) instanceof LimitExceeded)
       assert.equal(await countOf(), 30)
-      await store.append('s', [oneOf('Forgotten')])
+      await store.append('s', [eventOfType('Forgotten')])
       assert.equal(await store.view('audit-log').get('last'), undefined)
       assert.equal(await countOf(), 31)
     },
   },
   {
     group,
-    name: 'may take as key when an event was recorded, and which it is in its stream',
+    name: 'passes recordedAt and version of an event to the key function',
     async run({ open }) {
       const perDay = projection({
         name: 'per-day',
@@ -314,7 +317,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'keep their documents apart from those that are written by hand',
+    name: 'refuses a handle function that writes the documents of another projection',
     async run({ open }) {
       const meddling = projection({
         name: 'meddling',
@@ -330,7 +333,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are refused twice under one name, and when they are none',
+    name: 'refuses two projections of the same name, and options that make no projection',
     async run({ open }) {
       await assert.rejects(async () => open({ inline: [balances, balances] }), /inline must not name/)
       await assert.rejects(async () => open({ inline: balances as never }), /inline must be an array/)
@@ -340,10 +343,10 @@ export const inlineCases: readonly ConformanceCase[] = [
       assert.throws(() => projection({ name: 'x', events: [], handle() {} }), /events/)
     },
   },
-  ...['before anything was appended', 'after an append that was refused'].map(
+  ...['before the first append', 'after a refused append'].map(
     (when, attempt): ConformanceCase => ({
       group,
-      name: `can be verified ${when}`,
+      name: `verifies a projection ${when}`,
       async run({ open }) {
         const store = await open({ inline: [balances] })
         const conflicting = () => store.append('a', [deposit('k', 1)], { expectedVersion: 7 })
@@ -355,7 +358,7 @@ export const inlineCases: readonly ConformanceCase[] = [
   ),
   {
     group,
-    name: 'of a version that was never built refuse an append whatever its expectation',
+    name: 'refuses every append while the version of a projection was never built',
     needs: ['shared-data'],
     async run({ open }) {
       const first = await open({ inline: [balances] })

@@ -1,14 +1,14 @@
-/** Everything else that can be given wrongly: refused as a whole, with an error that names the field. */
+/** Cases of all other wrong input: the store refuses the whole call, and its error names the field. */
 import assert from 'node:assert/strict'
 import type { Event } from '../event.ts'
 import type { EventStore, ReadAllOptions, ReadStreamOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, everything, logOf, oneOf, range } from './events.ts'
+import { collect, counted, eventOfType, everything, logOf, range } from './events.ts'
 import { refused } from './expect.ts'
 
 const group = 'input'
 
-/** What TypeScript would not let through. */
+/** Passes a value that TypeScript would not accept. */
 const wrong = <T>(value: unknown) => value as T
 
 const noNumbers: readonly unknown[] = [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '1', 1n, null]
@@ -36,7 +36,7 @@ const noIds: readonly unknown[] = [
   7,
 ]
 
-/** Calls that are refused, and the field they are refused for. */
+/** Wrong values, the writing call that must refuse them, and the field that its error must name. */
 const refusals: readonly (readonly [
   description: string,
   field: string,
@@ -44,19 +44,19 @@ const refusals: readonly (readonly [
   call: (store: EventStore, value: never) => Promise<unknown>,
 ])[] = [
   [
-    'an expected version that is none',
+    'a wrong expected version',
     'expectedVersion',
     [...noNumbers, '', 'none', 'ANY', true, {}, []],
     (store, expectedVersion) => store.append('a', counted(1), { expectedVersion }),
   ],
   [
-    'an expected version that is none, of nothing',
+    'a wrong expected version of an append without events',
     'expectedVersion',
     [-1, 'none', null],
     (store, expectedVersion) => store.append('a', [], { expectedVersion }),
   ],
   [
-    'an expected version that is none, of one of several',
+    'a wrong expected version in appendAll',
     'expectedVersion',
     [-1, 'none', null],
     (store, expectedVersion) =>
@@ -72,12 +72,17 @@ const refusals: readonly (readonly [
     (store, id) => store.append('a', [...counted(1), { type: 'T', data: 1, id }]),
   ],
   [
-    'an event that is none',
+    'a value that is no event',
     'events[1]',
     [null, undefined, 7, 'T'],
     (store, event) => store.append('a', [...counted(1), event]),
   ],
-  ['a hole among events', 'events[0]', [new Array<Event>(2)], (store, events) => store.append('a', events)],
+  [
+    'an array of events with a hole',
+    'events[0]',
+    [new Array<Event>(2)],
+    (store, events) => store.append('a', events),
+  ],
   [
     'events that are no array',
     'events',
@@ -91,13 +96,13 @@ const refusals: readonly (readonly [
     (store, appends) => store.appendAll(appends),
   ],
   [
-    'an append that is none',
+    'a value that is no append',
     'appends[1]',
     [null, undefined, 7, 'a'],
     (store, append) => store.appendAll([{ streamId: 'a', events: counted(1) }, append]),
   ],
   [
-    'a hole among appends',
+    'an array of appends with a hole',
     'appends[0]',
     [new Array<{ streamId: string; events: Event[] }>(2)],
     (store, appends) => store.appendAll(appends),
@@ -132,37 +137,38 @@ const refusals: readonly (readonly [
     },
   ],
   [
-    'an import of what cannot be iterated',
+    'an import source that cannot be iterated',
     'source',
     [null, undefined, 7, {}, 'text'],
     (store, source) => store.import(source, { name: 'n' }),
   ],
   [
-    'an import whose source holds no event',
+    'an import source with a value that is no event',
     'source[1]',
     [null, undefined, 7],
-    (store, event) => store.import([{ ...oneOf('T'), streamId: 'a' }, event], { name: 'n' }),
+    (store, event) => store.import([{ ...eventOfType('T'), streamId: 'a' }, event], { name: 'n' }),
   ],
   [
-    'an import in batches of no size',
+    'a wrong batch size of an import',
     'batchSize',
     [0, ...noNumbers],
     (store, batchSize) => store.import([], { name: 'n', batchSize }),
   ],
   [
-    'a name of an import that is none',
+    'a wrong name of an import',
     'name',
     ['', 7, 'a\0', null],
-    (store, name) => store.import([{ ...oneOf('T'), streamId: 'a' }], { name }),
+    (store, name) => store.import([{ ...eventOfType('T'), streamId: 'a' }], { name }),
   ],
   [
-    'an import of a time that is none',
+    'a wrong time of an imported event',
     'source[0].recordedAt',
     noDates,
-    (store, recordedAt) => store.import([{ ...oneOf('T'), streamId: 'a', recordedAt }], { name: 'n' }),
+    (store, recordedAt) => store.import([{ ...eventOfType('T'), streamId: 'a', recordedAt }], { name: 'n' }),
   ],
 ]
 
+/** A field of a read, and wrong values for it. The first five read a stream, the next five the log, the last one lists streams. */
 const readRefusals: readonly (readonly [
   field: string,
   values: readonly unknown[],
@@ -213,7 +219,7 @@ export const inputCases: readonly ConformanceCase[] = [
   ...readRefusals.map(
     ([field, values, call], index): ConformanceCase => ({
       group,
-      name: `refuses to read with ${field} wrong (${['a stream', 'the log', 'the list'][index < 5 ? 0 : index < 10 ? 1 : 2]})`,
+      name: `refuses to read ${['a stream', 'the log', 'the list of streams'][index < 5 ? 0 : index < 10 ? 1 : 2]} with a wrong value of ${field}`,
       async run({ open }) {
         const store = await open()
         await store.append('a', counted(2))
@@ -223,10 +229,13 @@ export const inputCases: readonly ConformanceCase[] = [
   ),
   {
     group,
-    name: 'says in the error what was received, and only the beginning of it',
+    name: 'shows the beginning of the received value in the error',
     async run({ open }) {
       const store = await open()
-      const short = await refused(store.append('a', [oneOf('T', { price: Number.NaN })]), 'invalid-input')
+      const short = await refused(
+        store.append('a', [eventOfType('T', { price: Number.NaN })]),
+        'invalid-input',
+      )
       assert.equal(short.field, 'events[0].data.price')
       assert.match(short.received, /NaN/)
       assert.match(short.message, /events\[0\]\.data\.price.*NaN/)
@@ -238,10 +247,10 @@ export const inputCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuses events that are too much together, and takes them in several calls',
+    name: 'refuses events that are too large for one call, and records them in smaller calls',
     async run({ open }) {
       const store = await open()
-      const events = range(1, 66).map(() => oneOf('T', 'x'.repeat(1_040_000)))
+      const events = range(1, 66).map(() => eventOfType('T', 'x'.repeat(1_040_000)))
       await refused(store.append('a', events), 'invalid-input', { field: 'events' })
       assert.equal((await store.readStream('a')).exists, false)
       await store.append('a', events.slice(0, 8))

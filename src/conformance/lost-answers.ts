@@ -1,4 +1,7 @@
-/** The connection breaks after the database did what it was told: the store finds out, and does it no second time. */
+/**
+ * Cases in which the connection breaks after the database has committed and before it answers. The store must find out
+ * that the write was made, and must not make it again.
+ */
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from './case.ts'
 import { counted, identified, logOf, numbersOf, range, streamOf } from './events.ts'
@@ -10,7 +13,7 @@ const needs = ['cut-connections'] as const
 export const lostAnswerCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'to appends leave every event recorded once, with whatever was expected',
+    name: 'records every event of an append once, with any and with an exact expected version',
     needs,
     async run({ openBehindProxy }) {
       const { store, proxy } = await openBehindProxy()
@@ -31,7 +34,7 @@ export const lostAnswerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: "to an append that expects 'noStream' do not make it fail for its own stream",
+    name: "reports no conflict between an append that expects 'noStream' and its own stream",
     needs,
     async run({ openBehindProxy }) {
       const { store, proxy } = await openBehindProxy()
@@ -53,7 +56,7 @@ export const lostAnswerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'to 32 callers at once leave every event recorded once',
+    name: 'records every event of 32 concurrent callers once',
     needs,
     async run({ openBehindProxy }) {
       const { store, proxy } = await openBehindProxy()
@@ -79,7 +82,7 @@ export const lostAnswerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'to a repeat are no reason to record it',
+    name: 'returns the first result of a repeated append, and records nothing',
     needs,
     async run({ openBehindProxy }) {
       const { store, proxy } = await openBehindProxy()
@@ -94,7 +97,7 @@ export const lostAnswerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'to createStream do not make it fail for its own stream',
+    name: 'reports no conflict between createStream and its own stream',
     needs,
     async run({ openBehindProxy }) {
       const { store, proxy } = await openBehindProxy()
@@ -109,7 +112,7 @@ export const lostAnswerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'to appendAll leave every event recorded once, in all streams',
+    name: 'records every event of appendAll once, in all streams',
     needs,
     async run({ openBehindProxy }) {
       const { store, proxy } = await openBehindProxy()
@@ -133,7 +136,7 @@ export const lostAnswerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'to an import leave every event recorded once, in the order of the source',
+    name: 'records every event of an import once, in the order of the source',
     needs,
     async run({ openBehindProxy }) {
       const { store, proxy } = await openBehindProxy()
@@ -148,7 +151,7 @@ export const lostAnswerCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'do not end a reader that follows the log',
+    name: 'keeps showing new events to a reader that follows the log',
     needs,
     async run({ openBehindProxy }) {
       const { store, proxy } = await openBehindProxy()

@@ -1,21 +1,21 @@
-/** Names as only an adversary gives them: of streams, types and tags. Stored and read back exactly, or refused. */
+/** Cases of hostile names of streams, event types and tags: the store returns them exactly, or refuses them. */
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, logOf, oneOf, range, streamOf, streamsOf } from './events.ts'
+import { collect, counted, eventOfType, logOf, range, streamOf, streamsOf } from './events.ts'
 import { refused } from './expect.ts'
 
 const group = 'names'
 
-/** Unusual, but names like any other. */
+/** Unusual names that a store must accept. */
 const unusualNames: readonly string[] = [
-  // What JavaScript objects have already.
+  // Properties that every JavaScript object has.
   '__proto__',
   'constructor',
   'prototype',
   'toString',
   'hasOwnProperty',
   'then',
-  // What means something to SQL, to its patterns, and to its literals of arrays and rows.
+  // Text with a meaning in SQL: in statements, in patterns, and in literals of arrays and rows.
   "'",
   "''",
   '"',
@@ -40,7 +40,7 @@ const unusualNames: readonly string[] = [
   '?',
   'a$1',
   '/* a */',
-  // What means something to templates, to shells, and to those who join names with separators.
+  // Text with a meaning in templates and shells, and separators that a store might use to join names.
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the name that looks like one
   'a${name}',
   '`',
@@ -63,7 +63,7 @@ const unusualNames: readonly string[] = [
   '\u2028',
   '\u2029',
   '\ufeff',
-  // The same to the eye, but not the same.
+  // Different names that look the same.
   'caf\u00e9',
   'cafe\u0301',
   'CAFÉ',
@@ -74,7 +74,7 @@ const unusualNames: readonly string[] = [
   'ss',
   'ﬁ',
   'fi',
-  // From right to left, beyond the first plane, joined, and not assigned.
+  // Right to left, beyond the basic plane, joined, and unassigned characters.
   'שלום',
   'a\u202eb',
   '日本語',
@@ -86,12 +86,12 @@ const unusualNames: readonly string[] = [
   '\ufffe',
   '\uffff',
   '\u{10ffff}',
-  // As long as a name may be: 512 bytes.
+  // Names of 512 bytes, the maximum.
   'x'.repeat(512),
   'é'.repeat(256),
   '😀'.repeat(128),
   `${'€'.repeat(170)}ab`,
-  // Numbers and the like.
+  // Text that looks like a number or a constant.
   '0',
   '-1',
   '1e3',
@@ -99,30 +99,30 @@ const unusualNames: readonly string[] = [
   'undefined',
 ]
 
-/** No names at all. */
+/** Values that a store must refuse as a name. */
 const refusedNames: readonly (readonly [description: string, name: unknown])[] = [
-  ['an empty one', ''],
-  ['one of 513 bytes', 'x'.repeat(513)],
-  ['one of 514 bytes, though of 257 characters', 'é'.repeat(257)],
-  ['one of 516 bytes, though of 129 characters', '😀'.repeat(129)],
-  ['one of 10,000 bytes', 'x'.repeat(10_000)],
+  ['an empty text', ''],
+  ['a text of 513 bytes', 'x'.repeat(513)],
+  ['a text of 514 bytes in 257 characters', 'é'.repeat(257)],
+  ['a text of 516 bytes in 129 characters', '😀'.repeat(129)],
+  ['a text of 10,000 bytes', 'x'.repeat(10_000)],
   ['NUL', '\0'],
-  ['one with NUL at its end', 'a\0'],
-  ['one with half a character', 'a\ud83d'],
-  ['one with the other half', '\ude00b'],
-  ['one with halves in the wrong order', '\ude00\ud83d'],
+  ['a text that ends with NUL', 'a\0'],
+  ['a high surrogate alone', 'a\ud83d'],
+  ['a low surrogate alone', '\ude00b'],
+  ['surrogates in the wrong order', '\ude00\ud83d'],
   ['a number', 7],
   ['null', null],
   ['an object', { toString: () => 'a' }],
   ['an array', ['a']],
 ]
 
-const reserved = ['one that is reserved', '$all'] as const
+const reserved = ['a text that begins with $', '$all'] as const
 
 export const nameCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'however unusual, are stored exactly: of streams, types, tags, and in payloads',
+    name: 'returns unusual names of streams, types and tags exactly, also within payloads',
     async run({ open }) {
       const store = await open()
       const eventOf = (name: string) => ({
@@ -145,7 +145,7 @@ export const nameCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'however unusual, tell streams apart, by every way to reach one',
+    name: 'tells streams with unusual names apart in every call',
     async run({ open }) {
       const store = await open()
       for (const [index, name] of unusualNames.entries()) {
@@ -174,12 +174,12 @@ export const nameCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'however unusual, tell types apart',
+    name: 'tells event types with unusual names apart',
     async run({ open }) {
       const store = await open()
       await store.append(
         'a',
-        unusualNames.map((name) => oneOf(name, { name })),
+        unusualNames.map((name) => eventOfType(name, { name })),
       )
       for (const name of unusualNames) {
         const found = await logOf(store, { types: [name] })
@@ -193,7 +193,7 @@ export const nameCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'however unusual, are kept in a list of tags as it was given',
+    name: 'keeps the order and the duplicates in a list of unusual tags',
     async run({ open }) {
       const store = await open()
       const tags = unusualNames.slice(0, 80)
@@ -211,7 +211,7 @@ export const nameCases: readonly ConformanceCase[] = [
   ...[...refusedNames, reserved].map(
     ([description, bad]): ConformanceCase => ({
       group,
-      name: `refuse ${description}, before anything is written`,
+      name: `refuses ${description} as a name, and writes nothing`,
       async run({ open }) {
         const store = await open()
         const name = bad as string
@@ -225,7 +225,7 @@ export const nameCases: readonly ConformanceCase[] = [
           { streamId: name, events: good },
         ]
         await refused(store.appendAll(appends), 'invalid-input', { field: 'streamId' })
-        await refused(store.append('a', [...good, oneOf(name)]), 'invalid-input', second('type'))
+        await refused(store.append('a', [...good, eventOfType(name)]), 'invalid-input', second('type'))
         const tagged = [...good, { type: 'T', data: 1, tags: ['t', name] }]
         await refused(store.append('a', tagged), 'invalid-input', second('tags[1]'))
         const source = [{ streamId: name, type: 'T', data: 1 }]
@@ -237,7 +237,7 @@ export const nameCases: readonly ConformanceCase[] = [
   ...refusedNames.map(
     ([description, bad]): ConformanceCase => ({
       group,
-      name: `refuse ${description} to read by`,
+      name: `refuses ${description} as a name in a read`,
       async run({ open }) {
         const store = await open()
         const name = bad as string

@@ -1,4 +1,7 @@
-/** Options and what else is handed over as an object: refused by name if it is none, or throws when it is read. */
+/**
+ * Cases of options and other objects that callers pass: the store refuses a value that is no such object, or that throws
+ * when the store reads it, and its error names the field.
+ */
 import assert from 'node:assert/strict'
 import { commandHandler } from '../command/command-handler.ts'
 import { projection } from '../projection/projection.ts'
@@ -10,7 +13,7 @@ import { failure, refused } from './expect.ts'
 
 const group = 'options'
 
-/** What TypeScript would not let through. */
+/** Passes a value that TypeScript would not accept. */
 const wrong = <T>(value: unknown) => value as T
 
 const decider = {
@@ -20,33 +23,33 @@ const decider = {
 }
 const handle = (store: EventStore) => commandHandler<number, unknown, never>({ store, decider })
 
-/** All calls that take options, and have them as their last argument. */
+/** All calls that take options. */
 const calls: Readonly<Record<string, (store: EventStore, options: never) => Promise<unknown>>> = {
   createStream: (store, options) => store.createStream('b', options),
   append: (store, options) => store.append('a', counted(1), options),
-  'append of nothing': (store, options) => store.append('a', [], options),
+  'append without events': (store, options) => store.append('a', [], options),
   appendAll: (store, options) => store.appendAll([{ streamId: 'a', events: counted(1) }], options),
   readStream: (store, options) => store.readStream('a', options),
   readAll: async (store, options) => logOf(store, options),
   streamInfo: (store, options) => store.streamInfo('a', options),
-  streams: async (store, options) => collect(store.listStreams(options)),
+  listStreams: async (store, options) => collect(store.listStreams(options)),
   import: (store, options) => store.import([], options),
-  'get of a view': (store, options) => store.view('v').get('k', options),
-  'all of a view': async (store, options) => collect(store.view('v').list(options)),
+  'view.get': (store, options) => store.view('v').get('k', options),
+  'view.list': async (store, options) => collect(store.view('v').list(options)),
   subscriptionStatus: (store, options) => store.subscriptionStatus('s', options),
-  'list of parked events': async (store, options) => collect(store.parked('s').list(options)),
-  'show of parked events': (store, options) => store.parked('s').show(1, options),
-  'retry of parked events': (store, options) => store.parked('s').retry(1, options),
-  'skip of parked events': (store, options) => store.parked('s').skip(1, options),
+  'parked.list': async (store, options) => collect(store.parked('s').list(options)),
+  'parked.show': (store, options) => store.parked('s').show(1, options),
+  'parked.retry': (store, options) => store.parked('s').retry(1, options),
+  'parked.skip': (store, options) => store.parked('s').skip(1, options),
   rebuild: (store, options) => store.rebuild(balances, options),
   verify: (store, options) => store.verify(balances, options),
-  'a command': (store, options) => handle(store)('a', counted(1), options),
+  'a command handler': (store, options) => handle(store)('a', counted(1), options),
 }
 
 const noOptions: readonly unknown[] = [null, 7, 'signal', true, [], [1], () => ({}), Symbol('s')]
 const noSignals: readonly unknown[] = [null, 7, {}, { aborted: false }, Object.create(AbortSignal.prototype)]
 
-function throwing(property: string): object {
+function objectThrowingAt(property: string): object {
   const get = () => {
     throw new RangeError('read me not')
   }
@@ -59,17 +62,17 @@ function revoked(): object {
   return proxy
 }
 
-/** Objects that throw when they are looked at, in the place of an event or of a part of one. */
+/** Events and parts of events that throw when the store reads them, and the field that the error must name. */
 const unreadable: readonly (readonly [field: string, event: unknown])[] = [
   ['events[0]', revoked()],
-  ['events[0]', throwing('type')],
-  ['events[0]', throwing('tags')],
-  ['events[0].data', { type: 'T', data: throwing('a') }],
+  ['events[0]', objectThrowingAt('type')],
+  ['events[0]', objectThrowingAt('tags')],
+  ['events[0].data', { type: 'T', data: objectThrowingAt('a') }],
   ['events[0].data', { type: 'T', data: [revoked()] }],
   ['events[0].metadata', { type: 'T', data: 1, metadata: revoked() }],
   [
     'events[0].tags',
-    { type: 'T', data: 1, tags: new Proxy([], { get: () => throwing('a').constructor('') }) },
+    { type: 'T', data: 1, tags: new Proxy([], { get: () => objectThrowingAt('a').constructor('') }) },
   ],
 ]
 
@@ -77,7 +80,7 @@ export const optionCases: readonly ConformanceCase[] = [
   ...Object.entries(calls).map(
     ([name, call]): ConformanceCase => ({
       group,
-      name: `of ${name} are an object, with a signal if any; else nothing happens`,
+      name: `refuses wrong options and wrong signals of ${name}, and writes nothing`,
       async run({ open }) {
         const store = await open()
         await store.append('a', counted(2))
@@ -86,7 +89,9 @@ export const optionCases: readonly ConformanceCase[] = [
           await refused(() => call(store, wrong(options)), 'invalid-input', { field: 'options' })
         }
         await refused(() => call(store, wrong(revoked())), 'invalid-input')
-        await refused(() => call(store, wrong(throwing('signal'))), 'invalid-input', { field: 'signal' })
+        await refused(() => call(store, wrong(objectThrowingAt('signal'))), 'invalid-input', {
+          field: 'signal',
+        })
         for (const signal of noSignals) {
           await refused(() => call(store, wrong({ signal })), 'invalid-input', { field: 'signal' })
         }
@@ -96,7 +101,7 @@ export const optionCases: readonly ConformanceCase[] = [
   ),
   {
     group,
-    name: 'that say yes or no are booleans, and those that are called are functions',
+    name: 'refuses options that must be booleans or functions, and are not',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       for (const value of [null, 0, 1, 'yes', {}]) {
@@ -112,7 +117,7 @@ export const optionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'may be frozen, without a prototype, or methods and getters of a class',
+    name: 'accepts options that are frozen, have no prototype, or are getters of a class',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(3))
@@ -137,7 +142,7 @@ export const optionCases: readonly ConformanceCase[] = [
   ...unreadable.map(
     ([field, event], index): ConformanceCase => ({
       group,
-      name: `are no place for what throws when it is read: ${field} (${index + 1})`,
+      name: `refuses an event that throws when it is read, at ${field} (${index + 1})`,
       async run({ open }) {
         const store = await open()
         const events = wrong<never[]>([event])
@@ -151,7 +156,7 @@ export const optionCases: readonly ConformanceCase[] = [
   ),
   {
     group,
-    name: 'of a decision: what is no event is refused as one, and metadata that is no object is not spread into one',
+    name: 'refuses a decision that is no event, and command options that are wrong',
     async run({ open }) {
       const store = await open()
       for (const decided of [null, 7, 'T', [null], [counted(1)]]) {
@@ -175,10 +180,10 @@ export const optionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'in the place of a projection: only what projection() makes, whoever is given it',
+    name: 'refuses a projection that projection() has not made, in every call that takes one',
     async run({ open }) {
       const store = await open()
-      const almost: readonly unknown[] = [
+      const almostProjections: readonly unknown[] = [
         ...[
           null,
           undefined,
@@ -188,9 +193,9 @@ export const optionCases: readonly ConformanceCase[] = [
           { ...balances, evolve: 1 },
           { ...balances, name: '' },
         ],
-        ...[{ ...balances, version: 2 ** 31 }, throwing('kind'), revoked()],
+        ...[{ ...balances, version: 2 ** 31 }, objectThrowingAt('kind'), revoked()],
       ]
-      for (const value of almost) {
+      for (const value of almostProjections) {
         const given = wrong<typeof balances>(value)
         for (const call of [
           () => store.view(given),
@@ -208,7 +213,7 @@ export const optionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'that limit how much is taken at once may be as large as numbers are',
+    name: 'accepts the largest safe integer for every limit and batch size',
     async run({ open }) {
       const most = Number.MAX_SAFE_INTEGER
       const store = await open({ inline: [balances] })

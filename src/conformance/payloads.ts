@@ -1,4 +1,4 @@
-/** Payloads and metadata: every JSON value reads back as it was, everything else is refused before it is sent. */
+/** Cases of payloads and metadata: the store returns every JSON value unchanged, and refuses all other values. */
 import assert from 'node:assert/strict'
 import type { Event } from '../event.ts'
 import type { ConformanceCase } from './case.ts'
@@ -16,16 +16,16 @@ function hidden(target: object, key: string, value: unknown): object {
   return Object.defineProperty(target, key, { value, enumerable: false })
 }
 
-/** Values that read back as they are. */
+/** Values that a store must return unchanged. */
 const faithful: readonly (readonly [description: string, value: unknown])[] = [
   ['null', null],
   ['true and false', [true, false]],
   ['an empty string', ''],
   ['empty objects and arrays', [{}, [], [[]], { a: {} }]],
-  ['whole numbers at the edge of what is exact', [2 ** 53 - 1, -(2 ** 53 - 1), 0, 1, -1]],
+  ['the largest exact whole numbers', [2 ** 53 - 1, -(2 ** 53 - 1), 0, 1, -1]],
   ['very large and very small numbers', [1e21, 1e20, -1e300, 5e-324, 1.7976931348623157e308, 2 ** 53, 1e-7]],
   ['numbers with many digits', [0.1, 0.1 + 0.2, 1 / 3, 123456789.12345679, 1.1]],
-  ['keys that are numbers, and no array', { 2: 'b', 1: 'a', '01': 'c', '-1': 'd' }],
+  ['an object whose keys are numbers', { 2: 'b', 1: 'a', '01': 'c', '-1': 'd' }],
   ['keys with a meaning to JavaScript', { constructor: 1, toString: null, length: 2, hasOwnProperty: 'x' }],
   ['an own key __proto__', JSON.parse('{"__proto__":{"polluted":true},"a":{"__proto__":null}}')],
   ['an empty key', { '': { '': 0 } }],
@@ -43,7 +43,7 @@ const faithful: readonly (readonly [description: string, value: unknown])[] = [
   ['a plain object without a prototype', Object.assign(Object.create(null), { a: 1 })],
 ]
 
-/** Values that JSON would lose or change, and the field that the error names. */
+/** Values that JSON would lose or change, and the end of the field that the error must name. */
 const unfaithful: readonly (readonly [description: string, value: () => unknown, path?: string])[] = [
   ['undefined', () => undefined],
   ['NaN', () => ({ price: Number.NaN }), '.price'],
@@ -72,9 +72,9 @@ const unfaithful: readonly (readonly [description: string, value: () => unknown,
     '.a',
   ],
   ['an array of a class', () => ({ a: new (class List extends Array {})() }), '.a'],
-  ['an object that says its own JSON', () => ({ a: { toJSON: () => 1 } }), '.a'],
-  ['an object that says so where it is not seen', () => [hidden({}, 'toJSON', () => 1)], '[0]'],
-  ['an array that says its own JSON', () => ({ a: Object.assign([1], { toJSON: () => 2 }) }), '.a'],
+  ['an object with toJSON', () => ({ a: { toJSON: () => 1 } }), '.a'],
+  ['an object with a toJSON that is not enumerable', () => [hidden({}, 'toJSON', () => 1)], '[0]'],
+  ['an array with toJSON', () => ({ a: Object.assign([1], { toJSON: () => 2 }) }), '.a'],
   [
     'an object that refers to itself',
     () => {
@@ -87,14 +87,17 @@ const unfaithful: readonly (readonly [description: string, value: () => unknown,
   ['50,000 levels', () => nested(50_000)],
   ['NUL in a string', () => ({ a: ['x', 'y\0'] }), '.a[1]'],
   ['NUL in a key', () => ({ 'a\0': 1 })],
-  ['half a character in a string', () => ({ a: '\ud800' }), '.a'],
-  ['half a character in a key', () => ({ '\udfff': 1 })],
-  ['half a character after text that looks like one', () => ({ a: '\\ud800', b: '\ud800' }), '.b'],
-  ['a byte more than a megabyte', () => 'x'.repeat(megabyte - 1)],
-  ['a byte more than a megabyte, of few characters', () => `${'é'.repeat(megabyte / 2 - 1)}x`],
+  ['a lone surrogate in a string', () => ({ a: '\ud800' }), '.a'],
+  ['a lone surrogate in a key', () => ({ '\udfff': 1 })],
+  ['a lone surrogate after text that looks like one', () => ({ a: '\\ud800', b: '\ud800' }), '.b'],
+  ['a string of a megabyte and one byte as JSON', () => 'x'.repeat(megabyte - 1)],
+  [
+    'a string of a megabyte and one byte as JSON, in fewer characters',
+    () => `${'é'.repeat(megabyte / 2 - 1)}x`,
+  ],
   ['8 megabytes', () => ({ a: 'x'.repeat(8 * megabyte) })],
   [
-    'what is small in memory, but endless as JSON',
+    'a value that is small in memory, but enormous as JSON',
     () => range(1, 40).reduce<unknown>((inner) => [inner, inner], 0),
   ],
 ]
@@ -103,7 +106,7 @@ export const payloadCases: readonly ConformanceCase[] = [
   ...faithful.map(
     ([description, value]): ConformanceCase => ({
       group,
-      name: `keep ${description}`,
+      name: `returns ${description} unchanged`,
       async run({ open }) {
         const store = await open()
         await store.append('a', [
@@ -122,7 +125,7 @@ export const payloadCases: readonly ConformanceCase[] = [
             { data: 'after', metadata: { value: 'after' } },
           ]
           assert.deepEqual(found, expected)
-          // The order of keys counts too.
+          // As text, so that the order of keys is compared too.
           assert.equal(JSON.stringify(found), JSON.stringify(expected))
         }
         assert.equal(({} as { polluted?: boolean }).polluted, undefined)
@@ -131,7 +134,7 @@ export const payloadCases: readonly ConformanceCase[] = [
   ),
   {
     group,
-    name: 'keep the order of keys, read minus zero as zero, and leave out what is undefined',
+    name: 'keeps the order of keys, turns minus zero into zero, and leaves out undefined properties',
     async run({ open }) {
       const store = await open()
       const data = { z: 1, a: { y: -0, b: undefined, x: 2 }, list: [-0, { gone: undefined }] }
@@ -143,7 +146,7 @@ export const payloadCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'may be nested 1,000 levels deep',
+    name: 'records payloads and metadata of 1,000 levels',
     async run({ open }) {
       const store = await open()
       await store.append('a', [{ type: 'T', data: nested(1000), metadata: { a: nested(999) } }])
@@ -154,10 +157,10 @@ export const payloadCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'may have exactly a megabyte as JSON',
+    name: 'records payloads and metadata of exactly a megabyte as JSON',
     async run({ open }) {
       const store = await open()
-      // With its quotes: a megabyte of ASCII; a megabyte of few characters; and metadata of that size.
+      // A megabyte with its quotes: in ASCII, in three-byte characters, and as metadata.
       const ascii = 'x'.repeat(megabyte - 2)
       const wide = '€'.repeat((megabyte - 1) / 3 - 1).concat('aa')
       const metadata = { a: 'm'.repeat(megabyte - 8) }
@@ -180,7 +183,7 @@ export const payloadCases: readonly ConformanceCase[] = [
   ...unfaithful.map(
     ([description, value, path = '']): ConformanceCase => ({
       group,
-      name: `refuse ${description}, before anything is written`,
+      name: `refuses ${description}, and writes nothing`,
       async run({ open }) {
         const store = await open()
         const good = counted(2)

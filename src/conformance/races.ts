@@ -1,4 +1,7 @@
-/** Many callers at once, in one store and over several on the same data: one order comes of it, without a gap. */
+/**
+ * Cases with many concurrent callers, through one store and through four stores on the same data. The events must always
+ * come into one order without a gap.
+ */
 import assert from 'node:assert/strict'
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { EventStore } from '../store.ts'
@@ -9,10 +12,10 @@ import { allAtOnce, appendInTurn, atOnce, refused } from './expect.ts'
 const group = 'races'
 const callers = 32
 
-/** The store that a caller uses. */
+/** Returns the store that a caller uses. */
 type StoreOf = (caller: number) => EventStore
 
-/** A race within one store, and the same one over four of them. */
+/** Returns two cases: the race through one store, and through four stores on the same data. */
 function race(name: string, run: (storeOf: StoreOf, open: ConformanceContext['open']) => Promise<void>) {
   const alone: ConformanceCase = {
     group,
@@ -24,7 +27,7 @@ function race(name: string, run: (storeOf: StoreOf, open: ConformanceContext['op
   }
   const shared: ConformanceCase = {
     group,
-    name: `${name}, over four stores on the same data`,
+    name: `${name}, through four stores on the same data`,
     needs: ['shared-data'],
     async run({ open }) {
       const stores = await allAtOnce(4, () => open())
@@ -34,14 +37,14 @@ function race(name: string, run: (storeOf: StoreOf, open: ConformanceContext['op
   return [alone, shared]
 }
 
-/** All callers expect the same of one stream, and only the first can be right. */
+/** All callers expect the same version of one stream. Only the first append can meet it. */
 function oneWinner(
   description: string,
   expectedVersion: ExpectedVersion,
   version: number,
   arrange: (store: EventStore) => Promise<unknown>,
 ): ConformanceCase[] {
-  return race(`let one of ${callers} win that expect ${description}`, async (storeOf) => {
+  return race(`lets exactly one of ${callers} appends win that expect ${description}`, async (storeOf) => {
     await arrange(storeOf(0))
     const { results, errors } = await atOnce(callers, (caller) =>
       storeOf(caller).append('a', counted(2, caller * 10), { expectedVersion }),
@@ -57,12 +60,12 @@ function oneWinner(
   })
 }
 
-/** All callers may append: they queue. */
+/** All callers expect something that stays true, so that all appends succeed. */
 function allSucceed(
   expectedVersion: 'any' | 'streamExists',
   arrange: (store: EventStore) => Promise<unknown>,
 ) {
-  return race(`let all of ${callers} append that expect '${expectedVersion}'`, async (storeOf) => {
+  return race(`makes all of ${callers} appends that expect '${expectedVersion}'`, async (storeOf) => {
     await arrange(storeOf(0))
     const results = await allAtOnce(callers, (caller) =>
       storeOf(caller).append('a', counted(1, caller), { expectedVersion }),
@@ -88,7 +91,7 @@ export const raceCases: readonly ConformanceCase[] = [
   ...oneWinner('the present version', 3, 3, (store) => store.append('a', counted(3))),
   ...allSucceed('any', async () => {}),
   ...allSucceed('streamExists', (store) => store.createStream('a')),
-  ...race('have one winner on each of many streams at once', async (storeOf) => {
+  ...race('lets exactly one append win on each of many streams at once', async (storeOf) => {
     const streams = range(1, 20).map((number) => `stream-${number}`)
     const { results, errors } = await atOnce(streams.length * 8, (call) =>
       storeOf(call).append(streams[call % streams.length] as string, counted(1), {
@@ -101,7 +104,7 @@ export const raceCases: readonly ConformanceCase[] = [
     }
     assert.equal((await logOf(storeOf(0))).length, streams.length)
   }),
-  ...race('create a stream for one of 16', async (storeOf) => {
+  ...race('creates a stream for exactly one of 16 callers', async (storeOf) => {
     const { results, errors } = await atOnce(16, (caller) =>
       storeOf(caller).createStream('a', { metadata: { caller } }),
     )
@@ -111,7 +114,7 @@ export const raceCases: readonly ConformanceCase[] = [
     }
     assert.deepEqual(await storeOf(1).streamInfo('a'), results[0])
   }),
-  ...race("create a stream, or append to it with 'noStream', but not both", async (storeOf) => {
+  ...race("lets either createStream or an append with 'noStream' win, never both", async (storeOf) => {
     for (const streamId of range(1, 10).map(String)) {
       const { results, errors } = await atOnce(8, async (caller) => {
         if (caller % 2 === 0) return storeOf(caller).createStream(streamId)
@@ -126,18 +129,22 @@ export const raceCases: readonly ConformanceCase[] = [
       }
     }
   }),
-  ...race('lose no update of those who read, decide and append again', async (storeOf) => {
-    // Each event says which version it was decided on.
-    await allAtOnce(8, async (caller) => {
-      for (const _ of range(1, 10)) await appendInTurn(storeOf(caller), 'a', (version) => counted(1, version))
-    })
-    const events = await streamOf(storeOf(0), 'a')
-    assert.deepEqual(
-      events.map(({ data }) => data),
-      range(0, 79).map((number) => ({ number })),
-    )
-  }),
-  ...race('keep each call whole: its events follow one another', async (storeOf) => {
+  ...race(
+    'loses no update when callers read, decide, append, and retry after a conflict',
+    async (storeOf) => {
+      // Each event says which version it was decided on.
+      await allAtOnce(8, async (caller) => {
+        for (const _ of range(1, 10))
+          await appendInTurn(storeOf(caller), 'a', (version) => counted(1, version))
+      })
+      const events = await streamOf(storeOf(0), 'a')
+      assert.deepEqual(
+        events.map(({ data }) => data),
+        range(0, 79).map((number) => ({ number })),
+      )
+    },
+  ),
+  ...race('keeps the events of each call together in their stream', async (storeOf) => {
     const calls = range(1, 40).map((call) => identified(1 + (call % 5), call * 100))
     const results = await allAtOnce(calls.length, (call) =>
       storeOf(call).append(call % 3 === 0 ? 'a' : 'b', calls[call] ?? []),
@@ -157,7 +164,7 @@ export const raceCases: readonly ConformanceCase[] = [
       )
     }
   }),
-  ...race('give a reader a stream that ends at the version it is said to have', async (storeOf) => {
+  ...race('always returns the version of the last event as the version of a stream', async (storeOf) => {
     await storeOf(0).append('a', counted(5500))
     let done = false
     const writing = (async () => {

@@ -1,14 +1,14 @@
-/** Reading the log: all events, or some of them, in order of position. */
+/** Cases of `readAll`: all events of the log, or a part of them, in order of position. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { EventStore, ReadAllOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
-import { counted, logOf, numbersOf, oneOf, range } from './events.ts'
+import { counted, eventOfType, logOf, numbersOf, range } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
 
 const group = 'readAll'
 
-/** What is shown, by the words of the contract. */
+/** The events that `readAll` must show: an independent implementation of the contract. */
 function partOf(all: readonly RecordedEvent[], options: ReadAllOptions): readonly RecordedEvent[] {
   const { after = 0, until = Number.MAX_SAFE_INTEGER, types, streamPrefix = '', direction, limit } = options
   const within = all.filter(
@@ -25,7 +25,7 @@ async function assertPart(store: EventStore, all: readonly RecordedEvent[], opti
   assert.deepEqual(await logOf(store, options), partOf(all, options), JSON.stringify(options))
 }
 
-/** A small log of several streams and types. */
+/** Appends seven events of several streams and types, and returns the log. */
 async function arrangeLog(store: EventStore): Promise<readonly RecordedEvent[]> {
   for (const [streamId, type] of [
     ['cart-1', 'A'],
@@ -36,7 +36,7 @@ async function arrangeLog(store: EventStore): Promise<readonly RecordedEvent[]> 
     ['car', 'B'],
     ['cart-2', 'C'],
   ] as const) {
-    await store.append(streamId, [oneOf(type, { streamId })])
+    await store.append(streamId, [eventOfType(type, { streamId })])
   }
   return logOf(store)
 }
@@ -44,7 +44,7 @@ async function arrangeLog(store: EventStore): Promise<readonly RecordedEvent[]> 
 export const readLogCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'shows nothing of an empty store, and nothing of created streams',
+    name: 'shows nothing of an empty store or of created streams',
     async run({ open }) {
       const store = await open()
       assert.deepEqual(await logOf(store), [])
@@ -55,13 +55,13 @@ export const readLogCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows nothing after its last event, and is refused after a position that it has not come to',
+    name: 'shows nothing after its last event, and refuses to read after a position that it has not reached',
     async run({ open }) {
       const store = await open()
       const { position: last } = await store.append('a', counted(3))
       assert.deepEqual(await logOf(store, { after: last }), [])
       const following = logOf(store, { after: last, follow: true, limit: 1 })
-      // What gets these positions later would never be shown.
+      // A reader would never see the events that get the positions up to `after` later.
       const after = last + 1_000_000
       for (const follow of [false, true])
         await refused(logOf(store, { after, follow }), 'log-truncated', { after })
@@ -72,7 +72,7 @@ export const readLogCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows the events as their streams do, in the order they were appended',
+    name: 'shows the events as their streams do, in the order of the appends',
     async run({ open }) {
       const store = await open()
       for (const number of range(1, 20)) await store.append(`s-${number % 3}`, counted(2, 2 * number))
@@ -91,7 +91,7 @@ export const readLogCases: readonly ConformanceCase[] = [
       const store = await open()
       const all = await arrangeLog(store)
       const p = (index: number) => all[index]?.position ?? 0
-      // Forward, nothing can be read after a position that the log has not come to: that is refused.
+      // A forward read after a position that the log has not reached is refused, so it is left out here.
       const options: ReadAllOptions[] = []
       for (const after of [undefined, 0, p(0), p(3), p(6), p(6) + 1, Number.MAX_SAFE_INTEGER])
         for (const until of [undefined, 0, p(0), p(3), p(6), Number.MAX_SAFE_INTEGER])
@@ -101,7 +101,7 @@ export const readLogCases: readonly ConformanceCase[] = [
                 for (const limit of [undefined, 1, 3])
                   if (direction === 'backward' || (after ?? 0) <= p(6))
                     options.push({ after, until, types, streamPrefix, direction, limit })
-      // A third of all combinations, a different one for each value.
+      // A third of all combinations, chosen so that each value occurs.
       const chosen = options.filter((_, index) => (index + Math.floor(index / 3)) % 3 === 0)
       for (const portion of range(0, Math.ceil(chosen.length / 40))) {
         const few = chosen.slice(40 * portion, 40 * portion + 40)
@@ -111,12 +111,12 @@ export const readLogCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'pages through 2,600 events, forward and backward, with filters and limits at the edges of pages',
+    name: 'shows 2,600 events in pages, forward and backward, with filters and limits at the edges of pages',
     async run({ open }) {
       const store = await open()
       for (const call of range(0, 12)) {
         const events = range(1, 200).map((number) =>
-          oneOf(number % 130 === 0 ? 'Rare' : 'Often', { call, number }),
+          eventOfType(number % 130 === 0 ? 'Rare' : 'Often', { call, number }),
         )
         await store.append(`s-${call % 2}`, events)
       }
@@ -167,7 +167,7 @@ export const readLogCases: readonly ConformanceCase[] = [
         'é',
         'e\u0301',
       ]
-      for (const name of names) await store.append(name, [oneOf('Named', { name })])
+      for (const name of names) await store.append(name, [eventOfType('Named', { name })])
       const all = await logOf(store)
       const prefixes = [
         'a%',
@@ -195,7 +195,7 @@ export const readLogCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'ends although writers keep writing, with everything that was there when it began',
+    name: 'ends while writers keep writing, with all events that were there when the read began',
     async run({ open }) {
       const store = await open()
       for (const call of range(0, 11)) await store.append('a', counted(100, 100 * call))
@@ -224,7 +224,7 @@ export const readLogCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'can be read by several at once, each from the beginning',
+    name: 'shows the log to several readers at once, to each from the beginning',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(1500))
@@ -240,7 +240,7 @@ export const readLogCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'may be left at any event, by a reader who has seen enough or fails, and read again',
+    name: 'lets a reader stop or fail at any event, and read again',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(2500))
@@ -267,7 +267,7 @@ export const readLogCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows nothing of a refused append',
+    name: 'shows no event of a refused append',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(1, 1))

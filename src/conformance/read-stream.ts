@@ -1,14 +1,14 @@
-/** Reading one stream, or a window of it. */
+/** Cases of `readStream`: one stream, or a window of it. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { ReadStreamOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
-import { counted, identified, numbersOf, oneOf, range, streamOf } from './events.ts'
+import { counted, eventOfType, identified, numbersOf, range, streamOf } from './events.ts'
 import { allAtOnce } from './expect.ts'
 
 const group = 'readStream'
 
-/** What a window shows, by the words of the contract. */
+/** The events that a window must show: an independent implementation of the contract. */
 export function windowOf(
   all: readonly RecordedEvent[],
   options: ReadStreamOptions,
@@ -21,7 +21,7 @@ export function windowOf(
   return (direction === 'backward' ? within.toReversed() : within).slice(0, limit)
 }
 
-/** Every combination of one value each. */
+/** Returns every combination of one value for each key. */
 function combinations<T extends object>(choices: { readonly [Key in keyof T]: readonly T[Key][] }): T[] {
   let all: object[] = [{}]
   for (const [key, values] of Object.entries(choices) as [string, readonly unknown[]][]) {
@@ -33,7 +33,7 @@ function combinations<T extends object>(choices: { readonly [Key in keyof T]: re
 export const readStreamCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'finds nothing in a stream that does not exist, and nothing in one that is empty',
+    name: 'returns no events of a missing or an empty stream, and reports whether it exists',
     async run({ open }) {
       const store = await open()
       await store.append('other', counted(2))
@@ -47,7 +47,7 @@ export const readStreamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows exactly the window asked for, at every edge, in both directions',
+    name: 'returns exactly the window asked for, at every edge, in both directions',
     async run({ open }) {
       const store = await open()
       const time = (index: number) => new Date(Date.UTC(2021, 0, 1) + index)
@@ -77,11 +77,11 @@ export const readStreamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'sees nothing of other streams, however alike their names are',
+    name: 'returns no events of other streams with similar ids',
     async run({ open }) {
       const store = await open()
       const names = ['a', 'A', 'a ', ' a', 'aa', 'a%', 'a_', 'á', 'a\u0301']
-      for (const name of names) await store.append(name, [oneOf('Named', { name })])
+      for (const name of names) await store.append(name, [eventOfType('Named', { name })])
       for (const name of names) {
         const { events, version } = await store.readStream(name)
         assert.equal(version, 1)
@@ -96,7 +96,7 @@ export const readStreamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'reads a stream of 6,500 events with payloads of all sizes, whole and in part',
+    name: 'returns a stream of 6,500 events with payloads of all sizes, whole and in part',
     async run({ open }) {
       const store = await open()
       const size = (number: number) => (number % 500 === 0 ? 60_000 : number % 50 === 0 ? 3_000 : number % 40)
@@ -104,7 +104,7 @@ export const readStreamCases: readonly ConformanceCase[] = [
       for (const from of range(0, 12).map((call) => call * 500 + 1)) {
         await store.append(
           'a',
-          range(from, from + 499).map((number) => oneOf('Counted', dataOf(number))),
+          range(from, from + 499).map((number) => eventOfType('Counted', dataOf(number))),
         )
       }
       const { events, version } = await store.readStream('a')
@@ -137,14 +137,14 @@ export const readStreamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'reads 40 payloads of half a megabyte',
+    name: 'returns 40 payloads of half a megabyte',
     async run({ open }) {
       const store = await open()
       const dataOf = (number: number) => ({ number, filling: String(number % 10).repeat(500_000) })
       for (const from of [1, 11, 21, 31]) {
         await store.append(
           'a',
-          range(from, from + 9).map((number) => oneOf('Counted', dataOf(number))),
+          range(from, from + 9).map((number) => eventOfType('Counted', dataOf(number))),
         )
       }
       const { events } = await store.readStream('a')
@@ -158,7 +158,7 @@ export const readStreamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'gives each reader events of its own, which it may change',
+    name: 'returns to each reader its own copies of the events',
     async run({ open }) {
       const store = await open()
       await store.append('a', [{ type: 'T', data: { list: [1] }, metadata: { userId: 'u' }, tags: ['t'] }])

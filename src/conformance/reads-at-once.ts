@@ -1,4 +1,4 @@
-/** Many reads called at once: whatever a store makes of them together, each caller gets what it asked for. */
+/** Cases of many concurrent reads: a store may send them to the database in groups, but each caller gets its own answer. */
 import assert from 'node:assert/strict'
 import type { ReadStreamOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
@@ -11,7 +11,7 @@ const group = 'reads at once'
 export const readsAtOnceCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'of different streams, the same one, empty and missing ones are each answered as if alone',
+    name: 'answers each read of different, equal, empty and missing streams as if it were the only one',
     async run({ open }) {
       const store = await open()
       for (const number of range(1, 30)) await store.append(`s-${number}`, counted(number, 100 * number))
@@ -29,14 +29,14 @@ export const readsAtOnceCases: readonly ConformanceCase[] = [
       )
       assert.deepEqual(empty, { streamId: 'empty', version: 0, exists: true, events: [] })
       assert.deepEqual(one, two)
-      // Each reader's events are its own.
+      // A reader that changes its events must not change those of another reader.
       one?.events[0]?.recordedAt.setTime(0)
       assert.notDeepEqual(one, two)
     },
   },
   {
     group,
-    name: 'keep to the window each asked for',
+    name: 'returns to each reader exactly the window that it asked for',
     async run({ open }) {
       const store = await open()
       const time = (index: number) => new Date(Date.UTC(2021, 0, 1) + index)
@@ -79,7 +79,7 @@ export const readsAtOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'each see at least what was appended before they were called',
+    name: 'returns to each reader at least the events that were appended before its call',
     async run({ open }) {
       const store = await open()
       const appended = new Map<string, number>()
@@ -100,7 +100,7 @@ export const readsAtOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'harm nobody by being given up',
+    name: 'answers all other reads when a reader aborts its own',
     async run({ open }) {
       const store = await open()
       await allAtOnce(40, (caller) => store.append(`s-${caller}`, counted(2, caller)))
@@ -111,7 +111,7 @@ export const readsAtOnceCases: readonly ConformanceCase[] = [
         if (caller % 6 === 0) controller.abort(reason)
         if (caller % 6 === 3) setImmediate(() => controller.abort(reason))
         const outcome = await read.catch((error: unknown) => error)
-        // Who gives up may have been answered before.
+        // The store may have answered before the signal was aborted.
         if (caller % 3 === 0 && outcome === reason) return
         assert.deepEqual(numbersOf((await read).events), [caller % 40, (caller % 40) + 1])
       })
@@ -119,7 +119,7 @@ export const readsAtOnceCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are answered each, also where one is much larger than the others',
+    name: 'answers all reads when one stream is much larger than the others',
     async run({ open }) {
       const store = await open()
       const dataOf = (number: number) => ({ number, filling: String(number % 10).repeat(400_000) })
@@ -131,13 +131,14 @@ export const readsAtOnceCases: readonly ConformanceCase[] = [
       const slices = await allAtOnce(12, (caller) => store.readStream(caller % 4 === 1 ? 'large' : 'small'))
       for (const [caller, { events }] of slices.entries()) {
         assert.deepEqual(numbersOf(events), caller % 4 === 1 ? range(1, 30) : [1, 2, 3])
-        if (caller % 4 === 1) assert.ok(events.every(({ data }, index) => isAlike(data, dataOf(index + 1))))
+        if (caller % 4 === 1)
+          assert.ok(events.every(({ data }, index) => hasSameFilling(data, dataOf(index + 1))))
       }
     },
   },
   {
     group,
-    name: 'are refused one by one: a wrong window is told to its caller only',
+    name: 'refuses a wrong window only to its caller, and answers the other reads',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(2))
@@ -150,6 +151,6 @@ export const readsAtOnceCases: readonly ConformanceCase[] = [
   },
 ]
 
-function isAlike(data: unknown, expected: { readonly filling: string }): boolean {
+function hasSameFilling(data: unknown, expected: { readonly filling: string }): boolean {
   return (data as { filling: string }).filling === expected.filling
 }

@@ -1,4 +1,4 @@
-/** Rebuilding projections beside running appends, and verifying what they made. */
+/** Cases of `rebuild` while appends run, and of `verify`. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { RebuildProgress } from '../projection/maintenance.ts'
@@ -6,12 +6,12 @@ import { projection } from '../projection/projection.ts'
 import type { View } from '../projection/view.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
-import { type Counted, collect, counted, logOf, oneOf, range } from './events.ts'
+import { type Counted, collect, counted, eventOfType, logOf, range } from './events.ts'
 import { allAtOnce, refused } from './expect.ts'
 
 const group = 'rebuilding'
 
-/** A sum for each stream. `factor` is what a mistake of the past may have got wrong. */
+/** A projection with a sum for each stream. A test changes `factor` to simulate a projection that was wrong for a time. */
 function sums(version = 1, factor: () => number = () => version) {
   return projection({
     name: 'sums',
@@ -31,7 +31,7 @@ async function statesOf(view: View<{ sum: number }>): Promise<Record<string, num
   return Object.fromEntries(documents.map(({ key, state }) => [key, state.sum]))
 }
 
-/** What the documents are to be, folded from the log by hand. */
+/** Computes the documents that the log must lead to, without the projection. */
 async function expectedStates(store: EventStore, factor: number): Promise<Record<string, number>> {
   const expected = new Map<string, number>()
   for (const { streamId, type, data } of await logOf(store)) {
@@ -48,11 +48,11 @@ async function fill(store: EventStore, streams: number): Promise<void> {
 export const rebuildCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'makes documents of what is in the log already, and a subscription goes on from there',
+    name: 'builds documents from the recorded events, and a subscription resumes after them',
     async run({ open }) {
       const store = await open()
       await fill(store, 20)
-      await store.append('s3', [oneOf('Closed')])
+      await store.append('s3', [eventOfType('Closed')])
       const { position } = await store.append('s1', counted(1, 10))
       const result = await store.rebuild(sums())
       assert.deepEqual(
@@ -70,7 +70,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'builds beside appends that go on with an inline projection, and loses none of them',
+    name: 'rebuilds an inline projection while appends continue, and loses none of them',
     async run({ open }) {
       const store = await open({ inline: [sums()] })
       await fill(store, 30)
@@ -79,7 +79,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
         let count = 0
         for (; !isDone; count++) {
           await store.append(`s${1 + ((writer * 7 + count) % 40)}`, counted(1))
-          // A log in memory would leave no time for anything else.
+          // A store in memory would otherwise leave no time for the rebuild.
           await new Promise((resolve) => setImmediate(resolve))
         }
         return count
@@ -94,7 +94,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'comes to an end though more is appended than it folds meanwhile',
+    name: 'ends although callers append more events than it folds in the same time',
     async run({ open }) {
       const store = await open({ inline: [sums()] })
       await fill(store, 10)
@@ -105,7 +105,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'handles what was parked with everything else, and it is parked no longer',
+    name: 'handles parked events with all others, and unparks them',
     async run({ open }) {
       const store = await open()
       await fill(store, 10)
@@ -127,7 +127,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'builds an async projection anew while its subscription runs, and each event counts once',
+    name: 'rebuilds an async projection while its subscription runs, and counts each event once',
     async run({ open }) {
       const store = await open()
       await fill(store, 10)
@@ -170,21 +170,22 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'tells how far it is, and when it is aborted changes nothing and goes on there the next time',
+    name: 'reports its progress, changes nothing when it is aborted, and resumes there the next time',
     async run({ open }) {
       const store = await open({ inline: [sums()] })
       await fill(store, 40)
       const before = await statesOf(store.view(sums()))
       const controller = new AbortController()
-      const told: RebuildProgress[] = []
+      const reports: RebuildProgress[] = []
       const onProgress = (progress: RebuildProgress) => {
-        told.push(progress)
-        if (told.length === 2) controller.abort(new Error('enough'))
+        reports.push(progress)
+        if (reports.length === 2) controller.abort(new Error('enough'))
       }
       const aborted = store.rebuild(sums(), { batchSize: 30, onProgress, signal: controller.signal })
       await assert.rejects(aborted, /enough/)
       assert.deepEqual(await statesOf(store.view(sums())), before)
-      for (const { position, head, events } of told) assert.ok(position > 0 && head >= position && events > 0)
+      for (const { position, head, events } of reports)
+        assert.ok(position > 0 && head >= position && events > 0)
 
       await store.append('s1', counted(1, 100))
       const { resumed, events } = await store.rebuild(sums(), { batchSize: 30 })
@@ -196,7 +197,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'is done by one at a time, the others wait',
+    name: 'runs one rebuild of a projection at a time, and the others wait',
     async run({ open }) {
       const store = await open()
       await fill(store, 10)
@@ -222,7 +223,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'changes the mode of a projection, without an event that counts twice',
+    name: 'changes the mode of a projection, and counts no event twice',
     needs: ['shared-data'],
     async run({ open }) {
       const [inline, plain] = [await open({ inline: [sums()] }), await open()]
@@ -237,7 +238,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuses what cannot be rebuilt',
+    name: 'refuses a projection that cannot be rebuilt, and wrong options',
     async run({ open }) {
       const store = await open()
       const raw = projection({ name: 'raw', handle() {} })
@@ -249,7 +250,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'ends with what the projection throws, and leaves the present documents',
+    name: 'ends with the error that the projection throws, and keeps the present documents',
     async run({ open }) {
       const store = await open({ inline: [sums()] })
       await fill(store, 5)
@@ -266,11 +267,11 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group: 'verifying',
-    name: 'finds nothing where the documents are what the events make',
+    name: 'finds no difference when the documents match the events',
     async run({ open }) {
       const store = await open({ inline: [sums()] })
       await fill(store, 10)
-      await store.append('s1', [oneOf('Closed')])
+      await store.append('s1', [eventOfType('Closed')])
       const { ok, documents, differences, events } = await store.verify(sums())
       assert.deepEqual(
         { ok, documents, differences, events },
@@ -280,7 +281,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group: 'verifying',
-    name: 'tells which documents differ and how, and changes nothing',
+    name: 'reports which documents differ and how, and changes nothing',
     async run({ open }) {
       let factor = 1
       const faulty = sums(1, () => factor)
@@ -305,7 +306,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group: 'verifying',
-    name: 'compares an async projection where its checkpoint is',
+    name: 'compares an async projection at its checkpoint',
     async run({ open }) {
       const store = await open()
       await fill(store, 5)
@@ -319,7 +320,7 @@ export const rebuildCases: readonly ConformanceCase[] = [
   },
   {
     group: 'verifying',
-    name: 'refuses a projection that was never built, or in another version',
+    name: 'refuses a projection that was never built, or was built in another version',
     async run({ open }) {
       const store = await open()
       await refused(store.verify(sums()), 'projection-version', { registered: 0 })

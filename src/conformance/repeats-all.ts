@@ -1,4 +1,4 @@
-/** Appends to several streams that are made again. */
+/** Cases of repeated `appendAll` calls. */
 import assert from 'node:assert/strict'
 import type { StreamAppend } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
@@ -7,7 +7,7 @@ import { allAtOnce, refused } from './expect.ts'
 
 const group = 'repeats of appendAll'
 
-/** A call to three streams, in no order of names. */
+/** Appends to three streams whose ids are not in alphabetical order. */
 function calls(): readonly (StreamAppend & { readonly events: ReturnType<typeof identified> })[] {
   return ['b', 'c', 'a'].map((streamId, index) => ({ streamId, events: identified(index + 1) }))
 }
@@ -15,7 +15,7 @@ function calls(): readonly (StreamAppend & { readonly events: ReturnType<typeof 
 export const repeatAllCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'give the first results, whatever versions are expected',
+    name: 'returns the first results with any expected versions',
     async run({ open }) {
       const store = await open()
       const appends = calls()
@@ -34,7 +34,7 @@ export const repeatAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'give the results in the order of the call that is made now',
+    name: 'returns the first results in the order of the repeated call',
     async run({ open }) {
       const store = await open()
       const appends = calls()
@@ -47,7 +47,7 @@ export const repeatAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of 16 callers at once record the events once',
+    name: 'records the events of 16 concurrent callers once',
     async run({ open }) {
       const store = await open()
       const appends = calls().map((append) => ({ ...append, expectedVersion: 'noStream' as const }))
@@ -63,7 +63,7 @@ export const repeatAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'tell where the streams are now that the call only checks',
+    name: 'returns the present version of a stream that the call only checks',
     async run({ open }) {
       const store = await open()
       await store.append('checked', counted(2))
@@ -82,7 +82,7 @@ export const repeatAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are recognised when one of them is appended alone, or together with other known ones',
+    name: 'recognises one append of the call alone, or together with other recorded appends',
     async run({ open }) {
       const store = await open()
       const [b, c, a] = calls()
@@ -99,7 +99,7 @@ export const repeatAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are refused when only some streams have the events, and nothing is written',
+    name: 'refuses a call when only some streams have its events, and writes nothing',
     async run({ open }) {
       const store = await open()
       const [b, c, a] = calls()
@@ -119,7 +119,7 @@ export const repeatAllCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are refused as such even if another stream is not as expected',
+    name: 'refuses a taken event id as such, also if another stream is not at its expected version',
     async run({ open }) {
       const store = await open()
       const events = identified(1)

@@ -1,4 +1,4 @@
-/** Calls that are made again with the same event ids: the first result, and nothing new. */
+/** Cases of repeated appends: a call with the event ids of an earlier call returns the first result and writes nothing. */
 import assert from 'node:assert/strict'
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { AppendResult, EventStore } from '../store.ts'
@@ -8,12 +8,12 @@ import { allAtOnce, refused } from './expect.ts'
 
 const group = 'repeats'
 
-/** The same result, but for saying that it is a repeated one. */
+/** Asserts that a result equals the first one, apart from `deduplicated`. */
 function assertRepeats(repeated: AppendResult | undefined, first: AppendResult | undefined): void {
   assert.deepEqual(repeated, { ...first, deduplicated: true })
 }
 
-/** Of these results of one and the same call, one is the first and the others repeat it. */
+/** Asserts that exactly one of the results is the first one, and that all others repeat it. */
 function assertOneFirst(results: readonly AppendResult[]): void {
   const first = results.filter(({ deduplicated }) => !deduplicated)
   assert.equal(first.length, 1)
@@ -23,7 +23,7 @@ function assertOneFirst(results: readonly AppendResult[]): void {
 export const repeatCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'of an append give the first result, and write nothing',
+    name: 'returns the first result, and writes nothing',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(2))
@@ -37,7 +37,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'give the first result whatever version is expected',
+    name: 'returns the first result with any expected version',
     async run({ open }) {
       const store = await open()
       const events = identified(2)
@@ -50,7 +50,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'give the first result when more was appended since',
+    name: 'returns the first result when more was appended since',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(2))
@@ -64,7 +64,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are recognised by the ids alone, and leave the first payload as it is',
+    name: 'recognises a repeat by its event ids alone, and keeps the first payload',
     async run({ open }) {
       const store = await open()
       const [event] = identified(1)
@@ -78,7 +78,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of 16 callers at once record the events once, and give all of them the same result',
+    name: 'records the events of 16 concurrent callers once, and returns the same result to all',
     async run({ open }) {
       const store = await open()
       for (const [round, expectedVersion] of (['any', 0, 'noStream', 'any'] as const).entries()) {
@@ -91,7 +91,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of 16 callers at once over four stores record the events once',
+    name: 'records the events of 16 concurrent callers through four stores once',
     needs: ['shared-data'],
     async run({ open }) {
       const stores = await allAtOnce(4, () => open())
@@ -108,7 +108,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are told apart from the calls around them',
+    name: 'tells repeats from new appends at the same moment',
     async run({ open }) {
       const store = await open()
       const known = identified(1)
@@ -122,7 +122,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of a part of a call give the result that part had',
+    name: 'returns the result of a part when only a part of the call is repeated',
     async run({ open }) {
       const store = await open()
       const events = identified(5)
@@ -147,7 +147,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are refused when the id is taken in another stream',
+    name: 'refuses an event id that is recorded in another stream',
     async run({ open }) {
       const store = await open()
       const events = identified(2)
@@ -163,7 +163,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are refused when only some of the ids are known, and nothing of them is written',
+    name: 'refuses a call when only some of its event ids are recorded, and writes nothing',
     async run({ open }) {
       const store = await open()
       const events = identified(3)
@@ -184,7 +184,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are refused when the ids come in another order, or with others left out between',
+    name: 'refuses recorded event ids in another order, or with a recorded one left out between them',
     async run({ open }) {
       const store = await open()
       const events = identified(4)
@@ -196,7 +196,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are recognised across calls that followed one another',
+    name: 'recognises the events of two consecutive calls when one call repeats both',
     async run({ open }) {
       const store = await open()
       const events = identified(4)
@@ -213,7 +213,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are recognised whether the id is in upper or lower case',
+    name: 'recognises an event id in upper and in lower case',
     async run({ open }) {
       const store = await open()
       const [event] = identified(1)
@@ -228,7 +228,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'within one call are refused: an id stands once',
+    name: 'refuses a call that contains an event id twice',
     async run({ open }) {
       const store = await open()
       const [event] = identified(1)
@@ -241,7 +241,7 @@ export const repeatCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'find the stream as it was first written, not as it is called now',
+    name: 'refuses a repeat whose stream id differs only in case or by a space',
     async run({ open }) {
       const store = await open()
       const events = identified(2)

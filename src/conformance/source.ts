@@ -1,12 +1,13 @@
-/** Sources to import from. */
+/** Makes sources for imports. */
 import type { ImportedEvent } from '../imported-event.ts'
 import { uuidv7 } from '../uuid.ts'
 import { counted } from './events.ts'
 
 const start = Date.UTC(2019, 5, 1)
+/** The time of the event at this index of a source. */
 export const timeAt = (index: number): Date => new Date(start + index * 1000)
 
-/** Events that count, over several streams, a second apart, with ids. */
+/** Returns `count` counted events with ids, spread over several streams, one second apart. */
 export function sourceOf(count: number, streams = 7): ImportedEvent[] {
   return counted(count).map((event, index) => ({
     ...event,
@@ -16,7 +17,7 @@ export function sourceOf(count: number, streams = 7): ImportedEvent[] {
   }))
 }
 
-/** The same as it arrives piece by piece. */
+/** Yields the items one by one, with a pause before each. */
 export async function* slowly<T>(items: Iterable<T>): AsyncGenerator<T> {
   for (const item of items) {
     await new Promise(setImmediate)

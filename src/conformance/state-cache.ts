@@ -1,4 +1,7 @@
-/** A command handler that keeps states answers as one that loads them: whatever others do to the streams meanwhile. */
+/**
+ * Cases of a command handler with a state cache: it must answer as a handler without one does, also while other callers
+ * append to the same streams.
+ */
 import assert from 'node:assert/strict'
 import { commandHandler } from '../command/command-handler.ts'
 import { decider } from '../command/decider.ts'
@@ -14,13 +17,13 @@ const group = 'state cache'
 
 type Grown = { type: 'Grown'; data: { size: number } }
 
-/** Grows by so many, or up to a size, or refuses. */
+/** A command: grow by a number of events, grow up to a size, or be refused. */
 type Growth = number | { readonly upTo: number } | 'refuse'
 
-/** Has as its state the size, and how big it was at every decision. */
-function plant() {
+/** A decider whose state is the size of a plant, and a list of the sizes that it has decided on. */
+function plantDecider() {
   const decidedOn: number[] = []
-  const growing = decider({
+  const plant = decider({
     initialState: () => 0,
     decide(growth: Growth, size): Grown[] {
       decidedOn.push(size)
@@ -30,11 +33,11 @@ function plant() {
     },
     evolve: (_, { data }) => data.size,
   })
-  return { growing, decidedOn }
+  return { plant, decidedOn }
 }
 
-/** The two methods that a handler needs, with a list of what was read and how many appends there were. */
-function watched({ readStream, append }: Pick<EventStore, 'readStream' | 'append'>) {
+/** A store of the two methods that a handler needs, with a list of its reads and the number of its appends. */
+function observedStore({ readStream, append }: Pick<EventStore, 'readStream' | 'append'>) {
   const reads: ReadStreamOptions[] = []
   const counts = { appends: 0 }
   const store: Pick<EventStore, 'readStream' | 'append'> = {
@@ -50,12 +53,12 @@ function watched({ readStream, append }: Pick<EventStore, 'readStream' | 'append
   return { store, reads, counts }
 }
 
-/** A handler that knows the stream 'a' at version 2, and another one that does not share what it knows. */
-async function warmed(store: EventStore, retries?: number) {
-  const { growing, decidedOn } = plant()
-  const { store: seen, reads, counts } = watched(store)
-  const handle = commandHandler({ store: seen, decider: growing, cacheSize: 10, retries })
-  const other = commandHandler({ store, decider: plant().growing })
+/** A handler whose cache has the stream 'a' at version 2, and another handler with no cache. */
+async function warmHandler(store: EventStore, retries?: number) {
+  const { plant, decidedOn } = plantDecider()
+  const { store: observed, reads, counts } = observedStore(store)
+  const handle = commandHandler({ store: observed, decider: plant, cacheSize: 10, retries })
+  const other = commandHandler({ store, decider: plantDecider().plant })
   await handle('a', 2)
   for (const list of [decidedOn, reads]) list.length = 0
   counts.appends = 0
@@ -65,10 +68,10 @@ async function warmed(store: EventStore, retries?: number) {
 export const stateCacheCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'makes a command one round trip, its append, once the stream is known',
+    name: 'handles a command with one call, its append, once the cache has the stream',
     async run({ open }) {
       const store = await open()
-      const { handle, reads, counts } = await warmed(store)
+      const { handle, reads, counts } = await warmHandler(store)
       for (const expectedVersion of [undefined, 3, 'streamExists', 'any'] as const) {
         const { state, version, position, events, deduplicated } = await handle('a', 1, { expectedVersion })
         const stream = await streamOf(store, 'a')
@@ -84,20 +87,20 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'is off unless it is asked for, and has a size',
+    name: 'is off by default, and refuses a wrong size',
     async run({ open }) {
-      const { store, reads } = watched(await open())
-      const { growing } = plant()
+      const { store, reads } = observedStore(await open())
+      const { plant } = plantDecider()
       for (const handle of [
-        commandHandler({ store, decider: growing }),
-        commandHandler({ store, decider: growing, cacheSize: 0 }),
+        commandHandler({ store, decider: plant }),
+        commandHandler({ store, decider: plant, cacheSize: 0 }),
       ]) {
         reads.length = 0
         for (const growth of [1, 1, 0]) await handle('a', growth)
         assert.equal(reads.length, 3)
       }
       for (const cacheSize of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-        await refused(() => commandHandler({ store, decider: growing, cacheSize }), 'invalid-input', {
+        await refused(() => commandHandler({ store, decider: plant, cacheSize }), 'invalid-input', {
           field: 'cacheSize',
         })
       }
@@ -105,10 +108,10 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'keeps the streams that were used last, and no more than were asked for',
+    name: 'keeps the streams that were used last, and no more than its size',
     async run({ open }) {
-      const { store, reads } = watched(await open())
-      const handle = commandHandler({ store, decider: plant().growing, cacheSize: 2 })
+      const { store, reads } = observedStore(await open())
+      const handle = commandHandler({ store, decider: plantDecider().plant, cacheSize: 2 })
       const readsFor = async (streamId: string) => {
         reads.length = 0
         await handle(streamId, 1)
@@ -124,10 +127,10 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'loses no event when others have moved the stream, even without retries',
+    name: 'loses no event when other callers have appended, even without retries',
     async run({ open }) {
       const store = await open()
-      const { handle, other, decidedOn, reads } = await warmed(store, 0)
+      const { handle, other, decidedOn, reads } = await warmHandler(store, 0)
       await other('a', 2)
       const { state, version, position } = await handle('a', 1)
       assert.deepEqual({ state, version, position }, { state: 5, ...pick((await streamOf(store, 'a'))[4]) })
@@ -142,7 +145,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'lets a refusal stand only on the stream as it is',
+    name: 'refuses a command only after a check of the present stream',
     async run({ open }) {
       const store = await open()
       const handle = commandHandler({ store, decider: account, cacheSize: 10 })
@@ -152,8 +155,8 @@ export const stateCacheCases: readonly ConformanceCase[] = [
       assert.deepEqual((await handle('a', { withdraw: 5 })).state, { balance: 5, moves: 3 })
       await other('a', { withdraw: 5 })
       assert.ok((await failure(handle('a', { withdraw: 5 }))) instanceof Overdrawn)
-      const { growing, decidedOn } = plant()
-      const refusing = commandHandler({ store, decider: growing, cacheSize: 10 })
+      const { plant, decidedOn } = plantDecider()
+      const refusing = commandHandler({ store, decider: plant, cacheSize: 10 })
       await refusing('b', 2)
       const error = (await failure(refusing('b', 'refuse'))) as Error
       assert.equal(error.message, 'refused at 2')
@@ -162,10 +165,10 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'lets a decision of nothing stand only on the stream as it is',
+    name: 'returns an empty decision only after a check of the present stream',
     async run({ open }) {
       const store = await open()
-      const { handle, other, decidedOn, reads } = await warmed(store)
+      const { handle, other, decidedOn, reads } = await warmHandler(store)
       const [, second] = await streamOf(store, 'a')
       const nothing = { events: [], deduplicated: false }
       assert.deepEqual(await handle('a', { upTo: 2 }), { state: 2, ...pick(second), ...nothing })
@@ -182,10 +185,10 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'answers what the caller expects from the stream as it is',
+    name: 'compares an expected version with the present stream',
     async run({ open }) {
       const store = await open()
-      const { handle, other, decidedOn } = await warmed(store)
+      const { handle, other, decidedOn } = await warmHandler(store)
       const refusedAt = async (expected: number | 'noStream', actual: number) => {
         for (const growth of [1, 0, 'refuse'] as const) {
           const work = handle('a', growth, { expectedVersion: expected })
@@ -201,7 +204,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
       await other('a', 1)
       assert.equal((await handle('a', 1, { expectedVersion: 4 })).version, 5)
       for (const expectedVersion of ['any', 'streamExists'] as const) {
-        // On the state before, one more event would be decided.
+        // A decision on the cached state would have one event more.
         const { version } = await other('a', 1)
         assert.deepEqual((await handle('a', { upTo: version }, { expectedVersion })).events, [])
         await other('a', 1)
@@ -211,16 +214,16 @@ export const stateCacheCases: readonly ConformanceCase[] = [
       }
     },
   },
-  ...(['the same handler', 'another one'] as const).map(
+  ...(['the same handler', 'another handler'] as const).map(
     (who): ConformanceCase => ({
       group,
-      name: `recognises a command that ${who} has handled, whatever would be decided now`,
+      name: `recognises a command that ${who} has handled, also if it would decide otherwise now`,
       async run({ open }) {
         const store = await open()
         for (const growth of [0, 'refuse', 1, 2, 3, 4] as const) {
-          const { growing } = plant()
-          const handle = commandHandler({ store, decider: growing, cacheSize: 10, retries: 0 })
-          const twin = who === 'another one' ? commandHandler({ store, decider: growing }) : handle
+          const { plant } = plantDecider()
+          const handle = commandHandler({ store, decider: plant, cacheSize: 10, retries: 0 })
+          const twin = who === 'another handler' ? commandHandler({ store, decider: plant }) : handle
           const stream = `${who} ${growth}`
           await handle(stream, 1)
           const { events } = await twin(stream, 2, { commandId: 'x' })
@@ -240,7 +243,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   ),
   {
     group,
-    name: 'does not let a repeated event id pass for a decision on the stream as it is',
+    name: 'does not take a repeated event id for a decision on the present stream',
     async run({ open }) {
       const store = await open()
       const naming = decider({
@@ -264,16 +267,16 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'keeps the latest of what commands handled at once have seen',
+    name: 'keeps the latest state that concurrent commands have seen',
     async run({ open }) {
       const store = await open()
       await store.append('a', [{ type: 'Grown', data: { size: 1 } }])
       const [held, begun] = [latch(), latch()]
       const {
-        store: seen,
+        store: observed,
         reads,
         counts,
-      } = watched({
+      } = observedStore({
         append: store.append,
         async readStream<E extends Event>(streamId: string, options?: ReadStreamOptions) {
           const slice = await store.readStream<E>(streamId, options)
@@ -284,7 +287,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
           return slice
         },
       })
-      const handle = commandHandler({ store: seen, decider: plant().growing, cacheSize: 10 })
+      const handle = commandHandler({ store: observed, decider: plantDecider().plant, cacheSize: 10 })
       const late = handle('a', { upTo: 1 })
       await begun.released
       await handle('a', 1)
@@ -297,21 +300,21 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   ...[1, 3, 5].map(
     (size): ConformanceCase => ({
       group,
-      name: `finds out when the database was set back, and the stream of 3 events has ${size} others`,
+      name: `notices a restored database in which the stream has other events, ${size} in place of 3`,
       async run({ open }) {
         const store = await open()
         for (const options of [{}, { commandId: 'x' }, { expectedVersion: size }]) {
           for (const growth of [1, 0, 'refuse'] as const) {
             const before = `before ${JSON.stringify(options)} ${growth}`
-            // An append to as many other events as before cannot be told from one to those that were known.
+            // The stream has the cached version but other events. An append cannot notice that, so this case is left out.
             if (size === 3 && growth === 1) continue
             let name = before
-            const { store: seen, reads } = watched({
+            const { store: observed, reads } = observedStore({
               readStream: (_, ...rest) => store.readStream(name, ...rest),
               append: (_, ...rest) => store.append(name, ...rest),
             })
-            const { growing } = plant()
-            const handle = commandHandler({ store: seen, decider: growing, cacheSize: 10, retries: 0 })
+            const { plant } = plantDecider()
+            const handle = commandHandler({ store: observed, decider: plant, cacheSize: 10, retries: 0 })
             await handle('a', 3)
             name = `after ${before}`
             await store.append(
@@ -326,7 +329,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
               assert.deepEqual({ state, version }, { state: 100 + size + growth, version: size + growth })
             }
             reads.length = 0
-            assert.equal((await handle('a', 1)).state, (await foldStream(store, name, growing)).state)
+            assert.equal((await handle('a', 1)).state, (await foldStream(store, name, plant)).state)
             assert.deepEqual(reads, [])
           }
         }
@@ -361,7 +364,7 @@ export const stateCacheCases: readonly ConformanceCase[] = [
         )
         assert.equal((await logOf(first)).length, 6 * 32)
 
-        // Now more is wanted than there is: nobody may overdraw, and nothing may be left that was refused.
+        // The callers now withdraw more than there is: none may overdraw, and a withdrawal is refused only if it must be.
         const [poor] = balances
         const outcomes = await allAtOnce(32, async (caller) => {
           const handle = handlers[caller % 2] ?? assert.fail()
@@ -379,12 +382,12 @@ export const stateCacheCases: readonly ConformanceCase[] = [
   ),
   {
     group,
-    name: 'never answers from what a store elsewhere has made old',
+    name: 'never answers from a state that an append through another store has made stale',
     needs: ['shared-data'],
     async run({ open }) {
       const stores = [await open(), await open()]
       const handlers = stores.map((store) =>
-        commandHandler({ store, decider: plant().growing, cacheSize: 10, retries: 0 }),
+        commandHandler({ store, decider: plantDecider().plant, cacheSize: 10, retries: 0 }),
       )
       let size = 0
       for (const _ of range(1, 6)) {

@@ -1,4 +1,4 @@
-/** Creating streams, looking at one, and listing all. */
+/** Cases of `createStream`, `streamInfo` and `listStreams`. */
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, identified, logOf, range, streamsOf } from './events.ts'
@@ -6,7 +6,7 @@ import { allAtOnce, refused } from './expect.ts'
 
 const group = 'streams'
 
-// In order of code points, where UTF-16 units would put U+E000 to U+FFFF last.
+// In code point order. The order of UTF-16 units would put U+E000 to U+FFFF last.
 const inOrder = [
   '\u0001',
   ' ',
@@ -47,7 +47,7 @@ const inOrder = [
 export const streamCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'are created empty, with metadata, and told about as they are',
+    name: 'creates an empty stream with metadata, and reports it in streamInfo and listStreams',
     async run({ open }) {
       const store = await open()
       const metadata = { owner: 'u', settings: { retention: [1, null] }, correlationId: 'c' }
@@ -64,7 +64,7 @@ export const streamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'keep their metadata and time of creation when they grow',
+    name: 'keeps the metadata and the creation time of a stream that grows',
     async run({ open }) {
       const store = await open()
       const created = await store.createStream('a', { metadata: { owner: 'u' } })
@@ -74,7 +74,7 @@ export const streamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are not created again, neither empty nor with events',
+    name: 'refuses to create a stream that exists, empty or with events',
     async run({ open }) {
       const store = await open()
       const created = await store.createStream('a', { metadata: { owner: 'u' } })
@@ -87,7 +87,7 @@ export const streamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'that were appended to without being created are there all the same',
+    name: 'creates a stream with the first append to it',
     async run({ open }) {
       const store = await open()
       const { recordedAt } = await store.append('a', counted(2))
@@ -100,7 +100,7 @@ export const streamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'that do not exist have no info',
+    name: 'returns undefined as the info of a stream that does not exist',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(1))
@@ -110,7 +110,7 @@ export const streamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are listed in order of code points, whatever the server sorts by',
+    name: 'lists streams in code point order, also if the server sorts otherwise',
     async run({ open }) {
       const store = await open()
       const shuffled = inOrder.toSorted((a, b) => a.length - b.length || (a < b ? 1 : -1))
@@ -130,7 +130,7 @@ export const streamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are listed by prefix, taken literally, with after and limit',
+    name: 'lists streams by a literal prefix, after a stream id, and up to a limit',
     async run({ open }) {
       const store = await open()
       const names = [...inOrder, '%a', '_a', '\\', '\\a', "'", 'a%', 'a_', '\u{10ffff}\u{10ffff}'].sort()
@@ -171,7 +171,7 @@ export const streamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are listed by the thousand, each once, with all they are',
+    name: 'lists 1,300 streams in pages, each once and with all its properties',
     async run({ open }) {
       const store = await open()
       const name = (number: number) => `s-${String(number).padStart(5, '0')}`
@@ -198,7 +198,7 @@ export const streamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'can be listed while others are created: none that was there is missed or doubled',
+    name: 'lists every existing stream once while other streams are created',
     async run({ open }) {
       const store = await open()
       const there = range(1, 600).map((number) => `m-${number}`)
@@ -215,7 +215,7 @@ export const streamCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'can be created by the hundred at once',
+    name: 'creates 200 streams at once',
     async run({ open }) {
       const store = await open()
       await allAtOnce(200, (number) => store.createStream(`s-${number}`, { metadata: { number } }))
@@ -227,8 +227,8 @@ export const streamCases: readonly ConformanceCase[] = [
   },
 ]
 
-/** Whether a name stands behind another in the order of the list, also one that is not in it. */
+/** Tells whether a stream id comes after another one in code point order. The other one need not be in the list. */
 function isAfter(all: readonly string[], streamId: string, other: string): boolean {
-  const place = all.indexOf(other)
-  return place >= 0 ? all.indexOf(streamId) > place : streamId > other
+  const index = all.indexOf(other)
+  return index >= 0 ? all.indexOf(streamId) > index : streamId > other
 }

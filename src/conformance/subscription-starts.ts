@@ -1,4 +1,4 @@
-/** Where a subscription may begin, what the store says of one that it runs, and a transaction that is used too late. */
+/** Cases of where a subscription may begin, of its status, and of a handler's transaction that is used too late. */
 import assert from 'node:assert/strict'
 import { hasCode } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -37,7 +37,7 @@ export const subscriptionStartCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuses a bare number with a hint',
+    name: 'refuses a bare number as the start, with a hint',
     async run({ open }) {
       const store = await open()
       const from = 5 as unknown as StartPosition
@@ -49,7 +49,7 @@ export const subscriptionStartCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'reports the state of a subscription that this store runs, and none of one that it does not',
+    name: 'reports the state of a subscription only while this store runs it',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(3))

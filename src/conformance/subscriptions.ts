@@ -1,18 +1,21 @@
-/** Subscriptions: where they begin, what they take, in which order, and how they go on. */
+/** Cases of subscriptions: where they begin, which events they get in which order, and where they resume. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
 import type { SubscribeOptions } from '../subscription/subscription.ts'
 import { balances, balancesOf, deposit, viewedBalances } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, identified, logOf, numbersOf, oneOf, range } from './events.ts'
+import { collect, counted, eventOfType, identified, logOf, numbersOf, range } from './events.ts'
 import { allAtOnce, latch, refused } from './expect.ts'
 import { checkFeed, type FeedEvent, runFeedScenario } from './feed-scenario.ts'
 
 const group = 'subscriptions'
 
-/** Starts one that notes the events it is handed. */
-function noting(store: EventStore, options: Partial<SubscribeOptions> & { readonly name: string }) {
+/** Starts a subscription that collects the events it handles. */
+function subscribeAndCollect(
+  store: EventStore,
+  options: Partial<SubscribeOptions> & { readonly name: string },
+) {
   const handled: RecordedEvent[] = []
   const subscription = store.subscribe({
     handle: (event: RecordedEvent) => void handled.push(event),
@@ -28,17 +31,17 @@ async function until(condition: () => boolean): Promise<void> {
 export const subscriptionCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'take everything from the beginning, and what comes, in order and once; and go on where they were',
+    name: 'delivers all recorded and all new events in order and once, and resumes at the checkpoint',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(30))
-      const first = noting(store, { name: 's' })
+      const first = subscribeAndCollect(store, { name: 's' })
       await store.append('b', counted(10, 31))
       await first.subscription.caughtUp()
       assert.deepEqual(numbersOf(first.handled), range(1, 40))
       await first.subscription.stop()
       await store.append('a', counted(5, 41))
-      const second = noting(store, { name: 's' })
+      const second = subscribeAndCollect(store, { name: 's' })
       await second.subscription.caughtUp()
       assert.deepEqual(numbersOf(second.handled), range(41, 45))
       const { state, lag, lagTime, parked, owners, checkpoint, head } = await second.subscription.status()
@@ -54,14 +57,14 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'have their place once they have caught up, also in a log that is empty: what is appended then is theirs',
+    name: 'delivers every later event to a subscription that has caught up at the end of an empty log',
     async run({ open }) {
       const store = await open()
-      const first = noting(store, { name: 'end', from: 'end' })
+      const first = subscribeAndCollect(store, { name: 'end', from: 'end' })
       await first.subscription.caughtUp()
       await first.subscription.stop()
       await store.append('a', counted(3))
-      const second = noting(store, { name: 'end', from: 'end' })
+      const second = subscribeAndCollect(store, { name: 'end', from: 'end' })
       await second.subscription.caughtUp()
       assert.deepEqual(numbersOf(second.handled), range(1, 3))
       await second.subscription.stop()
@@ -69,19 +72,19 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'begin at the end, after a position, or at a moment',
+    name: 'begins a subscription at the end, after a position, or at a time',
     async run({ open }) {
       const store = await open()
       const { positions } = await store.append('a', counted(5))
       await new Promise((resolve) => setTimeout(resolve, 20))
       const { recordedAt } = await store.append('b', counted(5, 6))
-      const end = noting(store, { name: 'end', from: 'end' })
+      const end = subscribeAndCollect(store, { name: 'end', from: 'end' })
       const starts = [
-        noting(store, { name: 'position', from: { after: positions[2] as number } }),
-        noting(store, { name: 'moment', from: recordedAt as Date }),
-        noting(store, { name: 'future', from: new Date(Date.now() + 100_000) }),
+        subscribeAndCollect(store, { name: 'position', from: { after: positions[2] as number } }),
+        subscribeAndCollect(store, { name: 'moment', from: recordedAt as Date }),
+        subscribeAndCollect(store, { name: 'future', from: new Date(Date.now() + 100_000) }),
       ]
-      // Whoever begins at the end may begin before or after the next append, but not before those above.
+      // Each subscription must have its start before the next append.
       for (const { subscription } of [end, ...starts]) await subscription.caughtUp({ position: 0 })
       await store.append('c', counted(2, 11))
       for (const { subscription } of [end, ...starts]) await subscription.caughtUp()
@@ -95,21 +98,25 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are filtered by type, stream and tags, and their checkpoints pass what they do not take',
+    name: 'filters events by type, stream and tags, and moves the checkpoint past the other events',
     async run({ open }) {
       const store = await open()
-      await store.append('order-1', [oneOf('A'), oneOf('B'), { ...oneOf('A'), tags: ['x', 'y'] }])
+      await store.append('order-1', [
+        eventOfType('A'),
+        eventOfType('B'),
+        { ...eventOfType('A'), tags: ['x', 'y'] },
+      ])
       await store.append('other', [
-        { ...oneOf('A'), tags: ['x'] },
-        { ...oneOf('B'), tags: ['y', 'x', 'z'] },
+        { ...eventOfType('A'), tags: ['x'] },
+        { ...eventOfType('B'), tags: ['y', 'x', 'z'] },
       ])
       const filters = [
-        noting(store, { name: 'types', types: ['B'] }),
-        noting(store, { name: 'prefix', streamPrefix: 'order-' }),
-        noting(store, { name: 'tags', tags: ['x', 'y'] }),
-        noting(store, { name: 'none', types: ['Never'] }),
+        subscribeAndCollect(store, { name: 'types', types: ['B'] }),
+        subscribeAndCollect(store, { name: 'prefix', streamPrefix: 'order-' }),
+        subscribeAndCollect(store, { name: 'tags', tags: ['x', 'y'] }),
+        subscribeAndCollect(store, { name: 'none', types: ['Never'] }),
       ]
-      const { position } = await store.append('last', [oneOf('C')])
+      const { position } = await store.append('last', [eventOfType('C')])
       for (const { subscription } of filters) await subscription.caughtUp()
       const named = filters.map(({ handled }) =>
         handled.map(({ type, version, streamId }) => `${streamId} ${version} ${type}`),
@@ -129,17 +136,17 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'skip, repeat and reorder nothing while transactions commit late, roll back and overtake each other',
+    name: 'skips, repeats and reorders nothing while transactions commit late, roll back and overtake each other',
     needs: ['open-transactions', 'shared-data'],
     async run(context) {
       const [store, other] = [await context.open(), await context.open()]
-      let made = 0
+      let started = 0
       const readers = [store, other].map(
         (where) =>
           async function* (signal: AbortSignal): AsyncGenerator<FeedEvent> {
             const queue: RecordedEvent[] = []
             await using _subscription = where.subscribe({
-              name: `reader-${made++}`,
+              name: `reader-${started++}`,
               handle: (event) => void queue.push(event),
             })
             while (!signal.aborted) {
@@ -156,10 +163,14 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'in partitions keep the order of each stream, and take each event once',
+    name: 'keeps the order of each stream in partitions, and delivers each event once',
     async run({ open }) {
       const store = await open()
-      const { handled, subscription } = noting(store, { name: 's', partitions: 4, batchSize: 10 })
+      const { handled, subscription } = subscribeAndCollect(store, {
+        name: 's',
+        partitions: 4,
+        batchSize: 10,
+      })
       const committed: string[] = []
       await allAtOnce(8, async (writer) => {
         for (const _ of range(1, 10)) {
@@ -183,16 +194,16 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of one name share the partitions among workers, and take over from one that stops',
+    name: 'shares the partitions among the workers of a subscription, and moves them when a worker stops',
     needs: ['shared-data'],
     async run({ open }) {
       const [one, two] = [await open(), await open()]
       await one.append('a', counted(1))
-      // So long that no slow machine loses one: then events would be handled again.
+      // Long enough for a slow machine. A worker that loses its lease would cause events to be handled again.
       const options = { name: 's', partitions: 4, leaseTime: 3_000 }
-      const first = noting(one, options)
+      const first = subscribeAndCollect(one, options)
       await first.subscription.caughtUp()
-      const second = noting(two, options)
+      const second = subscribeAndCollect(two, options)
       const owners = async () =>
         new Set((await one.subscriptionStatus('s'))?.partitions.map(({ owner }) => owner))
       while ((await owners()).size < 2 || (await owners()).has(undefined))
@@ -210,7 +221,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'wait for a handler, one event at a time, and stop when it has finished',
+    name: 'waits for the handler, one event at a time, and stops when it has finished',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(3))
@@ -229,14 +240,14 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       await stopped
       await subscription.done
       assert.deepEqual(begun, [1])
-      const { handled } = noting(store, { name: 's' })
+      const { handled } = subscribeAndCollect(store, { name: 's' })
       await until(() => handled.length === 2)
       assert.deepEqual(numbersOf(handled), [2, 3])
     },
   },
   {
     group,
-    name: 'give up on a handler that never returns, which has not handled its event then',
+    name: 'stops without waiting for a handler that never returns, and delivers its event again',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(2))
@@ -254,7 +265,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
         await subscription.stop({ timeout: 20 })
         assert.equal(signal?.aborted, true)
       }
-      const { handled, subscription } = noting(store, { name: 's' })
+      const { handled, subscription } = subscribeAndCollect(store, { name: 's' })
       await subscription.caughtUp()
       assert.deepEqual(numbersOf(handled), [1, 2])
       await subscription.stop()
@@ -262,16 +273,16 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'can be stopped at any moment, twice, and by disposing of them or of the store',
+    name: 'stops a subscription at any moment, more than once, and when the store is closed',
     async run({ open }) {
       const store = await open()
-      const none = noting(store, { name: 'none' })
+      const none = subscribeAndCollect(store, { name: 'none' })
       await none.subscription.stop()
       await Promise.all([none.subscription.stop(), none.subscription.stop()])
       await none.subscription.done
       await store.append('a', counted(500))
       for (const delay of [0, 1, 3, 10, 30]) {
-        const { subscription } = noting(store, { name: 's', batchSize: 10 })
+        const { subscription } = subscribeAndCollect(store, { name: 's', batchSize: 10 })
         await new Promise((resolve) => setTimeout(resolve, delay))
         await subscription.stop()
       }
@@ -279,7 +290,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       await new Promise((resolve) => setTimeout(resolve, 30))
       await failing.stop()
       await failing.done
-      const last = noting(store, { name: 's' })
+      const last = subscribeAndCollect(store, { name: 's' })
       await store.close()
       await last.subscription.done
       await refused(() => store.subscribe({ name: 's', handle() {} }), 'store-closed')
@@ -287,7 +298,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'run once: handle what there is, and return',
+    name: 'handles the recorded events with runOnce, and returns',
     async run({ open }) {
       const store = await open()
       await store.append('a', counted(25))
@@ -307,7 +318,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'tell how far they are behind, and who runs them, when one waits in vain',
+    name: 'reports the lag and the workers of a subscription when a caller waits in vain',
     async run({ open }) {
       const store = await open()
       const { position } = await store.append('a', counted(3))
@@ -330,7 +341,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'make documents of async projections, each event once, and a view can wait for what was appended',
+    name: 'folds each event into an async projection once, and lets a view wait for an append',
     async run({ open }) {
       const store = await open()
       const subscription = store.subscribe({ projection: balances, batchSize: 7 })
@@ -349,7 +360,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuse what makes no sense, when it is said',
+    name: 'refuses wrong options during the call of subscribe',
     async run({ open }) {
       const store = await open()
       const bad: [string, object][] = [
@@ -383,7 +394,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'may begin at any moment, also before anything was appended',
+    name: 'begins a subscription at any time, also before the first append',
     async run({ open }) {
       const store = await open()
       const moments = [new Date('0001-01-01T00:00:00Z'), new Date('9999-12-31T23:59:59.999Z')]

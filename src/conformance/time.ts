@@ -1,4 +1,4 @@
-/** When events were recorded: one clock, which never steps back within a stream. */
+/** Cases of `recordedAt`: the time of an event comes from one clock, and never steps back within a stream. */
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from './case.ts'
 import { counted, logOf, range, streamOf } from './events.ts'
@@ -10,7 +10,7 @@ const hour = 3_600_000
 export const timeCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'of an append is one for all its events, and the same in the result and on every read',
+    name: 'gives all events of an append one time, which the result and every read return',
     async run({ open }) {
       const store = await open()
       const { recordedAt } = await store.append('a', counted(3))
@@ -23,7 +23,7 @@ export const timeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'is the present, in whatever time zone the server is',
+    name: 'records the present time, in any time zone of the server',
     async run({ open }) {
       const store = await open()
       const { createdAt } = await store.createStream('created')
@@ -35,7 +35,7 @@ export const timeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'never decreases within a stream that many append to',
+    name: 'never lets time decrease within a stream that many callers append to',
     async run({ open }) {
       const store = await open()
       await allAtOnce(100, (index) => store.append('a', counted(2, index)))
@@ -48,10 +48,10 @@ export const timeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'waits at the time of the last event when the clock is behind it',
+    name: 'repeats the time of the last event of a stream while the clock is behind it',
     async run({ open }) {
       const store = await open()
-      // Another machine's clock may be ahead a little, so an import admits a little of the future.
+      // The clock of another machine may be slightly ahead, so an import accepts times slightly in the future.
       const ahead = new Date(Date.now() + 40_000)
       const id = '0190a5b2-0000-7000-8000-000000000001'
       await store.import([{ streamId: 'a', type: 'Ahead', data: {}, id, recordedAt: ahead }])
@@ -65,14 +65,14 @@ export const timeCases: readonly ConformanceCase[] = [
       const times = (await streamOf(store, 'a')).map(({ recordedAt }) => recordedAt)
       assert.deepEqual(times, Array(4).fill(ahead))
       assert.deepEqual((await store.streamInfo('a'))?.lastRecordedAt, ahead)
-      // Only this stream waits.
+      // The times of other streams do not wait.
       const elsewhere = (await store.append('b', counted(1))).recordedAt
       assert.ok(elsewhere !== undefined && elsewhere < ahead)
     },
   },
   {
     group,
-    name: 'splits a stream exactly: as of an event includes it, a millisecond before does not',
+    name: 'includes an event when a stream is read as of its time, and excludes it a millisecond before',
     async run({ open }) {
       const store = await open()
       const start = Date.UTC(2020, 1, 29, 12)
@@ -83,7 +83,7 @@ export const timeCases: readonly ConformanceCase[] = [
           type: 'Counted',
           data: {},
           id: `0190a5b2-0000-7000-8000-00000000000${index}`,
-          // Two events each in the same millisecond, the next two in the next.
+          // Two events in each millisecond.
           recordedAt: at(Math.floor(index / 2)),
         })),
       )
@@ -96,7 +96,7 @@ export const timeCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'splits a stream of live appends just as exactly',
+    name: 'reads a stream as of the exact time of each of its appends',
     async run({ open }) {
       const store = await open()
       for (const number of range(1, 20)) await store.append('a', counted(1, number))

@@ -1,4 +1,4 @@
-/** Appending in a transaction of the caller's own: by the same rules, and with the caller's own fate. */
+/** Cases of appends in a transaction of the caller: the same rules hold, and the caller commits or rolls back. */
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from './case.ts'
 import { counted, identified, logOf, numbersOf, range, streamOf } from './events.ts'
@@ -10,7 +10,7 @@ const needs = ['open-transactions'] as const
 export const transactionCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'append several times, each seeing the one before, and commit all of it at once',
+    name: 'makes several appends in a transaction, each on the one before, and commits them together',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -35,7 +35,7 @@ export const transactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'go on after a conflict, which leaves nothing behind',
+    name: 'writes nothing after a conflict, and keeps the transaction usable',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -52,7 +52,7 @@ export const transactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'give the first result of events that are recorded already, and go on',
+    name: 'returns the first result of recorded events, and keeps the transaction usable',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -74,7 +74,7 @@ export const transactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'refuse invalid input before the database sees it, and go on',
+    name: 'refuses invalid input before the database gets it, and keeps the transaction usable',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -88,7 +88,7 @@ export const transactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'append without events nothing, and tell where the stream is',
+    name: 'writes nothing without events, and returns the present version and position of the stream',
     needs,
     async run({ open, begin }) {
       const store = await open()
@@ -106,7 +106,7 @@ export const transactionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of 16 callers let one win that expects the present version',
+    name: 'lets exactly one of 16 transactions win that expect the present version',
     needs,
     async run({ open, begin }) {
       const store = await open()

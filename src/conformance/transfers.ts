@@ -1,4 +1,4 @@
-/** Appends over several streams under a race: nobody deadlocks, nothing is half done, no decision is stale. */
+/** Cases of concurrent `appendAll` calls: none deadlocks, none is half done, and none is made on a stale version. */
 import assert from 'node:assert/strict'
 import { hasCode } from '../errors/index.ts'
 import type { EventStore } from '../store.ts'
@@ -14,7 +14,7 @@ async function balance(store: EventStore, account: string): Promise<{ sum: numbe
   return { sum: numbersOf(events).reduce((sum, amount) => sum + amount, 0), version }
 }
 
-/** Moves one coin, unless there is none; decides again when an account has moved on meanwhile. */
+/** Moves one coin, unless the account is empty. Decides again after a conflict with another transfer. */
 async function transfer(store: EventStore, from: string, to: string): Promise<void> {
   for (;;) {
     const source = await balance(store, from)
@@ -35,7 +35,7 @@ async function transfer(store: EventStore, from: string, to: string): Promise<vo
 function transfersKeepTheSum(storesNeeded: 1 | 4): ConformanceCase {
   return {
     group,
-    name: `keeps the sum of accounts between which 16 callers move coins${storesNeeded === 1 ? '' : ', over four stores'}`,
+    name: `keeps the sum of all accounts while 16 callers move coins${storesNeeded === 1 ? '' : ', through four stores'}`,
     ...(storesNeeded === 4 && { needs: ['shared-data'] }),
     async run({ open }) {
       const stores = await allAtOnce(storesNeeded, () => open())
@@ -63,7 +63,7 @@ export const transferCases: readonly ConformanceCase[] = [
   transfersKeepTheSum(4),
   {
     group,
-    name: 'lets single appends and appends to several streams through, with any and exact versions',
+    name: 'makes appends to one stream and to several at once, with any and with exact versions',
     async run({ open }) {
       const store = await open()
       let conflicts = 0
@@ -85,16 +85,16 @@ export const transferCases: readonly ConformanceCase[] = [
       const [x, y] = await Promise.all([streamOf(store, 'x'), streamOf(store, 'y')])
       const expected = [...range(1, x.length).map((v) => `x${v}`), ...range(1, y.length).map((v) => `y${v}`)]
       assert.deepEqual(versions.toSorted(), expected.toSorted())
-      // Whoever expected 'any' succeeded: a third of 36 appended to x alone, the others to both.
+      // All 36 callers that expected 'any' succeeded: a third of them appended to x alone, the others to both.
       assert.ok(y.length >= 24 && x.length >= 36 && conflicts <= 12)
     },
   },
   {
     group,
-    name: 'checks a stream against those who append to it at the same moment',
+    name: 'checks the version of a stream against appends at the same moment',
     async run({ open }) {
       const store = await open()
-      // Each call says: nobody has appended to the other stream. Of two such calls one must be refused.
+      // Each call requires that the other stream is empty. The store must refuse one of two such calls.
       for (const round of range(1, 25)) {
         const [left, right] = [`left-${round}`, `right-${round}`]
         const attempts = await Promise.allSettled([
@@ -117,7 +117,7 @@ export const transferCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'shows in all streams at the same moment',
+    name: 'shows the events of a call in all its streams at the same moment',
     async run({ open }) {
       const store = await open()
       let writing = true

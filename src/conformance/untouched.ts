@@ -1,18 +1,18 @@
-/** What goes in and what comes out are copies: nobody changes what is recorded. */
+/** Cases of copies: the store copies what it receives and what it returns, so that no caller can change recorded data. */
 import assert from 'node:assert/strict'
 import type { Metadata, RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'
 import type { StreamInfo } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, everything, logOf, oneOf, streamOf } from './events.ts'
+import { collect, eventOfType, everything, logOf, streamOf } from './events.ts'
 
 const group = 'input and output'
 
 export const untouchedCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'is taken as it is at the moment of the call, whatever becomes of it afterwards',
+    name: 'records events as they are at the moment of the call, also if the caller changes them later',
     async run({ open }) {
       const store = await open()
       const id = uuidv7()
@@ -21,8 +21,8 @@ export const untouchedCases: readonly ConformanceCase[] = [
       const shared = { shared: { value: 1 } }
       const data = { list: [1], inner: { value: 'before' } }
       const event = { type: 'T', data, metadata, tags, id }
-      const events = [event, oneOf('U')]
-      const spoil = () => {
+      const events = [event, eventOfType('U')]
+      const changeEverything = () => {
         data.list.push(2)
         data.inner.value = 'after'
         metadata.list.push(2)
@@ -39,7 +39,7 @@ export const untouchedCases: readonly ConformanceCase[] = [
         metadata: { userId: 'u', list: [1], shared: { value: 1 } },
       }
       const call = store.append('a', events, { metadata: shared as Metadata })
-      spoil()
+      changeEverything()
       assert.equal((await call).version, 2)
       const [first] = await streamOf(store, 'a')
       const { type, tags: labels, data: payload, metadata: facts } = first ?? {}
@@ -48,10 +48,10 @@ export const untouchedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of a read is taken as it is at the moment of the call',
+    name: 'reads with options as they are at the moment of the call',
     async run({ open }) {
       const store = await open()
-      await store.append('a', [oneOf('A'), oneOf('B')])
+      await store.append('a', [eventOfType('A'), eventOfType('B')])
       const asOf = new Date(Date.now() + 3_600_000)
       const reading = store.readStream('a', { asOf })
       asOf.setTime(0)
@@ -67,10 +67,10 @@ export const untouchedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'of a projection is taken as it is when that is defined',
+    name: 'uses the options of a projection as they were when it was defined',
     async run({ open }) {
       const store = await open()
-      await store.append('a', [oneOf('A'), oneOf('B')])
+      await store.append('a', [eventOfType('A'), eventOfType('B')])
       const events = ['A']
       const evolve = (count: number) => count + 1
       const counts = projection({ name: 'counts', events, key: () => 'all', initialState: () => 0, evolve })
@@ -81,7 +81,7 @@ export const untouchedCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'cannot be changed by what the store gives out',
+    name: 'keeps its data when a caller changes returned objects',
     async run({ open }) {
       const store = await open()
       await store.createStream('b', { metadata: { list: [1] } })

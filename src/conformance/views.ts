@@ -1,4 +1,4 @@
-/** Reading views: by key, by prefix, in order, and as copies. */
+/** Cases of views: the store returns documents by key, by prefix, in order, and as copies. */
 import assert from 'node:assert/strict'
 import { balances, deposit } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
@@ -10,7 +10,7 @@ const group = 'views'
 export const viewCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'list documents in code point order, by prefix, after a key, up to a limit',
+    name: 'lists documents in code point order, by prefix, after a key, up to a limit',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       const keys = ['b', 'a2', 'a10', 'a', '\u{ffff}', '\u{1f600}', 'A', 'a%', 'a_', 'ab']
@@ -31,7 +31,7 @@ export const viewCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'list many documents page by page, each once',
+    name: 'lists 1,203 documents in pages, each once',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       await allAtOnce(401, (call) =>
@@ -47,7 +47,7 @@ export const viewCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'give copies: what a reader does to a state is nobody else’s',
+    name: 'returns copies, so that a reader who changes a state changes no document',
     async run({ open }) {
       const store = await open({ inline: [balances] })
       await store.append('s', [deposit('a', 1)])
@@ -60,7 +60,7 @@ export const viewCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'are empty where nothing was made, and refuse what makes no sense',
+    name: 'returns nothing where no document was written, and refuses wrong input',
     async run({ open }) {
       const store = await open()
       assert.equal(await store.view('nothing').get('a'), undefined)

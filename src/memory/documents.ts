@@ -1,4 +1,7 @@
-/** Documents in memory, by projection, generation and key; and which generation is read. */
+/**
+ * The documents of projections in memory, by projection, generation and key. A rebuild writes a new generation of all
+ * documents beside the present one. When the rebuild is complete, readers switch to the new generation in one step.
+ */
 import {
   collectionGeneration,
   compareNames,
@@ -11,31 +14,39 @@ import {
   type StoredDocument,
 } from '../storage/index.ts'
 
+/** A rebuild that has begun: the version of the projection it is for, and the generation it writes. */
 interface Building {
   readonly version: number
   readonly generation: number
 }
 
+/** The documents of one generation, by key. */
 type Generation = Map<string, StoredDocument>
 
 export class MemoryDocuments {
   readonly #generations = new Map<string, Map<number, Generation>>()
   readonly #registered = new Map<string, RegisteredProjection>()
   readonly #building = new Map<string, Building>()
+  /** The highest generation that was ever used for a projection. A new rebuild must not write into an older one. */
   readonly #lastGeneration = new Map<string, number>()
 
   registered(name: string): RegisteredProjection | undefined {
     return this.#registered.get(name)
   }
 
-  /** `mayBeInline`: whether an inline projection that begins now lacks no event. */
-  register(projection: ProjectionToRegister, mayBeInline: boolean): RegisteredProjection | undefined {
+  /**
+   * Registers a projection that is not registered yet, and returns its registration. `isNew`: the log is empty. An
+   * inline projection that began on a log with events would lack those events. It is not registered (`undefined`); the
+   * caller must rebuild it first.
+   */
+  register(projection: ProjectionToRegister, isNew: boolean): RegisteredProjection | undefined {
     const present = this.#registered.get(projection.name)
     if (present !== undefined) return present
-    if (projection.mode === 'inline' && !mayBeInline) return undefined
+    if (projection.mode === 'inline' && !isNew) return undefined
     return this.set({ ...projection, generation: 1 })
   }
 
+  /** Sets the version, mode and generation that count from now on. This ends a rebuild of the projection. */
   set(projection: RegisteredProjection): RegisteredProjection {
     this.#registered.set(projection.name, projection)
     this.#building.delete(projection.name)
@@ -44,6 +55,7 @@ export class MemoryDocuments {
     return projection
   }
 
+  /** Begins a rebuild, or resumes one for the same version that has not ended. Returns the generation to write. */
   beginBuild({ name, version, mode }: ProjectionToRegister): { generation: number; resumed: boolean } {
     if (!this.#registered.has(name)) this.set({ name, version: 0, generation: 0, mode })
     const begun = this.#building.get(name)
@@ -54,7 +66,7 @@ export class MemoryDocuments {
     return { generation, resumed: false }
   }
 
-  /** The generation that is read; of a collection that is no projection, the first. */
+  /** The generation that readers see. A collection that belongs to no projection has one generation only. */
   current(name: string): number {
     return this.#registered.get(name)?.generation ?? collectionGeneration
   }
@@ -63,6 +75,7 @@ export class MemoryDocuments {
     return this.#generations.get(projection)?.get(generation)?.get(key)
   }
 
+  /** Stores one changed document, or deletes it if its new state is `null`. */
   apply({ projection, generation, key, state, position }: DocumentChange): void {
     const generations = this.#generations.get(projection) ?? new Map<number, Generation>()
     this.#generations.set(projection, generations)
@@ -83,7 +96,10 @@ export class MemoryDocuments {
     return this.#generations.get(name)?.get(generation) ?? new Map()
   }
 
-  /** `pending`: changes that are not applied yet, and count as if they were. */
+  /**
+   * Compares two generations of a projection, key by key, and returns at most `limit` differences. `pending`: changes
+   * of the caller's transaction, which count although they are not applied yet.
+   */
   compare(
     name: string,
     left: number,
@@ -91,11 +107,11 @@ export class MemoryDocuments {
     limit: number,
     pending: readonly DocumentChange[],
   ): { documents: number; differences: DocumentDifference[] } {
-    const [ours, theirs] = [this.#states(name, left, pending), this.#states(name, right, pending)]
-    const keys = [...new Set([...ours.keys(), ...theirs.keys()])].sort(compareNames)
+    const [leftStates, rightStates] = [this.#states(name, left, pending), this.#states(name, right, pending)]
+    const keys = [...new Set([...leftStates.keys(), ...rightStates.keys()])].sort(compareNames)
     const differences: DocumentDifference[] = []
     for (const key of keys) {
-      const pair = { key, left: ours.get(key), right: theirs.get(key) }
+      const pair = { key, left: leftStates.get(key), right: rightStates.get(key) }
       if (!isSameJson(pair.left, pair.right)) differences.push(pair)
     }
     return { documents: keys.length, differences: differences.slice(0, limit) }
@@ -112,6 +128,10 @@ export class MemoryDocuments {
     return states
   }
 
+  /**
+   * Deletes all generations but the one that readers see and `keep`, which a running rebuild writes. Without `keep`, the
+   * rebuild is over too. Returns the number of deleted documents.
+   */
   drop(name: string, keep: number | undefined): number {
     if (keep === undefined) this.#building.delete(name)
     let dropped = 0

@@ -1,8 +1,9 @@
 /**
- * The log in memory, in plain arrays and maps. JavaScript runs one function at a time, so whatever happens without an
- * `await` in between is a transaction.
+ * The streams and the log in memory, in plain arrays and maps. JavaScript runs one function at a time, so statements
+ * without an `await` between them are a transaction.
  *
- * Payloads are kept as JSON text and parsed anew for each reader: nobody can change what is recorded.
+ * The log keeps payloads as JSON text and parses them for each reader. A reader thus gets its own copy, and cannot
+ * change a recorded event.
  */
 import {
   type AppendOutcome,
@@ -25,6 +26,7 @@ import {
   settleRepeat,
 } from '../storage/index.ts'
 
+/** An event as the log keeps it: data and metadata as JSON text, with its stream, version, position and time. */
 export interface StoredEvent extends PreparedEvent, RecordedId {}
 
 interface Stream {
@@ -36,6 +38,7 @@ interface Stream {
 
 export class MemoryLog {
   readonly #streams = new Map<string, Stream>()
+  /** All events by their id. The log finds a repeated append here. */
   readonly #recorded = new Map<string, StoredEvent>()
   /** The event at position p is at index p - 1: in memory, positions have no gaps. */
   readonly #log: StoredEvent[] = []
@@ -47,7 +50,11 @@ export class MemoryLog {
     return { kind: 'created', stream: describe(streamId, stream) }
   }
 
-  /** What becomes of the appends if they are not made; undefined if they can be. */
+  /**
+   * Returns the outcomes of appends that cannot be made, or `undefined` if all of them can be made. Appends of events
+   * that are already recorded are a repeat (their first outcome counts) or have a duplicate id. The others have a
+   * conflict if their stream is not at the expected version.
+   */
   refuse(appends: readonly PreparedAppend[]): readonly AppendOutcome[] | undefined {
     if (appends.some(({ events }) => events.some(({ id }) => this.#recorded.has(id)))) {
       return settleRepeat(appends, this.#recorded, ({ streamId }) => this.#head(streamId))
@@ -64,7 +71,7 @@ export class MemoryLog {
     return conflicts.map((conflict) => conflict || { kind: 'abandoned' })
   }
 
-  /** The events of appends as they would be recorded now. */
+  /** Returns the events of appends as `record` would store them now. Records nothing. */
   planAppends(appends: readonly PreparedAppend[]): readonly StoredEvent[] {
     const recordedAt = new Date()
     return this.#plan(
@@ -78,7 +85,7 @@ export class MemoryLog {
       const { streamId, recordedAt: at } = event
       const recorded = this.#streams.get(streamId)?.events.at(-1)
       const previous = last.get(streamId) ?? recorded ?? { version: 0, recordedAt: at }
-      // Clocks may step back; time in a stream never does.
+      // A clock may step back, but `recordedAt` must never decrease within a stream.
       const recordedAt = new Date(Math.max(previous.recordedAt.getTime(), at.getTime()))
       const planned = {
         ...event,
@@ -91,7 +98,7 @@ export class MemoryLog {
     })
   }
 
-  /** Records what was planned, if nothing was recorded since. */
+  /** Records planned events. The caller must not let anything else be recorded between the plan and this call. */
   record(planned: readonly StoredEvent[]): void {
     for (const event of planned) {
       this.#openStream(event.streamId).events.push(event)
@@ -100,7 +107,7 @@ export class MemoryLog {
     }
   }
 
-  /** The outcomes of appends whose events were planned. */
+  /** Returns the outcome of each append, from the events that were planned for all of them. */
   outcomesOf(appends: readonly PreparedAppend[], planned: readonly StoredEvent[]): readonly AppendOutcome[] {
     let from = 0
     return appends.map(({ streamId, events }) => {
@@ -113,7 +120,7 @@ export class MemoryLog {
     })
   }
 
-  /** Where a stream is that is only checked. */
+  /** The outcome of an append without events: the present version of its stream, and the position of its last event. */
   #head(streamId: string): AppendSuccess {
     const recorded = this.#streams.get(streamId)?.events ?? []
     const emptyAt = recorded.at(-1)?.position ?? 0
@@ -136,12 +143,13 @@ export class MemoryLog {
       streamId,
       version: stream?.events.length ?? 0,
       exists: stream !== undefined,
-      events: events.slice(0, limit).map(reveal),
+      events: events.slice(0, limit).map(toRecorded),
     }
   }
 
   async readLogPage(query: LogQuery): Promise<LogPage> {
     const { after, until, types, streamPrefix, tags, partition, direction, limit } = query
+    // Position p is at index p - 1. `after` is exclusive and `until` inclusive, so the page covers indexes after..end-1.
     const end = Math.min(until, this.#log.length)
     const step = direction === 'forward' ? 1 : -1
     const events: StoredEvent[] = []
@@ -155,8 +163,9 @@ export class MemoryLog {
     }
     const full = events.length === limit
     const last = events.at(-1)?.position ?? 0
+    // A page that is not full has looked at all positions up to its end, also at events that the filters leave out.
     const through = full ? last : direction === 'forward' ? Math.max(after, end) : after
-    return { events: events.map(reveal), frontier: this.#log.length, full, through }
+    return { events: events.map(toRecorded), frontier: this.#log.length, full, through }
   }
 
   async streamInfo(streamId: string): Promise<StreamInfo | undefined> {
@@ -172,7 +181,10 @@ export class MemoryLog {
       .map(([streamId, stream]) => describe(streamId, stream))
   }
 
-  /** The events of a batch as they would be recorded, without those that are already; or why it is refused. */
+  /**
+   * Returns the events of a batch as `record` would store them, or the outcome of a batch that is refused. Events whose
+   * id is already recorded in their stream are left out. Records nothing.
+   */
   planImport(events: readonly PreparedImport[], clampTimes: boolean): readonly StoredEvent[] | ImportOutcome {
     for (const { id, streamId } of events) {
       const recorded = this.#recorded.get(id) ?? { streamId }
@@ -205,8 +217,8 @@ export class MemoryLog {
   }
 }
 
-/** What a reader gets: everything its own copy. */
-export function reveal({
+/** Returns the event as a reader gets it: with parsed JSON, and sharing no object with the log. */
+export function toRecorded({
   data,
   metadata,
   tags,

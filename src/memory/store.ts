@@ -1,6 +1,6 @@
 /**
- * The teaching implementation: everything a storage must do, put together of the log, the documents and the
- * subscriptions in memory.
+ * The teaching implementation of `Storage`: it shows everything that a storage must do, without a database. It combines
+ * three parts in memory: the log, the documents of projections, and the subscriptions. Read this file first.
  */
 import {
   type EventStore,
@@ -12,23 +12,31 @@ import {
   type StoreOptions,
 } from '../storage/index.ts'
 import { MemoryDocuments } from './documents.ts'
-import { MemoryLog, reveal, type StoredEvent } from './log.ts'
+import { MemoryLog, type StoredEvent, toRecorded } from './log.ts'
 import { MemorySubscriptions } from './subscriptions.ts'
 import { type MemoryTransaction, Turnstile, transact } from './transaction.ts'
 
-/** An event store in this process's memory, with the semantics of the others to the letter. */
+/**
+ * Creates an event store in the memory of this process. It behaves exactly as the stores on a database do, which makes
+ * it the store for tests. Every call creates a store with its own, empty data.
+ */
 export function memoryStore(options?: InputLimits & StoreOptions): EventStore {
   const { inline } = optionsOf(options, ['inline'])
   return eventStore(memoryStorage(new InlineProjections(inline)), options)
 }
 
+/** The storage in memory. `inline`: the projections whose documents change together with each append and import. */
 export function memoryStorage(inline: InlineProjections): Storage {
   const log = new MemoryLog()
   const documents = new MemoryDocuments()
   const subscriptions = new MemorySubscriptions()
   const data = { log, documents, subscriptions, turnstile: new Turnstile() }
 
-  /** Records events with what the inline projections make of them, in one step. `plan` looks at what there is. */
+  /**
+   * Records events and the documents that the inline projections fold from them, in one step. `plan` reads the streams
+   * and returns the events to record. No other write may come between `plan` and the recording: without inline
+   * projections nothing is awaited in between, and with them the transaction holds the lock.
+   */
   async function record<T>(
     plan: () => { readonly events: readonly StoredEvent[]; readonly result: T },
     signal: AbortSignal | undefined,
@@ -38,15 +46,16 @@ export function memoryStorage(inline: InlineProjections): Storage {
       log.record(events)
       return result
     }
+    // A rebuild may replace the documents of a projection between `targets` and `lock`. `apply` then returns 'stale'.
     for (;;) {
       const targets = await inline.targets(storage)
       const work = async (transaction: MemoryTransaction) => {
         await transaction.lock()
         const { events, result } = plan()
         if (events.length === 0) return { result }
-        const applied = await inline.apply(targets, events.map(reveal), transaction)
+        const applied = await inline.apply(targets, events.map(toRecorded), transaction)
         if (applied === 'stale') return undefined
-        transaction.atEnd(() => log.record(events))
+        transaction.onCommit(() => log.record(events))
         return { result }
       }
       const done = await transact(data, work, signal)
@@ -54,7 +63,10 @@ export function memoryStorage(inline: InlineProjections): Storage {
     }
   }
 
-  /** An append whose projections are at work has looked at its streams: until its end, none may be made. */
+  /**
+   * Creates a stream. While inline projections handle the events of an append, that append has already checked the
+   * versions of its streams. It holds the lock, so that no stream is created before the append ends.
+   */
   async function createStream(streamId: string, metadata: string, signal: AbortSignal | undefined) {
     if (inline.isEmpty) return log.createStream(streamId, metadata)
     const create = async (transaction: MemoryTransaction) => {

@@ -1,4 +1,11 @@
-/** Checkpoints, leases and parked events in memory. Each method is one step: nothing happens in between. */
+/**
+ * Checkpoints, leases and parked events in memory. Each method runs without an `await`, and so is one transaction.
+ *
+ * A lease lets one worker at a time handle a partition of a subscription. Its token is a fencing token: it rises each
+ * time the lease gets another owner. A write with an older token fails, so that a worker that has lost its lease
+ * without noticing it cannot move a checkpoint. (Source of the technique: Martin Kleppmann, "How to do distributed
+ * locking", 2016.)
+ */
 import {
   type EventToPark,
   type KeptLeases,
@@ -9,21 +16,27 @@ import {
   type SubscriptionStorage,
 } from '../storage/index.ts'
 
+/** The progress of one partition, and its lease. */
 interface Checkpoint {
+  /** All events of the partition up to here are handled, parked or skipped. */
   position: number
+  /** The worker that holds the lease. */
   owner: string | undefined
+  /** The fencing token of the present lease. */
   token: number
+  /** When another worker may take the lease, in milliseconds of `#now`. */
   leaseEnd: number
 }
 
 interface Subscription {
   readonly checkpoints: Checkpoint[]
-  /** Until when each worker counts as alive. */
+  /** When each worker counts as dead unless it calls `keepLeases` before, in milliseconds of `#now`. */
   readonly workers: Map<string, number>
-  /** By position. */
+  /** The parked events, by position. */
   readonly parked: Map<number, ParkedRecord>
 }
 
+/** The two other methods of `SubscriptionStorage` are answered by the log. */
 type SubscriptionsOfStorage = Omit<SubscriptionStorage, 'lastPosition' | 'positionBefore'>
 
 export class MemorySubscriptions implements SubscriptionsOfStorage {
@@ -51,6 +64,10 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     return subscription
   }
 
+  /**
+   * Renews the leases of a worker and takes free ones, up to its share of the partitions. The worker calls it as its
+   * heartbeat. Expired leases of other workers count as free.
+   */
   async keepLeases(name: string, worker: string, milliseconds: number): Promise<KeptLeases> {
     const subscription = this.#subscriptions.get(name)
     if (subscription === undefined) return { leases: [], share: 0 }
@@ -60,7 +77,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     for (const [other, end] of workers) if (end <= now) workers.delete(other)
     const share = Math.ceil(checkpoints.length / workers.size)
     const leases: Lease[] = []
-    const take = (checkpoint: Checkpoint, partition: number) => {
+    const grant = (checkpoint: Checkpoint, partition: number) => {
       checkpoint.leaseEnd = now + milliseconds
       leases.push({
         subscription: name,
@@ -70,8 +87,8 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
       })
     }
     for (const [partition, checkpoint] of checkpoints.entries()) {
-      // Even if it has ended: as nobody else has taken it, it is still this worker's.
-      if (checkpoint.owner === worker) take(checkpoint, partition)
+      // Even an expired lease: as no other worker has taken it, this worker still owns the partition.
+      if (checkpoint.owner === worker) grant(checkpoint, partition)
     }
     for (const [partition, checkpoint] of checkpoints.entries()) {
       if (leases.length >= share) break
@@ -79,7 +96,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
         continue
       checkpoint.owner = worker
       checkpoint.token++
-      take(checkpoint, partition)
+      grant(checkpoint, partition)
     }
     return { leases: leases.sort((a, b) => a.partition - b.partition), share }
   }
@@ -97,13 +114,13 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     for (const checkpoint of checkpoints) if (checkpoint.owner === worker) checkpoint.owner = undefined
   }
 
-  /** The checkpoint, if the lease still holds. */
+  /** Returns the checkpoint of a lease, or `undefined` if the lease was released or has another owner. */
   #find({ subscription, partition, token }: Lease): Checkpoint | undefined {
     const checkpoint = this.#subscriptions.get(subscription)?.checkpoints[partition]
     return checkpoint?.token === token && checkpoint.owner !== undefined ? checkpoint : undefined
   }
 
-  /** @throws LeaseLostError */
+  /** @throws LeaseLostError if the lease was released or has another owner. */
   check(lease: Lease): void {
     if (this.#find(lease) === undefined) throw new LeaseLostError(lease.subscription, lease.partition)
   }
@@ -112,7 +129,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     this.advanceNow(lease, position)
   }
 
-  /** For a transaction, which ends in one step with it. */
+  /** Moves the checkpoint without a promise, so that a transaction can call it while it commits. Never moves it back. */
   advanceNow(lease: Lease, position: number): void {
     this.check(lease)
     const checkpoint = this.#find(lease) as Checkpoint
@@ -124,6 +141,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     for (const event of events) this.#put(lease, event)
   }
 
+  /** Parks an event, or replaces what is stored of an event that is already parked. */
   #put({ subscription, partition }: Lease, event: EventToPark): void {
     this.#parked(subscription).set(event.position, { ...event, partition, parkedAt: new Date() })
   }
@@ -136,6 +154,10 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     return [...this.#parked(name).values()].sort((a, b) => a.position - b.position)
   }
 
+  /**
+   * Returns the parked events that a worker must handle now: events that a user has asked to retry, and blocked events
+   * with no parked event of their stream before them.
+   */
   async parkedToHandle({ subscription, partition }: Lease, limit: number): Promise<readonly ParkedRecord[]> {
     const parked = this.#inOrder(subscription)
     const isFirst = (event: ParkedRecord) =>
@@ -152,10 +174,11 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
   }
 
   async parkedStreams({ subscription, partition }: Lease): Promise<readonly string[]> {
-    const own = this.#inOrder(subscription).filter((event) => event.partition === partition)
-    return [...new Set(own.map(({ streamId }) => streamId))]
+    const parked = this.#inOrder(subscription).filter((event) => event.partition === partition)
+    return [...new Set(parked.map(({ streamId }) => streamId))]
   }
 
+  /** Removes a handled event from the parked ones without a promise, so that a transaction can call it. */
   unparkNow(lease: Lease, position: number): void {
     this.check(lease)
     this.#parked(lease.subscription).delete(position)
@@ -189,9 +212,13 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     }))
   }
 
+  /**
+   * Sets all checkpoints to a position and ends all leases. A rebuild calls it when its documents contain all events up
+   * to that position. Parked events up to there are handled by the rebuild too, and thus are parked no longer.
+   */
   moveCheckpointsNow(name: string, position: number): void {
     const { checkpoints, parked } = this.#subscriptions.get(name) ?? this.#create(name, 1, position)
-    for (const aside of parked.keys()) if (aside <= position) parked.delete(aside)
+    for (const parkedAt of parked.keys()) if (parkedAt <= position) parked.delete(parkedAt)
     for (const checkpoint of checkpoints) {
       checkpoint.position = position
       checkpoint.owner = undefined

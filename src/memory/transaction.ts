@@ -1,4 +1,12 @@
-/** Transactions in memory: one at a time; what they write is kept apart until they end, and then applied in one step. */
+/**
+ * Transactions in memory. A transaction keeps its writes to itself. `commit` applies all of them in one step, without an
+ * `await`. A transaction that locks waits until no other transaction holds the lock, so that only one at a time is
+ * between its first lock and its end.
+ *
+ *     open ── lock() ──► holds the turn ── commit() ──► all writes applied ── end() ──► over
+ *       │                      │                                                         ▲
+ *       └──────────────────────┴────────── an error or an abort: no write applied ───────┘
+ */
 import {
   abortable,
   type Comparison,
@@ -18,17 +26,21 @@ import {
 import type { MemoryDocuments } from './documents.ts'
 import type { MemorySubscriptions } from './subscriptions.ts'
 
-/** The log, as far as a transaction reads it. */
-export interface MemoryLog {
+/** The methods of the log that a transaction calls. */
+export interface LogReader {
   readLogPage(query: LogQuery): Promise<LogPage>
   lastPosition(): Promise<number>
 }
 
-/** Lets one after the other in. */
+/** The lock of the store: it admits one transaction at a time, in the order in which they called `enter`. */
 export class Turnstile {
+  /** Resolves when the last caller of `enter` has left. */
   #last: Promise<void> = Promise.resolve()
 
-  /** Answers with what lets the next one in. Whoever gives up while waiting leaves, and keeps nobody waiting. */
+  /**
+   * Waits for its turn, and resolves with the function that ends the turn. A caller whose signal is aborted while it
+   * waits leaves the queue, and the callers behind it do not wait for it.
+   */
   async enter(signal?: AbortSignal): Promise<() => void> {
     const before = this.#last
     let leave = () => {}
@@ -45,15 +57,18 @@ export class Turnstile {
   }
 }
 
-/** What transactions work on. */
+/** The data of one store that its transactions read and write. */
 export interface MemoryData {
-  readonly log: MemoryLog
+  readonly log: LogReader
   readonly documents: MemoryDocuments
   readonly subscriptions: MemorySubscriptions
   readonly turnstile: Turnstile
 }
 
-/** Does the work and commits it; if it throws, or is given up while it goes on, nothing is done. */
+/**
+ * Runs `work` in a transaction and commits it. If `work` throws, or the signal is aborted before `work` ends, the
+ * transaction writes nothing. Work that still runs then gets a `TransactionOverError` from its next lock or write.
+ */
 export async function transact<T>(
   data: MemoryData,
   work: (transaction: MemoryTransaction) => Promise<T>,
@@ -72,14 +87,15 @@ export async function transact<T>(
 
 export class MemoryTransaction implements StorageTransaction {
   readonly user: HandlerTransaction = handlerDocuments(this)
-  readonly #log: MemoryLog
+  readonly #log: LogReader
   readonly #documents: MemoryDocuments
   readonly #subscriptions: MemorySubscriptions
   readonly #turnstile: Turnstile
   readonly #signal: AbortSignal | undefined
   readonly #changes = new Map<string, DocumentChange>()
-  /** What is done at the end, and may still refuse it. */
-  readonly #endings: (() => void)[] = []
+  /** What `commit` does beside writing the documents. Each may throw, which refuses the commit. */
+  readonly #commitSteps: (() => void)[] = []
+  /** Set once the transaction has asked for its turn. It resolves with the function that ends the turn. */
   #turn: Promise<() => void> | undefined
   #isOver = false
 
@@ -92,8 +108,10 @@ export class MemoryTransaction implements StorageTransaction {
   }
 
   /**
-   * Keeps all others from locking anything until the end. Not before it is needed: a handler may append to the store
-   * that its transaction is of.
+   * Waits until no other transaction holds the lock, and holds it until the end. A transaction does not lock before it
+   * must: a handler may append to the same store, and that append would wait for the handler's transaction.
+   *
+   * @throws TransactionOverError if the transaction has ended.
    */
   async lock(): Promise<void> {
     this.#checkOpen()
@@ -133,12 +151,12 @@ export class MemoryTransaction implements StorageTransaction {
 
   async advance(lease: Lease, position: number): Promise<void> {
     this.#subscriptions.check(lease)
-    this.#endings.push(() => this.#subscriptions.advanceNow(lease, position))
+    this.#commitSteps.push(() => this.#subscriptions.advanceNow(lease, position))
   }
 
   async unpark(lease: Lease, position: number): Promise<void> {
     this.#subscriptions.check(lease)
-    this.#endings.push(() => this.#subscriptions.unparkNow(lease, position))
+    this.#commitSteps.push(() => this.#subscriptions.unparkNow(lease, position))
   }
 
   lockProjection(): Promise<void> {
@@ -168,26 +186,27 @@ export class MemoryTransaction implements StorageTransaction {
   }
 
   async setProjection(projection: RegisteredProjection): Promise<void> {
-    this.#endings.push(() => void this.#documents.set(projection))
+    this.#commitSteps.push(() => void this.#documents.set(projection))
   }
 
   async moveCheckpoints(subscription: string, position: number): Promise<void> {
-    this.#endings.push(() => this.#subscriptions.moveCheckpointsNow(subscription, position))
+    this.#commitSteps.push(() => this.#subscriptions.moveCheckpointsNow(subscription, position))
   }
 
-  /** Does this at the end, in the same step as everything else. */
-  atEnd(end: () => void): void {
-    this.#endings.push(end)
+  /** Adds a step to the commit. It must not await anything, so that all steps are one. */
+  onCommit(step: () => void): void {
+    this.#commitSteps.push(step)
   }
 
-  /** Applies everything, or throws and applies nothing. */
+  /** Applies all writes, or throws and applies nothing. */
   commit(): void {
-    // The last step of a worker is the one that may be refused, and it is before anything else is done.
-    for (const end of this.#endings.toReversed()) end()
+    // Only `advance` and `unpark` may throw, if the lease is lost. A worker calls them last, so the reversed order runs
+    // them first: when one throws, no other step has changed anything yet.
+    for (const step of this.#commitSteps.toReversed()) step()
     for (const change of this.#changes.values()) this.#documents.apply(change)
   }
 
-  /** Lets the next one in; whatever still comes is refused. */
+  /** Ends the turn, so that the next transaction can lock. Later locks and writes of this transaction are refused. */
   end(): void {
     this.#isOver = true
     this.#turn?.then(

@@ -1,4 +1,7 @@
-/** Given past events, when a command comes, then …: specifying a decider without a store, in any test runner. */
+/**
+ * Given past events, when a command is decided, then these events are expected: tests a decider without a store, in any
+ * test runner. The form is that of behaviour-driven development (Dan North, 2006), as Greg Young uses it for events.
+ */
 import { AssertionError, deepStrictEqual } from 'node:assert'
 import { inspect } from 'node:util'
 import type { Decider, Decision } from '../command/decider.ts'
@@ -7,41 +10,59 @@ import type { Event, RecordedEvent } from '../event.ts'
 import { EventPreparation } from '../input/events.ts'
 import { uuidOf } from '../uuid.ts'
 
-/** An error of this class, one with such a message, or one that passes this test. */
+/** The error that a test expects: its class, a pattern of its message, or a function that returns true for it. */
 export type ExpectedError = ErrorClass | RegExp | ((error: unknown) => boolean)
 
 type ErrorClass = abstract new (...parameters: never[]) => Error
 
+/** A decider and its past events. Continue with `when`, or check the state with `thenState`. */
 export interface Given<State, Command, E extends Event> {
+  /** Decides a command on the state that the past events lead to. End the sentence with a method of `When`. */
   when(command: Command): When<State, E>
-  /** The state the past events lead to, without any command. */
+  /**
+   * Checks the state that the past events lead to, without a command.
+   *
+   * @throws AssertionError if the state is another one.
+   */
   thenState(expected: State): void
 }
 
 /**
- * How the sentence ends. If `decide` is synchronous, the check is made during the call; if it gives a promise,
- * the check is made when that settles: await it. A check that fails throws an AssertionError.
+ * The checks that end a sentence. If `decide` returns a promise, await the check: it runs when that promise settles. If
+ * `decide` is synchronous, the check runs during the call.
+ *
+ * @throws AssertionError if the check fails; with an asynchronous `decide`, the promise rejects with it.
  */
 export interface When<State, E extends Event> {
-  /** Exactly these events, in this order. Of each, type and data count; id, metadata and tags if they are given. */
+  /**
+   * Expects exactly these events, in this order. Compares type and data of each event, and its id, metadata and tags
+   * only where the expected event has them.
+   */
   then(expected: E | readonly E[]): Promise<void>
-  /** No events, and no error. */
+  /** Expects that the command decides no events and throws no error. */
   thenNothing(): Promise<void>
-  /** The command is refused. @default with any error */
+  /**
+   * Expects that `decide` throws or rejects with this error.
+   *
+   * @default any error
+   */
   thenThrows(expected?: ExpectedError): Promise<void>
-  /** The state after the past events and the decided ones. */
+  /** Expects this state after the past events and the decided events. */
   thenState(expected: State): Promise<void>
 }
 
 /**
- * Begins the specification of a decider: `given(cart, [opened]).when({ type: 'Close' }).then([closed])`.
- * Past, decided and expected events are held to the input rules of the stores.
+ * Begins the test of a decider: `given(cart, [opened]).when({ type: 'Close' }).then([closed])`. Without past events, the
+ * decider begins with its initial state. Past, decided and expected events must follow the input rules of the stores.
+ *
+ * @throws InvalidInputError if an event breaks an input rule.
+ * @throws UndefinedStateError if `evolve` returns `undefined` for an event.
  */
 export function given<State, Command, E extends Event>(
   decider: Decider<State, Command, E>,
   pastEvents: readonly NoInfer<E>[] = [],
 ): Given<State, Command, E> {
-  const past = record(pastEvents, 'given')
+  const past = toRecorded(pastEvents, 'given')
   const before = fold(decider, past)
   const history = `Given ${past.length === 0 ? 'no events' : past.map(({ type }) => type).join(', ')}`
 
@@ -54,30 +75,32 @@ export function given<State, Command, E extends Event>(
       const scene = `${history}, when ${onOneLine(command)}:`
       const outcome = attempt(() => decider.decide(command, before))
 
-      /** Hands the decided events to a check; an error where events were expected fails it. */
+      /** Passes the decided events to a check. Fails if `decide` threw an error instead. */
       const checkEvents = (check: (events: readonly RecordedEvent<E>[]) => void) =>
         whenSettled(outcome, (settled) => {
           if ('error' in settled) fail(`${scene} decide threw ${describe(settled.error)}`, settled.error)
-          check(record(settled.events, 'decided', past.length))
+          check(toRecorded(settled.events, 'decided', past.length))
         })
 
       return {
         // biome-ignore lint/suspicious/noThenProperty: the third word of given, when, then; guarded below
         then(expected) {
-          // `await given(…).when(…)` takes the object for a promise, and would wait for ever.
+          // `await given(…).when(…)` takes this object for a promise: it passes a callback, and would wait for ever.
           if (typeof expected === 'function') throw new TypeError(unfinished)
           const wanted = [expected].flat() as readonly E[]
           return checkEvents((events) => {
-            const found = events.map((event, index) => essence(event, wanted[index]))
-            const should = record(wanted, 'then').map((event, index) => essence(event, wanted[index]))
-            compare(found, should, `${scene} the decided events are not the expected ones.`)
+            const actual = events.map((event, index) => comparedParts(event, wanted[index]))
+            const required = toRecorded(wanted, 'then').map((event, index) =>
+              comparedParts(event, wanted[index]),
+            )
+            compare(actual, required, `${scene} the decided events are not the expected ones.`)
           })
         },
 
         thenNothing() {
           return checkEvents((events) => {
-            const found = events.map((event) => essence(event))
-            compare(found, [], `${scene} nothing was expected, but something was decided.`)
+            const actual = events.map((event) => comparedParts(event))
+            compare(actual, [], `${scene} nothing was expected, but something was decided.`)
           })
         },
 
@@ -109,6 +132,7 @@ export function given<State, Command, E extends Event>(
 const unfinished =
   'given(…).when(…) alone checks nothing: end it with .then([events]), .thenNothing(), .thenThrows(…) or .thenState(…)'
 
+/** The result of `decide`: its events, or the error that it threw. */
 type Outcome<E extends Event> = { readonly events: readonly E[] } | { readonly error: unknown }
 
 function attempt<E extends Event>(decide: () => Decision<E> | Promise<Decision<E>>) {
@@ -122,17 +146,18 @@ function attempt<E extends Event>(decide: () => Decision<E> | Promise<Decision<E
   }
 }
 
-/** Checks at once what is known at once, so that a forgotten `await` cannot hide a failure. */
+/** Runs the check during the call if `decide` was synchronous, so that a forgotten `await` cannot hide a failure. */
 function whenSettled<T>(outcome: T | Promise<T>, check: (outcome: T) => void): Promise<void> {
   if (outcome instanceof Promise) return outcome.then(check)
   check(outcome)
   return Promise.resolve()
 }
 
+/** The made-up time at which the stream began. */
 const beginning = Date.UTC(2000, 0, 1)
 
-/** As a store would give the events back: a second apart, and with payloads that went through JSON. */
-function record<E extends Event>(events: readonly E[], name: string, after = 0): RecordedEvent<E>[] {
+/** Returns the events as a store would return them: a second apart, and with payloads that went through JSON. */
+function toRecorded<E extends Event>(events: readonly E[], name: string, after = 0): RecordedEvent<E>[] {
   const preparation = new EventPreparation(undefined, {})
   return events.map((event, index) => {
     const version = after + index + 1
@@ -142,7 +167,7 @@ function record<E extends Event>(events: readonly E[], name: string, after = 0):
       version,
       position: version,
       recordedAt: new Date(beginning + version * 1000),
-      // An event that was read from a store keeps what it has.
+      // An event that was read from a store keeps its stream, version, position and time.
       ...event,
       id: prepared.id,
       data: JSON.parse(prepared.data),
@@ -152,8 +177,8 @@ function record<E extends Event>(events: readonly E[], name: string, after = 0):
   })
 }
 
-/** What is compared of an event: as much as the expected one says. */
-function essence({ type, data, id, metadata, tags }: RecordedEvent, expected?: Event): Event {
+/** The parts of an event that a test compares: type and data, and those of the others that the expected event has. */
+function comparedParts({ type, data, id, metadata, tags }: RecordedEvent, expected?: Event): Event {
   return {
     type,
     data,
@@ -169,10 +194,12 @@ function matches(error: unknown, expected: ExpectedError): boolean {
   return expected(error)
 }
 
+/** Tells a class of errors from a test function. */
 function isErrorClass(expected: ErrorClass | ((error: unknown) => boolean)): expected is ErrorClass {
   return expected === Error || expected.prototype instanceof Error
 }
 
+/** Throws an error with the message, followed by the difference that `deepStrictEqual` has printed. */
 function compare(actual: unknown, expected: unknown, message: string): void {
   try {
     deepStrictEqual(actual, expected)

@@ -1,4 +1,4 @@
-/** What the benchmark says to arguments, right and wrong, before it starts anything. */
+/** The arguments of the benchmark: it refuses wrong ones before it starts anything. */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -24,7 +24,7 @@ it.for([
   expect(stderr.trim().split('\n')).toHaveLength(1)
 })
 
-it('lists the cases that begin so', () => {
+it('lists the cases whose names begin with an argument', () => {
   const { status, stdout } = bench('--list', '--case', 'read', '--case', 'append-b')
   expect(status).toBe(0)
   const names = stdout.split('\n').flatMap((line) => /^\S+/.exec(line)?.[0] ?? [])

@@ -1,4 +1,4 @@
-/** The log that is made up for the import, and what is read of a log. */
+/** The generated log that the benchmark imports, and the reader of such a log. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-it('makes up the same log each time: 262,200 events in 13,087 streams, in order of time', async () => {
+it('generates the same log each time: 262,200 events in 13,087 streams, in order of time', async () => {
   const [first, second] = [join(folder, 'first.gz'), join(folder, 'second.gz')]
   await writeMadeUpLog(first)
   await writeMadeUpLog(second)
@@ -43,7 +43,7 @@ it('reads lines, with and without a line feed at the end', async () => {
   }
 })
 
-it('fails where there is no log', async () => {
+it('fails on a missing file, and on a file that is no log', async () => {
   await expect(readLog(join(folder, 'missing.gz')).next()).rejects.toMatchObject({ code: 'ENOENT' })
   const file = join(folder, 'plain.gz')
   await writeFile(file, 'not gzipped')

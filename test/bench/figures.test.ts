@@ -1,4 +1,4 @@
-/** From the rounds' figures to a verdict, a line, a plot and the document. */
+/** Turns the figures of the rounds into a verdict, a line, a chart and the document. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { recordRun } from '../../bench/record.ts'
 import { resultLine } from '../../bench/report.ts'
 import { failedResult, resultOf, skippedResult } from '../../bench/result.ts'
 
-const nobody = { setUp: () => Promise.reject(new Error('Not to be run')) }
+const neverSetUp = { setUp: () => Promise.reject(new Error('The test must not run this')) }
 const faster: Case = {
   name: 'append',
   group: 'append',
@@ -17,8 +17,8 @@ const faster: Case = {
   unit: 'events/s',
   better: 'higher',
   target: 2,
-  ours: { name: 'eventsourced', ...nobody },
-  peer: { name: 'Peer', ...nobody },
+  ours: { name: 'eventsourced', ...neverSetUp },
+  peer: { name: 'Peer', ...neverSetUp },
 }
 const { peer: _, ...alone } = faster
 
@@ -39,7 +39,7 @@ it('compares costs where lower is better', () => {
   expect(resultOf(slower, [100], [140])).toMatchObject({ ratio: 1.4, ok: false })
 })
 
-it('holds the figure itself against the target where there is no peer', () => {
+it('compares the figure itself with the target if there is no peer', () => {
   const memory: Case = { ...alone, better: 'lower', target: 100, unit: 'MB' }
   expect(resultOf(memory, [80, 90], [])).toMatchObject({ ours: 85, peer: null, ratio: null, ok: true })
   expect(resultOf(memory, [120], []).ok).toBe(false)
@@ -50,7 +50,7 @@ it('says why a case has no figures', () => {
   expect(resultLine(failedResult(faster, new Error('3 events are missing')))).toContain('FAILED: 3 events')
 })
 
-it('draws within its width, and escapes what it writes', () => {
+it('draws within its width, and escapes its texts', () => {
   const bars = [
     { name: 'eventsourced', value: 5, label: '5 <events>/s' },
     { name: 'Peer', value: 20, label: '20' },
@@ -65,7 +65,7 @@ it('draws within its width, and escapes what it writes', () => {
   expect(Math.max(...ends)).toBeLessThanOrEqual(760)
 })
 
-it('replaces what stands between the marks for the groups that were run, and nothing else', async () => {
+it('replaces only the groups that ran, and only between the marks', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'eventsourced-record-'))
   const file = join(folder, 'README.md')
   await writeFile(

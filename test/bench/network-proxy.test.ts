@@ -1,4 +1,4 @@
-/** The proxy that stands for a network: everything arrives, in order, and not before its time. */
+/** The proxy that simulates a network: all bytes arrive in order, and not before the round trip time. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, connect as tcpConnect } from 'node:net'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 
-it('passes on all bytes in their order, and each a round trip later', async () => {
+it('forwards all bytes in their order, each after a round trip', async () => {
   const echo = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket))
   echo.listen(0, '127.0.0.1')
   await once(echo, 'listening')

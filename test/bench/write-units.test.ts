@@ -1,4 +1,4 @@
-/** What the benchmark counts as billed: writes, and nothing else. */
+/** The write units that the benchmark counts: those of writes only, as DynamoDB bills them. */
 import {
   CreateTableCommand,
   DynamoDBClient,

@@ -1,4 +1,4 @@
-/** Whatever a value of JavaScript can be, as far as fast-check makes it. */
+/** Any JavaScript value that fast-check can generate. */
 import fc from 'fast-check'
 
 export const anyValue: fc.Arbitrary<unknown> = fc.anything({

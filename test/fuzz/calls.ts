@@ -1,30 +1,31 @@
-/** The table of all public calls: what their places may hold, and how they are made. */
+/** The table of all public calls: which arguments they take, and how to make them. */
 import * as core from '@eventsourced/core'
 import { type EventStore, memoryStore } from '@eventsourced/core'
 import fc from 'fast-check'
 import { byTag, callKinds } from './kinds.ts'
 import { either, type Fault, type Kind, type Mix } from './samples.ts'
 
+/** A public call, and what the tests must know about it. */
 export interface PublicCall {
-  /** What is given, in order, as errors call it. */
+  /** The arguments in order, each with the name that errors use for it. */
   readonly places: readonly (readonly [field: string, kind: Kind])[]
-  /** What is wrong with them together, though each is good. */
+  /** Finds faults of arguments that are wrong together, although each one is good. */
   together?(given: readonly unknown[]): readonly Fault[]
-  /** What comes before the refusal may stay written. */
+  /** The call writes step by step, and what it wrote before a refusal stays. */
   readonly isPiecewise?: boolean
-  /** Has to read the store before it knows all that it will append. */
+  /** The call reads the store before it knows all events that it will append. */
   readonly readsFirst?: boolean
-  /** Needs a worker at work, who reads the store also if the call is refused. */
+  /** The call needs a running worker, which reads the store also if the call is refused. */
   readonly hasWorker?: boolean
   call(store: EventStore, given: readonly unknown[]): unknown
 }
 
 export type Calls = Readonly<Record<string, PublicCall>>
 
-/** What is given to a call is what TypeScript would not let through. */
+/** Passes arguments that TypeScript would not accept. */
 const as = (given: readonly unknown[]) => given as never[]
 
-/** By name: the function of a store or of the library, and what else distinguishes the call. */
+/** Returns all public calls by the name of their function, with a note after a comma where a function has several entries. */
 export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
   const kinds = callKinds(mix, names)
   const { leaf, optional, list, record, options, name, readName, text, whole, number, milliseconds, oneOf } =
@@ -174,7 +175,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     subscribe: {
       places: [['options', handling]],
       hasWorker: true,
-      call: (store, given) => handled(store.subscribe(...(as(given) as [never]))),
+      call: (store, given) => runUntilCaughtUp(store.subscribe(...(as(given) as [never]))),
     },
     runOnce: {
       places: [
@@ -332,10 +333,10 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
   }
 }
 
-/** What has no input that could be wrong, or takes what a store or an adapter gives. */
+/** Functions without input that could be wrong, or whose input comes from a store or an adapter. */
 export const withoutInput = ['causedBy', 'decider', 'eventStore', 'fold', 'hasCode', 'uuidv7']
 
-/** Records what it is commanded to. */
+/** A decider that decides the events of the command. */
 const recorder = core.decider({
   initialState: () => ({ count: 0 }),
   decide: (events: readonly core.Event[]) => events,
@@ -347,7 +348,7 @@ const isStore = (value: unknown) =>
 const isPart = (value: unknown) =>
   typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
 
-/** The sample of an array of one, without the array. */
+/** Generates one item of an array. Errors name it as if the array were there. */
 const single =
   (kind: Kind): Kind =>
   (field) =>
@@ -359,7 +360,7 @@ const single =
       }
     })
 
-/** Of what is no array, only what nobody can iterate. */
+/** Leaves out values that are no array but can be iterated: they would be valid. */
 const unlessIterable =
   (kind: Kind): Kind =>
   (field) =>
@@ -371,7 +372,7 @@ const unlessIterable =
       }
     })
 
-/** What an async function can give back: it is asked whether it is a promise, and must not throw then. */
+/** Leaves out values that an async function cannot return: JavaScript reads `then` of a returned value. */
 const awaitable =
   (kind: Kind): Kind =>
   (field) =>
@@ -414,7 +415,7 @@ async function collect(items: AsyncIterable<unknown>): Promise<unknown[]> {
   return collected
 }
 
-async function handled(subscription: core.Subscription): Promise<unknown> {
+async function runUntilCaughtUp(subscription: core.Subscription): Promise<unknown> {
   subscription.done.catch(() => {})
   try {
     await subscription.caughtUp()
@@ -432,7 +433,7 @@ async function withWorker<T>(
   const subscription = store.subscribe({ name: 'worker', handle() {} })
   subscription.done.catch(() => {})
   try {
-    // How soon it begins is another matter on each store.
+    // The stores differ in how soon a worker begins, so the call waits for it.
     await subscription.caughtUp()
     return await use(subscription)
   } finally {

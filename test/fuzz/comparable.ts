@@ -1,9 +1,9 @@
-/** What a store says, so that two stores can be compared: with places in the log for positions, and no times of today. */
+/** Makes the answers of two stores comparable: with places in the log instead of positions, and without times of today. */
 import { EventSourcedError, type EventStore } from '@eventsourced/core'
 import { collect } from '../program.ts'
 import type { Outcome } from './outcome.ts'
 
-// Times before were given by the caller; the others are the stores' own, which no two of them share.
+// Earlier times were passed by the caller. Later times come from the store, and differ between two stores.
 const present = Date.UTC(2022, 0, 1)
 const madeId = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const isoTime = /\d{4}-\d\d-\d\dT[\d:.]+Z/g
@@ -16,7 +16,7 @@ export async function comparable(outcome: Outcome, store: EventStore): Promise<u
   return { done: plain(outcome.value, await placesIn(store)) }
 }
 
-/** Everything in the store that can be read without knowing its name. */
+/** Reads all events and streams of the store. */
 export async function contentOf(store: EventStore): Promise<unknown> {
   const log = await collect(store.readAll())
   const streams = await collect(store.listStreams())
@@ -25,8 +25,8 @@ export async function contentOf(store: EventStore): Promise<unknown> {
 
 function factsOf(error: EventSourcedError): unknown {
   const { cause, ...facts } = error
-  const of = cause instanceof EventSourcedError ? factsOf(cause) : undefined
-  return plain({ ...facts, message: error.message, of }, new Map())
+  const causeFacts = cause instanceof EventSourcedError ? factsOf(cause) : undefined
+  return plain({ ...facts, message: error.message, cause: causeFacts }, new Map())
 }
 
 async function placesIn(store: EventStore): Promise<ReadonlyMap<unknown, number>> {
@@ -43,7 +43,7 @@ function plain(value: unknown, places: ReadonlyMap<unknown, number>): unknown {
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(([key, member]) => {
     if (ofThisRun.has(key)) return [key, typeof member]
-    // As text, so that the order of keys counts.
+    // As text, so that the order of keys is compared too.
     if (key === 'data' || key === 'metadata' || key === 'state')
       return [key, plain(JSON.stringify(member), places)]
     if (positions.has(key)) return [key, places.get(member) ?? member]

@@ -1,9 +1,9 @@
-/** Payloads of all kinds: what JSON keeps as it is, what it would lose, and which is which. */
+/** Payloads of all kinds: values that JSON keeps, values that JSON would lose or change, and a check that tells them apart. */
 import fc from 'fast-check'
 import { anyValue } from './any-value.ts'
 import { anyText, isText } from './texts.ts'
 
-/** Around a value that fast-check must not touch, as touching it throws. */
+/** Wraps a value that throws when fast-check reads it. */
 export interface Box {
   readonly value: unknown
 }
@@ -30,13 +30,13 @@ function revoked(target: object): unknown {
   return proxy
 }
 
-/** An object that refuses whatever one does with it. */
+/** An object that throws on every access. */
 function hostileObject(target: object): object {
   const traps = ['get', 'has', 'ownKeys', 'getPrototypeOf', 'getOwnPropertyDescriptor', 'set', 'apply']
   return new Proxy(target, Object.fromEntries(traps.map((trap) => [trap, thrown])))
 }
 
-/** Values that are hard to look at, made anew for each use. */
+/** Values that are hard to read. Each use creates a new one. */
 const strange: fc.Arbitrary<Box> = fc
   .constantFrom<() => unknown>(
     () => undefined,
@@ -97,7 +97,7 @@ const strangeInside = fc.oneof(
   })),
 )
 
-/** Everything of JavaScript's own, by itself and within objects and arrays. */
+/** Any JavaScript value, alone and within objects and arrays. */
 export const anything: fc.Arbitrary<Box> = fc.oneof(
   { weight: 3, arbitrary: strange },
   { weight: 1, arbitrary: boxed(anyText) },
@@ -122,7 +122,7 @@ const numbers = fc.oneof(
 
 const goodText = anyText.filter((text) => isText(text))
 
-/** JSON values: of texts of all kinds, in any order of keys, with members that are in several places. */
+/** JSON values: with texts of all kinds, keys in any order, and the same object in several places. */
 export const anyJson: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 4, arbitrary: fc.jsonValue({ stringUnit: 'grapheme' }) },
   {
@@ -138,7 +138,7 @@ export const anyJson: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 1, arbitrary: fc.jsonValue().map((shared) => ({ z: shared, a: [shared, { shared }] })) },
 )
 
-/** Whether JSON keeps the value: told by what it is made of, and not by what JSON makes of it. */
+/** Tells whether JSON keeps the value. It looks at the parts of the value, and does not use JSON. */
 export function isFaithful(value: unknown): boolean {
   try {
     return isKept(value, 0)

@@ -1,11 +1,11 @@
-/** What the places of the library's calls may hold: names, numbers, dates, events, options, projections. */
+/** The kinds of values that the calls of the library take: names, numbers, dates, events, options, projections. */
 import { projection, type RecordedEvent } from '@eventsourced/core'
 import fc from 'fast-check'
 import { anyJson, anything, boxed, isFaithful } from './json.ts'
 import { kindsIn, type Mix } from './samples.ts'
 import { anyText, isName, isReadName, isText } from './texts.ts'
 
-/** A document for each tag, which counts the events and keeps the last payload. */
+/** A projection with a document for each tag, which counts the events and keeps the last payload. */
 export const byTag = projection({
   name: 'by "tag" %',
   key: ({ tags }: RecordedEvent) => tags,
@@ -18,7 +18,7 @@ const longest = 2 ** 53 - 1
 const longestWait = 2 ** 31 - 1
 const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** `names`: the good ones, of everything that has a name. */
+/** `names`: the good names of streams, types, tags, keys, projections and subscriptions. */
 export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
   const { leaf, optional, list, record } = kindsIn(mix)
   const badText = fc.oneof(boxed(anyText), anything)
@@ -56,7 +56,7 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
   )
   const isWhole = (least: number, most: number) => (value: unknown) =>
     typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
-  /** `few`: those whose effect is known; everything that is out of the bounds is bad. */
+  /** `few`: the good values to try. All numbers outside of the bounds are bad. */
   const whole = (least: number, few: readonly number[], most = longest) =>
     leaf(fc.constantFrom(...few), isWhole(least, most), badNumbers)
   const number = (...bounds: Parameters<typeof whole>) => optional(whole(...bounds))
@@ -90,7 +90,7 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
     '1969-12-31T23:59:59.999Z',
     '2020-02-29T12:00:00Z',
   ]
-  /** Not of today: what is recorded then is not the same for two stores. */
+  /** No time of today: two stores would record different events up to it. */
   const date = leaf(someDate(...past, '9999-12-31T23:59:59.999Z'), isDate, badDate)
   const isPast = (value: unknown) => isDate(value) && (value as Date).getTime() <= Date.now()
   const future = someDate('2300-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z')
@@ -196,5 +196,5 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
   }
 }
 
-/** The reason of the signals that are aborted. */
+/** The reason of the aborted signals. */
 export const givenUp = 'given up'

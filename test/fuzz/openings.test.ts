@@ -1,4 +1,4 @@
-/** Opening a store on a database, given everything that is wrong: refused by name, and nothing is connected to. */
+/** Opens stores on a database with wrong arguments: the error names the argument, and nothing connects to a server. */
 import assert from 'node:assert/strict'
 import { EventSourcedError, hasCode, memoryStore } from '@eventsourced/core'
 import * as dynamodb from '@eventsourced/core/dynamodb'
@@ -126,7 +126,7 @@ it('the table names every way to open a store on a database', () => {
     !(value.prototype instanceof Error) &&
     !(value.prototype instanceof EventSourcedError)
   const functions = Object.entries({ ...postgres, ...dynamodb }).filter(isFunction)
-  // Bridges are given what other libraries make.
+  // `fromDrizzle` and `fromKysely` take objects of other libraries.
   const wanted = functions
     .map(([name]) => name)
     .filter((name) => name !== 'fromDrizzle' && name !== 'fromKysely')
@@ -135,7 +135,7 @@ it('the table names every way to open a store on a database', () => {
 })
 
 for (const name of Object.keys(calls)) {
-  it(`${name} refuses what is wrong, and takes what is right`, async () => {
+  it(`${name} refuses wrong arguments, and accepts right ones`, async () => {
     const store = memoryStore()
     await fc.assert(
       fc.asyncProperty(trialOf(calls, name), async (trial) => {
@@ -143,7 +143,7 @@ for (const name of Object.keys(calls)) {
         assert.equal(outcome.kind, trial.faults.length > 0 ? 'refused' : 'done')
         if (outcome.kind !== 'refused') return
         assert.ok(hasCode(outcome.error, 'invalid-input'))
-        // A URL may hold a password: of what might be one, only the beginning is shown.
+        // A URL may contain a password, so the error does not show the value of a wrong connection in full.
         const faults = trial.faults.map(({ field, value }) => ({
           field,
           value: field === 'connection' ? undefined : value,

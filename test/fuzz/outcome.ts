@@ -1,4 +1,4 @@
-/** What becomes of a call: what it gives, the facts of its refusal, or that it was given up. */
+/** Makes a random call and returns its outcome: its result, the error of its refusal, or that it was aborted. */
 import { inspect } from 'node:util'
 import { EventSourcedError, type EventStore } from '@eventsourced/core'
 import fc from 'fast-check'
@@ -6,14 +6,15 @@ import type { Calls, PublicCall } from './calls.ts'
 import { givenUp } from './kinds.ts'
 import { type Fault, joined } from './samples.ts'
 
+/** A call with its arguments. */
 export interface Trial {
   readonly name: string
   readonly given: readonly unknown[]
-  /** What is wrong with what is given; none: it must be accepted. */
+  /** All faults of the arguments. Without a fault, the call must be accepted. */
   readonly faults: readonly Fault[]
 }
 
-/** The call of that name, with samples in its places. */
+/** Generates arguments for the call of this name. */
 export function trialOf(calls: Calls, name: string): fc.Arbitrary<Trial> {
   const { places, together } = calls[name] as PublicCall
   return fc.tuple(...places.map(([field, kind]) => kind(field))).map((samples) => {
@@ -25,7 +26,7 @@ export function trialOf(calls: Calls, name: string): fc.Arbitrary<Trial> {
   })
 }
 
-/** Of what cannot be looked at, what is wrong is known already. */
+/** Faults of the arguments together. If reading an argument throws, its fault is already known. */
 function wrongTogether(given: readonly unknown[], together: PublicCall['together']): readonly Fault[] {
   try {
     return together?.(given) ?? []
@@ -34,7 +35,7 @@ function wrongTogether(given: readonly unknown[], together: PublicCall['together
   }
 }
 
-// As fast-check would show it, but for what throws when it is looked at.
+// Prints a trial as fast-check does, but also arguments that throw when they are read.
 function shown({ name, given, faults }: Trial): string {
   return `${name}(${inspect(given, { showProxy: true, depth: 8 })}) wrong: ${faults.map(({ field }) => field)}`
 }
@@ -44,7 +45,7 @@ export type Outcome =
   | { readonly kind: 'refused'; readonly error: EventSourcedError }
   | { readonly kind: 'given up' }
 
-/** Whatever else is thrown is no outcome that a user could have been told of. */
+/** Makes the call. Rethrows an error that is neither a documented one nor the reason of the signal: that is a bug. */
 export async function outcomeOf(calls: Calls, { name, given }: Trial, store: EventStore): Promise<Outcome> {
   try {
     return { kind: 'done', value: await calls[name]?.call(store, given) }

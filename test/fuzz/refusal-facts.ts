@@ -1,9 +1,9 @@
-/** What the error of a refusal must tell. */
+/** Checks the error of a refused call. */
 import assert from 'node:assert/strict'
 import type { InvalidInputError } from '@eventsourced/core'
 import type { Fault } from './samples.ts'
 
-/** The error names a field at fault, and shows the beginning of its value; of a name that is too long, the limit. */
+/** Asserts that the error is short, names a field at fault, and shows the beginning of its value. */
 export function assertTells(refusal: InvalidInputError, faults: readonly Fault[]): void {
   const named = faults.filter(({ field }) => refusal.field === field || isWithin(field, refusal.field))
   assert.ok(named.length > 0, `${refusal.message}: names ${faults.map(({ field }) => field).join(' or ')}`)
@@ -22,7 +22,7 @@ export function assertTells(refusal: InvalidInputError, faults: readonly Fault[]
 const isWithin = (field: string, inner: string) =>
   inner.startsWith(`${field}.`) || inner.startsWith(`${field}[`)
 
-/** How a value must begin that is shown in an error, if it is one of those that can be shown. */
+/** How an error must show this value at least, or `undefined` if an error shows only what kind of value it is. */
 function beginningOf(value: unknown): string | undefined {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 50)).slice(0, -1)
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)

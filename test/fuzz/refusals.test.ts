@@ -1,4 +1,4 @@
-/** Every public call, given everything that is wrong: refused by name before the store looks at its data. */
+/** Every public call with wrong arguments: the error names the argument, and the store has not read its data before. */
 import assert from 'node:assert/strict'
 import * as core from '@eventsourced/core'
 import { hasCode, memoryStore } from '@eventsourced/core'
@@ -39,7 +39,7 @@ it('the table of calls names every function of the library, of a store, and of w
   expect([...named].sort()).toEqual(wanted.sort())
 })
 
-/** A store in memory, and which of its data it was asked for. */
+/** A store in memory, and a list of the storage methods that it has called. */
 function observedStore() {
   const inline = [byTag]
   const storage = memoryStorage(new InlineProjections(inline))
@@ -58,7 +58,7 @@ function observedStore() {
 }
 
 for (const [name, call] of Object.entries(calls)) {
-  it(`${name} refuses what is wrong before it looks at its data, and takes what is right`, async () => {
+  it(`${name} refuses wrong arguments before it reads its data, and accepts right ones`, async () => {
     const counts = { refused: 0, taken: 0 }
     const trial = trialOf(calls, name)
     await fc.assert(
@@ -68,10 +68,10 @@ for (const [name, call] of Object.entries(calls)) {
         const refusal =
           outcome.kind === 'refused' && hasCode(outcome.error, 'invalid-input') ? outcome.error : undefined
         if (one.faults.length > 0) {
-          // Of what comes before, something else may be told first.
+          // A call that reads or writes first may fail on that before it finds the fault.
           const mayFailBefore = (call.readsFirst || call.isPiecewise) && outcome.kind === 'refused'
-          const isTold = refusal !== undefined || outcome.kind === 'given up' || mayFailBefore
-          assert.ok(isTold, `refused: ${fieldsOf(one)}`)
+          const isReported = refusal !== undefined || outcome.kind === 'given up' || mayFailBefore
+          assert.ok(isReported, `refused: ${fieldsOf(one)}`)
           if (!call.isPiecewise && !call.hasWorker && !call.readsFirst) assert.deepEqual(asked, [])
         } else {
           assert.equal(refusal, undefined)

@@ -1,22 +1,24 @@
-/** What a place of a call may hold: samples of it, good ones and hostile ones, each with what is wrong with it. */
+/** Generates values for the arguments of calls: good ones and hostile ones, each with a list of its faults. */
 import fc from 'fast-check'
 import { anything, type Box } from './json.ts'
 
+/** A value for an argument or a part of one. */
 export interface Sample {
   readonly value: unknown
-  /** What a refusal may name; none: the value is to be accepted. */
+  /** The faults that an error may name. Without a fault, the value must be accepted. */
   readonly faults: readonly Fault[]
 }
 
+/** A wrong value, and the field as which the error must name it. */
 export interface Fault {
   readonly field: string
   readonly value: unknown
 }
 
-/** What a place may hold; the field is how errors call it. */
+/** Generates values for a field. Errors call the field by this name. */
 export type Kind = (field: string) => fc.Arbitrary<Sample>
 
-/** How many of the values are hostile, of a hundred. */
+/** The percentage of hostile values. */
 export interface Mix {
   readonly hostile: number
 }
@@ -25,14 +27,14 @@ const thrown = () => {
   throw new RangeError('read me not')
 }
 
-/** The kinds that a mix gives. */
+/** Returns functions that make kinds of values with this percentage of hostile ones. */
 export function kindsIn({ hostile }: Mix) {
   const share = <T>(good: fc.Arbitrary<T>, bad: fc.Arbitrary<T>) =>
     hostile === 0
       ? good
       : fc.oneof({ weight: 100 - hostile, arbitrary: good }, { weight: hostile, arbitrary: bad })
 
-  /** A value that is good by itself, or bad. */
+  /** A single value, good or bad. */
   const leaf =
     (
       good: fc.Arbitrary<unknown>,
@@ -58,7 +60,7 @@ export function kindsIn({ hostile }: Mix) {
         },
       )
 
-  /** An array: its items are of a kind, and so is it. */
+  /** An array with items of this kind, or a value that is no array. */
   const list =
     (item: Kind, { least = 0, most = 3 } = {}): Kind =>
     (field) => {
@@ -68,7 +70,7 @@ export function kindsIn({ hostile }: Mix) {
           const samples = Array.from({ length: count }, (_, index) => item(`${field}[${index}]`))
           return fc.tuple(fc.tuple(...samples), fc.nat({ max: 7 }))
         })
-        // Now and then, one is there twice.
+        // In one of eight arrays, the first item occurs twice.
         .map(([samples, dice]) => joined(dice === 0 && samples.length < most ? twice(samples) : samples))
       return share(
         items,
@@ -76,14 +78,14 @@ export function kindsIn({ hostile }: Mix) {
       )
     }
 
-  /** An object; `nested`: errors call its properties by its name and theirs. */
+  /** An object with these properties. `nested`: errors name a property with the field before it, as in `options.limit`. */
   const record =
     (shape: Readonly<Record<string, Kind>>, { nested = true } = {}): Kind =>
     (field) => {
       const samples = Object.entries(shape).map(([key, kind]) => kind(nested ? `${field}.${key}` : key))
       const objects = fc.tuple(...samples).map((all): Sample => {
         const entries = Object.keys(shape).map((key, index) => [key, all[index]?.value])
-        // Absent is what most of those are that are undefined.
+        // Leaves out two of three undefined properties, and keeps the others as undefined.
         const value = Object.fromEntries(
           entries.filter(([, member], index) => member !== undefined || index % 3 === 0),
         )
@@ -117,7 +119,7 @@ export function kindsIn({ hostile }: Mix) {
 
 const nothing: Sample = { value: undefined, faults: [] }
 
-/** The one or the other. */
+/** A value of one of two kinds. */
 export const either =
   (one: Kind, other: Kind): Kind =>
   (field) =>
@@ -125,12 +127,12 @@ export const either =
 
 const twice = (samples: readonly Sample[]) => [...samples, ...samples.slice(0, 1)]
 
-/** Several samples as one, which is an array. */
+/** Joins samples into one sample whose value is an array. */
 export function joined(samples: readonly Sample[]): Sample {
   return { value: samples.map(({ value }) => value), faults: samples.flatMap(({ faults }) => faults) }
 }
 
-// The same object to whoever reads its properties.
+// Objects with the same properties, made in other ways.
 const disguises: readonly ((value: object) => object)[] = [
   (value) => Object.freeze(value),
   (value) => Object.assign(Object.create(null), value),

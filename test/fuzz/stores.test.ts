@@ -1,4 +1,4 @@
-/** Every public call, given whatever one can think of, on every store: it does what the store in memory does, and stays usable. */
+/** Every public call with random arguments on every store: it does the same as on the store in memory, and the store stays usable. */
 import assert from 'node:assert/strict'
 import { type EventStore, hasCode, memoryStore } from '@eventsourced/core'
 import fc from 'fast-check'
@@ -13,7 +13,7 @@ import { type Outcome, outcomeOf, type Trial, trialOf } from './outcome.ts'
 import { runs } from './runs.ts'
 import { anyText, isName } from './texts.ts'
 
-// How often each is called; those that are not named need no store.
+// How often each call is made. Calls that are not listed need no store.
 const weights: Readonly<Record<string, number>> = {
   ...{ append: 12, appendAll: 6, import: 4, createStream: 2, 'commandHandler, handling': 5 },
   ...{ readStream: 3, readAll: 3, 'readAll, following': 1, streamInfo: 1, listStreams: 2, foldStream: 2 },
@@ -35,7 +35,7 @@ const weights: Readonly<Record<string, number>> = {
   },
 }
 
-// Few names, so that calls meet; others in each program.
+// Each program has a few names of its own, so that its calls meet each other.
 const program = fc
   .uniqueArray(anyText.filter(isName), { minLength: 1, maxLength: 4 })
   .chain((names) => {
@@ -59,7 +59,7 @@ onEachStore(({ emulator }, withWorld) => {
   const withStore = (use: (store: EventStore) => Promise<void>) =>
     withWorld(async (world) => use(await world.open({ inline: [byTag] })))
 
-  it('does and says what the store in memory does, whatever it is given', async () => {
+  it('has the results and errors of the store in memory, with any arguments', async () => {
     let done = 0
     await fc.assert(
       fc.asyncProperty(program, async ({ calls, trials }) => {
@@ -67,7 +67,7 @@ onEachStore(({ emulator }, withWorld) => {
           const memory = memoryStore({ inline: [byTag] })
           for (const trial of trials) {
             const isPiecewise = calls[trial.name]?.isPiecewise === true
-            const outcome = await tried(trial, store, isPiecewise, () => outcomeOf(calls, trial, store))
+            const outcome = await checkedCall(trial, store, isPiecewise, () => outcomeOf(calls, trial, store))
             const expected = await outcomeOf(calls, trial, memory)
             assert.deepEqual(await comparable(outcome, store), await comparable(expected, memory))
             if (outcome.kind === 'done') done++
@@ -82,7 +82,7 @@ onEachStore(({ emulator }, withWorld) => {
     assert.equal(({} as { polluted?: unknown }).polluted, undefined)
   })
 
-  it('an append of 70,000 events of which the last is wrong writes nothing, and the store goes on', () =>
+  it('writes nothing of 70,000 events of which the last is wrong, and stays usable', () =>
     withStore(async (store) => {
       const events = [...counted(manyEvents - 1), { type: 'T', data: Number.NaN }]
       const error = await failure(store.append('a', events))
@@ -92,7 +92,7 @@ onEachStore(({ emulator }, withWorld) => {
       assert.equal((await store.append('a', counted(1))).version, 1)
     }))
 
-  it('while 70,000 events are appended in one call, others get their answers', () =>
+  it('answers other calls while it appends 70,000 events in one call', () =>
     withStore(async (store) => {
       await store.append('b', counted(1))
       let isOver = false
@@ -109,8 +109,8 @@ onEachStore(({ emulator }, withWorld) => {
     }))
 })
 
-/** A call that is given something wrong leaves everything as it was. */
-async function tried(
+/** Makes a call. If its arguments have a fault, asserts that it changes nothing. */
+async function checkedCall(
   { faults }: Trial,
   store: EventStore,
   isPiecewise: boolean,
@@ -119,7 +119,7 @@ async function tried(
   if (faults.length === 0 || isPiecewise) return call()
   const before = await contentOf(store)
   const outcome = await call()
-  // A command that was handled before is not decided again.
+  // The store does not decide a repeated command again, so that it need not find a fault of its decision.
   const isDone =
     outcome.kind === 'done' && (outcome.value as { deduplicated?: boolean }).deduplicated !== true
   assert.equal(isDone, false)

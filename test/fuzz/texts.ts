@@ -1,7 +1,7 @@
-/** Texts as only an adversary gives them, and what they are, by somebody else's judgement than the library's. */
+/** Hostile texts, and independent checks of what is a text and a name, which share no code with the library. */
 import fc from 'fast-check'
 
-/** Any UTF-16 units, also such as are no text; often the ones that matter. */
+/** Any UTF-16 units, also lone surrogates, and more often the units that have a meaning somewhere. */
 const mixedUnits = fc
   .array(
     fc.oneof(
@@ -14,7 +14,7 @@ const mixedUnits = fc
   )
   .map((units) => String.fromCharCode(...units))
 
-const telling = fc.constantFrom(
+const known = fc.constantFrom(
   ...[
     '',
     ' ',
@@ -81,7 +81,7 @@ const telling = fc.constantFrom(
   ...['\ud83d', '\ude00', '\ude00\ud83d', 'a\ud83d', '\\u0000', '\\ud800'],
 )
 
-// At the limit of names in bytes and one beyond it, of characters of one to four bytes, and far beyond.
+// Texts at the limit of 512 bytes for names and up to 3 bytes beyond it, of characters of one to four bytes.
 const longOnes = fc
   .tuple(fc.constantFrom('x', 'é', '€', '😀', '\x1f', "'"), fc.integer({ min: -3, max: 3 }))
   .map(([character, more]) => {
@@ -90,10 +90,10 @@ const longOnes = fc
   })
 
 export const anyText: fc.Arbitrary<string> = fc.oneof(
-  { weight: 4, arbitrary: telling },
+  { weight: 4, arbitrary: known },
   { weight: 3, arbitrary: mixedUnits },
   { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 20 }) },
-  { weight: 1, arbitrary: fc.tuple(telling, telling).map((both) => both.join('')) },
+  { weight: 1, arbitrary: fc.tuple(known, known).map((both) => both.join('')) },
   { weight: 1, arbitrary: longOnes },
   {
     weight: 1,
@@ -102,7 +102,7 @@ export const anyText: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('x'.repeat(10_000), '😀'.repeat(2_500)) },
 )
 
-/** Whether it can be written as UTF-8 at all, and kept by every database. */
+/** Tells whether a string can be written as UTF-8 and stored by every database. */
 export function isText(text: string): boolean {
   try {
     encodeURIComponent(text)

@@ -1,11 +1,11 @@
-/** A campaign on a store that is broken on purpose ends badly: the checker sees what it is there for. */
+/** A campaign on a store that is broken on purpose must fail. This shows that the checker finds such faults. */
 import { describe, expect, it } from 'vitest'
 import type { Breakage } from '../../torture/breakages.ts'
 import { runCampaign } from '../../torture/campaign.ts'
 import type { FindingKind } from '../../torture/check/findings.ts'
 import { scenariosOf } from '../../torture/scenarios.ts'
 
-/** How it is broken, in what campaign that shows, and as what. */
+/** How the store is broken, in which campaign that shows, and which finding the checker must report. */
 const caught: readonly (readonly [Breakage, scenario: string, FindingKind])[] = [
   ['naive-reader', 'slow', 'skipped'],
   ['retry-without-ids', 'ambiguous', 'duplicated'],
@@ -30,7 +30,7 @@ describe('stores that are broken on purpose', () => {
     { timeout: 180_000 },
     async (breakage, name, fault) => {
       let found = 0
-      // On a busy machine little happens in one of them, and nothing need go wrong.
+      // On a busy machine, one campaign makes few calls and may have no fault. Three campaigns are enough.
       for (let campaign = 0; campaign < 3 && found === 0; campaign++) {
         found = (await resultOf(breakage, name)).findings.counts[fault]
       }
@@ -38,11 +38,13 @@ describe('stores that are broken on purpose', () => {
     },
   )
 
-  it('stolen leases alone do no harm: their tokens keep workers apart', { timeout: 180_000 }, async () => {
+  it('stolen leases alone cause no fault, because the fencing tokens protect the checkpoints', {
+    timeout: 180_000,
+  }, async () => {
     const { appended, handledAgain, findings } = await resultOf('stolen-leases', 'calm')
     expect(findings.isClean, findings.examples.join('\n')).toBe(true)
     expect(appended).toBeGreaterThan(0)
-    // The only reason for which a calm campaign handles anything again.
+    // In a calm campaign, a stolen lease is the only reason to handle an event again.
     expect(handledAgain).toBeGreaterThan(0)
   })
 })

@@ -1,4 +1,4 @@
-/** Short campaigns, one of each kind: whatever befalls the processes, the connections and the server, nothing is found. */
+/** Short campaigns, one of each kind: the checker finds no fault while processes, connections and servers fail. */
 import { describe, expect, it } from 'vitest'
 import { type CampaignOptions, runCampaign } from '../../torture/campaign.ts'
 import { findingKinds } from '../../torture/check/findings.ts'
@@ -7,7 +7,7 @@ import { isMissing } from '../emulators/start.ts'
 
 const nothing = Object.fromEntries(findingKinds.map((kind) => [kind, 0]))
 
-/** What must have happened, or the campaign proves nothing. */
+/** The campaigns, each with the faults that must have happened. Without them, a campaign would prove nothing. */
 const campaigns: readonly (Pick<CampaignOptions, 'store'> & {
   readonly name: string
   readonly seconds: number

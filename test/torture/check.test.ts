@@ -1,4 +1,4 @@
-/** The checker of the campaigns, on histories written by hand: what it must find, and what it must not. */
+/** The checker of the campaigns on hand-written histories: which faults it must find, and which it must not report. */
 import { describe, expect, it } from 'vitest'
 import { check } from '../../torture/check/check.ts'
 import type { Evidence, LoggedEvent, StreamState } from '../../torture/check/evidence.ts'
@@ -14,7 +14,7 @@ import {
 
 const clean = { lost: 0, duplicated: 0, 'out-of-order': 0, skipped: 0, stale: 0, phantom: 0 }
 
-/** A stream, of events like `writer.1/0`, at these positions. */
+/** A stream with events of these names, such as `writer.1/0`, at these positions. */
 function stream(
   name: string,
   ...events: readonly (readonly [name: string, position: number, seen?: Seen])[]
@@ -71,37 +71,37 @@ const twoAppends = [invoke('a.1', 1), ok('a.1', 2, 1, [10]), invoke('a.2', 3), o
 const twoEvents = log(stream('s', ['a.1/0', 10], ['a.2/0', 11]))
 
 describe('the checker of campaigns: appends', () => {
-  it('finds nothing where everything is as it was acknowledged', () => {
+  it('finds nothing when all acknowledged appends are in the log', () => {
     expect(found({ operations: twoAppends, streams: twoEvents })).toEqual(clean)
   })
 
-  it('finds what was acknowledged and is not there', () => {
+  it('finds an acknowledged event that is missing', () => {
     expect(found({ operations: twoAppends, streams: log(stream('s', ['a.1/0', 10])) })).toEqual({
       ...clean,
       lost: 1,
     })
   })
 
-  it('finds half an append, even of one that nobody acknowledged', () => {
+  it('finds half an append, also if it was never acknowledged', () => {
     const operations = [invoke('a.1', 1, 's', 3)]
     const streams = log(stream('s', ['a.1/0', 10], ['a.1/1', 11]))
     expect(found({ operations, streams })).toEqual({ ...clean, lost: 1 })
   })
 
-  it('lets an append that nobody knows of have happened, or not', () => {
+  it('accepts an append without an answer, recorded or not', () => {
     const operations = [...twoAppends, invoke('a.3', 5)]
     expect(found({ operations, streams: twoEvents })).toEqual(clean)
     const streams = log(stream('s', ['a.1/0', 10], ['a.2/0', 11], ['a.3/0', 12]))
     expect(found({ operations, streams })).toEqual(clean)
   })
 
-  it('finds what was made twice', () => {
+  it('finds an append that was made twice', () => {
     const again = { ...(stream('s', ['a.2/0', 12])[0] as LoggedEvent), version: 3, id: 'another' }
     const streams = log([...(twoEvents.get('s') ?? []), again])
     expect(found({ operations: twoAppends, streams })).toEqual({ ...clean, duplicated: 1 })
   })
 
-  it('finds an event id, and a position, that two events have', () => {
+  it('finds an event id or a position that two events share', () => {
     const [one, two] = twoEvents.get('s') as [LoggedEvent, LoggedEvent]
     expect(found({ operations: twoAppends, streams: log([one, { ...two, id: one.id }]) }).duplicated).toBe(1)
     const elsewhere = { ...two, stream: 't', version: 1, position: 10 }
@@ -114,7 +114,7 @@ describe('the checker of campaigns: appends', () => {
     expect(found({ operations, streams: log([one], [elsewhere]) }).duplicated).toBe(1)
   })
 
-  it('finds a gap in a stream, a position that steps back, and an answer that told another place', () => {
+  it('finds a gap in a stream, a position that steps back, and an answer with another position', () => {
     const [one, two] = twoEvents.get('s') as [LoggedEvent, LoggedEvent]
     const gap = log([one, { ...two, version: 3 }])
     expect(found({ operations: [twoAppends[0] as OperationLine, invoke('a.2', 1)], streams: gap })).toEqual({
@@ -124,11 +124,11 @@ describe('the checker of campaigns: appends', () => {
     const back = log([one, { ...two, position: 9 }])
     const unknown = [invoke('a.1', 1), invoke('a.2', 1)]
     expect(found({ operations: unknown, streams: back })).toEqual({ ...clean, 'out-of-order': 1 })
-    const told = [invoke('a.1', 1), ok('a.1', 9, 1, [10]), invoke('a.2', 1), ok('a.2', 9, 2, [12])]
-    expect(found({ operations: told, streams: twoEvents })).toEqual({ ...clean, 'out-of-order': 1 })
+    const misreported = [invoke('a.1', 1), ok('a.1', 9, 1, [10]), invoke('a.2', 1), ok('a.2', 9, 2, [12])]
+    expect(found({ operations: misreported, streams: twoEvents })).toEqual({ ...clean, 'out-of-order': 1 })
   })
 
-  it('finds what comes before something in the log that had ended before it began', () => {
+  it('finds an event that comes in the log before an append that had ended before it began', () => {
     const operations = [
       invoke('a.1', 1),
       ok('a.1', 2, 1, [10]),
@@ -141,7 +141,7 @@ describe('the checker of campaigns: appends', () => {
     expect(found({ operations: atOnce, streams })).toEqual(clean)
   })
 
-  it('finds what failed and is there, and what nobody ever did', () => {
+  it('finds an event of a failed append, and an event that no client appended', () => {
     const failed: OperationLine = { what: 'fail', op: 'a.2', at: 4, code: 'wrong-expected-version' }
     const operations = [...twoAppends.slice(0, 3), failed]
     expect(found({ operations, streams: twoEvents })).toEqual({ ...clean, phantom: 1 })
@@ -149,7 +149,7 @@ describe('the checker of campaigns: appends', () => {
       ...clean,
       phantom: 1,
     })
-    // Who tries again what was done is given the first result, and no refusal.
+    // A repeat of an append that was made must get the first result, and must not be refused.
     expect(
       found({ operations: [...twoAppends, invoke('a.2', 5), { ...failed, at: 6 }], streams: twoEvents }),
     ).toEqual({
@@ -159,10 +159,10 @@ describe('the checker of campaigns: appends', () => {
   })
 })
 
-describe('the checker of campaigns: what was seen', () => {
+describe('the checker of campaigns: reads and decisions', () => {
   const decided = (seen: Seen) => log(stream('s', ['a.1/0', 10], ['a.2/0', 11, seen]))
 
-  it('finds a decision on a version that others had gone beyond', () => {
+  it('finds a decision on a version that was stale', () => {
     expect(found({ operations: twoAppends, streams: decided([1, digestOf('a.1/0')]) })).toEqual(clean)
     expect(found({ operations: twoAppends, streams: decided([0, 0]) })).toEqual({ ...clean, stale: 1 })
   })
@@ -174,7 +174,7 @@ describe('the checker of campaigns: what was seen', () => {
     })
   })
 
-  it('finds a refusal for which there was no reason', () => {
+  it('finds a refusal without a reason', () => {
     const at = (op: string, seen: Seen): OperationLine => ({
       ...(invoke(op, 5) as Invocation),
       kind: 'append-at',
@@ -187,12 +187,12 @@ describe('the checker of campaigns: what was seen', () => {
     expect(found({ operations: wrong, streams: twoEvents })).toEqual({ ...clean, stale: 1 })
   })
 
-  it('finds a read of what never was', () => {
+  it('finds a read of an event that never existed', () => {
     const operations = [...twoAppends, ...read('a.3', 5, 6, [2, digestOf('a.1/0', 'gone/0')])]
     expect(found({ operations, streams: twoEvents })).toEqual({ ...clean, phantom: 1 })
   })
 
-  it('finds a read that misses what was acknowledged before it began, and lets one at the same time miss it', () => {
+  it('finds a read that misses an append acknowledged before it began, but not one at the same time', () => {
     const old: Seen = [1, digestOf('a.1/0')]
     expect(
       found({ operations: [...twoAppends, ...read('a.3', 5, 6, old)], streams: twoEvents }).stale,
@@ -202,7 +202,7 @@ describe('the checker of campaigns: what was seen', () => {
     )
   })
 
-  it('finds two readers who disagree on which of two appends came first', () => {
+  it('finds two readers that see two appends in different orders', () => {
     const operations = [
       invoke('a.1', 1, 's'),
       ok('a.1', 9, 1, [10], 's'),
@@ -219,7 +219,7 @@ describe('the checker of campaigns: what was seen', () => {
   })
 })
 
-describe('the checker of campaigns: who follows', () => {
+describe('the checker of campaigns: followers', () => {
   const delivery = (
     at: number,
     ...events: readonly (readonly [number, string, number, string])[]
@@ -234,7 +234,7 @@ describe('the checker of campaigns: who follows', () => {
   const read = (...lines: DeliveryLine[]) => found({ ...all, followers: new Map([['f', lines]]) })
   const handled = (...lines: DeliveryLine[]) => found({ ...all, subscriptions: new Map([['f', lines]]) })
 
-  it('finds what a reader of the log never got, got twice, got in another order, or got though it is not there', () => {
+  it('finds an event that a reader of the log missed, got twice, got out of order, or got but the log lacks', () => {
     expect(read(delivery(1, one, two))).toEqual(clean)
     expect(read(delivery(1, two))).toEqual({ ...clean, skipped: 1 })
     expect(read(delivery(1, one), delivery(2, one, two))).toEqual({ ...clean, duplicated: 1 })
@@ -242,13 +242,13 @@ describe('the checker of campaigns: who follows', () => {
     expect(read(delivery(1, one, two, [12, 's', 3, 'a.3/0']))).toEqual({ ...clean, phantom: 1 })
   })
 
-  it('lets a subscription handle an event again, but not before those that precede it', () => {
+  it('lets a subscription handle an event again, but not before the preceding events', () => {
     expect(handled(delivery(1, one), delivery(2, one, two))).toEqual(clean)
     expect(handled(delivery(1, one))).toEqual({ ...clean, skipped: 1 })
     expect(handled(delivery(1, two), delivery(2, one, two))).toEqual({ ...clean, 'out-of-order': 1 })
   })
 
-  it('finds what a projection counted twice, left out, or folded from other events', () => {
+  it('finds an event that a projection counted twice, left out, or folded in the wrong order', () => {
     const right: StreamState = { version: 2, digest: digestOf('a.1/0', 'a.2/0'), doubled: 0, skipped: 0 }
     const projected = (...states: readonly (readonly [string, StreamState])[]) =>
       found({ ...all, projections: new Map([['p', { streamPrefix: '', documents: new Map(states) }]]) })

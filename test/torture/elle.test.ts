@@ -1,9 +1,9 @@
-/** The history of a campaign, as it is written for Elle. */
+/** The history of a campaign in the format of Elle, a checker of transactional consistency. */
 import { expect, it } from 'vitest'
 import { elleHistory } from '../../torture/elle.ts'
 import type { OperationLine } from '../../torture/operation.ts'
 
-it('is one line an operation begins or ends with, in order of time, with all that a read saw', () => {
+it('has a line for each begin and end of an operation, in order of time, with the events that a read saw', () => {
   const part = { stream: 's', count: 1 }
   const operations: OperationLine[] = [
     { what: 'invoke', op: 'a.1', kind: 'append', at: 1, parts: [part] },

@@ -1,4 +1,4 @@
-/** What the compiler knows of a store on DynamoDB: handlers and raw projections have items. Checked by `tsc`; never run. */
+/** The types of a store on DynamoDB: handlers and raw projections can write items. `tsc` checks this file; it never runs. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { projection, type RecordedEvent } from '@eventsourced/core'
 import { type DynamodbTransaction, dynamodbStore } from '@eventsourced/core/dynamodb'
@@ -33,7 +33,7 @@ store.subscribe<Paid>({
   },
 })
 
-// @ts-expect-error a client is what sends commands
+// @ts-expect-error a client must have the method `send`
 dynamodbStore({ client: { query() {} } })
-// @ts-expect-error no transaction stays open
+// @ts-expect-error DynamoDB has no transactions that stay open
 store.inTransaction

@@ -1,4 +1,4 @@
-/** The compiler reports mistakes where they are, and names what is wrong. */
+/** The compiler reports each mistake of `mistakes.ts` at its place, with the words that its comment names. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -11,13 +11,13 @@ const lines = readFileSync(pathOf('mistakes.ts'), 'utf8').split('\n')
 function compilerOutput(): Promise<string> {
   const compiler = pathOf('../../node_modules/typescript/bin/tsc')
   const words = [compiler, '--pretty', 'false', '-p', pathOf('tsconfig.mistakes.json')]
-  // The exit code says only that there are mistakes.
+  // The exit code is not 0, as there are mistakes. Only the output matters.
   return new Promise((resolve) => {
     execFile(process.execPath, words, (_error, stdout, stderr) => resolve(stdout + stderr))
   })
 }
 
-/** Each error as the place where it begins, in the source, and all that the compiler says about it. */
+/** Returns each reported error with its line, the source text from its column on, and the whole message. */
 async function reportedErrors() {
   const errors = (await compilerOutput()).split(/^(?=\S)/m)
   return errors.map((error) => {
@@ -32,7 +32,7 @@ const mistakes = lines.flatMap((comment, index) => {
   return where === undefined || words === undefined ? [] : [{ line: index + 2, where, words }]
 })
 
-it('are reported in the right place and in helpful words, and nothing else is reported', async () => {
+it('reports every mistake in the right place and in helpful words, and nothing else', async () => {
   const errors = await reportedErrors()
   for (const { line, where, words } of mistakes) {
     const found = errors.filter((error) => error.line === line && error.text?.startsWith(where))

@@ -1,6 +1,7 @@
 /**
- * Mistakes. The comment above each says where in the next line the compiler must report it, and in which words.
- * `mistakes.test.ts` checks that. `npm run check:types` leaves this file out, as it does not compile.
+ * Mistakes that the compiler must report. The comment above each one says where in the next line the report must begin, and
+ * which words it must contain. `mistakes.test.ts` checks that. This file does not compile, so `npm run check:types`
+ * leaves it out.
  */
 import { decider, memoryStore, projection, type RecordedEvent } from '@eventsourced/core'
 

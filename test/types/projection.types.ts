@@ -1,4 +1,7 @@
-/** What the compiler knows of projections and of filters by event type. Checked by `tsc`; never run. */
+/**
+ * The types that the compiler infers for projections and for filters by event type, and the mistakes that it reports.
+ * `tsc` checks this file; it never runs.
+ */
 import {
   type Decider,
   type DocumentProjection,
@@ -21,7 +24,7 @@ type Booking = { status: 'open' | 'held' | 'paid'; nights: [number, number] }
 
 const open = (): Booking => ({ status: 'open', nights: [1, 2] })
 
-// One annotation, of the event of `key`: `events` is checked against it, and `evolve` gets only the listed events.
+// The event of `key` is the only annotation. The compiler checks `events` against it, and `evolve` gets only listed events.
 const bookings = projection({
   name: 'bookings',
   events: ['Held', 'Paid'],
@@ -53,7 +56,7 @@ projection({
   },
 })
 
-// Without an annotation, types are known and data is not. A state may begin with its key.
+// Without an annotation, the types of events are known and their data is not. `initialState` gets the key.
 const unknown = projection({
   name: 'anything',
   events: ['Held', 'Paid'],
@@ -80,7 +83,7 @@ projection({
   },
 })
 
-// The events are those of whatever is annotated: `evolve` alone, or functions that are declared elsewhere.
+// The events come from any annotation: of `evolve` alone, or of functions that are declared elsewhere.
 const guests = projection({
   name: 'guests',
   key: ({ streamId }) => streamId,
@@ -92,13 +95,13 @@ declare const booking: Decider<Booking, string, BookingEvent>
 const spread = projection({ name: 'states', events: ['Held'], key: ({ streamId }) => streamId, ...booking })
 holds<Equal<typeof spread, DocumentProjection<Booking, BookingEvent>>>()
 
-// Where the state is a type parameter, the compiler cannot know that it is not `never`, and the result is asserted.
+// If the state is a type parameter, the compiler cannot know that it is not `never`. The result needs a type assertion.
 export function statesOf<State, E extends Event>({ initialState, evolve }: Decider<State, never, E>) {
   const key = ({ streamId }: RecordedEvent<E>) => streamId
   return projection({ name: 'states', key, initialState, evolve }) as DocumentProjection<State, E>
 }
 
-// With `handle`, it is a projection of the user's own.
+// With `handle`, it is a raw projection, which writes its data itself.
 const receipts = projection({
   name: 'receipts',
   events: ['Paid'],
@@ -120,10 +123,10 @@ projection({
 const store = memoryStore({ inline: [bookings, receipts] })
 const document = await store.view(bookings).get('1')
 holds<Equal<NonNullable<typeof document>['state'], Booking>>()
-// @ts-expect-error a projection of the user's own has no documents
+// @ts-expect-error a raw projection has no documents
 store.view(receipts)
 
-// Filters by type are checked once the events are known, and take any name until then.
+// The compiler checks filters by type if it knows the events. Otherwise it accepts any name.
 store.subscribe<BookingEvent>({
   name: 'mailer',
   types: ['Held', 'Paid'],

@@ -1,8 +1,8 @@
-/** Worlds in memory. */
+/** Starts the store in memory. Every world is a new store, which all calls of `open` in that world return. */
 import { type EventStore, memoryStore } from '@eventsourced/core'
 import type { RunningStore } from '../store-under-test.ts'
 
-const unable = async () => {
+const rejectMissingFeature = async () => {
   throw new Error('The store in memory lacks this capability')
 }
 
@@ -15,8 +15,8 @@ export async function startMemory(): Promise<RunningStore> {
           store ??= memoryStore(options)
           return store
         },
-        begin: unable,
-        openBehindProxy: unable,
+        begin: rejectMissingFeature,
+        openBehindProxy: rejectMissingFeature,
         end: async () => store?.close(),
       }
     },

@@ -1,3 +1,4 @@
+// Imports every subpath of the published package, and fails if one of them exports nothing.
 const subpaths = JSON.parse(process.argv[2])
 for (const path of subpaths) {
   const names = Object.keys(await import(`@eventsourced/core${path.slice(1)}`))

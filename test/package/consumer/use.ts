@@ -1,4 +1,4 @@
-// Type-checked only: what a user writes, against the declarations as they are published.
+// The code of a user of the package. The package check compiles it against the published declarations; it never runs.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { commandHandler, decider, foldStream, hasCode, memoryStore } from '@eventsourced/core'
 import { conformanceCases } from '@eventsourced/core/conformance'
