@@ -92,7 +92,10 @@ export class AppendTooLargeError extends EventSourcedError {
   }
 }
 
-/** An imported event is older than the last event of its stream. Nothing of its batch was written. */
+/**
+ * An imported event is older than the last event of its stream. The import stops at its batch and records nothing of it;
+ * on DynamoDB, where a large batch takes several transactions, an earlier part of it may be recorded.
+ */
 export class ImportOutOfOrderError extends EventSourcedError {
   readonly code = 'import-out-of-order'
   readonly streamId: string

@@ -5,7 +5,7 @@
  */
 
 // Makes a store of a storage
-export { eventStore } from '../engine/event-store.ts'
+export { eventStore } from '../engine/store-from-storage.ts'
 
 // The errors that a storage throws
 export {
