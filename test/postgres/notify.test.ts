@@ -4,7 +4,7 @@ import { type PostgresConnection, postgresStore } from '@eventsourced/core/postg
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counted, numbersOf, range } from '../../src/conformance/events.ts'
 import { connector } from '../../src/postgres/connect.ts'
-import { notifying } from '../../src/postgres/notify.ts'
+import { notifications } from '../../src/postgres/notify.ts'
 import { RetryingDatabase, retryingRunner } from '../../src/postgres/runner.ts'
 import { statementsOf } from '../../src/postgres/statements.ts'
 import { sleep } from '../../src/runtime/abort.ts'
@@ -49,7 +49,7 @@ function hintsOn(connection: PostgresConnection) {
   const own = new RetryingDatabase(connector(connection, { prepare: true, maxConnections: 2 }), 10)
   const runner = retryingRunner(own, async () => {})
   return {
-    ...notifying(own, runner, statementsOf('eventsourced'), 'eventsourced'),
+    ...notifications(own, runner, statementsOf('eventsourced'), 'eventsourced'),
     close: () => runner.close(),
   }
 }
