@@ -119,8 +119,8 @@ export function isWrongMode(error: unknown): boolean {
 }
 
 /**
- * Whether the server does not support the feature (0A000). A replica answers so to `begin … read write`. In other places
- * the same code has other meanings.
+ * Whether the server does not support the feature (0A000). A replica answers so to `begin … read write`. In other
+ * places the same code has other meanings.
  */
 export function isFeatureNotSupported(error: unknown): boolean {
   return sqlState(error) === '0A000'

@@ -1,7 +1,7 @@
 /**
  * Locks the folder of an embedded database with a lock file beside it. PGlite itself lets two processes open one
- * folder, which destroys the data. The file names its owner, so that another process can take over the lock of a process
- * that was killed.
+ * folder, which destroys the data. The file names its owner, so that another process can take over the lock of a
+ * process that was killed.
  */
 
 import { readFileSync, statSync } from 'node:fs'
@@ -56,9 +56,9 @@ async function createFile(file: string, text: string): Promise<boolean> {
 }
 
 /**
- * Removes the lock file if its owner is dead, and throws if it is alive. Two processes may find the same stale lock, and
- * the second must not remove the new lock of the first. Each therefore checks and removes the file while it holds a guard
- * folder, which only one process can create.
+ * Removes the lock file if its owner is dead, and throws if it is alive. Two processes may find the same stale lock,
+ * and the second must not remove the new lock of the first. Each therefore checks and removes the file while it holds a
+ * guard folder, which only one process can create.
  */
 async function clearStaleLock(folder: string, file: string): Promise<void> {
   const guard = `${file}.clearing`

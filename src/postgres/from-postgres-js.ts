@@ -58,8 +58,8 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
 }
 
 /**
- * Listens on a separate client with the same options. The driver's own `listen` stops permanently if it cannot reconnect
- * at once.
+ * Listens on a separate client with the same options. The driver's own `listen` stops permanently if it cannot
+ * reconnect at once.
  */
 async function listen(
   { options }: PostgresJs,

@@ -6,8 +6,8 @@
  *
  * The store locks documents before it takes positions, for two reasons:
  * - Otherwise two appends could change one document in another order than the log's.
- * - Otherwise a deadlock is possible. A rebuild holds the projection's lock while it waits until the log is settled. The
- *   log does not settle while an append that has positions waits for that lock.
+ * - Otherwise a deadlock is possible. A rebuild holds the projection's lock while it waits until the log is settled.
+ * The   log does not settle while an append that has positions waits for that lock.
  */
 import {
   InlineFailure,
@@ -29,7 +29,8 @@ import type { Statements } from './statements.ts'
 import { PostgresStorageTransaction } from './transaction.ts'
 
 // A document's key may depend on the time at which its event is recorded, for example on the day. The store knows that
-// time only after the append. If the keys then differ from the locked ones, it rolls back and locks those documents too.
+// time only after the append. If the keys then differ from the locked ones, it rolls back and locks those documents
+// too.
 const maxAttempts = 5
 
 /** Thrown if the recorded events have other document keys than the store expected and locked. */

@@ -51,7 +51,8 @@ export function checkSchemaName(schema: string): void {
 
 /**
  * Reads which migrations and functions are applied.
- * @throws SchemaMismatchError if the database is newer than this library, or an applied migration differs from this one's
+ * @throws SchemaMismatchError if the database is newer than this library, or an applied migration differs from this
+ * one's
  */
 export async function schemaStatus(database: Database, schema: string): Promise<SchemaStatus> {
   try {
@@ -73,7 +74,8 @@ export async function createSchema(
   schema: string,
   protectEvents: boolean,
 ): Promise<SchemaStatus> {
-  // On a replica this statement fails with 25006. To `begin … read write` a replica answers 0A000, which has many meanings.
+  // On a replica this statement fails with 25006. To `begin … read write` a replica answers 0A000, which has many
+  // meanings.
   await database.run(refuseReplica, [])
   const work = database.transaction(async (session) => {
     await session.runScript(prelude(schema))

@@ -1,6 +1,6 @@
 /**
- * Notifies other processes of new events with LISTEN and NOTIFY. A notification is only a hint: it ends a subscription's
- * pause before its next poll, and may be lost without harm.
+ * Notifies other processes of new events with LISTEN and NOTIFY. A notification is only a hint: it ends a
+ * subscription's pause before its next poll, and may be lost without harm.
  *
  * The store sends it after the commit, in a separate statement. Inside the transactions of appends, notifications would
  * make their commits wait for each other, because Postgres queues notifications in the order of the commits.

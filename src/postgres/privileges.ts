@@ -29,8 +29,8 @@ export const usedNames: Parameters = [textArray(usedObjects.functions), textArra
 /**
  * Returns the script with which the owner of a schema lets a role use it. Any SQL client can run it, for example psql.
  *
- * The script revokes the role's other privileges in the schema. Functions of former versions are an exception: processes
- * of these versions may still run.
+ * The script revokes the role's other privileges in the schema. Functions of former versions are an exception:
+ * processes of these versions may still run.
  * @throws InvalidInputError if no role that an application may use can have this name
  */
 export function grantScript(schema: string, role: string): string {

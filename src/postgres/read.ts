@@ -126,8 +126,9 @@ export async function readLogPage(
 }
 
 /**
- * Makes a page of its rows. The last row has no events: it says where the page ends in the log. The events of the others
- * are decoded on first access, so that a reader can request the next page before and keep the server busy meanwhile.
+ * Makes a page of its rows. The last row has no events: it says where the page ends in the log. The events of the
+ * others are decoded on first access, so that a reader can request the next page before and keep the server busy
+ * meanwhile.
  */
 function logPage({ after, direction, limit }: LogQuery, rows: readonly Row[]): LogPage {
   const { frontier, through, head, server, is_cut: isCut } = rows.at(-1) as Row

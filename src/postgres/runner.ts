@@ -28,9 +28,9 @@ export interface Runner {
     signal?: AbortSignal,
   ): Promise<readonly Row[]>
   /**
-   * Runs `work` in a transaction: commits if it resolves, rolls back if it throws. Rethrows the error that `work` throws,
-   * unless one of its statements failed with a transient error. With `'if transient'`, the runner then retries the whole
-   * transaction, up to the store's `retries`. `retried`: an earlier attempt may have been committed.
+   * Runs `work` in a transaction: commits if it resolves, rolls back if it throws. Rethrows the error that `work`
+   * throws, unless one of its statements failed with a transient error. With `'if transient'`, the runner then retries
+   * the whole transaction, up to the store's `retries`. `retried`: an earlier attempt may have been committed.
    * @throws StoreUnavailableError after the last attempt that failed with a transient error
    */
   transaction<T>(
@@ -75,8 +75,8 @@ export class RetryingDatabase {
         const unknownOutcome = () =>
           mayBeExecuted && isServerRefusal(error) && new StoreUnavailableError(what, attempt - 1, error)
         if (!isTransient(error)) throw unknownOutcome() || toKnownError(what, error)
-        // If the server has never answered, its address is probably wrong, and retries would only delay the error. And after
-        // `close`, work that still runs (a last notification) must not keep the process alive.
+        // If the server has never answered, its address is probably wrong, and retries would only delay the error. And
+        // after `close`, work that still runs (a last notification) must not keep the process alive.
         const maxRetries = this.#isClosed || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
         if (attempt > maxRetries) throw unknownOutcome() || toLastError(what, attempt - 1, error)
         mayBeExecuted ||= isAnswerLost(error)
@@ -106,8 +106,8 @@ export class RetryingDatabase {
 }
 
 /**
- * Runs each statement in its own transaction, and retries after transient errors. That is safe because every statement of
- * this adapter is idempotent: reads change nothing, and writes recognize what an earlier attempt wrote.
+ * Runs each statement in its own transaction, and retries after transient errors. That is safe because every statement
+ * of this adapter is idempotent: reads change nothing, and writes recognize what an earlier attempt wrote.
  *
  * `prepare`: called once, before the first use of the database. If it throws, the next use calls it again.
  */
@@ -181,8 +181,8 @@ export function retryingRunner(
 /**
  * Runs statements in the caller's transaction. It never retries: only the caller can retry the whole transaction.
  *
- * The caller may already be retrying, and an error would abort the transaction. So every write first checks whether it is
- * a repeat.
+ * The caller may already be retrying, and an error would abort the transaction. So every write first checks whether it
+ * is a repeat.
  */
 export function sessionRunner(session: Session): Runner {
   let last: Promise<unknown> = Promise.resolve()
@@ -209,8 +209,8 @@ export function sessionRunner(session: Session): Runner {
 }
 
 /**
- * Rolls back to a savepoint if the work throws. The caller may catch the error and commit, and must then not commit events
- * without their documents. The work runs serially, because a rollback to a savepoint undoes everything after it.
+ * Rolls back to a savepoint if the work throws. The caller may catch the error and commit, and must then not commit
+ * events without their documents. The work runs serially, because a rollback to a savepoint undoes everything after it.
  */
 async function inSavepoint<T>(session: Session, work: () => Promise<T>): Promise<T> {
   await session.query('savepoint eventsourced', [])
@@ -235,8 +235,8 @@ async function unwrapped<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Runs the work of a transaction. If a statement fails with a transient error, the transaction fails with that error, even
- * if the work catches it. Any other error of the work is thrown as a `WorkFailure`.
+ * Runs the work of a transaction. If a statement fails with a transient error, the transaction fails with that error,
+ * even if the work catches it. Any other error of the work is thrown as a `WorkFailure`.
  */
 async function withGuardedSession<T>(
   what: string,
@@ -270,8 +270,8 @@ async function withGuardedSession<T>(
     },
     async query(text, values) {
       checkOpen()
-      // On a replica this transaction could not have begun. The same codes then come from the user's own SQL, and are not
-      // transient.
+      // On a replica this transaction could not have begun. The same codes then come from the user's own SQL, and are
+      // not transient.
       return watched(
         () => session.query(text, values),
         (error) => isTransient(error) && !isFromReplica(error),

@@ -1,6 +1,7 @@
 /**
- * Checks the database once, before the first use: the tables, the privileges of the role, and the settings. A state that
- * would break a guarantee of the store makes the check fail. A setting that can lose events in a crash causes a warning.
+ * Checks the database once, before the first use: the tables, the privileges of the role, and the settings. A state
+ * that would break a guarantee of the store makes the check fail. A setting that can lose events in a crash causes a
+ * warning.
  */
 import { SchemaMismatchError, SequenceBehindError, type StoreWarning } from '../storage/index.ts'
 import type { Database, Row } from './client.ts'

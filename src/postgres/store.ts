@@ -37,8 +37,8 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
    */
   readonly autoCreate?: boolean | undefined
   /**
-   * Whether a trigger refuses to change, delete or truncate events. If false, the store drops the trigger when it creates
-   * the tables or brings them up to date.
+   * Whether a trigger refuses to change, delete or truncate events. If false, the store drops the trigger when it
+   * creates the tables or brings them up to date.
    * @default true
    */
   readonly protectEvents?: boolean | undefined
@@ -48,34 +48,35 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
    */
   readonly prepare?: boolean | undefined
   /**
-   * Maximum number of connections in the pool that the store opens for a `postgres://` URL. Has no effect on a client that
-   * you pass.
+   * Maximum number of connections in the pool that the store opens for a `postgres://` URL. Has no effect on a client
+   * that you pass.
    * @default 10
    */
   readonly maxConnections?: number | undefined
   /**
    * Maximum number of retries of an operation after transient errors of the connection or the server; 0: no retry. The
-   * pauses grow, with random jitter, to at most 1000 ms: 9 retries wait about 2 seconds in all, and never more than 4.3.
+   * pauses grow, with random jitter, to at most 1000 ms: 9 retries wait about 2 seconds in all, and never more than
+   * 4.3.
    * @default 9
    */
   readonly retries?: number | undefined
   /**
-   * Maximum number of concurrent appends that share one transaction, and upper limit for concurrent reads of streams that
-   * share one statement; 1: every call runs alone.
+   * Maximum number of concurrent appends that share one transaction, and upper limit for concurrent reads of streams
+   * that share one statement; 1: every call runs alone.
    * @default 500
    */
   readonly maxBatch?: number | undefined
   /**
-   * Whether the store notifies other processes of its appends, and listens to theirs on one more connection. Subscriptions
-   * then receive new events at once, and not only at their next poll. A single `pg` client notifies but cannot listen. No
-   * store can listen through a pooler in transaction mode.
+   * Whether the store notifies other processes of its appends, and listens to theirs on one more connection.
+   * Subscriptions then receive new events at once, and not only at their next poll. A single `pg` client notifies but
+   * cannot listen. No store can listen through a pooler in transaction mode.
    * @default false
    */
   readonly notify?: boolean | undefined
   /**
    * Called before the first use, once for each server setting that can lose events. A warning has a stable `code` and a
-   * `message` that says what can be lost and which setting to change. If it throws, the call that used the store fails with
-   * that error, and the next call checks again.
+   * `message` that says what can be lost and which setting to change. If it throws, the call that used the store fails
+   * with that error, and the next call checks again.
    * @default `process.emitWarning`
    */
   readonly onWarning?: ((warning: StoreWarning) => void) | undefined
@@ -108,8 +109,8 @@ export interface PostgresStore extends EventStore<SqlTransaction> {
   /** Creates and describes the tables and functions of the store. */
   readonly schema: {
     /**
-     * Creates the tables and functions, or brings them up to date, in one transaction. Any number of processes may call it
-     * at the same time. Returns the status afterwards.
+     * Creates the tables and functions, or brings them up to date, in one transaction. Any number of processes may call
+     * it at the same time. Returns the status afterwards.
      * @throws SchemaMismatchError if the tables are newer than this library, or a migration was changed
      * @throws MissingPrivilegesError if the role may not create or change the tables
      */
@@ -122,8 +123,9 @@ export interface PostgresStore extends EventStore<SqlTransaction> {
     /** Returns the SQL script that `create` runs on an empty database. Needs no connection. */
     sql(): string
     /**
-     * Returns the SQL script with which the owner of the tables lets a role use the store: the role may call the functions
-     * and read the tables, and nothing else. Run it again after each update of the library. Needs no connection.
+     * Returns the SQL script with which the owner of the tables lets a role use the store: the role may call the
+     * functions and read the tables, and nothing else. Run it again after each update of the library. Needs no
+     * connection.
      * @throws InvalidInputError if `role` is not the name of a role of your own
      */
     grantSql(role: string): string
@@ -131,8 +133,8 @@ export interface PostgresStore extends EventStore<SqlTransaction> {
   /** Returns how far readers of the log can read now, and which transactions they wait for. */
   frontier(): Promise<Frontier>
   /**
-   * Returns the store inside your own transaction, which must be READ COMMITTED: its appends commit or roll back together
-   * with your rows. It never retries, and it is usable until the transaction ends.
+   * Returns the store inside your own transaction, which must be READ COMMITTED: its appends commit or roll back
+   * together with your rows. It never retries, and it is usable until the transaction ends.
    *
    * Its calls throw `UnsupportedIsolationError` if the transaction has another isolation level.
    * @throws InvalidInputError if `transaction` is not a transaction of `pg`, postgres.js or PGlite, or made by a bridge
@@ -147,13 +149,13 @@ export type TransactionalStore = Pick<
 >
 
 /**
- * Opens an event store on PostgreSQL 14 or later, or on the embedded PGlite. It connects on first use, and then checks the
- * database once. Its `close()` closes only connections that the store opened itself.
+ * Opens an event store on PostgreSQL 14 or later, or on the embedded PGlite. It connects on first use, and then checks
+ * the database once. Its `close()` closes only connections that the store opened itself.
  *
  *     const store = postgresStore('postgres://user:password@host/database')
  *
- * If the store must not use the database, every call that uses it throws `SchemaMismatchError`, `MissingPrivilegesError`,
- * `ReadOnlyReplicaError` or `SequenceBehindError`, until a check passes.
+ * If the store must not use the database, every call that uses it throws `SchemaMismatchError`,
+ * `MissingPrivilegesError`, `ReadOnlyReplicaError` or `SequenceBehindError`, until a check passes.
  * @throws InvalidInputError if `connection` or an option is invalid
  */
 export function postgresStore(connection: PostgresConnection, options?: PostgresStoreOptions): PostgresStore {

@@ -60,8 +60,8 @@ export function subscriptions(runner: Runner, statements: Statements): Subscript
     async createSubscription(subscription, partitions, position, signal) {
       const parameters = [subscription, String(partitions), String(position)]
       const what = 'Creating a subscription'
-      // The second call sees all partitions. If two processes create the subscription at the same time, the first call may
-      // see only some of the other's.
+      // The second call sees all partitions. If two processes create the subscription at the same time, the first call
+      // may see only some of the other's.
       await run(what, statements.createSubscription, parameters, signal)
       const [row] = await run(what, statements.createSubscription, parameters, signal)
       return Number(row?.partitions)

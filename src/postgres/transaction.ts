@@ -163,8 +163,8 @@ export class PostgresStorageTransaction implements StorageTransaction {
   /**
    * Must be called before the commit. It deletes unused placeholders, and fails if the commit would fail.
    *
-   * If the user's code caught an error of its SQL, the server answers the commit with a rollback, and the caller would not
-   * notice. A statement before the commit reveals that. It also checks deferred constraints.
+   * If the user's code caught an error of its SQL, the server answers the commit with a rollback, and the caller would
+   * not notice. A statement before the commit reveals that. It also checks deferred constraints.
    */
   async end(): Promise<void> {
     if (this.#placeholders.size > 0) {
