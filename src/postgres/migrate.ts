@@ -51,8 +51,8 @@ export function checkSchemaName(schema: string): void {
 
 /**
  * Reads which migrations and functions are applied.
- * @throws SchemaMismatchError if the database is newer than this library, or an applied migration differs from this
- * one's
+ * @throws SchemaMismatchError if the database is newer than this library, or an applied migration differs from
+ * this library's migration
  */
 export async function schemaStatus(database: Database, schema: string): Promise<SchemaStatus> {
   try {
