@@ -1,4 +1,4 @@
-/** The proxy does what the tests that use it rely on: it cuts what is done, and nothing else. */
+/** Tests of the cutting proxy itself: it cuts off the answers of committed writes, and nothing else. */
 import pg from 'pg'
 import postgres from 'postgres'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
@@ -46,7 +46,7 @@ const insert = (number: number) => ({
   values: [number],
 })
 
-it('loses the answer to what is done, by simple, unnamed and prepared statements', async ({ skip }) => {
+it('loses the answer to a committed write, by a simple, unnamed or prepared statement', async ({ skip }) => {
   skip(serverUrl === undefined, reason)
   await direct.query('truncate written')
   const writes: ((client: pg.Client) => Promise<unknown>)[] = [
@@ -57,7 +57,7 @@ it('loses the answer to what is done, by simple, unnamed and prepared statements
       proxy.cutAnswers(0)
       await client.query(insert(4))
       proxy.cutAnswers(1)
-      // Prepared by now, and so named only.
+      // The statement is prepared by now, so the client sends only its name.
       await client.query(insert(5))
     },
   ]
@@ -71,7 +71,7 @@ it('loses the answer to what is done, by simple, unnamed and prepared statements
   expect(await numbers()).toEqual([1, 2, 3, 4, 5])
 })
 
-it('loses the answer to the commit of a transaction that wrote, and no earlier one', async ({ skip }) => {
+it('loses the answer to the commit of a transaction that wrote, and no earlier answer', async ({ skip }) => {
   skip(serverUrl === undefined, reason)
   await direct.query('truncate written')
   const client = await connected()
@@ -83,7 +83,7 @@ it('loses the answer to the commit of a transaction that wrote, and no earlier o
   expect(await numbers()).toEqual([1])
 })
 
-it('lets reads, failed writes and rolled back ones pass', async ({ skip }) => {
+it('forwards the answers of reads, failed writes and definitions', async ({ skip }) => {
   skip(serverUrl === undefined, reason)
   await direct.query('truncate written')
   const client = await connected()
@@ -96,7 +96,7 @@ it('lets reads, failed writes and rolled back ones pass', async ({ skip }) => {
   await client.end()
 })
 
-it('tells requests apart that are in flight together', async ({ skip }) => {
+it('distinguishes requests that are in flight at the same time', async ({ skip }) => {
   skip(serverUrl === undefined, reason)
   await direct.query('truncate written')
   const sql = postgres(proxy.url, { max: 1 })

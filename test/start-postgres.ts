@@ -1,4 +1,4 @@
-/** Starts a Postgres that comes as an npm package, also as root, in a folder of its own that is removed with it. */
+/** Starts a Postgres server from an npm package, in a temporary folder. Also works as root. */
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { temporaryFolder } from './temporary-folder.ts'
 
 export interface StartedPostgres {
   readonly url: string
+  /** Stops the server and removes its folder. */
   stop(): Promise<void>
 }
 
@@ -37,7 +38,7 @@ export async function startPostgres(
   })
   const stop = async () => {
     const stopping = postgres.stop()
-    // At once: nobody needs what an orderly stop would first write to disk.
+    // SIGQUIT stops the server at once. An orderly stop would first write data to disk that no test needs.
     await signalServer(folder.path, 'SIGQUIT')
     await stopping
     folder.remove()
@@ -52,7 +53,7 @@ export async function startPostgres(
   return { url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`, stop }
 }
 
-/** Signals the server that runs on this folder, if one still does. */
+/** Sends a signal to the server that runs on this folder, if it still runs. */
 async function signalServer(folder: string, signal: NodeJS.Signals): Promise<void> {
   const file = await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8').catch(() => undefined)
   const pid = Number(file?.split('\n')[0])

@@ -1,12 +1,13 @@
-/** Reading the messages of the Postgres protocol out of a stream of bytes. */
+/** Reads the messages of the Postgres protocol from a stream of bytes. */
 
 export interface RawMessage {
-  /** The message's letter; empty for a client's first one, which has none. */
+  /** The type letter of the message. Empty for a client's first message, which has none. */
   readonly type: string
-  /** All of it, with letter and length. */
+  /** The whole message, with its letter and length. */
   readonly bytes: Buffer
 }
 
+/** Splits the bytes of one direction of a connection into messages. */
 export class MessageReader {
   #rest: Buffer = Buffer.alloc(0)
   #typed: boolean
@@ -15,12 +16,12 @@ export class MessageReader {
     this.#typed = kind === 'typed'
   }
 
-  /** The next message has no letter either: the one before was only a question before the first. */
+  /** Expects another message without a letter: the one before only asked for encryption. */
   expectUntyped(): void {
     this.#typed = false
   }
 
-  /** The messages that are complete with this chunk. */
+  /** Yields the messages that this chunk completes. */
   *read(chunk: Buffer): Generator<RawMessage> {
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     for (;;) {
@@ -36,7 +37,7 @@ export class MessageReader {
   }
 }
 
-/** An ErrorResponse as of a server that ends the connection with it. */
+/** Makes an ErrorResponse of severity FATAL, as a server sends before it ends a connection. */
 export function fatalError(code: string): Buffer {
   const fields = [`SFATAL`, `VFATAL`, `C${code}`, 'Mput in place of the answer'].map((field) => `${field}\0`)
   const body = Buffer.from(`${fields.join('')}\0`)
@@ -46,7 +47,7 @@ export function fatalError(code: string): Buffer {
   return Buffer.concat([head, body])
 }
 
-/** The text that begins here and ends with NUL, and where the next one begins. */
+/** Reads the NUL-terminated text at `from`. `end`: the offset after it. */
 export function readText(bytes: Buffer, from: number): { readonly text: string; readonly end: number } {
   const end = bytes.indexOf(0, from)
   return { text: bytes.toString('utf8', from, end), end: end + 1 }

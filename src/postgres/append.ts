@@ -1,4 +1,4 @@
-/** Appending: alone, in a group with what is called at the same time, or to several streams at once. */
+/** Appends: one alone, a group of concurrent calls in one transaction, or one atomic append to several streams. */
 import {
   type AppendOutcome,
   type AppendSuccess,
@@ -17,7 +17,12 @@ import type { InlineDocuments } from './inline-documents.ts'
 import { type Runner, runWrite } from './runner.ts'
 import type { Statements } from './statements.ts'
 
-export function appending(
+/**
+ * Makes the `append` of the storage.
+ *
+ * `documents`: writes the inline projections, if there are any. `maxBatch`: maximum number of appends in a group.
+ */
+export function appends(
   runner: Runner,
   statements: Statements,
   { readStream }: Pick<Storage, 'readStream'>,
@@ -26,8 +31,8 @@ export function appending(
 ): Pick<Storage, 'append'> {
   const group = new GroupCommit({ alone, together, maxBatch })
 
-  /** One call of the function for many appends, with the documents that they change. */
-  async function askMany(
+  /** Calls `append_to_streams` once for many appends, and writes the documents that their events change. */
+  async function appendMany(
     appends: readonly PreparedAppend[],
     atomic: boolean,
     retriedBefore: boolean,
@@ -37,14 +42,14 @@ export function appending(
     if (documents !== undefined) {
       const eventsOf = (row: Row) => {
         const outcomes = manyOutcomes(appends, row)
-        // Of a call that is refused as a whole, the other streams are answered as if they had been appended to.
+        // If an atomic call is refused, the function still reports its other appends as appended. None of them was.
         const isRefused = atomic && outcomes.some(({ kind }) => kind !== 'appended')
         return isRefused ? [] : appendedEvents(appends, outcomes)
       }
       return documents.append(appends, parameters, eventsOf, signal)
     }
     const statement = statements.appendToStreams
-    // Of a group that was refused as a whole the appends are made again in smaller ones.
+    // `runWrite` is for atomic calls only: if a group fails, `GroupCommit` retries its appends in smaller groups.
     if (atomic) return runWrite(runner, 'Appending', statement, parameters, signal)
     return (await runner.run('Appending', statement, parameters))[0] as Row
   }
@@ -61,7 +66,7 @@ export function appending(
   }
 
   async function together(appends: readonly PreparedAppend[], retriedBefore: boolean) {
-    const outcomes = manyOutcomes(appends, await askMany(appends, false, retriedBefore))
+    const outcomes = manyOutcomes(appends, await appendMany(appends, false, retriedBefore))
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.kind !== 'repeats') continue
       outcomes[index] = (await repeats([appends[index] as PreparedAppend], undefined))[0] as AppendOutcome
@@ -74,7 +79,7 @@ export function appending(
     signal?: AbortSignal,
     retriedBefore = false,
   ): Promise<readonly AppendOutcome[]> {
-    const outcomes = manyOutcomes(appends, await askMany(appends, true, retriedBefore, signal))
+    const outcomes = manyOutcomes(appends, await appendMany(appends, true, retriedBefore, signal))
     if (outcomes.some(({ kind }) => kind === 'repeats')) return repeats(appends, signal)
     if (outcomes.some(({ kind }) => kind === 'conflict')) {
       return outcomes.map((outcome) => (outcome.kind === 'conflict' ? outcome : { kind: 'abandoned' }))
@@ -83,7 +88,7 @@ export function appending(
     return appends.map(({ streamId }, index) => heads.get(streamId) ?? (outcomes[index] as AppendOutcome))
   }
 
-  /** Outcomes of a call of which some ids are recorded. */
+  /** Finds the outcomes of a call whose event ids are recorded, at least some of them. */
   async function repeats(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
     const heads = await headsOf(appends, signal)
     const ids = plainArray(appends.flatMap(({ events }) => events.map(({ id }) => id)))
@@ -92,7 +97,7 @@ export function appending(
     return settleRepeat(appends, recorded, ({ streamId }) => heads.get(streamId) as AppendSuccess)
   }
 
-  /** Where the streams are that are only checked. */
+  /** Reads the versions of the streams that the call only checks: their appends have no events. */
   async function headsOf(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
     const heads = new Map<string, AppendSuccess>()
     const window = { fromVersion: 1, toVersion: Number.MAX_SAFE_INTEGER, asOf: undefined, limit: 1 }
@@ -114,7 +119,7 @@ export function appending(
   }
 }
 
-/** See `append-to-stream.sql`. */
+/** Makes the parameters of `append-to-stream.sql`. */
 function aloneParameters(
   { streamId, expectedVersion, events }: PreparedAppend,
   retried: boolean,
@@ -122,7 +127,7 @@ function aloneParameters(
   return [streamId, expectedNumber(expectedVersion), ...eventParameters(events), String(retried)]
 }
 
-/** See `append-to-streams.sql`. */
+/** Makes the parameters of `append-to-streams.sql`. */
 function manyParameters(appends: readonly PreparedAppend[], atomic: boolean, retried: boolean): Parameters {
   const streamIds = [...new Set(appends.map(({ streamId }) => streamId))]
   const places = new Map(streamIds.map((streamId, index) => [streamId, index + 1]))
@@ -145,7 +150,7 @@ function expectedNumber(expected: ExpectedVersion): string | null {
   return expected === 'streamExists' ? '-2' : String(expected)
 }
 
-/** What the function answered per append. `repeats`: some of its ids are recorded already. */
+/** Returns the outcome of each append from the function's answer. `repeats`: some of its event ids are recorded already. */
 function manyOutcomes(
   appends: readonly PreparedAppend[],
   row: Row,
@@ -179,7 +184,7 @@ function appended(version: number, positions: readonly number[], recordedAt: num
   return { kind: 'appended', version, positions, recordedAt: new Date(recordedAt) }
 }
 
-/** A row of `find-events.sql`. */
+/** Decodes a row of `find-events.sql`. */
 function recordedId(row: Row): RecordedId {
   return {
     id: String(row.event_id),

@@ -1,24 +1,28 @@
-/** What this adapter asks of a Postgres driver. The `from-*.ts` files make it of the drivers there are. */
+/** The interface that this adapter needs from a Postgres driver. Each `from-*.ts` file implements it for one driver. */
 
-/** A statement with numbered parameters. The name stands for this very text, for drivers that prepare by name. */
+/**
+ * A statement with numbered parameters (`$1`, `$2` …). No two texts share a name, because some drivers prepare
+ * statements by name.
+ */
 export interface Statement {
   readonly name: string
   readonly text: string
 }
 
 /**
- * Columns are cast to text (or int4) in SQL: no driver's type parsers matter, and none is touched. Columns of type
- * varchar hold JSON arrays, which a driver may give parsed.
+ * A row as the driver returns it. The statements of this library cast each column to text or int4, so that the type
+ * parsers of a driver do not matter. Columns of type varchar hold JSON arrays, which a driver may return parsed.
  */
 export type Row = Readonly<Record<string, unknown>>
 
-/** Parameters are text or null; the statement casts them. */
+/** The parameters of a statement: text or null. The statement casts them. */
 export type Parameters = readonly (string | null)[]
 
 /** A connection that is inside a transaction. */
 export interface Session {
+  /** Runs a statement of this library. */
   run(statement: Statement, parameters: Parameters): Promise<readonly Row[]>
-  /** Runs a query of the user's own, whose values and rows are as the driver has them. */
+  /** Runs the user's own query. The driver's own rules apply to its values and rows. */
   query(text: string, values: readonly unknown[]): Promise<readonly Row[]>
   /** The driver's own transaction. */
   readonly client: unknown
@@ -26,37 +30,41 @@ export interface Session {
 
 /** A session that can also run a script of several statements. */
 export interface ScriptSession extends Session {
+  /** Runs several statements, separated by semicolons and without parameters. */
   runScript(sql: string): Promise<void>
 }
 
 /** A database that hands out connections. */
 export interface Database {
-  /** It runs within this process, and its files are its own business: settings of durability mean nothing. */
+  /** Present if the database runs inside this process. Server settings then say nothing about durability. */
   readonly isEmbedded?: true
-  /** Runs one statement in a transaction of its own. Not sent any more once the signal is aborted. */
+  /** Runs one statement in its own transaction. Does not send it if the signal is already aborted. */
   run(statement: Statement, parameters: Parameters, signal?: AbortSignal): Promise<readonly Row[]>
-  /** Commits what `work` did, or rolls it back if it throws. In `transactionMode`. */
+  /** Runs `work` in a transaction in `transactionMode`: commits if it resolves, rolls back if it throws. */
   transaction<T>(work: (session: ScriptSession) => Promise<T>, signal?: AbortSignal): Promise<T>
-  /** Opens one more connection, and listens there; undefined for a driver that cannot, or need not. */
+  /** Opens one more connection and listens on it. Undefined if the driver cannot listen, or need not. */
   readonly listen?:
     | ((channel: string, onNotified: (payload: string) => void) => Promise<Listener | undefined>)
     | undefined
-  /** Closes what this library opened, and nothing else. */
+  /** Closes the connections that this library opened. The caller's connections stay open. */
   close(): Promise<void>
 }
 
-/** A connection that listens. */
+/** A connection that listens for notifications. */
 export interface Listener {
-  /** Resolves when it has ended, by whoever's doing. */
+  /** Resolves when the connection has ended, whether this library, the server or the network ended it. */
   readonly ended: Promise<void>
   close(): Promise<void>
 }
 
-/** Whatever the defaults of server, database and role are: the level at which the append function is right. */
+/**
+ * The mode of every transaction that this adapter begins. The append functions are correct only in READ COMMITTED, and
+ * the server, the database or the role may have another default.
+ */
 export const transactionMode = 'isolation level read committed read write'
 
 /**
- * How long a transaction may be idle, in milliseconds: a process that was stopped in the middle of one holds its locks
- * no longer.
+ * Maximum time that a transaction may be idle, in milliseconds. After it the server ends the transaction, so that a
+ * process that is suspended in the middle of one does not hold its locks.
  */
-export const longestIdle = 120_000
+export const maxIdleMilliseconds = 120_000

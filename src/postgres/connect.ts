@@ -1,4 +1,4 @@
-/** Telling what kind of connection the caller gave, and making a database or a session of it. */
+/** Recognizes the kind of connection or transaction that the caller passed, and makes a `Database` or a `Session` of it. */
 import { beginning, InvalidInputError, readSafely, refuse, withDriver } from '../storage/index.ts'
 import type { Database, Session } from './client.ts'
 import { fromLoneClient, fromPgClient, fromPgPool, type PgClient, type PgPool } from './from-pg.ts'
@@ -22,15 +22,23 @@ import {
  */
 export type PostgresConnection = string | PgPool | PgClient | PostgresJs | PGliteDatabase
 
-/** A transaction of the caller: a `pg` client, a postgres.js or PGlite transaction, or a bridge's result. */
+/**
+ * The caller's own transaction: a `pg` client inside one, a postgres.js or PGlite transaction, or the result of
+ * `fromKysely` or `fromDrizzle`.
+ */
 export type PostgresTransaction = PgClient | PostgresJsSession | PGliteSession | Session
 
 export interface ConnectOptions {
+  /** Whether statements are prepared by name. */
   readonly prepare: boolean
+  /** Maximum number of connections in a pool that the store opens itself. */
   readonly maxConnections: number
 }
 
-/** Says how to open the connection; refuses at once what is none. */
+/**
+ * Returns the function that opens the connection.
+ * @throws InvalidInputError if `connection` is not one that the store accepts
+ */
 export function connector(connection: PostgresConnection, options: ConnectOptions): () => Promise<Database> {
   return readSafely('connection', connection, () => connectorOf(connection, options))
 }
@@ -54,11 +62,15 @@ function connectorOf(
   throw new InvalidInputError(
     'connection',
     "must be a postgres:// URL, 'pglite:memory', 'pglite:' and a folder, or a client of pg, postgres.js or PGlite",
-    // A URL may hold a password: of a string, only what comes before the first colon is shown.
+    // A URL may hold a password: the error shows only the part before the first colon.
     typeof connection === 'string' ? beginning(`${connection.split(':')[0]}…`) : beginning(connection),
   )
 }
 
+/**
+ * Makes a session of the caller's transaction.
+ * @throws InvalidInputError if `transaction` is not one that the store accepts
+ */
 export function sessionOf(transaction: PostgresTransaction, prepare: boolean): Session {
   return readSafely('transaction', transaction, () => sessionIn(transaction, prepare))
 }

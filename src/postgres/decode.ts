@@ -1,8 +1,11 @@
-/** From the columns of `event_columns.sql` to recorded events. */
+/** Decodes the columns of `event_columns.sql` into recorded events. */
 import type { Metadata, RecordedEvent } from '../storage/index.ts'
 import type { Row } from './client.ts'
 
-/** The events of a row, which are one stream's or have `stream_ids`; undefined if the row was too large for them. */
+/**
+ * Returns the events of a row, or undefined if they were too large for one row. The events belong to `streamId`;
+ * without it, the row has a column `stream_ids`.
+ */
 export function decodeEvents(row: Row, streamId?: string): RecordedEvent[] | undefined {
   const count = Number(row.event_count)
   if (count === 0) return []
@@ -33,7 +36,7 @@ export function decodeEvents(row: Row, streamId?: string): RecordedEvent[] | und
   return events
 }
 
-/** A column of JSON, which some drivers parse as soon as it arrives. */
+/** Parses a column of JSON, unless the driver has already parsed it. */
 export function jsonOf<T>(column: unknown): T {
   return (typeof column === 'string' ? JSON.parse(column) : column) as T
 }

@@ -1,4 +1,4 @@
-/** What a driver's error means: by SQLSTATE and constraint name, never by its words. */
+/** Classifies the errors of drivers and of the server: by SQLSTATE and constraint name, never by message text. */
 import {
   EventSourcedError,
   MissingPrivilegesError,
@@ -11,12 +11,12 @@ import {
 
 interface ServerReport {
   readonly code: string
-  /** `pg` and PGlite call it so, postgres.js `constraint_name`. */
+  /** The name of this field in `pg` and PGlite; postgres.js calls it `constraint_name`. */
   readonly constraint?: string
   readonly constraint_name?: string
 }
 
-/** The server's own report, also as the cause of our error; undefined for a failure of the driver or the network. */
+/** Returns the server's report in an error or in its cause. Undefined for a failure of the driver or the network. */
 function reportOf(error: unknown): ServerReport | undefined {
   const report = error instanceof StorageError ? error.cause : error
   if (typeof report !== 'object' || report === null || !('severity' in report)) return undefined
@@ -25,58 +25,64 @@ function reportOf(error: unknown): ServerReport | undefined {
 
 const sqlState = (error: unknown) => reportOf(error)?.code
 
-// Passing troubles: serialization failure, deadlock, lock not available, out of connections, server going down
-// or coming up. With the whole class 08, the connection's own.
+// Transient errors: serialization failure, deadlock, lock not available, too many connections, server shutting down or
+// starting up. The whole class 08 (connection exceptions) is transient too.
 const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '57P02', '57P03'])
 
-// ES003 is our functions' own.
+// 25006: read-only transaction. Our own functions raise ES003 on a replica.
 const replicaStates = new Set(['25006', 'ES003'])
 
-/** Whether the server is a replica, which may be promoted soon. */
-export function isReplicas(error: unknown): boolean {
+/** Whether the error says that the server is a replica. It may be promoted soon. */
+export function isFromReplica(error: unknown): boolean {
   return error instanceof ReadOnlyReplicaError || replicaStates.has(sqlState(error) ?? '')
 }
 
-/** Whether the same call may succeed if made again. A failure that is not the server's word is the connection's. */
+/**
+ * Whether a retry of the same call may succeed. An error that comes neither from the server nor from this process is a
+ * failure of the connection.
+ */
 export function isTransient(error: unknown): boolean {
-  if (isReplicas(error)) return true
+  if (isFromReplica(error)) return true
   const state = sqlState(error)
   if (state !== undefined) return state.startsWith('08') || transientStates.has(state)
-  return !isOwnOrMistake(error)
+  return !isRaisedLocally(error)
 }
 
 /**
- * Whether the connection must not be used again. After an error in a statement, or of the work, it can; unless it leads to
- * a replica, while the same address may lead to the primary by now.
+ * Whether the connection must not be used again. An error of a statement or of the work leaves it usable. A connection
+ * to a replica must be closed, because the same address may lead to the primary by now.
  */
 export function isConnectionLost(error: unknown): boolean {
   if (error instanceof WorkFailure) return false
-  if (isReplicas(error) || isUnsupported(error)) return true
+  if (isFromReplica(error) || isFeatureNotSupported(error)) return true
   const state = sqlState(error)
   return state === undefined || state.startsWith('08') || state.startsWith('57P')
 }
 
-/** Whether what was asked may have been done, as nothing came back. */
+/** Whether the statement may have been executed although no answer arrived. */
 export function isAnswerLost(error: unknown): boolean {
-  return isTransient(error) && isConnectionLost(error) && !isReplicas(error) && !isSilence(error)
+  return isTransient(error) && isConnectionLost(error) && !isFromReplica(error) && !isUnreachable(error)
 }
 
-/** Whether the server has refused what was asked; of an id that is taken it tells the reason, which is looked into. */
-export function isServers(error: unknown): boolean {
+/**
+ * Whether the server has refused the statement. A taken event id does not count: the store then looks whether the call
+ * is a repeat.
+ */
+export function isServerRefusal(error: unknown): boolean {
   return sqlState(error) !== undefined && !isEventIdTaken(error)
 }
 
-// The system's words, and postgres.js's own for having waited long enough.
-const silences = new Set(
+// Error codes of the operating system and the resolver, and postgres.js' own code for a connect timeout.
+const unreachableCodes = new Set(
   'ECONNREFUSED EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN ENOENT ETIMEDOUT CONNECT_TIMEOUT'.split(' '),
 )
 
-/** Whether no connection came about: nothing may be listening there at all. */
-export function isSilence(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && silences.has(String(error.code))
+/** Whether no connection could be opened. Perhaps no server listens at this address. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && unreachableCodes.has(String(error.code))
 }
 
-/** What the work of a transaction threw, and the database did not: it is nobody's to judge but the caller's. */
+/** Wraps an error that the caller's work in a transaction threw. The store does not classify it and rethrows it as it is. */
 export class WorkFailure extends Error {
   readonly thrown: unknown
   constructor(thrown: unknown) {
@@ -85,7 +91,8 @@ export class WorkFailure extends Error {
   }
 }
 
-function isOwnOrMistake(error: unknown): boolean {
+/** Whether this process raised the error: a known error of this library, a programming error, or an abort. */
+function isRaisedLocally(error: unknown): boolean {
   return (
     error instanceof WorkFailure ||
     error instanceof EventSourcedError ||
@@ -96,43 +103,53 @@ function isOwnOrMistake(error: unknown): boolean {
   )
 }
 
-/** An id of the call is recorded already: see whether the call is a repeat. */
+/** Whether an event id of the call is recorded already. The call may then be a repeat. */
 export function isEventIdTaken(error: unknown): boolean {
   const report = reportOf(error)
   return report?.code === '23505' && (report.constraint ?? report.constraint_name) === 'events_event_id_key'
 }
 
-/** The statement ran at a level or in a mode that the session's defaults chose. ES001 is our functions' own. */
+/**
+ * Whether the statement ran in a wrong isolation level (our functions raise ES001) or in a read-only transaction. The
+ * defaults of the session may have chosen either.
+ */
 export function isWrongMode(error: unknown): boolean {
   const state = sqlState(error)
   return state === 'ES001' || state === '25006'
 }
 
-/** What a replica answers to who begins a transaction to write. Said by others it means other things. */
-export function isUnsupported(error: unknown): boolean {
+/**
+ * Whether the server does not support the feature (0A000). A replica answers so to `begin … read write`. In other
+ * places the same code has other meanings.
+ */
+export function isFeatureNotSupported(error: unknown): boolean {
   return sqlState(error) === '0A000'
 }
 
-/** A text or row would be larger than the server can make. */
+/** Whether a text or row would exceed the server's size limit. */
 export function isTooLarge(error: unknown): boolean {
   return sqlState(error) === '54000'
 }
 
+/** Whether the role lacks a privilege. */
 export function isDenied(error: unknown): boolean {
   return sqlState(error) === '42501'
 }
 
+/** Whether the schema, a table or a function does not exist. */
 export function isMissingSchema(error: unknown): boolean {
   return ['3F000', '42P01', '42883'].includes(sqlState(error) ?? '')
 }
 
-/** The error for the caller, for one that so many tries have not mended. */
+/** Returns the error for the caller after the last retry of a transient error. `retries`: how many were made. */
 export function toLastError(what: string, retries: number, error: unknown): EventSourcedError {
   if (error instanceof ReadOnlyReplicaError) return error
-  return isReplicas(error) ? new ReadOnlyReplicaError(error) : new StoreUnavailableError(what, retries, error)
+  return isFromReplica(error)
+    ? new ReadOnlyReplicaError(error)
+    : new StoreUnavailableError(what, retries, error)
 }
 
-/** The error for the caller, for one that another try would not mend. */
+/** Returns the error for the caller if a retry would not help. */
 export function toKnownError(what: string, error: unknown): unknown {
   const state = sqlState(error)
   if (state === undefined) return error

@@ -1,6 +1,7 @@
 /**
- * A lock file beside an embedded database's folder: PGlite itself lets two processes open one folder, and
- * ruin it. The file names its owner, so that the lock of a process that was killed can be taken over.
+ * Locks the folder of an embedded database with a lock file beside it. PGlite itself lets two processes open one
+ * folder, which destroys the data. The file names its owner, so that another process can take over the lock of a
+ * process that was killed.
  */
 
 import { readFileSync, statSync } from 'node:fs'
@@ -12,26 +13,32 @@ import { FolderInUseError, sleep } from '../storage/index.ts'
 interface Owner {
   readonly pid: number
   readonly host: string
-  /** Tells a process from a later one with the same number, where the system shows it. */
+  /** When the process started: distinguishes it from a later process with the same pid. Empty if the system does not say. */
   readonly started: string
 }
 
-// On another machine (or in another container) a process cannot be looked up: there its beat is watched.
-const beatMilliseconds = 2_000
+// A process on another machine, or in another container, cannot be looked up. The lock file's modification time is then
+// its heartbeat.
+const heartbeatMilliseconds = 2_000
 const deadAfterMilliseconds = 15_000
 
-/** Takes the lock and resolves with the way to give it back. @throws FolderInUseError */
+/**
+ * Locks a folder. Resolves with the function that releases the lock.
+ * @throws FolderInUseError if another living process holds the lock
+ */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   await mkdir(dirname(resolve(folder)), { recursive: true })
   const file = `${await realpath(folder).catch(() => resolve(folder))}.lock`
-  const own: Owner = { pid: process.pid, host: hostname(), started: startOf(process.pid) }
+  const own: Owner = { pid: process.pid, host: hostname(), started: startTimeOf(process.pid) }
   while (!(await createFile(file, JSON.stringify(own)))) {
     await clearStaleLock(folder, file)
   }
-  const beat = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => {}), beatMilliseconds)
-  beat.unref()
+  const heartbeat = setInterval(() => {
+    utimes(file, new Date(), new Date()).catch(() => {})
+  }, heartbeatMilliseconds)
+  heartbeat.unref()
   return async () => {
-    clearInterval(beat)
+    clearInterval(heartbeat)
     await unlink(file).catch(ignoreMissing)
   }
 }
@@ -49,8 +56,9 @@ async function createFile(file: string, text: string): Promise<boolean> {
 }
 
 /**
- * Removes the file if its owner is gone, and refuses if not. Two processes may find the same stale lock: the
- * second must not remove the new lock of the first, so both look and remove within a folder only one can make.
+ * Removes the lock file if its owner is dead, and throws if it is alive. Two processes may find the same stale lock,
+ * and the second must not remove the new lock of the first. Each therefore checks and removes the file while it holds a
+ * guard folder, which only one process can create.
  */
 async function clearStaleLock(folder: string, file: string): Promise<void> {
   const guard = `${file}.clearing`
@@ -82,16 +90,16 @@ function isAlive(owner: Owner | undefined, file: string): boolean {
   try {
     process.kill(owner.pid, 0)
   } catch (error) {
-    // EPERM: there is such a process, of another user.
+    // EPERM means that the process exists and belongs to another user.
     if (codeOf(error) === 'ESRCH') return false
   }
-  return startOf(owner.pid) === owner.started
+  return startTimeOf(owner.pid) === owner.started
 }
 
-/** When the process was started, in the system's own unit; empty where the system does not tell. */
-function startOf(pid: number): string {
+/** Returns when the process started, in the system's own unit. Empty if the system does not say. */
+function startTimeOf(pid: number): string {
   try {
-    // The name, in parentheses, may hold spaces; the start time is the 20th field after it.
+    // The process name stands in parentheses and may contain spaces. The start time is the 20th field after it.
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? ''
   } catch {
     return ''

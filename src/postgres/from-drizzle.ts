@@ -1,7 +1,7 @@
-/** Drizzle: its transactions run what its own `sql` template makes, which the caller hands over. */
+/** Bridge to Drizzle. Its transactions run only queries that its own `sql` template makes, so the caller passes `sql` too. */
 import type { Row, Session } from './client.ts'
 
-/** The part of a Drizzle Postgres transaction that is used. */
+/** The part of a Drizzle Postgres transaction that the bridge uses. */
 export interface DrizzleTransaction {
   // biome-ignore lint/suspicious/noExplicitAny: Drizzle's SQL is a class of its own, and results differ by driver
   execute(query: any): Promise<any>
@@ -10,21 +10,22 @@ export interface DrizzleTransaction {
 /** The `sql` tag of `drizzle-orm`. */
 export type DrizzleSql = (strings: TemplateStringsArray, ...parameters: unknown[]) => unknown
 
+/** Makes a session of a Drizzle transaction, for `store.inTransaction`. `sql`: the tag of `drizzle-orm`. */
 export function fromDrizzle(transaction: DrizzleTransaction, sql: DrizzleSql): Session {
   async function query(text: string, values: readonly unknown[]): Promise<Row[]> {
     const result = await transaction.execute(asTemplate(text, values, sql)).catch(rethrowCause)
-    // An array with postgres.js, an object with rows with pg and PGlite.
+    // Drizzle returns an array with postgres.js, and an object with `rows` with pg and PGlite.
     return (Array.isArray(result) ? result : (result as { rows: unknown[] }).rows) as Row[]
   }
   return { run: ({ text }, parameters) => query(text, parameters), query, client: transaction }
 }
 
-/** Drizzle puts the driver's error into one of its own. */
+/** Rethrows the driver's error, which Drizzle wraps in its own. */
 function rethrowCause(error: unknown): never {
   throw error instanceof Error && error.cause !== undefined ? error.cause : error
 }
 
-/** Takes `… $1 … $2 …` apart into the pieces that a template tag is called with. */
+/** Splits `… $1 … $2 …` into the pieces that a template tag is called with. */
 function asTemplate(text: string, parameters: readonly unknown[], sql: DrizzleSql): unknown {
   const pieces = text.split(/\$(\d+)/)
   const strings = pieces.filter((_, index) => index % 2 === 0)

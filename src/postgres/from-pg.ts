@@ -2,7 +2,7 @@
 import {
   type Database,
   type Listener,
-  longestIdle,
+  maxIdleMilliseconds,
   type Parameters,
   type Row,
   type ScriptSession,
@@ -18,7 +18,7 @@ interface PgQuery {
   types?: { getTypeParser(oid: number): (text: string) => unknown }
 }
 
-/** The part of `pg.Client` that is used. */
+/** The part of `pg.Client` that the store uses. */
 export interface PgClient {
   query(query: PgQuery, callback: (error: Error, result: { rows: unknown[] }) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
@@ -29,7 +29,7 @@ interface PooledClient extends PgClient {
   release(error?: Error | boolean): void
 }
 
-/** A client of one's own, which can listen. */
+/** A client that only the store uses, and that can listen. */
 interface PgListener extends PgClient {
   connect(): Promise<unknown>
   on(event: 'error', listener: (error: Error) => void): unknown
@@ -38,7 +38,7 @@ interface PgListener extends PgClient {
   end(): Promise<void>
 }
 
-/** The part of `pg.Pool` that is used. */
+/** The part of `pg.Pool` that the store uses. */
 export interface PgPool {
   readonly totalCount: number
   readonly options?: object | undefined
@@ -49,17 +49,17 @@ export interface PgPool {
   end(): Promise<void>
 }
 
-/** A lost connection shows in the query that meets it; its event needs a listener, or it ends the process. */
+/** The next query reports a lost connection. The `error` event still needs a listener: without one it ends the process. */
 const ignoreError = () => {}
 
 const varcharOid = 1043
-const asItIs = (text: string) => text
+const asText = (text: string) => text
 
-/** For our queries only. JSON is parsed row by row, while the server still makes the next rows. */
-const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse : asItIs) }
+/** Used for the statements of this library only. JSON is parsed row by row, while the server still makes the next rows. */
+const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse : asText) }
 
-/** By callback: with the driver's promises, each result kept its successor from an early garbage collection. */
-function ask(client: PgClient, query: PgQuery): Promise<Row[]> {
+/** Uses a callback: with the driver's promises, each result delayed the garbage collection of the next one. */
+function runQuery(client: PgClient, query: PgQuery): Promise<Row[]> {
   return new Promise((resolve, reject) => {
     client.query(query, (error, result) => {
       if (error) reject(error)
@@ -68,32 +68,33 @@ function ask(client: PgClient, query: PgQuery): Promise<Row[]> {
   })
 }
 
-/** Runs statements on a client that is in a transaction, for `inTransaction` too. */
+/** Makes a session of a client that is inside a transaction: one of the store's, or the caller's. */
 export function fromPgClient(client: PgClient, prepare = true): ScriptSession {
   return {
     run({ name, text }, parameters) {
       const values = [...parameters]
-      return ask(client, prepare ? { name, text, values, types } : { text, values, types })
+      return runQuery(client, prepare ? { name, text, values, types } : { text, values, types })
     },
-    query: (text, values) => ask(client, { text, values: [...values] }),
+    query: (text, values) => runQuery(client, { text, values: [...values] }),
     client,
     async runScript(text) {
-      await ask(client, { text })
+      await runQuery(client, { text })
     },
   }
 }
 
 export interface FromPgOptions {
-  /** Whether statements are prepared by name; poolers in transaction mode may not allow it. */
+  /** Whether statements are prepared by name. Some poolers do not allow it in transaction mode. */
   readonly prepare: boolean
-  /** Whether closing the store ends the pool. */
+  /** Whether the store opened the pool, and so ends it when it closes. */
   readonly owned: boolean
 }
 
+/** Makes a database of a pool. */
 export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Database {
   pool.on('error', ignoreError)
 
-  /** By callback, which comes at once: with a promise, an error could find the client before its listener does. */
+  /** Uses a callback, which runs at once. With a promise, an `error` event could come before its listener is added. */
   function connect(): Promise<PooledClient> {
     return new Promise((resolve, reject) => {
       pool.connect((error, client) => {
@@ -111,7 +112,7 @@ export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Dat
     const client = await connect()
     let lost = false
     try {
-      // Waiting for the connection may have taken long.
+      // The caller may have aborted while it waited for a connection.
       signal?.throwIfAborted()
       return await work(client)
     } catch (error) {
@@ -129,14 +130,14 @@ export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Dat
     transaction: (work, signal) => withClient(signal, (client) => inTransaction(client, prepare, work)),
     listen: (channel, onNotified) => listen(pool, channel, onNotified),
     async close() {
-      // While our own pool ends, its connections may still fail.
+      // The listener of our own pool stays: its connections may still fail while the pool ends.
       if (owned) await pool.end()
       else pool.removeListener('error', ignoreError)
     },
   }
 }
 
-/** One client serves one statement or transaction at a time; the others wait their turn. */
+/** Makes a database of one client. It runs one statement or transaction at a time; the other calls wait in a queue. */
 export function fromLoneClient(client: PgClient, prepare: boolean): Database {
   let last: Promise<unknown> = Promise.resolve()
   client.on('error', ignoreError)
@@ -166,21 +167,21 @@ async function inTransaction<T>(
   prepare: boolean,
   work: (session: ScriptSession) => Promise<T>,
 ): Promise<T> {
-  await ask(client, {
-    text: `begin ${transactionMode}; set local idle_in_transaction_session_timeout = ${longestIdle}`,
+  await runQuery(client, {
+    text: `begin ${transactionMode}; set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`,
   })
   try {
     const result = await work(fromPgClient(client, prepare))
-    await ask(client, { text: 'commit' })
+    await runQuery(client, { text: 'commit' })
     return result
   } catch (error) {
-    // Fails on a lost connection, with which the transaction has ended anyway.
-    await ask(client, { text: 'rollback' }).catch(() => {})
+    // The rollback fails on a lost connection. The transaction has then ended anyway.
+    await runQuery(client, { text: 'rollback' }).catch(() => {})
     throw error
   }
 }
 
-/** On a client of its own, with the options of the pool: a pool's clients come and go. */
+/** Listens on a separate client with the options of the pool, because a pool closes its idle clients. */
 async function listen(
   pool: PgPool,
   channel: string,
@@ -194,7 +195,7 @@ async function listen(
   client.on('notification', ({ payload = '' }) => onNotified(payload))
   try {
     await client.connect()
-    await ask(client, { text: `listen ${channel}` })
+    await runQuery(client, { text: `listen ${channel}` })
   } catch (error) {
     await client.end().catch(ignoreError)
     throw error

@@ -3,14 +3,14 @@ import { StorageError } from '../storage/index.ts'
 import { type Database, type Row, type ScriptSession, transactionMode } from './client.ts'
 import { lockFolder } from './folder-lock.ts'
 
-/** The part of a PGlite transaction that is used. */
+/** The part of a PGlite transaction that the store uses. */
 export interface PGliteSession {
-  // biome-ignore lint/suspicious/noExplicitAny: the driver declares its parameters so
+  // biome-ignore lint/suspicious/noExplicitAny: the driver declares its parameters as any[]
   query(query: string, parameters?: any[]): Promise<{ rows: unknown[] }>
   exec(query: string): Promise<unknown>
 }
 
-/** The part of `PGlite` that is used. */
+/** The part of `PGlite` that the store uses. */
 export interface PGliteDatabase extends PGliteSession {
   readonly waitReady: Promise<void>
   // biome-ignore lint/suspicious/noExplicitAny: a transaction has more than is used here
@@ -18,6 +18,7 @@ export interface PGliteDatabase extends PGliteSession {
   close(): Promise<void>
 }
 
+/** Makes a session of a PGlite transaction. */
 export function fromPGliteSession(session: PGliteSession): ScriptSession {
   return {
     async run({ text }, parameters) {
@@ -31,9 +32,10 @@ export function fromPGliteSession(session: PGliteSession): ScriptSession {
   }
 }
 
-/** It answers without returning to the event loop: calls in a row would keep timers and everybody else waiting. */
-const eventLoop = () => new Promise(setImmediate)
+/** PGlite answers without a turn of the event loop. Many calls in a row would block timers and all other work. */
+const nextTurn = () => new Promise(setImmediate)
 
+/** Makes a database of a PGlite instance. `close`: called when the store closes. */
 export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = async () => {}): Database {
   return {
     isEmbedded: true,
@@ -41,7 +43,7 @@ export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = 
       await pglite.waitReady
       signal?.throwIfAborted()
       const rows = await fromPGliteSession(pglite).run(statement, parameters)
-      await eventLoop()
+      await nextTurn()
       return rows
     },
     async transaction(work, signal) {
@@ -50,29 +52,33 @@ export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = 
         await transaction.exec(`set transaction ${transactionMode}`)
         return work(fromPGliteSession(transaction))
       })
-      await eventLoop()
+      await nextTurn()
       return result
     },
     close,
   }
 }
 
-/** Opens `memory`, or a folder that no other process has open. */
-export async function openPGlite(place: string): Promise<Database> {
+/**
+ * Opens PGlite in memory (`memory`) or on a folder, which it locks.
+ * @throws FolderInUseError if another process has the folder open
+ * @throws StorageError if PGlite cannot open the folder
+ */
+export async function openPGlite(location: string): Promise<Database> {
   const { PGlite } = await import('@electric-sql/pglite')
-  if (place === 'memory') {
+  if (location === 'memory') {
     const pglite = await PGlite.create()
     return fromPGlite(pglite, () => pglite.close())
   }
-  const unlock = await lockFolder(place)
+  const unlock = await lockFolder(location)
   try {
-    const pglite = await PGlite.create(place)
+    const pglite = await PGlite.create(location)
     return fromPGlite(pglite, async () => {
       await pglite.close()
       await unlock()
     })
   } catch (error) {
     await unlock()
-    throw new StorageError(`Opening the folder '${place}'`, error)
+    throw new StorageError(`Opening the folder '${location}'`, error)
   }
 }

@@ -2,31 +2,32 @@
 import {
   type Database,
   type Listener,
-  longestIdle,
+  maxIdleMilliseconds,
   type Row,
   type ScriptSession,
   transactionMode,
 } from './client.ts'
 
-/** The part of a postgres.js transaction that is used. */
+/** The part of a postgres.js transaction that the store uses. */
 export interface PostgresJsSession {
   // biome-ignore lint/suspicious/noExplicitAny: the driver's parameter type is a union that depends on its types
   unsafe(query: string, parameters?: any[], options?: { prepare?: boolean }): PromiseLike<unknown>
 }
 
-/** The part of `postgres()` that is used. */
+/** The part of `postgres()` that the store uses. */
 export interface PostgresJs extends PostgresJsSession {
   // biome-ignore lint/suspicious/noExplicitAny: a transaction's type depends on the client's own type parameters
   begin(options: string, work: (transaction: any) => Promise<any>): Promise<any>
   readonly options?: object | undefined
 }
 
+/** Makes a session of a postgres.js transaction. */
 export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): ScriptSession {
   return {
     async run({ text }, parameters) {
-      // Every parameter is declared as text in the statement, so that the driver sends strings as they are.
+      // The statements declare every parameter as text, so that the driver sends the strings unchanged.
       const rows = (await sql.unsafe(text, [...parameters], { prepare })) as (Row | undefined)[]
-      // After a connection was lost within an answer, the driver leaves a gap before the next answer's rows.
+      // If a connection is lost in the middle of an answer, the driver leaves a gap before the rows of the next answer.
       return Array.from(rows).filter((row) => row !== undefined)
     },
     query: async (text, values) => Array.from((await sql.unsafe(text, [...values])) as Row[]),
@@ -37,6 +38,7 @@ export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): S
   }
 }
 
+/** Makes a database of a postgres.js client. Its own options say how many connections it opens. */
 export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
   return {
     run(statement, parameters, signal) {
@@ -46,7 +48,7 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
     transaction(work, signal) {
       signal?.throwIfAborted()
       return sql.begin(transactionMode, async (transaction) => {
-        await transaction.unsafe(`set local idle_in_transaction_session_timeout = ${longestIdle}`)
+        await transaction.unsafe(`set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`)
         return work(fromPostgresJsSession(transaction, prepare))
       })
     },
@@ -56,8 +58,8 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
 }
 
 /**
- * On a client of its own with the same options: the driver's own `listen` gives up for good when it cannot connect again
- * at once.
+ * Listens on a separate client with the same options. The driver's own `listen` stops permanently if it cannot
+ * reconnect at once.
  */
 async function listen(
   { options }: PostgresJs,

@@ -1,4 +1,4 @@
-/** Importing: from prepared events to the parameters of `import_events`, and from its answer to an outcome. */
+/** Imports: encodes prepared events as parameters of `import_events`, and decodes its answer into an outcome. */
 import type { ImportOutcome, PreparedImport, Storage } from '../storage/index.ts'
 import type { Parameters, Row } from './client.ts'
 import { eventParameters, plainArray, textArray } from './encode.ts'
@@ -6,7 +6,8 @@ import type { InlineDocuments } from './inline-documents.ts'
 import { type Runner, runWrite } from './runner.ts'
 import type { Statements } from './statements.ts'
 
-export function importing(
+/** Makes the `importBatch` of the storage. `documents`: writes the inline projections, if there are any. */
+export function imports(
   runner: Runner,
   statements: Statements,
   documents: InlineDocuments | undefined,
@@ -14,27 +15,28 @@ export function importing(
   return {
     async importBatch(events, clampTimes, signal) {
       const parameters = importParameters(events, clampTimes)
-      if (documents !== undefined) return importAnswer(await documents.import(events, parameters, signal))
+      if (documents !== undefined) return importOutcome(await documents.import(events, parameters, signal))
       const row = await runWrite(runner, 'Importing', statements.importEvents, parameters, signal)
-      return importAnswer(row)
+      return importOutcome(row)
     },
   }
 }
 
-/** What a batch brings to one stream. */
-interface Share {
+/** The part of a batch that belongs to one stream. */
+interface StreamShare {
+  /** The 1-based place of the stream in the parameter `stream_ids`. */
   readonly owner: number
   readonly earliest: Date | undefined
   latest: Date | undefined
   count: number
 }
 
-/** See `import-events.sql`. `retried`: whether this very call may have been done before. */
+/** Makes the parameters of `import-events.sql`. `retried`: whether an earlier attempt may have imported the batch. */
 function importParameters(
   events: readonly PreparedImport[],
   clampTimes: boolean,
 ): (retried: boolean) => Parameters {
-  const shares = new Map<string, Share>()
+  const shares = new Map<string, StreamShare>()
   const owners: number[] = []
   const nths: number[] = []
   let inOrder = true
@@ -44,7 +46,8 @@ function importParameters(
       share = { owner: shares.size + 1, earliest: recordedAt, latest: recordedAt, count: 0 }
       shares.set(streamId, share)
     }
-    // An event without a time is recorded now, by the server's clock: among others, only the server can tell.
+    // The server records an event without a time at its own current time. So only the server can say whether it is in
+    // order with events that have a time.
     inOrder &&= recordedAt === share.latest || (recordedAt ?? 0) >= (share.latest ?? Number.NaN)
     share.latest = recordedAt
     owners.push(share.owner)
@@ -69,8 +72,8 @@ function timeArray(times: readonly (Date | undefined)[]): string {
   return plainArray(times.map((time) => time?.toISOString() ?? null))
 }
 
-/** What `import_events` answered. */
-function importAnswer(row: Row): ImportOutcome {
+/** Decodes the answer of `import_events`. */
+function importOutcome(row: Row): ImportOutcome {
   const streamId = JSON.parse(String(row.stream_id))
   if (row.imported !== null) return { kind: 'imported', imported: Number(row.imported) }
   if (row.event_id !== null) return { kind: 'duplicate', eventId: String(row.event_id), streamId }

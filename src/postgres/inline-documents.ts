@@ -1,10 +1,13 @@
 /**
- * Inline projections on Postgres: events and the documents they change, in one transaction. For a whole group of appends
- * that is begin, one call that locks and reads the documents, one that appends, one that writes them, and commit.
+ * Inline projections on Postgres: writes events and the documents they change in one transaction. A whole group of
+ * appends takes five round trips:
  *
- * The locks come first. Taken after the positions, two appends to one document could be folded in another order than the
- * log's; and one that has positions and waits for a projection's lock would keep a rebuild waiting, which waits for the
- * log to be settled while it holds that lock.
+ *     begin ──► lock and read documents ──► append events ──► write documents ──► commit
+ *
+ * The store locks documents before it takes positions, for two reasons:
+ * - Otherwise two appends could change one document in another order than the log's.
+ * - Otherwise a deadlock is possible. A rebuild holds the projection's lock while it waits until the log is settled.
+ * The   log does not settle while an append that has positions waits for that lock.
  */
 import {
   InlineFailure,
@@ -23,13 +26,15 @@ import { plainArray } from './encode.ts'
 import { isEventIdTaken } from './errors.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
-import { PostgresTransaction } from './transaction.ts'
+import { PostgresStorageTransaction } from './transaction.ts'
 
-// A key may depend on when an event is recorded (a day, say), which is known only afterwards.
-const mostAttempts = 5
+// A document's key may depend on the time at which its event is recorded, for example on the day. The store knows that
+// time only after the append. If the keys then differ from the locked ones, it rolls back and locks those documents
+// too.
+const maxAttempts = 5
 
-/** Events have other keys, now that they are recorded, than was expected. */
-class Unlocked extends Error {
+/** Thrown if the recorded events have other document keys than the store expected and locked. */
+class UnlockedDocumentsError extends Error {
   readonly events: readonly RecordedEvent[]
 
   constructor(events: readonly RecordedEvent[]) {
@@ -46,9 +51,10 @@ class Unlocked extends Error {
   }
 }
 
-/** A projection was rebuilt since its generation was looked up. */
-class Stale extends Error {}
+/** Thrown if a projection was rebuilt since the store read which generation is current. */
+class StaleGenerationError extends Error {}
 
+/** Appends and imports events together with the documents of the inline projections. */
 export class InlineDocuments {
   readonly #runner: Runner
   readonly #statements: Statements
@@ -70,7 +76,7 @@ export class InlineDocuments {
     this.#readLogPageIn = readLogPageIn
   }
 
-  /** `eventsOf` tells from the answer which events were appended. */
+  /** Appends events and writes their documents. `eventsOf`: returns the appended events from the function's answer. */
   append(
     appends: readonly PreparedAppend[],
     parameters: (retried: boolean) => Parameters,
@@ -87,6 +93,7 @@ export class InlineDocuments {
     })
   }
 
+  /** Imports a batch and writes its documents. */
   import(
     batch: readonly PreparedImport[],
     parameters: (retried: boolean) => Parameters,
@@ -116,44 +123,45 @@ export class InlineDocuments {
     let retriedBefore = false
     let toLock = expected
     for (let attempt = 1; ; attempt++) {
-      // Before the transaction: an embedded database has but one connection.
+      // This must come before the transaction: an embedded database has only one connection.
       const targets = await this.#inline.targets(this.#storage)
       try {
         return await this.#runner.transaction(
           what,
           async (session, retried) => {
             const readLogPage = (query: LogQuery) => this.#readLogPageIn(session, query)
-            const transaction = new PostgresTransaction(session, this.#statements, readLogPage)
-            const locked = await inlineOnly(this.#inline.lock(targets, toLock, transaction))
-            if (locked === 'stale') throw new Stale()
+            const transaction = new PostgresStorageTransaction(session, this.#statements, readLogPage)
+            const locked = await asInlineFailure(this.#inline.lock(targets, toLock, transaction))
+            if (locked === 'stale') throw new StaleGenerationError()
             const { row, events } = await append(session, retried || retriedBefore)
-            if ((await inlineOnly(locked.apply(events, transaction))) === 'unlocked')
-              throw new Unlocked(events)
-            await inlineOnly(transaction.end())
+            if ((await asInlineFailure(locked.apply(events, transaction))) === 'unlocked')
+              throw new UnlockedDocumentsError(events)
+            await asInlineFailure(transaction.end())
             return row
           },
           'if transient',
           signal,
         )
       } catch (error) {
-        if (error instanceof Stale) this.#inline.forget()
-        else if (error instanceof Unlocked && attempt <= mostAttempts) toLock = [...expected, ...error.events]
-        // Once more, looking whether it is a repeat.
+        if (error instanceof StaleGenerationError) this.#inline.forget()
+        else if (error instanceof UnlockedDocumentsError && attempt <= maxAttempts)
+          toLock = [...expected, ...error.events]
+        // The next attempt checks whether the call is a repeat.
         else if (isEventIdTaken(error) && !retriedBefore) retriedBefore = true
-        else throw error instanceof Unlocked ? new InlineFailure(error.toInputError()) : error
+        else throw error instanceof UnlockedDocumentsError ? new InlineFailure(error.toInputError()) : error
       }
     }
   }
 }
 
-/** What goes wrong in it is told as the projection's failure. */
-async function inlineOnly<T>(work: Promise<T>): Promise<T> {
+/** Reports an error of the work as a failure of the inline projection. */
+async function asInlineFailure<T>(work: Promise<T>): Promise<T> {
   return work.catch((thrown: unknown) => {
     throw new InlineFailure(thrown)
   })
 }
 
-/** The events of a batch that were recorded, as they are recorded; `found` are rows of `imported-events.sql`. */
+/** Returns the events of a batch that this transaction recorded. `found`: rows of `imported-events.sql`. */
 function importedEvents(batch: readonly PreparedImport[], found: readonly Row[]): RecordedEvent[] {
   const rows = new Map(found.map((row) => [String(row.event_id), row]))
   const events: RecordedEvent[] = []

@@ -1,4 +1,4 @@
-/** Creating the tables and keeping them up to date: numbered migrations, and functions applied when they change. */
+/** Creates the tables and keeps them up to date: runs numbered migrations, and replaces the functions when they change. */
 import {
   beginning,
   InvalidInputError,
@@ -10,19 +10,21 @@ import { isDenied, isMissingSchema } from './errors.ts'
 import { migrations, routines } from './sql.generated.ts'
 import { inSchema, statementOf } from './statements.ts'
 
+/** How the tables and functions in the database compare with the ones that this version of the library needs. */
 export interface SchemaStatus {
-  /** The last migration that was applied; 0: none, the tables do not exist. */
+  /** The number of the last applied migration. 0 if the tables do not exist. */
   readonly current: number
-  /** The last migration this library knows. */
+  /** The number of the last migration that this version of the library has. */
   readonly latest: number
-  /** The names of the migrations to apply. */
+  /** The names of the migrations that are not applied yet. */
   readonly pending: readonly string[]
-  /** Whether the functions are this library's. */
+  /** Whether the functions are the ones of this version of the library. */
   readonly functionsCurrent: boolean
+  /** Whether no migration is pending and the functions are current. */
   readonly upToDate: boolean
 }
 
-/** A migration that was applied, or the functions. */
+/** A row of the table `migrations`: an applied migration, or the functions. */
 export interface Applied {
   readonly number: number
   readonly checksum: string
@@ -30,10 +32,13 @@ export interface Applied {
 
 const latest = migrations.at(-1)?.number ?? 0
 
-// The functions have one row, beside the migrations.
+// The functions have one row of their own among the migrations.
 const routinesNumber = 0
 
-/** A name that needs no quotes, so that it can be written into the SQL as it is. */
+/**
+ * Checks that the name of a schema needs no quotes, so that the SQL can contain it unchanged.
+ * @throws InvalidInputError if it needs quotes, or begins with `pg_`
+ */
 export function checkSchemaName(schema: string): void {
   if (typeof schema !== 'string' || !/^[a-z_][a-z0-9_]{0,62}$/.test(schema) || schema.startsWith('pg_')) {
     throw new InvalidInputError(
@@ -44,7 +49,11 @@ export function checkSchemaName(schema: string): void {
   }
 }
 
-/** @throws SchemaMismatchError if the database is newer than this library, or a migration was changed. */
+/**
+ * Reads which migrations and functions are applied.
+ * @throws SchemaMismatchError if the database is newer than this library, or an applied migration differs from
+ * this library's migration
+ */
 export async function schemaStatus(database: Database, schema: string): Promise<SchemaStatus> {
   try {
     const statement = listApplied(schema)
@@ -55,13 +64,18 @@ export async function schemaStatus(database: Database, schema: string): Promise<
   }
 }
 
-/** Brings the schema up to date, in one transaction. Safe to be called by any number of processes at once. */
+/**
+ * Creates the schema or brings it up to date, in one transaction. Any number of processes may call it at the same time.
+ * @throws MissingPrivilegesError if the role may not create or change the tables
+ * @throws SchemaMismatchError as `schemaStatus` does
+ */
 export async function createSchema(
   database: Database,
   schema: string,
   protectEvents: boolean,
 ): Promise<SchemaStatus> {
-  // Asked to begin a transaction that writes, a replica would answer with a state that means many things.
+  // On a replica this statement fails with 25006. To `begin … read write` a replica answers 0A000, which has many
+  // meanings.
   await database.run(refuseReplica, [])
   const work = database.transaction(async (session) => {
     await session.runScript(prelude(schema))
@@ -77,12 +91,12 @@ export async function createSchema(
   return schemaStatus(database, schema)
 }
 
-/** The whole script that creates the schema, for those who run it themselves (with psql, say). */
+/** Returns the whole script that creates the schema, for users who run it themselves, for example with psql. */
 export function schemaScript(schema: string): string {
   return `begin;\n${prelude(schema)}\n${changes(statusOf([], schema), schema)}\ncommit;\n`
 }
 
-// As in start-up.sql
+// Uses the same expression as start-up.sql.
 const refuseReplica = statementOf(
   'refuse_replica',
   'select case when pg_is_in_recovery() then pg_current_xact_id()::text end',
@@ -96,7 +110,10 @@ function toApplied(row: Readonly<Record<string, unknown>>): Applied {
   return { number: Number(row.number), checksum: String(row.checksum) }
 }
 
-/** @throws SchemaMismatchError */
+/**
+ * Compares the applied migrations with the ones of this library.
+ * @throws SchemaMismatchError as `schemaStatus` does
+ */
 export function statusOf(applied: readonly Applied[], schema: string): SchemaStatus {
   for (const { number, checksum } of applied) {
     if (number === routinesNumber) continue
@@ -121,13 +138,13 @@ export function statusOf(applied: readonly Applied[], schema: string): SchemaSta
   return { current, latest, pending, functionsCurrent, upToDate: pending.length === 0 && functionsCurrent }
 }
 
-/** What comes first: one creator at a time, and a place to note what was done. */
+/** Returns the first part of every script: a lock that admits one process at a time, and the table `migrations`. */
 function prelude(schema: string): string {
   return `set local client_min_messages = warning;
 set local search_path = pg_catalog, pg_temp;
 select pg_advisory_xact_lock(hashtext('eventsourced migrations of ${schema}'));
 do $$ begin
-  -- \`if not exists\` would ask an owner of the schema for more: the right to create schemas in this database.
+  -- \`if not exists\` would need the right to create schemas in this database, which an owner of the schema may lack.
   if to_regnamespace('${schema}') is null then create schema ${schema}; end if;
 end $$;
 create table if not exists ${schema}.migrations (
@@ -138,18 +155,20 @@ create table if not exists ${schema}.migrations (
 );`
 }
 
+/** Returns the SQL of the pending migrations, and of the functions if they are not current. */
 function changes({ pending, functionsCurrent }: SchemaStatus, schema: string): string {
   const todo = migrations.filter(({ name }) => pending.includes(name))
   const steps = todo.map(
-    ({ number, name, checksum, sql }) => `${sql}\n${note(schema, number, name, checksum)}`,
+    ({ number, name, checksum, sql }) => `${sql}\n${recordApplied(schema, number, name, checksum)}`,
   )
   if (!functionsCurrent) {
-    steps.push(`${routines.sql}\n${note(schema, routinesNumber, 'functions', routines.checksum)}`)
+    steps.push(`${routines.sql}\n${recordApplied(schema, routinesNumber, 'functions', routines.checksum)}`)
   }
   return inSchema(steps.join('\n\n'), schema)
 }
 
-function note(schema: string, number: number, name: string, checksum: string): string {
+/** Returns the SQL that records a migration, or the functions, as applied. */
+function recordApplied(schema: string, number: number, name: string, checksum: string): string {
   return `insert into ${schema}.migrations (number, name, checksum) values (${number}, '${name}', '${checksum}')
 on conflict (number) do update set checksum = excluded.checksum, applied_at = now();`
 }

@@ -1,7 +1,9 @@
 /**
- * Telling other processes that there are new events (LISTEN and NOTIFY): a hint that ends the pause before their next
- * look at the log, and may be lost without harm. Sent after the commit, in a statement of its own: within an append it
- * would make all commits of the database wait for one another, since Postgres queues notifications in their order.
+ * Notifies other processes of new events with LISTEN and NOTIFY. A notification is only a hint: it ends a
+ * subscription's pause before its next poll, and may be lost without harm.
+ *
+ * The store sends it after the commit, in a separate statement. Inside the transactions of appends, notifications would
+ * make their commits wait for each other, because Postgres queues notifications in the order of the commits.
  */
 
 import { createHash } from 'node:crypto'
@@ -9,16 +11,17 @@ import { abortable, type Notifications, pause, uuidv7 } from '../storage/index.t
 import type { RetryingDatabase, Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 
-// At most fifty hints a second: each one wakes up every listener.
-const shortestInterval = 20
+// At most 50 notifications a second from one store, because each one wakes every listener.
+const minIntervalMilliseconds = 20
 
-export function notifying(
+/** Makes the notifications of a store: sends and hears them on a channel that belongs to the schema. */
+export function notifications(
   database: RetryingDatabase,
   runner: Runner,
   { notify }: Pick<Statements, 'notify'>,
   schema: string,
 ): Notifications {
-  // A hash, because a channel with the schema's name in it could be longer than names may be.
+  // The channel contains a hash of the schema's name: the name itself could exceed the length limit of identifiers.
   const channel = `eventsourced_${createHash('sha256').update(schema).digest('hex').slice(0, 16)}`
   const self = uuidv7()
   let isScheduled = false
@@ -28,8 +31,8 @@ export function notifying(
 
   function schedule(): void {
     isScheduled = true
-    // A process that has nothing else to do need not wait for it.
-    setTimeout(send, Math.max(0, lastSent + shortestInterval - performance.now())).unref()
+    // `unref`: a pending notification does not keep the process alive.
+    setTimeout(send, Math.max(0, lastSent + minIntervalMilliseconds - performance.now())).unref()
   }
 
   async function send(): Promise<void> {
@@ -51,11 +54,11 @@ export function notifying(
         const listener = await abortable(opening, signal)
         if (listener === undefined) return
         attempt = 1
-        // Somebody may have notified while nobody listened.
+        // Notifications may have been lost while no connection listened.
         wake()
         await abortable(listener.ended, signal)
       } catch {
-        // It is tried again, or over.
+        // The loop retries, or ends if the signal was aborted.
       } finally {
         const closing = opening.then((listener) => listener?.close())
         await abortable(closing, signal).catch(() => {})

@@ -1,13 +1,13 @@
-/** Documents on Postgres, which generation is read, and the transactions they change in. */
+/** The projections' part of the storage: documents, the registry of generations, and transactions that change both. */
 import type { LogQuery, ProjectionStorage, RegisteredProjection, Storage } from '../storage/index.ts'
 import type { Row, Session } from './client.ts'
 import { plainArray, textArray } from './encode.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
-import { documentOf, PostgresTransaction } from './transaction.ts'
+import { documentOf, PostgresStorageTransaction } from './transaction.ts'
 
-/** `readLogPageIn`: reads the log in a session of a transaction. */
-export function projecting(
+/** Makes the projections' part of the storage. `readLogPageIn`: reads the log in the session of a transaction. */
+export function projections(
   runner: Runner,
   statements: Statements,
   readLogPageIn: (session: Session, query: LogQuery) => ReturnType<Storage['readLogPage']>,
@@ -17,7 +17,7 @@ export function projecting(
       return runner.transaction(
         what,
         async (session) => {
-          const transaction = new PostgresTransaction(session, statements, (query) =>
+          const transaction = new PostgresStorageTransaction(session, statements, (query) =>
             readLogPageIn(session, query),
           )
           const result = await work(transaction)
@@ -29,16 +29,16 @@ export function projecting(
       )
     },
 
-    async registerProjections(projections, signal) {
+    async registerProjections(toRegister, signal) {
       const parameters = [
-        textArray(projections.map(({ name }) => name)),
-        plainArray(projections.map(({ version }) => version)),
-        plainArray(projections.map(({ mode }) => mode)),
+        textArray(toRegister.map(({ name }) => name)),
+        plainArray(toRegister.map(({ version }) => version)),
+        plainArray(toRegister.map(({ mode }) => mode)),
       ]
       const what = 'Registering projections'
       const rows = await runner.run(what, statements.registerProjections, () => parameters, signal)
       const found = new Map(rows.map((row) => [Number(row.place), row]))
-      return projections.map(({ name }, index) => registeredOf(name, found.get(index + 1)))
+      return toRegister.map(({ name }, index) => registeredOf(name, found.get(index + 1)))
     },
 
     async registeredProjection(name, signal) {

@@ -1,4 +1,4 @@
-/** Reading streams and the log, page by page, each page some rows of columns. */
+/** Reads streams and the log, page by page. A page is a few rows, and each row holds many events as columns. */
 
 import {
   GroupRead,
@@ -14,17 +14,17 @@ import { plainArray, textArray } from './encode.ts'
 import { isTooLarge } from './errors.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
-import { mostPerRow, type PageRequest, PartialSlice } from './stream-slice.ts'
+import { maxEventsPerRow, type PageRequest, PartialSlice } from './stream-slice.ts'
 
-type Reading = Pick<Storage, 'readStream' | 'readLogPage' | 'streamInfo' | 'listStreams'>
+type Reads = Pick<Storage, 'readStream' | 'readLogPage' | 'streamInfo' | 'listStreams'>
 
-// Together they take the server about a millisecond, if the streams are short. Twice as many callers keep it and the
-// client both busy.
-const mostTogether = 16
+// A statement with this many reads takes the server about a millisecond if the streams are short. Twice as many
+// concurrent callers then keep both the server and the client busy.
+const maxReadsTogether = 16
 
-/** `maxBatch`: most reads of streams that share a statement. */
-export function reading(runner: Runner, statements: Statements, maxBatch: number): Reading {
-  const all = (what: string, statement: Statement, parameters: Parameters, signal: AbortSignal | undefined) =>
+/** Makes the reads of the storage. `maxBatch`: maximum number of stream reads that share a statement. */
+export function reads(runner: Runner, statements: Statements, maxBatch: number): Reads {
+  const run = (what: string, statement: Statement, parameters: Parameters, signal: AbortSignal | undefined) =>
     runner.run(what, statement, () => parameters, signal)
 
   async function readPage(slice: PartialSlice, signal?: AbortSignal): Promise<void> {
@@ -34,30 +34,30 @@ export function reading(runner: Runner, statements: Statements, maxBatch: number
       String(request.fromVersion),
       String(request.toVersion),
       request.asOf?.toISOString() ?? null,
-      String(request.most),
+      String(request.maxEvents),
       String(request.isBackward),
       String(request.rowSize),
     ]
     try {
-      slice.add(request, await all('Reading a stream', statements.readStream, parameters, signal))
+      slice.add(request, await run('Reading a stream', statements.readStream, parameters, signal))
     } catch (error) {
       if (!isTooLarge(error) || !slice.canShrinkRows) throw error
       slice.shrinkRows()
     }
   }
 
-  /** The first pages of many slices, a row each. */
+  /** Reads the first pages of many slices in one statement. Each page is one row. */
   async function readPages(slices: readonly PartialSlice[]): Promise<void> {
-    const requests = slices.map((slice) => slice.nextPage(mostPerRow))
+    const requests = slices.map((slice) => slice.nextPage(maxEventsPerRow))
     const parameters = [
       textArray(requests.map(({ streamId }) => streamId)),
       plainArray(requests.map(({ fromVersion }) => fromVersion)),
       plainArray(requests.map(({ toVersion }) => toVersion)),
       plainArray(requests.map(({ asOf }) => asOf?.toISOString() ?? null)),
-      plainArray(requests.map(({ most }) => most)),
+      plainArray(requests.map(({ maxEvents }) => maxEvents)),
       plainArray(requests.map(({ isBackward }) => String(isBackward))),
     ]
-    const rows = await all('Reading streams', statements.readStreams, parameters, undefined)
+    const rows = await run('Reading streams', statements.readStreams, parameters, undefined)
     for (const row of rows) {
       const index = Number(row.place) - 1
       slices[index]?.add(requests[index] as PageRequest, [row])
@@ -67,7 +67,7 @@ export function reading(runner: Runner, statements: Statements, maxBatch: number
   const group = new GroupRead<PartialSlice>({
     alone: readPage,
     together: readPages,
-    maxBatch: Math.min(maxBatch, mostTogether),
+    maxBatch: Math.min(maxBatch, maxReadsTogether),
   })
 
   return {
@@ -80,44 +80,44 @@ export function reading(runner: Runner, statements: Statements, maxBatch: number
 
     readLogPage: (query, signal) =>
       readLogPage(
-        (what, statement, parameters) => all(what, statement, parameters, signal),
+        (what, statement, parameters) => run(what, statement, parameters, signal),
         statements,
         query,
       ),
 
     async streamInfo(streamId, signal) {
-      const [row] = await all('Reading a stream', statements.streamInfo, [streamId], signal)
+      const [row] = await run('Reading a stream', statements.streamInfo, [streamId], signal)
       return row && streamInfo(row)
     },
 
     async listStreams(prefix, after, limit, signal) {
       const parameters = [prefix, after, String(limit)]
-      return (await all('Listing streams', statements.listStreams, parameters, signal)).map(streamInfo)
+      return (await run('Listing streams', statements.listStreams, parameters, signal)).map(streamInfo)
     },
   }
 }
 
-// What its function can count to: no page is so long.
-const mostPerPage = 2 ** 31 - 1
+// The largest number that `log_page` accepts as its limit. Its other limits end a page much earlier.
+const maxEventsPerPage = 2 ** 31 - 1
 
-/** A page of the log, asked for in a session of one's own, or in whichever is free. */
+/** Reads a page of the log. `run`: runs a statement, in a given session or in a free one. */
 export async function readLogPage(
-  ask: (what: string, statement: Statement, parameters: Parameters) => Promise<readonly Row[]>,
+  run: (what: string, statement: Statement, parameters: Parameters) => Promise<readonly Row[]>,
   statements: Statements,
   query: LogQuery,
 ): Promise<LogPage> {
   const { after, until, types, streamPrefix, tags, partition, direction } = query
-  const limit = Math.min(query.limit, mostPerPage)
+  const limit = Math.min(query.limit, maxEventsPerPage)
   const bounds = [String(after), String(until), types ? textArray(types) : null, streamPrefix ?? null]
   const filter = [
     tags ? textArray(tags) : null,
     partition ? String(partition.index) : null,
     partition ? String(partition.count) : null,
   ]
-  for (let rowSize = mostPerRow; ; rowSize = Math.ceil(rowSize / 4)) {
+  for (let rowSize = maxEventsPerRow; ; rowSize = Math.ceil(rowSize / 4)) {
     const parameters = [...bounds, ...filter, String(direction === 'forward'), String(limit), String(rowSize)]
     try {
-      const rows = await ask('Reading the log', statements.readLog, parameters)
+      const rows = await run('Reading the log', statements.readLog, parameters)
       return logPage(query, rows)
     } catch (error) {
       if (!isTooLarge(error) || rowSize === 1) throw error
@@ -126,8 +126,9 @@ export async function readLogPage(
 }
 
 /**
- * The events of all rows but the last, which says where the page is in the log. They are decoded when they are first
- * looked at: whoever asks for the next page before that keeps the server busy meanwhile.
+ * Makes a page of its rows. The last row has no events: it says where the page ends in the log. The events of the
+ * others are decoded on first access, so that a reader can request the next page before and keep the server busy
+ * meanwhile.
  */
 function logPage({ after, direction, limit }: LogQuery, rows: readonly Row[]): LogPage {
   const { frontier, through, head, server, is_cut: isCut } = rows.at(-1) as Row

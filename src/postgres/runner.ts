@@ -1,23 +1,24 @@
-/** How a statement is run: when it is tried again, and in which kind of transaction. */
+/** Runs statements: decides whether to retry a failed one, and in which kind of transaction it runs. */
 import { pause, ReadOnlyReplicaError, StoreUnavailableError, TransactionOverError } from '../storage/index.ts'
 import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
 import {
   isAnswerLost,
   isEventIdTaken,
-  isReplicas,
-  isServers,
-  isSilence,
+  isFeatureNotSupported,
+  isFromReplica,
+  isServerRefusal,
   isTransient,
-  isUnsupported,
+  isUnreachable,
   isWrongMode,
   toKnownError,
   toLastError,
   WorkFailure,
 } from './errors.ts'
 
+/** Runs the statements of a store, on its own connections or in the caller's transaction. */
 export interface Runner {
   /**
-   * Runs a statement; `parameters` are told whether it may have been run before.
+   * Runs a statement. `parameters` receives whether an earlier attempt may have been executed.
    * @throws StoreUnavailableError, ReadOnlyReplicaError, StorageError and the other errors of `toKnownError`
    */
   run(
@@ -27,9 +28,10 @@ export interface Runner {
     signal?: AbortSignal,
   ): Promise<readonly Row[]>
   /**
-   * Commits what `work` does, or rolls it back if it throws. Whatever it throws comes out as it is, unless a statement
-   * of it has failed in passing: then all of it is done again, up to so many times, and in the end that is a
-   * StoreUnavailableError. `retried`: it may have been committed before.
+   * Runs `work` in a transaction: commits if it resolves, rolls back if it throws. Rethrows the error that `work`
+   * throws, unless one of its statements failed with a transient error. With `'if transient'`, the runner then retries
+   * the whole transaction, up to the store's `retries`. `retried`: an earlier attempt may have been committed.
+   * @throws StoreUnavailableError after the last attempt that failed with a transient error
    */
   transaction<T>(
     what: string,
@@ -37,15 +39,16 @@ export interface Runner {
     retry: 'never' | 'if transient',
     signal?: AbortSignal,
   ): Promise<T>
+  /** Closes the connections that the store opened. */
   close(): Promise<void>
 }
 
-/** A database that is opened when first needed, and used again after passing troubles. */
+/** Opens a database on first use, and retries after transient errors. */
 export class RetryingDatabase {
   readonly #open: () => Promise<Database>
   readonly #retries: number
   #opening: Promise<Database> | undefined
-  #answered = false
+  #hasAnswered = false
   #isClosed = false
 
   constructor(open: () => Promise<Database>, retries: number) {
@@ -53,30 +56,30 @@ export class RetryingDatabase {
     this.#retries = retries
   }
 
-  /** Does the work, and again while it fails in a way that may pass. The work must be safe to be done twice. */
+  /** Runs the work, and retries it while it fails with a transient error. The work must be idempotent. */
   async use<T>(
     what: string,
     work: (database: Database, attempt: number) => Promise<T>,
     signal?: AbortSignal,
     retries: number = this.#retries,
   ): Promise<T> {
-    let mayBeDone = false
+    let mayBeExecuted = false
     for (let attempt = 1; ; attempt++) {
       try {
         const result = await work(await this.#opened(), attempt)
-        this.#answered = true
+        this.#hasAnswered = true
         return result
       } catch (error) {
         signal?.throwIfAborted()
-        // What the server says of this try does not tell what became of one whose answer was lost.
-        const unknown = () =>
-          mayBeDone && isServers(error) && new StoreUnavailableError(what, attempt - 1, error)
-        if (!isTransient(error)) throw unknown() || toKnownError(what, error)
-        // If nothing was ever heard of the server, its address is rather wrong than its connection bad. And what is left
-        // to do when the database is closed (a last notification) must not keep the process alive.
-        const most = this.#isClosed || (isSilence(error) && !this.#answered) ? 0 : retries
-        if (attempt > most) throw unknown() || toLastError(what, attempt - 1, error)
-        mayBeDone ||= isAnswerLost(error)
+        // This refusal says nothing about an earlier attempt whose answer was lost: that one may have been executed.
+        const unknownOutcome = () =>
+          mayBeExecuted && isServerRefusal(error) && new StoreUnavailableError(what, attempt - 1, error)
+        if (!isTransient(error)) throw unknownOutcome() || toKnownError(what, error)
+        // If the server has never answered, its address is probably wrong, and retries would only delay the error. And
+        // after `close`, work that still runs (a last notification) must not keep the process alive.
+        const maxRetries = this.#isClosed || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
+        if (attempt > maxRetries) throw unknownOutcome() || toLastError(what, attempt - 1, error)
+        mayBeExecuted ||= isAnswerLost(error)
         await pause(attempt, signal)
       }
     }
@@ -90,7 +93,7 @@ export class RetryingDatabase {
     return this.#opening
   }
 
-  /** See `Database.listen`. Not tried again. */
+  /** Calls `Database.listen` once, without retries. */
   async listen(channel: string, onNotified: (payload: string) => void): Promise<Listener | undefined> {
     return (await this.#opened()).listen?.(channel, onNotified)
   }
@@ -103,16 +106,19 @@ export class RetryingDatabase {
 }
 
 /**
- * Runs each statement in a transaction of its own, and again after passing troubles. That is safe because every
- * statement of this adapter is: reads change nothing, and writes recognise what they did before.
+ * Runs each statement in its own transaction, and retries after transient errors. That is safe because every statement
+ * of this adapter is idempotent: reads change nothing, and writes recognize what an earlier attempt wrote.
+ *
+ * `prepare`: called once, before the first use of the database. If it throws, the next use calls it again.
  */
 export function retryingRunner(
   database: RetryingDatabase,
   prepare: (database: Database) => Promise<void>,
 ): Runner {
   let preparing: Promise<void> | undefined
-  // Set once the session's defaults are found not to be what the functions need; one trip becomes three.
-  let explicitly = false
+  // Set when the defaults of the session turn out not to be READ COMMITTED and read-write. From then on every statement
+  // runs in an explicit transaction, which takes three round trips instead of one.
+  let needsExplicitMode = false
 
   async function prepared(database: Database): Promise<void> {
     preparing ??= prepare(database)
@@ -131,16 +137,16 @@ export function retryingRunner(
             await prepared(database)
             const values = parameters(attempt > 1)
             const explicit = () => database.transaction((session) => session.run(statement, values), signal)
-            if (explicitly) return explicit()
+            if (needsExplicitMode) return explicit()
             try {
               return await database.run(statement, values, signal)
             } catch (error) {
               if (!isWrongMode(error)) throw error
               const result = await explicit().catch((second: unknown) => {
-                throw isUnsupported(second) ? new ReadOnlyReplicaError(second) : second
+                throw isFeatureNotSupported(second) ? new ReadOnlyReplicaError(second) : second
               })
-              // Not if it was a replica, which may be promoted.
-              explicitly = true
+              // A replica does not get here: it may be promoted, and then needs no explicit mode.
+              needsExplicitMode = true
               return result
             }
           },
@@ -155,12 +161,12 @@ export function retryingRunner(
           async (database, attempt) => {
             await prepared(database)
             const done = database.transaction(
-              (session) => withSession(what, session, (own) => work(own, attempt > 1)),
+              (session) => withGuardedSession(what, session, (guarded) => work(guarded, attempt > 1)),
               signal,
             )
-            // The failures of the work come wrapped.
+            // Errors of the work come as `WorkFailure`. A bare 0A000 therefore comes from `begin`, on a replica.
             return done.catch((error: unknown) => {
-              throw isUnsupported(error) ? new ReadOnlyReplicaError(error) : error
+              throw isFeatureNotSupported(error) ? new ReadOnlyReplicaError(error) : error
             })
           },
           signal,
@@ -173,8 +179,10 @@ export function retryingRunner(
 }
 
 /**
- * Runs statements in the caller's transaction. Nothing is tried again: whether to is the caller's to say. But as
- * the caller may be trying again already, and an error would end the transaction, repeats are always looked for.
+ * Runs statements in the caller's transaction. It never retries: only the caller can retry the whole transaction.
+ *
+ * The caller may already be retrying, and an error would abort the transaction. So every write first checks whether it
+ * is a repeat.
  */
 export function sessionRunner(session: Session): Runner {
   let last: Promise<unknown> = Promise.resolve()
@@ -188,7 +196,7 @@ export function sessionRunner(session: Session): Runner {
     },
     async transaction(what, work) {
       const turn = last.then(() =>
-        inSavepoint(session, () => withSession(what, session, (own) => work(own, true))),
+        inSavepoint(session, () => withGuardedSession(what, session, (guarded) => work(guarded, true))),
       )
       last = turn.catch(() => {})
       return turn.catch((error: unknown) => {
@@ -201,8 +209,8 @@ export function sessionRunner(session: Session): Runner {
 }
 
 /**
- * Takes back what the work did if it throws, whatever the caller makes of the error: events without their documents must
- * not be committed. One after the other, as a savepoint takes back all that came after it.
+ * Rolls back to a savepoint if the work throws. The caller may catch the error and commit, and must then not commit
+ * events without their documents. The work runs serially, because a rollback to a savepoint undoes everything after it.
  */
 async function inSavepoint<T>(session: Session, work: () => Promise<T>): Promise<T> {
   await session.query('savepoint eventsourced', [])
@@ -211,12 +219,13 @@ async function inSavepoint<T>(session: Session, work: () => Promise<T>): Promise
     await session.query('release savepoint eventsourced', [])
     return result
   } catch (error) {
-    // Fails on a lost connection, with which the transaction has ended anyway.
+    // The rollback fails on a lost connection. The transaction has then ended anyway.
     await session.query('rollback to savepoint eventsourced', []).catch(() => {})
     throw error
   }
 }
 
+/** Rethrows the error of the work itself in place of a `WorkFailure`. */
 async function unwrapped<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
@@ -226,32 +235,32 @@ async function unwrapped<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Does the work of a transaction. A statement that fails in passing takes the transaction with it, whatever the work
- * makes of that; anything else that the work throws is not the database's failure.
+ * Runs the work of a transaction. If a statement fails with a transient error, the transaction fails with that error,
+ * even if the work catches it. Any other error of the work is thrown as a `WorkFailure`.
  */
-async function withSession<T>(
+async function withGuardedSession<T>(
   what: string,
   session: Session,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  let lost: { readonly error: unknown } | undefined
+  let transient: { readonly error: unknown } | undefined
   let isOver = false
-  // Its connection may be in somebody else's transaction by now, or in none.
+  // After the end, the connection may already be in another caller's transaction, or in none.
   function checkOpen(): void {
     if (isOver) throw new TransactionOverError()
   }
   async function watched(
     ask: () => Promise<readonly Row[]>,
-    mayPass: (error: unknown) => boolean = isTransient,
+    isRetryable: (error: unknown) => boolean = isTransient,
   ): Promise<readonly Row[]> {
     try {
       return await ask()
     } catch (error) {
-      if (mayPass(error)) lost ??= { error }
+      if (isRetryable(error)) transient ??= { error }
       throw error
     }
   }
-  const own: Session = {
+  const guarded: Session = {
     client: session.client,
     async run(statement, parameters) {
       checkOpen()
@@ -261,25 +270,26 @@ async function withSession<T>(
     },
     async query(text, values) {
       checkOpen()
-      // On a replica this transaction could not have begun: what is said like that is the user's own doing.
+      // On a replica this transaction could not have begun. The same codes then come from the user's own SQL, and are
+      // not transient.
       return watched(
         () => session.query(text, values),
-        (error) => isTransient(error) && !isReplicas(error),
+        (error) => isTransient(error) && !isFromReplica(error),
       )
     },
   }
   try {
-    const result = await work(own)
-    if (lost !== undefined) throw lost.error
+    const result = await work(guarded)
+    if (transient !== undefined) throw transient.error
     return result
   } catch (error) {
-    throw lost === undefined ? new WorkFailure(error) : lost.error
+    throw transient === undefined ? new WorkFailure(error) : transient.error
   } finally {
     isOver = true
   }
 }
 
-/** Calls a function that writes; once more if an id was taken meanwhile, so that it looks whether by a repeat. */
+/** Calls a function that writes. If an event id is taken, calls it once more so that it checks whether the call is a repeat. */
 export async function runWrite(
   runner: Runner,
   what: string,

@@ -6,22 +6,22 @@ export const migrations: readonly {
   readonly checksum: string
   readonly sql: string
 }[] = [
-  { number: 1, name: '0001_streams_and_events', checksum: 'ba0ce0a1d8e5370da7ce809d66e47ef2', sql: `-- One row a stream. The row is the stream's lock and its version; no index holds a changing column, and pages
--- keep some room, so that its updates stay on their page (HOT).
+  { number: 1, name: '0001_streams_and_events', checksum: 'd6ca024dd0560079e2ecf6472f0ae9de', sql: `-- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
+-- and pages keep free space, so that an update stays on its page (HOT).
 create table :schema.streams (
   stream_id text collate "C" primary key,
   version bigint not null,
   created_at timestamptz not null,
   last_recorded_at timestamptz,
   metadata json,
-  -- Set by create_stream: tells a call that is repeated after a lost answer from a second creation.
+  -- Set by create_stream. Distinguishes a retry after a lost answer from a second creation.
   creation_id uuid
 ) with (fillfactor = 80);
 
--- CACHE 1 is essential: a session that kept numbers in reserve would hand them out below its writer marker.
+-- CACHE 1 is essential: a session with cached numbers would assign positions below its writer marker.
 create sequence :schema.event_positions as bigint cache 1;
 
--- One row an event. Columns of fixed width first, which saves padding. Absent metadata and tags are null.
+-- One row per event. Columns of fixed width come first, which saves padding. Absent metadata and tags are null.
 create table :schema.events (
   position bigint primary key,
   version bigint not null,
@@ -30,27 +30,27 @@ create table :schema.events (
   event_id uuid not null,
   stream_id text collate "C" not null,
   type text collate "C" not null,
-  -- json keeps the bytes as given (order of keys, digits of numbers), and is faster to write than jsonb.
+  -- json keeps the text unchanged (order of keys, digits of numbers), and is faster to write than jsonb.
   data json not null,
   metadata json,
   tags text[] collate "C",
   constraint events_stream_version_key unique (stream_id, version),
   constraint events_event_id_key unique (event_id)
 );` },
-  { number: 2, name: '0002_projections_and_subscriptions', checksum: '26f244a24917d6cfd836948fb7ed2efa', sql: `-- Which generation of a projection's documents is read; version 0: none is complete yet.
+  { number: 2, name: '0002_projections_and_subscriptions', checksum: 'fa3fd3fa296105678c3376d87f71e830', sql: `-- The generation of each projection's documents that readers use. version 0: no build is complete yet.
 create table :schema.projections (
   name text collate "C" primary key,
   version int not null,
   generation int not null,
   mode text not null check (mode in ('inline', 'async')),
-  -- A build that was begun and not ended.
+  -- An unfinished build.
   building_version int,
   building_generation int,
-  -- Generations are never used twice: a builder of long ago may still be writing into its own.
+  -- No generation is used twice, because a process that was suspended for long may still write into an old one.
   last_generation int not null
 );
 
--- A document whose state is null is only a place that a transaction holds, and is not there for readers.
+-- A row without a state is a placeholder that a transaction holds. Readers do not see it.
 create table :schema.documents (
   projection text collate "C" not null,
   generation int not null,
@@ -61,7 +61,7 @@ create table :schema.documents (
   primary key (projection, generation, key)
 ) with (fillfactor = 85);
 
--- One row a partition. No index holds a changing column, so that its updates stay on their page (HOT).
+-- One row per partition. No index contains a column that changes, so that an update stays on its page (HOT).
 create table :schema.checkpoints (
   subscription text collate "C" not null,
   partition int not null,
@@ -97,8 +97,9 @@ create table :schema.parked_events (
 
 /** The functions, the views and their privileges. The store applies them again when their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: 'a9b0de97442bfb8e75b08172f3b45a02',
-  sql: `-- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.
+  checksum: '5ab80fbb289b207236e2786c6941d00d',
+  sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
+-- partition.
 create or replace function :schema.advance_checkpoint(
   of_subscription text,
   of_partition int,
@@ -116,14 +117,16 @@ begin
 end
 \$\$;
 
--- Appends to one stream, waiting for whoever holds it. The short way: append_to_streams does the same for many.
+-- Appends to one stream. Waits if another transaction has locked the stream. append_to_streams is the slower, general
+-- form.
 --
 -- expected_version: see is_expected.
--- retried: this call may have been done before, so look for its event ids first. A first try need not look: its
--- ids being taken shows as a conflict or as a violation of events_event_id_key.
+-- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
+-- check: taken ids show as a conflict, or as a violation of events_event_id_key.
 --
--- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already); what is not 'appended'
--- left nothing behind. version: the new one, or the actual one of a conflict; recorded_at; positions, in order.
+-- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already). Every outcome but 'appended'
+-- leaves the data unchanged. version: the new version, or the actual one after a conflict. positions: in the order of
+-- the events.
 create or replace function :schema.append_to_stream(
   stream_id text,
   expected_version bigint,
@@ -144,17 +147,17 @@ set search_path = pg_catalog, pg_temp
 as \$\$
 declare
   _event_count int := cardinality(event_ids);
-  -- In whole milliseconds, the precision of a JavaScript Date: what a reader sees is what is compared.
+  -- Whole milliseconds, the precision of a JavaScript Date: comparisons use exactly the time that readers see.
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
   _create boolean := expected_version in (0, -1);
 begin
-  -- At any other level the checks would look at an old snapshot.
+  -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_stream needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
   if retried then
-    -- The lock first: an earlier try may be about to commit.
+    -- Lock first: an earlier attempt may be about to commit.
     perform from :schema.streams s where s.stream_id = append_to_stream.stream_id for no key update;
     if cardinality(:schema.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
       outcome := 'repeated';
@@ -163,7 +166,7 @@ begin
   end if;
 
   loop
-    -- A stream that should be new: the insert is lock and check in one.
+    -- The stream should not exist yet. The insert both locks it and checks that.
     if _create then
       insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
       values (append_to_stream.stream_id, _event_count, _now, _now)
@@ -190,7 +193,8 @@ begin
       version := coalesce(version, 0);
       return;
     end if;
-    -- Any version will do and there is no stream yet: create it. If somebody does so first, go round again.
+    -- Any version is accepted and the stream does not exist: create it. If another transaction creates it first,
+    -- repeat.
     _create := true;
   end loop;
 
@@ -217,18 +221,20 @@ begin
 end
 \$\$;
 
--- Makes many appends in one call and one transaction. stream_ids: the streams, each once. Per append: the place
--- of its stream in that list, the expected version (see is_expected) and how many of the events are its own. Per
--- event, in the order in which they get their positions: the place of its append (owner) and its 1-based number
--- there (nth), with the event itself. Appends to the same stream follow one another.
+-- Makes many appends in one call and one transaction.
 --
--- atomic: all or none; waits for streams that others hold. Otherwise (group commit) each append has its own
--- outcome, nobody is waited for, and an append that would have to wait is 'busy'.
+-- stream_ids: the streams, each once.
+-- Per append: the 1-based place of its stream in stream_ids, the expected version (see is_expected) and its number of
+-- events. Several appends to one stream are made in the order of the list.
+-- Per event, in the order in which events get their positions: the 1-based place of its append (owner), its 1-based
+-- number within that append (nth), and the event itself.
+-- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked. False
+-- (group commit): each append has its own outcome, and an append that would have to wait gets 'busy' instead.
 -- retried: see append_to_stream.
 --
--- Per append: outcome ('appended' | 'conflict' | 'repeated' | 'busy'; what is not 'appended' left nothing behind,
--- and if atomic, then nothing was left by any), version and recorded_at. positions: of the events of the appends
--- that were made, in order.
+-- Returns per append: version, recorded_at and outcome ('appended' | 'conflict' | 'repeated' | 'busy'). Only 'appended'
+-- changes data. If atomic, the call changes data only if every outcome is 'appended'.
+-- positions: of the events of all appends that were made, in order.
 create or replace function :schema.append_to_streams(
   stream_ids text[],
   places int[],
@@ -251,7 +257,7 @@ create or replace function :schema.append_to_streams(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- As in lock_streams.
+-- For the reason that lock_streams states.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -260,7 +266,7 @@ set jit = off
 as \$\$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
-  -- Per stream: its version as the appends move it on (null: there is none), and when its events are recorded.
+  -- Per stream: its version after the appends decided so far (null: no stream), and the time to record its events at.
   _versions bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
   _times timestamptz[] := array_fill(_now, array[cardinality(stream_ids)]);
   _locked boolean[] := array_fill(false, array[cardinality(stream_ids)]);
@@ -273,14 +279,15 @@ declare
   _at int;
   _place int;
 begin
-  -- At any other level the checks would look at an old snapshot.
+  -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
   -- 1. Lock the streams.
   if atomic then
-    -- A stream that is only checked is created too, and removed at the end: whoever wants to create it waits.
+    -- This creates streams that the call only checks, too, and deletes them at the end. Until then, other transactions
+    -- that want to create them wait.
     with created as (
       insert into :schema.streams as s (stream_id, version, created_at)
       select n.id, 0, _now from unnest(stream_ids) as n (id) order by n.id collate "C"
@@ -294,11 +301,11 @@ begin
     if _stream.version > 0 or stream_ids[_stream.place] <> all (_created) then
       _versions[_stream.place] := _stream.version;
     end if;
-    -- Time in a stream never steps back, even if the clock does.
+    -- Times never decrease in a stream, even if the clock steps back.
     _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
   end loop;
   if retried then
-    -- After the locks: an earlier try may have been about to commit.
+    -- Check after locking: an earlier attempt may have been about to commit.
     _repeated := :schema.recorded_owners(owners, event_ids);
   end if;
 
@@ -319,7 +326,7 @@ begin
         _moved[_place] := true;
       end if;
     elsif _versions[_place] is null and not _locked[_place] then
-      -- Whether it is held by somebody or does not exist is not known here.
+      -- Either another transaction has locked the stream, or it does not exist. This statement cannot tell which.
       outcomes[_at] := 'busy';
       _busy[_place] := true;
     else
@@ -329,7 +336,8 @@ begin
 
   if atomic and 'appended' <> any (outcomes) then
     delete from :schema.streams s where s.stream_id = any (_created);
-    -- A repeat of this call may look like a conflict of one stream: of the others, too, it is to be known.
+    -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
+    -- too.
     _repeated := :schema.recorded_owners(owners, event_ids);
     foreach _at in array _repeated loop
       outcomes[_at] := 'repeated';
@@ -337,7 +345,7 @@ begin
     return;
   end if;
 
-  -- 3. Move the streams on.
+  -- 3. Update the versions of the streams.
   if not atomic then
     select array_agg(m.place::int) into _new
     from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
@@ -390,7 +398,7 @@ begin
     select array_agg(i.position) into positions from inserted i;
   end if;
 
-  -- 5. Tell repeats from conflicts: also of an append of this very call.
+  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
   if 'conflict' = any (outcomes) then
     foreach _at in array :schema.recorded_owners(owners, event_ids) loop
       if outcomes[_at] = 'conflict' then
@@ -401,7 +409,8 @@ begin
 end
 \$\$;
 
--- A generation to build a version in: the one that was begun and not ended, or a new one.
+-- Returns the generation in which to build a version of a projection: of an unfinished build of that version (resumed),
+-- or a new one.
 create or replace function :schema.begin_build(
   of_projection text,
   to_version int,
@@ -430,8 +439,8 @@ begin
 end
 \$\$;
 
--- Registers an empty stream. creation_id is the caller's for this very call: when the same call is made again
--- because its answer was lost, the stream is found to be its own. version: of the stream that is there.
+-- Registers an empty stream. The caller makes a creation_id for each call. If the answer is lost and the caller
+-- retries, the id shows that this call created the stream. version: the version of the stream.
 create or replace function :schema.create_stream(
   stream_id text,
   metadata json,
@@ -451,7 +460,7 @@ begin
     create_stream.metadata, create_stream.creation_id
   )
   on conflict do nothing;
-  -- The statement above waited for a rival, and this one sees what it did.
+  -- The insert waited for concurrent creations of the stream, and this statement sees their result.
   select s.creation_id is not distinct from create_stream.creation_id, s.version, s.created_at
   into created, version, created_at
   from :schema.streams s
@@ -459,7 +468,7 @@ begin
 end
 \$\$;
 
--- Makes the partitions of a subscription, unless it has some, and says how many it has.
+-- Creates the partitions of a subscription if it has none. Returns how many it has.
 create or replace function :schema.create_subscription(of_subscription text, partitions int, from_position bigint)
 returns bigint
 language plpgsql
@@ -476,8 +485,8 @@ begin
 end
 \$\$;
 
--- Deletes some of the documents that nobody reads any more, and says how many. kept_generation: a build that goes on;
--- null: a build that was begun is forgotten too.
+-- Deletes up to 10,000 documents of generations that are no longer read. Returns how many.
+-- kept_generation: the generation of a build that continues. Null: an unfinished build is abandoned too.
 create or replace function :schema.drop_documents(of_projection text, kept_generation int) returns bigint
 language plpgsql
 security definer
@@ -503,15 +512,18 @@ begin
 end
 \$\$;
 
--- Takes part in writing the documents of projections until the end of the transaction, in these generations; false if
--- one of them is not the one that is read any more. To be called before positions are taken: who replaces the documents
--- waits for all appends that have positions, and would wait for ever for one that waits for this lock.
+-- Locks projections, shared and until the end of the transaction, so that the transaction may write
+-- their documents in these generations.
+-- Returns false if one of the generations is no longer the one that is read.
+--
+-- Must be called before the transaction takes positions. A rebuild holds the exclusive lock while it waits for all
+-- appends that have positions. It would wait forever for an append that waits for this lock.
 create or replace function :schema.enter_projections(names text[], generations int[]) returns boolean
 language plpgsql as \$\$
 begin
   perform pg_advisory_xact_lock_shared(hashtext('eventsourced.:schema'), :schema.projection_lock(p.name))
   from (select distinct n.name from unnest(names) as n (name)) p;
-  -- After the locks, in a snapshot of its own.
+  -- This statement comes after the locks and has its own snapshot, so it sees a rebuild that has just committed.
   return not exists (
     select from unnest(names, generations) as asked (name, generation)
     left join :schema.projections p on p.name = asked.name
@@ -520,12 +532,15 @@ begin
 end
 \$\$;
 
--- The position up to which the log is settled: no event will ever appear at or below it any more, and all that
--- are there are visible to a snapshot taken after this call. (The technique of writer markers: every append
--- holds a shared advisory lock that names a position below all it will take; see mark_writer.)
+-- Returns the frontier: the high-water mark up to which the log is settled. No event will appear at or below it any
+-- more, and a snapshot taken after this call sees every event up to it.
 --
--- A writer that is absent from the locks in step 2 has either ended, and PostgreSQL releases locks only after
--- the commit is visible, or will take its positions above what step 1 saw.
+-- The technique is writer markers: every append holds a shared advisory lock whose key contains a position below all
+-- positions that the append will take. See mark_writer.
+--
+-- Why this is correct: step 2 may miss a writer for two reasons only.
+-- - The writer has ended. PostgreSQL releases locks only after the commit is visible, so its events are visible.
+-- - The writer has no marker yet. It will then take positions above the head that step 1 read.
 create or replace function :schema.frontier() returns bigint
 language plpgsql
 security definer
@@ -538,28 +553,27 @@ begin
   if pg_is_in_recovery() then
     raise exception 'a replica does not know the running writers' using errcode = 'ES003';
   end if;
-  -- Step 1.
+  -- Step 1: read the head of the log.
   _head := coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0);
-  -- Step 2.
+  -- Step 2: read the lowest marker of a running writer.
   select min(m.marked_position) into _marked from :schema.writer_markers m;
   return least(_head, coalesce(_marked, _head));
 end
 \$\$;
 
--- Appends events that were recorded elsewhere, in the order given, leaving out those whose id is recorded in
--- their stream already. Per stream: its id, how many of the events are its own, and the times of the earliest and
--- the latest of them. Per event: the stream's place in that list (owner), the event's 1-based number among that
--- stream's events of this call (nth), the event, and when it was recorded (null: now).
+-- Appends events that another system recorded, in the given order. Skips events whose id their stream already has.
 --
--- Time in a stream never steps back: an event older than its stream's last one is recorded at that one's time
--- if clamp_times, and otherwise nothing is imported and the answer says which it is.
+-- Per stream: its id, its number of events, and the earliest and the latest time of these events.
+-- Per event: the 1-based place of its stream in stream_ids (owner), its 1-based number among that stream's events of
+-- this call (nth), the event itself, and when it was recorded (null: now).
+-- clamp_times: times never decrease in a stream. If an event is older than an earlier event of its stream, true records
+-- it at that event's time. False refuses the import, and the answer names the event.
+-- sift: whether to check every event. Needed if events may be recorded already, or are out of order in this call.
+-- Without sift, the function checks only the ids of the first and the last event, and the earliest times. If it
+-- overlooks a recorded id, events_event_id_key is violated, and the caller must repeat the call with sift.
 --
--- sift: events may be recorded already, or be out of order among themselves. If not, it is enough to look at the
--- first and the last event and at the earliest times: that an id is taken shows as a violation of
--- events_event_id_key, and the call is to be repeated with sift.
---
--- imported: how many; null if refused, and then stream_id with recorded_at and previous_at (out of order), or with
--- event_id (that id is recorded in this other stream).
+-- Returns imported: the number of imported events, or null if the import is refused. The refusal has stream_id and
+-- either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has this id).
 create or replace function :schema.import_events(
   stream_ids text[],
   event_counts int[],
@@ -584,8 +598,8 @@ create or replace function :schema.import_events(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- Plans are made once in a session, perhaps while the tables are nearly empty: they must be the lookups by key
--- that are right for any size.
+-- The plans are made once per session, perhaps while the tables are nearly empty. They must be lookups by key, which
+-- are right for any size.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -602,7 +616,7 @@ begin
   end if;
 
   begin
-    -- Every stream is there and locked, in the order that all writers keep to.
+    -- Create missing streams and lock all of them, in the order that all writers use.
     insert into :schema.streams (stream_id, version, created_at)
     select s.id, 0, _now from unnest(stream_ids) as s (id) order by s.id collate "C"
     on conflict do nothing;
@@ -694,7 +708,7 @@ begin
       e.data::json,
       e.metadata::json,
       e.tags::text[]
-    -- Side by side in the list, arrays are read without being written to a temporary store each.
+    -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
     from (
       select
         unnest(owners) as owner,
@@ -714,14 +728,14 @@ begin
     from unnest(stream_ids, event_counts, latest) as m (stream_id, event_count, latest)
     where s.stream_id = m.stream_id and m.event_count > 0;
   exception when sqlstate 'ES002' then
-    -- Everything is as it was, while the answer is kept.
+    -- The exception has rolled back the block. The output parameters keep their values.
     return;
   end;
 end
 \$\$;
 
--- Whether a stream is where the caller of an append believes it to be. version: null if there is no stream.
--- expected_version: a version (0 also if there is no stream), or null (any), -1 (no stream), -2 (stream exists).
+-- Whether the version of a stream is the one that the caller of an append expects. version: null if no stream exists.
+-- expected_version: a version (0 matches a missing stream too), null (any), -1 (no stream), or -2 (the stream exists).
 create or replace function :schema.is_expected(expected_version bigint, version bigint) returns boolean
 language sql immutable as \$\$
   select case
@@ -732,8 +746,9 @@ language sql immutable as \$\$
   end
 \$\$;
 
--- A worker lives: it renews its leases, and takes of those that are free or ended as many as its share lacks. One row a
--- lease that it has, and one of partition -1 that tells its share. All times are the server's.
+-- The heartbeat of a worker: renews its leases, and takes free or expired leases until the worker has its share.
+-- Returns one row for each lease that the worker holds, and one row with partition -1. Each row has the worker's share.
+-- All times are the server's.
 create or replace function :schema.keep_leases(of_subscription text, by_worker text, milliseconds int)
 returns table (partition int, token bigint, checkpoint bigint, share int)
 language plpgsql
@@ -754,12 +769,12 @@ begin
   into _share
   from :schema.workers w where w.subscription = of_subscription;
 
-  -- Even a lease that has ended: as nobody else has taken it, it is still this worker's.
+  -- This renews expired leases too: no other worker has taken them, so they still belong to this one.
   update :schema.checkpoints c set lease_until = _until
   where c.subscription = of_subscription and c.owner = by_worker;
   get diagnostics _held = row_count;
 
-  -- Leaving out those that are being taken, or whose owner is about to commit.
+  -- \`skip locked\` skips leases that another worker is taking, or whose owner is about to commit.
   update :schema.checkpoints c set owner = by_worker, token = c.token + 1, lease_until = _until
   from (
     select f.partition from :schema.checkpoints f
@@ -779,7 +794,7 @@ begin
 end
 \$\$;
 
--- A worker goes: its leases are free at once.
+-- Removes a worker from a subscription, and frees its leases at once.
 create or replace function :schema.leave_subscription(of_subscription text, by_worker text) returns void
 language plpgsql
 security definer
@@ -792,8 +807,8 @@ begin
 end
 \$\$;
 
--- The documents of a projection as they are read, whose keys begin with the prefix and sort after a given one, in order.
--- With a fixed plan, and the last key that can begin so, as in list_streams.
+-- Returns the documents of a projection's current generation whose keys begin with prefix and sort after \`after\`
+-- (exclusive), in the order of the keys. Has a fixed plan and an upper bound of the keys, as list_streams does.
 create or replace function :schema.list_documents(projection text, prefix text, after text, max_documents int)
 returns setof :schema.documents
 language sql stable
@@ -816,7 +831,8 @@ as \$\$
   limit list_documents.max_documents
 \$\$;
 
--- Streams whose id begins with the prefix and sorts after a given one, in order. With a fixed plan, as in read_log.
+-- Returns the streams whose ids begin with prefix and sort after \`after\` (exclusive), in the order of the ids. Has a
+-- fixed plan, for the reason that log_page states.
 create or replace function :schema.list_streams(prefix text, after text, max_streams int)
 returns setof :schema.streams
 language sql stable
@@ -827,23 +843,24 @@ as \$\$
   select s.* from :schema.streams s
   where s.stream_id > list_streams.after
     and s.stream_id >= list_streams.prefix
-    -- The last id that can begin so: ids have at most 512 bytes, and the highest character has four.
+    -- The highest possible id with this prefix: ids have at most 512 bytes, and the highest character takes four.
     and s.stream_id <= list_streams.prefix || repeat(chr(1114111), 128)
     and starts_with(s.stream_id, list_streams.prefix)
   order by s.stream_id
   limit list_streams.max_streams
 \$\$;
 
--- Locks documents until the end of the transaction, also those that do not exist: for these a place is held, a row
--- without a state, so that no two transactions make the same document. Everyone locks in one order.
--- One row for each document that has a state, with its place in the list; or one row of place 0 if a generation is not
--- the one that is read.
+-- Locks documents until the end of the transaction. For a document that does not exist it inserts a placeholder, a row
+-- without a state, so that no two transactions create the same document. All transactions lock in the same order.
+--
+-- Returns one row for each document that has a state, with its 1-based place in the list. Returns a single row with
+-- place 0 if a generation is no longer the one that is read.
 create or replace function :schema.lock_documents(projections text[], generations int[], keys text[])
 returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- As in lock_streams.
+-- For the reason that lock_streams states.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -882,7 +899,7 @@ begin
       for update
     ) d;
     get diagnostics _locked = row_count;
-    -- One that was deleted between the two steps is held by nobody: go round again.
+    -- If another transaction deleted a document between the two steps, it is not locked. Repeat.
     exit when _locked = cardinality(keys);
   end loop;
   return query
@@ -896,15 +913,15 @@ begin
 end
 \$\$;
 
--- Locks those of these streams that exist: each with its place in the list. wait: whether to wait for a stream
--- that another transaction holds, or to leave it out.
+-- Locks the streams of the list that exist. Returns each locked stream with its 1-based place in the list.
+-- wait: true waits for a stream that another transaction has locked, false skips it.
 --
--- Streams are locked in one order by everyone, so that two calls never wait for each other.
+-- All transactions lock streams in the same order, so that two calls never wait for each other.
 create or replace function :schema.lock_streams(stream_ids text[], wait boolean)
 returns table (place int, version bigint, last_recorded_at timestamptz)
 language plpgsql
--- Plans are made once in a session, perhaps while the tables are nearly empty: they must be the lookups by key
--- that are right for any size.
+-- The plans are made once per session, perhaps while the tables are nearly empty. They must be lookups by key, which
+-- are right for any size.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -928,13 +945,17 @@ begin
 end
 \$\$;
 
--- One page of the log, with the frontier that bounds it, in one call. after is exclusive, until inclusive;
--- types, stream_prefix, only_tags (an event must carry them all) and the part of the streams may be null (all). The events come as columns,
--- see event_columns, but as text: it is parsed while the next page is made; at most row_size in a row; a page ends after max_events, or when it is large.
+-- Returns one page of the log together with the frontier that bounds it.
 --
--- The last row has no events, but the frontier, and
--- through: the last position at or below the frontier that holds an event, whatever was asked for; 0: none.
--- is_cut: the page ended because it was large.
+-- after: exclusive. until: inclusive.
+-- only_types, stream_prefix, only_tags (an event must have all of them), part_index and part_count: null for no filter.
+-- row_size: maximum number of events in a row. A page ends after max_events, or once it has 16 MiB of data and
+-- metadata.
+--
+-- The events come as columns, see event_columns. Here the columns are text, which the client parses only when the
+-- reader uses the page, while the server makes the next one.
+-- The last row has no events. It has frontier, is_cut (the page ended because of its size) and through: the last
+-- position of any event, filtered or not, at or below both until and the frontier; 0: none. Meaningful only if forward.
 create or replace function :schema.log_page(
   after bigint,
   until bigint,
@@ -965,9 +986,9 @@ returns table (
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- The plan is made once in a session, perhaps while the table is nearly empty: it must be the ordered index scan
--- that is right for any size, and not a sort of everything after the position. Left to itself, Postgres would find it
--- cheaper to plan anew for every row of the answer, which takes as long as the reading.
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be the ordered index scan, which
+-- is right for any size, and not a sort of all events after the position. Without force_generic_plan, Postgres would
+-- make a new plan for every row of the answer, and planning takes as long as reading.
 set plan_cache_mode = force_generic_plan
 set jit = off
 set enable_seqscan = off
@@ -987,7 +1008,7 @@ begin
   end if;
   _frontier := :schema.frontier();
   until := least(until, _frontier);
-  -- From here on each statement has a snapshot taken after the frontier, and nothing changes up to it any more.
+  -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
     if forward then
       select count(*)::int as event_count,
@@ -1079,12 +1100,14 @@ begin
 end
 \$\$;
 
--- Takes the writer marker: from now until its end, this transaction takes no position at or below the last one
--- that was given out before the call. To be called after the stream locks (waiting for those must not hold
--- readers back) and before the first nextval. See frontier.
+-- Takes the writer marker of this transaction. It promises that the transaction takes only positions above the last one
+-- that the sequence assigned before this call. See frontier.
 --
--- The first marker serves a transaction to its end: one lock for each of its appends would fill the lock table.
--- A setting remembers that it is taken, and is undone with the lock when a savepoint is rolled back.
+-- Must be called after the stream locks, because a wait for these must not hold readers back, and before the first
+-- nextval.
+--
+-- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
+-- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock.
 create or replace function :schema.mark_writer() returns void
 language plpgsql as \$\$
 declare
@@ -1097,13 +1120,14 @@ begin
 end
 \$\$;
 
--- The advisory lock key of a writer marker: 16 bits for this schema, 48 bits for a position.
+-- Returns the advisory lock key of a writer marker: 16 bits for the schema, 48 bits for the position.
 create or replace function :schema.marker_key(marked_position bigint) returns bigint
 language sql immutable as \$\$
   select ((hashtext('eventsourced.:schema')::bigint & 65535) << 48) | marked_position
 \$\$;
 
--- Puts a subscription at a position, whoever runs it: all leases end, and what was set aside up to there is done.
+-- Sets all checkpoints of a subscription to a position. Revokes all leases, and deletes the parked events up to the
+-- position (inclusive).
 create or replace function :schema.move_checkpoints(of_subscription text, to_position bigint) returns void
 language plpgsql
 security definer
@@ -1119,7 +1143,7 @@ begin
 end
 \$\$;
 
--- Sets events aside, moving the checkpoint of the lease on; false if the lease is another's by now.
+-- Parks events and moves the checkpoint forward. Returns false if the lease is lost.
 create or replace function :schema.park_events(
   of_subscription text,
   of_partition int,
@@ -1153,21 +1177,22 @@ begin
 end
 \$\$;
 
--- The 0-based part of a stream among so many: the first 32 bits of its id's MD5, modulo their number. The library's
--- partitionOf says the same.
+-- Returns the 0-based partition of a stream: the first 32 bits of the MD5 of its id, modulo part_count. Must agree with
+-- partitionOf in the library.
 create or replace function :schema.part_of_stream(stream_id text, part_count int) returns int
 language sql immutable as \$\$
   select ((('x' || left(md5(stream_id), 8))::bit(32)::bigint & 4294967295) % part_count)::int
 \$\$;
 
--- The advisory lock of a projection: held shared by who writes its documents, and alone by who puts others in their
--- place. Two numbers, where writer markers have one: the spaces of these locks are apart.
+-- Returns the second key of a projection's advisory lock. Transactions that write its documents hold the lock shared;
+-- the transaction that switches to another generation holds it exclusively.
+-- Locks with two keys never collide with writer markers, which have one.
 create or replace function :schema.projection_lock(name text) returns int
 language sql immutable as \$\$
   select hashtext('eventsourced.:schema projection ' || name)
 \$\$;
 
--- Events are facts: what was recorded stays as it is. Lifted only by whoever may drop the trigger.
+-- Refuses every change of recorded events. Only a role that may drop or disable the trigger can lift this protection.
 create or replace function :schema.protect_events() returns trigger
 language plpgsql as \$\$
 begin
@@ -1179,8 +1204,8 @@ create or replace trigger protect_events
 before update or delete or truncate on :schema.events
 for each statement execute function :schema.protect_events();
 
--- The first events (or the last, if backward) of many streams in one call: of each the part that was asked for, see
--- stream_part, at most 100 events. One row a stream, with its place in what was asked.
+-- Reads the first events of many streams in one call, or the last ones if backward: for each read the range that
+-- stream_part computes, at most 100 events. Returns one row per read, with its 1-based place in the list.
 create or replace function :schema.read_streams(
   stream_ids text[],
   first_versions bigint[],
@@ -1205,8 +1230,8 @@ returns table (
   tags varchar
 )
 language plpgsql stable
--- The plan is made once in a session, perhaps while the tables are nearly empty: it must be the lookups by key that
--- are right for any size and for any number of streams.
+-- The plan is made once per session, perhaps while the tables are nearly empty. It must be lookups by key, which are
+-- right for any size and any number of streams.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -1283,8 +1308,9 @@ begin
 end
 \$\$;
 
--- Of a list of events, each with a number (owner): the numbers of those whose id is recorded, in whatever stream.
--- Planned while the table is small, the lookups would be a sequential scan, and stay one.
+-- Returns the owners of the event ids that are recorded, in any stream. Each event id of the list has an owner, a
+-- number that the caller chooses.
+-- Without the settings, a plan made while the table is small would be a sequential scan, and would stay one.
 create or replace function :schema.recorded_owners(owners int[], event_ids uuid[]) returns int[]
 language sql stable
 set enable_seqscan = off
@@ -1296,8 +1322,9 @@ as \$\$
   join :schema.events e on e.event_id = o.event_id
 \$\$;
 
--- Registers those of these projections that are not yet, and answers with what is registered, by place. An inline one
--- is registered only on an empty log to which nobody appends: its documents would lack what came before.
+-- Registers the projections of the list that are not registered yet. Returns the registered ones, with their 1-based
+-- place in the list. An inline projection is registered only if the log is empty and no append is running, because its
+-- documents would lack earlier events.
 create or replace function :schema.register_projections(names text[], versions int[], modes text[])
 returns table (place int, version int, generation int, mode text)
 language plpgsql
@@ -1319,7 +1346,7 @@ begin
 end
 \$\$;
 
--- Gives up a lease, if it is not another's by now.
+-- Releases a lease, unless its token is no longer valid.
 create or replace function :schema.release_lease(of_subscription text, of_partition int, of_token bigint) returns void
 language plpgsql
 security definer
@@ -1331,7 +1358,7 @@ begin
 end
 \$\$;
 
--- Marks a parked event to be handled again; false if there is none at that position.
+-- Marks a parked event for a retry. Returns false if no event is parked at the position.
 create or replace function :schema.retry_parked(of_subscription text, at_position bigint) returns boolean
 language plpgsql
 security definer
@@ -1346,7 +1373,7 @@ begin
 end
 \$\$;
 
--- A build is complete: from now on its generation is read.
+-- Completes a build: from now on, readers use its generation.
 create or replace function :schema.set_projection(
   of_projection text,
   to_version int,
@@ -1366,7 +1393,7 @@ begin
 end
 \$\$;
 
--- Forgets a parked event; false if there is none at that position.
+-- Deletes a parked event that must not be handled. Returns false if no event is parked at the position.
 create or replace function :schema.skip_parked(of_subscription text, at_position bigint) returns boolean
 language plpgsql
 security definer
@@ -1378,8 +1405,8 @@ begin
 end
 \$\$;
 
--- Creates streams, and says which: one that exists is left out. All are left out when another transaction is
--- creating one of them and does not end within the lock timeout.
+-- Creates streams. Returns the ids of the created ones, without streams that existed. Creates none and returns an empty
+-- list if another transaction is creating one of them and does not end within the lock timeout.
 create or replace function :schema.try_create_streams(stream_ids text[], versions bigint[], created_at timestamptz)
 returns text[]
 language plpgsql
@@ -1403,7 +1430,7 @@ exception when lock_not_available then
 end
 \$\$;
 
--- Forgets a parked event that the holder of the lease has handled; false if the lease is another's by now.
+-- Deletes a parked event that the holder of the lease has handled. Returns false if the lease is lost.
 create or replace function :schema.unpark_event(
   of_subscription text,
   of_partition int,
@@ -1426,7 +1453,7 @@ begin
 end
 \$\$;
 
--- Writes documents, each once; those whose state is null are deleted.
+-- Writes documents. The list has each document once. A null state deletes the document.
 create or replace function :schema.write_documents(
   projections text[],
   generations int[],
@@ -1463,15 +1490,15 @@ begin
 end
 \$\$;
 
--- The documents as they are read: of each projection the complete ones, and those that handlers write by hand.
+-- The documents that readers see: the current generation of each projection, and the documents that handlers write.
 create or replace view :schema.views as
 select d.projection, d.key, d.state, d.revision, d.position
 from :schema.documents d
 left join :schema.projections p on p.name = d.projection
 where d.generation = coalesce(p.generation, 0) and d.state is not null;
 
--- The markers of the transactions that are appending now: none of them will take a position at or below its own.
--- A key of 64 bits shows in pg_locks as its halves, the upper one as classid. Only shared locks are markers.
+-- The markers of the transactions that are appending now. Each will take only positions above its marked_position.
+-- pg_locks shows a key of 64 bits as two halves, the upper one as classid. Only shared locks are markers.
 create or replace view :schema.writer_markers as
 select l.pid, ((l.classid::bigint & 65535) << 32) | l.objid::bigint as marked_position
 from pg_locks l
@@ -1482,7 +1509,7 @@ where l.locktype = 'advisory'
   and l.database = (select d.oid from pg_database d where d.datname = current_database())
   and l.classid::bigint >> 16 = (hashtext('eventsourced.:schema')::bigint & 65535);
 
--- Functions are everybody's to call unless that is taken back. Comes last, when all of them are there.
+-- By default every role may call a function. This must come last, when all functions exist.
 revoke execute on all functions in schema :schema from public;`,
 }
 

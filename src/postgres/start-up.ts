@@ -1,6 +1,7 @@
 /**
- * What is looked at once, before the first use: the tables, and whether database and role are such that the store keeps
- * its promises. What breaks them is refused; what may lose events when the machine fails is only warned of.
+ * Checks the database once, before the first use: the tables, the privileges of the role, and the settings. A state
+ * that would break a guarantee of the store makes the check fail. A setting that can lose events in a crash causes a
+ * warning.
  */
 import { SchemaMismatchError, SequenceBehindError, type StoreWarning } from '../storage/index.ts'
 import type { Database, Row } from './client.ts'
@@ -9,7 +10,8 @@ import { createSchema, statusOf } from './migrate.ts'
 import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
 import type { Statements } from './statements.ts'
 
-export interface StartUp {
+/** The options of `startUp`: see `PostgresStoreOptions`. */
+export interface StartUpOptions {
   readonly schema: string
   readonly statements: Statements
   readonly autoCreate: boolean
@@ -17,16 +19,17 @@ export interface StartUp {
   readonly onWarning: (warning: StoreWarning) => void
 }
 
-// A writer marker has this many bits for a position.
+// A writer marker stores a position in this many bits.
 const positionBits = 48
 
 /**
- * @throws SchemaMismatchError, MissingPrivilegesError, SequenceBehindError, what the server says, on a replica 25006; and a
- * WorkFailure with what `onWarning` throws
+ * Checks the database and, with `autoCreate`, creates the tables or brings them up to date.
+ * @throws SchemaMismatchError, MissingPrivilegesError, SequenceBehindError, or the server's error (25006 on a replica)
+ * @throws WorkFailure with the error that `onWarning` throws
  */
-export async function startUp(database: Database, options: StartUp): Promise<void> {
+export async function startUp(database: Database, options: StartUpOptions): Promise<void> {
   const { schema, autoCreate, protectEvents, onWarning } = options
-  let found = await lookAt(database, options)
+  let found = await inspect(database, options)
   if (found === undefined || !statusOf(JSON.parse(String(found.applied ?? '[]')), schema).upToDate) {
     if (!autoCreate) {
       throw new SchemaMismatchError(
@@ -34,10 +37,10 @@ export async function startUp(database: Database, options: StartUp): Promise<voi
       )
     }
     await createSchema(database, schema, protectEvents)
-    found = await lookAt(database, options)
+    found = await inspect(database, options)
   }
   if (found === undefined) throw new SchemaMismatchError(`Tables in schema '${schema}' were dropped`)
-  refuse(found, schema)
+  checkFound(found, schema)
   if (database.isEmbedded) return
   try {
     for (const warning of warningsOf(found)) onWarning(warning)
@@ -46,8 +49,8 @@ export async function startUp(database: Database, options: StartUp): Promise<voi
   }
 }
 
-/** Undefined: there are no tables. */
-async function lookAt(database: Database, { schema, statements }: StartUp): Promise<Row | undefined> {
+/** Runs `start-up.sql`. Returns undefined if the tables do not exist. */
+async function inspect(database: Database, { schema, statements }: StartUpOptions): Promise<Row | undefined> {
   try {
     return (await database.run(statements.startUp, usedNames))[0]
   } catch (error) {
@@ -56,7 +59,8 @@ async function lookAt(database: Database, { schema, statements }: StartUp): Prom
   }
 }
 
-function refuse(found: Row, schema: string): void {
+/** @throws SchemaMismatchError, MissingPrivilegesError or SequenceBehindError if the store must not use this database */
+function checkFound(found: Row, schema: string): void {
   if (found.missing !== null) throw privilegesError(found, schema)
   if (found.is_ordered !== 'true') {
     throw new SchemaMismatchError(
@@ -78,6 +82,7 @@ function refuse(found: Row, schema: string): void {
   }
 }
 
+/** The warnings about settings that can lose events. */
 function* warningsOf(found: Row): Iterable<StoreWarning> {
   if (found.fsync === 'off') {
     yield {

@@ -1,35 +1,35 @@
-/** Postgres as a storage, put together of its parts. */
+/** Assembles the Postgres storage from its parts. */
 import type { InlineProjections, LogQuery, Storage, StreamInfo } from '../storage/index.ts'
-import { appending } from './append.ts'
+import { appends } from './append.ts'
 import type { Row, Session } from './client.ts'
-import { importing } from './import.ts'
+import { imports } from './import.ts'
 import { InlineDocuments } from './inline-documents.ts'
-import { projecting } from './projection.ts'
-import { reading, readLogPage } from './read.ts'
+import { projections } from './projection.ts'
+import { readLogPage, reads } from './read.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
-import { subscribing } from './subscription.ts'
+import { subscriptions } from './subscription.ts'
 
-/** `maxBatch`: most appends that share a transaction, or reads that share a statement. */
+/** Makes the storage. `maxBatch`: maximum number of appends in one transaction, or of stream reads in one statement. */
 export function postgresStorage(
   runner: Runner,
   statements: Statements,
   maxBatch: number,
   inline: InlineProjections,
 ): Storage {
-  const reads = reading(runner, statements, maxBatch)
+  const readStorage = reads(runner, statements, maxBatch)
   const readLogPageIn = (session: Session, query: LogQuery) =>
     readLogPage((_what, statement, parameters) => session.run(statement, parameters), statements, query)
-  const projections = projecting(runner, statements, readLogPageIn)
+  const projectionStorage = projections(runner, statements, readLogPageIn)
   const documents = inline.isEmpty
     ? undefined
-    : new InlineDocuments(runner, statements, inline, projections, readLogPageIn)
+    : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
-    ...reads,
-    ...appending(runner, statements, reads, documents, maxBatch),
-    ...importing(runner, statements, documents),
-    ...projections,
-    ...subscribing(runner, statements),
+    ...readStorage,
+    ...appends(runner, statements, readStorage, documents, maxBatch),
+    ...imports(runner, statements, documents),
+    ...projectionStorage,
+    ...subscriptions(runner, statements),
 
     async createStream(streamId, metadata, creationId, signal) {
       const parameters = [streamId, metadata === '{}' ? null : metadata, creationId]

@@ -1,4 +1,4 @@
-/** Opening an event store on Postgres. */
+/** Opens an event store on Postgres. */
 import {
   checkBoolean,
   checkFunction,
@@ -14,7 +14,7 @@ import {
 } from '../storage/index.ts'
 import { connector, type PostgresConnection, type PostgresTransaction, sessionOf } from './connect.ts'
 import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaStatus } from './migrate.ts'
-import { notifying } from './notify.ts'
+import { notifications } from './notify.ts'
 import { grantScript } from './privileges.ts'
 import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
 import { startUp } from './start-up.ts'
@@ -22,76 +22,142 @@ import { statementsOf } from './statements.ts'
 import { postgresStorage } from './storage.ts'
 import type { SqlTransaction } from './transaction.ts'
 
+/** The options of `postgresStore`. All are optional. */
 export interface PostgresStoreOptions extends InputLimits, StoreOptions {
-  /** The schema that holds the tables. @default 'eventsourced' */
+  /**
+   * The name of the schema that holds the tables: lower-case letters, digits and underscores, at most 63 characters. It
+   * must not begin with a digit or with `pg_`.
+   * @default 'eventsourced'
+   */
   readonly schema?: string | undefined
-  /** Creates the tables, or brings them up to date, before the first use. @default true */
+  /**
+   * Whether the store creates the tables, or brings them up to date, before its first use. If false, tables that are
+   * missing or out of date cause a `SchemaMismatchError`.
+   * @default true
+   */
   readonly autoCreate?: boolean | undefined
-  /** Whether a trigger refuses to change, delete or truncate events. @default true */
+  /**
+   * Whether a trigger refuses to change, delete or truncate events. If false, the store drops the trigger when it
+   * creates the tables or brings them up to date.
+   * @default true
+   */
   readonly protectEvents?: boolean | undefined
-  /** Whether statements are prepared; turn it off for a pooler that does not support it. @default true */
+  /**
+   * Whether the driver prepares statements. Set it to false for a pooler that does not support prepared statements.
+   * @default true
+   */
   readonly prepare?: boolean | undefined
-  /** Most connections, if the store opens the pool itself (from a URL). @default 10 */
+  /**
+   * Maximum number of connections in the pool that the store opens for a `postgres://` URL. Has no effect on a client
+   * that you pass.
+   * @default 10
+   */
   readonly maxConnections?: number | undefined
-  /** How often an operation is retried when the connection or the server fails with a transient error. @default 9 */
+  /**
+   * Maximum number of retries of an operation after transient errors of the connection or the server; 0: no retry. The
+   * pauses grow, with random jitter, to at most 1000 ms: 9 retries wait about 2 seconds in all, and never more than
+   * 4.3.
+   * @default 9
+   */
   readonly retries?: number | undefined
-  /** Most appends that share a transaction, or reads a statement, if called at the same time; 1: none. @default 500 */
+  /**
+   * Maximum number of concurrent appends that share one transaction, and upper limit for concurrent reads of streams
+   * that share one statement; 1: every call runs alone.
+   * @default 500
+   */
   readonly maxBatch?: number | undefined
   /**
-   * Whether to tell other processes of appends, and to listen to them, on one more connection: who follows the log need
-   * not wait for the next look at it. A single client of `pg` tells, but cannot listen; a pooler in transaction mode lets
-   * nobody listen. @default false
+   * Whether the store notifies other processes of its appends, and listens to theirs on one more connection.
+   * Subscriptions then receive new events at once, and not only at their next poll. A single `pg` client notifies but
+   * cannot listen. No store can listen through a pooler in transaction mode.
+   * @default false
    */
   readonly notify?: boolean | undefined
   /**
-   * Is told before the first use of what is set on the server so that it may lose events: a code that never changes, and
-   * words for whoever can set it right. What it throws stops that use, and the next one begins anew.
+   * Called before the first use, once for each server setting that can lose events. A warning has a stable `code` and a
+   * `message` that says what can be lost and which setting to change. If it throws, the call that used the store fails
+   * with that error, and the next call checks again.
    * @default `process.emitWarning`
    */
   readonly onWarning?: ((warning: StoreWarning) => void) | undefined
 }
 
+/** How far readers of the log can read, and which transactions they wait for. */
 export interface Frontier {
-  /** Up to here the log is settled: readers get everything at or below it, and nothing above. */
+  /** The position of the frontier, inclusive. No event will appear at or below it any more; readers see none above it. */
   readonly position: number
-  /** The last position that was given out. */
+  /** The highest position that the database has assigned. 0: none. Equals `position` while no append is running. */
   readonly head: number
-  /** The transactions that are appending now, the longest first: they hold the frontier back until they end. */
+  /** The transactions that are appending now, the longest running first. They hold the frontier back until they end. */
   readonly writers: readonly {
+    /** The process id of the connection's server process, as in `pg_stat_activity`. */
     readonly pid: number
+    /** The `application_name` of the connection. */
     readonly applicationName: string
-    /** Like the next one absent for another role's session, unless this one has the rights of `pg_read_all_stats`. */
+    /**
+     * What the connection does, for example `idle in transaction`. Absent if the connection belongs to another role and
+     * yours lacks the rights of `pg_read_all_stats`.
+     */
     readonly state?: string | undefined
+    /** For how long its transaction has been open, in milliseconds. Absent in the same case as `state`. */
     readonly openTime?: number | undefined
   }[]
 }
 
+/** An event store on Postgres: the contract of all stores, its tables, its frontier, and your own transactions. */
 export interface PostgresStore extends EventStore<SqlTransaction> {
+  /** Creates and describes the tables and functions of the store. */
   readonly schema: {
-    /** Creates the tables and functions, or brings them up to date. Safe to be called by many processes at once. */
+    /**
+     * Creates the tables and functions, or brings them up to date, in one transaction. Any number of processes may call
+     * it at the same time. Returns the status afterwards.
+     * @throws SchemaMismatchError if the tables are newer than this library, or a migration was changed
+     * @throws MissingPrivilegesError if the role may not create or change the tables
+     */
     create(): Promise<SchemaStatus>
-    /** @throws SchemaMismatchError if the tables are newer than this library, or were changed. */
+    /**
+     * Returns which migrations and functions are applied. Changes nothing.
+     * @throws SchemaMismatchError if the tables are newer than this library, or a migration was changed
+     */
     status(): Promise<SchemaStatus>
-    /** The script that `create` runs on an empty database. */
+    /** Returns the SQL script that `create` runs on an empty database. Needs no connection. */
     sql(): string
     /**
-     * The script by which the owner of the tables lets a role use the store: call its functions and read its tables, and
-     * nothing else. To be run again after each update of the library. Needs no connection.
+     * Returns the SQL script with which the owner of the tables lets a role use the store: the role may call the
+     * functions and read the tables, and nothing else. Run it again after each update of the library. Needs no
+     * connection.
+     * @throws InvalidInputError if `role` is not the name of a role of your own
      */
     grantSql(role: string): string
   }
-  /** How far readers of the log can get, and who holds them back. */
+  /** Returns how far readers of the log can read now, and which transactions they wait for. */
   frontier(): Promise<Frontier>
-  /** The store within a READ COMMITTED transaction of the caller's own: what it appends commits with the rest. */
+  /**
+   * Returns the store inside your own transaction, which must be READ COMMITTED: its appends commit or roll back
+   * together with your rows. It never retries, and it is usable until the transaction ends.
+   *
+   * Its calls throw `UnsupportedIsolationError` if the transaction has another isolation level.
+   * @throws InvalidInputError if `transaction` is not a transaction of `pg`, postgres.js or PGlite, or made by a bridge
+   */
   inTransaction(transaction: PostgresTransaction): TransactionalStore
 }
 
+/** The part of the store that works inside your own transaction. */
 export type TransactionalStore = Pick<
   EventStore,
   'append' | 'appendAll' | 'createStream' | 'readStream' | 'streamInfo'
 >
 
-/** An event store on PostgreSQL 14 or later, or on the embedded PGlite. Connects when it is first used. */
+/**
+ * Opens an event store on PostgreSQL 14 or later, or on the embedded PGlite. It connects on first use, and then checks
+ * the database once. Its `close()` closes only connections that the store opened itself.
+ *
+ *     const store = postgresStore('postgres://user:password@host/database')
+ *
+ * If the store must not use the database, every call that uses it throws `SchemaMismatchError`,
+ * `MissingPrivilegesError`, `ReadOnlyReplicaError` or `SequenceBehindError`, until a check passes.
+ * @throws InvalidInputError if `connection` or an option is invalid
+ */
 export function postgresStore(connection: PostgresConnection, options?: PostgresStoreOptions): PostgresStore {
   const { schema = 'eventsourced', inline: projections } = optionsOf(options, ['schema', 'inline'])
   const {
@@ -122,10 +188,10 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
     startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
   )
   const storage = postgresStorage(runner, statements, maxBatch, inline)
-  const notifications = notify ? notifying(database, runner, statements, schema) : undefined
+  const hints = notify ? notifications(database, runner, statements, schema) : undefined
 
   return {
-    ...eventStore<SqlTransaction>({ ...storage, notifications }, options),
+    ...eventStore<SqlTransaction>({ ...storage, notifications: hints }, options),
     schema: {
       create: () =>
         database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),

@@ -1,32 +1,33 @@
-/** A slice of a stream while it is read: what has come of it, and what is still to be asked for. */
+/** A slice of a stream during a read: collects the events that have arrived, and says which page to request next. */
 import type { RecordedEvent, StreamSlice, StreamWindow } from '../storage/index.ts'
 import type { Row } from './client.ts'
 import { decodeEvents } from './decode.ts'
 
-// A row of so many events is large enough to be cheap, and mostly small enough for everybody's buffers.
-export const mostPerRow = 100
-const rowsPerPage = 40
+// Rows of this size keep the cost per event low, and mostly fit into the buffers of the server and the client.
+export const maxEventsPerRow = 100
+const maxRowsPerPage = 40
 
-/** What to ask of the stream next: a page of the events from `fromVersion` to `toVersion`. */
+/** The next page to request: events from `fromVersion` to `toVersion`, both inclusive. */
 export interface PageRequest {
   readonly streamId: string
   readonly fromVersion: number
   readonly toVersion: number
   readonly asOf: Date | undefined
   readonly isBackward: boolean
-  /** Most events in the page. */
-  readonly most: number
-  /** Most events in a row of it. */
+  /** Maximum number of events in the page. */
+  readonly maxEvents: number
+  /** Maximum number of events in one row of the page. */
   readonly rowSize: number
 }
 
+/** A slice that is complete once `isComplete` is true. */
 export class PartialSlice {
   readonly streamId: string
   readonly #window: StreamWindow
   readonly #events: RecordedEvent[] = []
   #fromVersion: number
   #toVersion: number
-  #rowSize = mostPerRow
+  #rowSize = maxEventsPerRow
   #version: number | undefined
   #exists = false
   #isComplete = false
@@ -51,22 +52,23 @@ export class PartialSlice {
     }
   }
 
-  nextPage(mostEvents: number = rowsPerPage * this.#rowSize): PageRequest {
+  /** Returns the request for the next page. `maxEvents`: maximum number of events in it. */
+  nextPage(maxEvents: number = maxRowsPerPage * this.#rowSize): PageRequest {
     return {
       streamId: this.streamId,
       fromVersion: this.#fromVersion,
       toVersion: this.#toVersion,
       asOf: this.#window.asOf,
       isBackward: this.#window.direction === 'backward',
-      most: Math.min(mostEvents, this.#window.limit - this.#events.length),
+      maxEvents: Math.min(maxEvents, this.#window.limit - this.#events.length),
       rowSize: this.#rowSize,
     }
   }
 
-  /** Takes the rows of the page that was asked for, which are at least one. */
+  /** Adds the rows of the requested page. There is at least one row. */
   add(request: PageRequest, rows: readonly Row[]): void {
     const { stream_version: version, lower_version: lower, upper_version: upper } = rows[0] as Row
-    // Later pages keep to the version of the first: the slice is the stream at one moment.
+    // Later pages end at the stream version of the first page, so that the slice shows the stream at one moment.
     if (this.#version === undefined) {
       this.#exists = version !== null
       this.#version = Number(version)
@@ -86,11 +88,11 @@ export class PartialSlice {
     this.#isComplete =
       !this.#exists ||
       this.#events.length >= this.#window.limit ||
-      Number(upper) - Number(lower) + 1 < request.most ||
+      Number(upper) - Number(lower) + 1 < request.maxEvents ||
       this.#fromVersion > this.#toVersion
   }
 
-  /** Asks for fewer events in a row from now on. */
+  /** Requests fewer events per row from now on, because a row was too large. */
   shrinkRows(): void {
     this.#rowSize = Math.ceil(this.#rowSize / 4)
   }

@@ -1,4 +1,4 @@
-/** Checkpoints, leases and parked events on Postgres. */
+/** The subscriptions' part of the storage: checkpoints, leases and parked events. */
 import {
   type EventToPark,
   type Lease,
@@ -12,18 +12,23 @@ import { plainArray, textArray } from './encode.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 
-export function subscribing(runner: Runner, statements: Statements): SubscriptionStorage {
-  const ask = (what: string, statement: Statement, parameters: (string | null)[], signal?: AbortSignal) =>
+/** Makes the subscriptions' part of the storage. */
+export function subscriptions(runner: Runner, statements: Statements): SubscriptionStorage {
+  const run = (what: string, statement: Statement, parameters: (string | null)[], signal?: AbortSignal) =>
     runner.run(what, statement, () => parameters, signal)
 
-  async function askHolder(
+  /**
+   * Runs a statement on behalf of the holder of a lease.
+   * @throws LeaseLostError if the lease's fencing token is no longer valid
+   */
+  async function runAsHolder(
     what: string,
     statement: Statement,
     { subscription, partition, token, server }: Lease,
     parameters: (string | null)[],
     signal?: AbortSignal,
   ): Promise<void> {
-    const [row] = await ask(
+    const [row] = await run(
       what,
       statement,
       [subscription, String(partition), String(token), ...parameters, server ?? null],
@@ -33,7 +38,7 @@ export function subscribing(runner: Runner, statements: Statements): Subscriptio
   }
 
   const park = (lease: Lease, events: readonly EventToPark[], position: number, signal?: AbortSignal) =>
-    askHolder(
+    runAsHolder(
       'Parking an event',
       statements.parkEvents,
       lease,
@@ -55,15 +60,16 @@ export function subscribing(runner: Runner, statements: Statements): Subscriptio
     async createSubscription(subscription, partitions, position, signal) {
       const parameters = [subscription, String(partitions), String(position)]
       const what = 'Creating a subscription'
-      // Of two that create it at once, one may see only a part of what the other has made.
-      await ask(what, statements.createSubscription, parameters, signal)
-      const [row] = await ask(what, statements.createSubscription, parameters, signal)
+      // The second call sees all partitions. If two processes create the subscription at the same time, the first call
+      // may see only some of the other's.
+      await run(what, statements.createSubscription, parameters, signal)
+      const [row] = await run(what, statements.createSubscription, parameters, signal)
       return Number(row?.partitions)
     },
 
     async keepLeases(subscription, worker, milliseconds, signal) {
       const parameters = [subscription, worker, String(milliseconds)]
-      const rows = await ask('Keeping leases', statements.keepLeases, parameters, signal)
+      const rows = await run('Keeping leases', statements.keepLeases, parameters, signal)
       const leases = rows.map((row) => ({
         subscription,
         partition: Number(row.partition),
@@ -77,16 +83,16 @@ export function subscribing(runner: Runner, statements: Statements): Subscriptio
     async releaseLeases(leases) {
       for (const { subscription, partition, token, server } of leases) {
         const parameters = [subscription, String(partition), String(token), server ?? null]
-        await ask('Releasing a lease', statements.releaseLease, parameters)
+        await run('Releasing a lease', statements.releaseLease, parameters)
       }
     },
 
     async leave(subscription, worker) {
-      await ask('Leaving a subscription', statements.leaveSubscription, [subscription, worker])
+      await run('Leaving a subscription', statements.leaveSubscription, [subscription, worker])
     },
 
     advance: (lease, position, signal) =>
-      askHolder('Writing a checkpoint', statements.advanceCheckpoint, lease, [String(position)], signal),
+      runAsHolder('Writing a checkpoint', statements.advanceCheckpoint, lease, [String(position)], signal),
 
     park,
 
@@ -94,34 +100,36 @@ export function subscribing(runner: Runner, statements: Statements): Subscriptio
 
     async parkedToHandle({ subscription, partition }, limit, signal) {
       const parameters = [subscription, String(partition), String(limit)]
-      return (await ask('Reading parked events', statements.parkedToHandle, parameters, signal)).map(recordOf)
+      return (await run('Reading parked events', statements.parkedToHandle, parameters, signal)).map(
+        parkedRecord,
+      )
     },
 
     async parkedStreams({ subscription, partition }, signal) {
       const parameters = [subscription, String(partition)]
-      const rows = await ask('Reading parked events', statements.parkedStreams, parameters, signal)
+      const rows = await run('Reading parked events', statements.parkedStreams, parameters, signal)
       return rows.map(({ stream_id: streamId }) => JSON.parse(String(streamId)))
     },
 
     async listParked(subscription, after, limit, signal) {
       const parameters = [subscription, String(after), String(limit)]
-      return (await ask('Reading parked events', statements.listParked, parameters, signal)).map(recordOf)
+      return (await run('Reading parked events', statements.listParked, parameters, signal)).map(parkedRecord)
     },
 
     async retryParked(subscription, position, signal) {
       const parameters = [subscription, String(position)]
-      const [row] = await ask('Retrying a parked event', statements.retryParked, parameters, signal)
+      const [row] = await run('Retrying a parked event', statements.retryParked, parameters, signal)
       return row?.found === 'true'
     },
 
     async skipParked(subscription, position, signal) {
       const parameters = [subscription, String(position)]
-      const [row] = await ask('Skipping a parked event', statements.skipParked, parameters, signal)
+      const [row] = await run('Skipping a parked event', statements.skipParked, parameters, signal)
       return row?.found === 'true'
     },
 
     async checkpoints(subscription, signal) {
-      const rows = await ask('Reading checkpoints', statements.checkpoints, [subscription], signal)
+      const rows = await run('Reading checkpoints', statements.checkpoints, [subscription], signal)
       return rows.map(({ partition, position, owner }) => ({
         partition: Number(partition),
         position: Number(position),
@@ -130,24 +138,24 @@ export function subscribing(runner: Runner, statements: Statements): Subscriptio
     },
 
     async countParked(subscription, signal) {
-      const [row] = await ask('Counting parked events', statements.countParked, [subscription], signal)
+      const [row] = await run('Counting parked events', statements.countParked, [subscription], signal)
       return Number(row?.parked)
     },
 
     async lastPosition(signal) {
-      const [row] = await ask('Reading the log', statements.lastPosition, [], signal)
+      const [row] = await run('Reading the log', statements.lastPosition, [], signal)
       return Number(row?.position)
     },
 
     async positionBefore(time, signal) {
-      const [row] = await ask('Reading the log', statements.positionBefore, [time.toISOString()], signal)
+      const [row] = await run('Reading the log', statements.positionBefore, [time.toISOString()], signal)
       return Number(row?.position)
     },
   }
 }
 
-/** A row of `parked_columns.sql`. */
-function recordOf(row: Row): ParkedRecord {
+/** Decodes a row of `parked_columns.sql`. */
+function parkedRecord(row: Row): ParkedRecord {
   return {
     partition: Number(row.partition),
     position: Number(row.position),

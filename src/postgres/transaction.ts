@@ -1,4 +1,4 @@
-/** A transaction of the storage on Postgres: documents and checkpoints that change together with events. */
+/** A transaction of the storage: documents, checkpoints and the user's own SQL that commit together. */
 import {
   type Comparison,
   type DocumentAddress,
@@ -19,23 +19,28 @@ import type { Row, Session } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
 import type { Statements } from './statements.ts'
 
-/** What handlers and raw projections write with. */
+/** The transaction that handlers and raw projections write with. It also runs your own SQL. */
 export interface SqlTransaction extends HandlerTransaction {
-  /** Runs SQL of your own; values and rows are as the driver has them. */
+  /**
+   * Runs your own SQL in the transaction and returns its rows. The driver's own rules apply to values and rows.
+   * @throws TransactionOverError if the transaction has ended
+   */
   query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>
-  /** The driver's own transaction: a `pg` client, a postgres.js or a PGlite transaction. */
+  /** The driver's own transaction: a `pg` client, or a postgres.js or PGlite transaction. */
   readonly client: unknown
 }
 
-export class PostgresTransaction implements StorageTransaction {
+/** Implements `StorageTransaction` on a session that is inside a transaction. */
+export class PostgresStorageTransaction implements StorageTransaction {
   readonly user: SqlTransaction
   readonly #session: Session
   readonly #statements: Statements
   readonly #readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>
-  /** Documents that are not there, and whose place is held: it is given up at the end, if nothing was written. */
-  readonly #held = new Map<string, DocumentAddress>()
-  /** Whether the user ran SQL here, and the first error of it. */
+  /** Locked documents that do not exist: each has a placeholder row. `end` deletes the placeholders that got no state. */
+  readonly #placeholders = new Map<string, DocumentAddress>()
+  /** Whether the user may have run SQL in this transaction. */
   #isUsed = false
+  /** The first error of the user's SQL. */
   #failure: { readonly error: unknown } | undefined
 
   constructor(
@@ -46,13 +51,13 @@ export class PostgresTransaction implements StorageTransaction {
     this.#session = session
     this.#statements = statements
     this.#readLogPage = readLogPage
-    const isUsed = () => {
+    const markUsed = () => {
       this.#isUsed = true
     }
     this.user = {
       ...handlerDocuments(this),
       query: async <R>(text: string, values: readonly unknown[] = []) => {
-        this.#isUsed = true
+        markUsed()
         try {
           return (await session.query(text, values)) as R[]
         } catch (error) {
@@ -61,7 +66,7 @@ export class PostgresTransaction implements StorageTransaction {
         }
       },
       get client() {
-        isUsed()
+        markUsed()
         return session.client
       },
     }
@@ -73,7 +78,7 @@ export class PostgresTransaction implements StorageTransaction {
     const documents = documentsOf(addresses, rows)
     for (const [index, document] of documents.entries()) {
       const address = addresses[index] as DocumentAddress
-      if (document === undefined) this.#held.set(nameOf(address), address)
+      if (document === undefined) this.#placeholders.set(nameOf(address), address)
     }
     return documents
   }
@@ -88,7 +93,7 @@ export class PostgresTransaction implements StorageTransaction {
   }
 
   async writeDocuments(changes: readonly DocumentChange[]): Promise<void> {
-    for (const change of changes) this.#held.delete(nameOf(change))
+    for (const change of changes) this.#placeholders.delete(nameOf(change))
     await this.#session.run(this.#statements.writeDocuments, [
       ...addressParameters(changes),
       jsonList(changes.map(({ state }) => state ?? 'null')),
@@ -156,13 +161,15 @@ export class PostgresTransaction implements StorageTransaction {
   }
 
   /**
-   * To be called before the commit. After an error in SQL that the user's code has caught, the server would answer the
-   * commit by a rollback, and nobody would know: a statement shows it, with what deferred constraints have to say.
+   * Must be called before the commit. It deletes unused placeholders, and fails if the commit would fail.
+   *
+   * If the user's code caught an error of its SQL, the server answers the commit with a rollback, and the caller would
+   * not notice. A statement before the commit reveals that. It also checks deferred constraints.
    */
   async end(): Promise<void> {
-    if (this.#held.size > 0) {
+    if (this.#placeholders.size > 0) {
       await this.writeDocuments(
-        [...this.#held.values()].map((address) => ({ ...address, state: null, position: 0 })),
+        [...this.#placeholders.values()].map((address) => ({ ...address, state: null, position: 0 })),
       )
     }
     if (!this.#isUsed) return
@@ -187,19 +194,20 @@ function addressParameters(addresses: readonly DocumentAddress[]): [string, stri
   ]
 }
 
-/** Rows tell the place of each document that is there. */
+/** Orders the documents by their addresses. Each row has the 1-based place of its document; missing ones have no row. */
 function documentsOf(
   addresses: readonly DocumentAddress[],
   rows: readonly Row[],
 ): readonly (StoredDocument | undefined)[] {
   const documents: (StoredDocument | undefined)[] = addresses.map(() => undefined)
   for (const row of rows) {
-    const at = Number(row.place) - 1
-    documents[at] = documentOf(row, (addresses[at] as DocumentAddress).key)
+    const index = Number(row.place) - 1
+    documents[index] = documentOf(row, (addresses[index] as DocumentAddress).key)
   }
   return documents
 }
 
+/** Decodes a row that has a document. */
 export function documentOf(row: Row, key: string): StoredDocument {
   return {
     key,

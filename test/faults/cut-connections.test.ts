@@ -1,4 +1,4 @@
-/** Connections cut at every message of the protocol: a call is done wholly or not at all, and once, however often tried. */
+/** Connections cut at every message of the protocol: a call takes effect completely or not at all, and once despite retries. */
 import { StoreUnavailableError } from '@eventsourced/core'
 import {
   type PostgresConnection,
@@ -15,7 +15,7 @@ import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts
 
 type Call = (store: PostgresStore, streamId: string) => () => Promise<unknown>
 
-/** Calls that write, each with ids of its own, and with what must be found afterwards. */
+/** Calls that write. Each has its own event ids, and the versions that its streams must have afterwards. */
 const calls: Readonly<
   Record<string, { readonly prepare: Call; readonly leaves: Readonly<Record<string, number>> }>
 > = {
@@ -44,7 +44,7 @@ const calls: Readonly<
   },
 }
 
-/** The last message of a client that closes its connection: it may come by at any time. */
+/** The last message of a client that closes its connection (Terminate). It may arrive at any time. */
 const farewell = 'X'
 
 /** Opens a store of some kind that reaches the database through the proxy. */
@@ -59,7 +59,7 @@ function opened(
   options: PostgresStoreOptions,
   end = async () => {},
 ): ReturnType<Open> {
-  // One connection, so that it is known whose messages come by.
+  // Only one connection, so that all messages belong to the call under test.
   const store = postgresStore(connection, { ...options, maxConnections: 1 })
   return {
     store,
@@ -72,7 +72,7 @@ function opened(
 
 const kinds: readonly [string, string, Open][] = [
   ['pg', 'read committed', (url, retries, schema) => opened(url, { retries, schema })],
-  // There each statement has a transaction around it: `begin` and `commit` are messages of their own.
+  // Here the store wraps each statement in a transaction: `begin` and `commit` are separate messages.
   [
     'pg, in explicit transactions,',
     'repeatable read',
@@ -120,7 +120,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
     }
   }
 
-  /** The messages of a call, as they come by the proxy. */
+  /** Records the messages of a call. */
   async function messagesOf(work: () => Promise<unknown>): Promise<WireMessage[]> {
     const messages: WireMessage[] = []
     proxy.cutWhen((message) => {
@@ -132,25 +132,25 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
     return messages
   }
 
-  /** Cuts once, after so many messages. */
-  function cutAfter(count: number, verdict: Verdict = 'cut before'): void {
+  /** Cuts once, at the message with this 0-based index. */
+  function cutAt(index: number, verdict: Verdict = 'cut before'): void {
     let passed = 0
     proxy.cutWhen(({ type }) => {
       if (type === farewell) return 'pass'
-      return passed++ === count ? verdict : 'pass'
+      return passed++ === index ? verdict : 'pass'
     })
   }
 
-  /** Does something again and again, cut off before each message of a call, which is after the one before it. */
+  /** Repeats the work once for each message of a call, each time with a cut before that message. */
   async function beforeEachMessage(
     messages: readonly WireMessage[],
     work: (streamId: string, cut: string) => Promise<void>,
   ): Promise<void> {
     for (const [index, { from, type }] of messages.entries()) {
-      // Parameters at the beginning, and the answers to a script, come in rows that are all alike.
+      // Parameters at the start and the answers to a script are runs of equal messages. Only the first is cut.
       if (type === messages[index - 1]?.type) continue
       const cuts = proxy.cuts
-      cutAfter(index)
+      cutAt(index)
       const cut = `cut before message ${index} ('${type}' of the ${from})`
       await work(`stream-${++next}`, cut)
       expect(proxy.cuts, cut).toBe(cuts + 1)
@@ -159,7 +159,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
   }
 
   it.each(Object.entries(calls))(
-    '%s succeeds, and is done once, wherever it is cut off',
+    '%s succeeds, and takes effect once, wherever it is cut off',
     async (_, { prepare, leaves }) => {
       const { store, close } = open(proxy.url, 9)
       await store.append('warm', identified(1))
@@ -169,7 +169,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
       await beforeEachMessage(messages, async (streamId, cut) => {
         await prepare(store, streamId)()
         await expectOnce(streamId, leaves, cut)
-        // The statements of a new connection are prepared by a first call, so that the next has the same messages.
+        // One more call prepares the statements on the new connection, so that the next call has the same messages.
         proxy.cutWhen(undefined)
         await prepare(store, `stream-${++next}`)()
       })
@@ -177,7 +177,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
     },
   )
 
-  it('a first append succeeds, and is done once, wherever its connection is cut off', async () => {
+  it('the first append of a store succeeds, and takes effect once, wherever its connection is cut off', async () => {
     const connecting = open(proxy.url, 9)
     const messages = await messagesOf(() => connecting.store.append('first', identified(1)))
     await connecting.close()
@@ -189,7 +189,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
     })
   })
 
-  it('the tables are created, once, wherever that is cut off', async ({ skip }) => {
+  it('the tables are created, wherever the connection is cut off', async ({ skip }) => {
     const fault = 'ends the process when it loses a connection in a transaction (porsager/postgres#1208)'
     skip(name === 'postgres.js', `postgres.js ${fault}`)
     const creating = open(proxy.url, 9, 'first')
@@ -203,7 +203,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
     })
   })
 
-  it('an append that is not tried again is there wholly or not at all, and once when it is repeated', async () => {
+  it('an append without retries takes effect completely or not at all, and once when the caller repeats it', async () => {
     const { store, close } = open(proxy.url, 0)
     await store.append('warm-too', identified(1))
     const outcomes = new Set<string>()
@@ -227,7 +227,7 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
   })
 
   it.each([1, 2, 100, 10_000])(
-    'of an append of %i events that is cut off within a message, or between two, all is there or nothing',
+    'an append of %i events that is cut off within or between messages takes effect completely or not at all',
     async (size) => {
       const { store, close } = open(proxy.url, 0)
       await store.append('warm of size', identified(1))
@@ -235,20 +235,20 @@ describe.each(kinds)('with %s', (name, isolation, open) => {
       const outcomes = new Set<number>()
       for (const verdict of ['cut before', 'cut within'] as const) {
         for (const [index, { from, type }] of messages.entries()) {
-          // Of rows and parameters that are all alike, one; of the many small ones only what is between them.
+          // Only the first message of each run of equal messages is cut.
           if (type === messages[index - 1]?.type) continue
           const [cut, streamId] = [
             `${verdict} message ${index} ('${type}' of the ${from})`,
             `sized-${++next}`,
           ]
           const cuts = proxy.cuts
-          cutAfter(index, verdict)
+          cutAt(index, verdict)
           const events = identified(size)
           const failed = await failure(store.append(streamId, events, { expectedVersion: 'noStream' }))
           expect(failed, cut).toBeInstanceOf(StoreUnavailableError)
           expect(proxy.cuts, cut).toBe(cuts + 1)
           proxy.cutWhen(undefined)
-          // On a new connection, as the old one is never used again.
+          // This uses a new connection: the store never uses the lost one again.
           const { deduplicated } = await store.append(streamId, events, { expectedVersion: 'noStream' })
           const { version } = await observer.readStream(streamId, { limit: 1 })
           expect(version, cut).toBe(size)

@@ -1,4 +1,4 @@
-/** Writers and subscribers in processes that are killed, stopped for longer than their lease, and started anew. */
+/** Writers and subscribers in processes that are killed, suspended for longer than their lease, and started again. */
 import type { RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/runtime/abort.ts'
@@ -43,7 +43,7 @@ describe.each(emulators)('processes on %s', (name) => {
           acknowledged.set(name, position)
         }
       }
-      // It ends with the program.
+      // `said` rejects when the program ends.
       listen().catch(() => {})
       return writer
     }
@@ -54,14 +54,14 @@ describe.each(emulators)('processes on %s', (name) => {
     await Promise.all(subscribers.map((subscriber) => subscriber.said()))
     for (let round = 0; round < 6; round++) {
       await sleep(500)
-      // On a busy machine it takes longer until something can be lost.
+      // On a busy machine the writers need longer until enough events are acknowledged.
       while (acknowledged.size < 6 * (round + 1)) await sleep(20)
       const killed = round % 2 === 0 ? writers[0] : subscribers[0]
       await killed?.kill()
       if (round % 2 === 0) writers = [...writers.slice(1), startWriter()]
       else subscribers = [...subscribers.slice(1), startSubscriber()]
       if (round !== 3) continue
-      // One that stands still for longer than its lease, and then goes on as if nothing had been.
+      // A process that is suspended for longer than its lease, and then continues.
       const zombie = subscribers[0] as Program
       process.kill(zombie.pid, 'SIGSTOP')
       await sleep(2.5 * leaseTime)
@@ -88,11 +88,11 @@ describe.each(emulators)('processes on %s', (name) => {
     return log
   }
 
-  it('killed and stopped at any moment lose no event, and count each once and in order', async () => {
+  it('that are killed and suspended at any moment lose no event, and count each once and in order', async () => {
     await killAndStop(() => undefined)
   })
 
-  it('do so whatever their clocks say, and time in a stream never steps back', async () => {
+  it('do so with wrong clocks, and times in a stream never decrease', async () => {
     const [day, year] = [86_400_000, 365 * 86_400_000]
     const all = [year, -day, 'steps'] as const
     const started = { writer: 0, subscriber: 0 }
@@ -103,7 +103,7 @@ describe.each(emulators)('processes on %s', (name) => {
         .map(({ recordedAt }) => recordedAt.getTime())
       expect(times).toEqual(times.toSorted((a, b) => a - b))
     }
-    // Or else the clocks were right.
+    // Check that the clocks really were wrong.
     expect(log.some(({ recordedAt }) => recordedAt.getTime() > Date.now() + day)).toBe(true)
   })
 })

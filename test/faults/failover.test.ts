@@ -1,4 +1,4 @@
-/** A primary that is lost in the middle of its work, and the standby that takes its place. */
+/** A primary that crashes under load, and the standby that replaces it. */
 import { hasCode, type RecordedEvent } from '@eventsourced/core'
 import { type PostgresConnection, type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
@@ -14,7 +14,7 @@ import { rounds } from '../rounds.ts'
 
 let primary: OwnServer
 let standby: OwnServer
-/** An address that leads to the primary, whichever that is, as a virtual one or a name does. */
+/** An address that leads to the current primary, like a virtual address or a DNS name. */
 let address: CuttingPostgresProxy
 let ends: (() => Promise<unknown>)[]
 
@@ -51,7 +51,7 @@ async function query(server: OwnServer, sql: string): Promise<Record<string, unk
   }
 }
 
-/** The primary is gone for good, and clients already reach the other server, which has not been told yet. */
+/** Crashes the primary, leads clients to the standby, and promotes it after `waiting` milliseconds. */
 async function failOver(waiting: number): Promise<void> {
   await primary.crash()
   address.leadTo(standby.url)
@@ -78,7 +78,7 @@ const drivers: readonly [string, () => PostgresConnection][] = [
 
 describe.each(drivers)('with %s and synchronous replication,', (_, connection) => {
   it.each(range(1, rounds))(
-    'nothing is lost or doubled, and writers, followers and subscriptions go on unaided (%i)',
+    'no event is lost or repeated, and writers, followers and subscriptions continue without help (%i)',
     async () => {
       await startPair(['synchronous_standby_names=*'])
       const store = open(connection())
@@ -94,7 +94,7 @@ describe.each(drivers)('with %s and synchronous replication,', (_, connection) =
       await sleep(300)
       const log = await load.end()
       await subscription.caughtUp({ timeout: 30_000 })
-      // What was handled since the last checkpoint may be handled again, once and in order.
+      // Events since the last checkpoint may be handled again, once and in order.
       const positions = log.map(({ position }) => position)
       expect([...new Set(handled)].sort((a, b) => a - b)).toEqual(positions)
       const again = handled.filter((position, index) => position <= (handled[index - 1] ?? 0))
@@ -106,7 +106,10 @@ describe.each(drivers)('with %s and synchronous replication,', (_, connection) =
 })
 
 describe('with a standby that lags,', () => {
-  /** Appends what reaches the standby, and then what is lost with the primary: more than a sequence is ahead. */
+  /**
+   * Stops the replication, and appends events that are lost with the primary. They are more than the 32 numbers that a
+   * sequence logs ahead.
+   */
   async function loseTheEnd(store: PostgresStore): Promise<number> {
     await untilReplayed()
     await query(standby, `alter system set primary_conninfo = ''`)
@@ -115,7 +118,7 @@ describe('with a standby that lags,', () => {
     return (await store.append('lost', counted(200))).position
   }
 
-  it('what was not replicated is lost, and nothing else; who has read it is told, and does not skip what comes in its place', async () => {
+  it('only events that were not replicated are lost; readers of them get an error, and subscriptions skip none of the new events', async () => {
     await startPair([])
     const store = open(address.url)
     await store.append('kept', counted(20))
@@ -133,7 +136,7 @@ describe('with a standby that lags,', () => {
     await subscription.caughtUp()
     while (followed.length < 220) await sleep(10)
     await failOver(0)
-    // So many that they take the place of all that is lost, before anybody has had a look.
+    // So many events that they take all lost positions before a reader polls.
     const other = postgresStore(standby.url)
     const { positions } = await other.append('instead', counted(400))
     expect(positions).toContain(lost)
@@ -147,13 +150,13 @@ describe('with a standby that lags,', () => {
     await other.close()
   }, 120_000)
 
-  it('positions are given out once only, if the sequence is moved on before anybody appends', async () => {
+  it('no position is assigned twice, if the sequence is advanced before the first append', async () => {
     await startPair([])
     const store = open(address.url)
     await store.append('kept', counted(20))
     const lost = await loseTheEnd(store)
     await failOver(0)
-    // Whoever kept its position elsewhere, and reads on before that, is told.
+    // A reader that stored its position elsewhere, and reads before that, gets an error.
     await refused(logOf(store, { after: lost }), 'log-truncated', { after: lost })
     await query(
       standby,
@@ -166,7 +169,7 @@ describe('with a standby that lags,', () => {
 })
 
 describe('a standby that is not promoted', () => {
-  it('is told as such by every call, and after it is promoted takes them', async () => {
+  it('makes every call fail as read-only-replica, and accepts calls after it is promoted', async () => {
     await startPair([])
     const events = identified(2)
     const before = open(primary.url)
@@ -197,7 +200,7 @@ describe('a standby that is not promoted', () => {
     expect(await logOf(store)).toHaveLength(3)
   }, 60_000)
 
-  it('and met at the first use is not asked again once the address leads to the primary', async () => {
+  it('at the first use is not used again once the address leads to the primary', async () => {
     await startPair([])
     await open(primary.url).append('a', counted(1))
     await untilReplayed()

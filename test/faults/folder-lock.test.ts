@@ -1,4 +1,4 @@
-/** An embedded database's folder belongs to one process at a time, and comes back after that process was killed. */
+/** The folder of an embedded database admits one process at a time, and can be opened after that process was killed. */
 import {
   cpSync,
   existsSync,
@@ -28,7 +28,7 @@ let programs: Program[]
 
 const newHome = () => realpathSync(mkdtempSync(join(tmpdir(), 'eventsourced-folder-')))
 
-// A new database takes far longer to make than to open: it is made once, and copied.
+// Creating a database takes far longer than opening one. So it is created once and then copied.
 beforeAll(async () => {
   prepared = newHome()
   const store = postgresStore(`pglite:${join(prepared, 'data')}`)
@@ -71,7 +71,7 @@ async function numbersIn(store: PostgresStore): Promise<number[]> {
   return events.map(({ data }) => data.number)
 }
 
-/** Lets the program append, kills it in the middle of it, and says up to where it was told of success. */
+/** Lets the program append, and kills it meanwhile. Returns the number of the last acknowledged event. */
 async function appendAndKill(program: Program): Promise<number> {
   program.tell('go')
   let acknowledged = 0
@@ -96,7 +96,7 @@ describe('a second opening', () => {
 
     await first.close()
     expect(existsSync(lockFile)).toBe(false)
-    // The refused store was not spoiled by it: it opens the folder now.
+    // The refused store still works: it opens the folder now.
     expect(await numbersIn(second)).toEqual([1])
   })
 
@@ -109,7 +109,7 @@ describe('a second opening', () => {
     expect(await other.ended).toMatchObject({ exitCode: 0 })
   })
 
-  it('is refused whichever way the folder is named', async () => {
+  it('is refused for every name of the folder', async () => {
     await open().append('counter', [{ type: 'Counted', data: { number: 1 } }])
     const link = join(home, 'link')
     symlinkSync(folder, link)
@@ -118,7 +118,7 @@ describe('a second opening', () => {
     }
   })
 
-  it('has nothing against another folder beside it', async () => {
+  it('is possible for another folder beside it', async () => {
     await open().append('counter', [{ type: 'Counted', data: { number: 1 } }])
     cpSync(join(prepared, 'data'), join(home, 'data2'), { recursive: true })
     expect(await numbersIn(open(join(home, 'data2')))).toEqual([])
@@ -131,7 +131,7 @@ describe('after its owner was killed', () => {
     expect(existsSync(lockFile)).toBe(true)
     const store = open()
     const numbers = await numbersIn(store)
-    // One more than acknowledged may be there: its answer was under way.
+    // There may be one more event than acknowledged: the process was killed before it reported that one.
     expect(numbers).toEqual(numbers.map((_, index) => index + 1))
     expect(numbers.length).toBeGreaterThanOrEqual(acknowledged)
     await store.append('counter', [{ type: 'Counted', data: { number: 0 } }], {
@@ -170,7 +170,7 @@ describe('after its owner was killed', () => {
     }
   })
 
-  it('a later process with the same number is not taken for it', async () => {
+  it('a later process with the same pid does not count as the owner', async () => {
     const own = { pid: process.pid, host: hostname() }
     writeFileSync(lockFile, JSON.stringify({ ...own, started: 'some other time' }))
     expect(await numbersIn(open())).toEqual([])
@@ -181,15 +181,12 @@ describe('a lock whose owner cannot be looked up', () => {
   const ago = (milliseconds: number) => new Date(Date.now() - milliseconds)
 
   it.each([
-    ['of another machine', JSON.stringify({ pid: 1, host: 'elsewhere', started: '1' })],
-    ['of a process that was killed while it wrote it', '{"pid":'],
-  ])(
-    '%s is respected while it is fresh, and taken over once it has not been renewed for long',
-    async (_, text) => {
-      writeFileSync(lockFile, text)
-      await expect(open().streamInfo('counter')).rejects.toThrow(FolderInUseError)
-      utimesSync(lockFile, ago(60_000), ago(60_000))
-      expect(await numbersIn(open())).toEqual([])
-    },
-  )
+    ['from another machine', JSON.stringify({ pid: 1, host: 'elsewhere', started: '1' })],
+    ['from a process that was killed while it wrote the file', '{"pid":'],
+  ])('%s is respected while it is fresh, and taken over once its heartbeat is old', async (_, text) => {
+    writeFileSync(lockFile, text)
+    await expect(open().streamInfo('counter')).rejects.toThrow(FolderInUseError)
+    utimesSync(lockFile, ago(60_000), ago(60_000))
+    expect(await numbersIn(open())).toEqual([])
+  })
 })

@@ -1,4 +1,4 @@
-/** A server that crashes and recovers, and transactions that outlive their connections. */
+/** A server that crashes and recovers, and prepared transactions that outlive their connections. */
 import type { RebuildProgress } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
@@ -16,7 +16,7 @@ let schemas = 0
 beforeAll(async () => {
   server = await startOwnServer([
     'max_prepared_transactions=5',
-    // What no commit has flushed yet stays so until the crash.
+    // Data that no commit has flushed stays unflushed until the crash.
     'wal_writer_delay=10s',
     'wal_level=minimal',
     'max_wal_senders=0',
@@ -45,8 +45,8 @@ async function session(): Promise<pg.Client> {
 }
 
 describe('a server that crashes', () => {
-  it('under load: appends succeed after it is back, nothing is doubled or lost, and a follower skips nothing', async () => {
-    // A server that never answered before it crashed would rather be a wrong address.
+  it('under load: appends succeed after it is back, no event is repeated or lost, and a follower skips none', async () => {
+    // The server must answer once first. The store does not retry at an address that never answered.
     await store.schema.create()
     const load = startLoad(store)
     for (const _ of range(1, 3)) {
@@ -57,7 +57,7 @@ describe('a server that crashes', () => {
     await load.end()
   })
 
-  it('may give out again positions that were never committed, and a follower does not miss what gets them', async () => {
+  it('may assign positions again that were never committed, and a follower does not miss events with these positions', async () => {
     await store.append('a', counted(1, 1))
     const following = collect(store.readAll({ follow: true, limit: 2 }))
     const client = await session()
@@ -67,17 +67,17 @@ describe('a server that crashes', () => {
     await client.end()
     const { position: settled } = await store.frontier()
     expect(settled).toBe(501)
-    // Time for the follower to look as far as that.
+    // Gives the follower time to read up to the frontier.
     await sleep(600)
     await crashAndStart()
     const { position } = await store.append('b', counted(1, 2))
-    // Or else this test shows nothing.
+    // Otherwise this test would prove nothing.
     expect(position).toBeLessThan(settled)
     expect(numbersOf(await following)).toEqual([1, 2])
     expect(numbersOf(await logOf(store))).toEqual([1, 2])
   })
 
-  it('recognises after it is back an append that was acknowledged before', async () => {
+  it('recognizes after the recovery an append that was acknowledged before', async () => {
     const events = identified(3)
     const first = await store.append('a', events, { expectedVersion: 'noStream' })
     await crashAndStart()
@@ -94,11 +94,11 @@ describe('a projection that is built while the server crashes', () => {
     await store.runOnce({ projection: totals })
   })
 
-  it('is rebuilt from its last checkpoint, with the lease that the new server gives', async () => {
+  it('is rebuilt from its last checkpoint, with a lease that the restarted server grants', async () => {
     const batches: number[] = []
     const onProgress = async ({ position }: RebuildProgress) => {
       batches.push(position)
-      // The next batch is on its way by then.
+      // The next batch is already being read.
       if (batches.length <= 9 && batches.length % 3 === 0) await crashAndStart()
     }
     const { position } = await store.rebuild(totals, { batchSize: 50, onProgress })
@@ -122,7 +122,7 @@ describe('a projection that is built while the server crashes', () => {
 
 describe('a prepared transaction', () => {
   it.each(['commit', 'rollback'])(
-    'holds the log back until its %s, though its connection is gone',
+    'holds the log back until its %s, although its connection is gone',
     async (end) => {
       await store.append('a', counted(1, 1))
       const name = `two_phases_${end}`
@@ -135,7 +135,7 @@ describe('a prepared transaction', () => {
       expect(await store.frontier()).toMatchObject({ position: 1, head: 3 })
       expect(numbersOf(await logOf(store))).toEqual([1])
 
-      // It outlives the server, too.
+      // It outlives a crash of the server, too.
       await crashAndStart()
       expect(numbersOf(await logOf(store))).toEqual([1])
       expect((await store.frontier()).position).toBe(1)

@@ -1,4 +1,4 @@
-/** Subscriptions in processes that are killed, stopped and started while events come. */
+/** Subscriptions in processes that are killed, suspended and started while events are appended. */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { collect, counted, range } from '../../src/conformance/events.ts'
@@ -43,7 +43,7 @@ async function handledCount(): Promise<number> {
   return Number(row?.count)
 }
 
-/** Every event once, and those of a stream in order: what the whole library is about. */
+/** Checks that every event was handled once, and the events of each stream in order. */
 async function expectEachOnceInOrder(): Promise<void> {
   const [faults] = await database.query(`
     select
@@ -58,7 +58,7 @@ async function expectEachOnceInOrder(): Promise<void> {
   expect(faults).toEqual({ lost: 0, doubled: 0, phantom: 0, disordered: 0 })
 }
 
-/** Appends from several callers to several streams until it is told that it is enough. */
+/** Appends to several streams with several callers, until `stop` is called. */
 function appendLoad(streams: number): { stop(): Promise<number> } {
   let enough = false
   const writing = range(1, 4).map(async (writer) => {
@@ -82,7 +82,7 @@ describe('workers in processes', { timeout: 180_000 }, () => {
     [2, 4],
     [4, 8],
   ])(
-    '%i processes share %i partitions while one after the other is killed and started anew',
+    '%i processes share %i partitions while one after the other is killed and started again',
     async (count, partitions) => {
       const workers = await Promise.all(
         range(1, count).map(() => start('subscriber', 'shared', partitions, 600)),
@@ -102,7 +102,7 @@ describe('workers in processes', { timeout: 180_000 }, () => {
     },
   )
 
-  it('share partitions and take over whatever their clocks say', async () => {
+  it('share partitions and take over leases with wrong clocks', async () => {
     const [day, year] = [86_400_000, 365 * 86_400_000]
     const startWith = (clock: number | 'steps') => {
       const program = startSkewed(clock, 'subscriber', database.url, 'skewed', '4', '600')
@@ -121,7 +121,7 @@ describe('workers in processes', { timeout: 180_000 }, () => {
     await expectEachOnceInOrder()
   })
 
-  it('a process that was stopped for longer than its lease is refused what it writes afterwards', async () => {
+  it('a process that was suspended for longer than its lease cannot write afterwards', async () => {
     const zombie = await start('subscriber', 'alone', 1, 500, 200)
     const load = appendLoad(10)
     await until(async () => (await handledCount()) > 100)
@@ -139,7 +139,7 @@ describe('workers in processes', { timeout: 180_000 }, () => {
     await expectEachOnceInOrder()
   })
 
-  it('goes on without help when the server ends its connections, again and again', async () => {
+  it('continues without help when the server ends its connections repeatedly', async () => {
     const worker = await start('subscriber', 'alone', 2, 2_000)
     const load = appendLoad(10)
     for (const round of range(1, 8)) {
@@ -154,7 +154,7 @@ describe('workers in processes', { timeout: 180_000 }, () => {
   })
 })
 
-// Of fewer events, all would have room in the memory that is allowed.
+// With fewer events, all of them would fit into the allowed memory.
 describe('a long backlog', { timeout: 180_000 * rounds }, () => {
   const events = 1_000_000 * rounds
   it(`of ${events} events is handled, and read, in order and in bounded memory`, async () => {
@@ -180,7 +180,7 @@ describe('a long backlog', { timeout: 180_000 * rounds }, () => {
 })
 
 describe('a rebuild in a process', { timeout: 180_000 }, () => {
-  it('that is killed in the middle leaves the documents as they were, and is gone on with', async () => {
+  it('that is killed in the middle leaves the documents unchanged, and the next rebuild resumes it', async () => {
     for (const stream of range(1, 20)) await store.append(`s${stream}`, counted(200))
     await store.runOnce({ projection: totals })
     const before = await collect(store.view(totals).list())

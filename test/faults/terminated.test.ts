@@ -1,4 +1,4 @@
-/** Connections that the server ends, at whatever moment: calls succeed all the same, once, and no process dies of it. */
+/** Connections that the server ends at any moment: calls still succeed, once, and no process crashes. */
 import { StoreUnavailableError } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
@@ -25,7 +25,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** Ends the connections that fulfil the condition; gives their number. */
+/** Terminates the connections that match the condition. Returns their number. */
 async function terminate(condition = 'true'): Promise<number> {
   const ended = await database.query(
     `select pg_terminate_backend(pid) from pg_stat_activity
@@ -34,12 +34,12 @@ async function terminate(condition = 'true'): Promise<number> {
   return ended.length
 }
 
-/** Waits until a session waits for a lock, then ends it. */
+/** Waits until a session waits for a lock, then terminates it. */
 async function terminateWaiting(): Promise<void> {
   while ((await terminate(`wait_event_type = 'Lock'`)) === 0) await sleep(2)
 }
 
-/** Locks a stream from another session, as an append does that has not committed yet. */
+/** Locks a stream from another session, like an append that has not committed yet. */
 async function hold(streamId: string): Promise<pg.Client> {
   const holder = await database.session('holder')
   await holder.query('begin')
@@ -54,7 +54,8 @@ describe.each(connections)('a store on %s', (name, connect) => {
   beforeAll(() => {
     const connected = connect(database.url)
     end = connected.end
-    // Each end may cost several tries: postgres.js fails the next statement with the error of the connection before it.
+    // Each lost connection may cost several retries: postgres.js fails the next statement with the old connection's
+    // error.
     own = postgresStore(connected.connection, { retries: 39 })
   })
 
@@ -63,7 +64,7 @@ describe.each(connections)('a store on %s', (name, connect) => {
     await end()
   })
 
-  it('goes on after its idle connections were ended', async () => {
+  it('continues after its idle connections were ended', async () => {
     for (const round of range(1, 5)) {
       await Promise.all(range(1, 4).map((number) => own.append(`idle ${name} ${number}`, counted(1, round))))
       expect(await terminate()).toBeGreaterThan(0)
@@ -71,7 +72,7 @@ describe.each(connections)('a store on %s', (name, connect) => {
     expect(numbersOf(await streamOf(own, `idle ${name} 1`))).toEqual(range(1, 5))
   })
 
-  it('appends once, though its connection is ended while it waits for the stream', async () => {
+  it('appends once, although its connection is ended while it waits for the stream', async () => {
     const streamId = `waiting ${name}`
     await own.append(streamId, counted(1))
     const holder = await hold(streamId)
@@ -83,7 +84,7 @@ describe.each(connections)('a store on %s', (name, connect) => {
     expect(numbersOf(await streamOf(own, streamId))).toEqual([1, 2, 3])
   })
 
-  it('follows on, without a gap, though the connections of the follower are ended again and again', async () => {
+  it('follows the log without a gap, although the follower’s connections are ended repeatedly', async () => {
     const { head } = await store.frontier()
     const following = collect(own.readAll({ follow: true, after: head, limit: 60 }))
     for (const round of range(1, 30)) {
@@ -95,8 +96,8 @@ describe.each(connections)('a store on %s', (name, connect) => {
   })
 })
 
-describe("a transaction of the caller's own whose connection is ended", () => {
-  it('fails with a typed error, leaves nothing behind, and holds nobody back', async () => {
+describe("the caller's own transaction whose connection is ended", () => {
+  it('fails with a typed error, leaves nothing behind, and no longer holds readers back', async () => {
     const client = await database.session('doomed')
     await client.query('begin')
     const inside = store.inTransaction(client)
@@ -136,13 +137,13 @@ it('a store on one client of pg, which cannot connect again, says that it is una
   expect(await streamOf(store, 'lone')).toHaveLength(1)
 })
 
-// A connection that is ended takes a whole group of appends with it, and the store pauses before it connects again.
+// A lost connection fails a whole group of appends, and the store pauses before it reconnects.
 describe.each([
   ['pg', 60 * rounds],
   ['postgres.js', 40 * rounds],
 ])('a process that appends, follows and listens with %s', (driver, times) => {
   const timeout = 120_000 * rounds
-  it(`survives that its connections are ended ${times} times, and every append is there once`, {
+  it(`survives ${times} lost connections, and every append is recorded once`, {
     timeout,
   }, async () => {
     const own = await freshDatabase()
@@ -151,7 +152,7 @@ describe.each([
     const endAll = `select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and application_name <> 'observer'`
     for (let ended = 0; ended < times && program.isRunning; ) {
-      // From at once, when hardly a call gets through, to long enough for some.
+      // The pause is sometimes too short for any call to succeed, and sometimes long enough for several.
       await sleep(Math.random() * 40)
       ended += (await own.query(endAll)).length
     }
@@ -167,7 +168,7 @@ describe.each([
     ])
     await observer.close()
     await own.drop()
-    // Each append was acknowledged, so the log holds just these: nothing lost, nothing twice.
+    // Every append was acknowledged, so the log must hold exactly these events.
     expect(log).toEqual(acknowledged.toSorted(([, , one], [, , other]) => one - other))
     expect(followed).toEqual(log)
     expect(log.length).toBeGreaterThan(20)

@@ -1,4 +1,4 @@
-/** What a store can be opened with on a server, and how that is ended. */
+/** The kinds of connection on which a store can be opened on a server, each with the function that closes it. */
 import type { PostgresConnection } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import postgres from 'postgres'
@@ -20,7 +20,8 @@ export const connections: readonly [name: string, connect: (url: string) => Conn
   [
     'postgres.js',
     (url) => {
-      // Its look at the types, which we need not, would leave a rejection unhandled when it is cut off.
+      // Without this option the driver fetches types, which the store does not need. If that is cut off, it leaves an
+      // unhandled rejection.
       const sql = postgres(url, { fetch_types: false, onnotice: () => {} })
       return { connection: sql, end: () => sql.end({ timeout: 1 }) }
     },

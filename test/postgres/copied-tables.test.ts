@@ -1,4 +1,4 @@
-/** Tables that were copied into another cluster row by row, as logical replication does it: without the sequence. */
+/** Tables that were copied into another cluster row by row, without the sequence, as logical replication does. */
 import { postgresStore } from '@eventsourced/core/postgres'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { counted, everything, identified, logOf, range } from '../../src/conformance/events.ts'
@@ -38,7 +38,7 @@ afterEach(async () => {
   await copy.drop()
 })
 
-it('are refused while the sequence is behind them, and once it is moved on all is visible, and what is new comes after', async () => {
+it('copied tables are refused while the sequence is behind them; after it is advanced, all events are visible and new ones come after them', async () => {
   const store = postgresStore(copy.url)
   const refusal = { code: 'sequence-behind', head: 0, lastPosition: head }
   await expect(logOf(store)).rejects.toMatchObject(refusal)

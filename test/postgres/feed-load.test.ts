@@ -1,4 +1,4 @@
-/** The feed under load: many writers with slow commits and rollbacks on two streams; readers follow, and subscriptions. */
+/** The log under load: many writers with slow commits and rollbacks on two streams, followed by readers and subscriptions. */
 import { type EventStore, projection } from '@eventsourced/core'
 import { checkFeed, type FeedEvent } from '@eventsourced/core/conformance'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
@@ -23,7 +23,7 @@ afterAll(async () => {
   await running.stop()
 })
 
-/** A reader that sees the last event, and what it was shown until then. */
+/** Follows the log until the event in the stream `last`. Returns all events that it received. */
 async function follow(store: EventStore): Promise<FeedEvent[]> {
   const shown: FeedEvent[] = []
   for await (const { id, streamId, version, position } of store.readAll({ follow: true })) {
@@ -40,7 +40,7 @@ const counts = projection({
   evolve: ({ count }) => ({ count: count + 1 }),
 })
 
-it(`24 writers append more than ${enough} events to two streams, and none is missed, doubled or seen too early`, async () => {
+it(`24 writers append more than ${enough} events to two streams, and readers miss none, repeat none and see none too early`, async () => {
   const committed = new Set<string>()
   let undone = 0
   const perhaps = (probability: number) => Math.random() < probability
@@ -67,7 +67,7 @@ it(`24 writers append more than ${enough} events to two streams, and none is mis
   const followed = [follow(store), follow(other)]
   const subscribed: FeedEvent[] = []
   const single = store.subscribe({ name: 'single', handle: (event) => void subscribed.push(event) })
-  // Two workers, of which each has half of the partitions.
+  // Two workers, each with half of the partitions.
   const shared: FeedEvent[] = []
   const workers = [third, fourth].map((one) =>
     one.subscribe({ name: 'shared', partitions: 4, handle: (event) => void shared.push(event) }),
@@ -85,12 +85,12 @@ it(`24 writers append more than ${enough} events to two streams, and none is mis
 
   for (const subscription of [single, ...workers, projected]) await subscription.caughtUp({ timeout: 60_000 })
   const got = new Set(subscribed.map(({ id }) => id))
-  // Where it is missing: at the edge of an append or of a page?
+  // The places of missing events show whether the fault is at the edge of an append or of a page.
   const missing = log
     .filter(({ id }) => !got.has(id))
     .map(({ streamId, version, position }) => [streamId, version, position])
   expect({ missing, ...checkFeed(committed, subscribed) }).toEqual({ missing: [], ...expected })
-  // Streams pass one another in partitions; each is in order.
+  // Partitions deliver streams independently of each other; within a stream the order holds.
   expect(checkFeed(committed, shared)).toEqual({ ...expected, reordered: expect.any(Number) })
   const counted = await collect(store.view(counts).list())
   expect(counted.reduce((sum, { state }) => sum + state.count, 0)).toBe(committed.size)

@@ -1,6 +1,6 @@
 /**
- * The feed against the two that are usual: the very same scenario makes a reader by position alone lose events,
- * and one by the age of transactions show them out of order. So the conformance suite would notice.
+ * Compares the log with the two usual ways to read one. In the same scenario, a reader by position alone misses events,
+ * and a reader by the age of transactions gets them out of order. So the conformance suite would notice both faults.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => running?.stop())
 
-/** Runs the statement again and again; its rows are events, of which the last one is the next one's parameter. */
+/** Polls with a statement whose rows are events. The last row's position and age are the parameters of the next poll. */
 function polling(world: PgWorld, select: (schema: string) => string): FeedReader {
   return async function* (signal) {
     const client = new pg.Client({ connectionString: world.url })
@@ -51,11 +51,11 @@ function polling(world: PgWorld, select: (schema: string) => string): FeedReader
 
 const columns = 'event_id as id, stream_id as stream, version, position, transaction_id::text as age'
 
-/** `position > checkpoint`: what most would write first. */
+/** `position > checkpoint`, the obvious first attempt. */
 const byPosition = (schema: string) =>
   `select ${columns} from ${schema}.events where position > $1 and $2::text is not null order by position`
 
-/** By transaction, below the oldest one that runs: what most write in its place. */
+/** By transaction id, below the oldest running transaction: the usual second attempt. */
 const byTransaction = (schema: string) => `
   select ${columns} from ${schema}.events e
   where (transaction_id, position) > ($2::xid8, $1) and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
@@ -76,7 +76,7 @@ async function reportsOf(
   }
 }
 
-it('shows everything in order, where readers by position lose events and those by transaction reorder', async ({
+it('shows everything in order, while readers by position miss events and readers by transaction reorder them', async ({
   skip,
 }) => {
   skip(serverUrl === undefined, reason)
@@ -97,7 +97,7 @@ it('shows everything in order, where readers by position lose events and those b
   expect(aged?.disordered).toBeGreaterThan(0)
 })
 
-it('shows everything in order, whatever the course of events', async ({ skip }) => {
+it('shows everything in order, in random scenarios', async ({ skip }) => {
   skip(serverUrl === undefined, reason)
   for (const seed of [2, 3]) {
     const reports = await reportsOf(

@@ -1,13 +1,13 @@
-/** A database of a test's own on the Postgres server of the run, with connections to act and look beside the store. */
+/** Creates a database for one test on the Postgres server of the run, with connections beside the store's. */
 import pg from 'pg'
 import { inject } from 'vitest'
 import { createDatabase } from '../database.ts'
 
 export interface FreshDatabase {
   readonly url: string
-  /** Runs one statement, or without parameters several. Never leave a transaction open here: see `session`. */
+  /** Runs one statement, or several if there are no parameters. Use `session` for a transaction that stays open. */
   query<Row extends pg.QueryResultRow>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>
-  /** One more connection, which is closed with the database. `as`: the URL of another role. */
+  /** Opens one more connection, which `drop` closes. `as`: the URL of another role. */
   session(applicationName?: string, as?: string): Promise<pg.Client>
   drop(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** The frontier, up to which the log is settled: who holds it back, and who does not. */
+/** The frontier, the high-water mark up to which the log is settled: which transactions hold it back, and which do not. */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { counted, logOf, numbersOf, range } from '../../src/conformance/events.ts'
@@ -35,7 +35,7 @@ async function expectSettled(): Promise<void> {
   expect((await logOf(store)).at(-1)).toMatchObject({ position })
 }
 
-it('the frontier is held back by an open append, and names who holds it', async () => {
+it('the frontier is held back by open appends, and names their sessions', async () => {
   await store.append('a', counted(2))
   const [writer, other] = [await database.session('invoicing'), await database.session('shipping')]
   await writer.query('begin')
@@ -56,14 +56,14 @@ it('the frontier is held back by an open append, and names who holds it', async 
   expect(numbersOf(await logOf(store))).toEqual([1, 2])
 
   await writer.query('rollback')
-  // Position 3 will never be used: the next writer is the one to wait for now.
+  // Position 3 will never be used. Now the other writer holds the frontier back.
   expect(await store.frontier()).toMatchObject({ position: 3, writers: [{ applicationName: 'shipping' }] })
   await other.query('commit')
   expect(await store.frontier()).toEqual({ position: 5, head: 5, writers: [] })
   expect(numbersOf(await logOf(store))).toEqual([1, 2, 1, 3])
 })
 
-it('the frontier is held at 0 by the append that is to be the first of all', async () => {
+it('the frontier is held at 0 by an open append that is the first of all', async () => {
   expect(await store.frontier()).toEqual({ position: 0, head: 0, writers: [] })
   const session = await database.session()
   await session.query('begin')
@@ -95,12 +95,12 @@ it('the frontier is not held back by an append that waits for a stream', async (
   expect(await waiting).toMatchObject({ version: 2 })
 })
 
-it("the frontier is not held back by the advisory locks of users' own", async () => {
+it("the frontier is not held back by the users' own advisory locks", async () => {
   const session = await database.session()
   const [{ own } = { own: '0' }] = await database.query<{ own: string }>(
     `select eventsourced.marker_key(0)::text as own`,
   )
-  // Shared ones look as a writer marker does, but for the 16 upper bits of the key.
+  // Shared locks differ from writer markers only in the upper 16 bits of the key.
   const markers = BigInt(own) >> 48n
   const keys = range(1, 200).map((number) => BigInt.asIntN(64, BigInt(number) * 0x9e3779b97f4a7c15n))
   for (const key of keys.filter((key) => key >> 48n !== markers)) {
@@ -113,7 +113,7 @@ it("the frontier is not held back by the advisory locks of users' own", async ()
   await expectSettled()
 })
 
-it('the frontier is held back by one lock of a transaction, however often that appends', async () => {
+it('the frontier is held back by a single lock of a transaction, however often it appends', async () => {
   const session = await database.session()
   await session.query('begin')
   for (const number of range(1, 20)) await store.inTransaction(session).append('a', counted(1, number))
@@ -128,7 +128,7 @@ it('the frontier is held back by one lock of a transaction, however often that a
   expect(await logOf(store)).toHaveLength(21)
 })
 
-it('the frontier is held back by what was appended after a savepoint, and no more once that is rolled back', async () => {
+it('the frontier is held back by an append after a savepoint, until a rollback to that savepoint', async () => {
   const session = await database.session()
   const inside = store.inTransaction(session)
   await session.query('begin; savepoint one')
@@ -143,14 +143,14 @@ it('the frontier is held back by what was appended after a savepoint, and no mor
   expect(numbersOf(await logOf(store))).toEqual([2, 3])
 })
 
-it('the frontier rests on a sequence that no session keeps numbers of in reserve', async () => {
+it('the frontier depends on a sequence without cached numbers, which increments by 1 and does not cycle', async () => {
   const sequences = await database.query(
     `select cache_size::int, increment_by::int, cycle from pg_sequences where schemaname = 'eventsourced'`,
   )
   expect(sequences).toEqual([{ cache_size: 1, increment_by: 1, cycle: false }])
 })
 
-it('neither a marker nor the frontier is ever at or above a position that is still to be given out', async () => {
+it('neither a marker nor the frontier is ever at or above a position that the sequence assigns later', async () => {
   const next = `nextval('eventsourced.event_positions')`
   await database.query(`
     create table done (is_done bool);
@@ -180,8 +180,8 @@ it('neither a marker nor the frontier is ever at or above a position that is sti
     end $$`)
   const [writer, reader, ...others] = await Promise.all(range(1, 5).map(() => database.session()))
   const taking = others.map((other) => other.query('select take_positions()'))
-  // One after the other: a marker would keep the frontier low enough. An unlocked read is found by
-  // most runs only: that there is none, the structure check sees to.
+  // The two run one after the other, because a marker would keep the frontier low. Most runs, but not all, find an
+  // unlocked read of the sequence. The structure check ensures that there is none.
   const [looked] = (await reader?.query('select look_and_take(20000) as frontier_too_high'))?.rows ?? []
   const [marked] = (await writer?.query('call mark_and_take(20000, 0)'))?.rows ?? []
   await database.query('insert into done values (true)')

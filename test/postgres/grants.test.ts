@@ -1,4 +1,4 @@
-/** Granting a role the use of a store, whatever its name, and what a role is told that lacks something. */
+/** Grants a role the use of a store, with unusual names too, and checks the errors of a role that lacks privileges. */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { counted, logOf } from '../../src/conformance/events.ts'
@@ -42,7 +42,7 @@ describe('the script of grants', () => {
   beforeEach(setUp)
   afterEach(tearDown)
 
-  it('takes back whatever else the role had, and is the same when it is run again', async () => {
+  it('revokes all other privileges of the role, and changes nothing when it runs again', async () => {
     const before = await privilegesOf(role.name)
     expect(before).toContain('USAGE on eventsourced')
     expect(before).toContain('SELECT on events')
@@ -62,7 +62,7 @@ describe('the script of grants', () => {
     }
   })
 
-  it('leaves alone what processes of a former version call, which may still run', async () => {
+  it('keeps functions of former versions callable, because their processes may still run', async () => {
     await database.query(`
       create function eventsourced.of_former_version() returns int language sql as 'select 1';
       revoke execute on function eventsourced.of_former_version from public;
@@ -87,7 +87,7 @@ describe('a name in the script of grants', () => {
     'current_user',
     'SELECT',
     'x'.repeat(63),
-  ])('means the role named %j, and nobody else', async (name) => {
+  ])('means the role named %j, and no other role', async (name) => {
     const stranger = await createApplicationRole(database.url)
     await database.query(
       `do $do$ begin execute format('alter role ${stranger.name} rename to %I', convert_from('\\x${Buffer.from(name).toString('hex')}', 'utf8')); end $do$`,
@@ -112,7 +112,7 @@ describe('a name in the script of grants', () => {
   })
 
   it.each(['', 'public', 'none', 'pg_monitor', 'x'.repeat(64), 'é'.repeat(32), 'a\0b', '\ud800', 42])(
-    'is refused for %j, which would be another role or none',
+    'is refused for %j, which is another role or none',
     (name) => {
       expect(() => owner.schema.grantSql(name as string)).toThrow(
         expect.objectContaining({ code: 'invalid-input', field: 'role' }),
@@ -121,7 +121,7 @@ describe('a name in the script of grants', () => {
   )
 })
 
-describe.each(connections)('a role that lacks something, with %s', (_name, connect) => {
+describe.each(connections)('a role that lacks privileges, with %s', (_name, connect) => {
   beforeEach(setUp)
   afterEach(tearDown)
 
@@ -149,24 +149,31 @@ describe.each(connections)('a role that lacks something, with %s', (_name, conne
       ['SELECT on eventsourced.documents', 'EXECUTE on eventsourced.frontier'],
     ],
     [
-      'what the look itself needs',
+      'the tables that the check itself reads',
       'revoke select on eventsourced.events, eventsourced.migrations from %r',
       ['SELECT on eventsourced.events', 'SELECT on eventsourced.migrations'],
     ],
-  ])('is told before the first use what it is, and what to run: %s', async (_, revoke, missing) => {
-    await database.query(revoke.replaceAll('%r', role.name))
-    const expected = { code: 'missing-privileges', role: role.name, missing: expect.arrayContaining(missing) }
-    const refusal = await refusalOf((store) => store.append('a', counted(1)))
-    expect(refusal).toMatchObject(expected)
-    expect((refusal as { missing: unknown[] }).missing).toHaveLength(missing.length)
-    expect(String(refusal)).toContain(`store.schema.grantSql("${role.name}")`)
-    expect(await refusalOf(logOf)).toMatchObject(expected)
-    const session = await database.session('owner', role.ownerUrl)
-    await session.query(owner.schema.grantSql(role.name))
-    expect(await refusalOf((store) => store.append('a', counted(1)))).toMatchObject({ version: 1 })
-  })
+  ])(
+    'gets an error before the first use that names them and the script to run: %s',
+    async (_, revoke, missing) => {
+      await database.query(revoke.replaceAll('%r', role.name))
+      const expected = {
+        code: 'missing-privileges',
+        role: role.name,
+        missing: expect.arrayContaining(missing),
+      }
+      const refusal = await refusalOf((store) => store.append('a', counted(1)))
+      expect(refusal).toMatchObject(expected)
+      expect((refusal as { missing: unknown[] }).missing).toHaveLength(missing.length)
+      expect(String(refusal)).toContain(`store.schema.grantSql("${role.name}")`)
+      expect(await refusalOf(logOf)).toMatchObject(expected)
+      const session = await database.session('owner', role.ownerUrl)
+      await session.query(owner.schema.grantSql(role.name))
+      expect(await refusalOf((store) => store.append('a', counted(1)))).toMatchObject({ version: 1 })
+    },
+  )
 
-  it('is told when it is taken away later', async () => {
+  it('gets an error if a privilege is revoked later', async () => {
     const refusal = await refusalOf(async (store) => {
       await store.append('a', counted(1))
       await database.query(`revoke execute on function eventsourced.append_to_stream from ${role.name}`)
@@ -176,7 +183,7 @@ describe.each(connections)('a role that lacks something, with %s', (_name, conne
     expect((await owner.streamInfo('a'))?.version).toBe(1)
   })
 
-  it('is told that only the owner makes tables, and brings them up to date', async () => {
+  it('gets an error that only the owner creates tables and brings them up to date', async () => {
     const expected = { code: 'missing-privileges', message: expect.stringContaining('store.schema.create()') }
     await database.query(`update eventsourced.migrations set checksum = 'abc' where number = 0`)
     expect(await refusalOf((store) => store.append('a', counted(1)))).toMatchObject(expected)

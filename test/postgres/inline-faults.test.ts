@@ -1,4 +1,4 @@
-/** An inline projection that fails in whatever way takes the whole append with it: no event, no document, no row. */
+/** An inline projection that fails, in any way, makes the whole append fail: no event, no document and no row remains. */
 import { projection, type RecordedEvent } from '@eventsourced/core'
 import { type PostgresStore, postgresStore, type SqlTransaction } from '@eventsourced/core/postgres'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
@@ -15,7 +15,7 @@ interface Data {
 
 let database: FreshDatabase
 let store: PostgresStore
-/** How often a fault is still to happen; then all goes well. */
+/** How many more times a fault happens. After that, all calls succeed. */
 let faultsLeft = 0
 let calls = 0
 
@@ -44,7 +44,7 @@ const faults: Readonly<Record<string, Fault>> = {
   'throws an error': async () => {
     throw new RangeError('too much')
   },
-  'throws what is no error': () => Promise.reject('no reason'),
+  'throws a value that is no Error': () => Promise.reject('no reason'),
   'breaks a primary key': (tx, { name }) => tx.query('insert into own_rows values ($1)', [name]),
   'breaks a check': (tx) => tx.query(`insert into own_rows values ('')`, []),
   'is cancelled': (tx) => tx.query('select pg_cancel_backend(pg_backend_pid()), pg_sleep(1)', []),
@@ -54,7 +54,7 @@ const faults: Readonly<Record<string, Fault>> = {
     await rival.query('begin; select from two where id = 2 for update')
     await tx.query('select from two where id = 1 for update', [])
     const rivals = rival.query('set deadlock_timeout = 100000; select from two where id = 1 for update')
-    // Only whoever waits last finds that nobody can go on, and that is this one.
+    // Postgres ends the transaction that detects the deadlock. The rival must wait first, so that this one detects it.
     const waiting = `select from pg_stat_activity where application_name = 'rival' and wait_event_type = 'Lock'`
     while ((await database.query(waiting)).length === 0) await sleep(1)
     try {
@@ -100,7 +100,7 @@ async function all(): Promise<unknown> {
 const event = (name: string, fault?: string) => ({ type: 'Noted', data: { name, ...(fault && { fault }) } })
 
 it.each(Object.keys(faults))(
-  'that %s leaves nothing of its append',
+  'an inline projection that %s leaves nothing of its append',
   async (fault) => {
     const before = await all()
     for (const round of range(1, 5 * rounds)) {
@@ -123,12 +123,12 @@ it.each(Object.keys(faults))(
 )
 
 it.each(['loses its connection', 'deadlocks'])(
-  'that %s once is run again, and counts once',
+  'an inline projection that %s once is retried, and takes effect once',
   async (fault) => {
     for (const round of range(1, 5 * rounds)) {
       faultsLeft = 1
       calls = 0
-      const name = `${fault}, passing ${round}`
+      const name = `${fault}, transient ${round}`
       expect(await store.append(name, [event(name, fault)])).toMatchObject({
         version: 1,
         deduplicated: false,
@@ -142,7 +142,7 @@ it.each(['loses its connection', 'deadlocks'])(
 )
 
 it.each(Object.keys(faults))(
-  'that %s fails its own append, and none that is made at the same time',
+  'an inline projection that %s fails its own append, and no concurrent one',
   async (fault) => {
     faultsLeft = 1_000
     const appends = range(1, 8).map((number) => {
@@ -150,7 +150,7 @@ it.each(Object.keys(faults))(
       return store.append(name, [event(name, number === 4 ? fault : undefined)])
     })
     const settled = await Promise.allSettled(appends)
-    // A lost connection is lost for all who share the transaction.
+    // A lost connection fails all appends that share the transaction.
     const isShared = ['loses its connection', 'deadlocks'].includes(fault)
     const failed = settled.flatMap(({ status }, index) => (status === 'rejected' ? [index + 1] : []))
     expect(failed).toContain(4)

@@ -1,4 +1,4 @@
-/** What inline projections cost: a group of appends takes as many statements as one append, however many documents it has. */
+/** The cost of inline projections: a group of appends takes as many statements as one append, for any number of documents. */
 import { projection } from '@eventsourced/core'
 import { postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
@@ -42,7 +42,7 @@ it('a group of 400 appends that make 1,200 documents takes as many statements as
   }
   await append(0)
   const one = await statementsOf(() => append(1))
-  // They are called at once, and go together: the first of them may have gone ahead alone.
+  // The calls are concurrent and share a transaction. The first one may run alone before the others.
   const many = await statementsOf(() => Promise.all(range(2, 401).map(append)))
   expect(one).toBeLessThanOrEqual(8)
   expect(many).toBeLessThanOrEqual(2 * one)

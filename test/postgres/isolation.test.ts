@@ -1,4 +1,4 @@
-/** Whatever a database's transactions are by default, the store's own behave the same. */
+/** The store behaves the same for every default of the transactions of a database or a role. */
 import { hasCode } from '@eventsourced/core'
 import { type PostgresConnection, type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
@@ -21,7 +21,7 @@ const serializable = 'default_transaction_isolation = serializable'
 const deferrable = 'default_transaction_deferrable = on'
 const readOnly = 'default_transaction_read_only = on'
 
-/** Opens a connection of some driver, with the way to close it. */
+/** Makes a connection of a driver, with the function that closes it. */
 type Connect = (url: string) => { connection: PostgresConnection; close(): Promise<void> }
 
 const byUrl: Connect = (url) => ({ connection: url, close: async () => {} })
@@ -39,7 +39,7 @@ const byOneClient: Connect = (url) => {
   return { connection, close: () => connected.then(() => connection.end()) }
 }
 
-/** Where the settings are made. */
+/** Whether the settings belong to the database or to the role. */
 type Where = 'database' | 'role'
 
 describe.each<[string, readonly string[], Connect, Where?]>([
@@ -79,7 +79,7 @@ describe.each<[string, readonly string[], Connect, Where?]>([
     ends = connections.map(({ close }) => close)
     const stores = connections.map(({ connection }) => postgresStore(connection))
     ;[store, other] = stores as [PostgresStore, PostgresStore]
-    // Both create the tables, at once.
+    // Both stores create the tables at the same time.
     const statuses = await Promise.all(stores.map((store) => store.schema.create()))
     for (const status of statuses) expect(status).toMatchObject({ upToDate: true })
   })
@@ -93,7 +93,7 @@ describe.each<[string, readonly string[], Connect, Where?]>([
 
   const either = (index: number) => (index % 2 === 0 ? store : other)
 
-  it('lets one of 32 callers win each of 12 streams, and tells the others so', async () => {
+  it('lets one of 32 callers win each of 12 streams, and the others get a conflict', async () => {
     for (const round of range(1, 12)) {
       const expectedVersion = round % 3 === 0 ? 'noStream' : 0
       const { results, errors } = await atOnce(32, (index) =>
@@ -119,7 +119,7 @@ describe.each<[string, readonly string[], Connect, Where?]>([
     expect(events.map(({ version }) => version)).toEqual(range(1, 32))
   })
 
-  it('appends to several streams all or nothing, in whatever order they are named', async () => {
+  it('appends to several streams all or nothing, for any order of the streams', async () => {
     const names = ['left', 'middle', 'right']
     const { results, errors } = await atOnce(32, (index) => {
       const order = index % 3 === 0 ? names : names.toReversed()
@@ -131,7 +131,7 @@ describe.each<[string, readonly string[], Connect, Where?]>([
     for (const name of names) expect(await streamOf(store, name)).toHaveLength(results.length)
   })
 
-  it('recognises a call that is repeated, also at the same time', async () => {
+  it('recognizes repeated calls, also concurrent ones', async () => {
     for (const round of range(1, 6)) {
       const events = identified(3)
       const results = await allAtOnce(8, (index) => either(index).append(`repeat-${round}`, events))

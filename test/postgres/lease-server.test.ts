@@ -1,4 +1,4 @@
-/** Leases that another server gave: after a failover, or a restart, they free and change nothing that is somebody else's. */
+/** Leases that another server granted. After a failover or a restart they must not release or change another worker's lease. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { refused } from '../../src/conformance/expect.ts'
 import { connector } from '../../src/postgres/connect.ts'
@@ -15,7 +15,7 @@ const schema = 'eventsourced'
 let database: FreshDatabase
 let storage: Storage
 let lease: Lease
-/** The same lease, but given by a server that is lost. */
+/** The same lease, but granted by a server that is lost. */
 let foreign: Lease
 let subscriptions = 0
 
@@ -40,14 +40,14 @@ beforeEach(async () => {
 
 const ownerOf = async () => (await storage.checkpoints(lease.subscription))[0]?.owner
 
-it('is given back, and nobody loses the lease of the same token by that', async () => {
+it('can be released, and does not release the current lease with the same token', async () => {
   await storage.releaseLeases([foreign], 'worker')
   expect(await ownerOf()).toBe('worker')
   await storage.releaseLeases([lease], 'worker')
   expect(await ownerOf()).toBeUndefined()
 })
 
-it('moves no checkpoint, and sets nothing aside or free', async () => {
+it('moves no checkpoint, and neither parks nor unparks events', async () => {
   await refused(storage.advance(foreign, 5), 'lease-lost')
   await refused(storage.park(foreign, [], 5), 'lease-lost')
   for (const end of ['advance', 'unpark'] as const) {

@@ -1,6 +1,7 @@
 /**
- * The role of an application calls the functions and reads the tables; whatever else it tries is refused by the server,
- * and leaves everything as it was. That it can do all that a store does is told by the suite, see `pg-14-application`.
+ * The role of an application may call the functions and read the tables. The server refuses everything else, and the
+ * refused statements change nothing. The conformance suite shows that the role can do all that a store does: see
+ * `pg-14-application`.
  */
 import { projection, type RecordedEvent } from '@eventsourced/core'
 import { type PostgresStore, postgresStore, type SqlTransaction } from '@eventsourced/core/postgres'
@@ -43,7 +44,7 @@ function open(options: Parameters<typeof postgresStore>[1] = {}): PostgresStore 
 
 const denied = { code: '42501' }
 
-/** Everything there is in the schema: rows, where the sequence stands, and what the catalogs say of it. */
+/** Reads everything in the schema: the rows, the value of the sequence, and the entries of the catalogs. */
 async function everythingInside(): Promise<unknown> {
   const tables = await tablesOf('eventsourced')
   const rows = tables.map(
@@ -86,7 +87,7 @@ describe('the role of an application', () => {
     'create trigger t before insert on %s for each statement execute function suppress_redundant_updates_trigger()',
     'create rule r as on insert to %s do instead nothing',
     'alter table %s enable row level security',
-  ])('cannot `%s`, whichever table it is', async (statement) => {
+  ])('cannot `%s`, on any table', async (statement) => {
     const before = await everythingInside()
     const tables = await tablesOf('eventsourced')
     expect(tables).toEqual([
@@ -132,10 +133,10 @@ describe('the role of an application', () => {
     expect(await everythingInside()).toEqual(before)
   })
 
-  it('has nothing to give away: the server merely warns, and grants nothing', async () => {
+  it('cannot grant its privileges: the server only warns, and grants nothing', async () => {
     const before = await everythingInside()
     for (const objects of ['all tables', 'all sequences', 'all functions']) {
-      // Of some of them it may do nothing at all, which is an error.
+      // On some of them the role has no privilege at all, which is an error.
       await session
         .query(`grant all on ${objects} in schema eventsourced to public`)
         .catch((error: unknown) => {
@@ -146,7 +147,7 @@ describe('the role of an application', () => {
     expect(await everythingInside()).toEqual(before)
   })
 
-  it('calls what the statements of the library call, and no function that is for other functions', async () => {
+  it('may call the functions that the statements of the library call, and no internal function', async () => {
     const functions = await database.query<{ name: string; call: string; allowed: boolean }>(
       `select p.proname as name,
          format('select eventsourced.%I(%s)', p.proname, (
@@ -156,8 +157,8 @@ describe('the role of an application', () => {
          has_function_privilege('${role.name}', p.oid, 'execute') as allowed
        from pg_proc p where p.pronamespace = 'eventsourced'::regnamespace order by 1`,
     )
-    const inner = functions.filter(({ allowed }) => !allowed)
-    expect(inner.map(({ name }) => name)).toEqual([
+    const internal = functions.filter(({ allowed }) => !allowed)
+    expect(internal.map(({ name }) => name)).toEqual([
       'enter_projections',
       'is_expected',
       'lock_streams',
@@ -168,10 +169,10 @@ describe('the role of an application', () => {
       'recorded_owners',
       'try_create_streams',
     ])
-    for (const { call } of inner) await expect(session.query(call), call).rejects.toMatchObject(denied)
+    for (const { call } of internal) await expect(session.query(call), call).rejects.toMatchObject(denied)
   })
 
-  it('is the only one: who may merely enter the schema calls nothing and reads nothing', async () => {
+  it('is the only one: a role that may only use the schema can call and read nothing', async () => {
     const stranger = await createApplicationRole(database.url)
     await database.query(`grant usage on schema eventsourced to ${stranger.name}`)
     const other = await database.session('stranger', stranger.url)
@@ -189,7 +190,7 @@ describe('the role of an application', () => {
     expect((await session.query('select from eventsourced.views')).rowCount).toBe(0)
   })
 
-  it("runs SQL of the user's own with its own rights, not with those of the owner", async () => {
+  it("runs the user's own SQL with its own rights, not with the owner's", async () => {
     await database.query(
       `create table public.notes (stream_id text); grant insert, select on public.notes to ${role.name}`,
     )
@@ -221,7 +222,7 @@ describe('the role of an application', () => {
     expect(await store.verify(counts)).toMatchObject({ differences: [] })
   })
 
-  it.each(connections)('tells and hears of appends with notify, with %s', async (_name, connect) => {
+  it.each(connections)('sends and receives notifications, with %s', async (_name, connect) => {
     const { connection, end } = connect(role.url)
     const [here, there] = [postgresStore(connection, { notify: true }), open({ notify: true })]
     const heard = new Promise<string>((resolve) => {
@@ -232,7 +233,7 @@ describe('the role of an application', () => {
         handle: ({ streamId }) => resolve(streamId),
       })
     })
-    // Until it has begun and listens.
+    // Repeat until the subscription has begun and listens.
     const stop = setInterval(() => void there.append('heard', counted(1)), 50)
     expect(await heard).toBe('heard')
     clearInterval(stop)
@@ -240,7 +241,7 @@ describe('the role of an application', () => {
     await end()
   })
 
-  it('sees which processes hold the frontier back, but of another role not what they do', async () => {
+  it('sees which processes hold the frontier back, but not the state of other roles’ sessions', async () => {
     const [own, owner] = [
       await database.session('own', role.url),
       await database.session('owner', role.ownerUrl),
@@ -253,7 +254,7 @@ describe('the role of an application', () => {
     }
     const { writers } = await open().frontier()
     expect(writers).toMatchObject([
-      { applicationName: 'own', state: 'idle in transaction', openForMilliseconds: expect.any(Number) },
+      { applicationName: 'own', state: 'idle in transaction', openTime: expect.any(Number) },
       { applicationName: 'owner' },
     ])
     expect(Object.keys(writers[1] ?? {})).toEqual(['pid', 'applicationName'])
@@ -266,15 +267,18 @@ describe('the owner of the tables', () => {
     `update eventsourced.events set data = '{}'`,
     'delete from eventsourced.events',
     'truncate eventsourced.events',
-  ])('is kept from `%s` by the trigger, and may not put it out of force for a session', async (statement) => {
-    const owner = await database.session('owner', role.ownerUrl)
-    const before = await everythingInside()
-    await expect(owner.query(statement)).rejects.toMatchObject({ code: 'ES004' })
-    await expect(owner.query('set session_replication_role = replica')).rejects.toMatchObject(denied)
-    expect(await everythingInside()).toEqual(before)
-  })
+  ])(
+    'cannot `%s` because of the trigger, and may not disable the trigger for a session',
+    async (statement) => {
+      const owner = await database.session('owner', role.ownerUrl)
+      const before = await everythingInside()
+      await expect(owner.query(statement)).rejects.toMatchObject({ code: 'ES004' })
+      await expect(owner.query('set session_replication_role = replica')).rejects.toMatchObject(denied)
+      expect(await everythingInside()).toEqual(before)
+    },
+  )
 
-  it('needs no right to create schemas, if the schema is there', async () => {
+  it('needs no right to create schemas, if the schema exists', async () => {
     const schema = 'made_before'
     await database.query(`create schema ${schema} authorization ${ownerOf(role)};
       revoke create on database ${new URL(database.url).pathname.slice(1)} from ${ownerOf(role)}`)

@@ -1,10 +1,10 @@
-/** Appends and follows the log while something befalls the server; all must succeed, and be there once. */
+/** Appends and follows the log while the server fails. Every append must succeed and be recorded once. */
 import type { EventStore, RecordedEvent } from '@eventsourced/core'
 import { expect } from 'vitest'
 import { counted, logOf, range } from '../../src/conformance/events.ts'
 
 export interface Load {
-  /** Ends it, checks that the log holds just what was acknowledged, and that a follower saw it so. */
+  /** Ends the load. Checks that the log has exactly the acknowledged events, and that a follower received the same. */
   end(): Promise<readonly RecordedEvent[]>
 }
 
@@ -21,7 +21,7 @@ export function startLoad(store: EventStore): Load {
   const writing = range(1, 8).map(async (writer) => {
     const acknowledged: [string, number, number][] = []
     for (let version = 0; !enough; version += 2) {
-      // A doubled append would make the next one a conflict.
+      // If an append were made twice, the next one would be a conflict.
       const own = await store.append(`own-${writer}`, counted(2), { expectedVersion: version })
       const shared = await store.append('shared', counted(1))
       for (const { streamId, firstVersion, positions } of [own, shared]) {

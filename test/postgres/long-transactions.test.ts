@@ -1,4 +1,4 @@
-/** Transactions that are open for long: which of them hold up the log, who is told of it, and what happens when they end. */
+/** Long transactions: which of them hold readers of the log back, how `frontier()` reports them, and what happens at their end. */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -82,7 +82,7 @@ it.each<[string, () => Promise<() => Promise<unknown>>]>([
       return () => client.query(`rollback prepared 'there_${schemas}'`)
     },
   ],
-])('%s holds nobody up: not appends, nor readers, nor subscriptions', async (_, begin) => {
+])('%s holds back neither appends nor readers nor subscriptions', async (_, begin) => {
   const end = await begin()
   const handled: number[] = []
   const subscription = store.subscribe({
@@ -99,7 +99,7 @@ it.each<[string, () => Promise<() => Promise<unknown>>]>([
   await end()
 })
 
-it('an append that stays open holds readers and subscriptions only, is named at once, and then all is caught up', async () => {
+it('an open append holds back only readers and subscriptions, is reported at once, and after its end all catch up', async () => {
   const handled: number[] = []
   const subscription = store.subscribe({
     name: 's',
@@ -109,14 +109,14 @@ it('an append that stays open holds readers and subscriptions only, is named at 
   const holder = await session(server.url, 'nightly import')
   await holder.query('begin')
   await store.inTransaction(holder).append('held', counted(1, 2))
-  // Nobody is kept from appending, not even to what the holder has read.
+  // Other appends do not wait.
   for (const number of range(3, 20)) await store.append(`a-${number % 3}`, counted(1, number))
 
   const { position, head, writers } = await store.frontier()
   expect({ position, head }).toEqual({ position: 1, head: 20 })
   expect(writers).toMatchObject([{ applicationName: 'nightly import', state: 'idle in transaction' }])
   expect(numbersOf(await logOf(store))).toEqual([1])
-  // The lag is of what is there: it shows at once that something waits.
+  // The lag counts events above the frontier too, so it shows at once that events wait.
   expect(await subscription.status()).toMatchObject({ checkpoint: 1, lag: 19 })
   expect(handled).toEqual([1])
 

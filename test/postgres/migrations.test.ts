@@ -1,4 +1,4 @@
-/** Creating the tables, keeping them up to date, and refusing those that are not this library's. */
+/** Creates the tables, keeps them up to date, and checks the names of schemas. */
 import { SchemaMismatchError } from '@eventsourced/core'
 import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
@@ -50,7 +50,7 @@ describe('creating the tables', () => {
   })
 
   it('leaves nothing behind when it fails half-way', async () => {
-    // The name of a table of ours is taken by a view, so that a later step of the script fails.
+    // A view has the name of one of our tables, so that a later step of the script fails.
     await database.query('create schema eventsourced; create view eventsourced.events as select 1 as one')
     await expect(open().schema.create()).rejects.toMatchObject({ code: 'storage-failed' })
     const tables = await database.query(`select from pg_tables where schemaname = 'eventsourced'`)
@@ -59,7 +59,7 @@ describe('creating the tables', () => {
     expect(await open().schema.create()).toMatchObject({ upToDate: true })
   })
 
-  it('is not done with autoCreate: false, but then by schema.create()', async () => {
+  it('does not happen with autoCreate: false, until schema.create() is called', async () => {
     const store = open({ autoCreate: false })
     const refusal = await store.append('a', started).catch((error: unknown) => error)
     expect(refusal).toBeInstanceOf(SchemaMismatchError)
@@ -71,7 +71,7 @@ describe('creating the tables', () => {
     expect(await store.append('a', started)).toMatchObject({ version: 1 })
   })
 
-  it('is not done by a mere look at the status', async () => {
+  it('is not done by schema.status()', async () => {
     const store = open()
     const before = await store.schema.status()
     expect(before).toMatchObject({ current: 0, functionsCurrent: false, upToDate: false })
@@ -89,7 +89,7 @@ describe('creating the tables', () => {
     expect(await store.schema.status()).toEqual(after)
   })
 
-  it('can be done by hand, with schema.sql() as one query of several statements', async () => {
+  it('can be done with the script of schema.sql(), as one query of several statements', async () => {
     const store = open({ autoCreate: false })
     await database.query(store.schema.sql())
     expect(await store.schema.status()).toMatchObject({ upToDate: true, pending: [] })
@@ -137,7 +137,7 @@ it.each(['', 'Upper', 'has space', 'semi;colon', '"quoted"', '9lives', 'pg_temp'
   },
 )
 
-it('schema names of 63 characters are fine, and told apart by their last one, even on one pool', async () => {
+it('schema names of 63 characters are accepted, and differ by their last character even on one pool', async () => {
   const pool = new pg.Pool({ connectionString: database.url, max: 1 })
   const names = ['a', 'b'].map((end) => `s${'x'.repeat(61)}${end}`)
   for (const schema of names) {

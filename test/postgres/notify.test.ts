@@ -1,10 +1,10 @@
-/** Hints between processes (`notify: true`): they end a pause, are sent seldom, and are heard again after the connection was lost. */
+/** Notifications between processes (`notify: true`): they end a pause, are rate-limited, and survive lost connections. */
 import type { EventStore } from '@eventsourced/core'
 import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counted, numbersOf, range } from '../../src/conformance/events.ts'
 import { connector } from '../../src/postgres/connect.ts'
-import { notifying } from '../../src/postgres/notify.ts'
+import { notifications } from '../../src/postgres/notify.ts'
 import { RetryingDatabase, retryingRunner } from '../../src/postgres/runner.ts'
 import { statementsOf } from '../../src/postgres/statements.ts'
 import { sleep } from '../../src/runtime/abort.ts'
@@ -29,10 +29,10 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await sleep(5)
 }
 
-// Without a hint, a subscription would look once more only when the test is over.
+// So long that, without a notification, a subscription would poll again only after the test.
 const pollInterval = 600_000
 
-/** Subscribes, and notes the numbers that it is handed. */
+/** Subscribes, and collects the numbers of the handled events. */
 function follow(store: EventStore, name: string): number[] {
   const handled: number[] = []
   store.subscribe({
@@ -44,20 +44,20 @@ function follow(store: EventStore, name: string): number[] {
   return handled
 }
 
-/** The hints of one process, without a store that would also look by itself. */
-function hintsOn(connection: PostgresConnection) {
+/** The notifications of one process, without a store, which would also poll. */
+function notificationsOn(connection: PostgresConnection) {
   const own = new RetryingDatabase(connector(connection, { prepare: true, maxConnections: 2 }), 10)
   const runner = retryingRunner(own, async () => {})
   return {
-    ...notifying(own, runner, statementsOf('eventsourced'), 'eventsourced'),
+    ...notifications(own, runner, statementsOf('eventsourced'), 'eventsourced'),
     close: () => runner.close(),
   }
 }
 
 describe.each(connections)('with %s', (_name, connect) => {
-  it('hears others, not itself, also after its connection was ended, and no longer when told so', async () => {
+  it('receives notifications of others and not its own, also after a lost connection, until it stops', async () => {
     const { connection, end } = connect(database.url)
-    const [here, there] = [hintsOn(connection), hintsOn(database.url)]
+    const [here, there] = [notificationsOn(connection), notificationsOn(database.url)]
     let woken = 0
     const stop = here.listen(() => woken++)
     await until(() => woken > 0)
@@ -65,7 +65,7 @@ describe.each(connections)('with %s', (_name, connect) => {
       const before = woken
       there.appended()
       await until(() => woken > before)
-      // Once it listens again it wakes up, as it may have missed something.
+      // It wakes once when it listens again, because notifications may have been lost.
       const atEnd = woken
       await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${isListening}`)
       await until(() => woken > atEnd)
@@ -83,21 +83,21 @@ describe.each(connections)('with %s', (_name, connect) => {
   })
 })
 
-it('finds what was appended while it did not listen', async () => {
+it('finds events that were appended while it did not listen', async () => {
   const own = await freshDatabase()
   const here = postgresStore(own.url, { notify: true })
   const there = postgresStore(own.url)
   const handled = follow(here, 'missed')
   const listening = `select pg_terminate_backend(pid) from pg_stat_activity where ${isListening}`
   while ((await own.query(listening)).length === 0) await sleep(5)
-  // Nobody is told of this one.
+  // This store sends no notification.
   await there.append('missed', counted(1))
   await until(() => handled.length === 1)
   await Promise.all([here.close(), there.close()])
   await own.drop()
 })
 
-it('sends at most fifty hints a second, and one after the last append', async () => {
+it('sends at most 50 notifications a second, and one after the last append', async () => {
   const store = postgresStore(database.url, { notify: true })
   await store.append('many', counted(1))
   const listener = await database.session()
@@ -115,7 +115,7 @@ it('sends at most fifty hints a second, and one after the last append', async ()
   await store.close()
 })
 
-it('nobody listens who does not ask for it, or does not follow', async () => {
+it('a store does not listen without notify: true, or without a subscription', async () => {
   const [quiet, writer] = [postgresStore(database.url), postgresStore(database.url, { notify: true })]
   follow(quiet, 'quiet')
   await writer.append('quiet', counted(1))
@@ -124,7 +124,7 @@ it('nobody listens who does not ask for it, or does not follow', async () => {
   await Promise.all([quiet.close(), writer.close()])
 })
 
-it('PGlite takes the option, and has nobody to tell', async () => {
+it('PGlite accepts the option, and has no other process to notify', async () => {
   const store = postgresStore('pglite:memory', { notify: true })
   const handled = follow(store, 'embedded')
   await store.append('embedded', counted(2))

@@ -1,4 +1,4 @@
-/** Racers in several processes for the same new streams: each stream is won by one of them, and the others are told so. */
+/** Callers in several processes race for the same new streams: one wins each stream, and the others get a conflict. */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { collect, logOf, range } from '../../src/conformance/events.ts'
@@ -43,7 +43,7 @@ it.each([500, 1])(
     }
     for (const racer of racers) racer.tell('')
     for (const racer of racers) expect(await racer.ended).toEqual({ exitCode: 0, complaints: '' })
-    // One append each, and nothing of those that were refused.
+    // Each stream has one append, and no event of a refused one.
     const log = await logOf(store)
     const streams = await collect(store.listStreams())
     expect(streams.length).toBe(names)

@@ -1,4 +1,4 @@
-/** Every kind of connection a store can be opened on, what closing leaves open, and the errors of wrong ones. */
+/** Opens stores on every kind of connection, checks what `close()` leaves open, and the errors of invalid connections. */
 
 import { PGlite } from '@electric-sql/pglite'
 import { hasCode } from '@eventsourced/core'

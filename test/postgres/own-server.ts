@@ -1,4 +1,4 @@
-/** A Postgres server of a test's own, which may be stopped hard and started again, and have a standby that follows it. */
+/** Starts a Postgres server for one test, which can crash, restart, and have a standby that replicates it. */
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -12,12 +12,12 @@ import { type TemporaryFolder, temporaryFolder } from '../temporary-folder.ts'
 
 export interface OwnServer {
   readonly url: string
-  /** As `pg_ctl stop -m immediate` does it: nothing is finished or flushed, and the next start has to recover. */
+  /** Crashes the server like `pg_ctl stop -m immediate`: nothing is finished or flushed, and the next start recovers. */
   crash(): Promise<void>
   start(): Promise<void>
-  /** Crashes, and comes back as a replica that waits for a primary: it can be read, and not written. */
+  /** Crashes the server and restarts it as a read-only replica without a primary. */
   becomeReplica(): Promise<void>
-  /** Stops it in order, copies its files, and starts it again, with a standby on the copy that streams from it. */
+  /** Stops the server orderly, copies its files and restarts it. Returns a standby on the copy that replicates it. */
   addStandby(settings: readonly string[]): Promise<OwnServer>
   /** Stops the server and removes its files. */
   remove(): Promise<void>
@@ -55,7 +55,7 @@ async function serverIn(
 
   async function start(): Promise<void> {
     let hasEnded = false
-    // Of a standby it says that it has started only once that is promoted.
+    // For a standby, `start` resolves only after it is promoted. So this polls until the server answers.
     embedded.start().catch(() => {
       hasEnded = true
     })
@@ -96,7 +96,7 @@ async function serverIn(
       const copy = temporaryFolder('standby')
       execFileSync('cp', ['-a', databaseDir, copy.path])
       writeFileSync(join(copy.path, 'data', 'standby.signal'), '')
-      // In the file, and not among the settings, so that it can be changed.
+      // In the file and not among the flags, so that `alter system` can change it.
       const source = `host=127.0.0.1 port=${port} user=${user} password=${password}`
       appendFileSync(join(copy.path, 'data', 'postgresql.auto.conf'), `primary_conninfo = '${source}'\n`)
       const standby = await serverIn(copy, standbySettings)

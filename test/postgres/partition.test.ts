@@ -1,11 +1,11 @@
-/** Streams are divided alike by the library and by the database. */
+/** The library and the database assign each stream to the same partition. */
 import { postgresStore } from '@eventsourced/core/postgres'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { partitionOf } from '../../src/storage/partition.ts'
 import { freshDatabase } from './fresh-database.ts'
 
-it('any name is in the same part, of however many', async () => {
+it('any name is in the same partition, for any number of partitions', async () => {
   const database = await freshDatabase()
   const store = postgresStore(database.url)
   try {

@@ -1,6 +1,6 @@
 /**
- * Plans are made once in a session, perhaps while the tables are empty. That none of them turns into a search through
- * the whole table when they have grown is told by the number of rows a call looks at.
+ * Postgres makes a plan once per session, perhaps while the tables are empty. After the tables have grown, no plan may
+ * scan a whole table. The number of rows that each call reads shows that.
  */
 import { projection, uuidv7 } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
@@ -14,7 +14,7 @@ const calls = 25
 
 type Operation = (store: PostgresStore, number: number) => Promise<unknown>
 
-/** The operations, each of which has to do with a few hundred rows at most. */
+/** The operations. Each needs a few hundred rows at most. */
 const operations: Readonly<Record<string, Operation>> = {
   'append to a new stream': (store) => store.append(uuidv7(), counted(2), { expectedVersion: 'noStream' }),
 
@@ -135,15 +135,15 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
   beforeAll(async () => {
     database = await freshDatabase()
     const creator = postgresStore(database.url, { inline: [counts] })
-    // An inline projection begins with the log.
+    // An inline projection can only be registered on an empty log.
     await creator.append('first', counted(1))
     await creator.close()
-    // No statistics come in between, which would lead to new plans.
+    // Without autovacuum there are no new statistics, which would cause new plans.
     for (const table of ['streams', 'events', 'documents']) {
       await database.query(`alter table eventsourced.${table} set (autovacuum_enabled = false)`)
     }
     for (const [name, run] of Object.entries(operations)) {
-      // One session each, whose plans are settled after some calls.
+      // Each operation has one session, whose plans are fixed after some calls.
       const url = Object.assign(new URL(database.url), {
         search: `?application_name=${encodeURIComponent(name)}`,
       }).href
@@ -166,7 +166,7 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
       from generate_series(1, ${streamCount}) n, eventsourced.projections p
       where p.name = 'counts'
       on conflict do nothing`)
-    // A session hands in what it counted when it ends.
+    // A session reports its counters when it ends.
     await loader.end()
   })
 
@@ -175,7 +175,7 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
     await database.drop()
   })
 
-  /** How many rows of the tables, and entries of their indexes, were looked at so far. */
+  /** Returns how many rows of the tables and entries of their indexes were read so far. */
   async function rowsRead(): Promise<number> {
     const [counters] = await database.query<{ rows: number }>(`
       select (
@@ -185,7 +185,7 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
     return counters?.rows ?? Number.NaN
   }
 
-  it.each(Object.entries(operations))('%s looks at few rows', async (name, run) => {
+  it.each(Object.entries(operations))('%s reads few rows', async (name, run) => {
     const before = await rowsRead()
     const store = stores[name] as PostgresStore
     for (const number of range(1, calls)) await run(store, number)
@@ -197,7 +197,7 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
     expect(perCall).toBeLessThan(streamCount / 100)
   })
 
-  it('a search through a table would show', async () => {
+  it('a scan of a whole table would be detected', async () => {
     const before = await rowsRead()
     const searcher = await database.session('searcher')
     await searcher.query(`select from eventsourced.events where type = 'nothing'`)
@@ -205,14 +205,14 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
     while ((await rowsRead()) < before + streamCount) await sleep(2)
   })
 
-  it('readStream is not planned anew at each call', async () => {
+  it('readStream is not planned again at each call', async () => {
     const client = await database.session('planner')
     const store = postgresStore(client)
     for (const number of range(1, 30)) await store.readStream(`loaded-${number}`)
     const { rows } = await client.query(
       `select custom_plans::int from pg_prepared_statements where name like 'eventsourced_read_stream_%'`,
     )
-    // The server itself tries five plans for the values at hand before it compares.
+    // Postgres makes five custom plans before it compares them with the generic one.
     expect(rows).toEqual([{ custom_plans: 5 }])
     await store.close()
   })

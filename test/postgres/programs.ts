@@ -1,4 +1,4 @@
-/** The programs of this folder. */
+/** Starts the programs of the folder `programs` in child processes. */
 import { type Program, startProgram as startFile, startSkewed as startSkewedFile } from '../child-program.ts'
 
 export type { Program } from '../child-program.ts'
@@ -8,7 +8,7 @@ export function startProgram(name: string, ...programArguments: readonly string[
   return startFile(fileOf(name), ...programArguments)
 }
 
-/** The same with a clock that is wrong. */
+/** Like `startProgram`, with a wrong clock. */
 export function startSkewed(
   clockSkew: number | 'steps',
   name: string,

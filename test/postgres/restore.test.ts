@@ -1,4 +1,4 @@
-/** A dump of one database, restored into another one on another server: the log goes on as if nothing had happened. */
+/** Restores a dump into a database on another server: the log is the same, and appends continue after it. */
 import { PGlite } from '@electric-sql/pglite'
 import { pgDump } from '@electric-sql/pglite-tools/pg_dump'
 import { hasCode } from '@eventsourced/core'
@@ -39,7 +39,7 @@ beforeAll(async () => {
     ],
     { metadata: { by: 'O’Hara' } },
   )
-  // A position that nobody has: of an append that was rolled back.
+  // This position belongs to no event, as after an append that was rolled back.
   await pglite.query(`select nextval('eventsourced.event_positions')`)
   before = await everything(original)
   head = (await original.frontier()).head
@@ -68,13 +68,13 @@ it('everything is visible, in the same order', async () => {
   expect(await store.frontier()).toEqual({ position: head, head, writers: [] })
 })
 
-it('an append that was made before the dump is recognised when it is repeated', async () => {
+it('an append from before the dump is recognized when it is repeated', async () => {
   expect(await store.append('repeated', repeated)).toEqual({ ...first, deduplicated: true })
   const elsewhere = await store.append('elsewhere', repeated).catch((error: unknown) => error)
   expect(hasCode(elsewhere, 'duplicate-event-id') && elsewhere.streamId).toBe('repeated')
 })
 
-it('appends go on: greater positions, the next versions, and conflicts', async () => {
+it('appends continue: with greater positions, the next versions, and conflicts', async () => {
   const conflict = store.append('stream-1', counted(1), { expectedVersion: 13 })
   await expect(conflict).rejects.toMatchObject({ code: 'wrong-expected-version', actual: 14 })
   const following = logOf(store, { follow: true, after: head, limit: 4 })
@@ -84,7 +84,7 @@ it('appends go on: greater positions, the next versions, and conflicts', async (
   expect(await store.append('empty', counted(1), { expectedVersion: 0 })).toMatchObject({ version: 1 })
   await expect(store.createStream('empty')).rejects.toMatchObject({ code: 'stream-already-exists' })
   expect(await store.append('new', counted(1), { expectedVersion: 'noStream' })).toMatchObject({ version: 1 })
-  // Who had read as far as the dump goes reads on with what is new, and nothing else.
+  // A reader that had read up to the dump's end gets the new events, and nothing else.
   expect((await following).map(({ streamId }) => streamId)).toEqual(['stream-1', 'stream-1', 'empty', 'new'])
   expect(numbersOf(await streamOf(store, 'stream-1')).slice(-2)).toEqual([21, 22])
 })

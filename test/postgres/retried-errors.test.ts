@@ -1,4 +1,4 @@
-/** Errors that the server gives: which are tried again, how often, and what the caller is told of the others. */
+/** Errors of the server: which ones the store retries, how often, and which errors the caller gets. */
 import { StorageError, StoreUnavailableError } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -10,9 +10,9 @@ import { rounds } from '../rounds.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 const retries = 3
-const passing = '40001 40P01 55P03 53300 57P01 57P02 57P03 08000 08003 08006'.split(' ')
-// A statement that was cancelled, a full disk, a broken rule, a fault within the server.
-const lasting = '57014 53100 23514 XX000'.split(' ')
+const transientCodes = '40001 40P01 55P03 53300 57P01 57P02 57P03 08000 08003 08006'.split(' ')
+// Statement cancelled, disk full, check violation, internal error.
+const permanentCodes = '57014 53100 23514 XX000'.split(' ')
 
 let database: FreshDatabase
 let store: PostgresStore
@@ -21,7 +21,7 @@ beforeAll(async () => {
   database = await freshDatabase()
   store = postgresStore(database.url)
   await store.schema.create()
-  // What a sequence has counted is not rolled back.
+  // The calls are counted by a sequence, because a rollback does not undo it.
   await database.query(`
     create sequence calls minvalue 0;
     create table faults (code text, times int);
@@ -41,7 +41,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** The next `times` statements that insert events fail. */
+/** Makes the next `times` statements that insert events fail. */
 async function failNext(times: number, code: string): Promise<void> {
   await database.query(`select setval('calls', 0, false)`)
   await database.query('update faults set code = $1, times = $2', [code, times])
@@ -62,10 +62,10 @@ describe('an append that the server refuses', () => {
   })
   afterEach(() => own.close())
 
-  it.each(passing)('with %s is made again, and there once', async (code) => {
+  it.each(transientCodes)('with %s is retried, and recorded once', async (code) => {
     for (const round of range(1, 3 * rounds)) {
       const times = 1 + (round % retries)
-      const streamId = `passing ${++streams}`
+      const streamId = `transient ${++streams}`
       await failNext(times, code)
       const result = await own.append(streamId, counted(2), { expectedVersion: 'noStream' })
       expect(result).toMatchObject({ version: 2, deduplicated: false })
@@ -74,26 +74,32 @@ describe('an append that the server refuses', () => {
     }
   })
 
-  it.each(passing)('with %s again and again is given up, with a typed error and its cause', async (code) => {
-    await failNext(1_000, code)
-    const error = await failure(own.append(`given up ${code}`, counted(1)))
-    expect(error).toBeInstanceOf(StoreUnavailableError)
-    expect(error).toMatchObject({ retries, cause: { code } })
-    expect(await callsMade()).toBe(retries + 1)
-    expect(await store.streamInfo(`given up ${code}`)).toBeUndefined()
-  })
+  it.each(transientCodes)(
+    'with %s on every attempt fails after the retries, with a typed error and its cause',
+    async (code) => {
+      await failNext(1_000, code)
+      const error = await failure(own.append(`given up ${code}`, counted(1)))
+      expect(error).toBeInstanceOf(StoreUnavailableError)
+      expect(error).toMatchObject({ retries, cause: { code } })
+      expect(await callsMade()).toBe(retries + 1)
+      expect(await store.streamInfo(`given up ${code}`)).toBeUndefined()
+    },
+  )
 
-  it.each(lasting)('with %s is not made again, and the error is typed and has its cause', async (code) => {
-    await failNext(1, code)
-    const error = await failure(own.append(`lasting ${code}`, counted(1)))
-    expect(error).toBeInstanceOf(StorageError)
-    expect(error).toMatchObject({ cause: { code } })
-    expect(await callsMade()).toBe(1)
-    expect(await store.streamInfo(`lasting ${code}`)).toBeUndefined()
-    await own.append(`lasting ${code}`, counted(1), { expectedVersion: 'noStream' })
-  })
+  it.each(permanentCodes)(
+    'with %s is not retried, and the error is typed and has its cause',
+    async (code) => {
+      await failNext(1, code)
+      const error = await failure(own.append(`permanent ${code}`, counted(1)))
+      expect(error).toBeInstanceOf(StorageError)
+      expect(error).toMatchObject({ cause: { code } })
+      expect(await callsMade()).toBe(1)
+      expect(await store.streamInfo(`permanent ${code}`)).toBeUndefined()
+      await own.append(`permanent ${code}`, counted(1), { expectedVersion: 'noStream' })
+    },
+  )
 
-  it('with 25006, as a replica does, is made again, and then told as such', async () => {
+  it('with 25006, as a replica does, is retried, and then fails as read-only-replica', async () => {
     await failNext(1, '25006')
     expect(await own.append('read only', counted(1))).toMatchObject({ version: 1, deduplicated: false })
     await failNext(1_000, '25006')
@@ -103,8 +109,8 @@ describe('an append that the server refuses', () => {
     expect(await streamOf(store, 'read only')).toHaveLength(1)
   })
 
-  it('with an error of the connection has that connection closed, and with another one not', async () => {
-    // One that was closed may be listed a moment longer, and pids say nothing of the order.
+  it('with an error of the connection closes that connection, and with another error does not', async () => {
+    // A closed connection may stay listed for a moment, and pids do not show the order of connections.
     const pid = async () => {
       const [row] = await database.query<{ pid: number }>(
         `select pid from pg_stat_activity where datname = current_database() and application_name = ''
@@ -128,8 +134,8 @@ describe('an append that the server refuses', () => {
     }
   })
 
-  it('among others that were made at the same time, is there once, as they are', async () => {
-    for (const code of passing) {
+  it('together with concurrent appends is recorded once, and so are they', async () => {
+    for (const code of transientCodes) {
       await failNext(2, code)
       await allAtOnce(32, (index) =>
         store.append(`together ${code} ${index}`, counted(2), { expectedVersion: 0 }),
@@ -140,7 +146,7 @@ describe('an append that the server refuses', () => {
   })
 })
 
-describe('an append that was made, and is answered with an error,', () => {
+describe('an append that was committed, but answered with an error', () => {
   let proxy: CuttingPostgresProxy
   let own: PostgresStore
   beforeEach(async () => {
@@ -153,7 +159,7 @@ describe('an append that was made, and is answered with an error,', () => {
     await proxy.stop()
   })
 
-  it.each(passing)('%s, is not made twice', async (code) => {
+  it.each(transientCodes)('of code %s is not made twice', async (code) => {
     for (const round of range(1, 3 * rounds)) {
       const streamId = `answered ${code} ${round}`
       proxy.answerWith(code, 1)
@@ -163,8 +169,8 @@ describe('an append that was made, and is answered with an error,', () => {
     }
   })
 
-  it.each(lasting)(
-    'and then, when it is tried again, with %s, is told as one that may have happened',
+  it.each(permanentCodes)(
+    'and whose retry fails with %s, fails as one that may have happened',
     async (code) => {
       const events = identified(2)
       proxy.cutAndAnswerWith(code)
@@ -175,20 +181,20 @@ describe('an append that was made, and is answered with an error,', () => {
     },
   )
 
-  it.each(lasting)(
-    '%s, is told so, and when it is repeated with its ids gives its first result',
+  it.each(permanentCodes)(
+    'of code %s fails with that error, and returns its first result when it is repeated with its ids',
     async (code) => {
       const events = identified(2)
       proxy.answerWith(code, 1)
-      expect(await failure(own.append(`told ${code}`, events))).toMatchObject({ cause: { code } })
-      expect(await own.append(`told ${code}`, events)).toMatchObject({ version: 2, deduplicated: true })
-      expect(await streamOf(store, `told ${code}`)).toHaveLength(2)
+      expect(await failure(own.append(`answered ${code}`, events))).toMatchObject({ cause: { code } })
+      expect(await own.append(`answered ${code}`, events)).toMatchObject({ version: 2, deduplicated: true })
+      expect(await streamOf(store, `answered ${code}`)).toHaveLength(2)
     },
   )
 })
 
-describe('a server that is really in that state:', () => {
-  it('55P03, when a lock is waited for longer than allowed: the append is made when it is free', async () => {
+describe('a server that is really in that state', () => {
+  it('55P03, lock timeout: the append is made once the lock is free', async () => {
     await store.append('locked', counted(1))
     const holder = await database.session()
     await holder.query(`begin; select from eventsourced.streams where stream_id = 'locked' for update`)
@@ -200,7 +206,7 @@ describe('a server that is really in that state:', () => {
     await own.close()
   })
 
-  it('57014, when it is told to end a statement: the caller is told, nothing is written, and all goes on', async () => {
+  it('57014, statement cancelled: the caller gets the error, nothing is written, and the next append works', async () => {
     await store.append('cancelled', counted(1))
     const holder = await database.session()
     await holder.query(`begin; select from eventsourced.streams where stream_id = 'cancelled' for update`)
@@ -213,10 +219,10 @@ describe('a server that is really in that state:', () => {
     expect(await store.append('cancelled', counted(1))).toMatchObject({ version: 2 })
   })
 
-  it('53300, when there is no connection left: calls wait for one', async () => {
+  it('53300, too many connections: calls wait for one', async () => {
     const role = `few_${new URL(database.url).pathname.slice(1)}`
     await database.query(`create role ${role} superuser login password 'few' connection limit 2`)
-    // The limit does not count for a superuser.
+    // The limit does not apply to a superuser.
     await database.query(`alter role ${role} nosuperuser`)
     await database.query(store.schema.grantSql(role))
     await database.query(`grant all on faults, calls to ${role}`)

@@ -11,7 +11,7 @@ let database: FreshDatabase
 let store: PostgresStore
 let later: PostgresStore
 
-/** What must be refused to a store that looks at the tables for the first time. */
+/** Checks that every call of a store that uses the tables for the first time is refused. */
 async function expectMismatch(message: RegExp): Promise<void> {
   const attempts = [
     () => later.append('a', started),
@@ -41,7 +41,7 @@ afterEach(async () => {
   await database.drop()
 })
 
-describe('a store that finds other tables than its own', () => {
+describe('a store that finds tables that are not its own', () => {
   it('refuses a migration that it does not know: the library is older than the tables', async () => {
     await database.query(`insert into eventsourced.migrations values (9999, '9999-of-tomorrow', 'abc')`)
     await expectMismatch(/migration 9999.*update the library/)
@@ -49,14 +49,14 @@ describe('a store that finds other tables than its own', () => {
     expect(await later.append('a', started)).toMatchObject({ version: 2 })
   })
 
-  it('refuses a migration whose checksum is another', async () => {
+  it('refuses a migration with another checksum', async () => {
     await database.query(`update eventsourced.migrations set checksum = 'abc' where number = 1`)
     await expectMismatch(/checksum abc/)
-    // Nothing was touched by the attempts.
+    // The refused attempts changed nothing.
     expect(await store.append('a', started)).toMatchObject({ version: 2 })
   })
 
-  it('refuses tables that were dropped meanwhile with the same error, and makes no new ones in their place', async () => {
+  it('fails with the same error if the tables were dropped meanwhile, and does not create them again', async () => {
     await database.query('drop schema eventsourced cascade')
     await expect(store.append('a', started)).rejects.toThrow(SchemaMismatchError)
     await expect(logOf(store)).rejects.toThrow(SchemaMismatchError)
@@ -64,7 +64,7 @@ describe('a store that finds other tables than its own', () => {
     expect(await store.append('a', started)).toMatchObject({ version: 1 })
   })
 
-  it('applies the functions again when those are of another version', async () => {
+  it('applies the functions again if they are of another version', async () => {
     await database.query(`
       update eventsourced.migrations set checksum = 'abc' where number = 0;
       create or replace function eventsourced.frontier() returns bigint language sql as 'select 0::bigint'`)
@@ -103,7 +103,7 @@ describe('the protection of events', () => {
     expect(await logOf(store)).toHaveLength(1)
   })
 
-  it('is left off with protectEvents: false, and not put on by later stores that say the same', async () => {
+  it('is dropped with protectEvents: false, and later stores with that option do not add it', async () => {
     await database.query('drop schema eventsourced cascade')
     const lenient = postgresStore(database.url, { protectEvents: false })
     await lenient.append('a', started)

@@ -1,6 +1,6 @@
 /**
- * Functions that run with the owner's rights, called by somebody who has put objects of his own in the place of what they
- * use. Each attack is shown to succeed first, on functions that lack the defence: one that could not would prove nothing.
+ * An attacker puts its own objects in place of the built-in ones, and calls functions that run with the owner's rights.
+ * Each attack must first succeed on functions without the defence. Otherwise its failure would prove nothing.
  */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import type pg from 'pg'
@@ -18,7 +18,7 @@ beforeEach(async () => {
   database = await freshDatabase()
   role = await createApplicationRole(database.url)
   await role.createTables('eventsourced')
-  // How often others than the attacker ran his code. A sequence keeps it also when the call fails.
+  // Counts how often roles other than the attacker ran its code. A sequence keeps the count even if the call fails.
   await database.query(`
     create schema evil authorization ${role.name};
     create sequence evil.victims;
@@ -40,13 +40,13 @@ afterEach(async () => {
   await role.drop(inject('servers').postgres)
 })
 
-/** Whether the attacker's code ran with the rights of somebody else. */
+/** Returns whether the attacker's code ran with the rights of another role. */
 async function hadVictims(): Promise<boolean> {
   const [row] = await database.query<{ had: boolean }>('select is_called as had from evil.victims')
   return row?.had === true
 }
 
-/** Takes a defence away from all functions, as their owner. */
+/** Removes a defence from all functions, as their owner. */
 async function weaken(change: string): Promise<void> {
   const functions = await database.query<{ name: string }>(
     `select p.oid::regprocedure::text as name from pg_proc p
@@ -55,7 +55,7 @@ async function weaken(change: string): Promise<void> {
   for (const { name } of functions) await database.query(`alter function ${name} ${change}`)
 }
 
-/** Calls what writes and what reads; what the attack makes of it is nobody's concern. */
+/** Calls functions that write and that read. The attack may make them fail, which does not matter here. */
 async function callAll(session: pg.Client): Promise<void> {
   const own = postgresStore(session)
   const inside = own.inTransaction(session)
@@ -89,14 +89,14 @@ describe('operators and functions in front of the catalog', () => {
     create function evil.pg_is_in_recovery() returns boolean language sql as 'select not evil.ran()';
     set search_path = evil, pg_catalog, eventsourced`
 
-  it('run with the rights of the owner where functions have no search_path of their own', async () => {
+  it('run with the rights of the owner if functions do not set their own search_path', async () => {
     await weaken('reset search_path')
     await attacker.query(attack)
     await callAll(attacker)
     expect(await hadVictims()).toBe(true)
   })
 
-  it('never run with the rights of the owner as the functions are', async () => {
+  it('never run with the rights of the owner with the real functions', async () => {
     await attacker.query(attack)
     await callAll(attacker)
     expect(await hadVictims()).toBe(false)
@@ -111,17 +111,17 @@ describe('temporary types and tables', () => {
     create temporary table pg_locks as select 1 as pid;
     create temporary table events as select 1 as position;
     grant all on events, pg_locks to public;
-    -- The statements around the functions are the attacker's, and are to work.
+    -- The statements that call the functions run on the attacker's path, and must work.
     set search_path = pg_catalog, pg_temp`
 
-  it('are taken for those of the catalog where the search_path does not name pg_temp last', async () => {
+  it('replace those of the catalog if the search_path does not name pg_temp last', async () => {
     await weaken('set search_path = pg_catalog')
     await attacker.query(attack)
     await callAll(attacker)
     expect(await hadVictims()).toBe(true)
   })
 
-  it('are never taken for those of the catalog as the functions are', async () => {
+  it('never replace those of the catalog with the real functions', async () => {
     await attacker.query(attack)
     await callAll(attacker)
     expect(await hadVictims()).toBe(false)

@@ -1,4 +1,4 @@
-/** What a store looks at before its first use: each fault is provoked on a real server, and told with a code that never changes. */
+/** The checks before the first use of a store. Each fault is provoked on a real server, and reported with a stable code. */
 
 import { isDeepStrictEqual } from 'node:util'
 import { projection, type StoreWarning } from '@eventsourced/core'
@@ -17,7 +17,7 @@ const counts = projection({
   evolve: (count: number) => count + 1,
 })
 
-/** The codes of what stores warn of at their first use, in the order in which they come. */
+/** Returns the codes of the warnings at the first use of a store, in their order. */
 async function warningsOn(
   url: string,
   connect: (typeof connections)[number][1],
@@ -50,7 +50,7 @@ describe('settings under which events may be lost', () => {
 
   afterEach(() => set('reset'))
 
-  /** Changes the setting for whoever connects from now on, or all of them back. */
+  /** Changes settings for new connections, or resets all of them. */
   async function set(
     ...changes: readonly (readonly [name: string, value: string] | 'reset')[]
   ): Promise<void> {
@@ -61,7 +61,7 @@ describe('settings under which events may be lost', () => {
     }
     await admin.query('select pg_reload_conf()')
     const wanted = changes.filter((change) => change !== 'reset').map(([name, value]) => `${name} ${value}`)
-    // What this session has read again, the server has too, which read it first.
+    // The server reloads the settings before its sessions do. So once this session has them, the server has them too.
     const present = async () =>
       (
         await admin.query(
@@ -72,7 +72,7 @@ describe('settings under which events may be lost', () => {
   }
 
   describe.each(connections)('with %s', (_name, connect) => {
-    it('are none as Postgres comes', async () => {
+    it('do not occur with the defaults of Postgres', async () => {
       expect(await warningsOn(server.url, connect)).toEqual([])
     })
 
@@ -80,20 +80,20 @@ describe('settings under which events may be lost', () => {
       ['fsync', 'fsync-off'],
       ['full_page_writes', 'full-page-writes-off'],
       ['synchronous_commit', 'synchronous-commit-off'],
-    ])('%s = off is warned of as %s', async (setting, code) => {
+    ])('%s = off causes the warning %s', async (setting, code) => {
       await set([setting, 'off'])
       expect(await warningsOn(server.url, connect)).toEqual([code])
     })
 
     it.each(['local', 'remote_write', 'remote_apply'])(
-      'synchronous_commit = %s is none of them',
+      'synchronous_commit = %s causes no warning',
       async (value) => {
         await set(['synchronous_commit', value])
         expect(await warningsOn(server.url, connect)).toEqual([])
       },
     )
 
-    it('are warned of all, once, however often the store is used, and at whatever comes first', async () => {
+    it('cause one warning each, however often the store is used, and whichever call comes first', async () => {
       await set(['fsync', 'off'], ['full_page_writes', 'off'], ['synchronous_commit', 'off'])
       const all = ['fsync-off', 'full-page-writes-off', 'synchronous-commit-off']
       expect(
@@ -106,7 +106,7 @@ describe('settings under which events may be lost', () => {
     })
   })
 
-  it("are the session's own: synchronous_commit may be off for the role of the application only", async () => {
+  it('belong to the session: synchronous_commit may be off only for the role of the application', async () => {
     await admin.query(
       `create role careless superuser login password 'secret'; alter role careless set synchronous_commit = off`,
     )
@@ -118,7 +118,7 @@ describe('settings under which events may be lost', () => {
     ])
   })
 
-  it('are told as a warning of the process, where nobody wants to hear of them', async () => {
+  it('cause a warning of the process if there is no onWarning', async () => {
     await set(['full_page_writes', 'off'])
     const heard: unknown[] = []
     const hear = (warning: unknown) => heard.push(warning)
@@ -131,7 +131,7 @@ describe('settings under which events may be lost', () => {
     expect(heard).toMatchObject([{ name: 'EventSourcedWarning', code: 'full-page-writes-off' }])
   })
 
-  it('can be refused, by throwing where they are told', async () => {
+  it('can be refused, if onWarning throws', async () => {
     await set(['full_page_writes', 'off'])
     const refusal = new Error('not in production')
     let asked = 0
@@ -150,7 +150,7 @@ describe('settings under which events may be lost', () => {
     await store.close()
   })
 
-  it('are nothing on PGlite, whose files are its own business', async () => {
+  it('cause no warning on PGlite, where the settings say nothing about durability', async () => {
     const warnings: StoreWarning[] = []
     const store = postgresStore('pglite:memory', { onWarning: (warning) => warnings.push(warning) })
     await store.append('a', counted(1))
@@ -188,11 +188,11 @@ describe('a sequence that would break the order of the log', () => {
   }
 
   it.each([
-    ['keeps numbers in reserve', 'cache 10'],
-    ['leaves numbers out', 'increment by 2'],
+    ['caches numbers', 'cache 10'],
+    ['skips numbers', 'increment by 2'],
     ['goes down', 'increment by -1 minvalue 1 maxvalue 1000'],
-    ['begins anew', 'cycle'],
-  ])('because it %s is refused, until it is as it was', async (_, change) => {
+    ['cycles', 'cycle'],
+  ])('is refused if it %s, until that is corrected', async (_, change) => {
     await database.query(`alter sequence eventsourced.event_positions ${change}`)
     await expectRefusal({ code: 'schema-mismatch', message: expect.stringContaining('alter sequence') })
     await database.query(
@@ -203,25 +203,25 @@ describe('a sequence that would break the order of the log', () => {
 
   it.each([
     ['was not restored with the events', 'restart', 0],
-    ['was put back by one', 'restart with 3', 2],
-  ])('because it %s is refused, and the error says how to mend it', async (_, change, head) => {
+    ['was set back by one', 'restart with 3', 2],
+  ])('is refused if it %s, and the error says how to correct it', async (_, change, head) => {
     await database.query(`alter sequence eventsourced.event_positions ${change}`)
     if (head > 0) await database.query(`select setval('eventsourced.event_positions', ${head})`)
     await expectRefusal({ code: 'sequence-behind', head, lastPosition: 3 })
     const refusal = await open()
       .append('a', counted(1))
       .catch((error: unknown) => error)
-    const [, mending = ''] = /run `(.*?)`/.exec(String(refusal)) ?? []
-    await database.query(mending)
+    const [, correction = ''] = /run `(.*?)`/.exec(String(refusal)) ?? []
+    await database.query(correction)
     expect(await open().append('a', counted(1))).toMatchObject({ position: 4 })
   })
 
-  it('because positions would not fit into the markers any more is refused', async () => {
+  it('is refused if positions would no longer fit into the markers', async () => {
     await database.query(`select setval('eventsourced.event_positions', ${2 ** 48})`)
     await expectRefusal({ code: 'schema-mismatch', message: expect.stringContaining('2^48') })
   })
 
-  it('is none while others append, whose positions are not committed yet', async () => {
+  it('is not assumed while appends are open whose positions are not committed yet', async () => {
     const session = await database.session()
     await session.query('begin')
     await open().inTransaction(session).append('b', counted(2))
@@ -268,14 +268,14 @@ describe('a replica', () => {
     await end()
   })
 
-  it('is refused too where tables are missing, and none are made', async () => {
+  it('is refused too if the tables are missing, and no tables are created', async () => {
     const store = postgresStore(server.url, { schema: 'missing', retries: 1 })
     await expect(store.append('a', counted(1))).rejects.toMatchObject({ code: 'read-only-replica' })
     await expect(store.schema.create()).rejects.toMatchObject({ code: 'read-only-replica' })
     await store.close()
   })
 
-  it('that was the primary when the store was first used is refused to appends and to readers of the log', async () => {
+  it('that was the primary at the first use is refused to appends and to readers of the log', async () => {
     expect(used).toHaveLength(6)
     for (const [name, store] of used) {
       for (const call of [() => store.append('a', counted(1)), () => logOf(store)]) {
@@ -285,7 +285,7 @@ describe('a replica', () => {
   })
 })
 
-/** Calls of a store that lives as long as they take. */
+/** Returns calls that each open and close their own store. */
 function once(url: string) {
   const use = async <T>(work: (store: PostgresStore) => Promise<T>): Promise<T> => {
     const store = postgresStore(url, { onWarning: () => {} })

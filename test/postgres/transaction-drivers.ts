@@ -1,4 +1,4 @@
-/** Every way to hand the store a transaction of one's own. */
+/** Every kind of transaction that a caller can pass to the store. */
 import { PGlite } from '@electric-sql/pglite'
 import {
   fromDrizzle,
@@ -18,14 +18,14 @@ export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
 
 /** One driver's connection to a database. */
 export interface TransactionDriver {
-  /** What a store of its own is opened with. */
+  /** The connection to open a store on. */
   readonly connection: PostgresConnection
   /** Runs the work in a transaction: committed at its end, or rolled back if it throws. */
   transact<T>(isolation: Isolation, work: (transaction: UserTransaction) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
-/** What user code has in its transaction: its own statements, and what it hands to the store. */
+/** A transaction of user code: runs its own statements, and has the handle that it passes to the store. */
 export interface UserTransaction {
   readonly handle: PostgresTransaction
   run(statement: string): Promise<unknown>

@@ -1,4 +1,4 @@
-/** `store.inTransaction(…)`: what user code writes and what the store appends is one, whatever the driver. */
+/** `store.inTransaction(…)`: the user's rows and the store's events commit or roll back together, on every driver. */
 import {
   hasCode,
   projection,
@@ -59,7 +59,7 @@ describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
 
   const placeOrder = ({ run }: UserTransaction) => run(`insert into ${orders} values ('${order}')`)
 
-  /** Whether the user's own row is there: a second one of the same id is refused if so. */
+  /** Returns whether the user's own row exists: a second row with its id is then refused. */
   async function isPlaced(): Promise<boolean> {
     const undone = new Error('undone')
     const placing = driver.transact('read committed', async (transaction) => {
@@ -111,7 +111,7 @@ describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
     }
   })
 
-  it('reads inside what was written inside', async () => {
+  it('reads inside the transaction what the transaction wrote', async () => {
     await driver.transact('read committed', async (transaction) => {
       const inside = store.inTransaction(transaction.handle)
       await inside.createStream(order, { metadata: { kind: 'order' } })
@@ -150,19 +150,19 @@ describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
     expect(await store.streamInfo(`${order}-2`)).toBeUndefined()
   })
 
-  it('leaves it usable after an append of event ids that are recorded already', async () => {
+  it('leaves the transaction usable after an append of event ids that are recorded already', async () => {
     const [recorded, own] = [identified(2, 1), identified(1, 3)]
     const first = await store.append(order, recorded)
     await driver.transact('read committed', async (transaction) => {
       await placeOrder(transaction)
       const inside = store.inTransaction(transaction.handle)
-      // The very append again, at whatever version it expects: its first result.
+      // The same append again returns its first result, for any expected version.
       expect(await inside.append(order, recorded, { expectedVersion: 0 })).toEqual({
         ...first,
         deduplicated: true,
       })
       expect(await inside.append(order, recorded)).toEqual({ ...first, deduplicated: true })
-      // One of its ids elsewhere: refused.
+      // An append of its ids to another stream is refused.
       const duplicate = await inside
         .append(`${order}-2`, [...own, ...recorded])
         .catch((error: unknown) => error)
@@ -175,7 +175,7 @@ describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
     expect(await store.streamInfo(`${order}-2`)).toBeUndefined()
   })
 
-  it('takes back what an inline projection refuses, and nothing else', async () => {
+  it('rolls back an append that an inline projection refuses, and nothing else', async () => {
     const refusal = new Error('no overdraft')
     const balances = projection({
       name: 'balances',

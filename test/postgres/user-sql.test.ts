@@ -1,4 +1,4 @@
-/** SQL of the user's own in the transactions of appends and subscriptions: what becomes of its errors. */
+/** Errors of the user's own SQL in the transactions of appends and subscriptions. */
 import { projection, type RecordedEvent } from '@eventsourced/core'
 import { type PostgresStore, postgresStore, type SqlTransaction } from '@eventsourced/core/postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 let database: FreshDatabase
 let store: PostgresStore
 
-/** Notes each stream once, in a table where it can be but once; and asks no more of an error than `onError` does. */
+/** Inserts each stream into a table that admits it once. `onError` handles the error of a second insert. */
 const noting = (onError: (error: unknown) => void) =>
   projection({
     name: 'noting',
@@ -39,7 +39,7 @@ afterEach(async () => {
 })
 
 describe('a raw inline projection', () => {
-  it('writes with the append, and its unique violation is its own, not a conflict or a repeat', async () => {
+  it('writes with the append, and its unique violation is neither a conflict nor a repeat', async () => {
     await open(rethrow)
     await store.append('a', counted(1))
     await expect(store.append('a', counted(1))).rejects.toMatchObject({ code: '23505' })
@@ -47,7 +47,7 @@ describe('a raw inline projection', () => {
     expect(await database.query('select * from noted')).toEqual([{ stream_id: 'a' }])
   })
 
-  it('that catches its own SQL error has lost the transaction, and the append is told so', async () => {
+  it('that catches its own SQL error has aborted the transaction, and the append fails', async () => {
     await open(() => {})
     await store.append('a', counted(1))
     await expect(store.append('a', counted(1))).rejects.toMatchObject({ code: '23505' })
@@ -66,7 +66,7 @@ describe('a raw inline projection', () => {
     expect((await store.readStream('c')).version).toBe(1)
   })
 
-  it('that breaks a deferred constraint fails its append, and no other that is made at once', async () => {
+  it('that breaks a deferred constraint fails its append, and no concurrent one', async () => {
     await open(rethrow)
     await database.query('alter table noted drop constraint noted_pkey')
     await database.query('alter table noted add unique (stream_id) deferrable initially deferred')
@@ -78,7 +78,7 @@ describe('a raw inline projection', () => {
     expect((await database.query('select * from noted')).length).toBe(15)
   })
 
-  it('that deadlocks with others is done again', async () => {
+  it('that deadlocks with other transactions is retried', async () => {
     await database.query('create table rows (id int primary key, count int not null default 0)')
     await database.query('insert into rows values (1), (2)')
     const locking = projection({
@@ -130,7 +130,7 @@ describe('a transactional handler', () => {
     expect((await database.query('select * from noted')).length).toBe(1)
   })
 
-  it('whose own SQL is refused as read-only has failed, and is not called for ever', async () => {
+  it('whose own SQL is refused as read-only has failed, and is not retried forever', async () => {
     store = postgresStore(database.url)
     await store.append('a', counted(1))
     let calls = 0

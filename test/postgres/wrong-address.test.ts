@@ -1,4 +1,4 @@
-/** Connections that can never come about: a wrong port, password or database. */
+/** Connections that cannot be opened: wrong port, host, password or database. */
 import { StorageError, StoreUnavailableError } from '@eventsourced/core'
 import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
 import postgres from 'postgres'
@@ -27,7 +27,7 @@ const ways: [string, (url: string) => { connection: PostgresConnection; end(): P
 
 describe.each(ways)('a store on %s', (_, connect) => {
   it.each<[string, Partial<URL>, object]>([
-    // Given up after the first attempt: nothing says that anybody ever listened there.
+    // No retry: nothing shows that a server has ever listened there.
     [
       'port',
       { port: '1' },
@@ -36,7 +36,7 @@ describe.each(ways)('a store on %s', (_, connect) => {
     ['host', { hostname: 'nowhere.invalid' }, { name: StoreUnavailableError.name, retries: 0 }],
     ['password', { password: 'wrong' }, { name: StorageError.name, cause: { code: '28P01' } }],
     ['database', { pathname: '/nowhere' }, { name: StorageError.name, cause: { code: '3D000' } }],
-  ])('is told a wrong %s by a typed error, at once', async (_, wrong, expected) => {
+  ])('reports a wrong %s with a typed error, at once', async (_, wrong, expected) => {
     const { connection, end } = connect(Object.assign(new URL(database.url), wrong).href)
     const store = postgresStore(connection)
     await expect(store.append('a', counted(1))).rejects.toMatchObject(expected)

@@ -1,4 +1,4 @@
-/** Worlds on a Postgres server through `pg`: a database for all of them, tables that are emptied and connections for each. */
+/** Worlds on a Postgres server through `pg`. They share one database; the tables are emptied between two worlds. */
 import type { StoreOptions } from '@eventsourced/core'
 import type { OpenTransaction } from '@eventsourced/core/conformance'
 import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'
@@ -10,7 +10,7 @@ import type { RunningStore, World } from '../store-under-test.ts'
 import { Pools, WorldSchemas } from './schemas.ts'
 
 export interface PgWorld extends World {
-  /** Where its tables are, for whoever wants to look at them. */
+  /** The URL of the database that has the world's tables. A test may inspect them. */
   readonly url: string
   readonly schema: string
 }
@@ -19,7 +19,7 @@ interface RunningPg extends RunningStore {
   world(): Promise<PgWorld>
 }
 
-/** `asApplication`: the stores connect as a role that does not own the tables. */
+/** Starts the worlds of one store. `asApplication`: the stores connect as a role that does not own the tables. */
 export async function startPg(
   serverUrl: string | undefined,
   {
@@ -41,10 +41,10 @@ export async function startPg(
       let mayHaveLatecomers = false
       const ends: (() => Promise<unknown>)[] = []
 
-      /** Every store has a pool of its own, as in processes of their own. */
+      /** Every store has its own pool, as if it ran in its own process. */
       function takePool(max: number) {
         const pool = pools.take(max)
-        ends.unshift(async () => pools.giveBack(max, pool))
+        ends.unshift(async () => pools.release(max, pool))
         return pool
       }
 

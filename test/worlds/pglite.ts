@@ -1,14 +1,14 @@
-/** Worlds on one embedded PGlite in memory, one after the other in the same tables. */
+/** Worlds on one embedded PGlite in memory. Each uses the same tables, one after the other. */
 import { PGlite } from '@electric-sql/pglite'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import type { RunningStore } from '../store-under-test.ts'
-import { emptying } from './schemas.ts'
+import { truncateScript } from './schemas.ts'
 
-const unable = async () => {
+const missingCapability = async () => {
   throw new Error('The store on PGlite lacks this capability')
 }
 
-// Hundreds of schemas, made and dropped in one session, would make everything in it many times slower.
+// Creating and dropping hundreds of schemas in one session would slow down the whole session many times over.
 const schema = 'eventsourced'
 
 export async function startPGlite(): Promise<RunningStore> {
@@ -26,11 +26,11 @@ export async function startPGlite(): Promise<RunningStore> {
           opened.push(store)
           return store
         },
-        begin: unable,
-        openBehindProxy: unable,
+        begin: missingCapability,
+        openBehindProxy: missingCapability,
         async end() {
           for (const store of opened) await store.close()
-          await pglite.exec(emptying(schema))
+          await pglite.exec(truncateScript(schema))
           inUse = false
         },
       }

@@ -1,4 +1,4 @@
-/** Worlds on a Postgres server through postgres.js: a database for all of them, tables that are emptied and connections for each. */
+/** Worlds on a Postgres server through postgres.js. They share one database; the tables are emptied between two worlds. */
 import type { StoreOptions } from '@eventsourced/core'
 import type { OpenTransaction } from '@eventsourced/core/conformance'
 import { postgresStore } from '@eventsourced/core/postgres'
@@ -12,7 +12,7 @@ export async function startPostgresJs(serverUrl: string | undefined): Promise<Ru
   const database = await createDatabase(serverUrl)
   const schemas = await WorldSchemas.in(database.url)
   const pools = new Pools((max) => connect(database.url, max))
-  // With the look at the types, without which a new connection cannot be reserved (porsager/postgres#1219).
+  // These clients fetch the types: without that, a new connection cannot be reserved (porsager/postgres#1219).
   const reservable = new Pools((max) => connect(database.url, max, true))
   return {
     async world() {
@@ -22,7 +22,7 @@ export async function startPostgresJs(serverUrl: string | undefined): Promise<Ru
 
       function takePool(max: number, from = pools) {
         const sql = from.take(max)
-        ends.unshift(async () => from.giveBack(max, sql))
+        ends.unshift(async () => from.release(max, sql))
         return sql
       }
 
@@ -86,6 +86,7 @@ export async function startPostgresJs(serverUrl: string | undefined): Promise<Ru
 }
 
 function connect(url: string, max: number, fetchesTypes = false): postgres.Sql {
-  // A world ends connections also while they look at the types, which leaves a rejection that nobody can handle.
+  // `fetch_types` is off where possible: if a world ends a connection while it fetches the types, the driver leaves an
+  // unhandled rejection.
   return postgres(url, { max, fetch_types: fetchesTypes, onnotice: () => {}, backoff: () => 0.02 })
 }

@@ -1,8 +1,11 @@
-/** Emptying the tables of a world for the next one: many times faster than making them anew. */
+/** Empties the tables of a world for the next one, which is many times faster than creating them again. */
 import pg from 'pg'
 
-/** As the server's owner may: also the events, which a trigger protects. A table without rows is left alone. */
-export function emptying(schema: string): string {
+/**
+ * Returns the script that empties all tables, also the events, which a trigger protects. Only a superuser may run it.
+ * It skips tables without rows.
+ */
+export function truncateScript(schema: string): string {
   return `
     set session_replication_role = replica;
     do $$
@@ -23,7 +26,7 @@ export function emptying(schema: string): string {
     set session_replication_role = origin`
 }
 
-/** The schema of one world after the other, in a database that nobody else uses. */
+/** Provides the schemas of worlds that run one after the other, in a database that only they use. */
 export class WorldSchemas {
   readonly #cleaner: pg.Client
   #made = 1
@@ -45,16 +48,17 @@ export class WorldSchemas {
     return `case_${this.#made}`
   }
 
-  /** Whoever is still at work is thrown out first. */
+  /** Ends the world: terminates connections that still run statements, then empties its tables. */
   async leave(schema: string, options: { readonly mayHaveLatecomers: boolean }): Promise<void> {
     await this.#cleaner.query(
       `select pg_terminate_backend(pid, 10000) from pg_stat_activity
        where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'`,
     )
     const { rows } = await this.#cleaner.query(`select from pg_namespace where nspname = '${schema}'`)
-    // What was sent through a proxy may yet arrive, and must not find the next world.
+    // A statement that was sent through a proxy may still arrive. It must not change the next world, which gets a new
+    // schema.
     if (options.mayHaveLatecomers) this.#made++
-    else if (rows.length > 0) await this.#cleaner.query(emptying(schema))
+    else if (rows.length > 0) await this.#cleaner.query(truncateScript(schema))
     this.#isInUse = false
   }
 
@@ -63,7 +67,7 @@ export class WorldSchemas {
   }
 }
 
-/** Pools that one world after the other uses: connecting is most of what a small world takes. */
+/** Pools that worlds reuse one after the other. Connecting would take most of the time of a small world. */
 export class Pools<Pool> {
   readonly #make: (max: number) => Pool
   readonly #all: Pool[] = []
@@ -73,7 +77,7 @@ export class Pools<Pool> {
     this.#make = make
   }
 
-  /** One with that many connections that nobody has taken. */
+  /** Takes a free pool with that many connections, or makes one. */
   take(max: number): Pool {
     const free = this.#free.get(max)?.pop()
     if (free !== undefined) return free
@@ -82,7 +86,8 @@ export class Pools<Pool> {
     return made
   }
 
-  giveBack(max: number, pool: Pool): void {
+  /** Returns a pool, so that another world can take it. */
+  release(max: number, pool: Pool): void {
     this.#free.set(max, [...(this.#free.get(max) ?? []), pool])
   }
 

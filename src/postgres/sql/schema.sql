@@ -25,17 +25,17 @@ CREATE FUNCTION eventsourced.append_to_stream(stream_id text, expected_version b
     AS $$
 declare
   _event_count int := cardinality(event_ids);
-  -- In whole milliseconds, the precision of a JavaScript Date: what a reader sees is what is compared.
+  -- Whole milliseconds, the precision of a JavaScript Date: comparisons use exactly the time that readers see.
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
   _create boolean := expected_version in (0, -1);
 begin
-  -- At any other level the checks would look at an old snapshot.
+  -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_stream needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
   if retried then
-    -- The lock first: an earlier try may be about to commit.
+    -- Lock first: an earlier attempt may be about to commit.
     perform from eventsourced.streams s where s.stream_id = append_to_stream.stream_id for no key update;
     if cardinality(eventsourced.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
       outcome := 'repeated';
@@ -44,7 +44,7 @@ begin
   end if;
 
   loop
-    -- A stream that should be new: the insert is lock and check in one.
+    -- The stream should not exist yet. The insert both locks it and checks that.
     if _create then
       insert into eventsourced.streams as s (stream_id, version, created_at, last_recorded_at)
       values (append_to_stream.stream_id, _event_count, _now, _now)
@@ -71,7 +71,8 @@ begin
       version := coalesce(version, 0);
       return;
     end if;
-    -- Any version will do and there is no stream yet: create it. If somebody does so first, go round again.
+    -- Any version is accepted and the stream does not exist: create it. If another transaction creates it first,
+    -- repeat.
     _create := true;
   end loop;
 
@@ -111,7 +112,7 @@ CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer
     AS $$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
-  -- Per stream: its version as the appends move it on (null: there is none), and when its events are recorded.
+  -- Per stream: its version after the appends decided so far (null: no stream), and the time to record its events at.
   _versions bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
   _times timestamptz[] := array_fill(_now, array[cardinality(stream_ids)]);
   _locked boolean[] := array_fill(false, array[cardinality(stream_ids)]);
@@ -124,14 +125,15 @@ declare
   _at int;
   _place int;
 begin
-  -- At any other level the checks would look at an old snapshot.
+  -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
   -- 1. Lock the streams.
   if atomic then
-    -- A stream that is only checked is created too, and removed at the end: whoever wants to create it waits.
+    -- This creates streams that the call only checks, too, and deletes them at the end. Until then, other transactions
+    -- that want to create them wait.
     with created as (
       insert into eventsourced.streams as s (stream_id, version, created_at)
       select n.id, 0, _now from unnest(stream_ids) as n (id) order by n.id collate "C"
@@ -145,11 +147,11 @@ begin
     if _stream.version > 0 or stream_ids[_stream.place] <> all (_created) then
       _versions[_stream.place] := _stream.version;
     end if;
-    -- Time in a stream never steps back, even if the clock does.
+    -- Times never decrease in a stream, even if the clock steps back.
     _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
   end loop;
   if retried then
-    -- After the locks: an earlier try may have been about to commit.
+    -- Check after locking: an earlier attempt may have been about to commit.
     _repeated := eventsourced.recorded_owners(owners, event_ids);
   end if;
 
@@ -170,7 +172,7 @@ begin
         _moved[_place] := true;
       end if;
     elsif _versions[_place] is null and not _locked[_place] then
-      -- Whether it is held by somebody or does not exist is not known here.
+      -- Either another transaction has locked the stream, or it does not exist. This statement cannot tell which.
       outcomes[_at] := 'busy';
       _busy[_place] := true;
     else
@@ -180,7 +182,8 @@ begin
 
   if atomic and 'appended' <> any (outcomes) then
     delete from eventsourced.streams s where s.stream_id = any (_created);
-    -- A repeat of this call may look like a conflict of one stream: of the others, too, it is to be known.
+    -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
+    -- too.
     _repeated := eventsourced.recorded_owners(owners, event_ids);
     foreach _at in array _repeated loop
       outcomes[_at] := 'repeated';
@@ -188,7 +191,7 @@ begin
     return;
   end if;
 
-  -- 3. Move the streams on.
+  -- 3. Update the versions of the streams.
   if not atomic then
     select array_agg(m.place::int) into _new
     from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
@@ -241,7 +244,7 @@ begin
     select array_agg(i.position) into positions from inserted i;
   end if;
 
-  -- 5. Tell repeats from conflicts: also of an append of this very call.
+  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
   if 'conflict' = any (outcomes) then
     foreach _at in array eventsourced.recorded_owners(owners, event_ids) loop
       if outcomes[_at] = 'conflict' then
@@ -288,7 +291,7 @@ begin
     create_stream.metadata, create_stream.creation_id
   )
   on conflict do nothing;
-  -- The statement above waited for a rival, and this one sees what it did.
+  -- The insert waited for concurrent creations of the stream, and this statement sees their result.
   select s.creation_id is not distinct from create_stream.creation_id, s.version, s.created_at
   into created, version, created_at
   from eventsourced.streams s
@@ -346,7 +349,7 @@ CREATE FUNCTION eventsourced.enter_projections(names text[], generations integer
 begin
   perform pg_advisory_xact_lock_shared(hashtext('eventsourced.eventsourced'), eventsourced.projection_lock(p.name))
   from (select distinct n.name from unnest(names) as n (name)) p;
-  -- After the locks, in a snapshot of its own.
+  -- This statement comes after the locks and has its own snapshot, so it sees a rebuild that has just committed.
   return not exists (
     select from unnest(names, generations) as asked (name, generation)
     left join eventsourced.projections p on p.name = asked.name
@@ -368,9 +371,9 @@ begin
   if pg_is_in_recovery() then
     raise exception 'a replica does not know the running writers' using errcode = 'ES003';
   end if;
-  -- Step 1.
+  -- Step 1: read the head of the log.
   _head := coalesce(pg_sequence_last_value('eventsourced.event_positions'::regclass), 0);
-  -- Step 2.
+  -- Step 2: read the lowest marker of a running writer.
   select min(m.marked_position) into _marked from eventsourced.writer_markers m;
   return least(_head, coalesce(_marked, _head));
 end
@@ -397,7 +400,7 @@ begin
   end if;
 
   begin
-    -- Every stream is there and locked, in the order that all writers keep to.
+    -- Create missing streams and lock all of them, in the order that all writers use.
     insert into eventsourced.streams (stream_id, version, created_at)
     select s.id, 0, _now from unnest(stream_ids) as s (id) order by s.id collate "C"
     on conflict do nothing;
@@ -489,7 +492,7 @@ begin
       e.data::json,
       e.metadata::json,
       e.tags::text[]
-    -- Side by side in the list, arrays are read without being written to a temporary store each.
+    -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
     from (
       select
         unnest(owners) as owner,
@@ -509,7 +512,7 @@ begin
     from unnest(stream_ids, event_counts, latest) as m (stream_id, event_count, latest)
     where s.stream_id = m.stream_id and m.event_count > 0;
   exception when sqlstate 'ES002' then
-    -- Everything is as it was, while the answer is kept.
+    -- The exception has rolled back the block. The output parameters keep their values.
     return;
   end;
 end
@@ -548,12 +551,12 @@ begin
   into _share
   from eventsourced.workers w where w.subscription = of_subscription;
 
-  -- Even a lease that has ended: as nobody else has taken it, it is still this worker's.
+  -- This renews expired leases too: no other worker has taken them, so they still belong to this one.
   update eventsourced.checkpoints c set lease_until = _until
   where c.subscription = of_subscription and c.owner = by_worker;
   get diagnostics _held = row_count;
 
-  -- Leaving out those that are being taken, or whose owner is about to commit.
+  -- `skip locked` skips leases that another worker is taking, or whose owner is about to commit.
   update eventsourced.checkpoints c set owner = by_worker, token = c.token + 1, lease_until = _until
   from (
     select f.partition from eventsourced.checkpoints f
@@ -644,7 +647,7 @@ CREATE FUNCTION eventsourced.list_streams(prefix text, after text, max_streams i
   select s.* from eventsourced.streams s
   where s.stream_id > list_streams.after
     and s.stream_id >= list_streams.prefix
-    -- The last id that can begin so: ids have at most 512 bytes, and the highest character has four.
+    -- The highest possible id with this prefix: ids have at most 512 bytes, and the highest character takes four.
     and s.stream_id <= list_streams.prefix || repeat(chr(1114111), 128)
     and starts_with(s.stream_id, list_streams.prefix)
   order by s.stream_id
@@ -694,7 +697,7 @@ begin
       for update
     ) d;
     get diagnostics _locked = row_count;
-    -- One that was deleted between the two steps is held by nobody: go round again.
+    -- If another transaction deleted a document between the two steps, it is not locked. Repeat.
     exit when _locked = cardinality(keys);
   end loop;
   return query
@@ -759,7 +762,7 @@ begin
   end if;
   _frontier := eventsourced.frontier();
   until := least(until, _frontier);
-  -- From here on each statement has a snapshot taken after the frontier, and nothing changes up to it any more.
+  -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
     if forward then
       select count(*)::int as event_count,

@@ -1,6 +1,6 @@
 /**
- * Appends with several writers and follows the log, until told that it is enough; then says what was acknowledged
- * and what was followed. Every append must succeed, whatever happens to the connections meanwhile.
+ * Appends with several writers and follows the log until it gets a message. Then it reports the acknowledged and the
+ * followed events. Every append must succeed, although the test ends the connections meanwhile.
  */
 import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
 import postgres from 'postgres'
@@ -18,7 +18,8 @@ const connections: Record<string, (url: string) => { connection: PostgresConnect
   {
     pg: (url) => ({ connection: url, end: async () => {} }),
     'postgres.js': (url) => {
-      // Its look at the types, which we need not, would leave a rejection unhandled when it is cut off.
+      // Without this option the driver fetches types, which the store does not need. If that is cut off, it leaves an
+      // unhandled rejection.
       const sql = postgres(url, { max: 8, fetch_types: false })
       return { connection: sql, end: () => sql.end({ timeout: 1 }) }
     },
@@ -26,7 +27,8 @@ const connections: Record<string, (url: string) => { connection: PostgresConnect
 
 const [driver = '', url = ''] = process.argv.slice(2)
 const { connection, end } = connections[driver]?.(url) ?? { connection: '', end: async () => {} }
-// Whoever goes on trying after the store is closed keeps the process alive for longer than any test takes.
+// With so many retries, a call that still retried after `close()` would keep the process alive for longer than the
+// test.
 const store = postgresStore(connection, { retries: 999, notify: true })
 const acknowledged: Entry[] = []
 const followed: Entry[] = []
@@ -45,7 +47,7 @@ async function follow(): Promise<void> {
   }
 }
 
-/** Appends to a stream of its own, at exact versions (a doubled append would make a conflict), and to a shared one. */
+/** Appends to the writer's own stream at exact versions, where a repeated append would be a conflict, and to shared ones. */
 async function write(writer: number): Promise<void> {
   for (let version = 0; !enough; version += 2) {
     const own = await store.append(`own-${writer}`, counted(2, version + 1), { expectedVersion: version })

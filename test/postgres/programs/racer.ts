@@ -1,14 +1,14 @@
-/** Races for streams, eight callers at once, whenever it is told a name; says what became of each call. */
+/** For each message with a stream's name, races for the stream with eight concurrent callers, and reports the outcomes. */
 import { hasCode } from '@eventsourced/core'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { counted, range } from '../../../src/conformance/events.ts'
 
 export interface Outcomes {
-  /** Who was first. */
+  /** The number of callers whose append was made. */
   readonly won: number
-  /** Who was told that somebody else was. */
+  /** The number of callers that got a conflict. */
   readonly refused: number
-  /** What else was heard. */
+  /** All other errors. */
   readonly others: readonly string[]
 }
 

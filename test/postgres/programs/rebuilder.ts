@@ -1,4 +1,4 @@
-/** Rebuilds a projection, tells of each batch, and goes on only when it is told to. */
+/** Rebuilds a projection, reports each batch, and waits for a message before the next one. */
 import { once } from 'node:events'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { totals } from './totals.ts'

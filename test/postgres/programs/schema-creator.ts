@@ -1,4 +1,4 @@
-/** Appends to a store that may have no tables yet, as soon as it is told to, and says which version it got. */
+/** Waits for a message, appends to a store that may have no tables yet, and reports the version of its event. */
 import { postgresStore } from '@eventsourced/core/postgres'
 
 const [url = '', streamId = ''] = process.argv.slice(2)

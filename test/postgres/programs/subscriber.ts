@@ -1,6 +1,6 @@
 /**
- * Runs a subscription until it is killed or told to stop, and notes each event it handled in a table of the test:
- * in the transaction of the checkpoint, so that each event is to be found there exactly once.
+ * Runs a subscription until it is killed or gets a message. It records each handled event in a table of the test, in
+ * the transaction of the checkpoint, so that the table must have each event exactly once.
  */
 import { postgresStore } from '@eventsourced/core/postgres'
 

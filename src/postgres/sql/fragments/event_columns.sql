@@ -1,9 +1,9 @@
--- Events e as columns: each a JSON array of all events' values, in the order in which they come. A row of many
--- events is cheaper to send and to parse than a row an event, and some rows of a hundred are much cheaper than one
--- of a thousand: no party has to grow its buffers, and rows are parsed while the next ones are made.
--- Metadata and tags are null if no event has any. A row that would be large comes without its data, and is asked
--- for again in parts.
--- The columns of JSON are varchar, by which a driver can tell them from others: see from-pg.ts.
+-- Events e as one row. Each column is a JSON array with the values of all events, in the order of the events.
+-- One row of many events is cheaper to send and to parse than one row per event. Several rows of a hundred events are
+-- much cheaper than one of a thousand: buffers need not grow, and the client parses a row while the server makes the
+-- next. Metadata and tags are null if no event has any. A row that would be too large has null data, and the client
+-- requests it again in smaller rows.
+-- The JSON columns are varchar, so that from-pg.ts can recognize and parse them.
     count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
     ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,

@@ -1,3 +1,4 @@
--- The last position that was given out; 0: none. Not by `select last_value`, which reads the sequence without its lock: one time in 32,
--- nextval writes a number there, for the log of the server, that is 32 too high, and only then the right one.
+-- The last position that the sequence assigned; 0: none.
+-- `select last_value` would read the sequence without its lock, and can be 32 too high: every 32nd nextval first writes
+-- such a value there, for the write-ahead log, and only then the right one.
 coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0)

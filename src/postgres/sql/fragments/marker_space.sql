@@ -1,2 +1,2 @@
--- The 16 bits by which the writer markers of this schema are told from other advisory locks.
+-- The upper 16 bits of this schema's writer markers, which distinguish them from other advisory locks.
 (hashtext('eventsourced.:schema')::bigint & 65535)

@@ -1,5 +1,5 @@
--- What the session's role may not do, but the statements of the library do. $1: the functions that they call, $2: the tables and
--- views that they read. By the catalogs, which are everybody's to read.
+-- The privileges that the library's statements need and the session's role lacks. $1: the functions that the statements
+-- call. $2: the tables and views that they read. Every role can read the catalogs that this uses.
     select json_agg(needed.privilege)
     from (
       select 'USAGE on schema :schema' as privilege

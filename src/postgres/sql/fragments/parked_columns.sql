@@ -1,4 +1,4 @@
--- An event p that was set aside.
+-- A parked event p.
     p.partition,
     p.position::text,
     to_json(p.stream_id)::text as stream_id,

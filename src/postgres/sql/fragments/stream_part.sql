@@ -1,7 +1,8 @@
--- What was asked of a stream as a range of versions: asked has stream_id, first_version, last_version, as_of (or
--- null), most and backward. Versions have no gaps, so a number of events is a number of versions. Times never
--- decrease in a stream, so what was recorded at some time is all up to some version.
--- Without "offset 0" the planner would copy each expression to every place where it is used.
+-- Computes the range of versions that a read covers. The row `asked` has stream_id, first_version, last_version, as_of
+-- (or null), most (the maximum number of events) and backward.
+-- Versions have no gaps, so a number of events is a number of versions. Times never decrease in a stream, so the events
+-- recorded until a time are all events up to one version.
+-- Without "offset 0" the planner would copy each expression to every place that uses it.
     select
       reach.stream_version,
       case

@@ -1,4 +1,5 @@
--- Moves the checkpoint of a lease on, never back; false if the lease is another's by now.
+-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
+-- partition.
 create or replace function :schema.advance_checkpoint(
   of_subscription text,
   of_partition int,

@@ -1,11 +1,13 @@
--- Appends to one stream, waiting for whoever holds it. The short way: append_to_streams does the same for many.
+-- Appends to one stream. Waits if another transaction has locked the stream. append_to_streams is the slower, general
+-- form.
 --
 -- expected_version: see is_expected.
--- retried: this call may have been done before, so look for its event ids first. A first try need not look: its
--- ids being taken shows as a conflict or as a violation of events_event_id_key.
+-- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
+-- check: taken ids show as a conflict, or as a violation of events_event_id_key.
 --
--- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already); what is not 'appended'
--- left nothing behind. version: the new one, or the actual one of a conflict; recorded_at; positions, in order.
+-- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already). Every outcome but 'appended'
+-- leaves the data unchanged. version: the new version, or the actual one after a conflict. positions: in the order of
+-- the events.
 create or replace function :schema.append_to_stream(
   stream_id text,
   expected_version bigint,
@@ -25,17 +27,17 @@ language plpgsql
 as $$
 declare
   _event_count int := cardinality(event_ids);
-  -- In whole milliseconds, the precision of a JavaScript Date: what a reader sees is what is compared.
+  -- Whole milliseconds, the precision of a JavaScript Date: comparisons use exactly the time that readers see.
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
   _create boolean := expected_version in (0, -1);
 begin
-  -- At any other level the checks would look at an old snapshot.
+  -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_stream needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
   if retried then
-    -- The lock first: an earlier try may be about to commit.
+    -- Lock first: an earlier attempt may be about to commit.
     perform from :schema.streams s where s.stream_id = append_to_stream.stream_id for no key update;
     if cardinality(:schema.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
       outcome := 'repeated';
@@ -44,7 +46,7 @@ begin
   end if;
 
   loop
-    -- A stream that should be new: the insert is lock and check in one.
+    -- The stream should not exist yet. The insert both locks it and checks that.
     if _create then
       insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
       values (append_to_stream.stream_id, _event_count, _now, _now)
@@ -71,7 +73,8 @@ begin
       version := coalesce(version, 0);
       return;
     end if;
-    -- Any version will do and there is no stream yet: create it. If somebody does so first, go round again.
+    -- Any version is accepted and the stream does not exist: create it. If another transaction creates it first,
+    -- repeat.
     _create := true;
   end loop;
 

@@ -1,15 +1,17 @@
--- Makes many appends in one call and one transaction. stream_ids: the streams, each once. Per append: the place
--- of its stream in that list, the expected version (see is_expected) and how many of the events are its own. Per
--- event, in the order in which they get their positions: the place of its append (owner) and its 1-based number
--- there (nth), with the event itself. Appends to the same stream follow one another.
+-- Makes many appends in one call and one transaction.
 --
--- atomic: all or none; waits for streams that others hold. Otherwise (group commit) each append has its own
--- outcome, nobody is waited for, and an append that would have to wait is 'busy'.
+-- stream_ids: the streams, each once.
+-- Per append: the 1-based place of its stream in stream_ids, the expected version (see is_expected) and its number of
+-- events. Several appends to one stream are made in the order of the list.
+-- Per event, in the order in which events get their positions: the 1-based place of its append (owner), its 1-based
+-- number within that append (nth), and the event itself.
+-- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked. False
+-- (group commit): each append has its own outcome, and an append that would have to wait gets 'busy' instead.
 -- retried: see append_to_stream.
 --
--- Per append: outcome ('appended' | 'conflict' | 'repeated' | 'busy'; what is not 'appended' left nothing behind,
--- and if atomic, then nothing was left by any), version and recorded_at. positions: of the events of the appends
--- that were made, in order.
+-- Returns per append: version, recorded_at and outcome ('appended' | 'conflict' | 'repeated' | 'busy'). Only 'appended'
+-- changes data. If atomic, the call changes data only if every outcome is 'appended'.
+-- positions: of the events of all appends that were made, in order.
 create or replace function :schema.append_to_streams(
   stream_ids text[],
   places int[],
@@ -31,7 +33,7 @@ create or replace function :schema.append_to_streams(
 )
 language plpgsql
 :as_owner
--- As in lock_streams.
+-- For the reason that lock_streams states.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -40,7 +42,7 @@ set jit = off
 as $$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
-  -- Per stream: its version as the appends move it on (null: there is none), and when its events are recorded.
+  -- Per stream: its version after the appends decided so far (null: no stream), and the time to record its events at.
   _versions bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
   _times timestamptz[] := array_fill(_now, array[cardinality(stream_ids)]);
   _locked boolean[] := array_fill(false, array[cardinality(stream_ids)]);
@@ -53,14 +55,15 @@ declare
   _at int;
   _place int;
 begin
-  -- At any other level the checks would look at an old snapshot.
+  -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
   -- 1. Lock the streams.
   if atomic then
-    -- A stream that is only checked is created too, and removed at the end: whoever wants to create it waits.
+    -- This creates streams that the call only checks, too, and deletes them at the end. Until then, other transactions
+    -- that want to create them wait.
     with created as (
       insert into :schema.streams as s (stream_id, version, created_at)
       select n.id, 0, _now from unnest(stream_ids) as n (id) order by n.id collate "C"
@@ -74,11 +77,11 @@ begin
     if _stream.version > 0 or stream_ids[_stream.place] <> all (_created) then
       _versions[_stream.place] := _stream.version;
     end if;
-    -- Time in a stream never steps back, even if the clock does.
+    -- Times never decrease in a stream, even if the clock steps back.
     _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
   end loop;
   if retried then
-    -- After the locks: an earlier try may have been about to commit.
+    -- Check after locking: an earlier attempt may have been about to commit.
     _repeated := :schema.recorded_owners(owners, event_ids);
   end if;
 
@@ -99,7 +102,7 @@ begin
         _moved[_place] := true;
       end if;
     elsif _versions[_place] is null and not _locked[_place] then
-      -- Whether it is held by somebody or does not exist is not known here.
+      -- Either another transaction has locked the stream, or it does not exist. This statement cannot tell which.
       outcomes[_at] := 'busy';
       _busy[_place] := true;
     else
@@ -109,7 +112,8 @@ begin
 
   if atomic and 'appended' <> any (outcomes) then
     delete from :schema.streams s where s.stream_id = any (_created);
-    -- A repeat of this call may look like a conflict of one stream: of the others, too, it is to be known.
+    -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
+    -- too.
     _repeated := :schema.recorded_owners(owners, event_ids);
     foreach _at in array _repeated loop
       outcomes[_at] := 'repeated';
@@ -117,7 +121,7 @@ begin
     return;
   end if;
 
-  -- 3. Move the streams on.
+  -- 3. Update the versions of the streams.
   if not atomic then
     select array_agg(m.place::int) into _new
     from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
@@ -170,7 +174,7 @@ begin
     select array_agg(i.position) into positions from inserted i;
   end if;
 
-  -- 5. Tell repeats from conflicts: also of an append of this very call.
+  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
   if 'conflict' = any (outcomes) then
     foreach _at in array :schema.recorded_owners(owners, event_ids) loop
       if outcomes[_at] = 'conflict' then

@@ -1,4 +1,5 @@
--- A generation to build a version in: the one that was begun and not ended, or a new one.
+-- Returns the generation in which to build a version of a projection: of an unfinished build of that version (resumed),
+-- or a new one.
 create or replace function :schema.begin_build(
   of_projection text,
   to_version int,

@@ -1,5 +1,5 @@
--- Registers an empty stream. creation_id is the caller's for this very call: when the same call is made again
--- because its answer was lost, the stream is found to be its own. version: of the stream that is there.
+-- Registers an empty stream. The caller makes a creation_id for each call. If the answer is lost and the caller
+-- retries, the id shows that this call created the stream. version: the version of the stream.
 create or replace function :schema.create_stream(
   stream_id text,
   metadata json,
@@ -18,7 +18,7 @@ begin
     create_stream.metadata, create_stream.creation_id
   )
   on conflict do nothing;
-  -- The statement above waited for a rival, and this one sees what it did.
+  -- The insert waited for concurrent creations of the stream, and this statement sees their result.
   select s.creation_id is not distinct from create_stream.creation_id, s.version, s.created_at
   into created, version, created_at
   from :schema.streams s

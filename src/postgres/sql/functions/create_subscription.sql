@@ -1,4 +1,4 @@
--- Makes the partitions of a subscription, unless it has some, and says how many it has.
+-- Creates the partitions of a subscription if it has none. Returns how many it has.
 create or replace function :schema.create_subscription(of_subscription text, partitions int, from_position bigint)
 returns bigint
 language plpgsql

@@ -1,5 +1,5 @@
--- Deletes some of the documents that nobody reads any more, and says how many. kept_generation: a build that goes on;
--- null: a build that was begun is forgotten too.
+-- Deletes up to 10,000 documents of generations that are no longer read. Returns how many.
+-- kept_generation: the generation of a build that continues. Null: an unfinished build is abandoned too.
 create or replace function :schema.drop_documents(of_projection text, kept_generation int) returns bigint
 language plpgsql
 :as_owner

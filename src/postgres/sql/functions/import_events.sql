@@ -1,17 +1,16 @@
--- Appends events that were recorded elsewhere, in the order given, leaving out those whose id is recorded in
--- their stream already. Per stream: its id, how many of the events are its own, and the times of the earliest and
--- the latest of them. Per event: the stream's place in that list (owner), the event's 1-based number among that
--- stream's events of this call (nth), the event, and when it was recorded (null: now).
+-- Appends events that another system recorded, in the given order. Skips events whose id their stream already has.
 --
--- Time in a stream never steps back: an event older than its stream's last one is recorded at that one's time
--- if clamp_times, and otherwise nothing is imported and the answer says which it is.
+-- Per stream: its id, its number of events, and the earliest and the latest time of these events.
+-- Per event: the 1-based place of its stream in stream_ids (owner), its 1-based number among that stream's events of
+-- this call (nth), the event itself, and when it was recorded (null: now).
+-- clamp_times: times never decrease in a stream. If an event is older than an earlier event of its stream, true records
+-- it at that event's time. False refuses the import, and the answer names the event.
+-- sift: whether to check every event. Needed if events may be recorded already, or are out of order in this call.
+-- Without sift, the function checks only the ids of the first and the last event, and the earliest times. If it
+-- overlooks a recorded id, events_event_id_key is violated, and the caller must repeat the call with sift.
 --
--- sift: events may be recorded already, or be out of order among themselves. If not, it is enough to look at the
--- first and the last event and at the earliest times: that an id is taken shows as a violation of
--- events_event_id_key, and the call is to be repeated with sift.
---
--- imported: how many; null if refused, and then stream_id with recorded_at and previous_at (out of order), or with
--- event_id (that id is recorded in this other stream).
+-- Returns imported: the number of imported events, or null if the import is refused. The refusal has stream_id and
+-- either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has this id).
 create or replace function :schema.import_events(
   stream_ids text[],
   event_counts int[],
@@ -35,8 +34,8 @@ create or replace function :schema.import_events(
 )
 language plpgsql
 :as_owner
--- Plans are made once in a session, perhaps while the tables are nearly empty: they must be the lookups by key
--- that are right for any size.
+-- The plans are made once per session, perhaps while the tables are nearly empty. They must be lookups by key, which
+-- are right for any size.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -53,7 +52,7 @@ begin
   end if;
 
   begin
-    -- Every stream is there and locked, in the order that all writers keep to.
+    -- Create missing streams and lock all of them, in the order that all writers use.
     insert into :schema.streams (stream_id, version, created_at)
     select s.id, 0, _now from unnest(stream_ids) as s (id) order by s.id collate "C"
     on conflict do nothing;
@@ -145,7 +144,7 @@ begin
       e.data::json,
       e.metadata::json,
       e.tags::text[]
-    -- Side by side in the list, arrays are read without being written to a temporary store each.
+    -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
     from (
       select
         unnest(owners) as owner,
@@ -165,7 +164,7 @@ begin
     from unnest(stream_ids, event_counts, latest) as m (stream_id, event_count, latest)
     where s.stream_id = m.stream_id and m.event_count > 0;
   exception when sqlstate 'ES002' then
-    -- Everything is as it was, while the answer is kept.
+    -- The exception has rolled back the block. The output parameters keep their values.
     return;
   end;
 end

@@ -1,5 +1,5 @@
--- Whether a stream is where the caller of an append believes it to be. version: null if there is no stream.
--- expected_version: a version (0 also if there is no stream), or null (any), -1 (no stream), -2 (stream exists).
+-- Whether the version of a stream is the one that the caller of an append expects. version: null if no stream exists.
+-- expected_version: a version (0 matches a missing stream too), null (any), -1 (no stream), or -2 (the stream exists).
 create or replace function :schema.is_expected(expected_version bigint, version bigint) returns boolean
 language sql immutable as $$
   select case

@@ -1,5 +1,6 @@
--- A worker lives: it renews its leases, and takes of those that are free or ended as many as its share lacks. One row a
--- lease that it has, and one of partition -1 that tells its share. All times are the server's.
+-- The heartbeat of a worker: renews its leases, and takes free or expired leases until the worker has its share.
+-- Returns one row for each lease that the worker holds, and one row with partition -1. Each row has the worker's share.
+-- All times are the server's.
 create or replace function :schema.keep_leases(of_subscription text, by_worker text, milliseconds int)
 returns table (partition int, token bigint, checkpoint bigint, share int)
 language plpgsql
@@ -19,12 +20,12 @@ begin
   into _share
   from :schema.workers w where w.subscription = of_subscription;
 
-  -- Even a lease that has ended: as nobody else has taken it, it is still this worker's.
+  -- This renews expired leases too: no other worker has taken them, so they still belong to this one.
   update :schema.checkpoints c set lease_until = _until
   where c.subscription = of_subscription and c.owner = by_worker;
   get diagnostics _held = row_count;
 
-  -- Leaving out those that are being taken, or whose owner is about to commit.
+  -- `skip locked` skips leases that another worker is taking, or whose owner is about to commit.
   update :schema.checkpoints c set owner = by_worker, token = c.token + 1, lease_until = _until
   from (
     select f.partition from :schema.checkpoints f

@@ -1,4 +1,4 @@
--- A worker goes: its leases are free at once.
+-- Removes a worker from a subscription, and frees its leases at once.
 create or replace function :schema.leave_subscription(of_subscription text, by_worker text) returns void
 language plpgsql
 :as_owner

@@ -1,5 +1,5 @@
--- The documents of a projection as they are read, whose keys begin with the prefix and sort after a given one, in order.
--- With a fixed plan, and the last key that can begin so, as in list_streams.
+-- Returns the documents of a projection's current generation whose keys begin with prefix and sort after `after`
+-- (exclusive), in the order of the keys. Has a fixed plan and an upper bound of the keys, as list_streams does.
 create or replace function :schema.list_documents(projection text, prefix text, after text, max_documents int)
 returns setof :schema.documents
 language sql stable

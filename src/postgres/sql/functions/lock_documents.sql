@@ -1,12 +1,13 @@
--- Locks documents until the end of the transaction, also those that do not exist: for these a place is held, a row
--- without a state, so that no two transactions make the same document. Everyone locks in one order.
--- One row for each document that has a state, with its place in the list; or one row of place 0 if a generation is not
--- the one that is read.
+-- Locks documents until the end of the transaction. For a document that does not exist it inserts a placeholder, a row
+-- without a state, so that no two transactions create the same document. All transactions lock in the same order.
+--
+-- Returns one row for each document that has a state, with its 1-based place in the list. Returns a single row with
+-- place 0 if a generation is no longer the one that is read.
 create or replace function :schema.lock_documents(projections text[], generations int[], keys text[])
 returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 :as_owner
--- As in lock_streams.
+-- For the reason that lock_streams states.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -45,7 +46,7 @@ begin
       for update
     ) d;
     get diagnostics _locked = row_count;
-    -- One that was deleted between the two steps is held by nobody: go round again.
+    -- If another transaction deleted a document between the two steps, it is not locked. Repeat.
     exit when _locked = cardinality(keys);
   end loop;
   return query

@@ -1,12 +1,12 @@
--- Locks those of these streams that exist: each with its place in the list. wait: whether to wait for a stream
--- that another transaction holds, or to leave it out.
+-- Locks the streams of the list that exist. Returns each locked stream with its 1-based place in the list.
+-- wait: true waits for a stream that another transaction has locked, false skips it.
 --
--- Streams are locked in one order by everyone, so that two calls never wait for each other.
+-- All transactions lock streams in the same order, so that two calls never wait for each other.
 create or replace function :schema.lock_streams(stream_ids text[], wait boolean)
 returns table (place int, version bigint, last_recorded_at timestamptz)
 language plpgsql
--- Plans are made once in a session, perhaps while the tables are nearly empty: they must be the lookups by key
--- that are right for any size.
+-- The plans are made once per session, perhaps while the tables are nearly empty. They must be lookups by key, which
+-- are right for any size.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off

@@ -1,10 +1,14 @@
--- One page of the log, with the frontier that bounds it, in one call. after is exclusive, until inclusive;
--- types, stream_prefix, only_tags (an event must carry them all) and the part of the streams may be null (all). The events come as columns,
--- see event_columns, but as text: it is parsed while the next page is made; at most row_size in a row; a page ends after max_events, or when it is large.
+-- Returns one page of the log together with the frontier that bounds it.
 --
--- The last row has no events, but the frontier, and
--- through: the last position at or below the frontier that holds an event, whatever was asked for; 0: none.
--- is_cut: the page ended because it was large.
+-- after: exclusive. until: inclusive.
+-- only_types, stream_prefix, only_tags (an event must have all of them), part_index and part_count: null for no filter.
+-- row_size: maximum number of events in a row. A page ends after max_events, or once it has 16 MiB of data and
+-- metadata.
+--
+-- The events come as columns, see event_columns. Here the columns are text, which the client parses only when the
+-- reader uses the page, while the server makes the next one.
+-- The last row has no events. It has frontier, is_cut (the page ended because of its size) and through: the last
+-- position of any event, filtered or not, at or below both until and the frontier; 0: none. Meaningful only if forward.
 create or replace function :schema.log_page(
   after bigint,
   until bigint,
@@ -34,9 +38,9 @@ returns table (
 )
 language plpgsql
 :as_owner
--- The plan is made once in a session, perhaps while the table is nearly empty: it must be the ordered index scan
--- that is right for any size, and not a sort of everything after the position. Left to itself, Postgres would find it
--- cheaper to plan anew for every row of the answer, which takes as long as the reading.
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be the ordered index scan, which
+-- is right for any size, and not a sort of all events after the position. Without force_generic_plan, Postgres would
+-- make a new plan for every row of the answer, and planning takes as long as reading.
 set plan_cache_mode = force_generic_plan
 set jit = off
 set enable_seqscan = off
@@ -56,7 +60,7 @@ begin
   end if;
   _frontier := :schema.frontier();
   until := least(until, _frontier);
-  -- From here on each statement has a snapshot taken after the frontier, and nothing changes up to it any more.
+  -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
     if forward then
       select :event_columns, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)

@@ -1,9 +1,11 @@
--- Takes the writer marker: from now until its end, this transaction takes no position at or below the last one
--- that was given out before the call. To be called after the stream locks (waiting for those must not hold
--- readers back) and before the first nextval. See frontier.
+-- Takes the writer marker of this transaction. It promises that the transaction takes only positions above the last one
+-- that the sequence assigned before this call. See frontier.
 --
--- The first marker serves a transaction to its end: one lock for each of its appends would fill the lock table.
--- A setting remembers that it is taken, and is undone with the lock when a savepoint is rolled back.
+-- Must be called after the stream locks, because a wait for these must not hold readers back, and before the first
+-- nextval.
+--
+-- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
+-- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock.
 create or replace function :schema.mark_writer() returns void
 language plpgsql as $$
 declare

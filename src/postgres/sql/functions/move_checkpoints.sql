@@ -1,4 +1,5 @@
--- Puts a subscription at a position, whoever runs it: all leases end, and what was set aside up to there is done.
+-- Sets all checkpoints of a subscription to a position. Revokes all leases, and deletes the parked events up to the
+-- position (inclusive).
 create or replace function :schema.move_checkpoints(of_subscription text, to_position bigint) returns void
 language plpgsql
 :as_owner

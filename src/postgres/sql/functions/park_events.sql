@@ -1,4 +1,4 @@
--- Sets events aside, moving the checkpoint of the lease on; false if the lease is another's by now.
+-- Parks events and moves the checkpoint forward. Returns false if the lease is lost.
 create or replace function :schema.park_events(
   of_subscription text,
   of_partition int,

@@ -1,5 +1,6 @@
--- The advisory lock of a projection: held shared by who writes its documents, and alone by who puts others in their
--- place. Two numbers, where writer markers have one: the spaces of these locks are apart.
+-- Returns the second key of a projection's advisory lock. Transactions that write its documents hold the lock shared;
+-- the transaction that switches to another generation holds it exclusively.
+-- Locks with two keys never collide with writer markers, which have one.
 create or replace function :schema.projection_lock(name text) returns int
 language sql immutable as $$
   select hashtext('eventsourced.:schema projection ' || name)

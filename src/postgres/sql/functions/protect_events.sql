@@ -1,4 +1,4 @@
--- Events are facts: what was recorded stays as it is. Lifted only by whoever may drop the trigger.
+-- Refuses every change of recorded events. Only a role that may drop or disable the trigger can lift this protection.
 create or replace function :schema.protect_events() returns trigger
 language plpgsql as $$
 begin

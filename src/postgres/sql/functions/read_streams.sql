@@ -1,5 +1,5 @@
--- The first events (or the last, if backward) of many streams in one call: of each the part that was asked for, see
--- stream_part, at most 100 events. One row a stream, with its place in what was asked.
+-- Reads the first events of many streams in one call, or the last ones if backward: for each read the range that
+-- stream_part computes, at most 100 events. Returns one row per read, with its 1-based place in the list.
 create or replace function :schema.read_streams(
   stream_ids text[],
   first_versions bigint[],
@@ -24,8 +24,8 @@ returns table (
   tags varchar
 )
 language plpgsql stable
--- The plan is made once in a session, perhaps while the tables are nearly empty: it must be the lookups by key that
--- are right for any size and for any number of streams.
+-- The plan is made once per session, perhaps while the tables are nearly empty. It must be lookups by key, which are
+-- right for any size and any number of streams.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off

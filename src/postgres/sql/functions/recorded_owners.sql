@@ -1,5 +1,6 @@
--- Of a list of events, each with a number (owner): the numbers of those whose id is recorded, in whatever stream.
--- Planned while the table is small, the lookups would be a sequential scan, and stay one.
+-- Returns the owners of the event ids that are recorded, in any stream. Each event id of the list has an owner, a
+-- number that the caller chooses.
+-- Without the settings, a plan made while the table is small would be a sequential scan, and would stay one.
 create or replace function :schema.recorded_owners(owners int[], event_ids uuid[]) returns int[]
 language sql stable
 set enable_seqscan = off

@@ -1,5 +1,6 @@
--- Registers those of these projections that are not yet, and answers with what is registered, by place. An inline one
--- is registered only on an empty log to which nobody appends: its documents would lack what came before.
+-- Registers the projections of the list that are not registered yet. Returns the registered ones, with their 1-based
+-- place in the list. An inline projection is registered only if the log is empty and no append is running, because its
+-- documents would lack earlier events.
 create or replace function :schema.register_projections(names text[], versions int[], modes text[])
 returns table (place int, version int, generation int, mode text)
 language plpgsql

@@ -1,4 +1,4 @@
--- Gives up a lease, if it is not another's by now.
+-- Releases a lease, unless its token is no longer valid.
 create or replace function :schema.release_lease(of_subscription text, of_partition int, of_token bigint) returns void
 language plpgsql
 :as_owner

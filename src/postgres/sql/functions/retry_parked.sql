@@ -1,4 +1,4 @@
--- Marks a parked event to be handled again; false if there is none at that position.
+-- Marks a parked event for a retry. Returns false if no event is parked at the position.
 create or replace function :schema.retry_parked(of_subscription text, at_position bigint) returns boolean
 language plpgsql
 :as_owner

@@ -1,4 +1,4 @@
--- A build is complete: from now on its generation is read.
+-- Completes a build: from now on, readers use its generation.
 create or replace function :schema.set_projection(
   of_projection text,
   to_version int,

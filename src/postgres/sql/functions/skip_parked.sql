@@ -1,4 +1,4 @@
--- Forgets a parked event; false if there is none at that position.
+-- Deletes a parked event that must not be handled. Returns false if no event is parked at the position.
 create or replace function :schema.skip_parked(of_subscription text, at_position bigint) returns boolean
 language plpgsql
 :as_owner

@@ -1,5 +1,5 @@
--- Creates streams, and says which: one that exists is left out. All are left out when another transaction is
--- creating one of them and does not end within the lock timeout.
+-- Creates streams. Returns the ids of the created ones, without streams that existed. Creates none and returns an empty
+-- list if another transaction is creating one of them and does not end within the lock timeout.
 create or replace function :schema.try_create_streams(stream_ids text[], versions bigint[], created_at timestamptz)
 returns text[]
 language plpgsql

@@ -1,4 +1,4 @@
--- Forgets a parked event that the holder of the lease has handled; false if the lease is another's by now.
+-- Deletes a parked event that the holder of the lease has handled. Returns false if the lease is lost.
 create or replace function :schema.unpark_event(
   of_subscription text,
   of_partition int,

@@ -1,4 +1,4 @@
--- Writes documents, each once; those whose state is null are deleted.
+-- Writes documents. The list has each document once. A null state deletes the document.
 create or replace function :schema.write_documents(
   projections text[],
   generations int[],

@@ -1,19 +1,19 @@
--- One row a stream. The row is the stream's lock and its version; no index holds a changing column, and pages
--- keep some room, so that its updates stay on their page (HOT).
+-- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
+-- and pages keep free space, so that an update stays on its page (HOT).
 create table :schema.streams (
   stream_id text collate "C" primary key,
   version bigint not null,
   created_at timestamptz not null,
   last_recorded_at timestamptz,
   metadata json,
-  -- Set by create_stream: tells a call that is repeated after a lost answer from a second creation.
+  -- Set by create_stream. Distinguishes a retry after a lost answer from a second creation.
   creation_id uuid
 ) with (fillfactor = 80);
 
--- CACHE 1 is essential: a session that kept numbers in reserve would hand them out below its writer marker.
+-- CACHE 1 is essential: a session with cached numbers would assign positions below its writer marker.
 create sequence :schema.event_positions as bigint cache 1;
 
--- One row an event. Columns of fixed width first, which saves padding. Absent metadata and tags are null.
+-- One row per event. Columns of fixed width come first, which saves padding. Absent metadata and tags are null.
 create table :schema.events (
   position bigint primary key,
   version bigint not null,
@@ -22,7 +22,7 @@ create table :schema.events (
   event_id uuid not null,
   stream_id text collate "C" not null,
   type text collate "C" not null,
-  -- json keeps the bytes as given (order of keys, digits of numbers), and is faster to write than jsonb.
+  -- json keeps the text unchanged (order of keys, digits of numbers), and is faster to write than jsonb.
   data json not null,
   metadata json,
   tags text[] collate "C",

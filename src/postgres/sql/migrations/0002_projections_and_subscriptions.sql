@@ -1,17 +1,17 @@
--- Which generation of a projection's documents is read; version 0: none is complete yet.
+-- The generation of each projection's documents that readers use. version 0: no build is complete yet.
 create table :schema.projections (
   name text collate "C" primary key,
   version int not null,
   generation int not null,
   mode text not null check (mode in ('inline', 'async')),
-  -- A build that was begun and not ended.
+  -- An unfinished build.
   building_version int,
   building_generation int,
-  -- Generations are never used twice: a builder of long ago may still be writing into its own.
+  -- No generation is used twice, because a process that was suspended for long may still write into an old one.
   last_generation int not null
 );
 
--- A document whose state is null is only a place that a transaction holds, and is not there for readers.
+-- A row without a state is a placeholder that a transaction holds. Readers do not see it.
 create table :schema.documents (
   projection text collate "C" not null,
   generation int not null,
@@ -22,7 +22,7 @@ create table :schema.documents (
   primary key (projection, generation, key)
 ) with (fillfactor = 85);
 
--- One row a partition. No index holds a changing column, so that its updates stay on their page (HOT).
+-- One row per partition. No index contains a column that changes, so that an update stays on its page (HOT).
 create table :schema.checkpoints (
   subscription text collate "C" not null,
   partition int not null,

@@ -1,2 +1,2 @@
--- Functions are everybody's to call unless that is taken back. Comes last, when all of them are there.
+-- By default every role may call a function. This must come last, when all functions exist.
 revoke execute on all functions in schema :schema from public;

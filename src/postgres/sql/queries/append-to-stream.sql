@@ -1,6 +1,6 @@
 -- $1 stream id $2 expected version (or null) $3 event ids $4 types $7 tags $8 retried
 -- $5 data and $6 metadata: JSON texts with the separator U+001E between them, which JSON never contains
--- All parameters are text, which every driver sends alike.
+-- All parameters are text, which every driver sends in the same way.
 select
   a.outcome,
   a.version::text,

@@ -1,5 +1,5 @@
--- The frontier, the head of the log, and the writers that hold the frontier back, longest first. What another role's
--- session does is shown to few.
+-- The frontier, the head of the log, and the writers that hold the frontier back, the longest running first. Postgres
+-- shows the state of other roles' sessions only to members of pg_read_all_stats.
 select
   f.frontier::text,
   (:last_given_position)::text as head,

@@ -1,4 +1,4 @@
--- $1 event ids. Where those are that this transaction has recorded.
+-- $1 event ids. Returns the stream, version and position of each event that this transaction recorded.
 select
   e.event_id::text, to_json(e.stream_id)::text as stream_id, e.version::text, e.position::text,
   ((date_part('epoch', e.recorded_at) * 1000)::bigint)::text as recorded_at

@@ -1,5 +1,5 @@
--- $1 prefix $2 after $3 most streams
--- Names come as JSON: a driver may drop a byte order mark at the beginning of a text.
+-- $1 prefix $2 after $3 maximum number of streams
+-- Names are returned as JSON, because a driver may drop a byte order mark at the beginning of a text.
 select
   to_json(s.stream_id)::text as stream_id,
   s.version::text,

@@ -1,4 +1,5 @@
--- $1 projection $2 key: by the whole key of the table, which the view of documents does not let the planner see
+-- $1 projection $2 key
+-- Uses the table and not the view: the planner can then look the document up by the whole primary key.
 select to_json(d.key)::text as key, d.state::text, d.revision::text, d.position::text
 from :schema.documents d
 where d.projection = $1::text

@@ -1,6 +1,8 @@
--- $1 stream id $2 first version $3 last version $4 as of (or null) $5 most events $6 backward $7 most events in a row
--- Rows come in the direction asked for, at most 40; the events in a row come forward, at most 100. These limits are
--- written out for the planner: what it cannot know it takes for much, and then plans every call anew or compiles it.
+-- $1 stream id $2 first version $3 last version $4 as of (or null) $5 maximum number of events $6 backward
+-- $7 maximum number of events in a row
+-- Rows come in the direction of the read, at most 40. The events in a row are always in forward order, at most 100.
+-- The limits are literals for the planner. Otherwise it would overestimate the number of rows, and then make a new plan
+-- for every call, or use JIT compilation.
 select part.stream_version::text, part.lower_version::text, part.upper_version::text, row.*
 from (
   select

@@ -1,4 +1,4 @@
--- The documents as they are read: of each projection the complete ones, and those that handlers write by hand.
+-- The documents that readers see: the current generation of each projection, and the documents that handlers write.
 create or replace view :schema.views as
 select d.projection, d.key, d.state, d.revision, d.position
 from :schema.documents d

@@ -1,5 +1,5 @@
--- The markers of the transactions that are appending now: none of them will take a position at or below its own.
--- A key of 64 bits shows in pg_locks as its halves, the upper one as classid. Only shared locks are markers.
+-- The markers of the transactions that are appending now. Each will take only positions above its marked_position.
+-- pg_locks shows a key of 64 bits as two halves, the upper one as classid. Only shared locks are markers.
 create or replace view :schema.writer_markers as
 select l.pid, ((l.classid::bigint & 65535) << 32) | l.objid::bigint as marked_position
 from pg_locks l
