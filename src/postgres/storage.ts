@@ -1,6 +1,7 @@
 /** Assembles the Postgres storage from its parts. */
 import type { InlineProjections, LogQuery, Storage, StreamInfo } from '../storage/index.ts'
 import { appends } from './append.ts'
+import { appendCalls } from './append-calls.ts'
 import type { Row, Session } from './client.ts'
 import { imports } from './import.ts'
 import { InlineDocuments } from './inline-documents.ts'
@@ -26,7 +27,7 @@ export function postgresStorage(
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
     ...readStorage,
-    ...appends(runner, statements, readStorage, documents, maxBatch),
+    ...appends(appendCalls(runner, statements, readStorage, documents), maxBatch),
     ...imports(runner, statements, documents),
     ...projectionStorage,
     ...subscriptions(runner, statements),

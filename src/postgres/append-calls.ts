@@ -1,0 +1,193 @@
+/** The statements that append: one append alone, a group with an outcome each, or several appends all or none. */
+import {
+  type AppendOutcome,
+  type AppendSuccess,
+  appendedEvents,
+  type Busy,
+  type ExpectedVersion,
+  type PreparedAppend,
+  type RecordedId,
+  type Storage,
+  settleRepeat,
+} from '../storage/index.ts'
+import type { Parameters, Row } from './client.ts'
+import { eventParameters, plainArray, textArray } from './encode.ts'
+import type { InlineDocuments } from './inline-documents.ts'
+import { type Runner, runWrite } from './runner.ts'
+import type { Statements } from './statements.ts'
+
+export interface AppendCalls {
+  /** Makes one append, and waits for a transaction that holds its stream. `retriedBefore`: it may have been made before. */
+  alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal): Promise<AppendOutcome>
+  /** Makes several appends in one transaction, each with its own outcome. Waits for no stream: its append is busy. */
+  together(
+    appends: readonly PreparedAppend[],
+    retriedBefore: boolean,
+  ): Promise<readonly (AppendOutcome | Busy)[]>
+  /** Makes all appends in one transaction, or none. */
+  allOrNone(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
+}
+
+/** `documents`: writes the inline projections, if there are any. */
+export function appendCalls(
+  runner: Runner,
+  statements: Statements,
+  { readStream }: Pick<Storage, 'readStream'>,
+  documents: InlineDocuments | undefined,
+): AppendCalls {
+  /** Calls `append_to_streams` once for many appends, and writes the documents that their events change. */
+  async function appendMany(
+    appends: readonly PreparedAppend[],
+    atomic: boolean,
+    retriedBefore: boolean,
+    signal?: AbortSignal,
+  ): Promise<Row> {
+    const parameters = (retried: boolean) => manyParameters(appends, atomic, retried || retriedBefore)
+    if (documents !== undefined) {
+      const eventsOf = (row: Row) => {
+        const outcomes = manyOutcomes(appends, row)
+        // If an atomic call is refused, the function still reports its other appends as appended. None of them was.
+        const isRefused = atomic && outcomes.some(({ kind }) => kind !== 'appended')
+        return isRefused ? [] : appendedEvents(appends, outcomes)
+      }
+      return documents.append(appends, parameters, eventsOf, signal)
+    }
+    const statement = statements.appendToStreams
+    // `runWrite` is for atomic calls only: if a group fails, `GroupCommit` retries its appends in smaller groups.
+    if (atomic) return runWrite(runner, 'Appending', statement, parameters, signal)
+    return (await runner.run('Appending', statement, parameters))[0] as Row
+  }
+
+  async function alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal) {
+    if (documents !== undefined) {
+      return (await allOrNone([append], signal, retriedBefore))[0] as AppendOutcome
+    }
+    const parameters = (retried: boolean) => aloneParameters(append, retried || retriedBefore)
+    const row = await runWrite(runner, 'Appending', statements.appendToStream, parameters, signal)
+    if (row.outcome === 'conflict') return conflict(Number(row.version))
+    if (row.outcome === 'repeated') return (await repeats([append], signal))[0] as AppendOutcome
+    return appended(Number(row.version), JSON.parse(String(row.positions)), Number(row.recorded_at))
+  }
+
+  async function together(appends: readonly PreparedAppend[], retriedBefore: boolean) {
+    const outcomes = manyOutcomes(appends, await appendMany(appends, false, retriedBefore))
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.kind !== 'repeats') continue
+      outcomes[index] = (await repeats([appends[index] as PreparedAppend], undefined))[0] as AppendOutcome
+    }
+    return outcomes as (AppendOutcome | Busy)[]
+  }
+
+  async function allOrNone(
+    appends: readonly PreparedAppend[],
+    signal?: AbortSignal,
+    retriedBefore = false,
+  ): Promise<readonly AppendOutcome[]> {
+    const outcomes = manyOutcomes(appends, await appendMany(appends, true, retriedBefore, signal))
+    if (outcomes.some(({ kind }) => kind === 'repeats')) return repeats(appends, signal)
+    if (outcomes.some(({ kind }) => kind === 'conflict')) {
+      return outcomes.map((outcome) => (outcome.kind === 'conflict' ? outcome : { kind: 'abandoned' }))
+    }
+    const heads = await headsOf(appends, signal)
+    return appends.map(({ streamId }, index) => heads.get(streamId) ?? (outcomes[index] as AppendOutcome))
+  }
+
+  /** Finds the outcomes of a call whose event ids are recorded, at least some of them. */
+  async function repeats(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
+    const heads = await headsOf(appends, signal)
+    const ids = plainArray(appends.flatMap(({ events }) => events.map(({ id }) => id)))
+    const found = await runner.run('Finding events', statements.findEvents, () => [ids], signal)
+    const recorded = new Map(found.map(recordedId).map((event) => [event.id, event]))
+    return settleRepeat(appends, recorded, ({ streamId }) => heads.get(streamId) as AppendSuccess)
+  }
+
+  /** Reads the versions of the streams that the call only checks: their appends have no events. */
+  async function headsOf(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
+    const heads = new Map<string, AppendSuccess>()
+    const window = { fromVersion: 1, toVersion: Number.MAX_SAFE_INTEGER, asOf: undefined, limit: 1 }
+    for (const { streamId } of appends.filter((append) => append.events.length === 0)) {
+      const { version, events } = await readStream(streamId, { ...window, direction: 'backward' }, signal)
+      const emptyAt = events[0]?.position ?? 0
+      heads.set(streamId, { kind: 'appended', version, positions: [], recordedAt: undefined, emptyAt })
+    }
+    return heads
+  }
+
+  return { alone, together, allOrNone }
+}
+
+/** Makes the parameters of `append-to-stream.sql`. */
+function aloneParameters(
+  { streamId, expectedVersion, events }: PreparedAppend,
+  retried: boolean,
+): Parameters {
+  return [streamId, expectedNumber(expectedVersion), ...eventParameters(events), String(retried)]
+}
+
+/** Makes the parameters of `append-to-streams.sql`. */
+function manyParameters(appends: readonly PreparedAppend[], atomic: boolean, retried: boolean): Parameters {
+  const streamIds = [...new Set(appends.map(({ streamId }) => streamId))]
+  const places = new Map(streamIds.map((streamId, index) => [streamId, index + 1]))
+  return [
+    textArray(streamIds),
+    plainArray(appends.map(({ streamId }) => places.get(streamId) ?? null)),
+    plainArray(appends.map(({ expectedVersion }) => expectedNumber(expectedVersion))),
+    plainArray(appends.map(({ events }) => events.length)),
+    plainArray(appends.flatMap(({ events }, index) => events.map(() => index + 1))),
+    plainArray(appends.flatMap(({ events }) => events.map((_, index) => index + 1))),
+    ...eventParameters(appends.flatMap(({ events }) => events)),
+    String(atomic),
+    String(retried),
+  ]
+}
+
+function expectedNumber(expected: ExpectedVersion): string | null {
+  if (expected === 'any') return null
+  if (expected === 'noStream') return '-1'
+  return expected === 'streamExists' ? '-2' : String(expected)
+}
+
+/** Returns the outcome of each append from the function's answer. `repeats`: some of its event ids are recorded already. */
+function manyOutcomes(
+  appends: readonly PreparedAppend[],
+  row: Row,
+): (AppendOutcome | Busy | { readonly kind: 'repeats' })[] {
+  const list = <T>(column: string) => JSON.parse(String(row[column] ?? '[]')) as T[]
+  const outcomes = list<'appended' | 'conflict' | 'repeated' | 'busy'>('outcomes')
+  const versions = list<number>('versions')
+  const recordedAts = list<number>('recorded_ats')
+  const positions = list<number>('positions')
+  let from = 0
+  return appends.map(({ events }, index) => {
+    switch (outcomes[index]) {
+      case 'conflict':
+        return conflict(versions[index] as number)
+      case 'repeated':
+        return { kind: 'repeats' }
+      case 'busy':
+        return { kind: 'busy' }
+      default: {
+        const own = positions.slice(from, from + events.length)
+        from += events.length
+        return appended(versions[index] as number, own, recordedAts[index] as number)
+      }
+    }
+  })
+}
+
+const conflict = (actual: number): AppendOutcome => ({ kind: 'conflict', actual })
+
+function appended(version: number, positions: readonly number[], recordedAt: number): AppendSuccess {
+  return { kind: 'appended', version, positions, recordedAt: new Date(recordedAt) }
+}
+
+/** Decodes a row of `find-events.sql`. */
+function recordedId(row: Row): RecordedId {
+  return {
+    id: String(row.event_id),
+    streamId: JSON.parse(String(row.stream_id)),
+    version: Number(row.version),
+    position: Number(row.position),
+    recordedAt: new Date(Number(row.recorded_at)),
+  }
+}
