@@ -47,7 +47,7 @@ interface PendingAppend {
 interface Accepted {
   readonly kind: 'accepted'
   readonly pending: PendingAppend
-  /** The head that its commit follows. For the second append of a chain, the first one's commit is that head. */
+  /** The head that its commit follows: within a chain, the end of the append before it. */
   readonly head: Head
   readonly mustBeNew: boolean
   /** The head of the stream as it is stored, before the chain. */

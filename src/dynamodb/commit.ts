@@ -79,7 +79,7 @@ export class Commits {
     await this.#targets(signal)
   }
 
-  /** Writes all appends in one transaction, or none. `order`: the order of the events in the log. @default that of the entries */
+  /** Writes all appends in one transaction, or none. `order`: the order of the events in the log. */
   async write(
     entries: readonly CommitEntry[],
     signal: AbortSignal | undefined,

@@ -1,7 +1,7 @@
 /**
  * Imports events: writes a batch in as many transactions as it needs, one after the other, in the order of the source.
  * Each event id has an item of its own, so an import is idempotent: after an interruption, the caller imports the same
- * events again, and those that are already recorded are skipped.
+ * events again, and the store skips the events that are already recorded.
  */
 import {
   hasCode,
