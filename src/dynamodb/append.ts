@@ -1,5 +1,6 @@
 /**
- * Appends events: alone, in a group with the appends that are called at the same time, or to several streams at once.
+ * Appends events: alone, in a group with the appends that are called at the same time, or to several streams
+ * at once.
  *
  *     read the stream's head ──▶ take a slot ──▶ one transaction: commits, slot, event ids, documents
  *                 ▲                   ▲              ├──▶ done
@@ -7,9 +8,9 @@
  *                 └── stale, repeat ──┼──────────────┤    the stream has changed, or an event id is taken
  *                                     └── early ─────┘    a later slot has written one of the documents
  *
- * The append takes its slot after it knows the head of the stream. So the versions of a stream have the order of their slots.
- * The transaction puts the commit behind the head, under the condition that no commit is there. Because commits never
- * disappear, this condition is all that optimistic concurrency needs.
+ * The append takes its slot after it knows the head of the stream. So the versions of a stream have the order
+ * of their slots. The transaction puts the commit behind the head, under the condition that no commit is
+ * there. Because commits never disappear, this condition is all that optimistic concurrency needs.
  */
 import {
   type AppendOutcome,
@@ -58,11 +59,12 @@ type Refused =
   | { readonly kind: 'conflict'; readonly pending: PendingAppend; readonly actual: number }
   | { readonly kind: 'repeat'; readonly pending: PendingAppend }
 
-// How often the store attempts an append when other writers are faster each time. An append without an expected version
-// is always allowed, so nothing else would end its retries.
+// How often the store attempts an append when other writers are faster each time. An append without an
+// expected version is always allowed, so nothing else would end its retries.
 const maxAttempts = 100
 
-// Without the slot and a reserve. Documents come on top: how many is known only after the projections have run.
+// Without the slot and a reserve. Documents come on top: how many is known only after the projections have
+// run.
 const maxPackItems = maxTransactionItems - 2
 
 export function appends(
@@ -111,8 +113,9 @@ export function appends(
   }
 
   /**
-   * Accepts the appends to one stream one behind the other, for one transaction. An append that expects another version
-   * waits for the next round, when the appends before it are written. All appends behind it wait too.
+   * Accepts the appends to one stream one behind the other, for one transaction. An append that expects
+   * another version waits for the next round, when the appends before it are written. All appends behind it
+   * wait too.
    */
   async function acceptChain(
     chain: readonly PendingAppend[],
@@ -154,7 +157,10 @@ export function appends(
     return { kind: 'accepted', pending: next, head: { ...head, version }, mustBeNew: false, storedHead }
   }
 
-  /** Writes appends in one transaction. If it fails permanently, halves the pack until the append at fault is alone. */
+  /**
+   * Writes appends in one transaction. If it fails permanently, halves the pack until the append at fault is
+   * alone.
+   */
   async function writePack(
     pack: readonly Accepted[],
     outcomes: (AppendOutcome | Failed)[],
@@ -319,8 +325,9 @@ function chainsOf(appends: readonly PendingAppend[]): readonly (readonly Pending
 }
 
 /**
- * Divides chains into packs: each pack probably fits into one transaction. A chain is never divided between two packs,
- * because no condition would check that its first part was written. The rest of a long chain waits for the next round.
+ * Divides chains into packs: each pack probably fits into one transaction. A chain is never divided between
+ * two packs, because no condition would check that its first part was written. The rest of a long chain waits
+ * for the next round.
  */
 function packsOf(chains: readonly (readonly Accepted[])[], retries: PendingAppend[]): Accepted[][] {
   const packs: Accepted[][] = []
@@ -347,7 +354,10 @@ function packsOf(chains: readonly (readonly Accepted[])[], retries: PendingAppen
 const itemsOf = ({ pending, mustBeNew }: Accepted): number =>
   1 + (mustBeNew ? 1 : 0) + pending.append.events.filter(hasCallerId).length
 
-/** The transaction found the id taken, and a moment later it was free: another program deletes items of the table. */
+/**
+ * The transaction found the id taken, and a moment later it was free: another program deletes items of the
+ * table.
+ */
 function vanishedId({ streamId }: PreparedAppend): Error {
   return new StoreUnavailableError(
     'Appending',

@@ -28,7 +28,10 @@ export function isSameAttribute(a: Attribute, b: Attribute | undefined): boolean
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-/** The size in bytes that DynamoDB counts: names and values as UTF-8, and half the digits of a number plus two at most. */
+/**
+ * The size in bytes that DynamoDB counts: names and values as UTF-8, and half the digits of a number plus two
+ * at most.
+ */
 export function sizeOf(item: Item): number {
   let size = 0
   for (const [name, value] of Object.entries(item)) {

@@ -18,13 +18,15 @@ export interface Worker {
   readonly name: string
   readonly heartbeat: number
   readonly leaseTime: number
-  /** When its leases end, by the worker's own clock. Only for display: no other process relies on that clock. */
+  /**
+   * When its leases end, by the worker's own clock. Only for display: no other process relies on that clock.
+   */
   readonly until: number
 }
 
 /**
- * A lock on documents that has not changed for so many milliseconds, by the clock of a waiting process, has no owner any
- * more. So the owner of a lock does not rely on it for longer than that.
+ * A lock on documents that has not changed for so many milliseconds, by the clock of a waiting process, has
+ * no owner any more. So the owner of a lock does not rely on it for longer than that.
  */
 export const longestLock = 30_000
 
@@ -61,7 +63,10 @@ export function advanceUpdate(
 const isLeased = (item: Item | undefined, { token }: Lease) =>
   numberOf(item, 'token') === token && item?.owner !== undefined
 
-/** Whether an advance was refused only because the checkpoint is already further: its lease is valid, and it is not held. */
+/**
+ * Whether an advance was refused only because the checkpoint is already further: its lease is valid, and it
+ * is not held.
+ */
 export const isAhead = (item: Item | undefined, lease: Lease): boolean =>
   isLeased(item, lease) && item?.k === undefined
 
@@ -112,7 +117,10 @@ export function advancePart(table: string, lease: Lease, position: number): Part
   }
 }
 
-/** Part of a transaction: checks that the lease is valid, and that no rebuild or verification holds the checkpoint. */
+/**
+ * Part of a transaction: checks that the lease is valid, and that no rebuild or verification holds the
+ * checkpoint.
+ */
 export function fencePart(table: string, lease: Lease): Part {
   const check = {
     TableName: table,

@@ -1,17 +1,20 @@
 /**
- * Encodes the events of a commit as one value: a JSON array with `[id, type, data, metadata, tags]` for each event. One
- * `JSON.parse` then reads the whole commit. Imported events add `[…, recordedAt, index]`: each has its own time, and its own
- * index in the slot.
+ * Encodes the events of a commit as one value: a JSON array with `[id, type, data, metadata, tags]` for each
+ * event. One `JSON.parse` then reads the whole commit. Imported events add `[…, recordedAt, index]`: each has
+ * its own time, and its own index in the slot.
  *
- * Above 1 KB the value is compressed (raw deflate, RFC 1951), because DynamoDB bills each KB. A value that is larger than
- * an item continues in further items.
+ * Above 1 KB the value is compressed (raw deflate, RFC 1951), because DynamoDB bills each KB. A value that is
+ * larger than an item continues in further items.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { PreparedEvent, RecordedEvent } from '../storage/index.ts'
 import { type Attribute, bytes, type Item, number, text } from './attributes.ts'
 import { positionOf } from './keys.ts'
 
-/** The time and the index of an imported event: in a commit of an import, they do not follow from the first event. */
+/**
+ * The time and the index of an imported event: in a commit of an import, they do not follow from the first
+ * event.
+ */
 export interface ImportedPlace {
   /** Milliseconds since 1970. */
   readonly recordedAt: number
@@ -19,7 +22,10 @@ export interface ImportedPlace {
   readonly index: number
 }
 
-/** The attributes of the first item, and of the items that continue it: `e` is the body, `z` says how it is compressed. */
+/**
+ * The attributes of the first item, and of the items that continue it: `e` is the body, `z` says how it is
+ * compressed.
+ */
 export interface EncodedBody {
   readonly parts: readonly Item[]
   readonly size: number

@@ -30,7 +30,10 @@ export interface CommitEntry {
   readonly times?: readonly number[]
 }
 
-/** `stale`: the stream has changed since its head was read. `repeat`: an event id is taken. `again`: retry as it is. */
+/**
+ * `stale`: the stream has changed since its head was read. `repeat`: an event id is taken. `again`: retry as
+ * it is.
+ */
 export type CommitResult = Written | 'stale' | 'repeat' | 'again'
 
 interface CommitPart extends Part {
@@ -44,7 +47,8 @@ interface EventReference {
   readonly eventIndex: number
 }
 
-// Up to this size, a slot that also holds the body of its only commit costs no more write units than without it.
+// Up to this size, a slot that also holds the body of its only commit costs no more write units than without
+// it.
 const maxBytesInSlot = 1_000
 // After so many conflicts over documents with the same slot, the append takes another slot.
 const maxFolds = 20
@@ -70,8 +74,8 @@ export class Commits {
   }
 
   /**
-   * Registers the inline projections. An append calls it before it reads the stream, so that a wrong version of a projection
-   * fails every append, also one that would be a conflict.
+   * Registers the inline projections. An append calls it before it reads the stream, so that a wrong version
+   * of a projection fails every append, also one that would be a conflict.
    *
    * @throws ProjectionVersionError
    */
@@ -209,7 +213,10 @@ export function unchanged({ version, position }: Head): Written {
   return { kind: 'appended', version, positions: [], recordedAt: undefined, emptyAt: position }
 }
 
-/** The items of an append's transaction. Everything that does not depend on the slot is prepared by the constructor. */
+/**
+ * The items of an append's transaction. Everything that does not depend on the slot is prepared by the
+ * constructor.
+ */
 class CommitPlan {
   readonly #environment: Environment
   readonly #entries: readonly CommitEntry[]
@@ -332,7 +339,9 @@ class CommitPlan {
     return parts
   }
 
-  /** The item of one slot. A slot has a limited number of positions: more events continue in the next slot. */
+  /**
+   * The item of one slot. A slot has a limited number of positions: more events continue in the next slot.
+   */
   #slotItem(from: number): Item {
     const order = this.#order.slice(from, from + positionsPerSlot)
     const slot = this.#slot + from / positionsPerSlot
@@ -375,8 +384,8 @@ class CommitPlan {
   }
 
   /**
-   * Whether an earlier request of this append, whose answer was lost, has written the transaction. Then the stored commit has
-   * this append's slot and body.
+   * Whether an earlier request of this append, whose answer was lost, has written the transaction. Then the
+   * stored commit has this append's slot and body.
    */
   isDone(failures: readonly FailedPart<CommitPart>[]): boolean {
     return failures.some(({ part: { entryIndex, about }, reason: { Item: stored } }) => {

@@ -1,13 +1,15 @@
 /**
- * Sends requests to DynamoDB, and retries transient errors with full jitter. A failed condition is a value, not an error.
+ * Sends requests to DynamoDB, and retries transient errors with full jitter. A failed condition is a value,
+ * not an error.
  *
  *     sent ──▶ answered
  *      ▲  └──▶ condition failed                            returned to the caller, which knows what it means
  *      │  └──▶ throttled, conflict, connection lost ──┐    retried, up to `retries` times
  *      └──────────────────────────────────────────────┘
  *
- * If the answer to a write was lost, the write may have happened. A retried transaction has the same token, by which
- * DynamoDB recognises it for ten minutes. After that, and for other writes, the caller looks at the stored item.
+ * If the answer to a write was lost, the write may have happened. A retried transaction has the same token,
+ * by which DynamoDB recognises it for ten minutes. After that, and for other writes, the caller looks at the
+ * stored item.
  */
 import {
   checkText,
@@ -43,9 +45,9 @@ export interface DynamodbClient {
 /** An incident that the store handled itself, for the user's metrics. */
 export interface DynamodbMetric {
   /**
-   * `retry`, `throttle`, `conflict`: a request failed in this way, with a transient error. `seal`: a reader sealed a slot of
-   * the log, because its writer did not use it within `gapTimeout`. `late`: an append found its slot sealed, and takes
-   * another one.
+   * `retry`, `throttle`, `conflict`: a request failed in this way, with a transient error. `seal`: a reader
+   * sealed a slot of the log, because its writer did not use it within `gapTimeout`. `late`: an append found
+   * its slot sealed, and takes another one.
    */
   readonly kind: TransientKind | 'seal' | 'late'
   readonly table: string
@@ -74,7 +76,10 @@ export interface OpenedClient {
   readonly isOwned: boolean
 }
 
-/** The result of a write with one condition. `item`: the item as `ReturnValues` asks, or the stored item if the condition failed. */
+/**
+ * The result of a write with one condition. `item`: the item as `ReturnValues` asks, or the stored item if
+ * the condition failed.
+ */
 export interface WriteResult {
   readonly done: boolean
   readonly item: Item | undefined
@@ -156,7 +161,10 @@ export class Connection {
     return result.output as Output
   }
 
-  /** `answerOf`: returns the answer that an error contains, as a failed condition; undefined if the error is none. */
+  /**
+   * `answerOf`: returns the answer that an error contains, as a failed condition; undefined if the error is
+   * none.
+   */
   async #call<Output, Answer = never>(
     subject: Subject,
     command: string,
@@ -177,7 +185,8 @@ export class Connection {
         const kind = transientKindOf(error)
         if (kind === undefined) {
           const refused = refusal(subject, error)
-          // The answer to an earlier attempt was lost, and this refusal says nothing about it: the outcome is unknown.
+          // The answer to an earlier attempt was lost, and this refusal says nothing about it: the outcome is
+          // unknown.
           const isUnknown = mayBeDone && refused instanceof StorageError && !isRequestAtFault(refused)
           throw isUnknown ? new StoreUnavailableError(subject.doing, attempt - 1, refused.cause) : refused
         }
@@ -279,7 +288,8 @@ export class Connection {
       const found = output.Responses?.[table] ?? []
       items.push(...found)
       remaining = output.UnprocessedKeys?.[table]?.Keys ?? []
-      // An answer ends at 16 MB, so remaining keys are normal. Only an empty answer means that DynamoDB throttles.
+      // An answer ends at 16 MB, so remaining keys are normal. Only an empty answer means that DynamoDB
+      // throttles.
       if (remaining.length > 0 && found.length === 0) await this.#unprocessed(subject, attempt, signal)
       else if (found.length > 0) attempt = 0
     }
@@ -294,8 +304,8 @@ export class Connection {
   }
 
   /**
-   * Writes one item, and returns whether its condition held. After a lost answer, an earlier attempt may have written the item:
-   * then the condition of the retry may fail.
+   * Writes one item, and returns whether its condition held. After a lost answer, an earlier attempt may have
+   * written the item: then the condition of the retry may fail.
    */
   async write(
     subject: Subject,
@@ -316,8 +326,9 @@ export class Connection {
   }
 
   /**
-   * Writes a transaction. Returns undefined if it is written. Otherwise returns a reason for each item, which says whether
-   * its condition failed, and nothing was written, unless a request whose answer was lost more than ten minutes ago wrote it.
+   * Writes a transaction. Returns undefined if it is written. Otherwise returns a reason for each item, which
+   * says whether its condition failed, and nothing was written, unless a request whose answer was lost more
+   * than ten minutes ago wrote it.
    */
   async transact(
     subject: Subject,
@@ -358,7 +369,11 @@ export class Connection {
 export interface DynamodbAddress {
   /** A client of AWS SDK version 3. `close()` does not close it. @default a client that the store opens */
   readonly client?: DynamodbClient | undefined
-  /** The URL of DynamoDB or of an emulator; not together with `client`. @default the endpoint of the region */
+  /**
+   * The URL of DynamoDB or of an emulator; not together with `client`.
+   *
+   * @default the endpoint of the region
+   */
   readonly endpoint?: string | undefined
   /** The AWS region, for a client that the store opens. @default the region of the environment */
   readonly region?: string | undefined
@@ -391,8 +406,9 @@ export function opener({
   return async () => {
     const sdk = await loadSdk()
     const Client = sdk.DynamoDBClient as unknown as new (options: object) => DynamodbClient
-    // The store retries, not the SDK: the SDK does not retry transactions, and does not know what must change before a retry.
-    // The timeouts end a request on a connection that went silent, for example after a pause of the machine.
+    // The store retries, not the SDK: the SDK does not retry transactions in conflict, and does not know what
+    // must change before a retry. The timeouts end a request on a connection that went silent, for example after a pause
+    // of the machine.
     const requestHandler = { connectionTimeout: 5_000, requestTimeout: 15_000 }
     const options = { maxAttempts: 1, requestHandler, ...defined({ endpoint, region, credentials }) }
     return { client: new Client(options), sdk, isOwned: true }

@@ -8,8 +8,8 @@ import type { ProjectionRegistry } from './projection-registry.ts'
 const documentsPerCall = 250
 
 /**
- * Deletes some documents of the generations that are neither read nor the one to keep. Returns how many, 0 if none
- * remain. Without a generation to keep, it also abandons a build that is under way.
+ * Deletes some documents of the generations that are neither read nor the one to keep. Returns how many, 0 if
+ * none remain. Without a generation to keep, it also abandons a build that is under way.
  */
 export async function dropDocuments(
   { connection, tables }: Environment,

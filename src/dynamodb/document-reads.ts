@@ -20,7 +20,10 @@ const documentsPerPage = 500
 export class DocumentReads {
   readonly #environment: Environment
   readonly #registry: ProjectionRegistry
-  /** The generation that this process read last, by projection. It is a guess: it is usually still the current one. */
+  /**
+   * The generation that this process read last, by projection. It is a guess: it is usually still the current
+   * one.
+   */
   readonly #lastGeneration = new Map<string, number>()
 
   constructor(environment: Environment, registry: ProjectionRegistry) {
@@ -39,7 +42,8 @@ export class DocumentReads {
       readDocumentItems(connection, tables, [{ projection, generation: guess, key }], signal),
       this.#registry.currentGeneration(projection, signal),
     ])
-    // A missing document may be missing because its generation was replaced and dropped between the two reads.
+    // A missing document may be missing because its generation was replaced and dropped between the two
+    // reads.
     const isSure =
       item !== undefined || (await this.#registry.currentGeneration(projection, signal)) === guess
     if (generation === guess && isSure) return documentOf(item)

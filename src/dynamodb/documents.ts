@@ -8,7 +8,8 @@
  *     g      the slot of the append that wrote or read it last
  *     x      true for a deleted document
  *
- * A deleted document stays for a day. An append with an earlier slot may come later, and must see that it is too late.
+ * A deleted document stays for a day. An append with an earlier slot may come later, and must see that it is
+ * too late.
  */
 import {
   type DocumentAddress,
@@ -137,7 +138,10 @@ function tooLarge({ projection, key }: DocumentAddress, size: number): InvalidIn
   )
 }
 
-/** Checks that a document has not changed since it was read. The check of an append also stores its slot in the item. */
+/**
+ * Checks that a document has not changed since it was read. The check of an append also stores its slot in
+ * the item.
+ */
 export function documentCheck(
   tables: Tables,
   address: DocumentAddress,

@@ -1,4 +1,6 @@
-/** Decides what an error of DynamoDB or its client means: by its AWS error name or code, never by its message. */
+/**
+ * Decides what an error of DynamoDB or its client means: by its AWS error name or code, never by its message.
+ */
 import { DamagedLogError, EventSourcedError, SchemaMismatchError, StorageError } from '../storage/index.ts'
 import type { Item } from './attributes.ts'
 
@@ -11,7 +13,9 @@ export interface Subject {
   readonly key: string
 }
 
-/** Describes the last failed attempt of a request: the `cause` of a `StoreUnavailableError` or `StorageError`. */
+/**
+ * Describes the last failed attempt of a request: the `cause` of a `StoreUnavailableError` or `StorageError`.
+ */
 export class DynamodbFailure extends Error {
   readonly table: string
   /** The partition key concerned, or a description of several. */
@@ -70,11 +74,15 @@ export function transientKindOf(error: unknown): TransientKind | undefined {
   if (codes.some((code) => throttleNames.has(code))) return 'throttle'
   if (codes.some((code) => conflictNames.has(code))) return 'conflict'
   if (codes.includes('InternalServerError') || ($metadata?.httpStatusCode ?? 0) >= 500) return 'retry'
-  // An error without `$fault` does not come from the service. Then the connection failed, and a retry may help.
+  // An error without `$fault` does not come from the service. Then the connection failed, and a retry may
+  // help.
   return $fault === undefined && !isPermanent(error) ? 'retry' : undefined
 }
 
-/** Whether an error of this process would occur again: a mistake in the code, missing credentials, or an abort. */
+/**
+ * Whether an error of this process would occur again: a mistake in the code, missing credentials, or an
+ * abort.
+ */
 function isPermanent(error: unknown): boolean {
   return (
     error instanceof EventSourcedError ||

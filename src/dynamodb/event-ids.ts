@@ -1,9 +1,10 @@
 /**
  * Finds events by their ids.
  *
- * An id from the caller has an item of its own: its condition refuses a second event with this id. An id that the library
- * made has no item, because no other call knows it. A caller that passes such an id later has read it from the stream.
- * There it is found by its time, because a UUID of version 7 contains the time when it was made.
+ * An id from the caller has an item of its own: its condition refuses a second event with this id. An id that
+ * the library made has no item, because no other call knows it. A caller that passes such an id later has
+ * read it from the stream. There it is found by its time, because a UUID of version 7 contains the time when
+ * it was made.
  */
 import type { PreparedEvent, RecordedId } from '../storage/index.ts'
 import { type Item, number, numberOf, sizeOf, text, textOf } from './attributes.ts'
@@ -39,7 +40,8 @@ export function eventIdPut(
   return { item: { Put: put }, size: sizeOf(item) }
 }
 
-// In milliseconds. A clock may be set back by so much between the making of an id and the recording of its event.
+// In milliseconds. A clock may be set back by so much between the making of an id and the recording of its
+// event.
 const clockTolerance = 1_000
 
 export class EventIds {
@@ -52,8 +54,8 @@ export class EventIds {
   }
 
   /**
-   * Returns which ids are recorded, by id. It looks for an id that the library made only in the stream of its event, and only
-   * if `mayBeInStream` says so for that stream.
+   * Returns which ids are recorded, by id. It looks for an id that the library made only in the stream of its
+   * event, and only if `mayBeInStream` says so for that stream.
    */
   async find(
     streams: ReadonlyMap<string, readonly PreparedEvent[]>,
@@ -74,8 +76,8 @@ export class EventIds {
   }
 
   /**
-   * Whether one of the ids may be an id that the library made for an event of the stream. `lastRecordedAt`: when the last
-   * event of the stream was recorded.
+   * Whether one of the ids may be an id that the library made for an event of the stream. `lastRecordedAt`:
+   * when the last event of the stream was recorded.
    */
   mayBeRecorded(events: readonly PreparedEvent[], lastRecordedAt: number): boolean {
     return events.some((event) => {

@@ -1,6 +1,7 @@
 /**
- * The heads of streams. A version that ended a commit does so for ever. So this process remembers the head that it wrote or
- * read last, and the next append to the stream needs no read: the condition of its put fails if the head is out of date.
+ * The heads of streams. A version that ended a commit does so for ever. So this process remembers the head
+ * that it wrote or read last, and the next append to the stream needs no read: the condition of its put fails
+ * if the head is out of date.
  */
 import { type Item, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
@@ -79,8 +80,8 @@ export class Heads {
 }
 
 /**
- * The head of a stream that ends with this commit. In the item, `v` is the last version, `t` the time, `g` the slot, and `x`
- * and `y` are the first and the last index in the slot.
+ * The head of a stream that ends with this commit. In the item, `v` is the last version, `t` the time, `g`
+ * the slot, and `x` and `y` are the first and the last index in the slot.
  */
 export function headOf(item: Item): Head {
   const version = numberOf(item, 'v') as number

@@ -63,8 +63,8 @@ export class Hydration {
       if (slot.inlined === undefined) missing.set(commitNameOf(run), candidate)
       else commits.set(commitNameOf(run), inlinedEvents(candidate, slot.inlined))
     }
-    // A commit never changes. So an eventually consistent read, at half the price, finds it unless it is very new. Only
-    // then is a consistent read necessary.
+    // A commit never changes. So an eventually consistent read, at half the price, finds it unless it is very
+    // new. Only then is a consistent read necessary.
     for (let reads = 0; missing.size > 0; reads++) {
       if (reads > 1) await pause(reads, signal)
       if (reads === maxReads) throw missingCommit([...missing.values()][0] as Candidate)

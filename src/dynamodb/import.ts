@@ -1,7 +1,7 @@
 /**
- * Imports events: writes a batch in as many transactions as it needs, one after the other, in the order of the source.
- * Each event id has an item of its own, so an import is idempotent: after an interruption, the caller imports the same
- * events again, and the store skips the events that are already recorded.
+ * Imports events: writes a batch in as many transactions as it needs, one after the other, in the order of
+ * the source. Each event id has an item of its own, so an import is idempotent: after an interruption, the
+ * caller imports the same events again, and the store skips the events that are already recorded.
  */
 import {
   hasCode,
@@ -122,7 +122,8 @@ export function imports(
           return from
         }
       } catch (error) {
-        // With the documents that these events change, the transaction was too large: retry with fewer events.
+        // With the documents that these events change, the transaction was too large: retry with fewer
+        // events.
         if (!hasCode(error, 'append-too-large') || pack.length === 1) throw error
         maxEvents = pack.length >> 1
         continue

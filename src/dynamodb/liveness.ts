@@ -1,14 +1,17 @@
 /**
  * Detects dead workers, and locks without an owner, by how long their item has not changed.
  *
- * Each process measures with its own monotonic clock how long it has seen an item unchanged. No clock of another machine
- * counts. A process may live for a shorter time than must pass. So it stores in the item the idle time that it has
- * measured, and the next process adds its own. A stored idle time is never longer than the time since the item changed.
+ * Each process measures with its own monotonic clock how long it has seen an item unchanged. No clock of
+ * another machine counts. A process may live for a shorter time than must pass. So it stores in the item the
+ * idle time that it has measured, and the next process adds its own. A stored idle time is never longer than
+ * the time since the item changed.
  */
 import { type Attribute, type Item, isSameAttribute, number, numberOf } from './attributes.ts'
 import type { Key } from './keys.ts'
 
-/** The heartbeat of a worker, the hold of a checkpoint, and the epoch of the locks: an item has one of them. */
+/**
+ * The heartbeat of a worker, the hold of a checkpoint, and the epoch of the locks: an item has one of them.
+ */
 const livenessAttributes = ['beat', 'k', 'r'] as const
 type LivenessAttribute = (typeof livenessAttributes)[number]
 

@@ -1,7 +1,7 @@
 /**
- * Reads the log, slot after slot. A reader waits for a slot that was taken and is missing, and seals it after `gapTimeout`:
- * then no event can appear there any more. The timeout decides when readers continue, never whether they miss an event. No
- * clock of another machine counts.
+ * Reads the log, slot after slot. A reader waits for a slot that was taken and is missing, and seals it after
+ * `gapTimeout`: then no event can appear there any more. The timeout decides when readers continue, never
+ * whether they miss an event. No clock of another machine counts.
  */
 import { type LogPage, type LogQuery, type RecordedEvent, sleep, wholeLog } from '../storage/index.ts'
 import type { Item } from './attributes.ts'
@@ -34,7 +34,10 @@ export class Log {
   readonly #gapTimeout: number
   /** When this process first saw each missing slot as missing, by its own monotonic clock. */
   readonly #missingSince = new Map<number, number>()
-  /** There is no event after this position and before this slot. So a follower does not read sealed slots again. */
+  /**
+   * There is no event after this position and before this slot. So a follower does not read sealed slots
+   * again.
+   */
   #emptyRange = { position: 0, slot: 1 }
 
   /** All slots up to here (inclusive) are settled, as far as this process knows. */
@@ -50,6 +53,8 @@ export class Log {
 
   async readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
     const { last } = await this.#slots.counter(signal)
+    // Slots up to this frontier may not be settled yet. A page that ends before such a slot is `full`, and
+    // the next page waits.
     const frontier = lastPositionOf(last)
     const page =
       query.direction === 'forward' ? this.#forward(query, last, signal) : this.#backward(query, last, signal)
@@ -219,7 +224,10 @@ export class Log {
     return (await this.#connection.queryAll(subject, input, signal)).map((item: Item) => slotOfItem(item))
   }
 
-  /** The position of the last event that is stored, even if slots before it are not settled; 0 if there is none. */
+  /**
+   * The position of the last event that is stored, even if slots before it are not settled; 0 if there is
+   * none.
+   */
   async lastPosition(signal?: AbortSignal): Promise<number> {
     const { last } = await this.#slots.counter(signal)
     for (let end = last; end >= 1; end = blockOf(end) * slotsPerBlock - 1) {
@@ -230,7 +238,10 @@ export class Log {
     return 0
   }
 
-  /** The position before the first event that was recorded at or after the time. If there is none, the last position. */
+  /**
+   * The position before the first event that was recorded at or after the time. If there is none, the last
+   * position.
+   */
   async positionBefore(time: Date, signal?: AbortSignal): Promise<number> {
     const { last } = await this.#slots.counter(signal)
     if (last === 0) return 0
@@ -271,8 +282,8 @@ export class Log {
   }
 
   /**
-   * Finds the block by binary search: slots are written roughly in their order. An event is not written before the time that it
-   * was recorded at, except for the difference between the clocks of two machines.
+   * Finds the block by binary search: slots are written roughly in their order. An event is not written
+   * before the time that it was recorded at, except for the difference between the clocks of two machines.
    */
   async #firstBlockWrittenAfter(
     time: number,
@@ -292,8 +303,8 @@ export class Log {
   }
 }
 
-// In milliseconds. An imported event may be a minute ahead of the clock, and the clocks of two machines differ by less than
-// another minute.
+// In milliseconds. An imported event may be a minute ahead of the clock, and the clocks of two machines
+// differ by less than another minute.
 const clockTolerance = 120_000
 
 const lastOfBlock = (slot: number) => (blockOf(slot) + 1) * slotsPerBlock - 1

@@ -1,4 +1,6 @@
-/** Parked events: each has an item in the partition of its subscription's parked events, sorted by position. */
+/**
+ * Parked events: each has an item in the partition of its subscription's parked events, sorted by position.
+ */
 import type { EventToPark, Lease, ParkedRecord, ParkedState } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import { advancePart, fencePart, headerKey, refusedAdvance } from './checkpoint.ts'

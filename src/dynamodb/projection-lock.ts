@@ -1,9 +1,10 @@
 /**
- * Locks on projections, for the moment when another generation takes over, or when a verification compares documents.
+ * Locks on projections, for the moment when another generation takes over, or when a verification compares
+ * documents.
  *
- * An append does not read the projection's item: that would cost as much as a document. The counter of slots carries the
- * locks and an epoch instead, and an append receives both when it takes its slot. Each lock and each unlock increases
- * the epoch:
+ * An append does not read the projection's item: that would cost as much as a document. The counter of slots
+ * carries the locks and an epoch instead, and an append receives both when it takes its slot. Each lock and
+ * each unlock increases the epoch:
  *
  *     epoch 1 ──▶ epoch 2, locked ──▶ epoch 3, unlocked: readers use the new generation, or still the old one
  *                     │
@@ -22,7 +23,8 @@ import type { DynamodbSubscriptions } from './subscription.ts'
 import type { Part } from './writer.ts'
 
 const lockPoll = 25
-// How often a process that waits for a lock stores in the counter how long the lock is idle, for later processes.
+// How often a process that waits for a lock stores in the counter how long the lock is idle, for later
+// processes.
 const idleUpdateInterval = 500
 
 export interface ProjectionLock {
@@ -42,7 +44,10 @@ export class ProjectionLocks {
     this.#subscriptions = subscriptions
   }
 
-  /** Keeps all other processes from writing the documents of a projection: appends, and workers of its subscription. */
+  /**
+   * Keeps all other processes from writing the documents of a projection: appends, and workers of its
+   * subscription.
+   */
   async lock(name: string, signal: AbortSignal | undefined): Promise<ProjectionLock> {
     const id = randomUUID()
     const releaseCheckpoints = await this.#subscriptions.holdCheckpoints(name, signal)

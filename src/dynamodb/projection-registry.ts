@@ -24,7 +24,8 @@ interface Build {
   readonly id: string
 }
 
-// A log with more slots than this counts as used: to look through all of them for an event would take too long.
+// A log with more slots than this counts as used: to look through all of them for an event would take too
+// long.
 const maxEmptySlots = 1_000
 
 export class ProjectionRegistry {
@@ -125,7 +126,8 @@ export class ProjectionRegistry {
         continue
       }
       const begun = buildOf(item)
-      // If the answer to this call's own update was lost, the build carries this call's id and is not a resumed one.
+      // If the answer to this call's own update was lost, the build carries this call's id and is not a
+      // resumed one.
       if (begun?.version === version) return { generation: begun.generation, resumed: begun.id !== id }
       const highest = numberOf(item, 'h') as number
       const build: Build = { version, generation: highest + 1, id }

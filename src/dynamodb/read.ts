@@ -19,7 +19,8 @@ export interface Commit {
   readonly others: readonly Item[]
 }
 
-// For a moment, a reader may see only some items of a large commit, though one transaction writes them. It reads again.
+// For a moment, a reader may see only some items of a large commit, though one transaction writes them. It
+// reads again.
 const maxReads = 12
 
 export function streamReads(
@@ -29,7 +30,9 @@ export function streamReads(
 ): Pick<Storage, 'readStream'> {
   const subjectOf = (doing: string, key: string) => ({ doing, table: tables.events, key })
 
-  /** Passes the commits between two sort keys to `take`, each with all of its items, until it returns false. */
+  /**
+   * Passes the commits between two sort keys to `take`, each with all of its items, until it returns false.
+   */
   async function readCommits(
     streamId: string,
     from: string,

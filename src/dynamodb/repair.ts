@@ -1,7 +1,7 @@
 /**
- * Verifies and repairs tables that were restored to a point in time. DynamoDB restores each table by itself, so a table may lack
- * the part of a transaction that the other table has. The repair gives a commit without a slot its slot, and empties the
- * positions of a slot whose commit is lost.
+ * Verifies and repairs tables that were restored to a point in time. DynamoDB restores each table by itself,
+ * so a table may lack the part of a transaction that the other table has. The repair gives a commit without a
+ * slot its slot, and empties the positions of a slot whose commit is lost.
  */
 import type { RecordedEvent } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
@@ -272,9 +272,13 @@ class Repair {
     )
   }
 
-  /** Lists the commits of a slot that is missing or was sealed. Returns the commits that are too large to be moved. */
+  /**
+   * Lists the commits of a slot that is missing or was sealed. Returns the commits that are too large to be
+   * moved.
+   */
   async putSlot(slot: number, commits: readonly Unlisted[]): Promise<readonly Unlisted[]> {
-    // Readers may have passed a sealed slot, and would never see events that are put there: move the commits to the end.
+    // Readers may have passed a sealed slot, and would never see events that are put there: move the commits
+    // to the end.
     if (this.#contents.slots.has(slot)) {
       const left: Unlisted[] = []
       for (const commit of commits) if (!(await this.#moveToEnd(commit))) left.push(commit)
@@ -381,7 +385,9 @@ class Repair {
     return true
   }
 
-  /** Puts an event's id with its new place. It does no harm if the id came from the library and needs no item. */
+  /**
+   * Puts an event's id with its new place. It does no harm if the id came from the library and needs no item.
+   */
   async #putId({ id, streamId, version, position, recordedAt }: RecordedEvent): Promise<void> {
     const { item } = eventIdPut(this.#tables, id, {
       streamId,

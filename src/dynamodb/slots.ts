@@ -1,18 +1,21 @@
 /**
- * Slots: the numbered places of the log. Their numbers have no gaps, so that a reader sees which slots are missing.
+ * Slots: the numbered places of the log. Their numbers have no gaps, so that a reader sees which slots are
+ * missing.
  *
  *     taken ──▶ used     by the transaction that writes the events
  *        └────▶ sealed   by the writer itself if it does not use the slot, or by a reader that has waited for `gapTimeout`
  *
- * Both are a put with the condition that the slot does not exist yet, so only one of them succeeds. A writer whose slot was
- * sealed has written nothing, and takes another slot.
+ * Both are a put with the condition that the slot does not exist yet, so only one of them succeeds. A writer
+ * whose slot was sealed has written nothing, and takes another slot.
  */
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import type { Subject } from './errors.ts'
 import { counterKey, slotKey, type Tables } from './keys.ts'
 
-/** The counter: the last slot that was taken, and the locks that every writer must check when it takes a slot. */
+/**
+ * The counter: the last slot that was taken, and the locks that every writer must check when it takes a slot.
+ */
 export interface Counter {
   /** The last slot that was taken; 0 if none was. */
   readonly last: number
@@ -107,7 +110,10 @@ export class Slots {
     return done || item?.x !== undefined
   }
 
-  /** Seals a slot that its writer does not use, in the background. If this fails, a reader seals it after `gapTimeout`. */
+  /**
+   * Seals a slot that its writer does not use, in the background. If this fails, a reader seals it after
+   * `gapTimeout`.
+   */
   sealUnused(slot: number): void {
     const sealing = this.seal(slot)
       .catch(() => {})

@@ -31,9 +31,17 @@ export interface DynamodbStoreOptions extends DynamodbAddress, InputLimits, Stor
   readonly autoCreate?: boolean | undefined
   /** How often the store retries a request that fails with a transient error. @default 9 */
   readonly retries?: number | undefined
-  /** Maximum number of concurrent appends that share a transaction. 1: each append has its own. @default 98 */
+  /**
+   * Maximum number of concurrent appends that share a transaction. 1: each append has its own.
+   *
+   * @default 98
+   */
   readonly maxBatch?: number | undefined
-  /** How long readers wait for a slot that a writer took, before they seal it, in milliseconds. @default 2000 */
+  /**
+   * How long readers wait for a slot that a writer took, before they seal it, in milliseconds.
+   *
+   * @default 2000
+   */
   readonly gapTimeout?: number | undefined
   /** Whether event bodies and document states above 1 KB are compressed. @default true */
   readonly compress?: boolean | undefined
@@ -56,13 +64,19 @@ export interface DynamodbStore extends EventStore<DynamodbTransaction> {
      * @throws SchemaMismatchError if the tables are newer than this library, or not as they must be
      */
     status(): Promise<TablesStatus>
-    /** Returns a CloudFormation template of the tables as JSON, with deletion protection and point-in-time recovery. */
+    /**
+     * Returns a CloudFormation template of the tables as JSON, with deletion protection and point-in-time
+     * recovery.
+     */
     cloudFormation(): string
     /** Returns the same tables as a Terraform file. */
     terraform(): string
     /** Returns the IAM policy with exactly the rights of a process that appends, reads and subscribes. */
     iamPolicy(options?: { readonly region?: string; readonly account?: string }): IamPolicy
-    /** Checks whether commits and log agree, which may not be so after a restore. Reads both tables completely. */
+    /**
+     * Checks whether commits and log agree, which may not be so after a restore. Reads both tables
+     * completely.
+     */
     verify(): Promise<VerifyTablesResult>
     /** Repairs commits and log so that they agree. No other process may use the tables meanwhile. */
     repair(): Promise<RepairResult>

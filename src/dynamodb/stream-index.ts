@@ -1,7 +1,8 @@
 /**
- * Lists the streams by name. A stream that was created has an item from the start. A stream that begins with its first event
- * gets its item when a process lists the streams: that process first brings the list up to the end of the log. So an
- * append to a new stream costs no more than any other append, and a list is as complete as the log.
+ * Lists the streams by name. A stream that was created has an item from the start. A stream that begins with
+ * its first event gets its item when a process lists the streams: that process first brings the list up to
+ * the end of the log. So an append to a new stream costs no more than any other append, and a list is as
+ * complete as the log.
  */
 import type { Storage, StreamInfo } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
@@ -96,7 +97,8 @@ export function streamIndex(
         ],
         signal,
       )
-      // The creation id shows that an earlier attempt of this call created the stream, and its answer was lost.
+      // The creation id shows that an earlier attempt of this call created the stream, and its answer was
+      // lost.
       const isOwn = failures?.some(({ reason }) => textOf(reason.Item, 'c') === creationId) ?? true
       if (!isOwn) return { kind: 'exists', version: (await heads.read(streamId, signal)).version }
       return { kind: 'created', stream: infoOf(streamId, item, 0, createdAt) }

@@ -7,9 +7,9 @@
  *
  * `idle`, in the last two: for how long `beat` or `k` had the value `idleOf` (see liveness.ts).
  *
- * No process trusts the clock of another one. A worker counts as dead when its heartbeat did not change for its lease time,
- * by the clock of the observing worker. If it still writes, its fencing token is refused. In the same way, a rebuild or a
- * verification that holds a checkpoint for too long counts as dead.
+ * No process trusts the clock of another one. A worker counts as dead when its heartbeat did not change for
+ * its lease time, by the clock of the observing worker. If it still writes, its fencing token is refused. In
+ * the same way, a rebuild or a verification that holds a checkpoint for too long counts as dead.
  */
 import { randomInt, randomUUID } from 'node:crypto'
 import type { KeptLeases, Lease, PartitionCheckpoint, SubscriptionStorage } from '../storage/index.ts'
@@ -98,7 +98,8 @@ export class DynamodbSubscriptions implements LeaseStorage {
         await this.#putNew(name, headerItem(name, partitions, position), signal)
         continue
       }
-      // The process that wrote the header may have died before it wrote all checkpoints: write the missing ones.
+      // The process that wrote the header may have died before it wrote all checkpoints: write the missing
+      // ones.
       const there = new Set(stored.checkpoints.map(({ partition }) => partition))
       const missing = Array.from({ length: stored.partitions }, (_, partition) => partition).filter(
         (partition) => !there.has(partition),
@@ -133,7 +134,8 @@ export class DynamodbSubscriptions implements LeaseStorage {
     const { alive, dead } = this.#sortWorkers(name, stored.workers, worker, idleItems)
     for (const one of dead) await this.#removeDead(name, one, signal)
     const share = Math.ceil(stored.partitions / (alive.size + 1))
-    // Another worker may have removed this one as dead. Until it also takes the lease, the lease is still valid.
+    // Another worker may have removed this one as dead. Until it also takes the lease, the lease is still
+    // valid.
     const leases = stored.checkpoints
       .filter(({ owner }) => owner === worker)
       .map((checkpoint) => leaseOf(name, checkpoint, checkpoint.token))
@@ -292,7 +294,10 @@ export class DynamodbSubscriptions implements LeaseStorage {
     throw refusedAdvance(lease, item)
   }
 
-  /** Parts of a transaction: move all checkpoints to a position, end their leases, and void the events parked up to it. */
+  /**
+   * Parts of a transaction: move all checkpoints to a position, end their leases, and void the events parked
+   * up to it.
+   */
   async moveCheckpointParts(name: string, position: number, signal?: AbortSignal): Promise<Part[]> {
     const stored = await this.#read(name, signal)
     const part = (item: object): Part => ({
@@ -327,8 +332,8 @@ export class DynamodbSubscriptions implements LeaseStorage {
   }
 
   /**
-   * Keeps the checkpoints from moving. Returns the function that releases them. Workers release them after `longestLock`
-   * if that function is never called.
+   * Keeps the checkpoints from moving. Returns the function that releases them. Workers release them after
+   * `longestLock` if that function is never called.
    */
   async holdCheckpoints(name: string, signal?: AbortSignal): Promise<() => Promise<void>> {
     const hold = randomUUID()

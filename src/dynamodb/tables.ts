@@ -68,7 +68,11 @@ export async function createTables(connection: Connection, tables: Tables): Prom
   return { upToDate: found === format, format: found, tables: namesOf(tables) }
 }
 
-/** Checks the tables. @throws SchemaMismatchError if they are newer than this library, or not as they must be */
+/**
+ * Checks the tables.
+ *
+ * @throws SchemaMismatchError if they are newer than this library, or not as they must be
+ */
 export async function tablesStatus(connection: Connection, tables: Tables): Promise<TablesStatus> {
   const names = namesOf(tables)
   const described = await Promise.all(names.map((table) => describe(connection, table)))
@@ -81,7 +85,11 @@ export async function tablesStatus(connection: Connection, tables: Tables): Prom
 
 const namesOf = ({ events, log }: Tables) => [events, log]
 
-/** Reads the format that is stored in the tables; 0 if there is none. @throws SchemaMismatchError if it is a newer one */
+/**
+ * Reads the format that is stored in the tables; 0 if there is none.
+ *
+ * @throws SchemaMismatchError if it is a newer one
+ */
 export async function readFormat(connection: Connection, { log }: Tables): Promise<number> {
   const item = await connection.get({ doing: 'Reading the format', table: log, key: metaKey.p.S }, metaKey)
   const found = numberOf(item, 'f') ?? 0
@@ -120,7 +128,8 @@ async function untilActive(connection: Connection, table: string): Promise<Table
 }
 
 /**
- * Checks keys, indexes and time to live. Returns the attribute of the log table by which DynamoDB deletes items, if it has one.
+ * Checks keys, indexes and time to live. Returns the attribute of the log table by which DynamoDB deletes
+ * items, if it has one.
  *
  * @throws SchemaMismatchError if a table is not as it must be
  */

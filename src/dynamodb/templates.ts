@@ -74,9 +74,9 @@ ${more}}
 }
 
 /**
- * The policy allows no action that deletes an event. In the events table, it allows updates only for the list of streams.
- * `PutItem`, which appends need, could also replace an event. IAM cannot prevent that; the conditions of an append do.
- * Transactions need no permission of their own.
+ * The policy allows no action that deletes an event. In the events table, it allows updates only for the list
+ * of streams. `PutItem`, which appends need, could also replace an event. IAM cannot prevent that; the
+ * conditions of an append do. Transactions need no permission of their own.
  */
 export function iamPolicy(
   { events, log }: Tables,

@@ -1,6 +1,7 @@
 /**
- * A transaction of the storage on DynamoDB. It remembers what it read and collects what it writes. At the end, one
- * `TransactWriteItems` writes all of it if what it read has not changed (optimistic concurrency: Kung and Robinson, 1981).
+ * A transaction of the storage on DynamoDB. It remembers what it read and collects what it writes. At the
+ * end, one `TransactWriteItems` writes all of it if what it read has not changed (optimistic concurrency:
+ * Kung and Robinson, 1981).
  */
 import {
   type Comparison,
@@ -42,9 +43,9 @@ import type { Part, TransactItem } from './writer.ts'
 /** The transaction that handlers and raw projections write with. */
 export interface DynamodbTransaction extends HandlerTransaction {
   /**
-   * Adds items of your own tables to the transaction, in the form of `TransactWriteItems`. DynamoDB writes them with the
-   * transaction, after the handler has returned. If one of their conditions fails, nothing is written, and the
-   * transaction fails with a `WriteConditionError`.
+   * Adds items of your own tables to the transaction, in the form of `TransactWriteItems`. DynamoDB writes
+   * them with the transaction, after the handler has returned. If one of their conditions fails, nothing is
+   * written, and the transaction fails with a `WriteConditionError`.
    *
    * @throws TransactionOverError if the transaction is over
    */
@@ -122,8 +123,8 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   }
 
   /**
-   * Whether the generation may no longer be the one that is read. The epoch of its slot guarantees that to an append, for
-   * its own projections. What it knows as a collection may be a projection of another process.
+   * Whether the generation may no longer be the one that is read. The epoch of its slot guarantees that to an
+   * append, for its own projections. What it knows as a collection may be a projection of another process.
    */
   #mayBeStale({ generation }: DocumentAddress): boolean {
     return this.#slot === undefined || generation === collectionGeneration
@@ -257,7 +258,8 @@ export class DynamodbStorageTransaction implements StorageTransaction {
     }
     for (const [name, known] of this.#known) {
       if (this.#changes.has(name) || !known.isLocked) continue
-      // An append with an earlier slot may come later: it must see that this transaction has read the document.
+      // An append with an earlier slot may come later: it must see that this transaction has read the
+      // document.
       const { key, projection } = known.address
       const item = documentCheck(tables, known.address, known, this.#slot)
       parts.push({ item, size: 0, name: `document '${key}' of '${projection}'`, failed })
@@ -289,8 +291,9 @@ export class DynamodbStorageTransaction implements StorageTransaction {
     this.#checkLocks(doing)
     const parts = this.parts()
     if (writer.fits(parts)) return this.#commitParts(doing, parts)
-    // A build may be written in several transactions, each fenced by the lease, because nobody reads its documents yet.
-    // The position in each document says which events it contains, so that an interrupted build can resume.
+    // A build may be written in several transactions, each fenced by the lease, because nobody reads its
+    // documents yet. The position in each document says which events it contains, so that an interrupted
+    // build can resume.
     const fence = this.#fence
     if (fence === undefined || !this.#isBuild()) throw writer.tooLarge(parts)
     const documents = this.#documentParts(true)
@@ -298,7 +301,9 @@ export class DynamodbStorageTransaction implements StorageTransaction {
     await this.#commitParts(doing, [...this.#userParts(), ...this.#lastParts])
   }
 
-  /** After `longestLock`, another process may have removed the lock: what was read under it may have changed. */
+  /**
+   * After `longestLock`, another process may have removed the lock: what was read under it may have changed.
+   */
   #checkLocks(doing: string): void {
     if (performance.now() - this.#lockedAt < longestLock) return
     throw new StoreUnavailableError(

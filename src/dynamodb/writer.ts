@@ -1,4 +1,7 @@
-/** Writes transactions that are made of parts, within the limits of DynamoDB. Each part knows what its failed condition means. */
+/**
+ * Writes transactions that are made of parts, within the limits of DynamoDB. Each part knows what its failed
+ * condition means.
+ */
 
 import { randomUUID } from 'node:crypto'
 import { AppendTooLargeError } from '../storage/index.ts'
@@ -6,7 +9,9 @@ import type { Connection } from './connection.ts'
 import { type CancellationReason, isConditionFailed } from './errors.ts'
 import type { Tables } from './keys.ts'
 
-/** An item of a `TransactWriteItems` request: `{ Put }`, `{ Update }`, `{ Delete }` or `{ ConditionCheck }`. */
+/**
+ * An item of a `TransactWriteItems` request: `{ Put }`, `{ Update }`, `{ Delete }` or `{ ConditionCheck }`.
+ */
 export type TransactItem = object
 
 /** One item of a transaction, with its size, its name in errors, and the meaning of its condition. */
@@ -73,8 +78,8 @@ export class Writer {
   }
 
   /**
-   * Writes all parts in one transaction. If conditions fail, nothing is written, and it returns the parts whose condition
-   * failed.
+   * Writes all parts in one transaction. If conditions fail, nothing is written, and it returns the parts
+   * whose condition failed.
    *
    * @throws AppendTooLargeError if the parts do not fit into one transaction
    */

@@ -1,4 +1,7 @@
-/** Tests with faults that DynamoDB has and emulators lack: conflicts, throttling, lost and late answers, stale reads. */
+/**
+ * Tests with faults that DynamoDB has and emulators lack: conflicts, throttling, lost and late answers, stale
+ * reads.
+ */
 import { hasCode, projection, type RecordedEvent, uuidv7 } from '@eventsourced/core'
 import { DynamodbFailure, type DynamodbMetric } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

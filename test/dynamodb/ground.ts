@@ -1,4 +1,6 @@
-/** The ground for tests of DynamoDB itself: an emulator, stores on it, and the items that they have written. */
+/**
+ * The ground for tests of DynamoDB itself: an emulator, stores on it, and the items that they have written.
+ */
 import {
   type AttributeValue,
   DeleteItemCommand,

@@ -19,7 +19,10 @@ describe.each(oneEmulator)('the log on %s', (name) => {
   })
   afterAll(() => ground?.end())
 
-  /** Seals slots, as writers do that took them and could not write, for example in an outage of the other table. */
+  /**
+   * Seals slots, as writers do that took them and could not write, for example in an outage of the other
+   * table.
+   */
   async function sealSlots(table: string, from: number, to: number): Promise<void> {
     const TableName = `${table}_log`
     for (let start = from; start <= to; start += 25) {

@@ -1,6 +1,6 @@
 /**
- * Tests many writers, of which some die after they took a slot and some stall, with two readers that seal missing slots. No
- * event is lost, duplicated or out of order, and both readers see the same log.
+ * Tests many writers, of which some die after they took a slot and some stall, with two readers that seal
+ * missing slots. No event is lost, duplicated or out of order, and both readers see the same log.
  */
 import { hasCode, type RecordedEvent } from '@eventsourced/core'
 import type { DynamodbMetric } from '@eventsourced/core/dynamodb'

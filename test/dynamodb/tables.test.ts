@@ -154,7 +154,8 @@ describe.each(emulators)('the tables on %s', (name) => {
       const { TimeToLiveSpecification, PointInTimeRecoverySpecification, ...rest } = Properties
       expect(PointInTimeRecoverySpecification).toEqual({ PointInTimeRecoveryEnabled: true })
       expect(rest.DeletionProtectionEnabled).toBe(true)
-      // The other properties are the parameters of CreateTable. The emulators do not support deletion protection.
+      // The other properties are the parameters of CreateTable. The emulators do not support deletion
+      // protection.
       const { DeletionProtectionEnabled: _, ...input } = rest
       await ground.admin.send(new CreateTableCommand(input as never))
       if (TimeToLiveSpecification !== undefined) {

@@ -1,4 +1,7 @@
-/** Tests the user's own items in the store's transactions, and rebuilds of projections while other stores append. */
+/**
+ * Tests the user's own items in the store's transactions, and rebuilds of projections while other stores
+ * append.
+ */
 import { randomBytes } from 'node:crypto'
 import { CreateTableCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { projection, type RecordedEvent, WriteConditionError } from '@eventsourced/core'

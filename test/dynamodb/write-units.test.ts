@@ -1,6 +1,6 @@
 /**
- * Tests the cost of appends and reads, in the units that AWS bills. Dynoxide counts them: it counts transactions as AWS does,
- * and DynamoDB Local does not.
+ * Tests the cost of appends and reads, in the units that AWS bills. Dynoxide counts them: it counts
+ * transactions as AWS does, and DynamoDB Local does not.
  */
 import { randomBytes } from 'node:crypto'
 import { projection, type RecordedEvent } from '@eventsourced/core'

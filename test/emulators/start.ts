@@ -1,6 +1,6 @@
 /**
- * Starts a DynamoDB emulator that comes as an npm package: dynoxide (a native program), or Amazon's DynamoDB Local (a Java
- * program). Both keep everything in memory, and leave nothing behind.
+ * Starts a DynamoDB emulator that comes as an npm package: dynoxide (a native program), or Amazon's DynamoDB
+ * Local (a Java program). Both keep everything in memory, and leave nothing behind.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -80,8 +80,8 @@ function dynoxideProgram(): string | undefined {
 }
 
 /**
- * Waits until the emulator answers. Any answer counts: the request is not one that it knows. If another program took the port
- * meanwhile, that program may answer: `isOwn` says whether this emulator listens.
+ * Waits until the emulator answers. Any answer counts: the request is not one that it knows. If another
+ * program took the port meanwhile, that program may answer: `isOwn` says whether this emulator listens.
  */
 async function untilReady(endpoint: string, child: ChildProcess, isOwn: () => boolean): Promise<void> {
   for (const end = Date.now() + startTimeout; ; ) {

@@ -1,4 +1,7 @@
-/** Injects faults between a store and its client: requests that fail, come late, or lose their answer. Emulators have none. */
+/**
+ * Injects faults between a store and its client: requests that fail, come late, or lose their answer.
+ * Emulators have none.
+ */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 
 /** A request to DynamoDB. */
@@ -10,9 +13,15 @@ export interface Request {
 
 /** The faults of one client. Each function replaces the previous one of its kind. */
 export interface Faults {
-  /** Calls `fault` before each request. If it returns an error, the request is not sent and fails with it. It may delay. */
+  /**
+   * Calls `fault` before each request. If it returns an error, the request is not sent and fails with it. It
+   * may delay.
+   */
   before(fault: (request: Request) => Promise<Error | undefined> | Error | undefined): void
-  /** Calls `fault` after each successful write. If it returns an error, the store gets it instead of the answer. */
+  /**
+   * Calls `fault` after each successful write. If it returns an error, the store gets it instead of the
+   * answer.
+   */
   afterWrites(fault: (request: Request) => Promise<Error | undefined> | Error | undefined): void
   /** Calls `change` with each answer, which it may change. */
   changeAnswers(change: (request: Request, output: Record<string, unknown>) => void): void

@@ -1,6 +1,7 @@
 /**
- * Runs a subscription until it is killed. A document for each stream counts the events that the handler received, and the
- * faults in their order. It is written in the transaction of the checkpoint, so that each event counts exactly once.
+ * Runs a subscription until it is killed. A document for each stream counts the events that the handler
+ * received, and the faults in their order. It is written in the transaction of the checkpoint, so that each
+ * event counts exactly once.
  */
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { emulatorClient } from '../../worlds/dynamodb.ts'
