@@ -1,15 +1,16 @@
 /**
- * Appending: alone, in a group with what is called at the same time, or to several streams at once.
+ * Appends events: alone, in a group with the appends that are called at the same time, or to several streams
+ * at once.
  *
- *     where does the stream end? ──▶ take a slot ──▶ one transaction: commits, slot, event ids, documents
- *                 ▲                      ▲              ├──▶ done
- *                 │                      ├── late ──────┤    a reader has sealed the slot
- *                 └── somebody else's ───┼──────────────┤    the stream has gone on, or an id is taken
- *                                        └── early ─────┘    a document was written by a later slot
+ *     read the stream's head ──▶ take a slot ──▶ one transaction: commits, slot, event ids, documents
+ *                 ▲                   ▲              ├──▶ done
+ *                 │                   ├── late ──────┤    a reader has sealed the slot
+ *                 └── stale, repeat ──┼──────────────┤    the stream has changed, or an event id is taken
+ *                                     └── early ─────┘    a later slot has written one of the documents
  *
- * The slot is taken after the end of the stream is known: so the versions of a stream have the order of their slots. A
- * commit is put where none is yet, behind a version that was seen to be the last of a commit: that is all it takes for
- * optimistic concurrency, as a commit never goes away.
+ * The append takes its slot after it knows the head of the stream. So the versions of a stream have the order
+ * of their slots. The transaction puts the commit behind the head, under the condition that no commit is
+ * there. Because commits never disappear, this condition is all that optimistic concurrency needs.
  */
 import {
   type AppendOutcome,
@@ -28,38 +29,45 @@ import {
 import { type CommitEntry, type CommitResult, type Commits, unchanged } from './commit.ts'
 import type { Environment } from './environment.ts'
 import { isRequestAtFault } from './errors.ts'
-import type { EventIds } from './event-ids.ts'
-import { isGiven } from './event-ids.ts'
+import { type EventIds, hasCallerId } from './event-ids.ts'
 import { type Head, noHead } from './heads.ts'
+import { maxTransactionItems } from './writer.ts'
 
-/** An append on its way. */
-interface Entry {
+/** An append that has no outcome yet. */
+interface PendingAppend {
   readonly append: PreparedAppend
-  readonly place: number
-  /** What was remembered of the stream was not so: it is to be looked at. */
+  /** Its index in the call, or in the group. */
+  readonly index: number
+  /** The remembered head was out of date: read it again. */
   isStale: boolean
-  /** An id of it is taken. */
+  /** One of its event ids is taken. */
   isRepeat: boolean
 }
 
-interface Placed {
-  readonly kind: 'placed'
-  readonly entry: Entry
-  /** Behind what it goes. */
+/** An append whose expected version is met, as far as is known before its transaction. */
+interface Accepted {
+  readonly kind: 'accepted'
+  readonly pending: PendingAppend
+  /** The head that its commit follows: within a chain, the end of the append before it. */
   readonly head: Head
   readonly mustBeNew: boolean
-  /** Where the stream ends now. */
-  readonly end: Head
+  /** The head of the stream as it is stored, before the chain. */
+  readonly storedHead: Head
 }
 
 type Refused =
-  | { readonly kind: 'conflict'; readonly entry: Entry; readonly actual: number }
-  | { readonly kind: 'repeat'; readonly entry: Entry }
+  | { readonly kind: 'conflict'; readonly pending: PendingAppend; readonly actual: number }
+  | { readonly kind: 'repeat'; readonly pending: PendingAppend }
 
-// How often an append is tried in all when others come first: an append that expects nothing of its stream always may.
-const mostTries = 100
+// How often the store attempts an append when other writers are faster each time. An append without an
+// expected version is always allowed, so nothing else would end its retries.
+const maxAttempts = 100
 
-export function appending(
+// Without the slot and a reserve. Documents come on top: how many is known only after the projections have
+// run.
+const maxPackItems = maxTransactionItems - 2
+
+export function appends(
   environment: Environment,
   commits: Commits,
   ids: EventIds,
@@ -67,183 +75,195 @@ export function appending(
 ): Pick<Storage, 'append'> {
   const { heads } = environment
   const group = new GroupCommit({
-    alone: async (append, _retried, signal) => (await allOrNone([append], signal))[0] as AppendOutcome,
+    alone: async (append, _retried, signal) => (await appendAllOrNone([append], signal))[0] as AppendOutcome,
     together,
     maxBatch,
   })
 
-  const entriesOf = (appends: readonly PreparedAppend[]) =>
-    appends.map((append, place): Entry => ({ append, place, isStale: false, isRepeat: false }))
+  const pendingOf = (appends: readonly PreparedAppend[]) =>
+    appends.map((append, index): PendingAppend => ({ append, index, isStale: false, isRepeat: false }))
 
   async function together(appends: readonly PreparedAppend[]): Promise<readonly (AppendOutcome | Failed)[]> {
     const outcomes: (AppendOutcome | Failed)[] = []
-    await settle(entriesOf(appends), outcomes)
+    await settle(pendingOf(appends), outcomes)
     return outcomes
   }
 
-  /** Makes each append or finds out why not; those to one stream in their order. */
-  async function settle(entries: readonly Entry[], outcomes: (AppendOutcome | Failed)[]): Promise<void> {
-    let pending = entries
-    for (let tries = 0; pending.length > 0; ) {
-      const again: Entry[] = []
-      const chains = await Promise.all(chainsOf(pending).map((chain) => placeChain(chain, outcomes, again)))
-      const packs = packsOf(chains, again)
-      await Promise.all(packs.map((pack) => writePack(pack, outcomes, again)))
-      // Nobody waits as long as some append is settled each time.
-      tries = again.length < pending.length ? 0 : tries + 1
-      pending = again.sort((a, b) => a.place - b.place)
-      if (tries > 0) await pause(tries, undefined)
-      if (tries < mostTries) continue
-      for (const entry of pending) outcomes[entry.place] = { kind: 'failed', error: tooOften(entry) }
+  /** Finds the outcome of each append. Appends to the same stream are written in their order. */
+  async function settle(
+    appends: readonly PendingAppend[],
+    outcomes: (AppendOutcome | Failed)[],
+  ): Promise<void> {
+    let pending = appends
+    for (let attempts = 0; pending.length > 0; ) {
+      const retries: PendingAppend[] = []
+      const chains = await Promise.all(
+        chainsOf(pending).map((chain) => acceptChain(chain, outcomes, retries)),
+      )
+      const packs = packsOf(chains, retries)
+      await Promise.all(packs.map((pack) => writePack(pack, outcomes, retries)))
+      // Pause only if this round settled no append.
+      attempts = retries.length < pending.length ? 0 : attempts + 1
+      pending = retries.sort((a, b) => a.index - b.index)
+      if (attempts > 0) await pause(attempts, undefined)
+      if (attempts < maxAttempts) continue
+      for (const one of pending) outcomes[one.index] = { kind: 'failed', error: tooManyAttempts(one) }
       return
     }
   }
 
   /**
-   * Places the appends to one stream one behind the other, to go into one transaction. An append that expects something
-   * else is seen to once those before it are written, and so are all behind it.
+   * Accepts the appends to one stream one behind the other, for one transaction. An append that expects
+   * another version waits for the next round, when the appends before it are written. All appends behind it
+   * wait too.
    */
-  async function placeChain(
-    chain: readonly Entry[],
+  async function acceptChain(
+    chain: readonly PendingAppend[],
     outcomes: (AppendOutcome | Failed)[],
-    again: Entry[],
-  ): Promise<readonly Placed[]> {
-    const placed: Placed[] = []
-    for (const [index, entry] of chain.entries()) {
-      const before = placed.at(-1)
+    retries: PendingAppend[],
+  ): Promise<readonly Accepted[]> {
+    const accepted: Accepted[] = []
+    for (const [nth, pending] of chain.entries()) {
+      const before = accepted.at(-1)
       if (before !== undefined) {
-        const next = placeBehind(before, entry)
+        const next = acceptBehind(before, pending)
         if (next === undefined) {
-          again.push(...chain.slice(index))
+          retries.push(...chain.slice(nth))
           break
         }
-        placed.push(next)
+        accepted.push(next)
         continue
       }
       try {
-        const where = await place(entry, undefined)
-        if (where.kind === 'placed') placed.push(where)
-        else outcomes[entry.place] = await settleOne(where)
+        const decision = await decide(pending, undefined)
+        if (decision.kind === 'accepted') accepted.push(decision)
+        else outcomes[pending.index] = await outcomeOf(decision)
       } catch (error) {
-        outcomes[entry.place] = { kind: 'failed', error }
+        outcomes[pending.index] = { kind: 'failed', error }
       }
     }
-    return placed
+    return accepted
   }
 
-  function placeBehind({ entry: { append }, head, end }: Placed, entry: Entry): Placed | undefined {
-    const { expectedVersion, events } = entry.append
+  function acceptBehind(
+    { pending: { append }, head, storedHead }: Accepted,
+    next: PendingAppend,
+  ): Accepted | undefined {
+    const { expectedVersion, events } = next.append
     const version = head.version + append.events.length
-    if (entry.isRepeat || !isExpected(expectedVersion, true, version)) return undefined
-    if (commits.runProjections && events.some(isGiven)) return undefined
-    if (ids.mayBeRecorded(events, end.recordedAt)) return undefined
-    return { kind: 'placed', entry, head: { ...head, version }, mustBeNew: false, end }
+    if (next.isRepeat || !isExpected(expectedVersion, true, version)) return undefined
+    if (commits.runsProjections && events.some(hasCallerId)) return undefined
+    if (ids.mayBeRecorded(events, storedHead.recordedAt)) return undefined
+    return { kind: 'accepted', pending: next, head: { ...head, version }, mustBeNew: false, storedHead }
   }
 
-  /** Writes some appends in one transaction; if that fails for good, in smaller ones, to the one at fault. */
+  /**
+   * Writes appends in one transaction. If it fails permanently, halves the pack until the append at fault is
+   * alone.
+   */
   async function writePack(
-    pack: readonly Placed[],
+    pack: readonly Accepted[],
     outcomes: (AppendOutcome | Failed)[],
-    again: Entry[],
+    retries: PendingAppend[],
   ): Promise<void> {
-    const entries = pack.map(({ entry }) => entry)
+    const appends = pack.map(({ pending }) => pending)
     try {
       const results = await commits.write(pack.map(commitEntryOf), undefined)
-      for (const [index, entry] of entries.entries()) {
-        const result = results[index] as CommitResult
-        if (typeof result === 'object') outcomes[entry.place] = result
-        else again.push(noted(entry, result))
+      for (const [nth, pending] of appends.entries()) {
+        const result = results[nth] as CommitResult
+        if (typeof result === 'object') outcomes[pending.index] = result
+        else retries.push(noteResult(pending, result))
       }
     } catch (error) {
-      const mayBeOneOfThem =
+      const mayBeOneAppend =
         error instanceof InlineFailure || isRequestAtFault(error) || hasCode(error, 'append-too-large')
-      if (entries.length === 1 || !mayBeOneOfThem) {
-        for (const entry of entries) outcomes[entry.place] = { kind: 'failed', error }
+      if (appends.length === 1 || !mayBeOneAppend) {
+        for (const { index } of appends) outcomes[index] = { kind: 'failed', error }
         return
       }
-      const middle = entries.length >> 1
-      await settle(entries.slice(0, middle), outcomes)
-      await settle(entries.slice(middle), outcomes)
+      const middle = appends.length >> 1
+      await settle(appends.slice(0, middle), outcomes)
+      await settle(appends.slice(middle), outcomes)
     }
   }
 
-  async function allOrNone(
+  async function appendAllOrNone(
     appends: readonly PreparedAppend[],
     signal: AbortSignal | undefined,
   ): Promise<readonly AppendOutcome[]> {
-    const entries = entriesOf(appends)
+    const pending = pendingOf(appends)
     for (let attempt = 1; ; attempt++) {
       if (attempt > 1) await pause(attempt, signal)
-      if (attempt > mostTries) throw tooOften(entries[0] as Entry)
-      const places = await Promise.all(entries.map((entry) => place(entry, signal)))
-      const placed = places.filter((where) => where.kind === 'placed')
-      if (placed.length < places.length) {
-        const settled = await settleAll(appends, places, signal)
-        if (settled !== undefined) return settled
-        continue
-      }
-      const result = await commits.write(placed.map(commitEntryOf), signal)
-      if (result.every((outcome) => typeof outcome === 'object')) return result
-      for (const [index, entry] of entries.entries()) {
-        const outcome = result[index]
-        if (typeof outcome === 'string') noted(entry, outcome)
+      if (attempt > maxAttempts) throw tooManyAttempts(pending[0] as PendingAppend)
+      const decisions = await Promise.all(pending.map((one) => decide(one, signal)))
+      const accepted = decisions.filter((decision) => decision.kind === 'accepted')
+      if (accepted.length < decisions.length) return outcomesOfRefused(appends, decisions, signal)
+      const results = await commits.write(accepted.map(commitEntryOf), signal)
+      if (results.every((result) => typeof result === 'object')) return results
+      for (const [nth, one] of pending.entries()) {
+        const result = results[nth]
+        if (typeof result === 'string') noteResult(one, result)
       }
     }
   }
 
-  /** Where the events of an append go, if its expectation is met. */
-  async function place(entry: Entry, signal: AbortSignal | undefined): Promise<Placed | Refused> {
-    const { append, isStale, isRepeat } = entry
+  /** Decides whether the expected version of an append is met, and which head its commit follows. */
+  async function decide(
+    pending: PendingAppend,
+    signal: AbortSignal | undefined,
+  ): Promise<Accepted | Refused> {
+    const { append, isStale, isRepeat } = pending
     const { streamId, expectedVersion: expected, events } = append
-    if (isRepeat) return { kind: 'repeat', entry }
+    if (isRepeat) return { kind: 'repeat', pending }
     await commits.register(signal)
     const remembered = isStale || events.length === 0 ? undefined : heads.remembered(streamId)
-    const mayBeNew = (expected === 'noStream' || expected === 0) && !commits.runProjections
+    const mayBeNew = (expected === 'noStream' || expected === 0) && !commits.runsProjections
     if (mayBeNew && !isStale && remembered === undefined && events.length > 0) {
-      // That the stream is not there is for the transaction to find.
-      return placed(entry, noHead)
+      // No read: the transaction itself finds out whether the stream exists.
+      return accept(pending, noHead)
     }
     const isAsRemembered = remembered !== undefined && isExpected(expected, true, remembered.version)
     const head = isAsRemembered ? remembered : await heads.read(streamId, signal)
     const needsItem = head.version === 0 && (expected === 'noStream' || expected === 'streamExists')
     const exists = head.version > 0 || (needsItem && (await heads.existsEmpty(streamId, signal)))
-    if (!isExpected(expected, exists, head.version)) return { kind: 'conflict', entry, actual: head.version }
-    // Projections are not to be run for what is refused, if that can be seen before.
-    if (commits.runProjections || (head.version > 0 && ids.mayBeRecorded(events, head.recordedAt))) {
+    if (!isExpected(expected, exists, head.version))
+      return { kind: 'conflict', pending, actual: head.version }
+    // Look for the ids before projections run, so that they do not run for an append that will be refused.
+    if (commits.runsProjections || (head.version > 0 && ids.mayBeRecorded(events, head.recordedAt))) {
       const found = await ids.find(new Map([[streamId, events]]), signal)
-      if (found.size > 0) return { kind: 'repeat', entry }
+      if (found.size > 0) return { kind: 'repeat', pending }
     }
-    return placed(entry, head)
+    return accept(pending, head)
   }
 
-  async function settleOne(where: Refused): Promise<AppendOutcome> {
-    const { append } = where.entry
-    const [outcome] = (await repeats([append], undefined)) ?? []
+  async function outcomeOf(refused: Refused): Promise<AppendOutcome> {
+    const { append } = refused.pending
+    const [outcome] = (await repeatOutcomes([append], undefined)) ?? []
     if (outcome !== undefined) return outcome
-    if (where.kind === 'conflict') return { kind: 'conflict', actual: where.actual }
-    throw vanished(append)
+    if (refused.kind === 'conflict') return { kind: 'conflict', actual: refused.actual }
+    throw vanishedId(append)
   }
 
-  /** The outcomes of a call of which some appends cannot be made; undefined: it is to be tried again. */
-  async function settleAll(
+  /** The outcomes of a call that is not written, because at least one of its appends is refused. */
+  async function outcomesOfRefused(
     appends: readonly PreparedAppend[],
-    places: readonly (Placed | Refused)[],
+    decisions: readonly (Accepted | Refused)[],
     signal: AbortSignal | undefined,
-  ): Promise<readonly AppendOutcome[] | undefined> {
-    const repeated = await repeats(appends, signal)
+  ): Promise<readonly AppendOutcome[]> {
+    const repeated = await repeatOutcomes(appends, signal)
     if (repeated !== undefined) return repeated
-    if (places.some(({ kind }) => kind === 'repeat')) throw vanished(appends[0] as PreparedAppend)
-    return places.map((where) =>
-      where.kind === 'conflict' ? { kind: 'conflict', actual: where.actual } : { kind: 'abandoned' },
+    if (decisions.some(({ kind }) => kind === 'repeat')) throw vanishedId(appends[0] as PreparedAppend)
+    return decisions.map((decision) =>
+      decision.kind === 'conflict' ? { kind: 'conflict', actual: decision.actual } : { kind: 'abandoned' },
     )
   }
 
-  /** The outcomes of a call of which some ids are recorded already; undefined: none is. */
-  async function repeats(
+  /** The outcomes of a call some of whose event ids are already recorded; undefined if none is. */
+  async function repeatOutcomes(
     appends: readonly PreparedAppend[],
     signal: AbortSignal | undefined,
   ): Promise<readonly AppendOutcome[] | undefined> {
-    if (!appends.some(({ events }) => events.some(isGiven))) return undefined
+    if (!appends.some(({ events }) => events.some(hasCallerId))) return undefined
     const recorded = await ids.find(
       new Map(appends.map(({ streamId, events }) => [streamId, events])),
       signal,
@@ -260,83 +280,85 @@ export function appending(
     async append(appends, signal) {
       const [only] = appends
       if (only === undefined || appends.length > 1 || only.events.length === 0)
-        return allOrNone(appends, signal)
+        return appendAllOrNone(appends, signal)
       return [await group.append(only, signal)]
     },
   }
 }
 
-function noted(entry: Entry, outcome: 'stale' | 'repeat' | 'again'): Entry {
-  entry.isStale = outcome === 'stale'
-  entry.isRepeat ||= outcome === 'repeat'
-  return entry
+/** Notes why an append was not written, for its next attempt. */
+function noteResult(pending: PendingAppend, result: 'stale' | 'repeat' | 'again'): PendingAppend {
+  pending.isStale = result === 'stale'
+  pending.isRepeat ||= result === 'repeat'
+  return pending
 }
 
-function tooOften({ append }: Entry): Error {
+function tooManyAttempts({ append }: PendingAppend): Error {
   const cause = new Error(`others were faster each time in stream '${append.streamId}', or in its documents`)
-  return new StoreUnavailableError('Appending', mostTries - 1, cause)
+  return new StoreUnavailableError('Appending', maxAttempts - 1, cause)
 }
 
-const placed = (entry: Entry, head: Head): Placed => ({
-  kind: 'placed',
-  entry,
+const accept = (pending: PendingAppend, head: Head): Accepted => ({
+  kind: 'accepted',
+  pending,
   head,
-  mustBeNew: entry.append.expectedVersion === 'noStream',
-  end: head,
+  mustBeNew: pending.append.expectedVersion === 'noStream',
+  storedHead: head,
 })
 
-const commitEntryOf = ({ entry: { append }, head, mustBeNew }: Placed): CommitEntry => ({
+const commitEntryOf = ({ pending: { append }, head, mustBeNew }: Accepted): CommitEntry => ({
   append,
   head,
   mustBeNew,
 })
 
-/** By stream, in the order of the calls. */
-function chainsOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
-  const chains = new Map<string, Entry[]>()
-  for (const entry of entries) {
-    const { streamId } = entry.append
+/** Groups appends by stream. A chain has the order of the calls. */
+function chainsOf(appends: readonly PendingAppend[]): readonly (readonly PendingAppend[])[] {
+  const chains = new Map<string, PendingAppend[]>()
+  for (const pending of appends) {
+    const { streamId } = pending.append
     const chain = chains.get(streamId)
-    if (chain === undefined) chains.set(streamId, [entry])
-    else chain.push(entry)
+    if (chain === undefined) chains.set(streamId, [pending])
+    else chain.push(pending)
   }
   return [...chains.values()]
 }
 
-// Without documents, of which nobody knows beforehand how many there will be.
-const mostItems = 98
-
 /**
- * Divides chains into transactions, into which each probably fits. What one behind the other would be in two of them has
- * to wait: nothing but the transaction says that what is before is there.
+ * Divides chains into packs: each pack probably fits into one transaction. A chain is never divided between
+ * two packs, because no condition would check that its first part was written. The rest of a long chain waits
+ * for the next round.
  */
-function packsOf(chains: readonly (readonly Placed[])[], again: Entry[]): Placed[][] {
-  const packs: Placed[][] = []
-  let items = Number.POSITIVE_INFINITY
+function packsOf(chains: readonly (readonly Accepted[])[], retries: PendingAppend[]): Accepted[][] {
+  const packs: Accepted[][] = []
+  let packItems = Number.POSITIVE_INFINITY
   for (const chain of chains) {
-    let own = 0
+    let chainItems = 0
     const fitting = chain.filter((link) => {
-      own += itemsOf(link)
-      return own <= mostItems
+      chainItems += itemsOf(link)
+      return chainItems <= maxPackItems
     })
-    const some = fitting.length === 0 ? chain.slice(0, 1) : fitting
-    again.push(...chain.slice(some.length).map(({ entry }) => entry))
-    const count = some.reduce((sum, link) => sum + itemsOf(link), 0)
-    if (items + count > mostItems) {
+    const links = fitting.length === 0 ? chain.slice(0, 1) : fitting
+    retries.push(...chain.slice(links.length).map(({ pending }) => pending))
+    const items = links.reduce((sum, link) => sum + itemsOf(link), 0)
+    if (packItems + items > maxPackItems) {
       packs.push([])
-      items = 0
+      packItems = 0
     }
-    packs.at(-1)?.push(...some)
-    items += count
+    packs.at(-1)?.push(...links)
+    packItems += items
   }
   return packs
 }
 
-const itemsOf = ({ entry, mustBeNew }: Placed): number =>
-  1 + (mustBeNew ? 1 : 0) + entry.append.events.filter(isGiven).length
+const itemsOf = ({ pending, mustBeNew }: Accepted): number =>
+  1 + (mustBeNew ? 1 : 0) + pending.append.events.filter(hasCallerId).length
 
-/** The id was taken when the append was tried, and is not any more: somebody deletes items. */
-function vanished({ streamId }: PreparedAppend): Error {
+/**
+ * The transaction found the id taken, and a moment later it was free: another program deletes items of the
+ * table.
+ */
+function vanishedId({ streamId }: PreparedAppend): Error {
   return new StoreUnavailableError(
     'Appending',
     0,

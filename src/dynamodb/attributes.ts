@@ -1,4 +1,4 @@
-/** Values and items, as the protocol of DynamoDB has them. */
+/** Values and items, in the form of DynamoDB's protocol. */
 
 export type Attribute =
   | { readonly S: string }
@@ -28,7 +28,10 @@ export function isSameAttribute(a: Attribute, b: Attribute | undefined): boolean
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-/** The size that DynamoDB counts: UTF-8 bytes of names and values (numbers: at most half their digits, and two). */
+/**
+ * The size in bytes that DynamoDB counts: names and values as UTF-8, and half the digits of a number plus two
+ * at most.
+ */
 export function sizeOf(item: Item): number {
   let size = 0
   for (const [name, value] of Object.entries(item)) {

@@ -1,9 +1,9 @@
-/** Which runs of slots may hold events that a query of the log wants. */
+/** Selects the runs of slots that may hold events that a query of the log wants. */
 import { isInPartition, type LogQuery, type RecordedEvent } from '../storage/index.ts'
 import { positionOf } from './keys.ts'
 import { isLost, type Run, type Slot } from './slots.ts'
 
-/** Events of a slot that may be wanted: which are known only when they are read. */
+/** A run that may contain wanted events. Which of them are wanted is known only when they are read. */
 export interface Candidate {
   readonly slot: Slot
   readonly run: Run
@@ -11,7 +11,7 @@ export interface Candidate {
   readonly index: number
 }
 
-/** The runs in which there may be something wanted, in the order of the log. */
+/** Returns the runs that may contain wanted events, in the order of the log. */
 export function candidatesOf(
   slots: readonly Slot[],
   {
@@ -27,20 +27,20 @@ export function candidatesOf(
     let index = 0
     for (const run of slot.runs) {
       const first = positionOf(slot.number, index)
-      const isWithin = first <= until && first + run.count - 1 > after
-      const isMeant =
+      const isInRange = first <= until && first + run.count - 1 > after
+      const mayMatch =
         !isLost(run) &&
         (streamPrefix === undefined || run.streamId.startsWith(streamPrefix)) &&
         (types === undefined || run.types.some((type) => types.includes(type))) &&
         (partition === undefined || isInPartition(run.streamId, partition))
-      if (isWithin && isMeant) candidates.push({ slot, run, index })
+      if (isInRange && mayMatch) candidates.push({ slot, run, index })
       index += run.count
     }
   }
   return candidates
 }
 
-/** Whether an event of a candidate is wanted. */
+/** Returns the test whether an event of a candidate is wanted. */
 export function isWanted({ after, until, types, tags }: LogQuery): (event: RecordedEvent) => boolean {
   return (event) =>
     event.position > after &&

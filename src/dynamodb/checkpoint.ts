@@ -1,4 +1,4 @@
-/** What the items of a subscription hold (see subscription.ts), and the conditions by which a lease is fenced. */
+/** The items of a subscription (see subscription.ts), and the conditions that fence a lease by its token. */
 import { type Lease, LeaseLostError, StoreUnavailableError } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
 import type { CancellationReason } from './errors.ts'
@@ -10,27 +10,29 @@ export interface Checkpoint {
   readonly position: number
   readonly owner: string | undefined
   readonly token: number
-  /** Of whoever keeps it from moving; another each time. */
+  /** The id of the rebuild or verification that keeps the checkpoint from moving: a new one each time. */
   readonly hold: string | undefined
 }
 
 export interface Worker {
   readonly name: string
-  readonly beat: number
+  readonly heartbeat: number
   readonly leaseTime: number
-  /** By its own clock: only to be shown. */
+  /**
+   * When its leases end, by the worker's own clock. Only for display: no other process relies on that clock.
+   */
   readonly until: number
 }
 
 /**
- * A lock on documents that has not changed for so long is nobody's any more (by the clock of who waits), in milliseconds: so
- * whoever has one does not rely on it for longer.
+ * A lock on documents that has not changed for so many milliseconds, by the clock of a waiting process, has
+ * no owner any more. So the owner of a lock does not rely on it for longer than that.
  */
 export const longestLock = 30_000
 
 export const checkpointNames: Record<string, string> = { '#token': 'token', '#owner': 'owner' }
-const isHeld = '#token = :token AND attribute_exists(#owner)'
-const isFree = 'attribute_not_exists(k)'
+const hasLease = '#token = :token AND attribute_exists(#owner)'
+const isNotHeld = 'attribute_not_exists(k)'
 
 export const headerKey = (name: string): Key => ({ p: { S: subscriptionPartition(name) }, s: { S: 'a' } })
 
@@ -42,30 +44,38 @@ export function checkpointItem(name: string, partition: number, position: number
   return { ...checkpointKey(name, partition), o: number(position), token: number(token) }
 }
 
-export function advance(table: string, { subscription, partition, token }: Lease, position: number): object {
+export function advanceUpdate(
+  table: string,
+  { subscription, partition, token }: Lease,
+  position: number,
+): object {
   return {
     TableName: table,
     Key: checkpointKey(subscription, partition),
     UpdateExpression: 'SET o = :position',
-    ConditionExpression: `${isHeld} AND o <= :position AND ${isFree}`,
+    ConditionExpression: `${hasLease} AND o <= :position AND ${isNotHeld}`,
     ExpressionAttributeNames: checkpointNames,
     ExpressionAttributeValues: { ':token': number(token), ':position': number(position) },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   }
 }
 
-const holdsLease = (item: Item | undefined, { token }: Lease) =>
+const isLeased = (item: Item | undefined, { token }: Lease) =>
   numberOf(item, 'token') === token && item?.owner !== undefined
 
-/** The lease is held, and the checkpoint further than it was to be moved. */
+/**
+ * Whether an advance was refused only because the checkpoint is already further: its lease is valid, and it
+ * is not held.
+ */
 export const isAhead = (item: Item | undefined, lease: Lease): boolean =>
-  holdsLease(item, lease) && item?.k === undefined
+  isLeased(item, lease) && item?.k === undefined
 
+/** The error for a checkpoint that could not be advanced, by its item as it is now. */
 export function refusedAdvance(lease: Lease, item: CancellationReason['Item']): Error {
   const { subscription, partition } = lease
-  if (!holdsLease(item, lease)) return new LeaseLostError(subscription, partition)
+  if (!isLeased(item, lease)) return new LeaseLostError(subscription, partition)
   const cause = new Error(
-    `the checkpoint of subscription '${subscription}' is held by somebody who verifies its documents`,
+    `the checkpoint of subscription '${subscription}' is held by another process, which rebuilds or verifies its documents`,
   )
   return new StoreUnavailableError('Moving a checkpoint', 0, cause)
 }
@@ -83,7 +93,7 @@ export function checkpointOf(item: Item): Checkpoint {
 export function workerOf(item: Item): Worker {
   return {
     name: (item as Key).s.S.slice(2),
-    beat: numberOf(item, 'beat') as number,
+    heartbeat: numberOf(item, 'beat') as number,
     leaseTime: numberOf(item, 'lease') as number,
     until: numberOf(item, 'until') as number,
   }
@@ -96,23 +106,26 @@ export const leaseOf = (subscription: string, { partition, position }: Checkpoin
   position,
 })
 
-/** Moves a checkpoint on, as a part of a transaction. */
-export function advancing(table: string, lease: Lease, position: number): Part {
+/** Part of a transaction: advances a checkpoint. */
+export function advancePart(table: string, lease: Lease, position: number): Part {
   return {
-    item: { Update: advance(table, lease, position) },
+    item: { Update: advanceUpdate(table, lease, position) },
     size: 0,
     name: `checkpoint of '${lease.subscription}'`,
-    // One that is ahead was moved by a transaction of ours whose answer was lost.
+    // A checkpoint that is ahead was advanced by an earlier request of this lease whose answer was lost.
     failed: ({ Item }) => (isAhead(Item, lease) ? undefined : refusedAdvance(lease, Item)),
   }
 }
 
-/** A check that a lease is held, and that nobody verifies the documents. */
-export function fence(table: string, lease: Lease): Part {
+/**
+ * Part of a transaction: checks that the lease is valid, and that no rebuild or verification holds the
+ * checkpoint.
+ */
+export function fencePart(table: string, lease: Lease): Part {
   const check = {
     TableName: table,
     Key: checkpointKey(lease.subscription, lease.partition),
-    ConditionExpression: `${isHeld} AND ${isFree}`,
+    ConditionExpression: `${hasLease} AND ${isNotHeld}`,
     ExpressionAttributeNames: checkpointNames,
     ExpressionAttributeValues: { ':token': number(lease.token) },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',

@@ -1,4 +1,4 @@
-/** Writing commits: their items, their slot, and what inline projections make of the events, in one transaction. */
+/** Writes commits in one transaction: their items, their slot, and the documents of inline projections. */
 
 import {
   type AppendSuccess,
@@ -10,107 +10,104 @@ import {
   recordedEvent,
 } from '../storage/index.ts'
 import { type Item, isSameAttribute, number, numberOf, sizeOf } from './attributes.ts'
-import { type EncodedBody, encodeBody, type OwnPlace } from './commit-body.ts'
+import { type EncodedBody, encodeBody, type ImportedPlace } from './commit-body.ts'
 import type { Environment } from './environment.ts'
-import { eventIdPut, isGiven } from './event-ids.ts'
+import { eventIdPut, hasCallerId } from './event-ids.ts'
 import type { Head } from './heads.ts'
 import { commitKey, commitPartKey, type Key, positionOf, positionsPerSlot, streamKey } from './keys.ts'
-import type { DynamodbProjections } from './projection.ts'
 import { type Counter, type Run, runsOf, slotItem } from './slots.ts'
-import type { DynamodbSubscriptions } from './subscription.ts'
-import { WorkTransaction } from './transaction.ts'
+import { DynamodbStorageTransaction, type TransactionContext } from './transaction.ts'
 import type { FailedPart, Part } from './writer.ts'
 
-/** An append whose place in its stream is known. */
+/** An append whose next version in its stream is known. */
 export interface CommitEntry {
   readonly append: PreparedAppend
-  /** Behind what it goes. */
+  /** The stream head that this commit follows. */
   readonly head: Head
-  /** Whether the stream must not be there, not even an empty one that was created. */
+  /** Whether the stream must not exist, not even as a created stream without events. */
   readonly mustBeNew: boolean
-  /** Of imported events: when each was recorded. */
+  /** When each event was recorded, in milliseconds since 1970: only for imported events. */
   readonly times?: readonly number[]
 }
 
-/** `stale`: the stream has gone on; `repeat`: an id is taken; `again`: it is nothing about this append. */
+/**
+ * `stale`: the stream has changed since its head was read. `repeat`: an event id is taken. `again`: retry as
+ * it is.
+ */
 export type CommitResult = AppendSuccess | 'stale' | 'repeat' | 'again'
 
 interface CommitPart extends Part {
   readonly about: 'stale' | 'repeat' | 'slot' | 'document'
-  /** Which entry it is of. */
-  readonly entry?: number
+  readonly entryIndex?: number
 }
 
-/** An event on its way, at its place in the slot. */
-interface PlacedEvent {
-  readonly entry: number
-  /** In its entry. */
-  readonly nth: number
+/** An event to write, by the index of its entry, and by its own index there. */
+interface EventReference {
+  readonly entryIndex: number
+  readonly eventIndex: number
 }
 
-// A slot that can hold its only commit without costing more.
-const mostBytesInSlot = 1_000
-// Conflicts over documents are tried again with the same slot so often, before another is taken.
-const mostFolds = 20
+// Up to this size, a slot that also holds the body of its only commit costs no more write units than without
+// it.
+const maxBytesInSlot = 1_000
+// After so many conflicts over documents with the same slot, the append takes another slot.
+const maxFolds = 20
 
 export class Commits {
+  readonly #context: TransactionContext
   readonly #environment: Environment
   readonly #inline: InlineProjections
   readonly #inlineNames: readonly string[]
-  readonly #projections: DynamodbProjections
-  readonly #subscriptions: DynamodbSubscriptions
-  /** The epoch of the counter at which targets were looked up. */
+  /** The epoch of the counter when the targets were looked up. */
   readonly #epochs = new WeakMap<readonly ProjectionTarget[], number>()
 
-  constructor(
-    environment: Environment,
-    inline: InlineProjections,
-    inlineNames: readonly string[],
-    projections: DynamodbProjections,
-    subscriptions: DynamodbSubscriptions,
-  ) {
-    this.#environment = environment
+  constructor(context: TransactionContext, inline: InlineProjections, inlineNames: readonly string[]) {
+    this.#context = context
+    this.#environment = context.environment
     this.#inline = inline
     this.#inlineNames = inlineNames
-    this.#projections = projections
-    this.#subscriptions = subscriptions
   }
 
-  /** Whether the user's code is run for each event. */
-  get runProjections(): boolean {
+  /** Whether the store has inline projections, which run the user's code for each append. */
+  get runsProjections(): boolean {
     return !this.#inline.isEmpty
   }
 
-  /** Before anything is looked at: whether the projections are as they should be does not depend on what it finds. */
+  /**
+   * Registers the inline projections. An append calls it before it reads the stream, so that a wrong version
+   * of a projection fails every append, also one that would be a conflict.
+   *
+   * @throws ProjectionVersionError
+   */
   async register(signal: AbortSignal | undefined): Promise<void> {
     await this.#targets(signal)
   }
 
-  /** Makes all appends in one transaction, or none; `order` is that of the events in the log, if not the entries'. */
+  /** Writes all appends in one transaction, or none. `order`: the order of the events in the log. */
   async write(
     entries: readonly CommitEntry[],
     signal: AbortSignal | undefined,
-    order: readonly PlacedEvent[] = entries.flatMap(({ append }, entry) =>
-      append.events.map((_, nth) => ({ entry, nth })),
+    order: readonly EventReference[] = entries.flatMap(({ append }, entryIndex) =>
+      append.events.map((_, eventIndex) => ({ entryIndex, eventIndex })),
     ),
   ): Promise<readonly CommitResult[]> {
     if (order.length === 0) return this.#check(entries, signal)
     const targets = await this.#targets(signal)
-    const taken = Math.ceil(order.length / positionsPerSlot)
-    const taking = this.#environment.slots.take(taken, signal)
-    // Its error is told below.
-    taking.catch(() => {})
-    // While the slot is on its way.
+    const slotCount = Math.ceil(order.length / positionsPerSlot)
+    const takingSlots = this.#environment.slots.take(slotCount, signal)
+    // The `await` below throws its error.
+    takingSlots.catch(() => {})
+    // Encode the events while the request for the slot is under way.
     const plan = new CommitPlan(this.#environment, entries, order)
-    const counter = await taking
-    const giveBack = () => {
-      for (let nth = 0; nth < taken; nth++) this.#environment.slots.giveBack(counter.last - nth)
+    const counter = await takingSlots
+    const sealUnused = () => {
+      for (let nth = 0; nth < slotCount; nth++) this.#environment.slots.sealUnused(counter.last - nth)
     }
-    const slot = counter.last - taken + 1
+    const slot = counter.last - slotCount + 1
     if (!this.#mayWrite(targets, counter)) {
-      giveBack()
+      sealUnused()
       this.#inline.forget()
-      await this.#projections.waitUnlocked(this.#inlineNames, signal)
+      await this.#context.locks.waitUnlocked(this.#inlineNames, signal)
       return entries.map(() => 'again')
     }
     let isUsed = false
@@ -124,19 +121,19 @@ export class Commits {
         if (isUsed) return plan.done()
         const others = failures as readonly FailedPart<CommitPart>[]
         if (others.every(({ part }) => part.about === 'document')) {
-          this.#throwOwn(others)
-          if (fold < mostFolds) continue
+          this.#throwUserError(others)
+          if (fold < maxFolds) continue
         }
         isUsed = others.some(({ part }) => part.about === 'slot')
         if (isUsed) this.#reportLate(slot)
-        return entries.map((_, index) => verdict(others, index))
+        return entries.map((_, index) => resultOf(others, index))
       }
     } finally {
-      if (!isUsed) giveBack()
+      if (!isUsed) sealUnused()
     }
   }
 
-  /** Appends without events: nothing is written, and all expectations are met at one moment. */
+  /** Checks appends without events: writes nothing, and checks all expected versions in one transaction. */
   async #check(
     entries: readonly CommitEntry[],
     signal: AbortSignal | undefined,
@@ -144,7 +141,7 @@ export class Commits {
     const parts = entries.flatMap((entry, index) => checkParts(this.#environment, entry, index))
     const failures = await this.#environment.writer.write('Checking versions', parts, signal)
     if (failures === undefined) return entries.map(({ head }) => unchanged(head))
-    return entries.map((_, index) => verdict(failures, index))
+    return entries.map((_, index) => resultOf(failures, index))
   }
 
   async #targets(signal: AbortSignal | undefined): Promise<readonly ProjectionTarget[]> {
@@ -154,20 +151,20 @@ export class Commits {
       registerProjections: async (projections) => {
         const { epoch } = await this.#environment.slots.counter(signal)
         lookedUpAt = epoch
-        return this.#projections.registerProjections(projections, signal)
+        return this.#context.registry.registerProjections(projections, signal)
       },
     })
     if (lookedUpAt !== undefined) this.#epochs.set(targets, lookedUpAt)
     return targets
   }
 
-  /** Whether what was looked up is what the slot demands, and nobody has locked it. */
+  /** Whether the targets are still current at the epoch of the slot, and none of them is locked. */
   #mayWrite(targets: readonly ProjectionTarget[], { epoch, locks }: Counter): boolean {
     if (this.#inline.isEmpty) return true
     return epoch === this.#epochs.get(targets) && !this.#inlineNames.some((name) => locks.has(name))
   }
 
-  /** What the events mean for the documents; undefined: they need a later slot. */
+  /** Folds the events into documents, and returns their parts; undefined if the append needs a later slot. */
   async #fold(
     targets: readonly ProjectionTarget[],
     plan: CommitPlan,
@@ -175,28 +172,22 @@ export class Commits {
     signal: AbortSignal | undefined,
   ): Promise<CommitPart[] | undefined> {
     if (targets.length === 0) return []
-    const transaction = new WorkTransaction(
-      this.#environment,
-      this.#projections,
-      this.#subscriptions,
-      slot,
-      signal,
-    )
+    const transaction = new DynamodbStorageTransaction(this.#context, slot, signal)
     try {
       await this.#inline.apply(targets, plan.recorded(), transaction)
       if (transaction.isTooEarly) return undefined
       return transaction.parts().map((part) => ({ ...part, about: 'document' }))
     } catch (error) {
       if (transaction.isTooEarly) return undefined
-      // Also what is wrong with the documents that it made.
+      // A document that is too large is also a failure of the projection.
       throw error instanceof InlineFailure ? error : new InlineFailure(error)
     } finally {
       await transaction.end()
     }
   }
 
-  /** What the user's own items are refused for is told as the projection's failure. */
-  #throwOwn(failures: readonly FailedPart<CommitPart>[]): void {
+  /** Throws a failed condition of the user's own items as the failure of the projection that wrote them. */
+  #throwUserError(failures: readonly FailedPart<CommitPart>[]): void {
     for (const { part, reason } of failures) {
       const error = part.failed(reason)
       if (error !== undefined) throw new InlineFailure(error)
@@ -210,9 +201,9 @@ export class Commits {
   }
 }
 
-/** What became of an entry, by what failed. */
-function verdict(failures: readonly FailedPart<CommitPart>[], entry: number): CommitResult {
-  const own = failures.filter(({ part }) => part.entry === entry)
+/** The result of an entry in a transaction that failed. */
+function resultOf(failures: readonly FailedPart<CommitPart>[], entryIndex: number): CommitResult {
+  const own = failures.filter(({ part }) => part.entryIndex === entryIndex)
   if (own.some(({ part }) => part.about === 'repeat')) return 'repeat'
   return own.length > 0 ? 'stale' : 'again'
 }
@@ -222,11 +213,14 @@ export function unchanged({ version, position }: Head): AppendSuccess {
   return { kind: 'appended', version, positions: [], recordedAt: undefined, emptyAt: position }
 }
 
-/** What a transaction writes, once it has its slot. */
+/**
+ * The items of an append's transaction. Everything that does not depend on the slot is prepared by the
+ * constructor.
+ */
 class CommitPlan {
   readonly #environment: Environment
   readonly #entries: readonly CommitEntry[]
-  readonly #order: readonly PlacedEvent[]
+  readonly #order: readonly EventReference[]
   readonly #bodies: readonly EncodedBody[]
   #slot = 0
   readonly #now = Date.now()
@@ -235,16 +229,19 @@ class CommitPlan {
   /** The index in the slot of each event of each entry. */
   readonly #indexes: readonly (readonly number[])[]
 
-  constructor(environment: Environment, entries: readonly CommitEntry[], order: readonly PlacedEvent[]) {
+  constructor(environment: Environment, entries: readonly CommitEntry[], order: readonly EventReference[]) {
     this.#environment = environment
     this.#entries = entries
     this.#order = order
-    // Clocks may step back; time in a stream never does.
+    // The clock of the machine may step back. The recorded times of a stream never do.
     this.#times = entries.map(({ append, head, times }) =>
-      append.events.map((_, nth) => times?.[nth] ?? Math.max(this.#now, head.recordedAt)),
+      append.events.map((_, eventIndex) => times?.[eventIndex] ?? Math.max(this.#now, head.recordedAt)),
     )
     const indexes: number[][] = entries.map(() => [])
-    for (const [index, { entry, nth }] of order.entries()) (indexes[entry] as number[])[nth] = index
+    for (const [index, { entryIndex, eventIndex }] of order.entries()) {
+      const own = indexes[entryIndex] as number[]
+      own[eventIndex] = index
+    }
     this.#indexes = indexes
     this.#bodies = entries.map((entry, index) => this.#bodyOf(entry, index))
   }
@@ -266,7 +263,7 @@ class CommitPlan {
     for (let from = 0; from < this.#order.length; from += positionsPerSlot) {
       const item = this.#slotItem(from)
       const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }
-      parts.push({ ...plain, item: { Put: put }, size: sizeOf(item), name: 'slot', about: 'slot' })
+      parts.push({ ...retriable, item: { Put: put }, size: sizeOf(item), name: 'slot', about: 'slot' })
     }
     return parts
   }
@@ -275,9 +272,9 @@ class CommitPlan {
     const { compress } = this.#environment
     if (times === undefined) return encodeBody(append.events, compress)
     const places = append.events.map(
-      (_, nth): OwnPlace => ({
-        recordedAt: times[nth] as number,
-        index: this.#indexes[index]?.[nth] as number,
+      (_, eventIndex): ImportedPlace => ({
+        recordedAt: times[eventIndex] as number,
+        index: this.#indexes[index]?.[eventIndex] as number,
       }),
     )
     return encodeBody(append.events, compress, places)
@@ -303,66 +300,70 @@ class CommitPlan {
       const put = {
         TableName: this.#environment.tables.events,
         Item: item,
-        ...(part === 0 && never),
+        ...(part === 0 && mustNotExist),
       }
       return {
-        ...plain,
+        ...retriable,
         item: { Put: put },
         size: sizeOf(item),
-        // It is asked for only if there is too much.
+        // Computed only when the transaction is too large: it looks at all events.
         get name() {
           return largestEvent(append)
         },
         about: 'stale',
-        entry: index,
+        entryIndex: index,
       }
     })
   }
 
-  #idParts({ append, head }: CommitEntry, entry: number): CommitPart[] {
+  #idParts({ append, head }: CommitEntry, entryIndex: number): CommitPart[] {
     const parts: CommitPart[] = []
-    for (const [nth, event] of append.events.entries()) {
-      if (!isGiven(event)) continue
+    for (const [eventIndex, event] of append.events.entries()) {
+      if (!hasCallerId(event)) continue
       const { item, size } = eventIdPut(this.#environment.tables, event.id, {
         streamId: append.streamId,
-        version: head.version + nth + 1,
+        version: head.version + eventIndex + 1,
         slot: this.#slot,
-        index: this.#indexes[entry]?.[nth] as number,
-        recordedAt: this.#times[entry]?.[nth] as number,
+        index: this.#indexes[entryIndex]?.[eventIndex] as number,
+        recordedAt: this.#times[entryIndex]?.[eventIndex] as number,
       })
       parts.push({
-        ...plain,
+        ...retriable,
         item,
         size,
         name: 'event id given by the caller',
         about: 'repeat',
-        entry,
+        entryIndex,
       })
     }
     return parts
   }
 
-  /** More events than a slot has positions go on in the next one. */
+  /**
+   * The item of one slot. A slot has a limited number of positions: more events continue in the next slot.
+   */
   #slotItem(from: number): Item {
     const order = this.#order.slice(from, from + positionsPerSlot)
     const slot = this.#slot + from / positionsPerSlot
-    const recordedAt = order.map(({ entry, nth }) => this.#times[entry]?.[nth] as number)
+    const recordedAt = order.map(
+      ({ entryIndex, eventIndex }) => this.#times[entryIndex]?.[eventIndex] as number,
+    )
     const latest = recordedAt.reduce((a, b) => Math.max(a, b))
     const item = slotItem(slot, this.#runs(order), { recordedAt: latest, writtenAt: this.#now })
     const written = this.#bodies.filter((_, index) => this.#entries[index]?.append.events.length !== 0)
     const body = written.length === 1 ? written[0]?.parts : undefined
-    const isSmall = body?.length === 1 && sizeOf(item) + sizeOf(body[0] as Item) <= mostBytesInSlot
+    const isSmall = body?.length === 1 && sizeOf(item) + sizeOf(body[0] as Item) <= maxBytesInSlot
     return isSmall && order.length === this.#order.length ? { ...item, ...body[0] } : item
   }
 
-  #runs(order: readonly PlacedEvent[]): Run[] {
+  #runs(order: readonly EventReference[]): Run[] {
     return runsOf(
-      order.map(({ entry, nth }) => {
-        const { append, head } = this.#entries[entry] as CommitEntry
-        const { type } = append.events[nth] as PreparedAppend['events'][number]
+      order.map(({ entryIndex, eventIndex }) => {
+        const { append, head } = this.#entries[entryIndex] as CommitEntry
+        const { type } = append.events[eventIndex] as PreparedAppend['events'][number]
         return {
           streamId: append.streamId,
-          version: head.version + nth + 1,
+          version: head.version + eventIndex + 1,
           type,
           commit: head.version + 1,
         }
@@ -372,31 +373,34 @@ class CommitPlan {
 
   /** The events as they will be recorded, in the order of the log. */
   recorded(): RecordedEvent[] {
-    return this.#order.map(({ entry, nth }, index) => {
-      const { append, head } = this.#entries[entry] as CommitEntry
-      return recordedEvent(append.streamId, append.events[nth] as PreparedAppend['events'][number], {
-        version: head.version + nth + 1,
+    return this.#order.map(({ entryIndex, eventIndex }, index) => {
+      const { append, head } = this.#entries[entryIndex] as CommitEntry
+      return recordedEvent(append.streamId, append.events[eventIndex] as PreparedAppend['events'][number], {
+        version: head.version + eventIndex + 1,
         position: positionOf(this.#slot, index),
-        recordedAt: new Date(this.#times[entry]?.[nth] as number),
+        recordedAt: new Date(this.#times[entryIndex]?.[eventIndex] as number),
       })
     })
   }
 
-  /** Whether the transaction was done by a request of ours whose answer was lost: what is there is what we would put. */
+  /**
+   * Whether an earlier request of this append, whose answer was lost, has written the transaction. Then the
+   * stored commit has this append's slot and body.
+   */
   isDone(failures: readonly FailedPart<CommitPart>[]): boolean {
-    return failures.some(({ part: { entry, about }, reason: { Item: there } }) => {
-      if (about !== 'stale' || entry === undefined || numberOf(there, 'g') !== this.#slot) return false
-      const own = this.#bodies[entry]?.parts[0]?.e
-      return own !== undefined && isSameAttribute(own, there?.e)
+    return failures.some(({ part: { entryIndex, about }, reason: { Item: stored } }) => {
+      if (about !== 'stale' || entryIndex === undefined || numberOf(stored, 'g') !== this.#slot) return false
+      const own = this.#bodies[entryIndex]?.parts[0]?.e
+      return own !== undefined && isSameAttribute(own, stored?.e)
     })
   }
 
+  /** The results of the written transaction. Also remembers the new heads of the streams. */
   done(): AppendSuccess[] {
     return this.#entries.map(({ append, head }, index) => {
       if (append.events.length === 0) return unchanged(head)
-      const positions = (this.#indexes[index] as readonly number[]).map((place) =>
-        positionOf(this.#slot, place),
-      )
+      const indexes = this.#indexes[index] as readonly number[]
+      const positions = indexes.map((indexInSlot) => positionOf(this.#slot, indexInSlot))
       const recordedAt = this.#times[index]?.at(-1) as number
       const version = head.version + append.events.length
       this.#environment.heads.remember(append.streamId, {
@@ -409,30 +413,31 @@ class CommitPlan {
   }
 }
 
-const plain = { failed: () => undefined }
-const never = {
+/** A failed condition of such a part is not an error: the append retries. */
+const retriable = { failed: () => undefined }
+const mustNotExist = {
   ConditionExpression: 'attribute_not_exists(p)',
   ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
 }
 
-/** Checks that a stream is where it was seen to be. */
+/** Checks that a stream still ends at the head of its entry. */
 function checkParts(
   environment: Environment,
   { append, head, mustBeNew }: CommitEntry,
-  entry: number,
+  entryIndex: number,
 ): CommitPart[] {
   const { streamId, expectedVersion: expected } = append
-  // That a stream exists stays so.
+  // These expectations need no check: a stream that exists never disappears.
   if (expected === 'any' || expected === 'streamExists') return []
-  const parts = [checkPart(environment, streamId, commitKey(streamId, head.version + 1), entry)]
-  return mustBeNew ? [...parts, checkPart(environment, streamId, streamKey(streamId), entry)] : parts
+  const parts = [checkPart(environment, streamId, commitKey(streamId, head.version + 1), entryIndex)]
+  return mustBeNew ? [...parts, checkPart(environment, streamId, streamKey(streamId), entryIndex)] : parts
 }
 
-/** A check that an item of a stream is not there. */
-function checkPart({ tables }: Environment, streamId: string, key: Key, entry: number): CommitPart {
+/** Checks that an item of a stream does not exist. */
+function checkPart({ tables }: Environment, streamId: string, key: Key, entryIndex: number): CommitPart {
   const check = { TableName: tables.events, Key: key, ConditionExpression: 'attribute_not_exists(p)' }
   const name = `check of stream '${streamId}'`
-  return { ...plain, item: { ConditionCheck: check }, size: 0, name, about: 'stale', entry }
+  return { ...retriable, item: { ConditionCheck: check }, size: 0, name, about: 'stale', entryIndex }
 }
 
 function largestEvent({ streamId, events }: PreparedAppend): string {

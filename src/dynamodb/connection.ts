@@ -1,13 +1,15 @@
 /**
- * Requests to DynamoDB: made again when they fail in passing, with full jitter; a condition that does not hold is a value.
+ * Sends requests to DynamoDB, and retries transient errors with full jitter. A failed condition is a value,
+ * not an error.
  *
  *     sent ──▶ answered
- *      ▲  └──▶ a condition failed                            told to the caller: it knows what it means
- *      │  └──▶ throttled, in conflict, lost on the way ──┐   again, as often as is allowed
- *      └─────────────────────────────────────────────────┘
+ *      ▲  └──▶ condition failed                            returned to the caller, which knows what it means
+ *      │  └──▶ throttled, conflict, connection lost ──┐    retried, up to `retries` times
+ *      └──────────────────────────────────────────────┘
  *
- * A write whose answer was lost may have been done. A transaction made again has the same token, by which DynamoDB knows
- * it for ten minutes; after that, and of other writes, the caller finds out by what is there.
+ * If the answer to a write was lost, the write may have happened. A retried transaction has the same token,
+ * by which DynamoDB recognises it for ten minutes. After that, and for other writes, the caller looks at the
+ * stored item.
  */
 import {
   checkText,
@@ -29,8 +31,8 @@ import {
   reasonsOf,
   refusal,
   type Subject,
-  type Trouble,
-  troubleOf,
+  type TransientKind,
+  transientKindOf,
 } from './errors.ts'
 import type { Key } from './keys.ts'
 
@@ -40,16 +42,20 @@ export interface DynamodbClient {
   destroy(): void
 }
 
-/** What happened on the way, for the user's metrics. */
+/** An incident that the store handled itself, for the user's metrics. */
 export interface DynamodbMetric {
   /**
-   * `retry`, `throttle`, `conflict`: a request failed so, and is made again. `seal`: a slot of the log was closed, as
-   * whoever took it did not use it in time. `late`: an append found its slot closed, and takes another.
+   * `retry`, `throttle`, `conflict`: a request failed in this way, with a transient error. `seal`: a reader
+   * sealed a slot of the log, because its writer did not use it within `gapTimeout`. `late`: an append found
+   * its slot sealed, and takes another one.
    */
-  readonly kind: Trouble | 'seal' | 'late'
+  readonly kind: TransientKind | 'seal' | 'late'
   readonly table: string
+  /** The key concerned. */
   readonly key: string
+  /** The reason; for a failed request, in the words of AWS. */
   readonly reason: string
+  /** 1 for the first attempt. */
   readonly attempt: number
 }
 
@@ -62,29 +68,32 @@ export interface ConnectionOptions {
 type CommandClass = new (input: object) => never
 type Sdk = Readonly<Record<string, CommandClass>>
 
-/** A client, and the SDK that its commands are of. */
+/** A client, and the SDK with the classes of its commands. */
 export interface OpenedClient {
   readonly client: DynamodbClient
   readonly sdk: Sdk
+  /** Whether the store opened the client itself, and so closes it. */
   readonly isOwned: boolean
 }
 
-/** A write with one condition: done, or refused, with the item as it is. */
-export type Written = { readonly done: true; readonly item: Item | undefined } | NotWritten
-interface NotWritten {
-  readonly done: false
+/**
+ * The result of a write with one condition. `item`: the item as `ReturnValues` asks, or the stored item if
+ * the condition failed.
+ */
+export interface WriteResult {
+  readonly done: boolean
   readonly item: Item | undefined
 }
 
 export interface QueryResult {
   readonly items: readonly Item[]
-  /** Where the next page begins, if there is one. */
+  /** The key to begin the next page with; undefined if there is none. */
   readonly next: Item | undefined
 }
 
-// What DynamoDB takes in one request.
-const mostKeys = 100
-const mostDeletes = 25
+// The limits of DynamoDB for one request.
+const maxKeys = 100
+const maxDeletes = 25
 const requestsAtOnce = 8
 
 export class Connection {
@@ -94,7 +103,7 @@ export class Connection {
   #prepared: Promise<void> | undefined
   readonly #prepare: (connection: Connection) => Promise<void>
 
-  /** `prepare`: what has to be done before the first request. */
+  /** `prepare`: called before the first request, and again if it failed. */
   constructor(
     open: () => Promise<OpenedClient>,
     options: ConnectionOptions,
@@ -105,7 +114,7 @@ export class Connection {
     this.#prepare = prepare
   }
 
-  /** The same connection, for what prepares it. */
+  /** The same connection without its preparation: the preparation itself uses it. */
   unprepared(): Connection {
     return new Connection(
       () => this.opened(),
@@ -135,7 +144,13 @@ export class Connection {
     this.#options.onMetric?.({ kind, table, key, reason, attempt })
   }
 
-  /** One request. @throws StoreUnavailableError, StorageError, SchemaMismatchError */
+  /**
+   * Sends one request, and retries transient errors.
+   *
+   * @throws StoreUnavailableError if the retries are used up
+   * @throws SchemaMismatchError if the table is missing
+   * @throws StorageError if DynamoDB refuses the request
+   */
   async call<Output>(
     subject: Subject,
     command: string,
@@ -146,12 +161,15 @@ export class Connection {
     return result.output as Output
   }
 
-  /** `settle`: what an error means, if it is an answer. */
+  /**
+   * `answerOf`: returns the answer that an error contains, as a failed condition; undefined if the error is
+   * none.
+   */
   async #call<Output, Answer = never>(
     subject: Subject,
     command: string,
     input: object,
-    settle: (error: unknown) => Answer | undefined,
+    answerOf: (error: unknown) => Answer | undefined,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly output?: Output; readonly answer?: Answer }> {
     const { client, sdk } = await this.#ready()
@@ -162,20 +180,21 @@ export class Connection {
       try {
         return { output: (await client.send(new Command(input))) as Output }
       } catch (error) {
-        const answer = settle(error)
+        const answer = answerOf(error)
         if (answer !== undefined) return { answer }
-        const trouble = troubleOf(error)
-        if (trouble === undefined) {
+        const kind = transientKindOf(error)
+        if (kind === undefined) {
           const refused = refusal(subject, error)
-          // Who may not ask any more is not told what became of a try whose answer was lost.
+          // The answer to an earlier attempt was lost, and this refusal says nothing about it: the outcome is
+          // unknown.
           const isUnknown = mayBeDone && refused instanceof StorageError && !isRequestAtFault(refused)
           throw isUnknown ? new StoreUnavailableError(subject.doing, attempt - 1, refused.cause) : refused
         }
         const failure = new DynamodbFailure(subject, error)
-        this.report(trouble, subject, failure.reason, attempt)
+        this.report(kind, subject, failure.reason, attempt)
         if (attempt > this.#options.retries)
           throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
-        mayBeDone ||= trouble === 'retry'
+        mayBeDone ||= kind === 'retry'
       }
       await pause(attempt, signal)
     }
@@ -186,7 +205,7 @@ export class Connection {
     return (await this.call<{ Item?: Item }>(subject, 'GetItem', input, signal)).Item
   }
 
-  /** One page. Reads consistently, unless `input` says otherwise. */
+  /** Reads one page of a query. The read is consistent, unless `input` says otherwise. */
   async query(subject: Subject, input: object, signal?: AbortSignal): Promise<QueryResult> {
     const whole = { TableName: subject.table, ConsistentRead: true, ...input }
     const output = await this.call<{ Items?: Item[]; LastEvaluatedKey?: Item }>(
@@ -198,7 +217,7 @@ export class Connection {
     return { items: output.Items ?? [], next: output.LastEvaluatedKey }
   }
 
-  /** All pages. */
+  /** Reads all pages of a query. */
   async queryAll(subject: Subject, input: object, signal?: AbortSignal): Promise<readonly Item[]> {
     const items: Item[] = []
     for (let start: Item | undefined; ; ) {
@@ -213,7 +232,7 @@ export class Connection {
     }
   }
 
-  /** How many items a query finds. */
+  /** Counts the items of a query. */
   async count(subject: Subject, input: object, signal?: AbortSignal): Promise<number> {
     const whole = { TableName: subject.table, ConsistentRead: true, Select: 'COUNT', ...input }
     let count = 0
@@ -231,7 +250,7 @@ export class Connection {
     }
   }
 
-  /** The items that are there of these keys (each named once), in no order. */
+  /** Reads the items of these keys, without the missing ones, in any order. Each key must occur only once. */
   async batchGet(
     subject: Subject,
     keys: readonly Key[],
@@ -240,11 +259,11 @@ export class Connection {
   ): Promise<readonly Item[]> {
     const { table } = subject
     const items: Item[] = []
-    for (let from = 0; from < keys.length; from += mostKeys * requestsAtOnce) {
+    for (let from = 0; from < keys.length; from += maxKeys * requestsAtOnce) {
       const requests: Promise<readonly Item[]>[] = []
-      const end = Math.min(keys.length, from + mostKeys * requestsAtOnce)
-      for (let at = from; at < end; at += mostKeys) {
-        const some = keys.slice(at, Math.min(end, at + mostKeys))
+      const end = Math.min(keys.length, from + maxKeys * requestsAtOnce)
+      for (let at = from; at < end; at += maxKeys) {
+        const some = keys.slice(at, Math.min(end, at + maxKeys))
         requests.push(this.#batchGet(subject, table, some, consistent, signal))
       }
       for (const found of await Promise.all(requests)) items.push(...found)
@@ -260,17 +279,18 @@ export class Connection {
     signal: AbortSignal | undefined,
   ): Promise<readonly Item[]> {
     const items: Item[] = []
-    for (let left = keys, attempt = 1; left.length > 0; attempt++) {
-      const input = { RequestItems: { [table]: { Keys: left, ConsistentRead: consistent } } }
+    for (let remaining = keys, attempt = 1; remaining.length > 0; attempt++) {
+      const input = { RequestItems: { [table]: { Keys: remaining, ConsistentRead: consistent } } }
       const output = await this.call<{
         Responses?: Record<string, Item[]>
         UnprocessedKeys?: Record<string, { Keys?: Key[] }>
       }>(subject, 'BatchGetItem', input, signal)
       const found = output.Responses?.[table] ?? []
       items.push(...found)
-      left = output.UnprocessedKeys?.[table]?.Keys ?? []
-      // An answer ends at 16 MB: that is no trouble, unless nothing at all came.
-      if (left.length > 0 && found.length === 0) await this.#unprocessed(subject, attempt, signal)
+      remaining = output.UnprocessedKeys?.[table]?.Keys ?? []
+      // An answer ends at 16 MB, so remaining keys are normal. Only an empty answer means that DynamoDB
+      // throttles.
+      if (remaining.length > 0 && found.length === 0) await this.#unprocessed(subject, attempt, signal)
       else if (found.length > 0) attempt = 0
     }
     return items
@@ -283,13 +303,16 @@ export class Connection {
     await pause(attempt, signal)
   }
 
-  /** `PutItem`, `UpdateItem` or `DeleteItem`. Whether its condition held; made again, it may have been done before. */
+  /**
+   * Writes one item, and returns whether its condition held. After a lost answer, an earlier attempt may have
+   * written the item: then the condition of the retry may fail.
+   */
   async write(
     subject: Subject,
     command: 'PutItem' | 'UpdateItem' | 'DeleteItem',
     input: object,
     signal?: AbortSignal,
-  ): Promise<Written> {
+  ): Promise<WriteResult> {
     const whole = { TableName: subject.table, ReturnValuesOnConditionCheckFailure: 'ALL_OLD', ...input }
     const { output, answer } = await this.#call<{ Attributes?: Item }, { item: Item | undefined }>(
       subject,
@@ -303,8 +326,9 @@ export class Connection {
   }
 
   /**
-   * A transaction. `undefined`: it is done. Otherwise nothing is, or it was done by a request whose answer was lost more
-   * than ten minutes ago; a reason for each item tells whose condition failed.
+   * Writes a transaction. Returns undefined if it is written. Otherwise returns a reason for each item, which
+   * says whether its condition failed, and nothing was written, unless a request whose answer was lost more
+   * than ten minutes ago wrote it.
    */
   async transact(
     subject: Subject,
@@ -313,24 +337,24 @@ export class Connection {
     signal?: AbortSignal,
   ): Promise<readonly CancellationReason[] | undefined> {
     const input = { TransactItems: items, ClientRequestToken: token }
-    const settle = (error: unknown) => {
+    const answerOf = (error: unknown) => {
       const reasons = reasonsOf(error)
       return reasons?.some(isConditionFailed) ? reasons : undefined
     }
-    return (await this.#call(subject, 'TransactWriteItems', input, settle, signal)).answer
+    return (await this.#call(subject, 'TransactWriteItems', input, answerOf, signal)).answer
   }
 
   async deleteAll(subject: Subject, keys: readonly Key[], signal?: AbortSignal): Promise<void> {
-    for (let from = 0; from < keys.length; from += mostDeletes) {
-      let left: object[] = keys
-        .slice(from, from + mostDeletes)
+    for (let from = 0; from < keys.length; from += maxDeletes) {
+      let remaining: object[] = keys
+        .slice(from, from + maxDeletes)
         .map(({ p, s }) => ({ DeleteRequest: { Key: { p, s } } }))
-      for (let attempt = 1; left.length > 0; attempt++) {
-        const input = { RequestItems: { [subject.table]: left } }
+      for (let attempt = 1; remaining.length > 0; attempt++) {
+        const input = { RequestItems: { [subject.table]: remaining } }
         type Output = { UnprocessedItems?: Record<string, object[]> }
         const output = await this.call<Output>(subject, 'BatchWriteItem', input, signal)
-        left = output.UnprocessedItems?.[subject.table] ?? []
-        if (left.length > 0) await this.#unprocessed(subject, attempt, signal)
+        remaining = output.UnprocessedItems?.[subject.table] ?? []
+        if (remaining.length > 0) await this.#unprocessed(subject, attempt, signal)
       }
     }
   }
@@ -341,15 +365,23 @@ export class Connection {
   }
 }
 
-/** How to reach DynamoDB: a client of the caller's, or where it is. */
+/** How to reach DynamoDB: through a client of yours, or with a client that the store opens. */
 export interface DynamodbAddress {
+  /** A client of AWS SDK version 3. `close()` does not close it. @default a client that the store opens */
   readonly client?: DynamodbClient | undefined
+  /**
+   * The URL of DynamoDB or of an emulator; not together with `client`.
+   *
+   * @default the endpoint of the region
+   */
   readonly endpoint?: string | undefined
+  /** The AWS region, for a client that the store opens. @default the region of the environment */
   readonly region?: string | undefined
+  /** The credentials, for a client that the store opens. @default the credentials of the environment */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
 }
 
-/** Says how to open the client; refuses at once what is none. */
+/** Returns the function that opens the client. @throws InvalidInputError if an option is not valid */
 export function opener({
   client,
   endpoint,
@@ -359,7 +391,7 @@ export function opener({
   if (endpoint !== undefined) checkText(endpoint, 'endpoint')
   if (region !== undefined) checkText(region, 'region')
   if (credentials !== undefined && (typeof credentials !== 'object' || credentials === null)) {
-    // Not shown: it may be a secret in the wrong place.
+    // The message does not show the value: it may be a secret.
     throw new InvalidInputError('credentials', 'must be an object', typeof credentials)
   }
   if (client !== undefined) {
@@ -374,8 +406,9 @@ export function opener({
   return async () => {
     const sdk = await loadSdk()
     const Client = sdk.DynamoDBClient as unknown as new (options: object) => DynamodbClient
-    // Trying again is ours: the SDK does not do so for transactions, and knows nothing of what must change meanwhile.
-    // A connection that fell silent, as after a pause of the machine, must not keep a request for ever.
+    // The store retries, not the SDK: the SDK does not retry transactions in conflict, and does not know what
+    // must change before a retry. The timeouts end a request on a connection that went silent, for example after a pause
+    // of the machine.
     const requestHandler = { connectionTimeout: 5_000, requestTimeout: 15_000 }
     const options = { maxAttempts: 1, requestHandler, ...defined({ endpoint, region, credentials }) }
     return { client: new Client(options), sdk, isOwned: true }

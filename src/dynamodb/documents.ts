@@ -1,9 +1,15 @@
 /**
- * Documents: read consistently, and written if they are as they were read.
+ * The items of documents: read consistently, and written only if they have not changed since they were read.
  *
- * An item has `d` the state (compressed above 1 KB), `r` its revision, `o` the position of the event that changed it last,
- * `w` how often it was written in all, and `g` the slot of the append that wrote it last. A deleted document stays for a
- * day, as `x`: an append that has an earlier slot, and comes later, must see that it is too late.
+ *     d, z   the state, and how it is compressed
+ *     r      the revision
+ *     o      the position of the event that changed the document last
+ *     w      how often the item was written in all: the condition of the next write
+ *     g      the slot of the append that wrote or read it last
+ *     x      true for a deleted document
+ *
+ * A deleted document stays for a day. An append with an earlier slot may come later, and must see that it is
+ * too late.
  */
 import {
   type DocumentAddress,
@@ -12,19 +18,19 @@ import {
   type StoredDocument,
 } from '../storage/index.ts'
 import { type Attribute, type Item, number, numberOf, sizeOf, textOf } from './attributes.ts'
-import { decodeText, encodeText, mostBytesOfPart } from './commit-body.ts'
+import { decodeText, encodeText, maxBytesOfPart } from './commit-body.ts'
 import type { Connection } from './connection.ts'
 import { documentKey, type Tables } from './keys.ts'
 
-// DynamoDB forgets what has ended within two days; no append takes as long.
+// DynamoDB then deletes the item within two days. No append takes as long as this.
 const secondsToKeepDeleted = 86_400
 
-export const nameOf = ({ projection, generation, key }: DocumentAddress): string =>
+export const addressName = ({ projection, generation, key }: DocumentAddress): string =>
   JSON.stringify([projection, generation, key])
 
 const keyOf = ({ projection, generation, key }: DocumentAddress) => documentKey(projection, generation, key)
 
-/** The items of documents, in the order of the addresses. */
+/** Reads the items of documents, in the order of the addresses. */
 export async function readDocumentItems(
   connection: Connection,
   tables: Tables,
@@ -45,7 +51,7 @@ export async function readDocumentItems(
   return keys.map(({ p, s }) => byKey.get(`${p.S} ${s.S}`))
 }
 
-/** The document of an item; undefined if there is none. */
+/** Returns the document of an item; undefined if there is no item, or it is deleted. */
 export function documentOf(item: Item | undefined): StoredDocument | undefined {
   if (item === undefined || item.x !== undefined) return undefined
   return {
@@ -56,18 +62,18 @@ export function documentOf(item: Item | undefined): StoredDocument | undefined {
   }
 }
 
-/** What is known of a document that is to be written. */
+/** A document's item as it was read; undefined if there was none. */
 export interface KnownItem {
   readonly item: Item | undefined
 }
 
 export interface DocumentWrite {
-  /** An update, as a part of a transaction. */
+  /** The update, for a transaction. */
   readonly update: { readonly Update: object }
   readonly size: number
 }
 
-/** An update that writes a document; if it is known, only if it is still so. */
+/** The update that writes a document. With a known item, its condition is that the item has not changed. */
 export function documentUpdate(
   tables: Tables,
   change: DocumentChange,
@@ -109,7 +115,7 @@ export function documentUpdate(
       sets.push('z = :z')
     }
   }
-  const condition = known && unchanged(known.item)
+  const condition = known && isUnchanged(known.item)
   const update = {
     TableName: tables.log,
     Key: keyOf(change),
@@ -127,19 +133,22 @@ export function documentUpdate(
 function tooLarge({ projection, key }: DocumentAddress, size: number): InvalidInputError {
   return new InvalidInputError(
     `the state of document '${key}' of '${projection}'`,
-    `must not exceed ${mostBytesOfPart} bytes, as DynamoDB stores it`,
+    `must not exceed ${maxBytesOfPart} bytes, as DynamoDB stores it`,
     `${size} bytes`,
   )
 }
 
-/** A check that a document is as it was read; by an append, which leaves its slot there. */
+/**
+ * Checks that a document has not changed since it was read. The check of an append also stores its slot in
+ * the item.
+ */
 export function documentCheck(
   tables: Tables,
   address: DocumentAddress,
   { item }: KnownItem,
   slot: number | undefined,
 ): object {
-  const { expression, values } = unchanged(item)
+  const { expression, values } = isUnchanged(item)
   if (slot !== undefined) {
     const now = Math.floor(Date.now() / 1000)
     const placeholder = item === undefined ? ', x = :x, o = :zero, #ttl = :ttl' : ''
@@ -167,7 +176,7 @@ export function documentCheck(
   return { ConditionCheck: item === undefined ? check : { ...check, ExpressionAttributeValues: values } }
 }
 
-function unchanged(item: Item | undefined): { readonly expression: string; readonly values: Item } {
+function isUnchanged(item: Item | undefined): { readonly expression: string; readonly values: Item } {
   if (item === undefined) return { expression: 'attribute_not_exists(p)', values: {} }
   return { expression: 'w = :was', values: { ':was': item.w as Attribute } }
 }

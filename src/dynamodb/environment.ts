@@ -1,4 +1,4 @@
-/** What the parts of the storage share. */
+/** The objects that the parts of the storage share. */
 import type { Connection } from './connection.ts'
 import type { Heads } from './heads.ts'
 import type { Tables } from './keys.ts'
@@ -13,6 +13,6 @@ export interface Environment {
   readonly slots: Slots
   readonly log: Log
   readonly heads: Heads
-  /** Whether what is larger than 1 KB is compressed. */
+  /** Whether bodies and states above 1 KB are compressed. */
   readonly compress: boolean
 }

@@ -1,21 +1,26 @@
-/** What an error of DynamoDB or its client means: by the names that AWS gives, never by its words. */
+/**
+ * Decides what an error of DynamoDB or its client means: by its AWS error name or code, never by its message.
+ */
 import { DamagedLogError, EventSourcedError, SchemaMismatchError, StorageError } from '../storage/index.ts'
 import type { Item } from './attributes.ts'
 
-/** What an operation was about, for whoever reads of it in an error. */
+/** The subject of an operation, for error messages. */
 export interface Subject {
-  /** As the beginning of a sentence: "Appending". */
+  /** The beginning of a sentence, as "Appending". */
   readonly doing: string
   readonly table: string
-  /** The partition key concerned, or the range of them. */
+  /** The partition key concerned, or a description of several. */
   readonly key: string
 }
 
-/** Why a request failed for the last time: the `cause` of a StoreUnavailableError or StorageError. */
+/**
+ * Describes the last failed attempt of a request: the `cause` of a `StoreUnavailableError` or `StorageError`.
+ */
 export class DynamodbFailure extends Error {
   readonly table: string
+  /** The partition key concerned, or a description of several. */
   readonly keyRange: string
-  /** The name that AWS gives it, and what it says about it. */
+  /** The error name and the message of AWS; for throttling, also the throttled resource. */
   readonly reason: string
   constructor({ table, key }: Subject, cause: unknown) {
     const reason = reasonOf(cause)
@@ -26,11 +31,11 @@ export class DynamodbFailure extends Error {
   }
 }
 
-/** One for each item of a transaction that was cancelled. */
+/** The reason for one item of a cancelled transaction. */
 export interface CancellationReason {
   readonly Code?: string
   readonly Message?: string
-  /** The item as it is, if a condition on it failed. */
+  /** The stored item, if a condition on it failed. */
   readonly Item?: Item
 }
 
@@ -44,14 +49,14 @@ interface AwsError extends Error {
 
 const asAwsError = (error: unknown): AwsError | undefined => (error instanceof Error ? error : undefined)
 
-const throttles = new Set([
+const throttleNames = new Set([
   'ProvisionedThroughputExceededException',
   'ThrottlingException',
   'RequestLimitExceeded',
   'ProvisionedThroughputExceeded',
   'ThrottlingError',
 ])
-const conflicts = new Set([
+const conflictNames = new Set([
   'TransactionConflictException',
   'TransactionInProgressException',
   'ReplicatedWriteConflictException',
@@ -59,20 +64,26 @@ const conflicts = new Set([
   'LimitExceededException',
 ])
 
-export type Trouble = 'throttle' | 'conflict' | 'retry'
+/** How a request failed with a transient error. */
+export type TransientKind = 'throttle' | 'conflict' | 'retry'
 
-/** In which way a request failed in passing, so that it may succeed if made again; undefined: it would fail again. */
-export function troubleOf(error: unknown): Trouble | undefined {
+/** How a request failed, if the error is transient; undefined if a retry would fail again. */
+export function transientKindOf(error: unknown): TransientKind | undefined {
   const { name = '', $fault, $metadata } = asAwsError(error) ?? {}
   const codes = reasonsOf(error)?.map(({ Code = '' }) => Code) ?? [name]
-  if (codes.some((code) => throttles.has(code))) return 'throttle'
-  if (codes.some((code) => conflicts.has(code))) return 'conflict'
+  if (codes.some((code) => throttleNames.has(code))) return 'throttle'
+  if (codes.some((code) => conflictNames.has(code))) return 'conflict'
   if (codes.includes('InternalServerError') || ($metadata?.httpStatusCode ?? 0) >= 500) return 'retry'
-  // What is not the service's word is the connection's, unless it is a mistake, or somebody gave up.
-  return $fault === undefined && !isOwnOrMistake(error) ? 'retry' : undefined
+  // An error without `$fault` does not come from the service. Then the connection failed, and a retry may
+  // help.
+  return $fault === undefined && !isPermanent(error) ? 'retry' : undefined
 }
 
-function isOwnOrMistake(error: unknown): boolean {
+/**
+ * Whether an error of this process would occur again: a mistake in the code, missing credentials, or an
+ * abort.
+ */
+function isPermanent(error: unknown): boolean {
   return (
     error instanceof EventSourcedError ||
     error instanceof TypeError ||
@@ -83,7 +94,7 @@ function isOwnOrMistake(error: unknown): boolean {
   )
 }
 
-/** Why a transaction was cancelled: a reason for each item, in their order. */
+/** The reasons of a cancelled transaction, in the order of its items; undefined for another error. */
 export function reasonsOf(error: unknown): readonly CancellationReason[] | undefined {
   const { name, CancellationReasons } = asAwsError(error) ?? {}
   return name === 'TransactionCanceledException' ? (CancellationReasons ?? []) : undefined
@@ -91,7 +102,7 @@ export function reasonsOf(error: unknown): readonly CancellationReason[] | undef
 
 export const isConditionFailed = ({ Code }: CancellationReason): boolean => Code === 'ConditionalCheckFailed'
 
-/** The item on which the condition of a write failed. */
+/** The stored item for which the condition of a write failed; undefined if the error is another one. */
 export function failedCondition(error: unknown): { readonly item: Item | undefined } | undefined {
   const { name, Item } = asAwsError(error) ?? {}
   return name === 'ConditionalCheckFailedException' ? { item: Item } : undefined
@@ -101,7 +112,7 @@ function isTableMissing(error: unknown): boolean {
   return asAwsError(error)?.name === 'ResourceNotFoundException'
 }
 
-/** Whether DynamoDB refused a request for what was in it, and not for who made it or when. */
+/** Whether DynamoDB refused a request because of its content, and not because of its sender or its time. */
 export function isRequestAtFault(error: unknown): boolean {
   if (!(error instanceof StorageError) || !(error.cause instanceof DynamodbFailure)) return false
   const name = asAwsError(error.cause.cause)?.name ?? ''
@@ -112,7 +123,7 @@ export function isRequestAtFault(error: unknown): boolean {
   ].includes(name)
 }
 
-/** The error that a caller is given for a failure that would come again. */
+/** The error to throw for a failure that is not transient. */
 export function refusal(subject: Subject, error: unknown): Error {
   if (error instanceof EventSourcedError) return error
   if (isTableMissing(error)) {
@@ -135,7 +146,7 @@ function reasonOf(error: unknown): string {
     : `${name}: ${details.join('; ')}`
 }
 
-/** The error for an event that the log lists and that is not stored. */
+/** The error for an event that the log lists, but that is not stored. */
 export function damagedLog(streamId: string, version: number, position: number): DamagedLogError {
   const remedy = 'call `await store.schema.verify()`, and then `repair()`'
   return new DamagedLogError(streamId, version, position, remedy)

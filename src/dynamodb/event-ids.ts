@@ -1,7 +1,10 @@
 /**
- * Finding events by their ids. Those with an id of the caller's have an item of their own, which no second event can put.
- * An id that the library made is a call's own, and has none: whoever gives such an id later has read it from the stream,
- * and there it is found by its time, since a UUID of version 7 says when it was made.
+ * Finds events by their ids.
+ *
+ * An id from the caller has an item of its own: its condition refuses a second event with this id. An id that
+ * the library made has no item, because no other call knows it. A caller that passes such an id later has
+ * read it from the stream. There it is found by its time, because a UUID of version 7 contains the time when
+ * it was made.
  */
 import type { PreparedEvent, RecordedId } from '../storage/index.ts'
 import { type Item, number, numberOf, sizeOf, text, textOf } from './attributes.ts'
@@ -10,8 +13,8 @@ import { allCommits } from './heads.ts'
 import { eventIdKey, type Key, positionOf, streamPartition, type Tables } from './keys.ts'
 import { eventsOf, partsIn } from './read.ts'
 
-/** Where an event will be. */
-export interface EventPlace {
+/** The stream, the version and the position of an event. */
+export interface EventLocation {
   readonly streamId: string
   readonly version: number
   readonly slot: number
@@ -19,11 +22,11 @@ export interface EventPlace {
   readonly recordedAt: number
 }
 
-/** A put of the id's item, as a part of a transaction. */
+/** The put of an id's item, for a transaction. */
 export function eventIdPut(
   tables: Tables,
   id: string,
-  { streamId, version, slot, index, recordedAt }: EventPlace,
+  { streamId, version, slot, index, recordedAt }: EventLocation,
 ): { readonly item: object; readonly size: number } {
   const item: Item = {
     ...eventIdKey(id),
@@ -37,8 +40,9 @@ export function eventIdPut(
   return { item: { Put: put }, size: sizeOf(item) }
 }
 
-// By so much a machine's clock may be set back between the making of an id and the recording of its event.
-const tolerance = 1_000
+// In milliseconds. A clock may be set back by so much between the making of an id and the recording of its
+// event.
+const clockTolerance = 1_000
 
 export class EventIds {
   readonly #connection: Connection
@@ -50,20 +54,20 @@ export class EventIds {
   }
 
   /**
-   * Those of the ids that are recorded, by id; of ids that the library made, those in the streams they are given for, as
-   * far as these are worth a look.
+   * Returns which ids are recorded, by id. It looks for an id that the library made only in the stream of its
+   * event, and only if `mayBeInStream` says so for that stream.
    */
   async find(
     streams: ReadonlyMap<string, readonly PreparedEvent[]>,
     signal?: AbortSignal,
-    isWorthALook: (streamId: string, events: readonly PreparedEvent[]) => boolean = () => true,
+    mayBeInStream: (streamId: string, events: readonly PreparedEvent[]) => boolean = () => true,
   ): Promise<Map<string, RecordedId>> {
-    const ids = [...streams.values()].flatMap((events) => events.filter(isGiven).map(({ id }) => id))
+    const ids = [...streams.values()].flatMap((events) => events.filter(hasCallerId).map(({ id }) => id))
     const found = await this.#findItems(ids, signal)
     for (const [streamId, events] of streams) {
-      if (!isWorthALook(streamId, events)) continue
+      if (!mayBeInStream(streamId, events)) continue
       const times = events
-        .filter((event) => isGiven(event) && !found.has(event.id))
+        .filter((event) => hasCallerId(event) && !found.has(event.id))
         .map(({ id }) => timeOf(id))
       const since = Math.min(...times.filter((time) => time !== undefined))
       if (since < Number.POSITIVE_INFINITY) await this.#findInStream(streamId, events, since, found, signal)
@@ -71,11 +75,14 @@ export class EventIds {
     return found
   }
 
-  /** Whether an id of these may be of an event that the library named, in a stream whose last one was recorded then. */
+  /**
+   * Whether one of the ids may be an id that the library made for an event of the stream. `lastRecordedAt`:
+   * when the last event of the stream was recorded.
+   */
   mayBeRecorded(events: readonly PreparedEvent[], lastRecordedAt: number): boolean {
     return events.some((event) => {
-      const time = isGiven(event) ? timeOf(event.id) : undefined
-      return time !== undefined && time - tolerance <= lastRecordedAt
+      const time = hasCallerId(event) ? timeOf(event.id) : undefined
+      return time !== undefined && time - clockTolerance <= lastRecordedAt
     })
   }
 
@@ -121,7 +128,7 @@ export class EventIds {
           parts.unshift(item)
           continue
         }
-        if ((numberOf(item, 't') as number) < since - tolerance) return
+        if ((numberOf(item, 't') as number) < since - clockTolerance) return
         const recorded =
           parts.length === partsIn(item) - 1 ? eventsOf(streamId, { first: item, others: parts }) : []
         parts = []
@@ -133,9 +140,9 @@ export class EventIds {
   }
 }
 
-export const isGiven = ({ idFrom }: PreparedEvent): boolean => idFrom === 'caller'
+export const hasCallerId = ({ idFrom }: PreparedEvent): boolean => idFrom === 'caller'
 
-/** When an id of version 7 was made (RFC 9562, 5.7); undefined: it is of another version. */
+/** When a UUID of version 7 was made (RFC 9562, 5.7); undefined for other versions. */
 function timeOf(id: string): number | undefined {
   return id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
 }

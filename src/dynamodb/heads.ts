@@ -1,26 +1,27 @@
 /**
- * Where streams end. That a version was the last of a commit stays true for ever, so what this process wrote or read
- * last is remembered: the put that demands that nothing is behind it then needs no look before it.
+ * The heads of streams. A version that ended a commit does so for ever. So this process remembers the head
+ * that it wrote or read last, and the next append to the stream needs no read: the condition of its put fails
+ * if the head is out of date.
  */
 import { type Item, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { firstVersionOf, positionOf, range, streamKey, streamPartition, type Tables } from './keys.ts'
 
 export interface Head {
-  /** 0: no events. */
+  /** 0 for a stream without events. */
   readonly version: number
   /** When the last event was recorded, in milliseconds since 1970. */
   readonly recordedAt: number
-  /** The position of the last event; 0: there is none. */
+  /** The position of the last event; 0 if there is none. */
   readonly position: number
 }
 
 export const noHead: Head = { version: 0, recordedAt: Number.NEGATIVE_INFINITY, position: 0 }
 
-// Streams that are remembered: the least recently used is forgotten first.
-const mostRemembered = 10_000
+// Beyond this number of streams, the process forgets the one whose head was remembered longest ago.
+const maxRemembered = 10_000
 
-/** The sort keys of commits, from the first to the last that there may be. */
+/** The sort keys of all commits of a stream, as values for a query. */
 export const allCommits = (streamId: string): Item => range(streamPartition(streamId), 'e#', 'e#~')
 
 export class Heads {
@@ -33,7 +34,7 @@ export class Heads {
     this.#tables = tables
   }
 
-  /** As it was when this process last saw it. */
+  /** The head as this process saw it last; undefined if it has not seen the stream. */
   remembered(streamId: string): Head | undefined {
     return this.#remembered.get(streamId)
   }
@@ -43,12 +44,12 @@ export class Heads {
     if (before !== undefined && before.version > head.version) return
     this.#remembered.delete(streamId)
     this.#remembered.set(streamId, head)
-    if (this.#remembered.size <= mostRemembered) return
+    if (this.#remembered.size <= maxRemembered) return
     const [oldest] = this.#remembered.keys()
     this.#remembered.delete(oldest as string)
   }
 
-  /** As it is now. */
+  /** Reads the head as it is now. */
   async read(streamId: string, signal?: AbortSignal): Promise<Head> {
     const partition = streamPartition(streamId)
     const subject = { doing: 'Looking where a stream ends', table: this.#tables.events, key: partition }
@@ -70,7 +71,7 @@ export class Heads {
     return (await this.streamItem(streamId, signal)) !== undefined
   }
 
-  /** What is listed: of a stream with events, perhaps not yet. */
+  /** The item that lists the stream. A stream with events may not be listed yet. */
   async streamItem(streamId: string, signal?: AbortSignal): Promise<Item | undefined> {
     const key = streamKey(streamId)
     const subject = { doing: 'Looking for a stream', table: this.#tables.events, key: key.p.S }
@@ -78,7 +79,10 @@ export class Heads {
   }
 }
 
-/** A commit, or what is left of one: `v` its last version, `t` its time, `g` its slot, `x` and `y` its first and last index there. */
+/**
+ * The head of a stream that ends with this commit. In the item, `v` is the last version, `t` the time, `g`
+ * the slot, and `x` and `y` are the first and the last index in the slot.
+ */
 export function headOf(item: Item): Head {
   const version = numberOf(item, 'v') as number
   const first = firstVersionOf(item)

@@ -1,4 +1,4 @@
-/** Reading the events that slots point to. */
+/** Reads the events that slots point to. */
 import { pause, type RecordedEvent } from '../storage/index.ts'
 import { type Item, numberOf } from './attributes.ts'
 import type { Candidate } from './candidates.ts'
@@ -17,10 +17,10 @@ import {
 } from './keys.ts'
 import { eventsOf, partsIn } from './read.ts'
 
-// Commits that are asked for at once, in two requests.
+// How many commits are read at once, in two requests.
 const commitsAtOnce = 200
-// A slot can be seen a moment before the commit that its transaction wrote.
-const mostLooks = 12
+// A reader can see a slot a moment before the commit of the same transaction. Then it reads the commit again.
+const maxReads = 12
 
 export class Hydration {
   readonly #connection: Connection
@@ -31,7 +31,7 @@ export class Hydration {
     this.#table = tables.events
   }
 
-  /** The events of the candidates that are wanted, in the candidates' order. */
+  /** Returns the wanted events of the candidates, in the order of the candidates. */
   async read(
     candidates: readonly Candidate[],
     { forward, limit }: { readonly forward: boolean; readonly limit: number },
@@ -54,20 +54,21 @@ export class Hydration {
     return events
   }
 
-  /** The events of commits, by stream and first version. */
+  /** Returns the events of whole commits, by the name of their run. */
   async #commitsOf(candidates: readonly Candidate[], signal: AbortSignal | undefined): Promise<Commits> {
     const commits: Commits = new Map()
     const missing = new Map<string, Candidate>()
     for (const candidate of candidates) {
       const { run, slot } = candidate
-      if (slot.inlined === undefined) missing.set(nameOf(run), candidate)
-      else commits.set(nameOf(run), inlinedEvents(candidate, slot.inlined))
+      if (slot.inlined === undefined) missing.set(commitNameOf(run), candidate)
+      else commits.set(commitNameOf(run), inlinedEvents(candidate, slot.inlined))
     }
-    // A commit never changes: a look that costs half finds it, unless it was written this very moment.
-    for (let look = 0; missing.size > 0; look++) {
-      if (look > 1) await pause(look, signal)
-      if (look === mostLooks) throw lackOf([...missing.values()][0] as Candidate)
-      await this.#fetch([...missing.values()], look > 0, commits, signal)
+    // A commit never changes. So an eventually consistent read, at half the price, finds it unless it is very
+    // new. Only then is a consistent read necessary.
+    for (let reads = 0; missing.size > 0; reads++) {
+      if (reads > 1) await pause(reads, signal)
+      if (reads === maxReads) throw missingCommit([...missing.values()][0] as Candidate)
+      await this.#fetch([...missing.values()], reads > 0, commits, signal)
       for (const name of commits.keys()) missing.delete(name)
     }
     return commits
@@ -118,7 +119,7 @@ export class Hydration {
   }
 }
 
-/** As many as have the events that are still missing, if all of them are wanted. */
+/** Returns as many candidates as contain the missing number of events, if all their events are wanted. */
 function nextOf(candidates: readonly Candidate[], from: number, missing: number): readonly Candidate[] {
   let to = from
   for (let events = 0; to < candidates.length && to - from < commitsAtOnce && events < missing; to++) {
@@ -127,10 +128,10 @@ function nextOf(candidates: readonly Candidate[], from: number, missing: number)
   return candidates.slice(from, to)
 }
 
-/** By the commit's sort key and stream. */
+/** The events of commits, by the commit's sort key and stream. */
 type Commits = Map<string, readonly RecordedEvent[]>
 
-const nameOf = ({ streamId, commit }: Candidate['run']) => `${commitSort(commit)} ${streamId}`
+const commitNameOf = ({ streamId, commit }: Candidate['run']) => `${commitSort(commit)} ${streamId}`
 
 function inlinedEvents({ run, slot, index }: Candidate, item: Item): RecordedEvent[] {
   const { streamId, commit } = run
@@ -144,13 +145,13 @@ function inlinedEvents({ run, slot, index }: Candidate, item: Item): RecordedEve
   })
 }
 
-/** The events of one run, of its commit's. */
+/** The events of one run, out of the events of its commit. */
 function eventsIn({ run }: Candidate, commits: Commits): RecordedEvent[] {
   const from = run.firstVersion - run.commit
-  const events = commits.get(nameOf(run)) ?? []
+  const events = commits.get(commitNameOf(run)) ?? []
   return events.length === run.count ? [...events] : events.slice(from, from + run.count)
 }
 
-function lackOf({ slot, run, index }: Candidate): Error {
+function missingCommit({ slot, run, index }: Candidate): Error {
   return damagedLog(run.streamId, run.commit, positionOf(slot.number, index))
 }

@@ -1,6 +1,7 @@
 /**
- * Importing: a batch is written in as many transactions as it needs, one after the other, each with the next events of the
- * source. Each event's id has an item of its own: whatever is interrupted is gone on with by importing it again.
+ * Imports events: writes a batch in as many transactions as it needs, one after the other, in the order of
+ * the source. Each event id has an item of its own, so an import is idempotent: after an interruption, the
+ * caller imports the same events again, and the store skips the events that are already recorded.
  */
 import {
   hasCode,
@@ -14,9 +15,10 @@ import type { CommitEntry, Commits } from './commit.ts'
 import type { Environment } from './environment.ts'
 import type { EventIds } from './event-ids.ts'
 import { type Head, noHead } from './heads.ts'
+import { maxTransactionItems } from './writer.ts'
 
-/** An event that is to be recorded at this time. */
-interface Timed {
+/** An event with the time that it will be recorded with. */
+interface TimedEvent {
   readonly event: PreparedImport
   /** Milliseconds since 1970. */
   readonly at: number
@@ -24,24 +26,25 @@ interface Timed {
 
 type Refused = Exclude<ImportOutcome, { readonly kind: 'imported' }>
 
-const mostTries = 100
-const mostItems = 98
-const mostCharacters = 3_000_000
+const maxAttempts = 100
+// With the slot, and a reserve. Documents come on top: see the retry with fewer events below.
+const maxImportItems = maxTransactionItems - 2
+const maxCharacters = 3_000_000
 const headsAtOnce = 32
 
-export function importing(
+export function imports(
   environment: Environment,
   commits: Commits,
   ids: EventIds,
 ): Pick<Storage, 'importBatch'> {
   const { heads } = environment
 
-  /** The events that are not recorded yet, with their times; or why the batch is refused. */
+  /** Returns the events that are not recorded yet, with their times, or why the batch is refused. */
   async function plan(
     events: readonly PreparedImport[],
     clampTimes: boolean,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly fresh: readonly Timed[]; readonly ends: Map<string, Head> } | Refused> {
+  ): Promise<{ readonly fresh: readonly TimedEvent[]; readonly ends: Map<string, Head> } | Refused> {
     await commits.register(signal)
     const byStream = new Map<string, PreparedImport[]>()
     for (const event of events) {
@@ -60,7 +63,7 @@ export function importing(
     }
     const now = Date.now()
     const latest = new Map<string, number>()
-    const fresh: Timed[] = []
+    const fresh: TimedEvent[] = []
     for (const event of events) {
       if (recorded.has(event.id)) continue
       const { streamId, recordedAt } = event
@@ -91,18 +94,18 @@ export function importing(
     return ends
   }
 
-  /** Writes events as far as nobody comes between; answers with how many it wrote. */
+  /** Writes events until another writer appends to one of their streams. Returns how many it wrote. */
   async function write(
-    fresh: readonly Timed[],
+    fresh: readonly TimedEvent[],
     ends: Map<string, Head>,
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    let most = Number.POSITIVE_INFINITY
+    let maxEvents = Number.POSITIVE_INFINITY
     let from = 0
-    let waits = 0
+    let pauses = 0
     while (from < fresh.length) {
       signal?.throwIfAborted()
-      const pack = nextPack(fresh, from, most)
+      const pack = nextPack(fresh, from, maxEvents)
       const { entries, order } = entriesOf(pack, ends)
       try {
         const results = await commits.write(entries, signal, order)
@@ -110,7 +113,7 @@ export function importing(
           results.includes('again') &&
           results.every((result) => result !== 'stale' && result !== 'repeat')
         ) {
-          if (++waits > mostTries) return from
+          if (++pauses > maxAttempts) return from
           await pause(1, signal)
           continue
         }
@@ -119,9 +122,10 @@ export function importing(
           return from
         }
       } catch (error) {
-        // With the documents that these events change, it was too much.
+        // With the documents that these events change, the transaction was too large: retry with fewer
+        // events.
         if (!hasCode(error, 'append-too-large') || pack.length === 1) throw error
-        most = pack.length >> 1
+        maxEvents = pack.length >> 1
         continue
       }
       from += pack.length
@@ -135,7 +139,7 @@ export function importing(
   return {
     async importBatch(events, clampTimes, signal) {
       let imported = 0
-      for (let attempt = 1; attempt <= mostTries; attempt++) {
+      for (let attempt = 1; attempt <= maxAttempts; attempt++) {
         if (attempt > 1) await pause(attempt, signal)
         const planned = await plan(events, clampTimes, signal)
         if ('kind' in planned) return planned
@@ -145,24 +149,24 @@ export function importing(
       }
       throw new StoreUnavailableError(
         'Importing',
-        mostTries - 1,
+        maxAttempts - 1,
         new Error('others appended to the same streams each time'),
       )
     },
   }
 }
 
-/** As many of the next events as fit into a transaction. */
-function nextPack(fresh: readonly Timed[], from: number, most: number): readonly Timed[] {
+/** Returns as many of the next events as fit into a transaction. */
+function nextPack(fresh: readonly TimedEvent[], from: number, maxEvents: number): readonly TimedEvent[] {
   const streams = new Set<string>()
   let items = 1
   let characters = 0
   let to = from
-  for (; to < fresh.length && to - from < most; to++) {
-    const { event } = fresh[to] as Timed
+  for (; to < fresh.length && to - from < maxEvents; to++) {
+    const { event } = fresh[to] as TimedEvent
     const forStream = streams.has(event.streamId) ? 0 : 1
     const length = event.data.length + event.metadata.length
-    const isTooMuch = items + forStream + 1 > mostItems || characters + length > mostCharacters
+    const isTooMuch = items + forStream + 1 > maxImportItems || characters + length > maxCharacters
     if (to > from && isTooMuch) break
     streams.add(event.streamId)
     items += forStream + 1
@@ -171,17 +175,17 @@ function nextPack(fresh: readonly Timed[], from: number, most: number): readonly
   return fresh.slice(from, to)
 }
 
-/** A commit for each stream, and the order of the source over all of them. */
-function entriesOf(pack: readonly Timed[], ends: ReadonlyMap<string, Head>) {
-  const places = new Map<string, number>()
+/** Makes a commit for each stream. `order` is the order of the source, over all streams. */
+function entriesOf(pack: readonly TimedEvent[], ends: ReadonlyMap<string, Head>) {
+  const entryIndexes = new Map<string, number>()
   const gathered: { streamId: string; events: PreparedImport[]; times: number[] }[] = []
   const order = pack.map(({ event, at }) => {
     const { streamId } = event
-    const place = places.get(streamId) ?? gathered.push({ streamId, events: [], times: [] }) - 1
-    places.set(streamId, place)
-    const { events, times } = gathered[place] as (typeof gathered)[number]
+    const entryIndex = entryIndexes.get(streamId) ?? gathered.push({ streamId, events: [], times: [] }) - 1
+    entryIndexes.set(streamId, entryIndex)
+    const { events, times } = gathered[entryIndex] as (typeof gathered)[number]
     times.push(at)
-    return { entry: place, nth: events.push(event) - 1 }
+    return { entryIndex, eventIndex: events.push(event) - 1 }
   })
   const entries = gathered.map(({ streamId, events, times }): CommitEntry => {
     const head = ends.get(streamId) ?? noHead

@@ -1,23 +1,25 @@
 /**
- * Where everything is. Both tables have the partition key `p` and the sort key `s`.
+ * The keys of all items. Both tables have the partition key `p` and the sort key `s`.
  *
  *     <table>_events
  *       a commit          S#<stream>                 e#<first version>       its events, and the slot they are in
- *         more of it      S#<stream>                 e#<first version>+<nn>  what is beyond an item's size
- *       a stream          T#<shard>                  <stream>                when it was made, its metadata
- *       what is listed    listed                     0                       up to which slot of the log
+ *         … continued     S#<stream>                 e#<first version>+<nn>  the part that exceeds the size of an item
+ *       a listed stream   T#<shard>                  <stream>                when it was created, its metadata
+ *       the list's end    listed                     0                       up to which slot of the log streams are listed
  *     <table>_log
- *       the format        meta                       0
+ *       the format        meta                       0                       the format of the items
  *       the counter       C                          0                       the last slot that was taken
- *       a slot            L#<block>                  <slot>                  which events are there
- *       an event id       I#<id>                     0                       where the event with a caller's id is
- *       a document        D#<generation>#<shard>#<projection>  <key>
- *       a projection      V#<projection>             0                       which generation is read
+ *       a slot            L#<block>                  <slot>                  which events are in it
+ *       an event id       I#<id>                     0                       where the event with an id from the caller is
+ *       a document        D#<generation>#<shard>#<projection>  <key>         see documents.ts
+ *       a projection      V#<projection>             0                       see projection-registry.ts
+ *       a subscription    K#<subscription>           a                       see subscription.ts
  *       a checkpoint      K#<subscription>           c#<partition>
  *       a worker          K#<subscription>           w#<worker>
- *       a parked event    P#<subscription>           <position>
+ *       a parked event    P#<subscription>           <position>              see parked.ts
  *
- * A block holds 128 slots, so that the log goes from one partition of the table to the next, and readers know all keys.
+ * A block holds 128 slots. So the log moves from one partition of the table to the next, and readers can
+ * compute all keys.
  */
 import { createHash } from 'node:crypto'
 import { type Item, text } from './attributes.ts'
@@ -29,27 +31,27 @@ export interface Key extends Item {
 
 const key = (p: string, s: string): Key => ({ p: { S: p }, s: { S: s } })
 
-/** Numbers, so that they sort as texts. */
+/** A number as digits that sort as text. */
 export const digits = (value: number): string => String(value).padStart(16, '0')
 
 export const slotsPerBlock = 128
-/** Positions of one slot: each event of it has one. */
+/** The positions of one slot: each of its events has one. */
 export const positionsPerSlot = 65_536
-/** Parts of what is listed by name: each takes as many writes a second as a partition of the table does. */
+/** The shards of a list by name. Each shard takes as many writes per second as a partition of the table. */
 export const shards = 8
 
 export const positionOf = (slot: number, index: number): number => slot * positionsPerSlot + index
 export const slotOf = (position: number): number => Math.floor(position / positionsPerSlot)
 export const lastPositionOf = (slot: number): number => positionOf(slot, positionsPerSlot - 1)
 
-/** The same on every machine and in every version of the library. */
+/** The shard of a name. It must be the same on every machine and in every version of the library. */
 function shardOf(name: string): number {
   return (createHash('md5').update(name, 'utf8').digest()[0] as number) % shards
 }
 
 export const streamPartition = (streamId: string): string => `S#${streamId}`
 export const commitSort = (first: number): string => `e#${digits(first)}`
-/** Sorts behind a commit and all its parts, and before the next one. */
+/** Sorts after a commit with all its parts, and before the next commit. */
 export const afterCommitSort = (first: number): string => `${commitSort(first)}~`
 export const commitKey = (streamId: string, first: number): Key =>
   key(streamPartition(streamId), commitSort(first))
@@ -63,7 +65,7 @@ export function firstVersionOf(item: Item): number {
 export const listPartition = (shard: number): string => `T#${shard}`
 export const streamKey = (streamId: string): Key => key(listPartition(shardOf(streamId)), streamId)
 
-/** Up to which slot streams are listed. */
+/** The item that says up to which slot streams are listed. */
 export const listedKey: Key = key('listed', '0')
 
 export const metaKey: Key = key('meta', '0')
@@ -87,7 +89,7 @@ export const workerKey = (name: string, worker: string): Key =>
 export const parkedPartition = (name: string): string => `P#${name}`
 export const parkedKey = (name: string, position: number): Key => key(parkedPartition(name), digits(position))
 
-/** Which tables, and what is needed to say a key in a request. */
+/** The names of the two tables. */
 export interface Tables {
   readonly events: string
   readonly log: string
@@ -95,7 +97,7 @@ export interface Tables {
 
 export const tablesOf = (table: string): Tables => ({ events: `${table}_events`, log: `${table}_log` })
 
-/** The values of a condition on a partition and a range of it. */
+/** The values of a query for a range of a partition (inclusive). */
 export const range = (partition: string, from: string, to: string): Item => ({
   ':p': text(partition),
   ':from': text(from),

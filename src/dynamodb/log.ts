@@ -1,7 +1,7 @@
 /**
- * Reading the log: slot after slot. What is missing among the slots that were taken is waited for, and sealed when it was
- * waited for long enough: nothing can then appear there any more. How long decides when readers go on, never whether they
- * miss an event, and no clock of another machine has a say in it.
+ * Reads the log, slot after slot. A reader waits for a slot that was taken and is missing, and seals it after
+ * `gapTimeout`: then no event can appear there any more. The timeout decides when readers continue, never
+ * whether they miss an event. No clock of another machine counts.
  */
 import { type LogPage, type LogQuery, type RecordedEvent, sleep, wholeLog } from '../storage/index.ts'
 import type { Item } from './attributes.ts'
@@ -21,8 +21,8 @@ import {
 } from './keys.ts'
 import { type Slot, type Slots, slotOfItem } from './slots.ts'
 
-// So many slots are looked through at most for a page on which few or none are wanted.
-const mostSlotsPerPage = 64 * slotsPerBlock
+// A page ends after so many slots, even if few or none of their events are wanted.
+const maxSlotsPerPage = 64 * slotsPerBlock
 const shortestPoll = 2
 const longestPoll = 50
 
@@ -32,12 +32,15 @@ export class Log {
   readonly #slots: Slots
   readonly #hydration: Hydration
   readonly #gapTimeout: number
-  /** Since when slots are missing, by this process's clock. */
+  /** When this process first saw each missing slot as missing, by its own monotonic clock. */
   readonly #missingSince = new Map<number, number>()
-  /** Behind this position there is nothing before this slot: so that who follows does not look at sealed slots again. */
-  #nothingBetween = { position: 0, slot: 1 }
+  /**
+   * There is no event after this position and before this slot. So a follower does not read sealed slots
+   * again.
+   */
+  #emptyRange = { position: 0, slot: 1 }
 
-  /** This process knows that all slots up to here are settled. */
+  /** All slots up to here (inclusive) are settled, as far as this process knows. */
   #settledUpTo = 0
 
   constructor(connection: Connection, tables: Tables, slots: Slots, gapTimeout: number) {
@@ -50,6 +53,8 @@ export class Log {
 
   async readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
     const { last } = await this.#slots.counter(signal)
+    // Slots up to this frontier may not be settled yet. A page that ends before such a slot is `full`, and
+    // the next page waits.
     const frontier = lastPositionOf(last)
     const page =
       query.direction === 'forward' ? this.#forward(query, last, signal) : this.#backward(query, last, signal)
@@ -65,26 +70,26 @@ export class Log {
     const end = Math.min(last, slotOf(until))
     const events: RecordedEvent[] = []
     let through = after
-    const known = this.#nothingBetween
+    const known = this.#emptyRange
     const start = known.position === after ? known.slot : Math.max(1, slotOf(after))
-    let ahead = this.#look(start, end, signal)
+    let ahead = this.#readAhead(start, end, signal)
     for (let slot = start; slot <= end; ) {
       const blockEnd = Math.min(end, lastOfBlock(slot))
       let found = await ahead
       const gap = firstMissing(found, slot)
       this.#noteMissing(found, gap, blockEnd)
       if (gap <= blockEnd) {
-        // What stands before it is shown at once.
+        // The events before the gap are returned at once, without waiting for it.
         if (gap === slot && events.length > 0) return { events, through, full: true }
         if (gap === slot) {
           await this.#settle(slot, signal)
-          ahead = this.#look(slot, end, signal)
+          ahead = this.#readAhead(slot, end, signal)
           continue
         }
         found = found.filter(({ number }) => number < gap)
       }
       const next = Math.min(gap, blockEnd + 1)
-      ahead = this.#look(next, end, signal)
+      ahead = this.#readAhead(next, end, signal)
       const wanted = candidatesOf(found, query)
       const hydrated = await this.#hydration.read(
         wanted,
@@ -98,13 +103,12 @@ export class Log {
       through = Math.max(through, Math.min(until, lastEventOf(found) ?? 0))
       this.#noteSettled(slot, next - 1)
       slot = next
-      // A page that would begin where this one did would bring nobody on.
-      if (slot - start >= mostSlotsPerPage && slot <= end && through > after) {
+      // Only if the page has advanced: otherwise the reader would ask for the same page again and again.
+      if (slot - start >= maxSlotsPerPage && slot <= end && through > after) {
         return { events, through, full: true }
       }
     }
-    if (end === last && until >= lastPositionOf(last))
-      this.#nothingBetween = { position: through, slot: end + 1 }
+    if (end === last && until >= lastPositionOf(last)) this.#emptyRange = { position: through, slot: end + 1 }
     return { events, through, full: false }
   }
 
@@ -134,7 +138,7 @@ export class Log {
     return { events, through: after, full: false }
   }
 
-  /** All slots of a range within one block. */
+  /** Returns all slots of a range within one block, once all of them are settled. */
   async #settled(start: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
     for (;;) {
       const found = await this.#read(start, end, signal)
@@ -148,12 +152,12 @@ export class Log {
     }
   }
 
-  /** Settles all slots up to the last that was taken. */
+  /** Waits until all slots are settled, up to the last that was taken. */
   async settleAll(signal?: AbortSignal): Promise<void> {
     for await (const _ of this.slotsFrom(this.#settledUpTo + 1, signal));
   }
 
-  /** The slots from one on, block by block, to the last that was taken: all of them settled. */
+  /** Yields the settled slots from `start` (inclusive) to the last that was taken, block by block. */
   async *slotsFrom(start: number, signal?: AbortSignal): AsyncGenerator<readonly Slot[]> {
     const { last } = await this.#slots.counter(signal)
     for (let slot = start; slot <= last; slot = lastOfBlock(slot) + 1) {
@@ -169,7 +173,7 @@ export class Log {
     if (start <= this.#settledUpTo + 1) this.#settledUpTo = Math.max(this.#settledUpTo, end)
   }
 
-  /** All that are missing are waited for from now on, and not one after the other. */
+  /** Starts the timeout of all missing slots at once, so that it does not run for one after the other. */
   #noteMissing(found: readonly Slot[], start: number, end: number): void {
     if (start > end) return
     const there = new Set(found.map(({ number }) => number))
@@ -179,7 +183,7 @@ export class Log {
     }
   }
 
-  /** Resolves once a slot that was taken is there, be it used or sealed. */
+  /** Resolves once a slot that was taken is used or sealed. Seals it after `gapTimeout`. */
   async #settle(slot: number, signal: AbortSignal | undefined): Promise<void> {
     const since = this.#missingSince.get(slot) ?? performance.now()
     this.#missingSince.set(slot, since)
@@ -200,16 +204,16 @@ export class Log {
     this.#missingSince.delete(slot)
   }
 
-  /** The slots from one on, to the end of its block: while those before are looked at. */
-  #look(slot: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
+  /** Begins to read the slots up to the end of a block, while the caller works on the slots before them. */
+  #readAhead(slot: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
     const found =
       slot > end ? Promise.resolve([]) : this.#read(slot, Math.min(end, lastOfBlock(slot)), signal)
-    // Its error is told when it is its turn.
+    // The error is thrown when the caller awaits the slots.
     found.catch(() => {})
     return found
   }
 
-  /** The slots of a range within one block that are there. */
+  /** Reads the slots of a range within one block, without the missing ones. */
   async #read(start: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
     const partition = blockPartition(blockOf(start))
     const subject = { doing: 'Reading the log', table: this.#table, key: partition }
@@ -220,7 +224,10 @@ export class Log {
     return (await this.#connection.queryAll(subject, input, signal)).map((item: Item) => slotOfItem(item))
   }
 
-  /** The position of the last event that can be seen, be it settled or not; 0: none. */
+  /**
+   * The position of the last event that is stored, even if slots before it are not settled; 0 if there is
+   * none.
+   */
   async lastPosition(signal?: AbortSignal): Promise<number> {
     const { last } = await this.#slots.counter(signal)
     for (let end = last; end >= 1; end = blockOf(end) * slotsPerBlock - 1) {
@@ -231,7 +238,10 @@ export class Log {
     return 0
   }
 
-  /** The position before the first event that was recorded at or after the time; the last position if there is none. */
+  /**
+   * The position before the first event that was recorded at or after the time. If there is none, the last
+   * position.
+   */
   async positionBefore(time: Date, signal?: AbortSignal): Promise<number> {
     const { last } = await this.#slots.counter(signal)
     if (last === 0) return 0
@@ -272,8 +282,8 @@ export class Log {
   }
 
   /**
-   * By halves: slots are written about in their order. Whatever was recorded at a time was not written before it, but for
-   * what the clocks of two machines differ.
+   * Finds the block by binary search: slots are written roughly in their order. An event is not written
+   * before the time that it was recorded at, except for the difference between the clocks of two machines.
    */
   async #firstBlockWrittenAfter(
     time: number,
@@ -293,12 +303,13 @@ export class Log {
   }
 }
 
-// Clocks of machines differ by less, and an imported event may be that much ahead.
+// In milliseconds. An imported event may be a minute ahead of the clock, and the clocks of two machines
+// differ by less than another minute.
 const clockTolerance = 120_000
 
 const lastOfBlock = (slot: number) => (blockOf(slot) + 1) * slotsPerBlock - 1
 
-/** The first slot from there on that is missing. */
+/** The first missing slot from `start` on. */
 function firstMissing(found: readonly Slot[], start: number): number {
   let expected = start
   for (const { number } of found) {

@@ -1,16 +1,16 @@
-/** Listing by name what is spread over shards: each is read in order, and the least comes next. */
+/** Lists by name what is spread over shards: reads each shard in order, and merges them. */
 import { compareNames } from '../storage/index.ts'
 import { type Item, text, textOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import type { Subject } from './errors.ts'
 import { shards } from './keys.ts'
 
-/** Reads some items of a shard behind a name, in order; none: there are no more. */
+/** Reads some items of a shard after a name (exclusive), in order; none if there are no more. */
 export type ReadShard = (after: string) => Promise<readonly Item[]>
 
 const nameOf = (item: Item | undefined) => textOf(item, 's') as string
 
-/** The first items behind a name, in code point order. */
+/** Returns the first items after a name (exclusive), in code point order. */
 export async function mergeShards(
   shards: readonly ReadShard[],
   after: string,
@@ -36,16 +36,16 @@ export async function mergeShards(
   return merged
 }
 
-/** The items of a partition whose sort key begins so and sorts after that one. */
+/** Returns items of a partition whose sort key begins with `prefix` and sorts after `after`. */
 export async function listPage(
   connection: Connection,
   subject: Subject,
   { prefix, after, limit }: { readonly prefix: string; readonly after: string; readonly limit: number },
   signal: AbortSignal | undefined,
 ): Promise<readonly Item[]> {
-  const isBehind = compareNames(after, prefix) >= 0 && after !== ''
-  const from = isBehind ? after : prefix
-  const comparison = isBehind ? '>' : '>='
+  const isAfter = compareNames(after, prefix) >= 0 && after !== ''
+  const from = isAfter ? after : prefix
+  const comparison = isAfter ? '>' : '>='
   const input = {
     KeyConditionExpression: from === '' ? 'p = :p' : `p = :p AND s ${comparison} :from`,
     ExpressionAttributeValues: { ':p': text(subject.key), ...(from !== '' && { ':from': text(from) }) },

@@ -1,7 +1,9 @@
-/** Events that were set aside: each has an item in a partition of its own, sorted by position. */
+/**
+ * Parked events: each has an item in the partition of its subscription's parked events, sorted by position.
+ */
 import type { EventToPark, Lease, ParkedRecord, ParkedState } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
-import { advancing, fence, headerKey, refusedAdvance } from './checkpoint.ts'
+import { advancePart, fencePart, headerKey, refusedAdvance } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import {
   digits,
@@ -34,7 +36,7 @@ export class ParkedEvents {
     await this.#write(
       'Parking events',
       lease,
-      [advancing(this.#table, lease, position), ...events.map((event) => this.#parking(lease, event))],
+      [advancePart(this.#table, lease, position), ...events.map((event) => this.#parkPart(lease, event))],
       signal,
     )
   }
@@ -43,7 +45,7 @@ export class ParkedEvents {
     await this.#write(
       'Parking an event',
       lease,
-      [fence(this.#table, lease), this.#parking(lease, event)],
+      [fencePart(this.#table, lease), this.#parkPart(lease, event)],
       signal,
     )
   }
@@ -60,7 +62,7 @@ export class ParkedEvents {
     }
   }
 
-  #parking({ subscription, partition }: Lease, event: EventToPark): Part {
+  #parkPart({ subscription, partition }: Lease, event: EventToPark): Part {
     const { error, stack, position } = event
     const item = {
       ...parkedKey(subscription, position),
@@ -78,7 +80,7 @@ export class ParkedEvents {
     return { item: put, size: 0, name: `parked event of '${subscription}'`, failed: () => undefined }
   }
 
-  /** Up to where events are not parked any more: a rebuild has moved the checkpoint past them. */
+  /** The position up to which parked events no longer count: a rebuild has moved the checkpoint past them. */
   async #voidUpTo(name: string, signal: AbortSignal | undefined): Promise<number> {
     const subject = { doing: 'Reading a subscription', table: this.#table, key: subscriptionPartition(name) }
     return numberOf(await this.#connection.get(subject, headerKey(name), signal), 'u') ?? 0
@@ -95,16 +97,16 @@ export class ParkedEvents {
     }
   }
 
-  /** All that are parked, without what was said about them, which is most of it. */
+  /** All parked events, without their errors and stacks, which are most of their bytes. */
   async #parked(name: string, signal: AbortSignal | undefined): Promise<ParkedRecord[]> {
     const { subject, input } = this.#parkedAfter(name, await this.#voidUpTo(name, signal))
     const names = { '#state': 'state', '#stream': 'stream' }
-    const light = {
+    const withoutErrors = {
       ...input,
       ProjectionExpression: 's, i, #stream, id, y, #state, n, t',
       ExpressionAttributeNames: names,
     }
-    return (await this.#connection.queryAll(subject, light, signal)).map(parkedOf)
+    return (await this.#connection.queryAll(subject, withoutErrors, signal)).map(parkedOf)
   }
 
   async #isVoid(name: string, position: number, signal: AbortSignal | undefined): Promise<boolean> {
@@ -186,8 +188,8 @@ export class ParkedEvents {
   }
 }
 
-/** Forgets a parked event, as a part of a transaction that checks the lease. */
-export function unparking(table: string, { subscription }: Lease, position: number): Part {
+/** Part of a transaction that also checks the lease: deletes a parked event. */
+export function unparkPart(table: string, { subscription }: Lease, position: number): Part {
   const item = { Delete: { TableName: table, Key: parkedKey(subscription, position) } }
   return { item, size: 0, name: `parked event of '${subscription}'`, failed: () => undefined }
 }
@@ -207,5 +209,5 @@ function parkedOf(item: Item): ParkedRecord {
   }
 }
 
-// An item has room for 400 KB; of an error, the beginning tells enough.
+// An item has room for 400 KB. The beginning of an error is enough to find its cause.
 const shortened = (message: string) => message.slice(0, 20_000)

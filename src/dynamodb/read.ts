@@ -1,4 +1,4 @@
-/** Reading streams. */
+/** Reads streams. */
 import {
   pause,
   type RecordedEvent,
@@ -19,14 +19,21 @@ export interface Commit {
   readonly others: readonly Item[]
 }
 
-// A transaction that writes a large commit is seen item by item for a moment.
-const mostLooks = 12
+// For a moment, a reader may see only some items of a large commit, though one transaction writes them. It
+// reads again.
+const maxReads = 12
 
-export function reading(connection: Connection, tables: Tables, heads: Heads): Pick<Storage, 'readStream'> {
+export function streamReads(
+  connection: Connection,
+  tables: Tables,
+  heads: Heads,
+): Pick<Storage, 'readStream'> {
   const subjectOf = (doing: string, key: string) => ({ doing, table: tables.events, key })
 
-  /** The commits between two sort keys, each whole. */
-  async function commits(
+  /**
+   * Passes the commits between two sort keys to `take`, each with all of its items, until it returns false.
+   */
+  async function readCommits(
     streamId: string,
     from: string,
     to: string,
@@ -39,7 +46,7 @@ export function reading(connection: Connection, tables: Tables, heads: Heads): P
       KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
       ExpressionAttributeValues: range(partition, from, to),
       ScanIndexForward: forward,
-      // A commit holds an event or more.
+      // A commit holds at least one event, so no more commits than this are needed.
       ...(limit < 1_000 && { Limit: limit }),
     }
     let gathered: Item[] = []
@@ -49,8 +56,8 @@ export function reading(connection: Connection, tables: Tables, heads: Heads): P
     const flush = async () => {
       const [some] = gathered
       if (some === undefined) return true
-      // Backward, the first item of a commit comes last.
-      const commit = await whole(streamId, forward ? gathered : gathered.toReversed(), signal)
+      // When reading backward, the first item of a commit comes last.
+      const commit = await wholeCommit(streamId, forward ? gathered : gathered.toReversed(), signal)
       taken = firstVersionOf(some)
       gathered = []
       return take(commit)
@@ -75,19 +82,19 @@ export function reading(connection: Connection, tables: Tables, heads: Heads): P
     await flush()
   }
 
-  /** With the items that were not yet to be seen. */
-  async function whole(
+  /** Completes a commit: reads it again until all of its items are visible. */
+  async function wholeCommit(
     streamId: string,
     found: readonly Item[],
     signal: AbortSignal | undefined,
   ): Promise<Commit> {
     let items = found
     const version = firstVersionOf(items[0] as Item)
-    for (let look = 1; !isFirstPart(items[0]) || items.length < partsIn(items[0] as Item); look++) {
-      if (look === mostLooks) {
+    for (let reads = 1; !isFirstPart(items[0]) || items.length < partsIn(items[0] as Item); reads++) {
+      if (reads === maxReads) {
         throw damagedLog(streamId, version, headOf(items[0] as Item).position)
       }
-      await pause(look, signal)
+      await pause(reads, signal)
       items = await connection.queryAll(
         subjectOf('Reading a stream', streamPartition(streamId)),
         {
@@ -105,7 +112,7 @@ export function reading(connection: Connection, tables: Tables, heads: Heads): P
     return { first: first as Item, others }
   }
 
-  /** The sort key of the commit that holds a version, or would be behind it. */
+  /** The sort key of the commit that holds a version, or that would begin with it. */
   async function sortOf(streamId: string, version: number, signal: AbortSignal | undefined): Promise<string> {
     if (version === 1) return commitSort(1)
     const partition = streamPartition(streamId)
@@ -140,7 +147,7 @@ export function reading(connection: Connection, tables: Tables, heads: Heads): P
       for (const event of decoded) {
         if (event.version < fromVersion || event.version > toVersion) continue
         if (asOf !== undefined && event.recordedAt > asOf) {
-          // Time in a stream never goes back.
+          // The recorded times of a stream never decrease: forward, all later events are too late as well.
           if (!forward) continue
           sawHead = false
           return false
@@ -155,11 +162,11 @@ export function reading(connection: Connection, tables: Tables, heads: Heads): P
     if (fromVersion <= toVersion) {
       const from = await sortOf(streamId, fromVersion, signal)
       const to = toVersion === Number.MAX_SAFE_INTEGER ? 'e#~' : afterCommitSort(toVersion)
-      await commits(streamId, from, to, { forward, limit, signal }, take)
+      await readCommits(streamId, from, to, { forward, limit, signal }, take)
     } else {
       sawHead = false
     }
-    // Of a window that begins behind the stream's end, nothing tells where that is.
+    // The window may not have shown the head of the stream: then read it.
     if (!sawHead || (head.version === 0 && fromVersion > 1)) {
       const now = await heads.read(streamId, signal)
       if (now.version > head.version) head = now

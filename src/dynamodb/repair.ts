@@ -1,6 +1,7 @@
 /**
- * Tables that were restored to a point in time: each then holds what it held, and of a transaction that was under way
- * perhaps a part. A commit that has no slot gets one; a slot whose commit is gone lets its positions stay empty.
+ * Verifies and repairs tables that were restored to a point in time. DynamoDB restores each table by itself,
+ * so a table may lack the part of a transaction that the other table has. The repair gives a commit without a
+ * slot its slot, and empties the positions of a slot whose commit is lost.
  */
 import type { RecordedEvent } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
@@ -28,6 +29,7 @@ import {
 import { eventsOf, partsIn } from './read.ts'
 import { counterOf, isLost, lostRun, type Run, runsOf, type Slot, slotItem, slotOfItem } from './slots.ts'
 
+/** One way in which the two tables do not agree. */
 export type TableProblem =
   /** A commit that the log does not list. */
   | {
@@ -36,32 +38,36 @@ export type TableProblem =
       readonly version: number
       readonly slot: number
     }
-  /** Events that the log lists, and that are not there. */
+  /** Events that the log lists, but that are not stored. */
   | {
       readonly kind: 'slot-without-commit'
       readonly slot: number
       readonly streamId: string
       readonly version: number
     }
-  /** Slots beyond the counter: they would be given out again. */
+  /** Slots beyond the counter: writers would take them a second time. */
   | { readonly kind: 'counter-behind'; readonly counter: number; readonly slot: number }
-  /** Versions that are lost, before others that are there. No repair brings them back. */
+  /** Lost versions before other versions of the stream. No repair restores them. */
   | { readonly kind: 'missing-version'; readonly streamId: string; readonly version: number }
-  /** A commit of which a part is lost. No repair brings it back. */
+  /** A commit that has lost some of its items. No repair restores it. */
   | { readonly kind: 'incomplete-commit'; readonly streamId: string; readonly version: number }
 
+/** The result of `schema.verify()`. */
 export interface VerifyTablesResult {
   /** True if there is no problem. */
   readonly ok: boolean
+  /** The number of stored commits. */
   readonly commits: number
+  /** The number of stored slots, used or sealed. */
   readonly slots: number
   readonly problems: readonly TableProblem[]
 }
 
+/** The result of `schema.repair()`. */
 export interface RepairResult {
-  /** What was mended. */
+  /** The problems that it repaired. */
   readonly repaired: readonly TableProblem[]
-  /** What no repair brings back. */
+  /** The problems that remain. */
   readonly left: readonly TableProblem[]
 }
 
@@ -70,10 +76,11 @@ interface StoredCommit {
   readonly first: number
   readonly last: number
   readonly slot: number
-  /** More events than a slot has positions go on in the next ones. */
+  /** A commit with more events than a slot has positions continues in the next slots. */
   readonly lastSlot: number
-  /** How many items it has, and how many of them are there. */
+  /** How many items it must have. */
   readonly parts: number
+  /** How many of them are stored. */
   readonly found: number
 }
 
@@ -81,8 +88,8 @@ interface Contents {
   readonly commits: readonly StoredCommit[]
   readonly slots: ReadonlyMap<number, Slot>
   readonly counter: number
-  /** Whether the events that a slot lists are there, and belong to it. */
-  isThere(slot: number, run: Run): boolean
+  /** Whether the events that a slot lists are stored, and belong to it. */
+  isStored(slot: number, run: Run): boolean
 }
 
 export async function verifyTables(connection: Connection, tables: Tables): Promise<VerifyTablesResult> {
@@ -94,22 +101,22 @@ export async function verifyTables(connection: Connection, tables: Tables): Prom
 
 async function readContents(connection: Connection, tables: Tables): Promise<Contents> {
   const found = new Map<string, { commit: Omit<StoredCommit, 'found'> | undefined; found: number }>()
-  const names = 'p, s, v, t, g, x, y, m'
-  await scan(connection, tables.events, { ProjectionExpression: names }, (item) => {
+  const attributes = 'p, s, v, t, g, x, y, m'
+  await scan(connection, tables.events, { ProjectionExpression: attributes }, (item) => {
     const { p, s } = item as Key
     if (p.S.startsWith('S#')) {
       const streamId = p.S.slice(2)
       const first = firstVersionOf(item)
       const name = `${first} ${streamId}`
-      const entry = found.get(name) ?? { commit: undefined, found: 0 }
-      entry.found++
+      const gathered = found.get(name) ?? { commit: undefined, found: 0 }
+      gathered.found++
       if (!s.S.includes('+')) {
         const slot = numberOf(item, 'g') as number
         const { version, position } = headOf(item)
         const lastSlot = slotOf(position)
-        entry.commit = { streamId, first, last: version, slot, lastSlot, parts: partsIn(item) }
+        gathered.commit = { streamId, first, last: version, slot, lastSlot, parts: partsIn(item) }
       }
-      found.set(name, entry)
+      found.set(name, gathered)
     }
   })
   const commits = [...found].map(([name, { commit, found }]): StoredCommit => {
@@ -124,18 +131,18 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
     else if (p.S === counterKey.p.S) counter = counterOf(item).last
   })
   const byName = new Map(commits.map((commit) => [`${commit.first} ${commit.streamId}`, commit]))
-  const isThere = (slot: number, run: Run) => {
+  const isStored = (slot: number, run: Run) => {
     const commit = byName.get(`${run.commit} ${run.streamId}`)
-    // Of a commit that was written anew after the restore, the old slot tells nothing any more.
+    // A commit that was written again after the restore belongs to its new slot, and not to the old one.
     return commit !== undefined && commit.slot <= slot && slot <= commit.lastSlot
   }
-  return { commits, slots, counter, isThere }
+  return { commits, slots, counter, isStored }
 }
 
 async function scan(
   connection: Connection,
   table: string,
-  more: object,
+  options: object,
   take: (item: Item) => void,
 ): Promise<void> {
   const subject = { doing: 'Reading a whole table', table, key: '' }
@@ -143,7 +150,7 @@ async function scan(
     const input = {
       TableName: table,
       ConsistentRead: true,
-      ...more,
+      ...options,
       ...(start && { ExclusiveStartKey: start }),
     }
     const output = await connection.call<{ Items?: Item[]; LastEvaluatedKey?: Item }>(subject, 'Scan', input)
@@ -153,14 +160,14 @@ async function scan(
   }
 }
 
-function problemsOf({ commits, slots, counter, isThere }: Contents): TableProblem[] {
+function problemsOf({ commits, slots, counter, isStored }: Contents): TableProblem[] {
   const problems: TableProblem[] = []
   const listed = new Set<string>()
   for (const { number, runs } of slots.values()) {
     for (const run of runs) {
       if (isLost(run)) continue
       const { commit, streamId, firstVersion: version } = run
-      if (isThere(number, run)) listed.add(`${number} ${commit} ${streamId}`)
+      if (isStored(number, run)) listed.add(`${number} ${commit} ${streamId}`)
       else problems.push({ kind: 'slot-without-commit', slot: number, streamId, version })
     }
   }
@@ -193,19 +200,19 @@ export async function repairTables(connection: Connection, tables: Tables): Prom
   const left = new Set(
     problems.filter(({ kind }) => kind === 'missing-version' || kind === 'incomplete-commit'),
   )
-  const of = <K extends TableProblem['kind']>(kind: K) =>
+  const problemsOfKind = <K extends TableProblem['kind']>(kind: K) =>
     problems.filter((problem): problem is Extract<TableProblem, { kind: K }> => problem.kind === kind)
-  for (const { slot } of of('counter-behind')) await repair.moveCounter(slot)
-  const lost = of('slot-without-commit')
+  for (const { slot } of problemsOfKind('counter-behind')) await repair.moveCounter(slot)
+  const lost = problemsOfKind('slot-without-commit')
   for (const slot of new Set(lost.map((problem) => problem.slot))) await repair.emptySlot(slot)
   if (lost.length > 0) await repair.forgetIds(lost)
-  const without = of('commit-without-slot')
-  // In the order in which they were written, which is that of each stream's versions.
-  for (const slot of [...new Set(without.map((problem) => problem.slot))].sort((a, b) => a - b)) {
-    const commits = without.filter((problem) => problem.slot === slot)
+  const unlisted = problemsOfKind('commit-without-slot')
+  // In the order of their slots, which is also the order of each stream's versions.
+  for (const slot of [...new Set(unlisted.map((problem) => problem.slot))].sort((a, b) => a - b)) {
+    const commits = unlisted.filter((problem) => problem.slot === slot)
     for (const problem of await repair.putSlot(slot, commits)) left.add(problem)
   }
-  if (problems.length > 0) await repair.listAnew()
+  if (problems.length > 0) await repair.resetStreamList()
   return { repaired: problems.filter((problem) => !left.has(problem)), left: [...left] }
 }
 
@@ -234,30 +241,30 @@ class Repair {
     })
   }
 
-  /** Whoever lists the streams next goes through the whole log. */
-  async listAnew(): Promise<void> {
+  /** Makes the next process that lists the streams read the whole log. */
+  async resetStreamList(): Promise<void> {
     await this.#write(this.#tables.events, listedKey, 'DeleteItem', { Key: listedKey })
   }
 
-  /** The positions of the events that are gone stay empty; those of the others stay as they are. */
+  /** Empties the positions of lost events. The positions of the other events in the slot stay as they are. */
   async emptySlot(slot: number): Promise<void> {
     const { runs, recordedAt, writtenAt } = this.#contents.slots.get(slot) as Slot
-    const kept = runs.map((run) => (this.#contents.isThere(slot, run) ? run : lostRun(run.count)))
+    const kept = runs.map((run) => (this.#contents.isStored(slot, run) ? run : lostRun(run.count)))
     const item = kept.every(isLost)
       ? { ...slotKey(slot), x: { BOOL: true } }
       : slotItem(slot, kept, { recordedAt, writtenAt })
     await this.#write(this.#tables.log, slotKey(slot), 'PutItem', { Item: item })
   }
 
-  /** Ids of events that are gone can be used again. */
+  /** Deletes the ids of lost events, so that they can be used again. */
   async forgetIds(lost: readonly { readonly slot: number; readonly streamId: string }[]): Promise<void> {
-    const gone = new Set(lost.map(({ slot, streamId }) => `${slot} ${streamId}`))
-    const there = new Set(this.#contents.commits.map(({ slot, streamId }) => `${slot} ${streamId}`))
+    const lostCommits = new Set(lost.map(({ slot, streamId }) => `${slot} ${streamId}`))
+    const storedCommits = new Set(this.#contents.commits.map(({ slot, streamId }) => `${slot} ${streamId}`))
     const keys: Key[] = []
     await scan(this.#connection, this.#tables.log, {}, (item) => {
       const { p, s } = item as Key
-      const place = `${numberOf(item, 'g')} ${textOf(item, 'stream')}`
-      if (p.S.startsWith('I#') && gone.has(place) && !there.has(place)) keys.push({ p, s })
+      const commit = `${numberOf(item, 'g')} ${textOf(item, 'stream')}`
+      if (p.S.startsWith('I#') && lostCommits.has(commit) && !storedCommits.has(commit)) keys.push({ p, s })
     })
     await this.#connection.deleteAll(
       { doing: 'Repairing the tables', table: this.#tables.log, key: 'I#' },
@@ -265,18 +272,22 @@ class Repair {
     )
   }
 
-  /** Commits of one slot that is not there, or was sealed. Answers with those that are too large to be moved. */
+  /**
+   * Lists the commits of a slot that is missing or was sealed. Returns the commits that are too large to be
+   * moved.
+   */
   async putSlot(slot: number, commits: readonly Unlisted[]): Promise<readonly Unlisted[]> {
-    // Readers may have passed a slot that was sealed: what is put there, they would never see.
+    // Readers may have passed a sealed slot, and would never see events that are put there: move the commits
+    // to the end.
     if (this.#contents.slots.has(slot)) {
       const left: Unlisted[] = []
-      for (const commit of commits) if (!(await this.#putLast(commit))) left.push(commit)
+      for (const commit of commits) if (!(await this.#moveToEnd(commit))) left.push(commit)
       return left
     }
     const events: RecordedEvent[] = []
     for (const { streamId, version } of commits) events.push(...(await this.#eventsOf(streamId, version)))
     const own = events.filter(({ position }) => slotOf(position) === slot)
-    await this.#putBack(
+    await this.#restoreSlot(
       slot,
       own.sort((a, b) => a.position - b.position),
       commits,
@@ -297,8 +308,8 @@ class Repair {
     return eventsOf(streamId, { first: first as Item, others })
   }
 
-  /** With the positions that they had: between them, some may be missing. */
-  async #putBack(
+  /** Puts a slot again, with the positions that its events had. Positions between them may stay empty. */
+  async #restoreSlot(
     slot: number,
     events: readonly RecordedEvent[],
     commits: readonly Unlisted[],
@@ -332,10 +343,10 @@ class Repair {
     )
   }
 
-  /** At the end of the log. False: it is too large. */
-  async #putLast({ streamId, version }: Unlisted): Promise<boolean> {
+  /** Moves a commit to a new slot at the end of the log. Returns false if it is too large. */
+  async #moveToEnd({ streamId, version }: Unlisted): Promise<boolean> {
     const events = await this.#eventsOf(streamId, version)
-    // Its events then stand one after the other, as those of an append do.
+    // In the new slot, its events are consecutive. Each keeps its own time.
     const tuples = events.map(({ id, type, data, metadata, tags, recordedAt }, index) => [
       id,
       type,
@@ -374,7 +385,9 @@ class Repair {
     return true
   }
 
-  /** With where it is now. Whether the caller gave it is not known: it does no harm if not. */
+  /**
+   * Puts an event's id with its new place. It does no harm if the id came from the library and needs no item.
+   */
   async #putId({ id, streamId, version, position, recordedAt }: RecordedEvent): Promise<void> {
     const { item } = eventIdPut(this.#tables, id, {
       streamId,
@@ -388,5 +401,6 @@ class Repair {
   }
 }
 
+/** When the latest of the events was recorded, in milliseconds since 1970. */
 const latestOf = (events: readonly RecordedEvent[]) =>
   events.reduce((latest, { recordedAt }) => Math.max(latest, recordedAt.getTime()), Number.NEGATIVE_INFINITY)

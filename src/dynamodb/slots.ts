@@ -1,23 +1,27 @@
 /**
- * Slots: the places of the log, dense, so that a reader sees what is missing.
+ * Slots: the numbered places of the log. Their numbers have no gaps, so that a reader sees which slots are
+ * missing.
  *
- *     taken ──▶ used     in the transaction that writes the events
- *        └────▶ sealed   by its own writer, who gave up, or by a reader, who has waited long enough
+ *     taken ──▶ used     by the transaction that writes the events
+ *        └────▶ sealed   by the writer itself if it does not use the slot, or by a reader that has waited for `gapTimeout`
  *
- * Both are a put that demands that the slot is not there yet: whoever comes second knows. A writer whose slot was sealed
- * has written nothing, and takes another one.
+ * Both are a put with the condition that the slot does not exist yet, so only one of them succeeds. A writer
+ * whose slot was sealed has written nothing, and takes another slot.
  */
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import type { Subject } from './errors.ts'
 import { counterKey, slotKey, type Tables } from './keys.ts'
 
-/** The counter as it is: how many slots were taken, and what all who take one have to know. */
+/**
+ * The counter: the last slot that was taken, and the locks that every writer must check when it takes a slot.
+ */
 export interface Counter {
+  /** The last slot that was taken; 0 if none was. */
   readonly last: number
-  /** Grows when a projection is put in the place of another, or is about to be. */
+  /** Grows each time that a projection is locked or unlocked. */
   readonly epoch: number
-  /** The projections whose documents nobody may change now, each with the name of its lock. */
+  /** The locked projections, each with the id of its lock. No append may change their documents. */
   readonly locks: ReadonlyMap<string, string>
 }
 
@@ -27,11 +31,11 @@ export interface Run {
   readonly firstVersion: number
   readonly count: number
   readonly types: readonly string[]
-  /** The first version of the commit, whose events may be in several runs if it was imported. */
+  /** The first version of the commit. The events of an imported commit may be in several runs. */
   readonly commit: number
 }
 
-/** Events that a restored table does not have any more: their positions stay empty. */
+/** The run of events that a restored table no longer has: their positions stay empty. */
 export const lostRun = (count: number): Run => ({
   streamId: '',
   firstVersion: 0,
@@ -41,27 +45,27 @@ export const lostRun = (count: number): Run => ({
 })
 export const isLost = ({ firstVersion }: Run): boolean => firstVersion === 0
 
-/** A slot that is settled. */
+/** A settled slot: used or sealed. */
 export interface Slot {
   readonly number: number
-  /** None: it was sealed. */
+  /** Empty if the slot was sealed. */
   readonly runs: readonly Run[]
-  /** How many events it has. */
+  /** The number of its events. */
   readonly count: number
   /** When the last of its events was recorded, in milliseconds since 1970. */
   readonly recordedAt: number
-  /** When it was written. */
+  /** When its item was written, in milliseconds since 1970. */
   readonly writtenAt: number
   /** The body of its only commit, if that was small. */
   readonly inlined: Item | undefined
 }
 
-const never = { ConditionExpression: 'attribute_not_exists(p)' }
+const mustNotExist = { ConditionExpression: 'attribute_not_exists(p)' }
 
 export class Slots {
   readonly #connection: Connection
   readonly #table: string
-  /** Slots being given back. */
+  /** The requests under way that seal unused slots. */
   readonly #sealing = new Set<Promise<unknown>>()
 
   constructor(connection: Connection, tables: Tables) {
@@ -69,7 +73,7 @@ export class Slots {
     this.#table = tables.log
   }
 
-  /** Takes slots: the last of them is the counter's, and those before it are taken with it. */
+  /** Takes `count` consecutive slots. The last of them is `last` of the returned counter. */
   async take(count: number, signal?: AbortSignal): Promise<Counter> {
     const { item } = await this.#connection.write(
       this.#subject('Taking a place in the log', counterKey.p.S),
@@ -94,20 +98,23 @@ export class Slots {
     return this.#connection.get(subject, counterKey, signal)
   }
 
-  /** Closes a slot. False if it was used. */
+  /** Seals a slot, or finds it sealed. Returns false if it is used. */
   async seal(slot: number, signal?: AbortSignal): Promise<boolean> {
     const key = slotKey(slot)
     const { done, item } = await this.#connection.write(
       this.#subject('Sealing a slot', key.p.S),
       'PutItem',
-      { Item: { ...key, x: { BOOL: true } }, ...never },
+      { Item: { ...key, x: { BOOL: true } }, ...mustNotExist },
       signal,
     )
     return done || item?.x !== undefined
   }
 
-  /** Closes a slot that its own writer does not use; readers would do so after a while. */
-  giveBack(slot: number): void {
+  /**
+   * Seals a slot that its writer does not use, in the background. If this fails, a reader seals it after
+   * `gapTimeout`.
+   */
+  sealUnused(slot: number): void {
     const sealing = this.seal(slot)
       .catch(() => {})
       .finally(() => this.#sealing.delete(sealing))
@@ -130,7 +137,7 @@ export function counterOf(item: Item | undefined): Counter {
 
 type StoredRun = [streamId: string, first: number, count: number, types: readonly string[], commit?: number]
 
-/** The attributes of a slot that is used. */
+/** The item of a used slot. */
 export function slotItem(
   slot: number,
   runs: readonly Run[],
@@ -171,7 +178,7 @@ export function slotOfItem(item: Item): Slot {
   }
 }
 
-/** The runs of events that stand one after the other in a slot. */
+/** Returns the runs of events that are consecutive in a slot. */
 export function runsOf(
   events: readonly {
     readonly streamId: string

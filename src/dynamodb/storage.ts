@@ -1,21 +1,24 @@
-/** DynamoDB as a storage, put together of its parts. */
+/** Builds the storage for DynamoDB from its parts. */
 import { abortable, type InlineProjections, type Storage } from '../storage/index.ts'
-import { appending } from './append.ts'
+import { appends } from './append.ts'
 import { Commits } from './commit.ts'
 import type { Connection } from './connection.ts'
+import { dropDocuments } from './document-drop.ts'
+import { DocumentReads } from './document-reads.ts'
 import type { Environment } from './environment.ts'
 import { EventIds } from './event-ids.ts'
 import { Heads } from './heads.ts'
-import { importing } from './import.ts'
+import { imports } from './import.ts'
 import type { Tables } from './keys.ts'
 import { Log } from './log.ts'
 import { ParkedEvents } from './parked.ts'
-import { DynamodbProjections } from './projection.ts'
-import { reading } from './read.ts'
+import { ProjectionLocks } from './projection-lock.ts'
+import { ProjectionRegistry } from './projection-registry.ts'
+import { streamReads } from './read.ts'
 import { Slots } from './slots.ts'
 import { streamIndex } from './stream-index.ts'
 import { DynamodbSubscriptions } from './subscription.ts'
-import { WorkTransaction } from './transaction.ts'
+import { DynamodbStorageTransaction, type TransactionContext } from './transaction.ts'
 import { Writer } from './writer.ts'
 
 export interface DynamodbStorageOptions {
@@ -39,13 +42,16 @@ export function dynamodbStorage(
   const ids = new EventIds(connection, tables)
   const subscriptions = new DynamodbSubscriptions(connection, tables)
   const parked = new ParkedEvents(connection, writer, tables)
-  const projections = new DynamodbProjections(environment, subscriptions)
-  const commits = new Commits(environment, inline, inlineNames, projections, subscriptions)
+  const registry = new ProjectionRegistry(environment)
+  const locks = new ProjectionLocks(environment, subscriptions)
+  const documents = new DocumentReads(environment, registry)
+  const context: TransactionContext = { environment, registry, locks, documents, subscriptions }
+  const commits = new Commits(context, inline, inlineNames)
 
   return {
-    ...appending(environment, commits, ids, maxBatch),
-    ...importing(environment, commits, ids),
-    ...reading(connection, tables, heads),
+    ...appends(environment, commits, ids, maxBatch),
+    ...imports(environment, commits, ids),
+    ...streamReads(connection, tables, heads),
     ...streamIndex(environment),
 
     readLogPage: (query, signal) => log.readLogPage(query, signal),
@@ -54,7 +60,7 @@ export function dynamodbStorage(
 
     async transaction(what, work, signal) {
       signal?.throwIfAborted()
-      const transaction = new WorkTransaction(environment, projections, subscriptions, undefined, signal)
+      const transaction = new DynamodbStorageTransaction(context, undefined, signal)
       try {
         const result = await abortable(work(transaction), signal)
         await transaction.commit(what)
@@ -63,13 +69,14 @@ export function dynamodbStorage(
         await transaction.end()
       }
     },
-    registerProjections: (wanted, signal) => projections.registerProjections(wanted, signal),
-    registeredProjection: (name, signal) => projections.registeredProjection(name, signal),
-    beginBuild: (projection, signal) => projections.beginBuild(projection, signal),
-    readDocument: (projection, key, signal) => projections.readDocument(projection, key, signal),
+    registerProjections: (projections, signal) => registry.registerProjections(projections, signal),
+    registeredProjection: (name, signal) => registry.registeredProjection(name, signal),
+    beginBuild: (projection, signal) => registry.beginBuild(projection, signal),
+    readDocument: (projection, key, signal) => documents.readDocument(projection, key, signal),
     listDocuments: (projection, prefix, after, limit, signal) =>
-      projections.listDocuments(projection, prefix, after, limit, signal),
-    dropDocuments: (projection, keep, signal) => projections.dropDocuments(projection, keep, signal),
+      documents.listDocuments(projection, prefix, after, limit, signal),
+    dropDocuments: (projection, keep, signal) =>
+      dropDocuments(environment, registry, projection, keep, signal),
 
     createSubscription: (name, partitions, position, signal) =>
       subscriptions.createSubscription(name, partitions, position, signal),

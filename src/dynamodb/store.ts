@@ -1,4 +1,4 @@
-/** Opening an event store on DynamoDB. */
+/** Opens an event store on DynamoDB. */
 import {
   beginning,
   checkBoolean,
@@ -23,43 +23,71 @@ import { createTables, format, readFormat, type TablesStatus, tablesStatus } fro
 import { cloudFormation, type IamPolicy, iamPolicy, terraform } from './templates.ts'
 import type { DynamodbTransaction } from './transaction.ts'
 
+/** The options of `dynamodbStore`. */
 export interface DynamodbStoreOptions extends DynamodbAddress, InputLimits, StoreOptions {
-  /** The tables are called `<table>_events` and `<table>_log`. @default 'eventsourced' */
+  /** The prefix of the table names `<table>_events` and `<table>_log`. @default 'eventsourced' */
   readonly table?: string | undefined
-  /** Creates and checks the tables before the first use. @default true */
+  /** Whether the store creates and checks the tables before the first request. @default true */
   readonly autoCreate?: boolean | undefined
-  /** How often a request is retried when it fails with a transient error. @default 9 */
+  /** How often the store retries a request that fails with a transient error. @default 9 */
   readonly retries?: number | undefined
-  /** Most appends that share a transaction, if called at the same time; 1: none. @default 98 */
+  /**
+   * Maximum number of concurrent appends that share a transaction. 1: each append has its own.
+   *
+   * @default 98
+   */
   readonly maxBatch?: number | undefined
-  /** How long readers of the log wait for a writer that took a place in it, in milliseconds. @default 2000 */
+  /**
+   * How long readers wait for a slot that a writer took, before they seal it, in milliseconds.
+   *
+   * @default 2000
+   */
   readonly gapTimeout?: number | undefined
-  /** Whether what is larger than 1 KB is compressed. @default true */
+  /** Whether event bodies and document states above 1 KB are compressed. @default true */
   readonly compress?: boolean | undefined
-  /** Told of what happens on the way: retries, throttling, conflicts, sealed slots. */
+  /** Called for each transient failure of a request, each sealed slot and each late append. @default none */
   readonly onMetric?: ((metric: DynamodbMetric) => void) | undefined
 }
 
+/** An event store on DynamoDB. */
 export interface DynamodbStore extends EventStore<DynamodbTransaction> {
   readonly schema: {
-    /** Creates the tables, if they are not there, and checks them. Safe to be called by many processes at once. */
+    /**
+     * Creates the tables that are missing, and checks them. Many processes may call it at once.
+     *
+     * @throws SchemaMismatchError if the tables are newer than this library, or not as they must be
+     */
     create(): Promise<TablesStatus>
-    /** @throws SchemaMismatchError if the tables are newer than this library, or not as they must be. */
+    /**
+     * Checks the tables, and changes nothing.
+     *
+     * @throws SchemaMismatchError if the tables are newer than this library, or not as they must be
+     */
     status(): Promise<TablesStatus>
-    /** A CloudFormation template of the tables, with deletion protection and point-in-time recovery. */
+    /**
+     * Returns a CloudFormation template of the tables as JSON, with deletion protection and point-in-time
+     * recovery.
+     */
     cloudFormation(): string
-    /** The same for Terraform. */
+    /** Returns the same tables as a Terraform file. */
     terraform(): string
-    /** What a process that appends, reads and subscribes must be allowed to do, and nothing more. */
+    /** Returns the IAM policy with exactly the rights of a process that appends, reads and subscribes. */
     iamPolicy(options?: { readonly region?: string; readonly account?: string }): IamPolicy
-    /** Tells whether commits and log agree, which they may not after both tables were restored. Reads both whole. */
+    /**
+     * Checks whether commits and log agree, which may not be so after a restore. Reads both tables
+     * completely.
+     */
     verify(): Promise<VerifyTablesResult>
-    /** Makes them agree: nobody else may use the tables meanwhile. */
+    /** Repairs commits and log so that they agree. No other process may use the tables meanwhile. */
     repair(): Promise<RepairResult>
   }
 }
 
-/** An event store on DynamoDB: a client of AWS SDK version 3, or where it is. Connects when it is first used. */
+/**
+ * Opens an event store on DynamoDB. It sends its first request when it is first used.
+ *
+ * @throws InvalidInputError if an option is not valid
+ */
 export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
   const { table = 'eventsourced', inline: projections = [] } = optionsOf(options, ['table', 'inline'])
   const {
@@ -115,8 +143,8 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
       status: () => tablesStatus(unprepared, tables),
       cloudFormation: () => cloudFormation(tables),
       terraform: () => terraform(tables),
-      iamPolicy: (place) => {
-        const { region, account } = optionsOf(place, ['region', 'account'])
+      iamPolicy: (options) => {
+        const { region, account } = optionsOf(options, ['region', 'account'])
         if (region !== undefined) checkText(region, 'region')
         if (account !== undefined) checkText(account, 'account')
         return iamPolicy(tables, {
@@ -130,7 +158,7 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
   }
 }
 
-// As AWS has it, with room for what is added.
+// The rule of AWS, with room for the suffixes.
 function checkTableName(table: string): void {
   if (typeof table === 'string' && /^[a-zA-Z0-9_.-]{1,240}$/.test(table)) return
   throw new InvalidInputError(

@@ -1,7 +1,8 @@
 /**
- * The streams by name. Only streams that were created have an item at once. Those that begin with their first event get
- * theirs when streams are listed: whoever does so first brings the list up to where the log is. So an append to a new
- * stream costs no more than any other, and a list is as complete as a reading of the log.
+ * Lists the streams by name. A stream that was created has an item from the start. A stream that begins with
+ * its first event gets its item when a process lists the streams: that process first brings the list up to
+ * the end of the log. So an append to a new stream costs no more than any other append, and a list is as
+ * complete as the log.
  */
 import type { Storage, StreamInfo } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
@@ -10,7 +11,7 @@ import { commitKey, listedKey, listPartition, shards, streamKey } from './keys.t
 import { listPage, mergeShards } from './merge-shards.ts'
 import { isLost, type Slot } from './slots.ts'
 
-const atOnce = 16
+const requestsAtOnce = 16
 
 export function streamIndex(
   environment: Environment,
@@ -18,14 +19,16 @@ export function streamIndex(
   const { connection, tables, heads, log, writer } = environment
   const subjectOf = (doing: string, key: string) => ({ doing, table: tables.events, key })
 
-  /** Lists what began in the log since this was last done, by whomever. */
+  /** Lists the streams that began in the log since a process did this last. */
   async function bringUpToDate(signal: AbortSignal | undefined): Promise<void> {
     const subject = subjectOf('Listing the streams', listedKey.p.S)
     const listed = numberOf(await connection.get(subject, listedKey, signal), 'o') ?? 0
     for await (const slots of log.slotsFrom(listed + 1, signal)) {
-      const fresh = slots.flatMap((slot) => newIn(slot).map((streamId) => ({ streamId, slot })))
-      for (let from = 0; from < fresh.length; from += atOnce) {
-        await Promise.all(fresh.slice(from, from + atOnce).map((one) => list(one.streamId, one.slot, signal)))
+      const fresh = slots.flatMap((slot) => newStreamsIn(slot).map((streamId) => ({ streamId, slot })))
+      for (let from = 0; from < fresh.length; from += requestsAtOnce) {
+        await Promise.all(
+          fresh.slice(from, from + requestsAtOnce).map((one) => list(one.streamId, one.slot, signal)),
+        )
       }
       const input = {
         Key: listedKey,
@@ -51,20 +54,20 @@ export function streamIndex(
     streamId: string,
     listed: Item | undefined,
     signal: AbortSignal | undefined,
-    isSecondLook = false,
+    isSecondRead = false,
   ): Promise<StreamInfo | undefined> {
     const [item, { version, recordedAt }] = await Promise.all([
       listed ?? beginningOf(streamId, signal),
       heads.read(streamId, signal),
     ])
-    // It may have begun between the two looks.
-    if (item === undefined && version > 0 && !isSecondLook) return describe(streamId, listed, signal, true)
-    // A stream whose first commit is lost began sometime.
+    // The stream may have begun between the two reads.
+    if (item === undefined && version > 0 && !isSecondRead) return describe(streamId, listed, signal, true)
+    // After a restore that lost its first commit, the start of a stream is unknown: use its last time.
     const beginning = item ?? (version > 0 ? { t: number(recordedAt) } : undefined)
     return beginning && infoOf(streamId, beginning, version, recordedAt)
   }
 
-  /** The item that a stream was created with, or its first commit. */
+  /** The item of a created stream, or the time of the first commit. */
   async function beginningOf(streamId: string, signal: AbortSignal | undefined): Promise<Item | undefined> {
     const first = commitKey(streamId, 1)
     const subject = subjectOf('Looking at a stream', first.p.S)
@@ -80,21 +83,22 @@ export function streamIndex(
     async createStream(streamId, metadata, creationId, signal) {
       const createdAt = Date.now()
       const item = { ...streamKey(streamId), t: number(createdAt), m: text(metadata), c: text(creationId) }
-      const never = {
+      const mustNotExist = {
         TableName: tables.events,
         ConditionExpression: 'attribute_not_exists(p)',
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       }
-      const plain = { size: 0, name: `stream '${streamId}'`, failed: () => undefined }
+      const retriable = { size: 0, name: `stream '${streamId}'`, failed: () => undefined }
       const failures = await writer.write(
         'Creating a stream',
         [
-          { ...plain, item: { Put: { ...never, Item: item } } },
-          { ...plain, item: { ConditionCheck: { ...never, Key: commitKey(streamId, 1) } } },
+          { ...retriable, item: { Put: { ...mustNotExist, Item: item } } },
+          { ...retriable, item: { ConditionCheck: { ...mustNotExist, Key: commitKey(streamId, 1) } } },
         ],
         signal,
       )
-      // It may be ours, by a request whose answer was lost.
+      // The creation id shows that an earlier attempt of this call created the stream, and its answer was
+      // lost.
       const isOwn = failures?.some(({ reason }) => textOf(reason.Item, 'c') === creationId) ?? true
       if (!isOwn) return { kind: 'exists', version: (await heads.read(streamId, signal)).version }
       return { kind: 'created', stream: infoOf(streamId, item, 0, createdAt) }
@@ -110,8 +114,8 @@ export function streamIndex(
       })
       const items = await mergeShards(pages, after, limit)
       const infos: StreamInfo[] = []
-      for (let from = 0; from < items.length; from += atOnce) {
-        const some = items.slice(from, from + atOnce)
+      for (let from = 0; from < items.length; from += requestsAtOnce) {
+        const some = items.slice(from, from + requestsAtOnce)
         const described = some.map((item) => describe(textOf(item, 's') as string, item, signal))
         infos.push(...(await Promise.all(described)).filter((info) => info !== undefined))
       }
@@ -120,7 +124,8 @@ export function streamIndex(
   }
 }
 
-function newIn({ runs }: Slot): string[] {
+/** The streams whose first event is in the slot. */
+function newStreamsIn({ runs }: Slot): string[] {
   return runs.filter((run) => run.firstVersion === 1 && !isLost(run)).map(({ streamId }) => streamId)
 }
 

@@ -1,22 +1,21 @@
 /**
  * Checkpoints and leases. A subscription's items are in one partition of the table:
  *
- *     a             how many partitions it has, where it began, and up to where parked events are void
- *     c#<partition> its checkpoint `o`, who has it (`owner`) and the token of that lease; `k`: who keeps it from moving
- *     w#<worker>    its beat: another number each time that the worker says it lives
+ *     a             the number of partitions, the start position, and up to where parked events are void
+ *     c#<partition> the checkpoint `o`, the owner of its lease, the fencing token, and the hold `k`
+ *     w#<worker>    the heartbeat `beat`: a new number each time that the worker renews its leases
  *
- * `idle`, in the last two: for how long beat or `k` was seen to be `idleOf` (see silence.ts).
+ * `idle`, in the last two: for how long `beat` or `k` had the value `idleOf` (see liveness.ts).
  *
- * Nobody trusts another's clock: a worker is taken for dead when its beat did not change for the time of its lease, by the
- * clock of whoever looks. What the dead one does after all is refused by its token. Likewise, whoever holds a checkpoint
- * for too long, as workers see it, is taken for dead.
+ * No process trusts the clock of another one. A worker counts as dead when its heartbeat did not change for
+ * its lease time, by the clock of the observing worker. If it still writes, its fencing token is refused. In
+ * the same way, a rebuild or a verification that holds a checkpoint for too long counts as dead.
  */
-
 import { randomInt, randomUUID } from 'node:crypto'
 import type { KeptLeases, Lease, PartitionCheckpoint, SubscriptionStorage } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import {
-  advance,
+  advanceUpdate,
   type Checkpoint,
   checkpointItem,
   checkpointNames,
@@ -32,10 +31,11 @@ import {
 } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import { checkpointKey, subscriptionPartition, type Tables, workerKey } from './keys.ts'
-import { leaving, type Silence, Silences } from './silence.ts'
+import { type IdleItems, idleUpdate, Liveness } from './liveness.ts'
 import type { Part } from './writer.ts'
 
-interface Stored {
+/** All items of a subscription. */
+interface StoredSubscription {
   readonly partitions: number
   readonly start: number
   readonly voidUpTo: number
@@ -44,17 +44,18 @@ interface Stored {
   readonly items: readonly Item[]
 }
 
+// DynamoDB deletes the item of a worker that ended without leaving (time to live).
 const secondsToKeepWorkers = 86_400
 
-type Leasing = Pick<
+type LeaseStorage = Pick<
   SubscriptionStorage,
   'createSubscription' | 'keepLeases' | 'releaseLeases' | 'leave' | 'advance' | 'checkpoints'
 >
 
-export class DynamodbSubscriptions implements Leasing {
+export class DynamodbSubscriptions implements LeaseStorage {
   readonly #connection: Connection
   readonly #table: string
-  readonly #silences = new Silences()
+  readonly #liveness = new Liveness()
 
   constructor(connection: Connection, tables: Tables) {
     this.#connection = connection
@@ -65,7 +66,7 @@ export class DynamodbSubscriptions implements Leasing {
     return { doing, table: this.#table, key: subscriptionPartition(name) }
   }
 
-  async #read(name: string, signal?: AbortSignal): Promise<Stored | undefined> {
+  async #read(name: string, signal?: AbortSignal): Promise<StoredSubscription | undefined> {
     const subject = this.#subject('Reading a subscription', name)
     const items = await this.#connection.queryAll(
       subject,
@@ -97,7 +98,8 @@ export class DynamodbSubscriptions implements Leasing {
         await this.#putNew(name, headerItem(name, partitions, position), signal)
         continue
       }
-      // Whoever wrote the header may have died before the rest: where they all begin is in it.
+      // The process that wrote the header may have died before it wrote all checkpoints: write the missing
+      // ones.
       const there = new Set(stored.checkpoints.map(({ partition }) => partition))
       const missing = Array.from({ length: stored.partitions }, (_, partition) => partition).filter(
         (partition) => !there.has(partition),
@@ -126,13 +128,14 @@ export class DynamodbSubscriptions implements Leasing {
   ): Promise<KeptLeases> {
     const stored = await this.#read(name, signal)
     if (stored === undefined) return { leases: [], share: 0 }
-    await this.#beat(name, worker, milliseconds, signal)
-    const silence = this.#silences.look(subscriptionPartition(name), stored.items)
-    await this.#endLongHolds(name, stored.checkpoints, silence, signal)
-    const { alive, dead } = this.#sortWorkers(name, stored.workers, worker, silence)
-    for (const one of dead) await this.#bury(name, one, signal)
+    await this.#sendHeartbeat(name, worker, milliseconds, signal)
+    const idleItems = this.#liveness.observe(subscriptionPartition(name), stored.items)
+    await this.#endLongHolds(name, stored.checkpoints, idleItems, signal)
+    const { alive, dead } = this.#sortWorkers(name, stored.workers, worker, idleItems)
+    for (const one of dead) await this.#removeDead(name, one, signal)
     const share = Math.ceil(stored.partitions / (alive.size + 1))
-    // Even if others took it for dead: as nobody has taken its lease, it is still this worker's.
+    // Another worker may have removed this one as dead. Until it also takes the lease, the lease is still
+    // valid.
     const leases = stored.checkpoints
       .filter(({ owner }) => owner === worker)
       .map((checkpoint) => leaseOf(name, checkpoint, checkpoint.token))
@@ -140,14 +143,14 @@ export class DynamodbSubscriptions implements Leasing {
       if (leases.length >= share) break
       const { owner } = checkpoint
       if (owner === worker || (owner !== undefined && alive.has(owner))) continue
-      if (await this.#take(name, checkpoint, worker, signal)) {
+      if (await this.#takeLease(name, checkpoint, worker, signal)) {
         leases.push(leaseOf(name, checkpoint, checkpoint.token + 1))
       }
     }
     return { leases: leases.sort((a, b) => a.partition - b.partition), share }
   }
 
-  #beat(
+  #sendHeartbeat(
     name: string,
     worker: string,
     milliseconds: number,
@@ -162,30 +165,35 @@ export class DynamodbSubscriptions implements Leasing {
         ':lease': number(milliseconds),
         ':until': number(now + milliseconds),
         ':ttl': number(Math.floor(now / 1000) + secondsToKeepWorkers),
-        // That it is another one is all that counts, also when the worker was buried meanwhile.
+        // Only a change counts. A random number also changes if another worker removed this item meanwhile.
         ':beat': number(randomInt(2 ** 47)),
       },
     }
     return this.#connection.write(this.#subject('Keeping a lease', name), 'UpdateItem', input, signal)
   }
 
-  #sortWorkers(name: string, workers: readonly Worker[], self: string, silence: Silence) {
+  #sortWorkers(name: string, workers: readonly Worker[], self: string, idleItems: IdleItems) {
     const alive = new Set<string>()
     const dead: Worker[] = []
     for (const worker of workers) {
       if (worker.name === self) continue
-      const { idle = 0 } = silence.get(workerKey(name, worker.name).s.S) ?? {}
+      const { idle = 0 } = idleItems.get(workerKey(name, worker.name).s.S) ?? {}
       if (idle >= worker.leaseTime) dead.push(worker)
       else alive.add(worker.name)
     }
     return { alive, dead }
   }
 
-  async #bury(name: string, { name: worker, beat }: Worker, signal: AbortSignal | undefined): Promise<void> {
+  /** Deletes the item of a dead worker, unless it has renewed its heartbeat since. */
+  async #removeDead(
+    name: string,
+    { name: worker, heartbeat }: Worker,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const input = {
       Key: workerKey(name, worker),
       ConditionExpression: 'beat = :beat',
-      ExpressionAttributeValues: { ':beat': number(beat) },
+      ExpressionAttributeValues: { ':beat': number(heartbeat) },
     }
     await this.#connection.write(this.#subject('Keeping a lease', name), 'DeleteItem', input, signal)
   }
@@ -193,16 +201,16 @@ export class DynamodbSubscriptions implements Leasing {
   async #endLongHolds(
     name: string,
     checkpoints: readonly Checkpoint[],
-    silence: Silence,
+    idleItems: IdleItems,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     for (const { partition, hold } of checkpoints) {
-      const { idle = 0 } = silence.get(checkpointKey(name, partition).s.S) ?? {}
-      if (hold !== undefined && idle >= longestLock) await this.#letGo(name, partition, hold, signal)
+      const { idle = 0 } = idleItems.get(checkpointKey(name, partition).s.S) ?? {}
+      if (hold !== undefined && idle >= longestLock) await this.#releaseHold(name, partition, hold, signal)
     }
   }
 
-  #letGo(name: string, partition: number, hold: string, signal?: AbortSignal): Promise<unknown> {
+  #releaseHold(name: string, partition: number, hold: string, signal?: AbortSignal): Promise<unknown> {
     const input = {
       Key: checkpointKey(name, partition),
       UpdateExpression: 'REMOVE k',
@@ -212,7 +220,7 @@ export class DynamodbSubscriptions implements Leasing {
     return this.#connection.write(this.#subject('Letting a checkpoint go', name), 'UpdateItem', input, signal)
   }
 
-  async #take(
+  async #takeLease(
     name: string,
     { partition, token, owner }: Checkpoint,
     worker: string,
@@ -236,7 +244,7 @@ export class DynamodbSubscriptions implements Leasing {
       },
       signal,
     )
-    // It may have been taken by a request of ours whose answer was lost.
+    // An earlier attempt of this request may have taken the lease, if its answer was lost.
     return done || (textOf(item, 'owner') === worker && numberOf(item, 'token') === token + 1)
   }
 
@@ -252,7 +260,7 @@ export class DynamodbSubscriptions implements Leasing {
       ExpressionAttributeNames: checkpointNames,
       ExpressionAttributeValues: { ':token': number(token) },
     }
-    return this.#connection.write(this.#subject('Giving a lease back', subscription), 'UpdateItem', input)
+    return this.#connection.write(this.#subject('Releasing a lease', subscription), 'UpdateItem', input)
   }
 
   async leave(name: string, worker: string): Promise<void> {
@@ -261,33 +269,36 @@ export class DynamodbSubscriptions implements Leasing {
     await this.releaseLeases(own.map((checkpoint) => leaseOf(name, checkpoint, checkpoint.token)))
     const input = { Key: workerKey(name, worker) }
     await this.#connection.write(this.#subject('Leaving a subscription', name), 'DeleteItem', input)
-    await this.#leaveSilence(name, worker, stored?.items ?? [])
+    await this.#storeIdleTimes(name, worker, stored?.items ?? [])
   }
 
-  /** For those who come after this process. */
-  async #leaveSilence(name: string, worker: string, items: readonly Item[]): Promise<void> {
+  /** Stores how long the other items are idle, for the workers that come after this process. */
+  async #storeIdleTimes(name: string, worker: string, items: readonly Item[]): Promise<void> {
     const partition = subscriptionPartition(name)
     const self = workerKey(name, worker).s.S
-    for (const [key, silent] of this.#silences.look(partition, items)) {
-      if (key === self || silent.idle < 1) continue
+    for (const [key, item] of this.#liveness.observe(partition, items)) {
+      if (key === self || item.idle < 1) continue
       await this.#connection.write(
         this.#subject('Leaving a subscription', name),
         'UpdateItem',
-        leaving(silent),
+        idleUpdate(item),
       )
     }
   }
 
   async advance(lease: Lease, position: number, signal?: AbortSignal): Promise<void> {
-    const input = advance(this.#table, lease, position)
+    const input = advanceUpdate(this.#table, lease, position)
     const subject = this.#subject('Moving a checkpoint', lease.subscription)
     const { done, item } = await this.#connection.write(subject, 'UpdateItem', input, signal)
     if (done || isAhead(item, lease)) return
     throw refusedAdvance(lease, item)
   }
 
-  /** All checkpoints to a position, with which nobody has a lease any more. */
-  async moving(name: string, position: number, signal?: AbortSignal): Promise<Part[]> {
+  /**
+   * Parts of a transaction: move all checkpoints to a position, end their leases, and void the events parked
+   * up to it.
+   */
+  async moveCheckpointParts(name: string, position: number, signal?: AbortSignal): Promise<Part[]> {
     const stored = await this.#read(name, signal)
     const part = (item: object): Part => ({
       item,
@@ -320,8 +331,11 @@ export class DynamodbSubscriptions implements Leasing {
     return [header, ...moves].map((update) => part({ Update: update }))
   }
 
-  /** Keeps the checkpoints from moving, for a while at most; answers with what lets them go. */
-  async hold(name: string, signal?: AbortSignal): Promise<() => Promise<void>> {
+  /**
+   * Keeps the checkpoints from moving. Returns the function that releases them. Workers release them after
+   * `longestLock` if that function is never called.
+   */
+  async holdCheckpoints(name: string, signal?: AbortSignal): Promise<() => Promise<void>> {
     const hold = randomUUID()
     const partitions = (await this.#read(name, signal))?.checkpoints.map(({ partition }) => partition) ?? []
     for (const partition of partitions) {
@@ -333,7 +347,7 @@ export class DynamodbSubscriptions implements Leasing {
       await this.#connection.write(this.#subject('Holding a checkpoint', name), 'UpdateItem', input)
     }
     return async () => {
-      for (const partition of partitions) await this.#letGo(name, partition, hold)
+      for (const partition of partitions) await this.#releaseHold(name, partition, hold)
     }
   }
 

@@ -1,4 +1,4 @@
-/** The tables: making them, and telling whether they are as they must be. */
+/** Creates the tables, and checks that they are as they must be. */
 import { SchemaMismatchError, StoreUnavailableError, sleep } from '../storage/index.ts'
 import { number, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
@@ -7,11 +7,13 @@ import { metaKey, type Tables } from './keys.ts'
 /** The layout of items that this version of the library reads and writes. */
 export const format = 1
 
+/** The state of the two tables. */
 export interface TablesStatus {
-  /** Whether both tables are there, in a format that this library knows. */
+  /** Whether both tables exist, in the format of this library. */
   readonly upToDate: boolean
-  /** The format of the tables; 0: they are missing, or empty. */
+  /** The format of the tables; 0 if they are missing or were not set up. */
   readonly format: number
+  /** The names of both tables. */
   readonly tables: readonly string[]
 }
 
@@ -32,17 +34,21 @@ export const tableDefinition: object = {
   BillingMode: 'PAY_PER_REQUEST',
 }
 
-// A table is there within seconds, or something is wrong.
+// In milliseconds. AWS creates a table within seconds.
 const longestWait = 120_000
-const poll = 250
+const pollInterval = 250
 
-/** Makes what is missing. Safe to be called by many processes at once. @throws SchemaMismatchError */
+/**
+ * Creates the tables that are missing, and checks them. Many processes may call it at once.
+ *
+ * @throws SchemaMismatchError if the tables are newer than this library, or not as they must be
+ */
 export async function createTables(connection: Connection, tables: Tables): Promise<TablesStatus> {
   const { log } = tables
   const described = await Promise.all(
     namesOf(tables).map(async (table) => {
-      const there = await describe(connection, table)
-      if (there !== undefined) return there
+      const existing = await describe(connection, table)
+      if (existing !== undefined) return existing
       await connection
         .call({ doing: 'Creating a table', table, key: '' }, 'CreateTable', {
           TableName: table,
@@ -62,20 +68,28 @@ export async function createTables(connection: Connection, tables: Tables): Prom
   return { upToDate: found === format, format: found, tables: namesOf(tables) }
 }
 
-/** @throws SchemaMismatchError if the tables are newer than this library, or not as they must be. */
+/**
+ * Checks the tables.
+ *
+ * @throws SchemaMismatchError if they are newer than this library, or not as they must be
+ */
 export async function tablesStatus(connection: Connection, tables: Tables): Promise<TablesStatus> {
   const names = namesOf(tables)
   const described = await Promise.all(names.map((table) => describe(connection, table)))
-  const there = described.filter((table) => table !== undefined)
-  if (there.length < names.length) return { upToDate: false, format: 0, tables: names }
-  await checkTables(connection, tables, there)
+  const existing = described.filter((table) => table !== undefined)
+  if (existing.length < names.length) return { upToDate: false, format: 0, tables: names }
+  await checkTables(connection, tables, existing)
   const found = await readFormat(connection, tables)
   return { upToDate: found === format, format: found, tables: names }
 }
 
 const namesOf = ({ events, log }: Tables) => [events, log]
 
-/** The format that is noted in the tables; 0: none. @throws SchemaMismatchError if it is a newer one */
+/**
+ * Reads the format that is stored in the tables; 0 if there is none.
+ *
+ * @throws SchemaMismatchError if it is a newer one
+ */
 export async function readFormat(connection: Connection, { log }: Tables): Promise<number> {
   const item = await connection.get({ doing: 'Reading the format', table: log, key: metaKey.p.S }, metaKey)
   const found = numberOf(item, 'f') ?? 0
@@ -109,11 +123,16 @@ async function untilActive(connection: Connection, table: string): Promise<Table
         new Error(`table '${table}' does not become active`),
       )
     }
-    await sleep(poll)
+    await sleep(pollInterval)
   }
 }
 
-/** Answers with the attributes by which items end. */
+/**
+ * Checks keys, indexes and time to live. Returns the attribute of the log table by which DynamoDB deletes
+ * items, if it has one.
+ *
+ * @throws SchemaMismatchError if a table is not as it must be
+ */
 async function checkTables(
   connection: Connection,
   tables: Tables,
@@ -124,13 +143,13 @@ async function checkTables(
     const keys = KeySchema.map(({ AttributeName, KeyType }) => `${AttributeName} ${KeyType}`).join(', ')
     if (keys !== 'p HASH, s RANGE') {
       throw new SchemaMismatchError(
-        `Table '${table}' has the keys '${keys}', and not 'p HASH, s RANGE': it is another's`,
+        `Table '${table}' has the keys '${keys}', and not 'p HASH, s RANGE': it belongs to another program`,
       )
     }
     const [local] = LocalSecondaryIndexes
     if (local !== undefined) {
       throw new SchemaMismatchError(
-        `Table '${table}' has the local index '${local.IndexName}', with which no stream can grow beyond 10 GB: make the table anew without it`,
+        `Table '${table}' has the local index '${local.IndexName}', with which no stream can grow beyond 10 GB: create the table again without it`,
       )
     }
   }
@@ -143,7 +162,7 @@ async function checkTables(
   return { log }
 }
 
-/** The attribute by which a table's items end. */
+/** The attribute by which DynamoDB deletes a table's items (time to live); undefined if it deletes none. */
 async function ttlOf(connection: Connection, table: string): Promise<string | undefined> {
   const subject = { doing: 'Looking at a table', table, key: '' }
   type Output = { TimeToLiveDescription?: { TimeToLiveStatus?: string; AttributeName?: string } }
@@ -160,11 +179,11 @@ async function enableTtl(connection: Connection, table: string): Promise<void> {
       TableName: table,
       TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
     })
-    // Another process has just done so.
+    // DynamoDB refuses it if another process has just enabled it.
     .catch(unlessNamed('ValidationException'))
 }
 
-/** For what is refused because somebody else has done it. */
+/** Ignores a refusal with this name, which says that another process has done the same already. */
 function unlessNamed(name: string): (error: unknown) => void {
   return (error) => {
     const failure = error instanceof Error && error.cause instanceof Error ? error.cause.cause : undefined

@@ -1,7 +1,8 @@
-/** The tables as infrastructure: CloudFormation, Terraform, and what a process must be allowed to do. */
+/** Prints the tables as infrastructure (CloudFormation, Terraform), and the IAM policy of a process. */
 import type { Tables } from './keys.ts'
 import { tableDefinition } from './tables.ts'
 
+/** An IAM policy document. */
 export interface IamPolicy {
   readonly Version: '2012-10-17'
   readonly Statement: readonly {
@@ -73,9 +74,9 @@ ${more}}
 }
 
 /**
- * Nothing here can delete an event. Of what is in the events table only the list of streams is updated. (Putting items, as an
- * append does, could also replace one: that the library never does so is its own doing.) Transactions need no
- * permission of their own.
+ * The policy allows no action that deletes an event. In the events table, it allows updates only for the list
+ * of streams. `PutItem`, which appends need, could also replace an event. IAM cannot prevent that; the
+ * conditions of an append do. Transactions need no permission of their own.
  */
 export function iamPolicy(
   { events, log }: Tables,

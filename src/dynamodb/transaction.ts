@@ -1,6 +1,7 @@
 /**
- * A transaction of the storage on DynamoDB: what is read is remembered, what is written is kept, and at the end one
- * TransactWriteItems writes it all if what was read is still so (optimistic concurrency: Kung and Robinson, 1981).
+ * A transaction of the storage on DynamoDB. It remembers what it read and collects what it writes. At the
+ * end, one `TransactWriteItems` writes all of it if what it read has not changed (optimistic concurrency:
+ * Kung and Robinson, 1981).
  */
 import {
   type Comparison,
@@ -21,39 +22,53 @@ import {
   WriteConditionError,
 } from '../storage/index.ts'
 import { type Item, numberOf } from './attributes.ts'
-import { advancing, fence, longestLock } from './checkpoint.ts'
+import { advancePart, fencePart, longestLock } from './checkpoint.ts'
+import type { DocumentReads } from './document-reads.ts'
 import {
+  addressName,
   documentCheck,
   documentOf,
   documentUpdate,
   type KnownItem,
-  nameOf,
   readDocumentItems,
 } from './documents.ts'
 import type { Environment } from './environment.ts'
 import type { CancellationReason } from './errors.ts'
-import { unparking } from './parked.ts'
-import type { DynamodbProjections } from './projection.ts'
+import { unparkPart } from './parked.ts'
+import type { ProjectionLock, ProjectionLocks } from './projection-lock.ts'
+import type { ProjectionRegistry } from './projection-registry.ts'
 import type { DynamodbSubscriptions } from './subscription.ts'
 import type { Part, TransactItem } from './writer.ts'
 
-/** What handlers and raw projections write with. */
+/** The transaction that handlers and raw projections write with. */
 export interface DynamodbTransaction extends HandlerTransaction {
   /**
-   * Adds items of your own tables to the transaction, in the form of `TransactWriteItems`. A condition of theirs that
-   * fails is thrown as a WriteConditionError.
+   * Adds items of your own tables to the transaction, in the form of `TransactWriteItems`. DynamoDB writes
+   * them with the transaction, after the handler has returned. If one of their conditions fails, nothing is
+   * written, and the transaction fails with a `WriteConditionError`.
+   *
+   * @throws TransactionOverError if the transaction is over
    */
   write(...items: readonly TransactItem[]): void
 }
 
-/** The slot is before one whose append wrote such a document already. */
+/** Thrown when a later slot has already written one of the documents: this append must take a later slot. */
 class SlotTooEarly extends Error {}
 
-export class WorkTransaction implements StorageTransaction {
+/** The parts of the storage that a transaction uses. */
+export interface TransactionContext {
+  readonly environment: Environment
+  readonly registry: ProjectionRegistry
+  readonly locks: ProjectionLocks
+  readonly documents: DocumentReads
+  readonly subscriptions: DynamodbSubscriptions
+}
+
+export class DynamodbStorageTransaction implements StorageTransaction {
   readonly user: DynamodbTransaction
+  readonly #context: TransactionContext
   readonly #environment: Environment
-  readonly #projections: DynamodbProjections
-  readonly #subscriptions: DynamodbSubscriptions
+  /** The slot of the append that the transaction belongs to; undefined if it belongs to none. */
   readonly #slot: number | undefined
   readonly #signal: AbortSignal | undefined
   readonly #known = new Map<
@@ -61,32 +76,27 @@ export class WorkTransaction implements StorageTransaction {
     KnownItem & { readonly address: DocumentAddress; readonly isLocked: boolean }
   >()
   readonly #changes = new Map<string, DocumentChange>()
-  readonly #own: TransactItem[] = []
-  readonly #ends: Part[] = []
+  /** The items of the user's own tables. */
+  readonly #userItems: TransactItem[] = []
+  /** Parts that must not be written before the documents are: checkpoints, generations, locks. */
+  readonly #lastParts: Part[] = []
   #fence: Part | undefined
-  readonly #locks = new Map<string, () => Promise<void>>()
+  readonly #locks = new Map<string, ProjectionLock['release']>()
   #lockedAt = Number.POSITIVE_INFINITY
-  /** Whether the append needs a later slot; also if the user's code has caught the error that said so. */
+  /** Whether the append needs a later slot. Stays true even if the user's code catches the error. */
   isTooEarly = false
   #isOver = false
 
-  constructor(
-    environment: Environment,
-    projections: DynamodbProjections,
-    subscriptions: DynamodbSubscriptions,
-    slot: number | undefined,
-    signal: AbortSignal | undefined,
-  ) {
-    this.#environment = environment
-    this.#projections = projections
-    this.#subscriptions = subscriptions
+  constructor(context: TransactionContext, slot: number | undefined, signal: AbortSignal | undefined) {
+    this.#context = context
+    this.#environment = context.environment
     this.#slot = slot
     this.#signal = signal
     this.user = {
       ...handlerDocuments(this),
       write: (...items) => {
         this.#checkOpen()
-        this.#own.push(...items)
+        this.#userItems.push(...items)
       },
     }
   }
@@ -102,7 +112,7 @@ export class WorkTransaction implements StorageTransaction {
     ]
     const [items, generations] = await Promise.all([
       this.#read(addresses, true),
-      this.#projections.generations(names, this.#signal),
+      this.#context.registry.generations(names, this.#signal),
     ])
     this.#checkOpen()
     const isStale = addresses.some(
@@ -112,12 +122,15 @@ export class WorkTransaction implements StorageTransaction {
     return isStale ? 'stale' : items.map(documentOf)
   }
 
-  /** An append knows by its slot which generations are read; only collections may be projections unknown to it. */
+  /**
+   * Whether the generation may no longer be the one that is read. The epoch of its slot guarantees that to an
+   * append, for its own projections. What it knows as a collection may be a projection of another process.
+   */
   #mayBeStale({ generation }: DocumentAddress): boolean {
     return this.#slot === undefined || generation === collectionGeneration
   }
 
-  /** A deleted document is told as one of state null: its position says which events are folded in. */
+  /** Returns a deleted document with the state `null`: its position says which events it contains. */
   async readDocuments(
     addresses: readonly DocumentAddress[],
   ): Promise<readonly (StoredDocument | undefined)[]> {
@@ -129,9 +142,9 @@ export class WorkTransaction implements StorageTransaction {
     })
   }
 
-  /** The items, as they were when they were first read, with what was written since. */
+  /** Returns the items as they were when this transaction read them first, with its own changes. */
   async #read(addresses: readonly DocumentAddress[], isLocked: boolean): Promise<(Item | undefined)[]> {
-    const unknown = addresses.filter((address) => !this.#known.has(nameOf(address)))
+    const unknown = addresses.filter((address) => !this.#known.has(addressName(address)))
     const { connection, tables } = this.#environment
     const found = await readDocumentItems(connection, tables, unknown, this.#signal)
     for (const [index, address] of unknown.entries()) {
@@ -140,52 +153,53 @@ export class WorkTransaction implements StorageTransaction {
         this.isTooEarly = true
         throw new SlotTooEarly()
       }
-      if (!this.#known.has(nameOf(address))) this.#known.set(nameOf(address), { item, address, isLocked })
+      if (!this.#known.has(addressName(address)))
+        this.#known.set(addressName(address), { item, address, isLocked })
     }
-    return addresses.map((address) => this.#present(address))
+    return addresses.map((address) => this.#withChange(address))
   }
 
-  #present(address: DocumentAddress): Item | undefined {
-    const item = this.#known.get(nameOf(address))?.item
-    const change = this.#changes.get(nameOf(address))
+  #withChange(address: DocumentAddress): Item | undefined {
+    const item = this.#known.get(addressName(address))?.item
+    const change = this.#changes.get(addressName(address))
     if (change === undefined) return item
-    const place = { s: { S: address.key }, o: { N: String(change.position) } }
-    if (change.state === null) return { ...place, x: { BOOL: true } }
+    const changed = { s: { S: address.key }, o: { N: String(change.position) } }
+    if (change.state === null) return { ...changed, x: { BOOL: true } }
     const before = item?.x === undefined ? (numberOf(item, 'r') ?? 0) : 0
-    return { ...place, d: { S: change.state }, r: { N: String(before + 1) } }
+    return { ...changed, d: { S: change.state }, r: { N: String(before + 1) } }
   }
 
   async writeDocuments(changes: readonly DocumentChange[]): Promise<void> {
     this.#checkOpen()
-    for (const change of changes) this.#changes.set(nameOf(change), change)
+    for (const change of changes) this.#changes.set(addressName(change), change)
   }
 
   async advance(lease: Lease, position: number): Promise<void> {
     this.#checkOpen()
-    this.#fence = fence(this.#environment.tables.log, lease)
-    this.#ends.push(advancing(this.#environment.tables.log, lease, position))
+    this.#fence = fencePart(this.#environment.tables.log, lease)
+    this.#lastParts.push(advancePart(this.#environment.tables.log, lease, position))
   }
 
   async unpark(lease: Lease, position: number): Promise<void> {
     this.#checkOpen()
-    this.#ends.push(
-      fence(this.#environment.tables.log, lease),
-      unparking(this.#environment.tables.log, lease, position),
+    this.#lastParts.push(
+      fencePart(this.#environment.tables.log, lease),
+      unparkPart(this.#environment.tables.log, lease, position),
     )
   }
 
   async lockProjection(name: string): Promise<void> {
     this.#checkOpen()
-    // The work of an append is fenced by its slot already.
+    // Inside an append, its slot orders the writes: no lock is needed.
     if (this.#slot !== undefined || this.#locks.has(name)) return
     const lockedAt = performance.now()
-    const { parts, release } = await this.#projections.lock(name, this.#signal)
-    // Whoever waited for it may have given up meanwhile.
+    const { parts, release } = await this.#context.locks.lock(name, this.#signal)
+    // The caller may have ended the transaction while it waited for the lock.
     if (this.#isOver) await release()
     this.#checkOpen()
     this.#lockedAt = lockedAt
     this.#locks.set(name, release)
-    this.#ends.push(...parts)
+    this.#lastParts.push(...parts)
   }
 
   readLogPage(query: LogQuery): Promise<LogPage> {
@@ -194,35 +208,37 @@ export class WorkTransaction implements StorageTransaction {
 
   async lastPosition(): Promise<number> {
     const { log } = this.#environment
-    // Whoever has a slot from before the lock may still use it.
+    // An append that took its slot before the lock may still use it: wait until all slots are settled.
     if (this.#locks.size > 0) await log.settleAll(this.#signal)
     return log.lastPosition(this.#signal)
   }
 
   async checkpoint(subscription: string): Promise<number | undefined> {
-    const checkpoints = await this.#subscriptions.checkpoints(subscription, this.#signal)
+    const checkpoints = await this.#context.subscriptions.checkpoints(subscription, this.#signal)
     return checkpoints.length === 0 ? undefined : Math.min(...checkpoints.map(({ position }) => position))
   }
 
   compareDocuments(projection: string, left: number, right: number, limit: number): Promise<Comparison> {
     const pending = [...this.#changes.values()].filter((change) => change.projection === projection)
-    return this.#projections.compare(projection, [left, right], limit, pending, this.#signal)
+    return this.#context.documents.compare(projection, [left, right], limit, pending, this.#signal)
   }
 
   async setProjection(projection: RegisteredProjection): Promise<void> {
-    this.#ends.push(this.#projections.setting(projection))
+    this.#lastParts.push(this.#context.registry.setGenerationPart(projection))
   }
 
   async moveCheckpoints(subscription: string, position: number): Promise<void> {
-    this.#ends.push(...(await this.#subscriptions.moving(subscription, position, this.#signal)))
+    const parts = await this.#context.subscriptions.moveCheckpointParts(subscription, position, this.#signal)
+    this.#lastParts.push(...parts)
   }
 
-  /** What is written, with the conditions on what was read. */
+  /** All writes, with the conditions on the documents that were read. */
   parts(): Part[] {
     const keepDeleted = this.#slot === undefined && this.#isBuild()
-    return [...this.#documentParts(keepDeleted), ...this.#ownParts(), ...this.#ends]
+    return [...this.#documentParts(keepDeleted), ...this.#userParts(), ...this.#lastParts]
   }
 
+  /** Whether it writes documents that it has not locked: documents of a generation that nobody reads yet. */
   #isBuild(): boolean {
     return [...this.#changes].some(([name]) => this.#known.get(name)?.isLocked !== true)
   }
@@ -242,7 +258,8 @@ export class WorkTransaction implements StorageTransaction {
     }
     for (const [name, known] of this.#known) {
       if (this.#changes.has(name) || !known.isLocked) continue
-      // Who writes it later with an earlier slot must see that it was read.
+      // An append with an earlier slot may come later: it must see that this transaction has read the
+      // document.
       const { key, projection } = known.address
       const item = documentCheck(tables, known.address, known, this.#slot)
       parts.push({ item, size: 0, name: `document '${key}' of '${projection}'`, failed })
@@ -250,9 +267,9 @@ export class WorkTransaction implements StorageTransaction {
     return parts
   }
 
-  #ownParts(): Part[] {
+  #userParts(): Part[] {
     const failed = ({ Item }: CancellationReason) => new WriteConditionError(Item)
-    return this.#own.map((item) => ({
+    return this.#userItems.map((item) => ({
       item,
       size: Buffer.byteLength(JSON.stringify(item)),
       name: 'item given to tx.write',
@@ -260,23 +277,33 @@ export class WorkTransaction implements StorageTransaction {
     }))
   }
 
-  /** Writes it all, or throws and has written nothing. */
+  /**
+   * Writes everything, or throws and has written nothing. Only a build may be written in part: see below.
+   *
+   * @throws WriteConditionError if a condition of the user's own items fails
+   * @throws LeaseLostError if a lease is no longer valid
+   * @throws StoreUnavailableError if a document changed since it was read, or a lock lasted too long
+   * @throws AppendTooLargeError if it does not fit into one transaction of DynamoDB
+   */
   async commit(doing: string): Promise<void> {
     const { writer } = this.#environment
     this.#isOver = true
     this.#checkLocks(doing)
     const parts = this.parts()
     if (writer.fits(parts)) return this.#commitParts(doing, parts)
-    // Documents that nobody reads yet may be written in several steps, each by whoever has the lease: a position in each
-    // tells what is folded in, if it is gone on with later.
+    // A build may be written in several transactions, each fenced by the lease, because nobody reads its
+    // documents yet. The position in each document says which events it contains, so that an interrupted
+    // build can resume.
     const fence = this.#fence
     if (fence === undefined || !this.#isBuild()) throw writer.tooLarge(parts)
     const documents = this.#documentParts(true)
     for (const pack of writer.packs(documents, [fence])) await this.#commitParts(doing, pack)
-    await this.#commitParts(doing, [...this.#ownParts(), ...this.#ends])
+    await this.#commitParts(doing, [...this.#userParts(), ...this.#lastParts])
   }
 
-  /** What was read under a lock that has ended is not to be relied on. */
+  /**
+   * After `longestLock`, another process may have removed the lock: what was read under it may have changed.
+   */
   #checkLocks(doing: string): void {
     if (performance.now() - this.#lockedAt < longestLock) return
     throw new StoreUnavailableError(
@@ -293,14 +320,14 @@ export class WorkTransaction implements StorageTransaction {
       const error = part.failed(reason)
       if (error !== undefined) throw error
     }
-    const cause = new Error('what it had read was changed by somebody else meanwhile')
+    const cause = new Error('another process has changed what it had read')
     throw new StoreUnavailableError(doing, 0, cause)
   }
 
-  /** Lets others go on. */
+  /** Ends the transaction, and releases its locks. */
   async end(): Promise<void> {
     this.#isOver = true
-    // One that stays is taken away after a while by whoever waits for it.
+    // If a release fails, the processes that wait for the lock remove it after `longestLock`.
     await Promise.allSettled([...this.#locks.values()].map((release) => release()))
   }
 }

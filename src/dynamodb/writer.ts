@@ -1,4 +1,7 @@
-/** Transactions made of parts, each of which knows what it means if its condition fails; and what DynamoDB takes at once. */
+/**
+ * Writes transactions that are made of parts, within the limits of DynamoDB. Each part knows what its failed
+ * condition means.
+ */
 
 import { randomUUID } from 'node:crypto'
 import { AppendTooLargeError } from '../storage/index.ts'
@@ -6,17 +9,19 @@ import type { Connection } from './connection.ts'
 import { type CancellationReason, isConditionFailed } from './errors.ts'
 import type { Tables } from './keys.ts'
 
-/** An item of a `TransactWriteItems` request: `{ Put }`, `{ Update }`, `{ Delete }` or `{ ConditionCheck }`. */
+/**
+ * An item of a `TransactWriteItems` request: `{ Put }`, `{ Update }`, `{ Delete }` or `{ ConditionCheck }`.
+ */
 export type TransactItem = object
 
-/** An item of a transaction. */
+/** One item of a transaction, with its size, its name in errors, and the meaning of its condition. */
 export interface Part {
   readonly item: TransactItem
-  /** In bytes, as DynamoDB counts. */
+  /** In bytes, as DynamoDB counts them. */
   readonly size: number
-  /** What to call it in an error. */
+  /** Its name in error messages. */
   readonly name: string
-  /** The error to throw if its condition fails; undefined if trying anew may help. */
+  /** Returns the error to throw if its condition fails; undefined if a retry may succeed. */
   readonly failed: (reason: CancellationReason) => Error | undefined
 }
 
@@ -25,9 +30,10 @@ export interface FailedPart<P extends Part = Part> {
   readonly reason: CancellationReason
 }
 
-const mostItems = 100
-// 4 MB, less what DynamoDB may count that we do not.
-const mostBytes = 4_100_000
+/** How many items DynamoDB takes in one transaction. */
+export const maxTransactionItems = 100
+// 4 MB, less a reserve: DynamoDB may count bytes that `sizeOf` does not.
+const maxTransactionBytes = 4_100_000
 
 export class Writer {
   readonly #connection: Connection
@@ -39,34 +45,44 @@ export class Writer {
   }
 
   fits(parts: readonly Part[]): boolean {
-    return parts.length <= mostItems && sumOf(parts) <= mostBytes
+    return parts.length <= maxTransactionItems && sumOf(parts) <= maxTransactionBytes
   }
 
-  /** Why parts do not fit. */
+  /** The error for parts that do not fit: names the limit, and the parts that take most of it. */
   tooLarge(parts: readonly Part[]): AppendTooLargeError {
     const [first] = parts
     const largest = parts.reduce((most, part) => (part.size > most.size ? part : most), first as Part)
-    return parts.length > mostItems
-      ? new AppendTooLargeError('items', mostItems, parts.length, mostNamed(parts))
-      : new AppendTooLargeError('bytes', mostBytes, sumOf(parts), `${largest.name} (${largest.size} bytes)`)
+    return parts.length > maxTransactionItems
+      ? new AppendTooLargeError('items', maxTransactionItems, parts.length, mostFrequentName(parts))
+      : new AppendTooLargeError(
+          'bytes',
+          maxTransactionBytes,
+          sumOf(parts),
+          `${largest.name} (${largest.size} bytes)`,
+        )
   }
 
-  /** Divides parts into transactions, each with those that go along with all. */
-  packs(parts: readonly Part[], along: readonly Part[]): Part[][] {
+  /** Divides parts into transactions that fit. Each of them also contains the `shared` parts. */
+  packs(parts: readonly Part[], shared: readonly Part[]): Part[][] {
     const packs: Part[][] = []
-    let pack = [...along]
+    let pack = [...shared]
     for (const part of parts) {
-      if (pack.length > along.length && !this.fits([...pack, part])) {
+      if (pack.length > shared.length && !this.fits([...pack, part])) {
         packs.push(pack)
-        pack = [...along]
+        pack = [...shared]
       }
       pack.push(part)
     }
-    if (pack.length > along.length) packs.push(pack)
+    if (pack.length > shared.length) packs.push(pack)
     return packs
   }
 
-  /** Writes all parts at once; or answers with those whose condition failed. @throws AppendTooLargeError */
+  /**
+   * Writes all parts in one transaction. If conditions fail, nothing is written, and it returns the parts
+   * whose condition failed.
+   *
+   * @throws AppendTooLargeError if the parts do not fit into one transaction
+   */
   async write<P extends Part>(
     doing: string,
     parts: readonly P[],
@@ -85,8 +101,8 @@ export class Writer {
 
 const sumOf = (parts: readonly Part[]) => parts.reduce((sum, { size }) => sum + size, 0)
 
-/** The kind of which there are most: what their names have in common. */
-function mostNamed(parts: readonly Part[]): string {
+/** The kind of part that occurs most often: the beginning that the names of a kind share. */
+function mostFrequentName(parts: readonly Part[]): string {
   const counts = new Map<string, number>()
   for (const { name } of parts) {
     const kind = name.replace(/ ['(0-9].*/s, '')

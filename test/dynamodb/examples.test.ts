@@ -1,4 +1,4 @@
-/** The examples run on DynamoDB when one line is changed, and print the same. */
+/** The examples run on DynamoDB after a change of one line, and print the same. */
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
 
-// Within the package, so that its own subpaths are found, and ignored by git.
+// Inside the package, so that the package's own subpaths resolve; ignored by git.
 const folder = '.demo/examples'
 const environment = {
   NODE_NO_WARNINGS: '1',
@@ -24,7 +24,7 @@ async function run(file: string): Promise<string> {
   return stdout
 }
 
-/** Positions are each store's own. */
+/** Removes the positions: they differ from store to store. */
 const withoutPositions = (printed: string) => printed.replace(/^\d+ /gm, '')
 
 describe.each(oneEmulator)('examples on %s', (name) => {
@@ -38,7 +38,7 @@ describe.each(oneEmulator)('examples on %s', (name) => {
     await ground?.end()
   })
 
-  it.each(['quickstart.ts', 'orders.ts'])('%s', async (example) => {
+  it.each(['quickstart.ts', 'orders.ts'])('%s prints the same as in memory', async (example) => {
     const lines = readFileSync(`examples/${example}`, 'utf8').split('\n')
     const changed = lines.map((line) => {
       const options = /^const store = memoryStore\((?:\{ (.*) \})?\)/.exec(line)

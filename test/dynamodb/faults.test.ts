@@ -1,4 +1,7 @@
-/** What no emulator does by itself, and DynamoDB does now and then: conflicts, throttling, lost and late answers, lagging reads. */
+/**
+ * Tests with faults that DynamoDB has and emulators lack: conflicts, throttling, lost and late answers, stale
+ * reads.
+ */
 import { hasCode, projection, type RecordedEvent, uuidv7 } from '@eventsourced/core'
 import { DynamodbFailure, type DynamodbMetric } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -30,7 +33,7 @@ describe.each(emulators)('faults on %s', (name) => {
   }
 
   it.each(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])(
-    'a transaction that is cancelled for %s is made again, with the same slot',
+    'the store retries a transaction that is cancelled for %s, with the same slot',
     async (code) => {
       const { store, faults, metrics } = await opened()
       let left = 3
@@ -50,7 +53,7 @@ describe.each(emulators)('faults on %s', (name) => {
     },
   )
 
-  it('throttling that does not end is told with the table, the key and the reason', async () => {
+  it('permanent throttling is an error with the table, the key and the reason', async () => {
     const { store, faults, collect } = await opened({ retries: 2 })
     const reason = 'TableWriteKeyRangeThroughputExceeded'
     const resource = 'arn:aws:dynamodb:eu-west-1:1:table/orders_log'
@@ -61,23 +64,23 @@ describe.each(emulators)('faults on %s', (name) => {
     )
     const error: unknown = await store.append('a', counted(1)).catch((thrown: unknown) => thrown)
     if (!hasCode(error, 'store-unavailable')) throw error
-    expect(error.retries).toBe(3)
+    expect(error.retries).toBe(2)
     expect(error.cause).toBeInstanceOf(DynamodbFailure)
-    const { table, keyRange, reason: told } = error.cause as DynamodbFailure
+    const { table, keyRange, reason: thrownReason } = error.cause as DynamodbFailure
     expect(table).toMatch(/_log$/)
     expect(keyRange).toBe('C')
-    expect(told).toContain(reason)
+    expect(thrownReason).toContain(reason)
     expect(error.message).toContain(resource)
     faults.clear()
     expect(numbersOf(await collect())).toEqual([0])
   })
 
-  it('an append whose every answer is lost once is made once', async () => {
+  it('an append is written once, though each of its answers is lost once', async () => {
     const { store, faults, collect } = await opened({ gapTimeout: 50 })
     const seen = new Set<unknown>()
     for (let number = 1; number <= 10; number++) {
       faults.afterWrites(({ input }) => {
-        // The same request, made again, is answered.
+        // The answer to the retry of the same request arrives.
         const isNew = !seen.has(input)
         const id = JSON.stringify(input)
         if (!isNew || seen.has(id)) return undefined
@@ -91,12 +94,12 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(numbersOf(await collect())).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
-  it('an append that was made when DynamoDB has forgotten its token is recognised by its slot', async () => {
+  it('a written append is recognised by its slot after DynamoDB has forgotten its token', async () => {
     const { store, faults, collect } = await opened({ gapTimeout: 50 })
     let left = 1
     faults.afterWrites(({ command, input }) => {
       if (command !== 'TransactWriteItems' || left-- <= 0) return undefined
-      // The next one with this body is a transaction of its own.
+      // Without its token, the retry is a new transaction for DynamoDB.
       input.ClientRequestToken = undefined
       return lost()
     })
@@ -110,7 +113,7 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(numbersOf(await collect())).toEqual([0, 1])
   })
 
-  it('answers that come late and in another order change nothing', async () => {
+  it('appends succeed when requests and answers are late and out of order', async () => {
     const { store, faults, collect } = await opened()
     const late = async () => {
       await sleep(Math.random() * 30)
@@ -133,15 +136,15 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(new Set(numbersOf(await collect())).size).toBe(60)
   })
 
-  it('reads of events that lag behind are made again consistently: no event is missing', async () => {
+  it('the store repeats stale reads of events as consistent reads: no event is missing', async () => {
     const { store, faults, collect } = await opened()
-    // Large enough not to be in the slots themselves.
+    // The events are too large for their slots, so that reading the log reads their commits.
     const filler = Array.from({ length: 300 }, () => Math.random().toString(36)).join('')
     for (let number = 1; number <= 30; number++) {
       await store.append(`s-${number % 3}`, [{ type: 'Counted', data: { number, filler } }])
     }
     let dropped = 0
-    faults.answering(({ command, input }, output) => {
+    faults.changeAnswers(({ command, input }, output) => {
       if (command !== 'BatchGetItem') return
       for (const [table, items] of Object.entries((output.Responses ?? {}) as Record<string, unknown[]>)) {
         const { ConsistentRead: isConsistent } =
@@ -155,7 +158,7 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(dropped).toBeGreaterThan(0)
   })
 
-  it('under all of them at once, what is acknowledged is there once, and documents are what the log adds up to', async () => {
+  it('with all faults at once, each acknowledged event is recorded once, and the documents match the log', async () => {
     const sums = projection({
       name: 'sums',
       key: ({ data }: RecordedEvent) => ['all', `part-${(data as { number: number }).number % 4}`],
@@ -208,7 +211,7 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(await store.verify(sums)).toMatchObject({ ok: true, documents: 5 })
   })
 
-  it('an append whose answer was lost, and whose second try is refused, is told as one that may have happened', async () => {
+  it('an append whose answer was lost and whose retry is refused is an error that it may have happened', async () => {
     const { store, faults } = await opened()
     const events = [{ id: uuidv7(), type: 'Counted', data: { number: 1 } }]
     let writes = 0

@@ -1,4 +1,6 @@
-/** Where tests about DynamoDB itself run: an emulator, stores on it, and the items that they have written. */
+/**
+ * The ground for tests of DynamoDB itself: an emulator, stores on it, and the items that they have written.
+ */
 import {
   type AttributeValue,
   DeleteItemCommand,
@@ -14,32 +16,36 @@ import { type Faults, faulty } from '../worlds/faulty-client.ts'
 
 export type StoredItem = Record<string, AttributeValue>
 
+/** A running emulator, and what tests need on it. */
 export interface Ground {
   readonly endpoint: string
-  /** Tables of its own for a test. */
+  /** Returns a new table name, so that each test has its own tables. */
   table(): string
+  /** Opens a store with its own client, as another process would. */
   open(table: string, options?: DynamodbStoreOptions): OpenedStore
-  /** A client of the test's own. */
+  /** A client that no store uses. */
   readonly admin: DynamoDBClient
+  /** Reads all items of a table. */
   items(table: string): Promise<readonly StoredItem[]>
   remove(table: string, item: StoredItem): Promise<void>
-  /** Aborted when all is over, for what would never end. */
+  /** Aborts when the tests end: for work that would never end by itself. */
   readonly ending: AbortSignal
   end(): Promise<void>
 }
 
+/** A store, with its client and the faults of that client. */
 export interface OpenedStore {
   readonly store: DynamodbStore
   readonly client: DynamoDBClient
   readonly faults: Faults
 }
 
-/** The emulators that are under test in this run. */
+/** The emulators that this run tests. */
 export const emulators: readonly EmulatorName[] = (['dynoxide', 'dynamodb-local'] as const).filter(
   (name) => stores.some((store) => store.name === name) && isMissing(name) === undefined,
 )
 
-/** For what is the store's own doing, and not the emulator's. */
+/** One emulator, for tests whose result does not depend on the emulator. */
 export const oneEmulator: readonly EmulatorName[] = emulators.slice(0, 1)
 
 export async function startGround(name: EmulatorName): Promise<Ground> {
@@ -90,7 +96,7 @@ export async function startGround(name: EmulatorName): Promise<Ground> {
 
 const realNow = performance.now.bind(performance)
 
-/** Whatever this process measures, so much more has passed; until mocks are restored. */
+/** Moves the monotonic clock of this process forward, until mocks are restored. */
 export function letTimePass(milliseconds: number): void {
   const ahead = performance.now() - realNow() + milliseconds
   vi.spyOn(performance, 'now').mockImplementation(() => realNow() + ahead)

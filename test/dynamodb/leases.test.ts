@@ -1,4 +1,4 @@
-/** Leases without a clock that all trust: a worker that was taken for dead can do nothing more. */
+/** Tests of leases without a shared clock: a worker that others removed as dead can write nothing more. */
 import { hasCode } from '@eventsourced/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { latch } from '../../src/conformance/expect.ts'
@@ -26,7 +26,7 @@ describe.each(emulators)('leases on %s', (name) => {
     vi.restoreAllMocks()
   })
 
-  /** As another process has it. */
+  /** The storage of another process. */
   function storageOf(table: string): Storage {
     const limits = { retries: 9, onMetric: undefined }
     const client = emulatorClient(ground.endpoint)
@@ -52,13 +52,13 @@ describe.each(emulators)('leases on %s', (name) => {
     }
   }
 
-  const lost = (work: Promise<unknown>) =>
+  const losesLease = (work: Promise<unknown>) =>
     work.then(
       () => false,
       (error: unknown) => hasCode(error, 'lease-lost'),
     )
 
-  it('are kept while the worker says that it lives, however slow its clock', async () => {
+  it('stay with a worker that renews them, while another worker wants them', async () => {
     const [one, other] = await processes(1)
     const lease = await untilTaken(one, 'one')
     for (let time = 0; time < 10; time++) {
@@ -68,7 +68,7 @@ describe.each(emulators)('leases on %s', (name) => {
     }
   })
 
-  it('of a dead worker are another’s, who has a greater token, and what the dead one does is refused', async () => {
+  it('of a dead worker go to another worker with a greater token, and writes of the dead worker are refused', async () => {
     const [one, other] = await processes(1)
     const before = await untilTaken(one, 'one')
     await one.advance(before, 10)
@@ -92,26 +92,26 @@ describe.each(emulators)('leases on %s', (name) => {
         await transaction.writeDocuments([{ ...note, state: '1', position: 0 }])
         await transaction.advance(lease, 20)
       })
-    expect(await lost(one.advance(before, 20))).toBe(true)
-    expect(await lost(write(before, one))).toBe(true)
-    expect(await lost(one.park(before, [event], 20))).toBe(true)
-    expect(await lost(one.parkAgain(before, event))).toBe(true)
-    expect(await lost(one.transaction('Forgetting', (transaction) => transaction.unpark(before, 20)))).toBe(
-      true,
-    )
+    expect(await losesLease(one.advance(before, 20))).toBe(true)
+    expect(await losesLease(write(before, one))).toBe(true)
+    expect(await losesLease(one.park(before, [event], 20))).toBe(true)
+    expect(await losesLease(one.parkAgain(before, event))).toBe(true)
+    expect(
+      await losesLease(one.transaction('Forgetting', (transaction) => transaction.unpark(before, 20))),
+    ).toBe(true)
     await one.releaseLeases([before], 'one')
     expect(await one.readDocument('notes', 'a')).toBeUndefined()
     expect(await one.listParked(subscription, 0, 10)).toEqual([])
     expect((await one.checkpoints(subscription)).map(({ position }) => position)).toEqual([10])
 
-    // The other one was kept from nothing.
+    // The new owner can write.
     await write(after, other)
     expect(await other.readDocument('notes', 'a')).toMatchObject({ state: '1', revision: 1 })
     expect((await one.checkpoints(subscription)).map(({ position }) => position)).toEqual([20])
     expect((await one.keepLeases(subscription, 'one', leaseTime)).leases).toEqual([])
   })
 
-  it('of a dead worker are another’s, though no process lives for as long as a lease', async () => {
+  it('of a dead worker go to another worker, even if no process lives as long as a lease', async () => {
     const table = ground.table()
     const [one] = await processes(1, table)
     const keepLeases = (storage: Storage, worker: string) => storage.keepLeases(subscription, worker, 500)
@@ -133,7 +133,7 @@ describe.each(emulators)('leases on %s', (name) => {
   })
 
   it.each([-year, 0, year])(
-    'move no checkpoint while somebody verifies its documents, but not for ever if that one dies (clock: %i)',
+    'advance no checkpoint while a process verifies its documents, until that process counts as dead (clock: %i)',
     async (skew) => {
       const [one, other] = await processes(1)
       const lease = await untilTaken(one, 'one')
@@ -141,7 +141,7 @@ describe.each(emulators)('leases on %s', (name) => {
       const locked = latch()
       const now = Date.now
       const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + skew)
-      // It never ends.
+      // This transaction never ends.
       void other.transaction('Verifying', async (transaction) => {
         await transaction.lockProjection(subscription)
         locked.release()
@@ -160,7 +160,7 @@ describe.each(emulators)('leases on %s', (name) => {
     },
   )
 
-  it('of one that lives are not taken, however many processes look after each other', async () => {
+  it('of a live worker are not taken, though many other processes observe it one after the other', async () => {
     const table = ground.table()
     const [one] = await processes(1, table)
     const keepLeases = (storage: Storage, worker: string) => storage.keepLeases(subscription, worker, 500)
@@ -175,10 +175,10 @@ describe.each(emulators)('leases on %s', (name) => {
     }
   })
 
-  it('wait for each who verifies anew, though they have waited for one before', async () => {
+  it('wait the whole time for a second verification, though they have waited for a first one', async () => {
     const table = ground.table()
     const [one, other] = await processes(1, table)
-    /** What is locked stays so. */
+    /** Locks, and never unlocks. */
     async function lock(): Promise<void> {
       const locked = latch()
       void other.transaction('Verifying', async (transaction) => {
@@ -204,16 +204,16 @@ describe.each(emulators)('leases on %s', (name) => {
     await next.advance(lease, 10)
   })
 
-  it('are nobody’s once a rebuild has moved the checkpoints, nor is anything parked before', async () => {
+  it('end when a rebuild moves the checkpoints', async () => {
     const [one, other] = await processes(2)
     const lease = await untilTaken(one, 'one')
     await other.transaction('Moving', (transaction) => transaction.moveCheckpoints(subscription, 50))
-    expect(await lost(one.advance(lease, 60))).toBe(true)
+    expect(await losesLease(one.advance(lease, 60))).toBe(true)
     const { leases } = await other.keepLeases(subscription, 'other', leaseTime)
     expect(leases.every(({ position }) => position === 50)).toBe(true)
   })
 
-  it('are shared: each worker has about the same', async () => {
+  it('are shared evenly between workers', async () => {
     const [one, other] = await processes(5)
     expect((await one.keepLeases(subscription, 'one', 5_000)).leases).toHaveLength(5)
     expect(await other.keepLeases(subscription, 'other', 5_000)).toEqual({ leases: [], share: 3 })

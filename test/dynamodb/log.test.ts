@@ -1,4 +1,4 @@
-/** Reading the log where it is not as usual: long stretches without an event, and positions within a slot. */
+/** Tests of reading an unusual log: thousands of slots without an event, and positions within a slot. */
 import { BatchWriteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
@@ -19,8 +19,11 @@ describe.each(oneEmulator)('the log on %s', (name) => {
   })
   afterAll(() => ground?.end())
 
-  /** Slots that were taken and given back, as in an outage of the other table. */
-  async function sealed(table: string, from: number, to: number): Promise<void> {
+  /**
+   * Seals slots, as writers do that took them and could not write, for example in an outage of the other
+   * table.
+   */
+  async function sealSlots(table: string, from: number, to: number): Promise<void> {
     const TableName = `${table}_log`
     for (let start = from; start <= to; start += 25) {
       const slots = Array.from({ length: Math.min(25, to - start + 1) }, (_, nth) => start + nth)
@@ -45,16 +48,16 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     )
   }
 
-  it('is read past thousands of slots that nobody used, in both directions and by subscriptions', async () => {
+  it('is read past thousands of sealed slots, in both directions and by subscriptions', async () => {
     const table = ground.table()
     const { store } = ground.open(table)
     await store.append('a', counted(2))
-    await sealed(table, 2, 8_400)
+    await sealSlots(table, 2, 8_400)
     await store.append('a', counted(1))
     const events = await collect(store.readAll())
     expect(events.map(({ version }) => version)).toEqual([1, 2, 3])
     expect(await collect(store.readAll({ direction: 'backward' }))).toEqual(events.toReversed())
-    // Also a process that has seen nothing yet, from the last event before.
+    // Another process, which has read nothing yet, begins after the last event before the sealed slots.
     const { store: other } = ground.open(table)
     expect(await collect(other.readAll({ after: events[1]?.position ?? 0 }))).toEqual(events.slice(2))
     const seen: number[] = []
@@ -64,15 +67,15 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     expect((await collect(other.listStreams())).length).toBe(1)
   })
 
-  it('is read from and to any position, also within a slot and across the borders of blocks', async () => {
+  it('is read from any position to any position, also within a slot and across blocks', async () => {
     const table = ground.table()
     const { store } = ground.open(table)
     await store.schema.create()
-    await sealed(table, 1, 120)
+    await sealSlots(table, 1, 120)
     for (let nth = 0; nth < 8; nth++) {
       await store.appendAll(['a', 'b'].map((streamId) => ({ streamId, events: counted(2) })))
     }
-    await sealed(table, 129, 200)
+    await sealSlots(table, 129, 200)
     await store.append('a', counted(3))
     const events = await collect(store.readAll())
     expect(events).toHaveLength(35)

@@ -1,6 +1,6 @@
 /**
- * Many writers, some of which die with a slot in their hands or stall, and two readers that seal what is missing: nothing
- * is lost, doubled or out of order, and both readers see the same log.
+ * Tests many writers, of which some die after they took a slot and some stall, with two readers that seal
+ * missing slots. No event is lost, duplicated or out of order, and both readers see the same log.
  */
 import { hasCode, type RecordedEvent } from '@eventsourced/core'
 import type { DynamodbMetric } from '@eventsourced/core/dynamodb'
@@ -8,16 +8,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/runtime/abort.ts'
 import { emulators, type Ground, startGround } from './ground.ts'
 
+/** The numbers of one test. */
 interface Campaign {
   readonly writers: number
   readonly streams: number
-  /** Appends that each writer makes. */
+  /** How many appends each writer makes. */
   readonly appends: number
-  /** Of a hundred transactions, how many are never sent, as their writer has died. */
+  /** The percentage of transactions that are never sent, because their writer dies. */
   readonly deaths: number
-  /** And how many are sent late, by a time within these bounds. */
+  /** The percentage of transactions that are sent late, by `from` to `to` milliseconds. */
   readonly stalls: { readonly percent: number; readonly from: number; readonly to: number }
-  /** After how many milliseconds each reader seals. */
+  /** The `gapTimeout` of each reader, in milliseconds. */
   readonly readers: readonly number[]
 }
 
@@ -27,7 +28,7 @@ interface Report {
   readonly deaths: number
   readonly kinds: ReadonlyMap<DynamodbMetric['kind'], number>
   readonly logs: readonly (readonly RecordedEvent[])[]
-  /** Of what was acknowledged: the positions that the append answered. */
+  /** The position that each acknowledged append returned, by the event's name. */
   readonly positions: ReadonlyMap<string, number>
 }
 
@@ -56,7 +57,7 @@ async function run(ground: Ground, campaign: Campaign): Promise<Report> {
         if (command !== 'TransactWriteItems') return undefined
         if (Math.random() * 100 < deadly) {
           isDead()
-          // Who is dead sends nothing any more.
+          // A dead writer sends nothing any more.
           await sleep(600_000, ground.ending)
         }
         if (Math.random() * 100 < stalls.percent) await sleep(between(stalls.from, stalls.to))
@@ -88,7 +89,7 @@ async function run(ground: Ground, campaign: Campaign): Promise<Report> {
 
   async function read(gapTimeout: number): Promise<RecordedEvent[]> {
     const { store, faults } = ground.open(table, { gapTimeout, onMetric })
-    // Between the last look and the seal, the writer may be faster.
+    // Delays each seal, so that the writer may use the slot between the reader's last look and its seal.
     faults.before(async ({ command }) => {
       if (command === 'PutItem') await sleep(between(0, 80))
       return undefined
@@ -117,7 +118,7 @@ async function run(ground: Ground, campaign: Campaign): Promise<Report> {
 
 const nameOf = ({ data }: RecordedEvent) => (data as { name: string }).name
 
-/** What no campaign may find. */
+/** Counts the faults in the logs. All counts must be 0. */
 function faultsIn({ logs, positions }: Report) {
   const [log = []] = logs
   const seen = new Map<string, number>()
@@ -152,7 +153,7 @@ describe.each(emulators)('races on %s', (name) => {
   })
   afterAll(() => ground?.end())
 
-  it('16 writers on 12 streams, of whom some die with a slot and some stall', async () => {
+  it('16 writers on 12 streams lose nothing, though some die with a slot and some stall', async () => {
     const report = await run(ground, {
       writers: 16,
       streams: 12,
@@ -167,7 +168,7 @@ describe.each(emulators)('races on %s', (name) => {
     expect(report.acknowledged + report.conflicts + report.deaths).toBe(256)
   })
 
-  it('writers that find their slot sealed take another one, and all of them come through', async () => {
+  it('writers whose slot was sealed take another one, and every append succeeds or conflicts', async () => {
     const report = await run(ground, {
       writers: 12,
       streams: 12,
@@ -179,7 +180,7 @@ describe.each(emulators)('races on %s', (name) => {
     expect(faultsIn(report)).toEqual(none)
     expect(report.kinds.get('late')).toBeGreaterThan(0)
     expect(report.acknowledged + report.conflicts).toBe(144)
-    // Nothing but what was acknowledged is in the log.
+    // The log contains only acknowledged events.
     expect(report.logs[0]?.length).toBe(report.acknowledged)
   })
 })

@@ -1,4 +1,4 @@
-/** Tables as a restore to a point in time may leave them: of a transaction that was under way, a part. */
+/** Tests tables as a restore to a point in time may leave them: with only a part of a transaction. */
 import { randomBytes } from 'node:crypto'
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { hasCode, type RecordedEvent } from '@eventsourced/core'
@@ -33,7 +33,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     for await (const event of one.store.readAll()) events.push(event)
     return events
   }
-  /** A store in a process that has seen nothing yet. */
+  /** Opens a store in a new process, which remembers nothing. */
   const another = () => ground.open(table, { gapTimeout: 20 })
   const itemsOf = async (kind: 'events' | 'log', partition: RegExp): Promise<StoredItem[]> =>
     (await ground.items(`${table}_${kind}`)).filter(({ p }) => partition.test(p?.S ?? ''))
@@ -47,7 +47,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     opened = ground.open(table)
     const { store } = opened
     await store.append('alone', numbered(1, 3))
-    // Three streams in one transaction, and with that in one slot.
+    // Three streams in one transaction, so all of them are in one slot.
     await store.appendAll(
       ['x', 'y', 'z'].map((streamId, index) => ({
         streamId,
@@ -63,7 +63,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
   })
 
   it.each(['x', 'import-1', 'known'])(
-    'gives the commits of %s back their slot, with the positions that they had',
+    'restores the slot of the commits of %s, with the same positions',
     async (streamId) => {
       await ground.remove(`${table}_log`, await slotOf(streamId))
       const { problems } = await opened.store.schema.verify()
@@ -76,7 +76,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
   )
 
   it.each(['x', 'import-1', 'known'])(
-    'puts the commits of %s last if a reader has sealed their slot',
+    'moves the commits of %s to the end of the log if a reader has sealed their slot',
     async (streamId) => {
       await ground.remove(`${table}_log`, await slotOf(streamId))
       const seen = await collect(another())
@@ -85,7 +85,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
       expect((await opened.store.schema.verify()).ok).toBe(true)
       const one = another()
       const events = await collect(one)
-      // Whoever has read the log finds the rest behind what it knows.
+      // A reader that has read the log finds the moved events after the last position that it knows.
       expect(events.slice(0, seen.length)).toEqual(seen)
       expect(numbersOf(events).toSorted((a, b) => a - b)).toEqual(numbersOf(log).toSorted((a, b) => a - b))
       for (const stream of new Set(events.map((event) => event.streamId))) {
@@ -96,7 +96,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     },
   )
 
-  it('leaves the positions of commits that are gone empty, and those of their neighbours as they are', async () => {
+  it('empties the positions of a lost commit, and keeps the positions of its neighbours', async () => {
     const [commit] = await itemsOf('events', /^S#y$/)
     await ground.remove(`${table}_events`, commit as StoredItem)
     const error: unknown = await collect(another()).catch((thrown: unknown) => thrown)
@@ -112,7 +112,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(await collect(another())).toEqual(log.filter(({ streamId }) => streamId !== 'y'))
   })
 
-  it('lets ids of events that are gone be used again', async () => {
+  it('frees the ids of lost events', async () => {
     const [commit] = await itemsOf('events', /^S#known$/)
     await ground.remove(`${table}_events`, commit as StoredItem)
     await opened.store.schema.repair()
@@ -120,10 +120,10 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(result).toMatchObject({ version: 1, deduplicated: false })
   })
 
-  it('tells of events that were appended anew before the repair, and shows them once', async () => {
+  it('finds events that were appended again before the repair, and keeps them once', async () => {
     const [commit] = await itemsOf('events', /^S#z$/)
     await ground.remove(`${table}_events`, commit as StoredItem)
-    // Whoever did not wait for the repair finds the stream empty.
+    // A process that did not wait for the repair finds the stream empty, and appends again.
     await another().store.append('z', numbered(60, 61))
     expect((await opened.store.schema.verify()).problems).toMatchObject([
       { kind: 'slot-without-commit', streamId: 'z' },
@@ -134,7 +134,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(events.slice(0, -2)).toEqual(log.filter(({ streamId }) => streamId !== 'z'))
   })
 
-  it('lets ids be known again whose items are gone', async () => {
+  it('restores the lost items of event ids', async () => {
     const slot = await slotOf('known')
     const [id] = (await itemsOf('log', /^I#/)).filter(({ stream }) => stream?.S === 'known')
     for (const item of [slot, id]) await ground.remove(`${table}_log`, item as StoredItem)
@@ -142,7 +142,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(await another().store.append('known', known)).toMatchObject({ version: 1, deduplicated: true })
   })
 
-  it('moves a counter on that was restored to before its slots', async () => {
+  it('moves a counter forward that was restored to a time before its slots', async () => {
     await ground.admin.send(
       new UpdateItemCommand({
         TableName: `${table}_log`,
@@ -162,7 +162,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(events.at(-1)?.streamId).toBe('after')
   })
 
-  it('tells of a commit that lacks a part, and does not show the rest of it', async () => {
+  it('reports a commit that lacks a part, and does not read the rest of it', async () => {
     const filler = randomBytes(600_000).toString('base64')
     await opened.store.append('large', [{ type: 'Filled', data: { filler } }])
     const parts = await itemsOf('events', /^S#large$/)
@@ -177,7 +177,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(repaired).toEqual([])
   })
 
-  it('tells of versions that nothing brings back', async () => {
+  it('reports versions that no repair can restore', async () => {
     const [first] = await itemsOf('events', /^S#alone$/)
     await ground.remove(`${table}_events`, first as StoredItem)
     const { left, repaired } = await opened.store.schema.repair()

@@ -1,11 +1,11 @@
-/** Large things: commits that go on in several items, what is too much for a transaction, and many documents. */
+/** Tests large commits in several items, appends that are too large for a transaction, and many documents. */
 import { randomBytes } from 'node:crypto'
 import { hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AppendTooLargeError } from '../../src/errors/index.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
 
-/** An event that no compression makes much smaller. */
+/** An event of so many bytes that hardly compress. */
 const eventOf = (bytes: number, number = 0) => ({
   type: 'Filled',
   data: { number, filler: randomBytes(Math.ceil((bytes * 3) / 4)).toString('base64') },
@@ -35,7 +35,7 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
   afterAll(() => ground?.end())
 
   it.each([true, false])(
-    'an append of 3 MB is read back whole, in every way (compress: %s)',
+    'every kind of read returns an append of 3 MB completely (compress: %s)',
     async (compress) => {
       const { store } = ground.open(ground.table(), { compress, maxAppendBytes: 10_000_000 })
       await store.append('a', [eventOf(100)])
@@ -62,14 +62,14 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
     },
   )
 
-  it('one event larger than an item may be is kept all the same', async () => {
+  it('one event may be larger than an item', async () => {
     const { store } = ground.open(ground.table(), { maxPayloadBytes: 2_000_000 })
     const event = eventOf(1_500_000)
     await store.append('a', [event])
     expect((await store.readStream('a')).events[0]?.data).toEqual(event.data)
   })
 
-  it('what is more than 4 MB is refused with the event that takes most of it, and nothing is written', async () => {
+  it('an append of more than 4 MB is refused with its largest event, and nothing is written', async () => {
     const { store } = ground.open(ground.table(), { maxAppendBytes: 20_000_000 })
     const events = Array.from({ length: 60 }, (_, number) =>
       eventOf(number === 41 ? 300_000 : 100_000, number),
@@ -98,7 +98,7 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
     expect(await store.appendAll(appends(99))).toHaveLength(99)
   })
 
-  it('more ids of the caller’s than a transaction takes are refused, and nothing is written', async () => {
+  it('more ids from the caller than a transaction takes are refused, and nothing is written', async () => {
     const { store } = ground.open(ground.table())
     const events = numbered(1, 99).map((event) => ({ ...event, id: crypto.randomUUID() }))
     const error: unknown = await store.append('a', events).catch((thrown: unknown) => thrown)
@@ -108,7 +108,7 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
     expect((await store.readStream('a')).version).toBe(98)
   })
 
-  it('an append that is too large among others fails alone', async () => {
+  it('an append that is too large fails alone, and the other appends of its group succeed', async () => {
     const { store } = ground.open(ground.table(), { maxAppendBytes: 20_000_000 })
     const large = Array.from({ length: 60 }, () => eventOf(100_000))
     const outcomes = await Promise.allSettled(
@@ -131,7 +131,7 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
     expect(await collect(store.view(totals).list())).toHaveLength(98)
   })
 
-  it('an import whose events change many documents takes more transactions', async () => {
+  it('an import whose events change many documents uses more transactions', async () => {
     const { store } = ground.open(ground.table(), { inline: [totals] })
     const source = numbered(1, 150).map((event, index) => ({ ...event, streamId: `s-${index % 3}` }))
     expect(await store.import(source, { name: 'import' })).toMatchObject({ imported: 150 })
@@ -153,7 +153,7 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
     )
   })
 
-  it('a rebuild that is interrupted between the transactions of a batch folds no event in twice', async () => {
+  it('a rebuild that is interrupted between the transactions of a batch folds no event twice', async () => {
     const { store, faults } = ground.open(ground.table())
     for (let time = 0; time < 4; time++) await store.append('a', numbered(1, 150))
     let batches = 0
@@ -163,7 +163,7 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
       const items = (input.TransactItems ?? []) as object[]
       if (command !== 'TransactWriteItems' || items.length < 100) return undefined
       batches++
-      // The first documents of the second batch are written, and its checkpoint is not.
+      // Now the first documents of the second batch are written, but its checkpoint is not.
       if (batches === 2) aborting.abort(new Error('enough'))
       return undefined
     })
@@ -174,7 +174,7 @@ describe.each(oneEmulator)('sizes on %s', (name) => {
     expect(states).toEqual(Array(150).fill(4))
   })
 
-  it('a document larger than an item may be is refused by its name', async () => {
+  it('a document that is larger than an item is refused with its name', async () => {
     const large = projection({
       name: 'large',
       key: () => 'one',

@@ -1,4 +1,4 @@
-/** Making and checking the tables, and what is printed for those who deploy them in their own way. */
+/** Tests creating and checking the tables, the printed templates, and the checks of options. */
 import {
   CreateTableCommand,
   DeleteTableCommand,
@@ -32,7 +32,7 @@ describe.each(emulators)('the tables on %s', (name) => {
   })
   afterAll(() => ground?.end())
 
-  it('are made by create, once, and then up to date; time to live is on for the log only', async () => {
+  it('are created once and then up to date; only the log has a time to live', async () => {
     const table = ground.table()
     const { store } = ground.open(table)
     expect(await store.schema.status()).toMatchObject({ upToDate: false, format: 0 })
@@ -55,14 +55,14 @@ describe.each(emulators)('the tables on %s', (name) => {
     }
   })
 
-  it('are made by eight processes at once', async () => {
+  it('are created by eight processes at once', async () => {
     const table = ground.table()
     const stores = Array.from({ length: 8 }, () => ground.open(table).store)
     await Promise.all(stores.map((store, number) => store.append('a', counted(number))))
     expect((await stores[0]?.readStream('a'))?.version).toBe(8)
   })
 
-  it('that are missing are told so when they are not to be made', async () => {
+  it('cause an error that names create() if they are missing and autoCreate is false', async () => {
     const { store } = ground.open(ground.table(), { autoCreate: false })
     const error = await errorOf(store.append('a', counted(1)))
     expect(hasCode(error, 'schema-mismatch')).toBe(true)
@@ -71,7 +71,7 @@ describe.each(emulators)('the tables on %s', (name) => {
     await store.append('a', counted(1))
   })
 
-  it('that are dropped while the store is open are told by their name', async () => {
+  it('cause a schema mismatch if they are dropped while the store is open', async () => {
     const table = ground.table()
     const { store } = ground.open(table)
     await store.append('a', counted(1))
@@ -80,7 +80,7 @@ describe.each(emulators)('the tables on %s', (name) => {
     expect(hasCode(error, 'schema-mismatch')).toBe(true)
   })
 
-  it('refuse a time to live on events, which would lose them', async () => {
+  it('are refused if events have a time to live, which would delete them', async () => {
     const table = ground.table()
     const { store } = ground.open(table)
     await store.schema.create()
@@ -92,7 +92,7 @@ describe.each(emulators)('the tables on %s', (name) => {
     }
   })
 
-  it('refuse a local index on events, with which a stream has a limit', async () => {
+  it('are refused if events have a local index, which limits the size of a stream', async () => {
     const table = ground.table()
     const keys = (...names: [string, string]) => [
       { AttributeName: names[0], KeyType: 'HASH' as const },
@@ -114,7 +114,7 @@ describe.each(emulators)('the tables on %s', (name) => {
     expect(error?.message).toContain("'by-other'")
   })
 
-  it('refuse a table of somebody else’s', async () => {
+  it('are refused if they belong to another program', async () => {
     const table = ground.table()
     await ground.admin.send(
       new CreateTableCommand({
@@ -129,7 +129,7 @@ describe.each(emulators)('the tables on %s', (name) => {
     expect(error?.message).toContain("'id HASH'")
   })
 
-  it('refuse a format that this library does not know yet', async () => {
+  it('are refused if they have a newer format than this library', async () => {
     const table = ground.table()
     await ground.open(table).store.schema.create()
     const Item = { p: { S: 'meta' }, s: { S: '0' }, f: { N: '2' } }
@@ -142,7 +142,7 @@ describe.each(emulators)('the tables on %s', (name) => {
     }
   })
 
-  it('can be deployed from the CloudFormation template as it is printed', async () => {
+  it('can be deployed from the printed CloudFormation template', async () => {
     const table = ground.table()
     const { store } = ground.open(table, { autoCreate: false })
     const { Resources } = JSON.parse(store.schema.cloudFormation())
@@ -154,7 +154,8 @@ describe.each(emulators)('the tables on %s', (name) => {
       const { TimeToLiveSpecification, PointInTimeRecoverySpecification, ...rest } = Properties
       expect(PointInTimeRecoverySpecification).toEqual({ PointInTimeRecoveryEnabled: true })
       expect(rest.DeletionProtectionEnabled).toBe(true)
-      // What is left is what CreateTable takes; the emulators know no deletion protection.
+      // The other properties are the parameters of CreateTable. The emulators do not support deletion
+      // protection.
       const { DeletionProtectionEnabled: _, ...input } = rest
       await ground.admin.send(new CreateTableCommand(input as never))
       if (TimeToLiveSpecification !== undefined) {
@@ -168,10 +169,10 @@ describe.each(emulators)('the tables on %s', (name) => {
   })
 })
 
-describe('what is printed', () => {
+describe('printed templates', () => {
   const { schema } = dynamodbStore({ endpoint: 'http://127.0.0.1:1', table: 'shop' })
 
-  it('is a Terraform file with both tables, of which only the log has a time to live', () => {
+  it('the Terraform file has both tables, and only the log has a time to live', () => {
     const text = schema.terraform()
     expect([...text.matchAll(/\bname += "(\w+)"/g)].map(([, name]) => name)).toEqual([
       'shop_events',
@@ -187,7 +188,7 @@ describe('what is printed', () => {
     expect(text.split('{').length).toBe(text.split('}').length)
   })
 
-  it('is a policy that lets nobody delete an event, nor change one', () => {
+  it('the policy allows no process to delete or change an event', () => {
     const { Statement } = schema.iamPolicy({ region: 'eu-west-1', account: '123456789012' })
     const events = Statement.filter(({ Resource }) => Resource.endsWith('table/shop_events'))
     const actions = events.flatMap(({ Action }) => Action)
@@ -202,8 +203,8 @@ describe('what is printed', () => {
   })
 })
 
-describe('mistakes in the options', () => {
-  it('are told at once, and say what is meant', () => {
+describe('invalid options', () => {
+  it('are refused at once, with the option and its rule', () => {
     const mistakes: [object, RegExp][] = [
       [{ table: '' }, /^table must be 1 to 240 letters/],
       [{ table: 'a b' }, /^table must be/],
@@ -216,7 +217,7 @@ describe('mistakes in the options', () => {
     for (const [options, message] of mistakes) expect(() => dynamodbStore(options as never)).toThrow(message)
   })
 
-  it('an address where nothing listens is told as such', async () => {
+  it('an endpoint where no server listens fails the first call with the reason', async () => {
     const credentials = { accessKeyId: 'x', secretAccessKey: 'x' }
     const store = dynamodbStore({
       endpoint: 'http://127.0.0.1:1',

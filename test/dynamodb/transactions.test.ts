@@ -1,4 +1,7 @@
-/** Items of the user's own in the store's transactions, and projections that are rebuilt while others append. */
+/**
+ * Tests the user's own items in the store's transactions, and rebuilds of projections while other stores
+ * append.
+ */
 import { randomBytes } from 'node:crypto'
 import { CreateTableCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { projection, type RecordedEvent, WriteConditionError } from '@eventsourced/core'
@@ -29,7 +32,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     vi.restoreAllMocks()
   })
 
-  /** A table of the user's own, with a number that can be added to. */
+  /** Creates a table of the user's own, with an amount to add to. */
   async function ownTable() {
     const TableName = `${ground.table()}_own`
     await ground.admin.send(
@@ -59,7 +62,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     }
   }
 
-  it('an inline projection writes items of its own with the events, or neither is written', async () => {
+  it('an inline projection writes its own items with the events, or neither is written', async () => {
     const own = await ownTable()
     const totals = projection({
       name: 'totals',
@@ -78,7 +81,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     expect(await own.amount()).toBe(5)
   })
 
-  it('a handler writes items of its own with its checkpoint: each event counts once, though answers are lost', async () => {
+  it('a handler writes its own items with its checkpoint: each event counts once, though answers are lost', async () => {
     const own = await ownTable()
     const { store, faults } = ground.open(ground.table(), { gapTimeout: 50, retries: 19 })
     for (let number = 1; number <= 10; number++) await store.append(`s-${number % 3}`, counted(4))
@@ -93,7 +96,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     expect(await own.amount()).toBe(40)
   })
 
-  it('runOnce goes on where another process has stopped, as functions on Lambda do', async () => {
+  it('runOnce resumes where another process has stopped, as functions on Lambda do', async () => {
     const table = ground.table()
     const seen: number[] = []
     for (let call = 0; call < 4; call++) {
@@ -108,7 +111,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
   })
 
-  it('rebuilds of an inline projection lose nothing of what other stores append meanwhile', async () => {
+  it('rebuilds of an inline projection lose no event that other stores append meanwhile', async () => {
     const table = ground.table()
     const options = { inline: [perStream], gapTimeout: 300 }
     const stores = Array.from({ length: 4 }, () => ground.open(table, options).store)
@@ -133,7 +136,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     expect((await first?.view<{ count: number }>('per-stream').get('all'))?.state.count).toBe(appended)
   })
 
-  /** As a rebuild that died has left it. */
+  /** Leaves the lock of a rebuild that died. */
   const leaveLocked = (table: string) =>
     ground.admin.send(
       new UpdateItemCommand({
@@ -144,12 +147,12 @@ describe.each(emulators)('transactions on %s', (name) => {
       }),
     )
 
-  it('a rebuild that dies at its end keeps appends waiting for a while, and then no longer', async () => {
+  it('appends wait for a rebuild that died with its lock, until the lock has been idle for 30 s', async () => {
     const table = ground.table()
     const { store } = ground.open(table, { inline: [perStream] })
     await store.append('a', counted(1))
     await leaveLocked(table)
-    // Also a process that begins only now.
+    // A process that starts after the rebuild died waits too.
     const { store: fresh } = ground.open(table, { inline: [perStream] })
     let done = 0
     const appending = [store, fresh].map(async (one) => {
@@ -166,12 +169,12 @@ describe.each(emulators)('transactions on %s', (name) => {
   it.each([
     ['call', false],
     ['process', true],
-  ])('and no longer also if no %s waits for so long', async (_, isAnother) => {
+  ])('appends wait together for those 30 s if no single %s waits so long', async (_, isAnother) => {
     const table = ground.table()
     let { store } = ground.open(table, { inline: [perStream] })
     await store.append('a', counted(1))
     await leaveLocked(table)
-    // Half a minute is over in 1.5 s.
+    // The clock runs 20 times as fast: 30 s pass in 1.5 s.
     const now = performance.now.bind(performance)
     const began = now()
     vi.spyOn(performance, 'now').mockImplementation(() => began + 20 * (now() - began))
@@ -189,7 +192,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     expect(calls).toBeGreaterThan(1)
   })
 
-  it('a store that has other inline projections is not kept waiting by a rebuild', async () => {
+  it('a store with other inline projections does not wait for a rebuild', async () => {
     const table = ground.table()
     const { store } = ground.open(table, { inline: [perStream] })
     await store.append('a', counted(1))
@@ -205,7 +208,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     expect((await store.readStream('a')).version).toBe(2)
   })
 
-  it('an append that looked a projection up before a rebuild, and got its slot after it, writes what is read now', async () => {
+  it('an append that looked up a projection before a rebuild and took its slot after it writes the new generation', async () => {
     const table = ground.table()
     const options = { inline: [perStream], gapTimeout: 60_000 }
     const [one, other] = [ground.open(table, options), ground.open(table, options)]
@@ -223,14 +226,14 @@ describe.each(emulators)('transactions on %s', (name) => {
     const slow = one.store.append('b', counted(1))
     await sent.released
     await other.store.rebuild(perStream)
-    // With this one, the process learns of the rebuild.
+    // This append makes the process look up the new generation.
     await one.store.append('c', counted(1))
     released.release()
     await slow
     expect(await other.store.verify(perStream)).toMatchObject({ ok: true, events: 4 })
   })
 
-  it('a rebuild that is given up while it locks keeps no append waiting', async () => {
+  it('a rebuild that is aborted while it locks leaves no lock', async () => {
     const table = ground.table()
     const options = { inline: [perStream] }
     const [one, other] = [ground.open(table, options), ground.open(table, options)]
@@ -254,7 +257,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     expect(await other.store.verify(perStream)).toMatchObject({ ok: true, documents: 2 })
   })
 
-  it('a build whose beginning was answered with silence begins at the start of the log', async () => {
+  it('a new build whose first answer was lost begins at the start of the log', async () => {
     const counts = (version: number) =>
       projection({
         name: 'counts',
@@ -280,7 +283,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     expect((await store.view<number>(counts(2)).get('all'))?.state).toBe(20)
   })
 
-  it('a document that is too large fails its own append, and no other that is made at the same time', async () => {
+  it('a document that is too large fails its own append, and no concurrent append', async () => {
     const sized = projection({
       name: 'sized',
       key: ({ streamId }: RecordedEvent) => streamId,
@@ -297,7 +300,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     )
   })
 
-  it('a raw projection that only reads a document reads it in the order of the log', async () => {
+  it('a raw projection that only reads a document sees it in the order of the log', async () => {
     const copying = projection({
       name: 'copying',
       async handle(events: readonly RecordedEvent[], tx: DynamodbTransaction) {

@@ -1,6 +1,6 @@
 /**
- * What appends and reads cost, in the units that AWS bills: counted by dynoxide, which counts transactions as AWS does
- * (DynamoDB Local does not).
+ * Tests the cost of appends and reads, in the units that AWS bills. Dynoxide counts them: it counts
+ * transactions as AWS does, and DynamoDB Local does not.
  */
 import { randomBytes } from 'node:crypto'
 import { projection, type RecordedEvent } from '@eventsourced/core'
@@ -14,7 +14,7 @@ interface Units {
   requests: string[]
 }
 
-/** An event of 500 bytes of JSON that no compression makes smaller by much. */
+/** An event of so many bytes of JSON that hardly compress. */
 function eventOf(bytes = 500) {
   const filler = randomBytes(bytes)
     .toString('base64')
@@ -22,14 +22,14 @@ function eventOf(bytes = 500) {
   return { type: 'OrderPlaced', data: { filler } }
 }
 
-describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () => {
+describe.runIf(emulators.includes('dynoxide'))('billed units', () => {
   let ground: Ground
   beforeAll(async () => {
     ground = await startGround('dynoxide')
   })
   afterAll(() => ground?.end())
 
-  /** A store whose requests are counted, and that has appended to stream `a` once. */
+  /** Opens a store that has appended to stream `a` once, and counts the units of its requests. */
   async function counted(options: DynamodbStoreOptions = {}) {
     const { store, faults } = ground.open(ground.table(), { compress: false, ...options })
     await store.append('a', [eventOf()])
@@ -42,7 +42,7 @@ describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () =>
       store,
       async units(work: () => Promise<unknown>): Promise<Units> {
         const units: Units = { writes: 0, reads: 0, requests: [] }
-        faults.answering(({ command }, { ConsumedCapacity: consumed }) => {
+        faults.changeAnswers(({ command }, { ConsumedCapacity: consumed }) => {
           units.requests.push(command)
           const isWrite =
             command.startsWith('Transact') || command.startsWith('Put') || command.startsWith('Update')
@@ -57,14 +57,14 @@ describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () =>
     }
   }
 
-  it('an append of one event of 500 bytes costs 5', async () => {
+  it('an append of one event of 500 bytes costs 5 write units', async () => {
     const { store, units } = await counted()
     const { writes, requests } = await units(() => store.append('a', [eventOf()]))
     expect({ writes, requests }).toEqual({ writes: 5, requests: ['UpdateItem', 'TransactWriteItems'] })
     expect((await units(() => store.append('a', [eventOf()], { expectedVersion: 2 }))).writes).toBe(5)
   })
 
-  it('to a new stream it costs 5, and 7 if it says that no stream may be there', async () => {
+  it('an append to a new stream costs 5 write units, and 7 with `noStream`', async () => {
     const { store, units } = await counted()
     expect((await units(() => store.append('b', [eventOf()], { expectedVersion: 0 }))).writes).toBe(5)
     expect((await units(() => store.append('c', [eventOf()]))).writes).toBe(5)
@@ -73,13 +73,13 @@ describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () =>
     )
   })
 
-  it('an append of ten events of 500 bytes costs 15', async () => {
+  it('an append of ten events of 500 bytes costs 15 write units', async () => {
     const { store, units } = await counted()
     const events = Array.from({ length: 10 }, () => eventOf())
     expect((await units(() => store.append('a', events))).writes).toBe(15)
   })
 
-  it('compressed, ten events that say similar things cost 5', async () => {
+  it('ten similar events cost 5 write units when compressed', async () => {
     const { store, units } = await counted({ compress: true })
     const events = Array.from({ length: 10 }, (_, number) => ({
       type: 'OrderPlaced',
@@ -88,7 +88,7 @@ describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () =>
     expect((await units(() => store.append('a', events))).writes).toBe(5)
   })
 
-  it('an inline document of 1 KB costs 2 more', async () => {
+  it('an inline document of 1 KB costs 2 write units more', async () => {
     const document = projection({
       name: 'orders',
       key: ({ streamId }: RecordedEvent) => streamId,
@@ -99,13 +99,13 @@ describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () =>
     expect((await units(() => store.append('a', [eventOf()]))).writes).toBe(7)
   })
 
-  it('an event with an id of the caller’s costs 2 more', async () => {
+  it('an event with an id from the caller costs 2 write units more', async () => {
     const { store, units } = await counted()
     const event = { ...eventOf(), id: crypto.randomUUID() }
     expect((await units(() => store.append('a', [event]))).writes).toBe(7)
   })
 
-  it('16 callers at once share a slot: an append costs about 2.3', async () => {
+  it('16 concurrent callers share a slot: an append costs about 2.3 write units', async () => {
     const { store, units } = await counted()
     const callers = Array.from({ length: 16 }, (_, caller) => `order-${caller}`)
     const append = () => Promise.all(callers.map((streamId) => store.append(streamId, [eventOf()])))
@@ -116,7 +116,7 @@ describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () =>
     expect(writes / 16).toBeLessThanOrEqual(2.32)
   })
 
-  it('ungrouped, each append has a slot of its own', async () => {
+  it('without grouping, each append has its own slot', async () => {
     const { store, units } = await counted({ maxBatch: 1 })
     const callers = Array.from({ length: 4 }, (_, caller) => `order-${caller}`)
     const append = () => Promise.all(callers.map((streamId) => store.append(streamId, [eventOf()])))
@@ -124,14 +124,14 @@ describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () =>
     expect((await units(append)).writes).toBe(20)
   })
 
-  it('a conflict that this process knows of costs a look, and writes nothing', async () => {
+  it('a conflict that is found by a read writes nothing', async () => {
     const { store, units } = await counted()
     const append = () => store.append('a', [eventOf()], { expectedVersion: 7 }).catch(() => {})
     const { writes, requests } = await units(append)
     expect({ writes, requests }).toEqual({ writes: 0, requests: ['Query'] })
   })
 
-  it('a stream of 60 events is read by one query, at a unit for each 4 KB', async () => {
+  it('one query reads a stream of 60 events, at one read unit for each 4 KB', async () => {
     const { store, units } = await counted()
     for (let commit = 0; commit < 6; commit++) {
       await store.append(
@@ -147,7 +147,7 @@ describe.runIf(emulators.includes('dynoxide'))('in units that are billed', () =>
     expect(reads).toBeLessThanOrEqual(9)
   })
 
-  it('a reader that has caught up looks at the counter, and at nothing else', async () => {
+  it('a reader that has caught up reads only the counter', async () => {
     const { store, units } = await counted()
     const positions: number[] = []
     for await (const { position } of store.readAll()) positions.push(position)

@@ -1,6 +1,6 @@
 /**
- * Starts a DynamoDB emulator that comes as an npm package: dynoxide (a program of its own), or Amazon's DynamoDB Local
- * (a Java program). Both keep everything in memory, and are gone without a trace.
+ * Starts a DynamoDB emulator that comes as an npm package: dynoxide (a native program), or Amazon's DynamoDB
+ * Local (a Java program). Both keep everything in memory, and leave nothing behind.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -10,20 +10,22 @@ import { freePort } from '../free-port.ts'
 
 export type EmulatorName = 'dynoxide' | 'dynamodb-local'
 
+/** An emulator that runs, and accepts requests. */
 export interface StartedEmulator {
   readonly endpoint: string
   stop(): Promise<void>
 }
 
 const require = createRequire(import.meta.url)
-const longestStart = 60_000
+const startTimeout = 60_000
 
-/** Why the emulator cannot run here; undefined if it can. */
+/** Returns why the emulator cannot run here; undefined if it can. */
 export function isMissing(name: EmulatorName): string | undefined {
   if (name === 'dynamodb-local' || dynoxideProgram() !== undefined) return undefined
   return `there is no dynoxide for ${process.platform}-${process.arch}`
 }
 
+/** Starts an emulator on a free port. */
 export async function startEmulator(name: EmulatorName): Promise<StartedEmulator> {
   const port = await freePort()
   const [program, parameters, folder] = commandOf(name, port)
@@ -36,7 +38,7 @@ export async function startEmulator(name: EmulatorName): Promise<StartedEmulator
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const endpoint = `http://127.0.0.1:${port}`
   try {
-    await answering(
+    await untilReady(
       endpoint,
       child,
       () => name !== 'dynoxide' || lines.some((line) => line.includes('listening')),
@@ -78,11 +80,11 @@ function dynoxideProgram(): string | undefined {
 }
 
 /**
- * Any answer will do: what is asked is no request that the emulator knows. But it might be another's, if the port was taken
- * just before: `isOwn` tells.
+ * Waits until the emulator answers. Any answer counts: the request is not one that it knows. If another
+ * program took the port meanwhile, that program may answer: `isOwn` says whether this emulator listens.
  */
-async function answering(endpoint: string, child: ChildProcess, isOwn: () => boolean): Promise<void> {
-  for (const end = Date.now() + longestStart; ; ) {
+async function untilReady(endpoint: string, child: ChildProcess, isOwn: () => boolean): Promise<void> {
+  for (const end = Date.now() + startTimeout; ; ) {
     if (child.exitCode !== null) throw new Error(`it has ended with code ${child.exitCode}`)
     try {
       await fetch(endpoint)

@@ -1,4 +1,4 @@
-/** Worlds on a DynamoDB emulator: each has its own tables, which are dropped with it. */
+/** Worlds on a DynamoDB emulator. Each world has its own tables, and drops them when it ends. */
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
 import { type EmulatorName, startEmulator } from '../emulators/start.ts'
@@ -9,7 +9,7 @@ const unable = async () => {
   throw new Error('DynamoDB lacks this capability')
 }
 
-/** A client that the emulators accept. Trying again is the store's, and not the client's. */
+/** A client that the emulators accept. It never retries: the store does. */
 export function emulatorClient(endpoint: string): DynamoDBClient {
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
   return new DynamoDBClient({ endpoint, region: 'eu-west-1', credentials, maxAttempts: 1 })
@@ -31,7 +31,7 @@ export async function startDynamo(
       const open = (own: DynamodbStoreOptions) => {
         const client = emulatorClient(emulator.endpoint)
         clients.push(client)
-        // A writer that is gone for good keeps readers waiting no longer than it must.
+        // A short timeout, because readers wait for it after each writer that a test stops.
         const store = dynamodbStore({ client, table, gapTimeout: 1_000, ...options, ...own })
         opened.push(store)
         return { store, client }

@@ -1,19 +1,31 @@
-/** What an emulator cannot do, put between the store and its client: requests that fail, late, or after they were done. */
+/**
+ * Injects faults between a store and its client: requests that fail, come late, or lose their answer.
+ * Emulators have none.
+ */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 
+/** A request to DynamoDB. */
 export interface Request {
-  /** As `PutItem`. */
+  /** The name of the operation, for example `PutItem`. */
   readonly command: string
   readonly input: Record<string, unknown>
 }
 
+/** The faults of one client. Each function replaces the previous one of its kind. */
 export interface Faults {
-  /** Asked before each request: an error, with which it fails without having been sent. It may take its time. */
+  /**
+   * Calls `fault` before each request. If it returns an error, the request is not sent and fails with it. It
+   * may delay.
+   */
   before(fault: (request: Request) => Promise<Error | undefined> | Error | undefined): void
-  /** Asked after each request that writes and was done: an error that comes in place of its answer. */
+  /**
+   * Calls `fault` after each successful write. If it returns an error, the store gets it instead of the
+   * answer.
+   */
   afterWrites(fault: (request: Request) => Promise<Error | undefined> | Error | undefined): void
-  /** Changes what is answered. */
-  answering(change: (request: Request, output: Record<string, unknown>) => void): void
+  /** Calls `change` with each answer, which it may change. */
+  changeAnswers(change: (request: Request, output: Record<string, unknown>) => void): void
+  /** Removes all faults. */
   clear(): void
 }
 
@@ -23,7 +35,7 @@ export function faulty(client: DynamoDBClient): Faults {
   type Fault = Parameters<Faults['before']>[0]
   let before: Fault = () => undefined
   let after: Fault = () => undefined
-  let change: Parameters<Faults['answering']>[0] = () => {}
+  let changeAnswer: Parameters<Faults['changeAnswers']>[0] = () => {}
   client.middlewareStack.add(
     (next, context) => async (args) => {
       const command = String(context.commandName).replace(/Command$/, '')
@@ -33,7 +45,7 @@ export function faulty(client: DynamoDBClient): Faults {
       const result = await next(args)
       const late = writes.has(command) ? await after(request) : undefined
       if (late !== undefined) throw late
-      change(request, result.output as unknown as Record<string, unknown>)
+      changeAnswer(request, result.output as unknown as Record<string, unknown>)
       return result
     },
     { step: 'initialize', name: 'faults' },
@@ -45,25 +57,25 @@ export function faulty(client: DynamoDBClient): Faults {
     afterWrites(fault) {
       after = fault
     },
-    answering(answer) {
-      change = answer
+    changeAnswers(change) {
+      changeAnswer = change
     },
     clear() {
       before = () => undefined
       after = () => undefined
-      change = () => {}
+      changeAnswer = () => {}
     },
   }
 }
 
-/** As the service says it. */
+/** An error of the service, as the SDK throws it. */
 export function serviceError(name: string, facts: object = {}): Error {
   const error = Object.assign(new Error(`${name} on purpose`), { $fault: 'client', $metadata: {}, ...facts })
   error.name = name
   return error
 }
 
-/** A transaction that was cancelled, for the first of its items. */
+/** The error of a cancelled transaction: the code is the reason for its first item. */
 export const cancelled = (code: string, { input }: Request): Error =>
   serviceError('TransactionCanceledException', {
     CancellationReasons: (input.TransactItems as unknown[]).map((_, index) => ({
@@ -71,5 +83,5 @@ export const cancelled = (code: string, { input }: Request): Error =>
     })),
   })
 
-/** The answer never came: what was asked may have been done. */
+/** The error of a lost answer: the request may have been carried out. */
 export const lost = (): Error => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })

@@ -1,6 +1,7 @@
 /**
- * Runs a subscription until it is killed, and notes in a document of each stream how many of its events it has seen, and
- * whether they came in order: in the transaction of the checkpoint, so that each event counts exactly once.
+ * Runs a subscription until it is killed. A document for each stream counts the events that the handler
+ * received, and the faults in their order. It is written in the transaction of the checkpoint, so that each
+ * event counts exactly once.
  */
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { emulatorClient } from '../../worlds/dynamodb.ts'
@@ -28,7 +29,7 @@ store.subscribe({
     }
   },
   onStateChange: (state, error) => {
-    // The test sees it by what is missing.
+    // The test itself fails because events are missing.
     if (state === 'failed') console.error(error)
   },
 })

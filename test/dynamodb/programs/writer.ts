@@ -1,4 +1,4 @@
-/** Appends to streams until it is killed, and says what was acknowledged. */
+/** Appends to streams until it is killed, and reports each acknowledged append to the test. */
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { emulatorClient } from '../../worlds/dynamodb.ts'
 
