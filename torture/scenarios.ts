@@ -1,6 +1,16 @@
 /** The scenarios: which faults happen in a campaign, and on which stores. */
 import type { StoreName } from './databases.ts'
-import { crashedServers, cutMessages, delayedConnections, endedBackends, type Fault, killedClients, killedProcess, lostCommits, pausedClients } from './faults/faults.ts'
+import {
+  crashedServers,
+  cutMessages,
+  delayedConnections,
+  endedBackends,
+  type Fault,
+  killedClients,
+  killedProcess,
+  lostCommits,
+  pausedClients,
+} from './faults/faults.ts'
 
 export interface Scenario {
   readonly name: string

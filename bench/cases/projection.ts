@@ -3,7 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Case, Contestant } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
 import { emmett } from '../contestants/emmett.ts'
-import { type BenchStore, type BenchStoreKind, type Consumer, storeContestant } from '../contestants/event-store.ts'
+import {
+  type BenchStore,
+  type BenchStoreKind,
+  type Consumer,
+  storeContestant,
+} from '../contestants/event-store.ts'
 import { newOrderId, orderEvent, orderEvents } from '../contestants/order-events.ts'
 import { ours } from '../contestants/ours.ts'
 import { countOf, expectCount } from '../database.ts'

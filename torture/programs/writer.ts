@@ -8,7 +8,18 @@ import {
 } from '@eventsourced/core'
 import { sleep } from '../../src/runtime/abort.ts'
 import { History, readHistory } from '../history.ts'
-import { type Appended, digest, eventOf, type Invocation, now, type OperationKind, type OperationLine, type Part, type Seen, type TracedEvent } from '../operation.ts'
+import {
+  type Appended,
+  digest,
+  eventOf,
+  type Invocation,
+  now,
+  type OperationKind,
+  type OperationLine,
+  type Part,
+  type Seen,
+  type TracedEvent,
+} from '../operation.ts'
 import { inlinePrefix } from '../projections.ts'
 import { type Random, randomOf } from '../random.ts'
 import { type ClientTask, historyFile } from '../task.ts'
