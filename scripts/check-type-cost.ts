@@ -31,7 +31,7 @@ const shop = decider({
     if (status === 'closed') throw new Error('closed')
     return [{ type: '${names[0]}', data: { id: 'a', field0: command.index } }]
   },
-  evolve(state, { type, data }): State {
+  evolve(state, { type, data }) {
     switch (type) {
 ${lines((name, index) => `      case '${name}': return { ...state, status: '${index % 2 === 0 ? 'open' : 'closed'}', total: state.total + data.field${index} }`)}
     }
@@ -47,7 +47,7 @@ ${lines((name, index) => `      case '${name}': return data.field${index} > 0 ? 
     }
   },
   initialState: (): State => ({ status: 'new', total: 0 }),
-  evolve(state, { type, data }): State {
+  evolve(state, { type, data }) {
     switch (type) {
 ${lines((name, index) => `      case '${name}': return { ...state, status: '${index % 2 === 0 ? 'open' : 'closed'}', total: state.total + data.field${index} }`)}
     }
