@@ -135,15 +135,17 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   createStream(streamId: string, options?: CreateStreamOptions): Promise<StreamInfo>
 
   /**
-   * Appends all events to a stream, or none. A repeated call with the same event ids returns the first result.
+   * Appends events to a stream: all of them, or none. A second call with the same event ids appends nothing and returns
+   * the first result.
    * @throws WrongExpectedVersionError if the stream is at another version than expected
-   * @throws DuplicateEventIdError if an event id is recorded already and the call is no repeat
+   * @throws DuplicateEventIdError if an event id is recorded already, and this call does not repeat the append that recorded it
    * @throws InvalidInputError if an argument breaks the input rules
+   * @throws StoreUnavailableError if the outcome is unknown: repeat the call with the same event ids
    */
   append(streamId: string, events: readonly Event[], options?: AppendOptions): Promise<AppendResult>
 
   /**
-   * Appends to several streams in one transaction: all of it or none. Each stream may occur once. Returns one result
+   * Appends to several streams in one transaction: all appends are recorded, or none. Each stream may occur once. Returns one result
    * for each append, in the order given.
    * @throws the same errors as `append`
    */
@@ -152,17 +154,18 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
     options?: Omit<AppendOptions, 'expectedVersion'>,
   ): Promise<readonly AppendResult[]>
 
-  /** Reads a stream, or a range of it. A stream that does not exist is returned as an empty one. */
+  /** Reads a stream, or a range of it. For a stream that does not exist, returns no events and `exists: false`. */
   readStream<E extends Event = Event>(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice<E>>
 
   /**
-   * Reads the log in order of position. It never skips an event that commits late: it returns an event only once no
-   * further event can appear before it. Holds at most two pages in memory, and no connection between pages.
-   * @throws LogTruncatedError if, reading forward, the log ends before `after` or has lost an event already returned
+   * Reads the log in order of position. Returns an event only when no other event can still appear before it, so a reader
+   * never misses an event that commits late. Keeps at most two pages in memory, and no connection between pages.
+   * @throws LogTruncatedError in a forward read, if the log ends before `after` or no longer contains the last returned
+   * event
    */
   readAll<E extends Event = Event>(options?: ReadAllOptions<E>): AsyncIterable<RecordedEvent<E>>
 
-  /** Returns what is known about a stream; `undefined` if it does not exist. */
+  /** Returns the version, the times and the metadata of a stream; `undefined` if it does not exist. */
   streamInfo(streamId: string, options?: CallOptions): Promise<StreamInfo | undefined>
 
   /** Lists the streams in order of their ids (by Unicode code point). */
@@ -170,8 +173,9 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
 
   /**
    * Appends events that another system recorded, in the order of the source, and keeps their ids, metadata and times.
-   * Skips events that the store already has, so an interrupted import is resumed by calling it again.
-   * @throws ImportOutOfOrderError if an event is older than its stream's last one
+   * Skips events that the store already has: to resume an interrupted import, call it again with the same source. An
+   * error leaves the earlier batches recorded.
+   * @throws ImportOutOfOrderError if an event is older than the last event of its stream, without `clampTimes`
    * @throws DuplicateEventIdError if an event id is recorded in another stream
    */
   import(source: ImportSource, options?: ImportOptions): Promise<ImportResult>
@@ -180,34 +184,46 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   // biome-ignore lint/suspicious/noExplicitAny: a view does not depend on the projection's events
   view<State>(projection: DocumentProjection<State, any> | string): View<State>
 
-  /** Starts a worker that handles events in this process. It resumes at the checkpoint of the subscription's name. */
+  /**
+   * Starts a worker in this process that passes events to a handler. The worker resumes at the checkpoint that is stored
+   * under the subscription's name.
+   */
   subscribe<E extends Event = Event>(options: SubscribeOptions<E, Tx>): Subscription
 
-  /** Handles the events that are in the log now, then returns. For scheduled functions and tests. */
+  /**
+   * Handles the events that are in the log now, then resolves. After `limits.timeout` it starts no further event, and
+   * resolves with `caughtUp: false`. For scheduled functions and tests.
+   */
   runOnce<E extends Event = Event>(
     options: SubscribeOptions<E, Tx>,
     limits?: RunOnceOptions,
   ): Promise<RunOnceResult>
 
-  /** Returns how far a subscription has come; `undefined` if there is none of that name. */
+  /** Returns the checkpoint, the lag and the owners of a subscription; `undefined` if no subscription has this name. */
   subscriptionStatus(name: string, options?: CallOptions): Promise<SubscriptionStatus | undefined>
 
   /** Returns access to the events that a subscription has parked. */
   parked(subscription: string): ParkedEvents
 
   /**
-   * Rebuilds the documents of a projection beside the present ones, and then switches readers to them. An interrupted
-   * rebuild is resumed by calling it again.
+   * Builds new documents of a projection while readers get the old ones, then switches readers to the new ones. To resume
+   * an interrupted rebuild, call it again.
    * @throws RebuildRunningError if another process rebuilds or verifies the projection
+   * @throws LogNotSettledError if an open append blocked the last step for too long
    */
   rebuild(projection: AnyDocumentProjection, options?: RebuildOptions): Promise<RebuildResult>
 
   /**
-   * Builds the documents again beside the present ones, compares both, and reports the differences. Changes no document.
+   * Builds the documents again beside the current ones, compares both, and reports the differences. Changes no document.
    * @throws RebuildRunningError if another process rebuilds or verifies the projection
+   * @throws ProjectionVersionError if the documents have another version
+   * @throws LogNotSettledError if an open append blocked the last step for too long
    */
   verify(projection: AnyDocumentProjection, options?: VerifyOptions): Promise<VerifyResult>
 
-  /** Ends open reads and subscriptions and closes what the store opened. Later calls throw StoreClosedError. */
+  /**
+   * Stops the subscriptions (a running handler gets at most 30 s), waits for running calls, and closes the connections
+   * that the store opened. Later calls, and the next page of an open `readAll`, throw StoreClosedError.
+   */
   close(): Promise<void>
 }

@@ -29,8 +29,8 @@ export interface HandleOptions extends CallOptions {
    */
   readonly expectedVersion?: ExpectedVersion | undefined
   /**
-   * Identifies this command (any text). Handling it again, even much later, appends nothing and returns the events that
-   * it caused the first time. @default a new id for each call
+   * Identifies this command (any text). A later call with the same id appends nothing and returns the events of the first
+   * call. If the first call caused no events, the later call decides again. @default a new id for each call
    */
   readonly commandId?: string | undefined
   /** Added to the metadata of every event. @default `correlationId` and `causationId` are the command's id */

@@ -14,23 +14,24 @@ import { StateCache } from './state-cache.ts'
 export interface CommandHandlerOptions<State, Command, E extends Event> {
   readonly store: Pick<EventStore, 'readStream' | 'append'>
   readonly decider: Decider<State, Command, E>
-  /** Maps the id that a command is called with to a stream id. @default the id itself */
+  /** Returns the stream id for the `id` that the handler is called with. @default the id itself */
   readonly streamId?: ((id: string) => string) | undefined
-  /** How often the handler decides again when another append came first. @default 3 */
+  /** Maximum number of retries after a version conflict. Each retry loads the new events and decides again. @default 3 */
   readonly retries?: number | undefined
   /**
-   * The number of streams whose state the handler keeps in memory, the most recently used ones. A command on a kept
-   * stream takes one round trip, the append, and has the same result. The handler returns the kept state itself, so
-   * callers must not change it. Leave it at 0 for a store in your own transaction: a rollback would remove events that the
-   * state already contains. @default 0
+   * The number of streams whose state the handler keeps in memory: the most recently used ones. A command on such a
+   * stream needs one round trip (the append) if it causes events and no other append came first. The result is the same
+   * as without a cache. The handler returns the kept state itself: do not change it. Use 0 for a store in your own
+   * transaction, because a rollback would remove events that the kept state contains. @default 0
    */
   readonly cacheSize?: number | undefined
 }
 
 /**
- * Handles a command on the stream that `id` stands for, and returns the state after it and the events it caused.
+ * Handles a command on one stream (see `streamId`). Returns the state after the command, and the events that it caused.
  * @throws the error of `decide`, unchanged, if the decider refuses the command; nothing is appended then
- * @throws WrongExpectedVersionError if the stream is not at `expectedVersion`, or other appends came first each time
+ * @throws WrongExpectedVersionError if the stream is not at `expectedVersion`, or if other appends came first in every
+ * attempt
  */
 export type CommandHandler<State, Command, E extends Event> = (
   id: string,

@@ -4,7 +4,7 @@ import type { Event, RecordedEvent } from '../event.ts'
 /** The events that a command causes: one, several, or none. */
 export type Decision<E extends Event> = E | readonly E[] | undefined | void
 
-/** Decides which events a command causes, and folds events into the state that decisions are made on. */
+/** The rules of a stream: which events a command causes, and which state follows from the events. */
 export interface Decider<State, Command, E extends Event> {
   /** Returns the state of a stream without events. */
   initialState(): State
@@ -24,9 +24,9 @@ export interface Decider<State, Command, E extends Event> {
  * The state, as the return type of `evolve`. It is the same type as `State`, with two hints for the compiler:
  *
  * - `NoInfer`: `initialState` alone says what a state is. Without it, a forgotten case would make `undefined` a state.
- * - `Literals`: while the compiler still infers `State`, it would widen `{ status: 'held' }` to `{ status: string }`,
- *   which then is no state. It keeps literals where literals may be expected. The branch disappears as soon as `State`
- *   is known, and it is part of the union only as a subtype of `State`, so that generic code can use the result as a state.
+ * - `Literals`: the compiler infers `State` from several functions. Without this hint it would widen
+ *   `{ status: 'held' }` to `{ status: string }`, and then report an error. The second part of the union exists only
+ *   during that inference: as soon as `State` is known, `Evolved<State>` is `State`.
  */
 export type Evolved<State> = NoInfer<State> | (State extends unknown ? never : NoInfer<State> & Literals)
 

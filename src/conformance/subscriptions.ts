@@ -44,12 +44,13 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       const second = subscribeAndCollect(store, { name: 's' })
       await second.subscription.caughtUp()
       assert.deepEqual(numbersOf(second.handled), range(41, 45))
-      const { state, lag, lagTime, parked, owners, checkpoint, head } = await second.subscription.status()
+      const { state, lag, lagTime, parked, owners, checkpoint, lastPosition } =
+        await second.subscription.status()
       assert.deepEqual(
         { state, lag, lagTime, parked, owners },
         { state: 'live', lag: 0, lagTime: 0, parked: 0, owners: [second.subscription.worker] },
       )
-      assert.equal(checkpoint, head)
+      assert.equal(checkpoint, lastPosition)
       await second.subscription.stop()
       assert.deepEqual((await store.subscriptionStatus('s'))?.owners, [])
       assert.equal(await store.subscriptionStatus('unknown'), undefined)

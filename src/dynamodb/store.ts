@@ -29,23 +29,27 @@ export interface DynamodbStoreOptions extends DynamodbAddress, InputLimits, Stor
   readonly table?: string | undefined
   /** Whether the store creates and checks the tables before the first request. @default true */
   readonly autoCreate?: boolean | undefined
-  /** How often the store retries a request that fails with a transient error. @default 9 */
+  /** Maximum number of retries of a request after transient errors; 0: no retry. @default 9 */
   readonly retries?: number | undefined
   /**
-   * Maximum number of concurrent appends that share a transaction. 1: each append has its own.
+   * Maximum number of concurrent appends in one transaction. 1: each append has its own transaction.
    *
    * @default 98
    */
   readonly maxBatch?: number | undefined
   /**
-   * How long readers wait for a slot that a writer took, before they seal it, in milliseconds.
+   * An append takes a *slot*, a numbered place in the log, before it commits. After this time without a commit, in
+   * milliseconds, a reader *seals* the slot: it stays empty, and the append takes another one.
    *
    * @default 2000
    */
   readonly gapTimeout?: number | undefined
-  /** Whether event bodies and document states above 1 KB are compressed. @default true */
+  /** Whether the store compresses event bodies and document states above 1 KB. @default true */
   readonly compress?: boolean | undefined
-  /** Called for each transient failure of a request, each sealed slot and each late append. @default none */
+  /**
+   * Called for each failed attempt of a request (transient error), each sealed slot, and each append that found its slot
+   * sealed. @default none
+   */
   readonly onMetric?: ((metric: DynamodbMetric) => void) | undefined
 }
 

@@ -54,29 +54,29 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
    */
   readonly maxConnections?: number | undefined
   /**
-   * Maximum number of retries of an operation after transient errors of the connection or the server; 0: no retry. The
-   * pauses grow, with random jitter, to at most 1000 ms: 9 retries wait about 2 seconds in all, and never more than
-   * 4.3.
+   * Maximum number of retries after transient errors of the connection or the server; 0: no retry. The store does not
+   * retry if it cannot connect and the server has never answered: the address is probably wrong. Pauses are random and
+   * grow to at most 1 s: 9 retries wait about 2 s in total, at most 4.3 s.
    * @default 9
    */
   readonly retries?: number | undefined
   /**
-   * Maximum number of concurrent appends that share one transaction, and upper limit for concurrent reads of streams
-   * that share one statement; 1: every call runs alone.
+   * Maximum number of concurrent appends that share one transaction. It also limits how many concurrent stream reads
+   * share one statement. 1: every call runs alone.
    * @default 500
    */
   readonly maxBatch?: number | undefined
   /**
-   * Whether the store notifies other processes of its appends, and listens to theirs on one more connection.
-   * Subscriptions then receive new events at once, and not only at their next poll. A single `pg` client notifies but
+   * Whether the store notifies other processes of its appends, and listens for their notifications on one more
+   * connection. Subscriptions then receive new events at once instead of at their next poll. A single `pg` client notifies but
    * cannot listen. No store can listen through a pooler in transaction mode.
    * @default false
    */
   readonly notify?: boolean | undefined
   /**
    * Called before the first use, once for each server setting that can lose events. A warning has a stable `code` and a
-   * `message` that says what can be lost and which setting to change. If it throws, the call that used the store fails
-   * with that error, and the next call checks again.
+   * `message` that says what can be lost and which setting to change. If it throws, the current call fails with
+   * that error, and the next call checks again.
    * @default `process.emitWarning`
    */
   readonly onWarning?: ((warning: StoreWarning) => void) | undefined
@@ -84,7 +84,10 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
 
 /** How far readers of the log can read, and which transactions they wait for. */
 export interface Frontier {
-  /** The position of the frontier, inclusive. No event will appear at or below it any more; readers see none above it. */
+  /**
+   * The position of the frontier (the high-water mark), inclusive: no event can still appear at or below it, and readers
+   * stop here.
+   */
   readonly position: number
   /** The highest position that the database has assigned. 0: none. Equals `position` while no append is running. */
   readonly head: number
@@ -154,8 +157,8 @@ export type TransactionalStore = Pick<
  *
  *     const store = postgresStore('postgres://user:password@host/database')
  *
- * If the store must not use the database, every call that uses it throws `SchemaMismatchError`,
- * `MissingPrivilegesError`, `ReadOnlyReplicaError` or `SequenceBehindError`, until a check passes.
+ * If the check fails, every call throws `SchemaMismatchError`, `MissingPrivilegesError`, `ReadOnlyReplicaError` or
+ * `SequenceBehindError`. Each call repeats the check until it passes.
  * @throws InvalidInputError if `connection` or an option is invalid
  */
 export function postgresStore(connection: PostgresConnection, options?: PostgresStoreOptions): PostgresStore {

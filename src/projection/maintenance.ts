@@ -6,7 +6,7 @@ export interface RebuildProgress {
   /** The position up to which events are folded in. */
   readonly position: number
   /** The position of the last event of the log. */
-  readonly head: number
+  readonly lastPosition: number
   /** How many events this call has folded in. */
   readonly events: number
   readonly eventsPerSecond: number
@@ -55,7 +55,7 @@ export interface VerifyResult {
   readonly events: number
   /** The position up to which the documents were compared. */
   readonly position: number
-  /** How many documents there are in either version. */
+  /** The number of keys that the current documents, the rebuilt documents, or both have. */
   readonly documents: number
   /**
    * The differences in order of keys: `expected` is the state that the events make, `actual` the state that readers

@@ -247,16 +247,18 @@ export class ProjectionBuild {
   async #report(): Promise<void> {
     const { onProgress, signal } = this.#options
     if (onProgress === undefined) return
-    const head = await this.#environment.storage.lastPosition(signal)
+    const lastPosition = await this.#environment.storage.lastPosition(signal)
     const elapsed = this.#environment.clock.now() - this.#startedAt
     const covered = this.#position - this.#startPosition
     await onProgress({
       position: this.#position,
-      head,
+      lastPosition,
       events: this.events,
       eventsPerSecond: elapsed > 0 ? (this.events / elapsed) * 1000 : 0,
       timeLeft:
-        covered > 0 ? (Math.max(0, head - this.#position) / covered) * elapsed : Number.POSITIVE_INFINITY,
+        covered > 0
+          ? (Math.max(0, lastPosition - this.#position) / covered) * elapsed
+          : Number.POSITIVE_INFINITY,
     })
   }
 

@@ -9,8 +9,9 @@ interface ProjectionName {
   /** Unique among the store's projections. An async projection's subscription has the same name. */
   readonly name: string
   /**
-   * Raise it whenever the projection's functions change, and call `store.rebuild` then. The store never mixes documents
-   * of two versions: it refuses the new version until the rebuild has ended. At most 2,147,483,647. @default 1
+   * The version of the projection's functions. Increase it when a function changes, then call `store.rebuild`. Until the
+   * rebuild has ended, the store refuses processes with the new version (`ProjectionVersionError`), so documents of two
+   * versions never mix. At most 2,147,483,647. @default 1
    */
   readonly version?: number | undefined
 }
@@ -35,9 +36,8 @@ export interface DocumentProjectionOptions<State, E extends Event, Type extends 
   /** Returns the state of a document before its first event. */
   initialState(key: string): State
   /**
-   * Returns the state of the document after the event, a JSON value; null deletes the document. It must be a pure
-   * function: it must not change the given state, nor depend on anything but its arguments. Otherwise a rebuild would
-   * make other documents from the same events.
+   * Returns the state of the document after the event, a JSON value; null deletes the document. Must be a pure function:
+   * it does not modify `state`, and uses only its arguments. An impure function gives other documents in a rebuild.
    */
   evolve(state: State, event: OfType<E, NoInfer<Type>>, key: string): Evolved<State> | null
   readonly handle?: undefined

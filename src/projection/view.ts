@@ -5,17 +5,18 @@ import type { CallOptions } from '../call-options.ts'
 export interface ViewDocument<State> {
   readonly key: string
   readonly state: State
-  /** How often the document was written since it was created; 1 for a new document. */
+  /** The number of writes since the document was created: 1 for a new document. */
   readonly revision: number
   /** The position of the last event that changed the document; 0 if a handler wrote it. */
   readonly position: number
 }
 
-/** When to read. */
+/** The options of `get`: which position to wait for. */
 export interface ViewOptions extends CallOptions {
   /**
    * Waits until the view contains every event up to this position (inclusive), for example the `position` of an
-   * `AppendResult`. So a caller reads its own writes in a view that follows the log. @default 0, which does not wait
+   * `AppendResult`, so that a caller reads its own writes. Works for document projections only: on a collection it waits
+   * for a subscription with the collection's name. @default 0: does not wait
    */
   readonly atLeast?: number | undefined
   /** How long to wait for `atLeast`, in milliseconds. @default 5,000 */

@@ -18,7 +18,7 @@ export interface StoredDocument {
   readonly key: string
   /** As JSON text. */
   readonly state: string
-  /** How often the document was written since it was created: 1 for a new one. */
+  /** The number of writes since the document was created: 1 for a new document. */
   readonly revision: number
   /** The position of the event that changed it last. */
   readonly position: number
@@ -69,12 +69,12 @@ export interface Comparison {
 export type LockedDocuments = readonly (StoredDocument | undefined)[] | 'stale'
 
 /**
- * A transaction of the storage: all of its writes are committed, or none. After it has ended, every use of `user` throws a
- * TransactionOverError.
+ * A transaction of the storage: all of its writes are committed, or none. When the transaction has ended, every call
+ * through `user` throws a TransactionOverError.
  *
- * One exception: a storage may commit documents of a generation that is not current in several steps, if the transaction
- * also advances a lease. The position in each document shows which events are folded into it, so an interrupted build
- * resumes without counting an event twice.
+ * Exception for rebuilds: if the transaction writes documents of a generation that readers do not use yet, and advances a
+ * lease, a storage may commit the documents in several steps. Each document stores the position of its last event, so a
+ * resumed rebuild counts no event twice.
  */
 export interface StorageTransaction {
   /** The object through which handlers and raw projections write. */
@@ -97,7 +97,7 @@ export interface StorageTransaction {
   writeDocuments(changes: readonly DocumentChange[]): Promise<void>
 
   /**
-   * Moves the checkpoint of a lease forward, never back. It is the last call in a transaction.
+   * Moves the checkpoint of a lease forward, never back. Must be the last call in a transaction.
    * @throws LeaseLostError, here or at the commit, if the lease was released or another worker has taken it. Nothing is
    * committed then.
    */
@@ -110,13 +110,15 @@ export interface StorageTransaction {
   unpark(lease: Lease, position: number): Promise<void>
 
   /**
-   * Waits until all running transactions that write documents of the projection have ended, and blocks new ones until the
-   * end of this transaction; for an inline projection it blocks the appends that change it. It is the first call in a
-   * transaction.
+   * Waits until all running transactions that write documents of this projection have ended. Blocks new ones until this
+   * transaction ends; for an inline projection, these are appends. Must come before any read or write of the transaction.
    */
   lockProjection(name: string): Promise<void>
 
-  /** Reads a page of the log like `Storage.readLogPage`. A storage with a single connection can only read in here. */
+  /**
+   * Reads a page of the log like `Storage.readLogPage`. Needed by a storage with one connection, which cannot read outside
+   * of its open transaction.
+   */
   readLogPage(query: LogQuery): Promise<LogPage>
 
   /** Returns the position of the last event, like `SubscriptionStorage.lastPosition`. */

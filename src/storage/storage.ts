@@ -7,10 +7,10 @@
  *
  * - Arguments are checked already. A method need not check them again.
  * - A conflict is a returned value (`AppendOutcome`, `ImportOutcome`, `CreateOutcome`), never a thrown error.
- * - A method retries a transient error of the database itself, unless its docstring says otherwise. Once the retries are
- *   used up it throws a StoreUnavailableError. A subscription then waits and tries again; it fails on any other error.
- * - A call whose answer was lost may have been executed. Before it retries a write, a method must recognise what the first
- *   try wrote, and return that result.
+ * - A method retries transient errors itself, unless its docstring says otherwise. After the last retry it throws a
+ *   StoreUnavailableError. A subscription then waits and retries; it fails on any other error.
+ * - If the answer to a write was lost, the write may have been executed. Before a method retries the write, it must find
+ *   out what the earlier attempt wrote, and return that result.
  * - When the signal is aborted, the method may stop early and reject with the signal's reason.
  */
 import type { ExpectedVersion } from '../expected-version.ts'
@@ -54,7 +54,7 @@ export type AppendOutcome =
   | AppendSuccess
   /** The stream is not at the expected version, but at this one (0: it does not exist or has no events). */
   | { readonly kind: 'conflict'; readonly actual: number }
-  /** An event id is recorded already, in this stream, and the call does not repeat the append that recorded it. */
+  /** An event id is recorded already, by another append; `streamId` is the stream that has it. */
   | { readonly kind: 'duplicate'; readonly eventId: string; readonly streamId: string }
   /** Nothing was written, because another append of the same call failed. */
   | { readonly kind: 'abandoned' }
@@ -73,7 +73,7 @@ export interface AppendSuccess {
   readonly emptyAt?: number
 }
 
-/** The outcome of `createStream`; `exists` with the version of the stream that is there. */
+/** The outcome of `createStream`. `exists` carries the version of the existing stream. */
 export type CreateOutcome =
   | { readonly kind: 'created'; readonly stream: StreamInfo }
   | { readonly kind: 'exists'; readonly version: number }
@@ -108,7 +108,7 @@ export interface StreamWindow {
 export interface Storage extends ProjectionStorage, SubscriptionStorage {
   /**
    * Creates a stream without events. `metadata` is JSON text. `creationId` is a UUID of this call alone: with it, a retry
-   * recognises a stream that its first try created, and returns `created`.
+   * recognises a stream that an earlier attempt created, and returns `created`.
    */
   createStream(
     streamId: string,
@@ -118,14 +118,14 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
   ): Promise<CreateOutcome>
 
   /**
-   * Makes all appends in one transaction, or none. Returns one outcome for each, in the order given. There is at least one
+   * Records all appends in one transaction, or none. Returns one outcome for each, in the same order. There is at least one
    * append, and each stream occurs once.
    *
    * - Versions of a stream are 1, 2, 3 … without gaps. Within a stream, positions rise and `recordedAt` never decreases,
    *   even if a clock steps back.
    * - Of concurrent appends that expect the same version, exactly one succeeds.
-   * - If event ids are recorded already, `settleRepeat` decides between `repeated` and `duplicate`, whatever version is
-   *   expected.
+   * - If event ids are recorded already, use `settleRepeat` (storage/repeat.ts): it returns `repeated` or `duplicate`, and
+   *   ignores the expected version.
    * - The documents of inline projections are written in the same transaction. If a projection throws, nothing is written,
    *   and the method rejects with an InlineFailure.
    */
@@ -138,8 +138,8 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
   readStream(streamId: string, window: StreamWindow, signal?: AbortSignal): Promise<StreamSlice>
 
   /**
-   * Reads one page of the log in order of position. Never returns an event while an event that the query would return
-   * before it may still commit: it waits, or ends the page there.
+   * Reads one page of the log in order of position. While an event may still commit at an earlier place of the result, the
+   * method waits, or ends the page before it.
    */
   readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage>
 
@@ -168,14 +168,14 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
     signal?: AbortSignal,
   ): Promise<ImportOutcome>
 
-  /** Signals between processes, if the database has them. Without them, readers only poll. @default none */
+  /** Notifications between processes, if the database has them. Without them, readers only poll. @default none */
   readonly notifications?: Notifications | undefined
 
   /** Closes what the storage opened. The store calls it once, after all calls have ended. */
   close(): Promise<void>
 }
 
-/** Hints to other processes that there are new events. A hint may be lost, or come without a new event. */
+/** Notifies other processes of new events. A notification is a hint: it may be lost, or come without a new event. */
 export interface Notifications {
   /** Notifies other processes, soon, that this one has appended. Returns at once and never throws. */
   appended(): void

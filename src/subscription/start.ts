@@ -77,5 +77,5 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
 
 /** The status before the worker has created the subscription, for example while the database is unreachable. */
 function emptyStatus(name: string): Omit<SubscriptionStatus, 'state' | 'lastError'> {
-  return { name, checkpoint: 0, head: 0, lag: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
+  return { name, checkpoint: 0, lastPosition: 0, lag: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
 }

@@ -14,7 +14,7 @@ export async function subscriptionStatus(
   const checkpoints = await storage.checkpoints(name, signal)
   if (checkpoints.length === 0) return undefined
   const checkpoint = lowestCheckpoint(checkpoints)
-  const [head, parked, { events }] = await Promise.all([
+  const [lastPosition, parked, { events }] = await Promise.all([
     storage.lastPosition(signal),
     storage.countParked(name, signal),
     storage.readLogPage({ ...wholeLog, after: checkpoint, limit: 1 }, signal),
@@ -25,8 +25,8 @@ export async function subscriptionStatus(
     name,
     state: undefined,
     checkpoint,
-    head,
-    lag: Math.max(0, head - checkpoint),
+    lastPosition,
+    lag: Math.max(0, lastPosition - checkpoint),
     lagTime: Math.max(0, now - waitingSince),
     parked,
     owners: ownersOf(checkpoints),

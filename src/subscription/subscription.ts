@@ -9,8 +9,8 @@ import type { HandlerTransaction } from '../projection/transaction.ts'
 /** Passed to the handler with each call. */
 export interface HandlerContext<Tx extends HandlerTransaction = HandlerTransaction> {
   /**
-   * Aborted when the subscription is stopped, has lost its lease, or the call exceeds `handlerTimeout`. Another
-   * attempt, perhaps of another worker, may repeat everything that the handler does afterwards.
+   * The handler should stop when this signal is aborted: another attempt, perhaps in another worker, may then repeat its
+   * work. Aborted when the subscription stops, the worker loses its lease, or the call exceeds `handlerTimeout`.
    */
   readonly signal: AbortSignal
   /** Which call for this event it is: 1 for the first one, 2 for the first retry. */
@@ -35,7 +35,7 @@ export type StartPosition =
 
 /** What a subscription does when its handler fails. */
 export interface ErrorPolicy {
-  /** How often a failed event is retried. @default 5 */
+  /** Maximum number of retries of an event whose handler failed. @default 5 */
   readonly retries?: number | undefined
   /**
    * The pause before the first retry, in milliseconds. It doubles with each retry, up to 30 s, and is shortened at
@@ -43,9 +43,9 @@ export interface ErrorPolicy {
    */
   readonly backoff?: number | undefined
   /**
-   * What happens when the retries are used up: 'stop' ends the subscription with the error; 'park' sets the event aside
-   * and continues; 'block-stream' sets the event and all later events of its stream aside and continues.
-   * @default 'stop'
+   * What happens after the last retry. 'stop': the subscription fails with the error. 'park': the store parks the event
+   * (see `ParkedEvents`), and the next event follows. 'block-stream': the store parks the event and all later events of
+   * its stream. @default 'stop'
    */
   readonly action?: 'stop' | 'park' | 'block-stream' | undefined
 }
@@ -62,7 +62,7 @@ interface RunOptions {
    * takes its partitions over after this time. @default 15,000
    */
   readonly leaseTime?: number | undefined
-  /** The longest pause between two looks at the log, in milliseconds. @default 250 */
+  /** The longest pause between two polls of the log, in milliseconds. @default 250 */
   readonly pollInterval?: number | undefined
   /** Called whenever the state of the worker changes. If it throws, the subscription fails. */
   readonly onStateChange?: ((state: SubscriptionState, error?: unknown) => void) | undefined
@@ -84,7 +84,7 @@ interface HandlerOptions<E extends Event> extends RunOptions, EventFilter<E> {
 
 /** A handler of single events. */
 interface HandleOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions<E> {
-  /** Called for one event after the other, in order. A throw or a rejection means that the event failed. */
+  /** Called with one event at a time, in order. If it throws or rejects, the attempt has failed. */
   handle(event: RecordedEvent<E>, context: HandlerContext<Tx>): Promise<void> | void
 }
 
@@ -102,6 +102,7 @@ interface ProjectOptions extends RunOptions {
   readonly projection: Projection
 }
 
+/** The options of a subscription: a handler of single events, a handler of batches, or an async projection. */
 export type SubscribeOptions<E extends Event = Event, Tx extends HandlerTransaction = HandlerTransaction> =
   | HandleOptions<E, Tx>
   | HandleBatchOptions<E, Tx>
@@ -117,7 +118,7 @@ export type SubscriptionState =
   | 'catching-up'
   /** Everything in the log is handled; new events are handled as they come. */
   | 'live'
-  /** The handler or the database has failed, and the worker tries again. */
+  /** The handler or the database has failed, and the worker retries. */
   | 'retrying'
   /** An event was parked. */
   | 'parking'
@@ -126,19 +127,23 @@ export type SubscriptionState =
   /** The subscription has ended with an error. */
   | 'failed'
 
+/** The progress of a subscription over all workers, and the state of the worker in this store. */
 export interface SubscriptionStatus {
   readonly name: string
   /** The state of the worker in this store; `undefined` if this store does not run the subscription. */
   readonly state: SubscriptionState | undefined
-  /** Every event up to this position is handled or parked, by whichever worker. */
+  /**
+   * All workers together have handled or parked every selected event up to this position. With several partitions: the
+   * lowest one.
+   */
   readonly checkpoint: number
   /** The position of the last event of the log. */
-  readonly head: number
-  /** `head - checkpoint`: an upper bound of the number of events to handle, because positions have gaps. */
+  readonly lastPosition: number
+  /** `lastPosition - checkpoint`: an upper bound of the number of events to handle, because positions have gaps. */
   readonly lag: number
   /** How long ago the first event after the checkpoint was recorded, in milliseconds; 0 if there is none. */
   readonly lagTime: number
-  /** How many events are parked, or blocked by a parked one. */
+  /** The number of events that are parked, blocked by a parked event, or waiting for a retry. */
   readonly parked: number
   /** The workers that hold the partitions, each once; empty if no worker does. */
   readonly owners: readonly string[]
@@ -166,7 +171,7 @@ export interface Subscription extends AsyncDisposable {
   /** Returns how far the subscription has come, and the state of this worker. */
   status(): Promise<SubscriptionStatus>
   /**
-   * Resolves once every event up to a position is handled or parked, by whichever worker. At position 0, or in an empty
+   * Resolves once all workers together have handled or parked every event up to a position. At position 0, or in an empty
    * log, it resolves once the subscription exists, so that it handles everything that is appended from then on.
    * @throws SubscriptionBehindError if that takes longer than `timeout`
    * @throws SubscriptionFailedError if the subscription fails or has failed
@@ -200,7 +205,7 @@ export interface RunOnceResult {
   readonly caughtUp: boolean
 }
 
-/** An event that a subscription has set aside: its retries are used up, or an earlier event of its stream is parked. */
+/** An event that a subscription has parked: its retries are used up, or an earlier event of its stream is parked. */
 export interface ParkedEvent {
   readonly position: number
   readonly streamId: string
@@ -208,7 +213,7 @@ export interface ParkedEvent {
   readonly type: string
   /** 'blocked': an earlier event of its stream is parked. 'retrying': a worker will handle it again. */
   readonly state: 'parked' | 'blocked' | 'retrying'
-  /** How many calls of the handler have failed; 0 for a blocked event, which was never tried. */
+  /** How many calls of the handler have failed; 0 for a blocked event, which had no attempt. */
   readonly failures: number
   /** The name and message of the last error. */
   readonly error: string

@@ -7,7 +7,7 @@ import type { Outcome } from './outcome.ts'
 const present = Date.UTC(2022, 0, 1)
 const madeId = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g
 const isoTime = /\d{4}-\d\d-\d\dT[\d:.]+Z/g
-const ofThisRun = new Set(['duration', 'lag', 'lagTime', 'head', 'worker', 'owners'])
+const ofThisRun = new Set(['duration', 'lag', 'lagTime', 'lastPosition', 'head', 'worker', 'owners'])
 const positions = new Set(['position', 'checkpoint'])
 
 export async function comparable(outcome: Outcome, store: EventStore): Promise<unknown> {
