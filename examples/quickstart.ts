@@ -17,7 +17,7 @@ const cart = decider({
     }
   },
 })
-const store = memoryStore() // this line moves it to Postgres: postgresStore('postgres://user@host/database')
+const store = memoryStore() // on Postgres instead: postgresStore('postgres://user@host/database')
 const handle = commandHandler({ store, decider: cart })
 for (const command of [{ add: 40 }, { add: 2 }, 'checkOut'] as const) await handle('cart-1', command)
 console.log('after two events:', (await foldStream(store, 'cart-1', cart, { toVersion: 2 })).state)

@@ -25,7 +25,7 @@ export interface Event<Type extends string = string, Data = unknown> {
   readonly id?: string
   /** @default {} */
   readonly metadata?: Metadata
-  /** Labels such as `course:c1`, for filters and consistency boundaries. @default none */
+  /** Labels such as `course:c1`. Reads and subscriptions filter by them. @default none */
   readonly tags?: readonly string[]
 }
 

@@ -20,7 +20,10 @@ export interface ImportOptions extends CallOptions {
    * @default none
    */
   readonly name?: string | undefined
-  /** Events per transaction. @default 5000 */
+  /**
+   * The largest number of events in one batch. A batch of large events is smaller. On DynamoDB it takes several
+   * transactions. @default 5000
+   */
   readonly batchSize?: number | undefined
   /**
    * Records an event that is older than its stream's last event at that event's time, instead of refusing it.

@@ -16,7 +16,7 @@ export interface Program {
   /** Kills the process with SIGKILL, and waits until it has ended. */
   kill(): Promise<void>
   readonly isRunning: boolean
-  /** Resolves when the process has ended, with its exit code (0: no error) and its output to standard error. */
+  /** Resolves when the process has ended: its exit code (0: success; null: killed by a signal), and its standard error. */
   readonly ended: Promise<{ readonly exitCode: number | null; readonly complaints: string }>
 }
 

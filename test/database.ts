@@ -8,7 +8,7 @@ export interface TestDatabase {
   drop(): Promise<void>
 }
 
-/** Milliseconds that a connection has for closing. */
+/** How long `connectionsClosed` waits for all connections to close, in milliseconds. */
 const closingTime = 5_000
 
 export async function createDatabase(serverUrl: string | undefined): Promise<TestDatabase> {

@@ -10,7 +10,7 @@ import { failure, refused } from './expect.ts'
 
 const group = 'inline projections'
 
-/** A projection that counts the events of a stream and throws at an event of type `Refused`, and how often it has thrown. */
+/** A projection that counts the events of a stream and throws at an event of type `Refused`, and the number of its throws. */
 function throwingProjection(thrown: () => unknown) {
   const calls = { refused: 0 }
   const counts = projection({

@@ -59,7 +59,7 @@ type Refused =
   | { readonly kind: 'conflict'; readonly pending: PendingAppend; readonly actual: number }
   | { readonly kind: 'repeat'; readonly pending: PendingAppend }
 
-// How often the store attempts an append when other writers are faster each time. An append without an
+// Maximum number of attempts of an append when other writers are faster each time. An append without an
 // expected version is always allowed, so nothing else would end its retries.
 const maxAttempts = 100
 
@@ -325,9 +325,9 @@ function chainsOf(appends: readonly PendingAppend[]): readonly (readonly Pending
 }
 
 /**
- * Divides chains into packs: each pack probably fits into one transaction. A chain is never divided between
- * two packs, because no condition would check that its first part was written. The rest of a long chain waits
- * for the next round.
+ * Packs chains into transactions of at most `maxPackItems` items. Documents come on top, so a pack may still be too
+ * large. All links of one chain that are written in this round are in one pack: in two transactions, no condition would
+ * check that the first links were written. Links that do not fit are added to `retries`, for the next round.
  */
 function packsOf(chains: readonly (readonly Accepted[])[], retries: PendingAppend[]): Accepted[][] {
   const packs: Accepted[][] = []

@@ -51,7 +51,7 @@ export interface DynamodbMetric {
    */
   readonly kind: TransientKind | 'seal' | 'late'
   readonly table: string
-  /** The key concerned. */
+  /** The partition key of the request, or a description such as `slot 12`; empty for a whole table. */
   readonly key: string
   /** The reason; for a failed request, in the words of AWS. */
   readonly reason: string
@@ -60,7 +60,7 @@ export interface DynamodbMetric {
 }
 
 export interface ConnectionOptions {
-  /** How often a request is retried after a transient error. */
+  /** Maximum number of retries of a request after transient errors. */
   readonly retries: number
   readonly onMetric: ((metric: DynamodbMetric) => void) | undefined
 }
@@ -304,8 +304,9 @@ export class Connection {
   }
 
   /**
-   * Writes one item, and returns whether its condition held. After a lost answer, an earlier attempt may have
-   * written the item: then the condition of the retry may fail.
+   * Writes one item. `done` is false if the condition failed; `item` is then the stored item. After a lost answer, an
+   * earlier attempt may have written the item, and the condition of the retry fails: the caller must recognise that by
+   * `item`.
    */
   async write(
     subject: Subject,

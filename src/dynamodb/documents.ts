@@ -4,7 +4,7 @@
  *     d, z   the state, and how it is compressed
  *     r      the revision
  *     o      the position of the event that changed the document last
- *     w      how often the item was written in all: the condition of the next write
+ *     w      the number of writes of the item: the condition of the next write
  *     g      the slot of the append that wrote or read it last
  *     x      true for a deleted document
  *

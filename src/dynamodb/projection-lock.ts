@@ -23,7 +23,7 @@ import type { DynamodbSubscriptions } from './subscription.ts'
 import type { Part } from './writer.ts'
 
 const lockPoll = 25
-// How often a process that waits for a lock stores in the counter how long the lock is idle, for later
+// The interval at which a process that waits for a lock stores in the counter how long the lock is idle, for later
 // processes.
 const idleUpdateInterval = 500
 

@@ -86,7 +86,8 @@ async function* readPages(
     const everything = { types: undefined, streamPrefix: undefined, tags: undefined }
     const only = { ...query, ...everything, after: position - 1, until: position, limit: 1 }
     const page = await operations.perform(signal, () => storage.readLogPage(only, signal))
-    if (page.events[0]?.id !== id) throw new LogTruncatedError(position, 'the event that was read is no more')
+    if (page.events[0]?.id !== id)
+      throw new LogTruncatedError(position, 'the event that was read there is gone')
     return page.server
   }
 

@@ -25,7 +25,7 @@ export class WrongExpectedVersionError extends EventSourcedError {
   readonly actual: number
   constructor(streamId: string, expected: ExpectedVersion, actual: number) {
     super(
-      `Stream '${streamId}' was expected at ${describe(expected)}, but is at version ${actual}; nothing was appended`,
+      `Stream '${streamId}' was expected ${describe(expected)}, but is at version ${actual}; nothing was appended`,
     )
     this.streamId = streamId
     this.expected = expected
@@ -34,7 +34,8 @@ export class WrongExpectedVersionError extends EventSourcedError {
 }
 
 function describe(expected: ExpectedVersion): string {
-  return typeof expected === 'number' ? `version ${expected}` : `'${expected}'`
+  if (expected === 'noStream') return 'not to exist'
+  return expected === 'streamExists' ? 'to exist' : `at version ${expected}`
 }
 
 /** `createStream` was called for a stream that exists. */

@@ -15,7 +15,7 @@ export class StoreClosedError extends EventSourcedError {
  */
 export class StoreUnavailableError extends EventSourcedError {
   readonly code = 'store-unavailable'
-  /** How often the store tried again after its first try. */
+  /** The number of retries after the first attempt. */
   readonly retries: number
   constructor(what: string, retries: number, cause: unknown) {
     const after = retries === 0 ? '' : ` after ${retries} ${retries === 1 ? 'retry' : 'retries'}`

@@ -24,7 +24,7 @@ export class LogTruncatedError extends EventSourcedError {
   readonly after: number
   constructor(after: number, reason: string) {
     super(
-      `Nothing can be read after position ${after}, where ${reason}: it is another log, or has lost its end (to a failover, or restored from a backup), so that positions may be given out twice`,
+      `Nothing can be read after position ${after}: ${reason}. Is the position right? If it is, this is another log, or the log has lost its end (after a failover, or a restored backup)`,
     )
     this.after = after
   }

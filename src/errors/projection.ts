@@ -33,7 +33,7 @@ function problemOf(name: string, version: number, registered: number, mode: Mode
   if (registered < version) {
     return `Projection '${name}' has documents of version ${registered}, and this process has version ${version}: ${remedy}`
   }
-  return `Projection '${name}' is ${registeredMode}, and this process runs it ${mode}: ${remedy}`
+  return `Projection '${name}' is ${registeredMode}, and this process runs it ${mode}: run it ${registeredMode} here too, or call \`await store.rebuild(projection, { mode: '${mode}' })\` first`
 }
 
 /** Another process is rebuilding or verifying the projection. */

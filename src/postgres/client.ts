@@ -42,7 +42,10 @@ export interface Database {
   run(statement: Statement, parameters: Parameters, signal?: AbortSignal): Promise<readonly Row[]>
   /** Runs `work` in a transaction in `transactionMode`: commits if it resolves, rolls back if it throws. */
   transaction<T>(work: (session: ScriptSession) => Promise<T>, signal?: AbortSignal): Promise<T>
-  /** Opens one more connection and listens on it. Undefined if the driver cannot listen, or need not. */
+  /**
+   * Opens one more connection and listens on it. Absent if the driver cannot listen or need not. Resolves with undefined
+   * if this client cannot open another connection.
+   */
   readonly listen?:
     | ((channel: string, onNotified: (payload: string) => void) => Promise<Listener | undefined>)
     | undefined

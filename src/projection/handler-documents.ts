@@ -6,7 +6,7 @@ import { beginning } from '../input/refusal.ts'
 import type { StorageTransaction } from '../storage/projections.ts'
 import type { Documents, HandlerTransaction } from './transaction.ts'
 
-/** The generation of all documents that handlers write. The generations of projections begin with 1. */
+/** The generation of all documents that handlers write. Documents of projections have generations from 1 on. */
 export const collectionGeneration = 0
 
 type DocumentWrites = Pick<StorageTransaction, 'lockDocuments' | 'writeDocuments'>

@@ -5,7 +5,8 @@
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 
-// The shortest time between two writes while events are being handled, in milliseconds.
+// The shortest time between two writes within a page of events, in milliseconds. The end of a page with events always
+// requests a write.
 const writeInterval = 200
 
 export class Checkpoint {

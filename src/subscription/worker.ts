@@ -7,7 +7,7 @@
  *                            ▼
  *                 stopping ──▶ stopped      or, after an error:  failed
  *
- * A lease lets one worker at a time handle a partition. It expires by the clock of the storage. A worker that could not
+ * A lease lets one worker at a time handle a partition. It expires by the rule of the storage, never by the wall clock of a worker. A worker that could not
  * renew its leases for the lease time abandons its partitions. If it does so too late, the storage refuses its writes
  * by their fencing token.
  */
@@ -156,7 +156,7 @@ export class Worker {
       try {
         const stored = await abortable(create(), signal)
         if (stored === partitions) return
-        const problem = `must be ${stored}, as the subscription has been made`
+        const problem = `must be ${stored}, the number that this subscription was created with`
         throw new InvalidInputError('partitions', problem, String(partitions))
       } catch (error) {
         if (signal.aborted) return

@@ -98,7 +98,7 @@ describe('stopping', () => {
           return kept
         },
         async releaseLeases(...parameters) {
-          // The other worker has left again, so that the share is as before.
+          // Makes the other worker leave, so that this worker may hold both partitions again.
           await engine.storage.leave(name, 'other')
           isReleasing = true
           await asked.released
