@@ -40,7 +40,9 @@ export interface DocsCheck {
 }
 
 const hiddenBlock = '<!-- docs-check'
-const misnamed = /^(typescript|tsx|mts|js|jsx|mjs|javascript)\b/
+/** The languages of blocks; any other name may be a block that should be compiled. */
+const languages = new Set(['ts', 'sh', 'sql', 'json', 'yaml', 'hcl', ''])
+const unchecking = /@ts-(nocheck|ignore|expect-error)/
 
 /** Checks the pages. `pages`: the text of each page by its path. */
 export function checkDocs(pages: ReadonlyMap<string, string>): DocsCheck {
@@ -57,12 +59,19 @@ export function checkDocs(pages: ReadonlyMap<string, string>): DocsCheck {
         problems.push(...quoteProblems(block, quote))
       }
       const reason = /^ts no-check: (.+)$/.exec(block.info)?.[1]
+      if (
+        [...block.lines, ...block.hidden.flatMap(({ lines }) => lines)].some((line) => unchecking.test(line))
+      )
+        problems.push(`${at}: switches the compiler off`)
       if (block.info === 'ts') compiled.push(block)
       else if (block.hidden.length > 0)
         problems.push(`${at}: hidden code is before a block that is not compiled`)
       else if (reason !== undefined) unchecked.push(`${at}: ${reason}`)
       else if (block.info.startsWith('ts ')) problems.push(`${at}: write \`ts\`, or \`ts no-check: REASON\``)
-      else if (misnamed.test(block.info)) problems.push(`${at}: write \`ts\`, so that the block is compiled`)
+      else if (!languages.has(block.info))
+        problems.push(
+          `${at}: \`${block.info}\` is none of ${[...languages].join(', ')}: write \`ts\`, so that the block is compiled`,
+        )
       else if (block.info === 'json') problems.push(...jsonProblems(block))
     }
   }

@@ -51,8 +51,11 @@ if (atTheTop.length > mostFilesAtTheTop)
   )
 
 function importsOf(text: string): { specifier: string; dynamic: boolean }[] {
-  const statics = [...text.matchAll(/^(?:import|export)\b[^'"]*?from '([^']+)'/gm)]
-  const dynamics = [...text.matchAll(/\bimport\('([^']+)'\)/g)]
+  const statics = [
+    ...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom ['"]([^'"]+)['"]/gm),
+    ...text.matchAll(/^import ['"]([^'"]+)['"]/gm),
+  ]
+  const dynamics = [...text.matchAll(/\bimport\(\s*['"`]([^'"`]+)['"`]\s*\)/g)]
   return [
     ...statics.map((match) => ({ specifier: match[1] ?? '', dynamic: false })),
     ...dynamics.map((match) => ({ specifier: match[1] ?? '', dynamic: true })),

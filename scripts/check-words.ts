@@ -1,6 +1,6 @@
 /**
- * Refuses phrases that are hard to read in a second language, or that hide who acts: in comments, strings and names of
- * the code, in SQL, and in the docs. A new phrase is one line of the list.
+ * Refuses phrases that are hard to read in a second language, or that hide who acts: in comments and strings of the
+ * code, in SQL, and in the docs. A new phrase is one line of the list.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

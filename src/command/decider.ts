@@ -31,7 +31,15 @@ export interface Decider<State, Command, E extends Event> {
 export type Evolved<State> = NoInfer<State> | (State extends unknown ? never : NoInfer<State> & Literals)
 
 /** `readonly []` keeps `[1, 2]` a tuple. */
-type Literals = '' | 0 | true | false | readonly [] | { readonly [key: string]: Literals }
+type Literals =
+  | ''
+  | 0
+  | 0n
+  | true
+  | false
+  | readonly []
+  | readonly Literals[]
+  | { readonly [key: string]: Literals }
 
 /** Returns the decider unchanged. The compiler infers its types from the functions, so you write no type arguments. */
 export function decider<State, Command, E extends Event>(

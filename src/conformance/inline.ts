@@ -341,6 +341,8 @@ export const inlineCases: readonly ConformanceCase[] = [
       assert.throws(() => projection({ name: 'x', version: 0, handle() {} }), /version/)
       assert.throws(() => projection({ name: 'x', key: () => '', initialState: () => 0 } as never), /evolve/)
       assert.throws(() => projection({ name: 'x', events: [], handle() {} }), /events/)
+      const both = { name: 'x', key: () => 'k', initialState: () => 0, evolve: () => 0, handle() {} }
+      assert.throws(() => projection(both as never), /handle must not be given with key/)
     },
   },
   ...['before the first append', 'after a refused append'].map(

@@ -63,6 +63,43 @@ export const subscriptionStartCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'reports a subscription that has failed, with its error, until it is started again',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(1))
+      const thrown = new Error('no')
+      const handle = () => {
+        throw thrown
+      }
+      const subscription = store.subscribe({ name: 's', handle, onError: { retries: 0 } })
+      const failed = await refused(subscription.done, 'subscription-failed')
+      const { state, lastError } = (await store.subscriptionStatus('s')) ?? {}
+      assert.deepEqual({ state, lastError }, { state: 'failed', lastError: failed })
+      const again = store.subscribe({ name: 's', handle() {} })
+      await again.caughtUp()
+      assert.equal((await store.subscriptionStatus('s'))?.state, 'live')
+      await again.stop()
+    },
+  },
+  {
+    group,
+    name: 'reports the lag in milliseconds, and no status of a subscription that is not created yet',
+    async run({ open }) {
+      const store = await open()
+      const { position } = await store.append('a', counted(1))
+      assert.equal(await store.subscriptionStatus('s'), undefined)
+      await store.runOnce({ name: 's', from: { after: position }, handle() {} })
+      const before = Date.now()
+      const next = await store.append('a', counted(1, 2))
+      await new Promise((resolve) => setTimeout(resolve, 60))
+      const { lagTime = 0, lag, lastPosition } = (await store.subscriptionStatus('s')) ?? {}
+      // The clock of the database may differ from this process's by a little.
+      assert.ok(lagTime >= 30 && lagTime <= Date.now() - before + 30_000, `lagTime ${lagTime}`)
+      assert.deepEqual({ lag, lastPosition }, { lag: next.position - position, lastPosition: next.position })
+    },
+  },
+  {
+    group,
     name: 'refuses a transaction that a handler uses after it has returned',
     async run({ open }) {
       const store = await open()

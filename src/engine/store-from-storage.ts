@@ -36,9 +36,8 @@ import type {
 } from '../store.ts'
 import { parkedEvents } from '../subscription/parked.ts'
 import { runOnce } from '../subscription/run-once.ts'
-import { startSubscription } from '../subscription/start.ts'
+import { type StartedSubscription, startSubscription } from '../subscription/start.ts'
 import { subscriptionStatus } from '../subscription/status.ts'
-import type { Subscription } from '../subscription/subscription.ts'
 import { uuidv7 } from '../uuid.ts'
 import { importEvents } from './import.ts'
 import { readLog } from './read-log.ts'
@@ -59,7 +58,9 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   const operations = new Operations()
   const perform = operations.perform.bind(operations)
   const environment: EngineEnvironment = { storage, wakeup, clock: systemClock }
-  const subscriptions = new Set<Subscription>()
+  const running = new Set<StartedSubscription>()
+  /** The subscription that failed last under each name, until the name is subscribed again. */
+  const failed = new Map<string, StartedSubscription>()
   const isInline = (name: string) => inline.some((projection) => projection.name === name)
 
   async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
@@ -164,8 +165,13 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
 
     subscribe(options) {
       operations.checkOpen()
-      const subscription = startSubscription(environment, options, () => subscriptions.delete(subscription))
-      subscriptions.add(subscription)
+      const started = startSubscription(environment, options, () => {
+        running.delete(started)
+        if (started.report().state === 'failed') failed.set(started.subscription.name, started)
+      })
+      const { subscription } = started
+      failed.delete(subscription.name)
+      running.add(started)
       return subscription
     },
 
@@ -178,8 +184,10 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
       checkName(name, 'name')
       const { signal } = optionsOf(options, ['signal'])
       return perform(signal, async () => {
-        const running = [...subscriptions].find((subscription) => subscription.name === name)
-        return running === undefined ? subscriptionStatus(environment, name, signal) : running.status()
+        const stored = await subscriptionStatus(environment, name, signal)
+        const own =
+          [...running].findLast(({ subscription }) => subscription.name === name) ?? failed.get(name)
+        return stored && { ...stored, ...own?.report() }
       })
     },
 
@@ -201,7 +209,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
     close() {
       const close = () => operations.close(() => wakeup.close().then(() => storage.close()))
       // Running handlers may use the store until they have ended.
-      const stops = [...subscriptions].map((subscription) => subscription.stop())
+      const stops = [...running].map(({ subscription }) => subscription.stop())
       const closed = stops.length === 0 ? close() : Promise.allSettled(stops).then(close)
       wakeup.wake()
       return closed

@@ -119,14 +119,13 @@ export class TransactionOverError extends EventSourcedError {
 /** The condition of a write that a handler added to its transaction was not met. The whole transaction was rolled back. */
 export class WriteConditionError extends EventSourcedError {
   readonly code = 'write-condition-failed'
-  /** The item that is stored instead, in the database's own notation; undefined if there is none. */
+  /**
+   * The stored item in the database's own notation, if there is one and the write asked for it
+   * (`ReturnValuesOnConditionCheckFailure: 'ALL_OLD'`); otherwise undefined.
+   */
   readonly item: Readonly<Record<string, unknown>> | undefined
   constructor(item: Readonly<Record<string, unknown>> | undefined) {
-    super(
-      item === undefined
-        ? 'The condition of a write failed: there is no such item'
-        : 'The condition of a write failed: another item is there',
-    )
+    super('A condition of an item that was given to the transaction was not met; nothing was written')
     this.item = item
   }
 }

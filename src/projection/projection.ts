@@ -106,6 +106,8 @@ export function projection(
       refuse('options', 'must be an object', options)
     }
     const { name, version = 1, events, streamPrefix } = options
+    if (options.handle !== undefined && 'key' in options && options.key !== undefined)
+      refuse('handle', 'must not be given with key: a projection has documents, or a handle', options.handle)
     const checked = { name, version, events: checkedEvents(events, ''), streamPrefix }
     // The functions are copied by name, because a spread does not copy methods of a class.
     const defined: Projection =

@@ -12,6 +12,12 @@ import { subscriptionStatus } from './status.ts'
 import type { SubscribeOptions, Subscription, SubscriptionStatus } from './subscription.ts'
 import { Worker } from './worker.ts'
 
+/** A subscription, and what its worker reports of itself. */
+export interface StartedSubscription {
+  readonly subscription: Subscription
+  report(): Pick<SubscriptionStatus, 'state' | 'lastError'>
+}
+
 /**
  * `onEnd` is called when the subscription has stopped or failed. The store cannot use `done` for that: a listener on
  * `done` would count as handling the failure, and hide it from the user.
@@ -20,7 +26,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
   environment: EngineEnvironment,
   options: SubscribeOptions<E, Tx>,
   onEnd: () => void,
-): Subscription {
+): StartedSubscription {
   const plan = planOf(environment.storage, options)
   const { name } = plan
   const worker = new Worker(environment, plan)
@@ -30,15 +36,17 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
     if (failure !== undefined) throw failure
   })
 
-  return {
+  const report = () => ({ state: worker.state, lastError: worker.lastError })
+
+  const subscription: Subscription = {
     name,
     worker: worker.name,
     done,
 
     async status() {
-      const { state, lastError } = worker
+      const own = report()
       const stored = await subscriptionStatus(environment, name)
-      return { ...(stored ?? emptyStatus(name)), state, lastError }
+      return { ...(stored ?? emptyStatus(name, await environment.storage.lastPosition())), ...own }
     },
 
     async caughtUp(options) {
@@ -73,9 +81,11 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       return this.stop()
     },
   }
+  return { subscription, report }
 }
 
 /** The status before the worker has created the subscription, for example while the database is unreachable. */
-function emptyStatus(name: string): Omit<SubscriptionStatus, 'state' | 'lastError'> {
-  return { name, checkpoint: 0, lastPosition: 0, lag: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
+function emptyStatus(name: string, lastPosition: number): Omit<SubscriptionStatus, 'state' | 'lastError'> {
+  const nothing = { checkpoint: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
+  return { ...nothing, name, lastPosition, lag: lastPosition }
 }

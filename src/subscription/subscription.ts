@@ -130,7 +130,10 @@ export type SubscriptionState =
 /** The progress of a subscription over all workers, and the state of the worker in this store. */
 export interface SubscriptionStatus {
   readonly name: string
-  /** The state of the worker in this store; `undefined` if this store does not run the subscription. */
+  /**
+   * The state of the worker in this store: of several workers with one name, the one that started last; 'failed' also
+   * after it has ended. `undefined` if this store does not run the subscription.
+   */
   readonly state: SubscriptionState | undefined
   /**
    * All workers together have handled or parked every selected event up to this position. With several partitions: the

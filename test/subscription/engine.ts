@@ -21,7 +21,7 @@ class Engine {
   }
 
   start(options: SubscribeOptions): Subscription {
-    const subscription = startSubscription(this.environment, options, () => {})
+    const { subscription } = startSubscription(this.environment, options, () => {})
     this.#started.push(subscription)
     return subscription
   }

@@ -67,7 +67,7 @@ async function play(scheduler: fc.Scheduler, story: Story): Promise<Model> {
   function start(): void {
     const process = new Process(model, `worker ${workers.length + 1}`)
     const options = optionsOf(story, model, process)
-    const started = startSubscription(process.environment, options, () => {})
+    const started = startSubscription(process.environment, options, () => {}).subscription
     workers.push({ process, subscription: started, isGone: false })
   }
   async function perform({ what, which, wanted }: Action): Promise<void> {
