@@ -7,6 +7,7 @@
  *     }
  */
 import { abortCases } from './abort.ts'
+import { absentCases } from './absent.ts'
 import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
@@ -88,6 +89,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...payloadCases,
   ...inputCases,
   ...optionCases,
+  ...absentCases,
   ...untouchedCases,
   ...abortCases,
   ...importCases,
