@@ -9,6 +9,7 @@ import { CommandCall, type CommandResult, type HandleOptions } from './command-c
 import type { Decider } from './decider.ts'
 import { checkEvolution } from './fold.ts'
 import { StateCache } from './state-cache.ts'
+import { Turns } from './turns.ts'
 
 /** The options of `commandHandler`. */
 export interface CommandHandlerOptions<State, Command, E extends Event> {
@@ -16,7 +17,10 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
   readonly decider: Decider<State, Command, E>
   /** Maps the id that a command is called with to a stream id. @default the id itself */
   readonly streamId?: ((id: string) => string) | undefined
-  /** How often the handler decides again when another append came first. @default 3 */
+  /**
+   * How often the handler decides again when another append came first, after a pause that grows from 10 ms to 1 s, with
+   * jitter. Commands of this handler on one stream take turns, so only appends of others can come first. @default 20
+   */
   readonly retries?: number | undefined
   /**
    * The number of streams whose state the handler keeps in memory, the most recently used ones. A command on a kept
@@ -30,7 +34,8 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
 /**
  * Handles a command on the stream that `id` stands for, and returns the state after it and the events it caused.
  * @throws the error of `decide`, unchanged, if the decider refuses the command; nothing is appended then
- * @throws WrongExpectedVersionError if the stream is not at `expectedVersion`, or other appends came first each time
+ * @throws WrongExpectedVersionError if the stream is not at `expectedVersion`
+ * @throws CommandOvertakenError if the command was decided `retries` + 1 times, and another append came first each time
  */
 export type CommandHandler<State, Command, E extends Event> = (
   id: string,
@@ -47,13 +52,14 @@ export function commandHandler<State, Command, E extends Event>(
     decider,
     streamId = (id: string) => id,
   } = optionsOf(options, ['store', 'decider', 'streamId'])
-  const { retries = 3, cacheSize = 0 } = optionsOf(options, ['retries', 'cacheSize'])
+  const { retries = 20, cacheSize = 0 } = optionsOf(options, ['retries', 'cacheSize'])
   checkStore(store)
   checkDecider(decider)
   checkFunction(streamId, 'streamId')
   checkInteger(retries, 'retries', 0)
   checkInteger(cacheSize, 'cacheSize', 0)
-  const setup = { store, decider, retries, states: new StateCache(store, decider, cacheSize) }
+  const states = new StateCache(store, decider, cacheSize)
+  const setup = { store, decider, retries, states, turns: new Turns() }
 
   return async function handle(id, command, options) {
     const checked = checkedOptions(options)

@@ -14,6 +14,7 @@ import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
+import { commandAtOnceCases } from './commands-at-once.ts'
 import { expectedVersionCases } from './expected-version.ts'
 import { failingHandlerCases } from './failing-handlers.ts'
 import { feedCases } from './feed.ts'
@@ -99,6 +100,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...importRaceCases,
   ...handleCases,
   ...commandAgainCases,
+  ...commandAtOnceCases,
   ...stateCacheCases,
   ...inlineCases,
   ...inlineErrorCases,
