@@ -7,7 +7,12 @@ import { stores } from './test/stores.ts'
 const conditions = ['@eventsourced/source']
 
 // These tests need a server or an emulator. They are left out if STORES names no store that runs there.
-const postgresTests = ['test/postgres/**', 'test/documents.test.ts', 'test/cutting-proxy.test.ts']
+const postgresTests = [
+  'test/postgres/**',
+  'test/package/**',
+  'test/documents.test.ts',
+  'test/cutting-proxy.test.ts',
+]
 const dynamodbTests = ['test/dynamodb/**']
 // These tests take long. They have their own commands: `npm run test:faults` and `npm run test:torture`.
 const longTests =

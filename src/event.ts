@@ -2,17 +2,17 @@
 
 /**
  * Facts about an event that are not part of its payload. The properties below have the same meaning in other tools. The
- * store keeps any other JSON property unchanged.
+ * store keeps any other JSON property unchanged. A property that is undefined counts as absent.
  */
 export interface Metadata {
   /** Identifies the request that everything with this id belongs to. Copied from event to command to event. */
-  readonly correlationId?: string
+  readonly correlationId?: string | undefined
   /** The id of the command or event that directly caused this one. */
-  readonly causationId?: string
+  readonly causationId?: string | undefined
   /** W3C trace context of the operation that appended the event. */
-  readonly traceparent?: string
+  readonly traceparent?: string | undefined
   /** The user on whose behalf the event was appended. */
-  readonly userId?: string
+  readonly userId?: string | undefined
   readonly [key: string]: unknown
 }
 
@@ -22,11 +22,11 @@ export interface Event<Type extends string = string, Data = unknown> {
   /** A JSON value. `docs/input.md` lists the values that the store refuses. */
   readonly data: Data
   /** A UUID. The store recognises a repeated append by the ids of its events. @default a new UUID of version 7 */
-  readonly id?: string
+  readonly id?: string | undefined
   /** @default {} */
-  readonly metadata?: Metadata
+  readonly metadata?: Metadata | undefined
   /** Labels such as `course:c1`. Reads and subscriptions filter by them. @default none */
-  readonly tags?: readonly string[]
+  readonly tags?: readonly string[] | undefined
 }
 
 /** The properties that the store sets when it records an event. */

@@ -122,6 +122,26 @@ describe('given, when, then', () => {
     expect(first?.id).not.toBe(second?.id)
     expect(first && second && first.recordedAt < second.recordedAt).toBe(true)
   })
+
+  // The fault: a spread copied an undefined property over what the decider must find in a recorded event.
+  it('gives a property that is undefined in a past event the value that a missing one gets', () => {
+    const seen: unknown[] = []
+    const spy = decider({
+      ...cart,
+      evolve(state, event) {
+        seen.push(event)
+        return cart.evolve(state, event)
+      },
+    })
+    const absent = {
+      ...{ streamId: undefined, version: undefined, position: undefined, recordedAt: undefined },
+      ...{ id: undefined, metadata: undefined, tags: undefined },
+    }
+    given(spy, [{ ...tea, ...absent } as never]).thenState({ total: 4, open: true })
+    given(spy, [tea]).thenState({ total: 4, open: true })
+    expect(seen[0]).toEqual(seen[1])
+    expect(seen[0]).toMatchObject({ streamId: 'given', version: 1, recordedAt: expect.any(Date) })
+  })
 })
 
 describe('a check that fails', () => {

@@ -1,6 +1,7 @@
 /** The events of a command: gives them ids before the append, finds them in a stream, and shows them as recorded. */
 import type { Event, Metadata, RecordedEvent } from '../event.ts'
 import { markNamedByLibrary } from '../input/id-origin.ts'
+import { mergedMetadata } from '../input/json.ts'
 import type { AppendResult } from '../store.ts'
 import { uuidOf, uuidv7 } from '../uuid.ts'
 
@@ -15,11 +16,12 @@ export function causedEvents<E extends Event>(
   metadata: Metadata | undefined,
 ): readonly CausedEvent<E>[] {
   const causationId = commandId ?? uuidv7()
+  const made = { correlationId: causationId, causationId }
   return decided.map((event, index) => {
     const caused = {
       ...event,
       id: commandId === undefined ? (event.id ?? uuidv7()) : uuidOf('command', stream, commandId, index),
-      metadata: { correlationId: causationId, causationId, ...metadata, ...event.metadata },
+      metadata: mergedMetadata(made, metadata, event.metadata),
     }
     if (commandId === undefined && event.id === undefined) markNamedByLibrary(caused)
     return caused

@@ -1,5 +1,6 @@
 /**
- * One call of a command handler: load the stream, decide, append; repeat if another append came first.
+ * One call of a command handler: wait for the commands before it, load the stream, decide, append; repeat if another
+ * append came first.
  *
  *     kept state ──▶ decide ──▶ append at its version ──▶ done
  *         │             │           │
@@ -11,15 +12,22 @@
  *      decide ──▶ append ──▶ done
  */
 import type { CallOptions } from '../call-options.ts'
-import { hasCode, StoreUnavailableError, WrongExpectedVersionError } from '../errors/index.ts'
+import {
+  CommandOvertakenError,
+  hasCode,
+  StoreUnavailableError,
+  WrongExpectedVersionError,
+} from '../errors/index.ts'
 import type { Event, Metadata, RecordedEvent } from '../event.ts'
 import { type ExpectedVersion, isExpected } from '../expected-version.ts'
 import { decidedEvents } from '../input/events.ts'
+import { abortable } from '../runtime/abort.ts'
 import { pause } from '../runtime/retry.ts'
 import type { AppendResult, EventStore } from '../store.ts'
 import { causedEvents, findCausedEvents, recordedEvents } from './caused-events.ts'
 import type { Decider } from './decider.ts'
 import type { KnownStream, StateCache } from './state-cache.ts'
+import type { Turns } from './turns.ts'
 
 /** The options of a command handler's call. */
 export interface HandleOptions extends CallOptions {
@@ -56,6 +64,7 @@ export interface HandlerSetup<State, Command, E extends Event> {
   readonly store: Pick<EventStore, 'append'>
   readonly decider: Decider<State, Command, E>
   readonly states: StateCache<State, E>
+  readonly turns: Turns
   readonly retries: number
 }
 
@@ -68,6 +77,9 @@ export class CommandCall<State, Command, E extends Event> {
   readonly #options: HandleOptions
   /** The last decision, and the state on which it was made. */
   #decided: { readonly on: KnownStream<State>; readonly events: Promise<CausedEvents<E>> } | undefined
+  /** How often `decide` was called. */
+  #decisions = 0
+  #extendTurn = () => {}
 
   constructor(
     setup: HandlerSetup<State, Command, E>,
@@ -82,6 +94,19 @@ export class CommandCall<State, Command, E extends Event> {
   }
 
   async run(): Promise<CommandResult<State, E>> {
+    const { states, turns } = this.#setup
+    const { expectedVersion, signal } = this.#options
+    return states.duringCall(this.#stream, () => {
+      // An append that expects 'any' cannot lose a race, so such commands share group commits instead of taking turns.
+      if (expectedVersion === 'any') return this.#handle()
+      return turns.take(this.#stream, signal, (extendTurn) => {
+        this.#extendTurn = extendTurn
+        return this.#handle()
+      })
+    })
+  }
+
+  async #handle(): Promise<CommandResult<State, E>> {
     const { states } = this.#setup
     const kept = states.recall(this.#stream)
     if (kept === undefined) return this.#onLoadedState(undefined)
@@ -134,9 +159,11 @@ export class CommandCall<State, Command, E extends Event> {
         // these.
         const isRepeat = commandId !== undefined && hasCode(error, 'duplicate-event-id')
         if (isRepeat && attempt <= retries) continue
-        const lostRace = hasCode(error, 'wrong-expected-version') && expectedVersion === undefined
-        if (!lostRace || attempt >= retries) throw error
+        const acceptsAnyVersion = expectedVersion === undefined || expectedVersion === 'streamExists'
+        if (!acceptsAnyVersion || !hasCode(error, 'wrong-expected-version')) throw error
+        if (attempt >= retries) throw new CommandOvertakenError(stream, this.#decisions, error.actual)
         await pause(attempt, signal)
+        this.#extendTurn()
         continue
       }
       if (result.deduplicated && commandId !== undefined) {
@@ -153,13 +180,17 @@ export class CommandCall<State, Command, E extends Event> {
 
   /** Returns the decision on this state. Calls `decide` only once for each state. */
   #decide(known: KnownStream<State>): Promise<CausedEvents<E>> {
-    if (this.#decided?.on !== known) this.#decided = { on: known, events: this.#decideNow(known.state) }
+    if (this.#decided?.on !== known) {
+      this.#decisions++
+      this.#decided = { on: known, events: this.#decideNow(known.state) }
+    }
     return this.#decided.events
   }
 
   async #decideNow(state: State): Promise<CausedEvents<E>> {
-    const { commandId, metadata } = this.#options
-    const decided = decidedEvents<E>(await this.#setup.decider.decide(this.#command, state))
+    const { commandId, metadata, signal } = this.#options
+    const decision = Promise.resolve(this.#setup.decider.decide(this.#command, state))
+    const decided = decidedEvents<E>(await abortable(decision, signal))
     return causedEvents(decided, this.#stream, commandId, metadata)
   }
 

@@ -9,6 +9,7 @@ import { CommandCall, type CommandResult, type HandleOptions } from './command-c
 import type { Decider } from './decider.ts'
 import { checkEvolution } from './fold.ts'
 import { StateCache } from './state-cache.ts'
+import { Turns } from './turns.ts'
 
 /** The options of `commandHandler`. */
 export interface CommandHandlerOptions<State, Command, E extends Event> {
@@ -16,7 +17,11 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
   readonly decider: Decider<State, Command, E>
   /** Returns the stream id for the `id` that the handler is called with. @default the id itself */
   readonly streamId?: ((id: string) => string) | undefined
-  /** Maximum number of retries after a version conflict. Each retry loads the new events and decides again. @default 3 */
+  /**
+   * Maximum number of retries after another append came first. Each retry loads the new events and decides again, after a
+   * random pause that grows from 10 ms to 1 s. Commands of this handler on one stream take turns, so only the appends of
+   * other handlers and processes can come first. @default 20
+   */
   readonly retries?: number | undefined
   /**
    * The number of streams whose state the handler keeps in memory: the most recently used ones. A command on such a
@@ -30,8 +35,8 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
 /**
  * Handles a command on one stream (see `streamId`). Returns the state after the command, and the events that it caused.
  * @throws the error of `decide`, unchanged, if the decider refuses the command; nothing is appended then
- * @throws WrongExpectedVersionError if the stream is not at `expectedVersion`, or if other appends came first in every
- * attempt
+ * @throws WrongExpectedVersionError if the stream is not at `expectedVersion`
+ * @throws CommandOvertakenError if the command was decided `retries` + 1 times, and another append came first each time
  */
 export type CommandHandler<State, Command, E extends Event> = (
   id: string,
@@ -48,13 +53,14 @@ export function commandHandler<State, Command, E extends Event>(
     decider,
     streamId = (id: string) => id,
   } = optionsOf(options, ['store', 'decider', 'streamId'])
-  const { retries = 3, cacheSize = 0 } = optionsOf(options, ['retries', 'cacheSize'])
+  const { retries = 20, cacheSize = 0 } = optionsOf(options, ['retries', 'cacheSize'])
   checkStore(store)
   checkDecider(decider)
   checkFunction(streamId, 'streamId')
   checkInteger(retries, 'retries', 0)
   checkInteger(cacheSize, 'cacheSize', 0)
-  const setup = { store, decider, retries, states: new StateCache(store, decider, cacheSize) }
+  const states = new StateCache(store, decider, cacheSize)
+  const setup = { store, decider, retries, states, turns: new Turns() }
 
   return async function handle(id, command, options) {
     const checked = checkedOptions(options)

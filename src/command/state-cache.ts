@@ -1,4 +1,7 @@
-/** The states of streams that a command handler has loaded: reads and folds newer events, and keeps recent states. */
+/**
+ * The states of streams that a command handler has loaded: reads and folds newer events, and keeps the states of recently
+ * used streams, and of those with calls under way.
+ */
 import type { Event, RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
 import { type Evolution, foldOnto } from './fold.ts'
@@ -18,12 +21,19 @@ export interface LoadedStream<State, E extends Event> {
   readonly news: readonly RecordedEvent<E>[]
 }
 
+interface InUse<State> {
+  calls: number
+  known: KnownStream<State> | undefined
+}
+
 export class StateCache<State, E extends Event> {
   readonly #store: Pick<EventStore, 'readStream'>
   readonly #evolution: Evolution<State, E>
   readonly #maxStreams: number
   /** Ordered by last use: the most recently used stream is at the end. */
   readonly #kept = new Map<string, KnownStream<State>>()
+  /** The streams with calls under way. A call that follows another one begins with its state, also without a cache. */
+  readonly #inUse = new Map<string, InUse<State>>()
 
   constructor(store: Pick<EventStore, 'readStream'>, evolution: Evolution<State, E>, maxStreams: number) {
     this.#store = store
@@ -31,9 +41,21 @@ export class StateCache<State, E extends Event> {
     this.#maxStreams = maxStreams
   }
 
+  /** Keeps the state of a stream while a call on it is under way. */
+  async duringCall<T>(stream: string, call: () => Promise<T>): Promise<T> {
+    const inUse = this.#inUse.get(stream) ?? { calls: 0, known: undefined }
+    inUse.calls++
+    this.#inUse.set(stream, inUse)
+    try {
+      return await call()
+    } finally {
+      if (--inUse.calls === 0) this.#inUse.delete(stream)
+    }
+  }
+
   /** Returns the kept state of a stream, and marks it as the most recently used one. */
   recall(stream: string): KnownStream<State> | undefined {
-    const known = this.#kept.get(stream)
+    const known = this.#latest(stream)
     if (known !== undefined) this.#keep(stream, known)
     return known
   }
@@ -41,6 +63,8 @@ export class StateCache<State, E extends Event> {
   /** Removes the kept state of a stream, unless another call has replaced it. */
   forget(stream: string, known: KnownStream<State>): void {
     if (this.#kept.get(stream) === known) this.#kept.delete(stream)
+    const inUse = this.#inUse.get(stream)
+    if (inUse?.known === known) inUse.known = undefined
   }
 
   /**
@@ -79,14 +103,20 @@ export class StateCache<State, E extends Event> {
     return advanced
   }
 
+  #latest(stream: string): KnownStream<State> | undefined {
+    return this.#inUse.get(stream)?.known ?? this.#kept.get(stream)
+  }
+
   #emptyStream(): KnownStream<State> {
     return { state: this.#evolution.initialState(), version: 0, position: 0, lastId: undefined }
   }
 
   #keep(stream: string, known: KnownStream<State>): void {
-    const kept = this.#kept.get(stream)
-    // Commands on one stream run concurrently, and the last one to end may know an older version.
+    const kept = this.#latest(stream)
+    // Commands on one stream may run concurrently, and the last one to end may know an older version.
     const latest = kept !== undefined && kept.version > known.version ? kept : known
+    const inUse = this.#inUse.get(stream)
+    if (inUse !== undefined) inUse.known = latest
     this.#kept.delete(stream)
     this.#kept.set(stream, latest)
     for (const oldest of this.#kept.keys()) {

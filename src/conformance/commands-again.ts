@@ -95,9 +95,10 @@ const againCases = withAndWithoutCache((handlerOf) => [
       name: `returns the 2 recorded events also to a concurrent repeat that has decided on ${count}`,
       async run({ open }) {
         const store = await open()
-        const handle = handlerOf({ store, decider: plant })
+        // Two handlers, because the commands of one handler take turns on a stream.
+        const [handle, other] = [handlerOf({ store, decider: plant }), handlerOf({ store, decider: plant })]
         const [until, begun] = [latch(), latch()]
-        const twin = handle('a', { until, begun, count }, { commandId: 'x' })
+        const twin = other('a', { until, begun, count }, { commandId: 'x' })
         await begun.released
         await store.append('a', [{ type: 'Grown', data: { size: 1 } }])
         const first = await handle('a', { count: 2 }, { commandId: 'x' })

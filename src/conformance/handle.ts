@@ -165,7 +165,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
     },
     {
       group,
-      name: 'throws the conflict when other appends came first in all its retries',
+      name: 'fails when other appends came first in all its retries',
       async run({ open }) {
         const store = await open()
         let decisions = 0
@@ -181,7 +181,7 @@ export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((hand
             },
           },
         })
-        await refused(handle('a', {}), 'wrong-expected-version', { streamId: 'a', expected: 2, actual: 3 })
+        await refused(handle('a', {}), 'command-overtaken', { streamId: 'a', decisions: 3, actual: 3 })
         assert.equal(decisions, 3)
       },
     },

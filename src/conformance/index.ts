@@ -7,12 +7,14 @@
  *     }
  */
 import { abortCases } from './abort.ts'
+import { absentCases } from './absent.ts'
 import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
+import { commandAtOnceCases } from './commands-at-once.ts'
 import { expectedVersionCases } from './expected-version.ts'
 import { failingHandlerCases } from './failing-handlers.ts'
 import { feedCases } from './feed.ts'
@@ -88,6 +90,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...payloadCases,
   ...inputCases,
   ...optionCases,
+  ...absentCases,
   ...untouchedCases,
   ...abortCases,
   ...importCases,
@@ -97,6 +100,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...importRaceCases,
   ...handleCases,
   ...commandAgainCases,
+  ...commandAtOnceCases,
   ...stateCacheCases,
   ...inlineCases,
   ...inlineErrorCases,

@@ -13,13 +13,13 @@
  */
 import {
   checkText,
+  driverError,
   InvalidInputError,
   pause,
   readSafely,
   refuse,
   StorageError,
   StoreUnavailableError,
-  withDriver,
 } from '../storage/index.ts'
 import type { Item } from './attributes.ts'
 import {
@@ -420,8 +420,10 @@ function defined(options: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
-const loadSdk = () =>
-  withDriver(
-    '@aws-sdk/client-dynamodb',
-    async () => (await import('@aws-sdk/client-dynamodb')) as unknown as Sdk,
-  )
+async function loadSdk(): Promise<Sdk> {
+  try {
+    return (await import('@aws-sdk/client-dynamodb')) as unknown as Sdk
+  } catch (error) {
+    throw driverError('@aws-sdk/client-dynamodb', error)
+  }
+}

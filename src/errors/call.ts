@@ -38,6 +38,27 @@ function describe(expected: ExpectedVersion): string {
   return expected === 'streamExists' ? 'to exist' : `at version ${expected}`
 }
 
+/**
+ * A command was decided several times, and each time another append to its stream came first. Nothing was written. Handle
+ * the command again, or give the handler more `retries`.
+ */
+export class CommandOvertakenError extends EventSourcedError {
+  readonly code = 'command-overtaken'
+  readonly streamId: string
+  /** The number of decisions. */
+  readonly decisions: number
+  /** The stream's version when the store refused the last append. */
+  readonly actual: number
+  constructor(streamId: string, decisions: number, actual: number) {
+    super(
+      `The command on stream '${streamId}' was decided ${decisions === 1 ? 'once' : `${decisions} times`}, always overtaken by another append (the stream is at version ${actual} now); nothing was appended. Handle the command again, or give the command handler more retries`,
+    )
+    this.streamId = streamId
+    this.decisions = decisions
+    this.actual = actual
+  }
+}
+
 /** `createStream` was called for a stream that exists. */
 export class StreamAlreadyExistsError extends EventSourcedError {
   readonly code = 'stream-already-exists'

@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'invalid-input'
   | 'wrong-expected-version'
+  | 'command-overtaken'
   | 'stream-already-exists'
   | 'duplicate-event-id'
   | 'append-too-large'

@@ -1,6 +1,7 @@
 /** Every error that the library throws on purpose. `docs/errors.md` says for each code what to do. */
 import type {
   AppendTooLargeError,
+  CommandOvertakenError,
   DuplicateEventIdError,
   ImportOutOfOrderError,
   InvalidInputError,
@@ -36,6 +37,7 @@ import type {
 export { EventSourcedError } from './base.ts'
 export {
   AppendTooLargeError,
+  CommandOvertakenError,
   DuplicateEventIdError,
   ImportOutOfOrderError,
   InvalidInputError,
@@ -72,6 +74,7 @@ export {
 export type KnownError =
   | InvalidInputError
   | WrongExpectedVersionError
+  | CommandOvertakenError
   | StreamAlreadyExistsError
   | DuplicateEventIdError
   | AppendTooLargeError

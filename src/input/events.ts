@@ -10,7 +10,7 @@ import type { StreamAppend } from '../store.ts'
 import { isUuid, uuidv7 } from '../uuid.ts'
 import { checkExpectedVersion, checkName, namesIn } from './checks.ts'
 import { isNamedByLibrary } from './id-origin.ts'
-import { checkMetadata, metadataJson, toJson } from './json.ts'
+import { checkMetadata, mergedMetadata, metadataJson, toJson } from './json.ts'
 import { defaultAppendBytes, type InputLimits } from './limits.ts'
 import { readSafely, refuse } from './refusal.ts'
 
@@ -55,7 +55,7 @@ export class EventPreparation {
     if (own === undefined) return this.#sharedJson
     const json = metadataJson(own, `${field}.metadata`, this.#limits)
     if (this.#shared === undefined) return json
-    return metadataJson({ ...this.#shared, ...own }, `${field}.metadata`, this.#limits)
+    return metadataJson(mergedMetadata(this.#shared, own), `${field}.metadata`, this.#limits)
   }
 
   /** Prepares the events of one stream. @throws InvalidInputError */

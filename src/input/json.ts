@@ -1,5 +1,6 @@
 /** Writes values as JSON that reads back equal to the value. Throws an InvalidInputError for any other value. */
 import { InvalidInputError } from '../errors/index.ts'
+import type { Metadata } from '../event.ts'
 import { checkCharacters } from './checks.ts'
 import { defaultPayloadBytes, type InputLimits } from './limits.ts'
 import { beginning, readSafely, refuse } from './refusal.ts'
@@ -136,6 +137,17 @@ export function metadataJson(value: unknown, field: string, limits: InputLimits)
     }
     return toJson(value, field, limits.maxPayloadBytes)
   })
+}
+
+/**
+ * Merges checked metadata: the properties of a later part win. A property that is undefined counts as absent, so it does
+ * not replace that of an earlier part, as it would in a spread.
+ */
+export function mergedMetadata(...parts: readonly (Metadata | undefined)[]): Metadata {
+  // Like a spread, and unlike an assignment, Object.fromEntries makes a property even of the key `__proto__`.
+  return Object.fromEntries(
+    parts.flatMap((part) => Object.entries(part ?? {}).filter(([, value]) => value !== undefined)),
+  )
 }
 
 /** Checks metadata, but not its size, which the store limits. @throws InvalidInputError */

@@ -1,5 +1,5 @@
 /** Recognizes the kind of connection or transaction that the caller passed, and makes a `Database` or a `Session` of it. */
-import { beginning, InvalidInputError, readSafely, refuse, withDriver } from '../storage/index.ts'
+import { beginning, driverError, InvalidInputError, readSafely, refuse } from '../storage/index.ts'
 import type { Database, Session } from './client.ts'
 import { fromLoneClient, fromPgClient, fromPgPool, type PgClient, type PgPool } from './from-pg.ts'
 import {
@@ -50,7 +50,7 @@ function connectorOf(
   if (typeof connection === 'string') {
     if (/^postgres(ql)?:\/\//.test(connection)) return () => openPool(connection, prepare, maxConnections)
     const folder = /^pglite:(.+)$/.exec(connection)?.[1]
-    if (folder !== undefined) return () => withDriver('@electric-sql/pglite', () => openPGlite(folder))
+    if (folder !== undefined) return () => openPGlite(folder)
   } else if (typeof connection === 'function') {
     if ('unsafe' in connection && 'begin' in connection)
       return async () => fromPostgresJs(connection, prepare)
@@ -92,6 +92,14 @@ function sessionIn(transaction: PostgresTransaction, prepare: boolean): Session 
 }
 
 async function openPool(connectionString: string, prepare: boolean, max: number): Promise<Database> {
-  const { default: pg } = await withDriver('pg', () => import('pg'))
+  const { default: pg } = await loadPg()
   return fromPgPool(new pg.Pool({ connectionString, max }), { prepare, owned: true })
+}
+
+async function loadPg() {
+  try {
+    return await import('pg')
+  } catch (error) {
+    throw driverError('pg', error)
+  }
 }

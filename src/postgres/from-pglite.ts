@@ -1,5 +1,5 @@
 /** PGlite: Postgres inside this process, in memory or in a folder. */
-import { StorageError } from '../storage/index.ts'
+import { driverError, StorageError } from '../storage/index.ts'
 import { type Database, type Row, type ScriptSession, transactionMode } from './client.ts'
 import { lockFolder } from './folder-lock.ts'
 
@@ -65,7 +65,7 @@ export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = 
  * @throws StorageError if PGlite cannot open the folder
  */
 export async function openPGlite(location: string): Promise<Database> {
-  const { PGlite } = await import('@electric-sql/pglite')
+  const { PGlite } = await loadPGlite()
   if (location === 'memory') {
     const pglite = await PGlite.create()
     return fromPGlite(pglite, () => pglite.close())
@@ -80,5 +80,13 @@ export async function openPGlite(location: string): Promise<Database> {
   } catch (error) {
     await unlock()
     throw new StorageError(`Opening the folder '${location}'`, error)
+  }
+}
+
+async function loadPGlite() {
+  try {
+    return await import('@electric-sql/pglite')
+  } catch (error) {
+    throw driverError('@electric-sql/pglite', error)
   }
 }

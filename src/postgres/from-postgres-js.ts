@@ -1,4 +1,5 @@
 /** The `postgres` driver (postgres.js). */
+import { driverError } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
@@ -66,7 +67,7 @@ async function listen(
   channel: string,
   onNotified: (payload: string) => void,
 ): Promise<Listener> {
-  const { default: postgres } = await import('postgres')
+  const { default: postgres } = await loadPostgresJs()
   let end = () => {}
   const ended = new Promise<void>((resolve) => {
     end = resolve
@@ -82,4 +83,12 @@ async function listen(
     throw error
   }
   return { ended, close }
+}
+
+async function loadPostgresJs() {
+  try {
+    return await import('postgres')
+  } catch (error) {
+    throw driverError('postgres', error)
+  }
 }

@@ -88,7 +88,7 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
     action,
     onStateChange,
   }
-  if ('projection' in options) {
+  if (isOfProjection(options)) {
     const { projection } = options
     checkProjection(projection, 'projection')
     const { filter, prepare, handleBatch } = asyncProjection(storage, projection)
@@ -112,14 +112,27 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
   return { ...limits, name, filter, from: start, partitions, handler }
 }
 
+type ProjectOptions = Extract<SubscribeOptions, { projection: unknown }>
+
+/** A projection that is undefined counts as absent, unless the options have no name either: then it was forgotten. */
+function isOfProjection<E extends Event, Tx extends HandlerTransaction>(
+  options: SubscribeOptions<E, Tx>,
+): options is ProjectOptions {
+  if (!('projection' in options)) return false
+  const { name } = options as { readonly name?: unknown }
+  return options.projection !== undefined || name === undefined
+}
+
 function handlerOf<E extends Event, Tx extends HandlerTransaction>(
-  options: Exclude<SubscribeOptions<E, Tx>, { projection: unknown }>,
+  options: Exclude<SubscribeOptions<E, Tx>, ProjectOptions>,
   isTransactional: boolean,
 ): Handler {
-  if ('handle' in options && 'handleBatch' in options) {
+  const { handle, handleBatch } = options as { readonly handle?: unknown; readonly handleBatch?: unknown }
+  if (handle !== undefined && handleBatch !== undefined) {
     throw new InvalidInputError('handle', 'must not be given with handleBatch', 'both')
   }
-  const call = 'handleBatch' in options ? options.handleBatch : options.handle
+  const takesBatches = handleBatch !== undefined
+  const call = takesBatches ? handleBatch : handle
   if (typeof call !== 'function') {
     throw new InvalidInputError(
       'handle',
@@ -127,7 +140,6 @@ function handlerOf<E extends Event, Tx extends HandlerTransaction>(
       beginning(call),
     )
   }
-  const takesBatches = 'handleBatch' in options
   return {
     takesBatches,
     isTransactional,

@@ -160,15 +160,16 @@ const beginning = Date.UTC(2000, 0, 1)
 function toRecorded<E extends Event>(events: readonly E[], name: string, after = 0): RecordedEvent<E>[] {
   const preparation = new EventPreparation(undefined, {})
   return events.map((event, index) => {
-    const version = after + index + 1
+    const next = after + index + 1
+    // An event that was read from a store keeps its stream, version, position and time.
+    const { streamId, version, position, recordedAt } = event as Partial<RecordedEvent>
     const prepared = preparation.event(event, `${name}[${index}]`, () => uuidOf(name, index))
     return {
-      streamId: 'given',
-      version,
-      position: version,
-      recordedAt: new Date(beginning + version * 1000),
-      // An event that was read from a store keeps its stream, version, position and time.
       ...event,
+      streamId: streamId ?? 'given',
+      version: version ?? next,
+      position: position ?? next,
+      recordedAt: recordedAt ?? new Date(beginning + next * 1000),
       id: prepared.id,
       data: JSON.parse(prepared.data),
       metadata: JSON.parse(prepared.metadata),
