@@ -119,6 +119,7 @@ describe('gathering', () => {
     await turns()
     expect(sent()).toEqual(['slow', 'slow too', 'a'])
     for (const request of requests) await request.answer()
+    await turns()
     expect(vi.getTimerCount()).toBe(0)
     // The late end of a slow request must not allow more requests than before.
     await readFirst('b', 'c', 'd')
