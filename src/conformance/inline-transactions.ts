@@ -3,6 +3,7 @@
  * ends, and what happens after it has ended.
  */
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { hasCode } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'
@@ -284,6 +285,44 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
         notes.map(({ key, state }) => [key, state]),
         [['during', 1]],
       )
+    },
+  },
+  {
+    group,
+    name: 'calls a handle function in the AsyncLocalStorage context of the caller whose events it gets',
+    async run({ open }) {
+      // The fault: appends that share a transaction run in the context of one of them, and a driver may call back in none.
+      const request = new AsyncLocalStorage<string>()
+      const seen: (readonly [streamId: string, request: string | undefined, later: string | undefined])[] = []
+      const traced = projection({
+        name: 'traced',
+        async handle(events: readonly RecordedEvent[], tx: HandlerTransaction) {
+          const before = request.getStore()
+          for (const { streamId } of events) {
+            await tx.documents('traces').put(streamId, { by: request.getStore() ?? null })
+            seen.push([streamId, before, request.getStore()])
+          }
+        },
+      })
+      const store = await open({ inline: [traced] })
+      await allAtOnce(20, (caller) =>
+        request.run(`request ${caller}`, () => store.append(`stream ${caller}`, counted(2))),
+      )
+      await request.run('request all', () =>
+        store.appendAll([
+          { streamId: 'stream all', events: counted(1) },
+          { streamId: 'stream all too', events: counted(1) },
+        ]),
+      )
+      await request.run('request import', () =>
+        store.import([{ ...counted(1)[0], type: 'T', data: 1, streamId: 'stream import' }], { name: 'n' }),
+      )
+      for (const [streamId, before, later] of seen) {
+        const expected = streamId.replace('stream', 'request').replace(' too', '')
+        assert.deepEqual([before, later], [expected, expected], streamId)
+      }
+      // A store that retries a transaction calls the function again.
+      assert.equal(new Set(seen.map(([streamId]) => streamId)).size, 23)
     },
   },
 ]

@@ -2,6 +2,8 @@
 
 import {
   type AppendSuccess,
+  type CallerOf,
+  callersOf,
   InlineFailure,
   type InlineProjections,
   type PreparedAppend,
@@ -174,7 +176,7 @@ export class Commits {
     if (targets.length === 0) return []
     const transaction = new DynamodbStorageTransaction(this.#context, slot, signal)
     try {
-      await this.#inline.apply(targets, plan.recorded(), transaction)
+      await this.#inline.apply(targets, plan.recorded(), transaction, plan.callerOf())
       if (transaction.isTooEarly) return undefined
       return transaction.parts().map((part) => ({ ...part, about: 'document' }))
     } catch (error) {
@@ -381,6 +383,10 @@ class CommitPlan {
         recordedAt: new Date(this.#times[entryIndex]?.[eventIndex] as number),
       })
     })
+  }
+
+  callerOf(): CallerOf {
+    return callersOf(this.#entries.map(({ append }) => append))
   }
 
   /**

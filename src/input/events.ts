@@ -5,6 +5,7 @@
 import { InvalidInputError } from '../errors/index.ts'
 import type { Event, Metadata } from '../event.ts'
 import type { ExpectedVersion } from '../expected-version.ts'
+import { presentCaller } from '../storage/caller.ts'
 import type { PreparedAppend, PreparedEvent } from '../storage/storage.ts'
 import type { StreamAppend } from '../store.ts'
 import { isUuid, uuidv7 } from '../uuid.ts'
@@ -21,6 +22,7 @@ export class EventPreparation {
   readonly #shared: Metadata | undefined
   readonly #sharedJson: string
   readonly #limits: InputLimits
+  readonly #caller = presentCaller()
 
   constructor(shared: Metadata | undefined, limits: InputLimits) {
     this.#shared = shared
@@ -71,7 +73,7 @@ export class EventPreparation {
       // Unlike `map`, Array.from also visits the holes of an array.
       return Array.from(events, (event: Event, index) => this.event(event, `events[${index}]`))
     })
-    return { streamId, expectedVersion, events: prepared }
+    return { streamId, expectedVersion, events: prepared, caller: this.#caller }
   }
 
   /** Prepares the appends of one call to several streams. @throws InvalidInputError */

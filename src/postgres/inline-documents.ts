@@ -10,6 +10,8 @@
  * The   log does not settle while an append that has positions waits for that lock.
  */
 import {
+  type CallerOf,
+  callersOf,
   InlineFailure,
   type InlineProjections,
   InvalidInputError,
@@ -17,6 +19,7 @@ import {
   type PreparedAppend,
   type PreparedImport,
   type ProjectionStorage,
+  presentCaller,
   type RecordedEvent,
   recordedEvent,
   type Storage,
@@ -87,7 +90,7 @@ export class InlineDocuments {
     const expected = appends.flatMap(({ streamId, events }) =>
       events.map((event) => recordedEvent(streamId, event, { version: 0, position: 0, recordedAt: now })),
     )
-    return this.#write('Appending', expected, signal, async (session, retried) => {
+    return this.#write('Appending', expected, callersOf(appends), signal, async (session, retried) => {
       const [row] = await session.run(this.#statements.appendToStreams, parameters(retried))
       return { row: row as Row, events: eventsOf(row as Row) }
     })
@@ -103,17 +106,25 @@ export class InlineDocuments {
     const expected = batch.map((event) =>
       recordedEvent(event.streamId, event, { version: 0, position: 0, recordedAt: event.recordedAt ?? now }),
     )
-    return this.#write('Importing', expected, signal, async (session, retried) => {
-      const [row] = await session.run(this.#statements.importEvents, parameters(retried))
-      const ids = plainArray(batch.map(({ id }) => id))
-      const found = row?.imported === null ? [] : await session.run(this.#statements.importedEvents, [ids])
-      return { row: row as Row, events: importedEvents(batch, found) }
-    })
+    const caller = presentCaller()
+    return this.#write(
+      'Importing',
+      expected,
+      () => caller,
+      signal,
+      async (session, retried) => {
+        const [row] = await session.run(this.#statements.importEvents, parameters(retried))
+        const ids = plainArray(batch.map(({ id }) => id))
+        const found = row?.imported === null ? [] : await session.run(this.#statements.importedEvents, [ids])
+        return { row: row as Row, events: importedEvents(batch, found) }
+      },
+    )
   }
 
   async #write(
     what: string,
     expected: readonly RecordedEvent[],
+    callerOf: CallerOf,
     signal: AbortSignal | undefined,
     append: (
       session: Session,
@@ -134,7 +145,7 @@ export class InlineDocuments {
             const locked = await asInlineFailure(this.#inline.lock(targets, toLock, transaction))
             if (locked === 'stale') throw new StaleGenerationError()
             const { row, events } = await append(session, retried || retriedBefore)
-            if ((await asInlineFailure(locked.apply(events, transaction))) === 'unlocked')
+            if ((await asInlineFailure(locked.apply(events, transaction, callerOf))) === 'unlocked')
               throw new UnlockedDocumentsError(events)
             await asInlineFailure(transaction.end())
             return row

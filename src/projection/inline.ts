@@ -1,6 +1,7 @@
 /** Inline projections: the store writes their documents in the transaction that appends the events. */
 import type { RecordedEvent } from '../event.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
+import type { CallerOf } from '../storage/caller.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
 import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
 import { type LockedProjections, lockProjections, type ProjectionTarget, project } from './project.ts'
@@ -34,9 +35,10 @@ export class InlineProjections {
     targets: readonly ProjectionTarget[],
     events: readonly RecordedEvent[],
     transaction: StorageTransaction,
+    callerOf?: CallerOf,
   ): Promise<'done' | 'stale'> {
     try {
-      const result = await project(targets, events, transaction)
+      const result = await project(targets, events, transaction, callerOf)
       if (result === 'stale') this.forget()
       return result
     } catch (thrown) {

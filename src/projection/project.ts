@@ -3,6 +3,7 @@
  * The two steps are separate functions because an append must lock the documents before its events get positions.
  */
 import type { RecordedEvent } from '../event.ts'
+import type { Caller, CallerOf } from '../storage/caller.ts'
 import type { DocumentChange, StorageTransaction } from '../storage/projections.ts'
 import { addressesOf, DocumentStates, keyedEvents } from './fold-documents.ts'
 import { type AnyDocumentProjection, type Projection, selects } from './projection.ts'
@@ -30,12 +31,14 @@ export class LockedProjections {
   }
 
   /**
-   * Folds the events in and writes the documents. Returns 'unlocked' if an event has a key that was not locked.
+   * Folds the events in and writes the documents. Returns 'unlocked' if an event has a key that was not locked. With
+   * `callerOf`, the function of a raw projection gets the events of each caller by themselves, in the caller's context.
    * @throws the error of a projection's own functions
    */
   async apply(
     events: readonly RecordedEvent[],
     transaction: StorageTransaction,
+    callerOf?: CallerOf,
   ): Promise<'done' | 'unlocked'> {
     const changes: DocumentChange[] = []
     for (const { projection, generation, states } of this.#folds) {
@@ -49,10 +52,25 @@ export class LockedProjections {
     for (const projection of this.#raw) {
       if (projection.kind !== 'raw') continue
       const selected = events.filter((event) => selects(projection, event))
-      if (selected.length > 0) await projection.handle(selected, transaction.user)
+      for (const { caller, own } of byCaller(selected, callerOf)) {
+        const handle = () => projection.handle(own, transaction.user)
+        await (caller === undefined ? handle() : caller(handle))
+      }
     }
     return 'done'
   }
+}
+
+/** Divides events into runs of the same caller. */
+function byCaller(events: readonly RecordedEvent[], callerOf: CallerOf = () => undefined) {
+  const runs: { readonly caller: Caller | undefined; readonly own: RecordedEvent[] }[] = []
+  for (const event of events) {
+    const caller = callerOf(event)
+    const last = runs.at(-1)
+    if (last !== undefined && last.caller === caller) last.own.push(event)
+    else runs.push({ caller, own: [event] })
+  }
+  return runs
 }
 
 /** Locks and reads the documents that the events change. Returns 'stale' if a generation is no longer read. */
@@ -90,9 +108,10 @@ export async function project(
   targets: readonly ProjectionTarget[],
   events: readonly RecordedEvent[],
   transaction: StorageTransaction,
+  callerOf?: CallerOf,
 ): Promise<'done' | 'stale'> {
   const locked = await lockProjections(targets, events, transaction)
   if (locked === 'stale') return 'stale'
-  await locked.apply(events, transaction)
+  await locked.apply(events, transaction, callerOf)
   return 'done'
 }

@@ -51,7 +51,8 @@ export interface RawProjectionOptions<E extends Event, Tx extends HandlerTransac
   readonly streamPrefix?: string | undefined
   /**
    * Called with the selected events, in order. What it writes through `tx` commits together with the events (inline) or
-   * with the checkpoint (async). If it throws, nothing of that transaction is committed.
+   * with the checkpoint (async). If it throws, nothing of that transaction is committed. Inline, each call has the events
+   * of one append, and runs in the async context (AsyncLocalStorage) of its caller.
    */
   handle(events: readonly RecordedEvent<E>[], tx: Tx): Promise<void> | void
 }

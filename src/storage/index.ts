@@ -54,6 +54,7 @@ export { pause } from '../runtime/retry.ts'
 export type { EventStore, StoreOptions, StreamInfo, StreamSlice } from '../store.ts'
 export { uuidv7 } from '../uuid.ts'
 // Techniques that stores share
+export { type CallerOf, callersOf, presentCaller } from './caller.ts'
 export { driverError } from './driver.ts'
 export { type Busy, type Failed, GroupCommit, type GroupCommitOptions } from './group-commit.ts'
 export { GroupRead, type GroupReadOptions } from './group-read.ts'

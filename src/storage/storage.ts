@@ -15,6 +15,7 @@
  */
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
+import type { Caller } from './caller.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
 import type { ProjectionStorage } from './projections.ts'
 import type { SubscriptionStorage } from './subscriptions.ts'
@@ -41,6 +42,8 @@ export interface PreparedAppend {
   readonly streamId: string
   readonly expectedVersion: ExpectedVersion
   readonly events: readonly PreparedEvent[]
+  /** The caller of the append, in whose async context inline projections run. @default the present one */
+  readonly caller?: Caller | undefined
 }
 
 /** An event to import, its stream, and when the other system recorded it (undefined: now). */

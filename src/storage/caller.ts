@@ -1,0 +1,27 @@
+/**
+ * The async context of a caller, in which the store calls the functions of the user. A group commit starts in the context
+ * of one of its callers, and a driver may call back in none of them.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+/** Calls a function in the async context of a caller, so that it finds the values of the caller's AsyncLocalStorages. */
+export type Caller = <T>(work: () => T) => T
+
+/** Returns the present caller. */
+export const presentCaller = (): Caller => AsyncLocalStorage.snapshot()
+
+/** Returns the caller of the append that an event belongs to. */
+export type CallerOf = (event: { readonly id: string }) => Caller | undefined
+
+export function callersOf(
+  appends: readonly {
+    readonly events: readonly { readonly id: string }[]
+    readonly caller?: Caller | undefined
+  }[],
+): CallerOf {
+  const [only] = appends
+  if (appends.length === 1) return () => only?.caller
+  const callers = new Map<string, Caller | undefined>()
+  for (const { events, caller } of appends) for (const { id } of events) callers.set(id, caller)
+  return ({ id }) => callers.get(id)
+}
