@@ -11,6 +11,8 @@ import {
 
 interface ServerReport {
   readonly code: string
+  /** `pg` reports it in the language of the server's messages. */
+  readonly severity: unknown
   /** The name of this field in `pg` and PGlite; postgres.js calls it `constraint_name`. */
   readonly constraint?: string
   readonly constraint_name?: string
@@ -26,8 +28,19 @@ function reportOf(error: unknown): ServerReport | undefined {
 const sqlState = (error: unknown) => reportOf(error)?.code
 
 // Transient errors: serialization failure, deadlock, lock not available, too many connections, server shutting down or
-// starting up. The whole class 08 (connection exceptions) is transient too.
-const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '57P02', '57P03'])
+// starting up, session idle for too long. The whole class 08 (connection exceptions) is transient too.
+const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '57P02', '57P03', '57P05'])
+
+/**
+ * Whether the server or a pooler has ended the connection, or refused to open it. A retry on a new connection may
+ * succeed, unless the server refused the login (class 28), the role may not connect to the database (42501), or the
+ * database does not exist (3D000).
+ */
+function isFatal(report: ServerReport): boolean {
+  return report.severity === 'FATAL' || report.severity === 'PANIC'
+}
+
+const isLoginRefused = (state: string) => state.startsWith('28') || state === '3D000' || state === '42501'
 
 // 25006: read-only transaction. Our own functions raise ES003 on a replica.
 const replicaStates = new Set(['25006', 'ES003'])
@@ -43,9 +56,10 @@ export function isFromReplica(error: unknown): boolean {
  */
 export function isTransient(error: unknown): boolean {
   if (isFromReplica(error)) return true
-  const state = sqlState(error)
-  if (state !== undefined) return state.startsWith('08') || transientStates.has(state)
-  return !isRaisedLocally(error)
+  const report = reportOf(error)
+  if (report === undefined) return !isRaisedLocally(error)
+  const { code } = report
+  return code.startsWith('08') || transientStates.has(code) || (isFatal(report) && !isLoginRefused(code))
 }
 
 /**
@@ -55,8 +69,10 @@ export function isTransient(error: unknown): boolean {
 export function isConnectionLost(error: unknown): boolean {
   if (error instanceof WorkFailure) return false
   if (isFromReplica(error) || isFeatureNotSupported(error)) return true
-  const state = sqlState(error)
-  return state === undefined || state.startsWith('08') || state.startsWith('57P')
+  const report = reportOf(error)
+  return (
+    report === undefined || isFatal(report) || report.code.startsWith('08') || report.code.startsWith('57P')
+  )
 }
 
 /** Whether the statement may have been executed although no answer arrived. */
