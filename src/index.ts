@@ -10,6 +10,7 @@ export { fold, foldStream } from './command/fold.ts'
 export type { ErrorCode, KnownError } from './errors/index.ts'
 export {
   AppendTooLargeError,
+  ConnectionNotOpenError,
   DamagedLogError,
   DuplicateEventIdError,
   EventSourcedError,

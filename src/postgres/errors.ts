@@ -1,5 +1,6 @@
 /** Classifies the errors of drivers and of the server: by SQLSTATE and constraint name, never by message text. */
 import {
+  ConnectionNotOpenError,
   EventSourcedError,
   MissingPrivilegesError,
   ReadOnlyReplicaError,
@@ -81,11 +82,17 @@ export function isAnswerLost(error: unknown): boolean {
 }
 
 /**
- * Whether the server has refused the statement. A taken event id does not count: the store then looks whether the call
- * is a repeat.
+ * Whether the server has refused the statement, or the connection was ended before it was sent. A taken event id does
+ * not count: the store then looks whether the call is a repeat.
  */
-export function isServerRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof ConnectionNotOpenError) return true
   return sqlState(error) !== undefined && !isEventIdTaken(error)
+}
+
+/** Whether the store has lost the only connection that it may use. */
+export function isLastConnectionLost(error: unknown): boolean {
+  return error instanceof ConnectionNotOpenError && error.reason === 'lost'
 }
 
 // Error codes of the operating system and the resolver, and postgres.js' own code for a connect timeout.

@@ -1,4 +1,5 @@
 /** The `pg` driver: a pool, or one connected client. */
+import { ConnectionNotOpenError } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
@@ -41,12 +42,44 @@ interface PgListener extends PgClient {
 /** The part of `pg.Pool` that the store uses. */
 export interface PgPool {
   readonly totalCount: number
+  readonly ending?: boolean | undefined
   readonly options?: object | undefined
   readonly Client?: (new (options: never) => PgListener) | undefined
   connect(callback: (error: Error | undefined, client: PooledClient | undefined) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
-  removeListener(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'remove', listener: () => void): unknown
+  removeListener(event: 'error' | 'remove', listener: (error: Error) => void): unknown
   end(): Promise<void>
+}
+
+/** Fields of a `pg.Client` that its types do not declare. */
+interface ClientState {
+  readonly _connecting?: boolean
+  readonly _connected?: boolean
+  readonly _connectionError?: boolean
+  readonly _queryable?: boolean
+  readonly _ending?: boolean
+  readonly _ended?: boolean
+}
+
+/**
+ * A client that was never connected keeps its queries until `connect()` is called, without a limit.
+ * @throws ConnectionNotOpenError
+ */
+function checkConnected(client: PgClient & ClientState): void {
+  const { _connecting, _connected, _ending } = client
+  if (_connecting === false && _connected === false && _ending === false) {
+    throw new ConnectionNotOpenError('pg.Client', 'never connected')
+  }
+}
+
+/** @throws ConnectionNotOpenError if the client can run no query any more */
+function checkUsable(client: PgClient & ClientState): void {
+  checkConnected(client)
+  if (client._ending) throw new ConnectionNotOpenError('pg.Client', 'ended')
+  const { _ended, _queryable, _connectionError } = client
+  if (_ended || _queryable === false || _connectionError)
+    throw new ConnectionNotOpenError('pg.Client', 'lost')
 }
 
 /** The next query reports a lost connection. The `error` event still needs a listener: without one it ends the process. */
@@ -61,6 +94,7 @@ const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse
 /** Uses a callback: with the driver's promises, each result delayed the garbage collection of the next one. */
 function runQuery(client: PgClient, query: PgQuery): Promise<Row[]> {
   return new Promise((resolve, reject) => {
+    checkConnected(client)
     client.query(query, (error, result) => {
       if (error) reject(error)
       else resolve(result.rows as Row[])
@@ -94,10 +128,27 @@ export interface FromPgOptions {
 export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Database {
   pool.on('error', ignoreError)
 
+  const waiting = new Set<(error: ConnectionNotOpenError) => void>()
+
+  /** A full pool that is ended drops the callers that wait for a connection, without a call of their callbacks. */
+  function refuseIfEnded(): void {
+    if (!pool.ending) return
+    const error = new ConnectionNotOpenError('pg.Pool', 'ended')
+    for (const refuse of waiting) refuse(error)
+  }
+
   /** Uses a callback, which runs at once. With a promise, an `error` event could come before its listener is added. */
   function connect(): Promise<PooledClient> {
     return new Promise((resolve, reject) => {
+      if (waiting.size === 0) pool.on('remove', refuseIfEnded)
+      waiting.add(reject)
+      const endWait = () => {
+        waiting.delete(reject)
+        if (waiting.size === 0) pool.removeListener('remove', refuseIfEnded)
+      }
+      refuseIfEnded()
       pool.connect((error, client) => {
+        endWait()
         if (client === undefined) return reject(error)
         client.on('error', ignoreError)
         resolve(client)
@@ -145,6 +196,7 @@ export function fromLoneClient(client: PgClient, prepare: boolean): Database {
   function inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     const turn = last.then(() => {
       signal?.throwIfAborted()
+      checkUsable(client)
       return work()
     })
     last = turn.catch(() => {})

@@ -1,4 +1,5 @@
 /** The `postgres` driver (postgres.js). */
+import { ConnectionNotOpenError } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
@@ -38,19 +39,26 @@ export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): S
   }
 }
 
+/** The client answers so to every call after its end. */
+function nameEnded(error: unknown): never {
+  const isEnded = error instanceof Error && 'code' in error && error.code === 'CONNECTION_ENDED'
+  throw isEnded ? new ConnectionNotOpenError('postgres.js client', 'ended', error) : error
+}
+
 /** Makes a database of a postgres.js client. Its own options say how many connections it opens. */
 export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
   return {
-    run(statement, parameters, signal) {
+    async run(statement, parameters, signal) {
       signal?.throwIfAborted()
-      return fromPostgresJsSession(sql, prepare).run(statement, parameters)
+      return fromPostgresJsSession(sql, prepare).run(statement, parameters).catch(nameEnded)
     },
-    transaction(work, signal) {
+    async transaction(work, signal) {
       signal?.throwIfAborted()
-      return sql.begin(transactionMode, async (transaction) => {
+      const done = sql.begin(transactionMode, async (transaction) => {
         await transaction.unsafe(`set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`)
         return work(fromPostgresJsSession(transaction, prepare))
       })
+      return done.catch(nameEnded)
     },
     listen: (channel, onNotified) => listen(sql, channel, onNotified),
     async close() {},

@@ -6,7 +6,8 @@ import {
   isEventIdTaken,
   isFeatureNotSupported,
   isFromReplica,
-  isServerRefusal,
+  isLastConnectionLost,
+  isRefusal,
   isTransient,
   isUnreachable,
   isWrongMode,
@@ -73,7 +74,8 @@ export class RetryingDatabase {
         signal?.throwIfAborted()
         // This refusal says nothing about an earlier attempt whose answer was lost: that one may have been executed.
         const unknownOutcome = () =>
-          mayBeExecuted && isServerRefusal(error) && new StoreUnavailableError(what, attempt - 1, error)
+          ((mayBeExecuted && isRefusal(error)) || isLastConnectionLost(error)) &&
+          new StoreUnavailableError(what, attempt - 1, error)
         if (!isTransient(error)) throw unknownOutcome() || toKnownError(what, error)
         // If the server has never answered, its address is probably wrong, and retries would only delay the error. And
         // after `close`, work that still runs (a last notification) must not keep the process alive.
