@@ -49,6 +49,8 @@ export class CuttingPostgresProxy implements CuttingProxy {
   /** The errors with which the proxy refuses the next connections. */
   #refusalsToCome: Buffer[] = []
   #judge: Judge | undefined
+  #isSwallowing = false
+  readonly #pairs = new Set<{ readonly client: Socket; readonly upstream: Socket }>()
 
   static async start(targetUrl: string): Promise<CuttingPostgresProxy> {
     const server = createServer()
@@ -67,6 +69,13 @@ export class CuttingPostgresProxy implements CuttingProxy {
     this.#server = server
     this.#target = target
     server.on('connection', (client) => {
+      if (this.#isSwallowing) {
+        this.#sockets.add(client)
+        client.on('error', () => client.destroy())
+        client.on('close', () => this.#sockets.delete(client))
+        client.resume()
+        return
+      }
       const refusal = this.#refusalsToCome.shift()
       if (refusal !== undefined) {
         this.#refuse(client, refusal)
@@ -78,6 +87,9 @@ export class CuttingPostgresProxy implements CuttingProxy {
         socket.setNoDelay()
         socket.on('close', () => this.#sockets.delete(socket))
       }
+      const pair = { client, upstream }
+      this.#pairs.add(pair)
+      client.on('close', () => this.#pairs.delete(pair))
       new Connection(
         client,
         upstream,
@@ -116,6 +128,22 @@ export class CuttingPostgresProxy implements CuttingProxy {
   /** Leads new connections to another server. Existing connections stay on theirs. */
   leadTo(targetUrl: string): void {
     this.#target = new URL(targetUrl)
+  }
+
+  /**
+   * Forwards nothing more on the present connections, and keeps them open. New connections work. `'answers'`: still
+   * forwards what the client sends, so that the server executes it.
+   */
+  silence(which: 'all' | 'answers'): void {
+    for (const { client, upstream } of this.#pairs) {
+      if (which === 'all') client.pause()
+      upstream.pause()
+    }
+  }
+
+  /** Accepts new connections, and forwards nothing on them, until the next call with false. */
+  swallowConnections(isSwallowing: boolean): void {
+    this.#isSwallowing = isSwallowing
   }
 
   /** Cuts all connections. */

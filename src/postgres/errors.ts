@@ -100,6 +100,11 @@ const unreachableCodes = new Set(
   'ECONNREFUSED EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN ENOENT ETIMEDOUT CONNECT_TIMEOUT'.split(' '),
 )
 
+/** Whether the server answered, but admits no more connections. */
+export function isOverloaded(error: unknown): boolean {
+  return sqlState(error) === '53300'
+}
+
 /** Whether no connection could be opened. Perhaps no server listens at this address. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof Error && 'code' in error && unreachableCodes.has(String(error.code))

@@ -51,6 +51,7 @@ export class RetryingDatabase {
   #opening: Promise<Database> | undefined
   #hasAnswered = false
   #isClosed = false
+  #retriesEnd = Number.POSITIVE_INFINITY
 
   constructor(open: () => Promise<Database>, retries: number) {
     this.#open = open
@@ -79,7 +80,8 @@ export class RetryingDatabase {
         if (!isTransient(error)) throw unknownOutcome() || toKnownError(what, error)
         // If the server has never answered, its address is probably wrong, and retries would only delay the error. And
         // after `close`, work that still runs (a last notification) must not keep the process alive.
-        const maxRetries = this.#isClosed || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
+        const isEnding = this.#isClosed || performance.now() > this.#retriesEnd
+        const maxRetries = isEnding || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
         if (attempt > maxRetries) throw unknownOutcome() || toLastError(what, attempt - 1, error)
         mayBeExecuted ||= isAnswerLost(error)
         await pause(attempt, signal)
@@ -98,6 +100,11 @@ export class RetryingDatabase {
   /** Calls `Database.listen` once, without retries. */
   async listen(channel: string, onNotified: (payload: string) => void): Promise<Listener | undefined> {
     return (await this.#opened()).listen?.(channel, onNotified)
+  }
+
+  /** Retries no call for longer than `milliseconds` from now, so that `close` does not wait for all retries. */
+  endRetriesAfter(milliseconds: number): void {
+    this.#retriesEnd = performance.now() + milliseconds
   }
 
   async close(): Promise<void> {
