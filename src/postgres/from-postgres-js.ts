@@ -64,7 +64,7 @@ function nameEnded(error: unknown): never {
  * Makes a database of a postgres.js client. Its own options say how many connections it opens.
  *
  * The driver cannot close one connection, and sends further queries on a silent one. So once a connection is silent,
- * the store goes on with a client of its own that has the same options.
+ * the store uses a client of its own with the same options.
  */
 export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: number): Database {
   let current = sql

@@ -113,7 +113,7 @@ describe.each(kinds)('on a network that goes silent, a store on %s', (_, connect
     expect(await append).toMatchObject({ version: 2, deduplicated: false })
   })
 
-  it('goes on with a transactional subscription, whose transaction held locks', async () => {
+  it('continues a transactional subscription, whose transaction held locks', async () => {
     const store = open(connect())
     const stream = newStream()
     const [started, go] = [latch(), latch()]
