@@ -11,6 +11,7 @@ export type { ErrorCode, KnownError } from './errors/index.ts'
 export {
   AppendTooLargeError,
   CommandOvertakenError,
+  ConnectionNotOpenError,
   DamagedLogError,
   DuplicateEventIdError,
   EventSourcedError,

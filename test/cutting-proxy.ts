@@ -10,7 +10,7 @@
  */
 import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net'
 import type { CuttingProxy } from '@eventsourced/core/conformance'
-import { fatalError, MessageReader, type RawMessage, readText } from './wire.ts'
+import { errorResponse, MessageReader, type RawMessage, readText } from './wire.ts'
 
 export interface WireMessage {
   readonly from: 'client' | 'server'
@@ -34,6 +34,8 @@ const defining = /\bcreate\s+(or\s+replace\s+)?(function|table|view)\b/i
 const sslRequest = 80877103
 const encryptionRequest = 80877104
 
+const isEncryptionRequest = (bytes: Buffer) => [sslRequest, encryptionRequest].includes(bytes.readInt32BE(4))
+
 export class CuttingPostgresProxy implements CuttingProxy {
   /** The URL that clients connect to in place of the server's. */
   readonly url: string
@@ -41,10 +43,14 @@ export class CuttingPostgresProxy implements CuttingProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #target: URL
-  /** The answers to cut off, each with the SQLSTATE of the error to send in its place, if any. */
-  #cutsToCome: { readonly code?: string }[] = []
-  #errorInstead: string | undefined
+  /** The answers to cut off, each with the error to send in its place, if any. */
+  #cutsToCome: { readonly error?: Buffer }[] = []
+  #errorInstead: Buffer | undefined
+  /** The errors with which the proxy refuses the next connections. */
+  #refusalsToCome: Buffer[] = []
   #judge: Judge | undefined
+  #isSwallowing = false
+  readonly #pairs = new Set<{ readonly client: Socket; readonly upstream: Socket }>()
 
   static async start(targetUrl: string): Promise<CuttingPostgresProxy> {
     const server = createServer()
@@ -63,12 +69,27 @@ export class CuttingPostgresProxy implements CuttingProxy {
     this.#server = server
     this.#target = target
     server.on('connection', (client) => {
+      if (this.#isSwallowing) {
+        this.#sockets.add(client)
+        client.on('error', () => client.destroy())
+        client.on('close', () => this.#sockets.delete(client))
+        client.resume()
+        return
+      }
+      const refusal = this.#refusalsToCome.shift()
+      if (refusal !== undefined) {
+        this.#refuse(client, refusal)
+        return
+      }
       const upstream = tcpConnect(Number(this.#target.port || 5432), this.#target.hostname)
       for (const socket of [client, upstream]) {
         this.#sockets.add(socket)
         socket.setNoDelay()
         socket.on('close', () => this.#sockets.delete(socket))
       }
+      const pair = { client, upstream }
+      this.#pairs.add(pair)
+      client.on('close', () => this.#pairs.delete(pair))
       new Connection(
         client,
         upstream,
@@ -84,13 +105,18 @@ export class CuttingPostgresProxy implements CuttingProxy {
   }
 
   /** Like `cutAnswers`, but sends the client an error with this SQLSTATE before it cuts the connection. */
-  answerWith(code: string, times: number): void {
-    this.#cutsToCome = Array.from({ length: times }, () => ({ code }))
+  answerWith(code: string, times: number, severity: 'ERROR' | 'FATAL' | 'PANIC' = 'FATAL'): void {
+    this.#cutsToCome = Array.from({ length: times }, () => ({ error: errorResponse(code, severity) }))
   }
 
-  /** Cuts off one answer, and sends an error in place of the next one. */
+  /** Cuts off one answer, and sends an error of severity ERROR in place of the next one. */
   cutAndAnswerWith(code: string): void {
-    this.#cutsToCome = [{}, { code }]
+    this.#cutsToCome = [{}, { error: errorResponse(code, 'ERROR') }]
+  }
+
+  /** Refuses the next `times` connections with an error of severity FATAL, as a pooler does. */
+  refuseConnections(code: string, times: number): void {
+    this.#refusalsToCome = Array.from({ length: times }, () => errorResponse(code, 'FATAL'))
   }
 
   /** Lets `judge` decide on every message, until the next call. */
@@ -102,6 +128,22 @@ export class CuttingPostgresProxy implements CuttingProxy {
   /** Leads new connections to another server. Existing connections stay on theirs. */
   leadTo(targetUrl: string): void {
     this.#target = new URL(targetUrl)
+  }
+
+  /**
+   * Forwards nothing more on the present connections, and keeps them open. New connections work. `'answers'`: still
+   * forwards what the client sends, so that the server executes it.
+   */
+  silence(which: 'all' | 'answers'): void {
+    for (const { client, upstream } of this.#pairs) {
+      if (which === 'all') client.pause()
+      upstream.pause()
+    }
+  }
+
+  /** Accepts new connections, and forwards nothing on them, until the next call with false. */
+  swallowConnections(isSwallowing: boolean): void {
+    this.#isSwallowing = isSwallowing
   }
 
   /** Cuts all connections. */
@@ -126,6 +168,24 @@ export class CuttingPostgresProxy implements CuttingProxy {
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
+  #refuse(client: Socket, refusal: Buffer): void {
+    this.#sockets.add(client)
+    client.on('close', () => this.#sockets.delete(client))
+    client.on('error', () => client.destroy())
+    const reader = new MessageReader('untyped first')
+    client.on('data', (chunk) => {
+      for (const { bytes } of reader.read(chunk)) {
+        if (!isEncryptionRequest(bytes)) {
+          this.cuts++
+          client.end(refusal)
+          return
+        }
+        reader.expectUntyped()
+        client.write('N')
+      }
+    })
+  }
+
   #decide(message: JudgedMessage): Verdict {
     const verdict = this.#judge?.(message) ?? this.#decideOnAnswer(message)
     if (verdict.startsWith('cut')) this.cuts++
@@ -137,7 +197,7 @@ export class CuttingPostgresProxy implements CuttingProxy {
     if (from === 'client' || !writes || !executes || this.#cutsToCome.length === 0) return 'pass'
     if (type !== 'Z') return 'withhold'
     if (!committed) return 'pass'
-    this.#errorInstead = this.#cutsToCome.shift()?.code
+    this.#errorInstead = this.#cutsToCome.shift()?.error
     return 'cut before'
   }
 }
@@ -163,7 +223,7 @@ class Connection {
   readonly #client: Socket
   readonly #upstream: Socket
   readonly #decide: (message: JudgedMessage) => Verdict
-  readonly #errorInstead: () => string | undefined
+  readonly #errorInstead: () => Buffer | undefined
   readonly #statements = new Map<string, string>()
   readonly #withheld: Buffer[] = []
   /** The requests without a complete answer. The first one stands for the connect itself, which the server answers. */
@@ -175,7 +235,7 @@ class Connection {
     client: Socket,
     upstream: Socket,
     decide: (message: JudgedMessage) => Verdict,
-    errorInstead: () => string | undefined,
+    errorInstead: () => Buffer | undefined,
   ) {
     this.#client = client
     this.#upstream = upstream
@@ -200,7 +260,7 @@ class Connection {
   }
 
   #onClientMessage(message: RawMessage, reader: MessageReader): void {
-    if (message.type === '' && [sslRequest, encryptionRequest].includes(message.bytes.readInt32BE(4))) {
+    if (message.type === '' && isEncryptionRequest(message.bytes)) {
       // The proxy cannot read encrypted messages, so it refuses encryption. The client then continues without it.
       reader.expectUntyped()
       this.#client.write('N')
@@ -253,9 +313,9 @@ class Connection {
       return
     }
     if (verdict === 'cut before') {
-      const code = this.#errorInstead()
-      if (code === undefined) this.#cut()
-      else this.#client.end(fatalError(code), () => this.#cut())
+      const error = this.#errorInstead()
+      if (error === undefined) this.#cut()
+      else this.#client.end(error, () => this.#cut())
       return
     }
     for (const earlier of this.#withheld.splice(0)) receiver.write(earlier)

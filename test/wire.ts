@@ -37,9 +37,11 @@ export class MessageReader {
   }
 }
 
-/** Makes an ErrorResponse of severity FATAL, as a server sends before it ends a connection. */
-export function fatalError(code: string): Buffer {
-  const fields = [`SFATAL`, `VFATAL`, `C${code}`, 'Mput in place of the answer'].map((field) => `${field}\0`)
+/** Makes an ErrorResponse. A server sends one of severity FATAL before it ends a connection. */
+export function errorResponse(code: string, severity: 'ERROR' | 'FATAL' | 'PANIC'): Buffer {
+  const fields = [`S${severity}`, `V${severity}`, `C${code}`, 'Mput in place of the answer'].map(
+    (field) => `${field}\0`,
+  )
   const body = Buffer.from(`${fields.join('')}\0`)
   const head = Buffer.alloc(5)
   head.write('E')

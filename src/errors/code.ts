@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'write-condition-failed'
   | 'store-unavailable'
   | 'storage-failed'
+  | 'connection-not-open'
   | 'schema-mismatch'
   | 'unsupported-isolation'
   | 'read-only-replica'

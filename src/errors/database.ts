@@ -24,6 +24,25 @@ export class StoreUnavailableError extends EventSourcedError {
   }
 }
 
+/**
+ * The client or pool that you opened the store with can serve no call: it was never connected, it was ended, or it was
+ * a single connection and is lost. A retry on the same store does not help. The call was not sent.
+ */
+export class ConnectionNotOpenError extends EventSourcedError {
+  readonly code = 'connection-not-open'
+  readonly reason: 'never connected' | 'ended' | 'lost'
+  constructor(connection: string, reason: 'never connected' | 'ended' | 'lost', cause?: unknown) {
+    super(`The ${connection} that the store uses ${notOpenReasons[reason]}`, { cause })
+    this.reason = reason
+  }
+}
+
+const notOpenReasons = {
+  'never connected': 'was never connected: call `await client.connect()` first',
+  ended: 'was ended: end it after `await store.close()`, or open the store on another one',
+  lost: 'has lost its connection, and cannot connect again: open the store on a new one, or on a pool',
+}
+
 /** The database refused the operation with an error that a retry would not change. See `cause`. */
 export class StorageError extends EventSourcedError {
   readonly code = 'storage-failed'

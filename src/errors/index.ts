@@ -13,6 +13,7 @@ import type {
 } from './call.ts'
 import type { ErrorCode } from './code.ts'
 import type {
+  ConnectionNotOpenError,
   FolderInUseError,
   MissingDriverError,
   MissingPrivilegesError,
@@ -49,6 +50,7 @@ export {
 } from './call.ts'
 export type { ErrorCode } from './code.ts'
 export {
+  ConnectionNotOpenError,
   FolderInUseError,
   MissingDriverError,
   MissingPrivilegesError,
@@ -85,6 +87,7 @@ export type KnownError =
   | WriteConditionError
   | StoreUnavailableError
   | StorageError
+  | ConnectionNotOpenError
   | SchemaMismatchError
   | UnsupportedIsolationError
   | ReadOnlyReplicaError
@@ -111,7 +114,11 @@ export function hasCode<Code extends ErrorCode>(
   return error instanceof Error && 'code' in error && error.code === code
 }
 
-/** Returns true if the database may answer again later: it is unreachable, or a replica until it is promoted. */
+/**
+ * Returns true if the database may answer again later: it is unreachable, or a replica until it is promoted. False if
+ * the store's only connection cannot be opened again.
+ */
 export function isOutage(error: unknown): boolean {
-  return hasCode(error, 'store-unavailable') || hasCode(error, 'read-only-replica')
+  if (hasCode(error, 'store-unavailable')) return !hasCode(error.cause, 'connection-not-open')
+  return hasCode(error, 'read-only-replica')
 }

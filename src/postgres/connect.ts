@@ -33,6 +33,8 @@ export interface ConnectOptions {
   readonly prepare: boolean
   /** Maximum number of connections in a pool that the store opens itself. */
   readonly maxConnections: number
+  /** How long the database may be silent before the store closes a connection, in milliseconds. @default 30000 */
+  readonly timeout?: number | undefined
 }
 
 /**
@@ -45,19 +47,22 @@ export function connector(connection: PostgresConnection, options: ConnectOption
 
 function connectorOf(
   connection: PostgresConnection,
-  { prepare, maxConnections }: ConnectOptions,
+  { prepare, maxConnections, timeout = 30_000 }: ConnectOptions,
 ): () => Promise<Database> {
   if (typeof connection === 'string') {
-    if (/^postgres(ql)?:\/\//.test(connection)) return () => openPool(connection, prepare, maxConnections)
+    if (/^postgres(ql)?:\/\//.test(connection)) {
+      return () => openPool(connection, { prepare, maxConnections, timeout })
+    }
     const folder = /^pglite:(.+)$/.exec(connection)?.[1]
     if (folder !== undefined) return () => openPGlite(folder)
   } else if (typeof connection === 'function') {
     if ('unsafe' in connection && 'begin' in connection)
-      return async () => fromPostgresJs(connection, prepare)
+      return async () => fromPostgresJs(connection, prepare, timeout)
   } else if (typeof connection === 'object' && connection !== null) {
     if ('waitReady' in connection) return async () => fromPGlite(connection)
-    if ('totalCount' in connection) return async () => fromPgPool(connection, { prepare, owned: false })
-    if ('query' in connection) return async () => fromLoneClient(connection, prepare)
+    if ('totalCount' in connection)
+      return async () => fromPgPool(connection, { prepare, owned: false, timeout })
+    if ('query' in connection) return async () => fromLoneClient(connection, prepare, timeout)
   }
   throw new InvalidInputError(
     'connection',
@@ -91,9 +96,14 @@ function sessionIn(transaction: PostgresTransaction, prepare: boolean): Session 
   return fromPgClient(transaction, prepare)
 }
 
-async function openPool(connectionString: string, prepare: boolean, max: number): Promise<Database> {
+async function openPool(
+  connectionString: string,
+  { prepare, maxConnections, timeout }: Required<ConnectOptions> & { readonly timeout: number },
+): Promise<Database> {
   const { default: pg } = await loadPg()
-  return fromPgPool(new pg.Pool({ connectionString, max }), { prepare, owned: true })
+  const waits = { keepAlive: true, connectionTimeoutMillis: timeout }
+  const pool = new pg.Pool({ ...waits, connectionString, max: maxConnections })
+  return fromPgPool(pool, { prepare, owned: true, timeout })
 }
 
 async function loadPg() {

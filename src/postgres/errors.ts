@@ -1,5 +1,6 @@
 /** Classifies the errors of drivers and of the server: by SQLSTATE and constraint name, never by message text. */
 import {
+  ConnectionNotOpenError,
   EventSourcedError,
   MissingPrivilegesError,
   ReadOnlyReplicaError,
@@ -11,6 +12,8 @@ import {
 
 interface ServerReport {
   readonly code: string
+  /** `pg` reports it in the language of the server's messages. */
+  readonly severity: unknown
   /** The name of this field in `pg` and PGlite; postgres.js calls it `constraint_name`. */
   readonly constraint?: string
   readonly constraint_name?: string
@@ -26,8 +29,19 @@ function reportOf(error: unknown): ServerReport | undefined {
 const sqlState = (error: unknown) => reportOf(error)?.code
 
 // Transient errors: serialization failure, deadlock, lock not available, too many connections, server shutting down or
-// starting up. The whole class 08 (connection exceptions) is transient too.
-const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '57P02', '57P03'])
+// starting up, session idle for too long. The whole class 08 (connection exceptions) is transient too.
+const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '57P02', '57P03', '57P05'])
+
+/**
+ * Whether the server or a pooler has ended the connection, or refused to open it. A retry on a new connection may
+ * succeed, unless the server refused the login (class 28), the role may not connect to the database (42501), or the
+ * database does not exist (3D000).
+ */
+function isFatal(report: ServerReport): boolean {
+  return report.severity === 'FATAL' || report.severity === 'PANIC'
+}
+
+const isLoginRefused = (state: string) => state.startsWith('28') || state === '3D000' || state === '42501'
 
 // 25006: read-only transaction. Our own functions raise ES003 on a replica.
 const replicaStates = new Set(['25006', 'ES003'])
@@ -43,9 +57,10 @@ export function isFromReplica(error: unknown): boolean {
  */
 export function isTransient(error: unknown): boolean {
   if (isFromReplica(error)) return true
-  const state = sqlState(error)
-  if (state !== undefined) return state.startsWith('08') || transientStates.has(state)
-  return !isRaisedLocally(error)
+  const report = reportOf(error)
+  if (report === undefined) return !isRaisedLocally(error)
+  const { code } = report
+  return code.startsWith('08') || transientStates.has(code) || (isFatal(report) && !isLoginRefused(code))
 }
 
 /**
@@ -55,8 +70,10 @@ export function isTransient(error: unknown): boolean {
 export function isConnectionLost(error: unknown): boolean {
   if (error instanceof WorkFailure) return false
   if (isFromReplica(error) || isFeatureNotSupported(error)) return true
-  const state = sqlState(error)
-  return state === undefined || state.startsWith('08') || state.startsWith('57P')
+  const report = reportOf(error)
+  return (
+    report === undefined || isFatal(report) || report.code.startsWith('08') || report.code.startsWith('57P')
+  )
 }
 
 /** Whether the statement may have been executed although no answer arrived. */
@@ -65,17 +82,28 @@ export function isAnswerLost(error: unknown): boolean {
 }
 
 /**
- * Whether the server has refused the statement. A taken event id does not count: the store then looks whether the call
- * is a repeat.
+ * Whether the server has refused the statement, or the connection was ended before it was sent. A taken event id does
+ * not count: the store then looks whether the call is a repeat.
  */
-export function isServerRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof ConnectionNotOpenError) return true
   return sqlState(error) !== undefined && !isEventIdTaken(error)
+}
+
+/** Whether the store has lost the only connection that it may use. */
+export function isLastConnectionLost(error: unknown): boolean {
+  return error instanceof ConnectionNotOpenError && error.reason === 'lost'
 }
 
 // Error codes of the operating system and the resolver, and postgres.js' own code for a connect timeout.
 const unreachableCodes = new Set(
   'ECONNREFUSED EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN ENOENT ETIMEDOUT CONNECT_TIMEOUT'.split(' '),
 )
+
+/** Whether the server answered, but admits no more connections. */
+export function isOverloaded(error: unknown): boolean {
+  return sqlState(error) === '53300'
+}
 
 /** Whether no connection could be opened. Perhaps no server listens at this address. */
 export function isUnreachable(error: unknown): boolean {

@@ -1,4 +1,5 @@
 /** The `pg` driver: a pool, or one connected client. */
+import { ConnectionNotOpenError } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
@@ -9,7 +10,8 @@ import {
   type Statement,
   transactionMode,
 } from './client.ts'
-import { isConnectionLost } from './errors.ts'
+import { isConnectionLost, isOverloaded } from './errors.ts'
+import { isWorkingQuery, SilenceWatch, SilentDatabaseError } from './silence.ts'
 
 interface PgQuery {
   name?: string
@@ -41,12 +43,55 @@ interface PgListener extends PgClient {
 /** The part of `pg.Pool` that the store uses. */
 export interface PgPool {
   readonly totalCount: number
+  readonly ending?: boolean | undefined
   readonly options?: object | undefined
   readonly Client?: (new (options: never) => PgListener) | undefined
   connect(callback: (error: Error | undefined, client: PooledClient | undefined) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'remove', listener: (client: PgClient) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: 'remove', listener: (client: PgClient) => void): unknown
   end(): Promise<void>
+}
+
+/** Fields of a `pg.Client` that its types do not declare. */
+interface ClientState {
+  readonly _connecting?: boolean
+  readonly _connected?: boolean
+  readonly _connectionError?: boolean
+  readonly _queryable?: boolean
+  readonly _ending?: boolean
+  readonly _ended?: boolean
+  readonly processID?: number | null
+  readonly connection?: { readonly stream?: ClientSocket | undefined } | undefined
+}
+
+interface ClientSocket {
+  readonly bytesRead?: number | undefined
+  destroy?(): void
+  unref?(): void
+}
+
+const socketOf = (client: ClientState) => client.connection?.stream
+
+/**
+ * A client that was never connected keeps its queries until `connect()` is called, without a limit.
+ * @throws ConnectionNotOpenError
+ */
+function checkConnected(client: PgClient & ClientState): void {
+  const { _connecting, _connected, _ending } = client
+  if (_connecting === false && _connected === false && _ending === false) {
+    throw new ConnectionNotOpenError('pg.Client', 'never connected')
+  }
+}
+
+/** @throws ConnectionNotOpenError if the client can run no query any more */
+function checkUsable(client: PgClient & ClientState): void {
+  checkConnected(client)
+  if (client._ending) throw new ConnectionNotOpenError('pg.Client', 'ended')
+  const { _ended, _queryable, _connectionError } = client
+  if (_ended || _queryable === false || _connectionError)
+    throw new ConnectionNotOpenError('pg.Client', 'lost')
 }
 
 /** The next query reports a lost connection. The `error` event still needs a listener: without one it ends the process. */
@@ -59,9 +104,19 @@ const asText = (text: string) => text
 const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse : asText) }
 
 /** Uses a callback: with the driver's promises, each result delayed the garbage collection of the next one. */
-function runQuery(client: PgClient, query: PgQuery): Promise<Row[]> {
+function runQuery(client: PgClient & ClientState, query: PgQuery, silence?: SilenceWatch): Promise<Row[]> {
   return new Promise((resolve, reject) => {
+    checkConnected(client)
+    const endWatch = silence?.watch(
+      {
+        pid: () => client.processID ?? undefined,
+        received: () => socketOf(client)?.bytesRead,
+        close: () => socketOf(client)?.destroy?.(),
+      },
+      reject,
+    )
     client.query(query, (error, result) => {
+      endWatch?.()
       if (error) reject(error)
       else resolve(result.rows as Row[])
     })
@@ -69,16 +124,16 @@ function runQuery(client: PgClient, query: PgQuery): Promise<Row[]> {
 }
 
 /** Makes a session of a client that is inside a transaction: one of the store's, or the caller's. */
-export function fromPgClient(client: PgClient, prepare = true): ScriptSession {
+export function fromPgClient(client: PgClient, prepare = true, silence?: SilenceWatch): ScriptSession {
   return {
     run({ name, text }, parameters) {
       const values = [...parameters]
-      return runQuery(client, prepare ? { name, text, values, types } : { text, values, types })
+      return runQuery(client, prepare ? { name, text, values, types } : { text, values, types }, silence)
     },
-    query: (text, values) => runQuery(client, { text, values: [...values] }),
+    query: (text, values) => runQuery(client, { text, values: [...values] }, silence),
     client,
     async runScript(text) {
-      await runQuery(client, { text })
+      await runQuery(client, { text }, silence)
     },
   }
 }
@@ -88,20 +143,87 @@ export interface FromPgOptions {
   readonly prepare: boolean
   /** Whether the store opened the pool, and so ends it when it closes. */
   readonly owned: boolean
+  /** How long the database may be silent before the store closes a connection, in milliseconds. */
+  readonly timeout: number
+}
+
+/** Makes a watch that asks for server processes with clients that `newClient` makes. */
+function silenceWatch(timeout: number, newClient: () => PgListener & ClientState): SilenceWatch {
+  return new SilenceWatch(timeout, async (pid) => {
+    const client = newClient()
+    client.on('error', ignoreError)
+    const timer = setTimeout(() => socketOf(client)?.destroy?.(), timeout)
+    try {
+      await client.connect()
+      const [row] = await runQuery(client, { text: isWorkingQuery, values: [String(pid)] })
+      return row?.working === 'true'
+    } catch (error) {
+      // The network works, and the server cannot say more. The next look asks again.
+      return isOverloaded(error)
+    } finally {
+      clearTimeout(timer)
+      client.end().catch(ignoreError)
+    }
+  })
+}
+
+/** The clients of a pool that are connecting now. The types of `pg` do not declare the list. */
+function connectingClients(
+  pool: PgPool & { readonly _clients?: readonly ClientState[] },
+): readonly ClientState[] {
+  return pool._clients?.filter(({ _connecting }) => _connecting === true) ?? []
 }
 
 /** Makes a database of a pool. */
-export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Database {
+export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOptions): Database {
   pool.on('error', ignoreError)
+  const { Client, options } = pool
+  const silence =
+    Client === undefined
+      ? new SilenceWatch(timeout, async () => false)
+      : silenceWatch(timeout, () => new Client(options as never))
+
+  const clients = new Set<PgClient & ClientState>()
+  if (owned) pool.on('remove', (client) => clients.delete(client))
+
+  const waiting = new Set<(error: ConnectionNotOpenError) => void>()
+
+  /** A full pool that is ended drops the callers that wait for a connection, without a call of their callbacks. */
+  function refuseIfEnded(): void {
+    if (!pool.ending) return
+    const error = new ConnectionNotOpenError('pg.Pool', 'ended')
+    for (const refuse of waiting) refuse(error)
+  }
 
   /** Uses a callback, which runs at once. With a promise, an `error` event could come before its listener is added. */
   function connect(): Promise<PooledClient> {
     return new Promise((resolve, reject) => {
+      if (waiting.size === 0) pool.on('remove', refuseIfEnded)
+      waiting.add(reject)
+      // A connection that comes later goes back to the pool.
+      let isLate = false
+      const timer = setTimeout(() => {
+        isLate = true
+        endWait()
+        reject(new SilentDatabaseError('CONNECT_TIMEOUT', timeout))
+        // A pool without a timeout of its own would keep a place for a connection that never opens.
+        for (const client of connecting) if (client._connecting) socketOf(client)?.destroy?.()
+      }, timeout)
+      const endWait = () => {
+        clearTimeout(timer)
+        waiting.delete(reject)
+        if (waiting.size === 0) pool.removeListener('remove', refuseIfEnded)
+      }
+      refuseIfEnded()
       pool.connect((error, client) => {
+        endWait()
         if (client === undefined) return reject(error)
+        if (owned) clients.add(client)
+        if (isLate) return client.release()
         client.on('error', ignoreError)
         resolve(client)
       })
+      const connecting = connectingClients(pool)
     })
   }
 
@@ -126,25 +248,33 @@ export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Dat
 
   return {
     run: (statement, parameters, signal) =>
-      withClient(signal, (client) => fromPgClient(client, prepare).run(statement, parameters)),
-    transaction: (work, signal) => withClient(signal, (client) => inTransaction(client, prepare, work)),
+      withClient(signal, (client) => fromPgClient(client, prepare, silence).run(statement, parameters)),
+    transaction: (work, signal) =>
+      withClient(signal, (client) => inTransaction(client, prepare, silence, work)),
     listen: (channel, onNotified) => listen(pool, channel, onNotified),
     async close() {
       // The listener of our own pool stays: its connections may still fail while the pool ends.
-      if (owned) await pool.end()
-      else pool.removeListener('error', ignoreError)
+      if (!owned) {
+        pool.removeListener('error', ignoreError)
+        return
+      }
+      await pool.end()
+      // On a silent network a connection does not end. It must not keep the process alive.
+      for (const client of clients) socketOf(client)?.unref?.()
     },
   }
 }
 
 /** Makes a database of one client. It runs one statement or transaction at a time; the other calls wait in a queue. */
-export function fromLoneClient(client: PgClient, prepare: boolean): Database {
+export function fromLoneClient(client: PgClient, prepare: boolean, timeout: number): Database {
+  const silence = silenceWatch(timeout, () => clientLike(client))
   let last: Promise<unknown> = Promise.resolve()
   client.on('error', ignoreError)
 
   function inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     const turn = last.then(() => {
       signal?.throwIfAborted()
+      checkUsable(client)
       return work()
     })
     last = turn.catch(() => {})
@@ -153,8 +283,8 @@ export function fromLoneClient(client: PgClient, prepare: boolean): Database {
 
   return {
     run: (statement: Statement, parameters: Parameters, signal) =>
-      inTurn(signal, () => fromPgClient(client, prepare).run(statement, parameters)),
-    transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, work)),
+      inTurn(signal, () => fromPgClient(client, prepare, silence).run(statement, parameters)),
+    transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, silence, work)),
     async close() {
       await last
       client.removeListener('error', ignoreError)
@@ -162,21 +292,29 @@ export function fromLoneClient(client: PgClient, prepare: boolean): Database {
   }
 }
 
+/** Makes a client that connects as this one does. */
+function clientLike(client: PgClient): PgListener {
+  const { host, port, database, user, password, ssl } = client as PgClient &
+    Record<'host' | 'port' | 'database' | 'user' | 'password' | 'ssl', unknown>
+  const Client = client.constructor as new (options: object) => PgListener
+  return new Client({ host, port, database, user, password, ssl })
+}
+
 async function inTransaction<T>(
   client: PgClient,
   prepare: boolean,
+  silence: SilenceWatch,
   work: (session: ScriptSession) => Promise<T>,
 ): Promise<T> {
-  await runQuery(client, {
-    text: `begin ${transactionMode}; set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`,
-  })
+  const begin = `begin ${transactionMode}; set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`
+  await runQuery(client, { text: begin }, silence)
   try {
-    const result = await work(fromPgClient(client, prepare))
-    await runQuery(client, { text: 'commit' })
+    const result = await work(fromPgClient(client, prepare, silence))
+    await runQuery(client, { text: 'commit' }, silence)
     return result
   } catch (error) {
     // The rollback fails on a lost connection. The transaction has then ended anyway.
-    await runQuery(client, { text: 'rollback' }).catch(() => {})
+    await runQuery(client, { text: 'rollback' }, silence).catch(() => {})
     throw error
   }
 }

@@ -1,5 +1,5 @@
 /** PGlite: Postgres inside this process, in memory or in a folder. */
-import { driverError, StorageError } from '../storage/index.ts'
+import { ConnectionNotOpenError, driverError, StorageError } from '../storage/index.ts'
 import { type Database, type Row, type ScriptSession, transactionMode } from './client.ts'
 import { lockFolder } from './folder-lock.ts'
 
@@ -13,6 +13,7 @@ export interface PGliteSession {
 /** The part of `PGlite` that the store uses. */
 export interface PGliteDatabase extends PGliteSession {
   readonly waitReady: Promise<void>
+  readonly closed?: boolean | undefined
   // biome-ignore lint/suspicious/noExplicitAny: a transaction has more than is used here
   transaction<T>(work: (transaction: any) => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -37,9 +38,13 @@ const nextTurn = () => new Promise(setImmediate)
 
 /** Makes a database of a PGlite instance. `close`: called when the store closes. */
 export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = async () => {}): Database {
+  function checkOpen(): void {
+    if (pglite.closed) throw new ConnectionNotOpenError('PGlite instance', 'ended')
+  }
   return {
     isEmbedded: true,
     async run(statement, parameters, signal) {
+      checkOpen()
       await pglite.waitReady
       signal?.throwIfAborted()
       const rows = await fromPGliteSession(pglite).run(statement, parameters)
@@ -47,6 +52,7 @@ export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = 
       return rows
     },
     async transaction(work, signal) {
+      checkOpen()
       const result = await pglite.transaction(async (transaction: PGliteSession) => {
         signal?.throwIfAborted()
         await transaction.exec(`set transaction ${transactionMode}`)

@@ -1,5 +1,5 @@
 /** The `postgres` driver (postgres.js). */
-import { driverError } from '../storage/index.ts'
+import { ConnectionNotOpenError, driverError } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
@@ -8,6 +8,8 @@ import {
   type ScriptSession,
   transactionMode,
 } from './client.ts'
+import { isOverloaded } from './errors.ts'
+import { isWorkingQuery, SilenceWatch, type WatchedConnection } from './silence.ts'
 
 /** The part of a postgres.js transaction that the store uses. */
 export interface PostgresJsSession {
@@ -22,39 +24,148 @@ export interface PostgresJs extends PostgresJsSession {
   readonly options?: object | undefined
 }
 
+/** A query that was sent has the server process of its connection. */
+interface SentQuery extends PromiseLike<unknown> {
+  readonly state?: { readonly pid?: number | null } | null | undefined
+}
+
+/** Settles like the query, or rejects once its connection is silent. */
+type Watched = (query: SentQuery) => PromiseLike<unknown>
+
 /** Makes a session of a postgres.js transaction. */
-export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): ScriptSession {
+export function fromPostgresJsSession(
+  sql: PostgresJsSession,
+  prepare = true,
+  watched: Watched = (query) => query,
+): ScriptSession {
   return {
     async run({ text }, parameters) {
       // The statements declare every parameter as text, so that the driver sends the strings unchanged.
-      const rows = (await sql.unsafe(text, [...parameters], { prepare })) as (Row | undefined)[]
+      const query = sql.unsafe(text, [...parameters], { prepare })
+      const rows = (await watched(query)) as (Row | undefined)[]
       // If a connection is lost in the middle of an answer, the driver leaves a gap before the rows of the next answer.
       return Array.from(rows).filter((row) => row !== undefined)
     },
-    query: async (text, values) => Array.from((await sql.unsafe(text, [...values])) as Row[]),
+    query: async (text, values) => Array.from((await watched(sql.unsafe(text, [...values]))) as Row[]),
     client: sql,
     async runScript(text) {
-      await sql.unsafe(text)
+      await watched(sql.unsafe(text))
     },
   }
 }
 
-/** Makes a database of a postgres.js client. Its own options say how many connections it opens. */
-export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
-  return {
-    run(statement, parameters, signal) {
-      signal?.throwIfAborted()
-      return fromPostgresJsSession(sql, prepare).run(statement, parameters)
-    },
-    transaction(work, signal) {
-      signal?.throwIfAborted()
-      return sql.begin(transactionMode, async (transaction) => {
-        await transaction.unsafe(`set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`)
-        return work(fromPostgresJsSession(transaction, prepare))
+/** The client answers so to every call after its end. */
+function nameEnded(error: unknown): never {
+  const isEnded = error instanceof Error && 'code' in error && error.code === 'CONNECTION_ENDED'
+  throw isEnded ? new ConnectionNotOpenError('postgres.js client', 'ended', error) : error
+}
+
+/**
+ * Makes a database of a postgres.js client. Its own options say how many connections it opens.
+ *
+ * The driver cannot close one connection, and sends further queries on a silent one. So once a connection is silent,
+ * the store uses a client of its own with the same options.
+ */
+export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: number): Database {
+  let current = sql
+  let replacement: { end(options: { timeout: number }): Promise<void> } | undefined
+  const silence = new SilenceWatch(timeout, (pid) => isWorking(sql, pid, timeout))
+
+  async function replace(silent: PostgresJs): Promise<void> {
+    if (silent !== current) return
+    const { default: postgres } = await import('postgres')
+    if (silent !== current) return
+    const former = replacement
+    const client = postgres({ ...sql.options })
+    replacement = client
+    current = client
+    await former?.end({ timeout: timeout / 1000 })
+  }
+
+  function connectionOf(client: PostgresJs, pid: () => number | undefined): WatchedConnection {
+    return { pid, received: () => undefined, close: () => void replace(client).catch(() => {}) }
+  }
+
+  /** Makes a function that watches the queries of a client. `onSilent`: called in addition, with the error. */
+  function watchedOn(client: PostgresJs, onSilent: (error: Error) => void = () => {}): Watched {
+    return (query) =>
+      new Promise((resolve, reject) => {
+        const pid = () => query.state?.pid ?? undefined
+        const endWatch = silence.watch(connectionOf(client, pid), (error) => {
+          reject(error)
+          onSilent(error)
+        })
+        query.then(resolve, reject).then(endWatch)
       })
+  }
+
+  /** Also watches the statements that the driver itself sends: `begin`, and `commit` or `rollback`. */
+  function transaction<T>(work: (session: ScriptSession) => Promise<T>): Promise<T> {
+    const client = current
+    return new Promise<T>((resolve, reject) => {
+      let failure: Error | undefined
+      let pid: number | undefined
+      const fail = (error: Error) => {
+        failure ??= error
+        reject(error)
+      }
+      const watchDriver = () =>
+        silence.watch(
+          connectionOf(client, () => pid),
+          fail,
+        )
+      let endWatch = watchDriver()
+      const done = client.begin(transactionMode, async (transaction: PostgresJsSession) => {
+        endWatch()
+        try {
+          // The call has given up on this connection, which answered late.
+          if (failure !== undefined) throw failure
+          const watched = watchedOn(client, fail)
+          const setIdle: SentQuery = transaction.unsafe(
+            `set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`,
+          )
+          await watched(setIdle)
+          pid = setIdle.state?.pid ?? undefined
+          return await work(fromPostgresJsSession(transaction, prepare, watched))
+        } finally {
+          endWatch = watchDriver()
+        }
+      })
+      done.then(resolve, reject).then(() => endWatch())
+    })
+  }
+
+  return {
+    async run(statement, parameters, signal) {
+      signal?.throwIfAborted()
+      const session = fromPostgresJsSession(current, prepare, watchedOn(current))
+      return session.run(statement, parameters).catch(nameEnded)
+    },
+    async transaction(work, signal) {
+      signal?.throwIfAborted()
+      return transaction(work).catch(nameEnded)
     },
     listen: (channel, onNotified) => listen(sql, channel, onNotified),
-    async close() {},
+    async close() {
+      await replacement?.end({ timeout: 1 })
+    },
+  }
+}
+
+/** Asks over a new connection whether a server process works on a statement. Ends the process if it does not. */
+async function isWorking({ options }: PostgresJs, pid: number, timeout: number): Promise<boolean> {
+  const { default: postgres } = await import('postgres')
+  const own = { max: 1, fetch_types: false, connect_timeout: Math.ceil(timeout / 1000) }
+  const sql = postgres({ ...options, ...own } as object)
+  const timer = setTimeout(() => void sql.end({ timeout: 0 }), timeout)
+  try {
+    const [row] = await sql.unsafe(isWorkingQuery, [String(pid)])
+    return row?.working === 'true'
+  } catch (error) {
+    return isOverloaded(error)
+  } finally {
+    clearTimeout(timer)
+    void sql.end({ timeout: 0 })
   }
 }
 

@@ -81,7 +81,7 @@ export async function createSchema(
     await session.runScript(prelude(schema))
     const applied = (await session.run(listApplied(schema), [])).map(toApplied)
     await session.runScript(changes(statusOf(applied, schema), schema))
-    if (!protectEvents) await session.runScript(`drop trigger if exists protect_events on ${schema}.events`)
+    if (!protectEvents) await session.runScript(dropProtection(schema))
   })
   await work.catch((error: unknown) => {
     if (!isDenied(error)) throw error
@@ -138,11 +138,26 @@ export function statusOf(applied: readonly Applied[], schema: string): SchemaSta
   return { current, latest, pending, functionsCurrent, upToDate: pending.length === 0 && functionsCurrent }
 }
 
-/** Returns the first part of every script: a lock that admits one process at a time, and the table `migrations`. */
+/** Looks first whether the trigger exists, because even the attempt to drop it would lock the table. */
+function dropProtection(schema: string): string {
+  return `do $$ begin
+  if exists (select from pg_trigger t where t.tgrelid = '${schema}.events'::regclass and t.tgname = 'protect_events') then
+    drop trigger protect_events on ${schema}.events;
+  end if;
+end $$;`
+}
+
+/**
+ * Returns the first part of every script: a lock that admits one process at a time, and the table `migrations`.
+ *
+ * `lock_timeout` bounds the waits after that. A change that locks a table waits for the open appends, and all other
+ * appends wait behind it. After a second it fails with 55P03, the other appends pass, and the store retries.
+ */
 function prelude(schema: string): string {
   return `set local client_min_messages = warning;
 set local search_path = pg_catalog, pg_temp;
 select pg_advisory_xact_lock(hashtext('eventsourced migrations of ${schema}'));
+set local lock_timeout = '1s';
 do $$ begin
   -- \`if not exists\` would need the right to create schemas in this database, which an owner of the schema may lack.
   if to_regnamespace('${schema}') is null then create schema ${schema}; end if;

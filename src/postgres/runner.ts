@@ -6,7 +6,8 @@ import {
   isEventIdTaken,
   isFeatureNotSupported,
   isFromReplica,
-  isServerRefusal,
+  isLastConnectionLost,
+  isRefusal,
   isTransient,
   isUnreachable,
   isWrongMode,
@@ -50,6 +51,7 @@ export class RetryingDatabase {
   #opening: Promise<Database> | undefined
   #hasAnswered = false
   #isClosed = false
+  #retriesEnd = Number.POSITIVE_INFINITY
 
   constructor(open: () => Promise<Database>, retries: number) {
     this.#open = open
@@ -73,11 +75,13 @@ export class RetryingDatabase {
         signal?.throwIfAborted()
         // This refusal says nothing about an earlier attempt whose answer was lost: that one may have been executed.
         const unknownOutcome = () =>
-          mayBeExecuted && isServerRefusal(error) && new StoreUnavailableError(what, attempt - 1, error)
+          ((mayBeExecuted && isRefusal(error)) || isLastConnectionLost(error)) &&
+          new StoreUnavailableError(what, attempt - 1, error)
         if (!isTransient(error)) throw unknownOutcome() || toKnownError(what, error)
         // If the server has never answered, its address is probably wrong, and retries would only delay the error. And
         // after `close`, work that still runs (a last notification) must not keep the process alive.
-        const maxRetries = this.#isClosed || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
+        const isEnding = this.#isClosed || performance.now() > this.#retriesEnd
+        const maxRetries = isEnding || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
         if (attempt > maxRetries) throw unknownOutcome() || toLastError(what, attempt - 1, error)
         mayBeExecuted ||= isAnswerLost(error)
         await pause(attempt, signal)
@@ -96,6 +100,11 @@ export class RetryingDatabase {
   /** Calls `Database.listen` once, without retries. */
   async listen(channel: string, onNotified: (payload: string) => void): Promise<Listener | undefined> {
     return (await this.#opened()).listen?.(channel, onNotified)
+  }
+
+  /** Retries no call for longer than `milliseconds` from now, so that `close` does not wait for all retries. */
+  endRetriesAfter(milliseconds: number): void {
+    this.#retriesEnd = performance.now() + milliseconds
   }
 
   async close(): Promise<void> {

@@ -97,7 +97,7 @@ create table :schema.parked_events (
 
 /** The functions, the views and their privileges. The store applies them again when their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '5ab80fbb289b207236e2786c6941d00d',
+  checksum: 'eead54bbb9be2b11b60f269f083fcea0',
   sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
 -- partition.
 create or replace function :schema.advance_checkpoint(
@@ -1200,9 +1200,20 @@ begin
 end
 \$\$;
 
-create or replace trigger protect_events
-before update or delete or truncate on :schema.events
-for each statement execute function :schema.protect_events();
+-- Creates the trigger only if it is missing, changed or disabled: its table lock waits for all open appends.
+-- tgtype 58: before update, delete or truncate, for each statement.
+do \$\$ begin
+  if not exists (
+    select from pg_trigger t
+    where t.tgrelid = ':schema.events'::regclass and t.tgname = 'protect_events'
+      and t.tgfoid = ':schema.protect_events'::regproc and t.tgtype = 58
+      and t.tgattr = ''::int2vector and t.tgqual is null and t.tgenabled in ('O', 'A')
+  ) then
+    create or replace trigger protect_events
+    before update or delete or truncate on :schema.events
+    for each statement execute function :schema.protect_events();
+  end if;
+end \$\$;
 
 -- Reads the first events of many streams in one call, or the last ones if backward: for each read the range that
 -- stream_part computes, at most 100 events. Returns one row per read, with its 1-based place in the list.
@@ -1680,7 +1691,8 @@ from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
 export const lockDocuments: string = `select d.place, d.state::text, d.revision::text, d.changed_at::text as position
 from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[]) d`
 
-export const lockProjection: string = `select pg_advisory_xact_lock(hashtext('eventsourced.:schema'), :schema.projection_lock(\$1::text))::text`
+export const lockProjection: string = `with bound as materialized (select set_config('lock_timeout', '1s', true))
+select pg_advisory_xact_lock(hashtext('eventsourced.:schema'), :schema.projection_lock(\$1::text))::text from bound`
 
 export const missingPrivileges: string = `select current_user::text as role, (
 select json_agg(needed.privilege)

@@ -3,6 +3,7 @@ import {
   checkBoolean,
   checkFunction,
   checkInteger,
+  checkMilliseconds,
   type EventStore,
   emitWarning,
   eventStore,
@@ -60,6 +61,13 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
    * @default 9
    */
   readonly retries?: number | undefined
+  /**
+   * How long the database may be silent during a call, in milliseconds. After it the store asks over a new connection
+   * whether the server still works on the statement, for example because it waits for a lock. If so, the call waits on.
+   * If not, the store closes the silent connection and retries the call.
+   * @default 30000
+   */
+  readonly timeout?: number | undefined
   /**
    * Maximum number of concurrent appends that share one transaction. It also limits how many concurrent stream reads
    * share one statement. 1: every call runs alone.
@@ -167,7 +175,8 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
     maxConnections = 10,
     retries = 9,
     maxBatch = 500,
-  } = optionsOf(options, ['maxConnections', 'retries', 'maxBatch'])
+    timeout = 30_000,
+  } = optionsOf(options, ['maxConnections', 'retries', 'maxBatch', 'timeout'])
   const {
     autoCreate = true,
     protectEvents = true,
@@ -184,17 +193,23 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
   checkInteger(maxConnections, 'maxConnections', 1)
   checkInteger(retries, 'retries', 0)
   checkInteger(maxBatch, 'maxBatch', 1)
+  checkMilliseconds(timeout, 'timeout', 1)
   const inline = new InlineProjections(projections)
   const statements = statementsOf(schema)
-  const database = new RetryingDatabase(connector(connection, { prepare, maxConnections }), retries)
+  const database = new RetryingDatabase(connector(connection, { prepare, maxConnections, timeout }), retries)
   const runner = retryingRunner(database, (database) =>
     startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
   )
   const storage = postgresStorage(runner, statements, maxBatch, inline)
   const hints = notify ? notifications(database, runner, statements, schema) : undefined
 
+  const store = eventStore<SqlTransaction>({ ...storage, notifications: hints }, options)
   return {
-    ...eventStore<SqlTransaction>({ ...storage, notifications: hints }, options),
+    ...store,
+    close() {
+      database.endRetriesAfter(timeout)
+      return store.close()
+    },
     schema: {
       create: () =>
         database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),

@@ -10,6 +10,7 @@ export { eventStore } from '../engine/store-from-storage.ts'
 // The errors that a storage throws
 export {
   AppendTooLargeError,
+  ConnectionNotOpenError,
   DamagedLogError,
   EventSourcedError,
   FolderInUseError,

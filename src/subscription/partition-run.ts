@@ -10,6 +10,7 @@
  * fails the subscription.
  */
 import { hasCode, isOutage, LeaseLostError } from '../errors/index.ts'
+import { abortable } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { LogPage } from '../storage/log-query.ts'
 import { wholeLog } from '../storage/log-query.ts'
@@ -105,7 +106,8 @@ export class PartitionRun {
       const before = this.#checkpoint.position
       try {
         if (failures > 0) await this.#reloadCheckpoint()
-        await this.#follow()
+        // An abandoned run ends at once, also while the storage does not answer.
+        await abortable(this.#follow(), this.#abandon.signal)
       } catch (error) {
         if (hasCode(error, 'lease-lost')) return 'lost'
         const isStopped = error instanceof Stopped || (this.#stop.signal.aborted && isTransient(error))
@@ -132,7 +134,8 @@ export class PartitionRun {
 
   /** Never rejects. If the write fails, the next owner handles the events after the stored checkpoint again. */
   async #writeLastCheckpoint(): Promise<void> {
-    if (!this.#abandon.signal.aborted) await this.#checkpoint.write().catch(() => {})
+    const { signal } = this.#abandon
+    if (!signal.aborted) await abortable(this.#checkpoint.write(), signal).catch(() => {})
   }
 
   async #follow(): Promise<never> {
@@ -146,7 +149,7 @@ export class PartitionRun {
       if (stop.aborted) throw new Stopped()
       await this.#deliverParked()
       const request = nextRequest ?? this.#requestPage(checkpoint.position)
-      const page = await request.page
+      const page = await abortable(request.page, stop)
       if (stop.aborted) throw new Stopped()
       // A new server may have lost the newest events and given their positions to others. This run may have handled
       // the lost ones, so it ends; the next lease starts at the checkpoint that the new server stores.

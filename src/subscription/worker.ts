@@ -12,7 +12,12 @@
  * by their fencing token.
  */
 import { randomUUID } from 'node:crypto'
-import { InvalidInputError, isOutage, SubscriptionFailedError } from '../errors/index.ts'
+import {
+  InvalidInputError,
+  isOutage,
+  StoreUnavailableError,
+  SubscriptionFailedError,
+} from '../errors/index.ts'
 import { abortable } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { Partitions } from './partitions.ts'
@@ -28,6 +33,8 @@ const shortestPause = 50
 const longestPause = 5_000
 // When one partition has failed, the others may finish their current events for this long.
 const failureTimeout = 30_000
+// How long an abandoned worker waits for the storage to take its leases back. They expire if it does not answer.
+const releaseTimeout = 500
 
 export class Worker {
   /** Identifies the worker as the owner of leases. */
@@ -49,8 +56,13 @@ export class Worker {
   #state: SubscriptionState = 'starting'
   /** When the worker sent the last renewal that the storage has confirmed. */
   #renewedAt = Number.NEGATIVE_INFINITY
+  /** Whether the leases have expired since then. */
+  #isExpired = false
   #failure: { readonly error: unknown } | undefined
   #resolveParkedHandled = () => {}
+  /** Resolves when an abandoned worker must wait for the storage no longer. */
+  readonly #releaseTimedOut: Promise<void>
+  #resolveReleaseTimedOut = () => {}
   #wake = () => {}
   #isWoken = false
 
@@ -65,6 +77,9 @@ export class Worker {
     })
     this.parkedHandled = new Promise((resolve) => {
       this.#resolveParkedHandled = resolve
+    })
+    this.#releaseTimedOut = new Promise((resolve) => {
+      this.#resolveReleaseTimedOut = resolve
     })
     this.ended = this.#run()
   }
@@ -83,16 +98,20 @@ export class Worker {
   /** Waits until the worker has ended; abandons its partitions after the timeout. */
   async #waitForEnd(timeout: number): Promise<void> {
     const timer = new AbortController()
-    const timedOut = this.#environment.clock.sleep(timeout, timer.signal).then(
-      () => {
-        this.#abandon.abort()
-        this.#partitions.abandon()
-      },
-      () => {},
-    )
+    const timedOut = this.#abandonAfter(timeout, timer.signal).catch(() => {})
     await this.ended
     timer.abort()
     await timedOut
+  }
+
+  /** Rejects if the signal is aborted: the worker has ended. */
+  async #abandonAfter(timeout: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#environment
+    await clock.sleep(timeout, signal)
+    this.#abandon.abort()
+    this.#partitions.abandon()
+    await clock.sleep(releaseTimeout, signal)
+    this.#resolveReleaseTimedOut()
   }
 
   /** Never rejects. */
@@ -133,7 +152,8 @@ export class Worker {
 
   /** Waits until all runs have ended, and renews their leases until then: a handler may still be at work. */
   async #drain(): Promise<void> {
-    void this.#partitions.ended().then(() => this.#released.abort())
+    const ended = Promise.race([this.#partitions.ended(), this.#releaseTimedOut])
+    void ended.then(() => this.#released.abort())
     const { clock } = this.#environment
     while (!this.#released.signal.aborted) {
       await clock.sleep(this.#plan.leaseTime / 3, this.#released.signal).catch(() => {})
@@ -179,6 +199,7 @@ export class Worker {
     try {
       const kept = await abortable(storage.keepLeases(name, this.name, leaseTime, signal), signal)
       this.#renewedAt = sentAt
+      this.#isExpired = false
       this.#partitions.reconcile(kept)
     } catch (error) {
       if (signal.aborted) return
@@ -187,14 +208,25 @@ export class Worker {
     }
   }
 
-  /** Abandons the partitions when the leases have expired without a renewal: another worker may own them by now. */
+  /**
+   * Abandons the partitions when the leases have expired without a renewal: another worker may own them by now. The
+   * storage has failed, or does not answer.
+   */
   async #watchExpiry(): Promise<void> {
     const { clock } = this.#environment
-    const { leaseTime } = this.#plan
+    const { name, leaseTime } = this.#plan
     const { signal } = this.#released
+    this.#renewedAt = clock.now()
     while (!signal.aborted) {
       const left = this.#renewedAt + leaseTime - clock.now()
-      if (left <= 0) this.#partitions.abandon()
+      if (left <= 0) {
+        this.#partitions.abandon()
+        if (!this.#isExpired) {
+          this.#isExpired = true
+          const silence = new Error(`no lease was renewed for the lease time of ${leaseTime} ms`)
+          this.#reportOutage(new StoreUnavailableError(`Renewing the leases of '${name}'`, 0, silence))
+        }
+      }
       await clock.sleep(left > 0 ? left : leaseTime / 4, signal).catch(() => {})
     }
   }
@@ -212,14 +244,15 @@ export class Worker {
     this.#wakeUp()
   }
 
-  /** Removes the worker from the storage. Never rejects, and takes no longer than the lease time. */
+  /** Removes the worker from the storage. Never rejects, and takes no longer than the lease time or the stop. */
   async #leave(): Promise<void> {
     const { storage, clock } = this.#environment
     const timer = new AbortController()
     const leaving = storage
       .leave(this.#plan.name, this.name)
       .catch((error: unknown) => this.#reportOutage(error))
-    await Promise.race([leaving, clock.sleep(this.#plan.leaseTime, timer.signal).catch(() => {})])
+    const expired = clock.sleep(this.#plan.leaseTime, timer.signal).catch(() => {})
+    await Promise.race([leaving, expired, this.#releaseTimedOut])
     timer.abort()
   }
 
@@ -246,7 +279,8 @@ export class Worker {
 
   #updateState(error?: unknown): void {
     if (error !== undefined) this.lastError = error
-    if (!this.#stop.signal.aborted) this.#setState(this.#partitions.state ?? 'leasing', error)
+    if (!this.#stop.signal.aborted)
+      this.#setState(this.#partitions.state ?? (this.#isExpired ? 'retrying' : 'leasing'), error)
   }
 
   #setState(state: SubscriptionState, error?: unknown): void {

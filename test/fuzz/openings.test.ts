@@ -62,6 +62,7 @@ const calls: Calls = {
               protectEvents: optional(boolean),
               prepare: optional(boolean),
               notify: optional(boolean),
+              timeout: milliseconds(1, [1, 30_000]),
               onWarning: optional(callback),
               maxConnections: number(1, [1, 10]),
             },

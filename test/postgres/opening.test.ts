@@ -85,3 +85,102 @@ it.each(['', 'mysql://user:secret@host/db', 'pglite:', {}, null, 42])(
     expect(String(refusal)).not.toContain('secret')
   },
 )
+
+describe('a connection that can serve no call', () => {
+  // Without a refusal, the driver keeps the statement and waits for a `connect()` that never comes.
+  it('because its client was never connected is refused by name', async () => {
+    const client = new pg.Client(database.url)
+    const store = postgresStore(client, { schema: 'unconnected' })
+    const refused = { code: 'connection-not-open', reason: 'never connected' }
+    await expect(store.append('a', [{ type: 'A', data: 1 }])).rejects.toMatchObject(refused)
+    await expect(store.schema.create()).rejects.toMatchObject(refused)
+    await expect(store.inTransaction(client).readStream('a')).rejects.toMatchObject(refused)
+    const subscription = store.subscribe({ name: 'unconnected', handle() {} })
+    await expect(subscription.done).rejects.toMatchObject({ cause: refused })
+    // Nothing was sent: once the client is connected, the same store works.
+    await client.connect()
+    expect(await store.append('a', [{ type: 'A', data: 1 }])).toMatchObject({ version: 1 })
+    await store.close()
+    await client.end()
+  })
+
+  const ended = { code: 'connection-not-open', reason: 'ended' }
+  const kinds: [string, () => Promise<{ connection: PostgresConnection; end(): Promise<void> }>][] = [
+    [
+      'a pool of pg',
+      async () => {
+        const pool = new pg.Pool({ connectionString: database.url })
+        return { connection: pool, end: () => pool.end() }
+      },
+    ],
+    [
+      'a client of pg',
+      async () => {
+        const client = new pg.Client(database.url)
+        await client.connect()
+        return { connection: client, end: () => client.end() }
+      },
+    ],
+    [
+      'postgres.js',
+      async () => {
+        const sql = postgres(database.url)
+        return { connection: sql, end: () => sql.end() }
+      },
+    ],
+    [
+      'PGlite',
+      async () => {
+        const pglite = await PGlite.create()
+        return { connection: pglite, end: () => pglite.close() }
+      },
+    ],
+  ]
+
+  // Without a refusal, the subscription takes the driver's error for an outage, and retries for ever.
+  it.each(kinds)('because %s was ended ends a running subscription, with a reason', async (_, open) => {
+    const { connection, end } = await open()
+    const store = postgresStore(connection, { schema: 'ended' })
+    const subscription = store.subscribe({ name: 'subscription', handle() {} })
+    await subscription.caughtUp()
+    await end()
+    const failure = await subscription.done.catch((error: unknown) => error)
+    const { cause } = failure as { cause: { code: string; cause: unknown } }
+    // A call that was under way may have been executed: the refusal is then the cause of its error.
+    expect(cause.code === 'store-unavailable' ? cause.cause : cause).toMatchObject(ended)
+    await expect(store.append('a', [{ type: 'A', data: 1 }])).rejects.toMatchObject(ended)
+    await store.close()
+  })
+
+  // The pool never calls back callers that wait for a connection when it is ended.
+  it('because its full pool was ended is refused to callers that wait for a connection', async () => {
+    const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+    const store = postgresStore(pool, { schema: 'filled' })
+    await store.schema.create()
+    const taken = await pool.connect()
+    const reading = store.streamInfo('a').catch((error: unknown) => error)
+    await new Promise(setImmediate)
+    const ending = pool.end()
+    taken.release()
+    expect(await reading).toMatchObject(ended)
+    await ending
+    await store.close()
+  })
+
+  it('because its only connection was lost is refused, and ends a subscription', async () => {
+    const client = new pg.Client(database.url)
+    client.on('error', () => {})
+    await client.connect()
+    const store = postgresStore(client, { schema: 'lost' })
+    await store.append('a', [{ type: 'A', data: 1 }])
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+    await database.query('select pg_terminate_backend($1)', [rows[0]?.pid])
+    // The call that is under way when the connection breaks may have been executed; later calls are refused.
+    await expect
+      .poll(async () => store.streamInfo('a').catch((error: unknown) => error), { timeout: 10_000 })
+      .toMatchObject({ code: 'store-unavailable', cause: { code: 'connection-not-open', reason: 'lost' } })
+    const subscription = store.subscribe({ name: 'subscription', handle() {} })
+    await expect(subscription.done).rejects.toMatchObject({ cause: { cause: { reason: 'lost' } } })
+    await store.close()
+  })
+})

@@ -185,7 +185,7 @@ describe('an append that was committed, but answered with an error', () => {
     'of code %s fails with that error, and returns its first result when it is repeated with its ids',
     async (code) => {
       const events = identified(2)
-      proxy.answerWith(code, 1)
+      proxy.answerWith(code, 1, 'ERROR')
       expect(await failure(own.append(`answered ${code}`, events))).toMatchObject({ cause: { code } })
       expect(await own.append(`answered ${code}`, events)).toMatchObject({ version: 2, deduplicated: true })
       expect(await streamOf(store, `answered ${code}`)).toHaveLength(2)
@@ -193,7 +193,83 @@ describe('an append that was committed, but answered with an error', () => {
   )
 })
 
+// A server or a pooler ends the connection after an error of severity FATAL or PANIC, whatever its code: idle session
+// (57P05), idle transaction, internal error, disk full, out of memory.
+const endingCodes = '57P05 25P03 XX000 53100 53200'.split(' ')
+// A wrong password, no right to log in, and a database that does not exist.
+const finalCodes = '28P01 28000 3D000'.split(' ')
+
+describe('an error that ends the connection', () => {
+  let proxy: CuttingPostgresProxy
+  let own: PostgresStore
+  beforeEach(async () => {
+    await failNext(0, '')
+    proxy = await CuttingPostgresProxy.start(database.url)
+    own = postgresStore(proxy.url, { retries, maxConnections: 1 })
+  })
+  afterEach(async () => {
+    await own.close()
+    await proxy.stop()
+  })
+
+  it.each(['FATAL', 'PANIC'] as const)('of severity %s is retried, whatever its code', async (severity) => {
+    for (const code of endingCodes) {
+      const streamId = `${severity} ${code}`
+      proxy.answerWith(code, 1, severity)
+      expect(await own.append(streamId, counted(2)), code).toMatchObject({ version: 2 })
+      expect(await streamOf(store, streamId), code).toHaveLength(2)
+    }
+    expect(proxy.cuts).toBe(endingCodes.length)
+  })
+
+  it.each(endingCodes)('of code %s, with which a pooler refuses connections, is retried', async (code) => {
+    proxy.refuseConnections(code, 2)
+    expect(await own.append(`refused ${code}`, counted(1))).toMatchObject({ version: 1 })
+    expect(proxy.cuts).toBe(2)
+  })
+
+  it.each(finalCodes)('of code %s, with which a server refuses connections, is final', async (code) => {
+    proxy.refuseConnections(code, 1)
+    expect(await failure(own.append('refused', counted(1)))).toMatchObject({
+      code: 'storage-failed',
+      cause: { code },
+    })
+    expect(proxy.cuts).toBe(1)
+  })
+
+  it('does not end a subscription', async () => {
+    const seen: number[] = []
+    await own.append('followed', counted(1))
+    const subscription = own.subscribe({
+      name: 'follower',
+      streamPrefix: 'followed',
+      handle: ({ data }) => void seen.push((data as { n: number }).n),
+    })
+    await subscription.caughtUp()
+    for (const [index, code] of endingCodes.entries()) {
+      proxy.refuseConnections(code, retries + 2)
+      proxy.cutAll()
+      await expect.poll(() => proxy.cuts, { timeout: 30_000 }).toBe((retries + 2) * (index + 1))
+      await store.append('followed', counted(1))
+      await subscription.caughtUp()
+    }
+    expect(seen).toHaveLength(1 + endingCodes.length)
+    await subscription.stop()
+  })
+})
+
 describe('a server that is really in that state', () => {
+  it('57P05, idle session timeout: the append of a process that was frozen meanwhile is made', async () => {
+    const own = postgresStore(`${database.url}?options=-c%20idle_session_timeout%3D100`, {
+      maxConnections: 1,
+    })
+    await own.append('idle', counted(1))
+    // The process does not read the server's message until it has sent its next statement.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+    expect(await own.append('idle', counted(1))).toMatchObject({ version: 2 })
+    await own.close()
+  })
+
   it('55P03, lock timeout: the append is made once the lock is free', async () => {
     await store.append('locked', counted(1))
     const holder = await database.session()

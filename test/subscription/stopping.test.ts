@@ -55,6 +55,70 @@ describe('stopping', () => {
     expect(seen.at(-1)).toBe(2)
   })
 
+  // A storage that does not answer held up the stop: for its page, its checkpoint, its leases, and its goodbye.
+  it.each(['readLogPage', 'advance', 'releaseLeases', 'leave', 'keepLeases'] as const)(
+    'takes no longer than its timeout while the storage does not answer %s',
+    async (silent) => {
+      await engine.append(2)
+      let isSilent = false
+      const asked = latch()
+      const unanswered =
+        (method: (...parameters: never[]) => Promise<unknown>) =>
+        (...parameters: never[]) => {
+          if (!isSilent) return method(...parameters)
+          asked.release()
+          return new Promise(() => {})
+        }
+      const original = engine.storage[silent].bind(engine.storage) as (
+        ...parameters: never[]
+      ) => Promise<unknown>
+      engine.environment = {
+        ...engine.environment,
+        storage: { ...engine.storage, [silent]: unanswered(original) },
+      }
+      const subscription = engine.start({ name, handle() {}, pollInterval: 5 })
+      await subscription.caughtUp()
+      isSilent = true
+      await engine.append(1)
+      if (silent === 'readLogPage' || silent === 'advance' || silent === 'keepLeases') await asked.released
+      const startedAt = performance.now()
+      await subscription.stop({ timeout: 50 })
+      // Far below the lease time (15 s), and above the pauses of a busy machine.
+      expect(performance.now() - startedAt).toBeLessThan(5_000)
+    },
+  )
+
+  it('a worker whose leases are not renewed, because the storage does not answer, says so in its state', async () => {
+    let isSilent = false
+    let lastError: unknown
+    const states: unknown[] = []
+    engine.environment = {
+      ...engine.environment,
+      storage: {
+        ...engine.storage,
+        keepLeases: (...parameters) =>
+          isSilent ? new Promise(() => {}) : engine.storage.keepLeases(...parameters),
+        readLogPage: (...parameters) =>
+          isSilent ? new Promise(() => {}) : engine.storage.readLogPage(...parameters),
+      },
+    }
+    const subscription = engine.start({
+      name,
+      leaseTime: 60,
+      handle() {},
+      onStateChange(state, error) {
+        states.push(state)
+        lastError = error
+      },
+    })
+    await subscription.caughtUp()
+    await until(() => states.at(-1) === 'live')
+    isSilent = true
+    await until(() => states.at(-1) === 'retrying')
+    expect(lastError).toMatchObject({ code: 'store-unavailable' })
+    await subscription.stop({ timeout: 10 })
+  })
+
   it('keeps the lease while the handler finishes, however long that takes', async () => {
     useSteadyTime()
     await engine.append(1)
