@@ -26,7 +26,7 @@ export function typeCheck(files: ReadonlyMap<string, string>, flags: readonly st
     const config = { extends: '../tsconfig.check.json', include: [], files: [...files.keys()] }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
     const { status, stdout, stderr, error } = spawnSync(
-      // Not by npx: inside of another `npx -c`, it takes that one's command.
+      // Not through npx: within another `npx -c` it would run the outer command.
       join(root, 'node_modules/.bin/tsc'),
       ['-p', join(folder, 'tsconfig.json'), '--pretty', 'false', ...flags],
       { cwd: root, encoding: 'utf8' },
