@@ -93,11 +93,19 @@ create table :schema.parked_events (
   parked_at timestamptz not null,
   primary key (subscription, position)
 );` },
+  { number: 3, name: '0003_parked_events_by_stream', checksum: '2dc5d7ed05a91b0e2a56239aeb60165a', sql: `-- The parked events of one stream, in order: whether an earlier one blocks an event, and which one is the last.
+create index parked_events_by_stream on :schema.parked_events (subscription, stream_id, position);
+
+-- What the owner of a partition looks for again and again is small, however many events are parked.
+create index parked_events_blocked on :schema.parked_events (subscription, partition, stream_id, position)
+where state = 'blocked';
+create index parked_events_retrying on :schema.parked_events (subscription, partition, position)
+where state = 'retrying';` },
 ]
 
 /** The functions, the views and their privileges. The store applies them again when their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '5ab80fbb289b207236e2786c6941d00d',
+  checksum: '9f9645bbc90394afddf109dd89435d02',
   sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
 -- partition.
 create or replace function :schema.advance_checkpoint(
@@ -1177,6 +1185,70 @@ begin
 end
 \$\$;
 
+-- Returns up to \`most\` parked events that the owner of a partition must handle now, in order of position: the retrying
+-- ones, and the first blocked one of each stream unless an earlier event of the stream is parked.
+--
+-- \`blocked\` goes from stream to stream by the index, so that a call does not read the events behind the first one.
+create or replace function :schema.parked_to_handle(of_subscription text, of_partition int, most bigint)
+returns setof :schema.parked_events
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be lookups in the indexes, which
+-- are right for any size.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+begin
+  return query
+  with recursive blocked as (
+    (
+      select p.stream_id, p.position from :schema.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      order by p.stream_id, p.position
+      limit 1
+    )
+    union all
+    select next.stream_id, next.position
+    from blocked b
+    cross join lateral (
+      select p.stream_id, p.position from :schema.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+        and p.stream_id > b.stream_id
+      order by p.stream_id, p.position
+      limit 1
+    ) next
+  ),
+  due as (
+    select b.position from blocked b
+    where b.position = (
+      select p.position from :schema.parked_events p
+      where p.subscription = of_subscription and p.stream_id = b.stream_id
+      order by p.position
+      limit 1
+    )
+    union all
+    (
+      select p.position from :schema.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'retrying'
+      order by p.position
+      limit most
+    )
+  ),
+  first as (select d.position from due d order by d.position limit most)
+  select p.*
+  from first f
+  cross join lateral (
+    select * from :schema.parked_events p where p.subscription = of_subscription and p.position = f.position
+  ) p
+  order by f.position;
+end
+\$\$;
+
 -- Returns the 0-based partition of a stream: the first 32 bits of the MD5 of its id, modulo part_count. Must agree with
 -- partitionOf in the library.
 create or replace function :schema.part_of_stream(stream_id text, part_count int) returns int
@@ -1719,8 +1791,10 @@ export const parkEvents: string = `select (extract(epoch from pg_postmaster_star
   \$12::text::text[]
 ))::text as held`
 
-export const parkedStreams: string = `select distinct to_json(p.stream_id)::text as stream_id from :schema.parked_events p
-where p.subscription = \$1::text and p.partition = \$2::text::int`
+export const parkedStreams: string = `select to_json(p.stream_id)::text as stream_id, max(p.position)::text as position
+from :schema.parked_events p
+where p.subscription = \$1::text and p.partition = \$2::text::int
+group by p.stream_id`
 
 export const parkedToHandle: string = `select
 p.partition,
@@ -1733,18 +1807,8 @@ p.partition,
     to_json(p.error)::text as error,
     to_json(p.stack)::text as stack,
     ((date_part('epoch', p.parked_at) * 1000)::bigint)::text as parked_at
-from :schema.parked_events p
-where p.subscription = \$1::text and p.partition = \$2::text::int
-  and (
-    p.state = 'retrying'
-    or (p.state = 'blocked' and not exists (
-      select from :schema.parked_events earlier
-      where earlier.subscription = p.subscription and earlier.stream_id = p.stream_id
-        and earlier.position < p.position
-    ))
-  )
-order by p.position
-limit \$3::text::bigint`
+from :schema.parked_to_handle(\$1::text, \$2::text::int, \$3::text::bigint) p
+order by p.position`
 
 export const positionBefore: string = `select coalesce(
   (select min(e.position) - 1 from :schema.events e where e.recorded_at >= \$1::text::timestamptz),

@@ -95,6 +95,7 @@ export type {
   Lease,
   ParkedRecord,
   ParkedState,
+  ParkedStream,
   PartitionCheckpoint,
   SubscriptionStorage,
 } from './subscriptions.ts'

@@ -914,6 +914,81 @@ begin
 end
 $$;
 
+-- Name: parked_events; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.parked_events (
+    subscription text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    partition integer NOT NULL,
+    stream_id text NOT NULL COLLATE pg_catalog."C",
+    event_id uuid NOT NULL,
+    type text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL,
+    failures integer NOT NULL,
+    error text NOT NULL,
+    stack text,
+    parked_at timestamp with time zone NOT NULL,
+    CONSTRAINT parked_events_state_check CHECK ((state = ANY (ARRAY['parked'::text, 'blocked'::text, 'retrying'::text])))
+);
+
+-- Name: parked_to_handle(text, integer, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.parked_to_handle(of_subscription text, of_partition integer, most bigint) RETURNS SETOF eventsourced.parked_events
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+begin
+  return query
+  with recursive blocked as (
+    (
+      select p.stream_id, p.position from eventsourced.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      order by p.stream_id, p.position
+      limit 1
+    )
+    union all
+    select next.stream_id, next.position
+    from blocked b
+    cross join lateral (
+      select p.stream_id, p.position from eventsourced.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+        and p.stream_id > b.stream_id
+      order by p.stream_id, p.position
+      limit 1
+    ) next
+  ),
+  due as (
+    select b.position from blocked b
+    where b.position = (
+      select p.position from eventsourced.parked_events p
+      where p.subscription = of_subscription and p.stream_id = b.stream_id
+      order by p.position
+      limit 1
+    )
+    union all
+    (
+      select p.position from eventsourced.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'retrying'
+      order by p.position
+      limit most
+    )
+  ),
+  first as (select d.position from due d order by d.position limit most)
+  select p.*
+  from first f
+  cross join lateral (
+    select * from eventsourced.parked_events p where p.subscription = of_subscription and p.position = f.position
+  ) p
+  order by f.position;
+end
+$$;
+
 -- Name: part_of_stream(text, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.part_of_stream(stream_id text, part_count integer) RETURNS integer
@@ -1226,23 +1301,6 @@ CREATE TABLE eventsourced.migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
--- Name: parked_events; Type: TABLE; Schema: eventsourced; Owner: -
-
-CREATE TABLE eventsourced.parked_events (
-    subscription text NOT NULL COLLATE pg_catalog."C",
-    "position" bigint NOT NULL,
-    partition integer NOT NULL,
-    stream_id text NOT NULL COLLATE pg_catalog."C",
-    event_id uuid NOT NULL,
-    type text NOT NULL COLLATE pg_catalog."C",
-    state text NOT NULL,
-    failures integer NOT NULL,
-    error text NOT NULL,
-    stack text,
-    parked_at timestamp with time zone NOT NULL,
-    CONSTRAINT parked_events_state_check CHECK ((state = ANY (ARRAY['parked'::text, 'blocked'::text, 'retrying'::text])))
-);
-
 -- Name: projections; Type: TABLE; Schema: eventsourced; Owner: -
 
 CREATE TABLE eventsourced.projections (
@@ -1337,6 +1395,18 @@ ALTER TABLE ONLY eventsourced.streams
 ALTER TABLE ONLY eventsourced.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (subscription, worker);
 
+-- Name: parked_events_blocked; Type: INDEX; Schema: eventsourced; Owner: -
+
+CREATE INDEX parked_events_blocked ON eventsourced.parked_events USING btree (subscription, partition, stream_id, "position") WHERE (state = 'blocked'::text);
+
+-- Name: parked_events_by_stream; Type: INDEX; Schema: eventsourced; Owner: -
+
+CREATE INDEX parked_events_by_stream ON eventsourced.parked_events USING btree (subscription, stream_id, "position");
+
+-- Name: parked_events_retrying; Type: INDEX; Schema: eventsourced; Owner: -
+
+CREATE INDEX parked_events_retrying ON eventsourced.parked_events USING btree (subscription, partition, "position") WHERE (state = 'retrying'::text);
+
 -- Name: events protect_events; Type: TRIGGER; Schema: eventsourced; Owner: -
 
 CREATE TRIGGER protect_events BEFORE DELETE OR UPDATE OR TRUNCATE ON eventsourced.events FOR EACH STATEMENT EXECUTE FUNCTION eventsourced.protect_events();
@@ -1428,6 +1498,10 @@ REVOKE ALL ON FUNCTION eventsourced.move_checkpoints(of_subscription text, to_po
 -- Name: FUNCTION park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]) FROM PUBLIC;
+
+-- Name: FUNCTION parked_to_handle(of_subscription text, of_partition integer, most bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.parked_to_handle(of_subscription text, of_partition integer, most bigint) FROM PUBLIC;
 
 -- Name: FUNCTION part_of_stream(stream_id text, part_count integer); Type: ACL; Schema: eventsourced; Owner: -
 
