@@ -760,6 +760,8 @@ declare
   _size bigint := 0;
   _first bigint;
   _last bigint;
+  _most_positions constant bigint := 50000;
+  _ends_early boolean := false;
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -767,6 +769,22 @@ begin
   end if;
   _frontier := eventsourced.frontier();
   until := least(until, _frontier);
+  if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
+    -- The positions count from an event that exists, so that every page passes at least one event.
+    if forward then
+      select e.position into _first from eventsourced.events e where e.position > after order by e.position limit 1;
+      _ends_early := until >= _first + _most_positions;
+      if _ends_early then
+        until := _first + _most_positions - 1;
+      end if;
+    else
+      select e.position into _last from eventsourced.events e where e.position <= until order by e.position desc limit 1;
+      _ends_early := after < _last - _most_positions;
+      if _ends_early then
+        after := _last - _most_positions;
+      end if;
+    end if;
+  end if;
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
     if forward then
@@ -852,9 +870,15 @@ begin
     end if;
   end loop;
   frontier := _frontier;
-  is_cut := _left > 0 and _size >= 16777216;
   event_count := 0;
-  select coalesce(max(e.position), 0) into through from eventsourced.events e where e.position <= least(until, _frontier);
+  is_cut := _left > 0 and (_size >= 16777216 or coalesce(_ends_early, false));
+  if _left > 0 and _size >= 16777216 then
+    through := case when forward then _last else _first end;
+  elsif forward then
+    select coalesce(max(e.position), 0) into through from eventsourced.events e where e.position <= until;
+  else
+    select coalesce(min(e.position), 0) into through from eventsourced.events e where e.position > after;
+  end if;
   return next;
 end
 $$;
