@@ -120,7 +120,9 @@ export class Log {
     const { after, until, limit } = query
     const events: RecordedEvent[] = []
     const lowest = Math.max(1, slotOf(after))
-    for (let end = Math.min(last, slotOf(until)); end >= lowest; ) {
+    const highest = Math.min(last, slotOf(until))
+    let through = Number.POSITIVE_INFINITY
+    for (let end = highest; end >= lowest; ) {
       const start = Math.max(lowest, blockOf(end) * slotsPerBlock)
       const found = await this.#settled(start, end, signal)
       const wanted = candidatesOf(found, query).reverse()
@@ -134,6 +136,10 @@ export class Log {
       if (events.length >= limit)
         return { events, through: (events.at(-1) as RecordedEvent).position, full: true }
       end = start - 1
+      through = firstEventOf(found) ?? through
+      if (highest - end >= maxSlotsPerPage && end >= lowest && through < Number.POSITIVE_INFINITY) {
+        return { events, through, full: true }
+      }
     }
     return { events, through: after, full: false }
   }
@@ -317,6 +323,11 @@ function firstMissing(found: readonly Slot[], start: number): number {
     expected++
   }
   return expected
+}
+
+function firstEventOf(found: readonly Slot[]): number | undefined {
+  const slot = found.find(({ count }) => count > 0)
+  return slot && positionOf(slot.number, 0)
 }
 
 function lastEventOf(found: readonly Slot[]): number | undefined {

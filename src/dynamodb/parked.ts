@@ -1,7 +1,7 @@
 /**
  * Parked events: each has an item in the partition of its subscription's parked events, sorted by position.
  */
-import type { EventToPark, Lease, ParkedRecord, ParkedState } from '../storage/index.ts'
+import type { EventToPark, Lease, ParkedRecord, ParkedState, ParkedStream } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import { advancePart, fencePart, headerKey, refusedAdvance } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
@@ -130,10 +130,15 @@ export class ParkedEvents {
       .slice(0, limit)
   }
 
-  async parkedStreams({ subscription, partition }: Lease, signal?: AbortSignal): Promise<readonly string[]> {
+  async parkedStreams(
+    { subscription, partition }: Lease,
+    signal?: AbortSignal,
+  ): Promise<readonly ParkedStream[]> {
     const parked = await this.#parked(subscription, signal)
     const own = parked.filter((event) => event.partition === partition)
-    return [...new Set(own.map(({ streamId }) => streamId))]
+    // They come in order of position, so the last one of each stream wins.
+    const last = new Map(own.map(({ streamId, position }) => [streamId, position]))
+    return [...last].map(([streamId, position]) => ({ streamId, position }))
   }
 
   async listParked(

@@ -29,6 +29,9 @@ import {
 /** An event as the log keeps it: data and metadata as JSON text, with its stream, version, position and time. */
 export interface StoredEvent extends PreparedEvent, RecordedId {}
 
+// A page of the log ends after so many positions, whether their events match the query or not.
+const maxPositionsPerPage = 50_000
+
 interface Stream {
   readonly createdAt: Date
   readonly metadata: string
@@ -152,8 +155,17 @@ export class MemoryLog {
     // Position p is at index p - 1. `after` is exclusive and `until` inclusive, so the page covers indexes after..end-1.
     const end = Math.min(until, this.#log.length)
     const step = direction === 'forward' ? 1 : -1
+    // A page without an end would keep the event loop busy while it searches a long log for a few events.
+    const [from, to] = [
+      Math.max(after, end - maxPositionsPerPage),
+      Math.min(end, after + maxPositionsPerPage),
+    ]
     const events: StoredEvent[] = []
-    for (let at = step > 0 ? after : end - 1; at >= after && at < end && events.length < limit; at += step) {
+    for (
+      let at = step > 0 ? after : end - 1;
+      (step > 0 ? at < to : at >= from) && events.length < limit;
+      at += step
+    ) {
       const event = this.#log[at] as StoredEvent
       if (types?.includes(event.type) === false) continue
       if (streamPrefix !== undefined && !event.streamId.startsWith(streamPrefix)) continue
@@ -161,11 +173,11 @@ export class MemoryLog {
       if (partition !== undefined && !isInPartition(event.streamId, partition)) continue
       events.push(event)
     }
-    const full = events.length === limit
-    const last = events.at(-1)?.position ?? 0
-    // A page that is not full has looked at all positions up to its end, also at events that the filters leave out.
-    const through = full ? last : direction === 'forward' ? Math.max(after, end) : after
-    return { events: events.map(toRecorded), frontier: this.#log.length, full, through }
+    const last = events.length === limit ? events.at(-1)?.position : undefined
+    const full = last !== undefined || (step > 0 ? to < end : from > after)
+    // The page has looked at all positions up to its end, also at events that the filters leave out.
+    const passed = step > 0 ? Math.max(after, to) : from > after ? from + 1 : after
+    return { events: events.map(toRecorded), frontier: this.#log.length, full, through: last ?? passed }
   }
 
   async streamInfo(streamId: string): Promise<StreamInfo | undefined> {

@@ -12,6 +12,7 @@ import {
   type Lease,
   LeaseLostError,
   type ParkedRecord,
+  type ParkedStream,
   type PartitionCheckpoint,
   type SubscriptionStorage,
 } from '../storage/index.ts'
@@ -160,8 +161,9 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
    */
   async parkedToHandle({ subscription, partition }: Lease, limit: number): Promise<readonly ParkedRecord[]> {
     const parked = this.#inOrder(subscription)
-    const isFirst = (event: ParkedRecord) =>
-      !parked.some(({ streamId, position }) => streamId === event.streamId && position < event.position)
+    const first = new Map<string, number>()
+    for (const { streamId, position } of parked) if (!first.has(streamId)) first.set(streamId, position)
+    const isFirst = ({ streamId, position }: ParkedRecord) => first.get(streamId) === position
     return parked
       .filter((event) => event.partition === partition)
       .filter((event) => event.state === 'retrying' || (event.state === 'blocked' && isFirst(event)))
@@ -173,9 +175,11 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     this.#put(lease, event)
   }
 
-  async parkedStreams({ subscription, partition }: Lease): Promise<readonly string[]> {
-    const parked = this.#inOrder(subscription).filter((event) => event.partition === partition)
-    return [...new Set(parked.map(({ streamId }) => streamId))]
+  async parkedStreams({ subscription, partition }: Lease): Promise<readonly ParkedStream[]> {
+    const own = this.#inOrder(subscription).filter((event) => event.partition === partition)
+    // They are in order of position, so the last one of each stream wins.
+    const last = new Map(own.map(({ streamId, position }) => [streamId, position]))
+    return [...last].map(([streamId, position]) => ({ streamId, position }))
   }
 
   /** Removes a handled event from the parked ones without a promise, so that a transaction can call it. */
@@ -185,8 +189,9 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
   }
 
   async listParked(name: string, after: number, limit: number): Promise<readonly ParkedRecord[]> {
-    return this.#inOrder(name)
+    return [...this.#parked(name).values()]
       .filter(({ position }) => position > after)
+      .sort((a, b) => a.position - b.position)
       .slice(0, limit)
   }
 

@@ -134,9 +134,10 @@ function logPage({ after, direction, limit }: LogQuery, rows: readonly Row[]): L
   const { frontier, through, head, server, is_cut: isCut } = rows.at(-1) as Row
   const withEvents = rows.slice(0, -1)
   const count = withEvents.reduce((sum, row) => sum + Number(row.event_count), 0)
-  const full = count === limit || isCut === 'true'
-  const end = direction === 'forward' ? Math.max(after, Number(through)) : after
-  const last = full ? jsonOf<number[]>(withEvents.at(-1)?.positions).at(-1) : undefined
+  const isAtLimit = count === limit
+  const full = isAtLimit || isCut === 'true'
+  const end = direction === 'forward' || full ? Math.max(after, Number(through)) : after
+  const last = isAtLimit ? jsonOf<number[]>(withEvents.at(-1)?.positions).at(-1) : undefined
   let events: readonly RecordedEvent[] | undefined
   return {
     get events() {

@@ -93,11 +93,19 @@ create table :schema.parked_events (
   parked_at timestamptz not null,
   primary key (subscription, position)
 );` },
+  { number: 3, name: '0003_parked_events_by_stream', checksum: '2dc5d7ed05a91b0e2a56239aeb60165a', sql: `-- The parked events of one stream, in order: whether an earlier one blocks an event, and which one is the last.
+create index parked_events_by_stream on :schema.parked_events (subscription, stream_id, position);
+
+-- What the owner of a partition looks for again and again is small, however many events are parked.
+create index parked_events_blocked on :schema.parked_events (subscription, partition, stream_id, position)
+where state = 'blocked';
+create index parked_events_retrying on :schema.parked_events (subscription, partition, position)
+where state = 'retrying';` },
 ]
 
 /** The functions, the views and their privileges. The store applies them again when their checksum changes. */
 export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: 'eead54bbb9be2b11b60f269f083fcea0',
+  checksum: '45cdebb45990e694e1833f8e16671a63',
   sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
 -- partition.
 create or replace function :schema.advance_checkpoint(
@@ -273,8 +281,9 @@ declare
   _busy boolean[] := array_fill(false, array[cardinality(stream_ids)]);
   _moved boolean[] := array_fill(false, array[cardinality(stream_ids)]);
   _created text[] := '{}';
+  _created_at int := 1;
   _new int[];
-  _repeated int[] := '{}';
+  _repeated boolean[] := array_fill(false, array[cardinality(places)]);
   _stream record;
   _at int;
   _place int;
@@ -294,11 +303,14 @@ begin
       on conflict do nothing
       returning s.stream_id
     )
-    select coalesce(array_agg(c.stream_id), '{}') into _created from created c;
+    select coalesce(array_agg(c.stream_id order by c.stream_id collate "C"), '{}') into _created from created c;
   end if;
   for _stream in select * from :schema.lock_streams(stream_ids, atomic) loop
     _locked[_stream.place] := true;
-    if _stream.version > 0 or stream_ids[_stream.place] <> all (_created) then
+    -- Both lists are in the same order, so that no stream needs a search among the created ones.
+    if stream_ids[_stream.place] = _created[_created_at] then
+      _created_at := _created_at + 1;
+    else
       _versions[_stream.place] := _stream.version;
     end if;
     -- Times never decrease in a stream, even if the clock steps back.
@@ -306,14 +318,16 @@ begin
   end loop;
   if retried then
     -- Check after locking: an earlier attempt may have been about to commit.
-    _repeated := :schema.recorded_owners(owners, event_ids);
+    foreach _at in array :schema.recorded_owners(owners, event_ids) loop
+      _repeated[_at] := true;
+    end loop;
   end if;
 
   -- 2. Decide, append by append.
   for _at in 1 .. cardinality(places) loop
     _place := places[_at];
     versions[_at] := coalesce(_versions[_place], 0);
-    if _at = any (_repeated) then
+    if _repeated[_at] then
       outcomes[_at] := 'repeated';
     elsif _busy[_place] then
       outcomes[_at] := 'busy';
@@ -338,8 +352,7 @@ begin
     delete from :schema.streams s where s.stream_id = any (_created);
     -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
     -- too.
-    _repeated := :schema.recorded_owners(owners, event_ids);
-    foreach _at in array _repeated loop
+    foreach _at in array :schema.recorded_owners(owners, event_ids) loop
       outcomes[_at] := 'repeated';
     end loop;
     return;
@@ -950,12 +963,15 @@ end
 -- after: exclusive. until: inclusive.
 -- only_types, stream_prefix, only_tags (an event must have all of them), part_index and part_count: null for no filter.
 -- row_size: maximum number of events in a row. A page ends after max_events, or once it has 16 MiB of data and
--- metadata.
+-- metadata. If there is a filter, it also ends after 50,000 positions, whether their events match or not: a filter that
+-- few events match must not make one statement read the whole log.
 --
 -- The events come as columns, see event_columns. Here the columns are text, which the client parses only when the
 -- reader uses the page, while the server makes the next one.
--- The last row has no events. It has frontier, is_cut (the page ended because of its size) and through: the last
--- position of any event, filtered or not, at or below both until and the frontier; 0: none. Meaningful only if forward.
+-- The last row has no events. It has frontier, is_cut (the page ended because of its size or its positions) and through:
+-- the last event, filtered or not, that the page has passed in its direction; 0: none. It is the position of an event
+-- that exists, because positions without an event may be assigned again after a crash. Not meaningful for a page that
+-- ended after max_events.
 create or replace function :schema.log_page(
   after bigint,
   until bigint,
@@ -1001,6 +1017,8 @@ declare
   _size bigint := 0;
   _first bigint;
   _last bigint;
+  _most_positions constant bigint := 50000;
+  _ends_early boolean := false;
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -1008,6 +1026,22 @@ begin
   end if;
   _frontier := :schema.frontier();
   until := least(until, _frontier);
+  if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
+    -- The positions count from an event that exists, so that every page passes at least one event.
+    if forward then
+      select e.position into _first from :schema.events e where e.position > after order by e.position limit 1;
+      _ends_early := until >= _first + _most_positions;
+      if _ends_early then
+        until := _first + _most_positions - 1;
+      end if;
+    else
+      select e.position into _last from :schema.events e where e.position <= until order by e.position desc limit 1;
+      _ends_early := after < _last - _most_positions;
+      if _ends_early then
+        after := _last - _most_positions;
+      end if;
+    end if;
+  end if;
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
     if forward then
@@ -1093,9 +1127,15 @@ begin
     end if;
   end loop;
   frontier := _frontier;
-  is_cut := _left > 0 and _size >= 16777216;
   event_count := 0;
-  select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= least(until, _frontier);
+  is_cut := _left > 0 and (_size >= 16777216 or coalesce(_ends_early, false));
+  if _left > 0 and _size >= 16777216 then
+    through := case when forward then _last else _first end;
+  elsif forward then
+    select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= until;
+  else
+    select coalesce(min(e.position), 0) into through from :schema.events e where e.position > after;
+  end if;
   return next;
 end
 \$\$;
@@ -1174,6 +1214,70 @@ begin
   set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,
     parked_at = excluded.parked_at;
   return true;
+end
+\$\$;
+
+-- Returns up to \`most\` parked events that the owner of a partition must handle now, in order of position: the retrying
+-- ones, and the first blocked one of each stream unless an earlier event of the stream is parked.
+--
+-- \`blocked\` goes from stream to stream by the index, so that a call does not read the events behind the first one.
+create or replace function :schema.parked_to_handle(of_subscription text, of_partition int, most bigint)
+returns setof :schema.parked_events
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be lookups in the indexes, which
+-- are right for any size.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+begin
+  return query
+  with recursive blocked as (
+    (
+      select p.stream_id, p.position from :schema.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      order by p.stream_id, p.position
+      limit 1
+    )
+    union all
+    select next.stream_id, next.position
+    from blocked b
+    cross join lateral (
+      select p.stream_id, p.position from :schema.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+        and p.stream_id > b.stream_id
+      order by p.stream_id, p.position
+      limit 1
+    ) next
+  ),
+  due as (
+    select b.position from blocked b
+    where b.position = (
+      select p.position from :schema.parked_events p
+      where p.subscription = of_subscription and p.stream_id = b.stream_id
+      order by p.position
+      limit 1
+    )
+    union all
+    (
+      select p.position from :schema.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'retrying'
+      order by p.position
+      limit most
+    )
+  ),
+  first as (select d.position from due d order by d.position limit most)
+  select p.*
+  from first f
+  cross join lateral (
+    select * from :schema.parked_events p where p.subscription = of_subscription and p.position = f.position
+  ) p
+  order by f.position;
 end
 \$\$;
 
@@ -1731,8 +1835,10 @@ export const parkEvents: string = `select (extract(epoch from pg_postmaster_star
   \$12::text::text[]
 ))::text as held`
 
-export const parkedStreams: string = `select distinct to_json(p.stream_id)::text as stream_id from :schema.parked_events p
-where p.subscription = \$1::text and p.partition = \$2::text::int`
+export const parkedStreams: string = `select to_json(p.stream_id)::text as stream_id, max(p.position)::text as position
+from :schema.parked_events p
+where p.subscription = \$1::text and p.partition = \$2::text::int
+group by p.stream_id`
 
 export const parkedToHandle: string = `select
 p.partition,
@@ -1745,18 +1851,8 @@ p.partition,
     to_json(p.error)::text as error,
     to_json(p.stack)::text as stack,
     ((date_part('epoch', p.parked_at) * 1000)::bigint)::text as parked_at
-from :schema.parked_events p
-where p.subscription = \$1::text and p.partition = \$2::text::int
-  and (
-    p.state = 'retrying'
-    or (p.state = 'blocked' and not exists (
-      select from :schema.parked_events earlier
-      where earlier.subscription = p.subscription and earlier.stream_id = p.stream_id
-        and earlier.position < p.position
-    ))
-  )
-order by p.position
-limit \$3::text::bigint`
+from :schema.parked_to_handle(\$1::text, \$2::text::int, \$3::text::bigint) p
+order by p.position`
 
 export const positionBefore: string = `select coalesce(
   (select min(e.position) - 1 from :schema.events e where e.recorded_at >= \$1::text::timestamptz),

@@ -108,7 +108,10 @@ export function subscriptions(runner: Runner, statements: Statements): Subscript
     async parkedStreams({ subscription, partition }, signal) {
       const parameters = [subscription, String(partition)]
       const rows = await run('Reading parked events', statements.parkedStreams, parameters, signal)
-      return rows.map(({ stream_id: streamId }) => JSON.parse(String(streamId)))
+      return rows.map(({ stream_id: streamId, position }) => ({
+        streamId: JSON.parse(String(streamId)),
+        position: Number(position),
+      }))
     },
 
     async listParked(subscription, after, limit, signal) {

@@ -12,6 +12,7 @@
  * al., "Implementation Techniques for Main Memory Database Systems", 1984.)
  */
 import { hasCode } from '../errors/index.ts'
+import { sleep } from '../runtime/abort.ts'
 import { InlineFailure } from './inline-failure.ts'
 import type { AppendOutcome, PreparedAppend } from './storage.ts'
 
@@ -61,8 +62,18 @@ const maxRunningGroups = 2
 // A group that runs longer, in milliseconds, waits for a lock or a connection. It moves to a slow slot, if one is free, so
 // that the next group can start.
 const slowAfter = 50
-// The largest number of slow groups and busy streams that wait at the same time.
+// The largest number of slow groups that wait at the same time.
 const slowSlots = 4
+// While so many groups are slow, a lone append does not wait for a stream that another transaction holds: it may be busy.
+const maxLoneWaits = 2
+// The largest number of busy streams whose appends wait in line for the stream, and so hold a connection. The appends to
+// all other busy streams try again after a pause, so that any number of held streams keeps only its own appends waiting.
+const busySlots = 2
+// The largest number of such tries at the same time.
+const trySlots = 2
+// In milliseconds. The pause between two tries for a stream doubles from the first value up to the second.
+const shortestPause = 10
+const longestPause = 250
 
 export class GroupCommit {
   readonly #options: GroupCommitOptions
@@ -72,6 +83,8 @@ export class GroupCommit {
   readonly #streams = new Map<string, PendingAppend[]>()
   #freeSlots = maxRunningGroups
   readonly #slowSlots = new Semaphore(slowSlots)
+  readonly #busySlots = new Semaphore(busySlots)
+  readonly #trySlots = new Semaphore(trySlots)
   #isScheduled = false
 
   constructor(options: GroupCommitOptions) {
@@ -148,7 +161,8 @@ export class GroupCommit {
   async #settle(group: readonly PendingAppend[], retried: boolean): Promise<Map<string, PendingAppend[]>> {
     const busy = new Map<string, PendingAppend[]>()
     const [first] = group
-    if (group.length === 1 && first !== undefined) {
+    const mayWait = retried || slowSlots - this.#slowSlots.free < maxLoneWaits
+    if (group.length === 1 && first !== undefined && mayWait) {
       await this.#settleAlone(first, retried)
       return busy
     }
@@ -165,6 +179,10 @@ export class GroupCommit {
     } catch (error) {
       if (!hasCode(error, 'storage-failed') && !(error instanceof InlineFailure)) {
         for (const { reject } of group) reject(error)
+        return busy
+      }
+      if (first !== undefined && group.length === 1) {
+        await this.#settleAlone(first, true)
         return busy
       }
       return this.#settleInHalves(group)
@@ -188,13 +206,54 @@ export class GroupCommit {
     await this.#options.alone(append, retried, signal).then(resolve, reject)
   }
 
-  /** Makes the appends to one busy stream, one after another. Each waits for the transaction that holds the stream. */
+  /** Makes the appends to one busy stream, one after another, once the other transaction has released the stream. */
   async #settleBusy(pendings: readonly PendingAppend[]): Promise<void> {
-    await this.#slowSlots.acquire()
-    for (const pending of pendings) await this.#settleAlone(pending, true)
-    this.#slowSlots.release()
+    let left = pendings
+    for (let tries = 1; left.length > 0; tries++) {
+      if (this.#busySlots.tryAcquire()) {
+        for (const pending of left) await this.#settleAlone(pending, true)
+        left = []
+        this.#busySlots.release()
+      } else {
+        left = await this.#tryBusy(left)
+        const longest = Math.min(longestPause, shortestPause * 2 ** tries)
+        if (left.length > 0) await sleep(longest * (0.5 + Math.random() / 2))
+      }
+    }
     this.#releaseStreams(pendings)
     this.#schedule()
+  }
+
+  /** Makes the appends to one stream without waiting for it. Returns the appends whose stream is still busy. */
+  async #tryBusy(pendings: readonly PendingAppend[]): Promise<readonly PendingAppend[]> {
+    await this.#trySlots.acquire()
+    const group = pendings.filter(({ signal, reject }) => {
+      if (signal?.aborted) reject(signal.reason)
+      return !signal?.aborted
+    })
+    try {
+      if (group.length === 0) return []
+      const outcomes = await this.#options.together(
+        group.map(({ append }) => append),
+        true,
+      )
+      return group.filter((pending, index) => {
+        const outcome = outcomes[index] as AppendOutcome | Busy | Failed
+        if (outcome.kind === 'failed') pending.reject(outcome.error)
+        else if (outcome.kind !== 'busy') pending.resolve(outcome)
+        return outcome.kind === 'busy'
+      })
+    } catch (error) {
+      // If one of them is at fault, only that one gets the error once each is made alone.
+      const isOneAtFault = hasCode(error, 'storage-failed') || error instanceof InlineFailure
+      for (const pending of group) {
+        if (isOneAtFault) await this.#settleAlone(pending, true)
+        else pending.reject(error)
+      }
+      return []
+    } finally {
+      this.#trySlots.release()
+    }
   }
 
   /** Frees the streams of settled appends. The appends that waited for them go before appends that were called later. */
@@ -216,6 +275,11 @@ class Semaphore {
 
   constructor(slots: number) {
     this.#free = slots
+  }
+
+  /** The number of free slots. */
+  get free(): number {
+    return this.#free
   }
 
   tryAcquire(): boolean {

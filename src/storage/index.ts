@@ -97,6 +97,7 @@ export type {
   Lease,
   ParkedRecord,
   ParkedState,
+  ParkedStream,
   PartitionCheckpoint,
   SubscriptionStorage,
 } from './subscriptions.ts'

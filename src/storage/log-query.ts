@@ -49,12 +49,16 @@ export interface LogPage {
    * last event that they returned. @default none
    */
   readonly server?: string
-  /** True if the page ended because of its limit or its size, so that more events may follow at once. */
+  /**
+   * True if the page ended because of its limit, its size, or the number of positions that it has looked at, so that more
+   * events may follow at once. A storage ends a page after a bounded number of positions, so that a filter that few events
+   * match does not make it search the whole log in one request. Such a page may have no events.
+   */
   readonly full: boolean
   /**
    * The position up to which the page has answered the query; the next page continues from there. Forward: the last event
    * of a page that ended at its limit; otherwise the last event that the page has passed, whether it matches the query or
-   * not; never less than `after`. Backward: the last (lowest) event of a full page, otherwise `after`.
+   * not; never less than `after`. Backward: the same on a full page, where the last event is the lowest, otherwise `after`.
    *
    * It must be the position of an existing event (or `after`), and not the frontier: after a crash, a database may assign
    * positions again that were assigned but never committed. A reader that had passed them would skip the new events.

@@ -56,6 +56,13 @@ export interface ParkedRecord {
   readonly parkedAt: Date
 }
 
+/** A stream that has parked events. */
+export interface ParkedStream {
+  readonly streamId: string
+  /** The position of its last event that is parked, blocked or retrying. */
+  readonly position: number
+}
+
 export type EventToPark = Omit<ParkedRecord, 'partition' | 'parkedAt'>
 
 /**
@@ -109,7 +116,7 @@ export interface SubscriptionStorage {
   parkAgain(lease: Lease, event: EventToPark, signal?: AbortSignal): Promise<void>
 
   /** Returns the streams of the lease's partition that have events that are parked, blocked or retrying. */
-  parkedStreams(lease: Lease, signal?: AbortSignal): Promise<readonly string[]>
+  parkedStreams(lease: Lease, signal?: AbortSignal): Promise<readonly ParkedStream[]>
 
   /** Returns up to `limit` parked events of all partitions after the position `after` (exclusive), in order of position. */
   listParked(

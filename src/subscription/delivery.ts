@@ -57,8 +57,11 @@ export class Delivery {
   readonly #calls: HandlerCalls
   /** The largest number of events in one call. It is halved when the storage refuses a transaction as too large. */
   #batchSize: number
-  /** Streams with a parked event: with 'block-stream', their later events must be parked too. */
-  #blockedStreams: Set<string> = new Set()
+  /**
+   * Streams with a parked event, each with the position of its last one: with 'block-stream', their later events must be
+   * parked too.
+   */
+  #blockedStreams: Map<string, number> = new Map()
 
   constructor(
     environment: EngineEnvironment,
@@ -83,9 +86,8 @@ export class Delivery {
   /** Reads which streams are blocked from the storage. */
   async readBlockedStreams(): Promise<void> {
     if (this.#plan.action !== 'block-stream') return
-    this.#blockedStreams = new Set(
-      await this.#environment.storage.parkedStreams(this.#lease, this.#signals.abandon),
-    )
+    const streams = await this.#environment.storage.parkedStreams(this.#lease, this.#signals.abandon)
+    this.#blockedStreams = new Map(streams.map(({ streamId, position }) => [streamId, position]))
   }
 
   /** Handles events in their order. @throws Stopped, Interrupted, LeaseLostError or SubscriptionFailedError */
@@ -192,16 +194,26 @@ export class Delivery {
     const { action, name } = this.#plan
     if (action === 'stop') throw new SubscriptionFailedError(name, event.position, outcome.error)
     await this.#park(eventToPark(event, 'parked', outcome.failures, outcome.error))
-    if (action === 'block-stream') this.#blockedStreams.add(event.streamId)
+    if (action === 'block-stream') this.#blockedStreams.set(event.streamId, event.position)
   }
 
   async #parkIfBlocked(event: RecordedEvent): Promise<boolean> {
-    if (!this.#blockedStreams.has(event.streamId)) return false
-    // A call of `skip` may have unblocked the stream since the last read.
-    await this.readBlockedStreams()
-    if (!this.#blockedStreams.has(event.streamId)) return false
+    if (!(await this.#isBlocked(event.streamId))) return false
     await this.#park(eventToPark(event, 'blocked', 0, undefined))
+    this.#blockedStreams.set(event.streamId, event.position)
     return true
+  }
+
+  /** Asks the storage too: a call of `skip` may have unblocked the stream. Looks at one record if it has not. */
+  async #isBlocked(streamId: string): Promise<boolean> {
+    const position = this.#blockedStreams.get(streamId)
+    if (position === undefined) return false
+    const { storage } = this.#environment
+    const { subscription } = this.#lease
+    const [record] = await storage.listParked(subscription, position - 1, 1, this.#signals.abandon)
+    if (record?.position === position) return true
+    await this.readBlockedStreams()
+    return this.#blockedStreams.has(streamId)
   }
 
   async #park(event: EventToPark): Promise<void> {

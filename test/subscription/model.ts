@@ -343,6 +343,8 @@ export class Process {
         this.#call('parkAgain', () => subscriptions.parkAgain(lease, event), signal),
       parkedStreams: (lease, signal) =>
         this.#read('parkedStreams', () => subscriptions.parkedStreams(lease), signal),
+      listParked: (name, after, limit, signal) =>
+        this.#read('listParked', () => subscriptions.listParked(name, after, limit), signal),
       checkpoints: (name, signal) => this.#read('checkpoints', () => subscriptions.checkpoints(name), signal),
     }
     return storage as Storage

@@ -119,8 +119,9 @@ declare
   _busy boolean[] := array_fill(false, array[cardinality(stream_ids)]);
   _moved boolean[] := array_fill(false, array[cardinality(stream_ids)]);
   _created text[] := '{}';
+  _created_at int := 1;
   _new int[];
-  _repeated int[] := '{}';
+  _repeated boolean[] := array_fill(false, array[cardinality(places)]);
   _stream record;
   _at int;
   _place int;
@@ -140,11 +141,14 @@ begin
       on conflict do nothing
       returning s.stream_id
     )
-    select coalesce(array_agg(c.stream_id), '{}') into _created from created c;
+    select coalesce(array_agg(c.stream_id order by c.stream_id collate "C"), '{}') into _created from created c;
   end if;
   for _stream in select * from eventsourced.lock_streams(stream_ids, atomic) loop
     _locked[_stream.place] := true;
-    if _stream.version > 0 or stream_ids[_stream.place] <> all (_created) then
+    -- Both lists are in the same order, so that no stream needs a search among the created ones.
+    if stream_ids[_stream.place] = _created[_created_at] then
+      _created_at := _created_at + 1;
+    else
       _versions[_stream.place] := _stream.version;
     end if;
     -- Times never decrease in a stream, even if the clock steps back.
@@ -152,14 +156,16 @@ begin
   end loop;
   if retried then
     -- Check after locking: an earlier attempt may have been about to commit.
-    _repeated := eventsourced.recorded_owners(owners, event_ids);
+    foreach _at in array eventsourced.recorded_owners(owners, event_ids) loop
+      _repeated[_at] := true;
+    end loop;
   end if;
 
   -- 2. Decide, append by append.
   for _at in 1 .. cardinality(places) loop
     _place := places[_at];
     versions[_at] := coalesce(_versions[_place], 0);
-    if _at = any (_repeated) then
+    if _repeated[_at] then
       outcomes[_at] := 'repeated';
     elsif _busy[_place] then
       outcomes[_at] := 'busy';
@@ -184,8 +190,7 @@ begin
     delete from eventsourced.streams s where s.stream_id = any (_created);
     -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
     -- too.
-    _repeated := eventsourced.recorded_owners(owners, event_ids);
-    foreach _at in array _repeated loop
+    foreach _at in array eventsourced.recorded_owners(owners, event_ids) loop
       outcomes[_at] := 'repeated';
     end loop;
     return;
@@ -755,6 +760,8 @@ declare
   _size bigint := 0;
   _first bigint;
   _last bigint;
+  _most_positions constant bigint := 50000;
+  _ends_early boolean := false;
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -762,6 +769,22 @@ begin
   end if;
   _frontier := eventsourced.frontier();
   until := least(until, _frontier);
+  if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
+    -- The positions count from an event that exists, so that every page passes at least one event.
+    if forward then
+      select e.position into _first from eventsourced.events e where e.position > after order by e.position limit 1;
+      _ends_early := until >= _first + _most_positions;
+      if _ends_early then
+        until := _first + _most_positions - 1;
+      end if;
+    else
+      select e.position into _last from eventsourced.events e where e.position <= until order by e.position desc limit 1;
+      _ends_early := after < _last - _most_positions;
+      if _ends_early then
+        after := _last - _most_positions;
+      end if;
+    end if;
+  end if;
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
     if forward then
@@ -847,9 +870,15 @@ begin
     end if;
   end loop;
   frontier := _frontier;
-  is_cut := _left > 0 and _size >= 16777216;
   event_count := 0;
-  select coalesce(max(e.position), 0) into through from eventsourced.events e where e.position <= least(until, _frontier);
+  is_cut := _left > 0 and (_size >= 16777216 or coalesce(_ends_early, false));
+  if _left > 0 and _size >= 16777216 then
+    through := case when forward then _last else _first end;
+  elsif forward then
+    select coalesce(max(e.position), 0) into through from eventsourced.events e where e.position <= until;
+  else
+    select coalesce(min(e.position), 0) into through from eventsourced.events e where e.position > after;
+  end if;
   return next;
 end
 $$;
@@ -911,6 +940,81 @@ begin
   set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,
     parked_at = excluded.parked_at;
   return true;
+end
+$$;
+
+-- Name: parked_events; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.parked_events (
+    subscription text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    partition integer NOT NULL,
+    stream_id text NOT NULL COLLATE pg_catalog."C",
+    event_id uuid NOT NULL,
+    type text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL,
+    failures integer NOT NULL,
+    error text NOT NULL,
+    stack text,
+    parked_at timestamp with time zone NOT NULL,
+    CONSTRAINT parked_events_state_check CHECK ((state = ANY (ARRAY['parked'::text, 'blocked'::text, 'retrying'::text])))
+);
+
+-- Name: parked_to_handle(text, integer, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.parked_to_handle(of_subscription text, of_partition integer, most bigint) RETURNS SETOF eventsourced.parked_events
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+begin
+  return query
+  with recursive blocked as (
+    (
+      select p.stream_id, p.position from eventsourced.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      order by p.stream_id, p.position
+      limit 1
+    )
+    union all
+    select next.stream_id, next.position
+    from blocked b
+    cross join lateral (
+      select p.stream_id, p.position from eventsourced.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+        and p.stream_id > b.stream_id
+      order by p.stream_id, p.position
+      limit 1
+    ) next
+  ),
+  due as (
+    select b.position from blocked b
+    where b.position = (
+      select p.position from eventsourced.parked_events p
+      where p.subscription = of_subscription and p.stream_id = b.stream_id
+      order by p.position
+      limit 1
+    )
+    union all
+    (
+      select p.position from eventsourced.parked_events p
+      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'retrying'
+      order by p.position
+      limit most
+    )
+  ),
+  first as (select d.position from due d order by d.position limit most)
+  select p.*
+  from first f
+  cross join lateral (
+    select * from eventsourced.parked_events p where p.subscription = of_subscription and p.position = f.position
+  ) p
+  order by f.position;
 end
 $$;
 
@@ -1226,23 +1330,6 @@ CREATE TABLE eventsourced.migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
--- Name: parked_events; Type: TABLE; Schema: eventsourced; Owner: -
-
-CREATE TABLE eventsourced.parked_events (
-    subscription text NOT NULL COLLATE pg_catalog."C",
-    "position" bigint NOT NULL,
-    partition integer NOT NULL,
-    stream_id text NOT NULL COLLATE pg_catalog."C",
-    event_id uuid NOT NULL,
-    type text NOT NULL COLLATE pg_catalog."C",
-    state text NOT NULL,
-    failures integer NOT NULL,
-    error text NOT NULL,
-    stack text,
-    parked_at timestamp with time zone NOT NULL,
-    CONSTRAINT parked_events_state_check CHECK ((state = ANY (ARRAY['parked'::text, 'blocked'::text, 'retrying'::text])))
-);
-
 -- Name: projections; Type: TABLE; Schema: eventsourced; Owner: -
 
 CREATE TABLE eventsourced.projections (
@@ -1337,6 +1424,18 @@ ALTER TABLE ONLY eventsourced.streams
 ALTER TABLE ONLY eventsourced.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (subscription, worker);
 
+-- Name: parked_events_blocked; Type: INDEX; Schema: eventsourced; Owner: -
+
+CREATE INDEX parked_events_blocked ON eventsourced.parked_events USING btree (subscription, partition, stream_id, "position") WHERE (state = 'blocked'::text);
+
+-- Name: parked_events_by_stream; Type: INDEX; Schema: eventsourced; Owner: -
+
+CREATE INDEX parked_events_by_stream ON eventsourced.parked_events USING btree (subscription, stream_id, "position");
+
+-- Name: parked_events_retrying; Type: INDEX; Schema: eventsourced; Owner: -
+
+CREATE INDEX parked_events_retrying ON eventsourced.parked_events USING btree (subscription, partition, "position") WHERE (state = 'retrying'::text);
+
 -- Name: events protect_events; Type: TRIGGER; Schema: eventsourced; Owner: -
 
 CREATE TRIGGER protect_events BEFORE DELETE OR UPDATE OR TRUNCATE ON eventsourced.events FOR EACH STATEMENT EXECUTE FUNCTION eventsourced.protect_events();
@@ -1428,6 +1527,10 @@ REVOKE ALL ON FUNCTION eventsourced.move_checkpoints(of_subscription text, to_po
 -- Name: FUNCTION park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]) FROM PUBLIC;
+
+-- Name: FUNCTION parked_to_handle(of_subscription text, of_partition integer, most bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.parked_to_handle(of_subscription text, of_partition integer, most bigint) FROM PUBLIC;
 
 -- Name: FUNCTION part_of_stream(stream_id text, part_count integer); Type: ACL; Schema: eventsourced; Owner: -
 

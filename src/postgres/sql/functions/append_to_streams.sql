@@ -49,8 +49,9 @@ declare
   _busy boolean[] := array_fill(false, array[cardinality(stream_ids)]);
   _moved boolean[] := array_fill(false, array[cardinality(stream_ids)]);
   _created text[] := '{}';
+  _created_at int := 1;
   _new int[];
-  _repeated int[] := '{}';
+  _repeated boolean[] := array_fill(false, array[cardinality(places)]);
   _stream record;
   _at int;
   _place int;
@@ -70,11 +71,14 @@ begin
       on conflict do nothing
       returning s.stream_id
     )
-    select coalesce(array_agg(c.stream_id), '{}') into _created from created c;
+    select coalesce(array_agg(c.stream_id order by c.stream_id collate "C"), '{}') into _created from created c;
   end if;
   for _stream in select * from :schema.lock_streams(stream_ids, atomic) loop
     _locked[_stream.place] := true;
-    if _stream.version > 0 or stream_ids[_stream.place] <> all (_created) then
+    -- Both lists are in the same order, so that no stream needs a search among the created ones.
+    if stream_ids[_stream.place] = _created[_created_at] then
+      _created_at := _created_at + 1;
+    else
       _versions[_stream.place] := _stream.version;
     end if;
     -- Times never decrease in a stream, even if the clock steps back.
@@ -82,14 +86,16 @@ begin
   end loop;
   if retried then
     -- Check after locking: an earlier attempt may have been about to commit.
-    _repeated := :schema.recorded_owners(owners, event_ids);
+    foreach _at in array :schema.recorded_owners(owners, event_ids) loop
+      _repeated[_at] := true;
+    end loop;
   end if;
 
   -- 2. Decide, append by append.
   for _at in 1 .. cardinality(places) loop
     _place := places[_at];
     versions[_at] := coalesce(_versions[_place], 0);
-    if _at = any (_repeated) then
+    if _repeated[_at] then
       outcomes[_at] := 'repeated';
     elsif _busy[_place] then
       outcomes[_at] := 'busy';
@@ -114,8 +120,7 @@ begin
     delete from :schema.streams s where s.stream_id = any (_created);
     -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
     -- too.
-    _repeated := :schema.recorded_owners(owners, event_ids);
-    foreach _at in array _repeated loop
+    foreach _at in array :schema.recorded_owners(owners, event_ids) loop
       outcomes[_at] := 'repeated';
     end loop;
     return;

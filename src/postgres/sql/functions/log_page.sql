@@ -3,12 +3,15 @@
 -- after: exclusive. until: inclusive.
 -- only_types, stream_prefix, only_tags (an event must have all of them), part_index and part_count: null for no filter.
 -- row_size: maximum number of events in a row. A page ends after max_events, or once it has 16 MiB of data and
--- metadata.
+-- metadata. If there is a filter, it also ends after 50,000 positions, whether their events match or not: a filter that
+-- few events match must not make one statement read the whole log.
 --
 -- The events come as columns, see event_columns. Here the columns are text, which the client parses only when the
 -- reader uses the page, while the server makes the next one.
--- The last row has no events. It has frontier, is_cut (the page ended because of its size) and through: the last
--- position of any event, filtered or not, at or below both until and the frontier; 0: none. Meaningful only if forward.
+-- The last row has no events. It has frontier, is_cut (the page ended because of its size or its positions) and through:
+-- the last event, filtered or not, that the page has passed in its direction; 0: none. It is the position of an event
+-- that exists, because positions without an event may be assigned again after a crash. Not meaningful for a page that
+-- ended after max_events.
 create or replace function :schema.log_page(
   after bigint,
   until bigint,
@@ -53,6 +56,8 @@ declare
   _size bigint := 0;
   _first bigint;
   _last bigint;
+  _most_positions constant bigint := 50000;
+  _ends_early boolean := false;
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -60,6 +65,22 @@ begin
   end if;
   _frontier := :schema.frontier();
   until := least(until, _frontier);
+  if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
+    -- The positions count from an event that exists, so that every page passes at least one event.
+    if forward then
+      select e.position into _first from :schema.events e where e.position > after order by e.position limit 1;
+      _ends_early := until >= _first + _most_positions;
+      if _ends_early then
+        until := _first + _most_positions - 1;
+      end if;
+    else
+      select e.position into _last from :schema.events e where e.position <= until order by e.position desc limit 1;
+      _ends_early := after < _last - _most_positions;
+      if _ends_early then
+        after := _last - _most_positions;
+      end if;
+    end if;
+  end if;
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
     if forward then
@@ -107,9 +128,15 @@ begin
     end if;
   end loop;
   frontier := _frontier;
-  is_cut := _left > 0 and _size >= 16777216;
   event_count := 0;
-  select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= least(until, _frontier);
+  is_cut := _left > 0 and (_size >= 16777216 or coalesce(_ends_early, false));
+  if _left > 0 and _size >= 16777216 then
+    through := case when forward then _last else _first end;
+  elsif forward then
+    select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= until;
+  else
+    select coalesce(min(e.position), 0) into through from :schema.events e where e.position > after;
+  end if;
   return next;
 end
 $$;
