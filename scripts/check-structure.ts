@@ -52,7 +52,9 @@ if (atTheTop.length > mostFilesAtTheTop)
 
 function importsOf(text: string): { specifier: string; dynamic: boolean }[] {
   const statics = [
-    ...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom ['"]([^'"]+)['"]/gm),
+    ...text.matchAll(
+      /^(?:import|export)\s+(?:type\s+)?(?:\w+\s*,?\s*)?(?:\{[^}]*\}|\*(?:\s+as\s+\w+)?)?\s*from\s+['"]([^'"]+)['"]/gm,
+    ),
     ...text.matchAll(/^import ['"]([^'"]+)['"]/gm),
   ]
   const dynamics = [...text.matchAll(/\bimport\(\s*['"`]([^'"`]+)['"`]\s*\)/g)]
