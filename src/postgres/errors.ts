@@ -141,6 +141,16 @@ export function isMissingSchema(error: unknown): boolean {
   return ['3F000', '42P01', '42883'].includes(sqlState(error) ?? '')
 }
 
+/** Whether a table lacks a column of this library's: it is another tool's. */
+export function isMissingColumn(error: unknown): boolean {
+  return sqlState(error) === '42703'
+}
+
+/** Whether the script that creates the tables has found another tool's objects under its own names. */
+export function isForeignObject(error: unknown): boolean {
+  return sqlState(error) === 'ES005'
+}
+
 /** Returns the error for the caller after the last retry of a transient error. `retries`: how many were made. */
 export function toLastError(what: string, retries: number, error: unknown): EventSourcedError {
   if (error instanceof ReadOnlyReplicaError) return error

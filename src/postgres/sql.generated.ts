@@ -96,8 +96,50 @@ create table :schema.parked_events (
 ]
 
 /** The functions, the views and their privileges. The store applies them again when their checksum changes. */
-export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '5ab80fbb289b207236e2786c6941d00d',
+export const routines: {
+  readonly checksum: string
+  /** Each function's name and the types of its parameters. */
+  readonly functions: readonly string[]
+  readonly sql: string
+} = {
+  checksum: '1316c86a8f256ec57f252d8b7c1ed253',
+  functions: [
+    'advance_checkpoint(text, int, bigint, bigint)',
+    'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean)',
+    'append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean)',
+    'begin_build(text, int, text)',
+    'create_stream(text, json, uuid)',
+    'create_subscription(text, int, bigint)',
+    'drop_documents(text, int)',
+    'enter_projections(text[], int[])',
+    'frontier()',
+    'import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean)',
+    'is_expected(bigint, bigint)',
+    'keep_leases(text, text, int)',
+    'leave_subscription(text, text)',
+    'list_documents(text, text, text, int)',
+    'list_streams(text, text, int)',
+    'lock_documents(text[], int[], text[])',
+    'lock_streams(text[], boolean)',
+    'log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int)',
+    'mark_writer()',
+    'marker_key(bigint)',
+    'move_checkpoints(text, bigint)',
+    'park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[])',
+    'part_of_stream(text, int)',
+    'projection_lock(text)',
+    'protect_events()',
+    'read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[])',
+    'recorded_owners(int[], uuid[])',
+    'register_projections(text[], int[], text[])',
+    'release_lease(text, int, bigint)',
+    'retry_parked(text, bigint)',
+    'set_projection(text, int, int, text)',
+    'skip_parked(text, bigint)',
+    'try_create_streams(text[], bigint[], timestamptz)',
+    'unpark_event(text, int, bigint, bigint)',
+    'write_documents(text[], int[], text[], json[], bigint[])',
+  ],
   sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
 -- partition.
 create or replace function :schema.advance_checkpoint(
@@ -521,7 +563,7 @@ end
 create or replace function :schema.enter_projections(names text[], generations int[]) returns boolean
 language plpgsql as \$\$
 begin
-  perform pg_advisory_xact_lock_shared(hashtext('eventsourced.:schema'), :schema.projection_lock(p.name))
+  perform pg_advisory_xact_lock_shared(hashtext('eventsourced.:schema_name'), :schema.projection_lock(p.name))
   from (select distinct n.name from unnest(names) as n (name)) p;
   -- This statement comes after the locks and has its own snapshot, so it sees a rebuild that has just committed.
   return not exists (
@@ -1107,15 +1149,17 @@ end
 -- nextval.
 --
 -- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
--- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock.
+-- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. Its name
+-- contains no name of a schema, because Postgres ignores case in the names of settings.
 create or replace function :schema.mark_writer() returns void
 language plpgsql as \$\$
 declare
   _transaction text := pg_current_xact_id()::text;
+  _setting text := 'eventsourced.marked_' || ':schema.event_positions'::regclass::oid;
 begin
-  if current_setting('eventsourced.marked_:schema', true) is distinct from _transaction then
+  if current_setting(_setting, true) is distinct from _transaction then
     perform pg_advisory_xact_lock_shared(:schema.marker_key(coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0)));
-    perform set_config('eventsourced.marked_:schema', _transaction, true);
+    perform set_config(_setting, _transaction, true);
   end if;
 end
 \$\$;
@@ -1123,7 +1167,7 @@ end
 -- Returns the advisory lock key of a writer marker: 16 bits for the schema, 48 bits for the position.
 create or replace function :schema.marker_key(marked_position bigint) returns bigint
 language sql immutable as \$\$
-  select ((hashtext('eventsourced.:schema')::bigint & 65535) << 48) | marked_position
+  select ((hashtext('eventsourced.:schema_name')::bigint & 65535) << 48) | marked_position
 \$\$;
 
 -- Sets all checkpoints of a subscription to a position. Revokes all leases, and deletes the parked events up to the
@@ -1189,7 +1233,7 @@ language sql immutable as \$\$
 -- Locks with two keys never collide with writer markers, which have one.
 create or replace function :schema.projection_lock(name text) returns int
 language sql immutable as \$\$
-  select hashtext('eventsourced.:schema projection ' || name)
+  select hashtext('eventsourced.:schema_name projection ' || name)
 \$\$;
 
 -- Refuses every change of recorded events. Only a role that may drop or disable the trigger can lift this protection.
@@ -1507,10 +1551,47 @@ where l.locktype = 'advisory'
   and l.granted
   and l.objsubid = 1
   and l.database = (select d.oid from pg_database d where d.datname = current_database())
-  and l.classid::bigint >> 16 = (hashtext('eventsourced.:schema')::bigint & 65535);
+  and l.classid::bigint >> 16 = (hashtext('eventsourced.:schema_name')::bigint & 65535);
 
 -- By default every role may call a function. This must come last, when all functions exist.
-revoke execute on all functions in schema :schema from public;`,
+-- The schema may hold functions of the user's, so this names the store's own.
+revoke execute on function
+  :schema.advance_checkpoint(text, int, bigint, bigint),
+  :schema.append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean),
+  :schema.append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean),
+  :schema.begin_build(text, int, text),
+  :schema.create_stream(text, json, uuid),
+  :schema.create_subscription(text, int, bigint),
+  :schema.drop_documents(text, int),
+  :schema.enter_projections(text[], int[]),
+  :schema.frontier(),
+  :schema.import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean),
+  :schema.is_expected(bigint, bigint),
+  :schema.keep_leases(text, text, int),
+  :schema.leave_subscription(text, text),
+  :schema.list_documents(text, text, text, int),
+  :schema.list_streams(text, text, int),
+  :schema.lock_documents(text[], int[], text[]),
+  :schema.lock_streams(text[], boolean),
+  :schema.log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int),
+  :schema.mark_writer(),
+  :schema.marker_key(bigint),
+  :schema.move_checkpoints(text, bigint),
+  :schema.park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[]),
+  :schema.part_of_stream(text, int),
+  :schema.projection_lock(text),
+  :schema.protect_events(),
+  :schema.read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[]),
+  :schema.recorded_owners(int[], uuid[]),
+  :schema.register_projections(text[], int[], text[]),
+  :schema.release_lease(text, int, bigint),
+  :schema.retry_parked(text, bigint),
+  :schema.set_projection(text, int, int, text),
+  :schema.skip_parked(text, bigint),
+  :schema.try_create_streams(text[], bigint[], timestamptz),
+  :schema.unpark_event(text, int, bigint, bigint),
+  :schema.write_documents(text[], int[], text[], json[], bigint[])
+from public;`,
 }
 
 export const advanceCheckpoint: string = `select (
@@ -1680,20 +1761,20 @@ from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
 export const lockDocuments: string = `select d.place, d.state::text, d.revision::text, d.changed_at::text as position
 from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[]) d`
 
-export const lockProjection: string = `select pg_advisory_xact_lock(hashtext('eventsourced.:schema'), :schema.projection_lock(\$1::text))::text`
+export const lockProjection: string = `select pg_advisory_xact_lock(hashtext('eventsourced.:schema_name'), :schema.projection_lock(\$1::text))::text`
 
 export const missingPrivileges: string = `select current_user::text as role, (
 select json_agg(needed.privilege)
     from (
-      select 'USAGE on schema :schema' as privilege
-      where not has_schema_privilege(':schema', 'USAGE')
+      select 'USAGE on schema :schema_name' as privilege
+      where not has_schema_privilege(':schema_name', 'USAGE')
       union all
-      select 'SELECT on :schema.' || c.relname
+      select 'SELECT on :schema_name.' || c.relname
       from pg_class c
       where c.relnamespace = to_regnamespace(':schema') and c.relname = any (\$2::text::text[])
         and not has_table_privilege(c.oid, 'SELECT')
       union all
-      select 'EXECUTE on :schema.' || f.proname
+      select 'EXECUTE on :schema_name.' || f.proname
       from pg_proc f
       where f.pronamespace = to_regnamespace(':schema') and f.proname = any (\$1::text::text[])
         and not has_function_privilege(f.oid, 'EXECUTE')
@@ -1902,21 +1983,21 @@ export const setProjection: string = `select :schema.set_projection(\$1::text, \
 export const skipParked: string = `select :schema.skip_parked(\$1::text, \$2::text::bigint)::text as found`
 
 export const startUp: string = `select
-  (select json_agg(json_build_object('number', m.number, 'checksum', m.checksum)) from :schema.migrations m)::text as applied,
+  (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
   case when pg_is_in_recovery() then pg_current_xact_id()::text end as not_on_a_replica,
   current_user::text as role,
   (
 select json_agg(needed.privilege)
     from (
-      select 'USAGE on schema :schema' as privilege
-      where not has_schema_privilege(':schema', 'USAGE')
+      select 'USAGE on schema :schema_name' as privilege
+      where not has_schema_privilege(':schema_name', 'USAGE')
       union all
-      select 'SELECT on :schema.' || c.relname
+      select 'SELECT on :schema_name.' || c.relname
       from pg_class c
       where c.relnamespace = to_regnamespace(':schema') and c.relname = any (\$2::text::text[])
         and not has_table_privilege(c.oid, 'SELECT')
       union all
-      select 'EXECUTE on :schema.' || f.proname
+      select 'EXECUTE on :schema_name.' || f.proname
       from pg_proc f
       where f.pronamespace = to_regnamespace(':schema') and f.proname = any (\$1::text::text[])
         and not has_function_privilege(f.oid, 'EXECUTE')

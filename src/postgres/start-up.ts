@@ -5,10 +5,10 @@
  */
 import { SchemaMismatchError, SequenceBehindError, type StoreWarning } from '../storage/index.ts'
 import type { Database, Row } from './client.ts'
-import { isDenied, isMissingSchema, WorkFailure } from './errors.ts'
-import { createSchema, statusOf } from './migrate.ts'
+import { isDenied, isMissingColumn, isMissingSchema, WorkFailure } from './errors.ts'
+import { createSchema, parseApplied, schemaStatus, statusOf } from './migrate.ts'
 import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
-import type { Statements } from './statements.ts'
+import { quotedSchema, type Statements } from './statements.ts'
 
 /** The options of `startUp`: see `PostgresStoreOptions`. */
 export interface StartUpOptions {
@@ -30,8 +30,10 @@ const positionBits = 48
 export async function startUp(database: Database, options: StartUpOptions): Promise<void> {
   const { schema, autoCreate, protectEvents, onWarning } = options
   let found = await inspect(database, options)
-  if (found === undefined || !statusOf(JSON.parse(String(found.applied ?? '[]')), schema).upToDate) {
+  if (found === undefined || !statusOf(parseApplied(found.applied), schema).upToDate) {
     if (!autoCreate) {
+      // Names the reason if the schema holds another tool's objects.
+      await schemaStatus(database, schema)
       throw new SchemaMismatchError(
         `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
       )
@@ -54,7 +56,7 @@ async function inspect(database: Database, { schema, statements }: StartUpOption
   try {
     return (await database.run(statements.startUp, usedNames))[0]
   } catch (error) {
-    if (isMissingSchema(error)) return undefined
+    if (isMissingSchema(error) || isMissingColumn(error)) return undefined
     throw isDenied(error) ? await missingPrivileges(database, statements, schema, error) : error
   }
 }
@@ -62,22 +64,23 @@ async function inspect(database: Database, { schema, statements }: StartUpOption
 /** @throws SchemaMismatchError, MissingPrivilegesError or SequenceBehindError if the store must not use this database */
 function checkFound(found: Row, schema: string): void {
   if (found.missing !== null) throw privilegesError(found, schema)
+  const sequence = `${quotedSchema(schema)}.event_positions`
   if (found.is_ordered !== 'true') {
     throw new SchemaMismatchError(
-      `The sequence ${schema}.event_positions was changed, and the order of the log depends on it: let its owner run \`alter sequence ${schema}.event_positions increment by 1 cache 1 no cycle\``,
+      `The sequence ${sequence} was changed, and the order of the log depends on it: let its owner run \`alter sequence ${sequence} increment by 1 cache 1 no cycle\``,
     )
   }
   const [head, lastPosition] = [BigInt(String(found.head)), BigInt(String(found.last_position))]
   if (head < lastPosition) {
     throw new SequenceBehindError(
-      `The sequence ${schema}.event_positions stands at ${head}, but the log in schema '${schema}' reaches to position ${lastPosition}, as after a restore of the tables without it: let its owner run \`select setval('${schema}.event_positions', ${lastPosition})\` while nobody appends`,
+      `The sequence ${sequence} stands at ${head}, but the log in schema '${schema}' reaches to position ${lastPosition}, as after a restore of the tables without it: let its owner run \`select setval('${sequence}', ${lastPosition})\` while nobody appends`,
       Number(head),
       Number(lastPosition),
     )
   }
   if (head >> BigInt(positionBits) !== 0n) {
     throw new SchemaMismatchError(
-      `The sequence ${schema}.event_positions stands at ${head}, and positions end at 2^${positionBits}: it was set by hand`,
+      `The sequence ${sequence} stands at ${head}, and positions end at 2^${positionBits}: it was set by hand`,
     )
   }
 }

@@ -25,8 +25,8 @@ import type { SqlTransaction } from './transaction.ts'
 /** The options of `postgresStore`. All are optional. */
 export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   /**
-   * The name of the schema that holds the tables: lower-case letters, digits and underscores, at most 63 characters. It
-   * must not begin with a digit or with `pg_`.
+   * The name of the schema that holds the tables, at most 63 bytes. Case matters, and the store quotes the name. It must
+   * not contain quotes, backslashes, dollar signs or control characters, and not be a schema of Postgres itself.
    * @default 'eventsourced'
    */
   readonly schema?: string | undefined

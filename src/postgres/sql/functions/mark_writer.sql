@@ -5,15 +5,17 @@
 -- nextval.
 --
 -- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
--- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock.
+-- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. Its name
+-- contains no name of a schema, because Postgres ignores case in the names of settings.
 create or replace function :schema.mark_writer() returns void
 language plpgsql as $$
 declare
   _transaction text := pg_current_xact_id()::text;
+  _setting text := 'eventsourced.marked_' || ':schema.event_positions'::regclass::oid;
 begin
-  if current_setting('eventsourced.marked_:schema', true) is distinct from _transaction then
+  if current_setting(_setting, true) is distinct from _transaction then
     perform pg_advisory_xact_lock_shared(:schema.marker_key(:last_given_position));
-    perform set_config('eventsourced.marked_:schema', _transaction, true);
+    perform set_config(_setting, _transaction, true);
   end if;
 end
 $$;

@@ -3,5 +3,5 @@
 -- Locks with two keys never collide with writer markers, which have one.
 create or replace function :schema.projection_lock(name text) returns int
 language sql immutable as $$
-  select hashtext('eventsourced.:schema projection ' || name)
+  select hashtext('eventsourced.:schema_name projection ' || name)
 $$;
