@@ -23,6 +23,7 @@ export {
   LogTruncatedError,
   MissingDriverError,
   MissingPrivilegesError,
+  NotInTransactionError,
   NotParkedError,
   ProjectionVersionError,
   ReadOnlyReplicaError,

@@ -37,6 +37,17 @@ export class SchemaMismatchError extends EventSourcedError {
   readonly code = 'schema-mismatch'
 }
 
+/** The store was to work inside the caller's transaction, but the caller's connection is in none. Nothing was written. */
+export class NotInTransactionError extends EventSourcedError {
+  readonly code = 'not-in-transaction'
+  constructor(what: string, cause: unknown) {
+    super(
+      `${what} was to happen inside your transaction, but this connection is in none, so that no rollback could undo it: pass the client on which you called \`begin\`, and use the store before the transaction ends`,
+      { cause },
+    )
+  }
+}
+
 /** The caller's transaction has an isolation level at which the store cannot guarantee the order of the log. */
 export class UnsupportedIsolationError extends EventSourcedError {
   readonly code = 'unsupported-isolation'

@@ -15,6 +15,7 @@ import type {
   FolderInUseError,
   MissingDriverError,
   MissingPrivilegesError,
+  NotInTransactionError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
   SequenceBehindError,
@@ -50,6 +51,7 @@ export {
   FolderInUseError,
   MissingDriverError,
   MissingPrivilegesError,
+  NotInTransactionError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
   SequenceBehindError,
@@ -83,6 +85,7 @@ export type KnownError =
   | StoreUnavailableError
   | StorageError
   | SchemaMismatchError
+  | NotInTransactionError
   | UnsupportedIsolationError
   | ReadOnlyReplicaError
   | MissingPrivilegesError

@@ -126,6 +126,11 @@ export function isFeatureNotSupported(error: unknown): boolean {
   return sqlState(error) === '0A000'
 }
 
+/** Whether the statement needs a transaction block, and the session is in none. */
+export function isOutsideTransaction(error: unknown): boolean {
+  return sqlState(error) === '25P01'
+}
+
 /** Whether a text or row would exceed the server's size limit. */
 export function isTooLarge(error: unknown): boolean {
   return sqlState(error) === '54000'

@@ -1976,6 +1976,8 @@ export const releaseLease: string = `select case when extract(epoch from pg_post
   then :schema.release_lease(\$1::text, \$2::text::int, \$3::text::bigint)::text
 end`
 
+export const requireTransaction: string = `lock table :schema.streams in access share mode`
+
 export const retryParked: string = `select :schema.retry_parked(\$1::text, \$2::text::bigint)::text as found`
 
 export const setProjection: string = `select :schema.set_projection(\$1::text, \$2::text::int, \$3::text::int, \$4::text)::text`

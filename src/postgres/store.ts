@@ -136,7 +136,8 @@ export interface PostgresStore extends EventStore<SqlTransaction> {
    * Returns the store inside your own transaction, which must be READ COMMITTED: its appends commit or roll back
    * together with your rows. It never retries, and it is usable until the transaction ends.
    *
-   * Its calls throw `UnsupportedIsolationError` if the transaction has another isolation level.
+   * Its calls throw `NotInTransactionError` if the connection is in no transaction, and `UnsupportedIsolationError` if
+   * the transaction has another isolation level.
    * @throws InvalidInputError if `transaction` is not a transaction of `pg`, postgres.js or PGlite, or made by a bridge
    */
   inTransaction(transaction: PostgresTransaction): TransactionalStore
@@ -206,7 +207,7 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
       return { position: Number(frontier), head: Number(head), writers: JSON.parse(String(writers)) }
     },
     inTransaction(transaction) {
-      const session = sessionRunner(sessionOf(transaction, prepare))
+      const session = sessionRunner(sessionOf(transaction, prepare), statements)
       return eventStore(postgresStorage(session, statements, 1, inline), options)
     },
   }

@@ -17,6 +17,7 @@ export {
   InvalidInputError,
   LeaseLostError,
   MissingPrivilegesError,
+  NotInTransactionError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
   SequenceBehindError,
