@@ -38,6 +38,7 @@ export {
   SubscriptionFailedError,
   TransactionOverError,
   UndefinedStateError,
+  UnsupportedDatabaseError,
   UnsupportedIsolationError,
   WriteConditionError,
   WrongExpectedVersionError,

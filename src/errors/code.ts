@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'store-unavailable'
   | 'storage-failed'
   | 'schema-mismatch'
+  | 'unsupported-database'
   | 'not-in-transaction'
   | 'unsupported-isolation'
   | 'read-only-replica'

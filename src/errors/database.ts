@@ -37,6 +37,11 @@ export class SchemaMismatchError extends EventSourcedError {
   readonly code = 'schema-mismatch'
 }
 
+/** The server, the database or the session lacks something that the store's guarantees need. Nothing was written. */
+export class UnsupportedDatabaseError extends EventSourcedError {
+  readonly code = 'unsupported-database'
+}
+
 /** The store was to work inside the caller's transaction, but the caller's connection is in none. Nothing was written. */
 export class NotInTransactionError extends EventSourcedError {
   readonly code = 'not-in-transaction'

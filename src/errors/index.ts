@@ -22,6 +22,7 @@ import type {
   StorageError,
   StoreClosedError,
   StoreUnavailableError,
+  UnsupportedDatabaseError,
   UnsupportedIsolationError,
 } from './database.ts'
 import type { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
@@ -58,6 +59,7 @@ export {
   StorageError,
   StoreClosedError,
   StoreUnavailableError,
+  UnsupportedDatabaseError,
   UnsupportedIsolationError,
 } from './database.ts'
 export { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
@@ -86,6 +88,7 @@ export type KnownError =
   | StorageError
   | SchemaMismatchError
   | NotInTransactionError
+  | UnsupportedDatabaseError
   | UnsupportedIsolationError
   | ReadOnlyReplicaError
   | MissingPrivilegesError

@@ -6,10 +6,11 @@ import {
   MissingPrivilegesError,
   SchemaMismatchError,
 } from '../storage/index.ts'
+import { checkServer } from './check-server.ts'
 import type { Database, Statement } from './client.ts'
 import { isDenied, isForeignObject, isMissingSchema } from './errors.ts'
 import { migrations, routines } from './sql.generated.ts'
-import { inSchema, statementOf } from './statements.ts'
+import { inSchema, type Statements, statementOf } from './statements.ts'
 
 /** How the tables and functions in the database compare with the ones that this version of the library needs. */
 export interface SchemaStatus {
@@ -75,14 +76,17 @@ export async function schemaStatus(database: Database, schema: string): Promise<
 
 /**
  * Creates the schema or brings it up to date, in one transaction. Any number of processes may call it at the same time.
+ * @throws UnsupportedDatabaseError if the store must not use this server or database
  * @throws MissingPrivilegesError if the role may not create or change the tables
  * @throws SchemaMismatchError as `schemaStatus` does
  */
 export async function createSchema(
   database: Database,
+  statements: Statements,
   schema: string,
   protectEvents: boolean,
 ): Promise<SchemaStatus> {
+  await checkServer(database, statements)
   // On a replica this statement fails with 25006. To `begin … read write` a replica answers 0A000, which has many
   // meanings.
   await database.run(refuseReplica, [])

@@ -102,7 +102,7 @@ export const routines: {
   readonly functions: readonly string[]
   readonly sql: string
 } = {
-  checksum: '1316c86a8f256ec57f252d8b7c1ed253',
+  checksum: '9773573c5a0f264e1faf13e3d4a00c01',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean)',
@@ -134,6 +134,7 @@ export const routines: {
     'register_projections(text[], int[], text[])',
     'release_lease(text, int, bigint)',
     'retry_parked(text, bigint)',
+    'sees_own_marker()',
     'set_projection(text, int, int, text)',
     'skip_parked(text, bigint)',
     'try_create_streams(text[], bigint[], timestamptz)',
@@ -1417,6 +1418,23 @@ begin
 end
 \$\$;
 
+-- Takes a writer marker, and returns whether this session sees it as readers would. On a server without advisory locks,
+-- or one that does not show them, readers would pass the events of running appends. The marker ends with the
+-- transaction of the call.
+create or replace function :schema.sees_own_marker() returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  perform :schema.mark_writer();
+  return exists (
+    select from :schema.writer_markers m
+    where m.pid = pg_backend_pid() and m.marked_position <= coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0)
+  );
+end
+\$\$;
+
 -- Completes a build: from now on, readers use its generation.
 create or replace function :schema.set_projection(
   of_projection text,
@@ -1586,6 +1604,7 @@ revoke execute on function
   :schema.register_projections(text[], int[], text[]),
   :schema.release_lease(text, int, bigint),
   :schema.retry_parked(text, bigint),
+  :schema.sees_own_marker(),
   :schema.set_projection(text, int, int, text),
   :schema.skip_parked(text, bigint),
   :schema.try_create_streams(text[], bigint[], timestamptz),
@@ -1980,6 +1999,13 @@ export const requireTransaction: string = `lock table :schema.streams in access 
 
 export const retryParked: string = `select :schema.retry_parked(\$1::text, \$2::text::bigint)::text as found`
 
+export const sessionFacts: string = `select
+version() as version,
+  current_setting('server_version_num', true) as version_number,
+  current_setting('server_encoding', true) as server_encoding,
+  current_setting('client_encoding', true) as client_encoding,
+  current_setting('array_nulls', true) as array_nulls`
+
 export const setProjection: string = `select :schema.set_projection(\$1::text, \$2::text::int, \$3::text::int, \$4::text)::text`
 
 export const skipParked: string = `select :schema.skip_parked(\$1::text, \$2::text::bigint)::text as found`
@@ -1988,6 +2014,12 @@ export const startUp: string = `select
   (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
   case when pg_is_in_recovery() then pg_current_xact_id()::text end as not_on_a_replica,
   current_user::text as role,
+version() as version,
+  current_setting('server_version_num', true) as version_number,
+  current_setting('server_encoding', true) as server_encoding,
+  current_setting('client_encoding', true) as client_encoding,
+  current_setting('array_nulls', true) as array_nulls,
+  :schema.sees_own_marker()::text as sees_own_marker,
   (
 select json_agg(needed.privilege)
     from (

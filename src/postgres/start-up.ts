@@ -4,6 +4,7 @@
  * warning.
  */
 import { SchemaMismatchError, SequenceBehindError, type StoreWarning } from '../storage/index.ts'
+import { checkFacts, checkMarkers, checkServer } from './check-server.ts'
 import type { Database, Row } from './client.ts'
 import { isDenied, isMissingColumn, isMissingSchema, WorkFailure } from './errors.ts'
 import { createSchema, parseApplied, schemaStatus, statusOf } from './migrate.ts'
@@ -24,7 +25,8 @@ const positionBits = 48
 
 /**
  * Checks the database and, with `autoCreate`, creates the tables or brings them up to date.
- * @throws SchemaMismatchError, MissingPrivilegesError, SequenceBehindError, or the server's error (25006 on a replica)
+ * @throws UnsupportedDatabaseError, SchemaMismatchError, MissingPrivilegesError, SequenceBehindError, or the server's
+ * error (25006 on a replica)
  * @throws WorkFailure with the error that `onWarning` throws
  */
 export async function startUp(database: Database, options: StartUpOptions): Promise<void> {
@@ -32,16 +34,18 @@ export async function startUp(database: Database, options: StartUpOptions): Prom
   let found = await inspect(database, options)
   if (found === undefined || !statusOf(parseApplied(found.applied), schema).upToDate) {
     if (!autoCreate) {
-      // Names the reason if the schema holds another tool's objects.
+      // These two name the reason if it is another one: the server, or another tool's objects.
+      await checkServer(database, options.statements)
       await schemaStatus(database, schema)
       throw new SchemaMismatchError(
         `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
       )
     }
-    await createSchema(database, schema, protectEvents)
+    await createSchema(database, options.statements, schema, protectEvents)
     found = await inspect(database, options)
   }
   if (found === undefined) throw new SchemaMismatchError(`Tables in schema '${schema}' were dropped`)
+  checkFacts(found)
   checkFound(found, schema)
   if (database.isEmbedded) return
   try {
@@ -64,6 +68,7 @@ async function inspect(database: Database, { schema, statements }: StartUpOption
 /** @throws SchemaMismatchError, MissingPrivilegesError or SequenceBehindError if the store must not use this database */
 function checkFound(found: Row, schema: string): void {
   if (found.missing !== null) throw privilegesError(found, schema)
+  checkMarkers(found)
   const sequence = `${quotedSchema(schema)}.event_positions`
   if (found.is_ordered !== 'true') {
     throw new SchemaMismatchError(

@@ -155,8 +155,8 @@ export type TransactionalStore = Pick<
  *
  *     const store = postgresStore('postgres://user:password@host/database')
  *
- * If the store must not use the database, every call that uses it throws `SchemaMismatchError`,
- * `MissingPrivilegesError`, `ReadOnlyReplicaError` or `SequenceBehindError`, until a check passes.
+ * If the store must not use the database, every call that uses it throws `UnsupportedDatabaseError`,
+ * `SchemaMismatchError`, `MissingPrivilegesError`, `ReadOnlyReplicaError` or `SequenceBehindError`, until a check passes.
  * @throws InvalidInputError if `connection` or an option is invalid
  */
 export function postgresStore(connection: PostgresConnection, options?: PostgresStoreOptions): PostgresStore {
@@ -195,7 +195,9 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
     ...eventStore<SqlTransaction>({ ...storage, notifications: hints }, options),
     schema: {
       create: () =>
-        database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),
+        database.use('Creating the tables', (database) =>
+          createSchema(database, statements, schema, protectEvents),
+        ),
       status: () =>
         database.use('Reading the state of the tables', (database) => schemaStatus(database, schema)),
       sql: () => schemaScript(schema),

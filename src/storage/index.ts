@@ -24,6 +24,7 @@ export {
   StorageError,
   StoreUnavailableError,
   TransactionOverError,
+  UnsupportedDatabaseError,
   UnsupportedIsolationError,
   WriteConditionError,
 } from '../errors/index.ts'

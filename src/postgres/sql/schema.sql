@@ -1082,6 +1082,21 @@ begin
 end
 $$;
 
+-- Name: sees_own_marker(); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.sees_own_marker() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  perform "eventsourced".mark_writer();
+  return exists (
+    select from "eventsourced".writer_markers m
+    where m.pid = pg_backend_pid() and m.marked_position <= coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0)
+  );
+end
+$$;
+
 -- Name: set_projection(text, integer, integer, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.set_projection(of_projection text, to_version integer, to_generation integer, in_mode text) RETURNS void
@@ -1461,6 +1476,10 @@ REVOKE ALL ON FUNCTION eventsourced.release_lease(of_subscription text, of_parti
 -- Name: FUNCTION retry_parked(of_subscription text, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.retry_parked(of_subscription text, at_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION sees_own_marker(); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.sees_own_marker() FROM PUBLIC;
 
 -- Name: FUNCTION set_projection(of_projection text, to_version integer, to_generation integer, in_mode text); Type: ACL; Schema: eventsourced; Owner: -
 

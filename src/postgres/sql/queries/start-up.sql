@@ -5,6 +5,8 @@ select
   -- A replica refuses this with 25006, so that the driver closes the connection.
   case when pg_is_in_recovery() then pg_current_xact_id()::text end as not_on_a_replica,
   current_user::text as role,
+:session_facts,
+  :schema.sees_own_marker()::text as sees_own_marker,
   (
 :missing_privileges
   )::text as missing,
