@@ -102,7 +102,7 @@ export const routines: {
   readonly functions: readonly string[]
   readonly sql: string
 } = {
-  checksum: '9773573c5a0f264e1faf13e3d4a00c01',
+  checksum: 'f669e64e079bc97259e21e4e05739656',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean)',
@@ -123,7 +123,6 @@ export const routines: {
     'lock_streams(text[], boolean)',
     'log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int)',
     'mark_writer()',
-    'marker_key(bigint)',
     'move_checkpoints(text, bigint)',
     'park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[])',
     'part_of_stream(text, int)',
@@ -564,7 +563,7 @@ end
 create or replace function :schema.enter_projections(names text[], generations int[]) returns boolean
 language plpgsql as \$\$
 begin
-  perform pg_advisory_xact_lock_shared(hashtext('eventsourced.:schema_name'), :schema.projection_lock(p.name))
+  perform pg_advisory_xact_lock_shared(':schema.projections'::regclass::int, :schema.projection_lock(p.name))
   from (select distinct n.name from unnest(names) as n (name)) p;
   -- This statement comes after the locks and has its own snapshot, so it sees a rebuild that has just committed.
   return not exists (
@@ -1156,19 +1155,15 @@ create or replace function :schema.mark_writer() returns void
 language plpgsql as \$\$
 declare
   _transaction text := pg_current_xact_id()::text;
-  _setting text := 'eventsourced.marked_' || ':schema.event_positions'::regclass::oid;
+  _sequence oid := ':schema.event_positions'::regclass;
+  _setting text := 'eventsourced.marked_' || _sequence;
 begin
   if current_setting(_setting, true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(:schema.marker_key(coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0)));
+    -- The keys are signed, and the bits are those of the OID and of the position. See writer_markers.
+    perform pg_advisory_xact_lock_shared(_sequence::int, ((coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0) << 32) >> 32)::int);
     perform set_config(_setting, _transaction, true);
   end if;
 end
-\$\$;
-
--- Returns the advisory lock key of a writer marker: 16 bits for the schema, 48 bits for the position.
-create or replace function :schema.marker_key(marked_position bigint) returns bigint
-language sql immutable as \$\$
-  select ((hashtext('eventsourced.:schema_name')::bigint & 65535) << 48) | marked_position
 \$\$;
 
 -- Sets all checkpoints of a subscription to a position. Revokes all leases, and deletes the parked events up to the
@@ -1231,7 +1226,7 @@ language sql immutable as \$\$
 
 -- Returns the second key of a projection's advisory lock. Transactions that write its documents hold the lock shared;
 -- the transaction that switches to another generation holds it exclusively.
--- Locks with two keys never collide with writer markers, which have one.
+-- The first key is the OID of the table of projections. No writer marker has it: theirs is the OID of the sequence.
 create or replace function :schema.projection_lock(name text) returns int
 language sql immutable as \$\$
   select hashtext('eventsourced.:schema_name projection ' || name)
@@ -1560,16 +1555,20 @@ left join :schema.projections p on p.name = d.projection
 where d.generation = coalesce(p.generation, 0) and d.state is not null;
 
 -- The markers of the transactions that are appending now. Each will take only positions above its marked_position.
--- pg_locks shows a key of 64 bits as two halves, the upper one as classid. Only shared locks are markers.
+--
+-- A marker is a shared advisory lock with two keys: the OID of the sequence, which no other schema has, and the low 32
+-- bits of the position. pg_locks shows them as classid and objid. Its upper bits are those of the head, because a marker
+-- is less than 2^32 positions old. It may be a little above the head that this view has read: at most 2^24 positions.
 create or replace view :schema.writer_markers as
-select l.pid, ((l.classid::bigint & 65535) << 32) | l.objid::bigint as marked_position
+select l.pid, h.ceiling - ((h.ceiling - l.objid::bigint) & 4294967295) as marked_position
 from pg_locks l
+cross join (select coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0) + 16777216 as ceiling offset 0) h
 where l.locktype = 'advisory'
   and l.mode = 'ShareLock'
   and l.granted
-  and l.objsubid = 1
+  and l.objsubid = 2
   and l.database = (select d.oid from pg_database d where d.datname = current_database())
-  and l.classid::bigint >> 16 = (hashtext('eventsourced.:schema_name')::bigint & 65535);
+  and l.classid = ':schema.event_positions'::regclass;
 
 -- By default every role may call a function. This must come last, when all functions exist.
 -- The schema may hold functions of the user's, so this names the store's own.
@@ -1593,7 +1592,6 @@ revoke execute on function
   :schema.lock_streams(text[], boolean),
   :schema.log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int),
   :schema.mark_writer(),
-  :schema.marker_key(bigint),
   :schema.move_checkpoints(text, bigint),
   :schema.park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[]),
   :schema.part_of_stream(text, int),
@@ -1780,7 +1778,7 @@ from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
 export const lockDocuments: string = `select d.place, d.state::text, d.revision::text, d.changed_at::text as position
 from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[]) d`
 
-export const lockProjection: string = `select pg_advisory_xact_lock(hashtext('eventsourced.:schema_name'), :schema.projection_lock(\$1::text))::text`
+export const lockProjection: string = `select pg_advisory_xact_lock(':schema.projections'::regclass::int, :schema.projection_lock(\$1::text))::text`
 
 export const missingPrivileges: string = `select current_user::text as role, (
 select json_agg(needed.privilege)

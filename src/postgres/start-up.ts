@@ -20,7 +20,7 @@ export interface StartUpOptions {
   readonly onWarning: (warning: StoreWarning) => void
 }
 
-// A writer marker stores a position in this many bits.
+// Positions end here, so that a JavaScript number holds each one exactly, with room to spare.
 const positionBits = 48
 
 /**

@@ -216,7 +216,7 @@ describe('a sequence that would break the order of the log', () => {
     expect(await open().append('a', counted(1))).toMatchObject({ position: 4 })
   })
 
-  it('is refused if positions would no longer fit into the markers', async () => {
+  it('is refused if it stands beyond the highest possible position', async () => {
     await database.query(`select setval('eventsourced.event_positions', ${2 ** 48})`)
     await expectRefusal({ code: 'schema-mismatch', message: expect.stringContaining('2^48') })
   })

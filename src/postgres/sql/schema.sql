@@ -347,7 +347,7 @@ CREATE FUNCTION eventsourced.enter_projections(names text[], generations integer
     LANGUAGE plpgsql
     AS $$
 begin
-  perform pg_advisory_xact_lock_shared(hashtext('eventsourced.eventsourced'), "eventsourced".projection_lock(p.name))
+  perform pg_advisory_xact_lock_shared('"eventsourced".projections'::regclass::int, "eventsourced".projection_lock(p.name))
   from (select distinct n.name from unnest(names) as n (name)) p;
   -- This statement comes after the locks and has its own snapshot, so it sees a rebuild that has just committed.
   return not exists (
@@ -861,21 +861,15 @@ CREATE FUNCTION eventsourced.mark_writer() RETURNS void
     AS $$
 declare
   _transaction text := pg_current_xact_id()::text;
-  _setting text := 'eventsourced.marked_' || '"eventsourced".event_positions'::regclass::oid;
+  _sequence oid := '"eventsourced".event_positions'::regclass;
+  _setting text := 'eventsourced.marked_' || _sequence;
 begin
   if current_setting(_setting, true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared("eventsourced".marker_key(coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0)));
+    -- The keys are signed, and the bits are those of the OID and of the position. See writer_markers.
+    perform pg_advisory_xact_lock_shared(_sequence::int, ((coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0) << 32) >> 32)::int);
     perform set_config(_setting, _transaction, true);
   end if;
 end
-$$;
-
--- Name: marker_key(bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.marker_key(marked_position bigint) RETURNS bigint
-    LANGUAGE sql IMMUTABLE
-    AS $$
-  select ((hashtext('eventsourced.eventsourced')::bigint & 65535) << 48) | marked_position
 $$;
 
 -- Name: move_checkpoints(text, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
@@ -1296,12 +1290,14 @@ WITH (fillfactor='50');
 -- Name: writer_markers; Type: VIEW; Schema: eventsourced; Owner: -
 
 CREATE VIEW eventsourced.writer_markers AS
- SELECT pid,
-    ((((classid)::bigint & (65535)::bigint) << 32) | (objid)::bigint) AS marked_position
-   FROM pg_locks l
-  WHERE ((locktype = 'advisory'::text) AND (mode = 'ShareLock'::text) AND granted AND (objsubid = 1) AND (database = ( SELECT d.oid
+ SELECT l.pid,
+    (h.ceiling - ((h.ceiling - (l.objid)::bigint) & '4294967295'::bigint)) AS marked_position
+   FROM (pg_locks l
+     CROSS JOIN ( SELECT (COALESCE(pg_sequence_last_value('eventsourced.event_positions'::regclass), (0)::bigint) + 16777216) AS ceiling
+         OFFSET 0) h)
+  WHERE ((l.locktype = 'advisory'::text) AND (l.mode = 'ShareLock'::text) AND l.granted AND (l.objsubid = 2) AND (l.database = ( SELECT d.oid
            FROM pg_database d
-          WHERE (d.datname = current_database()))) AND (((classid)::bigint >> 16) = ((hashtext('eventsourced.eventsourced'::text))::bigint & (65535)::bigint)));
+          WHERE (d.datname = current_database()))) AND (l.classid = ('eventsourced.event_positions'::regclass)::oid));
 
 -- Name: checkpoints checkpoints_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -1432,10 +1428,6 @@ REVOKE ALL ON FUNCTION eventsourced.log_page(after bigint, until bigint, only_ty
 -- Name: FUNCTION mark_writer(); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.mark_writer() FROM PUBLIC;
-
--- Name: FUNCTION marker_key(marked_position bigint); Type: ACL; Schema: eventsourced; Owner: -
-
-REVOKE ALL ON FUNCTION eventsourced.marker_key(marked_position bigint) FROM PUBLIC;
 
 -- Name: FUNCTION move_checkpoints(of_subscription text, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -11,10 +11,12 @@ create or replace function :schema.mark_writer() returns void
 language plpgsql as $$
 declare
   _transaction text := pg_current_xact_id()::text;
-  _setting text := 'eventsourced.marked_' || ':schema.event_positions'::regclass::oid;
+  _sequence oid := ':schema.event_positions'::regclass;
+  _setting text := 'eventsourced.marked_' || _sequence;
 begin
   if current_setting(_setting, true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(:schema.marker_key(:last_given_position));
+    -- The keys are signed, and the bits are those of the OID and of the position. See writer_markers.
+    perform pg_advisory_xact_lock_shared(_sequence::int, ((:last_given_position << 32) >> 32)::int);
     perform set_config(_setting, _transaction, true);
   end if;
 end
