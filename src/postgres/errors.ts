@@ -4,6 +4,7 @@ import {
   MissingPrivilegesError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
+  SequenceBehindError,
   StorageError,
   StoreUnavailableError,
   UnsupportedIsolationError,
@@ -11,6 +12,7 @@ import {
 
 interface ServerReport {
   readonly code: string
+  readonly detail?: string
   /** The name of this field in `pg` and PGlite; postgres.js calls it `constraint_name`. */
   readonly constraint?: string
   readonly constraint_name?: string
@@ -164,6 +166,15 @@ export function toLastError(what: string, retries: number, error: unknown): Even
     : new StoreUnavailableError(what, retries, error)
 }
 
+/** Returns the error of a sequence that would assign positions which readers have passed. */
+export function sequenceBehind(sequence: string, head: number, lastPosition: number): SequenceBehindError {
+  return new SequenceBehindError(
+    `The sequence ${sequence} stands at ${head}, but the log reaches to position ${lastPosition}, as after a restore of the tables without it, or a move to a server that lagged: let its owner run \`select setval('${sequence}', ${lastPosition})\` while nobody appends`,
+    head,
+    lastPosition,
+  )
+}
+
 /** Returns the error for the caller if a retry would not help. */
 export function toKnownError(what: string, error: unknown): unknown {
   const state = sqlState(error)
@@ -173,6 +184,10 @@ export function toKnownError(what: string, error: unknown): unknown {
       'Events can only be appended in a READ COMMITTED transaction: begin it with `begin isolation level read committed`',
       { cause: error },
     )
+  }
+  if (state === 'ES006') {
+    const { sequence, head, lastPosition } = JSON.parse(String(reportOf(error)?.detail))
+    return sequenceBehind(sequence, head, lastPosition)
   }
   if (isMissingSchema(error)) {
     return new SchemaMismatchError(

@@ -7,7 +7,7 @@ import {
   SchemaMismatchError,
 } from '../storage/index.ts'
 import { checkServer } from './check-server.ts'
-import type { Database, Statement } from './client.ts'
+import type { Database, Row } from './client.ts'
 import { isDenied, isForeignObject, isMissingSchema } from './errors.ts'
 import { migrations, routines } from './sql.generated.ts'
 import { inSchema, type Statements, statementOf } from './statements.ts'
@@ -22,12 +22,14 @@ export interface SchemaStatus {
   readonly pending: readonly string[]
   /** Whether the functions are the ones of this version of the library. */
   readonly functionsCurrent: boolean
-  /** Whether no migration is pending and the functions are current. */
+  /** Whether the trigger that refuses to change or delete events exists and is enabled. */
+  readonly eventsProtected: boolean
+  /** Whether no migration is pending, the functions are current, and events are protected if `protectEvents` is true. */
   readonly upToDate: boolean
 }
 
 /** A row of the table `migrations`: an applied migration, or the functions. */
-export interface Applied {
+interface Applied {
   readonly number: number
   readonly checksum: string
 }
@@ -62,14 +64,19 @@ export function checkSchemaName(schema: string): void {
  * @throws SchemaMismatchError if the database is newer than this library, an applied migration differs from this
  * library's migration, or the schema holds another tool's objects under the library's names
  */
-export async function schemaStatus(database: Database, schema: string): Promise<SchemaStatus> {
+export async function schemaStatus(
+  database: Database,
+  statements: Statements,
+  schema: string,
+  protectEvents: boolean,
+): Promise<SchemaStatus> {
   const [row] = await database.run(statementOf('foreign_objects', inSchema(foreignObjects, schema)), [])
   if (typeof row?.problem === 'string') throw new SchemaMismatchError(row.problem)
   try {
-    const [found] = await database.run(listApplied(schema), [])
-    return statusOf(parseApplied(found?.applied), schema)
+    const [found] = await database.run(statements.schemaStatus, [])
+    return statusOf(found, schema, protectEvents)
   } catch (error) {
-    if (isMissingSchema(error)) return statusOf([], schema)
+    if (isMissingSchema(error)) return statusOf(undefined, schema, protectEvents)
     throw error
   }
 }
@@ -92,8 +99,8 @@ export async function createSchema(
   await database.run(refuseReplica, [])
   const work = database.transaction(async (session) => {
     await session.runScript(inSchema(prelude, schema))
-    const [found] = await session.run(listApplied(schema), [])
-    await session.runScript(changes(statusOf(parseApplied(found?.applied), schema), schema))
+    const [found] = await session.run(statements.schemaStatus, [])
+    await session.runScript(changes(statusOf(found, schema, protectEvents), schema))
     if (!protectEvents) {
       await session.runScript(inSchema('drop trigger if exists protect_events on :schema.events', schema))
     }
@@ -106,12 +113,12 @@ export async function createSchema(
     const todo = `only the owner of schema '${schema}' creates its tables and brings them up to date: let it call \`await store.schema.create()\`, and then run \`store.schema.grantSql(role)\` for this role`
     throw new MissingPrivilegesError(undefined, [], todo, error)
   })
-  return schemaStatus(database, schema)
+  return schemaStatus(database, statements, schema, protectEvents)
 }
 
 /** Returns the whole script that creates the schema, for users who run it themselves, for example with psql. */
 export function schemaScript(schema: string): string {
-  return `begin;\n${inSchema(prelude, schema)}\n${changes(statusOf([], schema), schema)}\ncommit;\n`
+  return `begin;\n${inSchema(prelude, schema)}\n${changes(statusOf(undefined, schema, true), schema)}\ncommit;\n`
 }
 
 // Uses the same expression as start-up.sql.
@@ -119,16 +126,6 @@ const refuseReplica = statementOf(
   'refuse_replica',
   'select case when pg_is_in_recovery() then pg_current_xact_id()::text end',
 )
-
-function listApplied(schema: string): Statement {
-  const text = 'select json_agg(to_json(m))::text as applied from :schema.migrations m'
-  return statementOf('migrations', inSchema(text, schema))
-}
-
-/** Parses the rows of the table `migrations`. */
-export function parseApplied(json: unknown): readonly Applied[] {
-  return JSON.parse(String(json ?? '[]'))
-}
 
 /**
  * Looks for objects of another tool under the names of the library's own: a table `migrations` with other columns or,
@@ -158,10 +155,11 @@ end as problem
 from (select to_regclass(':schema.migrations') as migrations) own`
 
 /**
- * Compares the applied migrations with the ones of this library.
+ * Compares a row of `schema-status.sql` or `start-up.sql` with the migrations of this library. Undefined: no tables.
  * @throws SchemaMismatchError as `schemaStatus` does
  */
-export function statusOf(applied: readonly Applied[], schema: string): SchemaStatus {
+export function statusOf(row: Row | undefined, schema: string, protectEvents: boolean): SchemaStatus {
+  const applied: readonly Applied[] = JSON.parse(String(row?.applied ?? '[]'))
   for (const { number, checksum } of applied) {
     if (number === routinesNumber) continue
     const own = migrations.find((migration) => migration.number === number)
@@ -182,7 +180,9 @@ export function statusOf(applied: readonly Applied[], schema: string): SchemaSta
     ({ number, checksum }) => number === routinesNumber && checksum === routines.checksum,
   )
   const current = Math.max(0, ...applied.map(({ number }) => number))
-  return { current, latest, pending, functionsCurrent, upToDate: pending.length === 0 && functionsCurrent }
+  const eventsProtected = row?.events_protected === 'true'
+  const upToDate = pending.length === 0 && functionsCurrent && (eventsProtected || !protectEvents)
+  return { current, latest, pending, functionsCurrent, eventsProtected, upToDate }
 }
 
 /** The first part of every script: a lock that admits one process at a time, and the table `migrations`. */
@@ -207,13 +207,13 @@ create table if not exists :schema.migrations (
   applied_at timestamptz not null default now()
 );`
 
-/** Returns the SQL of the pending migrations, and of the functions if they are not current. */
-function changes({ pending, functionsCurrent }: SchemaStatus, schema: string): string {
+/** Returns the SQL of the pending migrations, and of the functions and the trigger if one is missing or not current. */
+function changes({ pending, functionsCurrent, upToDate }: SchemaStatus, schema: string): string {
   const todo = migrations.filter(({ name }) => pending.includes(name))
   const steps = todo.map(
     ({ number, name, checksum, sql }) => `${sql}\n${recordApplied(number, name, checksum)}`,
   )
-  if (!functionsCurrent) {
+  if (!functionsCurrent || !upToDate) {
     steps.push(`${routines.sql}\n${recordApplied(routinesNumber, 'functions', routines.checksum)}`)
   }
   return inSchema(steps.join('\n\n'), schema)

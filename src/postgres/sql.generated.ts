@@ -102,7 +102,7 @@ export const routines: {
   readonly functions: readonly string[]
   readonly sql: string
 } = {
-  checksum: 'f669e64e079bc97259e21e4e05739656',
+  checksum: 'f2361ad848c30480b8ab7325694401f0',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean)',
@@ -1148,19 +1148,39 @@ end
 -- Must be called after the stream locks, because a wait for these must not hold readers back, and before the first
 -- nextval.
 --
+-- Refuses a sequence that is behind the log with ES006: it would assign positions that readers have passed. Another
+-- server may have taken over behind the same address since the store's first use.
+--
 -- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
 -- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. Its name
 -- contains no name of a schema, because Postgres ignores case in the names of settings.
 create or replace function :schema.mark_writer() returns void
-language plpgsql as \$\$
+language plpgsql
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as \$\$
 declare
+  _head bigint;
+  _is_behind boolean;
   _transaction text := pg_current_xact_id()::text;
   _sequence oid := ':schema.event_positions'::regclass;
   _setting text := 'eventsourced.marked_' || _sequence;
 begin
   if current_setting(_setting, true) is distinct from _transaction then
+    -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
+    select h.position, exists (select from :schema.events e where e.position > h.position)
+    into _head, _is_behind
+    from (select coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0) as position offset 0) h;
+    if _is_behind then
+      raise exception 'the sequence is behind the log' using errcode = 'ES006', detail = json_build_object(
+        'sequence', ':schema.event_positions',
+        'head', _head,
+        'lastPosition', (select max(e.position) from :schema.events e)
+      )::text;
+    end if;
     -- The keys are signed, and the bits are those of the OID and of the position. See writer_markers.
-    perform pg_advisory_xact_lock_shared(_sequence::int, ((coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0) << 32) >> 32)::int);
+    perform pg_advisory_xact_lock_shared(_sequence::int, ((_head << 32) >> 32)::int);
     perform set_config(_setting, _transaction, true);
   end if;
 end
@@ -1997,6 +2017,13 @@ export const requireTransaction: string = `lock table :schema.streams in access 
 
 export const retryParked: string = `select :schema.retry_parked(\$1::text, \$2::text::bigint)::text as found`
 
+export const schemaStatus: string = `select
+  (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
+  (exists (
+    select from pg_trigger t
+    where t.tgrelid = to_regclass(':schema.events') and t.tgname = 'protect_events' and t.tgenabled in ('O', 'A')
+  ))::text as events_protected`
+
 export const sessionFacts: string = `select
 version() as version,
   current_setting('server_version_num', true) as version_number,
@@ -2010,6 +2037,10 @@ export const skipParked: string = `select :schema.skip_parked(\$1::text, \$2::te
 
 export const startUp: string = `select
   (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
+  (exists (
+    select from pg_trigger t
+    where t.tgrelid = to_regclass(':schema.events') and t.tgname = 'protect_events' and t.tgenabled in ('O', 'A')
+  ))::text as events_protected,
   case when pg_is_in_recovery() then pg_current_xact_id()::text end as not_on_a_replica,
   current_user::text as role,
 version() as version,

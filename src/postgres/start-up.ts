@@ -3,11 +3,11 @@
  * that would break a guarantee of the store makes the check fail. A setting that can lose events in a crash causes a
  * warning.
  */
-import { SchemaMismatchError, SequenceBehindError, type StoreWarning } from '../storage/index.ts'
+import { SchemaMismatchError, type StoreWarning } from '../storage/index.ts'
 import { checkFacts, checkMarkers, checkServer } from './check-server.ts'
 import type { Database, Row } from './client.ts'
-import { isDenied, isMissingColumn, isMissingSchema, WorkFailure } from './errors.ts'
-import { createSchema, parseApplied, schemaStatus, statusOf } from './migrate.ts'
+import { isDenied, isMissingColumn, isMissingSchema, sequenceBehind, WorkFailure } from './errors.ts'
+import { createSchema, schemaStatus, statusOf } from './migrate.ts'
 import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
 import { quotedSchema, type Statements } from './statements.ts'
 
@@ -32,13 +32,16 @@ const positionBits = 48
 export async function startUp(database: Database, options: StartUpOptions): Promise<void> {
   const { schema, autoCreate, protectEvents, onWarning } = options
   let found = await inspect(database, options)
-  if (found === undefined || !statusOf(parseApplied(found.applied), schema).upToDate) {
+  const status = found && statusOf(found, schema, protectEvents)
+  if (!status?.upToDate) {
     if (!autoCreate) {
       // These two name the reason if it is another one: the server, or another tool's objects.
       await checkServer(database, options.statements)
-      await schemaStatus(database, schema)
+      await schemaStatus(database, options.statements, schema, protectEvents)
       throw new SchemaMismatchError(
-        `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
+        status?.functionsCurrent && status.pending.length === 0
+          ? `The trigger that protects events is missing in schema '${schema}': call \`await store.schema.create()\` first, or open the store with protectEvents: false`
+          : `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
       )
     }
     await createSchema(database, options.statements, schema, protectEvents)
@@ -77,11 +80,7 @@ function checkFound(found: Row, schema: string): void {
   }
   const [head, lastPosition] = [BigInt(String(found.head)), BigInt(String(found.last_position))]
   if (head < lastPosition) {
-    throw new SequenceBehindError(
-      `The sequence ${sequence} stands at ${head}, but the log in schema '${schema}' reaches to position ${lastPosition}, as after a restore of the tables without it: let its owner run \`select setval('${sequence}', ${lastPosition})\` while nobody appends`,
-      Number(head),
-      Number(lastPosition),
-    )
+    throw sequenceBehind(sequence, Number(head), Number(lastPosition))
   }
   if (head >> BigInt(positionBits) !== 0n) {
     throw new SchemaMismatchError(

@@ -37,8 +37,9 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
    */
   readonly autoCreate?: boolean | undefined
   /**
-   * Whether a trigger refuses to change, delete or truncate events. If false, the store drops the trigger when it
-   * creates the tables or brings them up to date.
+   * Whether a trigger refuses to change, delete or truncate events. If true, the store puts back a trigger that is
+   * missing or disabled or, with `autoCreate: false`, throws a `SchemaMismatchError`. If false, the store drops the
+   * trigger when it creates the tables or brings them up to date.
    * @default true
    */
   readonly protectEvents?: boolean | undefined
@@ -199,7 +200,9 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
           createSchema(database, statements, schema, protectEvents),
         ),
       status: () =>
-        database.use('Reading the state of the tables', (database) => schemaStatus(database, schema)),
+        database.use('Reading the state of the tables', (database) =>
+          schemaStatus(database, statements, schema, protectEvents),
+        ),
       sql: () => schemaScript(schema),
       grantSql: (role) => grantScript(schema, role),
     },

@@ -83,6 +83,7 @@ describe('creating the tables', () => {
       latest: before.latest,
       pending: [],
       functionsCurrent: true,
+      eventsProtected: true,
       upToDate: true,
     }
     expect(await store.schema.create()).toEqual(after)

@@ -858,15 +858,30 @@ $$;
 
 CREATE FUNCTION eventsourced.mark_writer() RETURNS void
     LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS $$
 declare
+  _head bigint;
+  _is_behind boolean;
   _transaction text := pg_current_xact_id()::text;
   _sequence oid := '"eventsourced".event_positions'::regclass;
   _setting text := 'eventsourced.marked_' || _sequence;
 begin
   if current_setting(_setting, true) is distinct from _transaction then
+    -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
+    select h.position, exists (select from "eventsourced".events e where e.position > h.position)
+    into _head, _is_behind
+    from (select coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0) as position offset 0) h;
+    if _is_behind then
+      raise exception 'the sequence is behind the log' using errcode = 'ES006', detail = json_build_object(
+        'sequence', '"eventsourced".event_positions',
+        'head', _head,
+        'lastPosition', (select max(e.position) from "eventsourced".events e)
+      )::text;
+    end if;
     -- The keys are signed, and the bits are those of the OID and of the position. See writer_markers.
-    perform pg_advisory_xact_lock_shared(_sequence::int, ((coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0) << 32) >> 32)::int);
+    perform pg_advisory_xact_lock_shared(_sequence::int, ((_head << 32) >> 32)::int);
     perform set_config(_setting, _transaction, true);
   end if;
 end

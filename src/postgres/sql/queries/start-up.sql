@@ -2,6 +2,7 @@
 -- one round trip.
 select
   (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
+  (:events_protected)::text as events_protected,
   -- A replica refuses this with 25006, so that the driver closes the connection.
   case when pg_is_in_recovery() then pg_current_xact_id()::text end as not_on_a_replica,
   current_user::text as role,
