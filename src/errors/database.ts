@@ -27,8 +27,9 @@ export class StoreUnavailableError extends EventSourcedError {
 /** The database refused the operation with an error that a retry would not change. See `cause`. */
 export class StorageError extends EventSourcedError {
   readonly code = 'storage-failed'
-  constructor(what: string, cause: unknown) {
-    super(`${what} was refused by the database: ${reasonOf(cause)}`, { cause })
+  constructor(what: string, cause: unknown, remedy?: string) {
+    const todo = remedy === undefined ? '' : `. ${remedy}`
+    super(`${what} was refused by the database: ${reasonOf(cause)}${todo}`, { cause })
   }
 }
 

@@ -10,8 +10,9 @@ import {
   type PGliteSession,
 } from './from-pglite.ts'
 import {
+  checkTransform,
+  fromCallersTransaction,
   fromPostgresJs,
-  fromPostgresJsSession,
   type PostgresJs,
   type PostgresJsSession,
 } from './from-postgres-js.ts'
@@ -58,8 +59,10 @@ function connectorOf(
     const folder = /^pglite:(.+)$/.exec(connection)?.[1]
     if (folder !== undefined) return () => withDriver('@electric-sql/pglite', () => openPGlite(folder))
   } else if (typeof connection === 'function') {
-    if ('unsafe' in connection && 'begin' in connection)
+    if ('unsafe' in connection && 'begin' in connection) {
+      checkTransform(connection)
       return async () => fromPostgresJs(connection, prepare)
+    }
   } else if (typeof connection === 'object' && connection !== null) {
     if ('waitReady' in connection) return async () => fromPGlite(connection)
     if ('totalCount' in connection) return async () => fromPgPool(connection, { prepare, owned: false })
@@ -93,9 +96,9 @@ function sessionIn(transaction: PostgresTransaction, prepare: boolean): Session 
   for (const [property, remedy] of Object.entries(notTransactions)) {
     if (property in transaction && !('release' in transaction)) refuse('transaction', remedy, transaction)
   }
-  if (typeof transaction === 'function') return fromPostgresJsSession(transaction, prepare)
+  if (typeof transaction === 'function') return fromCallersTransaction(transaction, prepare)
   if ('run' in transaction) return transaction
-  if ('unsafe' in transaction) return fromPostgresJsSession(transaction, prepare)
+  if ('unsafe' in transaction) return fromCallersTransaction(transaction, prepare)
   if ('exec' in transaction) return fromPGliteSession(transaction)
   return fromPgClient(transaction, prepare)
 }

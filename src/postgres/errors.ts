@@ -199,5 +199,11 @@ export function toKnownError(what: string, error: unknown): unknown {
     const todo = `${what} needs it; \`store.schema.grantSql(role)\` returns what the owner of the tables has to run`
     return new MissingPrivilegesError(undefined, [], todo, error)
   }
+  // A pooler has dropped the prepared statements of a connection, or has mixed up those of two clients.
+  if (state === '26000' || state === '42P05') {
+    const remedy =
+      'A pooler between the store and the server does not keep prepared statements: open the store with prepare: false'
+    return new StorageError(what, error, remedy)
+  }
   return new StorageError(what, error)
 }
