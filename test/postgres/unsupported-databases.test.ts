@@ -102,11 +102,25 @@ describe.each([
 
 it('a server that does not show the locks of a transaction is refused', async () => {
   await open(database.url).append('a', counted(1))
-  await database.query(`create or replace view eventsourced.writer_markers as
-    select pid, null::bigint as marked_position from pg_locks where false`)
+  // As if the server had not taken the lock: the function calls a lock of its own that does nothing.
+  await database.query(`
+    create function eventsourced.pg_advisory_xact_lock_shared(int, int) returns void language sql as '';
+    alter function eventsourced.sees_own_marker() set search_path = eventsourced, pg_catalog, pg_temp`)
   const refusal = { code: 'unsupported-database', message: expect.stringMatching(/advisory lock/) }
   await expect(open(database.url).append('a', counted(1))).rejects.toMatchObject(refusal)
   expect(await database.query('select from eventsourced.events')).toHaveLength(1)
+})
+
+// The fault: the lock of the check looked like a running append, and an inline projection of another store, which began
+// at the same time on an empty log, was not registered.
+it('the check never looks like a running append', async () => {
+  const session = await database.session()
+  await open(database.url).schema.create()
+  await session.query('begin; select eventsourced.sees_own_marker()')
+  await database.query(`select eventsourced.register_projections('{one}', '{1}', '{inline}')`)
+  expect(await database.query('select name from eventsourced.projections')).toEqual([{ name: 'one' }])
+  expect(await open(database.url).frontier()).toEqual({ position: 0, head: 0, writers: [] })
+  await session.query('commit')
 })
 
 it('the check leaves no marker behind that would hold readers back', async () => {

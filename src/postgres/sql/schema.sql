@@ -1097,11 +1097,20 @@ CREATE FUNCTION eventsourced.sees_own_marker() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  _events oid := '"eventsourced".events'::regclass;
 begin
-  perform "eventsourced".mark_writer();
+  perform pg_advisory_xact_lock_shared(_events::int, pg_backend_pid());
   return exists (
-    select from "eventsourced".writer_markers m
-    where m.pid = pg_backend_pid() and m.marked_position <= coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0)
+    select from pg_locks l
+    where l.locktype = 'advisory'
+      and l.mode = 'ShareLock'
+      and l.granted
+      and l.objsubid = 2
+      and l.database = (select d.oid from pg_database d where d.datname = current_database())
+      and l.classid = _events
+      and l.objid::bigint = pg_backend_pid()
+      and l.pid = pg_backend_pid()
   );
 end
 $$;
