@@ -24,7 +24,7 @@ export interface PostgresJs extends PostgresJsSession {
 }
 
 /** Makes a session of a postgres.js transaction. */
-export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): ScriptSession {
+function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): ScriptSession {
   return {
     async run({ text }, parameters) {
       // The statements declare every parameter as text, so that the driver sends the strings unchanged.
