@@ -28,6 +28,15 @@ function compile(sql: string): string {
   return fragments.reduce((result, { name, text }) => result.replaceAll(`:${name}`, text), sql).trim()
 }
 
+/** Returns the name and the types of a function's parameters. They identify it beside others of the same name. */
+function signatureOf(sql: string): string {
+  const [, name, list] = /create or replace function :schema\.(\w+)\(([^)]*)\)/.exec(sql) ?? []
+  if (name === undefined || list === undefined) throw new Error(`No function is created by:\n${sql}`)
+  const parameters = list.split(',').map((parameter) => parameter.trim())
+  const types = parameters.filter((parameter) => parameter !== '' && !parameter.startsWith('out '))
+  return `${name}(${types.map((parameter) => parameter.replace(/^\w+ /, '')).join(', ')})`
+}
+
 const checksum = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 32)
 const literal = (text: string) => `\`${text.replace(/[\\`$]/g, '\\$&')}\``
 const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
@@ -36,9 +45,15 @@ const migrations = filesOf('migrations').map(({ name, text }) => {
   const sql = compile(text)
   return `  { number: ${Number(name.slice(0, 4))}, name: '${name}', checksum: '${checksum(sql)}', sql: ${literal(sql)} },`
 })
+const functions = filesOf('functions').map(({ text }) => signatureOf(compile(text)))
 const routines = ['functions', 'views', 'privileges']
   .flatMap(filesOf)
-  .map(({ text }) => compile(text))
+  .map(({ text }) =>
+    compile(text).replace(
+      ':own_functions',
+      functions.map((signature) => `  :schema.${signature}`).join(',\n'),
+    ),
+  )
   .join('\n\n')
 const queries = filesOf('queries').map(
   ({ name, text }) => `export const ${camelCase(name)} = ${literal(compile(withoutComments(text)))}`,
@@ -56,8 +71,16 @@ ${migrations.join('\n')}
 ]
 
 /** The functions, the views and their privileges. The store applies them again when their checksum changes. */
-export const routines: { readonly checksum: string; readonly sql: string } = {
+export const routines: {
+  readonly checksum: string
+  /** Each function's name and the types of its parameters. */
+  readonly functions: readonly string[]
+  readonly sql: string
+} = {
   checksum: '${checksum(routines)}',
+  functions: [
+${functions.map((signature) => `    '${signature}',`).join('\n')}
+  ],
   sql: ${literal(routines)},
 }
 

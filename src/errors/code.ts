@@ -15,6 +15,8 @@ export type ErrorCode =
   | 'storage-failed'
   | 'connection-not-open'
   | 'schema-mismatch'
+  | 'unsupported-database'
+  | 'not-in-transaction'
   | 'unsupported-isolation'
   | 'read-only-replica'
   | 'missing-privileges'

@@ -46,14 +46,31 @@ const notOpenReasons = {
 /** The database refused the operation with an error that a retry would not change. See `cause`. */
 export class StorageError extends EventSourcedError {
   readonly code = 'storage-failed'
-  constructor(what: string, cause: unknown) {
-    super(`${what} was refused by the database: ${reasonOf(cause)}`, { cause })
+  constructor(what: string, cause: unknown, remedy?: string) {
+    const todo = remedy === undefined ? '' : `. ${remedy}`
+    super(`${what} was refused by the database: ${reasonOf(cause)}${todo}`, { cause })
   }
 }
 
 /** The tables are missing, were changed by hand, or were made by a newer version of this library. */
 export class SchemaMismatchError extends EventSourcedError {
   readonly code = 'schema-mismatch'
+}
+
+/** The server, the database or the session lacks something that the store's guarantees need. Nothing was written. */
+export class UnsupportedDatabaseError extends EventSourcedError {
+  readonly code = 'unsupported-database'
+}
+
+/** The store was to work inside the caller's transaction, but the caller's connection is in none. Nothing was written. */
+export class NotInTransactionError extends EventSourcedError {
+  readonly code = 'not-in-transaction'
+  constructor(what: string, cause: unknown) {
+    super(
+      `${what} was to happen inside your transaction, but this connection is in none, so that no rollback could undo it: pass the client on which you called \`begin\`, and use the store before the transaction ends`,
+      { cause },
+    )
+  }
 }
 
 /** The caller's transaction has an isolation level at which the store cannot guarantee the order of the log. */

@@ -17,12 +17,14 @@ import type {
   FolderInUseError,
   MissingDriverError,
   MissingPrivilegesError,
+  NotInTransactionError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
   SequenceBehindError,
   StorageError,
   StoreClosedError,
   StoreUnavailableError,
+  UnsupportedDatabaseError,
   UnsupportedIsolationError,
 } from './database.ts'
 import type { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
@@ -54,12 +56,14 @@ export {
   FolderInUseError,
   MissingDriverError,
   MissingPrivilegesError,
+  NotInTransactionError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
   SequenceBehindError,
   StorageError,
   StoreClosedError,
   StoreUnavailableError,
+  UnsupportedDatabaseError,
   UnsupportedIsolationError,
 } from './database.ts'
 export { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
@@ -89,6 +93,8 @@ export type KnownError =
   | StorageError
   | ConnectionNotOpenError
   | SchemaMismatchError
+  | NotInTransactionError
+  | UnsupportedDatabaseError
   | UnsupportedIsolationError
   | ReadOnlyReplicaError
   | MissingPrivilegesError

@@ -10,8 +10,9 @@ import {
   type PGliteSession,
 } from './from-pglite.ts'
 import {
+  checkTransform,
+  fromCallersTransaction,
   fromPostgresJs,
-  fromPostgresJsSession,
   type PostgresJs,
   type PostgresJsSession,
 } from './from-postgres-js.ts'
@@ -26,7 +27,13 @@ export type PostgresConnection = string | PgPool | PgClient | PostgresJs | PGlit
  * The caller's own transaction: a `pg` client inside one, a postgres.js or PGlite transaction, or the result of
  * `fromKysely` or `fromDrizzle`.
  */
-export type PostgresTransaction = PgClient | PostgresJsSession | PGliteSession | Session
+export type PostgresTransaction =
+  | (PgClient & { readonly totalCount?: never })
+  | (PostgresJsSession & { readonly begin?: never })
+  // A reserved connection of postgres.js, on which the caller began by hand.
+  | (PostgresJsSession & { release(): void })
+  | (PGliteSession & { readonly waitReady?: never })
+  | Session
 
 export interface ConnectOptions {
   /** Whether statements are prepared by name. */
@@ -56,8 +63,10 @@ function connectorOf(
     const folder = /^pglite:(.+)$/.exec(connection)?.[1]
     if (folder !== undefined) return () => openPGlite(folder)
   } else if (typeof connection === 'function') {
-    if ('unsafe' in connection && 'begin' in connection)
+    if ('unsafe' in connection && 'begin' in connection) {
+      checkTransform(connection)
       return async () => fromPostgresJs(connection, prepare, timeout)
+    }
   } else if (typeof connection === 'object' && connection !== null) {
     if ('waitReady' in connection) return async () => fromPGlite(connection)
     if ('totalCount' in connection)
@@ -89,12 +98,22 @@ function sessionIn(transaction: PostgresTransaction, prepare: boolean): Session 
       transaction,
     )
   }
-  if (typeof transaction === 'function') return fromPostgresJsSession(transaction, prepare)
+  for (const [property, remedy] of Object.entries(notTransactions)) {
+    if (property in transaction && !('release' in transaction)) refuse('transaction', remedy, transaction)
+  }
+  if (typeof transaction === 'function') return fromCallersTransaction(transaction, prepare)
   if ('run' in transaction) return transaction
-  if ('unsafe' in transaction) return fromPostgresJsSession(transaction, prepare)
+  if ('unsafe' in transaction) return fromCallersTransaction(transaction, prepare)
   if ('exec' in transaction) return fromPGliteSession(transaction)
   return fromPgClient(transaction, prepare)
 }
+
+/** A property that only a pool or a whole client has, and what to pass in its place. */
+const notTransactions = {
+  totalCount: 'must not be a pool, whose every statement may use another client: pass the client that began',
+  begin: 'must be a transaction: pass the one that the callback of `sql.begin` receives',
+  waitReady: 'must be a transaction: pass the one that the callback of `pglite.transaction` receives',
+} as const
 
 async function openPool(
   connectionString: string,

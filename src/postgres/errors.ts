@@ -5,6 +5,7 @@ import {
   MissingPrivilegesError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
+  SequenceBehindError,
   StorageError,
   StoreUnavailableError,
   UnsupportedIsolationError,
@@ -14,6 +15,7 @@ interface ServerReport {
   readonly code: string
   /** `pg` reports it in the language of the server's messages. */
   readonly severity: unknown
+  readonly detail?: string
   /** The name of this field in `pg` and PGlite; postgres.js calls it `constraint_name`. */
   readonly constraint?: string
   readonly constraint_name?: string
@@ -154,6 +156,11 @@ export function isFeatureNotSupported(error: unknown): boolean {
   return sqlState(error) === '0A000'
 }
 
+/** Whether the statement needs a transaction block, and the session is in none. */
+export function isOutsideTransaction(error: unknown): boolean {
+  return sqlState(error) === '25P01'
+}
+
 /** Whether a text or row would exceed the server's size limit. */
 export function isTooLarge(error: unknown): boolean {
   return sqlState(error) === '54000'
@@ -169,12 +176,31 @@ export function isMissingSchema(error: unknown): boolean {
   return ['3F000', '42P01', '42883'].includes(sqlState(error) ?? '')
 }
 
+/** Whether a table lacks a column of this library's: it is another tool's. */
+export function isMissingColumn(error: unknown): boolean {
+  return sqlState(error) === '42703'
+}
+
+/** Whether the script that creates the tables has found another tool's objects under its own names. */
+export function isForeignObject(error: unknown): boolean {
+  return sqlState(error) === 'ES005'
+}
+
 /** Returns the error for the caller after the last retry of a transient error. `retries`: how many were made. */
 export function toLastError(what: string, retries: number, error: unknown): EventSourcedError {
   if (error instanceof ReadOnlyReplicaError) return error
   return isFromReplica(error)
     ? new ReadOnlyReplicaError(error)
     : new StoreUnavailableError(what, retries, error)
+}
+
+/** Returns the error of a sequence that would assign positions which readers have passed. */
+export function sequenceBehind(sequence: string, head: number, lastPosition: number): SequenceBehindError {
+  return new SequenceBehindError(
+    `The sequence ${sequence} stands at ${head}, but the log reaches to position ${lastPosition}, as after a restore of the tables without it, or a move to a server that lagged: let its owner run \`select setval('${sequence}', ${lastPosition})\` while nobody appends`,
+    head,
+    lastPosition,
+  )
 }
 
 /** Returns the error for the caller if a retry would not help. */
@@ -187,6 +213,10 @@ export function toKnownError(what: string, error: unknown): unknown {
       { cause: error },
     )
   }
+  if (state === 'ES006') {
+    const { sequence, head, lastPosition } = JSON.parse(String(reportOf(error)?.detail))
+    return sequenceBehind(sequence, head, lastPosition)
+  }
   if (isMissingSchema(error)) {
     return new SchemaMismatchError(
       'The tables of the event store are missing: call `await store.schema.create()` first',
@@ -196,6 +226,12 @@ export function toKnownError(what: string, error: unknown): unknown {
   if (isDenied(error)) {
     const todo = `${what} needs it; \`store.schema.grantSql(role)\` returns what the owner of the tables has to run`
     return new MissingPrivilegesError(undefined, [], todo, error)
+  }
+  // A pooler has dropped the prepared statements of a connection, or has mixed up those of two clients.
+  if (state === '26000' || state === '42P05') {
+    const remedy =
+      'A pooler between the store and the server does not keep prepared statements: open the store with prepare: false'
+    return new StorageError(what, error, remedy)
   }
   return new StorageError(what, error)
 }

@@ -1,14 +1,24 @@
 /** Bridge to Kysely. Its transactions run compiled queries in the shape below. */
+import { refuse } from '../storage/index.ts'
 import type { Row, Session } from './client.ts'
 
 /** The part of a Kysely `Transaction` that the bridge uses. */
 export interface KyselyTransaction {
+  readonly isTransaction: true
   // biome-ignore lint/suspicious/noExplicitAny: Kysely's CompiledQuery has types of its own for its parts
   executeQuery(query: any): Promise<{ rows: unknown[] }>
 }
 
-/** Makes a session of a Kysely transaction, for `store.inTransaction`. */
+/**
+ * Makes a session of a Kysely transaction, for `store.inTransaction`.
+ * @throws InvalidInputError if it is a Kysely instance that is no transaction
+ */
 export function fromKysely(transaction: KyselyTransaction): Session {
+  if (transaction?.isTransaction !== true) {
+    const remedy =
+      'must be a transaction: pass the one that the callback of `db.transaction().execute` receives'
+    refuse('transaction', remedy, transaction)
+  }
   async function query(text: string, values: readonly unknown[]): Promise<Row[]> {
     const compiled = {
       sql: text,

@@ -1,11 +1,12 @@
 /** The `postgres` driver (postgres.js). */
-import { ConnectionNotOpenError, driverError } from '../storage/index.ts'
+import { ConnectionNotOpenError, driverError, refuse } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
   maxIdleMilliseconds,
   type Row,
   type ScriptSession,
+  type Session,
   transactionMode,
 } from './client.ts'
 import { isOverloaded } from './errors.ts'
@@ -33,7 +34,7 @@ interface SentQuery extends PromiseLike<unknown> {
 type Watched = (query: SentQuery) => PromiseLike<unknown>
 
 /** Makes a session of a postgres.js transaction. */
-export function fromPostgresJsSession(
+function fromPostgresJsSession(
   sql: PostgresJsSession,
   prepare = true,
   watched: Watched = (query) => query,
@@ -58,6 +59,43 @@ export function fromPostgresJsSession(
 function nameEnded(error: unknown): never {
   const isEnded = error instanceof Error && 'code' in error && error.code === 'CONNECTION_ENDED'
   throw isEnded ? new ConnectionNotOpenError('postgres.js client', 'ended', error) : error
+}
+
+const transformProblem =
+  'must be a client of postgres.js without `transform`, which renames or changes what the store reads: give the store a client of its own'
+
+/**
+ * Refuses a client that changes columns, values or rows.
+ * @throws InvalidInputError
+ */
+export function checkTransform(sql: PostgresJs): void {
+  const { transform } = (sql.options ?? {}) as {
+    readonly transform?: Readonly<Record<'column' | 'value' | 'row', { readonly from?: unknown } | undefined>>
+  }
+  for (const part of ['column', 'value', 'row'] as const) {
+    if (typeof transform?.[part]?.from === 'function') refuse('connection', transformProblem, sql)
+  }
+}
+
+/**
+ * Makes a session of the caller's transaction. It does not show the options of its client, so the first statement looks
+ * whether the driver renames columns.
+ */
+export function fromCallersTransaction(sql: PostgresJsSession, prepare: boolean): Session {
+  const session = fromPostgresJsSession(sql, prepare)
+  let checking: Promise<void> | undefined
+  async function check(): Promise<void> {
+    const [row] = (await sql.unsafe('select 1 as column_name')) as Row[]
+    if (row !== undefined && !('column_name' in row)) refuse('transaction', transformProblem, sql)
+  }
+  return {
+    ...session,
+    async run(statement, parameters) {
+      checking ??= check()
+      await checking
+      return session.run(statement, parameters)
+    },
+  }
 }
 
 /**

@@ -3,7 +3,7 @@ import { beginning, checkReadName, InvalidInputError, MissingPrivilegesError } f
 import type { Database, Parameters, Row } from './client.ts'
 import { textArray } from './encode.ts'
 import * as sql from './sql.generated.ts'
-import type { Statements } from './statements.ts'
+import { quotedSchema, type Statements } from './statements.ts'
 
 const unique = (names: Iterable<RegExpMatchArray>) =>
   [...new Set([...names].map(([, name]) => String(name)))].sort()
@@ -18,10 +18,14 @@ const usedObjects = (() => {
   }
 })()
 
-/** The functions that only other functions call. */
-const internalFunctions = unique(
-  sql.routines.sql.matchAll(/^create or replace function :schema\.(\w+)/gm),
-).filter((name) => !usedObjects.functions.includes(name))
+/** All tables, views and sequences of the library. */
+const relations = (() => {
+  const text = [...sql.migrations.map((migration) => migration.sql), sql.routines.sql].join('\n')
+  const created = text.matchAll(/^create (?:or replace )?(?:table|view|sequence) :schema\.(\w+)/gm)
+  return ['migrations', ...unique(created)]
+})()
+
+const isUsed = (signature: string) => usedObjects.functions.includes(signature.replace(/\(.*/, ''))
 
 /** The parameters of `start-up.sql` and `missing-privileges.sql`. */
 export const usedNames: Parameters = [textArray(usedObjects.functions), textArray(usedObjects.tables)]
@@ -29,26 +33,27 @@ export const usedNames: Parameters = [textArray(usedObjects.functions), textArra
 /**
  * Returns the script with which the owner of a schema lets a role use it. Any SQL client can run it, for example psql.
  *
- * The script revokes the role's other privileges in the schema. Functions of former versions are an exception:
- * processes of these versions may still run.
+ * The script revokes the role's other privileges on the library's objects and on the schema, and leaves the user's own
+ * objects alone. It also leaves functions of former versions alone: processes of these versions may still run.
  * @throws InvalidInputError if no role that an application may use can have this name
  */
 export function grantScript(schema: string, role: string): string {
   const quoted = quotedRole(role)
-  const named = (names: readonly string[]) => names.map((name) => `${schema}.${name}`).join(', ')
-  const all = (kind: string) => `all ${kind} in schema ${schema}`
+  const own = quotedSchema(schema)
+  const named = (names: readonly string[]) => names.map((name) => `${own}.${name}`).join(', ')
+  const { functions } = sql.routines
+  // A table privilege that is revoked from a sequence is one of the sequence's own.
   const revoked = [
-    all('tables'),
-    all('sequences'),
-    `function ${named(internalFunctions)}`,
-    `schema ${schema}`,
+    named(relations),
+    `function ${named(functions.filter((signature) => !isUsed(signature)))}`,
+    `schema ${own}`,
   ]
   return `begin;
 select pg_advisory_xact_lock(hashtext('eventsourced migrations of ${schema}'));
 ${revoked.map((objects) => `revoke all on ${objects} from ${quoted};`).join('\n')}
-grant usage on schema ${schema} to ${quoted};
+grant usage on schema ${own} to ${quoted};
 grant select on ${named([...usedObjects.tables, 'views'])} to ${quoted};
-grant execute on function ${named(usedObjects.functions)} to ${quoted};
+grant execute on function ${named(functions.filter(isUsed))} to ${quoted};
 commit;
 `
 }

@@ -1,5 +1,11 @@
 /** Runs statements: decides whether to retry a failed one, and in which kind of transaction it runs. */
-import { pause, ReadOnlyReplicaError, StoreUnavailableError, TransactionOverError } from '../storage/index.ts'
+import {
+  NotInTransactionError,
+  pause,
+  ReadOnlyReplicaError,
+  StoreUnavailableError,
+  TransactionOverError,
+} from '../storage/index.ts'
 import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
 import {
   isAnswerLost,
@@ -7,6 +13,7 @@ import {
   isFeatureNotSupported,
   isFromReplica,
   isLastConnectionLost,
+  isOutsideTransaction,
   isRefusal,
   isTransient,
   isUnreachable,
@@ -15,6 +22,7 @@ import {
   toLastError,
   WorkFailure,
 } from './errors.ts'
+import type { Statements } from './statements.ts'
 
 /** Runs the statements of a store, on its own connections or in the caller's transaction. */
 export interface Runner {
@@ -192,21 +200,38 @@ export function retryingRunner(
  *
  * The caller may already be retrying, and an error would abort the transaction. So every write first checks whether it
  * is a repeat.
+ *
+ * Asks the server before each write whether the session is in a transaction: the caller may have passed a connection
+ * that is in none, or may use the store after the end. A read does no harm then, so the runner asks before the first one
+ * only.
  */
-export function sessionRunner(session: Session): Runner {
+export function sessionRunner(session: Session, statements: Statements): Runner {
+  const { readStream, readStreams, streamInfo, findEvents } = statements
+  const reads = new Set([readStream, readStreams, streamInfo, findEvents])
   let last: Promise<unknown> = Promise.resolve()
+  let hasAsked = false
+
+  async function requireTransaction(what: string): Promise<void> {
+    await session.run(statements.requireTransaction, []).catch((error: unknown) => {
+      throw isOutsideTransaction(error) ? new NotInTransactionError(what, error) : error
+    })
+    hasAsked = true
+  }
+
   return {
     async run(what, statement, parameters) {
       try {
+        if (!hasAsked || !reads.has(statement)) await requireTransaction(what)
         return await session.run(statement, parameters(true))
       } catch (error) {
         throw isTransient(error) ? toLastError(what, 0, error) : toKnownError(what, error)
       }
     },
     async transaction(what, work) {
-      const turn = last.then(() =>
-        inSavepoint(session, () => withGuardedSession(what, session, (guarded) => work(guarded, true))),
-      )
+      const turn = last.then(async () => {
+        await requireTransaction(what)
+        return inSavepoint(session, () => withGuardedSession(what, session, (guarded) => work(guarded, true)))
+      })
       last = turn.catch(() => {})
       return turn.catch((error: unknown) => {
         if (error instanceof WorkFailure) throw error.thrown

@@ -104,8 +104,51 @@ where state = 'retrying';` },
 ]
 
 /** The functions, the views and their privileges. The store applies them again when their checksum changes. */
-export const routines: { readonly checksum: string; readonly sql: string } = {
-  checksum: '45cdebb45990e694e1833f8e16671a63',
+export const routines: {
+  readonly checksum: string
+  /** Each function's name and the types of its parameters. */
+  readonly functions: readonly string[]
+  readonly sql: string
+} = {
+  checksum: '91e6d87b1e39c4aa96b78e9dab45eb9f',
+  functions: [
+    'advance_checkpoint(text, int, bigint, bigint)',
+    'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean)',
+    'append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean)',
+    'begin_build(text, int, text)',
+    'create_stream(text, json, uuid)',
+    'create_subscription(text, int, bigint)',
+    'drop_documents(text, int)',
+    'enter_projections(text[], int[])',
+    'frontier()',
+    'import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean)',
+    'is_expected(bigint, bigint)',
+    'keep_leases(text, text, int)',
+    'leave_subscription(text, text)',
+    'list_documents(text, text, text, int)',
+    'list_streams(text, text, int)',
+    'lock_documents(text[], int[], text[])',
+    'lock_streams(text[], boolean)',
+    'log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int)',
+    'mark_writer()',
+    'move_checkpoints(text, bigint)',
+    'park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[])',
+    'parked_to_handle(text, int, bigint)',
+    'part_of_stream(text, int)',
+    'projection_lock(text)',
+    'protect_events()',
+    'read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[])',
+    'recorded_owners(int[], uuid[])',
+    'register_projections(text[], int[], text[])',
+    'release_lease(text, int, bigint)',
+    'retry_parked(text, bigint)',
+    'sees_own_marker()',
+    'set_projection(text, int, int, text)',
+    'skip_parked(text, bigint)',
+    'try_create_streams(text[], bigint[], timestamptz)',
+    'unpark_event(text, int, bigint, bigint)',
+    'write_documents(text[], int[], text[], json[], bigint[])',
+  ],
   sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
 -- partition.
 create or replace function :schema.advance_checkpoint(
@@ -534,7 +577,7 @@ end
 create or replace function :schema.enter_projections(names text[], generations int[]) returns boolean
 language plpgsql as \$\$
 begin
-  perform pg_advisory_xact_lock_shared(hashtext('eventsourced.:schema'), :schema.projection_lock(p.name))
+  perform pg_advisory_xact_lock_shared(':schema.projections'::regclass::int, :schema.projection_lock(p.name))
   from (select distinct n.name from unnest(names) as n (name)) p;
   -- This statement comes after the locks and has its own snapshot, so it sees a rebuild that has just committed.
   return not exists (
@@ -1146,24 +1189,42 @@ end
 -- Must be called after the stream locks, because a wait for these must not hold readers back, and before the first
 -- nextval.
 --
+-- Refuses a sequence that is behind the log with ES006: it would assign positions that readers have passed. Another
+-- server may have taken over behind the same address since the store's first use.
+--
 -- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
--- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock.
+-- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. Its name
+-- contains no name of a schema, because Postgres ignores case in the names of settings.
 create or replace function :schema.mark_writer() returns void
-language plpgsql as \$\$
+language plpgsql
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as \$\$
 declare
+  _head bigint;
+  _is_behind boolean;
   _transaction text := pg_current_xact_id()::text;
+  _sequence oid := ':schema.event_positions'::regclass;
+  _setting text := 'eventsourced.marked_' || _sequence;
 begin
-  if current_setting('eventsourced.marked_:schema', true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(:schema.marker_key(coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0)));
-    perform set_config('eventsourced.marked_:schema', _transaction, true);
+  if current_setting(_setting, true) is distinct from _transaction then
+    -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
+    select h.position, exists (select from :schema.events e where e.position > h.position)
+    into _head, _is_behind
+    from (select coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0) as position offset 0) h;
+    if _is_behind then
+      raise exception 'the sequence is behind the log' using errcode = 'ES006', detail = json_build_object(
+        'sequence', ':schema.event_positions',
+        'head', _head,
+        'lastPosition', (select max(e.position) from :schema.events e)
+      )::text;
+    end if;
+    -- The keys are signed, and the bits are those of the OID and of the position. See writer_markers.
+    perform pg_advisory_xact_lock_shared(_sequence::int, ((_head << 32) >> 32)::int);
+    perform set_config(_setting, _transaction, true);
   end if;
 end
-\$\$;
-
--- Returns the advisory lock key of a writer marker: 16 bits for the schema, 48 bits for the position.
-create or replace function :schema.marker_key(marked_position bigint) returns bigint
-language sql immutable as \$\$
-  select ((hashtext('eventsourced.:schema')::bigint & 65535) << 48) | marked_position
 \$\$;
 
 -- Sets all checkpoints of a subscription to a position. Revokes all leases, and deletes the parked events up to the
@@ -1290,10 +1351,10 @@ language sql immutable as \$\$
 
 -- Returns the second key of a projection's advisory lock. Transactions that write its documents hold the lock shared;
 -- the transaction that switches to another generation holds it exclusively.
--- Locks with two keys never collide with writer markers, which have one.
+-- The first key is the OID of the table of projections. No writer marker has it: theirs is the OID of the sequence.
 create or replace function :schema.projection_lock(name text) returns int
 language sql immutable as \$\$
-  select hashtext('eventsourced.:schema projection ' || name)
+  select hashtext('eventsourced.:schema_name projection ' || name)
 \$\$;
 
 -- Refuses every change of recorded events. Only a role that may drop or disable the trigger can lift this protection.
@@ -1488,6 +1549,35 @@ begin
 end
 \$\$;
 
+-- Takes a lock like a writer marker, and returns whether this session sees it as readers would. On a server without
+-- advisory locks, or one that does not show them, readers would pass the events of running appends. The lock ends with
+-- the transaction of the call.
+--
+-- Its first key is the OID of the table of events, and not of the sequence: it must not look like a running append,
+-- which keeps inline projections from being registered.
+create or replace function :schema.sees_own_marker() returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+declare
+  _events oid := ':schema.events'::regclass;
+begin
+  perform pg_advisory_xact_lock_shared(_events::int, pg_backend_pid());
+  return exists (
+    select from pg_locks l
+    where l.locktype = 'advisory'
+      and l.mode = 'ShareLock'
+      and l.granted
+      and l.objsubid = 2
+      and l.database = (select d.oid from pg_database d where d.datname = current_database())
+      and l.classid = _events
+      and l.objid::bigint = pg_backend_pid()
+      and l.pid = pg_backend_pid()
+  );
+end
+\$\$;
+
 -- Completes a build: from now on, readers use its generation.
 create or replace function :schema.set_projection(
   of_projection text,
@@ -1613,19 +1703,61 @@ left join :schema.projections p on p.name = d.projection
 where d.generation = coalesce(p.generation, 0) and d.state is not null;
 
 -- The markers of the transactions that are appending now. Each will take only positions above its marked_position.
--- pg_locks shows a key of 64 bits as two halves, the upper one as classid. Only shared locks are markers.
+--
+-- A marker is a shared advisory lock with two keys: the OID of the sequence, which no other schema has, and the low 32
+-- bits of the position. pg_locks shows them as classid and objid. Its upper bits are those of the head, because a marker
+-- is less than 2^32 positions old. It may be a little above the head that this view has read: at most 2^24 positions.
 create or replace view :schema.writer_markers as
-select l.pid, ((l.classid::bigint & 65535) << 32) | l.objid::bigint as marked_position
+select l.pid, h.ceiling - ((h.ceiling - l.objid::bigint) & 4294967295) as marked_position
 from pg_locks l
+cross join (select coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0) + 16777216 as ceiling offset 0) h
 where l.locktype = 'advisory'
   and l.mode = 'ShareLock'
   and l.granted
-  and l.objsubid = 1
+  and l.objsubid = 2
   and l.database = (select d.oid from pg_database d where d.datname = current_database())
-  and l.classid::bigint >> 16 = (hashtext('eventsourced.:schema')::bigint & 65535);
+  and l.classid = ':schema.event_positions'::regclass;
 
 -- By default every role may call a function. This must come last, when all functions exist.
-revoke execute on all functions in schema :schema from public;`,
+-- The schema may hold functions of the user's, so this names the store's own.
+revoke execute on function
+  :schema.advance_checkpoint(text, int, bigint, bigint),
+  :schema.append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean),
+  :schema.append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean),
+  :schema.begin_build(text, int, text),
+  :schema.create_stream(text, json, uuid),
+  :schema.create_subscription(text, int, bigint),
+  :schema.drop_documents(text, int),
+  :schema.enter_projections(text[], int[]),
+  :schema.frontier(),
+  :schema.import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean),
+  :schema.is_expected(bigint, bigint),
+  :schema.keep_leases(text, text, int),
+  :schema.leave_subscription(text, text),
+  :schema.list_documents(text, text, text, int),
+  :schema.list_streams(text, text, int),
+  :schema.lock_documents(text[], int[], text[]),
+  :schema.lock_streams(text[], boolean),
+  :schema.log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int),
+  :schema.mark_writer(),
+  :schema.move_checkpoints(text, bigint),
+  :schema.park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[]),
+  :schema.parked_to_handle(text, int, bigint),
+  :schema.part_of_stream(text, int),
+  :schema.projection_lock(text),
+  :schema.protect_events(),
+  :schema.read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[]),
+  :schema.recorded_owners(int[], uuid[]),
+  :schema.register_projections(text[], int[], text[]),
+  :schema.release_lease(text, int, bigint),
+  :schema.retry_parked(text, bigint),
+  :schema.sees_own_marker(),
+  :schema.set_projection(text, int, int, text),
+  :schema.skip_parked(text, bigint),
+  :schema.try_create_streams(text[], bigint[], timestamptz),
+  :schema.unpark_event(text, int, bigint, bigint),
+  :schema.write_documents(text[], int[], text[], json[], bigint[])
+from public;`,
 }
 
 export const advanceCheckpoint: string = `select (
@@ -1796,20 +1928,20 @@ export const lockDocuments: string = `select d.place, d.state::text, d.revision:
 from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[]) d`
 
 export const lockProjection: string = `with bound as materialized (select set_config('lock_timeout', '1s', true))
-select pg_advisory_xact_lock(hashtext('eventsourced.:schema'), :schema.projection_lock(\$1::text))::text from bound`
+select pg_advisory_xact_lock(':schema.projections'::regclass::int, :schema.projection_lock(\$1::text))::text from bound`
 
 export const missingPrivileges: string = `select current_user::text as role, (
 select json_agg(needed.privilege)
     from (
-      select 'USAGE on schema :schema' as privilege
-      where not has_schema_privilege(':schema', 'USAGE')
+      select 'USAGE on schema :schema_name' as privilege
+      where not has_schema_privilege(':schema_name', 'USAGE')
       union all
-      select 'SELECT on :schema.' || c.relname
+      select 'SELECT on :schema_name.' || c.relname
       from pg_class c
       where c.relnamespace = to_regnamespace(':schema') and c.relname = any (\$2::text::text[])
         and not has_table_privilege(c.oid, 'SELECT')
       union all
-      select 'EXECUTE on :schema.' || f.proname
+      select 'EXECUTE on :schema_name.' || f.proname
       from pg_proc f
       where f.pronamespace = to_regnamespace(':schema') and f.proname = any (\$1::text::text[])
         and not has_function_privilege(f.oid, 'EXECUTE')
@@ -2003,28 +2135,54 @@ export const releaseLease: string = `select case when extract(epoch from pg_post
   then :schema.release_lease(\$1::text, \$2::text::int, \$3::text::bigint)::text
 end`
 
+export const requireTransaction: string = `lock table :schema.streams in access share mode`
+
 export const retryParked: string = `select :schema.retry_parked(\$1::text, \$2::text::bigint)::text as found`
+
+export const schemaStatus: string = `select
+  (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
+  (exists (
+    select from pg_trigger t
+    where t.tgrelid = to_regclass(':schema.events') and t.tgname = 'protect_events' and t.tgenabled in ('O', 'A')
+  ))::text as events_protected`
+
+export const sessionFacts: string = `select
+version() as version,
+  current_setting('server_version_num', true) as version_number,
+  current_setting('server_encoding', true) as server_encoding,
+  current_setting('client_encoding', true) as client_encoding,
+  current_setting('array_nulls', true) as array_nulls`
 
 export const setProjection: string = `select :schema.set_projection(\$1::text, \$2::text::int, \$3::text::int, \$4::text)::text`
 
 export const skipParked: string = `select :schema.skip_parked(\$1::text, \$2::text::bigint)::text as found`
 
 export const startUp: string = `select
-  (select json_agg(json_build_object('number', m.number, 'checksum', m.checksum)) from :schema.migrations m)::text as applied,
+  (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
+  (exists (
+    select from pg_trigger t
+    where t.tgrelid = to_regclass(':schema.events') and t.tgname = 'protect_events' and t.tgenabled in ('O', 'A')
+  ))::text as events_protected,
   case when pg_is_in_recovery() then pg_current_xact_id()::text end as not_on_a_replica,
   current_user::text as role,
+version() as version,
+  current_setting('server_version_num', true) as version_number,
+  current_setting('server_encoding', true) as server_encoding,
+  current_setting('client_encoding', true) as client_encoding,
+  current_setting('array_nulls', true) as array_nulls,
+  :schema.sees_own_marker()::text as sees_own_marker,
   (
 select json_agg(needed.privilege)
     from (
-      select 'USAGE on schema :schema' as privilege
-      where not has_schema_privilege(':schema', 'USAGE')
+      select 'USAGE on schema :schema_name' as privilege
+      where not has_schema_privilege(':schema_name', 'USAGE')
       union all
-      select 'SELECT on :schema.' || c.relname
+      select 'SELECT on :schema_name.' || c.relname
       from pg_class c
       where c.relnamespace = to_regnamespace(':schema') and c.relname = any (\$2::text::text[])
         and not has_table_privilege(c.oid, 'SELECT')
       union all
-      select 'EXECUTE on :schema.' || f.proname
+      select 'EXECUTE on :schema_name.' || f.proname
       from pg_proc f
       where f.pronamespace = to_regnamespace(':schema') and f.proname = any (\$1::text::text[])
         and not has_function_privilege(f.oid, 'EXECUTE')

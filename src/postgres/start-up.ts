@@ -3,12 +3,13 @@
  * that would break a guarantee of the store makes the check fail. A setting that can lose events in a crash causes a
  * warning.
  */
-import { SchemaMismatchError, SequenceBehindError, type StoreWarning } from '../storage/index.ts'
+import { SchemaMismatchError, type StoreWarning } from '../storage/index.ts'
+import { checkFacts, checkMarkers, checkServer } from './check-server.ts'
 import type { Database, Row } from './client.ts'
-import { isDenied, isMissingSchema, WorkFailure } from './errors.ts'
-import { createSchema, statusOf } from './migrate.ts'
+import { isDenied, isMissingColumn, isMissingSchema, sequenceBehind, WorkFailure } from './errors.ts'
+import { createSchema, schemaStatus, statusOf } from './migrate.ts'
 import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
-import type { Statements } from './statements.ts'
+import { quotedSchema, type Statements } from './statements.ts'
 
 /** The options of `startUp`: see `PostgresStoreOptions`. */
 export interface StartUpOptions {
@@ -19,27 +20,35 @@ export interface StartUpOptions {
   readonly onWarning: (warning: StoreWarning) => void
 }
 
-// A writer marker stores a position in this many bits.
+// Positions end here, so that a JavaScript number holds each one exactly, with room to spare.
 const positionBits = 48
 
 /**
  * Checks the database and, with `autoCreate`, creates the tables or brings them up to date.
- * @throws SchemaMismatchError, MissingPrivilegesError, SequenceBehindError, or the server's error (25006 on a replica)
+ * @throws UnsupportedDatabaseError, SchemaMismatchError, MissingPrivilegesError, SequenceBehindError, or the server's
+ * error (25006 on a replica)
  * @throws WorkFailure with the error that `onWarning` throws
  */
 export async function startUp(database: Database, options: StartUpOptions): Promise<void> {
   const { schema, autoCreate, protectEvents, onWarning } = options
   let found = await inspect(database, options)
-  if (found === undefined || !statusOf(JSON.parse(String(found.applied ?? '[]')), schema).upToDate) {
+  const status = found && statusOf(found, schema, protectEvents)
+  if (!status?.upToDate) {
     if (!autoCreate) {
+      // These two name the reason if it is another one: the server, or another tool's objects.
+      await checkServer(database, options.statements)
+      await schemaStatus(database, options.statements, schema, protectEvents)
       throw new SchemaMismatchError(
-        `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
+        status?.functionsCurrent && status.pending.length === 0
+          ? `The trigger that protects events is missing in schema '${schema}': call \`await store.schema.create()\` first, or open the store with protectEvents: false`
+          : `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
       )
     }
-    await createSchema(database, schema, protectEvents)
+    await createSchema(database, options.statements, schema, protectEvents)
     found = await inspect(database, options)
   }
   if (found === undefined) throw new SchemaMismatchError(`Tables in schema '${schema}' were dropped`)
+  checkFacts(found)
   checkFound(found, schema)
   if (database.isEmbedded) return
   try {
@@ -54,7 +63,7 @@ async function inspect(database: Database, { schema, statements }: StartUpOption
   try {
     return (await database.run(statements.startUp, usedNames))[0]
   } catch (error) {
-    if (isMissingSchema(error)) return undefined
+    if (isMissingSchema(error) || isMissingColumn(error)) return undefined
     throw isDenied(error) ? await missingPrivileges(database, statements, schema, error) : error
   }
 }
@@ -62,22 +71,20 @@ async function inspect(database: Database, { schema, statements }: StartUpOption
 /** @throws SchemaMismatchError, MissingPrivilegesError or SequenceBehindError if the store must not use this database */
 function checkFound(found: Row, schema: string): void {
   if (found.missing !== null) throw privilegesError(found, schema)
+  checkMarkers(found)
+  const sequence = `${quotedSchema(schema)}.event_positions`
   if (found.is_ordered !== 'true') {
     throw new SchemaMismatchError(
-      `The sequence ${schema}.event_positions was changed, and the order of the log depends on it: let its owner run \`alter sequence ${schema}.event_positions increment by 1 cache 1 no cycle\``,
+      `The sequence ${sequence} was changed, and the order of the log depends on it: let its owner run \`alter sequence ${sequence} increment by 1 cache 1 no cycle\``,
     )
   }
   const [head, lastPosition] = [BigInt(String(found.head)), BigInt(String(found.last_position))]
   if (head < lastPosition) {
-    throw new SequenceBehindError(
-      `The sequence ${schema}.event_positions stands at ${head}, but the log in schema '${schema}' reaches to position ${lastPosition}, as after a restore of the tables without it: let its owner run \`select setval('${schema}.event_positions', ${lastPosition})\` while nobody appends`,
-      Number(head),
-      Number(lastPosition),
-    )
+    throw sequenceBehind(sequence, Number(head), Number(lastPosition))
   }
   if (head >> BigInt(positionBits) !== 0n) {
     throw new SchemaMismatchError(
-      `The sequence ${schema}.event_positions stands at ${head}, and positions end at 2^${positionBits}: it was set by hand`,
+      `The sequence ${sequence} stands at ${head}, and positions end at 2^${positionBits}: it was set by hand`,
     )
   }
 }

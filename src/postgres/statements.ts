@@ -6,9 +6,17 @@ import * as sql from './sql.generated.ts'
 /** All statements of a store, by name: one for each file in `sql/queries`. */
 export type Statements = ReturnType<typeof statementsOf>
 
-/** Replaces the token `:schema` with a name that `checkSchemaName` has accepted, so that it needs no quotes. */
+/** Quotes the name of a schema. `checkSchemaName` has accepted it, so that it contains no quotes itself. */
+export function quotedSchema(schema: string): string {
+  return `"${schema}"`
+}
+
+/**
+ * Replaces the tokens `:schema`, for the name as an identifier, and `:schema_name`, for the name inside a text. Both may
+ * stand inside a literal or a function body, because `checkSchemaName` accepts no quotes, backslashes and dollar signs.
+ */
 export function inSchema(text: string, schema: string): string {
-  return text.replaceAll(':schema', schema)
+  return text.replace(/:schema(_name)?\b/g, (_, isName) => (isName ? schema : quotedSchema(schema)))
 }
 
 /** Names a statement. The name contains a hash of the text: one connection must never use one name for two texts. */

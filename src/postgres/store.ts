@@ -26,8 +26,8 @@ import type { SqlTransaction } from './transaction.ts'
 /** The options of `postgresStore`. All are optional. */
 export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   /**
-   * The name of the schema that holds the tables: lower-case letters, digits and underscores, at most 63 characters. It
-   * must not begin with a digit or with `pg_`.
+   * The name of the schema that holds the tables, at most 63 bytes. Case matters, and the store quotes the name. It must
+   * not contain quotes, backslashes, dollar signs or control characters, and not be a schema of Postgres itself.
    * @default 'eventsourced'
    */
   readonly schema?: string | undefined
@@ -38,8 +38,9 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
    */
   readonly autoCreate?: boolean | undefined
   /**
-   * Whether a trigger refuses to change, delete or truncate events. If false, the store drops the trigger when it
-   * creates the tables or brings them up to date.
+   * Whether a trigger refuses to change, delete or truncate events. If true, the store puts back a trigger that is
+   * missing or disabled or, with `autoCreate: false`, throws a `SchemaMismatchError`. If false, the store drops the
+   * trigger when it creates the tables or brings them up to date.
    * @default true
    */
   readonly protectEvents?: boolean | undefined
@@ -147,7 +148,8 @@ export interface PostgresStore extends EventStore<SqlTransaction> {
    * Returns the store inside your own transaction, which must be READ COMMITTED: its appends commit or roll back
    * together with your rows. It never retries, and it is usable until the transaction ends.
    *
-   * Its calls throw `UnsupportedIsolationError` if the transaction has another isolation level.
+   * Its calls throw `NotInTransactionError` if the connection is in no transaction, and `UnsupportedIsolationError` if
+   * the transaction has another isolation level.
    * @throws InvalidInputError if `transaction` is not a transaction of `pg`, postgres.js or PGlite, or made by a bridge
    */
   inTransaction(transaction: PostgresTransaction): TransactionalStore
@@ -165,8 +167,8 @@ export type TransactionalStore = Pick<
  *
  *     const store = postgresStore('postgres://user:password@host/database')
  *
- * If the check fails, every call throws `SchemaMismatchError`, `MissingPrivilegesError`, `ReadOnlyReplicaError` or
- * `SequenceBehindError`. Each call repeats the check until it passes.
+ * If the check fails, every call throws `UnsupportedDatabaseError`, `SchemaMismatchError`, `MissingPrivilegesError`,
+ * `ReadOnlyReplicaError` or `SequenceBehindError`. Each call repeats the check until it passes.
  * @throws InvalidInputError if `connection` or an option is invalid
  */
 export function postgresStore(connection: PostgresConnection, options?: PostgresStoreOptions): PostgresStore {
@@ -212,9 +214,13 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
     },
     schema: {
       create: () =>
-        database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),
+        database.use('Creating the tables', (database) =>
+          createSchema(database, statements, schema, protectEvents),
+        ),
       status: () =>
-        database.use('Reading the state of the tables', (database) => schemaStatus(database, schema)),
+        database.use('Reading the state of the tables', (database) =>
+          schemaStatus(database, statements, schema, protectEvents),
+        ),
       sql: () => schemaScript(schema),
       grantSql: (role) => grantScript(schema, role),
     },
@@ -224,7 +230,7 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
       return { position: Number(frontier), head: Number(head), writers: JSON.parse(String(writers)) }
     },
     inTransaction(transaction) {
-      const session = sessionRunner(sessionOf(transaction, prepare))
+      const session = sessionRunner(sessionOf(transaction, prepare), statements)
       return eventStore(postgresStorage(session, statements, 1, inline), options)
     },
   }

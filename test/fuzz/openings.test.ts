@@ -26,9 +26,21 @@ const shared = {
   retries: number(0, [0, 9]),
   maxBatch: number(1, [1, 500]),
 }
-const schema = /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/
-const schemas = fc.constantFrom('eventsourced', '_', 'a'.repeat(63))
-const badSchemas = fc.constantFrom('a'.repeat(64), 'pg_a', 'A', 'a-b', '1a', 'a"', 'a;', 'a\n', 'ä')
+const isSchema = (value: unknown) =>
+  isReadName(value) &&
+  Buffer.byteLength(value) <= 63 &&
+  !/^(information_schema$|pg_)|["'\\$\p{Cc}]/u.test(value)
+const schemas = fc.constantFrom('eventsourced', '_', 'a'.repeat(63), 'order', 'A', 'a-b', '1a', 'a;', 'ä')
+const badSchemas = fc.constantFrom(
+  'a'.repeat(64),
+  'ä'.repeat(32),
+  'pg_a',
+  'information_schema',
+  'a"',
+  "a'",
+  'a$',
+  'a\n',
+)
 const tables = fc.constantFrom('a', 'A.b-c_1', 'a'.repeat(240))
 const text = leaf(
   fc.constantFrom('eu-west-1', 'http://localhost:1'),
@@ -56,9 +68,7 @@ const calls: Calls = {
           record(
             {
               ...shared,
-              schema: optional(
-                leaf(schemas, (value) => typeof value === 'string' && schema.test(value), boxed(badSchemas)),
-              ),
+              schema: optional(leaf(schemas, isSchema, boxed(badSchemas))),
               protectEvents: optional(boolean),
               prepare: optional(boolean),
               notify: optional(boolean),

@@ -22,8 +22,12 @@ let subscriptions = 0
 beforeAll(async () => {
   database = await freshDatabase()
   const opened = new RetryingDatabase(connector(database.url, { prepare: true, maxConnections: 2 }), 1)
-  const runner = retryingRunner(opened, async (own) => void (await createSchema(own, schema, true)))
-  storage = postgresStorage(runner, statementsOf(schema), 1, new InlineProjections())
+  const statements = statementsOf(schema)
+  const runner = retryingRunner(
+    opened,
+    async (own) => void (await createSchema(own, statements, schema, true)),
+  )
+  storage = postgresStorage(runner, statements, 1, new InlineProjections())
 })
 
 afterAll(async () => {

@@ -163,7 +163,6 @@ describe('the role of an application', () => {
       'is_expected',
       'lock_streams',
       'mark_writer',
-      'marker_key',
       'part_of_stream',
       'protect_events',
       'recorded_owners',

@@ -103,6 +103,27 @@ describe('the protection of events', () => {
     expect(await logOf(store)).toHaveLength(1)
   })
 
+  // The fault: a schema that was made with protectEvents: false stayed unprotected, and its status was `upToDate`.
+  it.each([
+    ['missing', 'drop trigger protect_events on eventsourced.events'],
+    ['disabled', 'alter table eventsourced.events disable trigger protect_events'],
+  ])('is put back if it is %s, and the status says so before', async (_, change) => {
+    await database.query(change)
+    const status = { eventsProtected: false, functionsCurrent: true, upToDate: false }
+    expect(await later.schema.status()).toMatchObject(status)
+    const lenient = postgresStore(database.url, { protectEvents: false })
+    expect(await lenient.schema.status()).toMatchObject({ eventsProtected: false, upToDate: true })
+    const careful = postgresStore(database.url, { autoCreate: false })
+    await expect(careful.append('a', started)).rejects.toMatchObject({
+      code: 'schema-mismatch',
+      message: expect.stringContaining('protectEvents: false'),
+    })
+    await later.append('a', started)
+    expect(await later.schema.status()).toMatchObject({ eventsProtected: true, upToDate: true })
+    await expect(database.query('delete from eventsourced.events')).rejects.toMatchObject({ code: 'ES004' })
+    await Promise.all([careful.close(), lenient.close()])
+  })
+
   it('is dropped with protectEvents: false, and later stores with that option do not add it', async () => {
     await database.query('drop schema eventsourced cascade')
     const lenient = postgresStore(database.url, { protectEvents: false })

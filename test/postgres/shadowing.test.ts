@@ -2,7 +2,7 @@
  * An attacker puts its own objects in place of the built-in ones, and calls functions that run with the owner's rights.
  * Each attack must first succeed on functions without the defence. Otherwise its failure would prove nothing.
  */
-import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { type PostgresStore, postgresStore, type TransactionalStore } from '@eventsourced/core/postgres'
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { counted, logOf } from '../../src/conformance/events.ts'
@@ -58,12 +58,15 @@ async function weaken(change: string): Promise<void> {
 /** Calls functions that write and that read. The attack may make them fail, which does not matter here. */
 async function callAll(session: pg.Client): Promise<void> {
   const own = postgresStore(session)
-  const inside = own.inTransaction(session)
+  const inside = async (work: (store: TransactionalStore) => Promise<unknown>) => {
+    await session.query('begin')
+    await work(own.inTransaction(session)).finally(() => session.query('commit'))
+  }
   const calls: (() => Promise<unknown>)[] = [
-    () => inside.append('a', counted(2)),
-    () => inside.append('a', counted(1), { expectedVersion: 2 }),
-    () => inside.appendAll([{ streamId: 'b', events: counted(1) }]),
-    () => inside.createStream('c'),
+    () => inside((store) => store.append('a', counted(2))),
+    () => inside((store) => store.append('a', counted(1), { expectedVersion: 2 })),
+    () => inside((store) => store.appendAll([{ streamId: 'b', events: counted(1) }])),
+    () => inside((store) => store.createStream('c')),
     () => own.import([{ streamId: 'd', type: 'Imported', data: 1 }]),
     () => logOf(own),
     () => own.frontier(),

@@ -216,7 +216,33 @@ describe('a sequence that would break the order of the log', () => {
     expect(await open().append('a', counted(1))).toMatchObject({ position: 4 })
   })
 
-  it('is refused if positions would no longer fit into the markers', async () => {
+  // The fault: the store looked once, at its first use. Behind the same address a copy of the database took over, whose
+  // sequence lagged. The next appends got positions below the checkpoints of subscriptions, which never handled them.
+  it('is refused by every append if it falls back while the store is open, until it is corrected', async () => {
+    const store = open({ inline: [] })
+    await database.query(`select setval('eventsourced.event_positions', 100)`)
+    await store.append('a', counted(1))
+    await database.query(`select setval('eventsourced.event_positions', 7)`)
+    const session = await database.session()
+    await session.query('begin')
+    const uses: (() => Promise<unknown>)[] = [
+      () => store.append('a', counted(1)),
+      () => Promise.all([1, 2].map(() => store.append('b', counted(1)))),
+      () => store.appendAll([{ streamId: 'c', events: counted(1) }]),
+      () => store.import([{ streamId: 'd', type: 'Imported', data: 1 }], { name: 'old' }),
+      () => store.inTransaction(session).append('e', counted(1)),
+    ]
+    const refusals = await Promise.all(uses.map((use) => use().catch((error: unknown) => error)))
+    for (const refusal of refusals) {
+      expect(refusal).toMatchObject({ code: 'sequence-behind', head: 7, lastPosition: 101 })
+    }
+    await session.query('rollback')
+    expect(await database.query('select from eventsourced.events')).toHaveLength(4)
+    await database.query(/run `(.*?)`/.exec(String(refusals[0]))?.[1] ?? '')
+    expect(await store.append('a', counted(1))).toMatchObject({ position: 102 })
+  })
+
+  it('is refused if it stands beyond the highest possible position', async () => {
     await database.query(`select setval('eventsourced.event_positions', ${2 ** 48})`)
     await expectRefusal({ code: 'schema-mismatch', message: expect.stringContaining('2^48') })
   })

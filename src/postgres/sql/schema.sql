@@ -11,7 +11,7 @@ CREATE FUNCTION eventsourced.advance_checkpoint(of_subscription text, of_partiti
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  update eventsourced.checkpoints c set position = greatest(c.position, to_position)
+  update "eventsourced".checkpoints c set position = greatest(c.position, to_position)
   where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null;
   return found;
 end
@@ -36,8 +36,8 @@ begin
 
   if retried then
     -- Lock first: an earlier attempt may be about to commit.
-    perform from eventsourced.streams s where s.stream_id = append_to_stream.stream_id for no key update;
-    if cardinality(eventsourced.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
+    perform from "eventsourced".streams s where s.stream_id = append_to_stream.stream_id for no key update;
+    if cardinality("eventsourced".recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
       outcome := 'repeated';
       return;
     end if;
@@ -46,7 +46,7 @@ begin
   loop
     -- The stream should not exist yet. The insert both locks it and checks that.
     if _create then
-      insert into eventsourced.streams as s (stream_id, version, created_at, last_recorded_at)
+      insert into "eventsourced".streams as s (stream_id, version, created_at, last_recorded_at)
       values (append_to_stream.stream_id, _event_count, _now, _now)
       on conflict do nothing;
       if found then
@@ -56,18 +56,18 @@ begin
       end if;
     end if;
 
-    update eventsourced.streams s
+    update "eventsourced".streams s
     set version = s.version + _event_count, last_recorded_at = greatest(_now, s.last_recorded_at)
-    where s.stream_id = append_to_stream.stream_id and eventsourced.is_expected(expected_version, s.version)
+    where s.stream_id = append_to_stream.stream_id and "eventsourced".is_expected(expected_version, s.version)
     returning s.version, s.last_recorded_at into version, recorded_at;
     exit when found;
 
     if expected_version is not null then
       outcome := 'conflict';
-      if cardinality(eventsourced.recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
+      if cardinality("eventsourced".recorded_owners(array_fill(1, array[_event_count]), event_ids)) > 0 then
         outcome := 'repeated';
       end if;
-      select s.version into version from eventsourced.streams s where s.stream_id = append_to_stream.stream_id;
+      select s.version into version from "eventsourced".streams s where s.stream_id = append_to_stream.stream_id;
       version := coalesce(version, 0);
       return;
     end if;
@@ -77,12 +77,12 @@ begin
   end loop;
 
   outcome := 'appended';
-  perform eventsourced.mark_writer();
+  perform "eventsourced".mark_writer();
   with inserted as (
-    insert into eventsourced.events
+    insert into "eventsourced".events
       (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
     select
-      nextval('eventsourced.event_positions'),
+      nextval('"eventsourced".event_positions'),
       append_to_stream.version - _event_count + e.nth,
       append_to_stream.recorded_at,
       e.event_id,
@@ -136,14 +136,14 @@ begin
     -- This creates streams that the call only checks, too, and deletes them at the end. Until then, other transactions
     -- that want to create them wait.
     with created as (
-      insert into eventsourced.streams as s (stream_id, version, created_at)
+      insert into "eventsourced".streams as s (stream_id, version, created_at)
       select n.id, 0, _now from unnest(stream_ids) as n (id) order by n.id collate "C"
       on conflict do nothing
       returning s.stream_id
     )
     select coalesce(array_agg(c.stream_id order by c.stream_id collate "C"), '{}') into _created from created c;
   end if;
-  for _stream in select * from eventsourced.lock_streams(stream_ids, atomic) loop
+  for _stream in select * from "eventsourced".lock_streams(stream_ids, atomic) loop
     _locked[_stream.place] := true;
     -- Both lists are in the same order, so that no stream needs a search among the created ones.
     if stream_ids[_stream.place] = _created[_created_at] then
@@ -156,7 +156,7 @@ begin
   end loop;
   if retried then
     -- Check after locking: an earlier attempt may have been about to commit.
-    foreach _at in array eventsourced.recorded_owners(owners, event_ids) loop
+    foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
       _repeated[_at] := true;
     end loop;
   end if;
@@ -169,7 +169,7 @@ begin
       outcomes[_at] := 'repeated';
     elsif _busy[_place] then
       outcomes[_at] := 'busy';
-    elsif eventsourced.is_expected(expected_versions[_at], _versions[_place]) then
+    elsif "eventsourced".is_expected(expected_versions[_at], _versions[_place]) then
       outcomes[_at] := 'appended';
       recorded_ats[_at] := _times[_place];
       if event_counts[_at] > 0 then
@@ -187,10 +187,10 @@ begin
   end loop;
 
   if atomic and 'appended' <> any (outcomes) then
-    delete from eventsourced.streams s where s.stream_id = any (_created);
+    delete from "eventsourced".streams s where s.stream_id = any (_created);
     -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
     -- too.
-    foreach _at in array eventsourced.recorded_owners(owners, event_ids) loop
+    foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
       outcomes[_at] := 'repeated';
     end loop;
     return;
@@ -202,7 +202,7 @@ begin
     from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
     where m.moved and not m.locked;
     if _new is not null then
-      _created := eventsourced.try_create_streams(
+      _created := "eventsourced".try_create_streams(
         array(select stream_ids[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
         array(select _versions[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
         _now);
@@ -216,23 +216,23 @@ begin
     end if;
   end if;
   if true = any (_moved) then
-    update eventsourced.streams s
+    update "eventsourced".streams s
     set version = _versions[m.place], last_recorded_at = _times[m.place]
     from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
     where m.moved and m.locked and s.stream_id = stream_ids[m.place];
   end if;
   if atomic then
-    delete from eventsourced.streams s where s.stream_id = any (_created) and s.version = 0;
+    delete from "eventsourced".streams s where s.stream_id = any (_created) and s.version = 0;
   end if;
 
   -- 4. Insert the events.
   if cardinality(event_ids) > 0 and 'appended' = any (outcomes) then
-    perform eventsourced.mark_writer();
+    perform "eventsourced".mark_writer();
     with inserted as (
-      insert into eventsourced.events
+      insert into "eventsourced".events
         (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
       select
-        nextval('eventsourced.event_positions'),
+        nextval('"eventsourced".event_positions'),
         versions[e.owner] - event_counts[e.owner] + e.nth,
         recorded_ats[e.owner],
         e.event_id,
@@ -251,7 +251,7 @@ begin
 
   -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
   if 'conflict' = any (outcomes) then
-    foreach _at in array eventsourced.recorded_owners(owners, event_ids) loop
+    foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
       if outcomes[_at] = 'conflict' then
         outcomes[_at] := 'repeated';
       end if;
@@ -267,14 +267,14 @@ CREATE FUNCTION eventsourced.begin_build(of_projection text, to_version integer,
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  insert into eventsourced.projections (name, version, generation, mode, last_generation)
+  insert into "eventsourced".projections (name, version, generation, mode, last_generation)
   values (of_projection, 0, 0, in_mode, 0)
   on conflict do nothing;
   select p.building_generation, p.building_version = to_version into generation, resumed
-  from eventsourced.projections p where p.name = of_projection for update;
+  from "eventsourced".projections p where p.name = of_projection for update;
   if resumed is not true then
     resumed := false;
-    update eventsourced.projections p
+    update "eventsourced".projections p
     set building_version = to_version, building_generation = p.last_generation + 1,
       last_generation = p.last_generation + 1
     where p.name = of_projection
@@ -290,7 +290,7 @@ CREATE FUNCTION eventsourced.create_stream(stream_id text, metadata json, creati
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  insert into eventsourced.streams as s (stream_id, version, created_at, metadata, creation_id)
+  insert into "eventsourced".streams as s (stream_id, version, created_at, metadata, creation_id)
   values (
     create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
     create_stream.metadata, create_stream.creation_id
@@ -299,7 +299,7 @@ begin
   -- The insert waited for concurrent creations of the stream, and this statement sees their result.
   select s.creation_id is not distinct from create_stream.creation_id, s.version, s.created_at
   into created, version, created_at
-  from eventsourced.streams s
+  from "eventsourced".streams s
   where s.stream_id = create_stream.stream_id;
 end
 $$;
@@ -311,12 +311,12 @@ CREATE FUNCTION eventsourced.create_subscription(of_subscription text, partition
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  insert into eventsourced.checkpoints (subscription, partition, position)
+  insert into "eventsourced".checkpoints (subscription, partition, position)
   select of_subscription, part, from_position
   from generate_series(0, partitions - 1) part
-  where not exists (select from eventsourced.checkpoints c where c.subscription = of_subscription)
+  where not exists (select from "eventsourced".checkpoints c where c.subscription = of_subscription)
   on conflict do nothing;
-  return (select count(*) from eventsourced.checkpoints c where c.subscription = of_subscription);
+  return (select count(*) from "eventsourced".checkpoints c where c.subscription = of_subscription);
 end
 $$;
 
@@ -330,15 +330,15 @@ declare
   _dropped bigint;
 begin
   if kept_generation is null then
-    update eventsourced.projections p set building_version = null, building_generation = null
+    update "eventsourced".projections p set building_version = null, building_generation = null
     where p.name = of_projection and p.building_generation is not null;
   end if;
-  delete from eventsourced.documents d
+  delete from "eventsourced".documents d
   where d.ctid in (
-    select o.ctid from eventsourced.documents o
+    select o.ctid from "eventsourced".documents o
     where o.projection = of_projection
       and o.generation is distinct from kept_generation
-      and o.generation <> coalesce((select p.generation from eventsourced.projections p where p.name = of_projection), 0)
+      and o.generation <> coalesce((select p.generation from "eventsourced".projections p where p.name = of_projection), 0)
     limit 10000
   );
   get diagnostics _dropped = row_count;
@@ -352,12 +352,12 @@ CREATE FUNCTION eventsourced.enter_projections(names text[], generations integer
     LANGUAGE plpgsql
     AS $$
 begin
-  perform pg_advisory_xact_lock_shared(hashtext('eventsourced.eventsourced'), eventsourced.projection_lock(p.name))
+  perform pg_advisory_xact_lock_shared('"eventsourced".projections'::regclass::int, "eventsourced".projection_lock(p.name))
   from (select distinct n.name from unnest(names) as n (name)) p;
   -- This statement comes after the locks and has its own snapshot, so it sees a rebuild that has just committed.
   return not exists (
     select from unnest(names, generations) as asked (name, generation)
-    left join eventsourced.projections p on p.name = asked.name
+    left join "eventsourced".projections p on p.name = asked.name
     where asked.generation <> coalesce(p.generation, 0)
   );
 end
@@ -377,9 +377,9 @@ begin
     raise exception 'a replica does not know the running writers' using errcode = 'ES003';
   end if;
   -- Step 1: read the head of the log.
-  _head := coalesce(pg_sequence_last_value('eventsourced.event_positions'::regclass), 0);
+  _head := coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0);
   -- Step 2: read the lowest marker of a running writer.
-  select min(m.marked_position) into _marked from eventsourced.writer_markers m;
+  select min(m.marked_position) into _marked from "eventsourced".writer_markers m;
   return least(_head, coalesce(_marked, _head));
 end
 $$;
@@ -406,7 +406,7 @@ begin
 
   begin
     -- Create missing streams and lock all of them, in the order that all writers use.
-    insert into eventsourced.streams (stream_id, version, created_at)
+    insert into "eventsourced".streams (stream_id, version, created_at)
     select s.id, 0, _now from unnest(stream_ids) as s (id) order by s.id collate "C"
     on conflict do nothing;
 
@@ -417,18 +417,18 @@ begin
       from (
         select * from unnest(stream_ids) with ordinality as s (id, owner) order by s.id collate "C"
       ) a
-      cross join lateral (select * from eventsourced.streams s where s.stream_id = a.id for update) s
+      cross join lateral (select * from "eventsourced".streams s where s.stream_id = a.id for update) s
     ) l;
 
     if sift
       or exists (
-        select from eventsourced.events r where r.event_id in (event_ids[1], event_ids[cardinality(event_ids)])
+        select from "eventsourced".events r where r.event_id in (event_ids[1], event_ids[cardinality(event_ids)])
       )
       or exists (select from unnest(earliest, _last) as s (earliest, last) where s.earliest < s.last)
     then
       select r.stream_id, r.event_id into stream_id, event_id
       from unnest(owners, event_ids) as e (owner, event_id)
-      cross join lateral (select * from eventsourced.events r where r.event_id = e.event_id limit 1) r
+      cross join lateral (select * from "eventsourced".events r where r.event_id = e.event_id limit 1) r
       where r.stream_id <> stream_ids[e.owner]
       limit 1;
       if found then
@@ -442,7 +442,7 @@ begin
           greatest(_last[e.owner], max(coalesce(e.recorded_at, _now)) over earlier) as reached
         from unnest(owners, event_ids, types, data, metadata, tags, recorded_ats) with ordinality
           as e (owner, event_id, type, data, metadata, tags, recorded_at, at)
-        where not exists (select from eventsourced.events r where r.event_id = e.event_id)
+        where not exists (select from "eventsourced".events r where r.event_id = e.event_id)
         window earlier as (partition by e.owner order by e.at)
       ),
       late as (
@@ -485,10 +485,10 @@ begin
       end if;
     end if;
 
-    perform eventsourced.mark_writer();
-    insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+    perform "eventsourced".mark_writer();
+    insert into "eventsourced".events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
     select
-      nextval('eventsourced.event_positions'),
+      nextval('"eventsourced".event_positions'),
       _versions[e.owner] + e.nth,
       greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
       e.event_id,
@@ -511,7 +511,7 @@ begin
     ) e;
     get diagnostics imported = row_count;
 
-    update eventsourced.streams s
+    update "eventsourced".streams s
     set version = s.version + m.event_count,
         last_recorded_at = greatest(coalesce(m.latest, _now), s.last_recorded_at)
     from unnest(stream_ids, event_counts, latest) as m (stream_id, event_count, latest)
@@ -548,23 +548,23 @@ declare
   _share int;
   _held int;
 begin
-  insert into eventsourced.workers as w (subscription, worker, alive_until)
+  insert into "eventsourced".workers as w (subscription, worker, alive_until)
   values (of_subscription, by_worker, _until)
   on conflict on constraint workers_pkey do update set alive_until = excluded.alive_until;
-  delete from eventsourced.workers w where w.subscription = of_subscription and w.alive_until <= _now;
-  select ceil((select count(*) from eventsourced.checkpoints c where c.subscription = of_subscription)::numeric / count(*))
+  delete from "eventsourced".workers w where w.subscription = of_subscription and w.alive_until <= _now;
+  select ceil((select count(*) from "eventsourced".checkpoints c where c.subscription = of_subscription)::numeric / count(*))
   into _share
-  from eventsourced.workers w where w.subscription = of_subscription;
+  from "eventsourced".workers w where w.subscription = of_subscription;
 
   -- This renews expired leases too: no other worker has taken them, so they still belong to this one.
-  update eventsourced.checkpoints c set lease_until = _until
+  update "eventsourced".checkpoints c set lease_until = _until
   where c.subscription = of_subscription and c.owner = by_worker;
   get diagnostics _held = row_count;
 
   -- `skip locked` skips leases that another worker is taking, or whose owner is about to commit.
-  update eventsourced.checkpoints c set owner = by_worker, token = c.token + 1, lease_until = _until
+  update "eventsourced".checkpoints c set owner = by_worker, token = c.token + 1, lease_until = _until
   from (
-    select f.partition from eventsourced.checkpoints f
+    select f.partition from "eventsourced".checkpoints f
     where f.subscription = of_subscription and (f.owner is null or f.lease_until <= _now)
       and f.owner is distinct from by_worker
     order by f.partition
@@ -574,7 +574,7 @@ begin
   where c.subscription = of_subscription and c.partition = free.partition;
 
   return query
-  select c.partition, c.token, c.position, _share from eventsourced.checkpoints c
+  select c.partition, c.token, c.position, _share from "eventsourced".checkpoints c
   where c.subscription = of_subscription and c.owner = by_worker
   union all
   select -1, 0, 0, _share;
@@ -588,9 +588,9 @@ CREATE FUNCTION eventsourced.leave_subscription(of_subscription text, by_worker 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  update eventsourced.checkpoints c set owner = null, lease_until = null
+  update "eventsourced".checkpoints c set owner = null, lease_until = null
   where c.subscription = of_subscription and c.owner = by_worker;
-  delete from eventsourced.workers w where w.subscription = of_subscription and w.worker = by_worker;
+  delete from "eventsourced".workers w where w.subscription = of_subscription and w.worker = by_worker;
 end
 $$;
 
@@ -614,10 +614,10 @@ CREATE FUNCTION eventsourced.list_documents(projection text, prefix text, after 
     SET enable_bitmapscan TO 'off'
     SET enable_sort TO 'off'
     AS $$
-  select d.* from eventsourced.documents d
+  select d.* from "eventsourced".documents d
   where d.projection = list_documents.projection
     and d.generation = coalesce(
-      (select p.generation from eventsourced.projections p where p.name = list_documents.projection),
+      (select p.generation from "eventsourced".projections p where p.name = list_documents.projection),
       0
     )
     and d.key > list_documents.after
@@ -649,7 +649,7 @@ CREATE FUNCTION eventsourced.list_streams(prefix text, after text, max_streams i
     SET enable_bitmapscan TO 'off'
     SET enable_sort TO 'off'
     AS $$
-  select s.* from eventsourced.streams s
+  select s.* from "eventsourced".streams s
   where s.stream_id > list_streams.after
     and s.stream_id >= list_streams.prefix
     -- The highest possible id with this prefix: ids have at most 512 bytes, and the highest character takes four.
@@ -673,20 +673,20 @@ CREATE FUNCTION eventsourced.lock_documents(projections text[], generations inte
 declare
   _locked bigint;
 begin
-  if not eventsourced.enter_projections(projections, generations) then
+  if not "eventsourced".enter_projections(projections, generations) then
     place := 0;
     return next;
     return;
   end if;
   loop
-    insert into eventsourced.documents as d (projection, generation, key, revision, position)
+    insert into "eventsourced".documents as d (projection, generation, key, revision, position)
     select a.projection, a.generation, a.key, 0, 0
     from (
       select * from unnest(projections, generations, keys) as a (projection, generation, key)
       order by a.projection collate "C", a.generation, a.key collate "C"
     ) a
     where not exists (
-      select from eventsourced.documents d
+      select from "eventsourced".documents d
       where d.projection = a.projection and d.generation = a.generation and d.key = a.key
     )
     on conflict do nothing;
@@ -697,7 +697,7 @@ begin
       order by a.projection collate "C", a.generation, a.key collate "C"
     ) a
     cross join lateral (
-      select d.key from eventsourced.documents d
+      select d.key from "eventsourced".documents d
       where d.projection = a.projection and d.generation = a.generation and d.key = a.key
       for update
     ) d;
@@ -709,7 +709,7 @@ begin
   select a.place::int, d.state, d.revision, d.position
   from unnest(projections, generations, keys) with ordinality as a (projection, generation, key, place)
   cross join lateral (
-    select * from eventsourced.documents d
+    select * from "eventsourced".documents d
     where d.projection = a.projection and d.generation = a.generation and d.key = a.key and d.state is not null
     limit 1
   ) d;
@@ -731,13 +731,13 @@ begin
     return query
     select a.place::int, s.version, s.last_recorded_at
     from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
-    cross join lateral (select * from eventsourced.streams s where s.stream_id = a.id for no key update) s;
+    cross join lateral (select * from "eventsourced".streams s where s.stream_id = a.id for no key update) s;
   else
     return query
     select a.place::int, s.version, s.last_recorded_at
     from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
     cross join lateral (
-      select * from eventsourced.streams s where s.stream_id = a.id for no key update skip locked
+      select * from "eventsourced".streams s where s.stream_id = a.id for no key update skip locked
     ) s;
   end if;
 end
@@ -767,18 +767,18 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
-  _frontier := eventsourced.frontier();
+  _frontier := "eventsourced".frontier();
   until := least(until, _frontier);
   if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
     -- The positions count from an event that exists, so that every page passes at least one event.
     if forward then
-      select e.position into _first from eventsourced.events e where e.position > after order by e.position limit 1;
+      select e.position into _first from "eventsourced".events e where e.position > after order by e.position limit 1;
       _ends_early := until >= _first + _most_positions;
       if _ends_early then
         until := _first + _most_positions - 1;
       end if;
     else
-      select e.position into _last from eventsourced.events e where e.position <= until order by e.position desc limit 1;
+      select e.position into _last from "eventsourced".events e where e.position <= until order by e.position desc limit 1;
       _ends_early := after < _last - _most_positions;
       if _ends_early then
         after := _last - _most_positions;
@@ -811,12 +811,12 @@ begin
       into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from eventsourced.events e
+        select * from "eventsourced".events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or eventsourced.part_of_stream(e.stream_id, part_count) = part_index)
+          and (part_count is null or "eventsourced".part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position
         limit least(row_size, _left)
       ) e;
@@ -844,12 +844,12 @@ begin
       into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from eventsourced.events e
+        select * from "eventsourced".events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or eventsourced.part_of_stream(e.stream_id, part_count) = part_index)
+          and (part_count is null or "eventsourced".part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position desc
         limit least(row_size, _left)
       ) e;
@@ -875,9 +875,9 @@ begin
   if _left > 0 and _size >= 16777216 then
     through := case when forward then _last else _first end;
   elsif forward then
-    select coalesce(max(e.position), 0) into through from eventsourced.events e where e.position <= until;
+    select coalesce(max(e.position), 0) into through from "eventsourced".events e where e.position <= until;
   else
-    select coalesce(min(e.position), 0) into through from eventsourced.events e where e.position > after;
+    select coalesce(min(e.position), 0) into through from "eventsourced".events e where e.position > after;
   end if;
   return next;
 end
@@ -887,23 +887,33 @@ $$;
 
 CREATE FUNCTION eventsourced.mark_writer() RETURNS void
     LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS $$
 declare
+  _head bigint;
+  _is_behind boolean;
   _transaction text := pg_current_xact_id()::text;
+  _sequence oid := '"eventsourced".event_positions'::regclass;
+  _setting text := 'eventsourced.marked_' || _sequence;
 begin
-  if current_setting('eventsourced.marked_eventsourced', true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(eventsourced.marker_key(coalesce(pg_sequence_last_value('eventsourced.event_positions'::regclass), 0)));
-    perform set_config('eventsourced.marked_eventsourced', _transaction, true);
+  if current_setting(_setting, true) is distinct from _transaction then
+    -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
+    select h.position, exists (select from "eventsourced".events e where e.position > h.position)
+    into _head, _is_behind
+    from (select coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0) as position offset 0) h;
+    if _is_behind then
+      raise exception 'the sequence is behind the log' using errcode = 'ES006', detail = json_build_object(
+        'sequence', '"eventsourced".event_positions',
+        'head', _head,
+        'lastPosition', (select max(e.position) from "eventsourced".events e)
+      )::text;
+    end if;
+    -- The keys are signed, and the bits are those of the OID and of the position. See writer_markers.
+    perform pg_advisory_xact_lock_shared(_sequence::int, ((_head << 32) >> 32)::int);
+    perform set_config(_setting, _transaction, true);
   end if;
 end
-$$;
-
--- Name: marker_key(bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.marker_key(marked_position bigint) RETURNS bigint
-    LANGUAGE sql IMMUTABLE
-    AS $$
-  select ((hashtext('eventsourced.eventsourced')::bigint & 65535) << 48) | marked_position
 $$;
 
 -- Name: move_checkpoints(text, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
@@ -913,11 +923,11 @@ CREATE FUNCTION eventsourced.move_checkpoints(of_subscription text, to_position 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  delete from eventsourced.parked_events p where p.subscription = of_subscription and p.position <= to_position;
-  update eventsourced.checkpoints c set position = to_position, token = c.token + 1, owner = null, lease_until = null
+  delete from "eventsourced".parked_events p where p.subscription = of_subscription and p.position <= to_position;
+  update "eventsourced".checkpoints c set position = to_position, token = c.token + 1, owner = null, lease_until = null
   where c.subscription = of_subscription;
   if not found then
-    insert into eventsourced.checkpoints (subscription, partition, position) values (of_subscription, 0, to_position);
+    insert into "eventsourced".checkpoints (subscription, partition, position) values (of_subscription, 0, to_position);
   end if;
 end
 $$;
@@ -929,10 +939,10 @@ CREATE FUNCTION eventsourced.park_events(of_subscription text, of_partition inte
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if not eventsourced.advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
+  if not "eventsourced".advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
     return false;
   end if;
-  insert into eventsourced.parked_events as p
+  insert into "eventsourced".parked_events as p
     (subscription, partition, position, stream_id, event_id, type, state, failures, error, stack, parked_at)
   select of_subscription, of_partition, e.*, clock_timestamp()
   from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks) e
@@ -976,7 +986,7 @@ begin
   return query
   with recursive blocked as (
     (
-      select p.stream_id, p.position from eventsourced.parked_events p
+      select p.stream_id, p.position from "eventsourced".parked_events p
       where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
       order by p.stream_id, p.position
       limit 1
@@ -985,7 +995,7 @@ begin
     select next.stream_id, next.position
     from blocked b
     cross join lateral (
-      select p.stream_id, p.position from eventsourced.parked_events p
+      select p.stream_id, p.position from "eventsourced".parked_events p
       where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
         and p.stream_id > b.stream_id
       order by p.stream_id, p.position
@@ -995,14 +1005,14 @@ begin
   due as (
     select b.position from blocked b
     where b.position = (
-      select p.position from eventsourced.parked_events p
+      select p.position from "eventsourced".parked_events p
       where p.subscription = of_subscription and p.stream_id = b.stream_id
       order by p.position
       limit 1
     )
     union all
     (
-      select p.position from eventsourced.parked_events p
+      select p.position from "eventsourced".parked_events p
       where p.subscription = of_subscription and p.partition = of_partition and p.state = 'retrying'
       order by p.position
       limit most
@@ -1012,7 +1022,7 @@ begin
   select p.*
   from first f
   cross join lateral (
-    select * from eventsourced.parked_events p where p.subscription = of_subscription and p.position = f.position
+    select * from "eventsourced".parked_events p where p.subscription = of_subscription and p.position = f.position
   ) p
   order by f.position;
 end
@@ -1078,7 +1088,7 @@ begin
         least(asked.last_version, case
           when asked.as_of is null then s.version
           else coalesce((
-            select e.version from eventsourced.events e
+            select e.version from "eventsourced".events e
             where e.stream_id = asked.stream_id
               and e.version <= asked.last_version
               and e.recorded_at <= asked.as_of
@@ -1086,7 +1096,7 @@ begin
             limit 1
           ), 0)
         end) as version
-      from eventsourced.streams s
+      from "eventsourced".streams s
       where s.stream_id = asked.stream_id
       offset 0
     ) reach
@@ -1114,7 +1124,7 @@ begin
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags
     from (
-      select * from eventsourced.events e
+      select * from "eventsourced".events e
       where e.stream_id = asked.stream_id
         and e.version between part.lower_version and part.upper_version
       order by e.version
@@ -1134,7 +1144,7 @@ CREATE FUNCTION eventsourced.recorded_owners(owners integer[], event_ids uuid[])
     AS $$
   select coalesce(array_agg(distinct o.owner), '{}')
   from unnest(recorded_owners.owners, recorded_owners.event_ids) as o (owner, event_id)
-  join eventsourced.events e on e.event_id = o.event_id
+  join "eventsourced".events e on e.event_id = o.event_id
 $$;
 
 -- Name: register_projections(text[], integer[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
@@ -1144,17 +1154,17 @@ CREATE FUNCTION eventsourced.register_projections(names text[], versions integer
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  insert into eventsourced.projections as p (name, version, generation, mode, last_generation)
+  insert into "eventsourced".projections as p (name, version, generation, mode, last_generation)
   select n.name, n.version, 1, n.mode, 1
   from unnest(names, versions, modes) as n (name, version, mode)
   where n.mode = 'async'
-    or (not exists (select from eventsourced.events) and not exists (select from eventsourced.writer_markers))
+    or (not exists (select from "eventsourced".events) and not exists (select from "eventsourced".writer_markers))
   order by n.name collate "C"
   on conflict do nothing;
   return query
   select n.place::int, p.version, p.generation, p.mode
   from unnest(names) with ordinality as n (name, place)
-  join eventsourced.projections p on p.name = n.name;
+  join "eventsourced".projections p on p.name = n.name;
 end
 $$;
 
@@ -1165,7 +1175,7 @@ CREATE FUNCTION eventsourced.release_lease(of_subscription text, of_partition in
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  update eventsourced.checkpoints c set owner = null, lease_until = null
+  update "eventsourced".checkpoints c set owner = null, lease_until = null
   where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token;
 end
 $$;
@@ -1177,10 +1187,34 @@ CREATE FUNCTION eventsourced.retry_parked(of_subscription text, at_position bigi
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  update eventsourced.parked_events p set state = 'retrying'
+  update "eventsourced".parked_events p set state = 'retrying'
   where p.subscription = of_subscription and p.position = at_position and p.state = 'parked';
   return exists (
-    select from eventsourced.parked_events p where p.subscription = of_subscription and p.position = at_position
+    select from "eventsourced".parked_events p where p.subscription = of_subscription and p.position = at_position
+  );
+end
+$$;
+
+-- Name: sees_own_marker(); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.sees_own_marker() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  _events oid := '"eventsourced".events'::regclass;
+begin
+  perform pg_advisory_xact_lock_shared(_events::int, pg_backend_pid());
+  return exists (
+    select from pg_locks l
+    where l.locktype = 'advisory'
+      and l.mode = 'ShareLock'
+      and l.granted
+      and l.objsubid = 2
+      and l.database = (select d.oid from pg_database d where d.datname = current_database())
+      and l.classid = _events
+      and l.objid::bigint = pg_backend_pid()
+      and l.pid = pg_backend_pid()
   );
 end
 $$;
@@ -1192,7 +1226,7 @@ CREATE FUNCTION eventsourced.set_projection(of_projection text, to_version integ
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  insert into eventsourced.projections as p (name, version, generation, mode, last_generation)
+  insert into "eventsourced".projections as p (name, version, generation, mode, last_generation)
   values (of_projection, to_version, to_generation, in_mode, to_generation)
   on conflict (name) do update
   set version = excluded.version, generation = excluded.generation, mode = excluded.mode,
@@ -1207,7 +1241,7 @@ CREATE FUNCTION eventsourced.skip_parked(of_subscription text, at_position bigin
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  delete from eventsourced.parked_events p where p.subscription = of_subscription and p.position = at_position;
+  delete from "eventsourced".parked_events p where p.subscription = of_subscription and p.position = at_position;
   return found;
 end
 $$;
@@ -1222,7 +1256,7 @@ declare
   _created text[];
 begin
   with created as (
-    insert into eventsourced.streams as s (stream_id, version, created_at, last_recorded_at)
+    insert into "eventsourced".streams as s (stream_id, version, created_at, last_recorded_at)
     select n.id, n.version, try_create_streams.created_at, try_create_streams.created_at
     from unnest(stream_ids, versions) as n (id, version)
     order by n.id collate "C"
@@ -1243,13 +1277,13 @@ CREATE FUNCTION eventsourced.unpark_event(of_subscription text, of_partition int
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  perform from eventsourced.checkpoints c
+  perform from "eventsourced".checkpoints c
   where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null
   for update;
   if not found then
     return false;
   end if;
-  delete from eventsourced.parked_events p where p.subscription = of_subscription and p.position = at_position;
+  delete from "eventsourced".parked_events p where p.subscription = of_subscription and p.position = at_position;
   return true;
 end
 $$;
@@ -1266,7 +1300,7 @@ CREATE FUNCTION eventsourced.write_documents(projections text[], generations int
     SET jit TO 'off'
     AS $$
 begin
-  insert into eventsourced.documents as d (projection, generation, key, state, revision, position)
+  insert into "eventsourced".documents as d (projection, generation, key, state, revision, position)
   select
     unnest(projections) as projection,
     unnest(generations) as generation,
@@ -1278,7 +1312,7 @@ begin
   set state = excluded.state, revision = d.revision + 1, position = excluded.position;
 
   if array_position(states::text[], null) is not null then
-    delete from eventsourced.documents d
+    delete from "eventsourced".documents d
     using unnest(projections, generations, keys, states) as w (projection, generation, key, state)
     where w.state is null and d.projection = w.projection and d.generation = w.generation and d.key = w.key;
   end if;
@@ -1367,12 +1401,14 @@ WITH (fillfactor='50');
 -- Name: writer_markers; Type: VIEW; Schema: eventsourced; Owner: -
 
 CREATE VIEW eventsourced.writer_markers AS
- SELECT pid,
-    ((((classid)::bigint & (65535)::bigint) << 32) | (objid)::bigint) AS marked_position
-   FROM pg_locks l
-  WHERE ((locktype = 'advisory'::text) AND (mode = 'ShareLock'::text) AND granted AND (objsubid = 1) AND (database = ( SELECT d.oid
+ SELECT l.pid,
+    (h.ceiling - ((h.ceiling - (l.objid)::bigint) & '4294967295'::bigint)) AS marked_position
+   FROM (pg_locks l
+     CROSS JOIN ( SELECT (COALESCE(pg_sequence_last_value('eventsourced.event_positions'::regclass), (0)::bigint) + 16777216) AS ceiling
+         OFFSET 0) h)
+  WHERE ((l.locktype = 'advisory'::text) AND (l.mode = 'ShareLock'::text) AND l.granted AND (l.objsubid = 2) AND (l.database = ( SELECT d.oid
            FROM pg_database d
-          WHERE (d.datname = current_database()))) AND (((classid)::bigint >> 16) = ((hashtext('eventsourced.eventsourced'::text))::bigint & (65535)::bigint)));
+          WHERE (d.datname = current_database()))) AND (l.classid = ('eventsourced.event_positions'::regclass)::oid));
 
 -- Name: checkpoints checkpoints_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -1516,10 +1552,6 @@ REVOKE ALL ON FUNCTION eventsourced.log_page(after bigint, until bigint, only_ty
 
 REVOKE ALL ON FUNCTION eventsourced.mark_writer() FROM PUBLIC;
 
--- Name: FUNCTION marker_key(marked_position bigint); Type: ACL; Schema: eventsourced; Owner: -
-
-REVOKE ALL ON FUNCTION eventsourced.marker_key(marked_position bigint) FROM PUBLIC;
-
 -- Name: FUNCTION move_checkpoints(of_subscription text, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.move_checkpoints(of_subscription text, to_position bigint) FROM PUBLIC;
@@ -1563,6 +1595,10 @@ REVOKE ALL ON FUNCTION eventsourced.release_lease(of_subscription text, of_parti
 -- Name: FUNCTION retry_parked(of_subscription text, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.retry_parked(of_subscription text, at_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION sees_own_marker(); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.sees_own_marker() FROM PUBLIC;
 
 -- Name: FUNCTION set_projection(of_projection text, to_version integer, to_generation integer, in_mode text); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -7,7 +7,7 @@
 create or replace function :schema.enter_projections(names text[], generations int[]) returns boolean
 language plpgsql as $$
 begin
-  perform pg_advisory_xact_lock_shared(hashtext('eventsourced.:schema'), :schema.projection_lock(p.name))
+  perform pg_advisory_xact_lock_shared(':schema.projections'::regclass::int, :schema.projection_lock(p.name))
   from (select distinct n.name from unnest(names) as n (name)) p;
   -- This statement comes after the locks and has its own snapshot, so it sees a rebuild that has just committed.
   return not exists (

@@ -4,16 +4,40 @@
 -- Must be called after the stream locks, because a wait for these must not hold readers back, and before the first
 -- nextval.
 --
+-- Refuses a sequence that is behind the log with ES006: it would assign positions that readers have passed. Another
+-- server may have taken over behind the same address since the store's first use.
+--
 -- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
--- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock.
+-- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. Its name
+-- contains no name of a schema, because Postgres ignores case in the names of settings.
 create or replace function :schema.mark_writer() returns void
-language plpgsql as $$
+language plpgsql
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
 declare
+  _head bigint;
+  _is_behind boolean;
   _transaction text := pg_current_xact_id()::text;
+  _sequence oid := ':schema.event_positions'::regclass;
+  _setting text := 'eventsourced.marked_' || _sequence;
 begin
-  if current_setting('eventsourced.marked_:schema', true) is distinct from _transaction then
-    perform pg_advisory_xact_lock_shared(:schema.marker_key(:last_given_position));
-    perform set_config('eventsourced.marked_:schema', _transaction, true);
+  if current_setting(_setting, true) is distinct from _transaction then
+    -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
+    select h.position, exists (select from :schema.events e where e.position > h.position)
+    into _head, _is_behind
+    from (select :last_given_position as position offset 0) h;
+    if _is_behind then
+      raise exception 'the sequence is behind the log' using errcode = 'ES006', detail = json_build_object(
+        'sequence', ':schema.event_positions',
+        'head', _head,
+        'lastPosition', (select max(e.position) from :schema.events e)
+      )::text;
+    end if;
+    -- The keys are signed, and the bits are those of the OID and of the position. See writer_markers.
+    perform pg_advisory_xact_lock_shared(_sequence::int, ((_head << 32) >> 32)::int);
+    perform set_config(_setting, _transaction, true);
   end if;
 end
 $$;

@@ -1,10 +1,13 @@
 -- $1 functions $2 tables and views: see missing_privileges. Everything that the store checks before its first use, in
 -- one round trip.
 select
-  (select json_agg(json_build_object('number', m.number, 'checksum', m.checksum)) from :schema.migrations m)::text as applied,
+  (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
+  (:events_protected)::text as events_protected,
   -- A replica refuses this with 25006, so that the driver closes the connection.
   case when pg_is_in_recovery() then pg_current_xact_id()::text end as not_on_a_replica,
   current_user::text as role,
+:session_facts,
+  :schema.sees_own_marker()::text as sees_own_marker,
   (
 :missing_privileges
   )::text as missing,

@@ -1,2 +1,0 @@
--- The upper 16 bits of this schema's writer markers, which distinguish them from other advisory locks.
-(hashtext('eventsourced.:schema')::bigint & 65535)
