@@ -82,12 +82,14 @@ export type {
 } from './store.ts'
 export type {
   ErrorPolicy,
+  FailedCall,
   HandlerContext,
   ParkedEvent,
   ParkedEvents,
   RunOnceOptions,
   RunOnceResult,
   StartPosition,
+  StateChange,
   SubscribeOptions,
   Subscription,
   SubscriptionState,

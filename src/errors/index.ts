@@ -105,7 +105,12 @@ export function hasCode<Code extends ErrorCode>(
   error: unknown,
   code: Code,
 ): error is Extract<KnownError, { readonly code: Code }> {
-  return error instanceof Error && 'code' in error && error.code === code
+  try {
+    return error instanceof Error && 'code' in error && error.code === code
+  } catch {
+    // Some other code's error, whose properties cannot be read.
+    return false
+  }
 }
 
 /** Returns true if the database may answer again later: it is unreachable, or a replica until it is promoted. */

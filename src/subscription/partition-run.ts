@@ -20,6 +20,7 @@ import { Interrupted, type RunSignals } from './handler-calls.ts'
 import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
+import type { FailedCall } from './subscription.ts'
 
 // Larger pages cost the storage less time per event, but cost the garbage collector more. Batches are cut from a page.
 const eventsPerPage = 2_000
@@ -34,7 +35,8 @@ const longestPause = 5_000
 export type PartitionState = 'catching-up' | 'live' | 'retrying' | 'parking'
 
 export interface PartitionReport {
-  state(state: PartitionState, error?: unknown): void
+  /** `call`: the failed call that led to the state, if it was for a single event. */
+  state(state: PartitionState, error?: unknown, call?: FailedCall): void
   /** The parked events that were due are handled. */
   parkedHandled(): void
 }
@@ -71,9 +73,9 @@ export class PartitionRun {
     this.#report = report
     const signals: RunSignals = { stop: this.#stop.signal, abandon: this.#abandon.signal }
     const deliveryReport: DeliveryReport = {
-      retrying: (error) => report.state('retrying', error),
+      retrying: (error, call) => report.state('retrying', error, call),
       recovered: () => report.state(this.#phase),
-      parking: () => report.state('parking'),
+      parking: (error, call) => report.state('parking', error, call),
     }
     this.#checkpoint = new Checkpoint(environment, lease, signals.abandon)
     this.#delivery = new Delivery(

@@ -15,11 +15,12 @@ import { randomUUID } from 'node:crypto'
 import { InvalidInputError, isOutage, SubscriptionFailedError } from '../errors/index.ts'
 import { abortable } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { PartitionState } from './partition-run.ts'
 import { Partitions } from './partitions.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
 import { startPosition } from './start-position.ts'
-import type { SubscriptionState } from './subscription.ts'
+import type { FailedCall, StateChange, SubscriptionState } from './subscription.ts'
 
 // All in milliseconds. The worker renews its leases after a third of the lease time, but at least this often.
 const longestRenewalInterval = 1_000
@@ -28,6 +29,8 @@ const shortestPause = 50
 const longestPause = 5_000
 // When one partition has failed, the others may finish their current events for this long.
 const failureTimeout = 30_000
+
+const noChange: StateChange = { error: undefined, event: undefined, attempt: undefined, partition: undefined }
 
 export class Worker {
   /** Identifies the worker as the owner of leases. */
@@ -47,6 +50,8 @@ export class Worker {
   /** Aborted when all runs have ended and released their leases. */
   readonly #released = new AbortController()
   #state: SubscriptionState = 'starting'
+  /** The state that `onStateChange` received last. */
+  #announced: SubscriptionState = 'starting'
   /** When the worker sent the last renewal that the storage has confirmed. */
   #renewedAt = Number.NEGATIVE_INFINITY
   #failure: { readonly error: unknown } | undefined
@@ -59,7 +64,9 @@ export class Worker {
     this.#plan = plan
     this.#partitions = new Partitions(environment, plan, this.name, this.progress, {
       parkedHandled: () => this.#resolveParkedHandled(),
-      changed: (error) => this.#updateState(error),
+      changed: (error) => this.#updateState({ ...noChange, error }),
+      partitionChanged: (partition, state, error, call) =>
+        this.#noteOfPartition(partition, state, error, call),
       ended: () => this.#wakeUp(),
       failed: (error) => this.#fail(error),
     })
@@ -115,7 +122,7 @@ export class Worker {
         ? error
         : new SubscriptionFailedError(this.#plan.name, undefined, error)
     this.lastError = failed
-    this.#setState('failed', failed)
+    this.#setState('failed', { ...noChange, error: failed })
     return failed
   }
 
@@ -241,19 +248,44 @@ export class Worker {
 
   #reportOutage(error: unknown): void {
     this.lastError = error
-    if (!this.#stop.signal.aborted) this.#setState('retrying', error)
+    if (!this.#stop.signal.aborted) this.#setState('retrying', { ...noChange, error })
   }
 
-  #updateState(error?: unknown): void {
+  /** Reports a failed call or a parked event of a partition, even if the worker's state stays as it is. */
+  #noteOfPartition(
+    partition: number,
+    state: PartitionState,
+    error: unknown,
+    call: FailedCall | undefined,
+  ): void {
     if (error !== undefined) this.lastError = error
-    if (!this.#stop.signal.aborted) this.#setState(this.#partitions.state ?? 'leasing', error)
+    if (this.#stop.signal.aborted) return
+    const change = { error, event: call?.event, attempt: call?.attempt, partition }
+    this.#state = this.#partitions.state ?? 'leasing'
+    if (call === undefined) this.#announce(this.#state, change)
+    else this.#notify(state, change)
   }
 
-  #setState(state: SubscriptionState, error?: unknown): void {
-    if (state === this.#state || this.#state === 'failed' || this.#state === 'stopped') return
+  #updateState(change: StateChange): void {
+    if (change.error !== undefined) this.lastError = change.error
+    if (!this.#stop.signal.aborted) this.#setState(this.#partitions.state ?? 'leasing', change)
+  }
+
+  #setState(state: SubscriptionState, change: StateChange = noChange): void {
+    if (this.#state === 'failed' || this.#state === 'stopped') return
     this.#state = state
+    this.#announce(state, change)
+  }
+
+  /** Passes the state to `onStateChange` unless that received it last. */
+  #announce(state: SubscriptionState, change: StateChange): void {
+    if (state !== this.#announced) this.#notify(state, change)
+  }
+
+  #notify(state: SubscriptionState, change: StateChange): void {
+    this.#announced = state
     try {
-      this.#plan.onStateChange?.(state, error)
+      this.#plan.onStateChange?.(state, change)
     } catch (thrown) {
       this.#fail(thrown)
     }

@@ -36,6 +36,7 @@ describe('options', () => {
     ['onError.retries', { name, handle, onError: { retries: -1 } }],
     ['onError.backoff', { name, handle, onError: { backoff: '1s' } }],
     ['onError.action', { name, handle, onError: { action: 'ignore' } }],
+    ['onError.retryIf', { name, handle, onError: { retryIf: false } }],
     ['onStateChange', { name, handle, onStateChange: 'log' }],
     ['projection', { projection: { name } }],
   ])('refuses a wrong %s at once', (field, options) => {
