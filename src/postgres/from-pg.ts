@@ -52,6 +52,21 @@ export interface PgPool {
 /** The next query reports a lost connection. The `error` event still needs a listener: without one it ends the process. */
 const ignoreError = () => {}
 
+/** How many stores use a pool or a client. They share one listener: Node.js warns about more than ten. */
+const users = new WeakMap<object, number>()
+
+/** Ignores the `error` events of a pool or a client. Returns the function that ends that. */
+function ignoreErrors(emitter: Pick<PgClient, 'on' | 'removeListener'>): () => void {
+  const before = users.get(emitter) ?? 0
+  users.set(emitter, before + 1)
+  if (before === 0) emitter.on('error', ignoreError)
+  return () => {
+    const left = (users.get(emitter) ?? 1) - 1
+    users.set(emitter, left)
+    if (left === 0) emitter.removeListener('error', ignoreError)
+  }
+}
+
 const varcharOid = 1043
 const asText = (text: string) => text
 
@@ -92,7 +107,7 @@ export interface FromPgOptions {
 
 /** Makes a database of a pool. */
 export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Database {
-  pool.on('error', ignoreError)
+  const heedErrors = ignoreErrors(pool)
 
   /** Uses a callback, which runs at once. With a promise, an `error` event could come before its listener is added. */
   function connect(): Promise<PooledClient> {
@@ -132,22 +147,27 @@ export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Dat
     async close() {
       // The listener of our own pool stays: its connections may still fail while the pool ends.
       if (owned) await pool.end()
-      else pool.removeListener('error', ignoreError)
+      else heedErrors()
     },
   }
 }
 
+/** The last call of each client: all stores on a client share one queue, or they would get into each other's transactions. */
+const lastCalls = new WeakMap<PgClient, Promise<unknown>>()
+
 /** Makes a database of one client. It runs one statement or transaction at a time; the other calls wait in a queue. */
 export function fromLoneClient(client: PgClient, prepare: boolean): Database {
-  let last: Promise<unknown> = Promise.resolve()
-  client.on('error', ignoreError)
+  const heedErrors = ignoreErrors(client)
 
   function inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const turn = last.then(() => {
+    const turn = (lastCalls.get(client) ?? Promise.resolve()).then(() => {
       signal?.throwIfAborted()
       return work()
     })
-    last = turn.catch(() => {})
+    lastCalls.set(
+      client,
+      turn.catch(() => {}),
+    )
     return turn
   }
 
@@ -156,8 +176,8 @@ export function fromLoneClient(client: PgClient, prepare: boolean): Database {
       inTurn(signal, () => fromPgClient(client, prepare).run(statement, parameters)),
     transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, work)),
     async close() {
-      await last
-      client.removeListener('error', ignoreError)
+      await lastCalls.get(client)
+      heedErrors()
     },
   }
 }

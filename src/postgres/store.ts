@@ -75,8 +75,8 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   readonly notify?: boolean | undefined
   /**
    * Called before the first use, once for each server setting that can lose events. A warning has a stable `code` and a
-   * `message` that says what can be lost and which setting to change. If it throws, the call that used the store fails
-   * with that error, and the next call checks again.
+   * `message` that says what can be lost and which setting to change. If it throws, or its promise rejects, the call that
+   * used the store fails with that error, and the next call checks again.
    * @default `process.emitWarning`
    */
   readonly onWarning?: ((warning: StoreWarning) => void) | undefined

@@ -92,7 +92,8 @@ interface RunOptions {
   readonly pollInterval?: number | undefined
   /**
    * Called whenever the state of the worker changes, and also for each failed call of the handler ('retrying') and each
-   * parked event ('parking'), in whichever partition. If it throws, the subscription fails.
+   * parked event ('parking'), in whichever partition. If it throws, or its promise rejects, the subscription
+   * fails. The worker goes on meanwhile, but does not end before that promise settles.
    */
   readonly onStateChange?: ((state: SubscriptionState, change: StateChange) => void) | undefined
 }

@@ -50,6 +50,8 @@ export class Worker {
   /** Aborted when all runs have ended and released their leases. */
   readonly #released = new AbortController()
   #state: SubscriptionState = 'starting'
+  /** The promises of `onStateChange` that have not settled. They never reject. */
+  readonly #listening = new Set<Promise<unknown>>()
   /** The state that `onStateChange` received last. */
   #announced: SubscriptionState = 'starting'
   /** When the worker sent the last renewal that the storage has confirmed. */
@@ -112,17 +114,23 @@ export class Worker {
     await this.#drain()
     await this.#leave()
     this.#resolveParkedHandled()
+    await this.#listenersEnded()
     if (this.#failure === undefined) {
       this.#setState('stopped')
-      return undefined
+      await this.#listenersEnded()
     }
-    const { error } = this.#failure
+    return this.#failure && this.#announceFailure(this.#failure.error)
+  }
+
+  async #announceFailure(error: unknown): Promise<SubscriptionFailedError> {
     const failed =
       error instanceof SubscriptionFailedError
         ? error
         : new SubscriptionFailedError(this.#plan.name, undefined, error)
     this.lastError = failed
-    this.#setState('failed', { ...noChange, error: failed })
+    this.#state = 'failed'
+    this.#announce('failed', { ...noChange, error: failed })
+    await this.#listenersEnded()
     return failed
   }
 
@@ -285,9 +293,23 @@ export class Worker {
   #notify(state: SubscriptionState, change: StateChange): void {
     this.#announced = state
     try {
-      this.#plan.onStateChange?.(state, change)
+      // A function that returns `void` may return a promise.
+      const listening: unknown = this.#plan.onStateChange?.(state, change)
+      if (listening instanceof Promise) this.#await(listening)
     } catch (thrown) {
       this.#fail(thrown)
     }
+  }
+
+  #await(listening: Promise<unknown>): void {
+    const ended = listening
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#listening.delete(ended))
+    this.#listening.add(ended)
+  }
+
+  /** Waits for the promises that `onStateChange` has returned, until the time to stop is over. */
+  async #listenersEnded(): Promise<void> {
+    await abortable(Promise.all(this.#listening), this.#abandon.signal).catch(() => {})
   }
 }
