@@ -33,7 +33,7 @@ const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '5
 const replicaStates = new Set(['25006', 'ES003'])
 
 /** Whether the error says that the server is a replica. It may be promoted soon. */
-export function isFromReplica(error: unknown): boolean {
+function isFromReplica(error: unknown): boolean {
   return error instanceof ReadOnlyReplicaError || replicaStates.has(sqlState(error) ?? '')
 }
 
@@ -80,6 +80,27 @@ const unreachableCodes = new Set(
 /** Whether no connection could be opened. Perhaps no server listens at this address. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof Error && 'code' in error && unreachableCodes.has(String(error.code))
+}
+
+/**
+ * Whether the error of the user's own statement is a fault of the whole transaction, which only a new transaction can
+ * mend: the connection is lost, or the server chose the transaction as the victim of a conflict. Other errors belong to
+ * the user's code, also an error that would be transient in a statement of this library: a lock that is not available is
+ * what `for update nowait` asks for. On a replica the transaction could not have begun, so those errors are the user's too.
+ */
+export function endsTransaction(error: unknown): boolean {
+  if (!isTransient(error) || isFromReplica(error)) return false
+  return isConnectionLost(error) || isConflict(error)
+}
+
+/** Whether the server chose the transaction as the victim of a serialization failure or a deadlock. */
+function isConflict(error: unknown): boolean {
+  return ['40001', '40P01'].includes(sqlState(error) ?? '')
+}
+
+/** Whether the server refused a statement because an earlier one has failed and aborted the transaction. */
+export function isTransactionAborted(error: unknown): boolean {
+  return sqlState(error) === '25P02'
 }
 
 /** Wraps an error that the caller's work in a transaction threw. The store does not classify it and rethrows it as it is. */

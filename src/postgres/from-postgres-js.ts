@@ -1,4 +1,5 @@
 /** The `postgres` driver (postgres.js). */
+import { StorageError } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
@@ -7,6 +8,7 @@ import {
   type ScriptSession,
   transactionMode,
 } from './client.ts'
+import { isConnectionLost, WorkFailure } from './errors.ts'
 
 /** The part of a postgres.js transaction that the store uses. */
 export interface PostgresJsSession {
@@ -38,6 +40,11 @@ export function fromPostgresJsSession(sql: PostgresJsSession, prepare = true): S
   }
 }
 
+// The driver refuses to commit after any failed statement, also one that the work caught, and that it rolled back to a
+// savepoint. Only its own `savepoint` prevents that. (A failed commit has the same form: its constraints were checked
+// before, so hardly anything else can fail there.)
+const goingOn = 'Committing after a failed statement, which needs `tx.client.savepoint(…)` with postgres.js,'
+
 /** Makes a database of a postgres.js client. Its own options say how many connections it opens. */
 export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
   return {
@@ -45,12 +52,19 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
       signal?.throwIfAborted()
       return fromPostgresJsSession(sql, prepare).run(statement, parameters)
     },
-    transaction(work, signal) {
+    async transaction(work, signal) {
       signal?.throwIfAborted()
-      return sql.begin(transactionMode, async (transaction) => {
-        await transaction.unsafe(`set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`)
-        return work(fromPostgresJsSession(transaction, prepare))
-      })
+      let isDone = false
+      try {
+        return await sql.begin(transactionMode, async (transaction) => {
+          await transaction.unsafe(`set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`)
+          const result = await work(fromPostgresJsSession(transaction, prepare))
+          isDone = true
+          return result
+        })
+      } catch (error) {
+        throw isDone && !isConnectionLost(error) ? new WorkFailure(new StorageError(goingOn, error)) : error
+      }
     },
     listen: (channel, onNotified) => listen(sql, channel, onNotified),
     async close() {},

@@ -2,10 +2,11 @@
 import { pause, ReadOnlyReplicaError, StoreUnavailableError, TransactionOverError } from '../storage/index.ts'
 import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
 import {
+  endsTransaction,
   isAnswerLost,
+  isConnectionLost,
   isEventIdTaken,
   isFeatureNotSupported,
-  isFromReplica,
   isServerRefusal,
   isTransient,
   isUnreachable,
@@ -235,8 +236,11 @@ async function unwrapped<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Runs the work of a transaction. If a statement fails with a transient error, the transaction fails with that error,
- * even if the work catches it. Any other error of the work is thrown as a `WorkFailure`.
+ * Runs the work of a transaction. If a statement of the library fails with a transient error, or one of the user's ends
+ * the transaction, the transaction fails with that error, even if the work catches it. Any other error of the work is
+ * thrown as a `WorkFailure`.
+ *
+ * If a later statement succeeds, the error has not ended the transaction: the work has rolled back to a savepoint.
  */
 async function withGuardedSession<T>(
   what: string,
@@ -251,10 +255,15 @@ async function withGuardedSession<T>(
   }
   async function watched(
     ask: () => Promise<readonly Row[]>,
-    isRetryable: (error: unknown) => boolean = isTransient,
+    isRetryable: (error: unknown) => boolean,
   ): Promise<readonly Row[]> {
+    const before = transient
     try {
-      return await ask()
+      const rows = await ask()
+      // A driver that reconnects may answer after a lost connection, but not within this transaction. And an error that
+      // came while this statement ran may have come after it.
+      if (transient === before && !isConnectionLost(before?.error)) transient = undefined
+      return rows
     } catch (error) {
       if (isRetryable(error)) transient ??= { error }
       throw error
@@ -264,18 +273,13 @@ async function withGuardedSession<T>(
     client: session.client,
     async run(statement, parameters) {
       checkOpen()
-      return watched(() => session.run(statement, parameters)).catch((error: unknown) => {
+      return watched(() => session.run(statement, parameters), isTransient).catch((error: unknown) => {
         throw isTransient(error) ? error : toKnownError(what, error)
       })
     },
     async query(text, values) {
       checkOpen()
-      // On a replica this transaction could not have begun. The same codes then come from the user's own SQL, and are
-      // not transient.
-      return watched(
-        () => session.query(text, values),
-        (error) => isTransient(error) && !isFromReplica(error),
-      )
+      return watched(() => session.query(text, values), endsTransaction)
     },
   }
   try {

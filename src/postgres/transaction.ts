@@ -17,6 +17,7 @@ import {
 } from '../storage/index.ts'
 import type { Row, Session } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
+import { isTransactionAborted } from './errors.ts'
 import type { Statements } from './statements.ts'
 
 /** The transaction that handlers and raw projections write with. It also runs your own SQL. */
@@ -40,7 +41,7 @@ export class PostgresStorageTransaction implements StorageTransaction {
   readonly #placeholders = new Map<string, DocumentAddress>()
   /** Whether the user may have run SQL in this transaction. */
   #isUsed = false
-  /** The first error of the user's SQL. */
+  /** The first error of the user's SQL after which no statement has succeeded. */
   #failure: { readonly error: unknown } | undefined
 
   constructor(
@@ -59,7 +60,10 @@ export class PostgresStorageTransaction implements StorageTransaction {
       query: async <R>(text: string, values: readonly unknown[] = []) => {
         markUsed()
         try {
-          return (await session.query(text, values)) as R[]
+          const rows = (await session.query(text, values)) as R[]
+          // The transaction goes on, so an earlier error was rolled back to a savepoint.
+          this.#failure = undefined
+          return rows
         } catch (error) {
           this.#failure ??= { error }
           throw error
@@ -167,17 +171,17 @@ export class PostgresStorageTransaction implements StorageTransaction {
    * not notice. A statement before the commit reveals that. It also checks deferred constraints.
    */
   async end(): Promise<void> {
-    if (this.#placeholders.size > 0) {
-      await this.writeDocuments(
-        [...this.#placeholders.values()].map((address) => ({ ...address, state: null, position: 0 })),
-      )
-    }
-    if (!this.#isUsed) return
-    this.#isUsed = false
     try {
+      if (this.#placeholders.size > 0) {
+        await this.writeDocuments(
+          [...this.#placeholders.values()].map((address) => ({ ...address, state: null, position: 0 })),
+        )
+      }
+      if (!this.#isUsed) return
+      this.#isUsed = false
       await this.#session.query('set constraints all immediate', [])
     } catch (error) {
-      throw this.#failure === undefined ? error : this.#failure.error
+      throw this.#failure !== undefined && isTransactionAborted(error) ? this.#failure.error : error
     }
   }
 }
