@@ -35,6 +35,7 @@ export {
   StreamAlreadyExistsError,
   SubscriptionBehindError,
   SubscriptionFailedError,
+  TransactionIdleError,
   TransactionOverError,
   UndefinedStateError,
   UnsupportedIsolationError,

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'import-out-of-order'
   | 'store-closed'
   | 'transaction-over'
+  | 'transaction-idle'
   | 'write-condition-failed'
   | 'store-unavailable'
   | 'storage-failed'

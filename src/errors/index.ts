@@ -5,6 +5,7 @@ import type {
   ImportOutOfOrderError,
   InvalidInputError,
   StreamAlreadyExistsError,
+  TransactionIdleError,
   TransactionOverError,
   UndefinedStateError,
   WriteConditionError,
@@ -40,6 +41,7 @@ export {
   ImportOutOfOrderError,
   InvalidInputError,
   StreamAlreadyExistsError,
+  TransactionIdleError,
   TransactionOverError,
   UndefinedStateError,
   WriteConditionError,
@@ -78,6 +80,7 @@ export type KnownError =
   | ImportOutOfOrderError
   | StoreClosedError
   | TransactionOverError
+  | TransactionIdleError
   | UndefinedStateError
   | WriteConditionError
   | StoreUnavailableError

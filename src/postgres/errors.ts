@@ -56,7 +56,7 @@ export function isConnectionLost(error: unknown): boolean {
   if (error instanceof WorkFailure) return false
   if (isFromReplica(error) || isFeatureNotSupported(error)) return true
   const state = sqlState(error)
-  return state === undefined || state.startsWith('08') || state.startsWith('57P')
+  return state === undefined || state.startsWith('08') || state.startsWith('57P') || isIdleEnd(error)
 }
 
 /** Whether the statement may have been executed although no answer arrived. */
@@ -96,6 +96,11 @@ export function endsTransaction(error: unknown): boolean {
 /** Whether the server chose the transaction as the victim of a serialization failure or a deadlock. */
 function isConflict(error: unknown): boolean {
   return ['40001', '40P01'].includes(sqlState(error) ?? '')
+}
+
+/** Whether the server ended the transaction because it ran no statement for too long. */
+export function isIdleEnd(error: unknown): boolean {
+  return sqlState(error) === '25P03'
 }
 
 /** Whether the server refused a statement because an earlier one has failed and aborted the transaction. */

@@ -9,7 +9,7 @@ import {
   type Statement,
   transactionMode,
 } from './client.ts'
-import { isConnectionLost } from './errors.ts'
+import { isConnectionLost, isIdleEnd } from './errors.ts'
 
 interface PgQuery {
   name?: string
@@ -183,6 +183,26 @@ export function fromLoneClient(client: PgClient, prepare: boolean): Database {
 }
 
 async function inTransaction<T>(
+  client: PgClient,
+  prepare: boolean,
+  work: (session: ScriptSession) => Promise<T>,
+): Promise<T> {
+  // The server ends a transaction while no query waits for an answer. Only this event says why it did.
+  let idleEnd: Error | undefined
+  const noteEnd = (error: Error) => {
+    if (isIdleEnd(error)) idleEnd = error
+  }
+  client.on('error', noteEnd)
+  try {
+    return await inOpenTransaction(client, prepare, work)
+  } catch (error) {
+    throw idleEnd !== undefined && isConnectionLost(error) ? idleEnd : error
+  } finally {
+    client.removeListener('error', noteEnd)
+  }
+}
+
+async function inOpenTransaction<T>(
   client: PgClient,
   prepare: boolean,
   work: (session: ScriptSession) => Promise<T>,

@@ -1,12 +1,27 @@
 /** Runs statements: decides whether to retry a failed one, and in which kind of transaction it runs. */
-import { pause, ReadOnlyReplicaError, StoreUnavailableError, TransactionOverError } from '../storage/index.ts'
-import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
+import {
+  pause,
+  ReadOnlyReplicaError,
+  StoreUnavailableError,
+  TransactionIdleError,
+  TransactionOverError,
+} from '../storage/index.ts'
+import {
+  type Database,
+  type Listener,
+  maxIdleMilliseconds,
+  type Parameters,
+  type Row,
+  type Session,
+  type Statement,
+} from './client.ts'
 import {
   endsTransaction,
   isAnswerLost,
   isConnectionLost,
   isEventIdTaken,
   isFeatureNotSupported,
+  isIdleEnd,
   isServerRefusal,
   isTransient,
   isUnreachable,
@@ -167,6 +182,9 @@ export function retryingRunner(
             )
             // Errors of the work come as `WorkFailure`. A bare 0A000 therefore comes from `begin`, on a replica.
             return done.catch((error: unknown) => {
+              // Only the work can let a transaction be idle. It would do so again, so this is a failure of the work.
+              if (isIdleEnd(error))
+                throw new WorkFailure(new TransactionIdleError(maxIdleMilliseconds, error))
               throw isFeatureNotSupported(error) ? new ReadOnlyReplicaError(error) : error
             })
           },

@@ -22,6 +22,7 @@ export {
   SequenceBehindError,
   StorageError,
   StoreUnavailableError,
+  TransactionIdleError,
   TransactionOverError,
   UnsupportedIsolationError,
   WriteConditionError,

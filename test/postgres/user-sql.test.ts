@@ -1,6 +1,7 @@
 /** Errors of the user's own SQL in the transactions of appends and subscriptions. */
 import { projection, type RecordedEvent } from '@eventsourced/core'
 import { type PostgresStore, postgresStore, type SqlTransaction } from '@eventsourced/core/postgres'
+import pg from 'pg'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { collect, counted, range } from '../../src/conformance/events.ts'
@@ -220,6 +221,53 @@ describe('a lock error of the own SQL of', () => {
     expect(await database.query('select from noted')).toHaveLength(1)
     await store.close()
     await end()
+  })
+})
+
+// Fault: the server ended the transaction of a handler that was idle for too long, and the store took that for a lost
+// connection: it called a handler that always needs longer for ever.
+describe('the limit of idle transactions', () => {
+  const idling = async (tx: SqlTransaction) => {
+    // The limit of the store is 120 s.
+    await tx.query(`set local idle_in_transaction_session_timeout = '50ms'`)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+
+  it.each(['a pool', 'a client'])('on %s is the failure of a handler that is slower', async (kind) => {
+    const pool = new pg.Pool({ connectionString: database.url })
+    pool.on('error', () => {})
+    const client = new pg.Client(database.url)
+    await client.connect()
+    store = postgresStore(kind === 'a pool' ? pool : client)
+    await store.append('a', counted(1))
+    let calls = 0
+    const done = store.subscribe({
+      name: 's',
+      transactional: true,
+      async handle(_, { tx }) {
+        calls++
+        await idling(tx)
+      },
+      onError: { retries: kind === 'a pool' ? 1 : 0, backoff: 1 },
+    }).done
+    await expect(done).rejects.toMatchObject({
+      code: 'subscription-failed',
+      cause: { code: 'transaction-idle', limit: 120_000, cause: { code: '25P03' } },
+    })
+    expect(calls).toBe(kind === 'a pool' ? 2 : 1)
+    await store.close()
+    await pool.end()
+    await client.end().catch(() => {})
+  })
+
+  it('is the error of an append whose inline projection is slower', async () => {
+    const slow = projection({
+      name: 'slow',
+      handle: (_: readonly RecordedEvent[], tx: SqlTransaction) => idling(tx),
+    })
+    store = postgresStore(database.url, { inline: [slow] })
+    await expect(store.append('a', counted(1))).rejects.toMatchObject({ code: 'transaction-idle' })
+    expect((await store.readStream('a')).exists).toBe(false)
   })
 })
 
