@@ -23,6 +23,7 @@ export {
   LogTruncatedError,
   MissingDriverError,
   MissingPrivilegesError,
+  NestedCallError,
   NotParkedError,
   ProjectionVersionError,
   ReadOnlyReplicaError,

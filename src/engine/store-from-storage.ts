@@ -57,7 +57,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   const limits = checkedLimits(options)
   const { inline = [] } = optionsOf(options, ['inline'])
   const wakeup = new Wakeup(storage.notifications)
-  const operations = new Operations()
+  const operations = new Operations(() => storage.checkNesting?.())
   const perform = operations.perform.bind(operations)
   const environment: EngineEnvironment = { storage, wakeup, clock: systemClock }
   const subscriptions = new Set<Subscription>()

@@ -132,6 +132,19 @@ export class TransactionIdleError extends EventSourcedError {
   }
 }
 
+/**
+ * A transactional handler or an inline projection called its own store, and that call would have waited for the
+ * transaction that it was made in. Nothing was done.
+ */
+export class NestedCallError extends EventSourcedError {
+  readonly code = 'nested-call'
+  constructor(caller: string) {
+    super(
+      `The store was called by ${caller} inside a transaction of this store, for which the call would wait for ever: use the transaction that is passed to the function, or call the store after it`,
+    )
+  }
+}
+
 /** The condition of a write that a handler added to its transaction was not met. The whole transaction was rolled back. */
 export class WriteConditionError extends EventSourcedError {
   readonly code = 'write-condition-failed'

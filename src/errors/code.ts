@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'store-closed'
   | 'transaction-over'
   | 'transaction-idle'
+  | 'nested-call'
   | 'write-condition-failed'
   | 'store-unavailable'
   | 'storage-failed'

@@ -4,6 +4,7 @@ import type {
   DuplicateEventIdError,
   ImportOutOfOrderError,
   InvalidInputError,
+  NestedCallError,
   StreamAlreadyExistsError,
   TransactionIdleError,
   TransactionOverError,
@@ -40,6 +41,7 @@ export {
   DuplicateEventIdError,
   ImportOutOfOrderError,
   InvalidInputError,
+  NestedCallError,
   StreamAlreadyExistsError,
   TransactionIdleError,
   TransactionOverError,
@@ -81,6 +83,7 @@ export type KnownError =
   | StoreClosedError
   | TransactionOverError
   | TransactionIdleError
+  | NestedCallError
   | UndefinedStateError
   | WriteConditionError
   | StoreUnavailableError

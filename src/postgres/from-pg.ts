@@ -139,7 +139,9 @@ export function fromPgPool(pool: PgPool, { prepare, owned }: FromPgOptions): Dat
     }
   }
 
+  const { max = 10 } = (pool.options ?? {}) as { readonly max?: number }
   return {
+    connections: max,
     run: (statement, parameters, signal) =>
       withClient(signal, (client) => fromPgClient(client, prepare).run(statement, parameters)),
     transaction: (work, signal) => withClient(signal, (client) => inTransaction(client, prepare, work)),
@@ -172,6 +174,7 @@ export function fromLoneClient(client: PgClient, prepare: boolean): Database {
   }
 
   return {
+    connections: 1,
     run: (statement: Statement, parameters: Parameters, signal) =>
       inTurn(signal, () => fromPgClient(client, prepare).run(statement, parameters)),
     transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, work)),

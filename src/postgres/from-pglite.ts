@@ -39,6 +39,7 @@ const nextTurn = () => new Promise(setImmediate)
 export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = async () => {}): Database {
   return {
     isEmbedded: true,
+    connections: 1,
     async run(statement, parameters, signal) {
       await pglite.waitReady
       signal?.throwIfAborted()

@@ -47,7 +47,9 @@ const goingOn = 'Committing after a failed statement, which needs `tx.client.sav
 
 /** Makes a database of a postgres.js client. Its own options say how many connections it opens. */
 export function fromPostgresJs(sql: PostgresJs, prepare: boolean): Database {
+  const { max = 10 } = (sql.options ?? {}) as { readonly max?: number }
   return {
+    connections: max,
     run(statement, parameters, signal) {
       signal?.throwIfAborted()
       return fromPostgresJsSession(sql, prepare).run(statement, parameters)

@@ -30,6 +30,7 @@ import {
   toLastError,
   WorkFailure,
 } from './errors.ts'
+import { Nesting } from './nesting.ts'
 
 /** Runs the statements of a store, on its own connections or in the caller's transaction. */
 export interface Runner {
@@ -130,6 +131,7 @@ export class RetryingDatabase {
 export function retryingRunner(
   database: RetryingDatabase,
   prepare: (database: Database) => Promise<void>,
+  nesting: Nesting = new Nesting(),
 ): Runner {
   let preparing: Promise<void> | undefined
   // Set when the defaults of the session turn out not to be READ COMMITTED and read-write. From then on every statement
@@ -137,6 +139,7 @@ export function retryingRunner(
   let needsExplicitMode = false
 
   async function prepared(database: Database): Promise<void> {
+    nesting.setConnections(database.connections)
     preparing ??= prepare(database)
     await preparing.catch((error: unknown) => {
       preparing = undefined
@@ -176,10 +179,16 @@ export function retryingRunner(
           what,
           async (database, attempt) => {
             await prepared(database)
-            const done = database.transaction(
-              (session) => withGuardedSession(what, session, (guarded) => work(guarded, attempt > 1)),
-              signal,
-            )
+            const begin = () =>
+              database.transaction(
+                (session) =>
+                  withGuardedSession(what, session, (guarded) =>
+                    nesting.enter(retry === 'never' ? 'handler' : 'inline', () => work(guarded, attempt > 1)),
+                  ),
+                signal,
+              )
+            // The transaction of an append needs no other connection, so it ends without help.
+            const done = retry === 'never' ? nesting.withConnection(signal, begin) : begin()
             // Errors of the work come as `WorkFailure`. A bare 0A000 therefore comes from `begin`, on a replica.
             return done.catch((error: unknown) => {
               // Only the work can let a transaction be idle. It would do so again, so this is a failure of the work.

@@ -14,6 +14,7 @@ import {
 } from '../storage/index.ts'
 import { connector, type PostgresConnection, type PostgresTransaction, sessionOf } from './connect.ts'
 import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaStatus } from './migrate.ts'
+import { nestingOf } from './nesting.ts'
 import { notifications } from './notify.ts'
 import { grantScript } from './privileges.ts'
 import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
@@ -184,14 +185,20 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
   const inline = new InlineProjections(projections)
   const statements = statementsOf(schema)
   const database = new RetryingDatabase(connector(connection, { prepare, maxConnections }), retries)
-  const runner = retryingRunner(database, (database) =>
-    startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
+  const nesting = nestingOf(connection)
+  const runner = retryingRunner(
+    database,
+    (database) => startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
+    nesting,
   )
   const storage = postgresStorage(runner, statements, maxBatch, inline)
   const hints = notify ? notifications(database, runner, statements, schema) : undefined
 
   return {
-    ...eventStore<SqlTransaction>({ ...storage, notifications: hints }, options),
+    ...eventStore<SqlTransaction>(
+      { ...storage, notifications: hints, checkNesting: () => nesting.check() },
+      options,
+    ),
     schema: {
       create: () =>
         database.use('Creating the tables', (database) => createSchema(database, schema, protectEvents)),
@@ -201,6 +208,7 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
       grantSql: (role) => grantScript(schema, role),
     },
     async frontier() {
+      nesting.check()
       const [row] = await runner.run('Reading the frontier', statements.frontier, () => [])
       const { frontier, head, writers } = row ?? {}
       return { position: Number(frontier), head: Number(head), writers: JSON.parse(String(writers)) }

@@ -17,6 +17,7 @@ export {
   InvalidInputError,
   LeaseLostError,
   MissingPrivilegesError,
+  NestedCallError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
   SequenceBehindError,

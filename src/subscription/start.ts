@@ -45,6 +45,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
     done,
 
     async status() {
+      environment.storage.checkNesting?.()
       const { state, lastError } = worker
       const stored = await subscriptionStatus(environment, name)
       return { ...(stored ?? emptyStatus(name)), state, lastError }
@@ -54,6 +55,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       const { position, timeout = 30_000, signal } = optionsOf(options, ['position', 'timeout', 'signal'])
       if (position !== undefined) checkInteger(position, 'position', 0)
       checkMilliseconds(timeout, 'timeout', 0)
+      environment.storage.checkNesting?.()
       const { controller, unlink } = linkedController(signal)
       const onEnded = (failure: SubscriptionFailedError | undefined) => {
         if (failure === undefined) return
