@@ -26,12 +26,16 @@ export class Nesting {
     this.#connections = connections
   }
 
+  get hasOneConnection(): boolean {
+    return this.#connections === 1
+  }
+
   /** @throws NestedCallError if this code runs inside a transaction for which the call would wait */
   check(): void {
     const inside = this.#inside.getStore()
     if (inside === undefined || inside.isOver) return
     if (inside.kind === 'inline') throw new NestedCallError('an inline projection')
-    if (this.#connections === 1) throw new NestedCallError('a transactional handler on the only connection')
+    if (this.hasOneConnection) throw new NestedCallError('a transactional handler on the only connection')
   }
 
   /** Runs the work of a transaction, so that `check` recognizes the calls that it makes. */

@@ -56,6 +56,8 @@ export interface Runner {
     retry: 'never' | 'if transient',
     signal?: AbortSignal,
   ): Promise<T>
+  /** Whether all statements and transactions share one connection, one after the other. */
+  hasOneConnection(): boolean
   /** Closes the connections that the store opened. */
   close(): Promise<void>
 }
@@ -202,6 +204,7 @@ export function retryingRunner(
         ),
       )
     },
+    hasOneConnection: () => nesting.hasOneConnection,
     close: () => database.close(),
   }
 }
@@ -232,6 +235,7 @@ export function sessionRunner(session: Session): Runner {
         throw isTransient(error) ? toLastError(what, 0, error) : error
       })
     },
+    hasOneConnection: () => true,
     async close() {},
   }
 }

@@ -34,6 +34,8 @@ export interface SqlTransaction extends HandlerTransaction {
 /** Implements `StorageTransaction` on a session that is inside a transaction. */
 export class PostgresStorageTransaction implements StorageTransaction {
   readonly user: SqlTransaction
+  /** Whether `holdLease` holds leases: no heartbeat can run beside this transaction. */
+  holdsLeases = false
   readonly #session: Session
   readonly #statements: Statements
   readonly #readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>
@@ -105,8 +107,20 @@ export class PostgresStorageTransaction implements StorageTransaction {
     ])
   }
 
-  async advance({ subscription, partition, token, server }: Lease, position: number): Promise<void> {
+  async holdLease(lease: Lease): Promise<boolean> {
+    // Locks the row of the checkpoint, and `keep_leases` takes no locked one. On several connections the lock would keep
+    // the heartbeat waiting.
+    if (this.holdsLeases) await this.#moveCheckpoint(lease, 0)
+    return this.holdsLeases
+  }
+
+  async advance(lease: Lease, position: number): Promise<void> {
     await this.end()
+    await this.#moveCheckpoint(lease, position)
+  }
+
+  /** Moves the checkpoint, never back. @throws LeaseLostError */
+  async #moveCheckpoint({ subscription, partition, token, server }: Lease, position: number): Promise<void> {
     const parameters = [subscription, String(partition), String(token), String(position), server ?? null]
     const [row] = await this.#session.run(this.#statements.advanceCheckpoint, parameters)
     if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)

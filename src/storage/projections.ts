@@ -97,6 +97,14 @@ export interface StorageTransaction {
   writeDocuments(changes: readonly DocumentChange[]): Promise<void>
 
   /**
+   * Holds a lease until the end of the transaction, if the storage cannot renew it meanwhile because the transaction
+   * keeps the only connection: no other worker can take the lease then, even when its time has ended. Returns whether
+   * it does. It is the first call in a transaction. @default the storage can always renew leases
+   * @throws LeaseLostError if the lease was released or another worker has taken it
+   */
+  readonly holdLease?: ((lease: Lease) => Promise<boolean>) | undefined
+
+  /**
    * Moves the checkpoint of a lease forward, never back. It is the last call in a transaction.
    * @throws LeaseLostError, here or at the commit, if the lease was released or another worker has taken it. Nothing is
    * committed then.

@@ -18,6 +18,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import {
   type BeforeCommit,
   HandlerCalls,
+  type HeldLease,
   Interrupted,
   type RunSignals,
   rethrowAsInterrupted,
@@ -68,7 +69,7 @@ export class Delivery {
   constructor(
     environment: EngineEnvironment,
     plan: Plan,
-    lease: Lease,
+    held: HeldLease,
     checkpoint: Checkpoint,
     signals: RunSignals,
     progress: Progress,
@@ -76,13 +77,13 @@ export class Delivery {
   ) {
     this.#environment = environment
     this.#plan = plan
-    this.#lease = lease
+    this.#lease = held.lease
     this.#checkpoint = checkpoint
     this.#signals = signals
     this.#progress = progress
     this.#report = report
     this.#batchSize = plan.batchSize
-    this.#calls = new HandlerCalls(environment, plan, signals)
+    this.#calls = new HandlerCalls(environment, plan, held, signals)
   }
 
   /** Reads which streams are blocked from the storage. */

@@ -16,7 +16,7 @@ import { wholeLog } from '../storage/log-query.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
-import { Interrupted, type RunSignals } from './handler-calls.ts'
+import { type HeldLease, Interrupted, type RunSignals } from './handler-calls.ts'
 import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
@@ -54,6 +54,7 @@ export class PartitionRun {
   readonly #report: PartitionReport
   readonly #stop = new AbortController()
   readonly #abandon = new AbortController()
+  readonly #held: HeldLease
   readonly #checkpoint: Checkpoint
   readonly #delivery: Delivery
   readonly #parked: ParkedDelivery
@@ -77,11 +78,12 @@ export class PartitionRun {
       recovered: () => report.state(this.#phase),
       parking: (error, call) => report.state('parking', error, call),
     }
+    this.#held = { lease, isHeld: false }
     this.#checkpoint = new Checkpoint(environment, lease, signals.abandon)
     this.#delivery = new Delivery(
       environment,
       plan,
-      lease,
+      this.#held,
       this.#checkpoint,
       signals,
       progress,
@@ -93,6 +95,14 @@ export class PartitionRun {
   /** Starts no further event. The run finishes the current event and writes the checkpoint. */
   stop(): void {
     this.#stop.abort(new Stopped())
+  }
+
+  /**
+   * Whether a transaction holds the lease until it ends. The heartbeat may wait for the connection of that transaction,
+   * so the lease is not lost because it was not renewed.
+   */
+  get holdsLease(): boolean {
+    return this.#held.isHeld
   }
 
   /** Drops the running calls at once, without a last write of the checkpoint. */

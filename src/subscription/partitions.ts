@@ -91,6 +91,11 @@ export class Partitions {
     for (const { run } of this.#running.values()) run.abandon()
   }
 
+  /** Ends the runs whose leases may belong to other workers by now, because they were not renewed in time. */
+  abandonExpired(): void {
+    for (const { run } of this.#running.values()) if (!run.holdsLease) run.abandon()
+  }
+
   /** Resolves once all runs have ended and released their leases. */
   async ended(): Promise<void> {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended))

@@ -209,7 +209,7 @@ export class Worker {
     const { signal } = this.#released
     while (!signal.aborted) {
       const left = this.#renewedAt + leaseTime - clock.now()
-      if (left <= 0) this.#partitions.abandon()
+      if (left <= 0) this.#partitions.abandonExpired()
       await clock.sleep(left > 0 ? left : leaseTime / 4, signal).catch(() => {})
     }
   }
