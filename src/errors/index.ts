@@ -5,7 +5,9 @@ import type {
   DuplicateEventIdError,
   ImportOutOfOrderError,
   InvalidInputError,
+  NestedCallError,
   StreamAlreadyExistsError,
+  TransactionIdleError,
   TransactionOverError,
   UndefinedStateError,
   WriteConditionError,
@@ -42,7 +44,9 @@ export {
   DuplicateEventIdError,
   ImportOutOfOrderError,
   InvalidInputError,
+  NestedCallError,
   StreamAlreadyExistsError,
+  TransactionIdleError,
   TransactionOverError,
   UndefinedStateError,
   WriteConditionError,
@@ -83,6 +87,8 @@ export type KnownError =
   | ImportOutOfOrderError
   | StoreClosedError
   | TransactionOverError
+  | TransactionIdleError
+  | NestedCallError
   | UndefinedStateError
   | WriteConditionError
   | StoreUnavailableError
@@ -111,7 +117,12 @@ export function hasCode<Code extends ErrorCode>(
   error: unknown,
   code: Code,
 ): error is Extract<KnownError, { readonly code: Code }> {
-  return error instanceof Error && 'code' in error && error.code === code
+  try {
+    return error instanceof Error && 'code' in error && error.code === code
+  } catch {
+    // Some other code's error, whose properties cannot be read.
+    return false
+  }
 }
 
 /**

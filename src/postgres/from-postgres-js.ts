@@ -1,5 +1,5 @@
 /** The `postgres` driver (postgres.js). */
-import { ConnectionNotOpenError, driverError } from '../storage/index.ts'
+import { ConnectionNotOpenError, driverError, StorageError } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
@@ -8,7 +8,7 @@ import {
   type ScriptSession,
   transactionMode,
 } from './client.ts'
-import { isOverloaded } from './errors.ts'
+import { isConnectionLost, isOverloaded, WorkFailure } from './errors.ts'
 import { isWorkingQuery, SilenceWatch, type WatchedConnection } from './silence.ts'
 
 /** The part of a postgres.js transaction that the store uses. */
@@ -54,6 +54,11 @@ export function fromPostgresJsSession(
   }
 }
 
+// The driver refuses to commit after any failed statement, also one that the work caught, and that it rolled back to a
+// savepoint. Only its own `savepoint` prevents that. (A failed commit has the same form: its constraints were checked
+// before, so hardly anything else can fail there.)
+const goingOn = 'Committing after a failed statement, which needs `tx.client.savepoint(…)` with postgres.js,'
+
 /** The client answers so to every call after its end. */
 function nameEnded(error: unknown): never {
   const isEnded = error instanceof Error && 'code' in error && error.code === 'CONNECTION_ENDED'
@@ -67,6 +72,7 @@ function nameEnded(error: unknown): never {
  * the store uses a client of its own with the same options.
  */
 export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: number): Database {
+  const { max = 10 } = (sql.options ?? {}) as { readonly max?: number }
   let current = sql
   let replacement: { end(options: { timeout: number }): Promise<void> } | undefined
   const silence = new SilenceWatch(timeout, (pid) => isWorking(sql, pid, timeout))
@@ -105,6 +111,7 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
     return new Promise<T>((resolve, reject) => {
       let failure: Error | undefined
       let pid: number | undefined
+      let isDone = false
       const fail = (error: Error) => {
         failure ??= error
         reject(error)
@@ -126,16 +133,21 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
           )
           await watched(setIdle)
           pid = setIdle.state?.pid ?? undefined
-          return await work(fromPostgresJsSession(transaction, prepare, watched))
+          const result = await work(fromPostgresJsSession(transaction, prepare, watched))
+          isDone = true
+          return result
         } finally {
           endWatch = watchDriver()
         }
       })
-      done.then(resolve, reject).then(() => endWatch())
+      const rejectDone = (error: unknown) =>
+        reject(isDone && !isConnectionLost(error) ? new WorkFailure(new StorageError(goingOn, error)) : error)
+      done.then(resolve, rejectDone).then(() => endWatch())
     })
   }
 
   return {
+    connections: max,
     async run(statement, parameters, signal) {
       signal?.throwIfAborted()
       const session = fromPostgresJsSession(current, prepare, watchedOn(current))
