@@ -30,7 +30,7 @@ export interface ImportOptions extends CallOptions {
    * @default false
    */
   readonly clampTimes?: boolean | undefined
-  /** Called after each batch. @default none */
+  /** Called after each batch; the import waits for the promise that it returns. @default none */
   readonly onProgress?: ((progress: ImportResult) => void) | undefined
 }
 

@@ -86,6 +86,32 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    // A store that looks at the thrown value, to classify it or to describe it, must not trip over it.
+    name: 'parks the event of a handler that throws a value without a text',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(2))
+      for (const transactional of [true, false]) {
+        const handled: number[] = []
+        const name = `s-${transactional}`
+        const { parked } = await store.runOnce({
+          name,
+          transactional,
+          onError: { retries: 1, backoff: 1, action: 'park' },
+          handle(event) {
+            if (numberOf(event) === 1) throw Object.create(null)
+            handled.push(numberOf(event))
+          },
+        })
+        assert.equal(parked, 1)
+        assert.deepEqual(handled, [2])
+        const [record] = await collect(store.parked(name).list())
+        assert.equal(record?.error, 'a value that cannot be shown as text')
+      }
+    },
+  },
+  {
+    group,
     name: 'parks the event of a handler that fails, and lets callers show, retry and skip it',
     async run({ open }) {
       const store = await open()

@@ -41,6 +41,49 @@ const history = projection({
   }),
 })
 
+const callsItsStore: ConformanceCase = {
+  group,
+  // A call that waited for the transaction it was made in would wait for ever, and keep all later appends waiting.
+  name: 'let code inside a transaction append to the store, or refuse that by name',
+  async run({ open }) {
+    let outcome: unknown
+    let nested: EventStore | undefined
+    const careless = projection({
+      name: 'careless',
+      async handle(events: readonly RecordedEvent[], tx: HandlerTransaction) {
+        await tx.documents('notes').put(String(events[0]?.streamId), true)
+        if (events[0]?.streamId !== 'outer') return
+        outcome = await (nested as EventStore).append('inner', counted(1)).catch((error: unknown) => error)
+      },
+    })
+    const store = await open({ inline: [careless] })
+    nested = store
+    const isRefused = () => hasCode(outcome, 'nested-call')
+    await store.append('outer', counted(1))
+    if (!isRefused()) assert.ok((await store.readStream('inner')).exists)
+    // The store works on, whatever has become of the call.
+    await store.append('after', counted(1))
+
+    const before = (await logOf(store)).length
+    const handled: string[] = []
+    await store.runOnce({
+      name: 's',
+      transactional: true,
+      onError: { retries: 0 },
+      async handle({ streamId }, { tx }) {
+        await tx.documents('others').get(streamId)
+        const appending = store.append(`by ${streamId}`, counted(1))
+        outcome = await appending.catch((error: unknown) => error)
+        handled.push(isRefused() ? 'refused' : 'appended')
+      },
+      streamPrefix: 'after',
+    })
+    assert.equal(handled.length, 1)
+    const added = (await logOf(store)).length - before
+    assert.equal(added, handled[0] === 'appended' ? 1 : 0)
+  },
+}
+
 function foldsInTheOrderOfTheLog(storesNeeded: 1 | 4): ConformanceCase {
   return {
     group,
@@ -68,6 +111,7 @@ function foldsInTheOrderOfTheLog(storesNeeded: 1 | 4): ConformanceCase {
 }
 
 export const inlineTransactionCases: readonly ConformanceCase[] = [
+  callsItsStore,
   {
     group,
     name: 'passes to a projection the events as readers get them later, in the order of the log',

@@ -5,7 +5,7 @@ import { checkBoolean, checkFunction, checkInteger, checkReadName } from '../inp
 import type { InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
-import { forEachItem } from '../runtime/abort.ts'
+import { forEachItem, linkedController } from '../runtime/abort.ts'
 import type { PreparedImport, Storage } from '../storage/storage.ts'
 import { ImportBatches } from './import-batch.ts'
 
@@ -31,8 +31,8 @@ export async function importEvents(
   if (name !== undefined) checkReadName(name, 'name')
   checkBoolean(clampTimes, 'clampTimes')
   if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
-  const failed = new AbortController()
-  const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal])
+  const { controller: failed, unlink } = linkedController(signal)
+  const stop = failed.signal
   const batches = new ImportBatches(name, batchSize, limits)
   let imported = 0
   // The batch that is being written. Meanwhile the next one is read and prepared; it waits for this one, to keep the order.
@@ -45,7 +45,7 @@ export async function importEvents(
     }
     if (outcome.kind === 'duplicate') throw new DuplicateEventIdError(outcome.eventId, outcome.streamId)
     imported += outcome.imported
-    onProgress?.({ read, imported, skipped: read - imported })
+    await onProgress?.({ read, imported, skipped: read - imported })
   }
 
   async function flush(): Promise<void> {
@@ -65,7 +65,7 @@ export async function importEvents(
     if (!batches.isEmpty) await flush()
   } finally {
     // The batch that is being written comes before all later events of the source, and so does its error.
-    await sending
+    await sending.finally(unlink)
   }
   return { read: batches.read, imported, skipped: batches.read - imported }
 }

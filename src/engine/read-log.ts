@@ -5,6 +5,7 @@ import { checkBoolean, checkInteger, checkOneOf } from '../input/checks.ts'
 import { checkedFilter } from '../input/event-filter.ts'
 import { optionsOf } from '../input/options.ts'
 import type { Operations } from '../runtime/operations.ts'
+import { itemsOf } from '../runtime/paged-reader.ts'
 import type { Wakeup } from '../runtime/wakeup.ts'
 import type { LogPage, LogQuery } from '../storage/log-query.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -56,7 +57,7 @@ export function readLog(
     direction,
     limit,
   }
-  return readPages(storage, query, follow, signal, wakeup, operations)
+  return itemsOf(signal, (signal) => readPages(storage, query, follow, signal, wakeup, operations))
 }
 
 interface PageRequest {
@@ -69,10 +70,10 @@ async function* readPages(
   storage: Pick<Storage, 'readLogPage'>,
   query: LogQuery,
   follow: boolean,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   wakeup: Wakeup,
   operations: Operations,
-): AsyncGenerator<RecordedEvent> {
+): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   let { after, until, limit: remaining } = query
   let sleep = shortestSleep
   let prefetched: PageRequest | undefined
@@ -130,10 +131,7 @@ async function* readPages(
       // Lets the request leave before this page is decoded and returned.
       await new Promise(setImmediate)
     }
-    for (const event of page.events) {
-      signal?.throwIfAborted()
-      yield event
-    }
+    yield page.events
     last = page.events.at(-1) ?? last
     if (page.full) continue
     if (!follow || page.frontier >= until) return

@@ -21,6 +21,7 @@ import { verify } from '../projection/verify.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { Operations } from '../runtime/operations.ts'
+import { itemsOf } from '../runtime/paged-reader.ts'
 import { Wakeup } from '../runtime/wakeup.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
 import type { AppendSuccess, PreparedAppend, Storage, StreamWindow } from '../storage/storage.ts'
@@ -55,7 +56,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   const limits = checkedLimits(options)
   const { inline = [] } = optionsOf(options, ['inline'])
   const wakeup = new Wakeup(storage.notifications)
-  const operations = new Operations()
+  const operations = new Operations(() => storage.checkNesting?.())
   const perform = operations.perform.bind(operations)
   const environment: EngineEnvironment = { storage, wakeup, clock: systemClock }
   const running = new Set<StartedSubscription>()
@@ -133,20 +134,17 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
       if (prefix !== undefined) checkReadName(prefix, 'prefix')
       if (after !== undefined) checkReadName(after, 'after')
       checkInteger(limit, 'limit', 1)
-      return (async function* (): AsyncGenerator<StreamInfo> {
+      return itemsOf(signal, async function* (signal) {
         let last = after ?? ''
         for (let left = limit; left > 0; ) {
           const most = Math.min(left, streamsPerPage)
           const page = await perform(signal, () => storage.listStreams(prefix ?? '', last, most, signal))
-          for (const stream of page) {
-            signal?.throwIfAborted()
-            yield stream
-          }
+          yield page
           if (page.length < most) return
           last = (page.at(-1) as StreamInfo).streamId
           left -= page.length
         }
-      })()
+      })
     },
 
     async import(source, options) {

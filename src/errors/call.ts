@@ -137,6 +137,36 @@ export class TransactionOverError extends EventSourcedError {
   }
 }
 
+/**
+ * A handler or a raw projection ran no statement in its transaction for so long that the server ended the transaction.
+ * Nothing of the transaction was written.
+ */
+export class TransactionIdleError extends EventSourcedError {
+  readonly code = 'transaction-idle'
+  /** How long a transaction of the store may run no statement, in milliseconds, unless the handler changes the setting. */
+  readonly limit: number
+  constructor(limit: number, cause: unknown) {
+    super(
+      `The server ended the transaction because it ran no statement for too long (the limit is ${limit} ms, unless the handler sets another one): do slow work before the transaction or without one, or run a statement such as \`select 1\` in between`,
+      { cause },
+    )
+    this.limit = limit
+  }
+}
+
+/**
+ * A transactional handler or an inline projection called its own store, and that call would have waited for the
+ * transaction that it was made in. Nothing was done.
+ */
+export class NestedCallError extends EventSourcedError {
+  readonly code = 'nested-call'
+  constructor(caller: string) {
+    super(
+      `The store was called by ${caller} inside a transaction of this store, for which the call would wait for ever: use the transaction that is passed to the function, or call the store after it`,
+    )
+  }
+}
+
 /** The condition of a write that a handler added to its transaction was not met. The whole transaction was rolled back. */
 export class WriteConditionError extends EventSourcedError {
   readonly code = 'write-condition-failed'

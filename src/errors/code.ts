@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'import-out-of-order'
   | 'store-closed'
   | 'transaction-over'
+  | 'transaction-idle'
+  | 'nested-call'
   | 'write-condition-failed'
   | 'store-unavailable'
   | 'storage-failed'

@@ -5,7 +5,9 @@ import type {
   DuplicateEventIdError,
   ImportOutOfOrderError,
   InvalidInputError,
+  NestedCallError,
   StreamAlreadyExistsError,
+  TransactionIdleError,
   TransactionOverError,
   UndefinedStateError,
   WriteConditionError,
@@ -44,7 +46,9 @@ export {
   DuplicateEventIdError,
   ImportOutOfOrderError,
   InvalidInputError,
+  NestedCallError,
   StreamAlreadyExistsError,
+  TransactionIdleError,
   TransactionOverError,
   UndefinedStateError,
   WriteConditionError,
@@ -87,6 +91,8 @@ export type KnownError =
   | ImportOutOfOrderError
   | StoreClosedError
   | TransactionOverError
+  | TransactionIdleError
+  | NestedCallError
   | UndefinedStateError
   | WriteConditionError
   | StoreUnavailableError
@@ -117,7 +123,12 @@ export function hasCode<Code extends ErrorCode>(
   error: unknown,
   code: Code,
 ): error is Extract<KnownError, { readonly code: Code }> {
-  return error instanceof Error && 'code' in error && error.code === code
+  try {
+    return error instanceof Error && 'code' in error && error.code === code
+  } catch {
+    // Some other code's error, whose properties cannot be read.
+    return false
+  }
 }
 
 /**

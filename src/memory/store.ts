@@ -2,6 +2,7 @@
  * The teaching implementation of `Storage`: it shows everything that a storage must do, without a database. It combines
  * three parts in memory: the log, the documents of projections, and the subscriptions. Read this file first.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import {
   type EventStore,
   eventStore,
@@ -30,7 +31,8 @@ export function memoryStorage(inline: InlineProjections): Storage {
   const log = new MemoryLog()
   const documents = new MemoryDocuments()
   const subscriptions = new MemorySubscriptions()
-  const data = { log, documents, subscriptions, turnstile: new Turnstile() }
+  const inside = new AsyncLocalStorage<MemoryTransaction>()
+  const data = { log, documents, subscriptions, turnstile: new Turnstile(), inside }
 
   /**
    * Records events and the documents that the inline projections fold from them, in one step. `plan` reads the streams

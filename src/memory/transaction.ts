@@ -7,6 +7,7 @@
  *       │                      │                                                         ▲
  *       └──────────────────────┴────────── an error or an abort: no write applied ───────┘
  */
+import type { AsyncLocalStorage } from 'node:async_hooks'
 import {
   abortable,
   type Comparison,
@@ -18,6 +19,7 @@ import {
   type LockedDocuments,
   type LogPage,
   type LogQuery,
+  NestedCallError,
   type RegisteredProjection,
   type StorageTransaction,
   type StoredDocument,
@@ -63,6 +65,8 @@ export interface MemoryData {
   readonly documents: MemoryDocuments
   readonly subscriptions: MemorySubscriptions
   readonly turnstile: Turnstile
+  /** The transaction whose work the present code belongs to, if any. */
+  readonly inside: AsyncLocalStorage<MemoryTransaction>
 }
 
 /**
@@ -77,7 +81,10 @@ export async function transact<T>(
   signal?.throwIfAborted()
   const transaction = new MemoryTransaction(data, signal)
   try {
-    const result = await abortable(work(transaction), signal)
+    const result = await abortable(
+      data.inside.run(transaction, () => work(transaction)),
+      signal,
+    )
     transaction.commit()
     return result
   } finally {
@@ -91,6 +98,8 @@ export class MemoryTransaction implements StorageTransaction {
   readonly #documents: MemoryDocuments
   readonly #subscriptions: MemorySubscriptions
   readonly #turnstile: Turnstile
+  /** The transactions inside which this one was begun. */
+  readonly #outer: MemoryTransaction | undefined
   readonly #signal: AbortSignal | undefined
   readonly #changes = new Map<string, DocumentChange>()
   /** What `commit` does beside writing the documents. Each may throw, which refuses the commit. */
@@ -99,7 +108,11 @@ export class MemoryTransaction implements StorageTransaction {
   #turn: Promise<() => void> | undefined
   #isOver = false
 
-  constructor({ log, documents, subscriptions, turnstile }: MemoryData, signal: AbortSignal | undefined) {
+  constructor(
+    { log, documents, subscriptions, turnstile, inside }: MemoryData,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#outer = inside.getStore()
     this.#log = log
     this.#documents = documents
     this.#subscriptions = subscriptions
@@ -112,12 +125,21 @@ export class MemoryTransaction implements StorageTransaction {
    * must: a handler may append to the same store, and that append would wait for the handler's transaction.
    *
    * @throws TransactionOverError if the transaction has ended.
+   * @throws NestedCallError if it was begun inside a transaction that holds the lock, or waits for it
    */
   async lock(): Promise<void> {
     this.#checkOpen()
+    if (this.#outer?.keepsOthersWaiting === true) {
+      throw new NestedCallError('a transactional handler or an inline projection')
+    }
     this.#turn ??= this.#turnstile.enter(this.#signal)
     await this.#turn
     this.#checkOpen()
+  }
+
+  /** Whether the lock stays taken until this transaction, or one around it, has ended. */
+  get keepsOthersWaiting(): boolean {
+    return (!this.#isOver && this.#turn !== undefined) || this.#outer?.keepsOthersWaiting === true
   }
 
   #checkOpen(): void {

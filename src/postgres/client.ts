@@ -38,6 +38,8 @@ export interface ScriptSession extends Session {
 export interface Database {
   /** Present if the database runs inside this process. Server settings then say nothing about durability. */
   readonly isEmbedded?: true
+  /** Maximum number of connections that statements and transactions can use at the same time. */
+  readonly connections: number
   /** Runs one statement in its own transaction. Does not send it if the signal is already aborted. */
   run(statement: Statement, parameters: Parameters, signal?: AbortSignal): Promise<readonly Row[]>
   /** Runs `work` in a transaction in `transactionMode`: commits if it resolves, rolls back if it throws. */

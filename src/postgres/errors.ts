@@ -31,8 +31,8 @@ function reportOf(error: unknown): ServerReport | undefined {
 const sqlState = (error: unknown) => reportOf(error)?.code
 
 // Transient errors: serialization failure, deadlock, lock not available, too many connections, server shutting down or
-// starting up, session idle for too long. The whole class 08 (connection exceptions) is transient too.
-const transientStates = new Set(['40001', '40P01', '55P03', '53300', '57P01', '57P02', '57P03', '57P05'])
+// starting up, session or transaction idle for too long. The whole class 08 (connection exceptions) is transient too.
+const transientStates = new Set('40001 40P01 55P03 53300 57P01 57P02 57P03 57P05 25P03'.split(' '))
 
 /**
  * Whether the server or a pooler has ended the connection, or refused to open it. A retry on a new connection may
@@ -49,7 +49,7 @@ const isLoginRefused = (state: string) => state.startsWith('28') || state === '3
 const replicaStates = new Set(['25006', 'ES003'])
 
 /** Whether the error says that the server is a replica. It may be promoted soon. */
-export function isFromReplica(error: unknown): boolean {
+function isFromReplica(error: unknown): boolean {
   return error instanceof ReadOnlyReplicaError || replicaStates.has(sqlState(error) ?? '')
 }
 
@@ -73,9 +73,8 @@ export function isConnectionLost(error: unknown): boolean {
   if (error instanceof WorkFailure) return false
   if (isFromReplica(error) || isFeatureNotSupported(error)) return true
   const report = reportOf(error)
-  return (
-    report === undefined || isFatal(report) || report.code.startsWith('08') || report.code.startsWith('57P')
-  )
+  if (report === undefined || isFatal(report) || isIdleEnd(error)) return true
+  return report.code.startsWith('08') || report.code.startsWith('57P')
 }
 
 /** Whether the statement may have been executed although no answer arrived. */
@@ -110,6 +109,32 @@ export function isOverloaded(error: unknown): boolean {
 /** Whether no connection could be opened. Perhaps no server listens at this address. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof Error && 'code' in error && unreachableCodes.has(String(error.code))
+}
+
+/**
+ * Whether the error of the user's own statement is a fault of the whole transaction, which only a new transaction can
+ * mend: the connection is lost, or the server chose the transaction as the victim of a conflict. Other errors belong to
+ * the user's code, also an error that would be transient in a statement of this library: a lock that is not available is
+ * what `for update nowait` asks for. On a replica the transaction could not have begun, so those errors are the user's too.
+ */
+export function endsTransaction(error: unknown): boolean {
+  if (!isTransient(error) || isFromReplica(error)) return false
+  return isConnectionLost(error) || isConflict(error)
+}
+
+/** Whether the server chose the transaction as the victim of a serialization failure or a deadlock. */
+function isConflict(error: unknown): boolean {
+  return ['40001', '40P01'].includes(sqlState(error) ?? '')
+}
+
+/** Whether the server ended the transaction because it ran no statement for too long. */
+export function isIdleEnd(error: unknown): boolean {
+  return sqlState(error) === '25P03'
+}
+
+/** Whether the server refused a statement because an earlier one has failed and aborted the transaction. */
+export function isTransactionAborted(error: unknown): boolean {
+  return sqlState(error) === '25P02'
 }
 
 /** Wraps an error that the caller's work in a transaction threw. The store does not classify it and rethrows it as it is. */

@@ -10,7 +10,7 @@ import {
   type Statement,
   transactionMode,
 } from './client.ts'
-import { isConnectionLost, isOverloaded } from './errors.ts'
+import { isConnectionLost, isIdleEnd, isOverloaded } from './errors.ts'
 import { isWorkingQuery, SilenceWatch, SilentDatabaseError } from './silence.ts'
 
 interface PgQuery {
@@ -97,6 +97,21 @@ function checkUsable(client: PgClient & ClientState): void {
 /** The next query reports a lost connection. The `error` event still needs a listener: without one it ends the process. */
 const ignoreError = () => {}
 
+/** How many stores use a pool or a client. They share one listener: Node.js warns about more than ten. */
+const users = new WeakMap<object, number>()
+
+/** Ignores the `error` events of a pool or a client. Returns the function that ends that. */
+function ignoreErrors(emitter: Pick<PgClient, 'on' | 'removeListener'>): () => void {
+  const before = users.get(emitter) ?? 0
+  users.set(emitter, before + 1)
+  if (before === 0) emitter.on('error', ignoreError)
+  return () => {
+    const left = (users.get(emitter) ?? 1) - 1
+    users.set(emitter, left)
+    if (left === 0) emitter.removeListener('error', ignoreError)
+  }
+}
+
 const varcharOid = 1043
 const asText = (text: string) => text
 
@@ -174,9 +189,40 @@ function connectingClients(
   return pool._clients?.filter(({ _connecting }) => _connecting === true) ?? []
 }
 
+/**
+ * The calls that wait for a connection of a pool. A full pool that is ended drops them without a call of their callbacks.
+ * All stores on a pool share the calls, and so one listener.
+ */
+class WaitingCalls {
+  readonly #pool: PgPool
+  readonly #refusals = new Set<(error: ConnectionNotOpenError) => void>()
+
+  constructor(pool: PgPool) {
+    this.#pool = pool
+  }
+
+  add(refuse: (error: ConnectionNotOpenError) => void): void {
+    if (this.#refusals.size === 0) this.#pool.on('remove', this.refuseIfEnded)
+    this.#refusals.add(refuse)
+  }
+
+  delete(refuse: (error: ConnectionNotOpenError) => void): void {
+    this.#refusals.delete(refuse)
+    if (this.#refusals.size === 0) this.#pool.removeListener('remove', this.refuseIfEnded)
+  }
+
+  readonly refuseIfEnded = () => {
+    if (!this.#pool.ending) return
+    const error = new ConnectionNotOpenError('pg.Pool', 'ended')
+    for (const refuse of this.#refusals) refuse(error)
+  }
+}
+
+const waitingCalls = new WeakMap<PgPool, WaitingCalls>()
+
 /** Makes a database of a pool. */
 export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOptions): Database {
-  pool.on('error', ignoreError)
+  const heedErrors = ignoreErrors(pool)
   const { Client, options } = pool
   const silence =
     Client === undefined
@@ -186,19 +232,12 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
   const clients = new Set<PgClient & ClientState>()
   if (owned) pool.on('remove', (client) => clients.delete(client))
 
-  const waiting = new Set<(error: ConnectionNotOpenError) => void>()
-
-  /** A full pool that is ended drops the callers that wait for a connection, without a call of their callbacks. */
-  function refuseIfEnded(): void {
-    if (!pool.ending) return
-    const error = new ConnectionNotOpenError('pg.Pool', 'ended')
-    for (const refuse of waiting) refuse(error)
-  }
+  const waiting = waitingCalls.get(pool) ?? new WaitingCalls(pool)
+  waitingCalls.set(pool, waiting)
 
   /** Uses a callback, which runs at once. With a promise, an `error` event could come before its listener is added. */
   function connect(): Promise<PooledClient> {
     return new Promise((resolve, reject) => {
-      if (waiting.size === 0) pool.on('remove', refuseIfEnded)
       waiting.add(reject)
       // A connection that comes later goes back to the pool.
       let isLate = false
@@ -212,9 +251,8 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
       const endWait = () => {
         clearTimeout(timer)
         waiting.delete(reject)
-        if (waiting.size === 0) pool.removeListener('remove', refuseIfEnded)
       }
-      refuseIfEnded()
+      waiting.refuseIfEnded()
       pool.connect((error, client) => {
         endWait()
         if (client === undefined) return reject(error)
@@ -246,7 +284,9 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
     }
   }
 
+  const { max = 10 } = (pool.options ?? {}) as { readonly max?: number }
   return {
+    connections: max,
     run: (statement, parameters, signal) =>
       withClient(signal, (client) => fromPgClient(client, prepare, silence).run(statement, parameters)),
     transaction: (work, signal) =>
@@ -254,10 +294,7 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
     listen: (channel, onNotified) => listen(pool, channel, onNotified),
     async close() {
       // The listener of our own pool stays: its connections may still fail while the pool ends.
-      if (!owned) {
-        pool.removeListener('error', ignoreError)
-        return
-      }
+      if (!owned) return heedErrors()
       await pool.end()
       // On a silent network a connection does not end. It must not keep the process alive.
       for (const client of clients) socketOf(client)?.unref?.()
@@ -265,29 +302,35 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
   }
 }
 
+/** The last call of each client: all stores on a client share one queue, or they would get into each other's transactions. */
+const lastCalls = new WeakMap<PgClient, Promise<unknown>>()
+
 /** Makes a database of one client. It runs one statement or transaction at a time; the other calls wait in a queue. */
 export function fromLoneClient(client: PgClient, prepare: boolean, timeout: number): Database {
   const silence = silenceWatch(timeout, () => clientLike(client))
-  let last: Promise<unknown> = Promise.resolve()
-  client.on('error', ignoreError)
+  const heedErrors = ignoreErrors(client)
 
   function inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const turn = last.then(() => {
+    const turn = (lastCalls.get(client) ?? Promise.resolve()).then(() => {
       signal?.throwIfAborted()
       checkUsable(client)
       return work()
     })
-    last = turn.catch(() => {})
+    lastCalls.set(
+      client,
+      turn.catch(() => {}),
+    )
     return turn
   }
 
   return {
+    connections: 1,
     run: (statement: Statement, parameters: Parameters, signal) =>
       inTurn(signal, () => fromPgClient(client, prepare, silence).run(statement, parameters)),
     transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, silence, work)),
     async close() {
-      await last
-      client.removeListener('error', ignoreError)
+      await lastCalls.get(client)
+      heedErrors()
     },
   }
 }
@@ -301,6 +344,27 @@ function clientLike(client: PgClient): PgListener {
 }
 
 async function inTransaction<T>(
+  client: PgClient,
+  prepare: boolean,
+  silence: SilenceWatch,
+  work: (session: ScriptSession) => Promise<T>,
+): Promise<T> {
+  // The server ends a transaction while no query waits for an answer. Only this event says why it did.
+  let idleEnd: Error | undefined
+  const noteEnd = (error: Error) => {
+    if (isIdleEnd(error)) idleEnd = error
+  }
+  client.on('error', noteEnd)
+  try {
+    return await inOpenTransaction(client, prepare, silence, work)
+  } catch (error) {
+    throw idleEnd !== undefined && isConnectionLost(error) ? idleEnd : error
+  } finally {
+    client.removeListener('error', noteEnd)
+  }
+}
+
+async function inOpenTransaction<T>(
   client: PgClient,
   prepare: boolean,
   silence: SilenceWatch,

@@ -43,6 +43,7 @@ export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = 
   }
   return {
     isEmbedded: true,
+    connections: 1,
     async run(statement, parameters, signal) {
       checkOpen()
       await pglite.waitReady

@@ -1,5 +1,5 @@
 /** The `postgres` driver (postgres.js). */
-import { ConnectionNotOpenError, driverError, refuse } from '../storage/index.ts'
+import { ConnectionNotOpenError, driverError, refuse, StorageError } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
@@ -9,7 +9,7 @@ import {
   type Session,
   transactionMode,
 } from './client.ts'
-import { isOverloaded } from './errors.ts'
+import { isConnectionLost, isOverloaded, WorkFailure } from './errors.ts'
 import { isWorkingQuery, SilenceWatch, type WatchedConnection } from './silence.ts'
 
 /** The part of a postgres.js transaction that the store uses. */
@@ -54,6 +54,11 @@ function fromPostgresJsSession(
     },
   }
 }
+
+// The driver refuses to commit after any failed statement, also one that the work caught, and that it rolled back to a
+// savepoint. Only its own `savepoint` prevents that. (A failed commit has the same form: its constraints were checked
+// before, so hardly anything else can fail there.)
+const goingOn = 'Committing after a failed statement, which needs `tx.client.savepoint(…)` with postgres.js,'
 
 /** The client answers so to every call after its end. */
 function nameEnded(error: unknown): never {
@@ -105,13 +110,14 @@ export function fromCallersTransaction(sql: PostgresJsSession, prepare: boolean)
  * the store uses a client of its own with the same options.
  */
 export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: number): Database {
+  const { max = 10 } = (sql.options ?? {}) as { readonly max?: number }
   let current = sql
   let replacement: { end(options: { timeout: number }): Promise<void> } | undefined
   const silence = new SilenceWatch(timeout, (pid) => isWorking(sql, pid, timeout))
 
   async function replace(silent: PostgresJs): Promise<void> {
     if (silent !== current) return
-    const { default: postgres } = await import('postgres')
+    const { default: postgres } = await loadPostgresJs()
     if (silent !== current) return
     const former = replacement
     const client = postgres({ ...sql.options })
@@ -143,6 +149,7 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
     return new Promise<T>((resolve, reject) => {
       let failure: Error | undefined
       let pid: number | undefined
+      let isDone = false
       const fail = (error: Error) => {
         failure ??= error
         reject(error)
@@ -164,16 +171,21 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
           )
           await watched(setIdle)
           pid = setIdle.state?.pid ?? undefined
-          return await work(fromPostgresJsSession(transaction, prepare, watched))
+          const result = await work(fromPostgresJsSession(transaction, prepare, watched))
+          isDone = true
+          return result
         } finally {
           endWatch = watchDriver()
         }
       })
-      done.then(resolve, reject).then(() => endWatch())
+      const rejectDone = (error: unknown) =>
+        reject(isDone && !isConnectionLost(error) ? new WorkFailure(new StorageError(goingOn, error)) : error)
+      done.then(resolve, rejectDone).then(() => endWatch())
     })
   }
 
   return {
+    connections: max,
     async run(statement, parameters, signal) {
       signal?.throwIfAborted()
       const session = fromPostgresJsSession(current, prepare, watchedOn(current))
@@ -192,7 +204,7 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
 
 /** Asks over a new connection whether a server process works on a statement. Ends the process if it does not. */
 async function isWorking({ options }: PostgresJs, pid: number, timeout: number): Promise<boolean> {
-  const { default: postgres } = await import('postgres')
+  const { default: postgres } = await loadPostgresJs()
   const own = { max: 1, fetch_types: false, connect_timeout: Math.ceil(timeout / 1000) }
   const sql = postgres({ ...options, ...own } as object)
   const timer = setTimeout(() => void sql.end({ timeout: 0 }), timeout)

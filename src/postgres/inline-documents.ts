@@ -142,9 +142,11 @@ export class InlineDocuments {
           async (session, retried) => {
             const readLogPage = (query: LogQuery) => this.#readLogPageIn(session, query)
             const transaction = new PostgresStorageTransaction(session, this.#statements, readLogPage)
+            transaction.enter = this.#runner.presentTransaction()
             const locked = await asInlineFailure(this.#inline.lock(targets, toLock, transaction))
             if (locked === 'stale') throw new StaleGenerationError()
             const { row, events } = await append(session, retried || retriedBefore)
+            await transaction.restoreLockTimeout()
             if ((await asInlineFailure(locked.apply(events, transaction, callerOf))) === 'unlocked')
               throw new UnlockedDocumentsError(events)
             await asInlineFailure(transaction.end())

@@ -20,6 +20,7 @@ export function projections(
           const transaction = new PostgresStorageTransaction(session, statements, (query) =>
             readLogPageIn(session, query),
           )
+          if (runner.hasOneConnection()) transaction.holdsLeases = true
           const result = await work(transaction)
           await transaction.end()
           return result

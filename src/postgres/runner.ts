@@ -4,14 +4,25 @@ import {
   pause,
   ReadOnlyReplicaError,
   StoreUnavailableError,
+  TransactionIdleError,
   TransactionOverError,
 } from '../storage/index.ts'
-import type { Database, Listener, Parameters, Row, Session, Statement } from './client.ts'
 import {
+  type Database,
+  type Listener,
+  maxIdleMilliseconds,
+  type Parameters,
+  type Row,
+  type Session,
+  type Statement,
+} from './client.ts'
+import {
+  endsTransaction,
   isAnswerLost,
+  isConnectionLost,
   isEventIdTaken,
   isFeatureNotSupported,
-  isFromReplica,
+  isIdleEnd,
   isLastConnectionLost,
   isOutsideTransaction,
   isRefusal,
@@ -22,6 +33,7 @@ import {
   toLastError,
   WorkFailure,
 } from './errors.ts'
+import { Nesting } from './nesting.ts'
 import type { Statements } from './statements.ts'
 
 /** Runs the statements of a store, on its own connections or in the caller's transaction. */
@@ -48,6 +60,10 @@ export interface Runner {
     retry: 'never' | 'if transient',
     signal?: AbortSignal,
   ): Promise<T>
+  /** Whether all statements and transactions share one connection, one after the other. */
+  hasOneConnection(): boolean
+  /** Returns a function that calls another one as a part of the present transaction, in any async context. */
+  presentTransaction(): <T>(work: () => T) => T
   /** Closes the connections that the store opened. */
   close(): Promise<void>
 }
@@ -131,6 +147,7 @@ export class RetryingDatabase {
 export function retryingRunner(
   database: RetryingDatabase,
   prepare: (database: Database) => Promise<void>,
+  nesting: Nesting = new Nesting(),
 ): Runner {
   let preparing: Promise<void> | undefined
   // Set when the defaults of the session turn out not to be READ COMMITTED and read-write. From then on every statement
@@ -138,6 +155,7 @@ export function retryingRunner(
   let needsExplicitMode = false
 
   async function prepared(database: Database): Promise<void> {
+    nesting.setConnections(database.connections)
     preparing ??= prepare(database)
     await preparing.catch((error: unknown) => {
       preparing = undefined
@@ -177,12 +195,21 @@ export function retryingRunner(
           what,
           async (database, attempt) => {
             await prepared(database)
-            const done = database.transaction(
-              (session) => withGuardedSession(what, session, (guarded) => work(guarded, attempt > 1)),
-              signal,
-            )
+            const begin = () =>
+              database.transaction(
+                (session) =>
+                  withGuardedSession(what, session, (guarded) =>
+                    nesting.enter(retry === 'never' ? 'handler' : 'inline', () => work(guarded, attempt > 1)),
+                  ),
+                signal,
+              )
+            // The transaction of an append needs no other connection, so it ends without help.
+            const done = retry === 'never' ? nesting.withConnection(signal, begin) : begin()
             // Errors of the work come as `WorkFailure`. A bare 0A000 therefore comes from `begin`, on a replica.
             return done.catch((error: unknown) => {
+              // Only the work can let a transaction be idle. It would do so again, so this is a failure of the work.
+              if (isIdleEnd(error))
+                throw new WorkFailure(new TransactionIdleError(maxIdleMilliseconds, error))
               throw isFeatureNotSupported(error) ? new ReadOnlyReplicaError(error) : error
             })
           },
@@ -191,6 +218,8 @@ export function retryingRunner(
         ),
       )
     },
+    hasOneConnection: () => nesting.hasOneConnection,
+    presentTransaction: () => nesting.present(),
     close: () => database.close(),
   }
 }
@@ -238,6 +267,8 @@ export function sessionRunner(session: Session, statements: Statements): Runner 
         throw isTransient(error) ? toLastError(what, 0, error) : error
       })
     },
+    hasOneConnection: () => true,
+    presentTransaction: () => (work) => work(),
     async close() {},
   }
 }
@@ -269,8 +300,11 @@ async function unwrapped<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Runs the work of a transaction. If a statement fails with a transient error, the transaction fails with that error,
- * even if the work catches it. Any other error of the work is thrown as a `WorkFailure`.
+ * Runs the work of a transaction. If a statement of the library fails with a transient error, or one of the user's ends
+ * the transaction, the transaction fails with that error, even if the work catches it. Any other error of the work is
+ * thrown as a `WorkFailure`.
+ *
+ * If a later statement succeeds, the error has not ended the transaction: the work has rolled back to a savepoint.
  */
 async function withGuardedSession<T>(
   what: string,
@@ -285,10 +319,15 @@ async function withGuardedSession<T>(
   }
   async function watched(
     ask: () => Promise<readonly Row[]>,
-    isRetryable: (error: unknown) => boolean = isTransient,
+    isRetryable: (error: unknown) => boolean,
   ): Promise<readonly Row[]> {
+    const before = transient
     try {
-      return await ask()
+      const rows = await ask()
+      // A driver that reconnects may answer after a lost connection, but not within this transaction. And an error that
+      // came while this statement ran may have come after it.
+      if (transient === before && !isConnectionLost(before?.error)) transient = undefined
+      return rows
     } catch (error) {
       if (isRetryable(error)) transient ??= { error }
       throw error
@@ -298,18 +337,13 @@ async function withGuardedSession<T>(
     client: session.client,
     async run(statement, parameters) {
       checkOpen()
-      return watched(() => session.run(statement, parameters)).catch((error: unknown) => {
+      return watched(() => session.run(statement, parameters), isTransient).catch((error: unknown) => {
         throw isTransient(error) ? error : toKnownError(what, error)
       })
     },
     async query(text, values) {
       checkOpen()
-      // On a replica this transaction could not have begun. The same codes then come from the user's own SQL, and are
-      // not transient.
-      return watched(
-        () => session.query(text, values),
-        (error) => isTransient(error) && !isFromReplica(error),
-      )
+      return watched(() => session.query(text, values), endsTransaction)
     },
   }
   try {

@@ -1927,8 +1927,10 @@ from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
 export const lockDocuments: string = `select d.place, d.state::text, d.revision::text, d.changed_at::text as position
 from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[]) d`
 
-export const lockProjection: string = `with bound as materialized (select set_config('lock_timeout', '1s', true))
-select pg_advisory_xact_lock(':schema.projections'::regclass::int, :schema.projection_lock(\$1::text))::text from bound`
+export const lockProjection: string = `with former as materialized (select current_setting('lock_timeout') as timeout),
+bound as materialized (select former.timeout, set_config('lock_timeout', '1s', true) from former)
+select pg_advisory_xact_lock(':schema.projections'::regclass::int, :schema.projection_lock(\$1::text))::text,
+  bound.timeout from bound`
 
 export const missingPrivileges: string = `select current_user::text as role, (
 select json_agg(needed.privilege)

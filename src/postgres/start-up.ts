@@ -52,7 +52,7 @@ export async function startUp(database: Database, options: StartUpOptions): Prom
   checkFound(found, schema)
   if (database.isEmbedded) return
   try {
-    for (const warning of warningsOf(found)) onWarning(warning)
+    for (const warning of warningsOf(found)) await onWarning(warning)
   } catch (thrown) {
     throw new WorkFailure(thrown)
   }

@@ -15,6 +15,7 @@ import {
 } from '../storage/index.ts'
 import { connector, type PostgresConnection, type PostgresTransaction, sessionOf } from './connect.ts'
 import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaStatus } from './migrate.ts'
+import { nestingOf } from './nesting.ts'
 import { notifications } from './notify.ts'
 import { grantScript } from './privileges.ts'
 import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
@@ -84,8 +85,8 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   readonly notify?: boolean | undefined
   /**
    * Called before the first use, once for each server setting that can lose events. A warning has a stable `code` and a
-   * `message` that says what can be lost and which setting to change. If it throws, the current call fails with
-   * that error, and the next call checks again.
+   * `message` that says what can be lost and which setting to change. If it throws, or its promise rejects, the current
+   * call fails with that error, and the next call checks again.
    * @default `process.emitWarning`
    */
   readonly onWarning?: ((warning: StoreWarning) => void) | undefined
@@ -199,13 +200,19 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
   const inline = new InlineProjections(projections)
   const statements = statementsOf(schema)
   const database = new RetryingDatabase(connector(connection, { prepare, maxConnections, timeout }), retries)
-  const runner = retryingRunner(database, (database) =>
-    startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
+  const nesting = nestingOf(connection)
+  const runner = retryingRunner(
+    database,
+    (database) => startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
+    nesting,
   )
   const storage = postgresStorage(runner, statements, maxBatch, inline)
   const hints = notify ? notifications(database, runner, statements, schema) : undefined
 
-  const store = eventStore<SqlTransaction>({ ...storage, notifications: hints }, options)
+  const store = eventStore<SqlTransaction>(
+    { ...storage, notifications: hints, checkNesting: () => nesting.check() },
+    options,
+  )
   return {
     ...store,
     close() {
@@ -225,6 +232,7 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
       grantSql: (role) => grantScript(schema, role),
     },
     async frontier() {
+      nesting.check()
       const [row] = await runner.run('Reading the frontier', statements.frontier, () => [])
       const { frontier, head, writers } = row ?? {}
       return { position: Number(frontier), head: Number(head), writers: JSON.parse(String(writers)) }

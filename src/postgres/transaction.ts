@@ -17,6 +17,7 @@ import {
 } from '../storage/index.ts'
 import type { Row, Session } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
+import { isTransactionAborted } from './errors.ts'
 import type { Statements } from './statements.ts'
 
 /** The transaction that handlers and raw projections write with. It also runs your own SQL. */
@@ -33,14 +34,19 @@ export interface SqlTransaction extends HandlerTransaction {
 /** Implements `StorageTransaction` on a session that is inside a transaction. */
 export class PostgresStorageTransaction implements StorageTransaction {
   readonly user: SqlTransaction
+  /** Whether `holdLease` holds leases: no heartbeat can run beside this transaction. */
+  holdsLeases = false
+  enter: (<T>(work: () => T) => T) | undefined
   readonly #session: Session
   readonly #statements: Statements
   readonly #readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>
   /** Locked documents that do not exist: each has a placeholder row. `end` deletes the placeholders that got no state. */
   readonly #placeholders = new Map<string, DocumentAddress>()
+  /** The `lock_timeout` before the first call of `lockProjection`. */
+  #formerLockTimeout: string | undefined
   /** Whether the user may have run SQL in this transaction. */
   #isUsed = false
-  /** The first error of the user's SQL. */
+  /** The first error of the user's SQL after which no statement has succeeded. */
   #failure: { readonly error: unknown } | undefined
 
   constructor(
@@ -59,7 +65,10 @@ export class PostgresStorageTransaction implements StorageTransaction {
       query: async <R>(text: string, values: readonly unknown[] = []) => {
         markUsed()
         try {
-          return (await session.query(text, values)) as R[]
+          const rows = (await session.query(text, values)) as R[]
+          // The transaction goes on, so an earlier error was rolled back to a savepoint.
+          this.#failure = undefined
+          return rows
         } catch (error) {
           this.#failure ??= { error }
           throw error
@@ -101,8 +110,20 @@ export class PostgresStorageTransaction implements StorageTransaction {
     ])
   }
 
-  async advance({ subscription, partition, token, server }: Lease, position: number): Promise<void> {
+  async holdLease(lease: Lease): Promise<boolean> {
+    // Locks the row of the checkpoint, and `keep_leases` takes no locked one. On several connections the lock would keep
+    // the heartbeat waiting.
+    if (this.holdsLeases) await this.#moveCheckpoint(lease, 0)
+    return this.holdsLeases
+  }
+
+  async advance(lease: Lease, position: number): Promise<void> {
     await this.end()
+    await this.#moveCheckpoint(lease, position)
+  }
+
+  /** Moves the checkpoint, never back. @throws LeaseLostError */
+  async #moveCheckpoint({ subscription, partition, token, server }: Lease, position: number): Promise<void> {
     const parameters = [subscription, String(partition), String(token), String(position), server ?? null]
     const [row] = await this.#session.run(this.#statements.advanceCheckpoint, parameters)
     if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
@@ -116,7 +137,14 @@ export class PostgresStorageTransaction implements StorageTransaction {
   }
 
   async lockProjection(name: string): Promise<void> {
-    await this.#session.run(this.#statements.lockProjection, [name])
+    const [row] = await this.#session.run(this.#statements.lockProjection, [name])
+    this.#formerLockTimeout ??= String(row?.timeout)
+  }
+
+  /** Ends the bound of `lockProjection`: the user's own SQL then waits for locks as long as the user's settings say. */
+  async restoreLockTimeout(): Promise<void> {
+    if (this.#formerLockTimeout === undefined) return
+    await this.#session.query("select set_config('lock_timeout', $1, true)", [this.#formerLockTimeout])
   }
 
   readLogPage(query: LogQuery): Promise<LogPage> {
@@ -167,17 +195,17 @@ export class PostgresStorageTransaction implements StorageTransaction {
    * not notice. A statement before the commit reveals that. It also checks deferred constraints.
    */
   async end(): Promise<void> {
-    if (this.#placeholders.size > 0) {
-      await this.writeDocuments(
-        [...this.#placeholders.values()].map((address) => ({ ...address, state: null, position: 0 })),
-      )
-    }
-    if (!this.#isUsed) return
-    this.#isUsed = false
     try {
+      if (this.#placeholders.size > 0) {
+        await this.writeDocuments(
+          [...this.#placeholders.values()].map((address) => ({ ...address, state: null, position: 0 })),
+        )
+      }
+      if (!this.#isUsed) return
+      this.#isUsed = false
       await this.#session.query('set constraints all immediate', [])
     } catch (error) {
-      throw this.#failure === undefined ? error : this.#failure.error
+      throw this.#failure !== undefined && isTransactionAborted(error) ? this.#failure.error : error
     }
   }
 }

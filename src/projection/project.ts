@@ -54,7 +54,8 @@ export class LockedProjections {
       const selected = events.filter((event) => selects(projection, event))
       for (const { caller, own } of byCaller(selected, callerOf)) {
         const handle = () => projection.handle(own, transaction.user)
-        await (caller === undefined ? handle() : caller(handle))
+        const inside = () => (transaction.enter === undefined ? handle() : transaction.enter(handle))
+        await (caller === undefined ? handle() : caller(inside))
       }
     }
     return 'done'

@@ -3,6 +3,7 @@ import { checkInteger, checkMilliseconds, checkName, checkReadName } from '../in
 import { optionsOf } from '../input/options.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
+import { itemsOf } from '../runtime/paged-reader.ts'
 import type { StoredDocument } from '../storage/projections.ts'
 import { waitForCheckpoint } from '../subscription/checkpoint-wait.ts'
 import type { AnyDocumentProjection, DocumentProjection } from './projection.ts'
@@ -61,23 +62,20 @@ export function readView<State>(
       if (prefix !== undefined) checkReadName(prefix, 'prefix')
       if (after !== undefined) checkReadName(after, 'after')
       checkInteger(limit, 'limit', 1)
-      return (async function* (): AsyncGenerator<ViewDocument<State>> {
-        await operations.perform(signal, () => waitUntil(waiting))
+      return itemsOf(signal, async function* (signal) {
+        await operations.perform(signal, () => waitUntil({ ...waiting, signal }))
         let last = after ?? ''
         for (let left = limit; left > 0; ) {
           const most = Math.min(left, documentsPerPage)
           const page = await operations.perform(signal, () =>
             storage.listDocuments(name, prefix ?? '', last, most, signal),
           )
-          for (const document of page) {
-            signal?.throwIfAborted()
-            yield toViewDocument<State>(document)
-          }
+          yield page.map(toViewDocument<State>)
           if (page.length < most) return
           last = (page.at(-1) as StoredDocument).key
           left -= page.length
         }
-      })()
+      })
     },
   }
 }

@@ -1,20 +1,74 @@
 /** Waits that an AbortSignal can end. None of them leaves a listener on the signal. */
 
+/** All callbacks of one signal. They share one listener, because Node.js warns about a signal with more than ten. */
+class AbortCallbacks {
+  readonly #signal: AbortSignal
+  readonly #callbacks = new Set<() => void>()
+  readonly #callAll = () => {
+    callbacksOf.delete(this.#signal)
+    for (const callback of this.#callbacks) callback()
+  }
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+    signal.addEventListener('abort', this.#callAll, { once: true })
+  }
+
+  add(callback: () => void): void {
+    this.#callbacks.add(callback)
+  }
+
+  remove(callback: () => void): void {
+    this.#callbacks.delete(callback)
+    if (this.#callbacks.size > 0) return
+    this.#signal.removeEventListener('abort', this.#callAll)
+    callbacksOf.delete(this.#signal)
+  }
+}
+
+const callbacksOf = new WeakMap<AbortSignal, AbortCallbacks>()
+
+/**
+ * Calls `callback` when the signal is aborted, at once if it is aborted already. Returns the function that removes the
+ * callback.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  if (signal.aborted) {
+    callback()
+    return () => {}
+  }
+  const callbacks = callbacksOf.get(signal) ?? new AbortCallbacks(signal)
+  callbacksOf.set(signal, callbacks)
+  callbacks.add(callback)
+  return () => callbacks.remove(callback)
+}
+
+/**
+ * Makes a controller that is also aborted with `signal`, until `unlink` is called. (`AbortSignal.any` would leave an
+ * entry on `signal` for ever.)
+ */
+export function linkedController(signal: AbortSignal | undefined): {
+  readonly controller: AbortController
+  unlink(): void
+} {
+  const controller = new AbortController()
+  if (signal === undefined) return { controller, unlink() {} }
+  return { controller, unlink: onAbort(signal, () => controller.abort(signal.reason)) }
+}
+
 /** Settles like `work`, or rejects with the signal's reason as soon as the signal is aborted. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
-  let onAbort = () => {}
+  let remove = () => {}
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason)
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
+    remove = onAbort(signal, () => reject(signal.reason))
   })
   // After an abort, `work` may still reject. Without this handler, that rejection would end the process.
   work.catch(() => {})
   try {
     return await Promise.race([work, aborted])
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    remove()
   }
 }
 
@@ -41,8 +95,7 @@ export async function forEachItem<T>(
   let ended = false
   // One listener serves all items. A listener for each item would take ten times as long as the rest of this loop.
   let rejectNext = (_: unknown) => {}
-  const onAbort = () => rejectNext(signal.reason)
-  signal.addEventListener('abort', onAbort)
+  const remove = onAbort(signal, () => rejectNext(signal.reason))
   try {
     for (;;) {
       const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
@@ -56,7 +109,7 @@ export async function forEachItem<T>(
       signal.throwIfAborted()
     }
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    remove()
     // A source that hangs may also hang while it closes, so an aborted call does not wait for that.
     const closed = ended ? undefined : items.return?.()
     if (signal.aborted) closed?.catch(() => {})

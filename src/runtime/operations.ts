@@ -9,6 +9,12 @@ export class Operations {
   #running = 0
   #whenIdle = () => {}
   #closing: Promise<void> | undefined
+  readonly #check: () => void
+
+  /** `check` is called before each operation; if it throws, the operation is refused. */
+  constructor(check: () => void = () => {}) {
+    this.#check = check
+  }
 
   /**
    * Runs an operation and returns its result. If the caller aborts, the call rejects at once, but the operation still
@@ -17,6 +23,7 @@ export class Operations {
    */
   async perform<T>(signal: AbortSignal | undefined, operation: () => Promise<T>): Promise<T> {
     this.checkOpen()
+    this.#check()
     signal?.throwIfAborted()
     const work = operation()
     this.#running++

@@ -81,6 +81,12 @@ export interface StorageTransaction {
   readonly user: HandlerTransaction
 
   /**
+   * Calls a function of the user in another async context, so that `checkNesting` still recognizes its calls as made
+   * inside this transaction. @default the storage recognizes them without it, or does not check
+   */
+  readonly enter?: (<T>(work: () => T) => T) | undefined
+
+  /**
    * Reads documents of current generations and locks them until the end of the transaction: no other transaction can change
    * them, or create one that does not exist yet. Instead of locking, a storage may refuse the commit if a document has
    * changed. Each address occurs once.
@@ -95,6 +101,14 @@ export interface StorageTransaction {
 
   /** Creates, replaces or deletes documents. Each document occurs once. Later reads in the transaction return the changes. */
   writeDocuments(changes: readonly DocumentChange[]): Promise<void>
+
+  /**
+   * Holds a lease until the end of the transaction, if the storage cannot renew it meanwhile because the transaction
+   * keeps the only connection: no other worker can take the lease then, even when its time has ended. Returns whether
+   * it does. Must be the first call in a transaction. @default the storage can always renew leases
+   * @throws LeaseLostError if the lease was released or another worker has taken it
+   */
+  readonly holdLease?: ((lease: Lease) => Promise<boolean>) | undefined
 
   /**
    * Moves the checkpoint of a lease forward, never back. Must be the last call in a transaction.

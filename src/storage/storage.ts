@@ -174,6 +174,13 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
   /** Notifications between processes, if the database has them. Without them, readers only poll. @default none */
   readonly notifications?: Notifications | undefined
 
+  /**
+   * Throws if the code that runs now must not call the store, because it is inside a transaction of the storage for
+   * which every call would wait. The store asks before each call of the user. @default every call may run
+   * @throws NestedCallError
+   */
+  readonly checkNesting?: (() => void) | undefined
+
   /** Closes what the storage opened. The store calls it once, after all calls have ended. */
   close(): Promise<void>
 }

@@ -10,6 +10,7 @@
  */
 import { hasCode, SubscriptionFailedError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
+import { refuse } from '../input/refusal.ts'
 import { ProjectionMovedError } from '../projection/async.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { EventToPark, Lease } from '../storage/subscriptions.ts'
@@ -17,6 +18,7 @@ import type { Checkpoint } from './checkpoint.ts'
 import {
   type BeforeCommit,
   HandlerCalls,
+  type HeldLease,
   Interrupted,
   type RunSignals,
   rethrowAsInterrupted,
@@ -24,18 +26,22 @@ import {
 import { eventToPark } from './parking.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
+import type { FailedCall } from './subscription.ts'
 
 // The longest pause between two attempts, in milliseconds.
 const longestBackoff = 30_000
 
 /** Receives the changes of a delivery's state. */
 export interface DeliveryReport {
-  /** A call of the handler has failed. A retry follows, or the error policy applies. */
-  retrying(error: unknown): void
+  /**
+   * A call of the handler has failed. A retry follows, or the error policy applies. `call` is undefined for a batch of
+   * several events.
+   */
+  retrying(error: unknown, call: FailedCall | undefined): void
   /** A retry has succeeded. */
   recovered(): void
-  /** An event was parked. */
-  parking(): void
+  /** An event was parked. `attempt`: the last call that failed, 0 if the handler was not called. */
+  parking(error: unknown, call: FailedCall): void
 }
 
 /** Ends the work of a partition after a normal stop. It is not an error of the subscription. */
@@ -66,7 +72,7 @@ export class Delivery {
   constructor(
     environment: EngineEnvironment,
     plan: Plan,
-    lease: Lease,
+    held: HeldLease,
     checkpoint: Checkpoint,
     signals: RunSignals,
     progress: Progress,
@@ -74,13 +80,13 @@ export class Delivery {
   ) {
     this.#environment = environment
     this.#plan = plan
-    this.#lease = lease
+    this.#lease = held.lease
     this.#checkpoint = checkpoint
     this.#signals = signals
     this.#progress = progress
     this.#report = report
     this.#batchSize = plan.batchSize
-    this.#calls = new HandlerCalls(environment, plan, signals)
+    this.#calls = new HandlerCalls(environment, plan, held, signals)
   }
 
   /** Reads which streams are blocked from the storage. */
@@ -138,7 +144,7 @@ export class Delivery {
         } else {
           // Each event gets a call of its own, to find the event at fault.
           this.#throwUnlessHandlerFailed(error)
-          this.#report.retrying(error)
+          this.#report.retrying(error, undefined)
           await this.#deliverEach(batch)
         }
         continue
@@ -189,11 +195,13 @@ export class Delivery {
 
   /** Called after the first attempt for an event has failed: retries, then applies the error policy. */
   async #afterFailure(event: RecordedEvent, error: unknown): Promise<void> {
-    const outcome = await this.#retry(error, (attempt) => this.#attempt([event], attempt))
+    const outcome = await this.#retry(event, error, (attempt) => this.#attempt([event], attempt))
     if (outcome.kind === 'handled') return this.#noteHandled([event])
     const { action, name } = this.#plan
     if (action === 'stop') throw new SubscriptionFailedError(name, event.position, outcome.error)
-    await this.#park(eventToPark(event, 'parked', outcome.failures, outcome.error))
+    const { failures } = outcome
+    await this.#park(eventToPark(event, 'parked', failures, outcome.error))
+    this.#report.parking(outcome.error, { event, attempt: failures })
     if (action === 'block-stream') this.#blockedStreams.set(event.streamId, event.position)
   }
 
@@ -201,6 +209,7 @@ export class Delivery {
     if (!(await this.#isBlocked(event.streamId))) return false
     await this.#park(eventToPark(event, 'blocked', 0, undefined))
     this.#blockedStreams.set(event.streamId, event.position)
+    this.#report.parking(undefined, { event, attempt: 0 })
     return true
   }
 
@@ -221,7 +230,6 @@ export class Delivery {
     await this.#environment.storage.park(this.#lease, [event], position, this.#signals.abandon)
     this.#checkpoint.markStored(position)
     this.#progress.parked++
-    this.#report.parking()
   }
 
   /** Handles a parked event. `unpark` removes it from the storage, in the handler's transaction or after it. */
@@ -238,18 +246,24 @@ export class Delivery {
       await handle(1)
       return { kind: 'handled' }
     } catch (error) {
-      return this.#retry(error, handle)
+      return this.#retry(event, error, handle)
     }
   }
 
   /** Retries after a first failure, with growing pauses, until an attempt succeeds or the retries are used up. */
-  async #retry(error: unknown, handle: (attempt: number) => Promise<void>): Promise<Outcome> {
+  async #retry(
+    event: RecordedEvent,
+    error: unknown,
+    handle: (attempt: number) => Promise<void>,
+  ): Promise<Outcome> {
     const { retries, backoff } = this.#plan
     let last = error
     for (let attempt = 1; ; attempt++) {
       this.#throwUnlessHandlerFailed(last)
-      this.#report.retrying(last)
-      if (attempt > retries) return { kind: 'failed', failures: attempt, error: last }
+      this.#report.retrying(last, { event, attempt })
+      if (attempt > retries || !this.#mayRetry(last, { event, attempt })) {
+        return { kind: 'failed', failures: attempt, error: last }
+      }
       const pause = Math.min(longestBackoff, backoff * 2 ** (attempt - 1))
       await this.#sleep(pause * (0.5 + Math.random() / 2))
       try {
@@ -259,6 +273,19 @@ export class Delivery {
       } catch (thrown) {
         last = thrown
       }
+    }
+  }
+
+  /** Asks the user's `retryIf`. @throws SubscriptionFailedError if that throws, or does not return true or false */
+  #mayRetry(error: unknown, call: FailedCall): boolean {
+    const { retryIf, name } = this.#plan
+    if (retryIf === undefined) return true
+    try {
+      const answer: unknown = retryIf(error, call)
+      if (typeof answer !== 'boolean') refuse('onError.retryIf', 'must return true or false', answer)
+      return answer
+    } catch (thrown) {
+      throw new SubscriptionFailedError(name, call.event.position, thrown)
     }
   }
 

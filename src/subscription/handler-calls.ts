@@ -6,6 +6,7 @@ import { HandlerTimeoutError, InvalidInputError, isOutage } from '../errors/inde
 import type { RecordedEvent } from '../event.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { StorageTransaction } from '../storage/projections.ts'
+import type { Lease } from '../storage/subscriptions.ts'
 import type { Plan } from './plan.ts'
 import type { HandlerContext } from './subscription.ts'
 
@@ -24,6 +25,13 @@ export class Interrupted extends Error {}
 
 /** The last statements of the handler's transaction: they move the checkpoint, or remove a parked event. */
 export type BeforeCommit = (transaction: StorageTransaction) => Promise<void>
+
+/** The lease of the calls. A transaction may hold it in place of the heartbeat. */
+export interface HeldLease {
+  readonly lease: Lease
+  /** Whether a transaction holds the lease now: no other worker can take it, however long ago it was renewed. */
+  isHeld: boolean
+}
 
 /** The context of a handler without a transaction: reading `tx` is a mistake in the handler, so it throws. */
 class PlainContext implements HandlerContext {
@@ -44,12 +52,14 @@ class PlainContext implements HandlerContext {
 export class HandlerCalls {
   readonly #environment: EngineEnvironment
   readonly #plan: Plan
+  readonly #held: HeldLease
   readonly #signals: RunSignals
   readonly #firstAttempt: HandlerContext
   #rejectCall = (_: unknown) => {}
   #abortHandler = (_: unknown) => {}
 
-  constructor(environment: EngineEnvironment, plan: Plan, signals: RunSignals) {
+  constructor(environment: EngineEnvironment, plan: Plan, held: HeldLease, signals: RunSignals) {
+    this.#held = held
     this.#environment = environment
     this.#plan = plan
     this.#signals = signals
@@ -82,6 +92,7 @@ export class HandlerCalls {
     await this.#plan.handler.prepare().catch(rethrowAsInterrupted)
     let failure: { readonly thrown: unknown } | undefined
     const work = async (transaction: StorageTransaction) => {
+      this.#held.isHeld = (await transaction.holdLease?.(this.#held.lease)) ?? false
       try {
         await this.#invoke(events, attempt, transaction)
       } catch (thrown) {
@@ -96,6 +107,8 @@ export class HandlerCalls {
       // An error of the handler is rethrown as it is. Every other error is a failure of the transaction.
       if (failure?.thrown === error) throw error
       rethrowAsInterrupted(error)
+    } finally {
+      this.#held.isHeld = false
     }
   }
 

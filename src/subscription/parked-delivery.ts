@@ -62,6 +62,6 @@ export class ParkedDelivery {
     const parked = eventToPark(event, 'parked', failures, outcome.error)
     await storage.parkAgain(this.#lease, parked, this.#signals.abandon)
     this.#progress.parked++
-    this.#report.parking()
+    this.#report.parking(outcome.error, { event, attempt: outcome.failures })
   }
 }

@@ -4,6 +4,7 @@ import { checkInteger, checkName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
+import { itemsOf } from '../runtime/paged-reader.ts'
 import type { ParkedRecord } from '../storage/subscriptions.ts'
 import { eventAt } from './event-at.ts'
 import type { ParkedEvent, ParkedEvents } from './subscription.ts'
@@ -18,18 +19,17 @@ export function parkedEvents(
   checkName(name, 'subscription')
   const perform = operations.perform.bind(operations)
   return {
-    async *list(options) {
+    list(options) {
       const { signal } = optionsOf(options, ['signal'])
-      for (let after = 0; ; ) {
-        const from = after
-        const page = await perform(signal, () => storage.listParked(name, from, recordsPerPage, signal))
-        for (const record of page) {
-          signal?.throwIfAborted()
-          yield toParkedEvent(record)
+      return itemsOf(signal, async function* (signal) {
+        for (let after = 0; ; ) {
+          const from = after
+          const page = await perform(signal, () => storage.listParked(name, from, recordsPerPage, signal))
+          yield page.map(toParkedEvent)
+          if (page.length < recordsPerPage) return
+          after = (page.at(-1) as ParkedRecord).position
         }
-        if (page.length < recordsPerPage) return
-        after = (page.at(-1) as ParkedRecord).position
-      }
+      })
     },
 
     async show(position, options) {

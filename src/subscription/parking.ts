@@ -1,4 +1,5 @@
 /** Makes the record that the storage keeps of a parked event. */
+import { describeError } from '../errors/base.ts'
 import type { RecordedEvent } from '../event.ts'
 import type { EventToPark } from '../storage/subscriptions.ts'
 
@@ -12,7 +13,7 @@ export function eventToPark(
   failures: number,
   error: unknown,
 ): EventToPark {
-  const described = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const { text, stack } = describeError(error)
   return {
     position,
     streamId,
@@ -20,8 +21,8 @@ export function eventToPark(
     type,
     state,
     failures,
-    error: state === 'blocked' ? 'an earlier event of its stream is parked' : storable(described),
-    stack: error instanceof Error && error.stack !== undefined ? storable(error.stack) : undefined,
+    error: state === 'blocked' ? 'an earlier event of its stream is parked' : storable(text),
+    stack: stack === undefined ? undefined : storable(stack),
   }
 }
 

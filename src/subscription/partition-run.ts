@@ -17,10 +17,11 @@ import { wholeLog } from '../storage/log-query.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
-import { Interrupted, type RunSignals } from './handler-calls.ts'
+import { type HeldLease, Interrupted, type RunSignals } from './handler-calls.ts'
 import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
+import type { FailedCall } from './subscription.ts'
 
 // Larger pages cost the storage less time per event, but cost the garbage collector more. Batches are cut from a page.
 const eventsPerPage = 2_000
@@ -35,7 +36,8 @@ const longestPause = 5_000
 export type PartitionState = 'catching-up' | 'live' | 'retrying' | 'parking'
 
 export interface PartitionReport {
-  state(state: PartitionState, error?: unknown): void
+  /** `call`: the failed call that led to the state, if it was for a single event. */
+  state(state: PartitionState, error?: unknown, call?: FailedCall): void
   /** The parked events that were due are handled. */
   parkedHandled(): void
 }
@@ -53,6 +55,7 @@ export class PartitionRun {
   readonly #report: PartitionReport
   readonly #stop = new AbortController()
   readonly #abandon = new AbortController()
+  readonly #held: HeldLease
   readonly #checkpoint: Checkpoint
   readonly #delivery: Delivery
   readonly #parked: ParkedDelivery
@@ -72,15 +75,16 @@ export class PartitionRun {
     this.#report = report
     const signals: RunSignals = { stop: this.#stop.signal, abandon: this.#abandon.signal }
     const deliveryReport: DeliveryReport = {
-      retrying: (error) => report.state('retrying', error),
+      retrying: (error, call) => report.state('retrying', error, call),
       recovered: () => report.state(this.#phase),
-      parking: () => report.state('parking'),
+      parking: (error, call) => report.state('parking', error, call),
     }
+    this.#held = { lease, isHeld: false }
     this.#checkpoint = new Checkpoint(environment, lease, signals.abandon)
     this.#delivery = new Delivery(
       environment,
       plan,
-      lease,
+      this.#held,
       this.#checkpoint,
       signals,
       progress,
@@ -92,6 +96,14 @@ export class PartitionRun {
   /** Starts no further event. The run finishes the current event and writes the checkpoint. */
   stop(): void {
     this.#stop.abort(new Stopped())
+  }
+
+  /**
+   * Whether a transaction holds the lease until it ends. The heartbeat may wait for the connection of that transaction,
+   * so the lease is not lost because it was not renewed.
+   */
+  get holdsLease(): boolean {
+    return this.#held.isHeld
   }
 
   /** Drops the running calls at once, without a last write of the checkpoint. */

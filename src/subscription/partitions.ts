@@ -4,12 +4,15 @@ import type { KeptLeases, Lease } from '../storage/subscriptions.ts'
 import { PartitionRun, type PartitionState } from './partition-run.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
+import type { FailedCall } from './subscription.ts'
 
 export interface PartitionsReport {
   /** In each partition of the worker's first leases, the parked events that were due are handled. */
   parkedHandled(): void
-  /** The state of a partition has changed. */
+  /** A partition has started, ended, or could not be released. */
   changed(error?: unknown): void
+  /** The state of a partition has changed, or stays and has another reason. */
+  partitionChanged(partition: number, state: PartitionState, error?: unknown, call?: FailedCall): void
   /** A run has ended: the worker may be able to take other leases. */
   ended(): void
   /** The subscription has failed. */
@@ -88,6 +91,16 @@ export class Partitions {
     for (const { run } of this.#running.values()) run.abandon()
   }
 
+  /** Whether a transaction holds the lease of one of the partitions, in place of the heartbeat. */
+  get holdsLease(): boolean {
+    return [...this.#running.values()].some(({ run }) => run.holdsLease)
+  }
+
+  /** Ends the runs whose leases may belong to other workers by now, because they were not renewed in time. */
+  abandonExpired(): void {
+    for (const { run } of this.#running.values()) if (!run.holdsLease) run.abandon()
+  }
+
   /** Resolves once all runs have ended and released their leases. */
   async ended(): Promise<void> {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended))
@@ -96,9 +109,9 @@ export class Partitions {
   #start(lease: Lease): void {
     const { partition } = lease
     const run = new PartitionRun(this.#environment, this.#plan, lease, this.#progress, {
-      state: (state, error) => {
+      state: (state, error, call) => {
         running.state = state
-        this.#report.changed(error)
+        this.#report.partitionChanged(partition, state, error, call)
       },
       parkedHandled: () => this.#noteParkedHandled(partition),
     })

@@ -22,6 +22,7 @@ import type {
   ErrorPolicy,
   HandlerContext,
   StartPosition,
+  StateChange,
   SubscribeOptions,
   SubscriptionState,
 } from './subscription.ts'
@@ -39,7 +40,8 @@ export interface Plan {
   readonly backoff: number
   readonly action: 'stop' | 'park' | 'block-stream'
   readonly handlerTimeout: number | undefined
-  readonly onStateChange: ((state: SubscriptionState, error?: unknown) => void) | undefined
+  readonly retryIf: ErrorPolicy['retryIf']
+  readonly onStateChange: ((state: SubscriptionState, change: StateChange) => void) | undefined
   readonly handler: Handler
 }
 
@@ -72,7 +74,7 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
     refuse('options', 'must be an object', options)
   }
   const { batchSize = 1000, leaseTime = 15_000, pollInterval = 250, handlerTimeout, onStateChange } = options
-  const { retries, backoff, action } = checkedPolicy(options.onError)
+  const { retries, backoff, action, retryIf } = checkedPolicy(options.onError)
   checkInteger(batchSize, 'batchSize', 1)
   checkMilliseconds(leaseTime, 'leaseTime', 1)
   checkMilliseconds(pollInterval, 'pollInterval', 1)
@@ -86,6 +88,7 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
     retries,
     backoff,
     action,
+    retryIf,
     onStateChange,
   }
   if (isOfProjection(options)) {
@@ -154,15 +157,20 @@ function checkedPolicy(policy: ErrorPolicy = {}) {
     if (typeof policy !== 'object' || policy === null || Array.isArray(policy)) {
       refuse('onError', 'must be an object', policy)
     }
-    const { retries = 5, backoff = 100, action = 'stop' } = policy
+    const { retries = 5, backoff = 100, action = 'stop', retryIf } = policy
     checkInteger(retries, 'onError.retries', 0)
     checkMilliseconds(backoff, 'onError.backoff', 0)
     checkOneOf(action, 'onError.action', ['stop', 'park', 'block-stream'])
-    return { retries, backoff, action }
+    if (retryIf !== undefined) checkFunction(retryIf, 'onError.retryIf')
+    return { retries, backoff, action, retryIf }
   })
 }
 
 function checkedFrom(from: unknown): StartPosition {
+  return readSafely('from', from, () => startPositionIn(from))
+}
+
+function startPositionIn(from: unknown): StartPosition {
   if (isDate(from)) return checkedDate(from, 'from')
   const choices = "'beginning', 'end', a Date or { after: position }"
   if (typeof from === 'number') refuse('from', `must be ${choices}: write { after: ${from} }`, from)

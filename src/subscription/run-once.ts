@@ -5,7 +5,7 @@ import type { Event } from '../event.ts'
 import { checkMilliseconds } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
-import { abortable } from '../runtime/abort.ts'
+import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { lowestCheckpoint, waitForCheckpoint } from './checkpoint-wait.ts'
 import { planOf } from './plan.ts'
@@ -23,9 +23,9 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   const { storage, clock } = environment
   const end = clock.now() + timeout
   const worker = new Worker(environment, plan)
-  const failure = new AbortController()
-  void worker.ended.then((error) => error && failure.abort(error))
-  const failedOrAborted = signal === undefined ? failure.signal : AbortSignal.any([failure.signal, signal])
+  const { controller, unlink } = linkedController(signal)
+  void worker.ended.then((error) => error && controller.abort(error))
+  const failedOrAborted = controller.signal
   const timer = new AbortController()
   let caughtUp = true
   try {
@@ -42,6 +42,7 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
     caughtUp = false
   } finally {
     timer.abort()
+    unlink()
     await worker.stop(Math.max(1_000, end - clock.now()))
   }
   const failed = await worker.ended

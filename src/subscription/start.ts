@@ -1,10 +1,11 @@
 /** Starts a subscription in this process. */
 
+import type { SubscriptionFailedError } from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import { checkInteger, checkMilliseconds } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
-import { abortable } from '../runtime/abort.ts'
+import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { waitForCheckpoint } from './checkpoint-wait.ts'
 import { planOf } from './plan.ts'
@@ -30,9 +31,17 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
   const plan = planOf(environment.storage, options)
   const { name } = plan
   const worker = new Worker(environment, plan)
+  /**
+   * The running calls of `caughtUp`. A call that added its own listener to `worker.ended` would leave it there until the
+   * worker ends.
+   */
+  const waiting = new Set<(failure: SubscriptionFailedError | undefined) => void>()
+  let ended: { readonly failure: SubscriptionFailedError | undefined } | undefined
   // A promise that only users listen to: while none does, its rejection is unhandled, and Node ends the process.
   const done = worker.ended.then((failure) => {
     onEnd()
+    ended = { failure }
+    for (const end of waiting) end(failure)
     if (failure !== undefined) throw failure
   })
 
@@ -44,6 +53,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
     done,
 
     async status() {
+      environment.storage.checkNesting?.()
       const own = report()
       const stored = await subscriptionStatus(environment, name)
       return { ...(stored ?? emptyStatus(name, await environment.storage.lastPosition())), ...own }
@@ -53,21 +63,24 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       const { position, timeout = 30_000, signal } = optionsOf(options, ['position', 'timeout', 'signal'])
       if (position !== undefined) checkInteger(position, 'position', 0)
       checkMilliseconds(timeout, 'timeout', 0)
-      const failed = new AbortController()
-      let isWaiting = true
-      void worker.ended.then((failure) => {
-        if (failure === undefined || !isWaiting) return
+      environment.storage.checkNesting?.()
+      const { controller, unlink } = linkedController(signal)
+      const onEnded = (failure: SubscriptionFailedError | undefined) => {
+        if (failure === undefined) return
         // This call rejects with the failure, so the rejection of `done` counts as handled.
         done.catch(() => {})
-        failed.abort(failure)
-      })
-      const failedOrAborted = signal === undefined ? failed.signal : AbortSignal.any([failed.signal, signal])
+        controller.abort(failure)
+      }
+      if (ended === undefined) waiting.add(onEnded)
+      else onEnded(ended.failure)
+      const failedOrAborted = controller.signal
       try {
         const target =
           position ?? (await abortable(environment.storage.lastPosition(failedOrAborted), failedOrAborted))
         await waitForCheckpoint(environment, name, { position: target, timeout, signal: failedOrAborted })
       } finally {
-        isWaiting = false
+        waiting.delete(onEnded)
+        unlink()
       }
     },
 

@@ -48,6 +48,32 @@ export interface ErrorPolicy {
    * its stream. @default 'stop'
    */
   readonly action?: 'stop' | 'park' | 'block-stream' | undefined
+  /**
+   * Called after each failed call for a single event, while retries are left. If it returns false, the event is not
+   * retried: `action` applies at once. It must return true or false, and no promise; anything else, or a throw, fails
+   * the subscription.
+   * @default every failure is retried
+   */
+  readonly retryIf?: ((error: unknown, failure: FailedCall) => boolean) | undefined
+}
+
+/** A call of the handler for a single event that has failed. */
+export interface FailedCall {
+  readonly event: RecordedEvent
+  /** Which call for this event it was: 1 for the first one, 2 for the first retry. */
+  readonly attempt: number
+}
+
+/** What changed the state of a worker. Each property is `undefined` if it does not apply. */
+export interface StateChange {
+  /** The error that the handler or the database has failed with. */
+  readonly error: unknown
+  /** The event whose call has failed, or that was parked; `undefined` if a batch of several events failed. */
+  readonly event: RecordedEvent | undefined
+  /** Which call for this event has failed: 1 for the first one. 0 for an event that was parked without a call. */
+  readonly attempt: number | undefined
+  /** The partition, 0-based, in which the state has changed. */
+  readonly partition: number | undefined
 }
 
 interface RunOptions {
@@ -64,8 +90,12 @@ interface RunOptions {
   readonly leaseTime?: number | undefined
   /** The longest pause between two polls of the log, in milliseconds. @default 250 */
   readonly pollInterval?: number | undefined
-  /** Called whenever the state of the worker changes. If it throws, the subscription fails. */
-  readonly onStateChange?: ((state: SubscriptionState, error?: unknown) => void) | undefined
+  /**
+   * Called whenever the state of the worker changes, and also for each failed call of the handler ('retrying') and each
+   * parked event ('parking'), in whichever partition. If it throws, or its promise rejects, the subscription
+   * fails. The worker goes on meanwhile, but does not end before that promise settles.
+   */
+  readonly onStateChange?: ((state: SubscriptionState, change: StateChange) => void) | undefined
 }
 
 interface HandlerOptions<E extends Event> extends RunOptions, EventFilter<E> {

@@ -20,11 +20,12 @@ import {
 } from '../errors/index.ts'
 import { abortable } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { PartitionState } from './partition-run.ts'
 import { Partitions } from './partitions.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
 import { startPosition } from './start-position.ts'
-import type { SubscriptionState } from './subscription.ts'
+import type { FailedCall, StateChange, SubscriptionState } from './subscription.ts'
 
 // All in milliseconds. The worker renews its leases after a third of the lease time, but at least this often.
 const longestRenewalInterval = 1_000
@@ -35,6 +36,8 @@ const longestPause = 5_000
 const failureTimeout = 30_000
 // How long an abandoned worker waits for the storage to take its leases back. They expire if it does not answer.
 const releaseTimeout = 500
+
+const noChange: StateChange = { error: undefined, event: undefined, attempt: undefined, partition: undefined }
 
 export class Worker {
   /** Identifies the worker as the owner of leases. */
@@ -54,6 +57,10 @@ export class Worker {
   /** Aborted when all runs have ended and released their leases. */
   readonly #released = new AbortController()
   #state: SubscriptionState = 'starting'
+  /** The promises of `onStateChange` that have not settled. They never reject. */
+  readonly #listening = new Set<Promise<unknown>>()
+  /** The state that `onStateChange` received last. */
+  #announced: SubscriptionState = 'starting'
   /** When the worker sent the last renewal that the storage has confirmed. */
   #renewedAt = Number.NEGATIVE_INFINITY
   /** Whether the leases have expired since then. */
@@ -71,7 +78,9 @@ export class Worker {
     this.#plan = plan
     this.#partitions = new Partitions(environment, plan, this.name, this.progress, {
       parkedHandled: () => this.#resolveParkedHandled(),
-      changed: (error) => this.#updateState(error),
+      changed: (error) => this.#updateState({ ...noChange, error }),
+      partitionChanged: (partition, state, error, call) =>
+        this.#noteOfPartition(partition, state, error, call),
       ended: () => this.#wakeUp(),
       failed: (error) => this.#fail(error),
     })
@@ -124,17 +133,23 @@ export class Worker {
     await this.#drain()
     await this.#leave()
     this.#resolveParkedHandled()
+    await this.#listenersEnded()
     if (this.#failure === undefined) {
       this.#setState('stopped')
-      return undefined
+      await this.#listenersEnded()
     }
-    const { error } = this.#failure
+    return this.#failure && this.#announceFailure(this.#failure.error)
+  }
+
+  async #announceFailure(error: unknown): Promise<SubscriptionFailedError> {
     const failed =
       error instanceof SubscriptionFailedError
         ? error
         : new SubscriptionFailedError(this.#plan.name, undefined, error)
     this.lastError = failed
-    this.#setState('failed', failed)
+    this.#state = 'failed'
+    this.#announce('failed', { ...noChange, error: failed })
+    await this.#listenersEnded()
     return failed
   }
 
@@ -220,8 +235,8 @@ export class Worker {
     while (!signal.aborted) {
       const left = this.#renewedAt + leaseTime - clock.now()
       if (left <= 0) {
-        this.#partitions.abandon()
-        if (!this.#isExpired) {
+        this.#partitions.abandonExpired()
+        if (!this.#isExpired && !this.#partitions.holdsLease) {
           this.#isExpired = true
           const silence = new Error(`no lease was renewed for the lease time of ${leaseTime} ms`)
           this.#reportOutage(new StoreUnavailableError(`Renewing the leases of '${name}'`, 0, silence))
@@ -274,22 +289,65 @@ export class Worker {
 
   #reportOutage(error: unknown): void {
     this.lastError = error
-    if (!this.#stop.signal.aborted) this.#setState('retrying', error)
+    if (!this.#stop.signal.aborted) this.#setState('retrying', { ...noChange, error })
   }
 
-  #updateState(error?: unknown): void {
+  /** The state of a worker that need not stop. */
+  get #stateAtWork(): SubscriptionState {
+    return this.#partitions.state ?? (this.#isExpired ? 'retrying' : 'leasing')
+  }
+
+  /** Reports a failed call or a parked event of a partition, even if the worker's state stays as it is. */
+  #noteOfPartition(
+    partition: number,
+    state: PartitionState,
+    error: unknown,
+    call: FailedCall | undefined,
+  ): void {
     if (error !== undefined) this.lastError = error
-    if (!this.#stop.signal.aborted)
-      this.#setState(this.#partitions.state ?? (this.#isExpired ? 'retrying' : 'leasing'), error)
+    if (this.#stop.signal.aborted) return
+    const change = { error, event: call?.event, attempt: call?.attempt, partition }
+    this.#state = this.#stateAtWork
+    if (call === undefined) this.#announce(this.#state, change)
+    else this.#notify(state, change)
   }
 
-  #setState(state: SubscriptionState, error?: unknown): void {
-    if (state === this.#state || this.#state === 'failed' || this.#state === 'stopped') return
+  #updateState(change: StateChange): void {
+    if (change.error !== undefined) this.lastError = change.error
+    if (!this.#stop.signal.aborted) this.#setState(this.#stateAtWork, change)
+  }
+
+  #setState(state: SubscriptionState, change: StateChange = noChange): void {
+    if (this.#state === 'failed' || this.#state === 'stopped') return
     this.#state = state
+    this.#announce(state, change)
+  }
+
+  /** Passes the state to `onStateChange` unless that received it last. */
+  #announce(state: SubscriptionState, change: StateChange): void {
+    if (state !== this.#announced) this.#notify(state, change)
+  }
+
+  #notify(state: SubscriptionState, change: StateChange): void {
+    this.#announced = state
     try {
-      this.#plan.onStateChange?.(state, error)
+      // A function that returns `void` may return a promise.
+      const listening: unknown = this.#plan.onStateChange?.(state, change)
+      if (listening instanceof Promise) this.#await(listening)
     } catch (thrown) {
       this.#fail(thrown)
     }
+  }
+
+  #await(listening: Promise<unknown>): void {
+    const ended = listening
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#listening.delete(ended))
+    this.#listening.add(ended)
+  }
+
+  /** Waits for the promises that `onStateChange` has returned, until the time to stop is over. */
+  async #listenersEnded(): Promise<void> {
+    await abortable(Promise.all(this.#listening), this.#abandon.signal).catch(() => {})
   }
 }

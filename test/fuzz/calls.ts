@@ -43,6 +43,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
         retries: number(0, [0, 5, 2 ** 53 - 1]),
         backoff: milliseconds(0, [0, 2 ** 31 - 1]),
         action: optional(oneOf('stop', 'park', 'block-stream')),
+        retryIf: optional(callback),
       }),
     ),
     handlerTimeout: milliseconds(1, [60_000, 2 ** 31 - 1]),

@@ -35,6 +35,31 @@ describe('a store opens on', () => {
     await pool.end()
   })
 
+  // Faults: each store added a listener of its own, and Node.js warned about the eleventh. And each store had a queue of
+  // its own for the client, so that a statement of one store ran inside a transaction of another.
+  it('a pool and a client of pg that 15 stores share, without a warning', async () => {
+    const pool = new pg.Pool({ connectionString: database.url, max: 2 })
+    const client = new pg.Client(database.url)
+    await client.connect()
+    const heard: unknown[] = []
+    const hear = (warning: unknown) => heard.push(warning)
+    process.on('warning', hear)
+    for (const connection of [pool, client]) {
+      const stores = Array.from({ length: 15 }, () =>
+        postgresStore(connection, { schema: 'shared', onWarning() {} }),
+      )
+      await Promise.all(stores.map((store) => store.streamInfo('a')))
+      expect(connection.listenerCount('error')).toBe(1)
+      await Promise.all(stores.map((store) => store.close()))
+      expect(connection.listenerCount('error')).toBe(0)
+    }
+    await new Promise(setImmediate)
+    process.removeListener('warning', hear)
+    expect(heard).toEqual([])
+    await pool.end()
+    await client.end()
+  })
+
   it('one connected client of pg, which serves one call at a time and stays open', async () => {
     const client = new pg.Client(database.url)
     await client.connect()
@@ -143,8 +168,10 @@ describe('a connection that can serve no call', () => {
     const store = postgresStore(connection, { schema: 'ended' })
     const subscription = store.subscribe({ name: 'subscription', handle() {} })
     await subscription.caughtUp()
+    // It may fail before `end` has returned.
+    const failing = subscription.done.catch((error: unknown) => error)
     await end()
-    const failure = await subscription.done.catch((error: unknown) => error)
+    const failure = await failing
     const { cause } = failure as { cause: { code: string; cause: unknown } }
     // A call that was under way may have been executed: the refusal is then the cause of its error.
     expect(cause.code === 'store-unavailable' ? cause.cause : cause).toMatchObject(ended)

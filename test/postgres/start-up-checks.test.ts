@@ -137,6 +137,8 @@ describe('settings under which events may be lost', () => {
     let asked = 0
     const onWarning = () => {
       asked++
+      // The first refusal is a rejected promise, which must not end the process.
+      if (asked === 1) return Promise.reject(refusal)
       throw refusal
     }
     const store = postgresStore(server.url, { onWarning })

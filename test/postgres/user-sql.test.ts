@@ -1,8 +1,11 @@
 /** Errors of the user's own SQL in the transactions of appends and subscriptions. */
 import { projection, type RecordedEvent } from '@eventsourced/core'
 import { type PostgresStore, postgresStore, type SqlTransaction } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { collect, counted, range } from '../../src/conformance/events.ts'
+import { connections } from './connections.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 let database: FreshDatabase
@@ -111,6 +114,179 @@ describe('a raw inline projection', () => {
     await fighting
     expect(await database.query('select count from rows order by id')).toEqual([{ count: 40 }, { count: 40 }])
   })
+})
+
+/** Takes a lock that another transaction holds, and returns whether that has failed. Goes on in the transaction. */
+async function tryToLock(tx: SqlTransaction): Promise<boolean> {
+  await tx.query('savepoint mine')
+  try {
+    await tx.query('select from held for update nowait')
+    return true
+  } catch (error) {
+    expect(error).toMatchObject({ code: '55P03' })
+    await tx.query('rollback to savepoint mine')
+    return false
+  }
+}
+
+/** Holds the lock that `tryToLock` wants. Returns the function that releases it. */
+async function holdLock(): Promise<() => Promise<unknown>> {
+  await database.query('create table held (id int primary key); insert into held values (1)')
+  const rival = await database.session('rival')
+  await rival.query('begin; select from held for update')
+  return () => rival.query('rollback')
+}
+
+// Fault: the store took each transient SQLSTATE of the user's own SQL for a fault of its own transaction.
+describe('a lock error of the own SQL of', () => {
+  it('a transactional handler that rolls back to its savepoint does no harm', async () => {
+    store = postgresStore(database.url)
+    const release = await holdLock()
+    await store.append('a', counted(2))
+    let calls = 0
+    const handle = async ({ position }: RecordedEvent, { tx }: { tx: SqlTransaction }) => {
+      calls++
+      if (!(await tryToLock(tx))) await tx.query('insert into noted values ($1)', [`not locked ${position}`])
+    }
+    const once = store.runOnce({ name: 's', transactional: true, handle, onError: { retries: 0 } })
+    expect(await once).toMatchObject({ handled: 2, caughtUp: true })
+    expect(calls).toBe(2)
+    expect(await database.query('select from noted')).toHaveLength(2)
+    await release()
+  })
+
+  it('a transactional handler that does not catch it is the failure of the handler', async () => {
+    store = postgresStore(database.url)
+    const release = await holdLock()
+    await store.append('a', counted(1))
+    for (const swallows of [false, true]) {
+      let calls = 0
+      const handle = async (_: RecordedEvent, { tx }: { tx: SqlTransaction }) => {
+        calls++
+        await tx.documents('x').get('new')
+        const locking = tx.query('select from held for update nowait')
+        await (swallows ? locking.catch(() => {}) : locking)
+      }
+      const onError = { retries: 2, backoff: 1, action: 'park' } as const
+      const name = `swallows ${swallows}`
+      const once = store.runOnce({ name, transactional: true, handle, onError })
+      expect(await once).toMatchObject({ handled: 0, parked: 1 })
+      expect(calls).toBe(3)
+      const [parked] = await collect(store.parked(name).list())
+      expect(parked?.error).toMatch(/could not obtain lock/)
+    }
+    await release()
+  })
+
+  it('a raw inline projection is caught with a savepoint, or is the error of the append at once', async () => {
+    let calls = 0
+    const locking = projection({
+      name: 'locking',
+      async handle(events: readonly RecordedEvent[], tx: SqlTransaction) {
+        calls++
+        if (events[0]?.streamId === 'careful') await tryToLock(tx)
+        else await tx.query('select from held for update nowait')
+      },
+    })
+    store = postgresStore(database.url, { inline: [locking] })
+    const release = await holdLock()
+    await store.append('careful', counted(1))
+    expect(calls).toBe(1)
+    await expect(store.append('careless', counted(1))).rejects.toMatchObject({ code: '55P03' })
+    expect(calls).toBe(2)
+    expect((await store.readStream('careless')).exists).toBe(false)
+    await release()
+  })
+
+  it.each(connections)('a handler on %s: raised errors of every kind belong to it', async (_, connect) => {
+    const { connection, end } = connect(database.url)
+    store = postgresStore(connection, { schema: 'own' })
+    await store.append('a', counted(1))
+    const states = ['55P03', '53300', '25006', '40001']
+    const handle = async (_event: RecordedEvent, { tx }: { tx: SqlTransaction }) => {
+      for (const state of states) {
+        const raise = `do $$ begin raise exception 'mine' using errcode = '${state}'; end $$`
+        const { savepoint } = tx.client as Partial<postgres.TransactionSql>
+        if (savepoint !== undefined) {
+          await savepoint((sql) => sql.unsafe(raise)).catch(() => {})
+          continue
+        }
+        await tx.query('savepoint mine')
+        await tx.query(raise).catch(() => tx.query('rollback to savepoint mine'))
+      }
+      await tx.query('insert into noted values ($1)', ['all the same'])
+    }
+    const once = store.runOnce({ name: 's', transactional: true, handle, onError: { retries: 0 } })
+    expect(await once).toMatchObject({ handled: 1 })
+    expect(await database.query('select from noted')).toHaveLength(1)
+    await store.close()
+    await end()
+  })
+})
+
+// Fault: the server ended the transaction of a handler that was idle for too long, and the store took that for a lost
+// connection: it called a handler that always needs longer for ever.
+describe('the limit of idle transactions', () => {
+  const idling = async (tx: SqlTransaction) => {
+    // The limit of the store is 120 s.
+    await tx.query(`set local idle_in_transaction_session_timeout = '50ms'`)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+
+  it.each(['a pool', 'a client'])('on %s is the failure of a handler that is slower', async (kind) => {
+    const pool = new pg.Pool({ connectionString: database.url })
+    pool.on('error', () => {})
+    const client = new pg.Client(database.url)
+    await client.connect()
+    store = postgresStore(kind === 'a pool' ? pool : client)
+    await store.append('a', counted(1))
+    let calls = 0
+    const done = store.subscribe({
+      name: 's',
+      transactional: true,
+      async handle(_, { tx }) {
+        calls++
+        await idling(tx)
+      },
+      onError: { retries: kind === 'a pool' ? 1 : 0, backoff: 1 },
+    }).done
+    await expect(done).rejects.toMatchObject({
+      code: 'subscription-failed',
+      cause: { code: 'transaction-idle', limit: 120_000, cause: { code: '25P03' } },
+    })
+    expect(calls).toBe(kind === 'a pool' ? 2 : 1)
+    await store.close()
+    await pool.end()
+    await client.end().catch(() => {})
+  })
+
+  it('is the error of an append whose inline projection is slower', async () => {
+    const slow = projection({
+      name: 'slow',
+      handle: (_: readonly RecordedEvent[], tx: SqlTransaction) => idling(tx),
+    })
+    store = postgresStore(database.url, { inline: [slow] })
+    await expect(store.append('a', counted(1))).rejects.toMatchObject({ code: 'transaction-idle' })
+    expect((await store.readStream('a')).exists).toBe(false)
+  })
+})
+
+it('a handler on postgres.js that catches an error without the savepoint of the driver has failed', async () => {
+  const sql = postgres(database.url, { onnotice() {} })
+  store = postgresStore(sql)
+  await holdLock().then(async (release) => {
+    await store.append('a', counted(1))
+    const handle = async (_: RecordedEvent, { tx }: { tx: SqlTransaction }) => void (await tryToLock(tx))
+    const onError = { retries: 1, backoff: 1, action: 'park' } as const
+    expect(await store.runOnce({ name: 's', transactional: true, handle, onError })).toMatchObject({
+      parked: 1,
+    })
+    const [parked] = await collect(store.parked('s').list())
+    expect(parked?.error).toMatch(/tx\.client\.savepoint.*could not obtain lock/)
+    await release()
+  })
+  await store.close()
+  await sql.end()
 })
 
 describe('a transactional handler', () => {

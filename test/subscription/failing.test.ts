@@ -159,6 +159,189 @@ describe('a handler that fails', () => {
   })
 })
 
+describe('a thrown value', () => {
+  const unreadable = new Proxy(new Error('hidden'), {
+    get() {
+      throw new Error('the trap')
+    },
+    has() {
+      throw new Error('the trap')
+    },
+  })
+  // Fault: the text of such a value cannot be made, so describing it threw, and that ended the subscription.
+  it.each([
+    ['an object without a prototype', Object.create(null), /cannot be shown as text/],
+    ['an object whose toString throws', { toString: fails }, /cannot be shown as text/],
+    ['an error whose stack is no text', Object.assign(new Error('odd'), { stack: [1] }), /^Error: odd$/],
+    ['an error whose properties throw', unreadable, /cannot be shown as text/],
+    ['undefined', undefined, /^undefined$/],
+  ])('may be %s: the error policy applies', async (_, thrown, text) => {
+    await engine.append(2)
+    for (const action of ['park', 'stop'] as const) {
+      const handled: number[] = []
+      const own = `${name}-${action}`
+      const subscription = engine.startFailing({
+        name: own,
+        onError: { ...quick, retries: 1, action },
+        handle({ position }) {
+          if (position === 1) throw thrown
+          handled.push(position)
+        },
+      })
+      if (action === 'park') {
+        await subscription.caughtUp()
+        expect(handled).toEqual([2])
+        const [parked] = await engine.storage.listParked(own, 0, 10)
+        expect(parked).toMatchObject({ position: 1, failures: 2, error: expect.stringMatching(text) })
+      } else {
+        const error = await subscription.done.catch((error: unknown) => error)
+        expect(error).toMatchObject({ code: 'subscription-failed', position: 1 })
+        expect((error as Error).cause).toBe(thrown)
+      }
+    }
+  })
+})
+
+describe('onError.retryIf', () => {
+  it('applies the policy at once if it returns false, and receives the error, the event and the attempt', async () => {
+    await engine.append(3)
+    const asked: unknown[] = []
+    const calls: string[] = []
+    const subscription = engine.start({
+      name,
+      onError: {
+        ...quick,
+        retries: 4,
+        action: 'park',
+        retryIf(error, { event, attempt }) {
+          asked.push([(error as Error).message, event.position, attempt])
+          return attempt < 2
+        },
+      },
+      handle({ position }, { attempt }) {
+        calls.push(`${position}/${attempt}`)
+        if (position === 2) fails()
+      },
+    })
+    await subscription.caughtUp()
+    expect(calls).toEqual(['1/1', '2/1', '2/2', '3/1'])
+    expect(asked).toEqual([
+      ['it fails', 2, 1],
+      ['it fails', 2, 2],
+    ])
+    expect(await engine.storage.listParked(name, 0, 10)).toMatchObject([{ position: 2, failures: 2 }])
+  })
+
+  it('is not asked about a batch, but about each event at fault', async () => {
+    await engine.append(4)
+    const asked: number[] = []
+    const subscription = engine.start({
+      name,
+      onError: {
+        ...quick,
+        action: 'block-stream',
+        retryIf: (_, { event }) => asked.push(event.position) < 0,
+      },
+      handleBatch(events) {
+        if (events.some(({ position }) => position === 3)) fails()
+      },
+    })
+    await subscription.caughtUp()
+    expect(asked).toEqual([3])
+    expect(await engine.storage.listParked(name, 0, 10)).toMatchObject([
+      { position: 3, state: 'parked' },
+      { position: 4, state: 'blocked' },
+    ])
+  })
+
+  it('fails the subscription if it throws, or returns anything but true and false', async () => {
+    await engine.append(1)
+    const wrong = [
+      [fails, { message: 'it fails' }],
+      [async () => false, { code: 'invalid-input', field: 'onError.retryIf' }],
+      [() => undefined, { code: 'invalid-input', field: 'onError.retryIf' }],
+    ] as const
+    for (const [index, [retryIf, cause]] of wrong.entries()) {
+      let calls = 0
+      const { done } = engine.startFailing({
+        name: `${name}-${index}`,
+        onError: { ...quick, action: 'park', retryIf: retryIf as never },
+        handle() {
+          calls++
+          throw new Error('the first fault')
+        },
+      })
+      await expect(done).rejects.toMatchObject({ code: 'subscription-failed', position: 1, cause })
+      expect(calls).toBe(1)
+    }
+  })
+})
+
+describe('onStateChange', () => {
+  it('receives the error, the event, the attempt and the partition of each failed call and each parked event', async () => {
+    await engine.append(2)
+    const changes: unknown[] = []
+    const subscription = engine.start({
+      name,
+      onError: { ...quick, retries: 1, action: 'park' },
+      onStateChange: (state, { error, event, attempt, partition }) =>
+        void changes.push([
+          state,
+          (error as Error | undefined)?.message,
+          event?.position,
+          attempt,
+          partition,
+        ]),
+      handle({ position }) {
+        if (position === 2) fails()
+      },
+    })
+    await subscription.caughtUp()
+    await subscription.stop()
+    expect(changes).toEqual([
+      ['leasing', undefined, undefined, undefined, undefined],
+      ['catching-up', undefined, undefined, undefined, undefined],
+      ['retrying', 'it fails', 2, 1, 0],
+      ['retrying', 'it fails', 2, 2, 0],
+      ['parking', 'it fails', 2, 2, 0],
+      ['live', undefined, undefined, undefined, 0],
+      ['stopping', undefined, undefined, undefined, undefined],
+      ['stopped', undefined, undefined, undefined, undefined],
+    ])
+  })
+
+  it('receives what happens in one partition while another one retries', async () => {
+    // Two streams whose events are in different partitions.
+    const { partitionOf } = await import('../../src/storage/partition.ts')
+    const streams = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+    const first = streams.find((stream) => partitionOf(stream, 2) === 0) as string
+    const second = streams.find((stream) => partitionOf(stream, 2) === 1) as string
+    await engine.append(1, 1, first)
+    await engine.append(1, 1, second)
+    const changes: string[] = []
+    let repaired = false
+    const subscription = engine.start({
+      name,
+      partitions: 2,
+      onError: {
+        backoff: 1,
+        retries: 1_000_000,
+        action: 'park',
+        retryIf: (_, { event }) => event.streamId === first,
+      },
+      onStateChange: (state, { event, partition }) =>
+        void changes.push(`${state} ${event?.streamId} ${partition}`),
+      handle({ streamId }) {
+        if (streamId === second || !repaired) fails()
+      },
+    })
+    await vi.waitFor(() => expect(changes).toContain(`parking ${second} 1`))
+    repaired = true
+    await subscription.caughtUp()
+    expect(changes).toContain(`retrying ${first} 0`)
+  })
+})
+
 describe('a storage that is unreachable', () => {
   /** Makes the first `times` calls of each method fail, alternately as unavailable and as a read-only replica. */
   function unreachable(times: number, ...methods: (keyof Storage)[]): void {

@@ -106,7 +106,7 @@ describe('stopping', () => {
       name,
       leaseTime: 60,
       handle() {},
-      onStateChange(state, error) {
+      onStateChange(state, { error }) {
         states.push(state)
         lastError = error
       },

@@ -36,6 +36,7 @@ describe('options', () => {
     ['onError.retries', { name, handle, onError: { retries: -1 } }],
     ['onError.backoff', { name, handle, onError: { backoff: '1s' } }],
     ['onError.action', { name, handle, onError: { action: 'ignore' } }],
+    ['onError.retryIf', { name, handle, onError: { retryIf: false } }],
     ['onStateChange', { name, handle, onStateChange: 'log' }],
     ['projection', { projection: { name } }],
   ])('refuses a wrong %s at once', (field, options) => {
@@ -87,6 +88,42 @@ describe('states', () => {
     }
     const { done } = engine.startFailing({ name, handle() {}, onStateChange })
     await expect(done).rejects.toMatchObject({ cause: { message: 'a bad listener' } })
+  })
+
+  // Fault: nobody awaited the promise of onStateChange, so its rejection ended the process. And a throw at the very
+  // end was lost.
+  it.each(['leasing', 'live', 'stopping', 'stopped'])(
+    'fail the subscription if onStateChange throws or rejects at %s',
+    async (at) => {
+      const late = async (state: SubscriptionState) => {
+        await new Promise(setImmediate)
+        if (state === at) throw new Error('a late listener')
+      }
+      const early = (state: SubscriptionState) => {
+        if (state === at) throw new Error('a late listener')
+      }
+      for (const onStateChange of [late, early]) {
+        const subscription = engine.startFailing({
+          name: `${name}-${onStateChange.name}`,
+          handle() {},
+          onStateChange,
+        })
+        if (at.startsWith('stop')) {
+          await subscription.caughtUp({ position: 0 })
+          await subscription.stop()
+        }
+        await expect(subscription.done).rejects.toMatchObject({ cause: { message: 'a late listener' } })
+        expect((await subscription.status()).state).toBe('failed')
+      }
+    },
+  )
+
+  it('do not keep a subscription from stopping if onStateChange never ends', async () => {
+    const onStateChange = () => new Promise<void>(() => {})
+    const subscription = engine.start({ name, handle() {}, onStateChange })
+    await subscription.caughtUp({ position: 0 })
+    await subscription.stop({ timeout: 20 })
+    await subscription.done
   })
 })
 

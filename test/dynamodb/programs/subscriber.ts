@@ -28,7 +28,7 @@ store.subscribe({
       await documents.put(streamId, { count: count + 1, last: version, faults: faults + (isNext ? 0 : 1) })
     }
   },
-  onStateChange: (state, error) => {
+  onStateChange: (state, { error }) => {
     // The test itself fails because events are missing.
     if (state === 'failed') console.error(error)
   },

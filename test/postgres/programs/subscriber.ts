@@ -27,7 +27,7 @@ const subscription = store.subscribe({
     process.send?.({ handled: events.length })
     if (Number(pause) > 0) await new Promise((resolve) => setTimeout(resolve, Number(pause)))
   },
-  onStateChange: (state, error) => process.send?.({ state, error: error && String(error) }),
+  onStateChange: (state, { error }) => void process.send?.({ state, error: error && String(error) }),
 })
 
 process.once('message', async () => {
