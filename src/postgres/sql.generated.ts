@@ -110,7 +110,7 @@ export const routines: {
   readonly functions: readonly string[]
   readonly sql: string
 } = {
-  checksum: '91e6d87b1e39c4aa96b78e9dab45eb9f',
+  checksum: '75e2dd8fd1f4a6bbd38cd2696f3dd7e9',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean)',
@@ -1335,8 +1335,12 @@ begin
   first as (select d.position from due d order by d.position limit most)
   select p.*
   from first f
+  -- \`offset 0\` keeps the condition on the position inside. Without it, statistics of a small table can make it a filter
+  -- of the join, behind a read of all parked events of the subscription.
   cross join lateral (
-    select * from :schema.parked_events p where p.subscription = of_subscription and p.position = f.position
+    select * from :schema.parked_events p
+    where p.subscription = of_subscription and p.position = f.position
+    offset 0
   ) p
   order by f.position;
 end

@@ -54,8 +54,12 @@ begin
   first as (select d.position from due d order by d.position limit most)
   select p.*
   from first f
+  -- `offset 0` keeps the condition on the position inside. Without it, statistics of a small table can make it a filter
+  -- of the join, behind a read of all parked events of the subscription.
   cross join lateral (
-    select * from :schema.parked_events p where p.subscription = of_subscription and p.position = f.position
+    select * from :schema.parked_events p
+    where p.subscription = of_subscription and p.position = f.position
+    offset 0
   ) p
   order by f.position;
 end
