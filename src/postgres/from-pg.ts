@@ -229,6 +229,8 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
       ? new SilenceWatch(timeout, async () => false)
       : silenceWatch(timeout, () => new Client(options as never))
 
+  /** The connecting clients that have a deadline. */
+  const limited = new WeakSet<ClientState>()
   const clients = new Set<PgClient & ClientState>()
   if (owned) pool.on('remove', (client) => clients.delete(client))
 
@@ -238,31 +240,41 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
   /** Uses a callback, which runs at once. With a promise, an `error` event could come before its listener is added. */
   function connect(): Promise<PooledClient> {
     return new Promise((resolve, reject) => {
-      waiting.add(reject)
-      // A connection that comes later goes back to the pool.
-      let isLate = false
-      const timer = setTimeout(() => {
-        isLate = true
+      // A connection that comes after the rejection goes back to the pool: otherwise the pool could never end.
+      let isRejected = false
+      const refuse = (error: Error) => {
+        isRejected = true
         endWait()
-        reject(new SilentDatabaseError('CONNECT_TIMEOUT', timeout))
-        // A pool without a timeout of its own would keep a place for a connection that never opens.
-        for (const client of connecting) if (client._connecting) socketOf(client)?.destroy?.()
-      }, timeout)
+        reject(error)
+      }
+      const timer = setTimeout(() => refuse(new SilentDatabaseError('CONNECT_TIMEOUT', timeout)), timeout)
       const endWait = () => {
         clearTimeout(timer)
-        waiting.delete(reject)
+        waiting.delete(refuse)
       }
+      waiting.add(refuse)
       waiting.refuseIfEnded()
       pool.connect((error, client) => {
         endWait()
         if (client === undefined) return reject(error)
         if (owned) clients.add(client)
-        if (isLate) return client.release()
+        if (isRejected) return client.release()
         client.on('error', ignoreError)
         resolve(client)
       })
-      const connecting = connectingClients(pool)
+      limitConnecting()
     })
+  }
+
+  /** A pool without a timeout of its own would keep a place for a connection that never opens, also one that no call waits for. */
+  function limitConnecting(): void {
+    for (const client of connectingClients(pool)) {
+      if (limited.has(client)) continue
+      limited.add(client)
+      setTimeout(() => {
+        if (client._connecting) socketOf(client)?.destroy?.()
+      }, timeout).unref()
+    }
   }
 
   async function withClient<T>(
@@ -281,6 +293,8 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
     } finally {
       client.removeListener('error', ignoreError)
       client.release(lost)
+      // The place that became free may go to a new connection.
+      limitConnecting()
     }
   }
 
