@@ -323,6 +323,7 @@ const lastCalls = new WeakMap<PgClient, Promise<unknown>>()
 export function fromLoneClient(client: PgClient, prepare: boolean, timeout: number): Database {
   const silence = silenceWatch(timeout, () => clientLike(client))
   const heedErrors = ignoreErrors(client)
+  let isLost = false
 
   function inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     const turn = (lastCalls.get(client) ?? Promise.resolve()).then(() => {
@@ -332,7 +333,12 @@ export function fromLoneClient(client: PgClient, prepare: boolean, timeout: numb
     })
     lastCalls.set(
       client,
-      turn.catch(() => {}),
+      turn.then(
+        () => {},
+        (error: unknown) => {
+          isLost ||= isConnectionLost(error)
+        },
+      ),
     )
     return turn
   }
@@ -344,7 +350,8 @@ export function fromLoneClient(client: PgClient, prepare: boolean, timeout: numb
     transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, silence, work)),
     async close() {
       await lastCalls.get(client)
-      heedErrors()
+      // The socket of a lost connection may end later, with an `error` event: without a listener it ends the process.
+      if (!isLost) heedErrors()
     },
   }
 }
