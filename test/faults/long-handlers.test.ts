@@ -7,7 +7,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counted, range } from '../../src/conformance/events.ts'
 import { partitionOf } from '../../src/storage/partition.ts'
-import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts'
 
 let database: FreshDatabase
 beforeAll(async () => {

@@ -15,8 +15,8 @@ import { counted, range } from '../../src/conformance/events.ts'
 import { latch } from '../../src/conformance/expect.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
-import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
-import { startProgram } from './programs.ts'
+import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts'
+import { startProgram } from '../postgres/programs.ts'
 
 const timeout = 1_000
 
