@@ -40,8 +40,8 @@ export interface ConnectOptions {
   readonly prepare: boolean
   /** Maximum number of connections in a pool that the store opens itself. */
   readonly maxConnections: number
-  /** How long the database may be silent before the store closes a connection, in milliseconds. @default 30000 */
-  readonly timeout?: number | undefined
+  /** How long the database may be silent before the store closes a connection, in milliseconds. */
+  readonly timeout: number
 }
 
 /**
@@ -54,7 +54,7 @@ export function connector(connection: PostgresConnection, options: ConnectOption
 
 function connectorOf(
   connection: PostgresConnection,
-  { prepare, maxConnections, timeout = 30_000 }: ConnectOptions,
+  { prepare, maxConnections, timeout }: ConnectOptions,
 ): () => Promise<Database> {
   if (typeof connection === 'string') {
     if (/^postgres(ql)?:\/\//.test(connection)) {
@@ -117,7 +117,7 @@ const notTransactions = {
 
 async function openPool(
   connectionString: string,
-  { prepare, maxConnections, timeout }: Required<ConnectOptions> & { readonly timeout: number },
+  { prepare, maxConnections, timeout }: ConnectOptions,
 ): Promise<Database> {
   const { default: pg } = await loadPg()
   const waits = { keepAlive: true, connectionTimeoutMillis: timeout }

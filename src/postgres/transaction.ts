@@ -15,7 +15,7 @@ import {
   type StorageTransaction,
   type StoredDocument,
 } from '../storage/index.ts'
-import type { Row, Session } from './client.ts'
+import type { Row, Session, Statement } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
 import { isTransactionAborted } from './errors.ts'
 import type { Statements } from './statements.ts'
@@ -122,17 +122,21 @@ export class PostgresStorageTransaction implements StorageTransaction {
     await this.#moveCheckpoint(lease, position)
   }
 
-  /** Moves the checkpoint, never back. @throws LeaseLostError */
-  async #moveCheckpoint({ subscription, partition, token, server }: Lease, position: number): Promise<void> {
-    const parameters = [subscription, String(partition), String(token), String(position), server ?? null]
-    const [row] = await this.#session.run(this.#statements.advanceCheckpoint, parameters)
-    if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
+  async unpark(lease: Lease, position: number): Promise<void> {
+    await this.end()
+    await this.#runUnderLease(this.#statements.unparkEvent, lease, position)
   }
 
-  async unpark({ subscription, partition, token, server }: Lease, position: number): Promise<void> {
-    await this.end()
+  /** Moves the checkpoint, never back. @throws LeaseLostError */
+  #moveCheckpoint(lease: Lease, position: number): Promise<void> {
+    return this.#runUnderLease(this.#statements.advanceCheckpoint, lease, position)
+  }
+
+  /** Runs a statement that changes nothing unless the worker still holds the lease. @throws LeaseLostError */
+  async #runUnderLease(statement: Statement, lease: Lease, position: number): Promise<void> {
+    const { subscription, partition, token, server } = lease
     const parameters = [subscription, String(partition), String(token), String(position), server ?? null]
-    const [row] = await this.#session.run(this.#statements.unparkEvent, parameters)
+    const [row] = await this.#session.run(statement, parameters)
     if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
   }
 

@@ -30,7 +30,7 @@ export interface GroupCommitOptions {
   readonly together: (
     appends: readonly PreparedAppend[],
     retried: boolean,
-  ) => Promise<readonly (AppendOutcome | Busy | Failed)[]>
+  ) => Promise<readonly GroupOutcome[]>
   /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
 }
@@ -45,6 +45,8 @@ export interface Failed {
   readonly kind: 'failed'
   readonly error: unknown
 }
+
+type GroupOutcome = AppendOutcome | Busy | Failed
 
 interface PendingAppend {
   readonly append: PreparedAppend
@@ -170,14 +172,11 @@ export class GroupCommit {
       const appends = group.map(({ append }) => append)
       const outcomes = await this.#options.together(appends, retried)
       for (const [index, pending] of group.entries()) {
-        const outcome = outcomes[index] as AppendOutcome | Busy | Failed
-        if (outcome.kind === 'busy') addTo(busy, pending)
-        else if (outcome.kind === 'failed') pending.reject(outcome.error)
-        else pending.resolve(outcome)
+        if (!settled(pending, outcomes[index] as GroupOutcome)) addTo(busy, pending)
       }
       return busy
     } catch (error) {
-      if (!hasCode(error, 'storage-failed') && !(error instanceof InlineFailure)) {
+      if (!isOneAtFault(error)) {
         for (const { reject } of group) reject(error)
         return busy
       }
@@ -237,17 +236,11 @@ export class GroupCommit {
         group.map(({ append }) => append),
         true,
       )
-      return group.filter((pending, index) => {
-        const outcome = outcomes[index] as AppendOutcome | Busy | Failed
-        if (outcome.kind === 'failed') pending.reject(outcome.error)
-        else if (outcome.kind !== 'busy') pending.resolve(outcome)
-        return outcome.kind === 'busy'
-      })
+      return group.filter((pending, index) => !settled(pending, outcomes[index] as GroupOutcome))
     } catch (error) {
       // If one of them is at fault, only that one gets the error once each is made alone.
-      const isOneAtFault = hasCode(error, 'storage-failed') || error instanceof InlineFailure
       for (const pending of group) {
-        if (isOneAtFault) await this.#settleAlone(pending, true)
+        if (isOneAtFault(error)) await this.#settleAlone(pending, true)
         else pending.reject(error)
       }
       return []
@@ -297,6 +290,19 @@ class Semaphore {
     if (next === undefined) this.#free++
     else next()
   }
+}
+
+/** Settles the promise of an append. Returns false if the append is busy, and so must be made again. */
+function settled({ resolve, reject }: PendingAppend, outcome: GroupOutcome): boolean {
+  if (outcome.kind === 'busy') return false
+  if (outcome.kind === 'failed') reject(outcome.error)
+  else resolve(outcome)
+  return true
+}
+
+/** Whether a single append of a group may have caused the error of the whole group. */
+function isOneAtFault(error: unknown): boolean {
+  return hasCode(error, 'storage-failed') || error instanceof InlineFailure
 }
 
 function addTo(byStream: Map<string, PendingAppend[]>, pending: PendingAppend): void {

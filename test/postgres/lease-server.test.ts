@@ -21,7 +21,10 @@ let subscriptions = 0
 
 beforeAll(async () => {
   database = await freshDatabase()
-  const opened = new RetryingDatabase(connector(database.url, { prepare: true, maxConnections: 2 }), 1)
+  const opened = new RetryingDatabase(
+    connector(database.url, { prepare: true, maxConnections: 2, timeout: 30_000 }),
+    1,
+  )
   const statements = statementsOf(schema)
   const runner = retryingRunner(
     opened,

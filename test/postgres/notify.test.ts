@@ -46,7 +46,10 @@ function follow(store: EventStore, name: string): number[] {
 
 /** The notifications of one process, without a store, which would also poll. */
 function notificationsOn(connection: PostgresConnection) {
-  const own = new RetryingDatabase(connector(connection, { prepare: true, maxConnections: 2 }), 10)
+  const own = new RetryingDatabase(
+    connector(connection, { prepare: true, maxConnections: 2, timeout: 30_000 }),
+    10,
+  )
   const runner = retryingRunner(own, async () => {})
   return {
     ...notifications(own, runner, statementsOf('eventsourced'), 'eventsourced'),
