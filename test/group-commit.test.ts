@@ -9,6 +9,7 @@ type Answer = AppendOutcome | Busy
 
 const written: AppendOutcome = { kind: 'appended', version: 1, positions: [1], recordedAt: undefined }
 const busy: Busy = { kind: 'busy' }
+const poison = new StorageError('Appending', new Error('poison'))
 
 function appendTo(streamId: string, bytes = 2): PreparedAppend {
   const event = {
@@ -168,6 +169,20 @@ describe('one stream', () => {
     expect(await later).toBe(written)
   })
 
+  it('keeps its order when a group is halved and only its first half finds the stream held', async () => {
+    const { calls, group } = scripted()
+    const order: string[] = []
+    for (const [index, streamId] of ['a', 'b', 'a', 'c'].entries()) {
+      group.append(appendTo(streamId)).then(() => order.push(`${streamId}${index}`))
+    }
+    await turn()
+    await calls[0]?.fail(poison)
+    await calls[1]?.answer(busy, written)
+    expect(streamsOf(calls)).toEqual(['a b a c', 'a b', 'c'])
+    for (const at of [2, 3, 4]) await calls[at]?.answer()
+    expect(order).toEqual(['b1', 'c3', 'a0', 'a2'])
+  })
+
   it('that is held delays other groups for at most 50 ms', async () => {
     const { calls, group } = scripted()
     for (const streamId of ['a', 'b', 'c']) {
@@ -180,8 +195,6 @@ describe('one stream', () => {
 })
 
 describe('an error', () => {
-  const poison = new StorageError('Appending', new Error('poison'))
-
   it('of a group is reported only to the append at fault', async () => {
     const { calls, group } = scripted()
     const outcomes = ['a', 'b', 'bad', 'd', 'e'].map((streamId) =>
@@ -199,6 +212,19 @@ describe('an error', () => {
     expect(await Promise.all(outcomes)).toEqual(['made', 'made', poison, 'made', 'made'])
     expect(streamsOf(calls)).toEqual(['a b bad d e', 'a b', 'bad d e', 'bad', 'd e'])
     expect(calls.map(({ retried }) => retried)).toEqual([false, true, true, true, true])
+  })
+
+  it('of a try for a held stream is reported only to the append at fault', async () => {
+    const { calls, group } = scripted()
+    const outcomes = ['a', 'b', 'c', 'c'].map((streamId) => group.append(appendTo(streamId)).catch((e) => e))
+    await turn()
+    // Two held streams may wait on a connection each. The third one is tried without waiting.
+    await calls[0]?.answer(busy, busy, busy, busy)
+    expect(streamsOf(calls)).toEqual(['a b c c', 'a', 'b', 'c c'])
+    await calls[3]?.fail(poison)
+    await calls[4]?.fail(poison)
+    for (const at of [5, 1, 2]) await calls[at]?.answer()
+    expect(await Promise.all(outcomes)).toEqual([written, written, poison, written])
   })
 
   it('that is not about the appended events is reported to all callers at once', async () => {
