@@ -21,6 +21,7 @@ export {
   ImportOutOfOrderError,
   InvalidInputError,
   LeaseLostError,
+  LockTimeoutError,
   LogNotSettledError,
   LogTruncatedError,
   MissingDriverError,

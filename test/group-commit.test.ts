@@ -35,7 +35,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 /** Lets callers get an answer, and lets the group send the appends that waited for it. */
 const turns = () => turn().then(turn)
 
-function scripted(maxBatch = 500) {
+function scripted(maxBatch = 500, lockTimeout = 30_000) {
   const calls: Call[] = []
   function send<T>(appends: readonly PreparedAppend[], retried: boolean, toAnswer: (all: Answer[]) => T) {
     return new Promise<T>((resolve, reject) => {
@@ -54,9 +54,10 @@ function scripted(maxBatch = 500) {
     })
   }
   const group = new GroupCommit({
-    alone: (append, retried) => send([append], retried, ([outcome]) => outcome as AppendOutcome),
+    alone: (append, retried) => send([append], retried, ([outcome]) => outcome as Answer),
     together: (appends, retried) => send(appends, retried, (outcomes) => outcomes),
     maxBatch,
+    lockTimeout,
   })
   return { calls, group }
 }
@@ -151,7 +152,7 @@ describe('one stream', () => {
     expect(calls[1]?.streams.length).toBe(500)
   })
 
-  it('that another transaction holds is appended to alone, while the rest of its group is settled', async () => {
+  it('that another transaction holds is appended to later, while the rest of its group is settled', async () => {
     const { calls, group } = scripted()
     const first = group.append(appendTo('a'))
     const held = [group.append(appendTo('b')), group.append(appendTo('b'))]
@@ -161,11 +162,10 @@ describe('one stream', () => {
     const later = group.append(appendTo('b'))
     await turn()
     // An earlier attempt of the group may have made an append whose stream is now busy.
-    expect(calls.slice(1).map(({ streams, retried }) => [...streams, retried])).toEqual([['b', true]])
+    expect(calls.slice(1).map(({ streams, retried }) => [...streams, retried])).toEqual([['b', 'b', true]])
     await calls[1]?.answer()
-    await calls[2]?.answer()
     expect(await Promise.all(held)).toEqual([written, written])
-    await calls[3]?.answer()
+    await calls[2]?.answer()
     expect(await later).toBe(written)
   })
 
@@ -181,6 +181,40 @@ describe('one stream', () => {
     expect(streamsOf(calls)).toEqual(['a b a c', 'a b', 'c'])
     for (const at of [2, 3, 4]) await calls[at]?.answer()
     expect(order).toEqual(['b1', 'c3', 'a0', 'a2'])
+  })
+
+  it.each([1, 500])('that is held at the first append is tried again, with maxBatch %d', async (maxBatch) => {
+    const { calls, group } = scripted(maxBatch)
+    const held = group.append(appendTo('a'))
+    await turn()
+    await calls[0]?.answer(busy)
+    await calls[1]?.answer(busy)
+    // The pause begins, and takes no slot.
+    for (const streamId of ['b', 'c']) {
+      group.append(appendTo(streamId))
+      await turn()
+    }
+    expect(streamsOf(calls)).toEqual(['a', 'a', 'b', 'c'])
+    await vi.waitFor(() => expect(streamsOf(calls)).toEqual(['a', 'a', 'b', 'c', 'a']))
+    await calls[4]?.answer()
+    expect(await held).toBe(written)
+  })
+
+  it('that is held for longer than the timeout refuses its appends', async () => {
+    const { calls, group } = scripted(500, 100)
+    const outcomes = [1, 2].map(() => group.append(appendTo('a')).catch((error: unknown) => error))
+    await turn()
+    for (let at = 0; (await Promise.race([outcomes[1], turns()])) === undefined; ) {
+      const call = calls[at]
+      if (call !== undefined) at++
+      await call?.answer(...call.streams.map(() => busy))
+    }
+    const timedOut = expect.objectContaining({ code: 'lock-timeout', timeout: 100 })
+    expect(await Promise.all(outcomes)).toEqual([timedOut, timedOut])
+    const next = group.append(appendTo('a'))
+    await turn()
+    await calls.at(-1)?.answer()
+    expect(await next).toBe(written)
   })
 
   it('that is held delays other groups for at most 50 ms', async () => {
@@ -218,12 +252,14 @@ describe('an error', () => {
     const { calls, group } = scripted()
     const outcomes = ['a', 'b', 'c', 'c'].map((streamId) => group.append(appendTo(streamId)).catch((e) => e))
     await turn()
-    // Two held streams may wait on a connection each. The third one is tried without waiting.
+    // Two streams are tried at a time.
     await calls[0]?.answer(busy, busy, busy, busy)
-    expect(streamsOf(calls)).toEqual(['a b c c', 'a', 'b', 'c c'])
+    expect(streamsOf(calls)).toEqual(['a b c c', 'a', 'b'])
+    for (const at of [1, 2]) await calls[at]?.answer()
     await calls[3]?.fail(poison)
     await calls[4]?.fail(poison)
-    for (const at of [5, 1, 2]) await calls[at]?.answer()
+    await calls[5]?.answer()
+    expect(streamsOf(calls).slice(3)).toEqual(['c c', 'c', 'c'])
     expect(await Promise.all(outcomes)).toEqual([written, written, poison, written])
   })
 
@@ -256,7 +292,10 @@ it('settles every append once, and each stream in the order of its calls, in ran
       const underWay = new Set<string>()
       let failuresLeft = 20
       const nextFate = () => (failuresLeft-- > 0 ? answers.next().value : 'written')
-      async function perform(appends: readonly PreparedAppend[], mayBeBusy: boolean): Promise<Answer[]> {
+      async function perform(
+        appends: readonly PreparedAppend[],
+        how: 'alone' | 'together',
+      ): Promise<Answer[]> {
         const names = new Set(appends.map(({ streamId }) => streamId.slice(0, 1)))
         for (const name of names) {
           expect(underWay.has(name), `${name} is under way twice`).toBe(false)
@@ -265,9 +304,9 @@ it('settles every append once, and each stream in the order of its calls, in ran
         await scheduler.schedule(Promise.resolve(), `append ${[...names]}`)
         for (const name of names) underWay.delete(name)
         const whole = nextFate()
-        if (mayBeBusy && whole === 'poison') throw new StorageError('Appending', new Error('poison'))
+        if (how === 'together' && whole === 'poison') throw new StorageError('Appending', new Error('poison'))
         if (whole === 'lost') throw new StoreUnavailableError('Appending', 1, new Error('lost'))
-        const held = new Set([...names].filter(() => mayBeBusy && nextFate() === 'busy'))
+        const held = new Set([...names].filter(() => nextFate() === 'busy'))
         return appends.map((append) => {
           if (held.has(append.streamId)) return busy
           made.push(append.events[0]?.id as string)
@@ -275,8 +314,8 @@ it('settles every append once, and each stream in the order of its calls, in ran
         })
       }
       const group = new GroupCommit({
-        alone: async (append) => (await perform([append], false))[0] as AppendOutcome,
-        together: (appends) => perform(appends, true),
+        alone: async (append) => (await perform([append], 'alone'))[0] as Answer,
+        together: (appends) => perform(appends, 'together'),
         maxBatch,
       })
       const called: string[] = []

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'nested-call'
   | 'write-condition-failed'
   | 'store-unavailable'
+  | 'lock-timeout'
   | 'storage-failed'
   | 'connection-not-open'
   | 'schema-mismatch'

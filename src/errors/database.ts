@@ -25,6 +25,23 @@ export class StoreUnavailableError extends EventSourcedError {
 }
 
 /**
+ * The call waited for a lock for as long as the store's `timeout` allows: another transaction holds the stream, a document
+ * or a table. Nothing was written. End that transaction, and call again.
+ */
+export class LockTimeoutError extends EventSourcedError {
+  readonly code = 'lock-timeout'
+  /** For how long the call waited, in milliseconds. */
+  readonly timeout: number
+  constructor(what: string, timeout: number, options?: ErrorOptions) {
+    super(
+      `${what} waited ${timeout} ms for a lock that another transaction holds, and nothing was written: end that transaction (in pg_stat_activity it has the oldest xact_start), and call again`,
+      options,
+    )
+    this.timeout = timeout
+  }
+}
+
+/**
  * The client or pool that you opened the store with can serve no call: it was never connected, it was ended, or it was
  * a single connection and is lost. A retry on the same store does not help. The call was not sent.
  */

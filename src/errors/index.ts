@@ -17,6 +17,7 @@ import type { ErrorCode } from './code.ts'
 import type {
   ConnectionNotOpenError,
   FolderInUseError,
+  LockTimeoutError,
   MissingDriverError,
   MissingPrivilegesError,
   NotInTransactionError,
@@ -58,6 +59,7 @@ export type { ErrorCode } from './code.ts'
 export {
   ConnectionNotOpenError,
   FolderInUseError,
+  LockTimeoutError,
   MissingDriverError,
   MissingPrivilegesError,
   NotInTransactionError,
@@ -96,6 +98,7 @@ export type KnownError =
   | UndefinedStateError
   | WriteConditionError
   | StoreUnavailableError
+  | LockTimeoutError
   | StorageError
   | ConnectionNotOpenError
   | SchemaMismatchError

@@ -13,18 +13,22 @@ import {
 import type { Parameters, Row } from './client.ts'
 import { eventParameters, plainArray, textArray } from './encode.ts'
 import type { InlineDocuments } from './inline-documents.ts'
+import { type AfterLockTimeout, LockUnavailable } from './lock-wait.ts'
 import { type Runner, runWrite } from './runner.ts'
 import type { Statements } from './statements.ts'
 
 export interface AppendCalls {
-  /** Makes one append, and waits for a transaction that holds its stream. `retriedBefore`: it may have been made before. */
-  alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal): Promise<AppendOutcome>
+  /**
+   * Makes one append. If another transaction holds its stream, waits for it for milliseconds, and is then busy.
+   * `retriedBefore`: it may have been made before.
+   */
+  alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal): Promise<AppendOutcome | Busy>
   /** Makes several appends in one transaction, each with its own outcome. Waits for no stream: its append is busy. */
   together(
     appends: readonly PreparedAppend[],
     retriedBefore: boolean,
   ): Promise<readonly (AppendOutcome | Busy)[]>
-  /** Makes all appends in one transaction, or none. */
+  /** Makes all appends in one transaction, or none. Waits for a stream as long as the store's `timeout` allows. */
   allOrNone(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
 }
 
@@ -40,9 +44,13 @@ export function appendCalls(
     appends: readonly PreparedAppend[],
     atomic: boolean,
     retriedBefore: boolean,
+    afterLockTimeout: AfterLockTimeout,
     signal?: AbortSignal,
   ): Promise<Row> {
-    const parameters = (retried: boolean) => manyParameters(appends, atomic, retried || retriedBefore)
+    const parameters = (retried: boolean) => [
+      ...manyParameters(appends, atomic, retried || retriedBefore),
+      runner.lockTimeouts.forStreams,
+    ]
     if (documents !== undefined) {
       const eventsOf = (row: Row) => {
         const outcomes = manyOutcomes(appends, row)
@@ -50,27 +58,34 @@ export function appendCalls(
         const isRefused = atomic && outcomes.some(({ kind }) => kind !== 'appended')
         return isRefused ? [] : appendedEvents(appends, outcomes)
       }
-      return documents.append(appends, parameters, eventsOf, signal)
+      return documents.append(appends, parameters, eventsOf, afterLockTimeout, signal)
     }
     const statement = statements.appendToStreams
     // `runWrite` is for atomic calls only: if a group fails, `GroupCommit` retries its appends in smaller groups.
-    if (atomic) return runWrite(runner, 'Appending', statement, parameters, signal)
-    return (await runner.run('Appending', statement, parameters))[0] as Row
+    if (atomic) return runWrite(runner, 'Appending', statement, parameters, signal, afterLockTimeout)
+    return (await runner.run('Appending', statement, parameters, signal, afterLockTimeout))[0] as Row
   }
 
-  async function alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal) {
+  async function makeAlone(
+    append: PreparedAppend,
+    retriedBefore: boolean,
+    signal?: AbortSignal,
+  ): Promise<AppendOutcome> {
     if (documents !== undefined) {
-      return (await allOrNone([append], signal, retriedBefore))[0] as AppendOutcome
+      return (await makeAllOrNone([append], retriedBefore, 'give up', signal))[0] as AppendOutcome
     }
-    const parameters = (retried: boolean) => aloneParameters(append, retried || retriedBefore)
-    const row = await runWrite(runner, 'Appending', statements.appendToStream, parameters, signal)
+    const parameters = (retried: boolean) => [
+      ...aloneParameters(append, retried || retriedBefore),
+      runner.lockTimeouts.forStreams,
+    ]
+    const row = await runWrite(runner, 'Appending', statements.appendToStream, parameters, signal, 'give up')
     if (row.outcome === 'conflict') return conflict(Number(row.version))
     if (row.outcome === 'repeated') return (await repeats([append], signal))[0] as AppendOutcome
     return appended(Number(row.version), JSON.parse(String(row.positions)), Number(row.recorded_at))
   }
 
-  async function together(appends: readonly PreparedAppend[], retriedBefore: boolean) {
-    const outcomes = manyOutcomes(appends, await appendMany(appends, false, retriedBefore))
+  async function makeTogether(appends: readonly PreparedAppend[], retriedBefore: boolean) {
+    const outcomes = manyOutcomes(appends, await appendMany(appends, false, retriedBefore, 'give up'))
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.kind !== 'repeats') continue
       outcomes[index] = (await repeats([appends[index] as PreparedAppend], undefined))[0] as AppendOutcome
@@ -78,12 +93,14 @@ export function appendCalls(
     return outcomes as (AppendOutcome | Busy)[]
   }
 
-  async function allOrNone(
+  async function makeAllOrNone(
     appends: readonly PreparedAppend[],
+    retriedBefore: boolean,
+    afterLockTimeout: AfterLockTimeout,
     signal?: AbortSignal,
-    retriedBefore = false,
   ): Promise<readonly AppendOutcome[]> {
-    const outcomes = manyOutcomes(appends, await appendMany(appends, true, retriedBefore, signal))
+    const row = await appendMany(appends, true, retriedBefore, afterLockTimeout, signal)
+    const outcomes = manyOutcomes(appends, row)
     if (outcomes.some(({ kind }) => kind === 'repeats')) return repeats(appends, signal)
     if (outcomes.some(({ kind }) => kind === 'conflict')) {
       return outcomes.map((outcome) => (outcome.kind === 'conflict' ? outcome : { kind: 'abandoned' }))
@@ -113,10 +130,20 @@ export function appendCalls(
     return heads
   }
 
-  return { alone, together, allOrNone }
+  return {
+    alone: (...call) => makeAlone(...call).catch(busyIfLocked),
+    together: (appends, retriedBefore) =>
+      makeTogether(appends, retriedBefore).catch((error) => appends.map(() => busyIfLocked(error))),
+    allOrNone: (appends, signal) => makeAllOrNone(appends, false, 'try again', signal),
+  }
 }
 
-/** Makes the parameters of `append-to-stream.sql`. */
+function busyIfLocked(error: unknown): Busy {
+  if (error instanceof LockUnavailable) return { kind: 'busy' }
+  throw error
+}
+
+/** Makes the parameters of `append-to-stream.sql`, without the last one. */
 function aloneParameters(
   { streamId, expectedVersion, events }: PreparedAppend,
   retried: boolean,
@@ -124,7 +151,7 @@ function aloneParameters(
   return [streamId, expectedNumber(expectedVersion), ...eventParameters(events), String(retried)]
 }
 
-/** Makes the parameters of `append-to-streams.sql`. */
+/** Makes the parameters of `append-to-streams.sql`, without the last one. */
 function manyParameters(appends: readonly PreparedAppend[], atomic: boolean, retried: boolean): Parameters {
   const streamIds = [...new Set(appends.map(({ streamId }) => streamId))]
   const places = new Map(streamIds.map((streamId, index) => [streamId, index + 1]))

@@ -2,12 +2,16 @@
 import { GroupCommit, type PreparedAppend, type Storage } from '../storage/index.ts'
 import type { AppendCalls } from './append-calls.ts'
 
-/** Makes the `append` of the storage. `maxBatch`: maximum number of appends in a group. */
+/**
+ * Makes the `append` of the storage. `maxBatch`: maximum number of appends in a group. `lockTimeout`: for how long an
+ * append waits for a stream that another transaction holds, in milliseconds.
+ */
 export function appends(
   { alone, together, allOrNone }: AppendCalls,
   maxBatch: number,
+  lockTimeout: number,
 ): Pick<Storage, 'append'> {
-  const group = new GroupCommit({ alone, together, maxBatch })
+  const group = new GroupCommit({ alone, together, maxBatch, lockTimeout })
   return {
     async append(appends, signal) {
       const only = appends.length === 1 ? (appends[0] as PreparedAppend) : undefined

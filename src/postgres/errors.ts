@@ -16,6 +16,8 @@ interface ServerReport {
   /** `pg` reports it in the language of the server's messages. */
   readonly severity: unknown
   readonly detail?: string
+  /** The function of the server's source that reported the error. */
+  readonly routine?: string
   /** The name of this field in `pg` and PGlite; postgres.js calls it `constraint_name`. */
   readonly constraint?: string
   readonly constraint_name?: string
@@ -179,6 +181,16 @@ export function isWrongMode(error: unknown): boolean {
  */
 export function isFeatureNotSupported(error: unknown): boolean {
   return sqlState(error) === '0A000'
+}
+
+/** Whether a lock that another transaction holds was not available in time. */
+export function isLockUnavailable(error: unknown): boolean {
+  return sqlState(error) === '55P03'
+}
+
+/** Whether the server itself cancelled the statement, and no function raised the error. */
+export function isCancelled(error: unknown): boolean {
+  return sqlState(error) === '57014' && reportOf(error)?.routine === 'ProcessInterrupts'
 }
 
 /** Whether the statement needs a transaction block, and the session is in none. */

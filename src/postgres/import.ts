@@ -14,9 +14,16 @@ export function imports(
 ): Pick<Storage, 'importBatch'> {
   return {
     async importBatch(events, clampTimes, signal) {
-      const parameters = importParameters(events, clampTimes)
+      const parameters = importParameters(events, clampTimes, runner.lockTimeouts.forStreams)
       if (documents !== undefined) return importOutcome(await documents.import(events, parameters, signal))
-      const row = await runWrite(runner, 'Importing', statements.importEvents, parameters, signal)
+      const row = await runWrite(
+        runner,
+        'Importing',
+        statements.importEvents,
+        parameters,
+        signal,
+        'try again',
+      )
       return importOutcome(row)
     },
   }
@@ -35,6 +42,7 @@ interface StreamShare {
 function importParameters(
   events: readonly PreparedImport[],
   clampTimes: boolean,
+  lockTimeout: string | null,
 ): (retried: boolean) => Parameters {
   const shares = new Map<string, StreamShare>()
   const owners: number[] = []
@@ -65,7 +73,7 @@ function importParameters(
     timeArray(events.map(({ recordedAt }) => recordedAt)),
     String(clampTimes),
   ]
-  return (retried) => [...parameters, String(retried || !inOrder)]
+  return (retried) => [...parameters, String(retried || !inOrder), lockTimeout]
 }
 
 function timeArray(times: readonly (Date | undefined)[]): string {

@@ -27,6 +27,7 @@ import {
 import type { Parameters, Row, Session } from './client.ts'
 import { plainArray } from './encode.ts'
 import { isEventIdTaken } from './errors.ts'
+import type { AfterLockTimeout } from './lock-wait.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { PostgresStorageTransaction } from './transaction.ts'
@@ -84,16 +85,24 @@ export class InlineDocuments {
     appends: readonly PreparedAppend[],
     parameters: (retried: boolean) => Parameters,
     eventsOf: (row: Row) => readonly RecordedEvent[],
+    afterLockTimeout: AfterLockTimeout,
     signal: AbortSignal | undefined,
   ): Promise<Row> {
     const now = new Date()
     const expected = appends.flatMap(({ streamId, events }) =>
       events.map((event) => recordedEvent(streamId, event, { version: 0, position: 0, recordedAt: now })),
     )
-    return this.#write('Appending', expected, callersOf(appends), signal, async (session, retried) => {
-      const [row] = await session.run(this.#statements.appendToStreams, parameters(retried))
-      return { row: row as Row, events: eventsOf(row as Row) }
-    })
+    return this.#write(
+      'Appending',
+      expected,
+      callersOf(appends),
+      afterLockTimeout,
+      signal,
+      async (session, retried) => {
+        const [row] = await session.run(this.#statements.appendToStreams, parameters(retried))
+        return { row: row as Row, events: eventsOf(row as Row) }
+      },
+    )
   }
 
   /** Imports a batch and writes its documents. */
@@ -111,6 +120,7 @@ export class InlineDocuments {
       'Importing',
       expected,
       () => caller,
+      'try again',
       signal,
       async (session, retried) => {
         const [row] = await session.run(this.#statements.importEvents, parameters(retried))
@@ -125,6 +135,7 @@ export class InlineDocuments {
     what: string,
     expected: readonly RecordedEvent[],
     callerOf: CallerOf,
+    afterLockTimeout: AfterLockTimeout,
     signal: AbortSignal | undefined,
     append: (
       session: Session,
@@ -141,7 +152,12 @@ export class InlineDocuments {
           what,
           async (session, retried) => {
             const readLogPage = (query: LogQuery) => this.#readLogPageIn(session, query)
-            const transaction = new PostgresStorageTransaction(session, this.#statements, readLogPage)
+            const transaction = new PostgresStorageTransaction(
+              session,
+              this.#statements,
+              readLogPage,
+              this.#runner.lockTimeouts.forDocuments,
+            )
             transaction.enter = this.#runner.presentTransaction()
             const locked = await asInlineFailure(this.#inline.lock(targets, toLock, transaction))
             if (locked === 'stale') throw new StaleGenerationError()
@@ -154,6 +170,7 @@ export class InlineDocuments {
           },
           'if transient',
           signal,
+          afterLockTimeout,
         )
       } catch (error) {
         if (error instanceof StaleGenerationError) this.#inline.forget()

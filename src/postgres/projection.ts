@@ -17,9 +17,8 @@ export function projections(
       return runner.transaction(
         what,
         async (session) => {
-          const transaction = new PostgresStorageTransaction(session, statements, (query) =>
-            readLogPageIn(session, query),
-          )
+          const readLogPage = (query: LogQuery) => readLogPageIn(session, query)
+          const transaction = new PostgresStorageTransaction(session, statements, readLogPage, null)
           if (runner.hasOneConnection()) transaction.holdsLeases = true
           const result = await work(transaction)
           await transaction.end()

@@ -24,6 +24,7 @@ import {
   isFeatureNotSupported,
   isIdleEnd,
   isLastConnectionLost,
+  isLockUnavailable,
   isOutsideTransaction,
   isRefusal,
   isTransient,
@@ -33,32 +34,47 @@ import {
   toLastError,
   WorkFailure,
 } from './errors.ts'
+import {
+  type AfterLockTimeout,
+  type LockTimeouts,
+  LockUnavailable,
+  LockWaits,
+  sessionLockTimeouts,
+  shortLockTimeouts,
+} from './lock-wait.ts'
 import { Nesting } from './nesting.ts'
 import type { Statements } from './statements.ts'
 
 /** Runs the statements of a store, on its own connections or in the caller's transaction. */
 export interface Runner {
+  /** What statements that take a `lock_timeout` must pass. */
+  readonly lockTimeouts: LockTimeouts
   /**
-   * Runs a statement. `parameters` receives whether an earlier attempt may have been executed.
+   * Runs a statement. `parameters` receives whether an earlier attempt may have been executed. `afterLockTimeout`: given for
+   * a statement that takes a `lock_timeout`.
    * @throws StoreUnavailableError, ReadOnlyReplicaError, StorageError and the other errors of `toKnownError`
+   * @throws LockTimeoutError or LockUnavailable: see `AfterLockTimeout`
    */
   run(
     what: string,
     statement: Statement,
     parameters: (retried: boolean) => Parameters,
     signal?: AbortSignal,
+    afterLockTimeout?: AfterLockTimeout,
   ): Promise<readonly Row[]>
   /**
    * Runs `work` in a transaction: commits if it resolves, rolls back if it throws. Rethrows the error that `work`
    * throws, unless one of its statements failed with a transient error. With `'if transient'`, the runner then retries
    * the whole transaction, up to the store's `retries`. `retried`: an earlier attempt may have been committed.
    * @throws StoreUnavailableError after the last attempt that failed with a transient error
+   * @throws LockTimeoutError or LockUnavailable: see `AfterLockTimeout`
    */
   transaction<T>(
     what: string,
     work: (session: Session, retried: boolean) => Promise<T>,
     retry: 'never' | 'if transient',
     signal?: AbortSignal,
+    afterLockTimeout?: AfterLockTimeout,
   ): Promise<T>
   /** Whether all statements and transactions share one connection, one after the other. */
   hasOneConnection(): boolean
@@ -72,27 +88,36 @@ export interface Runner {
 export class RetryingDatabase {
   readonly #open: () => Promise<Database>
   readonly #retries: number
+  readonly #lockWaits: LockWaits
   #opening: Promise<Database> | undefined
   #hasAnswered = false
   #isClosed = false
   #retriesEnd = Number.POSITIVE_INFINITY
 
-  constructor(open: () => Promise<Database>, retries: number) {
+  /** `timeout`: for how long a call waits for locks that other transactions hold, in milliseconds. */
+  constructor(open: () => Promise<Database>, retries: number, timeout: number) {
     this.#open = open
     this.#retries = retries
+    this.#lockWaits = new LockWaits(timeout)
   }
 
-  /** Runs the work, and retries it while it fails with a transient error. The work must be idempotent. */
+  /**
+   * Runs the work, and retries it while it fails with a transient error. The work must be idempotent. Without
+   * `afterLockTimeout`, a lock that is not available is a transient error like others.
+   */
   async use<T>(
     what: string,
     work: (database: Database, attempt: number) => Promise<T>,
     signal?: AbortSignal,
     retries: number = this.#retries,
+    afterLockTimeout?: AfterLockTimeout,
   ): Promise<T> {
     let mayBeExecuted = false
-    for (let attempt = 1; ; attempt++) {
+    const lockWait = afterLockTimeout && this.#lockWaits.begin(what)
+    for (let attempt = 1; ; ) {
       try {
-        const result = await work(await this.#opened(), attempt)
+        const perform = async () => work(await this.#opened(), attempt)
+        const result = await (lockWait === undefined ? perform() : lockWait.run(perform))
         this.#hasAnswered = true
         return result
       } catch (error) {
@@ -101,6 +126,14 @@ export class RetryingDatabase {
         const unknownOutcome = () =>
           ((mayBeExecuted && isRefusal(error)) || isLastConnectionLost(error)) &&
           new StoreUnavailableError(what, attempt - 1, error)
+        if (lockWait?.isTimeout(error)) {
+          const mayGiveUp = isLockUnavailable(error) && !mayBeExecuted
+          if (afterLockTimeout === 'give up' && mayGiveUp) throw new LockUnavailable(error)
+          await lockWait.pause(error, signal).catch((thrown: unknown) => {
+            throw unknownOutcome() || thrown
+          })
+          continue
+        }
         if (!isTransient(error)) throw unknownOutcome() || toKnownError(what, error)
         // If the server has never answered, its address is probably wrong, and retries would only delay the error. And
         // after `close`, work that still runs (a last notification) must not keep the process alive.
@@ -108,7 +141,7 @@ export class RetryingDatabase {
         const maxRetries = isEnding || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
         if (attempt > maxRetries) throw unknownOutcome() || toLastError(what, attempt - 1, error)
         mayBeExecuted ||= isAnswerLost(error)
-        await pause(attempt, signal)
+        await pause(attempt++, signal)
       }
     }
   }
@@ -164,7 +197,8 @@ export function retryingRunner(
   }
 
   return {
-    run(what, statement, parameters, signal) {
+    lockTimeouts: shortLockTimeouts,
+    run(what, statement, parameters, signal, afterLockTimeout) {
       return unwrapped(
         database.use(
           what,
@@ -186,10 +220,12 @@ export function retryingRunner(
             }
           },
           signal,
+          undefined,
+          afterLockTimeout,
         ),
       )
     },
-    async transaction(what, work, retry, signal) {
+    async transaction(what, work, retry, signal, afterLockTimeout) {
       return unwrapped(
         database.use(
           what,
@@ -215,6 +251,7 @@ export function retryingRunner(
           },
           signal,
           retry === 'never' ? 0 : undefined,
+          afterLockTimeout,
         ),
       )
     },
@@ -248,6 +285,7 @@ export function sessionRunner(session: Session, statements: Statements): Runner 
   }
 
   return {
+    lockTimeouts: sessionLockTimeouts,
     async run(what, statement, parameters) {
       try {
         if (!hasAsked || !reads.has(statement)) await requireTransaction(what)
@@ -364,11 +402,12 @@ export async function runWrite(
   statement: Statement,
   parameters: (retried: boolean) => Parameters,
   signal: AbortSignal | undefined,
+  afterLockTimeout: AfterLockTimeout,
 ): Promise<Row> {
   try {
-    return (await runner.run(what, statement, parameters, signal))[0] as Row
+    return (await runner.run(what, statement, parameters, signal, afterLockTimeout))[0] as Row
   } catch (error) {
     if (!isEventIdTaken(error)) throw error
-    return (await runner.run(what, statement, () => parameters(true), signal))[0] as Row
+    return (await runner.run(what, statement, () => parameters(true), signal, afterLockTimeout))[0] as Row
   }
 }

@@ -110,24 +110,24 @@ export const routines: {
   readonly functions: readonly string[]
   readonly sql: string
 } = {
-  checksum: '75e2dd8fd1f4a6bbd38cd2696f3dd7e9',
+  checksum: '3b700b1774a901c532ff2ea0893f38a6',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
-    'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean)',
-    'append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean)',
+    'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text)',
+    'append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean, text)',
     'begin_build(text, int, text)',
-    'create_stream(text, json, uuid)',
+    'create_stream(text, json, uuid, text)',
     'create_subscription(text, int, bigint)',
     'drop_documents(text, int)',
     'enter_projections(text[], int[])',
     'frontier()',
-    'import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean)',
+    'import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text)',
     'is_expected(bigint, bigint)',
     'keep_leases(text, text, int)',
     'leave_subscription(text, text)',
     'list_documents(text, text, text, int)',
     'list_streams(text, text, int)',
-    'lock_documents(text[], int[], text[])',
+    'lock_documents(text[], int[], text[], text)',
     'lock_streams(text[], boolean)',
     'log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int)',
     'mark_writer()',
@@ -168,12 +168,14 @@ begin
 end
 \$\$;
 
--- Appends to one stream. Waits if another transaction has locked the stream. append_to_streams is the slower, general
+-- Appends to one stream. If another transaction has locked the stream, waits, or fails with 55P03 after lock_timeout. append_to_streams is the slower, general
 -- form.
 --
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
 -- check: taken ids show as a conflict, or as a violation of events_event_id_key.
+-- lock_timeout: how long the transaction may wait for each lock from here on, for example '20ms'. Null: as its setting
+-- says.
 --
 -- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already). Every outcome but 'appended'
 -- leaves the data unchanged. version: the new version, or the actual one after a conflict. positions: in the order of
@@ -187,6 +189,7 @@ create or replace function :schema.append_to_stream(
   metadata json[],
   tags text[],
   retried boolean,
+  lock_timeout text,
   out outcome text,
   out version bigint,
   out recorded_at timestamptz,
@@ -207,6 +210,9 @@ begin
     raise exception 'append_to_stream needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', append_to_stream.lock_timeout, true);
+  end if;
   if retried then
     -- Lock first: an earlier attempt may be about to commit.
     perform from :schema.streams s where s.stream_id = append_to_stream.stream_id for no key update;
@@ -281,7 +287,7 @@ end
 -- number within that append (nth), and the event itself.
 -- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked. False
 -- (group commit): each append has its own outcome, and an append that would have to wait gets 'busy' instead.
--- retried: see append_to_stream.
+-- retried, lock_timeout: see append_to_stream.
 --
 -- Returns per append: version, recorded_at and outcome ('appended' | 'conflict' | 'repeated' | 'busy'). Only 'appended'
 -- changes data. If atomic, the call changes data only if every outcome is 'appended'.
@@ -300,6 +306,7 @@ create or replace function :schema.append_to_streams(
   tags text[],
   atomic boolean,
   retried boolean,
+  lock_timeout text,
   out outcomes text[],
   out versions bigint[],
   out recorded_ats timestamptz[],
@@ -334,6 +341,9 @@ begin
   -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', append_to_streams.lock_timeout, true);
   end if;
 
   -- 1. Lock the streams.
@@ -497,10 +507,12 @@ end
 
 -- Registers an empty stream. The caller makes a creation_id for each call. If the answer is lost and the caller
 -- retries, the id shows that this call created the stream. version: the version of the stream.
+-- lock_timeout: see append_to_stream.
 create or replace function :schema.create_stream(
   stream_id text,
   metadata json,
   creation_id uuid,
+  lock_timeout text,
   out created boolean,
   out version bigint,
   out created_at timestamptz
@@ -510,6 +522,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as \$\$
 begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', create_stream.lock_timeout, true);
+  end if;
   insert into :schema.streams as s (stream_id, version, created_at, metadata, creation_id)
   values (
     create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
@@ -627,6 +642,7 @@ end
 -- sift: whether to check every event. Needed if events may be recorded already, or are out of order in this call.
 -- Without sift, the function checks only the ids of the first and the last event, and the earliest times. If it
 -- overlooks a recorded id, events_event_id_key is violated, and the caller must repeat the call with sift.
+-- lock_timeout: see append_to_stream.
 --
 -- Returns imported: the number of imported events, or null if the import is refused. The refusal has stream_id and
 -- either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has this id).
@@ -645,6 +661,7 @@ create or replace function :schema.import_events(
   recorded_ats timestamptz[],
   clamp_times boolean,
   sift boolean,
+  lock_timeout text,
   out imported int,
   out stream_id text,
   out event_id uuid,
@@ -669,6 +686,9 @@ declare
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'import_events needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', import_events.lock_timeout, true);
   end if;
 
   begin
@@ -909,9 +929,10 @@ as \$\$
 -- Locks documents until the end of the transaction. For a document that does not exist it inserts a placeholder, a row
 -- without a state, so that no two transactions create the same document. All transactions lock in the same order.
 --
+-- lock_timeout: see append_to_stream.
 -- Returns one row for each document that has a state, with its 1-based place in the list. Returns a single row with
 -- place 0 if a generation is no longer the one that is read.
-create or replace function :schema.lock_documents(projections text[], generations int[], keys text[])
+create or replace function :schema.lock_documents(projections text[], generations int[], keys text[], lock_timeout text)
 returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 security definer
@@ -926,6 +947,9 @@ as \$\$
 declare
   _locked bigint;
 begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', lock_documents.lock_timeout, true);
+  end if;
   if not :schema.enter_projections(projections, generations) then
     place := 0;
     return next;
@@ -1726,21 +1750,21 @@ where l.locktype = 'advisory'
 -- The schema may hold functions of the user's, so this names the store's own.
 revoke execute on function
   :schema.advance_checkpoint(text, int, bigint, bigint),
-  :schema.append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean),
-  :schema.append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean),
+  :schema.append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text),
+  :schema.append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean, text),
   :schema.begin_build(text, int, text),
-  :schema.create_stream(text, json, uuid),
+  :schema.create_stream(text, json, uuid, text),
   :schema.create_subscription(text, int, bigint),
   :schema.drop_documents(text, int),
   :schema.enter_projections(text[], int[]),
   :schema.frontier(),
-  :schema.import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean),
+  :schema.import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text),
   :schema.is_expected(bigint, bigint),
   :schema.keep_leases(text, text, int),
   :schema.leave_subscription(text, text),
   :schema.list_documents(text, text, text, int),
   :schema.list_streams(text, text, int),
-  :schema.lock_documents(text[], int[], text[]),
+  :schema.lock_documents(text[], int[], text[], text),
   :schema.lock_streams(text[], boolean),
   :schema.log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int),
   :schema.mark_writer(),
@@ -1781,7 +1805,8 @@ from :schema.append_to_stream(
   string_to_array(\$5::text, E'\\x1e')::json[],
   string_to_array(\$6::text, E'\\x1e', '')::json[],
   \$7::text::text[],
-  \$8::text::boolean
+  \$8::text::boolean,
+  \$9::text
 ) a`
 
 export const appendToStreams: string = `select
@@ -1802,7 +1827,8 @@ from :schema.append_to_streams(
   string_to_array(\$10::text, E'\\x1e', '')::json[],
   \$11::text::text[],
   \$12::text::boolean,
-  \$13::text::boolean
+  \$13::text::boolean,
+  \$14::text
 ) a`
 
 export const beginBuild: string = `select b.generation, b.resumed::text from :schema.begin_build(\$1::text, \$2::text::int, \$3::text) b`
@@ -1836,7 +1862,7 @@ select
 export const countParked: string = `select count(*)::text as parked from :schema.parked_events p where p.subscription = \$1::text`
 
 export const createStream: string = `select c.created::text, c.version::text, ((date_part('epoch', c.created_at) * 1000)::bigint)::text as created_at
-from :schema.create_stream(\$1::text, \$2::text::json, \$3::text::uuid) c`
+from :schema.create_stream(\$1::text, \$2::text::json, \$3::text::uuid, \$4::text) c`
 
 export const createSubscription: string = `select :schema.create_subscription(\$1::text, \$2::text::int, \$3::text::bigint)::text as partitions`
 
@@ -1883,7 +1909,8 @@ from :schema.import_events(
   \$11::text::text[],
   \$12::text::timestamptz[],
   \$13::text::boolean,
-  \$14::text::boolean
+  \$14::text::boolean,
+  \$15::text
 ) i`
 
 export const importedEvents: string = `select
@@ -1929,7 +1956,7 @@ export const listStreams: string = `select
 from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
 
 export const lockDocuments: string = `select d.place, d.state::text, d.revision::text, d.changed_at::text as position
-from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[]) d`
+from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[], \$4::text) d`
 
 export const lockProjection: string = `with former as materialized (select current_setting('lock_timeout') as timeout),
 bound as materialized (select former.timeout, set_config('lock_timeout', '1s', true) from former)

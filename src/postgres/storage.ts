@@ -11,11 +11,14 @@ import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { subscriptions } from './subscription.ts'
 
-/** Makes the storage. `maxBatch`: maximum number of appends in one transaction, or of stream reads in one statement. */
+/**
+ * Makes the storage. `maxBatch`: maximum number of appends in one transaction, or of stream reads in one statement.
+ * `timeout`: for how long an append waits for a stream that another transaction holds, in milliseconds.
+ */
 export function postgresStorage(
   runner: Runner,
   statements: Statements,
-  maxBatch: number,
+  { maxBatch, timeout }: { readonly maxBatch: number; readonly timeout: number },
   inline: InlineProjections,
 ): Storage {
   const readStorage = reads(runner, statements, maxBatch)
@@ -27,14 +30,16 @@ export function postgresStorage(
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
     ...readStorage,
-    ...appends(appendCalls(runner, statements, readStorage, documents), maxBatch),
+    ...appends(appendCalls(runner, statements, readStorage, documents), maxBatch, timeout),
     ...imports(runner, statements, documents),
     ...projectionStorage,
     ...subscriptions(runner, statements),
 
     async createStream(streamId, metadata, creationId, signal) {
-      const parameters = [streamId, metadata === '{}' ? null : metadata, creationId]
-      const rows = await runner.run('Creating a stream', statements.createStream, () => parameters, signal)
+      const ownMetadata = metadata === '{}' ? null : metadata
+      const parameters = [streamId, ownMetadata, creationId, runner.lockTimeouts.forStreams]
+      const what = 'Creating a stream'
+      const rows = await runner.run(what, statements.createStream, () => parameters, signal, 'try again')
       const row = rows[0] as Row
       if (row.created !== 'true') return { kind: 'exists', version: Number(row.version) }
       const stream: StreamInfo = {

@@ -65,8 +65,9 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   readonly retries?: number | undefined
   /**
    * How long the database may be silent during a call, in milliseconds. After it the store asks over a new connection
-   * whether the server still works on the statement, for example because it waits for a lock. If so, the call waits on.
-   * If not, the store closes the silent connection and retries the call.
+   * whether the server still works on the statement. If so, the call waits on. If not, the store closes the silent
+   * connection and retries the call. An append, an import and `createStream` also wait no longer for a stream or a document
+   * that another transaction holds, and then throw a `LockTimeoutError`.
    * @default 30000
    */
   readonly timeout?: number | undefined
@@ -199,14 +200,18 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
   checkMilliseconds(timeout, 'timeout', 1)
   const inline = new InlineProjections(projections)
   const statements = statementsOf(schema)
-  const database = new RetryingDatabase(connector(connection, { prepare, maxConnections, timeout }), retries)
+  const database = new RetryingDatabase(
+    connector(connection, { prepare, maxConnections, timeout }),
+    retries,
+    timeout,
+  )
   const nesting = nestingOf(connection)
   const runner = retryingRunner(
     database,
     (database) => startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
     nesting,
   )
-  const storage = postgresStorage(runner, statements, maxBatch, inline)
+  const storage = postgresStorage(runner, statements, { maxBatch, timeout }, inline)
   const hints = notify ? notifications(database, runner, statements, schema) : undefined
 
   const store = eventStore<SqlTransaction>(
@@ -239,7 +244,7 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
     },
     inTransaction(transaction) {
       const session = sessionRunner(sessionOf(transaction, prepare), statements)
-      return eventStore(postgresStorage(session, statements, 1, inline), options)
+      return eventStore(postgresStorage(session, statements, { maxBatch: 1, timeout }, inline), options)
     },
   }
 }

@@ -40,6 +40,7 @@ export class PostgresStorageTransaction implements StorageTransaction {
   readonly #session: Session
   readonly #statements: Statements
   readonly #readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>
+  readonly #lockTimeout: string | null
   /** Locked documents that do not exist: each has a placeholder row. `end` deletes the placeholders that got no state. */
   readonly #placeholders = new Map<string, DocumentAddress>()
   /** The `lock_timeout` before the first call of `lockProjection`. */
@@ -49,14 +50,17 @@ export class PostgresStorageTransaction implements StorageTransaction {
   /** The first error of the user's SQL after which no statement has succeeded. */
   #failure: { readonly error: unknown } | undefined
 
+  /** `lockTimeout`: the value of `lock_timeout` that `lockDocuments` sets. Null: it leaves the setting as it is. */
   constructor(
     session: Session,
     statements: Statements,
     readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>,
+    lockTimeout: string | null,
   ) {
     this.#session = session
     this.#statements = statements
     this.#readLogPage = readLogPage
+    this.#lockTimeout = lockTimeout
     const markUsed = () => {
       this.#isUsed = true
     }
@@ -82,7 +86,8 @@ export class PostgresStorageTransaction implements StorageTransaction {
   }
 
   async lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments> {
-    const rows = await this.#session.run(this.#statements.lockDocuments, addressParameters(addresses))
+    const parameters = [...addressParameters(addresses), this.#lockTimeout]
+    const rows = await this.#session.run(this.#statements.lockDocuments, parameters)
     if (Number(rows[0]?.place) === 0) return 'stale'
     const documents = documentsOf(addresses, rows)
     for (const [index, document] of documents.entries()) {

@@ -3,25 +3,32 @@
  *
  *     append ──▶ waiting ──▶ in a group ──▶ settled
  *                 │   ▲          │             ▲
- *                 ▼   │          ▼             │ alone
+ *                 ▼   │          ▼             │ tried again
  *        a running group        busy: another transaction
  *        has its stream         holds its stream
  *
  * While a group is running, the next one collects appends, so groups grow with the load, and a lone append never waits for
- * others. Appends to one stream are made in the order of their calls. (The technique is known from database logs: DeWitt et
+ * others. Appends to one stream are made in the order of their calls. While another transaction holds a stream, the
+ * appends to it are tried again after pauses, and take no connection in between: any number of held streams keeps only its
+ * own appends waiting. (The technique is known from database logs: DeWitt et
  * al., "Implementation Techniques for Main Memory Database Systems", 1984.)
  */
-import { hasCode } from '../errors/index.ts'
+import { hasCode, LockTimeoutError } from '../errors/index.ts'
 import { sleep } from '../runtime/abort.ts'
+import { Semaphore } from '../runtime/semaphore.ts'
 import { InlineFailure } from './inline-failure.ts'
 import type { AppendOutcome, PreparedAppend } from './storage.ts'
 
 export interface GroupCommitOptions {
   /**
-   * Makes one append, and waits for the transaction that holds its stream. If `retried`, an earlier try may have recorded
-   * the events already.
+   * Makes one append. If another transaction holds its stream, waits for it, but only for milliseconds, and is then 'busy'.
+   * If `retried`, an earlier try may have recorded the events already.
    */
-  readonly alone: (append: PreparedAppend, retried: boolean, signal?: AbortSignal) => Promise<AppendOutcome>
+  readonly alone: (
+    append: PreparedAppend,
+    retried: boolean,
+    signal?: AbortSignal,
+  ) => Promise<AppendOutcome | Busy>
   /**
    * Makes several appends in one transaction, in their order. It never waits for another transaction: an append that would
    * have to is 'busy'. If it rejects with a 'storage-failed' error or an InlineFailure, the group is halved and each half
@@ -33,9 +40,14 @@ export interface GroupCommitOptions {
   ) => Promise<readonly GroupOutcome[]>
   /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
+  /**
+   * For how long an append is tried again while it is busy, in milliseconds. It then rejects with a LockTimeoutError.
+   * A storage that has no busy appends needs none.
+   */
+  readonly lockTimeout?: number
 }
 
-/** Nothing was written, because another transaction holds the stream. The append is made again, alone. */
+/** Nothing was written, because another transaction holds the stream. The append is tried again after a pause. */
 export interface Busy {
   readonly kind: 'busy'
 }
@@ -66,12 +78,7 @@ const maxRunningGroups = 2
 const slowAfter = 50
 // The largest number of slow groups that wait at the same time.
 const slowSlots = 4
-// While so many groups are slow, a lone append does not wait for a stream that another transaction holds: it may be busy.
-const maxLoneWaits = 2
-// The largest number of busy streams whose appends wait in line for the stream, and so hold a connection. The appends to
-// all other busy streams try again after a pause, so that any number of held streams keeps only its own appends waiting.
-const busySlots = 2
-// The largest number of such tries at the same time.
+// The largest number of tries for busy streams at the same time.
 const trySlots = 2
 // In milliseconds. The pause between two tries for a stream doubles from the first value up to the second.
 const shortestPause = 10
@@ -85,7 +92,6 @@ export class GroupCommit {
   readonly #streams = new Map<string, PendingAppend[]>()
   #freeSlots = maxRunningGroups
   readonly #slowSlots = new Semaphore(slowSlots)
-  readonly #busySlots = new Semaphore(busySlots)
   readonly #trySlots = new Semaphore(trySlots)
   #isScheduled = false
 
@@ -95,11 +101,19 @@ export class GroupCommit {
 
   /** Makes an append, alone or in a group. */
   append(append: PreparedAppend, signal?: AbortSignal): Promise<AppendOutcome> {
-    if (this.#options.maxBatch === 1) return this.#options.alone(append, false, signal)
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ append, size: sizeOf(append), signal, resolve, reject })
+      const pending = { append, size: sizeOf(append), signal, resolve, reject }
+      if (this.#options.maxBatch === 1) {
+        this.#makeAtOnce(pending)
+        return
+      }
+      this.#waiting.push(pending)
       this.#schedule()
     })
+  }
+
+  async #makeAtOnce(pending: PendingAppend): Promise<void> {
+    if (!(await this.#settleAlone(pending, false))) await this.#settleBusy([pending])
   }
 
   /**
@@ -163,9 +177,8 @@ export class GroupCommit {
   async #settle(group: readonly PendingAppend[], retried: boolean): Promise<Map<string, PendingAppend[]>> {
     const busy = new Map<string, PendingAppend[]>()
     const [first] = group
-    const mayWait = retried || slowSlots - this.#slowSlots.free < maxLoneWaits
-    if (group.length === 1 && first !== undefined && mayWait) {
-      await this.#settleAlone(first, retried)
+    if (group.length === 1 && first !== undefined) {
+      if (!(await this.#settleAlone(first, retried))) addTo(busy, first)
       return busy
     }
     try {
@@ -178,10 +191,6 @@ export class GroupCommit {
     } catch (error) {
       if (!isOneAtFault(error)) {
         for (const { reject } of group) reject(error)
-        return busy
-      }
-      if (first !== undefined && group.length === 1) {
-        await this.#settleAlone(first, true)
         return busy
       }
       return this.#settleInHalves(group)
@@ -201,51 +210,61 @@ export class GroupCommit {
     return new Map([...busy, ...(await this.#settle(rest, true))])
   }
 
-  async #settleAlone({ append, signal, resolve, reject }: PendingAppend, retried: boolean): Promise<void> {
-    await this.#options.alone(append, retried, signal).then(resolve, reject)
+  /** Makes an append alone and settles its promise. Returns false if the append is busy. */
+  async #settleAlone(pending: PendingAppend, retried: boolean): Promise<boolean> {
+    try {
+      return settled(pending, await this.#options.alone(pending.append, retried, pending.signal))
+    } catch (error) {
+      pending.reject(error)
+      return true
+    }
   }
 
-  /** Makes the appends to one busy stream, one after another, once the other transaction has released the stream. */
+  /** Makes the appends to one busy stream, in their order, once the other transaction has released the stream. */
   async #settleBusy(pendings: readonly PendingAppend[]): Promise<void> {
+    const { lockTimeout = Number.POSITIVE_INFINITY } = this.#options
+    const end = performance.now() + lockTimeout
     let left = pendings
-    for (let tries = 1; left.length > 0; tries++) {
-      if (this.#busySlots.tryAcquire()) {
-        for (const pending of left) await this.#settleAlone(pending, true)
-        left = []
-        this.#busySlots.release()
-      } else {
-        left = await this.#tryBusy(left)
-        const longest = Math.min(longestPause, shortestPause * 2 ** tries)
-        if (left.length > 0) await sleep(longest * (0.5 + Math.random() / 2))
-      }
+    for (let tries = 1; ; tries++) {
+      left = await this.#trySlots.run(() => this.#tryBusy(left, tries === 1))
+      if (left.length === 0 || performance.now() >= end) break
+      const longest = Math.min(longestPause, shortestPause * 2 ** tries)
+      await sleep(Math.min(longest * (0.5 + Math.random() / 2), end - performance.now()))
     }
+    for (const { reject } of left) reject(new LockTimeoutError('Appending', lockTimeout))
     this.#releaseStreams(pendings)
     this.#schedule()
   }
 
-  /** Makes the appends to one stream without waiting for it. Returns the appends whose stream is still busy. */
-  async #tryBusy(pendings: readonly PendingAppend[]): Promise<readonly PendingAppend[]> {
-    await this.#trySlots.acquire()
+  /**
+   * Makes the appends to one stream. Returns the appends whose stream is still busy. `mayWait`: whether a lone append may
+   * wait for the stream for milliseconds, so that it has a place in the line of all who want the stream.
+   */
+  async #tryBusy(pendings: readonly PendingAppend[], mayWait: boolean): Promise<readonly PendingAppend[]> {
     const group = pendings.filter(({ signal, reject }) => {
       if (signal?.aborted) reject(signal.reason)
       return !signal?.aborted
     })
     try {
-      if (group.length === 0) return []
+      const [first] = group
+      if (first === undefined) return []
+      if (mayWait && group.length === 1) return (await this.#settleAlone(first, true)) ? [] : group
       const outcomes = await this.#options.together(
         group.map(({ append }) => append),
         true,
       )
       return group.filter((pending, index) => !settled(pending, outcomes[index] as GroupOutcome))
     } catch (error) {
-      // If one of them is at fault, only that one gets the error once each is made alone.
-      for (const pending of group) {
-        if (isOneAtFault(error)) await this.#settleAlone(pending, true)
-        else pending.reject(error)
+      if (!isOneAtFault(error)) {
+        for (const { reject } of group) reject(error)
+        return []
       }
-      return []
-    } finally {
-      this.#trySlots.release()
+      // Only the one at fault gets the error once each is made alone.
+      const left: PendingAppend[] = []
+      for (const pending of group) {
+        if (left.length > 0 || !(await this.#settleAlone(pending, true))) left.push(pending)
+      }
+      return left
     }
   }
 
@@ -258,37 +277,6 @@ export class GroupCommit {
       this.#streams.delete(append.streamId)
     }
     if (next.length > 0) this.#waiting = [...next, ...this.#waiting]
-  }
-}
-
-/** A counting semaphore. Callers that find no free slot wait in line. */
-class Semaphore {
-  #free: number
-  readonly #line: (() => void)[] = []
-
-  constructor(slots: number) {
-    this.#free = slots
-  }
-
-  /** The number of free slots. */
-  get free(): number {
-    return this.#free
-  }
-
-  tryAcquire(): boolean {
-    if (this.#free === 0) return false
-    this.#free--
-    return true
-  }
-
-  async acquire(): Promise<void> {
-    if (!this.tryAcquire()) await new Promise<void>((resolve) => this.#line.push(resolve))
-  }
-
-  release(): void {
-    const next = this.#line.shift()
-    if (next === undefined) this.#free++
-    else next()
   }
 }
 

@@ -17,6 +17,7 @@ export {
   hasCode,
   InvalidInputError,
   LeaseLostError,
+  LockTimeoutError,
   MissingPrivilegesError,
   NestedCallError,
   NotInTransactionError,
@@ -56,6 +57,7 @@ export type { HandlerTransaction } from '../projection/transaction.ts'
 // Waiting
 export { abortable, sleep } from '../runtime/abort.ts'
 export { pause } from '../runtime/retry.ts'
+export { Semaphore } from '../runtime/semaphore.ts'
 export type { EventStore, StoreOptions, StreamInfo, StreamSlice } from '../store.ts'
 export { uuidv7 } from '../uuid.ts'
 // Techniques that stores share

@@ -24,13 +24,14 @@ beforeAll(async () => {
   const opened = new RetryingDatabase(
     connector(database.url, { prepare: true, maxConnections: 2, timeout: 30_000 }),
     1,
+    30_000,
   )
   const statements = statementsOf(schema)
   const runner = retryingRunner(
     opened,
     async (own) => void (await createSchema(own, statements, schema, true)),
   )
-  storage = postgresStorage(runner, statements, 1, new InlineProjections())
+  storage = postgresStorage(runner, statements, { maxBatch: 1, timeout: 30_000 }, new InlineProjections())
 })
 
 afterAll(async () => {

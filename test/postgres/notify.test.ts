@@ -49,6 +49,7 @@ function notificationsOn(connection: PostgresConnection) {
   const own = new RetryingDatabase(
     connector(connection, { prepare: true, maxConnections: 2, timeout: 30_000 }),
     10,
+    30_000,
   )
   const runner = retryingRunner(own, async () => {})
   return {

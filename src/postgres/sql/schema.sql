@@ -17,9 +17,9 @@ begin
 end
 $$;
 
--- Name: append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) RETURNS record
+CREATE FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, lock_timeout text, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -34,6 +34,9 @@ begin
     raise exception 'append_to_stream needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', append_to_stream.lock_timeout, true);
+  end if;
   if retried then
     -- Lock first: an earlier attempt may be about to commit.
     perform from "eventsourced".streams s where s.stream_id = append_to_stream.stream_id for no key update;
@@ -99,9 +102,9 @@ begin
 end
 $$;
 
--- Name: append_to_streams(text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: append_to_streams(text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
+CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -129,6 +132,9 @@ begin
   -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', append_to_streams.lock_timeout, true);
   end if;
 
   -- 1. Lock the streams.
@@ -283,13 +289,16 @@ begin
 end
 $$;
 
--- Name: create_stream(text, json, uuid); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: create_stream(text, json, uuid, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.create_stream(stream_id text, metadata json, creation_id uuid, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone) RETURNS record
+CREATE FUNCTION eventsourced.create_stream(stream_id text, metadata json, creation_id uuid, lock_timeout text, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', create_stream.lock_timeout, true);
+  end if;
   insert into "eventsourced".streams as s (stream_id, version, created_at, metadata, creation_id)
   values (
     create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
@@ -384,9 +393,9 @@ begin
 end
 $$;
 
--- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
+CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -402,6 +411,9 @@ declare
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'import_events needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', import_events.lock_timeout, true);
   end if;
 
   begin
@@ -659,9 +671,9 @@ CREATE FUNCTION eventsourced.list_streams(prefix text, after text, max_streams i
   limit list_streams.max_streams
 $$;
 
--- Name: lock_documents(text[], integer[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: lock_documents(text[], integer[], text[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[]) RETURNS TABLE(place integer, state json, revision bigint, changed_at bigint)
+CREATE FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[], lock_timeout text) RETURNS TABLE(place integer, state json, revision bigint, changed_at bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -673,6 +685,9 @@ CREATE FUNCTION eventsourced.lock_documents(projections text[], generations inte
 declare
   _locked bigint;
 begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', lock_documents.lock_timeout, true);
+  end if;
   if not "eventsourced".enter_projections(projections, generations) then
     place := 0;
     return next;
@@ -1484,21 +1499,21 @@ CREATE TRIGGER protect_events BEFORE DELETE OR UPDATE OR TRUNCATE ON eventsource
 
 REVOKE ALL ON FUNCTION eventsourced.advance_checkpoint(of_subscription text, of_partition integer, of_token bigint, to_position bigint) FROM PUBLIC;
 
--- Name: FUNCTION append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, lock_timeout text, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, lock_timeout text, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) FROM PUBLIC;
 
--- Name: FUNCTION append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) FROM PUBLIC;
 
 -- Name: FUNCTION begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean) FROM PUBLIC;
 
--- Name: FUNCTION create_stream(stream_id text, metadata json, creation_id uuid, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION create_stream(stream_id text, metadata json, creation_id uuid, lock_timeout text, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.create_stream(stream_id text, metadata json, creation_id uuid, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.create_stream(stream_id text, metadata json, creation_id uuid, lock_timeout text, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone) FROM PUBLIC;
 
 -- Name: FUNCTION create_subscription(of_subscription text, partitions integer, from_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -1516,9 +1531,9 @@ REVOKE ALL ON FUNCTION eventsourced.enter_projections(names text[], generations 
 
 REVOKE ALL ON FUNCTION eventsourced.frontier() FROM PUBLIC;
 
--- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) FROM PUBLIC;
 
 -- Name: FUNCTION is_expected(expected_version bigint, version bigint); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -1540,9 +1555,9 @@ REVOKE ALL ON FUNCTION eventsourced.list_documents(projection text, prefix text,
 
 REVOKE ALL ON FUNCTION eventsourced.list_streams(prefix text, after text, max_streams integer) FROM PUBLIC;
 
--- Name: FUNCTION lock_documents(projections text[], generations integer[], keys text[]); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION lock_documents(projections text[], generations integer[], keys text[], lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[], lock_timeout text) FROM PUBLIC;
 
 -- Name: FUNCTION lock_streams(stream_ids text[], wait boolean); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -1,9 +1,11 @@
--- Appends to one stream. Waits if another transaction has locked the stream. append_to_streams is the slower, general
+-- Appends to one stream. If another transaction has locked the stream, waits, or fails with 55P03 after lock_timeout. append_to_streams is the slower, general
 -- form.
 --
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
 -- check: taken ids show as a conflict, or as a violation of events_event_id_key.
+-- lock_timeout: how long the transaction may wait for each lock from here on, for example '20ms'. Null: as its setting
+-- says.
 --
 -- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already). Every outcome but 'appended'
 -- leaves the data unchanged. version: the new version, or the actual one after a conflict. positions: in the order of
@@ -17,6 +19,7 @@ create or replace function :schema.append_to_stream(
   metadata json[],
   tags text[],
   retried boolean,
+  lock_timeout text,
   out outcome text,
   out version bigint,
   out recorded_at timestamptz,
@@ -36,6 +39,9 @@ begin
     raise exception 'append_to_stream needs READ COMMITTED' using errcode = 'ES001';
   end if;
 
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', append_to_stream.lock_timeout, true);
+  end if;
   if retried then
     -- Lock first: an earlier attempt may be about to commit.
     perform from :schema.streams s where s.stream_id = append_to_stream.stream_id for no key update;

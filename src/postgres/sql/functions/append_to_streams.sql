@@ -7,7 +7,7 @@
 -- number within that append (nth), and the event itself.
 -- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked. False
 -- (group commit): each append has its own outcome, and an append that would have to wait gets 'busy' instead.
--- retried: see append_to_stream.
+-- retried, lock_timeout: see append_to_stream.
 --
 -- Returns per append: version, recorded_at and outcome ('appended' | 'conflict' | 'repeated' | 'busy'). Only 'appended'
 -- changes data. If atomic, the call changes data only if every outcome is 'appended'.
@@ -26,6 +26,7 @@ create or replace function :schema.append_to_streams(
   tags text[],
   atomic boolean,
   retried boolean,
+  lock_timeout text,
   out outcomes text[],
   out versions bigint[],
   out recorded_ats timestamptz[],
@@ -59,6 +60,9 @@ begin
   -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', append_to_streams.lock_timeout, true);
   end if;
 
   -- 1. Lock the streams.

@@ -1,9 +1,11 @@
 -- Registers an empty stream. The caller makes a creation_id for each call. If the answer is lost and the caller
 -- retries, the id shows that this call created the stream. version: the version of the stream.
+-- lock_timeout: see append_to_stream.
 create or replace function :schema.create_stream(
   stream_id text,
   metadata json,
   creation_id uuid,
+  lock_timeout text,
   out created boolean,
   out version bigint,
   out created_at timestamptz
@@ -12,6 +14,9 @@ language plpgsql
 :as_owner
 as $$
 begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', create_stream.lock_timeout, true);
+  end if;
   insert into :schema.streams as s (stream_id, version, created_at, metadata, creation_id)
   values (
     create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),

@@ -8,6 +8,7 @@
 -- sift: whether to check every event. Needed if events may be recorded already, or are out of order in this call.
 -- Without sift, the function checks only the ids of the first and the last event, and the earliest times. If it
 -- overlooks a recorded id, events_event_id_key is violated, and the caller must repeat the call with sift.
+-- lock_timeout: see append_to_stream.
 --
 -- Returns imported: the number of imported events, or null if the import is refused. The refusal has stream_id and
 -- either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has this id).
@@ -26,6 +27,7 @@ create or replace function :schema.import_events(
   recorded_ats timestamptz[],
   clamp_times boolean,
   sift boolean,
+  lock_timeout text,
   out imported int,
   out stream_id text,
   out event_id uuid,
@@ -49,6 +51,9 @@ declare
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'import_events needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', import_events.lock_timeout, true);
   end if;
 
   begin

@@ -1,9 +1,10 @@
 -- Locks documents until the end of the transaction. For a document that does not exist it inserts a placeholder, a row
 -- without a state, so that no two transactions create the same document. All transactions lock in the same order.
 --
+-- lock_timeout: see append_to_stream.
 -- Returns one row for each document that has a state, with its 1-based place in the list. Returns a single row with
 -- place 0 if a generation is no longer the one that is read.
-create or replace function :schema.lock_documents(projections text[], generations int[], keys text[])
+create or replace function :schema.lock_documents(projections text[], generations int[], keys text[], lock_timeout text)
 returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 :as_owner
@@ -17,6 +18,9 @@ as $$
 declare
   _locked bigint;
 begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', lock_documents.lock_timeout, true);
+  end if;
   if not :schema.enter_projections(projections, generations) then
     place := 0;
     return next;

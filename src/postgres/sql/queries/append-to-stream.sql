@@ -1,4 +1,4 @@
--- $1 stream id $2 expected version (or null) $3 event ids $4 types $7 tags $8 retried
+-- $1 stream id $2 expected version (or null) $3 event ids $4 types $7 tags $8 retried $9 lock timeout (or null)
 -- $5 data and $6 metadata: JSON texts with the separator U+001E between them, which JSON never contains
 -- All parameters are text, which every driver sends in the same way.
 select
@@ -14,5 +14,6 @@ from :schema.append_to_stream(
   string_to_array($5::text, E'\x1e')::json[],
   string_to_array($6::text, E'\x1e', '')::json[],
   $7::text::text[],
-  $8::text::boolean
+  $8::text::boolean,
+  $9::text
 ) a
