@@ -183,22 +183,25 @@ describe('one stream', () => {
     expect(order).toEqual(['b1', 'c3', 'a0', 'a2'])
   })
 
-  it.each([1, 500])('that is held at the first append is tried again, with maxBatch %d', async (maxBatch) => {
-    const { calls, group } = scripted(maxBatch)
-    const held = group.append(appendTo('a'))
-    await turn()
-    await calls[0]?.answer(busy)
-    await calls[1]?.answer(busy)
-    // The pause begins, and takes no slot.
-    for (const streamId of ['b', 'c']) {
-      group.append(appendTo(streamId))
+  it.each([1, 500])(
+    'that is held at the first append gets it after a pause, with maxBatch %d',
+    async (maxBatch) => {
+      const { calls, group } = scripted(maxBatch)
+      const held = group.append(appendTo('a'))
       await turn()
-    }
-    expect(streamsOf(calls)).toEqual(['a', 'a', 'b', 'c'])
-    await vi.waitFor(() => expect(streamsOf(calls)).toEqual(['a', 'a', 'b', 'c', 'a']))
-    await calls[4]?.answer()
-    expect(await held).toBe(written)
-  })
+      await calls[0]?.answer(busy)
+      await calls[1]?.answer(busy)
+      // The pause begins, and takes no slot.
+      for (const streamId of ['b', 'c']) {
+        group.append(appendTo(streamId))
+        await turn()
+      }
+      expect(streamsOf(calls)).toEqual(['a', 'a', 'b', 'c'])
+      await vi.waitFor(() => expect(streamsOf(calls)).toEqual(['a', 'a', 'b', 'c', 'a']))
+      await calls[4]?.answer()
+      expect(await held).toBe(written)
+    },
+  )
 
   it('that is held for longer than the timeout refuses its appends', async () => {
     const { calls, group } = scripted(500, 100)

@@ -70,7 +70,7 @@ export class LockWait {
   /**
    * Whether the statement failed because it waited too long for a lock. If a lock is granted at the moment of its timeout,
    * and the statement then waits for the next lock, Postgres reports the timeout as a cancelled statement (57014). So a
-   * call takes its first 57014 for a lock timeout, and tries again. At the second one, somebody wants to cancel it.
+   * call takes its first 57014 for a lock timeout, and tries again. The second one is meant: an operator or a statement_timeout cancels the call.
    */
   isTimeout(error: unknown): boolean {
     if (isLockUnavailable(error)) return true

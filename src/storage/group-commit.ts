@@ -9,9 +9,9 @@
  *
  * While a group is running, the next one collects appends, so groups grow with the load, and a lone append never waits for
  * others. Appends to one stream are made in the order of their calls. While another transaction holds a stream, the
- * appends to it are tried again after pauses, and take no connection in between: any number of held streams keeps only its
- * own appends waiting. (The technique is known from database logs: DeWitt et
- * al., "Implementation Techniques for Main Memory Database Systems", 1984.)
+ * appends to it wait in pauses between tries, and keep no connection meanwhile: any number of held streams keeps only its
+ * own appends waiting. (The technique is known from database logs: DeWitt et al., "Implementation Techniques for Main
+ * Memory Database Systems", 1984.)
  */
 import { hasCode, LockTimeoutError } from '../errors/index.ts'
 import { sleep } from '../runtime/abort.ts'
@@ -41,13 +41,13 @@ export interface GroupCommitOptions {
   /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
   /**
-   * For how long an append is tried again while it is busy, in milliseconds. It then rejects with a LockTimeoutError.
+   * For how long the group makes a busy append again, in milliseconds. The append then rejects with a LockTimeoutError.
    * A storage that has no busy appends needs none.
    */
   readonly lockTimeout?: number
 }
 
-/** Nothing was written, because another transaction holds the stream. The append is tried again after a pause. */
+/** Nothing was written, because another transaction holds the stream. The group makes the append again after a pause. */
 export interface Busy {
   readonly kind: 'busy'
 }
