@@ -35,6 +35,7 @@ const all: readonly StoreUnderTest[] = [
   },
   {
     name: 'pg-no-groups',
+    isApart: true,
     lacks: {},
     server: 'postgres',
     start: async (serverUrl) => (await import('./worlds/pg.ts')).startPg(serverUrl, { maxBatch: 1 }),
