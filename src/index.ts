@@ -24,6 +24,7 @@ export {
   LogNotSettledError,
   LogTruncatedError,
   MissingDriverError,
+  MissingInlineProjectionError,
   MissingPrivilegesError,
   NestedCallError,
   NotInTransactionError,

@@ -5,13 +5,14 @@ import {
   appendedEvents,
   type Busy,
   type ExpectedVersion,
+  type NamedProjection,
   type PreparedAppend,
   type RecordedId,
   type Storage,
   settleRepeat,
 } from '../storage/index.ts'
 import type { Parameters, Row } from './client.ts'
-import { eventParameters, plainArray, textArray } from './encode.ts'
+import { eventParameters, namedParameters, plainArray, textArray } from './encode.ts'
 import type { InlineDocuments } from './inline-documents.ts'
 import { type Runner, runWrite } from './runner.ts'
 import type { Statements } from './statements.ts'
@@ -28,11 +29,12 @@ export interface AppendCalls {
   allOrNone(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
 }
 
-/** `documents`: writes the inline projections, if there are any. */
+/** `named`: the inline projections. `documents`: writes them, if there are any. */
 export function appendCalls(
   runner: Runner,
   statements: Statements,
   { readStream }: Pick<Storage, 'readStream'>,
+  named: readonly NamedProjection[],
   documents: InlineDocuments | undefined,
 ): AppendCalls {
   /** Calls `append_to_streams` once for many appends, and writes the documents that their events change. */
@@ -42,7 +44,7 @@ export function appendCalls(
     retriedBefore: boolean,
     signal?: AbortSignal,
   ): Promise<Row> {
-    const parameters = (retried: boolean) => manyParameters(appends, atomic, retried || retriedBefore)
+    const parameters = (retried: boolean) => manyParameters(appends, atomic, retried || retriedBefore, named)
     if (documents !== undefined) {
       const eventsOf = (row: Row) => {
         const outcomes = manyOutcomes(appends, row)
@@ -125,7 +127,12 @@ function aloneParameters(
 }
 
 /** Makes the parameters of `append-to-streams.sql`. */
-function manyParameters(appends: readonly PreparedAppend[], atomic: boolean, retried: boolean): Parameters {
+function manyParameters(
+  appends: readonly PreparedAppend[],
+  atomic: boolean,
+  retried: boolean,
+  named: readonly NamedProjection[],
+): Parameters {
   const streamIds = [...new Set(appends.map(({ streamId }) => streamId))]
   const places = new Map(streamIds.map((streamId, index) => [streamId, index + 1]))
   return [
@@ -138,6 +145,7 @@ function manyParameters(appends: readonly PreparedAppend[], atomic: boolean, ret
     ...eventParameters(appends.flatMap(({ events }) => events)),
     String(atomic),
     String(retried),
+    ...namedParameters(named),
   ]
 }
 

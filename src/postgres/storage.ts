@@ -27,8 +27,8 @@ export function postgresStorage(
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
     ...readStorage,
-    ...appends(appendCalls(runner, statements, readStorage, documents), maxBatch),
-    ...imports(runner, statements, documents),
+    ...appends(appendCalls(runner, statements, readStorage, inline.named, documents), maxBatch),
+    ...imports(runner, statements, inline.named, documents),
     ...projectionStorage,
     ...subscriptions(runner, statements),
 

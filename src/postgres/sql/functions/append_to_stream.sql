@@ -1,4 +1,4 @@
--- Appends to one stream. Waits if another transaction has locked the stream. append_to_streams is the slower, general
+-- Appends to one stream, for a store without inline projections. Waits if another transaction has locked the stream. append_to_streams is the slower, general
 -- form.
 --
 -- expected_version: see is_expected.
@@ -79,7 +79,7 @@ begin
   end loop;
 
   outcome := 'appended';
-  perform :schema.mark_writer();
+  perform :schema.mark_writer('{}', '{}');
   with inserted as (
     insert into :schema.events
       (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
