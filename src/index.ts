@@ -25,6 +25,7 @@ export {
   LogNotSettledError,
   LogTruncatedError,
   MissingDriverError,
+  MissingInlineProjectionError,
   MissingPrivilegesError,
   NestedCallError,
   NotInTransactionError,

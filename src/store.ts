@@ -124,7 +124,8 @@ export interface ListStreamsOptions extends CallOptions {
 export interface StoreOptions {
   /**
    * Inline projections: the store writes their documents in the transaction of the append. Every process that appends
-   * to the same data must name the same ones. @default none
+   * to the same data must name the same ones: an append without one of them throws a MissingInlineProjectionError.
+   * @default none
    */
   readonly inline?: readonly Projection[] | undefined
 }
@@ -140,6 +141,8 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
    * @throws WrongExpectedVersionError if the stream is at another version than expected
    * @throws DuplicateEventIdError if an event id is recorded already, and this call does not repeat the append that recorded it
    * @throws InvalidInputError if an argument breaks the input rules
+   * @throws MissingInlineProjectionError if a projection is inline, and this store was opened without it
+   * @throws ProjectionVersionError if an inline projection of this store has documents of another version or mode
    * @throws StoreUnavailableError if the outcome is unknown: repeat the call with the same event ids
    */
   append(streamId: string, events: readonly Event[], options?: AppendOptions): Promise<AppendResult>
@@ -220,6 +223,14 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
    * @throws LogNotSettledError if an open append blocked the last step for too long
    */
   verify(projection: AnyDocumentProjection, options?: VerifyOptions): Promise<VerifyResult>
+
+  /**
+   * Deletes the documents of a projection that no process runs any more. If it is inline, stores without it may append
+   * again. The projection then counts as never built, until a rebuild. Keeps what the function of a raw projection wrote.
+   * Returns false if the projection has no complete documents. To resume an interrupted call, repeat it.
+   * @throws RebuildRunningError if another process rebuilds or verifies the projection
+   */
+  dropProjection(name: string, options?: CallOptions): Promise<boolean>
 
   /**
    * Stops the subscriptions (a running handler gets at most 30 s), waits for running calls, and closes the connections

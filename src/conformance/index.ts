@@ -27,6 +27,7 @@ import { importRaceCases } from './import-races.ts'
 import { importTimeCases } from './import-times.ts'
 import { inlineCases } from './inline.ts'
 import { inlineErrorCases } from './inline-errors.ts'
+import { missingInlineCases } from './inline-missing.ts'
 import { inlineTransactionCases } from './inline-transactions.ts'
 import { inputCases } from './input.ts'
 import { lostAnswerCases } from './lost-answers.ts'
@@ -105,6 +106,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...inlineCases,
   ...inlineErrorCases,
   ...inlineTransactionCases,
+  ...missingInlineCases,
   ...viewCases,
   ...rebuildCases,
   ...subscriptionCases,

@@ -60,8 +60,6 @@ export class Commits {
   readonly #environment: Environment
   readonly #inline: InlineProjections
   readonly #inlineNames: readonly string[]
-  /** The epoch of the counter when the targets were looked up. */
-  readonly #epochs = new WeakMap<readonly ProjectionTarget[], number>()
 
   constructor(context: TransactionContext, inline: InlineProjections, inlineNames: readonly string[]) {
     this.#context = context
@@ -106,14 +104,9 @@ export class Commits {
       for (let nth = 0; nth < slotCount; nth++) this.#environment.slots.sealUnused(counter.last - nth)
     }
     const slot = counter.last - slotCount + 1
-    if (!this.#mayWrite(targets, counter)) {
-      sealUnused()
-      this.#inline.forget()
-      await this.#context.locks.waitUnlocked(this.#inlineNames, signal)
-      return entries.map(() => 'again')
-    }
     let isUsed = false
     try {
+      if (!(await this.#admit(targets, counter, signal))) return entries.map(() => 'again')
       const parts = plan.partsAt(slot)
       for (let fold = 1; ; fold++) {
         const documents = await this.#fold(targets, plan, slot, signal)
@@ -148,22 +141,34 @@ export class Commits {
 
   async #targets(signal: AbortSignal | undefined): Promise<readonly ProjectionTarget[]> {
     if (this.#inline.isEmpty) return []
-    let lookedUpAt: number | undefined
-    const targets = await this.#inline.targets({
-      registerProjections: async (projections) => {
-        const { epoch } = await this.#environment.slots.counter(signal)
-        lookedUpAt = epoch
-        return this.#context.registry.registerProjections(projections, signal)
-      },
+    return this.#inline.targets({
+      registerProjections: (projections) => this.#context.registry.registerProjections(projections, signal),
     })
-    if (lookedUpAt !== undefined) this.#epochs.set(targets, lookedUpAt)
-    return targets
   }
 
-  /** Whether the targets are still current at the epoch of the slot, and none of them is locked. */
-  #mayWrite(targets: readonly ProjectionTarget[], { epoch, locks }: Counter): boolean {
-    if (this.#inline.isEmpty) return true
-    return epoch === this.#epochs.get(targets) && !this.#inlineNames.some((name) => locks.has(name))
+  /**
+   * Checks the inline projections against the counter that came with the slot. Returns false if the append must
+   * take another slot: a lock kept it waiting, or a projection was rebuilt since `targets`.
+   * @throws MissingInlineProjectionError
+   */
+  async #admit(
+    targets: readonly ProjectionTarget[],
+    counter: Counter,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { locks } = this.#context
+    if (locks.blocks(counter, this.#inlineNames)) {
+      this.#inline.forget()
+      await locks.waitForAppends(this.#inlineNames, signal)
+      return false
+    }
+    if (this.#inline.check(counter.inline) === 'stale') return false
+    const generations = new Map(counter.inline.map(({ name, generation }) => [name, generation]))
+    const isCurrent = targets.every(
+      ({ projection, generation }) => generations.get(projection.name) === generation,
+    )
+    if (!isCurrent) this.#inline.forget()
+    return isCurrent
   }
 
   /** Folds the events into documents, and returns their parts; undefined if the append needs a later slot. */

@@ -3,34 +3,40 @@
  * documents.
  *
  * An append does not read the projection's item: that would cost as much as a document. The counter of slots
- * carries the locks and an epoch instead, and an append receives both when it takes its slot. Each lock and
- * each unlock increases the epoch:
+ * carries the locks and the inline projections instead, and an append receives both when it takes its slot.
+ * Each lock and each unlock increases an epoch, which is the condition of the next change:
  *
  *     epoch 1 ──▶ epoch 2, locked ──▶ epoch 3, unlocked: readers use the new generation, or still the old one
  *                     │
  *                     ├ slots taken before the lock: the rebuild waits until they are settled, and folds their events
  *                     └ slots taken under the lock: the append seals its slot, waits for the unlock, and retries
+ *
+ * A lock of a projection concerns the appends that write its documents. The lock of all appends concerns every
+ * append: a projection that becomes inline must contain also the events of stores that do not know it.
  */
 import { randomUUID } from 'node:crypto'
-import { sleep } from '../storage/index.ts'
+import { type RegisteredProjection, sleep } from '../storage/index.ts'
 import { type Attribute, number, text } from './attributes.ts'
 import { longestLock } from './checkpoint.ts'
 import type { Environment } from './environment.ts'
 import { counterKey } from './keys.ts'
 import { idleUpdate, Liveness } from './liveness.ts'
-import { type Counter, counterOf } from './slots.ts'
+import { type Counter, counterOf, inlineText } from './slots.ts'
 import type { DynamodbSubscriptions } from './subscription.ts'
 import type { Part } from './writer.ts'
 
 const lockPoll = 25
+/** The name of the lock of all appends. No projection has this name. */
+const allAppends = ''
 // The interval at which a process that waits for a lock stores in the counter how long the lock is idle, for later
 // processes.
 const idleUpdateInterval = 500
 
 export interface ProjectionLock {
-  /** Unlocks, as parts of the transaction that the lock protects. */
-  readonly parts: readonly Part[]
-  /** Unlocks if that transaction is not committed. */
+  readonly name: string
+  /** The counter as this lock has left it. */
+  readonly counter: Counter
+  /** Unlocks if the transaction that the lock protects is not committed. */
   release(): Promise<void>
 }
 
@@ -49,28 +55,66 @@ export class ProjectionLocks {
    * subscription.
    */
   async lock(name: string, signal: AbortSignal | undefined): Promise<ProjectionLock> {
-    const id = randomUUID()
     const releaseCheckpoints = await this.#subscriptions.holdCheckpoints(name, signal)
-    const release = async () => {
-      await this.#unlock(name, id).finally(releaseCheckpoints)
-    }
     try {
-      let counter = await this.#environment.slots.counter(signal)
-      while (!(await this.#setLocks(counter, new Map([...counter.locks, [name, id]])))) {
-        counter = await this.#environment.slots.counter(signal)
+      const { counter, release } = await this.#set(name, signal)
+      return { name, counter, release: () => release().finally(releaseCheckpoints) }
+    } catch (error) {
+      await releaseCheckpoints()
+      throw error
+    }
+  }
+
+  /** Keeps all appends of all processes waiting. Waits while another rebuild does so. */
+  lockAppends(signal: AbortSignal | undefined): Promise<ProjectionLock> {
+    return this.#set(allAppends, signal)
+  }
+
+  async #set(name: string, signal: AbortSignal | undefined): Promise<ProjectionLock> {
+    const { slots } = this.#environment
+    const id = randomUUID()
+    const release = () => this.#unlock(name, id)
+    try {
+      for (;;) {
+        if (name === allAppends) await this.#waitUnlocked([name], signal)
+        const counter = await slots.counter(signal)
+        // The lease of a build protects the lock of a projection: a lock that stands there is of a dead process.
+        if (name === allAppends && counter.locks.has(name)) continue
+        const locks = new Map([...counter.locks, [name, id]])
+        if (!(await this.#setLocks(counter, locks))) continue
+        return { name, counter: { ...counter, locks, epoch: counter.epoch + 1 }, release }
       }
-      const locked = { ...counter, epoch: counter.epoch + 1 }
-      const others = new Map([...counter.locks].filter(([other]) => other !== name))
-      const item = { Update: this.#locksUpdate(locked, others) }
-      return { parts: [{ item, size: 0, name: 'counter', failed: () => undefined }], release }
     } catch (error) {
       await release()
       throw error
     }
   }
 
-  /** Resolves once none of the projections is locked. Removes a lock that has been idle for too long. */
-  async waitUnlocked(names: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Part of the transaction that locks protect: unlocks, and lists the projection that the transaction changes.
+   * `counter`: as the last of the locks has left it.
+   */
+  unlockPart(counter: Counter, names: readonly string[], changed: RegisteredProjection | undefined): Part {
+    const others = new Map([...counter.locks].filter(([other]) => !names.includes(other)))
+    const item = { Update: this.#locksUpdate(counter, others, changed) }
+    return { item, size: 0, name: 'counter', failed: () => undefined }
+  }
+
+  /**
+   * Whether an append that writes the documents of these projections must wait. `counter`: as the append received it
+   * with its slot.
+   */
+  blocks({ locks }: Counter, names: readonly string[]): boolean {
+    return locks.has(allAppends) || names.some((name) => locks.has(name))
+  }
+
+  /** Resolves once an append that writes the documents of these projections need not wait any more. */
+  waitForAppends(names: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+    return this.#waitUnlocked([allAppends, ...names], signal)
+  }
+
+  /** Resolves once none of them is locked. Removes a lock that has been idle for too long. */
+  async #waitUnlocked(names: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     const { slots, connection, tables } = this.#environment
     for (let storedAt = performance.now(); ; ) {
       const item = await slots.counterItem(signal)
@@ -106,17 +150,18 @@ export class ProjectionLocks {
     return (await connection.write(subject, 'UpdateItem', this.#locksUpdate(counter, locks))).done
   }
 
-  /** The update of the counter to other locks, and to the next epoch. */
-  #locksUpdate({ epoch }: Counter, locks: Counter['locks']): object {
+  /** The update of the counter to other locks, and to the next epoch. `changed`: the projection that changes. */
+  #locksUpdate({ epoch, inline }: Counter, locks: Counter['locks'], changed?: RegisteredProjection): object {
     const values: Record<string, Attribute> = {
       ':l': text(JSON.stringify(Object.fromEntries(locks))),
       ':next': number(epoch + 1),
       ...(epoch > 0 && { ':epoch': number(epoch) }),
+      ...(changed && { ':i': text(inlineText(inline, changed)) }),
     }
     return {
       TableName: this.#environment.tables.log,
       Key: counterKey,
-      UpdateExpression: 'SET l = :l, r = :next',
+      UpdateExpression: `SET l = :l, r = :next${changed ? ', i = :i' : ''}`,
       ConditionExpression: epoch === 0 ? 'attribute_not_exists(r)' : 'r = :epoch',
       ExpressionAttributeValues: values,
     }

@@ -15,6 +15,7 @@ import {
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import type { Environment } from './environment.ts'
 import { counterKey, type Key, projectionKey } from './keys.ts'
+import { inlineText } from './slots.ts'
 import type { Part } from './writer.ts'
 
 interface Build {
@@ -61,15 +62,16 @@ export class ProjectionRegistry {
     for (;;) {
       const item = await this.#item(name, signal)
       if (item !== undefined) return registeredOf(name, item)
-      const parts = [this.#registerPart({ ...projection, generation: 1 })]
+      const first = { ...projection, generation: 1 }
+      const parts = [this.#registerPart(first)]
       if (mode === 'inline') {
-        const check = await this.#emptyLogCheck(signal)
-        if (check === undefined) {
+        const entry = await this.#inlineEntryPart(first, signal)
+        if (entry === undefined) {
           // Another process may have registered it since the first look, and then appended.
           const now = await this.#item(name, signal)
           return now && registeredOf(name, now)
         }
-        parts.push(check)
+        parts.push(entry)
       }
       await this.#environment.writer.write('Registering a projection', parts, signal)
     }
@@ -91,20 +93,35 @@ export class ProjectionRegistry {
     return projectionPart(name, { Put: put })
   }
 
-  /** A check that no append takes a slot meanwhile; undefined if the log has events already. */
-  async #emptyLogCheck(signal: AbortSignal | undefined): Promise<Part | undefined> {
+  /**
+   * Lists the projection for appends, if no append has taken a slot meanwhile. Undefined if the log has events
+   * already. The epoch grows, so that no unlock puts back the list from before.
+   */
+  async #inlineEntryPart(
+    projection: RegisteredProjection,
+    signal: AbortSignal | undefined,
+  ): Promise<Part | undefined> {
     const { log, slots, tables } = this.#environment
-    const { last } = await slots.counter(signal)
+    const { last, epoch, inline } = await slots.counter(signal)
     if (last > maxEmptySlots) return undefined
     await log.settleAll(signal)
     if ((await log.lastPosition(signal)) > 0) return undefined
-    const check = {
+    const update = {
       TableName: tables.log,
       Key: counterKey,
-      ConditionExpression: last === 0 ? 'attribute_not_exists(n)' : 'n = :last',
-      ...(last > 0 && { ExpressionAttributeValues: { ':last': number(last) } }),
+      UpdateExpression: 'SET i = :i, r = :next',
+      ConditionExpression: [
+        last === 0 ? 'attribute_not_exists(n)' : 'n = :last',
+        epoch === 0 ? 'attribute_not_exists(r)' : 'r = :epoch',
+      ].join(' AND '),
+      ExpressionAttributeValues: {
+        ':i': text(inlineText(inline, projection)),
+        ':next': number(epoch + 1),
+        ...(last > 0 && { ':last': number(last) }),
+        ...(epoch > 0 && { ':epoch': number(epoch) }),
+      },
     }
-    return { item: { ConditionCheck: check }, size: 0, name: 'counter', failed: () => undefined }
+    return { item: { Update: update }, size: 0, name: 'counter', failed: () => undefined }
   }
 
   async registeredProjection(name: string, signal?: AbortSignal): Promise<RegisteredProjection | undefined> {
@@ -172,13 +189,14 @@ export class ProjectionRegistry {
       TableName: this.#environment.tables.log,
       Key: projectionKey(name),
       UpdateExpression: 'SET v = :v, n = :n, m = :m REMOVE b',
-      // Fails if another process has abandoned this build, or has begun another one.
-      ConditionExpression: 'contains(b, :building)',
+      // Fails if another process has abandoned this build, or has begun another one. A projection that is dropped
+      // needs no build.
+      ConditionExpression: version > 0 ? 'contains(b, :building)' : 'attribute_exists(p)',
       ExpressionAttributeValues: {
         ':v': number(version),
         ':n': number(generation),
         ':m': text(mode),
-        ':building': text(`"generation":${generation},`),
+        ...(version > 0 && { ':building': text(`"generation":${generation},`) }),
       },
     }
     return projectionPart(name, { Update: update })

@@ -8,13 +8,15 @@
  * Both are a put with the condition that the slot does not exist yet, so only one of them succeeds. A writer
  * whose slot was sealed has written nothing, and takes another slot.
  */
+import type { RegisteredProjection } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import type { Subject } from './errors.ts'
 import { counterKey, slotKey, type Tables } from './keys.ts'
 
 /**
- * The counter: the last slot that was taken, and the locks that every writer must check when it takes a slot.
+ * The counter: the last slot that was taken, and the locks and the inline projections that every writer must
+ * check when it takes a slot.
  */
 export interface Counter {
   /** The last slot that was taken; 0 if none was. */
@@ -23,7 +25,12 @@ export interface Counter {
   readonly epoch: number
   /** The locked projections, each with the id of its lock. No append may change their documents. */
   readonly locks: ReadonlyMap<string, string>
+  /** The inline projections. Every append must write their documents. */
+  readonly inline: readonly InlineEntry[]
 }
+
+/** An inline projection, as the counter lists it for appends. */
+type InlineEntry = Pick<RegisteredProjection, 'name' | 'version' | 'generation'>
 
 /** Consecutive events of one commit. */
 export interface Run {
@@ -130,9 +137,23 @@ export class Slots {
   }
 }
 
+type StoredInline = [name: string, version: number, generation: number]
+
 export function counterOf(item: Item | undefined): Counter {
   const locks = new Map(Object.entries(JSON.parse(textOf(item, 'l') ?? '{}') as Record<string, string>))
-  return { last: numberOf(item, 'n') ?? 0, epoch: numberOf(item, 'r') ?? 0, locks }
+  const stored = JSON.parse(textOf(item, 'i') ?? '[]') as StoredInline[]
+  const inline = stored.map(([name, version, generation]) => ({ name, version, generation }))
+  return { last: numberOf(item, 'n') ?? 0, epoch: numberOf(item, 'r') ?? 0, locks, inline }
+}
+
+/** The text of the list after a projection has changed. */
+export function inlineText(
+  inline: Counter['inline'],
+  { name, version, generation, mode }: RegisteredProjection,
+): string {
+  const entries = inline.filter((entry) => entry.name !== name)
+  if (mode === 'inline' && version > 0) entries.push({ name, version, generation })
+  return JSON.stringify(entries.map((entry): StoredInline => [entry.name, entry.version, entry.generation]))
 }
 
 type StoredRun = [streamId: string, first: number, count: number, types: readonly string[], commit?: number]

@@ -78,10 +78,13 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   readonly #changes = new Map<string, DocumentChange>()
   /** The items of the user's own tables. */
   readonly #userItems: TransactItem[] = []
-  /** Parts that must not be written before the documents are: checkpoints, generations, locks. */
+  /** Parts that must not be written before the documents are: checkpoints and generations. */
   readonly #lastParts: Part[] = []
   #fence: Part | undefined
-  readonly #locks = new Map<string, ProjectionLock['release']>()
+  /** In the order in which they were taken. */
+  readonly #locks: ProjectionLock[] = []
+  /** The projection that the transaction changes. */
+  #changedProjection: RegisteredProjection | undefined
   #lockedAt = Number.POSITIVE_INFINITY
   /** Whether the append needs a later slot. Stays true even if the user's code catches the error. */
   isTooEarly = false
@@ -123,7 +126,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   }
 
   /**
-   * Whether the generation may no longer be the one that is read. The epoch of its slot guarantees that to an
+   * Whether the generation may no longer be the one that is read. The counter of its slot guarantees that to an
    * append, for its own projections. What it knows as a collection may be a projection of another process.
    */
   #mayBeStale({ generation }: DocumentAddress): boolean {
@@ -191,15 +194,24 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   async lockProjection(name: string): Promise<void> {
     this.#checkOpen()
     // Inside an append, its slot orders the writes: no lock is needed.
-    if (this.#slot !== undefined || this.#locks.has(name)) return
-    const lockedAt = performance.now()
-    const { parts, release } = await this.#context.locks.lock(name, this.#signal)
-    // The caller may have ended the transaction while it waited for the lock.
-    if (this.#isOver) await release()
+    if (this.#slot !== undefined || this.#locks.some((lock) => lock.name === name)) return
+    await this.#takeLock(() => this.#context.locks.lock(name, this.#signal))
+  }
+
+  async lockAppends(): Promise<boolean> {
     this.#checkOpen()
-    this.#lockedAt = lockedAt
-    this.#locks.set(name, release)
-    this.#lastParts.push(...parts)
+    await this.#takeLock(() => this.#context.locks.lockAppends(this.#signal))
+    return true
+  }
+
+  async #takeLock(take: () => Promise<ProjectionLock>): Promise<void> {
+    const lockedAt = performance.now()
+    const lock = await take()
+    // The caller may have ended the transaction while it waited for the lock.
+    if (this.#isOver) await lock.release()
+    this.#checkOpen()
+    this.#lockedAt = Math.min(this.#lockedAt, lockedAt)
+    this.#locks.push(lock)
   }
 
   readLogPage(query: LogQuery): Promise<LogPage> {
@@ -209,7 +221,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   async lastPosition(): Promise<number> {
     const { log } = this.#environment
     // An append that took its slot before the lock may still use it: wait until all slots are settled.
-    if (this.#locks.size > 0) await log.settleAll(this.#signal)
+    if (this.#locks.length > 0) await log.settleAll(this.#signal)
     return log.lastPosition(this.#signal)
   }
 
@@ -224,6 +236,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   }
 
   async setProjection(projection: RegisteredProjection): Promise<void> {
+    this.#changedProjection = projection
     this.#lastParts.push(this.#context.registry.setGenerationPart(projection))
   }
 
@@ -235,7 +248,14 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   /** All writes, with the conditions on the documents that were read. */
   parts(): Part[] {
     const keepDeleted = this.#slot === undefined && this.#isBuild()
-    return [...this.#documentParts(keepDeleted), ...this.#userParts(), ...this.#lastParts]
+    return [...this.#documentParts(keepDeleted), ...this.#userParts(), ...this.#endParts()]
+  }
+
+  #endParts(): Part[] {
+    const lock = this.#locks.at(-1)
+    if (lock === undefined) return this.#lastParts
+    const names = this.#locks.map(({ name }) => name)
+    return [...this.#lastParts, this.#context.locks.unlockPart(lock.counter, names, this.#changedProjection)]
   }
 
   /** Whether it writes documents that it has not locked: documents of a generation that nobody reads yet. */
@@ -298,7 +318,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
     if (fence === undefined || !this.#isBuild()) throw writer.tooLarge(parts)
     const documents = this.#documentParts(true)
     for (const pack of writer.packs(documents, [fence])) await this.#commitParts(doing, pack)
-    await this.#commitParts(doing, [...this.#userParts(), ...this.#lastParts])
+    await this.#commitParts(doing, [...this.#userParts(), ...this.#endParts()])
   }
 
   /**
@@ -328,6 +348,6 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   async end(): Promise<void> {
     this.#isOver = true
     // If a release fails, the processes that wait for the lock remove it after `longestLock`.
-    await Promise.allSettled([...this.#locks.values()].map((release) => release()))
+    await Promise.allSettled(this.#locks.map((lock) => lock.release()))
   }
 }

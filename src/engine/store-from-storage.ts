@@ -14,6 +14,7 @@ import { checkAppends, EventPreparation } from '../input/events.ts'
 import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
+import { dropProjection } from '../projection/drop.ts'
 import { readView } from '../projection/read-view.ts'
 import { rebuild } from '../projection/rebuild.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
@@ -202,6 +203,11 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
     async verify(projection, options) {
       const { signal } = optionsOf(options, ['signal'])
       return perform(signal, () => verify(environment, projection, isInline, options))
+    },
+
+    async dropProjection(name, options) {
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => dropProjection(environment, name, options))
     },
 
     close() {

@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'log-truncated'
   | 'log-not-settled'
   | 'projection-version'
+  | 'missing-inline-projection'
   | 'rebuild-running'
   | 'lease-lost'
   | 'handler-timeout'

@@ -31,7 +31,11 @@ import type {
   UnsupportedIsolationError,
 } from './database.ts'
 import type { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
-import type { ProjectionVersionError, RebuildRunningError } from './projection.ts'
+import type {
+  MissingInlineProjectionError,
+  ProjectionVersionError,
+  RebuildRunningError,
+} from './projection.ts'
 import type {
   HandlerTimeoutError,
   LeaseLostError,
@@ -73,7 +77,7 @@ export {
   UnsupportedIsolationError,
 } from './database.ts'
 export { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
-export { ProjectionVersionError, RebuildRunningError } from './projection.ts'
+export { MissingInlineProjectionError, ProjectionVersionError, RebuildRunningError } from './projection.ts'
 export {
   HandlerTimeoutError,
   LeaseLostError,
@@ -114,6 +118,7 @@ export type KnownError =
   | LogTruncatedError
   | LogNotSettledError
   | ProjectionVersionError
+  | MissingInlineProjectionError
   | RebuildRunningError
   | LeaseLostError
   | HandlerTimeoutError

@@ -36,6 +36,24 @@ function problemOf(name: string, version: number, registered: number, mode: Mode
   return `Projection '${name}' is ${registeredMode}, and this process runs it ${mode}: run it ${registeredMode} here too, or call \`await store.rebuild(projection, { mode: '${mode}' })\` first`
 }
 
+/**
+ * Projections of the database are inline, and this store was opened without them: an append would leave their documents
+ * without its events. Nothing was written.
+ */
+export class MissingInlineProjectionError extends EventSourcedError {
+  readonly code = 'missing-inline-projection'
+  /** The names of the missing projections, in order. */
+  readonly projections: readonly string[]
+  constructor(projections: readonly string[]) {
+    const list = projections.map((name) => `'${name}'`).join(' and ')
+    const isOne = projections.length === 1
+    super(
+      `${isOne ? `Projection ${list} is` : `Projections ${list} are`} inline, and this store was opened without ${isOne ? 'it' : 'them'}: the documents would lack the events of this append. Name ${isOne ? 'it' : 'them'} in the option \`inline\` of the store; or, if no process needs the documents, call \`await store.dropProjection(name)\``,
+    )
+    this.projections = projections
+  }
+}
+
 /** Another process is rebuilding or verifying the projection. */
 export class RebuildRunningError extends EventSourcedError {
   readonly code = 'rebuild-running'

@@ -34,6 +34,11 @@ export class MemoryDocuments {
     return this.#registered.get(name)
   }
 
+  /** The projections whose documents every append must write. */
+  inline(): RegisteredProjection[] {
+    return [...this.#registered.values()].filter(({ version, mode }) => version > 0 && mode === 'inline')
+  }
+
   /**
    * Registers a projection that is not registered yet, and returns its registration. `isNew`: the log is empty. An
    * inline projection that began on a log with events would lack those events. It is not registered (`undefined`); the

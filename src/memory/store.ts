@@ -32,19 +32,22 @@ export function memoryStorage(inline: InlineProjections): Storage {
   const documents = new MemoryDocuments()
   const subscriptions = new MemorySubscriptions()
   const inside = new AsyncLocalStorage<MemoryTransaction>()
-  const data = { log, documents, subscriptions, turnstile: new Turnstile(), inside }
+  const turnstile = new Turnstile()
+  const data = { log, documents, subscriptions, turnstile, inside }
 
   /**
    * Records events and the documents that the inline projections fold from them, in one step. `plan` reads the streams
    * and returns the events to record. No other write may come between `plan` and the recording: without inline
-   * projections nothing is awaited in between, and with them the transaction holds the lock.
+   * projections nothing is awaited in between, and with them the transaction holds the lock. It also takes the lock
+   * while a rebuild makes a projection inline.
    */
   async function record<T>(
     plan: () => { readonly events: readonly StoredEvent[]; readonly result: T },
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    if (inline.isEmpty) {
+    if (inline.isEmpty && !turnstile.blocksAppends) {
       const { events, result } = plan()
+      if (events.length > 0) inline.check(documents.inline())
       log.record(events)
       return result
     }
@@ -55,6 +58,7 @@ export function memoryStorage(inline: InlineProjections): Storage {
         await transaction.lock()
         const { events, result } = plan()
         if (events.length === 0) return { result }
+        if (inline.check(documents.inline()) === 'stale') return undefined
         const applied = await inline.apply(targets, events.map(toRecorded), transaction)
         if (applied === 'stale') return undefined
         transaction.onCommit(() => log.record(events))

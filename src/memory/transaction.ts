@@ -36,6 +36,8 @@ export interface LogReader {
 
 /** The lock of the store: it admits one transaction at a time, in the order in which they called `enter`. */
 export class Turnstile {
+  /** Whether the transaction that holds the lock keeps all appends waiting, even if they need no lock. */
+  blocksAppends = false
   /** Resolves when the last caller of `enter` has left. */
   #last: Promise<void> = Promise.resolve()
 
@@ -106,6 +108,7 @@ export class MemoryTransaction implements StorageTransaction {
   readonly #commitSteps: (() => void)[] = []
   /** Set once the transaction has asked for its turn. It resolves with the function that ends the turn. */
   #turn: Promise<() => void> | undefined
+  #blocksAppends = false
   #isOver = false
 
   constructor(
@@ -185,6 +188,13 @@ export class MemoryTransaction implements StorageTransaction {
     return this.lock()
   }
 
+  async lockAppends(): Promise<boolean> {
+    await this.lock()
+    this.#blocksAppends = true
+    this.#turnstile.blocksAppends = true
+    return true
+  }
+
   readLogPage(query: LogQuery): Promise<LogPage> {
     return this.#log.readLogPage(query)
   }
@@ -231,6 +241,7 @@ export class MemoryTransaction implements StorageTransaction {
   /** Ends the turn, so that the next transaction can lock. Later locks and writes of this transaction are refused. */
   end(): void {
     this.#isOver = true
+    if (this.#blocksAppends) this.#turnstile.blocksAppends = false
     this.#turn?.then(
       (leave) => leave(),
       () => {},

@@ -5,13 +5,14 @@ import {
   appendedEvents,
   type Busy,
   type ExpectedVersion,
+  type NamedProjection,
   type PreparedAppend,
   type RecordedId,
   type Storage,
   settleRepeat,
 } from '../storage/index.ts'
 import type { Parameters, Row } from './client.ts'
-import { eventParameters, plainArray, textArray } from './encode.ts'
+import { eventParameters, namedParameters, plainArray, textArray } from './encode.ts'
 import type { InlineDocuments } from './inline-documents.ts'
 import { type AfterLockTimeout, LockUnavailable } from './lock-wait.ts'
 import { type Runner, runWrite } from './runner.ts'
@@ -32,11 +33,12 @@ export interface AppendCalls {
   allOrNone(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
 }
 
-/** `documents`: writes the inline projections, if there are any. */
+/** `named`: the inline projections. `documents`: writes them, if there are any. */
 export function appendCalls(
   runner: Runner,
   statements: Statements,
   { readStream }: Pick<Storage, 'readStream'>,
+  named: readonly NamedProjection[],
   documents: InlineDocuments | undefined,
 ): AppendCalls {
   /** Calls `append_to_streams` once for many appends, and writes the documents that their events change. */
@@ -48,7 +50,7 @@ export function appendCalls(
     signal?: AbortSignal,
   ): Promise<Row> {
     const parameters = (retried: boolean) => [
-      ...manyParameters(appends, atomic, retried || retriedBefore),
+      ...manyParameters(appends, atomic, retried || retriedBefore, named),
       runner.lockTimeouts.forStreams,
     ]
     if (documents !== undefined) {
@@ -152,7 +154,12 @@ function aloneParameters(
 }
 
 /** Makes the parameters of `append-to-streams.sql`, without the last one. */
-function manyParameters(appends: readonly PreparedAppend[], atomic: boolean, retried: boolean): Parameters {
+function manyParameters(
+  appends: readonly PreparedAppend[],
+  atomic: boolean,
+  retried: boolean,
+  named: readonly NamedProjection[],
+): Parameters {
   const streamIds = [...new Set(appends.map(({ streamId }) => streamId))]
   const places = new Map(streamIds.map((streamId, index) => [streamId, index + 1]))
   return [
@@ -165,6 +172,7 @@ function manyParameters(appends: readonly PreparedAppend[], atomic: boolean, ret
     ...eventParameters(appends.flatMap(({ events }) => events)),
     String(atomic),
     String(retried),
+    ...namedParameters(named),
   ]
 }
 

@@ -1,5 +1,5 @@
 /** Encodes values as the texts that the statements cast: Postgres array literals and lists of JSON. */
-import type { PreparedEvent } from '../storage/index.ts'
+import type { NamedProjection, PreparedEvent } from '../storage/index.ts'
 import type { Parameters } from './client.ts'
 
 const needsEscape = /["\\]/g
@@ -33,4 +33,9 @@ export function eventParameters(events: readonly PreparedEvent[]): Parameters {
     noMetadata ? null : jsonList(events.map(({ metadata }) => (metadata === '{}' ? '' : metadata))),
     noTags ? null : textArray(events.map(({ tags }) => (tags.length === 0 ? null : textArray(tags)))),
   ]
+}
+
+/** Encodes the names and the versions of inline projections. */
+export function namedParameters(named: readonly NamedProjection[]): [string, string] {
+  return [textArray(named.map(({ name }) => name)), plainArray(named.map(({ version }) => version))]
 }

@@ -2,6 +2,7 @@
 import {
   ConnectionNotOpenError,
   EventSourcedError,
+  MissingInlineProjectionError,
   MissingPrivilegesError,
   ReadOnlyReplicaError,
   SchemaMismatchError,
@@ -166,6 +167,11 @@ export function isEventIdTaken(error: unknown): boolean {
   return report?.code === '23505' && (report.constraint ?? report.constraint_name) === 'events_event_id_key'
 }
 
+/** Whether an inline projection of the append is no longer inline in the version that the store knows. */
+export function isProjectionOutdated(error: unknown): boolean {
+  return sqlState(error) === 'ES008'
+}
+
 /**
  * Whether the statement ran in a wrong isolation level (our functions raise ES001) or in a read-only transaction. The
  * defaults of the session may have chosen either.
@@ -254,6 +260,7 @@ export function toKnownError(what: string, error: unknown): unknown {
     const { sequence, head, lastPosition } = JSON.parse(String(reportOf(error)?.detail))
     return sequenceBehind(sequence, head, lastPosition)
   }
+  if (state === 'ES007') return new MissingInlineProjectionError(JSON.parse(String(reportOf(error)?.detail)))
   if (isMissingSchema(error)) {
     return new SchemaMismatchError(
       'The tables of the event store are missing: call `await store.schema.create()` first',

@@ -1,20 +1,21 @@
 /** Imports: encodes prepared events as parameters of `import_events`, and decodes its answer into an outcome. */
-import type { ImportOutcome, PreparedImport, Storage } from '../storage/index.ts'
+import type { ImportOutcome, NamedProjection, PreparedImport, Storage } from '../storage/index.ts'
 import type { Parameters, Row } from './client.ts'
-import { eventParameters, plainArray, textArray } from './encode.ts'
+import { eventParameters, namedParameters, plainArray, textArray } from './encode.ts'
 import type { InlineDocuments } from './inline-documents.ts'
 import { type Runner, runWrite } from './runner.ts'
 import type { Statements } from './statements.ts'
 
-/** Makes the `importBatch` of the storage. `documents`: writes the inline projections, if there are any. */
+/** Makes the `importBatch` of the storage. `named`: the inline projections. `documents`: writes them, if there are any. */
 export function imports(
   runner: Runner,
   statements: Statements,
+  named: readonly NamedProjection[],
   documents: InlineDocuments | undefined,
 ): Pick<Storage, 'importBatch'> {
   return {
     async importBatch(events, clampTimes, signal) {
-      const parameters = importParameters(events, clampTimes, runner.lockTimeouts.forStreams)
+      const parameters = importParameters(events, clampTimes, named, runner.lockTimeouts.forStreams)
       if (documents !== undefined) return importOutcome(await documents.import(events, parameters, signal))
       const row = await runWrite(
         runner,
@@ -42,6 +43,7 @@ interface StreamShare {
 function importParameters(
   events: readonly PreparedImport[],
   clampTimes: boolean,
+  named: readonly NamedProjection[],
   lockTimeout: string | null,
 ): (retried: boolean) => Parameters {
   const shares = new Map<string, StreamShare>()
@@ -73,7 +75,7 @@ function importParameters(
     timeArray(events.map(({ recordedAt }) => recordedAt)),
     String(clampTimes),
   ]
-  return (retried) => [...parameters, String(retried || !inOrder), lockTimeout]
+  return (retried) => [...parameters, String(retried || !inOrder), ...namedParameters(named), lockTimeout]
 }
 
 function timeArray(times: readonly (Date | undefined)[]): string {

@@ -26,7 +26,7 @@ import {
 } from '../storage/index.ts'
 import type { Parameters, Row, Session } from './client.ts'
 import { plainArray } from './encode.ts'
-import { isEventIdTaken } from './errors.ts'
+import { isEventIdTaken, isProjectionOutdated } from './errors.ts'
 import type { AfterLockTimeout } from './lock-wait.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
@@ -173,7 +173,7 @@ export class InlineDocuments {
           afterLockTimeout,
         )
       } catch (error) {
-        if (error instanceof StaleGenerationError) this.#inline.forget()
+        if (error instanceof StaleGenerationError || isProjectionOutdated(error)) this.#inline.forget()
         else if (error instanceof UnlockedDocumentsError && attempt <= maxAttempts)
           toLock = [...expected, ...error.events]
         // The next attempt checks whether the call is a repeat.

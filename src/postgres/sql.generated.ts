@@ -37,7 +37,7 @@ create table :schema.events (
   constraint events_stream_version_key unique (stream_id, version),
   constraint events_event_id_key unique (event_id)
 );` },
-  { number: 2, name: '0002_projections_and_subscriptions', checksum: 'fa3fd3fa296105678c3376d87f71e830', sql: `-- The generation of each projection's documents that readers use. version 0: no build is complete yet.
+  { number: 2, name: '0002_projections_and_subscriptions', checksum: '765e3522f378b7658e63164e4f81c07c', sql: `-- The generation of each projection's documents that readers use. version 0: no build is complete yet.
 create table :schema.projections (
   name text collate "C" primary key,
   version int not null,
@@ -49,6 +49,9 @@ create table :schema.projections (
   -- No generation is used twice, because a process that was suspended for long may still write into an old one.
   last_generation int not null
 );
+
+-- Every append looks for inline projections. Most databases have few, or none.
+create index projections_inline on :schema.projections (name) where mode = 'inline' and version > 0;
 
 -- A row without a state is a placeholder that a transaction holds. Readers do not see it.
 create table :schema.documents (
@@ -110,27 +113,28 @@ export const routines: {
   readonly functions: readonly string[]
   readonly sql: string
 } = {
-  checksum: '3b700b1774a901c532ff2ea0893f38a6',
+  checksum: '96da8609db39bb38a892875917a6968f',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text)',
-    'append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean, text)',
+    'append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean, text[], int[], text)',
     'begin_build(text, int, text)',
     'create_stream(text, json, uuid, text)',
     'create_subscription(text, int, bigint)',
     'drop_documents(text, int)',
     'enter_projections(text[], int[])',
     'frontier()',
-    'import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text)',
+    'import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text[], int[], text)',
     'is_expected(bigint, bigint)',
     'keep_leases(text, text, int)',
     'leave_subscription(text, text)',
     'list_documents(text, text, text, int)',
     'list_streams(text, text, int)',
+    'lock_appends()',
     'lock_documents(text[], int[], text[], text)',
     'lock_streams(text[], boolean)',
     'log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int)',
-    'mark_writer()',
+    'mark_writer(text[], int[])',
     'move_checkpoints(text, bigint)',
     'park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[])',
     'parked_to_handle(text, int, bigint)',
@@ -168,8 +172,8 @@ begin
 end
 \$\$;
 
--- Appends to one stream. If another transaction has locked the stream, waits, or fails with 55P03 after lock_timeout. append_to_streams is the slower, general
--- form.
+-- Appends to one stream, for a store without inline projections. If another transaction has locked the stream, waits, or
+-- fails with 55P03 after lock_timeout. append_to_streams is the slower, general form.
 --
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
@@ -256,7 +260,7 @@ begin
   end loop;
 
   outcome := 'appended';
-  perform :schema.mark_writer();
+  perform :schema.mark_writer('{}', '{}');
   with inserted as (
     insert into :schema.events
       (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
@@ -288,6 +292,7 @@ end
 -- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked. False
 -- (group commit): each append has its own outcome, and an append that would have to wait gets 'busy' instead.
 -- retried, lock_timeout: see append_to_stream.
+-- inline_names, inline_versions: see mark_writer.
 --
 -- Returns per append: version, recorded_at and outcome ('appended' | 'conflict' | 'repeated' | 'busy'). Only 'appended'
 -- changes data. If atomic, the call changes data only if every outcome is 'appended'.
@@ -306,6 +311,8 @@ create or replace function :schema.append_to_streams(
   tags text[],
   atomic boolean,
   retried boolean,
+  inline_names text[],
+  inline_versions int[],
   lock_timeout text,
   out outcomes text[],
   out versions bigint[],
@@ -442,7 +449,7 @@ begin
 
   -- 4. Insert the events.
   if cardinality(event_ids) > 0 and 'appended' = any (outcomes) then
-    perform :schema.mark_writer();
+    perform :schema.mark_writer(inline_names, inline_versions);
     with inserted as (
       insert into :schema.events
         (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
@@ -642,6 +649,7 @@ end
 -- sift: whether to check every event. Needed if events may be recorded already, or are out of order in this call.
 -- Without sift, the function checks only the ids of the first and the last event, and the earliest times. If it
 -- overlooks a recorded id, events_event_id_key is violated, and the caller must repeat the call with sift.
+-- inline_names, inline_versions: see mark_writer.
 -- lock_timeout: see append_to_stream.
 --
 -- Returns imported: the number of imported events, or null if the import is refused. The refusal has stream_id and
@@ -661,6 +669,8 @@ create or replace function :schema.import_events(
   recorded_ats timestamptz[],
   clamp_times boolean,
   sift boolean,
+  inline_names text[],
+  inline_versions int[],
   lock_timeout text,
   out imported int,
   out stream_id text,
@@ -772,7 +782,7 @@ begin
       end if;
     end if;
 
-    perform :schema.mark_writer();
+    perform :schema.mark_writer(inline_names, inline_versions);
     insert into :schema.events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
     select
       nextval(':schema.event_positions'),
@@ -924,6 +934,29 @@ as \$\$
     and starts_with(s.stream_id, list_streams.prefix)
   order by s.stream_id
   limit list_streams.max_streams
+\$\$;
+
+-- Waits until every transaction that has appended has ended, and blocks new appends until this transaction ends. For a
+-- change of the projections that are inline.
+--
+-- Why no event is lost: mark_writer takes the same lock, shared, and reads the projections after that.
+-- - An append that had the lock before has committed when this function returns. The change folds its events in.
+-- - An append that gets the lock later reads the changed projections, and is refused unless it names them.
+-- If the session that changes them dies, the lock ends with it, and nothing has changed.
+--
+-- All new appends wait behind this lock request. So it waits for one second only, and then returns false.
+create or replace function :schema.lock_appends() returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '1s'
+as \$\$
+begin
+  perform pg_advisory_xact_lock(':schema.documents'::regclass::int, 0);
+  return true;
+exception when lock_not_available then
+  return false;
+end
 \$\$;
 
 -- Locks documents until the end of the transaction. For a document that does not exist it inserts a placeholder, a row
@@ -1207,8 +1240,15 @@ begin
 end
 \$\$;
 
--- Takes the writer marker of this transaction. It promises that the transaction takes only positions above the last one
--- that the sequence assigned before this call. See frontier.
+-- Admits an append: checks the inline projections, and takes the writer marker of this transaction.
+--
+-- inline_names, inline_versions: the projections whose documents the caller writes in this transaction. Refuses the append
+-- if other ones are inline: with ES008 if one of the caller's is not inline in that version, so that the caller must look
+-- up its projections again; with ES007 if the caller lacks one. The detail of ES007 lists the missing names. Every append
+-- of a transaction is checked, because they may be of several stores. See lock_appends.
+--
+-- The marker promises that the transaction takes only positions above the last one that the sequence assigned before this
+-- call. See frontier.
 --
 -- Must be called after the stream locks, because a wait for these must not hold readers back, and before the first
 -- nextval.
@@ -1219,7 +1259,7 @@ end
 -- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
 -- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. Its name
 -- contains no name of a schema, because Postgres ignores case in the names of settings.
-create or replace function :schema.mark_writer() returns void
+create or replace function :schema.mark_writer(inline_names text[], inline_versions int[]) returns void
 language plpgsql
 -- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
 set enable_seqscan = off
@@ -1231,8 +1271,32 @@ declare
   _transaction text := pg_current_xact_id()::text;
   _sequence oid := ':schema.event_positions'::regclass;
   _setting text := 'eventsourced.marked_' || _sequence;
+  _is_marked boolean := current_setting(_setting, true) is not distinct from _transaction;
+  _named bigint;
+  _missing text[];
 begin
-  if current_setting(_setting, true) is distinct from _transaction then
+  -- The lock comes before the marker: an append that waits here must not hold readers back.
+  if not _is_marked then
+    perform pg_advisory_xact_lock_shared(':schema.documents'::regclass::int, 0);
+  end if;
+  -- This statement comes after the lock and has its own snapshot, so it sees a change that has just committed.
+  perform from :schema.projections p where p.mode = 'inline' and p.version > 0;
+  if found or cardinality(inline_names) > 0 then
+    select count(*) filter (where i.is_named), array_agg(i.name order by i.name) filter (where not i.is_named)
+    into _named, _missing
+    from (
+      select p.name, (p.name, p.version) in (select * from unnest(inline_names, inline_versions)) as is_named
+      from :schema.projections p
+      where p.mode = 'inline' and p.version > 0
+    ) i;
+    if _named < cardinality(inline_names) then
+      raise exception 'a projection of this append is not inline in this version' using errcode = 'ES008';
+    elsif _missing is not null then
+      raise exception 'the append lacks inline projections' using errcode = 'ES007', detail = to_json(_missing)::text;
+    end if;
+  end if;
+
+  if not _is_marked then
     -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
     select h.position, exists (select from :schema.events e where e.position > h.position)
     into _head, _is_behind
@@ -1529,18 +1593,32 @@ as \$\$
 -- Registers the projections of the list that are not registered yet. Returns the registered ones, with their 1-based
 -- place in the list. An inline projection is registered only if the log is empty and no append is running, because its
 -- documents would lack earlier events.
+--
+-- An append that starts after the first look waits for the lock, or the second look finds its events. See lock_appends.
 create or replace function :schema.register_projections(names text[], versions int[], modes text[])
 returns table (place int, version int, generation int, mode text)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '1s'
 as \$\$
+declare
+  _is_new boolean := false;
 begin
+  if exists (
+    select from unnest(names, modes) as n (name, mode)
+    where n.mode = 'inline' and not exists (select from :schema.projections p where p.name = n.name)
+  )
+    and not exists (select from :schema.events)
+    and not exists (select from :schema.writer_markers)
+  then
+    perform pg_advisory_xact_lock(':schema.documents'::regclass::int, 0);
+    _is_new := not exists (select from :schema.events);
+  end if;
   insert into :schema.projections as p (name, version, generation, mode, last_generation)
   select n.name, n.version, 1, n.mode, 1
   from unnest(names, versions, modes) as n (name, version, mode)
-  where n.mode = 'async'
-    or (not exists (select from :schema.events) and not exists (select from :schema.writer_markers))
+  where n.mode = 'async' or _is_new
   order by n.name collate "C"
   on conflict do nothing;
   return query
@@ -1751,23 +1829,24 @@ where l.locktype = 'advisory'
 revoke execute on function
   :schema.advance_checkpoint(text, int, bigint, bigint),
   :schema.append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text),
-  :schema.append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean, text),
+  :schema.append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean, text[], int[], text),
   :schema.begin_build(text, int, text),
   :schema.create_stream(text, json, uuid, text),
   :schema.create_subscription(text, int, bigint),
   :schema.drop_documents(text, int),
   :schema.enter_projections(text[], int[]),
   :schema.frontier(),
-  :schema.import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text),
+  :schema.import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text[], int[], text),
   :schema.is_expected(bigint, bigint),
   :schema.keep_leases(text, text, int),
   :schema.leave_subscription(text, text),
   :schema.list_documents(text, text, text, int),
   :schema.list_streams(text, text, int),
+  :schema.lock_appends(),
   :schema.lock_documents(text[], int[], text[], text),
   :schema.lock_streams(text[], boolean),
   :schema.log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int),
-  :schema.mark_writer(),
+  :schema.mark_writer(text[], int[]),
   :schema.move_checkpoints(text, bigint),
   :schema.park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[]),
   :schema.parked_to_handle(text, int, bigint),
@@ -1828,7 +1907,9 @@ from :schema.append_to_streams(
   \$11::text::text[],
   \$12::text::boolean,
   \$13::text::boolean,
-  \$14::text
+  \$14::text::text[],
+  \$15::text::int[],
+  \$16::text
 ) a`
 
 export const beginBuild: string = `select b.generation, b.resumed::text from :schema.begin_build(\$1::text, \$2::text::int, \$3::text) b`
@@ -1910,7 +1991,9 @@ from :schema.import_events(
   \$12::text::timestamptz[],
   \$13::text::boolean,
   \$14::text::boolean,
-  \$15::text
+  \$15::text::text[],
+  \$16::text::int[],
+  \$17::text
 ) i`
 
 export const importedEvents: string = `select
@@ -1954,6 +2037,8 @@ export const listStreams: string = `select
   ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at,
   s.metadata::text
 from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
+
+export const lockAppends: string = `select :schema.lock_appends()::text as locked`
 
 export const lockDocuments: string = `select d.place, d.state::text, d.revision::text, d.changed_at::text as position
 from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[], \$4::text) d`

@@ -30,8 +30,8 @@ export function postgresStorage(
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
     ...readStorage,
-    ...appends(appendCalls(runner, statements, readStorage, documents), maxBatch, timeout),
-    ...imports(runner, statements, documents),
+    ...appends(appendCalls(runner, statements, readStorage, inline.named, documents), maxBatch, timeout),
+    ...imports(runner, statements, inline.named, documents),
     ...projectionStorage,
     ...subscriptions(runner, statements),
 

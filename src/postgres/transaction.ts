@@ -150,6 +150,11 @@ export class PostgresStorageTransaction implements StorageTransaction {
     this.#formerLockTimeout ??= String(row?.timeout)
   }
 
+  async lockAppends(): Promise<boolean> {
+    const [row] = await this.#session.run(this.#statements.lockAppends, [])
+    return row?.locked === 'true'
+  }
+
   /** Ends the bound of `lockProjection`: the user's own SQL then waits for locks as long as the user's settings say. */
   async restoreLockTimeout(): Promise<void> {
     if (this.#formerLockTimeout === undefined) return

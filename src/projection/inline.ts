@@ -1,20 +1,28 @@
 /** Inline projections: the store writes their documents in the transaction that appends the events. */
+import { MissingInlineProjectionError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
 import type { CallerOf } from '../storage/caller.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
+import { compareNames } from '../storage/names.ts'
 import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
 import { type LockedProjections, lockProjections, type ProjectionTarget, project } from './project.ts'
 import { checkProjection, type Projection, selects } from './projection.ts'
 import { Registration } from './registration.ts'
 
+/** A projection as an append states it. */
+export type NamedProjection = Pick<Projection, 'name' | 'version'>
+
 export class InlineProjections {
   readonly isEmpty: boolean
+  /** The name and the version of each projection. The store states them with every append. */
+  readonly named: readonly NamedProjection[]
   readonly #registration: Registration
 
   constructor(projections: readonly Projection[] = []) {
     const checked = readSafely('inline', projections, () => checkedInline(projections))
     this.isEmpty = checked.length === 0
+    this.named = checked.map(({ name, version }) => ({ name, version }))
     this.#registration = new Registration(checked, 'inline')
   }
 
@@ -63,6 +71,24 @@ export class InlineProjections {
     for (const name of raw.map(({ projection }) => projection.name).sort())
       await transaction.lockProjection(name)
     return lockProjections(targets, events, transaction)
+  }
+
+  /**
+   * Compares the projections of this store with `present`, the inline projections of the database. Every append needs
+   * this check, also if no projection selects its events: another version may select them. Returns 'stale' if one of this
+   * store's projections is no longer inline in its version. The caller must then roll back and retry the transaction.
+   * @throws MissingInlineProjectionError if the store lacks one
+   */
+  check(present: readonly NamedProjection[]): 'same' | 'stale' {
+    const isIn = (list: readonly NamedProjection[], one: NamedProjection) =>
+      list.some(({ name, version }) => name === one.name && version === one.version)
+    if (!this.named.every((own) => isIn(present, own))) {
+      this.forget()
+      return 'stale'
+    }
+    const missing = present.filter((one) => !isIn(this.named, one)).map(({ name }) => name)
+    if (missing.length > 0) throw new MissingInlineProjectionError(missing.sort(compareNames))
+    return 'same'
   }
 
   /** Makes the next call of `targets` ask the storage again. */

@@ -1,6 +1,6 @@
 /** Rebuilds a projection: builds a new generation of its documents, then switches readers to that generation. */
 
-import { hasCode } from '../errors/index.ts'
+import { hasCode, LogNotSettledError } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
@@ -98,8 +98,8 @@ export async function beginBuild(
 /**
  * Makes the new generation the one that is read. The transaction locks the projection, so that no other process writes
  * its documents, and folds in the few events that the build still lacks. An inline projection must contain every event
- * that was appended with the old documents, up to the last position of the log. Such an event is committed, but a
- * running append with a lower position may still hide it.
+ * up to the last position of the log. So the transaction also waits for all running appends, and blocks new ones: an
+ * append that began before the projection was inline would never write its documents.
  */
 async function switchGeneration(
   { storage }: EngineEnvironment,
@@ -112,7 +112,9 @@ async function switchGeneration(
     'Putting a rebuilt projection in place',
     async (transaction) => {
       await transaction.lockProjection(name)
+      const isSettled = mode === 'async' || (await transaction.lockAppends())
       const target = mode === 'inline' ? await transaction.lastPosition() : 0
+      if (!isSettled) throw new LogNotSettledError(build.position, target)
       await build.catchUp(transaction, target)
       if (mode === 'async') await transaction.moveCheckpoints(name, build.position)
       await transaction.setProjection(registered)

@@ -18,6 +18,7 @@ export {
   InvalidInputError,
   LeaseLostError,
   LockTimeoutError,
+  MissingInlineProjectionError,
   MissingPrivilegesError,
   NestedCallError,
   NotInTransactionError,
@@ -50,7 +51,7 @@ export { optionsOf } from '../input/options.ts'
 export { beginning, readSafely, refuse } from '../input/refusal.ts'
 // Documents and inline projections
 export { collectionGeneration, handlerDocuments } from '../projection/handler-documents.ts'
-export { InlineProjections } from '../projection/inline.ts'
+export { InlineProjections, type NamedProjection } from '../projection/inline.ts'
 export type { ProjectionTarget } from '../projection/project.ts'
 export { isSameJson } from '../projection/same-json.ts'
 export type { HandlerTransaction } from '../projection/transaction.ts'

@@ -130,6 +130,14 @@ export interface StorageTransaction {
   lockProjection(name: string): Promise<void>
 
   /**
+   * Waits until all running appends have ended, and blocks new ones until this transaction ends: those of every store,
+   * also of one that has no inline projections. Events that no projection of that store selects may count in the
+   * version that this transaction makes inline. Must come after `lockProjection` and before any read or write. Returns
+   * false if an append stays open for too long; the caller must then roll back.
+   */
+  lockAppends(): Promise<boolean>
+
+  /**
    * Reads a page of the log like `Storage.readLogPage`. Needed by a storage with one connection, which cannot read outside
    * of its open transaction.
    */
@@ -147,7 +155,10 @@ export interface StorageTransaction {
    */
   compareDocuments(projection: string, left: number, right: number, limit: number): Promise<Comparison>
 
-  /** Makes this generation, version and mode the current ones. `dropDocuments` removes the other generations later. */
+  /**
+   * Makes this generation, version and mode the current ones. Must come after `lockProjection`, and after `lockAppends` if
+   * the mode is inline. `dropDocuments` removes the other generations later.
+   */
   setProjection(projection: RegisteredProjection): Promise<void>
 
   /**
@@ -173,7 +184,8 @@ export interface ProjectionStorage {
   /**
    * Registers projections that are not registered yet, with generation 1. Returns what is registered under each name, in
    * the order given. An inline projection is registered only while the log has no events and no append is running;
-   * otherwise it stays unregistered (undefined), because its documents would lack the earlier events.
+   * otherwise it stays unregistered (undefined), because its documents would lack the earlier events. An append that
+   * starts meanwhile must see the registration, or keep the projection from being registered.
    */
   registerProjections(
     projections: readonly ProjectionToRegister[],

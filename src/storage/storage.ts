@@ -129,6 +129,8 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
    * - Of concurrent appends that expect the same version, exactly one succeeds.
    * - If event ids are recorded already, use `settleRepeat` (storage/repeat.ts): it returns `repeated` or `duplicate`, and
    *   ignores the expected version.
+   * - If a projection is inline in the database, and this store lacks it or has another version of it, nothing is
+   *   written, and the method rejects. See `InlineProjections.check` and `StorageTransaction.lockAppends`.
    * - The documents of inline projections are written in the same transaction. If a projection throws, nothing is written,
    *   and the method rejects with an InlineFailure.
    */

@@ -250,6 +250,13 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       ],
       call: (store, given) => store.verify(...(as(given) as [never])),
     },
+    dropProjection: {
+      places: [
+        ['name', name],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.dropProjection(...(as(given) as [never])),
+    },
 
     commandHandler: {
       places: [

@@ -156,7 +156,8 @@ it('the frontier is held back by a single lock of a transaction, however often i
     `select count(*)::int as locks from pg_locks
      where locktype = 'advisory' and pid in (select pid from pg_stat_activity where datname = current_database())`,
   )
-  expect(held).toEqual({ locks: 1 })
+  // The marker, and the lock that a change of the inline projections waits for.
+  expect(held).toEqual({ locks: 2 })
   await store.append('b', counted(1))
   expect(await store.frontier()).toMatchObject({ position: 0, head: 21 })
   await session.query('commit')
@@ -199,7 +200,7 @@ it('neither a marker nor the frontier is ever at or above a position that the se
     declare _marked bigint;
     begin
       for i in 1..times loop
-        perform eventsourced.mark_writer();
+        perform eventsourced.mark_writer('{}', '{}');
         select m.marked_position into _marked from eventsourced.writer_markers m where m.pid = pg_backend_pid();
         if _marked >= ${next} then marked_too_high := marked_too_high + 1; end if;
         commit;

@@ -80,7 +80,7 @@ begin
   end loop;
 
   outcome := 'appended';
-  perform "eventsourced".mark_writer();
+  perform "eventsourced".mark_writer('{}', '{}');
   with inserted as (
     insert into "eventsourced".events
       (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
@@ -102,9 +102,9 @@ begin
 end
 $$;
 
--- Name: append_to_streams(text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: append_to_streams(text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean, text[], integer[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
+CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -233,7 +233,7 @@ begin
 
   -- 4. Insert the events.
   if cardinality(event_ids) > 0 and 'appended' = any (outcomes) then
-    perform "eventsourced".mark_writer();
+    perform "eventsourced".mark_writer(inline_names, inline_versions);
     with inserted as (
       insert into "eventsourced".events
         (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
@@ -393,9 +393,9 @@ begin
 end
 $$;
 
--- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean, text[], integer[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
+CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -497,7 +497,7 @@ begin
       end if;
     end if;
 
-    perform "eventsourced".mark_writer();
+    perform "eventsourced".mark_writer(inline_names, inline_versions);
     insert into "eventsourced".events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
     select
       nextval('"eventsourced".event_positions'),
@@ -669,6 +669,21 @@ CREATE FUNCTION eventsourced.list_streams(prefix text, after text, max_streams i
     and starts_with(s.stream_id, list_streams.prefix)
   order by s.stream_id
   limit list_streams.max_streams
+$$;
+
+-- Name: lock_appends(); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.lock_appends() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
+    AS $$
+begin
+  perform pg_advisory_xact_lock('"eventsourced".documents'::regclass::int, 0);
+  return true;
+exception when lock_not_available then
+  return false;
+end
 $$;
 
 -- Name: lock_documents(text[], integer[], text[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
@@ -898,9 +913,9 @@ begin
 end
 $$;
 
--- Name: mark_writer(); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: mark_writer(text[], integer[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.mark_writer() RETURNS void
+CREATE FUNCTION eventsourced.mark_writer(inline_names text[], inline_versions integer[]) RETURNS void
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
@@ -911,8 +926,32 @@ declare
   _transaction text := pg_current_xact_id()::text;
   _sequence oid := '"eventsourced".event_positions'::regclass;
   _setting text := 'eventsourced.marked_' || _sequence;
+  _is_marked boolean := current_setting(_setting, true) is not distinct from _transaction;
+  _named bigint;
+  _missing text[];
 begin
-  if current_setting(_setting, true) is distinct from _transaction then
+  -- The lock comes before the marker: an append that waits here must not hold readers back.
+  if not _is_marked then
+    perform pg_advisory_xact_lock_shared('"eventsourced".documents'::regclass::int, 0);
+  end if;
+  -- This statement comes after the lock and has its own snapshot, so it sees a change that has just committed.
+  perform from "eventsourced".projections p where p.mode = 'inline' and p.version > 0;
+  if found or cardinality(inline_names) > 0 then
+    select count(*) filter (where i.is_named), array_agg(i.name order by i.name) filter (where not i.is_named)
+    into _named, _missing
+    from (
+      select p.name, (p.name, p.version) in (select * from unnest(inline_names, inline_versions)) as is_named
+      from "eventsourced".projections p
+      where p.mode = 'inline' and p.version > 0
+    ) i;
+    if _named < cardinality(inline_names) then
+      raise exception 'a projection of this append is not inline in this version' using errcode = 'ES008';
+    elsif _missing is not null then
+      raise exception 'the append lacks inline projections' using errcode = 'ES007', detail = to_json(_missing)::text;
+    end if;
+  end if;
+
+  if not _is_marked then
     -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
     select h.position, exists (select from "eventsourced".events e where e.position > h.position)
     into _head, _is_behind
@@ -1171,13 +1210,25 @@ $$;
 CREATE FUNCTION eventsourced.register_projections(names text[], versions integer[], modes text[]) RETURNS TABLE(place integer, version integer, generation integer, mode text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
     AS $$
+declare
+  _is_new boolean := false;
 begin
+  if exists (
+    select from unnest(names, modes) as n (name, mode)
+    where n.mode = 'inline' and not exists (select from "eventsourced".projections p where p.name = n.name)
+  )
+    and not exists (select from "eventsourced".events)
+    and not exists (select from "eventsourced".writer_markers)
+  then
+    perform pg_advisory_xact_lock('"eventsourced".documents'::regclass::int, 0);
+    _is_new := not exists (select from "eventsourced".events);
+  end if;
   insert into "eventsourced".projections as p (name, version, generation, mode, last_generation)
   select n.name, n.version, 1, n.mode, 1
   from unnest(names, versions, modes) as n (name, version, mode)
-  where n.mode = 'async'
-    or (not exists (select from "eventsourced".events) and not exists (select from "eventsourced".writer_markers))
+  where n.mode = 'async' or _is_new
   order by n.name collate "C"
   on conflict do nothing;
   return query
@@ -1491,6 +1542,10 @@ CREATE INDEX parked_events_by_stream ON eventsourced.parked_events USING btree (
 
 CREATE INDEX parked_events_retrying ON eventsourced.parked_events USING btree (subscription, partition, "position") WHERE (state = 'retrying'::text);
 
+-- Name: projections_inline; Type: INDEX; Schema: eventsourced; Owner: -
+
+CREATE INDEX projections_inline ON eventsourced.projections USING btree (name) WHERE ((mode = 'inline'::text) AND (version > 0));
+
 -- Name: events protect_events; Type: TRIGGER; Schema: eventsourced; Owner: -
 
 CREATE TRIGGER protect_events BEFORE DELETE OR UPDATE OR TRUNCATE ON eventsourced.events FOR EACH STATEMENT EXECUTE FUNCTION eventsourced.protect_events();
@@ -1503,9 +1558,9 @@ REVOKE ALL ON FUNCTION eventsourced.advance_checkpoint(of_subscription text, of_
 
 REVOKE ALL ON FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, lock_timeout text, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) FROM PUBLIC;
 
--- Name: FUNCTION append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) FROM PUBLIC;
 
 -- Name: FUNCTION begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -1531,9 +1586,9 @@ REVOKE ALL ON FUNCTION eventsourced.enter_projections(names text[], generations 
 
 REVOKE ALL ON FUNCTION eventsourced.frontier() FROM PUBLIC;
 
--- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) FROM PUBLIC;
 
 -- Name: FUNCTION is_expected(expected_version bigint, version bigint); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -1555,6 +1610,10 @@ REVOKE ALL ON FUNCTION eventsourced.list_documents(projection text, prefix text,
 
 REVOKE ALL ON FUNCTION eventsourced.list_streams(prefix text, after text, max_streams integer) FROM PUBLIC;
 
+-- Name: FUNCTION lock_appends(); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.lock_appends() FROM PUBLIC;
+
 -- Name: FUNCTION lock_documents(projections text[], generations integer[], keys text[], lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[], lock_timeout text) FROM PUBLIC;
@@ -1567,9 +1626,9 @@ REVOKE ALL ON FUNCTION eventsourced.lock_streams(stream_ids text[], wait boolean
 
 REVOKE ALL ON FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer) FROM PUBLIC;
 
--- Name: FUNCTION mark_writer(); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION mark_writer(inline_names text[], inline_versions integer[]); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.mark_writer() FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.mark_writer(inline_names text[], inline_versions integer[]) FROM PUBLIC;
 
 -- Name: FUNCTION move_checkpoints(of_subscription text, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -1,5 +1,5 @@
--- Appends to one stream. If another transaction has locked the stream, waits, or fails with 55P03 after lock_timeout. append_to_streams is the slower, general
--- form.
+-- Appends to one stream, for a store without inline projections. If another transaction has locked the stream, waits, or
+-- fails with 55P03 after lock_timeout. append_to_streams is the slower, general form.
 --
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
@@ -85,7 +85,7 @@ begin
   end loop;
 
   outcome := 'appended';
-  perform :schema.mark_writer();
+  perform :schema.mark_writer('{}', '{}');
   with inserted as (
     insert into :schema.events
       (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)

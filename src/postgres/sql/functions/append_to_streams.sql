@@ -8,6 +8,7 @@
 -- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked. False
 -- (group commit): each append has its own outcome, and an append that would have to wait gets 'busy' instead.
 -- retried, lock_timeout: see append_to_stream.
+-- inline_names, inline_versions: see mark_writer.
 --
 -- Returns per append: version, recorded_at and outcome ('appended' | 'conflict' | 'repeated' | 'busy'). Only 'appended'
 -- changes data. If atomic, the call changes data only if every outcome is 'appended'.
@@ -26,6 +27,8 @@ create or replace function :schema.append_to_streams(
   tags text[],
   atomic boolean,
   retried boolean,
+  inline_names text[],
+  inline_versions int[],
   lock_timeout text,
   out outcomes text[],
   out versions bigint[],
@@ -161,7 +164,7 @@ begin
 
   -- 4. Insert the events.
   if cardinality(event_ids) > 0 and 'appended' = any (outcomes) then
-    perform :schema.mark_writer();
+    perform :schema.mark_writer(inline_names, inline_versions);
     with inserted as (
       insert into :schema.events
         (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)

@@ -8,6 +8,7 @@
 -- sift: whether to check every event. Needed if events may be recorded already, or are out of order in this call.
 -- Without sift, the function checks only the ids of the first and the last event, and the earliest times. If it
 -- overlooks a recorded id, events_event_id_key is violated, and the caller must repeat the call with sift.
+-- inline_names, inline_versions: see mark_writer.
 -- lock_timeout: see append_to_stream.
 --
 -- Returns imported: the number of imported events, or null if the import is refused. The refusal has stream_id and
@@ -27,6 +28,8 @@ create or replace function :schema.import_events(
   recorded_ats timestamptz[],
   clamp_times boolean,
   sift boolean,
+  inline_names text[],
+  inline_versions int[],
   lock_timeout text,
   out imported int,
   out stream_id text,
@@ -137,7 +140,7 @@ begin
       end if;
     end if;
 
-    perform :schema.mark_writer();
+    perform :schema.mark_writer(inline_names, inline_versions);
     insert into :schema.events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
     select
       nextval(':schema.event_positions'),

@@ -1,5 +1,12 @@
--- Takes the writer marker of this transaction. It promises that the transaction takes only positions above the last one
--- that the sequence assigned before this call. See frontier.
+-- Admits an append: checks the inline projections, and takes the writer marker of this transaction.
+--
+-- inline_names, inline_versions: the projections whose documents the caller writes in this transaction. Refuses the append
+-- if other ones are inline: with ES008 if one of the caller's is not inline in that version, so that the caller must look
+-- up its projections again; with ES007 if the caller lacks one. The detail of ES007 lists the missing names. Every append
+-- of a transaction is checked, because they may be of several stores. See lock_appends.
+--
+-- The marker promises that the transaction takes only positions above the last one that the sequence assigned before this
+-- call. See frontier.
 --
 -- Must be called after the stream locks, because a wait for these must not hold readers back, and before the first
 -- nextval.
@@ -10,7 +17,7 @@
 -- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
 -- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. Its name
 -- contains no name of a schema, because Postgres ignores case in the names of settings.
-create or replace function :schema.mark_writer() returns void
+create or replace function :schema.mark_writer(inline_names text[], inline_versions int[]) returns void
 language plpgsql
 -- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
 set enable_seqscan = off
@@ -22,8 +29,32 @@ declare
   _transaction text := pg_current_xact_id()::text;
   _sequence oid := ':schema.event_positions'::regclass;
   _setting text := 'eventsourced.marked_' || _sequence;
+  _is_marked boolean := current_setting(_setting, true) is not distinct from _transaction;
+  _named bigint;
+  _missing text[];
 begin
-  if current_setting(_setting, true) is distinct from _transaction then
+  -- The lock comes before the marker: an append that waits here must not hold readers back.
+  if not _is_marked then
+    perform pg_advisory_xact_lock_shared(:appends_lock);
+  end if;
+  -- This statement comes after the lock and has its own snapshot, so it sees a change that has just committed.
+  perform from :schema.projections p where p.mode = 'inline' and p.version > 0;
+  if found or cardinality(inline_names) > 0 then
+    select count(*) filter (where i.is_named), array_agg(i.name order by i.name) filter (where not i.is_named)
+    into _named, _missing
+    from (
+      select p.name, (p.name, p.version) in (select * from unnest(inline_names, inline_versions)) as is_named
+      from :schema.projections p
+      where p.mode = 'inline' and p.version > 0
+    ) i;
+    if _named < cardinality(inline_names) then
+      raise exception 'a projection of this append is not inline in this version' using errcode = 'ES008';
+    elsif _missing is not null then
+      raise exception 'the append lacks inline projections' using errcode = 'ES007', detail = to_json(_missing)::text;
+    end if;
+  end if;
+
+  if not _is_marked then
     -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
     select h.position, exists (select from :schema.events e where e.position > h.position)
     into _head, _is_behind

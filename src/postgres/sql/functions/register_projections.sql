@@ -1,17 +1,31 @@
 -- Registers the projections of the list that are not registered yet. Returns the registered ones, with their 1-based
 -- place in the list. An inline projection is registered only if the log is empty and no append is running, because its
 -- documents would lack earlier events.
+--
+-- An append that starts after the first look waits for the lock, or the second look finds its events. See lock_appends.
 create or replace function :schema.register_projections(names text[], versions int[], modes text[])
 returns table (place int, version int, generation int, mode text)
 language plpgsql
 :as_owner
+set lock_timeout = '1s'
 as $$
+declare
+  _is_new boolean := false;
 begin
+  if exists (
+    select from unnest(names, modes) as n (name, mode)
+    where n.mode = 'inline' and not exists (select from :schema.projections p where p.name = n.name)
+  )
+    and not exists (select from :schema.events)
+    and not exists (select from :schema.writer_markers)
+  then
+    perform pg_advisory_xact_lock(:appends_lock);
+    _is_new := not exists (select from :schema.events);
+  end if;
   insert into :schema.projections as p (name, version, generation, mode, last_generation)
   select n.name, n.version, 1, n.mode, 1
   from unnest(names, versions, modes) as n (name, version, mode)
-  where n.mode = 'async'
-    or (not exists (select from :schema.events) and not exists (select from :schema.writer_markers))
+  where n.mode = 'async' or _is_new
   order by n.name collate "C"
   on conflict do nothing;
   return query

@@ -11,6 +11,9 @@ create table :schema.projections (
   last_generation int not null
 );
 
+-- Every append looks for inline projections. Most databases have few, or none.
+create index projections_inline on :schema.projections (name) where mode = 'inline' and version > 0;
+
 -- A row without a state is a placeholder that a transaction holds. Readers do not see it.
 create table :schema.documents (
   projection text collate "C" not null,

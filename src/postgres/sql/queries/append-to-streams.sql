@@ -1,5 +1,5 @@
 -- $1 stream ids $2 places $3 expected versions $4 counts of events $5 owners $6 nths $12 atomic $13 retried
--- $14 lock timeout (or null)
+-- $14 names and $15 versions of the inline projections $16 lock timeout (or null)
 -- $7 event ids $8 types $9 data $10 metadata $11 tags: as in append-to-stream
 select
   array_to_json(a.outcomes)::text as outcomes,
@@ -20,5 +20,7 @@ from :schema.append_to_streams(
   $11::text::text[],
   $12::text::boolean,
   $13::text::boolean,
-  $14::text
+  $14::text::text[],
+  $15::text::int[],
+  $16::text
 ) a

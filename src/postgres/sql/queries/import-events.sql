@@ -1,5 +1,6 @@
 -- $1 stream ids $2 event counts $3 earliest $4 latest $5 owners $6 nths $7 event ids $8 types $9 data $10 metadata
--- $11 tags $12 recorded at $13 clamp times $14 sift $15 lock timeout (or null)
+-- $11 tags $12 recorded at $13 clamp times $14 sift $15 names and $16 versions of the inline projections
+-- $17 lock timeout (or null)
 select
   i.imported,
   to_json(i.stream_id)::text as stream_id,
@@ -21,5 +22,7 @@ from :schema.import_events(
   $12::text::timestamptz[],
   $13::text::boolean,
   $14::text::boolean,
-  $15::text
+  $15::text::text[],
+  $16::text::int[],
+  $17::text
 ) i

@@ -1,0 +1,1 @@
+select :schema.lock_appends()::text as locked
