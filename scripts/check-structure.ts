@@ -5,7 +5,7 @@ import { dirname, join, normalize, relative } from 'node:path'
 const adapters = ['memory', 'postgres', 'dynamodb']
 const drawers = /^(utils?|helpers?|types|interfaces|common|misc)(\.|$)/
 const mostLines: Readonly<Record<string, number>> = {
-  'index.ts': 105,
+  'index.ts': 110,
   'store.ts': 240,
   'event.ts': 150,
   'memory/store.ts': 250,

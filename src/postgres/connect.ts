@@ -1,7 +1,9 @@
 /** Recognizes the kind of connection or transaction that the caller passed, and makes a `Database` or a `Session` of it. */
 import { beginning, driverError, InvalidInputError, readSafely, refuse } from '../storage/index.ts'
 import type { Database, Session } from './client.ts'
-import { fromLoneClient, fromPgClient, fromPgPool, type PgClient, type PgPool } from './from-pg.ts'
+import { fromPgClient, type PgClient } from './from-pg.ts'
+import { fromLoneClient } from './from-pg-lone-client.ts'
+import { fromPgPool, type PgPool } from './from-pg-pool.ts'
 import {
   fromPGlite,
   fromPGliteSession,

@@ -1,17 +1,8 @@
-/** The `pg` driver: a pool, or one connected client. */
+/** A client of the `pg` driver: its session, its transactions, and the watch over its silence. */
 import { ConnectionNotOpenError } from '../storage/index.ts'
-import {
-  type Database,
-  type Listener,
-  maxIdleMilliseconds,
-  type Parameters,
-  type Row,
-  type ScriptSession,
-  type Statement,
-  transactionMode,
-} from './client.ts'
+import { maxIdleMilliseconds, type Row, type ScriptSession, transactionMode } from './client.ts'
 import { isConnectionLost, isIdleEnd, isOverloaded } from './errors.ts'
-import { isWorkingQuery, SilenceWatch, SilentDatabaseError } from './silence.ts'
+import { isWorkingQuery, SilenceWatch } from './silence.ts'
 
 interface PgQuery {
   name?: string
@@ -27,12 +18,8 @@ export interface PgClient {
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
 
-interface PooledClient extends PgClient {
-  release(error?: Error | boolean): void
-}
-
 /** A client that only the store uses, and that can listen. */
-interface PgListener extends PgClient {
+export interface PgListener extends PgClient {
   connect(): Promise<unknown>
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'end', listener: () => void): unknown
@@ -40,22 +27,8 @@ interface PgListener extends PgClient {
   end(): Promise<void>
 }
 
-/** The part of `pg.Pool` that the store uses. */
-export interface PgPool {
-  readonly totalCount: number
-  readonly ending?: boolean | undefined
-  readonly options?: object | undefined
-  readonly Client?: (new (options: never) => PgListener) | undefined
-  connect(callback: (error: Error | undefined, client: PooledClient | undefined) => void): void
-  on(event: 'error', listener: (error: Error) => void): unknown
-  on(event: 'remove', listener: (client: PgClient) => void): unknown
-  removeListener(event: 'error', listener: (error: Error) => void): unknown
-  removeListener(event: 'remove', listener: (client: PgClient) => void): unknown
-  end(): Promise<void>
-}
-
 /** Fields of a `pg.Client` that its types do not declare. */
-interface ClientState {
+export interface ClientState {
   readonly _connecting?: boolean
   readonly _connected?: boolean
   readonly _connectionError?: boolean
@@ -72,7 +45,7 @@ interface ClientSocket {
   unref?(): void
 }
 
-const socketOf = (client: ClientState) => client.connection?.stream
+export const socketOf = (client: ClientState) => client.connection?.stream
 
 /**
  * A client that was never connected keeps its queries until `connect()` is called, without a limit.
@@ -86,7 +59,7 @@ function checkConnected(client: PgClient & ClientState): void {
 }
 
 /** @throws ConnectionNotOpenError if the client can run no query any more */
-function checkUsable(client: PgClient & ClientState): void {
+export function checkUsable(client: PgClient & ClientState): void {
   checkConnected(client)
   if (client._ending) throw new ConnectionNotOpenError('pg.Client', 'ended')
   const { _ended, _queryable, _connectionError } = client
@@ -95,13 +68,13 @@ function checkUsable(client: PgClient & ClientState): void {
 }
 
 /** The next query reports a lost connection. The `error` event still needs a listener: without one it ends the process. */
-const ignoreError = () => {}
+export const ignoreError = () => {}
 
 /** How many stores use a pool or a client. They share one listener: Node.js warns about more than ten. */
 const users = new WeakMap<object, number>()
 
 /** Ignores the `error` events of a pool or a client. Returns the function that ends that. */
-function ignoreErrors(emitter: Pick<PgClient, 'on' | 'removeListener'>): () => void {
+export function ignoreErrors(emitter: Pick<PgClient, 'on' | 'removeListener'>): () => void {
   const before = users.get(emitter) ?? 0
   users.set(emitter, before + 1)
   if (before === 0) emitter.on('error', ignoreError)
@@ -119,7 +92,11 @@ const asText = (text: string) => text
 const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse : asText) }
 
 /** Uses a callback: with the driver's promises, each result delayed the garbage collection of the next one. */
-function runQuery(client: PgClient & ClientState, query: PgQuery, silence?: SilenceWatch): Promise<Row[]> {
+export function runQuery(
+  client: PgClient & ClientState,
+  query: PgQuery,
+  silence?: SilenceWatch,
+): Promise<Row[]> {
   return new Promise((resolve, reject) => {
     checkConnected(client)
     const endWatch = silence?.watch(
@@ -153,17 +130,8 @@ export function fromPgClient(client: PgClient, prepare = true, silence?: Silence
   }
 }
 
-export interface FromPgOptions {
-  /** Whether statements are prepared by name. Some poolers do not allow it in transaction mode. */
-  readonly prepare: boolean
-  /** Whether the store opened the pool, and so ends it when it closes. */
-  readonly owned: boolean
-  /** How long the database may be silent before the store closes a connection, in milliseconds. */
-  readonly timeout: number
-}
-
 /** Makes a watch that asks for server processes with clients that `newClient` makes. */
-function silenceWatch(timeout: number, newClient: () => PgListener & ClientState): SilenceWatch {
+export function silenceWatch(timeout: number, newClient: () => PgListener & ClientState): SilenceWatch {
   return new SilenceWatch(timeout, async (pid) => {
     const client = newClient()
     client.on('error', ignoreError)
@@ -182,189 +150,7 @@ function silenceWatch(timeout: number, newClient: () => PgListener & ClientState
   })
 }
 
-/** The clients of a pool that are connecting now. The types of `pg` do not declare the list. */
-function connectingClients(
-  pool: PgPool & { readonly _clients?: readonly ClientState[] },
-): readonly ClientState[] {
-  return pool._clients?.filter(({ _connecting }) => _connecting === true) ?? []
-}
-
-/**
- * The calls that wait for a connection of a pool. A full pool that is ended drops them without a call of their callbacks.
- * All stores on a pool share the calls, and so one listener.
- */
-class WaitingCalls {
-  readonly #pool: PgPool
-  readonly #refusals = new Set<(error: ConnectionNotOpenError) => void>()
-
-  constructor(pool: PgPool) {
-    this.#pool = pool
-  }
-
-  add(refuse: (error: ConnectionNotOpenError) => void): void {
-    if (this.#refusals.size === 0) this.#pool.on('remove', this.refuseIfEnded)
-    this.#refusals.add(refuse)
-  }
-
-  delete(refuse: (error: ConnectionNotOpenError) => void): void {
-    this.#refusals.delete(refuse)
-    if (this.#refusals.size === 0) this.#pool.removeListener('remove', this.refuseIfEnded)
-  }
-
-  readonly refuseIfEnded = () => {
-    if (!this.#pool.ending) return
-    const error = new ConnectionNotOpenError('pg.Pool', 'ended')
-    for (const refuse of this.#refusals) refuse(error)
-  }
-}
-
-const waitingCalls = new WeakMap<PgPool, WaitingCalls>()
-
-/** Makes a database of a pool. */
-export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOptions): Database {
-  const heedErrors = ignoreErrors(pool)
-  const { Client, options } = pool
-  const silence =
-    Client === undefined
-      ? new SilenceWatch(timeout, async () => false)
-      : silenceWatch(timeout, () => new Client(options as never))
-
-  /** The connecting clients that have a deadline. */
-  const limited = new WeakSet<ClientState>()
-  const clients = new Set<PgClient & ClientState>()
-  if (owned) pool.on('remove', (client) => clients.delete(client))
-
-  const waiting = waitingCalls.get(pool) ?? new WaitingCalls(pool)
-  waitingCalls.set(pool, waiting)
-
-  /** Uses a callback, which runs at once. With a promise, an `error` event could come before its listener is added. */
-  function connect(): Promise<PooledClient> {
-    return new Promise((resolve, reject) => {
-      // A connection that comes after the rejection goes back to the pool: otherwise the pool could never end.
-      let isRejected = false
-      const refuse = (error: Error) => {
-        isRejected = true
-        endWait()
-        reject(error)
-      }
-      const timer = setTimeout(() => refuse(new SilentDatabaseError('CONNECT_TIMEOUT', timeout)), timeout)
-      const endWait = () => {
-        clearTimeout(timer)
-        waiting.delete(refuse)
-      }
-      waiting.add(refuse)
-      waiting.refuseIfEnded()
-      pool.connect((error, client) => {
-        endWait()
-        if (client === undefined) return reject(error)
-        if (owned) clients.add(client)
-        if (isRejected) return client.release()
-        client.on('error', ignoreError)
-        resolve(client)
-      })
-      limitConnecting()
-    })
-  }
-
-  /** A pool without a timeout of its own would keep a place for a connection that never opens, also one that no call waits for. */
-  function limitConnecting(): void {
-    for (const client of connectingClients(pool)) {
-      if (limited.has(client)) continue
-      limited.add(client)
-      setTimeout(() => {
-        if (client._connecting) socketOf(client)?.destroy?.()
-      }, timeout).unref()
-    }
-  }
-
-  async function withClient<T>(
-    signal: AbortSignal | undefined,
-    work: (client: PgClient) => Promise<T>,
-  ): Promise<T> {
-    const client = await connect()
-    let lost = false
-    try {
-      // The caller may have aborted while it waited for a connection.
-      signal?.throwIfAborted()
-      return await work(client)
-    } catch (error) {
-      lost = error !== signal?.reason && isConnectionLost(error)
-      throw error
-    } finally {
-      client.removeListener('error', ignoreError)
-      client.release(lost)
-      // The place that became free may go to a new connection.
-      limitConnecting()
-    }
-  }
-
-  const { max = 10 } = (pool.options ?? {}) as { readonly max?: number }
-  return {
-    connections: max,
-    run: (statement, parameters, signal) =>
-      withClient(signal, (client) => fromPgClient(client, prepare, silence).run(statement, parameters)),
-    transaction: (work, signal) =>
-      withClient(signal, (client) => inTransaction(client, prepare, silence, work)),
-    listen: (channel, onNotified) => listen(pool, channel, onNotified),
-    async close() {
-      // The listener of our own pool stays: its connections may still fail while the pool ends.
-      if (!owned) return heedErrors()
-      await pool.end()
-      // On a silent network a connection does not end. It must not keep the process alive.
-      for (const client of clients) socketOf(client)?.unref?.()
-    },
-  }
-}
-
-/** The last call of each client: all stores on a client share one queue, or they would get into each other's transactions. */
-const lastCalls = new WeakMap<PgClient, Promise<unknown>>()
-
-/** Makes a database of one client. It runs one statement or transaction at a time; the other calls wait in a queue. */
-export function fromLoneClient(client: PgClient, prepare: boolean, timeout: number): Database {
-  const silence = silenceWatch(timeout, () => clientLike(client))
-  const heedErrors = ignoreErrors(client)
-  let isLost = false
-
-  function inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const turn = (lastCalls.get(client) ?? Promise.resolve()).then(() => {
-      signal?.throwIfAborted()
-      checkUsable(client)
-      return work()
-    })
-    lastCalls.set(
-      client,
-      turn.then(
-        () => {},
-        (error: unknown) => {
-          isLost ||= isConnectionLost(error)
-        },
-      ),
-    )
-    return turn
-  }
-
-  return {
-    connections: 1,
-    run: (statement: Statement, parameters: Parameters, signal) =>
-      inTurn(signal, () => fromPgClient(client, prepare, silence).run(statement, parameters)),
-    transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, silence, work)),
-    async close() {
-      await lastCalls.get(client)
-      // The socket of a lost connection may end later, with an `error` event: without a listener it ends the process.
-      if (!isLost) heedErrors()
-    },
-  }
-}
-
-/** Makes a client that connects as this one does. */
-function clientLike(client: PgClient): PgListener {
-  const { host, port, database, user, password, ssl } = client as PgClient &
-    Record<'host' | 'port' | 'database' | 'user' | 'password' | 'ssl', unknown>
-  const Client = client.constructor as new (options: object) => PgListener
-  return new Client({ host, port, database, user, password, ssl })
-}
-
-async function inTransaction<T>(
+export async function inTransaction<T>(
   client: PgClient,
   prepare: boolean,
   silence: SilenceWatch,
@@ -402,26 +188,4 @@ async function inOpenTransaction<T>(
     await runQuery(client, { text: 'rollback' }, silence).catch(() => {})
     throw error
   }
-}
-
-/** Listens on a separate client with the options of the pool, because a pool closes its idle clients. */
-async function listen(
-  pool: PgPool,
-  channel: string,
-  onNotified: (payload: string) => void,
-): Promise<Listener | undefined> {
-  const { Client, options } = pool
-  if (Client === undefined) return undefined
-  const client = new Client(options as never)
-  client.on('error', ignoreError)
-  const ended = new Promise<void>((resolve) => client.on('end', resolve))
-  client.on('notification', ({ payload = '' }) => onNotified(payload))
-  try {
-    await client.connect()
-    await runQuery(client, { text: `listen ${channel}` })
-  } catch (error) {
-    await client.end().catch(ignoreError)
-    throw error
-  }
-  return { ended, close: () => client.end() }
 }
