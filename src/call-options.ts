@@ -2,8 +2,8 @@
 
 export interface CallOptions {
   /**
-   * Rejects the call with the signal's reason as soon as the signal is aborted. An append that was already sent may still
-   * be recorded. @default none
+   * Rejects the call with the signal's reason as soon as the signal is aborted. An append that was already sent may
+   * still be recorded. @default none
    */
   readonly signal?: AbortSignal | undefined
 }

@@ -47,8 +47,8 @@ export interface Recorded {
 export type RecordedEvent<E extends Event = Event> = E & Recorded
 
 /**
- * Returns the metadata for a command or event that `event` caused: the same `correlationId` (or the event's id if it has
- * none), and the event's id as `causationId`.
+ * Returns the metadata for a command or event that `event` caused: the same `correlationId` (or the event's id if it
+ * has none), and the event's id as `causationId`.
  */
 export function causedBy(event: RecordedEvent): Metadata {
   return { correlationId: event.metadata.correlationId ?? event.id, causationId: event.id }

@@ -94,7 +94,9 @@ export interface ReadAllOptions<E extends Event = Event> extends CallOptions, Ev
   readonly direction?: Direction | undefined
   /** The largest number of events to return. @default all */
   readonly limit?: number | undefined
-  /** Waits for further events at the end of the log instead of ending. Only with `direction: 'forward'`. @default false */
+  /**
+   * Waits for further events at the end of the log instead of ending. Only with `direction: 'forward'`. @default false
+   */
   readonly follow?: boolean | undefined
 }
 
@@ -139,7 +141,8 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
    * Appends events to a stream: all of them, or none. A second call with the same event ids appends nothing and returns
    * the first result.
    * @throws WrongExpectedVersionError if the stream is at another version than expected
-   * @throws DuplicateEventIdError if an event id is recorded already, and this call does not repeat the append that recorded it
+   * @throws DuplicateEventIdError if an event id is recorded already, and this call does not repeat the append that
+   * recorded it
    * @throws InvalidInputError if an argument breaks the input rules
    * @throws MissingInlineProjectionError if a projection is inline, and this store was opened without it
    * @throws ProjectionVersionError if an inline projection of this store has documents of another version or mode
@@ -148,8 +151,8 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   append(streamId: string, events: readonly Event[], options?: AppendOptions): Promise<AppendResult>
 
   /**
-   * Appends to several streams in one transaction: all appends are recorded, or none. Each stream may occur once. Returns one result
-   * for each append, in the order given.
+   * Appends to several streams in one transaction: all appends are recorded, or none. Each stream may occur once.
+   * Returns one result for each append, in the order given.
    * @throws the same errors as `append`
    */
   appendAll(
@@ -161,8 +164,8 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   readStream<E extends Event = Event>(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice<E>>
 
   /**
-   * Reads the log in order of position. Returns an event only when no other event can still appear before it, so a reader
-   * never misses an event that commits late. Keeps at most two pages in memory, and no connection between pages.
+   * Reads the log in order of position. Returns an event only when no other event can still appear before it, so a
+   * reader never misses an event that commits late. Keeps at most two pages in memory, and no connection between pages.
    * @throws LogTruncatedError in a forward read, if the log ends before `after` or no longer contains the last returned
    * event
    */
@@ -188,8 +191,8 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   view<State>(projection: DocumentProjection<State, any> | string): View<State>
 
   /**
-   * Starts a worker in this process that passes events to a handler. The worker resumes at the checkpoint that is stored
-   * under the subscription's name.
+   * Starts a worker in this process that passes events to a handler. The worker resumes at the checkpoint that is
+   * stored under the subscription's name.
    */
   subscribe<E extends Event = Event>(options: SubscribeOptions<E, Tx>): Subscription
 
@@ -209,15 +212,16 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   parked(subscription: string): ParkedEvents
 
   /**
-   * Builds new documents of a projection while readers get the old ones, then switches readers to the new ones. To resume
-   * an interrupted rebuild, call it again.
+   * Builds new documents of a projection while readers get the old ones, then switches readers to the new ones. To
+   * resume an interrupted rebuild, call it again.
    * @throws RebuildRunningError if another process rebuilds or verifies the projection
    * @throws LogNotSettledError if an open append blocked the last step for too long
    */
   rebuild(projection: AnyDocumentProjection, options?: RebuildOptions): Promise<RebuildResult>
 
   /**
-   * Builds the documents again beside the current ones, compares both, and reports the differences. Changes no document.
+   * Builds the documents again beside the current ones, compares both, and reports the differences. Changes no
+   * document.
    * @throws RebuildRunningError if another process rebuilds or verifies the projection
    * @throws ProjectionVersionError if the documents have another version
    * @throws LogNotSettledError if an open append blocked the last step for too long
@@ -226,8 +230,8 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
 
   /**
    * Deletes the documents of a projection that no process runs any more. If it is inline, stores without it may append
-   * again. The projection then counts as never built, until a rebuild. Keeps what the function of a raw projection wrote.
-   * Returns false if the projection has no complete documents. To resume an interrupted call, repeat it.
+   * again. The projection then counts as never built, until a rebuild. Keeps what the function of a raw projection
+   * wrote. Returns false if the projection has no complete documents. To resume an interrupted call, repeat it.
    * @throws RebuildRunningError if another process rebuilds or verifies the projection
    */
   dropProjection(name: string, options?: CallOptions): Promise<boolean>

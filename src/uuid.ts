@@ -17,8 +17,8 @@ let lastMillisecond = 0
 let counter = 0
 
 /**
- * Returns a new UUID of version 7 that sorts after every one that this process made before, even if the clock steps back
- * (RFC 9562, section 6.2, method 1: a 12-bit counter).
+ * Returns a new UUID of version 7 that sorts after every one that this process made before, even if the clock steps
+ * back (RFC 9562, section 6.2, method 1: a 12-bit counter).
  */
 export function uuidv7(): string {
   if (poolAt === pool.length) {
@@ -50,8 +50,8 @@ export function uuidv7(): string {
 const namespace = Buffer.from('7d0a4a3e5c1f4c5b9a5e0c6a2f8b1d43', 'hex')
 
 /**
- * Returns a UUID of version 5 that is derived from `parts`: the same parts always have the same id, and other parts another
- * one. The store recognises a repeated command by such ids.
+ * Returns a UUID of version 5 that is derived from `parts`: the same parts always have the same id, and other parts
+ * another one. The store recognises a repeated command by such ids.
  * @throws InvalidInputError if a part is neither a string nor a finite number
  */
 export function uuidOf(...parts: readonly (string | number)[]): string {

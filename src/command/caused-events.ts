@@ -61,8 +61,8 @@ export function recordedEvents<E extends Event>(
 }
 
 /**
- * Copies a value that passed the input rules, with the result of `JSON.parse(JSON.stringify(value))`: undefined properties
- * are absent, and minus zero is zero. Several times faster than writing and parsing the text.
+ * Copies a value that passed the input rules, with the result of `JSON.parse(JSON.stringify(value))`: undefined
+ * properties are absent, and minus zero is zero. Several times faster than writing and parsing the text.
  */
 export function jsonRoundTrip<T>(value: T): T
 export function jsonRoundTrip(value: unknown): unknown {

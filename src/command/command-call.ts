@@ -37,8 +37,8 @@ export interface HandleOptions extends CallOptions {
    */
   readonly expectedVersion?: ExpectedVersion | undefined
   /**
-   * Identifies this command (any text). A later call with the same id appends nothing and returns the events of the first
-   * call. If the first call caused no events, the later call decides again. @default a new id for each call
+   * Identifies this command (any text). A later call with the same id appends nothing and returns the events of the
+   * first call. If the first call caused no events, the later call decides again. @default a new id for each call
    */
   readonly commandId?: string | undefined
   /** Added to the metadata of every event. @default `correlationId` and `causationId` are the command's id */
@@ -119,9 +119,9 @@ export class CommandCall<State, Command, E extends Event> {
   }
 
   /**
-   * Returns the result of deciding on a kept state, or `undefined` if the call must load the stream. Only an append at the
-   * kept version proves that the state was the present one. With an old state, the decider may wrongly return no events or
-   * refuse, and the append may conflict or repeat an earlier one.
+   * Returns the result of deciding on a kept state, or `undefined` if the call must load the stream. Only an append at
+   * the kept version proves that the state was the present one. With an old state, the decider may wrongly return no
+   * events or refuse, and the append may conflict or repeat an earlier one.
    */
   async #onKeptState(kept: KnownStream<State>): Promise<CommandResult<State, E> | undefined> {
     if (!isExpected(this.#options.expectedVersion ?? 'any', true, kept.version)) return undefined
@@ -150,8 +150,8 @@ export class CommandCall<State, Command, E extends Event> {
 
       let result: AppendResult
       try {
-        // The decision was made on this version, so the append must follow it. With 'any' the caller accepts other appends
-        // in between; 'noStream' is stricter than version 0, which an existing stream without events also has.
+        // The decision was made on this version, so the append must follow it. With 'any' the caller accepts other
+        // appends in between; 'noStream' is stricter than version 0, which an existing stream without events also has.
         const isPassedOn = expectedVersion === 'any' || expectedVersion === 'noStream'
         result = await this.#append(events, isPassedOn ? expectedVersion : present.version)
       } catch (error) {
@@ -208,7 +208,9 @@ export class CommandCall<State, Command, E extends Event> {
     return resultOf(this.#setup.states.advance(this.#stream, before, recorded), recorded)
   }
 
-  /** Loads the present state, and returns it with the events of an append of this call, or of the one that it repeats. */
+  /**
+   * Loads the present state, and returns it with the events of an append of this call, or of the one that it repeats.
+   */
   async #reread({ firstVersion, version, deduplicated }: AppendResult): Promise<CommandResult<State, E>> {
     const { present, news: history } = await this.#setup.states.load(this.#stream, this.#options.signal)
     return resultOf(present, history.slice(firstVersion - 1, version), deduplicated)
@@ -223,7 +225,9 @@ function resultOf<State, E extends Event>(
   return { state, version, events, position, deduplicated }
 }
 
-/** The error for recorded events that a read does not return: reads lag behind writes, for example in a caching store. */
+/**
+ * The error for recorded events that a read does not return: reads lag behind writes, for example in a caching store.
+ */
 function notVisible(stream: string, { firstVersion, version }: AppendResult, retries: number): Error {
   const cause = new Error(`it has versions ${firstVersion} to ${version}, which reading does not show`)
   return new StoreUnavailableError(`Reading what the command caused in stream '${stream}'`, retries, cause)

@@ -18,9 +18,9 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
   /** Returns the stream id for the `id` that the handler is called with. @default the id itself */
   readonly streamId?: ((id: string) => string) | undefined
   /**
-   * Maximum number of retries after another append came first. Each retry loads the new events and decides again, after a
-   * random pause that grows from 10 ms to 1 s. Commands of this handler on one stream take turns, so only the appends of
-   * other handlers and processes can come first. @default 20
+   * Maximum number of retries after another append came first. Each retry loads the new events and decides again, after
+   * a random pause that grows from 10 ms to 1 s. Commands of this handler on one stream take turns, so only the appends
+   * of other handlers and processes can come first. @default 20
    */
   readonly retries?: number | undefined
   /**

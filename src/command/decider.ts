@@ -9,13 +9,13 @@ export interface Decider<State, Command, E extends Event> {
   /** Returns the state of a stream without events. */
   initialState(): State
   /**
-   * Returns the events that the command causes in this state. If it throws, the command is refused: nothing is appended,
-   * and the caller gets the thrown error unchanged.
+   * Returns the events that the command causes in this state. If it throws, the command is refused: nothing is
+   * appended, and the caller gets the thrown error unchanged.
    */
   decide(command: Command, state: State): Decision<E> | Promise<Decision<E>>
   /**
-   * Returns the state after the event. Must not change the state that it gets. If it returns `undefined`, the fold fails
-   * with an `UndefinedStateError`, unless the initial state is `undefined` too.
+   * Returns the state after the event. Must not change the state that it gets. If it returns `undefined`, the fold
+   * fails with an `UndefinedStateError`, unless the initial state is `undefined` too.
    */
   evolve(state: State, event: RecordedEvent<E>): Evolved<State>
 }

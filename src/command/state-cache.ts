@@ -1,6 +1,6 @@
 /**
- * The states of streams that a command handler has loaded: reads and folds newer events, and keeps the states of recently
- * used streams, and of those with calls under way.
+ * The states of streams that a command handler has loaded: reads and folds newer events, and keeps the states of
+ * recently used streams, and of those with calls under way.
  */
 import type { Event, RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'

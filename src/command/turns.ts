@@ -1,6 +1,6 @@
 /**
- * Lets the commands of one stream take turns, in the order of their calls, so that each decides on the result of the one
- * before instead of losing a race against it.
+ * Lets the commands of one stream take turns, in the order of their calls, so that each decides on the result of the
+ * one before instead of losing a race against it.
  *
  *     called ──▶ waiting ──▶ has the turn ──▶ ended
  *                   │             │              ▲

@@ -1,4 +1,6 @@
-/** Cases of abort signals: a call with an aborted signal does nothing, and a running call ends with the signal's reason. */
+/**
+ * Cases of abort signals: a call with an aborted signal does nothing, and a running call ends with the signal's reason.
+ */
 import assert from 'node:assert/strict'
 import { sleep } from '../runtime/abort.ts'
 import type { EventStore } from '../store.ts'

@@ -1,4 +1,7 @@
-/** Cases of many concurrent appends: a store may send them to the database in groups, but each caller gets its own outcome. */
+/**
+ * Cases of many concurrent appends: a store may send them to the database in groups, but each caller gets its own
+ * outcome.
+ */
 import assert from 'node:assert/strict'
 import { hasCode } from '../errors/index.ts'
 import type { ConformanceCase } from './case.ts'

@@ -1,4 +1,6 @@
-/** Cases of handlers that fail: the store retries them, parks their event, blocks the stream, or ends the subscription. */
+/**
+ * Cases of handlers that fail: the store retries them, parks their event, blocks the stream, or ends the subscription.
+ */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
@@ -11,7 +13,10 @@ const group = 'failing handlers'
 
 const numberOf = (event: RecordedEvent) => (event as RecordedEvent<Counted>).data.number
 
-/** A handler that fails on an event of a number as often as `failures` says, and collects the events that it has handled. */
+/**
+ * A handler that fails on an event of a number as often as `failures` says, and collects the events that it has
+ * handled.
+ */
 function faultyHandler(failures: ReadonlyMap<number, number>) {
   const left = new Map(failures)
   const handled: RecordedEvent[] = []

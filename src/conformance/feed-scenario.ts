@@ -68,7 +68,9 @@ export function checkFeed(committed: ReadonlySet<string>, shown: readonly FeedEv
   return { recorded: committed.size, missed, repeated, phantom, reordered, disordered }
 }
 
-/** Lets the readers follow the log while transactions commit and roll back. Resolves with one report for each reader. */
+/**
+ * Lets the readers follow the log while transactions commit and roll back. Resolves with one report for each reader.
+ */
 export async function runFeedScenario(
   { begin }: Pick<ConformanceContext, 'begin'>,
   store: EventStore,
@@ -103,7 +105,9 @@ export async function runFeedScenario(
   return shown.map((events) => checkFeed(committed, events))
 }
 
-/** Events that get their positions first and are committed last. A reader that only compares positions never sees them. */
+/**
+ * Events that get their positions first and are committed last. A reader that only compares positions never sees them.
+ */
 async function lateCommits(
   begin: ConformanceContext['begin'],
   store: EventStore,
@@ -122,7 +126,9 @@ async function lateCommits(
   }
 }
 
-/** A transaction begins before another one and appends after it. A reader that orders by transaction age gets it wrong. */
+/**
+ * A transaction begins before another one and appends after it. A reader that orders by transaction age gets it wrong.
+ */
 async function lateNumbers(
   begin: ConformanceContext['begin'],
   store: EventStore,

@@ -1,6 +1,6 @@
 /**
- * Cases of the log while transactions are open: a reader skips no event and gets all events in order, and the store waits
- * only for transactions that have appended.
+ * Cases of the log while transactions are open: a reader skips no event and gets all events in order, and the store
+ * waits only for transactions that have appended.
  */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'

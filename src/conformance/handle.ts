@@ -1,4 +1,7 @@
-/** Cases of `commandHandler` on a store: it loads, decides and appends, and retries after a conflict with another append. */
+/**
+ * Cases of `commandHandler` on a store: it loads, decides and appends, and retries after a conflict with another
+ * append.
+ */
 import assert from 'node:assert/strict'
 import { type Decider, decider } from '../command/decider.ts'
 import { foldStream } from '../command/fold.ts'

@@ -1,4 +1,7 @@
-/** Cases of imports that read ahead: the store reads the next events of the source while it writes a batch that may fail. */
+/**
+ * Cases of imports that read ahead: the store reads the next events of the source while it writes a batch that may
+ * fail.
+ */
 import assert from 'node:assert/strict'
 import type { ImportedEvent, ImportResult, ImportSource } from '../imported-event.ts'
 import type { ConformanceCase } from './case.ts'

@@ -1,4 +1,6 @@
-/** Cases of imported times: the store keeps them, and refuses or moves a time that would step back within its stream. */
+/**
+ * Cases of imported times: the store keeps them, and refuses or moves a time that would step back within its stream.
+ */
 import assert from 'node:assert/strict'
 import type { ImportedEvent } from '../imported-event.ts'
 import { uuidv7 } from '../uuid.ts'

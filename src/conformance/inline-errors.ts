@@ -1,4 +1,6 @@
-/** Cases of inline projections that fail: the caller gets the error, the store does not retry, and nothing is written. */
+/**
+ * Cases of inline projections that fail: the caller gets the error, the store does not retry, and nothing is written.
+ */
 import assert from 'node:assert/strict'
 import { commandHandler } from '../command/command-handler.ts'
 import { decider } from '../command/decider.ts'
@@ -10,7 +12,10 @@ import { failure, refused } from './expect.ts'
 
 const group = 'inline projections'
 
-/** A projection that counts the events of a stream and throws at an event of type `Refused`, and the number of its throws. */
+/**
+ * A projection that counts the events of a stream and throws at an event of type `Refused`, and the number of its
+ * throws.
+ */
 function throwingProjection(thrown: () => unknown) {
   const calls = { refused: 0 }
   const counts = projection({
@@ -36,7 +41,8 @@ export const inlineErrorCases: readonly ConformanceCase[] = [
       const store = await open({ inline: [counts] })
       await store.append('s', counted(1))
       const before = await everything(store)
-      // Codes of: serialization failure, deadlock, unique violation, lost connection (twice). Then values that are no errors.
+      // Codes of: serialization failure, deadlock, unique violation, lost connection (twice). Then values that are no
+      // errors.
       const codes = ['40001', '40P01', '23505', '08006', 'ECONNRESET']
       const errors = codes.map((code) => Object.assign(new Error(`thrown with ${code}`), { code }))
       for (const one of [...errors, 'a text', undefined, null]) {

@@ -335,7 +335,8 @@ export const inlineTransactionCases: readonly ConformanceCase[] = [
     group,
     name: 'calls a handle function in the AsyncLocalStorage context of the caller whose events it gets',
     async run({ open }) {
-      // The fault: appends that share a transaction run in the context of one of them, and a driver may call back in none.
+      // The fault: appends that share a transaction run in the context of one of them, and a driver may call back in
+      // none.
       const request = new AsyncLocalStorage<string>()
       const seen: (readonly [streamId: string, request: string | undefined, later: string | undefined])[] = []
       const traced = projection({

@@ -168,7 +168,10 @@ const refusals: readonly (readonly [
   ],
 ]
 
-/** A field of a read, and wrong values for it. The first five read a stream, the next five the log, the last one lists streams. */
+/**
+ * A field of a read, and wrong values for it. The first five read a stream, the next five the log, the last one lists
+ * streams.
+ */
 const readRefusals: readonly (readonly [
   field: string,
   values: readonly unknown[],

@@ -1,6 +1,6 @@
 /**
- * Cases of options and other objects that callers pass: the store refuses a value that is no such object, or that throws
- * when the store reads it, and its error names the field.
+ * Cases of options and other objects that callers pass: the store refuses a value that is no such object, or that
+ * throws when the store reads it, and its error names the field.
  */
 import assert from 'node:assert/strict'
 import { commandHandler } from '../command/command-handler.ts'

@@ -1,6 +1,6 @@
 /**
- * Cases with many concurrent callers, through one store and through four stores on the same data. The events must always
- * come into one order without a gap.
+ * Cases with many concurrent callers, through one store and through four stores on the same data. The events must
+ * always come into one order without a gap.
  */
 import assert from 'node:assert/strict'
 import type { ExpectedVersion } from '../expected-version.ts'

@@ -1,4 +1,6 @@
-/** Cases of many concurrent reads: a store may send them to the database in groups, but each caller gets its own answer. */
+/**
+ * Cases of many concurrent reads: a store may send them to the database in groups, but each caller gets its own answer.
+ */
 import assert from 'node:assert/strict'
 import type { ReadStreamOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'

@@ -11,7 +11,9 @@ import { allAtOnce, refused } from './expect.ts'
 
 const group = 'rebuilding'
 
-/** A projection with a sum for each stream. A test changes `factor` to simulate a projection that was wrong for a time. */
+/**
+ * A projection with a sum for each stream. A test changes `factor` to simulate a projection that was wrong for a time.
+ */
 function sums(version = 1, factor: () => number = () => version) {
   return projection({
     name: 'sums',

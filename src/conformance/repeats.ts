@@ -1,4 +1,6 @@
-/** Cases of repeated appends: a call with the event ids of an earlier call returns the first result and writes nothing. */
+/**
+ * Cases of repeated appends: a call with the event ids of an earlier call returns the first result and writes nothing.
+ */
 import assert from 'node:assert/strict'
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { AppendResult, EventStore } from '../store.ts'

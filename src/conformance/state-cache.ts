@@ -307,7 +307,8 @@ export const stateCacheCases: readonly ConformanceCase[] = [
         for (const options of [{}, { commandId: 'x' }, { expectedVersion: size }]) {
           for (const growth of [1, 0, 'refuse'] as const) {
             const before = `before ${JSON.stringify(options)} ${growth}`
-            // The stream has the cached version but other events. An append cannot notice that, so this case is left out.
+            // The stream has the cached version but other events. An append cannot notice that, so this case is left
+            // out.
             if (size === 3 && growth === 1) continue
             let name = before
             const { store: observed, reads } = observedStore({
@@ -365,7 +366,8 @@ export const stateCacheCases: readonly ConformanceCase[] = [
         )
         assert.equal((await logOf(first)).length, 6 * 32)
 
-        // The callers now withdraw more than there is: none may overdraw, and a withdrawal is refused only if it must be.
+        // The callers now withdraw more than there is: none may overdraw, and a withdrawal is refused only if it must
+        // be.
         const [poor] = balances
         const outcomes = await allAtOnce(32, async (caller) => {
           const handle = handlers[caller % 2] ?? assert.fail()

@@ -1,4 +1,6 @@
-/** Cases of copies: the store copies what it receives and what it returns, so that no caller can change recorded data. */
+/**
+ * Cases of copies: the store copies what it receives and what it returns, so that no caller can change recorded data.
+ */
 import assert from 'node:assert/strict'
 import type { Metadata, RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'

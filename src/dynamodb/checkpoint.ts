@@ -112,8 +112,8 @@ export function advancePart(table: string, lease: Lease, position: number): Part
     item: { Update: advanceUpdate(table, lease, position) },
     size: 0,
     name: `checkpoint of '${lease.subscription}'`,
-    // If the checkpoint is ahead, an earlier request of this lease advanced it, and its answer was lost. The lease is not
-    // lost: the transaction fails with a StoreUnavailableError, and the worker then reads the stored checkpoint.
+    // If the checkpoint is ahead, an earlier request of this lease advanced it, and its answer was lost. The lease is
+    // not lost: the transaction fails with a StoreUnavailableError, and the worker then reads the stored checkpoint.
     failed: ({ Item }) => (isAhead(Item, lease) ? undefined : refusedAdvance(lease, Item)),
   }
 }

@@ -407,9 +407,9 @@ export function opener({
   return async () => {
     const sdk = await loadSdk()
     const Client = sdk.DynamoDBClient as unknown as new (options: object) => DynamodbClient
-    // The store retries, not the SDK: the SDK does not retry transactions in conflict, and does not know what
-    // must change before a retry. The timeouts end a request on a connection that went silent, for example after a pause
-    // of the machine.
+    // The store retries, not the SDK: the SDK does not retry transactions in conflict, and does not know what must
+    // change before a retry. The timeouts end a request on a connection that went silent, for example after a pause of
+    // the machine.
     const requestHandler = { connectionTimeout: 5_000, requestTimeout: 15_000 }
     const options = { maxAttempts: 1, requestHandler, ...defined({ endpoint, region, credentials }) }
     return { client: new Client(options), sdk, isOwned: true }

@@ -18,8 +18,8 @@
  *       a worker          K#<subscription>           w#<worker>
  *       a parked event    P#<subscription>           <position>              see parked.ts
  *
- * A block holds 128 slots. So the log moves from one partition of the table to the next, and readers can
- * compute all keys.
+ * A block holds 128 slots. So the log moves from one partition of the table to the next, and readers can compute all
+ * keys.
  */
 import { createHash } from 'node:crypto'
 import { type Item, text } from './attributes.ts'

@@ -1,12 +1,11 @@
 /**
- * Slots: the numbered places of the log. Their numbers have no gaps, so that a reader sees which slots are
- * missing.
+ * Slots: the numbered places of the log. Their numbers have no gaps, so that a reader sees which slots are missing.
  *
  *     taken ──▶ used     by the transaction that writes the events
  *        └────▶ sealed   by the writer itself if it does not use the slot, or by a reader that has waited for `gapTimeout`
  *
- * Both are a put with the condition that the slot does not exist yet, so only one of them succeeds. A writer
- * whose slot was sealed has written nothing, and takes another slot.
+ * Both are a put with the condition that the slot does not exist yet, so only one of them succeeds. A writer whose slot
+ * was sealed has written nothing, and takes another slot.
  */
 import type { RegisteredProjection } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'

@@ -47,8 +47,8 @@ export interface DynamodbStoreOptions extends DynamodbAddress, InputLimits, Stor
   /** Whether the store compresses event bodies and document states above 1 KB. @default true */
   readonly compress?: boolean | undefined
   /**
-   * Called for each failed attempt of a request (transient error), each sealed slot, and each append that found its slot
-   * sealed. @default none
+   * Called for each failed attempt of a request (transient error), each sealed slot, and each append that found its
+   * slot sealed. @default none
    */
   readonly onMetric?: ((metric: DynamodbMetric) => void) | undefined
 }

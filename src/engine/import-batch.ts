@@ -84,8 +84,8 @@ export class ImportBatches {
   }
 }
 
-// How far the clocks of two machines may differ, in milliseconds. An event from the future is refused, because time in its
-// stream could not advance until then.
+// How far the clocks of two machines may differ, in milliseconds. An event from the future is refused, because time in
+// its stream could not advance until then.
 const clockTolerance = 60_000
 
 /** Returns the stream and the time of an imported event, checked. */

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Returns the function that makes the id of the event at an index. The ids are UUIDs of version 8 (RFC 9562, section 5.8):
- * 62 bits of a hash of the name, then 60 bits of the index. They sort in the order of the source, so a database's index grows
- * at one end, and not at random places.
+ * Returns the function that makes the id of the event at an index. The ids are UUIDs of version 8 (RFC 9562, section
+ * 5.8): 62 bits of a hash of the name, then 60 bits of the index. They sort in the order of the source, so a database's
+ * index grows at one end, and not at random places.
  */
 export function importIds(name: string): (index: number) => string {
   const hash = createHash('sha256').update(`eventsourced import ${name}`).digest('hex')

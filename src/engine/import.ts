@@ -10,8 +10,8 @@ import type { PreparedImport, Storage } from '../storage/storage.ts'
 import { ImportBatches } from './import-batch.ts'
 
 /**
- * Appends every event of the source that the store does not have. The store assigns positions and versions in the order of
- * the source, and keeps ids, metadata and times. To resume an interrupted import, call it again.
+ * Appends every event of the source that the store does not have. The store assigns positions and versions in the order
+ * of the source, and keeps ids, metadata and times. To resume an interrupted import, call it again.
  */
 export async function importEvents(
   storage: Pick<Storage, 'importBatch'>,
@@ -35,7 +35,8 @@ export async function importEvents(
   const stop = failed.signal
   const batches = new ImportBatches(name, batchSize, limits)
   let imported = 0
-  // The batch that is being written. Meanwhile the next one is read and prepared; it waits for this one, to keep the order.
+  // The batch that is being written. Meanwhile the next one is read and prepared; it waits for this one, to keep the
+  // order.
   let sending = Promise.resolve()
 
   async function send(events: readonly PreparedImport[], read: number): Promise<void> {
@@ -70,7 +71,8 @@ export async function importEvents(
   return { read: batches.read, imported, skipped: batches.read - imported }
 }
 
-// After so many events the import yields to the event loop, for the batch that is being written and the rest of the process.
+// After so many events the import yields to the event loop, for the batch that is being written and the rest of the
+// process.
 const eventsPerTurn = 200
 
 function checkSource(source: unknown): void {

@@ -13,14 +13,14 @@ import type { ReadAllOptions } from '../store.ts'
 
 const eventsPerPage = 1000
 
-// How long a follower sleeps that found nothing, in milliseconds. The time doubles with each empty page, and a wake-up ends
-// it early.
+// How long a follower sleeps that found nothing, in milliseconds. The time doubles with each empty page, and a wake-up
+// ends it early.
 const shortestSleep = 5
 const longestSleep = 250
 
 /**
- * Returns the events of the log. Checks the options in this call, so that a mistake shows where it was made, and reads once
- * the caller iterates.
+ * Returns the events of the log. Checks the options in this call, so that a mistake shows where it was made, and reads
+ * once the caller iterates.
  * @throws InvalidInputError
  */
 export function readLog(

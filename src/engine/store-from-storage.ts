@@ -1,6 +1,6 @@
 /**
- * Makes a complete `EventStore` of a storage: checks every input, turns outcomes into results or errors, and reads the log
- * page by page. All stores share this code, so they behave alike.
+ * Makes a complete `EventStore` of a storage: checks every input, turns outcomes into results or errors, and reads the
+ * log page by page. All stores share this code, so they behave alike.
  */
 import {
   DuplicateEventIdError,

@@ -39,8 +39,8 @@ function describe(expected: ExpectedVersion): string {
 }
 
 /**
- * A command was decided several times, and each time another append to its stream came first. Nothing was written. Handle
- * the command again, or give the handler more `retries`.
+ * A command was decided several times, and each time another append to its stream came first. Nothing was written.
+ * Handle the command again, or give the handler more `retries`.
  */
 export class CommandOvertakenError extends EventSourcedError {
   readonly code = 'command-overtaken'
@@ -115,8 +115,8 @@ export class AppendTooLargeError extends EventSourcedError {
 }
 
 /**
- * An imported event is older than the last event of its stream. The import stops at its batch and records nothing of it;
- * on DynamoDB, where a large batch takes several transactions, an earlier part of it may be recorded.
+ * An imported event is older than the last event of its stream. The import stops at its batch and records nothing of
+ * it; on DynamoDB, where a large batch takes several transactions, an earlier part of it may be recorded.
  */
 export class ImportOutOfOrderError extends EventSourcedError {
   readonly code = 'import-out-of-order'
@@ -143,7 +143,9 @@ export class TransactionOverError extends EventSourcedError {
  */
 export class TransactionIdleError extends EventSourcedError {
   readonly code = 'transaction-idle'
-  /** How long a transaction of the store may run no statement, in milliseconds, unless the handler changes the setting. */
+  /**
+   * How long a transaction of the store may run no statement, in milliseconds, unless the handler changes the setting.
+   */
   readonly limit: number
   constructor(limit: number, cause: unknown) {
     super(
@@ -167,7 +169,9 @@ export class NestedCallError extends EventSourcedError {
   }
 }
 
-/** The condition of a write that a handler added to its transaction was not met. The whole transaction was rolled back. */
+/**
+ * The condition of a write that a handler added to its transaction was not met. The whole transaction was rolled back.
+ */
 export class WriteConditionError extends EventSourcedError {
   readonly code = 'write-condition-failed'
   /**
@@ -182,9 +186,9 @@ export class WriteConditionError extends EventSourcedError {
 }
 
 /**
- * A decider's `evolve` returned `undefined`, so that the state would be lost. Usually a `return` is missing, or a case for
- * this event type. Folding fails at this event until `evolve` is repaired. If a command handler throws this error for an
- * event of its own command, that event is recorded.
+ * A decider's `evolve` returned `undefined`, so that the state would be lost. Usually a `return` is missing, or a case
+ * for this event type. Folding fails at this event until `evolve` is repaired. If a command handler throws this error
+ * for an event of its own command, that event is recorded.
  */
 export class UndefinedStateError extends EventSourcedError {
   readonly code = 'undefined-state'

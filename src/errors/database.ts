@@ -25,8 +25,8 @@ export class StoreUnavailableError extends EventSourcedError {
 }
 
 /**
- * The call waited for a lock for as long as the store's `timeout` allows: another transaction holds the stream, a document
- * or a table. Nothing was written. End that transaction, and call again.
+ * The call waited for a lock for as long as the store's `timeout` allows: another transaction holds the stream, a
+ * document or a table. Nothing was written. End that transaction, and call again.
  */
 export class LockTimeoutError extends EventSourcedError {
   readonly code = 'lock-timeout'
@@ -79,7 +79,9 @@ export class UnsupportedDatabaseError extends EventSourcedError {
   readonly code = 'unsupported-database'
 }
 
-/** The store was to work inside the caller's transaction, but the caller's connection is in none. Nothing was written. */
+/**
+ * The store was to work inside the caller's transaction, but the caller's connection is in none. Nothing was written.
+ */
 export class NotInTransactionError extends EventSourcedError {
   readonly code = 'not-in-transaction'
   constructor(what: string, cause: unknown) {
@@ -111,7 +113,9 @@ export class MissingPrivilegesError extends EventSourcedError {
   readonly code = 'missing-privileges'
   /** The role that lacks them, if the store knows it. */
   readonly role: string | undefined
-  /** All missing privileges, such as `SELECT on eventsourced.events`; empty if the database named only one: see `cause`. */
+  /**
+   * All missing privileges, such as `SELECT on eventsourced.events`; empty if the database named only one: see `cause`.
+   */
   readonly missing: readonly string[]
   constructor(role: string | undefined, missing: readonly string[], remedy: string, cause: unknown) {
     const who = role === undefined ? 'The role of this connection' : `Role '${role}'`

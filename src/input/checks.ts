@@ -5,8 +5,8 @@ import { readSafely, refuse } from './refusal.ts'
 const maxNameBytes = 512
 
 /**
- * Checks a name that a caller reads by: text of 1 to 512 bytes that every database can hold. Unlike `checkName`, it accepts
- * a name that begins with `$`: the store finds nothing under it.
+ * Checks a name that a caller reads by: text of 1 to 512 bytes that every database can hold. Unlike `checkName`, it
+ * accepts a name that begins with `$`: the store finds nothing under it.
  * @throws InvalidInputError
  */
 export function checkReadName(value: unknown, field: string): asserts value is string {
@@ -39,7 +39,10 @@ export function namesIn(values: readonly unknown[], field: string): readonly str
   })
 }
 
-/** Checks a name that a caller writes. Names that begin with `$` are reserved for this library. @throws InvalidInputError */
+/**
+ * Checks a name that a caller writes. Names that begin with `$` are reserved for this library. @throws
+ * InvalidInputError
+ */
 export function checkName(value: unknown, field: string): asserts value is string {
   checkReadName(value, field)
   if (value.startsWith('$')) refuse(field, 'must not begin with $, which is reserved', value)
@@ -61,7 +64,9 @@ export function checkInteger(
 // The longest time of a timer: `setTimeout` fires at once for a longer one.
 const longestWait = 2 ** 31 - 1
 
-/** Checks a time to wait: whole milliseconds from `least` to 2,147,483,647 (both inclusive). @throws InvalidInputError */
+/**
+ * Checks a time to wait: whole milliseconds from `least` to 2,147,483,647 (both inclusive). @throws InvalidInputError
+ */
 export function checkMilliseconds(value: unknown, field: string, least: number): asserts value is number {
   if (!Number.isInteger(value) || (value as number) < least || (value as number) > longestWait) {
     refuse(field, `must be a whole number of milliseconds from ${least} to ${longestWait}`, value)

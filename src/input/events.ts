@@ -1,6 +1,6 @@
 /**
- * Applies the input rules to events before the store sends anything to a database; they are the same for every store. An
- * event that passes can be stored and read back unchanged. Any other event is refused with an InvalidInputError.
+ * Applies the input rules to events before the store sends anything to a database; they are the same for every store.
+ * An event that passes can be stored and read back unchanged. Any other event is refused with an InvalidInputError.
  */
 import { InvalidInputError } from '../errors/index.ts'
 import type { Event, Metadata } from '../event.ts'
@@ -31,8 +31,8 @@ export class EventPreparation {
   }
 
   /**
-   * Prepares one event. An event without an id gets it from `makeId`, which must return the same id when the caller repeats
-   * the call; without `makeId`, it gets a new id that only this call knows.
+   * Prepares one event. An event without an id gets it from `makeId`, which must return the same id when the caller
+   * repeats the call; without `makeId`, it gets a new id that only this call knows.
    */
   event(event: Event, field: string, makeId?: () => string): PreparedEvent {
     return readSafely(field, event, () => this.#prepare(event, field, makeId))

@@ -7,7 +7,9 @@ import { beginning, readSafely, refuse } from './refusal.ts'
 
 const maxDepth = 1000
 
-/** Returns the JSON text of a value. @throws InvalidInputError if the text would not read back equal, or is too large */
+/**
+ * Returns the JSON text of a value. @throws InvalidInputError if the text would not read back equal, or is too large
+ */
 export function toJson(value: unknown, field: string, maxBytes: number = defaultPayloadBytes): string {
   return readSafely(field, value, () => textOf(value, field, maxBytes))
 }
@@ -128,7 +130,9 @@ export function stateJson(value: unknown, field: string): string {
   return toJson(value, field, Number.MAX_SAFE_INTEGER)
 }
 
-/** Returns the JSON text of metadata; `{}` if it is undefined. @throws InvalidInputError if it is no plain JSON object */
+/**
+ * Returns the JSON text of metadata; `{}` if it is undefined. @throws InvalidInputError if it is no plain JSON object
+ */
 export function metadataJson(value: unknown, field: string, limits: InputLimits): string {
   if (value === undefined) return '{}'
   return readSafely(field, value, () => {
@@ -140,8 +144,8 @@ export function metadataJson(value: unknown, field: string, limits: InputLimits)
 }
 
 /**
- * Merges checked metadata: the properties of a later part win. A property that is undefined counts as absent, so it does
- * not replace that of an earlier part, as it would in a spread.
+ * Merges checked metadata: the properties of a later part win. A property that is undefined counts as absent, so it
+ * does not replace that of an earlier part, as it would in a spread.
  */
 export function mergedMetadata(...parts: readonly (Metadata | undefined)[]): Metadata {
   // Like a spread, and unlike an assignment, Object.fromEntries makes a property even of the key `__proto__`.

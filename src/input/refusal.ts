@@ -23,8 +23,8 @@ export function refuse(field: string, problem: string, value: unknown): never {
 }
 
 /**
- * Returns the result of `look`, which reads a value that a caller passed. If a getter or proxy of the value throws, the value
- * is refused.
+ * Returns the result of `look`, which reads a value that a caller passed. If a getter or proxy of the value throws, the
+ * value is refused.
  * @throws InvalidInputError with the thrown error as its `cause`
  */
 export function readSafely<T>(field: string, value: unknown, look: () => T): T {

@@ -134,8 +134,8 @@ export class MemoryDocuments {
   }
 
   /**
-   * Deletes all generations but the one that readers see and `keep`, which a running rebuild writes. Without `keep`, the
-   * rebuild is over too. Returns the number of deleted documents.
+   * Deletes all generations but the one that readers see and `keep`, which a running rebuild writes. Without `keep`,
+   * the rebuild is over too. Returns the number of deleted documents.
    */
   drop(name: string, keep: number | undefined): number {
     if (keep === undefined) this.#building.delete(name)

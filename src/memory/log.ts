@@ -152,7 +152,8 @@ export class MemoryLog {
 
   async readLogPage(query: LogQuery): Promise<LogPage> {
     const { after, until, types, streamPrefix, tags, partition, direction, limit } = query
-    // Position p is at index p - 1. `after` is exclusive and `until` inclusive, so the page covers indexes after..end-1.
+    // Position p is at index p - 1. `after` is exclusive and `until` inclusive, so the page covers indexes
+    // after..end-1.
     const end = Math.min(until, this.#log.length)
     const step = direction === 'forward' ? 1 : -1
     // A page without an end would keep the event loop busy while it searches a long log for a few events.

@@ -130,7 +130,9 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     this.advanceNow(lease, position)
   }
 
-  /** Moves the checkpoint without a promise, so that a transaction can call it while it commits. Never moves it back. */
+  /**
+   * Moves the checkpoint without a promise, so that a transaction can call it while it commits. Never moves it back.
+   */
   advanceNow(lease: Lease, position: number): void {
     this.check(lease)
     const checkpoint = this.#find(lease) as Checkpoint

@@ -1,6 +1,6 @@
 /**
- * Transactions in memory. A transaction keeps its writes to itself. `commit` applies all of them in one step, without an
- * `await`. A transaction that locks waits until no other transaction holds the lock, so that only one at a time is
+ * Transactions in memory. A transaction keeps its writes to itself. `commit` applies all of them in one step, without
+ * an `await`. A transaction that locks waits until no other transaction holds the lock, so that only one at a time is
  * between its first lock and its end.
  *
  *     open ── lock() ──► holds the turn ── commit() ──► all writes applied ── end() ──► over

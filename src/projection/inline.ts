@@ -75,8 +75,9 @@ export class InlineProjections {
 
   /**
    * Compares the projections of this store with `present`, the inline projections of the database. Every append needs
-   * this check, also if no projection selects its events: another version may select them. Returns 'stale' if one of this
-   * store's projections is no longer inline in its version. The caller must then roll back and retry the transaction.
+   * this check, also if no projection selects its events: another version may select them. Returns 'stale' if one of
+   * this store's projections is no longer inline in its version. The caller must then roll back and retry the
+   * transaction.
    * @throws MissingInlineProjectionError if the store lacks one
    */
   check(present: readonly NamedProjection[]): 'same' | 'stale' {

@@ -9,9 +9,9 @@ interface ProjectionName {
   /** Unique among the store's projections. An async projection's subscription has the same name. */
   readonly name: string
   /**
-   * The version of the projection's functions. Increase it when a function changes, then call `store.rebuild`. Until the
-   * rebuild has ended, the store refuses processes with the new version (`ProjectionVersionError`), so documents of two
-   * versions never mix. At most 2,147,483,647. @default 1
+   * The version of the projection's functions. Increase it when a function changes, then call `store.rebuild`. Until
+   * the rebuild has ended, the store refuses processes with the new version (`ProjectionVersionError`), so documents of
+   * two versions never mix. At most 2,147,483,647. @default 1
    */
   readonly version?: number | undefined
 }
@@ -36,8 +36,9 @@ export interface DocumentProjectionOptions<State, E extends Event, Type extends 
   /** Returns the state of a document before its first event. */
   initialState(key: string): State
   /**
-   * Returns the state of the document after the event, a JSON value; null deletes the document. Must be a pure function:
-   * it does not modify `state`, and uses only its arguments. An impure function gives other documents in a rebuild.
+   * Returns the state of the document after the event, a JSON value; null deletes the document. Must be a pure
+   * function: it does not modify `state`, and uses only its arguments. An impure function gives other documents in a
+   * rebuild.
    */
   evolve(state: State, event: OfType<E, NoInfer<Type>>, key: string): Evolved<State> | null
   readonly handle?: undefined
@@ -51,8 +52,8 @@ export interface RawProjectionOptions<E extends Event, Tx extends HandlerTransac
   readonly streamPrefix?: string | undefined
   /**
    * Called with the selected events, in order. What it writes through `tx` commits together with the events (inline) or
-   * with the checkpoint (async). If it throws, nothing of that transaction is committed. Inline, each call has the events
-   * of one append, and runs in the async context (AsyncLocalStorage) of its caller.
+   * with the checkpoint (async). If it throws, nothing of that transaction is committed. Inline, each call has the
+   * events of one append, and runs in the async context (AsyncLocalStorage) of its caller.
    */
   handle(events: readonly RecordedEvent<E>[], tx: Tx): Promise<void> | void
 }

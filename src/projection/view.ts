@@ -15,8 +15,8 @@ export interface ViewDocument<State> {
 export interface ViewOptions extends CallOptions {
   /**
    * Waits until the view contains every event up to this position (inclusive), for example the `position` of an
-   * `AppendResult`, so that a caller reads its own writes. Works for document projections only: on a collection it waits
-   * for a subscription with the collection's name. @default 0: does not wait
+   * `AppendResult`, so that a caller reads its own writes. Works for document projections only: on a collection it
+   * waits for a subscription with the collection's name. @default 0: does not wait
    */
   readonly atLeast?: number | undefined
   /** How long to wait for `atLeast`, in milliseconds. @default 5,000 */

@@ -1,10 +1,12 @@
 /**
- * The async context of a caller, in which the store calls the functions of the user. A group commit starts in the context
- * of one of its callers, and a driver may call back in none of them.
+ * The async context of a caller, in which the store calls the functions of the user. A group commit starts in the
+ * context of one of its callers, and a driver may call back in none of them.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** Calls a function in the async context of a caller, so that it finds the values of the caller's AsyncLocalStorages. */
+/**
+ * Calls a function in the async context of a caller, so that it finds the values of the caller's AsyncLocalStorages.
+ */
 export type Caller = <T>(work: () => T) => T
 
 /** Returns the present caller. */

@@ -7,11 +7,11 @@
  *        a running group        busy: another transaction
  *        has its stream         holds its stream
  *
- * While a group is running, the next one collects appends, so groups grow with the load, and a lone append never waits for
- * others. Appends to one stream are made in the order of their calls. While another transaction holds a stream, the
- * appends to it wait in pauses between tries, and keep no connection meanwhile: any number of held streams keeps only its
- * own appends waiting. (The technique is known from database logs: DeWitt et al., "Implementation Techniques for Main
- * Memory Database Systems", 1984.)
+ * While a group is running, the next one collects appends, so groups grow with the load, and a lone append never waits
+ * for others. Appends to one stream are made in the order of their calls. While another transaction holds a stream, the
+ * appends to it wait in pauses between tries, and keep no connection meanwhile: any number of held streams keeps only
+ * its own appends waiting. (The technique is known from database logs: DeWitt et al., "Implementation Techniques for
+ * Main Memory Database Systems", 1984.)
  */
 import { hasCode, LockTimeoutError } from '../errors/index.ts'
 import { sleep } from '../runtime/abort.ts'
@@ -21,8 +21,8 @@ import type { AppendOutcome, PreparedAppend } from './storage.ts'
 
 export interface GroupCommitOptions {
   /**
-   * Makes one append. If another transaction holds its stream, waits for it, but only for milliseconds, and is then 'busy'.
-   * If `retried`, an earlier try may have recorded the events already.
+   * Makes one append. If another transaction holds its stream, waits for it, but only for milliseconds, and is then
+   * 'busy'. If `retried`, an earlier try may have recorded the events already.
    */
   readonly alone: (
     append: PreparedAppend,
@@ -30,9 +30,10 @@ export interface GroupCommitOptions {
     signal?: AbortSignal,
   ) => Promise<AppendOutcome | Busy>
   /**
-   * Makes several appends in one transaction, in their order. It never waits for another transaction: an append that would
-   * have to is 'busy'. If it rejects with a 'storage-failed' error or an InlineFailure, the group is halved and each half
-   * made again, until the append at fault is alone with its error. Any other error rejects all appends of the group.
+   * Makes several appends in one transaction, in their order. It never waits for another transaction: an append that
+   * would have to is 'busy'. If it rejects with a 'storage-failed' error or an InlineFailure, the group is halved and
+   * each half made again, until the append at fault is alone with its error. Any other error rejects all appends of the
+   * group.
    */
   readonly together: (
     appends: readonly PreparedAppend[],
@@ -47,12 +48,17 @@ export interface GroupCommitOptions {
   readonly lockTimeout?: number
 }
 
-/** Nothing was written, because another transaction holds the stream. The group makes the append again after a pause. */
+/**
+ * Nothing was written, because another transaction holds the stream. The group makes the append again after a pause.
+ */
 export interface Busy {
   readonly kind: 'busy'
 }
 
-/** Nothing was written, because of this append's own error. For a storage that knows which append of a group is at fault. */
+/**
+ * Nothing was written, because of this append's own error. For a storage that knows which append of a group is at
+ * fault.
+ */
 export interface Failed {
   readonly kind: 'failed'
   readonly error: unknown
@@ -73,8 +79,8 @@ interface PendingAppend {
 const maxGroupSize = 1_048_576
 // Two groups run at once: while the database writes one, the other is on its way.
 const maxRunningGroups = 2
-// A group that runs longer, in milliseconds, waits for a lock or a connection. It moves to a slow slot, if one is free, so
-// that the next group can start.
+// A group that runs longer, in milliseconds, waits for a lock or a connection. It moves to a slow slot, if one is free,
+// so that the next group can start.
 const slowAfter = 50
 // The largest number of slow groups that wait at the same time.
 const slowSlots = 4
@@ -117,8 +123,9 @@ export class GroupCommit {
   }
 
   /**
-   * Starts groups in the next microtask, so that calls of the same turn share a group, and so do callers that continue when
-   * a group is settled. A macrotask would be too late: an embedded database keeps the event loop busy while it has work.
+   * Starts groups in the next microtask, so that calls of the same turn share a group, and so do callers that continue
+   * when a group is settled. A macrotask would be too late: an embedded database keeps the event loop busy while it has
+   * work.
    */
   #schedule(): void {
     if (this.#isScheduled || this.#freeSlots === 0 || this.#waiting.length === 0) return
@@ -133,7 +140,9 @@ export class GroupCommit {
     })
   }
 
-  /** Takes the next group from the waiting appends. An append whose stream is in a running group waits for that stream. */
+  /**
+   * Takes the next group from the waiting appends. An append whose stream is in a running group waits for that stream.
+   */
   #nextGroup(): readonly PendingAppend[] {
     const group: PendingAppend[] = []
     let size = 0
@@ -237,8 +246,8 @@ export class GroupCommit {
   }
 
   /**
-   * Makes the appends to one stream. Returns the appends whose stream is still busy. `mayWait`: whether a lone append may
-   * wait for the stream for milliseconds, so that it has a place in the line of all who want the stream.
+   * Makes the appends to one stream. Returns the appends whose stream is still busy. `mayWait`: whether a lone append
+   * may wait for the stream for milliseconds, so that it has a place in the line of all who want the stream.
    */
   async #tryBusy(pendings: readonly PendingAppend[], mayWait: boolean): Promise<readonly PendingAppend[]> {
     const group = pendings.filter(({ signal, reject }) => {
@@ -268,7 +277,9 @@ export class GroupCommit {
     }
   }
 
-  /** Frees the streams of settled appends. The appends that waited for them go before appends that were called later. */
+  /**
+   * Frees the streams of settled appends. The appends that waited for them go before appends that were called later.
+   */
   #releaseStreams(settled: readonly PendingAppend[]): void {
     const next: PendingAppend[] = []
     for (const { append } of settled) {

@@ -12,8 +12,8 @@ export interface GroupReadOptions<Read> {
   /** Does one read. */
   readonly alone: (read: Read, signal?: AbortSignal) => Promise<void>
   /**
-   * Does several reads in one request. If it rejects with a 'storage-failed' error, each read is done alone, so that only
-   * the read at fault fails. Any other error rejects all reads of the group.
+   * Does several reads in one request. If it rejects with a 'storage-failed' error, each read is done alone, so that
+   * only the read at fault fails. Any other error rejects all reads of the group.
    */
   readonly together: (reads: readonly Read[]) => Promise<void>
   /** The largest number of reads in a group. 1: every read is done alone and at once. */
@@ -53,8 +53,8 @@ export class GroupRead<Read> {
 
   /**
    * Starts groups soon. While no request runs, soon is the next microtask: a lone read is not delayed, and callers that
-   * continue when a group of appends is settled read together. Otherwise, soon is the end of this turn of the event loop,
-   * so that all calls of the turn share a group.
+   * continue when a group of appends is settled read together. Otherwise, soon is the end of this turn of the event
+   * loop, so that all calls of the turn share a group.
    */
   #schedule(): void {
     if (this.#isScheduled || this.#freeSlots === 0) return

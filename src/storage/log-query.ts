@@ -33,35 +33,37 @@ export interface LogPage {
   /** The events in the order of the query. May be a getter that decodes them on the first access. */
   readonly events: readonly RecordedEvent[]
   /**
-   * The frontier (the log's high-water mark): no event can still appear at or before this position. Readers end, or wait
-   * for new events, there. On a full page, positions between `through` and the frontier may be unsettled: the next page
-   * must settle them before it passes them.
+   * The frontier (the log's high-water mark): no event can still appear at or before this position. Readers end, or
+   * wait for new events, there. On a full page, positions between `through` and the frontier may be unsettled: the next
+   * page must settle them before it passes them.
    */
   readonly frontier: number
   /**
-   * The last position that the database has assigned, committed or not. A reader that wants to continue after a higher one
-   * reads another log, or a log that has lost its end. @default the frontier
+   * The last position that the database has assigned, committed or not. A reader that wants to continue after a higher
+   * one reads another log, or a log that has lost its end. @default the frontier
    */
   readonly head?: number
   /**
    * Identifies the server that answered, and when it started. Set by a storage whose server may be replaced by one that
-   * lacks the end of the log, such as a promoted replica. When it changes, readers check that the log still contains the
-   * last event that they returned. @default none
+   * lacks the end of the log, such as a promoted replica. When it changes, readers check that the log still contains
+   * the last event that they returned. @default none
    */
   readonly server?: string
   /**
-   * True if the page ended because of its limit, its size, or the number of positions that it has looked at, so that more
-   * events may follow at once. A storage ends a page after a bounded number of positions, so that a filter that few events
-   * match does not make it search the whole log in one request. Such a page may have no events.
+   * True if the page ended because of its limit, its size, or the number of positions that it has looked at, so that
+   * more events may follow at once. A storage ends a page after a bounded number of positions, so that a filter that
+   * few events match does not make it search the whole log in one request. Such a page may have no events.
    */
   readonly full: boolean
   /**
-   * The position up to which the page has answered the query; the next page continues from there. Forward: the last event
-   * of a page that ended at its limit; otherwise the last event that the page has passed, whether it matches the query or
-   * not; never less than `after`. Backward: the same on a full page, where the last event is the lowest, otherwise `after`.
+   * The position up to which the page has answered the query; the next page continues from there. Forward: the last
+   * event of a page that ended at its limit; otherwise the last event that the page has passed, whether it matches the
+   * query or not; never less than `after`. Backward: the same on a full page, where the last event is the lowest,
+   * otherwise `after`.
    *
-   * It must be the position of an existing event (or `after`), and not the frontier: after a crash, a database may assign
-   * positions again that were assigned but never committed. A reader that had passed them would skip the new events.
+   * It must be the position of an existing event (or `after`), and not the frontier: after a crash, a database may
+   * assign positions again that were assigned but never committed. A reader that had passed them would skip the new
+   * events.
    */
   readonly through: number
 }

@@ -1,8 +1,8 @@
 /** The order of names: by Unicode code point, as databases sort UTF-8 bytes. */
 
 /**
- * Compares two names by Unicode code point, for `sort`. JavaScript's own comparison is by UTF-16 unit, which sorts U+E000 to
- * U+FFFF after the characters beyond U+FFFF.
+ * Compares two names by Unicode code point, for `sort`. JavaScript's own comparison is by UTF-16 unit, which sorts
+ * U+E000 to U+FFFF after the characters beyond U+FFFF.
  */
 export function compareNames(a: string, b: string): number {
   const length = Math.min(a.length, b.length)

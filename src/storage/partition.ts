@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto'
 import type { Partition } from './log-query.ts'
 
-/** Returns the 0-based partition of a stream: the first 32 bits of the MD5 of its id, modulo the number of partitions. */
+/**
+ * Returns the 0-based partition of a stream: the first 32 bits of the MD5 of its id, modulo the number of partitions.
+ */
 export function partitionOf(streamId: string, count: number): number {
   return createHash('md5').update(streamId, 'utf8').digest().readUInt32BE(0) % count
 }

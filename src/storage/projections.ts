@@ -72,9 +72,9 @@ export type LockedDocuments = readonly (StoredDocument | undefined)[] | 'stale'
  * A transaction of the storage: all of its writes are committed, or none. When the transaction has ended, every call
  * through `user` throws a TransactionOverError.
  *
- * Exception for rebuilds: if the transaction writes documents of a generation that readers do not use yet, and advances a
- * lease, a storage may commit the documents in several steps. Each document stores the position of its last event, so a
- * resumed rebuild counts no event twice.
+ * Exception for rebuilds: if the transaction writes documents of a generation that readers do not use yet, and advances
+ * a lease, a storage may commit the documents in several steps. Each document stores the position of its last event, so
+ * a resumed rebuild counts no event twice.
  */
 export interface StorageTransaction {
   /** The object through which handlers and raw projections write. */
@@ -87,9 +87,9 @@ export interface StorageTransaction {
   readonly enter?: (<T>(work: () => T) => T) | undefined
 
   /**
-   * Reads documents of current generations and locks them until the end of the transaction: no other transaction can change
-   * them, or create one that does not exist yet. Instead of locking, a storage may refuse the commit if a document has
-   * changed. Each address occurs once.
+   * Reads documents of current generations and locks them until the end of the transaction: no other transaction can
+   * change them, or create one that does not exist yet. Instead of locking, a storage may refuse the commit if a
+   * document has changed. Each address occurs once.
    */
   lockDocuments(addresses: readonly DocumentAddress[]): Promise<LockedDocuments>
 
@@ -99,7 +99,10 @@ export interface StorageTransaction {
    */
   readDocuments(addresses: readonly DocumentAddress[]): Promise<readonly (StoredDocument | undefined)[]>
 
-  /** Creates, replaces or deletes documents. Each document occurs once. Later reads in the transaction return the changes. */
+  /**
+   * Creates, replaces or deletes documents. Each document occurs once. Later reads in the transaction return the
+   * changes.
+   */
   writeDocuments(changes: readonly DocumentChange[]): Promise<void>
 
   /**
@@ -125,7 +128,8 @@ export interface StorageTransaction {
 
   /**
    * Waits until all running transactions that write documents of this projection have ended. Blocks new ones until this
-   * transaction ends; for an inline projection, these are appends. Must come before any read or write of the transaction.
+   * transaction ends; for an inline projection, these are appends. Must come before any read or write of the
+   * transaction.
    */
   lockProjection(name: string): Promise<void>
 
@@ -138,8 +142,8 @@ export interface StorageTransaction {
   lockAppends(): Promise<boolean>
 
   /**
-   * Reads a page of the log like `Storage.readLogPage`. Needed by a storage with one connection, which cannot read outside
-   * of its open transaction.
+   * Reads a page of the log like `Storage.readLogPage`. Needed by a storage with one connection, which cannot read
+   * outside of its open transaction.
    */
   readLogPage(query: LogQuery): Promise<LogPage>
 
@@ -156,14 +160,14 @@ export interface StorageTransaction {
   compareDocuments(projection: string, left: number, right: number, limit: number): Promise<Comparison>
 
   /**
-   * Makes this generation, version and mode the current ones. Must come after `lockProjection`, and after `lockAppends` if
-   * the mode is inline. `dropDocuments` removes the other generations later.
+   * Makes this generation, version and mode the current ones. Must come after `lockProjection`, and after `lockAppends`
+   * if the mode is inline. `dropDocuments` removes the other generations later.
    */
   setProjection(projection: RegisteredProjection): Promise<void>
 
   /**
-   * Sets every checkpoint of the subscription to this position, forward or back, and removes the events that are parked at
-   * or before it. All leases end. Creates the subscription with one partition if there is none.
+   * Sets every checkpoint of the subscription to this position, forward or back, and removes the events that are parked
+   * at or before it. All leases end. Creates the subscription with one partition if there is none.
    */
   moveCheckpoints(subscription: string, position: number): Promise<void>
 }
@@ -171,9 +175,9 @@ export interface StorageTransaction {
 /** The methods of a storage that keep documents. */
 export interface ProjectionStorage {
   /**
-   * Runs `work` in a transaction and commits it. If `work` rejects, rolls back and rejects with the same error. Does not
-   * retry: after a transient error, the caller knows whether it must look up what was committed.
-   * `what` is the beginning of error messages, such as 'Handling events'.
+   * Runs `work` in a transaction and commits it. If `work` rejects, rolls back and rejects with the same error. Does
+   * not retry: after a transient error, the caller knows whether it must look up what was committed. `what` is the
+   * beginning of error messages, such as 'Handling events'.
    */
   transaction<T>(
     what: string,
@@ -182,8 +186,8 @@ export interface ProjectionStorage {
   ): Promise<T>
 
   /**
-   * Registers projections that are not registered yet, with generation 1. Returns what is registered under each name, in
-   * the order given. An inline projection is registered only while the log has no events and no append is running;
+   * Registers projections that are not registered yet, with generation 1. Returns what is registered under each name,
+   * in the order given. An inline projection is registered only while the log has no events and no append is running;
    * otherwise it stays unregistered (undefined), because its documents would lack the earlier events. An append that
    * starts meanwhile must see the registration, or keep the projection from being registered.
    */
@@ -208,8 +212,8 @@ export interface ProjectionStorage {
   readDocument(projection: string, key: string, signal?: AbortSignal): Promise<StoredDocument | undefined>
 
   /**
-   * Returns up to `limit` documents of the current generation, or of a collection, whose key begins with `prefix` and sorts
-   * after `after` (exclusive), in code point order.
+   * Returns up to `limit` documents of the current generation, or of a collection, whose key begins with `prefix` and
+   * sorts after `after` (exclusive), in code point order.
    */
   listDocuments(
     projection: string,

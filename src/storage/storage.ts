@@ -1,16 +1,16 @@
 /**
- * The contract of a storage: the methods that turn a database into an event store. `eventStore(storage)` adds the parts that
- * are the same for all stores: input rules, errors, paging, following, subscriptions and rebuilds. The conformance suite
- * tests the whole store.
+ * The contract of a storage: the methods that turn a database into an event store. `eventStore(storage)` adds the parts
+ * that are the same for all stores: input rules, errors, paging, following, subscriptions and rebuilds. The conformance
+ * suite tests the whole store.
  *
  * Rules for every method:
  *
  * - Arguments are checked already. A method need not check them again.
  * - A conflict is a returned value (`AppendOutcome`, `ImportOutcome`, `CreateOutcome`), never a thrown error.
  * - A method retries transient errors itself, unless its docstring says otherwise. After the last retry it throws a
- *   StoreUnavailableError. A subscription then waits and retries; it fails on any other error.
+ * StoreUnavailableError. A subscription then waits and retries; it fails on any other error.
  * - If the answer to a write was lost, the write may have been executed. Before a method retries the write, it must find
- *   out what the earlier attempt wrote, and return that result.
+ * out what the earlier attempt wrote, and return that result.
  * - When the signal is aborted, the method may stop early and reject with the signal's reason.
  */
 import type { ExpectedVersion } from '../expected-version.ts'
@@ -37,7 +37,9 @@ export interface PreparedEvent {
   readonly tags: readonly string[]
 }
 
-/** The events to append to one stream, and the version at which the stream must be. Without events it only checks that. */
+/**
+ * The events to append to one stream, and the version at which the stream must be. Without events it only checks that.
+ */
 export interface PreparedAppend {
   readonly streamId: string
   readonly expectedVersion: ExpectedVersion
@@ -72,7 +74,9 @@ export interface AppendSuccess {
   readonly positions: readonly number[]
   /** When the events were recorded; undefined if the append has none. */
   readonly recordedAt: Date | undefined
-  /** Only for an append without events: the position of the stream's last event. @default 0: the stream has no events */
+  /**
+   * Only for an append without events: the position of the stream's last event. @default 0: the stream has no events
+   */
   readonly emptyAt?: number
 }
 
@@ -110,8 +114,8 @@ export interface StreamWindow {
 /** A database as the engine of this library uses it. */
 export interface Storage extends ProjectionStorage, SubscriptionStorage {
   /**
-   * Creates a stream without events. `metadata` is JSON text. `creationId` is a UUID of this call alone: with it, a retry
-   * recognises a stream that an earlier attempt created, and returns `created`.
+   * Creates a stream without events. `metadata` is JSON text. `creationId` is a UUID of this call alone: with it, a
+   * retry recognises a stream that an earlier attempt created, and returns `created`.
    */
   createStream(
     streamId: string,
@@ -121,30 +125,30 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
   ): Promise<CreateOutcome>
 
   /**
-   * Records all appends in one transaction, or none. Returns one outcome for each, in the same order. There is at least one
-   * append, and each stream occurs once.
+   * Records all appends in one transaction, or none. Returns one outcome for each, in the same order. There is at least
+   * one append, and each stream occurs once.
    *
    * - Versions of a stream are 1, 2, 3 … without gaps. Within a stream, positions rise and `recordedAt` never decreases,
-   *   even if a clock steps back.
+   * even if a clock steps back.
    * - Of concurrent appends that expect the same version, exactly one succeeds.
    * - If event ids are recorded already, use `settleRepeat` (storage/repeat.ts): it returns `repeated` or `duplicate`, and
-   *   ignores the expected version.
+   * ignores the expected version.
    * - If a projection is inline in the database, and this store lacks it or has another version of it, nothing is
-   *   written, and the method rejects. See `InlineProjections.check` and `StorageTransaction.lockAppends`.
+   * written, and the method rejects. See `InlineProjections.check` and `StorageTransaction.lockAppends`.
    * - The documents of inline projections are written in the same transaction. If a projection throws, nothing is written,
-   *   and the method rejects with an InlineFailure.
+   * and the method rejects with an InlineFailure.
    */
   append(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
 
   /**
-   * Reads a stream, including every append that was acknowledged before the call. `version` and `exists` describe the whole
-   * stream, not the window.
+   * Reads a stream, including every append that was acknowledged before the call. `version` and `exists` describe the
+   * whole stream, not the window.
    */
   readStream(streamId: string, window: StreamWindow, signal?: AbortSignal): Promise<StreamSlice>
 
   /**
-   * Reads one page of the log in order of position. While an event may still commit at an earlier place of the result, the
-   * method waits, or ends the page before it.
+   * Reads one page of the log in order of position. While an event may still commit at an earlier place of the result,
+   * the method waits, or ends the page before it.
    */
   readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage>
 
@@ -152,8 +156,8 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
   streamInfo(streamId: string, signal?: AbortSignal): Promise<StreamInfo | undefined>
 
   /**
-   * Returns up to `limit` streams whose id begins with `prefix` and sorts after `after` (exclusive), in code point order
-   * (see `compareNames`). An empty text stands for no prefix, or for the beginning.
+   * Returns up to `limit` streams whose id begins with `prefix` and sorts after `after` (exclusive), in code point
+   * order (see `compareNames`). An empty text stands for no prefix, or for the beginning.
    */
   listStreams(
     prefix: string,
@@ -164,8 +168,8 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
 
   /**
    * Appends a batch in its order, except for events whose id is recorded in their stream already. Each event keeps its
-   * `recordedAt`. With `clampTimes`, an event that is older than its stream's previous one gets the previous event's time;
-   * without it, the outcome is `out-of-order`. Inline projections take part as in `append`.
+   * `recordedAt`. With `clampTimes`, an event that is older than its stream's previous one gets the previous event's
+   * time; without it, the outcome is `out-of-order`. Inline projections take part as in `append`.
    */
   importBatch(
     events: readonly PreparedImport[],

@@ -66,14 +66,14 @@ export interface ParkedStream {
 export type EventToPark = Omit<ParkedRecord, 'partition' | 'parkedAt'>
 
 /**
- * The methods of a storage that keep subscriptions. A method that takes a lease and writes must check the lease's token and write
- * in one atomic step. It throws a LeaseLostError, and writes nothing, if the lease was released or another worker has
- * taken it. A lease whose time has ended, and that no other worker has taken, still counts as held.
+ * The methods of a storage that keep subscriptions. A method that takes a lease and writes must check the lease's token
+ * and write in one atomic step. It throws a LeaseLostError, and writes nothing, if the lease was released or another
+ * worker has taken it. A lease whose time has ended, and that no other worker has taken, still counts as held.
  */
 export interface SubscriptionStorage {
   /**
-   * Creates a subscription with all checkpoints at `position`, unless one of that name exists. Returns the number of its
-   * partitions, which may differ from `partitions` if it existed.
+   * Creates a subscription with all checkpoints at `position`, unless one of that name exists. Returns the number of
+   * its partitions, which may differ from `partitions` if it existed.
    */
   createSubscription(
     subscription: string,
@@ -84,8 +84,9 @@ export interface SubscriptionStorage {
 
   /**
    * The heartbeat of a worker: marks it as alive, renews its leases for `milliseconds`, and takes free or ended leases
-   * until it has its share. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
-   * must not decide whether another worker's lease has ended. Returns no leases if there is no such subscription.
+   * until it has its share. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a
+   * worker must not decide whether another worker's lease has ended. Returns no leases if there is no such
+   * subscription.
    */
   keepLeases(
     subscription: string,
@@ -103,12 +104,14 @@ export interface SubscriptionStorage {
   /** Moves the checkpoint of a lease forward, never back. @throws LeaseLostError */
   advance(lease: Lease, position: number, signal?: AbortSignal): Promise<void>
 
-  /** Parks events, replacing their earlier records, and moves the checkpoint as `advance` does. @throws LeaseLostError */
+  /**
+   * Parks events, replacing their earlier records, and moves the checkpoint as `advance` does. @throws LeaseLostError
+   */
   park(lease: Lease, events: readonly EventToPark[], position: number, signal?: AbortSignal): Promise<void>
 
   /**
-   * Returns up to `limit` parked events of the lease's partition that the worker must handle now, in order of position: the
-   * retrying ones, and the blocked ones whose stream has no earlier parked event any more.
+   * Returns up to `limit` parked events of the lease's partition that the worker must handle now, in order of position:
+   * the retrying ones, and the blocked ones whose stream has no earlier parked event any more.
    */
   parkedToHandle(lease: Lease, limit: number, signal?: AbortSignal): Promise<readonly ParkedRecord[]>
 
@@ -118,7 +121,9 @@ export interface SubscriptionStorage {
   /** Returns the streams of the lease's partition that have events that are parked, blocked or retrying. */
   parkedStreams(lease: Lease, signal?: AbortSignal): Promise<readonly ParkedStream[]>
 
-  /** Returns up to `limit` parked events of all partitions after the position `after` (exclusive), in order of position. */
+  /**
+   * Returns up to `limit` parked events of all partitions after the position `after` (exclusive), in order of position.
+   */
   listParked(
     subscription: string,
     after: number,
@@ -132,7 +137,9 @@ export interface SubscriptionStorage {
    */
   retryParked(subscription: string, position: number, signal?: AbortSignal): Promise<boolean>
 
-  /** Removes a parked event, which unblocks the next one of its stream. Returns false if there is none at that position. */
+  /**
+   * Removes a parked event, which unblocks the next one of its stream. Returns false if there is none at that position.
+   */
   skipParked(subscription: string, position: number, signal?: AbortSignal): Promise<boolean>
 
   /** Returns the checkpoint of each partition, in order; an empty list if there is no such subscription. */
@@ -145,8 +152,8 @@ export interface SubscriptionStorage {
   lastPosition(signal?: AbortSignal): Promise<number>
 
   /**
-   * Returns a position after which reading starts with the first event that was recorded at or after `time`. If there is no
-   * such event, returns the last position.
+   * Returns a position after which reading starts with the first event that was recorded at or after `time`. If there
+   * is no such event, returns the last position.
    */
   positionBefore(time: Date, signal?: AbortSignal): Promise<number>
 }

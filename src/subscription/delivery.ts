@@ -64,8 +64,8 @@ export class Delivery {
   /** The largest number of events in one call. It is halved when the storage refuses a transaction as too large. */
   #batchSize: number
   /**
-   * Streams with a parked event, each with the position of its last one: with 'block-stream', their later events must be
-   * parked too.
+   * Streams with a parked event, each with the position of its last one: with 'block-stream', their later events must
+   * be parked too.
    */
   #blockedStreams: Map<string, number> = new Map()
 

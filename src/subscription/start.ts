@@ -32,8 +32,8 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
   const { name } = plan
   const worker = new Worker(environment, plan)
   /**
-   * The running calls of `caughtUp`. A call that added its own listener to `worker.ended` would leave it there until the
-   * worker ends.
+   * The running calls of `caughtUp`. A call that added its own listener to `worker.ended` would leave it there until
+   * the worker ends.
    */
   const waiting = new Set<(failure: SubscriptionFailedError | undefined) => void>()
   let ended: { readonly failure: SubscriptionFailedError | undefined } | undefined

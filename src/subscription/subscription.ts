@@ -9,8 +9,8 @@ import type { HandlerTransaction } from '../projection/transaction.ts'
 /** Passed to the handler with each call. */
 export interface HandlerContext<Tx extends HandlerTransaction = HandlerTransaction> {
   /**
-   * The handler should stop when this signal is aborted: another attempt, perhaps in another worker, may then repeat its
-   * work. Aborted when the subscription stops, the worker loses its lease, or the call exceeds `handlerTimeout`.
+   * The handler should stop when this signal is aborted: another attempt, perhaps in another worker, may then repeat
+   * its work. Aborted when the subscription stops, the worker loses its lease, or the call exceeds `handlerTimeout`.
    */
   readonly signal: AbortSignal
   /** Which call for this event it is: 1 for the first one, 2 for the first retry. */
@@ -204,8 +204,8 @@ export interface Subscription extends AsyncDisposable {
   /** Returns how far the subscription has come, and the state of this worker. */
   status(): Promise<SubscriptionStatus>
   /**
-   * Resolves once all workers together have handled or parked every event up to a position. At position 0, or in an empty
-   * log, it resolves once the subscription exists, so that it handles everything that is appended from then on.
+   * Resolves once all workers together have handled or parked every event up to a position. At position 0, or in an
+   * empty log, it resolves once the subscription exists, so that it handles everything that is appended from then on.
    * @throws SubscriptionBehindError if that takes longer than `timeout`
    * @throws SubscriptionFailedError if the subscription fails or has failed
    */

@@ -7,9 +7,9 @@
  *                            ▼
  *                 stopping ──▶ stopped      or, after an error:  failed
  *
- * A lease lets one worker at a time handle a partition. The storage decides when it expires, and never by the wall clock
- * of a worker. A worker that could not renew its leases for the lease time abandons its partitions. If it does so too
- * late, the storage refuses its writes by their fencing token.
+ * A lease lets one worker at a time handle a partition. The storage decides when it expires, and never by the wall
+ * clock of a worker. A worker that could not renew its leases for the lease time abandons its partitions. If it does so
+ * too late, the storage refuses its writes by their fencing token.
  */
 import { randomUUID } from 'node:crypto'
 import {

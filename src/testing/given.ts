@@ -52,8 +52,9 @@ export interface When<State, E extends Event> {
 }
 
 /**
- * Begins the test of a decider: `given(cart, [opened]).when({ type: 'Close' }).then([closed])`. Without past events, the
- * decider begins with its initial state. Past, decided and expected events must follow the input rules of the stores.
+ * Begins the test of a decider: `given(cart, [opened]).when({ type: 'Close' }).then([closed])`. Without past events,
+ * the decider begins with its initial state. Past, decided and expected events must follow the input rules of the
+ * stores.
  *
  * @throws InvalidInputError if an event breaks an input rule.
  * @throws UndefinedStateError if `evolve` returns `undefined` for an event.
