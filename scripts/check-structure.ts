@@ -6,7 +6,7 @@ const adapters = ['memory', 'postgres', 'dynamodb']
 const drawers = /^(utils?|helpers?|types|interfaces|common|misc)(\.|$)/
 const mostLines: Readonly<Record<string, number>> = {
   'index.ts': 110,
-  'store.ts': 240,
+  'store.ts': 250,
   'event.ts': 150,
   'memory/store.ts': 250,
 }
