@@ -1,12 +1,16 @@
 /**
- * Compiles the SQL files into one TypeScript module, so that the library reads no file at run time.
+ * Compiles the SQL files into one TypeScript module, so that the library reads no file at run time. Fails if the SQL of
+ * a released revision has changed.
  * With --check it writes nothing, and fails if the module is not up to date.
+ * With --release it also records in `revision.json` that the present revision is released.
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { revisionProblem, type SqlRevision } from './sql-revision.ts'
 
 const folder = 'src/postgres/sql'
+const revisionFile = join(folder, 'revision.json')
 const target = 'src/postgres/sql.generated.ts'
 
 function filesOf(subfolder: string): { name: string; text: string }[] {
@@ -41,8 +45,8 @@ const checksum = (text: string) => createHash('sha256').update(text).digest('hex
 const literal = (text: string) => `\`${text.replace(/[\\`$]/g, '\\$&')}\``
 const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 
-const migrations = filesOf('migrations').map(({ name, text }) => {
-  const sql = compile(text)
+const migrationFiles = filesOf('migrations').map(({ name, text }) => ({ name, sql: compile(text) }))
+const migrations = migrationFiles.map(({ name, sql }) => {
   return `  { number: ${Number(name.slice(0, 4))}, name: '${name}', checksum: '${checksum(sql)}', sql: ${literal(sql)} },`
 })
 const functions = filesOf('functions').map(({ text }) => signatureOf(compile(text)))
@@ -59,6 +63,15 @@ const queries = filesOf('queries').map(
   ({ name, text }) => `export const ${camelCase(name)} = ${literal(compile(withoutComments(text)))}`,
 )
 
+const sqlRevision: SqlRevision = JSON.parse(readFileSync(revisionFile, 'utf8'))
+const { revision, servesFrom, released } = sqlRevision
+const wholeChecksum = checksum([servesFrom, ...migrationFiles.map(({ sql }) => sql), routines].join('\n'))
+const problem = revisionProblem(sqlRevision, wholeChecksum)
+if (problem !== undefined) {
+  console.error(`${revisionFile}: ${problem}`)
+  process.exit(1)
+}
+
 const module = `// Made by scripts/compile-sql.ts of the files in sql/. Do not edit.
 
 export const migrations: readonly {
@@ -70,13 +83,19 @@ export const migrations: readonly {
 ${migrations.join('\n')}
 ]
 
-/** The functions, the views and their privileges. The store applies them again when their checksum changes. */
+/** The functions, the views and their privileges. The store applies them again unless the database has newer ones. */
 export const routines: {
+  /** The number of this state of the tables, functions and views. */
+  readonly revision: number
+  /** The lowest revision of a library whose processes work on these tables and functions. */
+  readonly servesFrom: number
   readonly checksum: string
   /** Each function's name and the types of its parameters. */
   readonly functions: readonly string[]
   readonly sql: string
 } = {
+  revision: ${revision},
+  servesFrom: ${servesFrom},
   checksum: '${checksum(routines)}',
   functions: [
 ${functions.map((signature) => `    '${signature}',`).join('\n')}
@@ -87,6 +106,10 @@ ${functions.map((signature) => `    '${signature}',`).join('\n')}
 ${queries.map((query) => query.replace(' = `', ': string = `')).join('\n\n')}
 `
 
+if (process.argv.includes('--release')) {
+  const recorded = { revision, servesFrom, released: { ...released, [revision]: wholeChecksum } }
+  writeFileSync(revisionFile, `${JSON.stringify(recorded, null, 2)}\n`)
+}
 if (!process.argv.includes('--check')) {
   writeFileSync(target, module)
 } else if (readFileSync(target, 'utf8') !== module) {

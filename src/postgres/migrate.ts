@@ -1,4 +1,4 @@
-/** Creates the tables and keeps them up to date: runs numbered migrations, and replaces the functions when they change. */
+/** Creates the tables and keeps them up to date: runs numbered migrations, and replaces older functions. */
 import {
   beginning,
   checkReadName,
@@ -7,37 +7,11 @@ import {
   SchemaMismatchError,
 } from '../storage/index.ts'
 import { checkServer } from './check-server.ts'
-import type { Database, Row } from './client.ts'
+import type { Database } from './client.ts'
 import { isDenied, isForeignObject, isMissingSchema } from './errors.ts'
+import { isNewerSchema, notUpToDate, routinesNumber, type SchemaStatus, statusOf } from './schema-status.ts'
 import { migrations, routines } from './sql.generated.ts'
 import { inSchema, type Statements, statementOf } from './statements.ts'
-
-/** How the tables and functions in the database compare with the ones that this version of the library needs. */
-export interface SchemaStatus {
-  /** The number of the last applied migration. 0 if the tables do not exist. */
-  readonly current: number
-  /** The number of the last migration that this version of the library has. */
-  readonly latest: number
-  /** The names of the migrations that are not applied yet. */
-  readonly pending: readonly string[]
-  /** Whether the functions are the ones of this version of the library. */
-  readonly functionsCurrent: boolean
-  /** Whether the trigger that refuses to change or delete events exists and is enabled. */
-  readonly eventsProtected: boolean
-  /** Whether no migration is pending, the functions are current, and events are protected if `protectEvents` is true. */
-  readonly upToDate: boolean
-}
-
-/** A row of the table `migrations`: an applied migration, or the functions. */
-interface Applied {
-  readonly number: number
-  readonly checksum: string
-}
-
-const latest = migrations.at(-1)?.number ?? 0
-
-// The functions have one row of their own among the migrations.
-const routinesNumber = 0
 
 /**
  * Checks that the SQL can contain the name of a schema in double quotes, also inside a literal or a function body.
@@ -61,8 +35,7 @@ export function checkSchemaName(schema: string): void {
 
 /**
  * Reads which migrations and functions are applied.
- * @throws SchemaMismatchError if the database is newer than this library, an applied migration differs from this
- * library's migration, or the schema holds another tool's objects under the library's names
+ * @throws SchemaMismatchError as `statusOf` does, or if the schema holds another tool's objects under the library's names
  */
 export async function schemaStatus(
   database: Database,
@@ -82,10 +55,12 @@ export async function schemaStatus(
 }
 
 /**
- * Creates the schema or brings it up to date, in one transaction. Any number of processes may call it at the same time.
+ * Creates the schema or brings it up to date, in one transaction. Any number of processes may call it at the same time,
+ * also with different versions of the library: changes nothing if a newer version has updated the schema.
  * @throws UnsupportedDatabaseError if the store must not use this server or database
  * @throws MissingPrivilegesError if the role may not create or change the tables
- * @throws SchemaMismatchError as `schemaStatus` does
+ * @throws SchemaMismatchError as `schemaStatus` does, or if a newer version has updated the schema, and events are not
+ * protected although `protectEvents` is true
  */
 export async function createSchema(
   database: Database,
@@ -99,8 +74,14 @@ export async function createSchema(
   await database.run(refuseReplica, [])
   const work = database.transaction(async (session) => {
     await session.runScript(inSchema(prelude, schema))
+    // A status from before the lock may be out of date: a newer version may have updated the schema meanwhile.
     const [found] = await session.run(statements.schemaStatus, [])
-    await session.runScript(changes(statusOf(found, schema, protectEvents), schema))
+    const status = statusOf(found, schema, protectEvents)
+    if (isNewerSchema(status)) {
+      if (!status.upToDate) throw notUpToDate(status, schema)
+      return
+    }
+    await session.runScript(changes(status, schema))
     if (!protectEvents) await session.runScript(inSchema(dropProtection, schema))
   })
   await work.catch((error: unknown) => {
@@ -132,9 +113,10 @@ const refuseReplica = statementOf(
  */
 const foreignObjects = `select case
   when own.migrations is not null and not (
-    select count(*) = 4
+    select count(*) = 6
     from pg_attribute a
-    join (values ('number', 'int'::regtype), ('name', 'text'), ('checksum', 'text'), ('applied_at', 'timestamptz'))
+    join (values ('number', 'int'::regtype), ('name', 'text'), ('checksum', 'text'), ('applied_at', 'timestamptz'),
+      ('revision', 'int'), ('serves_from', 'int'))
       as c (name, type) on a.attname = c.name and a.atttypid = c.type
     where a.attrelid = own.migrations and not a.attisdropped
   ) then 'The table ''migrations'' in schema '':schema_name'' is not the event store''s: choose another schema with the option \`schema\`'
@@ -152,37 +134,6 @@ const foreignObjects = `select case
 end as problem
 from (select to_regclass(':schema.migrations') as migrations) own`
 
-/**
- * Compares a row of `schema-status.sql` or `start-up.sql` with the migrations of this library. Undefined: no tables.
- * @throws SchemaMismatchError as `schemaStatus` does
- */
-export function statusOf(row: Row | undefined, schema: string, protectEvents: boolean): SchemaStatus {
-  const applied: readonly Applied[] = JSON.parse(String(row?.applied ?? '[]'))
-  for (const { number, checksum } of applied) {
-    if (number === routinesNumber) continue
-    const own = migrations.find((migration) => migration.number === number)
-    if (own === undefined) {
-      throw new SchemaMismatchError(
-        `The tables in schema '${schema}' are at migration ${number}, and this version of the library knows only up to ${latest}: update the library`,
-      )
-    }
-    if (own.checksum !== checksum) {
-      throw new SchemaMismatchError(
-        `Migration ${own.name} in schema '${schema}' is not the one this library has (checksum ${checksum}, not ${own.checksum})`,
-      )
-    }
-  }
-  const isApplied = (number: number) => applied.some((entry) => entry.number === number)
-  const pending = migrations.filter(({ number }) => !isApplied(number)).map(({ name }) => name)
-  const functionsCurrent = applied.some(
-    ({ number, checksum }) => number === routinesNumber && checksum === routines.checksum,
-  )
-  const current = Math.max(0, ...applied.map(({ number }) => number))
-  const eventsProtected = row?.events_protected === 'true'
-  const upToDate = pending.length === 0 && functionsCurrent && (eventsProtected || !protectEvents)
-  return { current, latest, pending, functionsCurrent, eventsProtected, upToDate }
-}
-
 /** Looks first whether the trigger exists, because even the attempt to drop it would lock the table. */
 const dropProtection = `do $$ begin
   if exists (select from pg_trigger t where t.tgrelid = ':schema.events'::regclass and t.tgname = 'protect_events') then
@@ -191,7 +142,8 @@ const dropProtection = `do $$ begin
 end $$;`
 
 /**
- * The first part of every script: a lock that admits one process at a time, and the table `migrations`.
+ * The first part of every script: a lock that admits one process at a time, and the table `migrations`. Every version of
+ * the library takes this lock and reads this table, so that neither the key nor the columns may ever change.
  *
  * `lock_timeout` bounds the waits after that. A change that locks a table waits for the open appends, and all other
  * appends wait behind it. After a second it fails with 55P03, the other appends pass, and the store retries.
@@ -215,23 +167,34 @@ create table if not exists :schema.migrations (
   number int primary key,
   name text not null,
   checksum text not null,
-  applied_at timestamptz not null default now()
+  applied_at timestamptz not null default now(),
+  -- Of the functions only: the revision of the schema, and the lowest revision of a library that works on it.
+  revision int,
+  serves_from int
 );`
 
 /** Returns the SQL of the pending migrations, and of the functions and the trigger if one is missing or not current. */
-function changes({ pending, functionsCurrent, upToDate }: SchemaStatus, schema: string): string {
-  const todo = migrations.filter(({ name }) => pending.includes(name))
-  const steps = todo.map(
-    ({ number, name, checksum, sql }) => `${sql}\n${recordApplied(number, name, checksum)}`,
-  )
-  if (!functionsCurrent || !upToDate) {
-    steps.push(`${routines.sql}\n${recordApplied(routinesNumber, 'functions', routines.checksum)}`)
+function changes({ pending, upToDate }: SchemaStatus, schema: string): string {
+  const steps = migrations
+    .filter(({ name }) => pending.includes(name))
+    .map(({ number, name, checksum, sql }) => `${sql}\n${recordApplied(number, name, checksum)}`)
+  if (!upToDate) {
+    const { checksum, revision, servesFrom, sql } = routines
+    steps.push(`${sql}\n${recordApplied(routinesNumber, 'functions', checksum, revision, servesFrom)}`)
   }
   return inSchema(steps.join('\n\n'), schema)
 }
 
-/** Returns the SQL that records a migration, or the functions, as applied. */
-function recordApplied(number: number, name: string, checksum: string): string {
-  return `insert into :schema.migrations (number, name, checksum) values (${number}, '${name}', '${checksum}')
-on conflict (number) do update set checksum = excluded.checksum, applied_at = now();`
+/** Returns the SQL that records a migration as applied, or the functions, which have a revision. */
+function recordApplied(
+  number: number,
+  name: string,
+  checksum: string,
+  revision: number | null = null,
+  servesFrom: number | null = null,
+): string {
+  return `insert into :schema.migrations (number, name, checksum, revision, serves_from)
+values (${number}, '${name}', '${checksum}', ${revision}, ${servesFrom})
+on conflict (number) do update set checksum = excluded.checksum, revision = excluded.revision,
+  serves_from = excluded.serves_from, applied_at = now();`
 }

@@ -2,6 +2,7 @@
 import { beginning, checkReadName, InvalidInputError, MissingPrivilegesError } from '../storage/index.ts'
 import type { Database, Parameters, Row } from './client.ts'
 import { textArray } from './encode.ts'
+import { routinesNumber } from './schema-status.ts'
 import * as sql from './sql.generated.ts'
 import { quotedSchema, type Statements } from './statements.ts'
 
@@ -34,28 +35,52 @@ export const usedNames: Parameters = [textArray(usedObjects.functions), textArra
  * Returns the script with which the owner of a schema lets a role use it. Any SQL client can run it, for example psql.
  *
  * The script revokes the role's other privileges on the library's objects and on the schema, and leaves the user's own
- * objects alone. It also leaves functions of former versions alone: processes of these versions may still run.
+ * objects alone. It also leaves functions of former versions alone: processes of these versions may still run. It revokes
+ * nothing if a newer version of the library has updated the schema: that version may need what this one does not.
  * @throws InvalidInputError if no role that an application may use can have this name
  */
 export function grantScript(schema: string, role: string): string {
   const quoted = quotedRole(role)
   const own = quotedSchema(schema)
   const named = (names: readonly string[]) => names.map((name) => `${own}.${name}`).join(', ')
-  const { functions } = sql.routines
+  const { functions, revision } = sql.routines
   // A table privilege that is revoked from a sequence is one of the sequence's own.
   const revoked = [
     named(relations),
     `function ${named(functions.filter((signature) => !isUsed(signature)))}`,
     `schema ${own}`,
   ]
+  const quote = dollarQuote(quoted)
   return `begin;
+set local search_path = pg_catalog, pg_temp;
 select pg_advisory_xact_lock(hashtext('eventsourced migrations of ${schema}'));
-${revoked.map((objects) => `revoke all on ${objects} from ${quoted};`).join('\n')}
+do ${quote}
+declare
+  _revision int;
+  _serves_from int;
+begin
+  select m.revision, m.serves_from into _revision, _serves_from
+  from ${own}.migrations m where m.number = ${routinesNumber};
+  if _serves_from > ${revision} then
+    raise exception '%', format('the schema is at revision %s, which serves the library from revision %s on, and this script is of revision ${revision}: update the library', _revision, _serves_from)
+      using errcode = 'ES007';
+  end if;
+  -- A newer version of the library may need privileges that this one does not know.
+  if _revision > ${revision} then return; end if;
+${revoked.map((objects) => `  revoke all on ${objects} from ${quoted};`).join('\n')}
+end ${quote};
 grant usage on schema ${own} to ${quoted};
 grant select on ${named([...usedObjects.tables, 'views'])} to ${quoted};
 grant execute on function ${named(functions.filter(isUsed))} to ${quoted};
 commit;
 `
+}
+
+/** Returns a dollar quote for a text: a mark that the text does not contain. */
+function dollarQuote(text: string): string {
+  let mark = '$revoke$'
+  for (let number = 1; text.includes(mark); number++) mark = `$revoke_${number}$`
+  return mark
 }
 
 function quotedRole(role: string): string {

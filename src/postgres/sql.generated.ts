@@ -106,13 +106,19 @@ create index parked_events_retrying on :schema.parked_events (subscription, part
 where state = 'retrying';` },
 ]
 
-/** The functions, the views and their privileges. The store applies them again when their checksum changes. */
+/** The functions, the views and their privileges. The store applies them again unless the database has newer ones. */
 export const routines: {
+  /** The number of this state of the tables, functions and views. */
+  readonly revision: number
+  /** The lowest revision of a library whose processes work on these tables and functions. */
+  readonly servesFrom: number
   readonly checksum: string
   /** Each function's name and the types of its parameters. */
   readonly functions: readonly string[]
   readonly sql: string
 } = {
+  revision: 1,
+  servesFrom: 1,
   checksum: '96da8609db39bb38a892875917a6968f',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',

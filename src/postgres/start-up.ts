@@ -7,8 +7,9 @@ import { SchemaMismatchError, type StoreWarning } from '../storage/index.ts'
 import { checkFacts, checkMarkers, checkServer } from './check-server.ts'
 import type { Database, Row } from './client.ts'
 import { isDenied, isMissingColumn, isMissingSchema, sequenceBehind, WorkFailure } from './errors.ts'
-import { createSchema, schemaStatus, statusOf } from './migrate.ts'
+import { createSchema, schemaStatus } from './migrate.ts'
 import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
+import { notUpToDate, statusOf } from './schema-status.ts'
 import { quotedSchema, type Statements } from './statements.ts'
 
 /** The options of `startUp`: see `PostgresStoreOptions`. */
@@ -38,11 +39,7 @@ export async function startUp(database: Database, options: StartUpOptions): Prom
       // These two name the reason if it is another one: the server, or another tool's objects.
       await checkServer(database, options.statements)
       await schemaStatus(database, options.statements, schema, protectEvents)
-      throw new SchemaMismatchError(
-        status?.functionsCurrent && status.pending.length === 0
-          ? `The trigger that protects events is missing in schema '${schema}': call \`await store.schema.create()\` first, or open the store with protectEvents: false`
-          : `The tables in schema '${schema}' are missing or not up to date: call \`await store.schema.create()\` first`,
-      )
+      throw notUpToDate(status, schema)
     }
     await createSchema(database, options.statements, schema, protectEvents)
     found = await inspect(database, options)

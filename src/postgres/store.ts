@@ -14,11 +14,12 @@ import {
   type StoreWarning,
 } from '../storage/index.ts'
 import { connector, type PostgresConnection, type PostgresTransaction, sessionOf } from './connect.ts'
-import { checkSchemaName, createSchema, type SchemaStatus, schemaScript, schemaStatus } from './migrate.ts'
+import { checkSchemaName, createSchema, schemaScript, schemaStatus } from './migrate.ts'
 import { nestingOf } from './nesting.ts'
 import { notifications } from './notify.ts'
 import { grantScript } from './privileges.ts'
 import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
+import type { SchemaStatus } from './schema-status.ts'
 import { startUp } from './start-up.ts'
 import { statementsOf } from './statements.ts'
 import { postgresStorage } from './storage.ts'
@@ -124,22 +125,26 @@ export interface PostgresStore extends EventStore<SqlTransaction> {
   readonly schema: {
     /**
      * Creates the tables and functions, or brings them up to date, in one transaction. Any number of processes may call
-     * it at the same time. Returns the status afterwards.
-     * @throws SchemaMismatchError if the tables are newer than this library, or a migration was changed
+     * it at the same time, also with different versions of the library: it never replaces functions by older ones. If a
+     * newer version has updated the schema, and this version works on it, it changes nothing. Returns the status
+     * afterwards.
+     * @throws SchemaMismatchError if this version does not work on tables that a newer version has updated, a migration
+     * was changed, or a newer version would have to create the trigger that protects events
      * @throws MissingPrivilegesError if the role may not create or change the tables
      */
     create(): Promise<SchemaStatus>
     /**
      * Returns which migrations and functions are applied. Changes nothing.
-     * @throws SchemaMismatchError if the tables are newer than this library, or a migration was changed
+     * @throws SchemaMismatchError if this version does not work on tables that a newer version has updated, or a
+     * migration was changed
      */
     status(): Promise<SchemaStatus>
     /** Returns the SQL script that `create` runs on an empty database. Needs no connection. */
     sql(): string
     /**
      * Returns the SQL script with which the owner of the tables lets a role use the store: the role may call the
-     * functions and read the tables, and nothing else. Run it again after each update of the library. Needs no
-     * connection.
+     * functions and read the tables, and nothing else. Run it again after each update of the library. After the script
+     * of a newer version, an older one revokes nothing. Needs no connection.
      * @throws InvalidInputError if `role` is not the name of a role of your own
      */
     grantSql(role: string): string

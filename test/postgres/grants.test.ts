@@ -81,6 +81,7 @@ describe('a name in the script of grants', () => {
     'x"; drop schema eventsourced cascade; --',
     `both "quotes" and 'others'`,
     '$$ dollars $1 :schema',
+    '$revoke$ $revoke_1$; --',
     'back\\slash',
     'ünïcode 🜁',
     'new\nline',

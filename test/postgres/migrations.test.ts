@@ -74,11 +74,13 @@ describe('creating the tables', () => {
   it('is not done by schema.status()', async () => {
     const store = open()
     const before = await store.schema.status()
-    expect(before).toMatchObject({ current: 0, functionsCurrent: false, upToDate: false })
+    expect(before).toMatchObject({ revision: 0, current: 0, functionsCurrent: false, upToDate: false })
     expect(before.pending).toHaveLength(before.latest)
     expect(await database.query(`select from pg_namespace where nspname = 'eventsourced'`)).toEqual([])
 
     const after = {
+      revision: before.libraryRevision,
+      libraryRevision: before.libraryRevision,
       current: before.latest,
       latest: before.latest,
       pending: [],

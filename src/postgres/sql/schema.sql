@@ -1431,7 +1431,9 @@ CREATE TABLE eventsourced.migrations (
     number integer NOT NULL,
     name text NOT NULL,
     checksum text NOT NULL,
-    applied_at timestamp with time zone DEFAULT now() NOT NULL
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    revision integer,
+    serves_from integer
 );
 
 -- Name: projections; Type: TABLE; Schema: eventsourced; Owner: -
