@@ -176,6 +176,20 @@ describe('an older process on the schema of a newer one', () => {
     },
   )
 
+  it('is refused if a migration of its own is not applied there, and does not apply it', async () => {
+    await later.open(database.url).call('create')
+    await database.query('delete from eventsourced.migrations where number = 3')
+    const before = await everythingCreated()
+    const older = present.open(database.url)
+    const refusal = {
+      code: 'schema-mismatch',
+      message: expect.stringMatching(/newer.*lack its migration 0003/),
+    }
+    await expect(older.call('append', 'a')).rejects.toMatchObject(refusal)
+    await expect(older.call('create')).rejects.toMatchObject(refusal)
+    expect(await everythingCreated()).toEqual(before)
+  })
+
   it('puts nothing back with its script of schema.sql()', async () => {
     await later.open(database.url).call('create')
     const before = await everythingCreated()
