@@ -757,6 +757,10 @@ CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types tex
 declare
   _frontier bigint;
   _left int := max_events;
+  _events_per_row int := row_size;
+  _row_size bigint;
+  _share int;
+  _fitting int;
   _size bigint := 0;
   _first bigint;
   _last bigint;
@@ -787,6 +791,8 @@ begin
   end if;
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
+    _row_size := least(_events_per_row, _left, greatest(until - after, 1));
+    _share := case when _row_size > 1 then 209715 / _row_size else 2147483647 end;
     if forward then
       select count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
@@ -794,31 +800,27 @@ begin
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from "eventsourced".events e
+        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from "eventsourced".events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
           and (part_count is null or "eventsourced".part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position
-        limit least(row_size, _left)
+        limit _row_size
       ) e;
     else
       select count(*)::int as event_count,
@@ -827,39 +829,36 @@ begin
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from "eventsourced".events e
+        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from "eventsourced".events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
           and (part_count is null or "eventsourced".part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position desc
-        limit least(row_size, _left)
+        limit _row_size
       ) e;
     end if;
     exit when event_count = 0;
     if data is null then
-      row_size := greatest(1, row_size / 4);
+      _events_per_row := _fitting;
     else
       return next;
-      exit when event_count < least(row_size, _left);
+      exit when event_count < _row_size;
+      _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
       _left := _left - event_count;
       _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
       if forward then
@@ -1060,7 +1059,7 @@ $$;
 
 -- Name: read_streams(text[], bigint[], bigint[], timestamp with time zone[], bigint[], boolean[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.read_streams(stream_ids text[], first_versions bigint[], last_versions bigint[], as_ofs timestamp with time zone[], mosts bigint[], backwards boolean[]) RETURNS TABLE(place integer, stream_version bigint, lower_version bigint, upper_version bigint, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, data character varying, metadata character varying, tags character varying)
+CREATE FUNCTION eventsourced.read_streams(stream_ids text[], first_versions bigint[], last_versions bigint[], as_ofs timestamp with time zone[], mosts bigint[], backwards boolean[]) RETURNS TABLE(place integer, stream_version bigint, lower_version bigint, upper_version bigint, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, fitting integer, data character varying, metadata character varying, tags character varying)
     LANGUAGE plpgsql STABLE
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -1107,28 +1106,31 @@ begin
     offset 0
   ) part on true
   cross join lateral (
+    select case
+      when part.upper_version > part.lower_version
+      then 209715 / least(100, part.upper_version - part.lower_version + 1)
+      else 2147483647
+    end as _share
+  ) row
+  cross join lateral (
     select count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
     ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags
     from (
-      select * from "eventsourced".events e
+      select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from "eventsourced".events e
       where e.stream_id = asked.stream_id
         and e.version between part.lower_version and part.upper_version
       order by e.version
