@@ -110,7 +110,7 @@ export const routines: {
   readonly functions: readonly string[]
   readonly sql: string
 } = {
-  checksum: 'b781921aaabac53c7005db8d030b767b',
+  checksum: '3c7b49a26362d2c519e6a0a450ccf8e8',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean)',
@@ -147,6 +147,7 @@ export const routines: {
     'skip_parked(text, bigint)',
     'try_create_streams(text[], bigint[], timestamptz)',
     'unpark_event(text, int, bigint, bigint)',
+    'version_as_of(text, timestamptz, bigint)',
     'write_documents(text[], int[], text[], json[], bigint[])',
   ],
   sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
@@ -1439,17 +1440,10 @@ begin
     from (
       select
         s.version as stream_version,
-        least(asked.last_version, case
-          when asked.as_of is null then s.version
-          else coalesce((
-            select e.version from :schema.events e
-            where e.stream_id = asked.stream_id
-              and e.version <= asked.last_version
-              and e.recorded_at <= asked.as_of
-            order by e.version desc
-            limit 1
-          ), 0)
-        end) as version
+        case
+          when asked.as_of is null then least(asked.last_version, s.version)
+          else :schema.version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+        end as version
       from :schema.streams s
       where s.stream_id = asked.stream_id
       offset 0
@@ -1665,6 +1659,37 @@ begin
 end
 \$\$;
 
+-- Returns the last version of a stream, up to last_version (inclusive), that was recorded at or before a time; 0: none.
+-- The stream must have last_version. Versions have no gaps and times never decrease, so that a binary search finds it
+-- with one lookup for each bit of last_version.
+create or replace function :schema.version_as_of(stream_id text, as_of timestamptz, last_version bigint)
+returns bigint
+language plpgsql stable
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as \$\$
+declare
+  _low bigint := 0;
+  _high bigint := last_version;
+  _middle bigint;
+  _recorded_at timestamptz;
+begin
+  while _low < _high loop
+    _middle := (_low + _high + 1) / 2;
+    select e.recorded_at into strict _recorded_at
+    from :schema.events e
+    where e.stream_id = version_as_of.stream_id and e.version = _middle;
+    if _recorded_at <= as_of then
+      _low := _middle;
+    else
+      _high := _middle - 1;
+    end if;
+  end loop;
+  return _low;
+end
+\$\$;
+
 -- Writes documents. The list has each document once. A null state deletes the document.
 create or replace function :schema.write_documents(
   projections text[],
@@ -1763,6 +1788,7 @@ revoke execute on function
   :schema.skip_parked(text, bigint),
   :schema.try_create_streams(text[], bigint[], timestamptz),
   :schema.unpark_event(text, int, bigint, bigint),
+  :schema.version_as_of(text, timestamptz, bigint),
   :schema.write_documents(text[], int[], text[], json[], bigint[])
 from public;`,
 }
@@ -2058,17 +2084,10 @@ left join lateral (
     from (
       select
         s.version as stream_version,
-        least(asked.last_version, case
-          when asked.as_of is null then s.version
-          else coalesce((
-            select e.version from :schema.events e
-            where e.stream_id = asked.stream_id
-              and e.version <= asked.last_version
-              and e.recorded_at <= asked.as_of
-            order by e.version desc
-            limit 1
-          ), 0)
-        end) as version
+        case
+          when asked.as_of is null then least(asked.last_version, s.version)
+          else :schema.version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+        end as version
       from :schema.streams s
       where s.stream_id = asked.stream_id
       offset 0

@@ -1088,17 +1088,10 @@ begin
     from (
       select
         s.version as stream_version,
-        least(asked.last_version, case
-          when asked.as_of is null then s.version
-          else coalesce((
-            select e.version from "eventsourced".events e
-            where e.stream_id = asked.stream_id
-              and e.version <= asked.last_version
-              and e.recorded_at <= asked.as_of
-            order by e.version desc
-            limit 1
-          ), 0)
-        end) as version
+        case
+          when asked.as_of is null then least(asked.last_version, s.version)
+          else "eventsourced".version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+        end as version
       from "eventsourced".streams s
       where s.stream_id = asked.stream_id
       offset 0
@@ -1291,6 +1284,34 @@ begin
   end if;
   delete from "eventsourced".parked_events p where p.subscription = of_subscription and p.position = at_position;
   return true;
+end
+$$;
+
+-- Name: version_as_of(text, timestamp with time zone, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.version_as_of(stream_id text, as_of timestamp with time zone, last_version bigint) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+declare
+  _low bigint := 0;
+  _high bigint := last_version;
+  _middle bigint;
+  _recorded_at timestamptz;
+begin
+  while _low < _high loop
+    _middle := (_low + _high + 1) / 2;
+    select e.recorded_at into strict _recorded_at
+    from "eventsourced".events e
+    where e.stream_id = version_as_of.stream_id and e.version = _middle;
+    if _recorded_at <= as_of then
+      _low := _middle;
+    else
+      _high := _middle - 1;
+    end if;
+  end loop;
+  return _low;
 end
 $$;
 
@@ -1621,6 +1642,10 @@ REVOKE ALL ON FUNCTION eventsourced.try_create_streams(stream_ids text[], versio
 -- Name: FUNCTION unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION version_as_of(stream_id text, as_of timestamp with time zone, last_version bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.version_as_of(stream_id text, as_of timestamp with time zone, last_version bigint) FROM PUBLIC;
 
 -- Name: FUNCTION write_documents(projections text[], generations integer[], keys text[], states json[], positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 
