@@ -6,7 +6,7 @@ export const migrations: readonly {
   readonly checksum: string
   readonly sql: string
 }[] = [
-  { number: 1, name: '0001_streams_and_events', checksum: 'd6ca024dd0560079e2ecf6472f0ae9de', sql: `-- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
+  { number: 1, name: '0001_streams_and_events', checksum: '4892aff98c9b8ce68d79fc77a567f715', sql: `-- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
 -- and pages keep free space, so that an update stays on its page (HOT).
 create table :schema.streams (
   stream_id text collate "C" primary key,
@@ -36,6 +36,16 @@ create table :schema.events (
   tags text[] collate "C",
   constraint events_stream_version_key unique (stream_id, version),
   constraint events_event_id_key unique (event_id)
+);
+
+-- The positions that imports have filled, in runs without other events. Imported events keep their times, so they are
+-- not in order with the others. See position_before.
+create table :schema.imports (
+  first_position bigint not null,
+  last_position bigint primary key,
+  -- The greatest recorded_at.
+  latest timestamptz not null,
+  imported_at timestamptz not null
 );` },
   { number: 2, name: '0002_projections_and_subscriptions', checksum: 'fa3fd3fa296105678c3376d87f71e830', sql: `-- The generation of each projection's documents that readers use. version 0: no build is complete yet.
 create table :schema.projections (
@@ -110,7 +120,7 @@ export const routines: {
   readonly functions: readonly string[]
   readonly sql: string
 } = {
-  checksum: '3c7b49a26362d2c519e6a0a450ccf8e8',
+  checksum: 'a486c972c0c97f57613b43cc3c78ff90',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean)',
@@ -135,6 +145,7 @@ export const routines: {
     'park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[])',
     'parked_to_handle(text, int, bigint)',
     'part_of_stream(text, int)',
+    'position_before(timestamptz, bigint)',
     'projection_lock(text)',
     'protect_events()',
     'read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[])',
@@ -754,30 +765,40 @@ begin
     end if;
 
     perform :schema.mark_writer();
-    insert into :schema.events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
-    select
-      nextval(':schema.event_positions'),
-      _versions[e.owner] + e.nth,
-      greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
-      e.event_id,
-      stream_ids[e.owner],
-      e.type,
-      e.data::json,
-      e.metadata::json,
-      e.tags::text[]
-    -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
-    from (
+    with inserted as (
+      insert into :schema.events as n
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
       select
-        unnest(owners) as owner,
-        unnest(nths) as nth,
-        unnest(event_ids) as event_id,
-        unnest(types) as type,
-        unnest(data) as data,
-        unnest(metadata) as metadata,
-        unnest(tags) as tags,
-        unnest(recorded_ats) as recorded_at
-    ) e;
-    get diagnostics imported = row_count;
+        nextval(':schema.event_positions'),
+        _versions[e.owner] + e.nth,
+        greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
+        e.event_id,
+        stream_ids[e.owner],
+        e.type,
+        e.data::json,
+        e.metadata::json,
+        e.tags::text[]
+      -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
+      from (
+        select
+          unnest(owners) as owner,
+          unnest(nths) as nth,
+          unnest(event_ids) as event_id,
+          unnest(types) as type,
+          unnest(data) as data,
+          unnest(metadata) as metadata,
+          unnest(tags) as tags,
+          unnest(recorded_ats) as recorded_at
+      ) e
+      returning n.position, n.recorded_at
+    ),
+    runs as (
+      insert into :schema.imports (first_position, last_position, latest, imported_at)
+      select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
+      from (select *, n.position - row_number() over (order by n.position) as run from inserted n) i
+      group by i.run
+    )
+    select count(*) into imported from inserted;
 
     update :schema.streams s
     set version = s.version + m.event_count,
@@ -1353,6 +1374,104 @@ language sql immutable as \$\$
   select ((('x' || left(md5(stream_id), 8))::bit(32)::bigint & 4294967295) % part_count)::int
 \$\$;
 
+-- Finds the first event, in the order of the log, that was recorded at or after a time. Returns the position before it,
+-- or the end of the log.
+--
+-- after: null begins the search. A call looks at about 50,000 events at most. If that is not enough, is_found is false,
+-- and the caller continues with the returned position as \`after\`.
+--
+-- Times rise with the positions, except that clocks differ by up to a minute, and that imported events keep their times,
+-- up to a minute in the future. So no event that was written more than two minutes before the time can be the answer. A
+-- binary search finds where the others begin. From there on, the function looks at each event, but skips an import
+-- whose latest event is too old.
+create or replace function :schema.position_before(
+  recorded_at timestamptz,
+  after bigint,
+  out "position" bigint,
+  out is_found boolean
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+-- The plans are made once per session, perhaps while the tables are nearly empty. They must be the ordered index scans,
+-- which are right for any size.
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as \$\$
+#variable_conflict use_column
+declare
+  _time constant timestamptz := recorded_at;
+  _written_at constant timestamptz := recorded_at - interval '2 minutes';
+  _after bigint := after;
+  _high bigint;
+  _middle bigint;
+  _last bigint;
+  _latest timestamptz;
+  _next bigint;
+  _until bigint;
+  _import record;
+  _left bigint := 50000;
+begin
+  if after is null then
+    _after := 0;
+    select coalesce(max(e.position), 0) into _high from :schema.events e;
+    while _after < _high loop
+      _middle := (_after + _high) / 2;
+      -- Of a few events, because one that waited long for its stream is older than its neighbours.
+      select max(coalesce(i.imported_at, e.recorded_at)), max(e.position) into _latest, _last
+      from (
+        select e.position, e.recorded_at from :schema.events e
+        where e.position > _middle and e.position <= _high
+        order by e.position
+        limit 20
+      ) e
+      left join lateral (
+        select * from :schema.imports i where i.last_position >= e.position order by i.last_position limit 1
+      ) i on i.first_position <= e.position;
+      if _latest < _written_at then
+        _after := _last;
+      else
+        _high := _middle;
+      end if;
+    end loop;
+  end if;
+
+  while _left > 0 loop
+    select e.position into _next from :schema.events e where e.position > _after order by e.position limit 1;
+    if _next is null then
+      select coalesce(max(e.position), 0) into "position" from :schema.events e;
+      is_found := true;
+      return;
+    end if;
+    select * into _import from :schema.imports i where i.last_position >= _next order by i.last_position limit 1;
+    if _import.first_position <= _next then
+      _until := _import.last_position;
+      _left := _left - 10;
+    else
+      _until := least(_next + _left, _import.first_position) - 1;
+      _left := _left - (_until - _next + 1);
+    end if;
+    if _import.first_position > _next or _import.latest >= _time or _import.latest is null then
+      select e.position - 1 into "position"
+      from :schema.events e
+      where e.position between _next and _until and e.recorded_at >= _time
+      order by e.position
+      limit 1;
+      is_found := "position" is not null;
+      if is_found then
+        return;
+      end if;
+    end if;
+    _after := _until;
+  end loop;
+  "position" := _after;
+  is_found := false;
+end
+\$\$;
+
 -- Returns the second key of a projection's advisory lock. Transactions that write its documents hold the lock shared;
 -- the transaction that switches to another generation holds it exclusively.
 -- The first key is the OID of the table of projections. No writer marker has it: theirs is the OID of the sequence.
@@ -1776,6 +1895,7 @@ revoke execute on function
   :schema.park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[]),
   :schema.parked_to_handle(text, int, bigint),
   :schema.part_of_stream(text, int),
+  :schema.position_before(timestamptz, bigint),
   :schema.projection_lock(text),
   :schema.protect_events(),
   :schema.read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[]),
@@ -2021,11 +2141,8 @@ p.partition,
 from :schema.parked_to_handle(\$1::text, \$2::text::int, \$3::text::bigint) p
 order by p.position`
 
-export const positionBefore: string = `select coalesce(
-  (select min(e.position) - 1 from :schema.events e where e.recorded_at >= \$1::text::timestamptz),
-  (select max(e.position) from :schema.events e),
-  0
-)::text as position`
+export const positionBefore: string = `select p.position::text, p.is_found::text
+from :schema.position_before(\$1::text::timestamptz, \$2::text::bigint) p`
 
 export const readDocument: string = `select to_json(d.key)::text as key, d.state::text, d.revision::text, d.position::text
 from :schema.documents d

@@ -486,30 +486,40 @@ begin
     end if;
 
     perform "eventsourced".mark_writer();
-    insert into "eventsourced".events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
-    select
-      nextval('"eventsourced".event_positions'),
-      _versions[e.owner] + e.nth,
-      greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
-      e.event_id,
-      stream_ids[e.owner],
-      e.type,
-      e.data::json,
-      e.metadata::json,
-      e.tags::text[]
-    -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
-    from (
+    with inserted as (
+      insert into "eventsourced".events as n
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
       select
-        unnest(owners) as owner,
-        unnest(nths) as nth,
-        unnest(event_ids) as event_id,
-        unnest(types) as type,
-        unnest(data) as data,
-        unnest(metadata) as metadata,
-        unnest(tags) as tags,
-        unnest(recorded_ats) as recorded_at
-    ) e;
-    get diagnostics imported = row_count;
+        nextval('"eventsourced".event_positions'),
+        _versions[e.owner] + e.nth,
+        greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
+        e.event_id,
+        stream_ids[e.owner],
+        e.type,
+        e.data::json,
+        e.metadata::json,
+        e.tags::text[]
+      -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
+      from (
+        select
+          unnest(owners) as owner,
+          unnest(nths) as nth,
+          unnest(event_ids) as event_id,
+          unnest(types) as type,
+          unnest(data) as data,
+          unnest(metadata) as metadata,
+          unnest(tags) as tags,
+          unnest(recorded_ats) as recorded_at
+      ) e
+      returning n.position, n.recorded_at
+    ),
+    runs as (
+      insert into "eventsourced".imports (first_position, last_position, latest, imported_at)
+      select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
+      from (select *, n.position - row_number() over (order by n.position) as run from inserted n) i
+      group by i.run
+    )
+    select count(*) into imported from inserted;
 
     update "eventsourced".streams s
     set version = s.version + m.event_count,
@@ -1039,6 +1049,88 @@ CREATE FUNCTION eventsourced.part_of_stream(stream_id text, part_count integer) 
   select ((('x' || left(md5(stream_id), 8))::bit(32)::bigint & 4294967295) % part_count)::int
 $$;
 
+-- Name: position_before(timestamp with time zone, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.position_before(recorded_at timestamp with time zone, after bigint, OUT "position" bigint, OUT is_found boolean) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  _time constant timestamptz := recorded_at;
+  _written_at constant timestamptz := recorded_at - interval '2 minutes';
+  _after bigint := after;
+  _high bigint;
+  _middle bigint;
+  _last bigint;
+  _latest timestamptz;
+  _next bigint;
+  _until bigint;
+  _import record;
+  _left bigint := 50000;
+begin
+  if after is null then
+    _after := 0;
+    select coalesce(max(e.position), 0) into _high from "eventsourced".events e;
+    while _after < _high loop
+      _middle := (_after + _high) / 2;
+      -- Of a few events, because one that waited long for its stream is older than its neighbours.
+      select max(coalesce(i.imported_at, e.recorded_at)), max(e.position) into _latest, _last
+      from (
+        select e.position, e.recorded_at from "eventsourced".events e
+        where e.position > _middle and e.position <= _high
+        order by e.position
+        limit 20
+      ) e
+      left join lateral (
+        select * from "eventsourced".imports i where i.last_position >= e.position order by i.last_position limit 1
+      ) i on i.first_position <= e.position;
+      if _latest < _written_at then
+        _after := _last;
+      else
+        _high := _middle;
+      end if;
+    end loop;
+  end if;
+
+  while _left > 0 loop
+    select e.position into _next from "eventsourced".events e where e.position > _after order by e.position limit 1;
+    if _next is null then
+      select coalesce(max(e.position), 0) into "position" from "eventsourced".events e;
+      is_found := true;
+      return;
+    end if;
+    select * into _import from "eventsourced".imports i where i.last_position >= _next order by i.last_position limit 1;
+    if _import.first_position <= _next then
+      _until := _import.last_position;
+      _left := _left - 10;
+    else
+      _until := least(_next + _left, _import.first_position) - 1;
+      _left := _left - (_until - _next + 1);
+    end if;
+    if _import.first_position > _next or _import.latest >= _time or _import.latest is null then
+      select e.position - 1 into "position"
+      from "eventsourced".events e
+      where e.position between _next and _until and e.recorded_at >= _time
+      order by e.position
+      limit 1;
+      is_found := "position" is not null;
+      if is_found then
+        return;
+      end if;
+    end if;
+    _after := _until;
+  end loop;
+  "position" := _after;
+  is_found := false;
+end
+$$;
+
 -- Name: projection_lock(text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.projection_lock(name text) RETURNS integer
@@ -1382,6 +1474,15 @@ CREATE TABLE eventsourced.events (
     tags text[] COLLATE pg_catalog."C"
 );
 
+-- Name: imports; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.imports (
+    first_position bigint NOT NULL,
+    last_position bigint NOT NULL,
+    latest timestamp with time zone NOT NULL,
+    imported_at timestamp with time zone NOT NULL
+);
+
 -- Name: migrations; Type: TABLE; Schema: eventsourced; Owner: -
 
 CREATE TABLE eventsourced.migrations (
@@ -1461,6 +1562,11 @@ ALTER TABLE ONLY eventsourced.events
 
 ALTER TABLE ONLY eventsourced.events
     ADD CONSTRAINT events_stream_version_key UNIQUE (stream_id, version);
+
+-- Name: imports imports_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.imports
+    ADD CONSTRAINT imports_pkey PRIMARY KEY (last_position);
 
 -- Name: migrations migrations_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -1594,6 +1700,10 @@ REVOKE ALL ON FUNCTION eventsourced.parked_to_handle(of_subscription text, of_pa
 -- Name: FUNCTION part_of_stream(stream_id text, part_count integer); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.part_of_stream(stream_id text, part_count integer) FROM PUBLIC;
+
+-- Name: FUNCTION position_before(recorded_at timestamp with time zone, after bigint, OUT "position" bigint, OUT is_found boolean); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.position_before(recorded_at timestamp with time zone, after bigint, OUT "position" bigint, OUT is_found boolean) FROM PUBLIC;
 
 -- Name: FUNCTION projection_lock(name text); Type: ACL; Schema: eventsourced; Owner: -
 
