@@ -6,7 +6,7 @@ export const migrations: readonly {
   readonly checksum: string
   readonly sql: string
 }[] = [
-  { number: 1, name: '0001_streams_and_events', checksum: 'd6ca024dd0560079e2ecf6472f0ae9de', sql: `-- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
+  { number: 1, name: '0001_streams_and_events', checksum: '4892aff98c9b8ce68d79fc77a567f715', sql: `-- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
 -- and pages keep free space, so that an update stays on its page (HOT).
 create table :schema.streams (
   stream_id text collate "C" primary key,
@@ -36,6 +36,16 @@ create table :schema.events (
   tags text[] collate "C",
   constraint events_stream_version_key unique (stream_id, version),
   constraint events_event_id_key unique (event_id)
+);
+
+-- The positions that imports have filled, in runs without other events. Imported events keep their times, so they are
+-- not in order with the others. See position_before.
+create table :schema.imports (
+  first_position bigint not null,
+  last_position bigint primary key,
+  -- The greatest recorded_at.
+  latest timestamptz not null,
+  imported_at timestamptz not null
 );` },
   { number: 2, name: '0002_projections_and_subscriptions', checksum: '765e3522f378b7658e63164e4f81c07c', sql: `-- The generation of each projection's documents that readers use. version 0: no build is complete yet.
 create table :schema.projections (
@@ -119,7 +129,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: '96da8609db39bb38a892875917a6968f',
+  checksum: '893a796dd33acfd8e1b3940f2ce3c9c7',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text)',
@@ -145,6 +155,7 @@ export const routines: {
     'park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[])',
     'parked_to_handle(text, int, bigint)',
     'part_of_stream(text, int)',
+    'position_before(timestamptz, bigint)',
     'projection_lock(text)',
     'protect_events()',
     'read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[])',
@@ -157,6 +168,7 @@ export const routines: {
     'skip_parked(text, bigint)',
     'try_create_streams(text[], bigint[], timestamptz)',
     'unpark_event(text, int, bigint, bigint)',
+    'version_as_of(text, timestamptz, bigint)',
     'write_documents(text[], int[], text[], json[], bigint[])',
   ],
   sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
@@ -789,30 +801,40 @@ begin
     end if;
 
     perform :schema.mark_writer(inline_names, inline_versions);
-    insert into :schema.events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
-    select
-      nextval(':schema.event_positions'),
-      _versions[e.owner] + e.nth,
-      greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
-      e.event_id,
-      stream_ids[e.owner],
-      e.type,
-      e.data::json,
-      e.metadata::json,
-      e.tags::text[]
-    -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
-    from (
+    with inserted as (
+      insert into :schema.events as n
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
       select
-        unnest(owners) as owner,
-        unnest(nths) as nth,
-        unnest(event_ids) as event_id,
-        unnest(types) as type,
-        unnest(data) as data,
-        unnest(metadata) as metadata,
-        unnest(tags) as tags,
-        unnest(recorded_ats) as recorded_at
-    ) e;
-    get diagnostics imported = row_count;
+        nextval(':schema.event_positions'),
+        _versions[e.owner] + e.nth,
+        greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
+        e.event_id,
+        stream_ids[e.owner],
+        e.type,
+        e.data::json,
+        e.metadata::json,
+        e.tags::text[]
+      -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
+      from (
+        select
+          unnest(owners) as owner,
+          unnest(nths) as nth,
+          unnest(event_ids) as event_id,
+          unnest(types) as type,
+          unnest(data) as data,
+          unnest(metadata) as metadata,
+          unnest(tags) as tags,
+          unnest(recorded_ats) as recorded_at
+      ) e
+      returning n.position, n.recorded_at
+    ),
+    runs as (
+      insert into :schema.imports (first_position, last_position, latest, imported_at)
+      select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
+      from (select *, n.position - row_number() over (order by n.position) as run from inserted n) i
+      group by i.run
+    )
+    select count(*) into imported from inserted;
 
     update :schema.streams s
     set version = s.version + m.event_count,
@@ -1120,6 +1142,10 @@ as \$\$
 declare
   _frontier bigint;
   _left int := max_events;
+  _events_per_row int := row_size;
+  _row_size bigint;
+  _share int;
+  _fitting int;
   _size bigint := 0;
   _first bigint;
   _last bigint;
@@ -1150,6 +1176,8 @@ begin
   end if;
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
+    _row_size := least(_events_per_row, _left, greatest(until - after, 1));
+    _share := case when _row_size > 1 then 209715 / _row_size else 2147483647 end;
     if forward then
       select count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
@@ -1157,31 +1185,27 @@ begin
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from :schema.events e
+        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from :schema.events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
           and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position
-        limit least(row_size, _left)
+        limit _row_size
       ) e;
     else
       select count(*)::int as event_count,
@@ -1190,39 +1214,36 @@ begin
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from :schema.events e
+        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from :schema.events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
           and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position desc
-        limit least(row_size, _left)
+        limit _row_size
       ) e;
     end if;
     exit when event_count = 0;
     if data is null then
-      row_size := greatest(1, row_size / 4);
+      _events_per_row := _fitting;
     else
       return next;
-      exit when event_count < least(row_size, _left);
+      exit when event_count < _row_size;
+      _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
       _left := _left - event_count;
       _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
       if forward then
@@ -1447,6 +1468,104 @@ language sql immutable as \$\$
   select ((('x' || left(md5(stream_id), 8))::bit(32)::bigint & 4294967295) % part_count)::int
 \$\$;
 
+-- Finds the first event, in the order of the log, that was recorded at or after a time. Returns the position before it,
+-- or the end of the log.
+--
+-- after: null begins the search. A call looks at about 50,000 events at most. If that is not enough, is_found is false,
+-- and the caller continues with the returned position as \`after\`.
+--
+-- Times rise with the positions, except that clocks differ by up to a minute, and that imported events keep their times,
+-- up to a minute in the future. So no event that was written more than two minutes before the time can be the answer. A
+-- binary search finds where the others begin. From there on, the function looks at each event, but skips an import
+-- whose latest event is too old.
+create or replace function :schema.position_before(
+  recorded_at timestamptz,
+  after bigint,
+  out "position" bigint,
+  out is_found boolean
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+-- The plans are made once per session, perhaps while the tables are nearly empty. They must be the ordered index scans,
+-- which are right for any size.
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as \$\$
+#variable_conflict use_column
+declare
+  _time constant timestamptz := recorded_at;
+  _written_at constant timestamptz := recorded_at - interval '2 minutes';
+  _after bigint := after;
+  _high bigint;
+  _middle bigint;
+  _last bigint;
+  _latest timestamptz;
+  _next bigint;
+  _until bigint;
+  _import record;
+  _left bigint := 50000;
+begin
+  if after is null then
+    _after := 0;
+    select coalesce(max(e.position), 0) into _high from :schema.events e;
+    while _after < _high loop
+      _middle := (_after + _high) / 2;
+      -- Of a few events, because one that waited long for its stream is older than its neighbours.
+      select max(coalesce(i.imported_at, e.recorded_at)), max(e.position) into _latest, _last
+      from (
+        select e.position, e.recorded_at from :schema.events e
+        where e.position > _middle and e.position <= _high
+        order by e.position
+        limit 20
+      ) e
+      left join lateral (
+        select * from :schema.imports i where i.last_position >= e.position order by i.last_position limit 1
+      ) i on i.first_position <= e.position;
+      if _latest < _written_at then
+        _after := _last;
+      else
+        _high := _middle;
+      end if;
+    end loop;
+  end if;
+
+  while _left > 0 loop
+    select e.position into _next from :schema.events e where e.position > _after order by e.position limit 1;
+    if _next is null then
+      select coalesce(max(e.position), 0) into "position" from :schema.events e;
+      is_found := true;
+      return;
+    end if;
+    select * into _import from :schema.imports i where i.last_position >= _next order by i.last_position limit 1;
+    if _import.first_position <= _next then
+      _until := _import.last_position;
+      _left := _left - 10;
+    else
+      _until := least(_next + _left, _import.first_position) - 1;
+      _left := _left - (_until - _next + 1);
+    end if;
+    if _import.first_position > _next or _import.latest >= _time or _import.latest is null then
+      select e.position - 1 into "position"
+      from :schema.events e
+      where e.position between _next and _until and e.recorded_at >= _time
+      order by e.position
+      limit 1;
+      is_found := "position" is not null;
+      if is_found then
+        return;
+      end if;
+    end if;
+    _after := _until;
+  end loop;
+  "position" := _after;
+  is_found := false;
+end
+\$\$;
+
 -- Returns the second key of a projection's advisory lock. Transactions that write its documents hold the lock shared;
 -- the transaction that switches to another generation holds it exclusively.
 -- The first key is the OID of the table of projections. No writer marker has it: theirs is the OID of the sequence.
@@ -1499,6 +1618,7 @@ returns table (
   recorded_ats varchar,
   event_ids varchar,
   types varchar,
+  fitting int,
   data varchar,
   metadata varchar,
   tags varchar
@@ -1533,17 +1653,10 @@ begin
     from (
       select
         s.version as stream_version,
-        least(asked.last_version, case
-          when asked.as_of is null then s.version
-          else coalesce((
-            select e.version from :schema.events e
-            where e.stream_id = asked.stream_id
-              and e.version <= asked.last_version
-              and e.recorded_at <= asked.as_of
-            order by e.version desc
-            limit 1
-          ), 0)
-        end) as version
+        case
+          when asked.as_of is null then least(asked.last_version, s.version)
+          else :schema.version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+        end as version
       from :schema.streams s
       where s.stream_id = asked.stream_id
       offset 0
@@ -1551,28 +1664,31 @@ begin
     offset 0
   ) part on true
   cross join lateral (
+    select case
+      when part.upper_version > part.lower_version
+      then 209715 / least(100, part.upper_version - part.lower_version + 1)
+      else 2147483647
+    end as _share
+  ) row
+  cross join lateral (
     select count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
     ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags
     from (
-      select * from :schema.events e
+      select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from :schema.events e
       where e.stream_id = asked.stream_id
         and e.version between part.lower_version and part.upper_version
       order by e.version
@@ -1770,6 +1886,37 @@ begin
 end
 \$\$;
 
+-- Returns the last version of a stream, up to last_version (inclusive), that was recorded at or before a time; 0: none.
+-- The stream must have last_version. Versions have no gaps and times never decrease, so that a binary search finds it
+-- with one lookup for each bit of last_version.
+create or replace function :schema.version_as_of(stream_id text, as_of timestamptz, last_version bigint)
+returns bigint
+language plpgsql stable
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as \$\$
+declare
+  _low bigint := 0;
+  _high bigint := last_version;
+  _middle bigint;
+  _recorded_at timestamptz;
+begin
+  while _low < _high loop
+    _middle := (_low + _high + 1) / 2;
+    select e.recorded_at into strict _recorded_at
+    from :schema.events e
+    where e.stream_id = version_as_of.stream_id and e.version = _middle;
+    if _recorded_at <= as_of then
+      _low := _middle;
+    else
+      _high := _middle - 1;
+    end if;
+  end loop;
+  return _low;
+end
+\$\$;
+
 -- Writes documents. The list has each document once. A null state deletes the document.
 create or replace function :schema.write_documents(
   projections text[],
@@ -1857,6 +2004,7 @@ revoke execute on function
   :schema.park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[]),
   :schema.parked_to_handle(text, int, bigint),
   :schema.part_of_stream(text, int),
+  :schema.position_before(timestamptz, bigint),
   :schema.projection_lock(text),
   :schema.protect_events(),
   :schema.read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[]),
@@ -1869,6 +2017,7 @@ revoke execute on function
   :schema.skip_parked(text, bigint),
   :schema.try_create_streams(text[], bigint[], timestamptz),
   :schema.unpark_event(text, int, bigint, bigint),
+  :schema.version_as_of(text, timestamptz, bigint),
   :schema.write_documents(text[], int[], text[], json[], bigint[])
 from public;`,
 }
@@ -2110,11 +2259,8 @@ p.partition,
 from :schema.parked_to_handle(\$1::text, \$2::text::int, \$3::text::bigint) p
 order by p.position`
 
-export const positionBefore: string = `select coalesce(
-  (select min(e.position) - 1 from :schema.events e where e.recorded_at >= \$1::text::timestamptz),
-  (select max(e.position) from :schema.events e),
-  0
-)::text as position`
+export const positionBefore: string = `select p.position::text, p.is_found::text
+from :schema.position_before(\$1::text::timestamptz, \$2::text::bigint) p`
 
 export const readDocument: string = `select to_json(d.key)::text as key, d.state::text, d.revision::text, d.position::text
 from :schema.documents d
@@ -2173,17 +2319,10 @@ left join lateral (
     from (
       select
         s.version as stream_version,
-        least(asked.last_version, case
-          when asked.as_of is null then s.version
-          else coalesce((
-            select e.version from :schema.events e
-            where e.stream_id = asked.stream_id
-              and e.version <= asked.last_version
-              and e.recorded_at <= asked.as_of
-            order by e.version desc
-            limit 1
-          ), 0)
-        end) as version
+        case
+          when asked.as_of is null then least(asked.last_version, s.version)
+          else :schema.version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+        end as version
       from :schema.streams s
       where s.stream_id = asked.stream_id
       offset 0
@@ -2197,7 +2336,12 @@ left join lateral (
       case when asked.backward then part.upper_version else part.lower_version end,
       case when asked.backward then part.lower_version else part.upper_version end,
       case when asked.backward then -asked.row_size else asked.row_size end
-    ) as version
+    ) as version,
+    case
+      when asked.row_size > 1 and part.upper_version > part.lower_version
+      then 209715 / least(asked.row_size, part.upper_version - part.lower_version + 1)
+      else 2147483647
+    end as _share
     limit 40
   ) start
   cross join lateral (
@@ -2207,22 +2351,18 @@ left join lateral (
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags
     from (
-      select * from :schema.events e
+      select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from :schema.events e
       where e.stream_id = asked.stream_id
         and e.version >= case
           when asked.backward then greatest(part.lower_version, start.version - asked.row_size + 1)
@@ -2240,7 +2380,7 @@ left join lateral (
 
 export const readStreams: string = `select
   r.place, r.stream_version::text, r.lower_version::text, r.upper_version::text, r.event_count, r.positions, r.versions,
-  r.recorded_ats, r.event_ids, r.types, r.data, r.metadata, r.tags
+  r.recorded_ats, r.event_ids, r.types, r.fitting, r.data, r.metadata, r.tags
 from :schema.read_streams(
   \$1::text::text[],
   \$2::text::bigint[],

@@ -76,10 +76,8 @@ export class PartialSlice {
     }
     for (const row of rows) {
       const events = decodeEvents(row, this.streamId)
-      if (events === undefined) {
-        this.shrinkRows()
-        return
-      }
+      this.#fitRows(row)
+      if (events === undefined) return
       if (request.isBackward) events.reverse()
       this.#take(events)
     }
@@ -92,7 +90,12 @@ export class PartialSlice {
       this.#fromVersion > this.#toVersion
   }
 
-  /** Requests fewer events per row from now on, because a row was too large. */
+  /** Requests rows that are as large as the events of this row allow, but grows them slowly. */
+  #fitRows({ fitting }: Row): void {
+    if (fitting !== null) this.#rowSize = Math.min(maxEventsPerRow, 2 * this.#rowSize, Number(fitting))
+  }
+
+  /** Requests fewer events per row from now on, because the server could not make a row. */
   shrinkRows(): void {
     this.#rowSize = Math.ceil(this.#rowSize / 4)
   }

@@ -151,8 +151,12 @@ export function subscriptions(runner: Runner, statements: Statements): Subscript
     },
 
     async positionBefore(time, signal) {
-      const [row] = await run('Reading the log', statements.positionBefore, [time.toISOString()], signal)
-      return Number(row?.position)
+      for (let after: string | null = null; ; ) {
+        const parameters = [time.toISOString(), after]
+        const [row] = await run('Reading the log', statements.positionBefore, parameters, signal)
+        if (row?.is_found === 'true') return Number(row.position)
+        after = String(row?.position)
+      }
     },
   }
 }

@@ -498,30 +498,40 @@ begin
     end if;
 
     perform "eventsourced".mark_writer(inline_names, inline_versions);
-    insert into "eventsourced".events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
-    select
-      nextval('"eventsourced".event_positions'),
-      _versions[e.owner] + e.nth,
-      greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
-      e.event_id,
-      stream_ids[e.owner],
-      e.type,
-      e.data::json,
-      e.metadata::json,
-      e.tags::text[]
-    -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
-    from (
+    with inserted as (
+      insert into "eventsourced".events as n
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
       select
-        unnest(owners) as owner,
-        unnest(nths) as nth,
-        unnest(event_ids) as event_id,
-        unnest(types) as type,
-        unnest(data) as data,
-        unnest(metadata) as metadata,
-        unnest(tags) as tags,
-        unnest(recorded_ats) as recorded_at
-    ) e;
-    get diagnostics imported = row_count;
+        nextval('"eventsourced".event_positions'),
+        _versions[e.owner] + e.nth,
+        greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
+        e.event_id,
+        stream_ids[e.owner],
+        e.type,
+        e.data::json,
+        e.metadata::json,
+        e.tags::text[]
+      -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
+      from (
+        select
+          unnest(owners) as owner,
+          unnest(nths) as nth,
+          unnest(event_ids) as event_id,
+          unnest(types) as type,
+          unnest(data) as data,
+          unnest(metadata) as metadata,
+          unnest(tags) as tags,
+          unnest(recorded_ats) as recorded_at
+      ) e
+      returning n.position, n.recorded_at
+    ),
+    runs as (
+      insert into "eventsourced".imports (first_position, last_position, latest, imported_at)
+      select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
+      from (select *, n.position - row_number() over (order by n.position) as run from inserted n) i
+      group by i.run
+    )
+    select count(*) into imported from inserted;
 
     update "eventsourced".streams s
     set version = s.version + m.event_count,
@@ -787,6 +797,10 @@ CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types tex
 declare
   _frontier bigint;
   _left int := max_events;
+  _events_per_row int := row_size;
+  _row_size bigint;
+  _share int;
+  _fitting int;
   _size bigint := 0;
   _first bigint;
   _last bigint;
@@ -817,6 +831,8 @@ begin
   end if;
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
+    _row_size := least(_events_per_row, _left, greatest(until - after, 1));
+    _share := case when _row_size > 1 then 209715 / _row_size else 2147483647 end;
     if forward then
       select count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
@@ -824,31 +840,27 @@ begin
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from "eventsourced".events e
+        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from "eventsourced".events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
           and (part_count is null or "eventsourced".part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position
-        limit least(row_size, _left)
+        limit _row_size
       ) e;
     else
       select count(*)::int as event_count,
@@ -857,39 +869,36 @@ begin
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from "eventsourced".events e
+        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from "eventsourced".events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
           and (part_count is null or "eventsourced".part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position desc
-        limit least(row_size, _left)
+        limit _row_size
       ) e;
     end if;
     exit when event_count = 0;
     if data is null then
-      row_size := greatest(1, row_size / 4);
+      _events_per_row := _fitting;
     else
       return next;
-      exit when event_count < least(row_size, _left);
+      exit when event_count < _row_size;
+      _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
       _left := _left - event_count;
       _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
       if forward then
@@ -1094,6 +1103,88 @@ CREATE FUNCTION eventsourced.part_of_stream(stream_id text, part_count integer) 
   select ((('x' || left(md5(stream_id), 8))::bit(32)::bigint & 4294967295) % part_count)::int
 $$;
 
+-- Name: position_before(timestamp with time zone, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.position_before(recorded_at timestamp with time zone, after bigint, OUT "position" bigint, OUT is_found boolean) RETURNS record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+  _time constant timestamptz := recorded_at;
+  _written_at constant timestamptz := recorded_at - interval '2 minutes';
+  _after bigint := after;
+  _high bigint;
+  _middle bigint;
+  _last bigint;
+  _latest timestamptz;
+  _next bigint;
+  _until bigint;
+  _import record;
+  _left bigint := 50000;
+begin
+  if after is null then
+    _after := 0;
+    select coalesce(max(e.position), 0) into _high from "eventsourced".events e;
+    while _after < _high loop
+      _middle := (_after + _high) / 2;
+      -- Of a few events, because one that waited long for its stream is older than its neighbours.
+      select max(coalesce(i.imported_at, e.recorded_at)), max(e.position) into _latest, _last
+      from (
+        select e.position, e.recorded_at from "eventsourced".events e
+        where e.position > _middle and e.position <= _high
+        order by e.position
+        limit 20
+      ) e
+      left join lateral (
+        select * from "eventsourced".imports i where i.last_position >= e.position order by i.last_position limit 1
+      ) i on i.first_position <= e.position;
+      if _latest < _written_at then
+        _after := _last;
+      else
+        _high := _middle;
+      end if;
+    end loop;
+  end if;
+
+  while _left > 0 loop
+    select e.position into _next from "eventsourced".events e where e.position > _after order by e.position limit 1;
+    if _next is null then
+      select coalesce(max(e.position), 0) into "position" from "eventsourced".events e;
+      is_found := true;
+      return;
+    end if;
+    select * into _import from "eventsourced".imports i where i.last_position >= _next order by i.last_position limit 1;
+    if _import.first_position <= _next then
+      _until := _import.last_position;
+      _left := _left - 10;
+    else
+      _until := least(_next + _left, _import.first_position) - 1;
+      _left := _left - (_until - _next + 1);
+    end if;
+    if _import.first_position > _next or _import.latest >= _time or _import.latest is null then
+      select e.position - 1 into "position"
+      from "eventsourced".events e
+      where e.position between _next and _until and e.recorded_at >= _time
+      order by e.position
+      limit 1;
+      is_found := "position" is not null;
+      if is_found then
+        return;
+      end if;
+    end if;
+    _after := _until;
+  end loop;
+  "position" := _after;
+  is_found := false;
+end
+$$;
+
 -- Name: projection_lock(text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.projection_lock(name text) RETURNS integer
@@ -1114,7 +1205,7 @@ $$;
 
 -- Name: read_streams(text[], bigint[], bigint[], timestamp with time zone[], bigint[], boolean[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.read_streams(stream_ids text[], first_versions bigint[], last_versions bigint[], as_ofs timestamp with time zone[], mosts bigint[], backwards boolean[]) RETURNS TABLE(place integer, stream_version bigint, lower_version bigint, upper_version bigint, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, data character varying, metadata character varying, tags character varying)
+CREATE FUNCTION eventsourced.read_streams(stream_ids text[], first_versions bigint[], last_versions bigint[], as_ofs timestamp with time zone[], mosts bigint[], backwards boolean[]) RETURNS TABLE(place integer, stream_version bigint, lower_version bigint, upper_version bigint, event_count integer, positions character varying, versions character varying, recorded_ats character varying, event_ids character varying, types character varying, fitting integer, data character varying, metadata character varying, tags character varying)
     LANGUAGE plpgsql STABLE
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
@@ -1143,17 +1234,10 @@ begin
     from (
       select
         s.version as stream_version,
-        least(asked.last_version, case
-          when asked.as_of is null then s.version
-          else coalesce((
-            select e.version from "eventsourced".events e
-            where e.stream_id = asked.stream_id
-              and e.version <= asked.last_version
-              and e.recorded_at <= asked.as_of
-            order by e.version desc
-            limit 1
-          ), 0)
-        end) as version
+        case
+          when asked.as_of is null then least(asked.last_version, s.version)
+          else "eventsourced".version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+        end as version
       from "eventsourced".streams s
       where s.stream_id = asked.stream_id
       offset 0
@@ -1161,28 +1245,31 @@ begin
     offset 0
   ) part on true
   cross join lateral (
+    select case
+      when part.upper_version > part.lower_version
+      then 209715 / least(100, part.upper_version - part.lower_version + 1)
+      else 2147483647
+    end as _share
+  ) row
+  cross join lateral (
     select count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
     ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
     end as tags
     from (
-      select * from "eventsourced".events e
+      select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from "eventsourced".events e
       where e.stream_id = asked.stream_id
         and e.version between part.lower_version and part.upper_version
       order by e.version
@@ -1358,6 +1445,34 @@ begin
 end
 $$;
 
+-- Name: version_as_of(text, timestamp with time zone, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.version_as_of(stream_id text, as_of timestamp with time zone, last_version bigint) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+declare
+  _low bigint := 0;
+  _high bigint := last_version;
+  _middle bigint;
+  _recorded_at timestamptz;
+begin
+  while _low < _high loop
+    _middle := (_low + _high + 1) / 2;
+    select e.recorded_at into strict _recorded_at
+    from "eventsourced".events e
+    where e.stream_id = version_as_of.stream_id and e.version = _middle;
+    if _recorded_at <= as_of then
+      _low := _middle;
+    else
+      _high := _middle - 1;
+    end if;
+  end loop;
+  return _low;
+end
+$$;
+
 -- Name: write_documents(text[], integer[], text[], json[], bigint[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.write_documents(projections text[], generations integer[], keys text[], states json[], positions bigint[]) RETURNS void
@@ -1423,6 +1538,15 @@ CREATE TABLE eventsourced.events (
     data json NOT NULL,
     metadata json,
     tags text[] COLLATE pg_catalog."C"
+);
+
+-- Name: imports; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.imports (
+    first_position bigint NOT NULL,
+    last_position bigint NOT NULL,
+    latest timestamp with time zone NOT NULL,
+    imported_at timestamp with time zone NOT NULL
 );
 
 -- Name: migrations; Type: TABLE; Schema: eventsourced; Owner: -
@@ -1506,6 +1630,11 @@ ALTER TABLE ONLY eventsourced.events
 
 ALTER TABLE ONLY eventsourced.events
     ADD CONSTRAINT events_stream_version_key UNIQUE (stream_id, version);
+
+-- Name: imports imports_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.imports
+    ADD CONSTRAINT imports_pkey PRIMARY KEY (last_position);
 
 -- Name: migrations migrations_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -1648,6 +1777,10 @@ REVOKE ALL ON FUNCTION eventsourced.parked_to_handle(of_subscription text, of_pa
 
 REVOKE ALL ON FUNCTION eventsourced.part_of_stream(stream_id text, part_count integer) FROM PUBLIC;
 
+-- Name: FUNCTION position_before(recorded_at timestamp with time zone, after bigint, OUT "position" bigint, OUT is_found boolean); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.position_before(recorded_at timestamp with time zone, after bigint, OUT "position" bigint, OUT is_found boolean) FROM PUBLIC;
+
 -- Name: FUNCTION projection_lock(name text); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.projection_lock(name text) FROM PUBLIC;
@@ -1695,6 +1828,10 @@ REVOKE ALL ON FUNCTION eventsourced.try_create_streams(stream_ids text[], versio
 -- Name: FUNCTION unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION version_as_of(stream_id text, as_of timestamp with time zone, last_version bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.version_as_of(stream_id text, as_of timestamp with time zone, last_version bigint) FROM PUBLIC;
 
 -- Name: FUNCTION write_documents(projections text[], generations integer[], keys text[], states json[], positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -1,8 +1,13 @@
 -- Events e as one row. Each column is a JSON array with the values of all events, in the order of the events.
 -- One row of many events is cheaper to send and to parse than one row per event. Several rows of a hundred events are
 -- much cheaper than one of a thousand: buffers need not grow, and the client parses a row while the server makes the
--- next. Metadata and tags are null if no event has any. A row that would be too large has null data, and the client
--- requests it again in smaller rows.
+-- next. Metadata and tags are null if no event has any.
+--
+-- The subquery e adds the column size, see stored_size. The caller sets _share to 209,715 bytes (4 MiB, if Postgres has
+-- compressed the payloads to a twentieth, which is rare), divided by the maximum number of events in the row. If an event
+-- is larger than its share, the row has null data and metadata, and Postgres has not read the payload of that event. The
+-- caller then reads a row of `fitting` events: that many fit that are as large as the largest one here. A row of one event
+-- always has its data.
 -- The JSON columns are varchar, so that from-pg.ts can recognize and parse them.
     count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
@@ -10,16 +15,12 @@
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    case
-      when count(*) = 1
-        or octet_length(string_agg(e.data::text, ','))
-          + coalesce(octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')), 0) <= 4194304
-      then ('[' || string_agg(e.data::text, ',') || ']')::varchar
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,
-    case
-      when count(e.metadata) > 0
-        and (count(*) = 1 or octet_length(string_agg(coalesce(e.metadata::text, '{}'), ',')) <= 4194304)
-      then ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') || ']')::varchar
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar

@@ -141,30 +141,40 @@ begin
     end if;
 
     perform :schema.mark_writer(inline_names, inline_versions);
-    insert into :schema.events (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
-    select
-      nextval(':schema.event_positions'),
-      _versions[e.owner] + e.nth,
-      greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
-      e.event_id,
-      stream_ids[e.owner],
-      e.type,
-      e.data::json,
-      e.metadata::json,
-      e.tags::text[]
-    -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
-    from (
+    with inserted as (
+      insert into :schema.events as n
+        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
       select
-        unnest(owners) as owner,
-        unnest(nths) as nth,
-        unnest(event_ids) as event_id,
-        unnest(types) as type,
-        unnest(data) as data,
-        unnest(metadata) as metadata,
-        unnest(tags) as tags,
-        unnest(recorded_ats) as recorded_at
-    ) e;
-    get diagnostics imported = row_count;
+        nextval(':schema.event_positions'),
+        _versions[e.owner] + e.nth,
+        greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
+        e.event_id,
+        stream_ids[e.owner],
+        e.type,
+        e.data::json,
+        e.metadata::json,
+        e.tags::text[]
+      -- Several unnest calls in one select list read the arrays directly, without a temporary store for each array.
+      from (
+        select
+          unnest(owners) as owner,
+          unnest(nths) as nth,
+          unnest(event_ids) as event_id,
+          unnest(types) as type,
+          unnest(data) as data,
+          unnest(metadata) as metadata,
+          unnest(tags) as tags,
+          unnest(recorded_ats) as recorded_at
+      ) e
+      returning n.position, n.recorded_at
+    ),
+    runs as (
+      insert into :schema.imports (first_position, last_position, latest, imported_at)
+      select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
+      from (select *, n.position - row_number() over (order by n.position) as run from inserted n) i
+      group by i.run
+    )
+    select count(*) into imported from inserted;
 
     update :schema.streams s
     set version = s.version + m.event_count,

@@ -53,6 +53,10 @@ as $$
 declare
   _frontier bigint;
   _left int := max_events;
+  _events_per_row int := row_size;
+  _row_size bigint;
+  _share int;
+  _fitting int;
   _size bigint := 0;
   _first bigint;
   _last bigint;
@@ -83,41 +87,44 @@ begin
   end if;
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
+    _row_size := least(_events_per_row, _left, greatest(until - after, 1));
+    _share := case when _row_size > 1 then 209715 / _row_size else 2147483647 end;
     if forward then
       select :event_columns, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from :schema.events e
+        select *, :stored_size as size from :schema.events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
           and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position
-        limit least(row_size, _left)
+        limit _row_size
       ) e;
     else
       select :event_columns, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, data, metadata, tags, stream_ids,
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select * from :schema.events e
+        select *, :stored_size as size from :schema.events e
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
           and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
           and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
         order by e.position desc
-        limit least(row_size, _left)
+        limit _row_size
       ) e;
     end if;
     exit when event_count = 0;
     if data is null then
-      row_size := greatest(1, row_size / 4);
+      _events_per_row := _fitting;
     else
       return next;
-      exit when event_count < least(row_size, _left);
+      exit when event_count < _row_size;
+      _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
       _left := _left - event_count;
       _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
       if forward then

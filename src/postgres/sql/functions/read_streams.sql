@@ -19,6 +19,7 @@ returns table (
   recorded_ats varchar,
   event_ids varchar,
   types varchar,
+  fitting int,
   data varchar,
   metadata varchar,
   tags varchar
@@ -43,9 +44,16 @@ begin
     :stream_part
   ) part on true
   cross join lateral (
+    select case
+      when part.upper_version > part.lower_version
+      then 209715 / least(100, part.upper_version - part.lower_version + 1)
+      else 2147483647
+    end as _share
+  ) row
+  cross join lateral (
     select :event_columns
     from (
-      select * from :schema.events e
+      select *, :stored_size as size from :schema.events e
       where e.stream_id = asked.stream_id
         and e.version between part.lower_version and part.upper_version
       order by e.version

@@ -29,3 +29,13 @@ create table :schema.events (
   constraint events_stream_version_key unique (stream_id, version),
   constraint events_event_id_key unique (event_id)
 );
+
+-- The positions that imports have filled, in runs without other events. Imported events keep their times, so they are
+-- not in order with the others. See position_before.
+create table :schema.imports (
+  first_position bigint not null,
+  last_position bigint primary key,
+  -- The greatest recorded_at.
+  latest timestamptz not null,
+  imported_at timestamptz not null
+);

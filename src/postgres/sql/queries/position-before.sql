@@ -1,6 +1,3 @@
--- $1 time. Returns the position before the first event at or after the time, or the end of the log.
-select coalesce(
-  (select min(e.position) - 1 from :schema.events e where e.recorded_at >= $1::text::timestamptz),
-  (select max(e.position) from :schema.events e),
-  0
-)::text as position
+-- $1 time $2 the position to continue after (null: begin)
+select p.position::text, p.is_found::text
+from :schema.position_before($1::text::timestamptz, $2::text::bigint) p

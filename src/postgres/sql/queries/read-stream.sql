@@ -24,13 +24,18 @@ left join lateral (
       case when asked.backward then part.upper_version else part.lower_version end,
       case when asked.backward then part.lower_version else part.upper_version end,
       case when asked.backward then -asked.row_size else asked.row_size end
-    ) as version
+    ) as version,
+    case
+      when asked.row_size > 1 and part.upper_version > part.lower_version
+      then 209715 / least(asked.row_size, part.upper_version - part.lower_version + 1)
+      else 2147483647
+    end as _share
     limit 40
   ) start
   cross join lateral (
     select :event_columns
     from (
-      select * from :schema.events e
+      select *, :stored_size as size from :schema.events e
       where e.stream_id = asked.stream_id
         and e.version >= case
           when asked.backward then greatest(part.lower_version, start.version - asked.row_size + 1)

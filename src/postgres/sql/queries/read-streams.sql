@@ -2,7 +2,7 @@
 -- each with one element per read
 select
   r.place, r.stream_version::text, r.lower_version::text, r.upper_version::text, r.event_count, r.positions, r.versions,
-  r.recorded_ats, r.event_ids, r.types, r.data, r.metadata, r.tags
+  r.recorded_ats, r.event_ids, r.types, r.fitting, r.data, r.metadata, r.tags
 from :schema.read_streams(
   $1::text::text[],
   $2::text::bigint[],
