@@ -1,7 +1,9 @@
 /** Transactions of the store in memory: which one waits for which, and that an aborted one writes nothing. */
 import assert from 'node:assert/strict'
-import { type HandlerTransaction, memoryStore, projection } from '@eventsourced/core'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { type HandlerTransaction, memoryStore, projection, type RecordedEvent } from '@eventsourced/core'
 import { it } from 'vitest'
+import { collect, counted } from '../src/conformance/events.ts'
 import { latch } from '../src/conformance/expect.ts'
 import { memoryStorage } from '../src/memory/store.ts'
 import { InlineProjections } from '../src/projection/inline.ts'
@@ -176,4 +178,31 @@ it('written documents are visible only to their transaction before it commits', 
     assert.equal((await transaction.readDocuments([documentAt('a')]))[0]?.state, '1')
   })
   assert.equal((await storage.readDocument('p', 'a'))?.state, '1')
+})
+
+// The race: the last step of a rebuild has read the log, an append without the projection comes, and the step commits.
+it('an append during the last step of a rebuild that makes a projection inline waits for it, and is refused', async () => {
+  const store = memoryStore()
+  const outside = AsyncLocalStorage.snapshot()
+  const appends: Promise<unknown>[] = []
+  const total = projection({
+    name: 'total',
+    key({ type }: RecordedEvent) {
+      // Folding an event makes the next append, so that one comes while the last step folds.
+      if (type === 'Counted')
+        appends.push(outside(() => store.append('extra', [{ type: 'Extra', data: {} }])))
+      return 'all'
+    },
+    initialState: () => 0,
+    evolve: (sum: number) => sum + 1,
+  })
+  await store.append('a', counted(5))
+  const onProgress = async () => void (await outside(() => store.append('a', counted(5))))
+  await store.rebuild(total, { mode: 'inline', batchSize: 5, onProgress })
+  const outcomes = await Promise.allSettled(appends)
+  const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  assert.ok(errors.length > 0)
+  for (const error of errors) assert.equal(error.code, 'missing-inline-projection', error)
+  const { length } = await collect(store.readAll())
+  assert.equal((await store.view(total).get('all'))?.state, length)
 })

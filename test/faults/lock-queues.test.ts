@@ -126,4 +126,20 @@ describe('while a transaction of a user holds an append open', () => {
       expect(await inline.view(total).get(key), key).toMatchObject({ state: { events: 1 } })
     }
   })
+
+  it('a rebuild that makes a projection inline fails after a time, and lets other appends pass', async () => {
+    const total = projection({
+      name: 'total',
+      key: () => 'all',
+      initialState: () => 0,
+      evolve: (sum: number) => sum + 1,
+    })
+    const commit = await openAppend(store)
+    const rebuilt = open().rebuild(total, { mode: 'inline' })
+    rebuilt.catch(() => {})
+    await expectAppends(store)
+    await expect(rebuilt).rejects.toMatchObject({ code: 'log-not-settled' })
+    await commit()
+    await store.append('a', counted(1))
+  })
 })

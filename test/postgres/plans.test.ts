@@ -127,6 +127,8 @@ const counts = projection({
   evolve: ({ count }) => ({ count: count + 1 }),
 })
 const withDocuments = ['append with an inline document', 'reading of documents']
+// Once a projection is inline, every append must write its documents. The other operations append without.
+const schemas = { plain: 'eventsourced', inline: 'inlined' }
 
 describe('after calls on empty tables, 200,000 streams are loaded', () => {
   let database: FreshDatabase
@@ -134,38 +136,42 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
 
   beforeAll(async () => {
     database = await freshDatabase()
-    const creator = postgresStore(database.url, { inline: [counts] })
-    // An inline projection can only be registered on an empty log.
-    await creator.append('first', counted(1))
-    await creator.close()
-    // Without autovacuum there are no new statistics, which would cause new plans.
-    for (const table of ['streams', 'events', 'documents']) {
-      await database.query(`alter table eventsourced.${table} set (autovacuum_enabled = false)`)
+    for (const schema of Object.values(schemas)) {
+      // An inline projection can only be registered on an empty log.
+      const inline = schema === schemas.inline ? [counts] : []
+      const creator = postgresStore(database.url, { schema, inline })
+      await creator.append('first', counted(1))
+      await creator.close()
+      // Without autovacuum there are no new statistics, which would cause new plans.
+      for (const table of ['streams', 'events', 'documents']) {
+        await database.query(`alter table ${schema}.${table} set (autovacuum_enabled = false)`)
+      }
     }
     for (const [name, run] of Object.entries(operations)) {
       // Each operation has one session, whose plans are fixed after some calls.
       const url = Object.assign(new URL(database.url), {
         search: `?application_name=${encodeURIComponent(name)}`,
       }).href
-      const inline = withDocuments.includes(name) ? [counts] : []
-      const store = postgresStore(url, { maxConnections: 1, inline })
+      const options = withDocuments.includes(name) ? { schema: schemas.inline, inline: [counts] } : {}
+      const store = postgresStore(url, { maxConnections: 1, ...options })
       stores[name] = store
       for (const number of range(1, 8)) await run(store, number)
     }
     const loader = await database.session()
-    await loader.query(`
-      insert into eventsourced.streams (stream_id, version, created_at, last_recorded_at)
+    const load = (schema: string) => `
+      insert into ${schema}.streams (stream_id, version, created_at, last_recorded_at)
       select 'loaded-' || n, 1, now(), now() from generate_series(1, ${streamCount}) n
       on conflict (stream_id) do nothing;
-      insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data)
-      select nextval('eventsourced.event_positions'), 1, now(), gen_random_uuid(), 'loaded-' || n, 'Loaded', '{}'
+      insert into ${schema}.events (position, version, recorded_at, event_id, stream_id, type, data)
+      select nextval('${schema}.event_positions'), 1, now(), gen_random_uuid(), 'loaded-' || n, 'Loaded', '{}'
       from generate_series(1, ${streamCount}) n
       on conflict (stream_id, version) do nothing;
-      insert into eventsourced.documents (projection, generation, key, revision, position, state)
+      insert into ${schema}.documents (projection, generation, key, revision, position, state)
       select 'counts', p.generation, 'loaded-' || n, 1, 1, '{"count":1}'
-      from generate_series(1, ${streamCount}) n, eventsourced.projections p
+      from generate_series(1, ${streamCount}) n, ${schema}.projections p
       where p.name = 'counts'
-      on conflict do nothing`)
+      on conflict do nothing`
+    for (const schema of Object.values(schemas)) await loader.query(load(schema))
     // A session reports its counters when it ends.
     await loader.end()
   })
@@ -179,8 +185,8 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
   async function rowsRead(): Promise<number> {
     const [counters] = await database.query<{ rows: number }>(`
       select (
-        (select sum(seq_tup_read) from pg_stat_user_tables where schemaname = 'eventsourced')
-        + (select sum(idx_tup_read) from pg_stat_user_indexes where schemaname = 'eventsourced')
+        (select sum(seq_tup_read) from pg_stat_user_tables where schemaname in ('${schemas.plain}', '${schemas.inline}'))
+        + (select sum(idx_tup_read) from pg_stat_user_indexes where schemaname in ('${schemas.plain}', '${schemas.inline}'))
       )::int as rows`)
     return counters?.rows ?? Number.NaN
   }
