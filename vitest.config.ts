@@ -6,19 +6,21 @@ import { stores } from './test/stores.ts'
 // With this condition, the package's own subpaths resolve to `src`, so tests run the sources.
 const conditions = ['@eventsourced/source']
 
-// These tests need a server or an emulator. They are left out if STORES names no store that runs there.
+// These tests need a server, a pooler or an emulator. They are left out if STORES names no store that runs there.
 const postgresTests = [
   'test/postgres/**',
   'test/package/**',
   'test/documents.test.ts',
   'test/cutting-proxy.test.ts',
 ]
+const poolerTests = ['test/pooler/**']
 const dynamodbTests = ['test/dynamodb/**']
 // These tests take long. They have their own commands: `npm run test:faults` and `npm run test:torture`.
 const longTests =
   process.env.LONG === undefined ? ['test/faults/**', 'test/torture/{campaigns,breakages}.test.ts'] : []
 const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
+  ...(stores.some(({ name }) => name.startsWith('pg-pgbouncer')) ? [] : poolerTests),
   ...(stores.some(({ emulator }) => emulator && isMissing(emulator) === undefined) ? [] : dynamodbTests),
 ]
 if (testsWithoutStore.length > 0)

@@ -1,7 +1,6 @@
 /** Runs the conformance suite on each store. A case is skipped, with the reason, if the store lacks a feature it needs. */
 import { conformanceCases } from '@eventsourced/core/conformance'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { isMissing } from './emulators/start.ts'
 import type { RunningStore, StoreUnderTest } from './store-under-test.ts'
 import { stores } from './stores.ts'
 
@@ -19,7 +18,7 @@ export function conformEveryFourth(from: 0 | 1 | 2 | 3): void {
 
 function conform(store: StoreUnderTest): void {
   let running: RunningStore | undefined
-  const missing = store.emulator && isMissing(store.emulator)
+  const missing = store.missing?.()
   beforeAll(async () => {
     if (missing !== undefined) return
     running = await store.start(store.server && inject('servers')[store.server])

@@ -1,6 +1,5 @@
 /** Defines tests that run on each of the stores. The store runs during the tests, and each test gets its own world. */
 import { afterAll, beforeAll, describe, inject } from 'vitest'
-import { isMissing } from './emulators/start.ts'
 import type { RunningStore, StoreUnderTest, World } from './store-under-test.ts'
 import { stores } from './stores.ts'
 
@@ -8,8 +7,8 @@ type WithWorld = (use: (world: World) => Promise<void>) => Promise<void>
 
 export function onEachStore(define: (store: StoreUnderTest, withWorld: WithWorld) => void): void {
   for (const store of stores) {
-    const { name, server, emulator, start } = store
-    const missing = emulator && isMissing(emulator)
+    const { name, server, start } = store
+    const missing = store.missing?.()
     describe.skipIf(missing)(missing ? `${name}: ${missing}` : name, () => {
       let running: RunningStore | undefined
       beforeAll(async () => {

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { type EventStore, hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, inject, it } from 'vitest'
-import { isMissing } from './emulators/start.ts'
 import type { RunningStore } from './store-under-test.ts'
 import { stores } from './stores.ts'
 
@@ -124,8 +123,8 @@ function assertRefusal(outcome: PromiseSettledResult<unknown>): void {
   assert.ok(hasCode(reason, 'wrong-expected-version') || reason instanceof Refused, String(reason))
 }
 
-for (const { name, server, emulator, start } of stores) {
-  const missing = emulator && isMissing(emulator)
+for (const { name, server, start, ...store } of stores) {
+  const missing = store.missing?.()
   describe.skipIf(missing)(missing ? `${name}: ${missing}` : name, () => {
     let running: RunningStore | undefined
     beforeAll(async () => {

@@ -19,6 +19,8 @@ export interface StoreUnderTest {
   readonly isApart?: boolean
   /** The emulator that `start` starts. */
   readonly emulator?: EmulatorName
+  /** Returns why the store cannot run here. Its tests are then skipped, with the reason. Undefined: it can. */
+  readonly missing?: () => string | undefined
   /** Makes the store ready for tests, on the server at this URL if it needs one. */
   start(serverUrl: string | undefined): Promise<RunningStore>
 }

@@ -2,6 +2,8 @@
  * The list of all stores under test, and how each one starts. `STORES=memory,pg npm test` runs only the named ones.
  * `start` imports a store only when a test needs it, so that importing this list loads no driver.
  */
+import { isMissing } from './emulators/start.ts'
+import { whyNothingPrepared } from './start-pgbouncer.ts'
 import type { StoreUnderTest } from './store-under-test.ts'
 
 const dynamodbLacks = {
@@ -44,6 +46,7 @@ const all: readonly StoreUnderTest[] = [
     name: 'dynoxide',
     lacks: dynamodbLacks,
     emulator: 'dynoxide',
+    missing: () => isMissing('dynoxide'),
     start: async () => (await import('./worlds/dynamodb.ts')).startDynamo('dynoxide'),
   },
   {
@@ -61,10 +64,32 @@ const all: readonly StoreUnderTest[] = [
     start: async (serverUrl) => (await import('./worlds/pg.ts')).startPg(serverUrl, { asApplication: true }),
   },
   {
+    // The pooler drops the statements that a client prepares, so the store prepares none.
+    name: 'pg-pgbouncer',
+    isApart: true,
+    lacks: {},
+    server: 'postgres',
+    start: async (serverUrl) =>
+      (await import('./worlds/pg.ts')).startPg(serverUrl, {
+        prepare: false,
+        pooler: { tracksPrepared: false },
+      }),
+  },
+  {
+    name: 'pg-pgbouncer-prepared',
+    isApart: true,
+    lacks: {},
+    server: 'postgres',
+    missing: whyNothingPrepared,
+    start: async (serverUrl) =>
+      (await import('./worlds/pg.ts')).startPg(serverUrl, { pooler: { tracksPrepared: true } }),
+  },
+  {
     name: 'dynamodb-local',
     isApart: true,
     lacks: dynamodbLacks,
     emulator: 'dynamodb-local',
+    missing: () => isMissing('dynamodb-local'),
     start: async () => (await import('./worlds/dynamodb.ts')).startDynamo('dynamodb-local'),
   },
 ]

@@ -5,7 +5,9 @@ import { expect, it } from 'vitest'
 const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
 
 it('every command of .ci/run has its place in the workflow', () => {
-  const commands = [...read('.ci/run').matchAll(/^(?:step|tests) (npm .*)$/gm)].map(([, command]) => command)
+  const commands = [...read('.ci/run').matchAll(/^ *(?:step|tests) (npm .*)$/gm)].map(
+    ([, command]) => command,
+  )
   const listed = [...read('.github/workflows/ci.yml').matchAll(/^ +- (?:run: )?(npm .*)$/gm)].map(
     ([, command]) => command,
   )

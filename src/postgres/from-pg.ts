@@ -2,7 +2,7 @@
 import { ConnectionNotOpenError } from '../storage/index.ts'
 import { maxIdleMilliseconds, type Row, type ScriptSession, transactionMode } from './client.ts'
 import { isConnectionLost, isIdleEnd, isOverloaded } from './errors.ts'
-import { isWorkingQuery, SilenceWatch } from './silence.ts'
+import { isWorkingQuery, SilenceWatch, transactionProcessQuery, workingParameters } from './silence.ts'
 
 interface PgQuery {
   name?: string
@@ -11,9 +11,13 @@ interface PgQuery {
   types?: { getTypeParser(oid: number): (text: string) => unknown }
 }
 
+interface PgResult {
+  readonly rows: unknown[]
+}
+
 /** The part of `pg.Client` that the store uses. */
 export interface PgClient {
-  query(query: PgQuery, callback: (error: Error, result: { rows: unknown[] }) => void): void
+  query(query: PgQuery, callback: (error: Error, result: PgResult | PgResult[]) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
@@ -91,7 +95,11 @@ const asText = (text: string) => text
 /** Used for the statements of this library only. JSON is parsed row by row, while the server still makes the next rows. */
 const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse : asText) }
 
-/** Uses a callback: with the driver's promises, each result delayed the garbage collection of the next one. */
+/**
+ * Runs one statement, or a script of several without values, of which it returns the rows of the last one.
+ *
+ * Uses a callback: with the driver's promises, each result delayed the garbage collection of the next one.
+ */
 export function runQuery(
   client: PgClient & ClientState,
   query: PgQuery,
@@ -110,7 +118,7 @@ export function runQuery(
     client.query(query, (error, result) => {
       endWatch?.()
       if (error) reject(error)
-      else resolve(result.rows as Row[])
+      else resolve((Array.isArray(result) ? result.at(-1) : result)?.rows as Row[])
     })
   })
 }
@@ -132,13 +140,13 @@ export function fromPgClient(client: PgClient, prepare = true, silence?: Silence
 
 /** Makes a watch that asks for server processes with clients that `newClient` makes. */
 export function silenceWatch(timeout: number, newClient: () => PgListener & ClientState): SilenceWatch {
-  return new SilenceWatch(timeout, async (pid) => {
+  return new SilenceWatch(timeout, async (process) => {
     const client = newClient()
     client.on('error', ignoreError)
     const timer = setTimeout(() => socketOf(client)?.destroy?.(), timeout)
     try {
       await client.connect()
-      const [row] = await runQuery(client, { text: isWorkingQuery, values: [String(pid)] })
+      const [row] = await runQuery(client, { text: isWorkingQuery, values: workingParameters(process) })
       return row?.working === 'true'
     } catch (error) {
       // The network works, and the server cannot say more. The next look asks again.
@@ -172,20 +180,22 @@ export async function inTransaction<T>(
 }
 
 async function inOpenTransaction<T>(
-  client: PgClient,
+  client: PgClient & ClientState,
   prepare: boolean,
   silence: SilenceWatch,
   work: (session: ScriptSession) => Promise<T>,
 ): Promise<T> {
-  const begin = `begin ${transactionMode}; set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`
-  await runQuery(client, { text: begin }, silence)
+  const setIdle = `set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`
+  const begin = `begin ${transactionMode}; ${setIdle}; ${transactionProcessQuery}`
+  const [process] = await runQuery(client, { text: begin }, silence)
+  const watch = silence.inTransaction(process, client.processID ?? undefined)
   try {
-    const result = await work(fromPgClient(client, prepare, silence))
-    await runQuery(client, { text: 'commit' }, silence)
+    const result = await work(fromPgClient(client, prepare, watch))
+    await runQuery(client, { text: 'commit' }, watch)
     return result
   } catch (error) {
     // The rollback fails on a lost connection. The transaction has then ended anyway.
-    await runQuery(client, { text: 'rollback' }, silence).catch(() => {})
+    await runQuery(client, { text: 'rollback' }, watch).catch(() => {})
     throw error
   }
 }

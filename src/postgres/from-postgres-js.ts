@@ -10,7 +10,14 @@ import {
   transactionMode,
 } from './client.ts'
 import { isConnectionLost, isOverloaded, WorkFailure } from './errors.ts'
-import { isWorkingQuery, SilenceWatch, type WatchedConnection } from './silence.ts'
+import {
+  isWorkingQuery,
+  type ServerProcess,
+  SilenceWatch,
+  transactionProcessQuery,
+  type WatchedConnection,
+  workingParameters,
+} from './silence.ts'
 
 /** The part of a postgres.js transaction that the store uses. */
 export interface PostgresJsSession {
@@ -113,7 +120,7 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
   const { max = 10 } = (sql.options ?? {}) as { readonly max?: number }
   let current = sql
   let replacement: { end(options: { timeout: number }): Promise<void> } | undefined
-  const silence = new SilenceWatch(timeout, (pid) => isWorking(sql, pid, timeout))
+  const silence = new SilenceWatch(timeout, (process) => isWorking(sql, process, timeout))
 
   async function replace(silent: PostgresJs): Promise<void> {
     if (silent !== current) return
@@ -131,11 +138,15 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
   }
 
   /** Makes a function that watches the queries of a client. `onSilent`: called in addition, with the error. */
-  function watchedOn(client: PostgresJs, onSilent: (error: Error) => void = () => {}): Watched {
+  function watchedOn(
+    client: PostgresJs,
+    watch = silence,
+    onSilent: (error: Error) => void = () => {},
+  ): Watched {
     return (query) =>
       new Promise((resolve, reject) => {
         const pid = () => query.state?.pid ?? undefined
-        const endWatch = silence.watch(connectionOf(client, pid), (error) => {
+        const endWatch = watch.watch(connectionOf(client, pid), (error) => {
           reject(error)
           onSilent(error)
         })
@@ -149,13 +160,14 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
     return new Promise<T>((resolve, reject) => {
       let failure: Error | undefined
       let pid: number | undefined
+      let watch = silence
       let isDone = false
       const fail = (error: Error) => {
         failure ??= error
         reject(error)
       }
       const watchDriver = () =>
-        silence.watch(
+        watch.watch(
           connectionOf(client, () => pid),
           fail,
         )
@@ -165,12 +177,12 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
         try {
           // The call has given up on this connection, which answered late.
           if (failure !== undefined) throw failure
-          const watched = watchedOn(client, fail)
-          const setIdle: SentQuery = transaction.unsafe(
-            `set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`,
-          )
-          await watched(setIdle)
-          pid = setIdle.state?.pid ?? undefined
+          const setIdle = `set local idle_in_transaction_session_timeout = ${maxIdleMilliseconds}`
+          const first: SentQuery = transaction.unsafe(`${setIdle}; ${transactionProcessQuery}`)
+          const results = (await watchedOn(client, silence, fail)(first)) as Row[][]
+          pid = first.state?.pid ?? undefined
+          watch = silence.inTransaction(results.at(-1)?.[0], pid)
+          const watched = watchedOn(client, watch, fail)
           const result = await work(fromPostgresJsSession(transaction, prepare, watched))
           isDone = true
           return result
@@ -203,13 +215,13 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
 }
 
 /** Asks over a new connection whether a server process works on a statement. Ends the process if it does not. */
-async function isWorking({ options }: PostgresJs, pid: number, timeout: number): Promise<boolean> {
+async function isWorking({ options }: PostgresJs, process: ServerProcess, timeout: number): Promise<boolean> {
   const { default: postgres } = await loadPostgresJs()
   const own = { max: 1, fetch_types: false, connect_timeout: Math.ceil(timeout / 1000) }
   const sql = postgres({ ...options, ...own } as object)
   const timer = setTimeout(() => void sql.end({ timeout: 0 }), timeout)
   try {
-    const [row] = await sql.unsafe(isWorkingQuery, [String(pid)])
+    const [row] = await sql.unsafe(isWorkingQuery, workingParameters(process))
     return row?.working === 'true'
   } catch (error) {
     return isOverloaded(error)

@@ -7,19 +7,41 @@
  */
 
 import { createHash } from 'node:crypto'
-import { abortable, type Notifications, pause, uuidv7 } from '../storage/index.ts'
+import {
+  abortable,
+  emitWarning,
+  type Notifications,
+  pause,
+  type StoreWarning,
+  sleep,
+  uuidv7,
+} from '../storage/index.ts'
 import type { RetryingDatabase, Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 
 // At most 50 notifications a second from one store, because each one wakes every listener.
 const minIntervalMilliseconds = 20
 
-/** Makes the notifications of a store: sends and hears them on a channel that belongs to the schema. */
+// A notification arrives within milliseconds, or never.
+const maxDelayMilliseconds = 10_000
+
+const notHeard: StoreWarning = {
+  code: 'notifications-not-heard',
+  message:
+    'No notification arrives, as behind a pooler in transaction mode: subscriptions find the events of other processes by polling. Connect without the pooler, or leave out `notify`',
+}
+
+/**
+ * Makes the notifications of a store: sends and hears them on a channel that belongs to the schema. `onWarning`: called
+ * once if none arrives. Behind a pooler in transaction mode, `listen` succeeds on a connection that the pooler then
+ * gives to others.
+ */
 export function notifications(
   database: RetryingDatabase,
   runner: Runner,
   { notify }: Pick<Statements, 'notify'>,
   schema: string,
+  onWarning: (warning: StoreWarning) => unknown,
 ): Notifications {
   // The channel contains a hash of the schema's name: the name itself could exceed the length limit of identifiers.
   const channel = `eventsourced_${createHash('sha256').update(schema).digest('hex').slice(0, 16)}`
@@ -28,6 +50,7 @@ export function notifications(
   let isSending = false
   let isWanted = false
   let lastSent = Number.NEGATIVE_INFINITY
+  let isSettled = false
 
   function schedule(): void {
     isScheduled = true
@@ -45,21 +68,43 @@ export function notifications(
     if (isWanted) schedule()
   }
 
+  /** Sends a notification for the listener of this store, and warns if it does not arrive. Returns the end of that. */
+  function expectOwn(): () => void {
+    const waiting = new AbortController()
+    const { signal } = waiting
+    async function warnIfNotHeard(): Promise<void> {
+      await runner.run('Notifying', notify, () => [channel, self], signal)
+      await sleep(maxDelayMilliseconds, signal)
+      if (isSettled) return
+      isSettled = true
+      // No call fails if `onWarning` throws, so the warning must not end there.
+      await Promise.resolve(notHeard)
+        .then(onWarning)
+        .catch(() => emitWarning(notHeard))
+    }
+    if (!isSettled) warnIfNotHeard().catch(() => {})
+    return () => waiting.abort()
+  }
+
   async function listenUntil(signal: AbortSignal, wake: () => void): Promise<void> {
     for (let attempt = 1; !signal.aborted; attempt++) {
       const opening = database.listen(channel, (payload) => {
+        isSettled = true
         if (payload !== self) wake()
       })
+      let endExpecting = () => {}
       try {
         const listener = await abortable(opening, signal)
         if (listener === undefined) return
         attempt = 1
         // Notifications may have been lost while no connection listened.
         wake()
+        endExpecting = expectOwn()
         await abortable(listener.ended, signal)
       } catch {
         // The loop retries, or ends if the signal was aborted.
       } finally {
+        endExpecting()
         const closing = opening.then((listener) => listener?.close())
         await abortable(closing, signal).catch(() => {})
       }

@@ -8,7 +8,11 @@
  *
  * The question goes over a new connection. A call that waits for a lock on the server therefore has no deadline, and a
  * call whose answer was lost has one. See docs/decisions/0025-deadlines.md.
+ *
+ * A pooler hides the server process of a connection, which changes with each transaction. In a transaction of its own the
+ * store asks the server for it.
  */
+import type { Row } from './client.ts'
 
 /** The database did not answer in time. The code tells a connection that was never opened from one that went silent. */
 export class SilentDatabaseError extends Error {
@@ -20,9 +24,19 @@ export class SilentDatabaseError extends Error {
   }
 }
 
+/** The server process that works for a connection. */
+export interface ServerProcess {
+  readonly pid: number
+  /**
+   * When its transaction began, in microseconds. Given behind a pooler, which gives the process to another client after
+   * the transaction.
+   */
+  readonly transactionStart?: string | undefined
+}
+
 /** A connection on which a call is under way. */
 export interface WatchedConnection {
-  /** The process id of its server process, if known. */
+  /** The process id that the connection was given when it was opened, if known. A pooler gives one that no process has. */
   pid(): number | undefined
   /** How many bytes it has received, if known. While this number grows, the connection is not silent. */
   received(): number | undefined
@@ -33,12 +47,30 @@ export interface WatchedConnection {
 /** Rejects calls on silent connections. */
 export class SilenceWatch {
   readonly timeout: number
-  readonly #isWorking: (pid: number) => Promise<boolean>
+  readonly #isWorking: (process: ServerProcess) => Promise<boolean>
+  readonly #process: ServerProcess | undefined
 
-  /** `isWorking`: asks over a new connection whether the server process works on a statement. Ends it if it does not. */
-  constructor(timeout: number, isWorking: (pid: number) => Promise<boolean>) {
+  /**
+   * `isWorking`: asks over a new connection whether the server process works on a statement. Ends it if it does not.
+   * `process`: the one to ask for, in place of the one that the connection names.
+   */
+  constructor(
+    timeout: number,
+    isWorking: (process: ServerProcess) => Promise<boolean>,
+    process?: ServerProcess,
+  ) {
     this.timeout = timeout
     this.#isWorking = isWorking
+    this.#process = process
+  }
+
+  /**
+   * Returns a watch for the statements of a transaction. `row`: the answer to `transactionProcessQuery` there. `pid`: as
+   * in `WatchedConnection`.
+   */
+  inTransaction(row: Row | undefined, pid: number | undefined): SilenceWatch {
+    const process = { pid: Number(row?.pid), transactionStart: String(row?.transaction_start) }
+    return process.pid === pid ? this : new SilenceWatch(this.timeout, this.#isWorking, process)
   }
 
   /** Calls `reject` once the connection is silent. Returns the function that ends the watch. */
@@ -66,13 +98,19 @@ export class SilenceWatch {
 
   async #isAlive(connection: WatchedConnection): Promise<boolean> {
     const pid = connection.pid()
-    return pid !== undefined && this.#isWorking(pid).catch(() => false)
+    const process = this.#process ?? (pid === undefined ? undefined : { pid })
+    return process !== undefined && this.#isWorking(process).catch(() => false)
   }
 }
 
+/** Asks for the server process of the present transaction. Behind a pooler, only the server knows it. */
+export const transactionProcessQuery = `select pg_backend_pid()::text as pid,
+  (extract(epoch from now()) * 1000000)::bigint::text as transaction_start`
+
 /**
  * Asks whether a server process works on a statement of this role, and ends the process if it does not: it may hold
- * locks in a transaction that nobody will end. Without the right to see the process there is no row.
+ * locks in a transaction that nobody will end. Without the right to see the process there is no row. Nor is there one
+ * if the transaction has ended and the process works for another client of the pooler, which must not lose it.
  */
 export const isWorkingQuery = `select p.is_working::text as working,
   case when not p.is_working then pg_terminate_backend(p.pid) end::text as ended
@@ -80,4 +118,10 @@ from (
   select a.pid, a.state = 'active' and a.wait_event_type is distinct from 'Client' as is_working
   from pg_stat_activity a
   where a.pid = $1::int and a.datname = current_database() and a.usename = session_user
+    and ($2::text is null or (extract(epoch from a.xact_start) * 1000000)::bigint::text = $2)
 ) p`
+
+/** Returns the parameters of `isWorkingQuery`. */
+export function workingParameters({ pid, transactionStart }: ServerProcess): (string | null)[] {
+  return [String(pid), transactionStart ?? null]
+}

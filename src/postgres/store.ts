@@ -81,14 +81,16 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   /**
    * Whether the store notifies other processes of its appends, and listens for their notifications on one more
    * connection. Subscriptions then receive new events at once instead of at their next poll. A single `pg` client notifies but
-   * cannot listen. No store can listen through a pooler in transaction mode.
+   * cannot listen. No store can listen through a pooler in transaction mode: it then warns, with the code
+   * `notifications-not-heard`.
    * @default false
    */
   readonly notify?: boolean | undefined
   /**
    * Called before the first use, once for each server setting that can lose events. A warning has a stable `code` and a
    * `message` that says what can be lost and which setting to change. If it throws, or its promise rejects, the current
-   * call fails with that error, and the next call checks again.
+   * call fails with that error, and the next call checks again. Also called once if no notification arrives in
+   * spite of `notify`. If it then throws, no call fails, and the warning goes to `process.emitWarning`.
    * @default `process.emitWarning`
    */
   readonly onWarning?: ((warning: StoreWarning) => void) | undefined
@@ -217,7 +219,7 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
     nesting,
   )
   const storage = postgresStorage(runner, statements, { maxBatch, timeout }, inline)
-  const hints = notify ? notifications(database, runner, statements, schema) : undefined
+  const hints = notify ? notifications(database, runner, statements, schema, onWarning) : undefined
 
   const store = eventStore<SqlTransaction>(
     { ...storage, notifications: hints, checkNesting: () => nesting.check() },

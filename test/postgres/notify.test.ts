@@ -53,7 +53,7 @@ function notificationsOn(connection: PostgresConnection) {
   )
   const runner = retryingRunner(own, async () => {})
   return {
-    ...notifications(own, runner, statementsOf('eventsourced'), 'eventsourced'),
+    ...notifications(own, runner, statementsOf('eventsourced'), 'eventsourced', () => {}),
     close: () => runner.close(),
   }
 }

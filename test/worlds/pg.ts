@@ -6,6 +6,7 @@ import pg from 'pg'
 import { createApplicationRole } from '../application-role.ts'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase } from '../database.ts'
+import { type PgBouncerOptions, startPgBouncer } from '../start-pgbouncer.ts'
 import type { RunningStore, World } from '../store-under-test.ts'
 import { Pools, WorldSchemas } from './schemas.ts'
 
@@ -19,18 +20,24 @@ interface RunningPg extends RunningStore {
   world(): Promise<PgWorld>
 }
 
-/** Starts the worlds of one store. `asApplication`: the stores connect as a role that does not own the tables. */
+interface PgOptions extends Pick<PostgresStoreOptions, 'maxBatch' | 'prepare'> {
+  /** Whether the stores connect as a role that does not own the tables. */
+  readonly asApplication?: boolean
+  /** The stores and the transactions connect through a pooler with these options. */
+  readonly pooler?: PgBouncerOptions
+}
+
+/** Starts the worlds of one store. */
 export async function startPg(
   serverUrl: string | undefined,
-  {
-    asApplication = false,
-    ...options
-  }: Pick<PostgresStoreOptions, 'maxBatch'> & { asApplication?: boolean } = {},
+  { asApplication = false, pooler: poolerOptions, ...options }: PgOptions = {},
 ): Promise<RunningPg> {
   const database = await createDatabase(serverUrl)
   const schemas = await WorldSchemas.in(database.url)
   const role = asApplication ? await createApplicationRole(database.url) : undefined
-  const url = role?.url ?? database.url
+  const ownUrl = role?.url ?? database.url
+  const pooler = poolerOptions && (await startPgBouncer(ownUrl, poolerOptions))
+  const url = pooler?.url ?? ownUrl
   const withTables = new Set<string>()
   const pools = new Pools((max) => newPool(url, max))
   return {
@@ -107,6 +114,7 @@ export async function startPg(
     },
     async stop() {
       await pools.end((pool) => pool.end())
+      await pooler?.stop()
       await schemas.close()
       await database.drop()
       await role?.drop(serverUrl)
