@@ -58,16 +58,18 @@ async function firstHandled(from: Date, name: string): Promise<number | undefine
   return first
 }
 
+type Found = { position: string | null; is_found: boolean }
+
 async function expectExact(times: readonly Date[]): Promise<void> {
   const first = `select min(position)::int as first from eventsourced.events where recorded_at >= $1`
   for (const [index, time] of times.entries()) {
     const [expected] = await database.query<{ first: number | null }>(first, [time.toISOString()])
-    let found: { position: string | null; is_found: boolean } | undefined
+    let found: Found | undefined
     for (let after: string | null = null; !found?.is_found; after = found?.position ?? null) {
-      const rows = await database.query<{ position: string; is_found: boolean }>(
-        'select * from eventsourced.position_before($1, $2)',
-        [time.toISOString(), after],
-      )
+      const rows: Found[] = await database.query('select * from eventsourced.position_before($1, $2)', [
+        time.toISOString(),
+        after,
+      ])
       found = rows[0]
     }
     const [next] = await database.query<{ next: number | null }>(
@@ -170,10 +172,10 @@ it('no statement looks at more than about 50,000 events, however many were recor
   await load(160_000, new Date(), 0)
   let calls = 0
   for (let after: string | null = null, isFound = false; !isFound; calls++) {
-    const [row] = await database.query<{ position: string; is_found: boolean }>(
-      'select * from eventsourced.position_before($1, $2)',
-      [new Date(Date.now() + minute).toISOString(), after],
-    )
+    const [row]: Found[] = await database.query('select * from eventsourced.position_before($1, $2)', [
+      new Date(Date.now() + minute).toISOString(),
+      after,
+    ])
     isFound = row?.is_found ?? true
     after = row?.position ?? null
   }
