@@ -8,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { range } from '../../src/conformance/events.ts'
 import { type ApplicationRole, createApplicationRole } from '../application-role.ts'
+import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts'
+import { laterVersion, mark, presentVersion, stopAll, type Version } from '../postgres/later-version.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
-import { laterVersion, mark, presentVersion, stopAll, type Version } from './later-version.ts'
 
 let present: Version
 let later: Version
