@@ -182,7 +182,9 @@ function expectedNumber(expected: ExpectedVersion): string | null {
   return expected === 'streamExists' ? '-2' : String(expected)
 }
 
-/** Returns the outcome of each append from the function's answer. `repeats`: some of its event ids are recorded already. */
+/**
+ * Returns the outcome of each append from the function's answer. `repeats`: some of its event ids are recorded already.
+ */
 function manyOutcomes(
   appends: readonly PreparedAppend[],
   row: Row,

@@ -45,8 +45,8 @@ export interface Database {
   /** Runs `work` in a transaction in `transactionMode`: commits if it resolves, rolls back if it throws. */
   transaction<T>(work: (session: ScriptSession) => Promise<T>, signal?: AbortSignal): Promise<T>
   /**
-   * Opens one more connection and listens on it. Absent if the driver cannot listen or need not. Resolves with undefined
-   * if this client cannot open another connection.
+   * Opens one more connection and listens on it. Absent if the driver cannot listen or need not. Resolves with
+   * undefined if this client cannot open another connection.
    */
   readonly listen?:
     | ((channel: string, onNotified: (payload: string) => void) => Promise<Listener | undefined>)

@@ -1,4 +1,6 @@
-/** Recognizes the kind of connection or transaction that the caller passed, and makes a `Database` or a `Session` of it. */
+/**
+ * Recognizes the kind of connection or transaction that the caller passed, and makes a `Database` or a `Session` of it.
+ */
 import { beginning, driverError, InvalidInputError, readSafely, refuse } from '../storage/index.ts'
 import type { Database, Session } from './client.ts'
 import { fromPgClient, type PgClient } from './from-pg.ts'

@@ -117,8 +117,9 @@ export function isUnreachable(error: unknown): boolean {
 /**
  * Whether the error of the user's own statement is a fault of the whole transaction, which only a new transaction can
  * mend: the connection is lost, or the server chose the transaction as the victim of a conflict. Other errors belong to
- * the user's code, also an error that would be transient in a statement of this library: a lock that is not available is
- * what `for update nowait` asks for. On a replica the transaction could not have begun, so those errors are the user's too.
+ * the user's code, also an error that would be transient in a statement of this library: a lock that is not available
+ * is what `for update nowait` asks for. On a replica the transaction could not have begun, so those errors are the
+ * user's too.
  */
 export function endsTransaction(error: unknown): boolean {
   if (!isTransient(error) || isFromReplica(error)) return false
@@ -140,7 +141,10 @@ export function isTransactionAborted(error: unknown): boolean {
   return sqlState(error) === '25P02'
 }
 
-/** Wraps an error that the caller's work in a transaction threw. The store does not classify it and rethrows it as it is. */
+/**
+ * Wraps an error that the caller's work in a transaction threw. The store does not classify it and rethrows it as it
+ * is.
+ */
 export class WorkFailure extends Error {
   readonly thrown: unknown
   constructor(thrown: unknown) {

@@ -13,7 +13,10 @@ import { FolderInUseError, sleep } from '../storage/index.ts'
 interface Owner {
   readonly pid: number
   readonly host: string
-  /** When the process started: distinguishes it from a later process with the same pid. Empty if the system does not say. */
+  /**
+   * When the process started: distinguishes it from a later process with the same pid. Empty if the system does not
+   * say.
+   */
   readonly started: string
 }
 

@@ -1,4 +1,7 @@
-/** Bridge to Drizzle. Its transactions run only queries that its own `sql` template makes, so the caller passes `sql` too. */
+/**
+ * Bridge to Drizzle. Its transactions run only queries that its own `sql` template makes, so the caller passes `sql`
+ * too.
+ */
 import { refuse } from '../storage/index.ts'
 import type { Row, Session } from './client.ts'
 

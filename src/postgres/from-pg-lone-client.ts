@@ -11,7 +11,10 @@ import {
   silenceWatch,
 } from './from-pg.ts'
 
-/** The last call of each client: all stores on a client share one queue, or they would get into each other's transactions. */
+/**
+ * The last call of each client: all stores on a client share one queue, or they would get into each other's
+ * transactions.
+ */
 const lastCalls = new WeakMap<PgClient, Promise<unknown>>()
 
 /** Makes a database of one client. It runs one statement or transaction at a time; the other calls wait in a queue. */

@@ -51,8 +51,8 @@ function connectingClients(
 }
 
 /**
- * The calls that wait for a connection of a pool. A full pool that is ended drops them without a call of their callbacks.
- * All stores on a pool share the calls, and so one listener.
+ * The calls that wait for a connection of a pool. A full pool that is ended drops them without a call of their
+ * callbacks. All stores on a pool share the calls, and so one listener.
  */
 class WaitingCalls {
   readonly #pool: PgPool
@@ -127,7 +127,10 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
     })
   }
 
-  /** A pool without a timeout of its own would keep a place for a connection that never opens, also one that no call waits for. */
+  /**
+   * A pool without a timeout of its own would keep a place for a connection that never opens, also one that no call
+   * waits for.
+   */
   function limitConnecting(): void {
     for (const client of connectingClients(pool)) {
       if (limited.has(client)) continue

@@ -71,7 +71,9 @@ export function checkUsable(client: PgClient & ClientState): void {
     throw new ConnectionNotOpenError('pg.Client', 'lost')
 }
 
-/** The next query reports a lost connection. The `error` event still needs a listener: without one it ends the process. */
+/**
+ * The next query reports a lost connection. The `error` event still needs a listener: without one it ends the process.
+ */
 export const ignoreError = () => {}
 
 /** How many stores use a pool or a client. They share one listener: Node.js warns about more than ten. */
@@ -92,7 +94,9 @@ export function ignoreErrors(emitter: Pick<PgClient, 'on' | 'removeListener'>): 
 const varcharOid = 1043
 const asText = (text: string) => text
 
-/** Used for the statements of this library only. JSON is parsed row by row, while the server still makes the next rows. */
+/**
+ * Used for the statements of this library only. JSON is parsed row by row, while the server still makes the next rows.
+ */
 const types = { getTypeParser: (oid: number) => (oid === varcharOid ? JSON.parse : asText) }
 
 /**

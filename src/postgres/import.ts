@@ -6,7 +6,9 @@ import type { InlineDocuments } from './inline-documents.ts'
 import { type Runner, runWrite } from './runner.ts'
 import type { Statements } from './statements.ts'
 
-/** Makes the `importBatch` of the storage. `named`: the inline projections. `documents`: writes them, if there are any. */
+/**
+ * Makes the `importBatch` of the storage. `named`: the inline projections. `documents`: writes them, if there are any.
+ */
 export function imports(
   runner: Runner,
   statements: Statements,

@@ -1,7 +1,7 @@
 /**
- * How writes wait for locks that other transactions hold. A statement that waits keeps its connection, and a few of them
- * would keep all connections. So the append functions wait for milliseconds only and then fail with 55P03. The store makes
- * the call again after a pause, a few such calls at a time, until the call has waited for `timeout`.
+ * How writes wait for locks that other transactions hold. A statement that waits keeps its connection, and a few of
+ * them would keep all connections. So the append functions wait for milliseconds only and then fail with 55P03. The
+ * store makes the call again after a pause, a few such calls at a time, until the call has waited for `timeout`.
  */
 import { LockTimeoutError, Semaphore, sleep } from '../storage/index.ts'
 import { isCancelled, isLockUnavailable } from './errors.ts'
@@ -19,8 +19,8 @@ export const shortLockTimeouts: LockTimeouts = { forStreams: '20ms', forDocument
 export const sessionLockTimeouts: LockTimeouts = { forStreams: null, forDocuments: null }
 
 /**
- * What a call does after a lock timeout: it tries again until it has waited for `timeout`, or it gives up at once with a
- * LockUnavailable, so that the caller can do something else meanwhile.
+ * What a call does after a lock timeout: it tries again until it has waited for `timeout`, or it gives up at once with
+ * a LockUnavailable, so that the caller can do something else meanwhile.
  */
 export type AfterLockTimeout = 'try again' | 'give up'
 
@@ -68,9 +68,10 @@ export class LockWait {
   }
 
   /**
-   * Whether the statement failed because it waited too long for a lock. If a lock is granted at the moment of its timeout,
-   * and the statement then waits for the next lock, Postgres reports the timeout as a cancelled statement (57014). So a
-   * call takes its first 57014 for a lock timeout, and tries again. The second one is meant: an operator or a statement_timeout cancels the call.
+   * Whether the statement failed because it waited too long for a lock. If a lock is granted at the moment of its
+   * timeout, and the statement then waits for the next lock, Postgres reports the timeout as a cancelled statement
+   * (57014). So a call takes its first 57014 for a lock timeout, and tries again. The second one is meant: an operator
+   * or a statement_timeout cancels the call.
    */
   isTimeout(error: unknown): boolean {
     if (isLockUnavailable(error)) return true

@@ -35,7 +35,8 @@ export function checkSchemaName(schema: string): void {
 
 /**
  * Reads which migrations and functions are applied.
- * @throws SchemaMismatchError as `statusOf` does, or if the schema holds another tool's objects under the library's names
+ * @throws SchemaMismatchError as `statusOf` does, or if the schema holds another tool's objects under the library's
+ * names
  */
 export async function schemaStatus(
   database: Database,
@@ -142,8 +143,8 @@ const dropProtection = `do $$ begin
 end $$;`
 
 /**
- * The first part of every script: a lock that admits one process at a time, and the table `migrations`. Every version of
- * the library takes this lock and reads this table, so that neither the key nor the columns may ever change.
+ * The first part of every script: a lock that admits one process at a time, and the table `migrations`. Every version
+ * of the library takes this lock and reads this table, so that neither the key nor the columns may ever change.
  *
  * `lock_timeout` bounds the waits after that. A change that locks a table waits for the open appends, and all other
  * appends wait behind it. After a second it fails with 55P03, the other appends pass, and the store retries.

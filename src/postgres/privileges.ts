@@ -35,8 +35,9 @@ export const usedNames: Parameters = [textArray(usedObjects.functions), textArra
  * Returns the script with which the owner of a schema lets a role use it. Any SQL client can run it, for example psql.
  *
  * The script revokes the role's other privileges on the library's objects and on the schema, and leaves the user's own
- * objects alone. It also leaves functions of former versions alone: processes of these versions may still run. It revokes
- * nothing if a newer version of the library has updated the schema: that version may need what this one does not.
+ * objects alone. It also leaves functions of former versions alone: processes of these versions may still run. It
+ * revokes nothing if a newer version of the library has updated the schema: that version may need what this one does
+ * not.
  * @throws InvalidInputError if no role that an application may use can have this name
  */
 export function grantScript(schema: string, role: string): string {

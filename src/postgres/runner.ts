@@ -50,8 +50,8 @@ export interface Runner {
   /** What statements that take a `lock_timeout` must pass. */
   readonly lockTimeouts: LockTimeouts
   /**
-   * Runs a statement. `parameters` receives whether an earlier attempt may have been executed. `afterLockTimeout`: given for
-   * a statement that takes a `lock_timeout`.
+   * Runs a statement. `parameters` receives whether an earlier attempt may have been executed. `afterLockTimeout`:
+   * given for a statement that takes a `lock_timeout`.
    * @throws StoreUnavailableError, ReadOnlyReplicaError, StorageError and the other errors of `toKnownError`
    * @throws LockTimeoutError or LockUnavailable: see `AfterLockTimeout`
    */
@@ -268,8 +268,8 @@ export function retryingRunner(
  * is a repeat.
  *
  * Asks the server before each write whether the session is in a transaction: the caller may have passed a connection
- * that is in none, or may use the store after the end. A read does no harm then, so the runner asks before the first one
- * only.
+ * that is in none, or may use the store after the end. A read does no harm then, so the runner asks before the first
+ * one only.
  */
 export function sessionRunner(session: Session, statements: Statements): Runner {
   const { readStream, readStreams, streamInfo, findEvents } = statements
@@ -395,7 +395,10 @@ async function withGuardedSession<T>(
   }
 }
 
-/** Calls a function that writes. If an event id is taken, calls it once more so that it checks whether the call is a repeat. */
+/**
+ * Calls a function that writes. If an event id is taken, calls it once more so that it checks whether the call is a
+ * repeat.
+ */
 export async function runWrite(
   runner: Runner,
   what: string,

@@ -1,9 +1,9 @@
 /**
  * Compares the tables and functions in the database with the ones of this library.
  *
- * Both have a revision, a number that each release with changed SQL raises. The database also stores the lowest revision
- * of a library that works on it. So an older library can tell whether it may run on the tables and functions of a newer
- * one, without knowing them.
+ * Both have a revision, a number that each release with changed SQL raises. The database also stores the lowest
+ * revision of a library that works on it. So an older library can tell whether it may run on the tables and functions
+ * of a newer one, without knowing them.
  */
 import { SchemaMismatchError } from '../storage/index.ts'
 import type { Row } from './client.ts'
@@ -28,7 +28,9 @@ export interface SchemaStatus {
   readonly functionsCurrent: boolean
   /** Whether the trigger that refuses to change or delete events exists and is enabled. */
   readonly eventsProtected: boolean
-  /** Whether no migration is pending, the functions are current, and events are protected if `protectEvents` is true. */
+  /**
+   * Whether no migration is pending, the functions are current, and events are protected if `protectEvents` is true.
+   */
   readonly upToDate: boolean
 }
 

@@ -9,8 +9,8 @@
  * The question goes over a new connection. A call that waits for a lock on the server therefore has no deadline, and a
  * call whose answer was lost has one. See docs/decisions/0025-deadlines.md.
  *
- * A pooler hides the server process of a connection, which changes with each transaction. In a transaction of its own the
- * store asks the server for it.
+ * A pooler hides the server process of a connection, which changes with each transaction. In a transaction of its own
+ * the store asks the server for it.
  */
 import type { Row } from './client.ts'
 
@@ -36,7 +36,9 @@ export interface ServerProcess {
 
 /** A connection on which a call is under way. */
 export interface WatchedConnection {
-  /** The process id that the connection was given when it was opened, if known. A pooler gives one that no process has. */
+  /**
+   * The process id that the connection was given when it was opened, if known. A pooler gives one that no process has.
+   */
   pid(): number | undefined
   /** How many bytes it has received, if known. While this number grows, the connection is not silent. */
   received(): number | undefined
@@ -65,8 +67,8 @@ export class SilenceWatch {
   }
 
   /**
-   * Returns a watch for the statements of a transaction. `row`: the answer to `transactionProcessQuery` there. `pid`: as
-   * in `WatchedConnection`.
+   * Returns a watch for the statements of a transaction. `row`: the answer to `transactionProcessQuery` there. `pid`:
+   * as in `WatchedConnection`.
    */
   inTransaction(row: Row | undefined, pid: number | undefined): SilenceWatch {
     const process = { pid: Number(row?.pid), transactionStart: String(row?.transaction_start) }

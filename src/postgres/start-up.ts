@@ -65,7 +65,9 @@ async function inspect(database: Database, { schema, statements }: StartUpOption
   }
 }
 
-/** @throws SchemaMismatchError, MissingPrivilegesError or SequenceBehindError if the store must not use this database */
+/**
+ * @throws SchemaMismatchError, MissingPrivilegesError or SequenceBehindError if the store must not use this database
+ */
 function checkFound(found: Row, schema: string): void {
   if (found.missing !== null) throw privilegesError(found, schema)
   checkMarkers(found)

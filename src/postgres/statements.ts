@@ -12,8 +12,9 @@ export function quotedSchema(schema: string): string {
 }
 
 /**
- * Replaces the tokens `:schema`, for the name as an identifier, and `:schema_name`, for the name inside a text. Both may
- * stand inside a literal or a function body, because `checkSchemaName` accepts no quotes, backslashes and dollar signs.
+ * Replaces the tokens `:schema`, for the name as an identifier, and `:schema_name`, for the name inside a text. Both
+ * may stand inside a literal or a function body, because `checkSchemaName` accepts no quotes, backslashes and dollar
+ * signs.
  */
 export function inSchema(text: string, schema: string): string {
   return text.replace(/:schema(_name)?\b/g, (_, isName) => (isName ? schema : quotedSchema(schema)))

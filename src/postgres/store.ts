@@ -28,8 +28,8 @@ import type { SqlTransaction } from './transaction.ts'
 /** The options of `postgresStore`. All are optional. */
 export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   /**
-   * The name of the schema that holds the tables, at most 63 bytes. Case matters, and the store quotes the name. It must
-   * not contain quotes, backslashes, dollar signs or control characters, and not be a schema of Postgres itself.
+   * The name of the schema that holds the tables, at most 63 bytes. Case matters, and the store quotes the name. It
+   * must not contain quotes, backslashes, dollar signs or control characters, and not be a schema of Postgres itself.
    * @default 'eventsourced'
    */
   readonly schema?: string | undefined
@@ -67,8 +67,8 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   /**
    * How long the database may be silent during a call, in milliseconds. After it the store asks over a new connection
    * whether the server still works on the statement. If so, the call waits on. If not, the store closes the silent
-   * connection and retries the call. An append, an import and `createStream` also wait no longer for a stream or a document
-   * that another transaction holds, and then throw a `LockTimeoutError`.
+   * connection and retries the call. An append, an import and `createStream` also wait no longer for a stream or a
+   * document that another transaction holds, and then throw a `LockTimeoutError`.
    * @default 30000
    */
   readonly timeout?: number | undefined
@@ -80,8 +80,8 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   readonly maxBatch?: number | undefined
   /**
    * Whether the store notifies other processes of its appends, and listens for their notifications on one more
-   * connection. Subscriptions then receive new events at once instead of at their next poll. A single `pg` client notifies but
-   * cannot listen. No store can listen through a pooler in transaction mode: it then warns, with the code
+   * connection. Subscriptions then receive new events at once instead of at their next poll. A single `pg` client
+   * notifies but cannot listen. No store can listen through a pooler in transaction mode: it then warns, with the code
    * `notifications-not-heard`.
    * @default false
    */
@@ -99,8 +99,8 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
 /** How far readers of the log can read, and which transactions they wait for. */
 export interface Frontier {
   /**
-   * The position of the frontier (the high-water mark), inclusive: no event can still appear at or below it, and readers
-   * stop here.
+   * The position of the frontier (the high-water mark), inclusive: no event can still appear at or below it, and
+   * readers stop here.
    */
   readonly position: number
   /** The highest position that the database has assigned. 0: none. Equals `position` while no append is running. */

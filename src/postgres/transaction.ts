@@ -41,7 +41,9 @@ export class PostgresStorageTransaction implements StorageTransaction {
   readonly #statements: Statements
   readonly #readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>
   readonly #lockTimeout: string | null
-  /** Locked documents that do not exist: each has a placeholder row. `end` deletes the placeholders that got no state. */
+  /**
+   * Locked documents that do not exist: each has a placeholder row. `end` deletes the placeholders that got no state.
+   */
   readonly #placeholders = new Map<string, DocumentAddress>()
   /** The `lock_timeout` before the first call of `lockProjection`. */
   #formerLockTimeout: string | undefined
@@ -116,8 +118,8 @@ export class PostgresStorageTransaction implements StorageTransaction {
   }
 
   async holdLease(lease: Lease): Promise<boolean> {
-    // Locks the row of the checkpoint, and `keep_leases` takes no locked one. On several connections the lock would keep
-    // the heartbeat waiting.
+    // Locks the row of the checkpoint, and `keep_leases` takes no locked one. On several connections the lock would
+    // keep the heartbeat waiting.
     if (this.holdsLeases) await this.#moveCheckpoint(lease, 0)
     return this.holdsLeases
   }
@@ -236,7 +238,9 @@ function addressParameters(addresses: readonly DocumentAddress[]): [string, stri
   ]
 }
 
-/** Orders the documents by their addresses. Each row has the 1-based place of its document; missing ones have no row. */
+/**
+ * Orders the documents by their addresses. Each row has the 1-based place of its document; missing ones have no row.
+ */
 function documentsOf(
   addresses: readonly DocumentAddress[],
   rows: readonly Row[],
