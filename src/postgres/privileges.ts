@@ -64,7 +64,7 @@ begin
   from ${own}.migrations m where m.number = ${routinesNumber};
   if _serves_from > ${revision} then
     raise exception '%', format('the schema is at revision %s, which serves the library from revision %s on, and this script is of revision ${revision}: update the library', _revision, _serves_from)
-      using errcode = 'ES007';
+      using errcode = 'ES009';
   end if;
   -- A newer version of the library may need privileges that this one does not know.
   if _revision > ${revision} then return; end if;
