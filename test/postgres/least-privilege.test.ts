@@ -160,6 +160,7 @@ describe('the role of an application', () => {
     const internal = functions.filter(({ allowed }) => !allowed)
     expect(internal.map(({ name }) => name)).toEqual([
       'enter_projections',
+      'frontier_after',
       'is_expected',
       'lock_streams',
       'mark_writer',

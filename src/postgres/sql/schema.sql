@@ -384,6 +384,29 @@ begin
 end
 $$;
 
+-- Name: frontier_after(bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.frontier_after(after bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+declare
+  _head bigint := coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0);
+begin
+  if after < _head - 100 or pg_is_in_recovery() then
+    return "eventsourced".frontier();
+  end if;
+  -- This statement takes its snapshot after the head was read.
+  if after < _head
+    and (select count(*) from "eventsourced".events e where e.position > after and e.position <= _head) < _head - after
+  then
+    return "eventsourced".frontier();
+  end if;
+  return _head;
+end
+$$;
+
 -- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
@@ -795,7 +818,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
-  _frontier := "eventsourced".frontier();
+  _frontier := case when forward then "eventsourced".frontier_after(after) else "eventsourced".frontier() end;
   until := least(until, _frontier);
   if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
     -- The positions count from an event that exists, so that every page passes at least one event.
@@ -1658,6 +1681,10 @@ REVOKE ALL ON FUNCTION eventsourced.enter_projections(names text[], generations 
 -- Name: FUNCTION frontier(); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.frontier() FROM PUBLIC;
+
+-- Name: FUNCTION frontier_after(after bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.frontier_after(after bigint) FROM PUBLIC;
 
 -- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
 
