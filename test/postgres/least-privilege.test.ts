@@ -94,6 +94,7 @@ describe('the role of an application', () => {
       'checkpoints',
       'documents',
       'events',
+      'imports',
       'migrations',
       'parked_events',
       'projections',
