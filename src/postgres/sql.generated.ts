@@ -129,7 +129,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: '893a796dd33acfd8e1b3940f2ce3c9c7',
+  checksum: 'eeee1f0fcccd613ffbb23198785280ae',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text)',
@@ -140,6 +140,7 @@ export const routines: {
     'drop_documents(text, int)',
     'enter_projections(text[], int[])',
     'frontier()',
+    'frontier_after(bigint)',
     'import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text[], int[], text)',
     'is_expected(bigint, bigint)',
     'keep_leases(text, text, int)',
@@ -657,6 +658,33 @@ begin
 end
 \$\$;
 
+-- Returns the frontier for a reader that asks only for events after a position: between that position and the returned
+-- one, no event will appear any more. At or below that position, one may. See frontier.
+--
+-- A reader near the head, as one that follows the log is, needs no look at the locks, which takes long while other
+-- applications hold thousands. If every position after its own has a visible event, no running writer can have one.
+create or replace function :schema.frontier_after(after bigint) returns bigint
+language plpgsql
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be the index scan.
+set enable_seqscan = off
+set enable_bitmapscan = off
+as \$\$
+declare
+  _head bigint := coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0);
+begin
+  if after < _head - 100 or pg_is_in_recovery() then
+    return :schema.frontier();
+  end if;
+  -- This statement takes its snapshot after the head was read.
+  if after < _head
+    and (select count(*) from :schema.events e where e.position > after and e.position <= _head) < _head - after
+  then
+    return :schema.frontier();
+  end if;
+  return _head;
+end
+\$\$;
+
 -- Appends events that another system recorded, in the given order. Skips events whose id their stream already has.
 --
 -- Per stream: its id, its number of events, and the earliest and the latest time of these events.
@@ -711,6 +739,9 @@ declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
   _versions bigint[];
   _last timestamptz[];
+  _first_position bigint;
+  _last_position bigint;
+  _latest timestamptz;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'import_events needs READ COMMITTED' using errcode = 'ES001';
@@ -827,14 +858,25 @@ begin
           unnest(recorded_ats) as recorded_at
       ) e
       returning n.position, n.recorded_at
-    ),
-    runs as (
+    )
+    select count(*), min(i.position), max(i.position), max(i.recorded_at)
+    into imported, _first_position, _last_position, _latest
+    from inserted i;
+
+    if _last_position - _first_position + 1 = imported then
+      insert into :schema.imports (first_position, last_position, latest, imported_at)
+      values (_first_position, _last_position, _latest, clock_timestamp());
+    elsif imported > 0 then
+      -- Other transactions have taken positions in between.
       insert into :schema.imports (first_position, last_position, latest, imported_at)
       select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
-      from (select *, n.position - row_number() over (order by n.position) as run from inserted n) i
-      group by i.run
-    )
-    select count(*) into imported from inserted;
+      from (
+        select e.position, e.recorded_at, e.position - row_number() over (order by e.position) as run
+        from :schema.events e
+        where e.position between _first_position and _last_position and e.transaction_id = pg_current_xact_id()
+      ) i
+      group by i.run;
+    end if;
 
     update :schema.streams s
     set version = s.version + m.event_count,
@@ -1156,7 +1198,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
-  _frontier := :schema.frontier();
+  _frontier := case when forward then :schema.frontier_after(after) else :schema.frontier() end;
   until := least(until, _frontier);
   if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
     -- The positions count from an event that exists, so that every page passes at least one event.
@@ -1989,6 +2031,7 @@ revoke execute on function
   :schema.drop_documents(text, int),
   :schema.enter_projections(text[], int[]),
   :schema.frontier(),
+  :schema.frontier_after(bigint),
   :schema.import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text[], int[], text),
   :schema.is_expected(bigint, bigint),
   :schema.keep_leases(text, text, int),

@@ -33,9 +33,9 @@ export interface LogPage {
   /** The events in the order of the query. May be a getter that decodes them on the first access. */
   readonly events: readonly RecordedEvent[]
   /**
-   * The frontier (the log's high-water mark): no event can still appear at or before this position. Readers end, or
-   * wait for new events, there. On a full page, positions between `through` and the frontier may be unsettled: the next
-   * page must settle them before it passes them.
+   * The frontier (the log's high-water mark): no event can still appear after the query's `after` and at or before this
+   * position. Readers end, or wait for new events, there. On a full page, positions between `through` and the frontier
+   * may be unsettled: the next page must settle them before it passes them.
    */
   readonly frontier: number
   /**

@@ -94,6 +94,7 @@ describe('the role of an application', () => {
       'checkpoints',
       'documents',
       'events',
+      'imports',
       'migrations',
       'parked_events',
       'projections',
@@ -160,6 +161,7 @@ describe('the role of an application', () => {
     const internal = functions.filter(({ allowed }) => !allowed)
     expect(internal.map(({ name }) => name)).toEqual([
       'enter_projections',
+      'frontier_after',
       'is_expected',
       'lock_streams',
       'mark_writer',

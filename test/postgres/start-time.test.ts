@@ -58,23 +58,33 @@ async function firstHandled(from: Date, name: string): Promise<number | undefine
   return first
 }
 
-type Found = { position: string | null; is_found: boolean }
+interface Found {
+  readonly position: string
+  readonly is_found: boolean
+}
+
+/** Calls position_before until it has found the position. Returns that, and how many calls it took. */
+async function searched(time: Date): Promise<{ position: number; calls: number }> {
+  let after: string | null = null
+  for (let calls = 1; ; calls++) {
+    const rows: Found[] = await database.query<Found>('select * from eventsourced.position_before($1, $2)', [
+      time.toISOString(),
+      after,
+    ])
+    const { position, is_found: isFound } = rows[0] as Found
+    if (isFound) return { position: Number(position), calls }
+    after = position
+  }
+}
 
 async function expectExact(times: readonly Date[]): Promise<void> {
   const first = `select min(position)::int as first from eventsourced.events where recorded_at >= $1`
   for (const [index, time] of times.entries()) {
     const [expected] = await database.query<{ first: number | null }>(first, [time.toISOString()])
-    let found: Found | undefined
-    for (let after: string | null = null; !found?.is_found; after = found?.position ?? null) {
-      const rows: Found[] = await database.query('select * from eventsourced.position_before($1, $2)', [
-        time.toISOString(),
-        after,
-      ])
-      found = rows[0]
-    }
+    const { position } = await searched(time)
     const [next] = await database.query<{ next: number | null }>(
       'select min(position)::int as next from eventsourced.events where position > $1',
-      [found?.position],
+      [position],
     )
     expect(next?.next, `at ${time.toISOString()}`).toBe(expected?.first)
     if (index % 20 === 0)
@@ -170,15 +180,7 @@ it('the start of a subscription looks at few events of a long log, and skips old
 
 it('no statement looks at more than about 50,000 events, however many were recorded within two minutes', async () => {
   await load(160_000, new Date(), 0)
-  let calls = 0
-  for (let after: string | null = null, isFound = false; !isFound; calls++) {
-    const [row]: Found[] = await database.query('select * from eventsourced.position_before($1, $2)', [
-      new Date(Date.now() + minute).toISOString(),
-      after,
-    ])
-    isFound = row?.is_found ?? true
-    after = row?.position ?? null
-  }
+  const { calls } = await searched(new Date(Date.now() + minute))
   expect(calls).toBeGreaterThan(2)
   expect(await firstHandled(new Date(Date.now() + minute), 'late')).toBeUndefined()
 })

@@ -393,6 +393,29 @@ begin
 end
 $$;
 
+-- Name: frontier_after(bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.frontier_after(after bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+declare
+  _head bigint := coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0);
+begin
+  if after < _head - 100 or pg_is_in_recovery() then
+    return "eventsourced".frontier();
+  end if;
+  -- This statement takes its snapshot after the head was read.
+  if after < _head
+    and (select count(*) from "eventsourced".events e where e.position > after and e.position <= _head) < _head - after
+  then
+    return "eventsourced".frontier();
+  end if;
+  return _head;
+end
+$$;
+
 -- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean, text[], integer[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
@@ -408,6 +431,9 @@ declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
   _versions bigint[];
   _last timestamptz[];
+  _first_position bigint;
+  _last_position bigint;
+  _latest timestamptz;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'import_events needs READ COMMITTED' using errcode = 'ES001';
@@ -524,14 +550,25 @@ begin
           unnest(recorded_ats) as recorded_at
       ) e
       returning n.position, n.recorded_at
-    ),
-    runs as (
+    )
+    select count(*), min(i.position), max(i.position), max(i.recorded_at)
+    into imported, _first_position, _last_position, _latest
+    from inserted i;
+
+    if _last_position - _first_position + 1 = imported then
+      insert into "eventsourced".imports (first_position, last_position, latest, imported_at)
+      values (_first_position, _last_position, _latest, clock_timestamp());
+    elsif imported > 0 then
+      -- Other transactions have taken positions in between.
       insert into "eventsourced".imports (first_position, last_position, latest, imported_at)
       select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
-      from (select *, n.position - row_number() over (order by n.position) as run from inserted n) i
-      group by i.run
-    )
-    select count(*) into imported from inserted;
+      from (
+        select e.position, e.recorded_at, e.position - row_number() over (order by e.position) as run
+        from "eventsourced".events e
+        where e.position between _first_position and _last_position and e.transaction_id = pg_current_xact_id()
+      ) i
+      group by i.run;
+    end if;
 
     update "eventsourced".streams s
     set version = s.version + m.event_count,
@@ -811,7 +848,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
-  _frontier := "eventsourced".frontier();
+  _frontier := case when forward then "eventsourced".frontier_after(after) else "eventsourced".frontier() end;
   until := least(until, _frontier);
   if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
     -- The positions count from an event that exists, so that every page passes at least one event.
@@ -1716,6 +1753,10 @@ REVOKE ALL ON FUNCTION eventsourced.enter_projections(names text[], generations 
 -- Name: FUNCTION frontier(); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.frontier() FROM PUBLIC;
+
+-- Name: FUNCTION frontier_after(after bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.frontier_after(after bigint) FROM PUBLIC;
 
 -- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -51,6 +51,9 @@ declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
   _versions bigint[];
   _last timestamptz[];
+  _first_position bigint;
+  _last_position bigint;
+  _latest timestamptz;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'import_events needs READ COMMITTED' using errcode = 'ES001';
@@ -167,14 +170,25 @@ begin
           unnest(recorded_ats) as recorded_at
       ) e
       returning n.position, n.recorded_at
-    ),
-    runs as (
+    )
+    select count(*), min(i.position), max(i.position), max(i.recorded_at)
+    into imported, _first_position, _last_position, _latest
+    from inserted i;
+
+    if _last_position - _first_position + 1 = imported then
+      insert into :schema.imports (first_position, last_position, latest, imported_at)
+      values (_first_position, _last_position, _latest, clock_timestamp());
+    elsif imported > 0 then
+      -- Other transactions have taken positions in between.
       insert into :schema.imports (first_position, last_position, latest, imported_at)
       select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
-      from (select *, n.position - row_number() over (order by n.position) as run from inserted n) i
-      group by i.run
-    )
-    select count(*) into imported from inserted;
+      from (
+        select e.position, e.recorded_at, e.position - row_number() over (order by e.position) as run
+        from :schema.events e
+        where e.position between _first_position and _last_position and e.transaction_id = pg_current_xact_id()
+      ) i
+      group by i.run;
+    end if;
 
     update :schema.streams s
     set version = s.version + m.event_count,

@@ -67,7 +67,7 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
-  _frontier := :schema.frontier();
+  _frontier := case when forward then :schema.frontier_after(after) else :schema.frontier() end;
   until := least(until, _frontier);
   if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
     -- The positions count from an event that exists, so that every page passes at least one event.
