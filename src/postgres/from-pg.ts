@@ -2,6 +2,7 @@
 import { ConnectionNotOpenError } from '../storage/index.ts'
 import { maxIdleMilliseconds, type Row, type ScriptSession, transactionMode } from './client.ts'
 import { isConnectionLost, isIdleEnd, isOverloaded } from './errors.ts'
+import { noteFailure, preparedName } from './prepared-names.ts'
 import { isWorkingQuery, SilenceWatch, transactionProcessQuery, workingParameters } from './silence.ts'
 
 interface PgQuery {
@@ -130,9 +131,15 @@ export function runQuery(
 /** Makes a session of a client that is inside a transaction: one of the store's, or the caller's. */
 export function fromPgClient(client: PgClient, prepare = true, silence?: SilenceWatch): ScriptSession {
   return {
-    run({ name, text }, parameters) {
-      const values = [...parameters]
-      return runQuery(client, prepare ? { name, text, values, types } : { text, values, types }, silence)
+    async run({ name, text }, parameters) {
+      const query = { text, values: [...parameters], types }
+      if (!prepare) return runQuery(client, query, silence)
+      return runQuery(client, { ...query, name: preparedName(client, name) }, silence).catch(
+        (error: unknown) => {
+          noteFailure(client, name)
+          throw error
+        },
+      )
     },
     query: (text, values) => runQuery(client, { text, values: [...values] }, silence),
     client,
