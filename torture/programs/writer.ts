@@ -33,7 +33,7 @@ interface Command {
 /** The number of streams in each generation. */
 const streamsAtOnce = 24
 
-const fails = new Set(['wrong-expected-version', 'command-overtaken', 'rolled-back'])
+const fails = new Set(['wrong-expected-version', 'command-overtaken', 'rolled-back', 'lock-timeout'])
 /** After one of these errors, the operation may have happened nevertheless. */
 const unknowns = new Set(['store-unavailable', 'connection-lost'])
 
