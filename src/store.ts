@@ -229,9 +229,9 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   verify(projection: AnyDocumentProjection, options?: VerifyOptions): Promise<VerifyResult>
 
   /**
-   * Deletes the documents of a projection that no process runs any more. If it is inline, stores without it may append
-   * again. The projection then counts as never built, until a rebuild. Keeps what the function of a raw projection
-   * wrote. Returns false if the projection has no complete documents. To resume an interrupted call, repeat it.
+   * Ends a projection that no process runs any more: deletes its documents, but keeps what a raw projection wrote
+   * itself. If it was inline, stores without it may append again. It then counts as never built, until a rebuild.
+   * Returns false if it was never built, or dropped before. To resume an interrupted call, repeat it.
    * @throws RebuildRunningError if another process rebuilds or verifies the projection
    */
   dropProjection(name: string, options?: CallOptions): Promise<boolean>

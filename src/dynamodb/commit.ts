@@ -61,11 +61,11 @@ export class Commits {
   readonly #inline: InlineProjections
   readonly #inlineNames: readonly string[]
 
-  constructor(context: TransactionContext, inline: InlineProjections, inlineNames: readonly string[]) {
+  constructor(context: TransactionContext, inline: InlineProjections) {
     this.#context = context
     this.#environment = context.environment
     this.#inline = inline
-    this.#inlineNames = inlineNames
+    this.#inlineNames = inline.named.map(({ name }) => name)
   }
 
   /** Whether the store has inline projections, which run the user's code for each append. */

@@ -11,8 +11,9 @@
  *                     ├ slots taken before the lock: the rebuild waits until they are settled, and folds their events
  *                     └ slots taken under the lock: the append seals its slot, waits for the unlock, and retries
  *
- * A lock of a projection concerns the appends that write its documents. The lock of all appends concerns every
- * append: a projection that becomes inline must contain also the events of stores that do not know it.
+ * A lock of a projection blocks the appends of the stores that name this projection in `inline`. The lock of all
+ * appends blocks every append: a projection that becomes inline must also contain the events of stores that do not
+ * name it.
  */
 import { randomUUID } from 'node:crypto'
 import { type RegisteredProjection, sleep } from '../storage/index.ts'
@@ -65,7 +66,7 @@ export class ProjectionLocks {
     }
   }
 
-  /** Keeps all appends of all processes waiting. Waits while another rebuild does so. */
+  /** Blocks the appends of all processes. Waits first if another process holds the same lock. */
   lockAppends(signal: AbortSignal | undefined): Promise<ProjectionLock> {
     return this.#set(allAppends, signal)
   }
@@ -78,7 +79,8 @@ export class ProjectionLocks {
       for (;;) {
         if (name === allAppends) await this.#waitUnlocked([name], signal)
         const counter = await slots.counter(signal)
-        // The lease of a build protects the lock of a projection: a lock that stands there is of a dead process.
+        // Only the process with the lease of the build locks a projection. So an older lock of a projection is left from
+        // a dead process, and this one replaces it. The lock of all appends has no lease.
         if (name === allAppends && counter.locks.has(name)) continue
         const locks = new Map([...counter.locks, [name, id]])
         if (!(await this.#setLocks(counter, locks))) continue
@@ -91,8 +93,9 @@ export class ProjectionLocks {
   }
 
   /**
-   * Part of the transaction that locks protect: unlocks, and lists the projection that the transaction changes.
-   * `counter`: as the last of the locks has left it.
+   * Returns the part that a transaction with these locks writes last: it removes the locks, and updates the list of
+   * inline projections. `counter`: as the last of the locks has left it. `changed`: the projection that the transaction
+   * changes.
    */
   unlockPart(counter: Counter, names: readonly string[], changed: RegisteredProjection | undefined): Part {
     const others = new Map([...counter.locks].filter(([other]) => !names.includes(other)))
@@ -101,19 +104,19 @@ export class ProjectionLocks {
   }
 
   /**
-   * Whether an append that writes the documents of these projections must wait. `counter`: as the append received it
-   * with its slot.
+   * Whether an append must wait. `names`: the inline projections of its store. The first parameter: the counter that
+   * came with the append's slot.
    */
   blocks({ locks }: Counter, names: readonly string[]): boolean {
     return locks.has(allAppends) || names.some((name) => locks.has(name))
   }
 
-  /** Resolves once an append that writes the documents of these projections need not wait any more. */
+  /** Resolves once no lock blocks an append. `names`: the inline projections of its store. */
   waitForAppends(names: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     return this.#waitUnlocked([allAppends, ...names], signal)
   }
 
-  /** Resolves once none of them is locked. Removes a lock that has been idle for too long. */
+  /** Resolves once none of these names is locked. Removes a lock that has been idle for too long. */
   async #waitUnlocked(names: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     const { slots, connection, tables } = this.#environment
     for (let storedAt = performance.now(); ; ) {

@@ -94,8 +94,9 @@ export class ProjectionRegistry {
   }
 
   /**
-   * Lists the projection for appends, if no append has taken a slot meanwhile. Undefined if the log has events
-   * already. The epoch grows, so that no unlock puts back the list from before.
+   * Returns the part that adds the projection to the list of inline projections in the counter. It fails if an append
+   * has taken a slot meanwhile. Undefined if the log has events already. The epoch grows, so that no unlock writes the
+   * former list again.
    */
   async #inlineEntryPart(
     projection: RegisteredProjection,
@@ -189,8 +190,8 @@ export class ProjectionRegistry {
       TableName: this.#environment.tables.log,
       Key: projectionKey(name),
       UpdateExpression: 'SET v = :v, n = :n, m = :m REMOVE b',
-      // Fails if another process has abandoned this build, or has begun another one. A projection that is dropped
-      // needs no build.
+      // Fails if another process has abandoned this build, or has begun another one. A dropped projection
+      // (version 0) has no build.
       ConditionExpression: version > 0 ? 'contains(b, :building)' : 'attribute_exists(p)',
       ExpressionAttributeValues: {
         ':v': number(version),

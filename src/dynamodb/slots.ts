@@ -20,9 +20,12 @@ import { counterKey, slotKey, type Tables } from './keys.ts'
 export interface Counter {
   /** The last slot that was taken; 0 if none was. */
   readonly last: number
-  /** Grows each time that a projection is locked or unlocked. */
+  /** Grows with each lock, each unlock, and each registration of an inline projection. */
   readonly epoch: number
-  /** The locked projections, each with the id of its lock. No append may change their documents. */
+  /**
+   * The ids of the locks, by the name of the locked projection. The empty name stands for the lock of all appends. See
+   * `ProjectionLocks.blocks`.
+   */
   readonly locks: ReadonlyMap<string, string>
   /** The inline projections. Every append must write their documents. */
   readonly inline: readonly InlineEntry[]
@@ -145,7 +148,7 @@ export function counterOf(item: Item | undefined): Counter {
   return { last: numberOf(item, 'n') ?? 0, epoch: numberOf(item, 'r') ?? 0, locks, inline }
 }
 
-/** The text of the list after a projection has changed. */
+/** Returns the text of the list of inline projections in the counter, after a projection has changed. */
 export function inlineText(
   inline: Counter['inline'],
   { name, version, generation, mode }: RegisteredProjection,

@@ -31,7 +31,6 @@ export function dynamodbStorage(
   connection: Connection,
   tables: Tables,
   inline: InlineProjections,
-  inlineNames: readonly string[],
   { maxBatch, gapTimeout, compress }: DynamodbStorageOptions,
 ): Storage {
   const writer = new Writer(connection, tables)
@@ -46,7 +45,7 @@ export function dynamodbStorage(
   const locks = new ProjectionLocks(environment, subscriptions)
   const documents = new DocumentReads(environment, registry)
   const context: TransactionContext = { environment, registry, locks, documents, subscriptions }
-  const commits = new Commits(context, inline, inlineNames)
+  const commits = new Commits(context, inline)
 
   return {
     ...appends(environment, commits, ids, maxBatch),

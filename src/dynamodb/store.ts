@@ -119,7 +119,6 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
   checkBoolean(compress, 'compress')
   if (onMetric !== undefined) checkFunction(onMetric, 'onMetric')
   const inline = new InlineProjections(projections)
-  const names = projections.map(({ name }) => name)
   const connection = new Connection(opener(address), { retries, onMetric }, prepare)
   const unprepared = connection.unprepared()
 
@@ -139,7 +138,7 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
 
   return {
     ...eventStore<DynamodbTransaction>(
-      dynamodbStorage(connection, tables, inline, names, { maxBatch, gapTimeout, compress }),
+      dynamodbStorage(connection, tables, inline, { maxBatch, gapTimeout, compress }),
       options,
     ),
     schema: {

@@ -126,8 +126,8 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   }
 
   /**
-   * Whether the generation may no longer be the one that is read. The counter of its slot guarantees that to an
-   * append, for its own projections. What it knows as a collection may be a projection of another process.
+   * Whether readers may use another generation by now. For an append's own projections, the counter that came with its
+   * slot has ruled that out. But a name that this process uses for a collection may be a projection of another process.
    */
   #mayBeStale({ generation }: DocumentAddress): boolean {
     return this.#slot === undefined || generation === collectionGeneration

@@ -26,7 +26,8 @@ export class StoreUnavailableError extends EventSourcedError {
 
 /**
  * The call waited for a lock for as long as the store's `timeout` allows: another transaction holds the stream, a
- * document or a table. Nothing was written. End that transaction, and call again.
+ * document or a table. Nothing was written, except for the earlier batches of an import. End that transaction, and call
+ * again.
  */
 export class LockTimeoutError extends EventSourcedError {
   readonly code = 'lock-timeout'

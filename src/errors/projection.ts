@@ -37,8 +37,8 @@ function problemOf(name: string, version: number, registered: number, mode: Mode
 }
 
 /**
- * Projections of the database are inline, and this store was opened without them: an append would leave their documents
- * without its events. Nothing was written.
+ * Projections of the database are inline, and this store was opened without them: their documents would lack the events
+ * of the append. Nothing was written, except for the earlier batches of an import.
  */
 export class MissingInlineProjectionError extends EventSourcedError {
   readonly code = 'missing-inline-projection'

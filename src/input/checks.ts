@@ -40,8 +40,8 @@ export function namesIn(values: readonly unknown[], field: string): readonly str
 }
 
 /**
- * Checks a name that a caller writes. Names that begin with `$` are reserved for this library. @throws
- * InvalidInputError
+ * Checks a name that a caller writes. Names that begin with `$` are reserved for this library.
+ * @throws InvalidInputError
  */
 export function checkName(value: unknown, field: string): asserts value is string {
   checkReadName(value, field)

@@ -14,17 +14,20 @@ import {
 import type { Parameters, Row } from './client.ts'
 import { eventParameters, namedParameters, plainArray, textArray } from './encode.ts'
 import type { InlineDocuments } from './inline-documents.ts'
-import { type AfterLockTimeout, LockUnavailable } from './lock-wait.ts'
+import { type AfterLockTimeout, LockGivenUp } from './lock-wait.ts'
 import { type Runner, runWrite } from './runner.ts'
 import type { Statements } from './statements.ts'
 
 export interface AppendCalls {
   /**
-   * Makes one append. If another transaction holds its stream, waits for it for milliseconds, and is then busy.
-   * `retriedBefore`: it may have been made before.
+   * Makes one append. If another transaction holds its stream, waits for milliseconds, then returns 'busy'.
+   * `retriedBefore`: an earlier call may have recorded the events.
    */
   alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal): Promise<AppendOutcome | Busy>
-  /** Makes several appends in one transaction, each with its own outcome. Waits for no stream: its append is busy. */
+  /**
+   * Makes several appends in one transaction, each with its own outcome. Does not wait for a stream that another
+   * transaction holds: the appends to it are 'busy'.
+   */
   together(
     appends: readonly PreparedAppend[],
     retriedBefore: boolean,
@@ -136,12 +139,12 @@ export function appendCalls(
     alone: (...call) => makeAlone(...call).catch(busyIfLocked),
     together: (appends, retriedBefore) =>
       makeTogether(appends, retriedBefore).catch((error) => appends.map(() => busyIfLocked(error))),
-    allOrNone: (appends, signal) => makeAllOrNone(appends, false, 'try again', signal),
+    allOrNone: (appends, signal) => makeAllOrNone(appends, false, 'retry', signal),
   }
 }
 
 function busyIfLocked(error: unknown): Busy {
-  if (error instanceof LockUnavailable) return { kind: 'busy' }
+  if (error instanceof LockGivenUp) return { kind: 'busy' }
   throw error
 }
 

@@ -20,7 +20,7 @@ const lastCalls = new WeakMap<PgClient, Promise<unknown>>()
 /** Makes a database of one client. It runs one statement or transaction at a time; the other calls wait in a queue. */
 export function fromLoneClient(client: PgClient, prepare: boolean, timeout: number): Database {
   const silence = silenceWatch(timeout, () => clientLike(client))
-  const heedErrors = ignoreErrors(client)
+  const stopIgnoring = ignoreErrors(client)
   let isLost = false
 
   function inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
@@ -49,7 +49,7 @@ export function fromLoneClient(client: PgClient, prepare: boolean, timeout: numb
     async close() {
       await lastCalls.get(client)
       // The socket of a lost connection may end later, with an `error` event: without a listener it ends the process.
-      if (!isLost) heedErrors()
+      if (!isLost) stopIgnoring()
     },
   }
 }

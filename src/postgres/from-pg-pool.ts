@@ -51,8 +51,8 @@ function connectingClients(
 }
 
 /**
- * The calls that wait for a connection of a pool. A full pool that is ended drops them without a call of their
- * callbacks. All stores on a pool share the calls, and so one listener.
+ * The calls that wait for a connection of a pool. If a full pool is ended, it never calls their callbacks, so the store
+ * refuses them itself. All stores on a pool share this list, and so one listener.
  */
 class WaitingCalls {
   readonly #pool: PgPool
@@ -83,7 +83,7 @@ const waitingCalls = new WeakMap<PgPool, WaitingCalls>()
 
 /** Makes a database of a pool. */
 export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOptions): Database {
-  const heedErrors = ignoreErrors(pool)
+  const stopIgnoring = ignoreErrors(pool)
   const { Client, options } = pool
   const silence =
     Client === undefined
@@ -92,13 +92,16 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
 
   /** The connecting clients that have a deadline. */
   const limited = new WeakSet<ClientState>()
+  /** The open clients of a pool that the store opened. */
   const clients = new Set<PgClient & ClientState>()
   if (owned) pool.on('remove', (client) => clients.delete(client))
 
   const waiting = waitingCalls.get(pool) ?? new WaitingCalls(pool)
   waitingCalls.set(pool, waiting)
 
-  /** Uses a callback, which runs at once. With a promise, an `error` event could come before its listener is added. */
+  /**
+   * Uses the callback of `pool.connect`. With its promise, an `error` event could come before the listener is added.
+   */
   function connect(): Promise<PooledClient> {
     return new Promise((resolve, reject) => {
       // A connection that comes after the rejection goes back to the pool: otherwise the pool could never end.
@@ -128,8 +131,8 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
   }
 
   /**
-   * A pool without a timeout of its own would keep a place for a connection that never opens, also one that no call
-   * waits for.
+   * Closes the connections that do not open within `timeout`. Without a timeout of its own, a pool would keep a place for
+   * such a connection, also if no call waits for it any more.
    */
   function limitConnecting(): void {
     for (const client of connectingClients(pool)) {
@@ -172,7 +175,7 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
     listen: (channel, onNotified) => listen(pool, channel, onNotified),
     async close() {
       // The listener of our own pool stays: its connections may still fail while the pool ends.
-      if (!owned) return heedErrors()
+      if (!owned) return stopIgnoring()
       await pool.end()
       // On a silent network a connection does not end. It must not keep the process alive.
       for (const client of clients) socketOf(client)?.unref?.()

@@ -73,14 +73,15 @@ export function checkUsable(client: PgClient & ClientState): void {
 }
 
 /**
- * The next query reports a lost connection. The `error` event still needs a listener: without one it ends the process.
+ * A listener for `error` events: without one, such an event would end the Node.js process. The store need not react to
+ * the event, because the next query reports the lost connection.
  */
 export const ignoreError = () => {}
 
 /** How many stores use a pool or a client. They share one listener: Node.js warns about more than ten. */
 const users = new WeakMap<object, number>()
 
-/** Ignores the `error` events of a pool or a client. Returns the function that ends that. */
+/** Ignores the `error` events of a pool or a client. Returns the function that stops ignoring them. */
 export function ignoreErrors(emitter: Pick<PgClient, 'on' | 'removeListener'>): () => void {
   const before = users.get(emitter) ?? 0
   users.set(emitter, before + 1)
@@ -160,7 +161,7 @@ export function silenceWatch(timeout: number, newClient: () => PgListener & Clie
       const [row] = await runQuery(client, { text: isWorkingQuery, values: workingParameters(process) })
       return row?.working === 'true'
     } catch (error) {
-      // The network works, and the server cannot say more. The next look asks again.
+      // The server answers, so the network works. The watch asks again after the next `timeout`.
       return isOverloaded(error)
     } finally {
       clearTimeout(timer)
@@ -175,7 +176,7 @@ export async function inTransaction<T>(
   silence: SilenceWatch,
   work: (session: ScriptSession) => Promise<T>,
 ): Promise<T> {
-  // The server ends a transaction while no query waits for an answer. Only this event says why it did.
+  // The server may end an idle transaction, when no query waits for an answer. Then only this event says why.
   let idleEnd: Error | undefined
   const noteEnd = (error: Error) => {
     if (isIdleEnd(error)) idleEnd = error

@@ -19,14 +19,7 @@ export function imports(
     async importBatch(events, clampTimes, signal) {
       const parameters = importParameters(events, clampTimes, named, runner.lockTimeouts.forStreams)
       if (documents !== undefined) return importOutcome(await documents.import(events, parameters, signal))
-      const row = await runWrite(
-        runner,
-        'Importing',
-        statements.importEvents,
-        parameters,
-        signal,
-        'try again',
-      )
+      const row = await runWrite(runner, 'Importing', statements.importEvents, parameters, signal, 'retry')
       return importOutcome(row)
     },
   }

@@ -7,7 +7,7 @@
  * The store locks documents before it takes positions, for two reasons:
  * - Otherwise two appends could change one document in another order than the log's.
  * - Otherwise a deadlock is possible. A rebuild holds the projection's lock while it waits until the log is settled.
- * The   log does not settle while an append that has positions waits for that lock.
+ *   The log does not settle while an append that has positions waits for that lock.
  */
 import {
   type CallerOf,
@@ -120,7 +120,7 @@ export class InlineDocuments {
       'Importing',
       expected,
       () => caller,
-      'try again',
+      'retry',
       signal,
       async (session, retried) => {
         const [row] = await session.run(this.#statements.importEvents, parameters(retried))

@@ -1,48 +1,49 @@
 /**
  * How writes wait for locks that other transactions hold. A statement that waits keeps its connection, and a few of
- * them would keep all connections. So the append functions wait for milliseconds only and then fail with 55P03. The
- * store makes the call again after a pause, a few such calls at a time, until the call has waited for `timeout`.
+ * them would keep all connections. So the SQL functions that write wait for milliseconds only and then fail with 55P03.
+ * The store retries the call after a pause, at most two such calls at a time, until the call has waited for `timeout`.
  */
-import { LockTimeoutError, Semaphore, sleep } from '../storage/index.ts'
+import { LockTimeoutError, lockPause, Semaphore, sleep } from '../storage/index.ts'
 import { isCancelled, isLockUnavailable } from './errors.ts'
 
-/** The value of `lock_timeout` in a call's transaction. Long enough for the commits of a few others in line. */
+/**
+ * The values of `lock_timeout` in a call's transaction. Each is long enough for the commits of a few transactions that
+ * wait before it in the queue for a lock. Null: the setting of the session holds.
+ */
 export interface LockTimeouts {
   readonly forStreams: string | null
-  /** Longer: the line for a document that all appends change may be longer. */
+  /** Longer: if all appends change one document, the queue for it is longer. */
   readonly forDocuments: string | null
 }
 
 /** For the store's own transactions. */
 export const shortLockTimeouts: LockTimeouts = { forStreams: '20ms', forDocuments: '100ms' }
-/** For the caller's transaction: an error would abort it, so the setting of its session holds. */
+/** For the caller's transaction: a lock timeout would abort it. */
 export const sessionLockTimeouts: LockTimeouts = { forStreams: null, forDocuments: null }
 
 /**
- * What a call does after a lock timeout: it tries again until it has waited for `timeout`, or it gives up at once with
- * a LockUnavailable, so that the caller can do something else meanwhile.
+ * What a call does after a lock timeout. 'retry': it retries until it has waited for `timeout`, then throws a
+ * LockTimeoutError. 'give up': it throws a LockGivenUp at once, and the caller retries later. Two errors make the call
+ * retry in either case: a 57014 (see `isTimeout`), and a lock timeout after an attempt whose answer was lost.
  */
-export type AfterLockTimeout = 'try again' | 'give up'
+export type AfterLockTimeout = 'retry' | 'give up'
 
-/** Thrown by a call that gives up. Nothing was written. */
-export class LockUnavailable extends Error {
+/** Thrown by a call that gives up after a lock timeout. Nothing was written. */
+export class LockGivenUp extends Error {
   constructor(cause: unknown) {
     super('another transaction holds a lock', { cause })
   }
 }
 
-// The largest number of calls of a store that try again at the same time.
-const slots = 2
-// In milliseconds. The pause between two tries of a call doubles from the first value up to the second.
-const shortestPause = 10
-const longestPause = 250
+// How many calls of a store retry at the same time, at most.
+const maxRetrying = 2
 
-/** The calls of a store that try again. */
+/** The calls of a store that wait for locks. */
 export class LockWaits {
   readonly #timeout: number
-  readonly #slots = new Semaphore(slots)
+  readonly #slots = new Semaphore(maxRetrying)
 
-  /** `timeout`: for how long a call may try again, in milliseconds. */
+  /** `timeout`: for how long a call may retry, in milliseconds. */
   constructor(timeout: number) {
     this.#timeout = timeout
   }
@@ -52,14 +53,14 @@ export class LockWaits {
   }
 }
 
-/** The waiting of one call. */
+/** One call, and for how long it has waited for locks. */
 export class LockWait {
   readonly #what: string
   readonly #timeout: number
   readonly #slots: Semaphore
   readonly #since = performance.now()
   #timeouts = 0
-  #isCancelled = false
+  #wasCancelled = false
 
   constructor(what: string, timeout: number, slots: Semaphore) {
     this.#what = what
@@ -68,19 +69,19 @@ export class LockWait {
   }
 
   /**
-   * Whether the statement failed because it waited too long for a lock. If a lock is granted at the moment of its
-   * timeout, and the statement then waits for the next lock, Postgres reports the timeout as a cancelled statement
-   * (57014). So a call takes its first 57014 for a lock timeout, and tries again. The second one is meant: an operator
-   * or a statement_timeout cancels the call.
+   * Whether the call must treat the error as a lock timeout. If a lock is granted at the moment of its timeout, and the
+   * statement then waits for the next lock, Postgres reports the timeout as a cancelled statement (57014). So the first
+   * 57014 of a call counts as a lock timeout. A second one is a real cancellation, by an operator or a
+   * statement_timeout.
    */
   isTimeout(error: unknown): boolean {
     if (isLockUnavailable(error)) return true
-    if (!isCancelled(error) || this.#isCancelled) return false
-    this.#isCancelled = true
+    if (!isCancelled(error) || this.#wasCancelled) return false
+    this.#wasCancelled = true
     return true
   }
 
-  /** Waits for the turn of the next try, and makes it. The first try of a call is made at once. */
+  /** Makes an attempt: the first one at once, a retry when a slot is free. */
   run<T>(work: () => Promise<T>): Promise<T> {
     return this.#timeouts === 0 ? work() : this.#slots.run(work)
   }
@@ -89,7 +90,6 @@ export class LockWait {
   async pause(error: unknown, signal: AbortSignal | undefined): Promise<void> {
     const left = this.#since + this.#timeout - performance.now()
     if (left <= 0) throw new LockTimeoutError(this.#what, this.#timeout, { cause: error })
-    const longest = Math.min(longestPause, shortestPause * 2 ** this.#timeouts++)
-    await sleep(Math.min(longest * (0.5 + Math.random() / 2), left), signal)
+    await sleep(Math.min(lockPause(this.#timeouts++), left), signal)
   }
 }

@@ -108,9 +108,9 @@ const refuseReplica = statementOf(
 )
 
 /**
- * Looks for objects of another tool under the names of the library's own: a table `migrations` with other columns or,
- * before the tables exist, functions and views, which the library would replace. The one row says what is wrong, or has
- * null.
+ * Looks for another tool's objects that have names of this library: a table `migrations` with other columns or, before
+ * the tables exist, functions and views, which the library would replace. Returns one row. Its column `problem` says
+ * what is wrong, or is null.
  */
 const foreignObjects = `select case
   when own.migrations is not null and not (
@@ -135,7 +135,7 @@ const foreignObjects = `select case
 end as problem
 from (select to_regclass(':schema.migrations') as migrations) own`
 
-/** Looks first whether the trigger exists, because even the attempt to drop it would lock the table. */
+/** Checks first that the trigger exists, because even `drop trigger if exists` would lock the table. */
 const dropProtection = `do $$ begin
   if exists (select from pg_trigger t where t.tgrelid = ':schema.events'::regclass and t.tgname = 'protect_events') then
     drop trigger protect_events on :schema.events;
@@ -144,7 +144,7 @@ end $$;`
 
 /**
  * The first part of every script: a lock that admits one process at a time, and the table `migrations`. Every version
- * of the library takes this lock and reads this table, so that neither the key nor the columns may ever change.
+ * of the library takes this lock and reads this table, so neither the key nor the columns may ever change.
  *
  * `lock_timeout` bounds the waits after that. A change that locks a table waits for the open appends, and all other
  * appends wait behind it. After a second it fails with 55P03, the other appends pass, and the store retries.

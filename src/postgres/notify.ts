@@ -32,9 +32,9 @@ const notHeard: StoreWarning = {
 }
 
 /**
- * Makes the notifications of a store: sends and hears them on a channel that belongs to the schema. `onWarning`: called
- * once if none arrives. Behind a pooler in transaction mode, `listen` succeeds on a connection that the pooler then
- * gives to others.
+ * Makes the notifications of a store: sends and receives them on a channel that belongs to the schema. `onWarning`:
+ * called once if the store does not receive its own first notification. That happens behind a pooler in transaction
+ * mode: `listen` succeeds there, but the pooler then lets other clients use that connection.
  */
 export function notifications(
   database: RetryingDatabase,
@@ -50,7 +50,7 @@ export function notifications(
   let isSending = false
   let isWanted = false
   let lastSent = Number.NEGATIVE_INFINITY
-  let isSettled = false
+  let isHeardOrWarned = false
 
   function schedule(): void {
     isScheduled = true
@@ -68,43 +68,46 @@ export function notifications(
     if (isWanted) schedule()
   }
 
-  /** Sends a notification for the listener of this store, and warns if it does not arrive. Returns the end of that. */
+  /**
+   * Sends a notification for the listener of this store, and warns if it does not arrive. Returns the function that
+   * stops waiting for it.
+   */
   function expectOwn(): () => void {
     const waiting = new AbortController()
     const { signal } = waiting
     async function warnIfNotHeard(): Promise<void> {
       await runner.run('Notifying', notify, () => [channel, self], signal)
       await sleep(maxDelayMilliseconds, signal)
-      if (isSettled) return
-      isSettled = true
-      // No call fails if `onWarning` throws, so the warning must not end there.
+      if (isHeardOrWarned) return
+      isHeardOrWarned = true
+      // No call would report an error of `onWarning`, so that the warning would be lost.
       await Promise.resolve(notHeard)
         .then(onWarning)
         .catch(() => emitWarning(notHeard))
     }
-    if (!isSettled) warnIfNotHeard().catch(() => {})
+    if (!isHeardOrWarned) warnIfNotHeard().catch(() => {})
     return () => waiting.abort()
   }
 
   async function listenUntil(signal: AbortSignal, wake: () => void): Promise<void> {
     for (let attempt = 1; !signal.aborted; attempt++) {
       const opening = database.listen(channel, (payload) => {
-        isSettled = true
+        isHeardOrWarned = true
         if (payload !== self) wake()
       })
-      let endExpecting = () => {}
+      let stopExpecting = () => {}
       try {
         const listener = await abortable(opening, signal)
         if (listener === undefined) return
         attempt = 1
         // Notifications may have been lost while no connection listened.
         wake()
-        endExpecting = expectOwn()
+        stopExpecting = expectOwn()
         await abortable(listener.ended, signal)
       } catch {
         // The loop retries, or ends if the signal was aborted.
       } finally {
-        endExpecting()
+        stopExpecting()
         const closing = opening.then((listener) => listener?.close())
         await abortable(closing, signal).catch(() => {})
       }

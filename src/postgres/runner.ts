@@ -36,8 +36,8 @@ import {
 } from './errors.ts'
 import {
   type AfterLockTimeout,
+  LockGivenUp,
   type LockTimeouts,
-  LockUnavailable,
   LockWaits,
   sessionLockTimeouts,
   shortLockTimeouts,
@@ -47,13 +47,13 @@ import type { Statements } from './statements.ts'
 
 /** Runs the statements of a store, on its own connections or in the caller's transaction. */
 export interface Runner {
-  /** What statements that take a `lock_timeout` must pass. */
+  /** The values that the caller must pass to a statement with a parameter `lock_timeout`. */
   readonly lockTimeouts: LockTimeouts
   /**
-   * Runs a statement. `parameters` receives whether an earlier attempt may have been executed. `afterLockTimeout`:
-   * given for a statement that takes a `lock_timeout`.
+   * Runs a statement. `parameters` receives whether an earlier attempt may have been executed. `afterLockTimeout`: only
+   * for a statement with a parameter `lock_timeout`.
    * @throws StoreUnavailableError, ReadOnlyReplicaError, StorageError and the other errors of `toKnownError`
-   * @throws LockTimeoutError or LockUnavailable: see `AfterLockTimeout`
+   * @throws LockTimeoutError or LockGivenUp: see `AfterLockTimeout`
    */
   run(
     what: string,
@@ -67,7 +67,7 @@ export interface Runner {
    * throws, unless one of its statements failed with a transient error. With `'if transient'`, the runner then retries
    * the whole transaction, up to the store's `retries`. `retried`: an earlier attempt may have been committed.
    * @throws StoreUnavailableError after the last attempt that failed with a transient error
-   * @throws LockTimeoutError or LockUnavailable: see `AfterLockTimeout`
+   * @throws LockTimeoutError or LockGivenUp: see `AfterLockTimeout`
    */
   transaction<T>(
     what: string,
@@ -103,7 +103,8 @@ export class RetryingDatabase {
 
   /**
    * Runs the work, and retries it while it fails with a transient error. The work must be idempotent. Without
-   * `afterLockTimeout`, a lock that is not available is a transient error like others.
+   * `afterLockTimeout`, a lock that is not available (55P03) counts as a transient error: `retries` limits the retries,
+   * and not `timeout`.
    */
   async use<T>(
     what: string,
@@ -122,13 +123,13 @@ export class RetryingDatabase {
         return result
       } catch (error) {
         signal?.throwIfAborted()
-        // This refusal says nothing about an earlier attempt whose answer was lost: that one may have been executed.
+        // A refusal of this attempt says nothing about an earlier one whose answer was lost and that may be executed.
         const unknownOutcome = () =>
           ((mayBeExecuted && isRefusal(error)) || isLastConnectionLost(error)) &&
           new StoreUnavailableError(what, attempt - 1, error)
         if (lockWait?.isTimeout(error)) {
           const mayGiveUp = isLockUnavailable(error) && !mayBeExecuted
-          if (afterLockTimeout === 'give up' && mayGiveUp) throw new LockUnavailable(error)
+          if (afterLockTimeout === 'give up' && mayGiveUp) throw new LockGivenUp(error)
           await lockWait.pause(error, signal).catch((thrown: unknown) => {
             throw unknownOutcome() || thrown
           })

@@ -6,11 +6,12 @@
  *                                    │
  *                                    no, or no answer ──▶ end the server's session, close the connection, retry
  *
- * The question goes over a new connection. A call that waits for a lock on the server therefore has no deadline, and a
- * call whose answer was lost has one. See docs/decisions/0025-deadlines.md.
+ * The question goes over a new connection. So silence never ends a call on which the server works, not even one that
+ * waits for a lock. It ends a call whose answer was lost. See docs/decisions/0025-deadlines.md; lock-wait.ts limits how
+ * long a write waits for a lock.
  *
- * A pooler hides the server process of a connection, which changes with each transaction. In a transaction of its own
- * the store asks the server for it.
+ * Behind a pooler, the server process of a connection changes with each transaction, and the driver does not know it.
+ * So the store asks for it at the beginning of each transaction that it opens.
  */
 import type { Row } from './client.ts'
 
@@ -28,8 +29,8 @@ export class SilentDatabaseError extends Error {
 export interface ServerProcess {
   readonly pid: number
   /**
-   * When its transaction began, in microseconds. Given behind a pooler, which gives the process to another client after
-   * the transaction.
+   * When its transaction began, in microseconds since 1970. Set behind a pooler only, which may let another client use
+   * the process after the transaction.
    */
   readonly transactionStart?: string | undefined
 }
@@ -37,7 +38,8 @@ export interface ServerProcess {
 /** A connection on which a call is under way. */
 export interface WatchedConnection {
   /**
-   * The process id that the connection was given when it was opened, if known. A pooler gives one that no process has.
+   * The id of the server process, as the driver learned it when the connection was opened, if known. A pooler reports an
+   * id that no process has.
    */
   pid(): number | undefined
   /** How many bytes it has received, if known. While this number grows, the connection is not silent. */
@@ -53,8 +55,8 @@ export class SilenceWatch {
   readonly #process: ServerProcess | undefined
 
   /**
-   * `isWorking`: asks over a new connection whether the server process works on a statement. Ends it if it does not.
-   * `process`: the one to ask for, in place of the one that the connection names.
+   * `isWorking`: asks over a new connection whether the server process works on a statement, and ends the process if it
+   * does not. `process`: the server process to ask about; without it, the one that the connection names.
    */
   constructor(
     timeout: number,
@@ -67,8 +69,8 @@ export class SilenceWatch {
   }
 
   /**
-   * Returns a watch for the statements of a transaction. `row`: the answer to `transactionProcessQuery` there. `pid`:
-   * as in `WatchedConnection`.
+   * Returns a watch for the statements of a transaction. `row`: the answer to `transactionProcessQuery` inside the
+   * transaction. `pid`: as in `WatchedConnection`.
    */
   inTransaction(row: Row | undefined, pid: number | undefined): SilenceWatch {
     const process = { pid: Number(row?.pid), transactionStart: String(row?.transaction_start) }
@@ -105,14 +107,14 @@ export class SilenceWatch {
   }
 }
 
-/** Asks for the server process of the present transaction. Behind a pooler, only the server knows it. */
+/** Returns the server process of the present transaction. Behind a pooler, only the server knows it. */
 export const transactionProcessQuery = `select pg_backend_pid()::text as pid,
   (extract(epoch from now()) * 1000000)::bigint::text as transaction_start`
 
 /**
  * Asks whether a server process works on a statement of this role, and ends the process if it does not: it may hold
- * locks in a transaction that nobody will end. Without the right to see the process there is no row. Nor is there one
- * if the transaction has ended and the process works for another client of the pooler, which must not lose it.
+ * locks in a transaction that nobody will end. Returns no row, and ends nothing, if the role may not see the process.
+ * The same holds if the transaction has ended: the process may then serve another client of the pooler.
  */
 export const isWorkingQuery = `select p.is_working::text as working,
   case when not p.is_working then pg_terminate_backend(p.pid) end::text as ended

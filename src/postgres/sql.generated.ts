@@ -129,7 +129,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: 'eeee1f0fcccd613ffbb23198785280ae',
+  checksum: 'd59703760b6ac12e871fd05c32ccedbb',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text)',
@@ -197,8 +197,8 @@ end
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
 -- check: taken ids show as a conflict, or as a violation of events_event_id_key.
--- lock_timeout: how long the transaction may wait for each lock from here on, for example '20ms'. Null: as its setting
--- says.
+-- lock_timeout: how long the transaction may wait for each lock from here on, for example '20ms'. Null: the function
+-- leaves the setting of the session as it is.
 --
 -- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already). Every outcome but 'appended'
 -- leaves the data unchanged. version: the new version, or the actual one after a conflict. positions: in the order of
@@ -308,8 +308,9 @@ end
 -- events. Several appends to one stream are made in the order of the list.
 -- Per event, in the order in which events get their positions: the 1-based place of its append (owner), its 1-based
 -- number within that append (nth), and the event itself.
--- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked. False
--- (group commit): each append has its own outcome, and an append that would have to wait gets 'busy' instead.
+-- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked, or fails
+-- with 55P03 after lock_timeout. False (group commit): each append has its own outcome, and an append that would have to
+-- wait for a stream gets 'busy' instead.
 -- retried, lock_timeout: see append_to_stream.
 -- inline_names, inline_versions: see mark_writer.
 --
@@ -1006,15 +1007,15 @@ as \$\$
   limit list_streams.max_streams
 \$\$;
 
--- Waits until every transaction that has appended has ended, and blocks new appends until this transaction ends. For a
--- change of the projections that are inline.
+-- Waits until every transaction that has appended has ended, and blocks new appends until this transaction ends. Called
+-- before a change of the projections that are inline.
 --
 -- Why no event is lost: mark_writer takes the same lock, shared, and reads the projections after that.
 -- - An append that had the lock before has committed when this function returns. The change folds its events in.
 -- - An append that gets the lock later reads the changed projections, and is refused unless it names them.
--- If the session that changes them dies, the lock ends with it, and nothing has changed.
+-- If the session that changes them dies, the server rolls back and releases the lock.
 --
--- All new appends wait behind this lock request. So it waits for one second only, and then returns false.
+-- All new appends wait behind this lock request. So it waits for one second at most, and then returns false.
 create or replace function :schema.lock_appends() returns boolean
 language plpgsql
 security definer
@@ -1033,6 +1034,7 @@ end
 -- without a state, so that no two transactions create the same document. All transactions lock in the same order.
 --
 -- lock_timeout: see append_to_stream.
+--
 -- Returns one row for each document that has a state, with its 1-based place in the list. Returns a single row with
 -- place 0 if a generation is no longer the one that is read.
 create or replace function :schema.lock_documents(projections text[], generations int[], keys text[], lock_timeout text)
@@ -1311,10 +1313,13 @@ end
 
 -- Admits an append: checks the inline projections, and takes the writer marker of this transaction.
 --
--- inline_names, inline_versions: the projections whose documents the caller writes in this transaction. Refuses the append
--- if other ones are inline: with ES008 if one of the caller's is not inline in that version, so that the caller must look
--- up its projections again; with ES007 if the caller lacks one. The detail of ES007 lists the missing names. Every append
--- of a transaction is checked, because they may be of several stores. See lock_appends.
+-- inline_names, inline_versions: the projections whose documents the caller writes in this transaction. They must be the
+-- inline projections of the database:
+-- - If one of them is not inline in that version, the append fails with ES008. The caller then looks its projections up
+--   again.
+-- - If an inline projection is not among them, the append fails with ES007. Its detail lists the missing names.
+-- Every append of a transaction is checked, because its appends may come from stores with different projections. See
+-- lock_appends.
 --
 -- The marker promises that the transaction takes only positions above the last one that the sequence assigned before this
 -- call. See frontier.
@@ -1326,8 +1331,8 @@ end
 -- server may have taken over behind the same address since the store's first use.
 --
 -- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
--- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. Its name
--- contains no name of a schema, because Postgres ignores case in the names of settings.
+-- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. The name
+-- of the setting contains the OID of the sequence, and not the name of the schema: Postgres ignores case there.
 create or replace function :schema.mark_writer(inline_names text[], inline_versions int[]) returns void
 language plpgsql
 -- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
@@ -1513,13 +1518,13 @@ language sql immutable as \$\$
 -- Finds the first event, in the order of the log, that was recorded at or after a time. Returns the position before it,
 -- or the end of the log.
 --
--- after: null begins the search. A call looks at about 50,000 events at most. If that is not enough, is_found is false,
+-- after: null begins the search. A call scans about 50,000 positions at most. If that is not enough, is_found is false,
 -- and the caller continues with the returned position as \`after\`.
 --
--- Times rise with the positions, except that clocks differ by up to a minute, and that imported events keep their times,
--- up to a minute in the future. So no event that was written more than two minutes before the time can be the answer. A
--- binary search finds where the others begin. From there on, the function looks at each event, but skips an import
--- whose latest event is too old.
+-- Times rise with the positions, with two exceptions: the clocks of the servers differ by up to a minute, and imported
+-- events keep their times, which may be up to a minute in the future. So no event that was written more than two minutes
+-- before the time can be the answer. A binary search finds the first event that was written later than that. From there
+-- on, the function scans each event, but skips an import whose latest event is too old.
 create or replace function :schema.position_before(
   recorded_at timestamptz,
   after bigint,
@@ -1556,7 +1561,8 @@ begin
     select coalesce(max(e.position), 0) into _high from :schema.events e;
     while _after < _high loop
       _middle := (_after + _high) / 2;
-      -- Of a few events, because one that waited long for its stream is older than its neighbours.
+      -- The latest time of up to 20 events, because an event whose append waited long for its stream has an earlier time
+      -- than its neighbours.
       select max(coalesce(i.imported_at, e.recorded_at)), max(e.position) into _latest, _last
       from (
         select e.position, e.recorded_at from :schema.events e
@@ -1758,7 +1764,8 @@ as \$\$
 -- place in the list. An inline projection is registered only if the log is empty and no append is running, because its
 -- documents would lack earlier events.
 --
--- An append that starts after the first look waits for the lock, or the second look finds its events. See lock_appends.
+-- Only the check under the lock counts: no append runs then, and later appends see the registration. See lock_appends. The
+-- same check before the lock avoids a lock request that all appends would wait behind for nothing.
 create or replace function :schema.register_projections(names text[], versions int[], modes text[])
 returns table (place int, version int, generation int, mode text)
 language plpgsql
@@ -1767,7 +1774,7 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '1s'
 as \$\$
 declare
-  _is_new boolean := false;
+  _is_log_empty boolean := false;
 begin
   if exists (
     select from unnest(names, modes) as n (name, mode)
@@ -1777,12 +1784,12 @@ begin
     and not exists (select from :schema.writer_markers)
   then
     perform pg_advisory_xact_lock(':schema.documents'::regclass::int, 0);
-    _is_new := not exists (select from :schema.events);
+    _is_log_empty := not exists (select from :schema.events);
   end if;
   insert into :schema.projections as p (name, version, generation, mode, last_generation)
   select n.name, n.version, 1, n.mode, 1
   from unnest(names, versions, modes) as n (name, version, mode)
-  where n.mode = 'async' or _is_new
+  where n.mode = 'async' or _is_log_empty
   order by n.name collate "C"
   on conflict do nothing;
   return query

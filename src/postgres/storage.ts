@@ -39,7 +39,7 @@ export function postgresStorage(
       const ownMetadata = metadata === '{}' ? null : metadata
       const parameters = [streamId, ownMetadata, creationId, runner.lockTimeouts.forStreams]
       const what = 'Creating a stream'
-      const rows = await runner.run(what, statements.createStream, () => parameters, signal, 'try again')
+      const rows = await runner.run(what, statements.createStream, () => parameters, signal, 'retry')
       const row = rows[0] as Row
       if (row.created !== 'true') return { kind: 'exists', version: Number(row.version) }
       const stream: StreamInfo = {

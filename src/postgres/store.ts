@@ -67,8 +67,8 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   /**
    * How long the database may be silent during a call, in milliseconds. After it the store asks over a new connection
    * whether the server still works on the statement. If so, the call waits on. If not, the store closes the silent
-   * connection and retries the call. An append, an import and `createStream` also wait no longer for a stream or a
-   * document that another transaction holds, and then throw a `LockTimeoutError`.
+   * connection and retries the call. Also limits how long an append, a batch of an import, or `createStream` waits for
+   * locks that other transactions hold, before it throws a `LockTimeoutError`.
    * @default 30000
    */
   readonly timeout?: number | undefined
@@ -89,8 +89,8 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
   /**
    * Called before the first use, once for each server setting that can lose events. A warning has a stable `code` and a
    * `message` that says what can be lost and which setting to change. If it throws, or its promise rejects, the current
-   * call fails with that error, and the next call checks again. Also called once if no notification arrives in
-   * spite of `notify`. If it then throws, no call fails, and the warning goes to `process.emitWarning`.
+   * call fails with that error, and the next call checks again. With `notify`, also called once if the store receives
+   * no notifications. If it throws then, no call fails, and the warning goes to `process.emitWarning`.
    * @default `process.emitWarning`
    */
   readonly onWarning?: ((warning: StoreWarning) => void) | undefined

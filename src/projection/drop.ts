@@ -1,4 +1,4 @@
-/** Drops a projection: its documents, and the rule that every append must write them. */
+/** Drops a projection: deletes its documents, and no longer requires appends to name it. */
 import type { CallOptions } from '../call-options.ts'
 import { checkName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
@@ -9,8 +9,8 @@ import { cleanUp } from './rebuild.ts'
 
 /**
  * Marks the projection as never built, then deletes its documents in batches. If the process dies in between, readers
- * see no document, and the next call deletes the others. The storage keeps the projection's record, because no
- * generation may be used twice. Returns whether the projection had complete documents.
+ * see no document, and the next call deletes the rest. The storage keeps the projection's record, because no generation
+ * may be used twice. Returns false if the projection was never built, or was dropped before.
  */
 export async function dropProjection(
   environment: EngineEnvironment,
@@ -25,8 +25,8 @@ export async function dropProjection(
   await lease.take(name, signal)
   try {
     const registered = await storage.registeredProjection(name, signal)
-    const hadDocuments = registered !== undefined && registered.version > 0
-    if (hadDocuments) {
+    const wasBuilt = registered !== undefined && registered.version > 0
+    if (wasBuilt) {
       const held = await lease.held(signal)
       await storage.transaction(
         'Dropping a projection',
@@ -44,7 +44,7 @@ export async function dropProjection(
       )
     }
     await cleanUp(lease, name)
-    return hadDocuments
+    return wasBuilt
   } finally {
     await lease.release()
   }

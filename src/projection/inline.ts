@@ -10,12 +10,12 @@ import { type LockedProjections, lockProjections, type ProjectionTarget, project
 import { checkProjection, type Projection, selects } from './projection.ts'
 import { Registration } from './registration.ts'
 
-/** A projection as an append states it. */
+/** The name and version with which an append names an inline projection. */
 export type NamedProjection = Pick<Projection, 'name' | 'version'>
 
 export class InlineProjections {
   readonly isEmpty: boolean
-  /** The name and the version of each projection. The store states them with every append. */
+  /** The inline projections of this store. Every append names them. */
   readonly named: readonly NamedProjection[]
   readonly #registration: Registration
 
@@ -77,8 +77,8 @@ export class InlineProjections {
    * Compares the projections of this store with `present`, the inline projections of the database. Every append needs
    * this check, also if no projection selects its events: another version may select them. Returns 'stale' if one of
    * this store's projections is no longer inline in its version. The caller must then roll back and retry the
-   * transaction.
-   * @throws MissingInlineProjectionError if the store lacks one
+   * transaction, which looks the projections up again.
+   * @throws MissingInlineProjectionError if `present` has a projection that this store lacks
    */
   check(present: readonly NamedProjection[]): 'same' | 'stale' {
     const isIn = (list: readonly NamedProjection[], one: NamedProjection) =>

@@ -3,26 +3,27 @@
  *
  *     append ──▶ waiting ──▶ in a group ──▶ settled
  *                 │   ▲          │             ▲
- *                 ▼   │          ▼             │ tried again
+ *                 ▼   │          ▼             │ retried aside
  *        a running group        busy: another transaction
  *        has its stream         holds its stream
  *
  * While a group is running, the next one collects appends, so groups grow with the load, and a lone append never waits
- * for others. Appends to one stream are made in the order of their calls. While another transaction holds a stream, the
- * appends to it wait in pauses between tries, and keep no connection meanwhile: any number of held streams keeps only
- * its own appends waiting. (The technique is known from database logs: DeWitt et al., "Implementation Techniques for
+ * for others. Appends to one stream are made in the order of their calls, unless groups are off (`maxBatch` 1). While
+ * another transaction holds a stream, the appends to it pause between retries and keep no connection. So any number of
+ * held streams delays only their own appends. (The technique is known from database logs: DeWitt et al., "Implementation Techniques for
  * Main Memory Database Systems", 1984.)
  */
 import { hasCode, LockTimeoutError } from '../errors/index.ts'
 import { sleep } from '../runtime/abort.ts'
+import { lockPause } from '../runtime/retry.ts'
 import { Semaphore } from '../runtime/semaphore.ts'
 import { InlineFailure } from './inline-failure.ts'
 import type { AppendOutcome, PreparedAppend } from './storage.ts'
 
 export interface GroupCommitOptions {
   /**
-   * Makes one append. If another transaction holds its stream, waits for it, but only for milliseconds, and is then
-   * 'busy'. If `retried`, an earlier try may have recorded the events already.
+   * Makes one append. If another transaction holds its stream, waits for milliseconds, then returns 'busy'. If
+   * `retried`, an earlier attempt may have recorded the events already.
    */
   readonly alone: (
     append: PreparedAppend,
@@ -30,10 +31,9 @@ export interface GroupCommitOptions {
     signal?: AbortSignal,
   ) => Promise<AppendOutcome | Busy>
   /**
-   * Makes several appends in one transaction, in their order. It never waits for another transaction: an append that
-   * would have to is 'busy'. If it rejects with a 'storage-failed' error or an InlineFailure, the group is halved and
-   * each half made again, until the append at fault is alone with its error. Any other error rejects all appends of the
-   * group.
+   * Makes several appends in one transaction, in their order. Never waits for a stream: an append that would have to
+   * wait is 'busy'. If it rejects with a 'storage-failed' error or an InlineFailure, the queue retries smaller groups,
+   * until the append at fault is alone with its error. Any other error rejects all appends of the group.
    */
   readonly together: (
     appends: readonly PreparedAppend[],
@@ -42,15 +42,13 @@ export interface GroupCommitOptions {
   /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
   /**
-   * For how long the group makes a busy append again, in milliseconds. The append then rejects with a LockTimeoutError.
-   * A storage that has no busy appends needs none.
+   * For how long the queue retries a busy append, in milliseconds. After that, the append rejects with a
+   * LockTimeoutError. @default no limit, for a storage without busy appends
    */
   readonly lockTimeout?: number
 }
 
-/**
- * Nothing was written, because another transaction holds the stream. The group makes the append again after a pause.
- */
+/** Nothing was written, because another transaction holds the stream. The queue retries the append after a pause. */
 export interface Busy {
   readonly kind: 'busy'
 }
@@ -84,12 +82,10 @@ const maxRunningGroups = 2
 const slowAfter = 50
 // The largest number of slow groups that wait at the same time.
 const slowSlots = 4
-// The largest number of tries for busy streams at the same time.
-const trySlots = 2
-// In milliseconds. The pause between two tries for a stream doubles from the first value up to the second.
-const shortestPause = 10
-const longestPause = 250
+// How many busy streams the queue retries at the same time, at most.
+const maxRetrying = 2
 
+/** The queue: gathers appends into groups, and retries busy ones aside. */
 export class GroupCommit {
   readonly #options: GroupCommitOptions
   /** In the order in which they must be made. */
@@ -98,7 +94,7 @@ export class GroupCommit {
   readonly #streams = new Map<string, PendingAppend[]>()
   #freeSlots = maxRunningGroups
   readonly #slowSlots = new Semaphore(slowSlots)
-  readonly #trySlots = new Semaphore(trySlots)
+  readonly #retrySlots = new Semaphore(maxRetrying)
   #isScheduled = false
 
   constructor(options: GroupCommitOptions) {
@@ -229,16 +225,18 @@ export class GroupCommit {
     }
   }
 
-  /** Makes the appends to one busy stream, in their order, once the other transaction has released the stream. */
+  /**
+   * Retries the appends to one busy stream, in their order, until the other transaction has released the stream, or
+   * `lockTimeout` has passed.
+   */
   async #settleBusy(pendings: readonly PendingAppend[]): Promise<void> {
     const { lockTimeout = Number.POSITIVE_INFINITY } = this.#options
     const end = performance.now() + lockTimeout
     let left = pendings
-    for (let tries = 1; ; tries++) {
-      left = await this.#trySlots.run(() => this.#tryBusy(left, tries === 1))
+    for (let retries = 1; ; retries++) {
+      left = await this.#retrySlots.run(() => this.#retryBusy(left, retries === 1))
       if (left.length === 0 || performance.now() >= end) break
-      const longest = Math.min(longestPause, shortestPause * 2 ** tries)
-      await sleep(Math.min(longest * (0.5 + Math.random() / 2), end - performance.now()))
+      await sleep(Math.min(lockPause(retries), end - performance.now()))
     }
     for (const { reject } of left) reject(new LockTimeoutError('Appending', lockTimeout))
     this.#releaseStreams(pendings)
@@ -247,9 +245,9 @@ export class GroupCommit {
 
   /**
    * Makes the appends to one stream. Returns the appends whose stream is still busy. `mayWait`: whether a lone append
-   * may wait for the stream for milliseconds, so that it has a place in the line of all who want the stream.
+   * may wait for milliseconds in the database's queue for the stream, so that other processes do not always come first.
    */
-  async #tryBusy(pendings: readonly PendingAppend[], mayWait: boolean): Promise<readonly PendingAppend[]> {
+  async #retryBusy(pendings: readonly PendingAppend[], mayWait: boolean): Promise<readonly PendingAppend[]> {
     const group = pendings.filter(({ signal, reject }) => {
       if (signal?.aborted) reject(signal.reason)
       return !signal?.aborted
@@ -268,7 +266,7 @@ export class GroupCommit {
         for (const { reject } of group) reject(error)
         return []
       }
-      // Only the one at fault gets the error once each is made alone.
+      // Makes each append alone, so that only the one at fault gets the error.
       const left: PendingAppend[] = []
       for (const pending of group) {
         if (left.length > 0 || !(await this.#settleAlone(pending, true))) left.push(pending)

@@ -57,7 +57,7 @@ export { isSameJson } from '../projection/same-json.ts'
 export type { HandlerTransaction } from '../projection/transaction.ts'
 // Waiting
 export { abortable, sleep } from '../runtime/abort.ts'
-export { pause } from '../runtime/retry.ts'
+export { lockPause, pause } from '../runtime/retry.ts'
 export { Semaphore } from '../runtime/semaphore.ts'
 export type { EventStore, StoreOptions, StreamInfo, StreamSlice } from '../store.ts'
 export { uuidv7 } from '../uuid.ts'

@@ -134,10 +134,10 @@ export interface StorageTransaction {
   lockProjection(name: string): Promise<void>
 
   /**
-   * Waits until all running appends have ended, and blocks new ones until this transaction ends: those of every store,
-   * also of one that has no inline projections. Events that no projection of that store selects may count in the
-   * version that this transaction makes inline. Must come after `lockProjection` and before any read or write. Returns
-   * false if an append stays open for too long; the caller must then roll back.
+   * Waits until all running appends have ended, and blocks new ones until this transaction ends. That includes the
+   * appends of stores that do not name the projection: the version that this transaction makes inline may select their
+   * events. Must come after `lockProjection` and before any read or write. Returns false if an append stays open for too
+   * long; the caller must then roll back.
    */
   lockAppends(): Promise<boolean>
 

@@ -13,9 +13,9 @@ export interface RecordedId {
 /**
  * Returns the outcomes of a call when some of its event ids are recorded already; `recorded` has these events by id.
  *
- * - The call repeats an earlier one if, for each append with events, its stream has exactly these events in this order. Each
- * outcome is then that of the earlier call, whatever version is expected now. For an append without events, `head`
- * returns where its stream is.
+ * - The call repeats an earlier one if, for each append with events, its stream has exactly these events in this order.
+ *   Each outcome is then the one of the earlier call, whatever version is expected now. For an append without events,
+ *   `head` returns the version of its stream.
  * - Otherwise nothing may be written: each append with a recorded id is a `duplicate`, and the others are `abandoned`.
  */
 export function settleRepeat(

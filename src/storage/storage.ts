@@ -8,9 +8,9 @@
  * - Arguments are checked already. A method need not check them again.
  * - A conflict is a returned value (`AppendOutcome`, `ImportOutcome`, `CreateOutcome`), never a thrown error.
  * - A method retries transient errors itself, unless its docstring says otherwise. After the last retry it throws a
- * StoreUnavailableError. A subscription then waits and retries; it fails on any other error.
+ *   StoreUnavailableError. A subscription then waits and retries; it fails on any other error.
  * - If the answer to a write was lost, the write may have been executed. Before a method retries the write, it must find
- * out what the earlier attempt wrote, and return that result.
+ *   out what the earlier attempt wrote, and return that result.
  * - When the signal is aborted, the method may stop early and reject with the signal's reason.
  */
 import type { ExpectedVersion } from '../expected-version.ts'
@@ -129,14 +129,14 @@ export interface Storage extends ProjectionStorage, SubscriptionStorage {
    * one append, and each stream occurs once.
    *
    * - Versions of a stream are 1, 2, 3 … without gaps. Within a stream, positions rise and `recordedAt` never decreases,
-   * even if a clock steps back.
+   *   even if a clock steps back.
    * - Of concurrent appends that expect the same version, exactly one succeeds.
    * - If event ids are recorded already, use `settleRepeat` (storage/repeat.ts): it returns `repeated` or `duplicate`, and
-   * ignores the expected version.
+   *   ignores the expected version.
    * - If a projection is inline in the database, and this store lacks it or has another version of it, nothing is
-   * written, and the method rejects. See `InlineProjections.check` and `StorageTransaction.lockAppends`.
+   *   written, and the method rejects. See `InlineProjections.check` and `StorageTransaction.lockAppends`.
    * - The documents of inline projections are written in the same transaction. If a projection throws, nothing is written,
-   * and the method rejects with an InlineFailure.
+   *   and the method rejects with an InlineFailure.
    */
   append(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
 

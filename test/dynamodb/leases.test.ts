@@ -32,7 +32,7 @@ describe.each(emulators)('leases on %s', (name) => {
     const client = emulatorClient(ground.endpoint)
     const connection = new Connection(opener({ client }), limits, async () => {})
     const options = { maxBatch: 1, gapTimeout: 1_000, compress: true }
-    return dynamodbStorage(connection, tablesOf(table), new InlineProjections(), [], options)
+    return dynamodbStorage(connection, tablesOf(table), new InlineProjections(), options)
   }
 
   /** The storages of two processes. */

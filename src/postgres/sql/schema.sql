@@ -1170,7 +1170,8 @@ begin
     select coalesce(max(e.position), 0) into _high from "eventsourced".events e;
     while _after < _high loop
       _middle := (_after + _high) / 2;
-      -- Of a few events, because one that waited long for its stream is older than its neighbours.
+      -- The latest time of up to 20 events, because an event whose append waited long for its stream has an earlier time
+      -- than its neighbours.
       select max(coalesce(i.imported_at, e.recorded_at)), max(e.position) into _latest, _last
       from (
         select e.position, e.recorded_at from "eventsourced".events e
@@ -1337,7 +1338,7 @@ CREATE FUNCTION eventsourced.register_projections(names text[], versions integer
     SET lock_timeout TO '1s'
     AS $$
 declare
-  _is_new boolean := false;
+  _is_log_empty boolean := false;
 begin
   if exists (
     select from unnest(names, modes) as n (name, mode)
@@ -1347,12 +1348,12 @@ begin
     and not exists (select from "eventsourced".writer_markers)
   then
     perform pg_advisory_xact_lock('"eventsourced".documents'::regclass::int, 0);
-    _is_new := not exists (select from "eventsourced".events);
+    _is_log_empty := not exists (select from "eventsourced".events);
   end if;
   insert into "eventsourced".projections as p (name, version, generation, mode, last_generation)
   select n.name, n.version, 1, n.mode, 1
   from unnest(names, versions, modes) as n (name, version, mode)
-  where n.mode = 'async' or _is_new
+  where n.mode = 'async' or _is_log_empty
   order by n.name collate "C"
   on conflict do nothing;
   return query

@@ -3,11 +3,12 @@
 -- much cheaper than one of a thousand: buffers need not grow, and the client parses a row while the server makes the
 -- next. Metadata and tags are null if no event has any.
 --
--- The subquery e adds the column size, see stored_size. The caller sets _share to 209,715 bytes (4 MiB, if Postgres has
--- compressed the payloads to a twentieth, which is rare), divided by the maximum number of events in the row. If an event
--- is larger than its share, the row has null data and metadata, and Postgres has not read the payload of that event. The
--- caller then reads a row of `fitting` events: that many fit that are as large as the largest one here. A row of one event
--- always has its data.
+-- The subquery e adds the column size, see stored_size. The caller sets _share, the largest size that an event may have:
+-- row_budget divided by the maximum number of events in the row, or without a limit for a row of one event. If an event
+-- is larger, data and metadata of the row are null, and the caller reads a shorter row. fitting: how many events that row
+-- may have, so that it holds its data even if all of them are as large as the largest one here.
+-- `filter` keeps Postgres from reading the payloads of the large events: `case` alone would not, because Postgres computes
+-- aggregates first.
 -- The JSON columns are varchar, so that from-pg.ts can recognize and parse them.
     count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
@@ -15,7 +16,7 @@
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
     ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
     to_json(array_agg(e.type))::text::varchar as types,
-    greatest(1, 209715 / max(e.size)) as fitting,
+    greatest(1, :row_budget / max(e.size)) as fitting,
     case when max(e.size) <= _share then
       ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
     end as data,

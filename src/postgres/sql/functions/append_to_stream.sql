@@ -4,8 +4,8 @@
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
 -- check: taken ids show as a conflict, or as a violation of events_event_id_key.
--- lock_timeout: how long the transaction may wait for each lock from here on, for example '20ms'. Null: as its setting
--- says.
+-- lock_timeout: how long the transaction may wait for each lock from here on, for example '20ms'. Null: the function
+-- leaves the setting of the session as it is.
 --
 -- outcome: 'appended' | 'conflict' | 'repeated' (some of the ids are recorded already). Every outcome but 'appended'
 -- leaves the data unchanged. version: the new version, or the actual one after a conflict. positions: in the order of

@@ -5,8 +5,9 @@
 -- events. Several appends to one stream are made in the order of the list.
 -- Per event, in the order in which events get their positions: the 1-based place of its append (owner), its 1-based
 -- number within that append (nth), and the event itself.
--- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked. False
--- (group commit): each append has its own outcome, and an append that would have to wait gets 'busy' instead.
+-- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked, or fails
+-- with 55P03 after lock_timeout. False (group commit): each append has its own outcome, and an append that would have to
+-- wait for a stream gets 'busy' instead.
 -- retried, lock_timeout: see append_to_stream.
 -- inline_names, inline_versions: see mark_writer.
 --

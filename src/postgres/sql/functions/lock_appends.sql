@@ -1,12 +1,12 @@
--- Waits until every transaction that has appended has ended, and blocks new appends until this transaction ends. For a
--- change of the projections that are inline.
+-- Waits until every transaction that has appended has ended, and blocks new appends until this transaction ends. Called
+-- before a change of the projections that are inline.
 --
 -- Why no event is lost: mark_writer takes the same lock, shared, and reads the projections after that.
 -- - An append that had the lock before has committed when this function returns. The change folds its events in.
 -- - An append that gets the lock later reads the changed projections, and is refused unless it names them.
--- If the session that changes them dies, the lock ends with it, and nothing has changed.
+-- If the session that changes them dies, the server rolls back and releases the lock.
 --
--- All new appends wait behind this lock request. So it waits for one second only, and then returns false.
+-- All new appends wait behind this lock request. So it waits for one second at most, and then returns false.
 create or replace function :schema.lock_appends() returns boolean
 language plpgsql
 :as_owner

@@ -2,6 +2,7 @@
 -- without a state, so that no two transactions create the same document. All transactions lock in the same order.
 --
 -- lock_timeout: see append_to_stream.
+--
 -- Returns one row for each document that has a state, with its 1-based place in the list. Returns a single row with
 -- place 0 if a generation is no longer the one that is read.
 create or replace function :schema.lock_documents(projections text[], generations int[], keys text[], lock_timeout text)

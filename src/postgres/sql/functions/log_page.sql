@@ -88,7 +88,7 @@ begin
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   while _left > 0 and _size < 16777216 loop
     _row_size := least(_events_per_row, _left, greatest(until - after, 1));
-    _share := case when _row_size > 1 then 209715 / _row_size else 2147483647 end;
+    _share := case when _row_size > 1 then :row_budget / _row_size else 2147483647 end;
     if forward then
       select :event_columns, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
       into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,

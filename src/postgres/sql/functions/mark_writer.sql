@@ -1,9 +1,12 @@
 -- Admits an append: checks the inline projections, and takes the writer marker of this transaction.
 --
--- inline_names, inline_versions: the projections whose documents the caller writes in this transaction. Refuses the append
--- if other ones are inline: with ES008 if one of the caller's is not inline in that version, so that the caller must look
--- up its projections again; with ES007 if the caller lacks one. The detail of ES007 lists the missing names. Every append
--- of a transaction is checked, because they may be of several stores. See lock_appends.
+-- inline_names, inline_versions: the projections whose documents the caller writes in this transaction. They must be the
+-- inline projections of the database:
+-- - If one of them is not inline in that version, the append fails with ES008. The caller then looks its projections up
+--   again.
+-- - If an inline projection is not among them, the append fails with ES007. Its detail lists the missing names.
+-- Every append of a transaction is checked, because its appends may come from stores with different projections. See
+-- lock_appends.
 --
 -- The marker promises that the transaction takes only positions above the last one that the sequence assigned before this
 -- call. See frontier.
@@ -15,8 +18,8 @@
 -- server may have taken over behind the same address since the store's first use.
 --
 -- A transaction takes only one marker: one for each of its appends could fill the lock table. A transaction-local
--- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. Its name
--- contains no name of a schema, because Postgres ignores case in the names of settings.
+-- setting records that the marker is taken. A rollback to a savepoint undoes the setting together with the lock. The name
+-- of the setting contains the OID of the sequence, and not the name of the schema: Postgres ignores case there.
 create or replace function :schema.mark_writer(inline_names text[], inline_versions int[]) returns void
 language plpgsql
 -- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.

@@ -1,13 +1,13 @@
 -- Finds the first event, in the order of the log, that was recorded at or after a time. Returns the position before it,
 -- or the end of the log.
 --
--- after: null begins the search. A call looks at about 50,000 events at most. If that is not enough, is_found is false,
+-- after: null begins the search. A call scans about 50,000 positions at most. If that is not enough, is_found is false,
 -- and the caller continues with the returned position as `after`.
 --
--- Times rise with the positions, except that clocks differ by up to a minute, and that imported events keep their times,
--- up to a minute in the future. So no event that was written more than two minutes before the time can be the answer. A
--- binary search finds where the others begin. From there on, the function looks at each event, but skips an import
--- whose latest event is too old.
+-- Times rise with the positions, with two exceptions: the clocks of the servers differ by up to a minute, and imported
+-- events keep their times, which may be up to a minute in the future. So no event that was written more than two minutes
+-- before the time can be the answer. A binary search finds the first event that was written later than that. From there
+-- on, the function scans each event, but skips an import whose latest event is too old.
 create or replace function :schema.position_before(
   recorded_at timestamptz,
   after bigint,
@@ -43,7 +43,8 @@ begin
     select coalesce(max(e.position), 0) into _high from :schema.events e;
     while _after < _high loop
       _middle := (_after + _high) / 2;
-      -- Of a few events, because one that waited long for its stream is older than its neighbours.
+      -- The latest time of up to 20 events, because an event whose append waited long for its stream has an earlier time
+      -- than its neighbours.
       select max(coalesce(i.imported_at, e.recorded_at)), max(e.position) into _latest, _last
       from (
         select e.position, e.recorded_at from :schema.events e

@@ -46,7 +46,7 @@ begin
   cross join lateral (
     select case
       when part.upper_version > part.lower_version
-      then 209715 / least(100, part.upper_version - part.lower_version + 1)
+      then :row_budget / least(100, part.upper_version - part.lower_version + 1)
       else 2147483647
     end as _share
   ) row

@@ -2,7 +2,8 @@
 -- place in the list. An inline projection is registered only if the log is empty and no append is running, because its
 -- documents would lack earlier events.
 --
--- An append that starts after the first look waits for the lock, or the second look finds its events. See lock_appends.
+-- Only the check under the lock counts: no append runs then, and later appends see the registration. See lock_appends. The
+-- same check before the lock avoids a lock request that all appends would wait behind for nothing.
 create or replace function :schema.register_projections(names text[], versions int[], modes text[])
 returns table (place int, version int, generation int, mode text)
 language plpgsql
@@ -10,7 +11,7 @@ language plpgsql
 set lock_timeout = '1s'
 as $$
 declare
-  _is_new boolean := false;
+  _is_log_empty boolean := false;
 begin
   if exists (
     select from unnest(names, modes) as n (name, mode)
@@ -20,12 +21,12 @@ begin
     and not exists (select from :schema.writer_markers)
   then
     perform pg_advisory_xact_lock(:appends_lock);
-    _is_new := not exists (select from :schema.events);
+    _is_log_empty := not exists (select from :schema.events);
   end if;
   insert into :schema.projections as p (name, version, generation, mode, last_generation)
   select n.name, n.version, 1, n.mode, 1
   from unnest(names, versions, modes) as n (name, version, mode)
-  where n.mode = 'async' or _is_new
+  where n.mode = 'async' or _is_log_empty
   order by n.name collate "C"
   on conflict do nothing;
   return query

@@ -27,7 +27,7 @@ left join lateral (
     ) as version,
     case
       when asked.row_size > 1 and part.upper_version > part.lower_version
-      then 209715 / least(asked.row_size, part.upper_version - part.lower_version + 1)
+      then :row_budget / least(asked.row_size, part.upper_version - part.lower_version + 1)
       else 2147483647
     end as _share
     limit 40
