@@ -67,7 +67,8 @@ describe('a store that finds tables that are not its own', () => {
   it('applies the functions again if they are of another version', async () => {
     await database.query(`
       update eventsourced.migrations set checksum = 'abc' where number = 0;
-      create or replace function eventsourced.frontier() returns bigint language sql as 'select 0::bigint'`)
+      create or replace function eventsourced.frontier_after(after bigint) returns bigint
+        language sql as 'select 0::bigint'`)
     expect(await logOf(store)).toEqual([])
     expect(await later.schema.status()).toMatchObject({
       functionsCurrent: false,
