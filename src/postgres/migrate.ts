@@ -158,7 +158,8 @@ declare
   _problem text;
 begin
   -- \`if not exists\` would need the right to create schemas in this database, which an owner of the schema may lack.
-  if to_regnamespace(':schema') is null then create schema :schema; end if;
+  -- \`to_regnamespace\` may still answer as before the wait for the lock: it does not read the table.
+  if not exists (select from pg_namespace n where n.nspname = ':schema_name') then create schema :schema; end if;
   _problem := (select p.problem from (
 ${foreignObjects}
   ) p);

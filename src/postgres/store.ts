@@ -47,7 +47,7 @@ export interface PostgresStoreOptions extends InputLimits, StoreOptions {
    */
   readonly protectEvents?: boolean | undefined
   /**
-   * Whether the driver prepares statements. Set it to false for a pooler that does not support prepared statements.
+   * Whether the driver prepares statements. Set it to false for a pooler that does not keep track of prepared statements.
    * @default true
    */
   readonly prepare?: boolean | undefined

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { logOf, range } from '../../src/conformance/events.ts'
 import { allAtOnce } from '../../src/conformance/expect.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 import { startProgram } from './programs.ts'
 
@@ -47,6 +48,26 @@ describe('creating the tables', () => {
     const results = await Promise.all(programs.map((program) => program.said<{ version: number }>()))
     expect(results.map(({ version }) => version).sort()).toEqual([1, 2, 3, 4])
     for (const program of programs) expect(await program.ended).toEqual({ exitCode: 0, complaints: '' })
+  })
+
+  // The fault: a server process remembers that a schema did not exist, and hears of the schema of another process only
+  // when it locks a table. After the wait for the other process, it locked none, and created the schema a second time.
+  // Server processes that have created tables before are so warm: those of a pooler, or of a store of another schema.
+  it('waits for another process, on a connection that remembers that the schema did not exist', async () => {
+    const [client, other] = [await database.session(), await database.session('other')]
+    for (const schema of ['warm_1', 'warm_2']) {
+      const store = postgresStore(client, { schema })
+      await store.schema.create()
+      await store.close()
+    }
+    await other.query(`begin; select pg_advisory_xact_lock(hashtext('eventsourced migrations of late'))`)
+    const late = postgresStore(client, { schema: 'late' })
+    const appended = late.append('a', started)
+    const waiting = `select from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`
+    while ((await database.query(waiting)).length === 0) await sleep(5)
+    await other.query('create schema late; commit')
+    expect(await appended).toMatchObject({ version: 1 })
+    await late.close()
   })
 
   it('leaves nothing behind when it fails half-way', async () => {
