@@ -162,10 +162,12 @@ describe('one stream', () => {
     const later = group.append(appendTo('b'))
     await turn()
     // An earlier attempt of the group may have made an append whose stream is now busy.
-    expect(calls.slice(1).map(({ streams, retried }) => [...streams, retried])).toEqual([['b', 'b', true]])
+    expect(calls.slice(1).map(({ streams, retried }) => [...streams, retried])).toEqual([['b', true]])
+    // The first append alone shows that the stream is free.
     await calls[1]?.answer()
-    expect(await Promise.all(held)).toEqual([written, written])
     await calls[2]?.answer()
+    expect(await Promise.all(held)).toEqual([written, written])
+    await calls[3]?.answer()
     expect(await later).toBe(written)
   })
 
@@ -251,19 +253,21 @@ describe('an error', () => {
     expect(calls.map(({ retried }) => retried)).toEqual([false, true, true, true, true])
   })
 
-  it('of a try for a held stream is reported only to the append at fault', async () => {
+  it('of a retry for a held stream is reported only to the append at fault', async () => {
     const { calls, group } = scripted()
-    const outcomes = ['a', 'b', 'c', 'c'].map((streamId) => group.append(appendTo(streamId)).catch((e) => e))
+    const outcomes = ['a', 'b', 'c', 'c', 'c'].map((streamId) =>
+      group.append(appendTo(streamId)).catch((e) => e),
+    )
     await turn()
-    // Two streams are tried at a time.
-    await calls[0]?.answer(busy, busy, busy, busy)
-    expect(streamsOf(calls)).toEqual(['a b c c', 'a', 'b'])
-    for (const at of [1, 2]) await calls[at]?.answer()
-    await calls[3]?.fail(poison)
+    // Two streams are retried at a time.
+    await calls[0]?.answer(busy, busy, busy, busy, busy)
+    expect(streamsOf(calls)).toEqual(['a b c c c', 'a', 'b'])
+    for (const at of [1, 2, 3]) await calls[at]?.answer()
     await calls[4]?.fail(poison)
-    await calls[5]?.answer()
-    expect(streamsOf(calls).slice(3)).toEqual(['c c', 'c', 'c'])
-    expect(await Promise.all(outcomes)).toEqual([written, written, poison, written])
+    await calls[5]?.fail(poison)
+    await calls[6]?.answer()
+    expect(streamsOf(calls).slice(3)).toEqual(['c', 'c c', 'c', 'c'])
+    expect(await Promise.all(outcomes)).toEqual([written, written, written, poison, written])
   })
 
   it('that is not about the appended events is reported to all callers at once', async () => {

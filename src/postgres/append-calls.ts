@@ -63,7 +63,10 @@ export function appendCalls(
         const isRefused = atomic && outcomes.some(({ kind }) => kind !== 'appended')
         return isRefused ? [] : appendedEvents(appends, outcomes)
       }
-      return documents.append(appends, parameters, eventsOf, afterLockTimeout, signal)
+      // A retry waits for a shorter time: it keeps other retries waiting.
+      const { forStreams, forDocuments } = runner.lockTimeouts
+      const lockTimeout = retriedBefore ? forStreams : forDocuments
+      return documents.append(appends, parameters, eventsOf, { lockTimeout, afterLockTimeout }, signal)
     }
     const statement = statements.appendToStreams
     // `runWrite` is for atomic calls only: if a group fails, `GroupCommit` retries its appends in smaller groups.

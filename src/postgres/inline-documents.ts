@@ -27,7 +27,7 @@ import {
 import type { Parameters, Row, Session } from './client.ts'
 import { plainArray } from './encode.ts'
 import { isEventIdTaken, isProjectionOutdated } from './errors.ts'
-import type { AfterLockTimeout } from './lock-wait.ts'
+import type { DocumentLockWait } from './lock-wait.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { PostgresStorageTransaction } from './transaction.ts'
@@ -85,7 +85,7 @@ export class InlineDocuments {
     appends: readonly PreparedAppend[],
     parameters: (retried: boolean) => Parameters,
     eventsOf: (row: Row) => readonly RecordedEvent[],
-    afterLockTimeout: AfterLockTimeout,
+    lockWait: DocumentLockWait,
     signal: AbortSignal | undefined,
   ): Promise<Row> {
     const now = new Date()
@@ -96,7 +96,7 @@ export class InlineDocuments {
       'Appending',
       expected,
       callersOf(appends),
-      afterLockTimeout,
+      lockWait,
       signal,
       async (session, retried) => {
         const [row] = await session.run(this.#statements.appendToStreams, parameters(retried))
@@ -120,7 +120,7 @@ export class InlineDocuments {
       'Importing',
       expected,
       () => caller,
-      'retry',
+      { lockTimeout: this.#runner.lockTimeouts.forDocuments, afterLockTimeout: 'retry' },
       signal,
       async (session, retried) => {
         const [row] = await session.run(this.#statements.importEvents, parameters(retried))
@@ -135,7 +135,7 @@ export class InlineDocuments {
     what: string,
     expected: readonly RecordedEvent[],
     callerOf: CallerOf,
-    afterLockTimeout: AfterLockTimeout,
+    lockWait: DocumentLockWait,
     signal: AbortSignal | undefined,
     append: (
       session: Session,
@@ -156,7 +156,7 @@ export class InlineDocuments {
               session,
               this.#statements,
               readLogPage,
-              this.#runner.lockTimeouts.forDocuments,
+              lockWait.lockTimeout,
             )
             transaction.enter = this.#runner.presentTransaction()
             const locked = await asInlineFailure(this.#inline.lock(targets, toLock, transaction))
@@ -170,7 +170,7 @@ export class InlineDocuments {
           },
           'if transient',
           signal,
-          afterLockTimeout,
+          lockWait.afterLockTimeout,
         )
       } catch (error) {
         if (error instanceof StaleGenerationError || isProjectionOutdated(error)) this.#inline.forget()

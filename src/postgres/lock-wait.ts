@@ -17,9 +17,15 @@ export interface LockTimeouts {
 }
 
 /** For the store's own transactions. */
-export const shortLockTimeouts: LockTimeouts = { forStreams: '20ms', forDocuments: '100ms' }
+export const shortLockTimeouts: LockTimeouts = { forStreams: '20ms', forDocuments: '300ms' }
 /** For the caller's transaction: a lock timeout would abort it. */
 export const sessionLockTimeouts: LockTimeouts = { forStreams: null, forDocuments: null }
+
+/** How a transaction waits for the locks of documents. */
+export interface DocumentLockWait {
+  readonly lockTimeout: string | null
+  readonly afterLockTimeout: AfterLockTimeout
+}
 
 /**
  * What a call does after a lock timeout. 'retry': it retries until it has waited for `timeout`, then throws a

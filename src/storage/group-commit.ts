@@ -234,7 +234,7 @@ export class GroupCommit {
     const end = performance.now() + lockTimeout
     let left = pendings
     for (let retries = 1; ; retries++) {
-      left = await this.#retrySlots.run(() => this.#retryBusy(left, retries === 1))
+      left = await this.#retrySlots.run(() => this.#retryBusy(left))
       if (left.length === 0 || performance.now() >= end) break
       await sleep(Math.min(lockPause(retries), end - performance.now()))
     }
@@ -244,18 +244,18 @@ export class GroupCommit {
   }
 
   /**
-   * Makes the appends to one stream. Returns the appends whose stream is still busy. `mayWait`: whether a lone append
-   * may wait for milliseconds in the database's queue for the stream, so that other processes do not always come first.
+   * Makes the appends to one stream. Returns the appends whose stream is still busy. The first append is made alone: it
+   * waits for milliseconds in the database's queue for the stream, so that other processes do not always come first.
    */
-  async #retryBusy(pendings: readonly PendingAppend[], mayWait: boolean): Promise<readonly PendingAppend[]> {
-    const group = pendings.filter(({ signal, reject }) => {
+  async #retryBusy(pendings: readonly PendingAppend[]): Promise<readonly PendingAppend[]> {
+    const [first, ...group] = pendings.filter(({ signal, reject }) => {
       if (signal?.aborted) reject(signal.reason)
       return !signal?.aborted
     })
+    if (first === undefined) return []
+    if (!(await this.#settleAlone(first, true))) return [first, ...group]
+    if (group.length === 0) return []
     try {
-      const [first] = group
-      if (first === undefined) return []
-      if (mayWait && group.length === 1) return (await this.#settleAlone(first, true)) ? [] : group
       const outcomes = await this.#options.together(
         group.map(({ append }) => append),
         true,
