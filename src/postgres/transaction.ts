@@ -157,7 +157,10 @@ export class PostgresStorageTransaction implements StorageTransaction {
     return row?.locked === 'true'
   }
 
-  /** Ends the bound of `lockProjection`: the user's own SQL then waits for locks as long as the user's settings say. */
+  /**
+   * Sets `lock_timeout` back to its value before `lockProjection`, so that the user's own SQL waits for locks as long as
+   * the user's settings say.
+   */
   async restoreLockTimeout(): Promise<void> {
     if (this.#formerLockTimeout === undefined) return
     await this.#session.query("select set_config('lock_timeout', $1, true)", [this.#formerLockTimeout])

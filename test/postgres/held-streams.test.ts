@@ -1,7 +1,7 @@
 /**
- * The fault: each call that waits for a lock of another transaction kept a connection, and a few of them kept all, so that
- * calls that need no such lock waited too. Now a call waits for milliseconds, gives its connection back, and tries again
- * after a pause, until it has waited for the store's `timeout`.
+ * The fault: each call that waited for a lock of another transaction kept a connection, and a few of them kept all, so
+ * that calls that need no such lock waited too. Now a call waits for milliseconds and releases its connection. The store
+ * retries it after a pause, until it has waited for the store's `timeout`.
  */
 import { projection } from '@eventsourced/core'
 import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '@eventsourced/core/postgres'

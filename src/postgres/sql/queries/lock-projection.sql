@@ -1,6 +1,7 @@
 -- $1 name
--- All appends of the projection wait behind this lock request while it waits for an open one. So it waits for a second
--- only, and so do the later lock requests of the transaction. Returns the former timeout.
+-- While this lock request waits for an open append, all other appends that write the projection's documents wait behind
+-- it. So it waits for one second at most. The timeout stays set for the later statements of the transaction. Returns the
+-- former timeout.
 with former as materialized (select current_setting('lock_timeout') as timeout),
 bound as materialized (select former.timeout, set_config('lock_timeout', '1s', true) from former)
 select pg_advisory_xact_lock(':schema.projections'::regclass::int, :schema.projection_lock($1::text))::text,
