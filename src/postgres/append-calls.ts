@@ -24,11 +24,14 @@ export interface AppendCalls {
    * `retriedBefore`: it may have been made before.
    */
   alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal): Promise<AppendOutcome | Busy>
-  /** Makes several appends in one transaction, each with its own outcome. Waits for no stream: its append is busy. */
+  /**
+   * Makes several appends in one transaction, each with its own outcome. Waits for no stream: its append is busy. Waits
+   * for other locks for milliseconds, and is then busy as a whole.
+   */
   together(
     appends: readonly PreparedAppend[],
     retriedBefore: boolean,
-  ): Promise<readonly (AppendOutcome | Busy)[]>
+  ): Promise<readonly (AppendOutcome | Busy)[] | Busy>
   /** Makes all appends in one transaction, or none. Waits for a stream as long as the store's `timeout` allows. */
   allOrNone(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
 }
@@ -134,8 +137,7 @@ export function appendCalls(
 
   return {
     alone: (...call) => makeAlone(...call).catch(busyIfLocked),
-    together: (appends, retriedBefore) =>
-      makeTogether(appends, retriedBefore).catch((error) => appends.map(() => busyIfLocked(error))),
+    together: (appends, retriedBefore) => makeTogether(appends, retriedBefore).catch(busyIfLocked),
     allOrNone: (appends, signal) => makeAllOrNone(appends, false, 'try again', signal),
   }
 }

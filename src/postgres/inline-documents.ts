@@ -92,9 +92,11 @@ export class InlineDocuments {
     const expected = appends.flatMap(({ streamId, events }) =>
       events.map((event) => recordedEvent(streamId, event, { version: 0, position: 0, recordedAt: now })),
     )
+    const { forDocuments, forDocumentsOfGroup } = this.#runner.lockTimeouts
     return this.#write(
       'Appending',
       expected,
+      appends.length === 1 ? forDocuments : forDocumentsOfGroup,
       callersOf(appends),
       afterLockTimeout,
       signal,
@@ -119,6 +121,7 @@ export class InlineDocuments {
     return this.#write(
       'Importing',
       expected,
+      this.#runner.lockTimeouts.forDocuments,
       () => caller,
       'try again',
       signal,
@@ -134,6 +137,7 @@ export class InlineDocuments {
   async #write(
     what: string,
     expected: readonly RecordedEvent[],
+    lockTimeout: string | null,
     callerOf: CallerOf,
     afterLockTimeout: AfterLockTimeout,
     signal: AbortSignal | undefined,
@@ -156,7 +160,7 @@ export class InlineDocuments {
               session,
               this.#statements,
               readLogPage,
-              this.#runner.lockTimeouts.forDocuments,
+              lockTimeout,
             )
             transaction.enter = this.#runner.presentTransaction()
             const locked = await asInlineFailure(this.#inline.lock(targets, toLock, transaction))

@@ -11,12 +11,22 @@ export interface LockTimeouts {
   readonly forStreams: string | null
   /** Longer: the line for a document that all appends change may be longer. */
   readonly forDocuments: string | null
+  /** For the documents of a group of appends. In the line are groups of other processes, with up to `maxBatch` appends each. */
+  readonly forDocumentsOfGroup: string | null
 }
 
 /** For the store's own transactions. */
-export const shortLockTimeouts: LockTimeouts = { forStreams: '20ms', forDocuments: '100ms' }
+export const shortLockTimeouts: LockTimeouts = {
+  forStreams: '20ms',
+  forDocuments: '100ms',
+  forDocumentsOfGroup: '300ms',
+}
 /** For the caller's transaction: an error would abort it, so the setting of its session holds. */
-export const sessionLockTimeouts: LockTimeouts = { forStreams: null, forDocuments: null }
+export const sessionLockTimeouts: LockTimeouts = {
+  forStreams: null,
+  forDocuments: null,
+  forDocumentsOfGroup: null,
+}
 
 /**
  * What a call does after a lock timeout: it tries again until it has waited for `timeout`, or it gives up at once with a
