@@ -1,6 +1,7 @@
 /** `GroupCommit`: how it gathers and settles appends. The test writes every answer of the database. */
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { range } from '../src/conformance/events.ts'
 import { StorageError, StoreUnavailableError } from '../src/errors/index.ts'
 import { type Busy, GroupCommit } from '../src/storage/group-commit.ts'
 import type { AppendOutcome, PreparedAppend } from '../src/storage/storage.ts'
@@ -28,6 +29,8 @@ interface Call {
   readonly streams: readonly string[]
   readonly retried: boolean
   answer(...outcomes: Answer[]): Promise<void>
+  /** The call has waited too long for a lock, and nothing was written. */
+  lock(): Promise<void>
   fail(error: unknown): Promise<void>
 }
 
@@ -38,12 +41,16 @@ const turns = () => turn().then(turn)
 function scripted(maxBatch = 500, lockTimeout = 30_000) {
   const calls: Call[] = []
   function send<T>(appends: readonly PreparedAppend[], retried: boolean, toAnswer: (all: Answer[]) => T) {
-    return new Promise<T>((resolve, reject) => {
+    return new Promise<T | Busy>((resolve, reject) => {
       calls.push({
         streams: appends.map(({ streamId }) => streamId),
         retried,
         async answer(...outcomes) {
           resolve(toAnswer(outcomes.length > 0 ? outcomes : appends.map(() => written)))
+          await turns()
+        },
+        async lock() {
+          resolve(busy)
           await turns()
         },
         async fail(error) {
@@ -222,6 +229,26 @@ describe('one stream', () => {
     expect(await next).toBe(written)
   })
 
+  it('that is held keeps an append no longer than the timeout, however many appends wait before it', async () => {
+    const { calls, group } = scripted(2, 100)
+    const appendOne = () => {
+      const calledAt = performance.now()
+      return group.append(appendTo('a')).catch(() => performance.now() - calledAt)
+    }
+    const waited = Promise.all(range(1, 20).map(appendOne))
+    let isOver = false
+    waited.then(() => {
+      isOver = true
+    })
+    for (let at = 0; !isOver; await turn()) {
+      const call = calls[at]
+      if (call !== undefined) at++
+      await call?.answer(...call.streams.map(() => busy))
+    }
+    // One after the other, the ten groups would take a second.
+    expect(Math.max(...((await waited) as number[]))).toBeLessThan(500)
+  })
+
   it('that is held delays other groups for at most 50 ms', async () => {
     const { calls, group } = scripted()
     for (const streamId of ['a', 'b', 'c']) {
@@ -230,6 +257,46 @@ describe('one stream', () => {
     }
     expect(streamsOf(calls)).toEqual(['a', 'b'])
     await vi.waitFor(() => expect(streamsOf(calls)).toEqual(['a', 'b', 'c']))
+  })
+})
+
+describe('a lock that is no stream', () => {
+  // Fault: after a group had waited too long for a document that all appends change, each of its appends was made alone
+  // and waited in line alone, behind whole groups of other processes. Some waited for the whole timeout.
+  it('delays a group, which is then made in parts that grow', async () => {
+    const { calls, group } = scripted()
+    const streams = range(1, 80).map((number) => `s${number}`)
+    const outcomes = Promise.all(streams.map((streamId) => group.append(appendTo(streamId))))
+    await turn()
+    await calls[0]?.lock()
+    await calls[1]?.lock()
+    for (let at = 2; at < calls.length; at++) await calls[at]?.answer()
+    expect(await outcomes).toEqual(streams.map(() => written))
+    expect(calls.map(({ streams }) => streams.length)).toEqual([80, 20, 5, 10, 20, 40, 5])
+    expect(calls.map(({ retried }) => retried)).toEqual([false, true, true, true, true, true, true])
+  })
+
+  it('keeps only the append that needs it, and those that follow it in its stream', async () => {
+    const { calls, group } = scripted()
+    const made: string[] = []
+    const streams = ['a', 'b', 'c', 'd', 'c', 'e', 'a', 'f']
+    for (const [index, streamId] of streams.entries()) {
+      group.append(appendTo(streamId)).then(() => made.push(`${streamId}${index}`))
+    }
+    await turn()
+    let isHeld = true
+    const answering = (async () => {
+      for (let at = 0; made.length < streams.length; await turn()) {
+        const call = calls[at]
+        if (call !== undefined) at++
+        if (isHeld && call?.streams.includes('c')) await call.lock()
+        else await call?.answer()
+      }
+    })()
+    await vi.waitFor(() => expect(made).toEqual(['a0', 'b1', 'd3', 'e5', 'a6', 'f7']))
+    isHeld = false
+    await answering
+    expect(made.slice(6)).toEqual(['c2', 'c4'])
   })
 })
 
@@ -302,7 +369,7 @@ it('settles every append once, and each stream in the order of its calls, in ran
       async function perform(
         appends: readonly PreparedAppend[],
         how: 'alone' | 'together',
-      ): Promise<Answer[]> {
+      ): Promise<Answer[] | Busy> {
         const names = new Set(appends.map(({ streamId }) => streamId.slice(0, 1)))
         for (const name of names) {
           expect(underWay.has(name), `${name} is under way twice`).toBe(false)
@@ -312,6 +379,7 @@ it('settles every append once, and each stream in the order of its calls, in ran
         for (const name of names) underWay.delete(name)
         const whole = nextFate()
         if (how === 'together' && whole === 'poison') throw new StorageError('Appending', new Error('poison'))
+        if (how === 'together' && whole === 'busy') return busy
         if (whole === 'lost') throw new StoreUnavailableError('Appending', 1, new Error('lost'))
         const held = new Set([...names].filter(() => nextFate() === 'busy'))
         return appends.map((append) => {
@@ -321,7 +389,7 @@ it('settles every append once, and each stream in the order of its calls, in ran
         })
       }
       const group = new GroupCommit({
-        alone: async (append) => (await perform([append], 'alone'))[0] as Answer,
+        alone: async (append) => [await perform([append], 'alone')].flat()[0] as Answer,
         together: (appends) => perform(appends, 'together'),
         maxBatch,
       })

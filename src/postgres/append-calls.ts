@@ -26,12 +26,12 @@ export interface AppendCalls {
   alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal): Promise<AppendOutcome | Busy>
   /**
    * Makes several appends in one transaction, each with its own outcome. Does not wait for a stream that another
-   * transaction holds: the appends to it are 'busy'.
+   * transaction holds: the appends to it are 'busy'. Waits for other locks for milliseconds, and is then busy as a whole.
    */
   together(
     appends: readonly PreparedAppend[],
     retriedBefore: boolean,
-  ): Promise<readonly (AppendOutcome | Busy)[]>
+  ): Promise<readonly (AppendOutcome | Busy)[] | Busy>
   /** Makes all appends in one transaction, or none. Waits for a stream as long as the store's `timeout` allows. */
   allOrNone(appends: readonly PreparedAppend[], signal?: AbortSignal): Promise<readonly AppendOutcome[]>
 }
@@ -63,10 +63,7 @@ export function appendCalls(
         const isRefused = atomic && outcomes.some(({ kind }) => kind !== 'appended')
         return isRefused ? [] : appendedEvents(appends, outcomes)
       }
-      // A retry waits for a shorter time: it keeps other retries waiting.
-      const { forStreams, forDocuments } = runner.lockTimeouts
-      const lockTimeout = retriedBefore ? forStreams : forDocuments
-      return documents.append(appends, parameters, eventsOf, { lockTimeout, afterLockTimeout }, signal)
+      return documents.append(appends, parameters, eventsOf, afterLockTimeout, signal)
     }
     const statement = statements.appendToStreams
     // `runWrite` is for atomic calls only: if a group fails, `GroupCommit` retries its appends in smaller groups.
@@ -140,8 +137,7 @@ export function appendCalls(
 
   return {
     alone: (...call) => makeAlone(...call).catch(busyIfLocked),
-    together: (appends, retriedBefore) =>
-      makeTogether(appends, retriedBefore).catch((error) => appends.map(() => busyIfLocked(error))),
+    together: (appends, retriedBefore) => makeTogether(appends, retriedBefore).catch(busyIfLocked),
     allOrNone: (appends, signal) => makeAllOrNone(appends, false, 'retry', signal),
   }
 }

@@ -27,7 +27,7 @@ import {
 import type { Parameters, Row, Session } from './client.ts'
 import { plainArray } from './encode.ts'
 import { isEventIdTaken, isProjectionOutdated } from './errors.ts'
-import type { DocumentLockWait } from './lock-wait.ts'
+import type { AfterLockTimeout } from './lock-wait.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { PostgresStorageTransaction } from './transaction.ts'
@@ -85,18 +85,20 @@ export class InlineDocuments {
     appends: readonly PreparedAppend[],
     parameters: (retried: boolean) => Parameters,
     eventsOf: (row: Row) => readonly RecordedEvent[],
-    lockWait: DocumentLockWait,
+    afterLockTimeout: AfterLockTimeout,
     signal: AbortSignal | undefined,
   ): Promise<Row> {
     const now = new Date()
     const expected = appends.flatMap(({ streamId, events }) =>
       events.map((event) => recordedEvent(streamId, event, { version: 0, position: 0, recordedAt: now })),
     )
+    const { forDocuments, forDocumentsOfGroup } = this.#runner.lockTimeouts
     return this.#write(
       'Appending',
       expected,
+      appends.length === 1 ? forDocuments : forDocumentsOfGroup,
       callersOf(appends),
-      lockWait,
+      afterLockTimeout,
       signal,
       async (session, retried) => {
         const [row] = await session.run(this.#statements.appendToStreams, parameters(retried))
@@ -119,8 +121,9 @@ export class InlineDocuments {
     return this.#write(
       'Importing',
       expected,
+      this.#runner.lockTimeouts.forDocuments,
       () => caller,
-      { lockTimeout: this.#runner.lockTimeouts.forDocuments, afterLockTimeout: 'retry' },
+      'retry',
       signal,
       async (session, retried) => {
         const [row] = await session.run(this.#statements.importEvents, parameters(retried))
@@ -134,8 +137,9 @@ export class InlineDocuments {
   async #write(
     what: string,
     expected: readonly RecordedEvent[],
+    lockTimeout: string | null,
     callerOf: CallerOf,
-    lockWait: DocumentLockWait,
+    afterLockTimeout: AfterLockTimeout,
     signal: AbortSignal | undefined,
     append: (
       session: Session,
@@ -156,7 +160,7 @@ export class InlineDocuments {
               session,
               this.#statements,
               readLogPage,
-              lockWait.lockTimeout,
+              lockTimeout,
             )
             transaction.enter = this.#runner.presentTransaction()
             const locked = await asInlineFailure(this.#inline.lock(targets, toLock, transaction))
@@ -170,7 +174,7 @@ export class InlineDocuments {
           },
           'if transient',
           signal,
-          lockWait.afterLockTimeout,
+          afterLockTimeout,
         )
       } catch (error) {
         if (error instanceof StaleGenerationError || isProjectionOutdated(error)) this.#inline.forget()

@@ -14,17 +14,21 @@ export interface LockTimeouts {
   readonly forStreams: string | null
   /** Longer: if all appends change one document, the queue for it is longer. */
   readonly forDocuments: string | null
+  /** For the documents of a group of appends: groups of other processes wait before it, with up to `maxBatch` appends. */
+  readonly forDocumentsOfGroup: string | null
 }
 
 /** For the store's own transactions. */
-export const shortLockTimeouts: LockTimeouts = { forStreams: '20ms', forDocuments: '300ms' }
+export const shortLockTimeouts: LockTimeouts = {
+  forStreams: '20ms',
+  forDocuments: '100ms',
+  forDocumentsOfGroup: '300ms',
+}
 /** For the caller's transaction: a lock timeout would abort it. */
-export const sessionLockTimeouts: LockTimeouts = { forStreams: null, forDocuments: null }
-
-/** How a transaction waits for the locks of documents. */
-export interface DocumentLockWait {
-  readonly lockTimeout: string | null
-  readonly afterLockTimeout: AfterLockTimeout
+export const sessionLockTimeouts: LockTimeouts = {
+  forStreams: null,
+  forDocuments: null,
+  forDocumentsOfGroup: null,
 }
 
 /**

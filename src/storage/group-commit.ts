@@ -32,18 +32,21 @@ export interface GroupCommitOptions {
   ) => Promise<AppendOutcome | Busy>
   /**
    * Makes several appends in one transaction, in their order. Never waits for a stream: an append that would have to
-   * wait is 'busy'. If it rejects with a 'storage-failed' error or an InlineFailure, the queue retries smaller groups,
-   * until the append at fault is alone with its error. Any other error rejects all appends of the group.
+   * wait is 'busy'. For other locks it waits, but only for milliseconds: then the whole group is 'busy', because the
+   * storage does not know which of the appends need the lock. If it rejects with a 'storage-failed' error or an
+   * InlineFailure, the queue retries smaller groups, until the append at fault is alone with its error. Any other error
+   * rejects all appends of the group.
    */
   readonly together: (
     appends: readonly PreparedAppend[],
     retried: boolean,
-  ) => Promise<readonly GroupOutcome[]>
+  ) => Promise<readonly GroupOutcome[] | Busy>
   /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
   /**
-   * For how long the queue retries a busy append, in milliseconds. After that, the append rejects with a
-   * LockTimeoutError. @default no limit, for a storage without busy appends
+   * For how long the queue retries a busy append, in milliseconds, from when it began to wait for its stream or for
+   * another lock. After that, the append rejects with a LockTimeoutError. @default no limit, for a storage without busy
+   * appends
    */
   readonly lockTimeout?: number
 }
@@ -71,6 +74,16 @@ interface PendingAppend {
   readonly signal: AbortSignal | undefined
   readonly resolve: (outcome: AppendOutcome) => void
   readonly reject: (error: unknown) => void
+  /** When it began to wait: for a stream that is busy or in a running group, or for another lock. */
+  waitsSince: number | undefined
+}
+
+/** The appends of a group that are not settled, and must be made again. */
+interface Unsettled {
+  /** By stream. */
+  readonly busy: Map<string, PendingAppend[]>
+  /** Appends of calls that were busy as a whole, in their order. */
+  readonly locked: readonly PendingAppend[]
 }
 
 // A group that would exceed this size, in characters of JSON, takes no further append.
@@ -84,6 +97,9 @@ const slowAfter = 50
 const slowSlots = 4
 // How many busy streams the queue retries at the same time, at most.
 const maxRetrying = 2
+// How many parts of locked groups the queue makes at the same time, at most. They have slots of their own: retries for
+// busy streams would delay the appends that need none of the locks.
+const partSlots = 1
 
 /** The queue: gathers appends into groups, and retries busy ones aside. */
 export class GroupCommit {
@@ -95,6 +111,7 @@ export class GroupCommit {
   #freeSlots = maxRunningGroups
   readonly #slowSlots = new Semaphore(slowSlots)
   readonly #retrySlots = new Semaphore(maxRetrying)
+  readonly #partSlots = new Semaphore(partSlots)
   #isScheduled = false
 
   constructor(options: GroupCommitOptions) {
@@ -104,7 +121,7 @@ export class GroupCommit {
   /** Makes an append, alone or in a group. */
   append(append: PreparedAppend, signal?: AbortSignal): Promise<AppendOutcome> {
     return new Promise((resolve, reject) => {
-      const pending = { append, size: sizeOf(append), signal, resolve, reject }
+      const pending = { append, size: sizeOf(append), signal, resolve, reject, waitsSince: undefined }
       if (this.#options.maxBatch === 1) {
         this.#makeAtOnce(pending)
         return
@@ -147,7 +164,7 @@ export class GroupCommit {
       if (group.length === this.#options.maxBatch) break
       const queue = this.#streams.get(pending.append.streamId)
       if (pending.signal?.aborted) pending.reject(pending.signal.reason)
-      else if (queue !== undefined) queue.push(pending)
+      else if (queue !== undefined) queue.push(waiting(pending))
       else if (group.length > 0 && size + pending.size > maxGroupSize) break
       else {
         group.push(pending)
@@ -169,50 +186,89 @@ export class GroupCommit {
       this.#freeSlots++
       this.#schedule()
     }, slowAfter)
-    const busy = await this.#settle(group, false)
+    const { busy, locked } = await this.#settle(group, false)
     clearTimeout(timer)
-    this.#releaseStreams(group.filter(({ append }) => !busy.has(append.streamId)))
+    const lockedStreams = streamsOf(locked)
+    this.#releaseStreams([...streamsOf(group)].filter((id) => !busy.has(id) && !lockedStreams.has(id)))
     for (const pendings of busy.values()) this.#settleBusy(pendings)
+    if (locked.length > 0) this.#settleLocked(locked)
     if (isSlow) this.#slowSlots.release()
     else this.#freeSlots++
     this.#schedule()
   }
 
-  /** Makes the appends and settles their promises, except for busy ones, which it returns by stream. Never rejects. */
-  async #settle(group: readonly PendingAppend[], retried: boolean): Promise<Map<string, PendingAppend[]>> {
+  /** Makes the appends and settles their promises, except for the ones that it returns. Never rejects. */
+  async #settle(group: readonly PendingAppend[], retried: boolean): Promise<Unsettled> {
     const busy = new Map<string, PendingAppend[]>()
     const [first] = group
     if (group.length === 1 && first !== undefined) {
       if (!(await this.#settleAlone(first, retried))) addTo(busy, first)
-      return busy
+      return { busy, locked: [] }
     }
     try {
       const appends = group.map(({ append }) => append)
       const outcomes = await this.#options.together(appends, retried)
+      if ('kind' in outcomes) return { busy, locked: group }
       for (const [index, pending] of group.entries()) {
         if (!settled(pending, outcomes[index] as GroupOutcome)) addTo(busy, pending)
       }
-      return busy
+      return { busy, locked: [] }
     } catch (error) {
       if (!isOneAtFault(error)) {
         for (const { reject } of group) reject(error)
-        return busy
+        return { busy, locked: [] }
       }
       return this.#settleInHalves(group)
     }
   }
 
-  async #settleInHalves(group: readonly PendingAppend[]): Promise<Map<string, PendingAppend[]>> {
+  async #settleInHalves(group: readonly PendingAppend[]): Promise<Unsettled> {
     const middle = group.length >> 1
-    const busy = await this.#settle(group.slice(0, middle), true)
+    const first = await this.#settle(group.slice(0, middle), true)
+    const locked = [...first.locked]
+    const lockedStreams = streamsOf(locked)
     const rest: PendingAppend[] = []
     for (const pending of group.slice(middle)) {
-      // An earlier append to this stream is busy and not made yet, so this one must follow it.
-      if (busy.has(pending.append.streamId)) addTo(busy, pending)
+      // An earlier append to this stream is not made yet, so this one must follow it.
+      if (first.busy.has(pending.append.streamId)) addTo(first.busy, pending)
+      else if (lockedStreams.has(pending.append.streamId)) locked.push(pending)
       else rest.push(pending)
     }
-    if (rest.length === 0) return busy
-    return new Map([...busy, ...(await this.#settle(rest, true))])
+    if (rest.length === 0) return { busy: first.busy, locked }
+    const second = await this.#settle(rest, true)
+    return { busy: new Map([...first.busy, ...second.busy]), locked: [...locked, ...second.locked] }
+  }
+
+  /**
+   * Makes the appends of a group that has waited too long for a lock. The group is made in parts. A part that waits too
+   * long again is divided further, until an append that needs the lock is alone; the others are made without it. After a
+   * success, the next part is larger. Otherwise the store would fall behind other processes for a lock that all of them
+   * want, for example that of a document which every append changes: a lone append waits in line as long as a group.
+   */
+  async #settleLocked(group: readonly PendingAppend[]): Promise<void> {
+    const streams = streamsOf(group)
+    let left: readonly PendingAppend[] = group.map(waiting)
+    for (let size = smaller(group.length); left.length > 0; ) {
+      const part = left.slice(0, size)
+      const { busy, locked } = await this.#partSlots.run(() => this.#settle(part, true))
+      const rest: PendingAppend[] = []
+      for (const pending of [...locked, ...left.slice(size)]) {
+        // An earlier append to this stream is busy and not made yet, so this one must follow it.
+        if (busy.has(pending.append.streamId)) addTo(busy, pending)
+        else rest.push(pending)
+      }
+      left = this.#stillWanted(rest)
+      size = locked.length > 0 || busy.size > 0 ? smaller(size) : size * 2
+      for (const [streamId, pendings] of busy) {
+        streams.delete(streamId)
+        this.#settleBusy(pendings)
+      }
+      const leftStreams = streamsOf(left)
+      const done = [...streams].filter((streamId) => !leftStreams.has(streamId))
+      for (const streamId of done) streams.delete(streamId)
+      this.#releaseStreams(done)
+      this.#schedule()
+    }
   }
 
   /** Makes an append alone and settles its promise. Returns false if the append is busy. */
@@ -230,17 +286,33 @@ export class GroupCommit {
    * `lockTimeout` has passed.
    */
   async #settleBusy(pendings: readonly PendingAppend[]): Promise<void> {
-    const { lockTimeout = Number.POSITIVE_INFINITY } = this.#options
-    const end = performance.now() + lockTimeout
-    let left = pendings
+    let left: readonly PendingAppend[] = pendings.map(waiting)
     for (let retries = 1; ; retries++) {
       left = await this.#retrySlots.run(() => this.#retryBusy(left))
-      if (left.length === 0 || performance.now() >= end) break
-      await sleep(Math.min(lockPause(retries), end - performance.now()))
+      left = this.#stillWanted(left)
+      const [first] = left
+      if (first === undefined) break
+      await sleep(Math.min(lockPause(retries), this.#endOf(first) - performance.now()))
     }
-    for (const { reject } of left) reject(new LockTimeoutError('Appending', lockTimeout))
-    this.#releaseStreams(pendings)
+    this.#releaseStreams(streamsOf(pendings))
     this.#schedule()
+  }
+
+  /** Rejects the appends that were aborted, or have waited for as long as they may. Returns the others. */
+  #stillWanted(pendings: readonly PendingAppend[]): readonly PendingAppend[] {
+    const now = performance.now()
+    return pendings.filter((pending) => {
+      const { signal, reject } = pending
+      const isLate = this.#endOf(pending) <= now
+      if (signal?.aborted) reject(signal.reason)
+      else if (isLate) reject(new LockTimeoutError('Appending', this.#options.lockTimeout ?? 0))
+      return !signal?.aborted && !isLate
+    })
+  }
+
+  /** When the append has waited for as long as it may. */
+  #endOf({ waitsSince = performance.now() }: PendingAppend): number {
+    return waitsSince + (this.#options.lockTimeout ?? Number.POSITIVE_INFINITY)
   }
 
   /**
@@ -260,6 +332,7 @@ export class GroupCommit {
         group.map(({ append }) => append),
         true,
       )
+      if ('kind' in outcomes) return group
       return group.filter((pending, index) => !settled(pending, outcomes[index] as GroupOutcome))
     } catch (error) {
       if (!isOneAtFault(error)) {
@@ -278,15 +351,27 @@ export class GroupCommit {
   /**
    * Frees the streams of settled appends. The appends that waited for them go before appends that were called later.
    */
-  #releaseStreams(settled: readonly PendingAppend[]): void {
+  #releaseStreams(streamIds: Iterable<string>): void {
     const next: PendingAppend[] = []
-    for (const { append } of settled) {
+    for (const streamId of streamIds) {
       // One by one: passed as arguments of a single call, very many of them would overflow the stack.
-      for (const pending of this.#streams.get(append.streamId) ?? []) next.push(pending)
-      this.#streams.delete(append.streamId)
+      for (const pending of this.#streams.get(streamId) ?? []) next.push(pending)
+      this.#streams.delete(streamId)
     }
     if (next.length > 0) this.#waiting = [...next, ...this.#waiting]
   }
+}
+
+/** The size of the next part of a group, after one that was busy. */
+const smaller = (size: number) => Math.max(1, size >> 2)
+
+const streamsOf = (pendings: readonly PendingAppend[]) =>
+  new Set(pendings.map(({ append }) => append.streamId))
+
+/** Notes when the append began to wait, unless it waits already. */
+function waiting(pending: PendingAppend): PendingAppend {
+  pending.waitsSince ??= performance.now()
+  return pending
 }
 
 /** Settles the promise of an append. Returns false if the append is busy, and so must be made again. */

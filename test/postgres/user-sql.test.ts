@@ -81,6 +81,22 @@ describe('a raw inline projection', () => {
     expect((await database.query('select * from noted')).length).toBe(15)
   })
 
+  // Fault: the time for which the store waits for a document also bound the SQL that the projection ran after it.
+  it('keeps the lock_timeout of its session, also after it has locked a document', async () => {
+    const seen: unknown[] = []
+    const looking = projection({
+      name: 'looking',
+      async handle(_: readonly RecordedEvent[], tx: SqlTransaction) {
+        seen.push(...(await tx.query('show lock_timeout')))
+        await tx.documents('notes').put('note', {})
+        seen.push(...(await tx.query('show lock_timeout')))
+      },
+    })
+    store = postgresStore(`${database.url}?options=-c%20lock_timeout%3D7s`, { inline: [looking] })
+    await store.append('a', counted(1))
+    expect(seen).toEqual([{ lock_timeout: '7s' }, { lock_timeout: '7s' }])
+  })
+
   it('that deadlocks with other transactions is retried', async () => {
     await database.query('create table rows (id int primary key, count int not null default 0)')
     await database.query('insert into rows values (1), (2)')

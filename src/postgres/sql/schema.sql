@@ -746,11 +746,13 @@ CREATE FUNCTION eventsourced.lock_documents(projections text[], generations inte
     AS $$
 declare
   _locked bigint;
+  _former text := current_setting('lock_timeout');
 begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', lock_documents.lock_timeout, true);
   end if;
   if not "eventsourced".enter_projections(projections, generations) then
+    perform set_config('lock_timeout', _former, true);
     place := 0;
     return next;
     return;
@@ -782,6 +784,7 @@ begin
     -- If another transaction deleted a document between the two steps, it is not locked. Repeat.
     exit when _locked = cardinality(keys);
   end loop;
+  perform set_config('lock_timeout', _former, true);
   return query
   select a.place::int, d.state, d.revision, d.position
   from unnest(projections, generations, keys) with ordinality as a (projection, generation, key, place)

@@ -1,7 +1,9 @@
 -- Locks documents until the end of the transaction. For a document that does not exist it inserts a placeholder, a row
 -- without a state, so that no two transactions create the same document. All transactions lock in the same order.
 --
--- lock_timeout: see append_to_stream.
+-- lock_timeout: how long the function may wait for each lock, for example '100ms'. Null: as the setting of the
+-- transaction says. Unlike append_to_stream, the function puts the setting back at its end: a raw projection may lock
+-- documents between statements of its own, and these wait for locks as long as the user's settings say.
 --
 -- Returns one row for each document that has a state, with its 1-based place in the list. Returns a single row with
 -- place 0 if a generation is no longer the one that is read.
@@ -18,11 +20,13 @@ set jit = off
 as $$
 declare
   _locked bigint;
+  _former text := current_setting('lock_timeout');
 begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', lock_documents.lock_timeout, true);
   end if;
   if not :schema.enter_projections(projections, generations) then
+    perform set_config('lock_timeout', _former, true);
     place := 0;
     return next;
     return;
@@ -54,6 +58,7 @@ begin
     -- If another transaction deleted a document between the two steps, it is not locked. Repeat.
     exit when _locked = cardinality(keys);
   end loop;
+  perform set_config('lock_timeout', _former, true);
   return query
   select a.place::int, d.state, d.revision, d.position
   from unnest(projections, generations, keys) with ordinality as a (projection, generation, key, place)
