@@ -298,10 +298,16 @@ describe('a server that is really in that state', () => {
       create trigger linger before insert on eventsourced.streams for each row when (new.stream_id = 'cancelled')
         execute function linger()`)
     const error = failure(store.append('cancelled', counted(1)))
-    const cancel = `select pg_cancel_backend(pid) from pg_stat_activity
-      where datname = current_database() and wait_event = 'PgSleep'`
-    // The store takes the first cancellation for a lock timeout, which Postgres sometimes reports so.
-    for (const _ of range(1, 2)) while ((await database.query(cancel)).length === 0) await sleep(2)
+    // The store takes the first cancellation for a lock timeout, which Postgres sometimes reports so. The second one must
+    // hit the retry, and not the first attempt once more, so it waits for a transaction that began later.
+    let lastStart = '-infinity'
+    for (const _ of range(1, 2)) {
+      const cancel = `select pg_cancel_backend(pid), xact_start::text as start from pg_stat_activity
+        where datname = current_database() and wait_event = 'PgSleep' and xact_start > '${lastStart}'`
+      let cancelled = await database.query(cancel)
+      for (; cancelled.length === 0; cancelled = await database.query(cancel)) await sleep(2)
+      lastStart = String(cancelled[0]?.start)
+    }
     expect(await error).toMatchObject({ code: 'storage-failed', cause: { code: '57014' } })
     await database.query('drop trigger linger on eventsourced.streams')
     expect(await store.append('cancelled', counted(1))).toMatchObject({ version: 1 })
