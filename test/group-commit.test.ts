@@ -229,6 +229,22 @@ describe('one stream', () => {
     expect(await next).toBe(written)
   })
 
+  it('that is held after a lost answer leaves open at the end whether the append was made', async () => {
+    const { calls, group } = scripted(500, 50)
+    const outcomes = [1, 2].map(() => group.append(appendTo('a')).catch((error: unknown) => error))
+    await turn()
+    await calls[0]?.answer(busy, { kind: 'busy', mayBeMade: true })
+    for (let at = 1; (await Promise.race([outcomes[1], turns()])) === undefined; ) {
+      const call = calls[at]
+      if (call !== undefined) at++
+      await call?.answer(...call.streams.map(() => busy))
+    }
+    expect(await Promise.all(outcomes)).toMatchObject([
+      { code: 'lock-timeout' },
+      { code: 'store-unavailable' },
+    ])
+  })
+
   it('that is held keeps an append no longer than the timeout, however many appends wait before it', async () => {
     const { calls, group } = scripted(2, 100)
     const appendOne = () => {

@@ -51,11 +51,13 @@ export function appendCalls(
     retriedBefore: boolean,
     afterLockTimeout: AfterLockTimeout,
     signal?: AbortSignal,
+    onRetry = () => {},
   ): Promise<Row> {
-    const parameters = (retried: boolean) => [
-      ...manyParameters(appends, atomic, retried || retriedBefore, named),
-      runner.lockTimeouts.forStreams,
-    ]
+    const parameters = (retried: boolean) => {
+      if (retried) onRetry()
+      const many = manyParameters(appends, atomic, retried || retriedBefore, named)
+      return [...many, runner.lockTimeouts.forStreams]
+    }
     if (documents !== undefined) {
       const eventsOf = (row: Row) => {
         const outcomes = manyOutcomes(appends, row)
@@ -90,8 +92,15 @@ export function appendCalls(
   }
 
   async function makeTogether(appends: readonly PreparedAppend[], retriedBefore: boolean) {
-    const outcomes = manyOutcomes(appends, await appendMany(appends, false, retriedBefore, 'give up'))
+    // A stream may be busy because the server still works on an attempt of this call whose answer was lost.
+    let mayBeMade = false
+    const onRetry = () => {
+      mayBeMade = true
+    }
+    const row = await appendMany(appends, false, retriedBefore, 'give up', undefined, onRetry)
+    const outcomes = manyOutcomes(appends, row)
     for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.kind === 'busy') outcomes[index] = { kind: 'busy', mayBeMade }
       if (outcome.kind !== 'repeats') continue
       outcomes[index] = (await repeats([appends[index] as PreparedAppend], undefined))[0] as AppendOutcome
     }

@@ -13,7 +13,7 @@
  * held streams delays only their own appends. (The technique is known from database logs: DeWitt et al., "Implementation Techniques for
  * Main Memory Database Systems", 1984.)
  */
-import { hasCode, LockTimeoutError } from '../errors/index.ts'
+import { hasCode, LockTimeoutError, StoreUnavailableError } from '../errors/index.ts'
 import { sleep } from '../runtime/abort.ts'
 import { lockPause } from '../runtime/retry.ts'
 import { Semaphore } from '../runtime/semaphore.ts'
@@ -54,6 +54,8 @@ export interface GroupCommitOptions {
 /** Nothing was written, because another transaction holds the stream. The queue retries the append after a pause. */
 export interface Busy {
   readonly kind: 'busy'
+  /** Whether an earlier attempt of the call, whose answer was lost, may have recorded the append or may still do so. */
+  readonly mayBeMade?: boolean
 }
 
 /**
@@ -76,6 +78,8 @@ interface PendingAppend {
   readonly reject: (error: unknown) => void
   /** When it began to wait: for a stream that is busy or in a running group, or for another lock. */
   waitsSince: number | undefined
+  /** See `Busy`. */
+  mayBeMade: boolean
 }
 
 /** The appends of a group that are not settled, and must be made again. */
@@ -121,7 +125,15 @@ export class GroupCommit {
   /** Makes an append, alone or in a group. */
   append(append: PreparedAppend, signal?: AbortSignal): Promise<AppendOutcome> {
     return new Promise((resolve, reject) => {
-      const pending = { append, size: sizeOf(append), signal, resolve, reject, waitsSince: undefined }
+      const pending = {
+        append,
+        size: sizeOf(append),
+        signal,
+        resolve,
+        reject,
+        waitsSince: undefined,
+        mayBeMade: false,
+      }
       if (this.#options.maxBatch === 1) {
         this.#makeAtOnce(pending)
         return
@@ -305,9 +317,14 @@ export class GroupCommit {
       const { signal, reject } = pending
       const isLate = this.#endOf(pending) <= now
       if (signal?.aborted) reject(signal.reason)
-      else if (isLate) reject(new LockTimeoutError('Appending', this.#options.lockTimeout ?? 0))
+      else if (isLate) reject(this.#lateError(pending))
       return !signal?.aborted && !isLate
     })
+  }
+
+  #lateError({ mayBeMade }: PendingAppend): Error {
+    const error = new LockTimeoutError('Appending', this.#options.lockTimeout ?? 0)
+    return mayBeMade ? new StoreUnavailableError('Appending', 1, error) : error
   }
 
   /** When the append has waited for as long as it may. */
@@ -375,10 +392,13 @@ function waiting(pending: PendingAppend): PendingAppend {
 }
 
 /** Settles the promise of an append. Returns false if the append is busy, and so must be made again. */
-function settled({ resolve, reject }: PendingAppend, outcome: GroupOutcome): boolean {
-  if (outcome.kind === 'busy') return false
-  if (outcome.kind === 'failed') reject(outcome.error)
-  else resolve(outcome)
+function settled(pending: PendingAppend, outcome: GroupOutcome): boolean {
+  if (outcome.kind === 'busy') {
+    pending.mayBeMade ||= outcome.mayBeMade === true
+    return false
+  }
+  if (outcome.kind === 'failed') pending.reject(outcome.error)
+  else pending.resolve(outcome)
   return true
 }
 
