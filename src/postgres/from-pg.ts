@@ -50,7 +50,7 @@ interface ClientSocket {
   unref?(): void
 }
 
-export const socketOf = (client: ClientState) => client.connection?.stream
+export const socketOf = (client: ClientState): ClientSocket | undefined => client.connection?.stream
 
 /**
  * A client that was never connected keeps its queries until `connect()` is called, without a limit.
@@ -76,7 +76,7 @@ export function checkUsable(client: PgClient & ClientState): void {
  * A listener for `error` events: without one, such an event would end the Node.js process. The store need not react to
  * the event, because the next query reports the lost connection.
  */
-export const ignoreError = () => {}
+export const ignoreError = (): void => {}
 
 /** How many stores use a pool or a client. They share one listener: Node.js warns about more than ten. */
 const users = new WeakMap<object, number>()
