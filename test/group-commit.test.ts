@@ -274,7 +274,7 @@ describe('a lock that is no stream', () => {
     expect(calls.map(({ retried }) => retried)).toEqual([false, true, true, true, true, true, true])
   })
 
-  it('keeps only the append that needs it, and those that follow it in its stream', async () => {
+  it('keeps only the append that needs it, and the appends that follow it in its stream', async () => {
     const { calls, group } = scripted()
     const made: string[] = []
     const streams = ['a', 'b', 'c', 'd', 'c', 'e', 'a', 'f']

@@ -13,6 +13,8 @@ export interface LockTimeouts {
   readonly forDocuments: string | null
   /** For the documents of a group of appends. In the line are groups of other processes, with up to `maxBatch` appends each. */
   readonly forDocumentsOfGroup: string | null
+  /** For a projection: a rebuild, or an append with a raw inline projection, waits until its other appends have ended. */
+  readonly forProjections: string | null
 }
 
 /** For the store's own transactions. */
@@ -20,12 +22,14 @@ export const shortLockTimeouts: LockTimeouts = {
   forStreams: '20ms',
   forDocuments: '100ms',
   forDocumentsOfGroup: '300ms',
+  forProjections: '1s',
 }
 /** For the caller's transaction: an error would abort it, so the setting of its session holds. */
 export const sessionLockTimeouts: LockTimeouts = {
   forStreams: null,
   forDocuments: null,
   forDocumentsOfGroup: null,
+  forProjections: null,
 }
 
 /**
