@@ -161,6 +161,7 @@ export class InlineDocuments {
               this.#statements,
               readLogPage,
               lockTimeout,
+              this.#runner.lockTimeouts.forProjections,
             )
             transaction.enter = this.#runner.presentTransaction()
             const locked = await asInlineFailure(this.#inline.lock(targets, toLock, transaction))

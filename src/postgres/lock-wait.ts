@@ -16,6 +16,8 @@ export interface LockTimeouts {
   readonly forDocuments: string | null
   /** For the documents of a group of appends: groups of other processes wait before it, with up to `maxBatch` appends. */
   readonly forDocumentsOfGroup: string | null
+  /** For a projection: a rebuild, or an append with a raw inline projection, waits until its other appends have ended. */
+  readonly forProjections: string | null
 }
 
 /** For the store's own transactions. */
@@ -23,12 +25,14 @@ export const shortLockTimeouts: LockTimeouts = {
   forStreams: '20ms',
   forDocuments: '100ms',
   forDocumentsOfGroup: '300ms',
+  forProjections: '1s',
 }
 /** For the caller's transaction: a lock timeout would abort it. */
 export const sessionLockTimeouts: LockTimeouts = {
   forStreams: null,
   forDocuments: null,
   forDocumentsOfGroup: null,
+  forProjections: null,
 }
 
 /**

@@ -18,7 +18,14 @@ export function projections(
         what,
         async (session) => {
           const readLogPage = (query: LogQuery) => readLogPageIn(session, query)
-          const transaction = new PostgresStorageTransaction(session, statements, readLogPage, null)
+          const { forProjections } = runner.lockTimeouts
+          const transaction = new PostgresStorageTransaction(
+            session,
+            statements,
+            readLogPage,
+            null,
+            forProjections,
+          )
           if (runner.hasOneConnection()) transaction.holdsLeases = true
           const result = await work(transaction)
           await transaction.end()

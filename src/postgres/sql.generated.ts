@@ -2254,7 +2254,7 @@ export const lockDocuments: string = `select d.place, d.state::text, d.revision:
 from :schema.lock_documents(\$1::text::text[], \$2::text::int[], \$3::text::text[], \$4::text) d`
 
 export const lockProjection: string = `with former as materialized (select current_setting('lock_timeout') as timeout),
-bound as materialized (select former.timeout, set_config('lock_timeout', '1s', true) from former)
+bound as materialized (select former.timeout, set_config('lock_timeout', coalesce(\$2::text, former.timeout), true) from former)
 select pg_advisory_xact_lock(':schema.projections'::regclass::int, :schema.projection_lock(\$1::text))::text,
   bound.timeout from bound`
 

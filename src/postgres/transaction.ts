@@ -41,6 +41,7 @@ export class PostgresStorageTransaction implements StorageTransaction {
   readonly #statements: Statements
   readonly #readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>
   readonly #lockTimeout: string | null
+  readonly #projectionLockTimeout: string | null
   /**
    * Locked documents that do not exist: each has a placeholder row. `end` deletes the placeholders that got no state.
    */
@@ -52,17 +53,22 @@ export class PostgresStorageTransaction implements StorageTransaction {
   /** The first error of the user's SQL after which no statement has succeeded. */
   #failure: { readonly error: unknown } | undefined
 
-  /** `lockTimeout`: the value of `lock_timeout` that `lockDocuments` sets. Null: it leaves the setting as it is. */
+  /**
+   * `lockTimeout`, `projectionLockTimeout`: the values of `lock_timeout` that `lockDocuments` and `lockProjection` set.
+   * Null: they leave the setting as it is.
+   */
   constructor(
     session: Session,
     statements: Statements,
     readLogPage: (query: LogQuery) => ReturnType<Storage['readLogPage']>,
     lockTimeout: string | null,
+    projectionLockTimeout: string | null,
   ) {
     this.#session = session
     this.#statements = statements
     this.#readLogPage = readLogPage
     this.#lockTimeout = lockTimeout
+    this.#projectionLockTimeout = projectionLockTimeout
     const markUsed = () => {
       this.#isUsed = true
     }
@@ -148,7 +154,10 @@ export class PostgresStorageTransaction implements StorageTransaction {
   }
 
   async lockProjection(name: string): Promise<void> {
-    const [row] = await this.#session.run(this.#statements.lockProjection, [name])
+    const [row] = await this.#session.run(this.#statements.lockProjection, [
+      name,
+      this.#projectionLockTimeout,
+    ])
     this.#formerLockTimeout ??= String(row?.timeout)
   }
 

@@ -97,6 +97,29 @@ describe('a raw inline projection', () => {
     expect(seen).toEqual([{ lock_timeout: '7s' }, { lock_timeout: '7s' }])
   })
 
+  // Fault: after a second the append failed, and with it the user's transaction.
+  it('waits in your own transaction for a stream and for another append as long as its lock_timeout allows', async () => {
+    await open(rethrow)
+    await store.append('a', counted(1))
+    const [own, other] = [await database.session(), await database.session()]
+    await other.query('begin')
+    await store.inTransaction(other).append('b', counted(1))
+    await own.query('begin')
+    const waiting = store.inTransaction(own).append('c', counted(1))
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await other.query('commit')
+    expect(await waiting).toMatchObject({ version: 1 })
+    await other.query(`begin`)
+    await other.query(
+      `insert into eventsourced.streams (stream_id, version, created_at) values ('d', 0, now())`,
+    )
+    const next = store.inTransaction(own).append('d', counted(1))
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    await other.query('rollback')
+    expect(await next).toMatchObject({ version: 1 })
+    await own.query('commit')
+  })
+
   it('that deadlocks with other transactions is retried', async () => {
     await database.query('create table rows (id int primary key, count int not null default 0)')
     await database.query('insert into rows values (1), (2)')
