@@ -90,6 +90,20 @@ export function checkTransform(sql: PostgresJs): void {
 }
 
 /**
+ * Refuses a client that prepares the driver's own `commit`, if the store must prepare nothing. Behind a pooler that drops
+ * prepared statements, such a commit fails. The driver sends it again, the server answers an aborted transaction with a
+ * rollback, and the driver reports a commit.
+ * @throws InvalidInputError
+ */
+export function checkPrepare(sql: PostgresJs, prepare: boolean): void {
+  const own = (sql.options ?? {}) as { readonly prepare?: boolean }
+  if (prepare || own.prepare !== true) return
+  const problem =
+    'must be made with `postgres(url, { prepare: false })` for a store with prepare: false: the driver prepares its own commits, and a pooler that drops them turns them into rollbacks'
+  refuse('connection', problem, sql)
+}
+
+/**
  * Makes a session of the caller's transaction. It does not show the options of its client, so the first statement looks
  * whether the driver renames columns.
  */

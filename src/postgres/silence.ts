@@ -115,11 +115,14 @@ export const transactionProcessQuery = `select pg_backend_pid()::text as pid,
  * Asks whether a server process works on a statement of this role, and ends the process if it does not: it may hold
  * locks in a transaction that nobody will end. Returns no row, and ends nothing, if the role may not see the process.
  * The same holds if the transaction has ended: the process may then serve another client of the pooler.
+ *
+ * A process that has just answered counts as working: the answer may be on its way, and the next statement too.
  */
 export const isWorkingQuery = `select p.is_working::text as working,
   case when not p.is_working then pg_terminate_backend(p.pid) end::text as ended
 from (
-  select a.pid, a.state = 'active' and a.wait_event_type is distinct from 'Client' as is_working
+  select a.pid, a.state = 'active' and a.wait_event_type is distinct from 'Client'
+    or a.state_change > clock_timestamp() - interval '500 ms' as is_working
   from pg_stat_activity a
   where a.pid = $1::int and a.datname = current_database() and a.usename = session_user
     and ($2::text is null or (extract(epoch from a.xact_start) * 1000000)::bigint::text = $2)

@@ -300,7 +300,10 @@ export class GroupCommit {
   async #settleBusy(pendings: readonly PendingAppend[]): Promise<void> {
     let left: readonly PendingAppend[] = pendings.map(waiting)
     for (let retries = 1; ; retries++) {
+      const before = left.length
       left = await this.#retrySlots.run(() => this.#retryBusy(left))
+      // The stream was free for a moment, and may be again soon.
+      if (left.length < before) retries = 1
       left = this.#stillWanted(left)
       const [first] = left
       if (first === undefined) break

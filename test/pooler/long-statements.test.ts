@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const kinds: readonly [string, () => PostgresConnection & { end(): Promise<unknown> }][] = [
   ['a pool of pg', () => new pg.Pool({ connectionString: pooler.url, max: 4 })],
-  ['postgres.js', () => postgres(pooler.url, { max: 4, fetch_types: false, onnotice() {} })],
+  ['postgres.js', () => postgres(pooler.url, { max: 4, prepare: false, fetch_types: false, onnotice() {} })],
 ]
 
 describe.each(kinds)('behind PgBouncer, a store on %s', (name, connect) => {

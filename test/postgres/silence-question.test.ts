@@ -5,6 +5,7 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { isWorkingQuery, transactionProcessQuery, workingParameters } from '../../src/postgres/silence.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 let database: FreshDatabase
@@ -32,8 +33,18 @@ it('a process that works on a statement of the transaction is found, and stays',
   await work
 })
 
+// The fault: a statement ended while the question was on its way, and the question ended a healthy transaction before
+// its next statement.
+it('a process that has just answered stays', async () => {
+  const process = await begin()
+  await session.query('select 1')
+  expect(await ask(process)).toEqual([{ working: 'true', ended: null }])
+  await session.query('commit')
+})
+
 it('a process whose transaction waits for its client is ended', async () => {
   const process = await begin()
+  await sleep(600)
   expect(await ask(process)).toEqual([{ working: 'false', ended: 'true' }])
   await expect(session.query('commit')).rejects.toThrow()
 })
