@@ -134,6 +134,7 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
   const { max = 10 } = (sql.options ?? {}) as { readonly max?: number }
   let current = sql
   let replacement: { end(options: { timeout: number }): Promise<void> } | undefined
+  const preparesCommit = (sql.options as { readonly prepare?: boolean } | undefined)?.prepare !== false
   const silence = new SilenceWatch(timeout, (process) => isWorking(sql, process, timeout))
 
   async function replace(silent: PostgresJs): Promise<void> {
@@ -168,6 +169,18 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
       })
   }
 
+  /**
+   * Commits without a prepared statement, and begins an empty transaction, which the driver commits. The driver prepares
+   * its own `commit`. Behind a pooler without prepared statements that fails, the driver sends it again, the server then
+   * rolls back, and the driver reports a success.
+   */
+  async function commitUnprepared(transaction: PostgresJsSession, watched: Watched): Promise<void> {
+    const { command } = (await watched(transaction.unsafe('commit and chain'))) as {
+      readonly command?: string
+    }
+    if (command !== 'COMMIT') throw new Error(`the server answered the commit with ${command}`)
+  }
+
   /** Also watches the statements that the driver itself sends: `begin`, and `commit` or `rollback`. */
   function transaction<T>(work: (session: ScriptSession) => Promise<T>): Promise<T> {
     const client = current
@@ -176,6 +189,7 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
       let pid: number | undefined
       let watch = silence
       let isDone = false
+      let committed: { readonly result: T } | undefined
       const fail = (error: Error) => {
         failure ??= error
         reject(error)
@@ -199,13 +213,21 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
           const watched = watchedOn(client, watch, fail)
           const result = await work(fromPostgresJsSession(transaction, prepare, watched))
           isDone = true
+          if (preparesCommit) {
+            await commitUnprepared(transaction, watched)
+            committed = { result }
+          }
           return result
         } finally {
           endWatch = watchDriver()
         }
       })
       const rejectDone = (error: unknown) =>
-        reject(isDone && !isConnectionLost(error) ? new WorkFailure(new StorageError(goingOn, error)) : error)
+        committed !== undefined
+          ? resolve(committed.result)
+          : reject(
+              isDone && !isConnectionLost(error) ? new WorkFailure(new StorageError(goingOn, error)) : error,
+            )
       done.then(resolve, rejectDone).then(() => endWatch())
     })
   }

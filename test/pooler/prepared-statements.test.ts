@@ -1,5 +1,7 @@
 /** A pooler that does not keep track of prepared statements, and a store that prepares them all the same. */
+import { projection } from '@eventsourced/core'
 import { postgresStore } from '@eventsourced/core/postgres'
+import postgres from 'postgres'
 import { expect, inject, it } from 'vitest'
 import { logOf } from '../../src/conformance/events.ts'
 import { createDatabase } from '../database.ts'
@@ -28,6 +30,44 @@ it('every refused call names prepare: false, and every other one is made exactly
   for (const error of refusals) expect(error).toMatchObject(refusal)
   expect(await logOf(direct)).toHaveLength(appended)
   for (const store of [direct, ...stores]) await store.close()
+  await pooler.stop()
+  await database.drop()
+})
+
+// The fault: postgres.js prepares its own `commit`. If the pooler did not know it, the driver sent it again, the server
+// rolled back, and the driver reported a commit.
+it('no transaction of postgres.js is acknowledged and rolled back', async () => {
+  const database = await createDatabase(inject('servers').postgres)
+  const inline = [
+    projection({
+      name: 'counts',
+      key: ({ streamId }) => streamId,
+      initialState: () => ({ count: 0 }),
+      evolve: ({ count }) => ({ count: count + 1 }),
+    }),
+  ]
+  const direct = postgresStore(database.url, { inline })
+  await direct.schema.create()
+  const pooler = await startPgBouncer(database.url, { tracksPrepared: false, poolSize: 3 })
+  const clients = Array.from({ length: 6 }, () => postgres(pooler.url, { max: 2, fetch_types: false }))
+  const acknowledged: string[] = []
+  const work = clients.map(async (sql, number) => {
+    const store = postgresStore(sql, { inline, retries: 2 })
+    for (let times = 1; times <= 60; times++) {
+      const streamId = `stream-${number}-${times}`
+      await store.append(streamId, [{ type: 'Counted', data: {} }]).then(
+        () => acknowledged.push(streamId),
+        () => {},
+      )
+    }
+    await store.close()
+  })
+  await Promise.all(work)
+  const recorded = new Set((await logOf(direct)).map(({ streamId }) => streamId))
+  expect(acknowledged.filter((streamId) => !recorded.has(streamId))).toEqual([])
+  expect(acknowledged.length).toBeGreaterThan(0)
+  for (const sql of clients) await sql.end({ timeout: 0 })
+  await direct.close()
   await pooler.stop()
   await database.drop()
 })
