@@ -1,5 +1,5 @@
 /** The `postgres` driver (postgres.js). */
-import { ConnectionNotOpenError, driverError, refuse, StorageError } from '../storage/index.ts'
+import { ConnectionNotOpenError, driverError, refuse } from '../storage/index.ts'
 import {
   type Database,
   type Listener,
@@ -9,7 +9,7 @@ import {
   type Session,
   transactionMode,
 } from './client.ts'
-import { isConnectionLost, isOverloaded, WorkFailure } from './errors.ts'
+import { isOverloaded } from './errors.ts'
 import {
   isWorkingQuery,
   type ServerProcess,
@@ -61,11 +61,6 @@ function fromPostgresJsSession(
     },
   }
 }
-
-// The driver refuses to commit after any failed statement, also one that the work caught, and that it rolled back to a
-// savepoint. Only its own `savepoint` prevents that. (A failed commit has the same form: its constraints were checked
-// before, so hardly anything else can fail there.)
-const goingOn = 'Committing after a failed statement, which needs `tx.client.savepoint(…)` with postgres.js,'
 
 /** The client answers so to every call after its end. */
 function nameEnded(error: unknown): never {
@@ -134,7 +129,6 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
   const { max = 10 } = (sql.options ?? {}) as { readonly max?: number }
   let current = sql
   let replacement: { end(options: { timeout: number }): Promise<void> } | undefined
-  const preparesCommit = (sql.options as { readonly prepare?: boolean } | undefined)?.prepare !== false
   const silence = new SilenceWatch(timeout, (process) => isWorking(sql, process, timeout))
 
   async function replace(silent: PostgresJs): Promise<void> {
@@ -170,11 +164,12 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
   }
 
   /**
-   * Commits without a prepared statement, and begins an empty transaction, which the driver commits. The driver prepares
-   * its own `commit`. Behind a pooler without prepared statements that fails, the driver sends it again, the server then
-   * rolls back, and the driver reports a success.
+   * Commits, and begins an empty transaction, whose end is left to the driver. The driver's own commit has two faults:
+   * - It is a prepared statement. Behind a pooler without prepared statements it fails, the driver sends it again, the
+   *   server then rolls back, and the driver reports a success.
+   * - The driver refuses it after any failed statement, also one after which the work rolled back to a savepoint.
    */
-  async function commitUnprepared(transaction: PostgresJsSession, watched: Watched): Promise<void> {
+  async function commit(transaction: PostgresJsSession, watched: Watched): Promise<void> {
     const { command } = (await watched(transaction.unsafe('commit and chain'))) as {
       readonly command?: string
     }
@@ -188,7 +183,6 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
       let failure: Error | undefined
       let pid: number | undefined
       let watch = silence
-      let isDone = false
       let committed: { readonly result: T } | undefined
       const fail = (error: Error) => {
         failure ??= error
@@ -212,23 +206,15 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
           watch = silence.inTransaction(results.at(-1)?.[0], pid)
           const watched = watchedOn(client, watch, fail)
           const result = await work(fromPostgresJsSession(transaction, prepare, watched))
-          isDone = true
-          if (preparesCommit) {
-            await commitUnprepared(transaction, watched)
-            committed = { result }
-          }
+          await commit(transaction, watched)
+          committed = { result }
           return result
         } finally {
           endWatch = watchDriver()
         }
       })
-      const rejectDone = (error: unknown) =>
-        committed !== undefined
-          ? resolve(committed.result)
-          : reject(
-              isDone && !isConnectionLost(error) ? new WorkFailure(new StorageError(goingOn, error)) : error,
-            )
-      done.then(resolve, rejectDone).then(() => endWatch())
+      const settle = (error: unknown) => (committed === undefined ? reject(error) : resolve(committed.result))
+      done.then(resolve, settle).then(() => endWatch())
     })
   }
 

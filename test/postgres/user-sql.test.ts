@@ -310,7 +310,8 @@ describe('the limit of idle transactions', () => {
   })
 })
 
-it('a handler on postgres.js that catches an error without the savepoint of the driver has failed', async () => {
+// The fault: postgres.js refuses its own commit after any failed statement outside its own `savepoint`.
+it('a handler on postgres.js that rolls back to a savepoint of its own goes on', async () => {
   const sql = postgres(database.url, { onnotice() {} })
   store = postgresStore(sql)
   await holdLock().then(async (release) => {
@@ -318,10 +319,9 @@ it('a handler on postgres.js that catches an error without the savepoint of the 
     const handle = async (_: RecordedEvent, { tx }: { tx: SqlTransaction }) => void (await tryToLock(tx))
     const onError = { retries: 1, backoff: 1, action: 'park' } as const
     expect(await store.runOnce({ name: 's', transactional: true, handle, onError })).toMatchObject({
-      parked: 1,
+      handled: 1,
+      parked: 0,
     })
-    const [parked] = await collect(store.parked('s').list())
-    expect(parked?.error).toMatch(/tx\.client\.savepoint.*could not obtain lock/)
     await release()
   })
   await store.close()
