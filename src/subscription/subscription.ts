@@ -28,7 +28,7 @@ export type StartPosition =
   | 'beginning'
   /** After the last event that `readAll` returns when the subscription is created. */
   | 'end'
-  /** At the first event that was recorded at or after this moment. */
+  /** At the first event that was recorded at or after this moment. A moment in the future counts as `'end'`. */
   | Date
   /** At the first event after this position (exclusive), such as the position of an `AppendResult`. */
   | { readonly after: number }
