@@ -89,6 +89,7 @@ it('shows any value in an error in less than 120 characters', () => {
   )
   expect(beginning('x'.repeat(1000))).toMatch(/^"x{50}…"$/)
   expect(beginning(-0)).toBe('-0')
+  expect(beginning(new Date('nonsense'))).toBe('an invalid Date')
   expect(beginning(Symbol('secret'))).toBe('a symbol')
 })
 

@@ -10,6 +10,7 @@ export function beginning(value: unknown): string {
   if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : String(value)
   try {
     if (Array.isArray(value)) return `an array of ${value.length}`
+    if (value instanceof Date && Number.isNaN(value.getTime())) return 'an invalid Date'
     const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
     return typeof name === 'string' && name !== 'Object' ? `an instance of ${name.slice(0, 40)}` : 'an object'
   } catch {
