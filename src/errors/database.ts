@@ -35,7 +35,7 @@ export class LockTimeoutError extends EventSourcedError {
   readonly timeout: number
   constructor(what: string, timeout: number, options?: ErrorOptions) {
     super(
-      `${what} waited ${timeout} ms for a lock that another transaction holds, and nothing was written: end that transaction (in pg_stat_activity it has the oldest xact_start), and call again`,
+      `${what} waited ${timeout} ms for a lock that another transaction holds, and nothing was written: find that transaction in pg_stat_activity (often it is among the oldest by xact_start), end it, and call again`,
       options,
     )
     this.timeout = timeout
