@@ -28,7 +28,10 @@ function problemOf(name: string, version: number, registered: number, mode: Mode
   }
   const remedy = 'call `await store.rebuild(projection)` first'
   if (registered === 0) {
-    return `Projection '${name}' was never built, and the log has events already: ${remedy}`
+    // A process that does not name the projection in `inline` would build it async without the mode.
+    const build =
+      mode === 'inline' ? "call `await store.rebuild(projection, { mode: 'inline' })` first" : remedy
+    return `Projection '${name}' was never built, or was dropped, and the log has events already: ${build}`
   }
   if (registered < version) {
     return `Projection '${name}' has documents of version ${registered}, and this process has version ${version}: ${remedy}`
