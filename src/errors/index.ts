@@ -140,10 +140,10 @@ export function hasCode<Code extends ErrorCode>(
 }
 
 /**
- * Returns true if the database may answer again later: it is unreachable, or a replica until it is promoted. False if
+ * Returns true if the database may answer again later: it is unreachable, a replica until it is promoted, or another transaction holds a lock. False if
  * the store's only connection cannot be opened again.
  */
 export function isOutage(error: unknown): boolean {
   if (hasCode(error, 'store-unavailable')) return !hasCode(error.cause, 'connection-not-open')
-  return hasCode(error, 'read-only-replica')
+  return hasCode(error, 'read-only-replica') || hasCode(error, 'lock-timeout')
 }

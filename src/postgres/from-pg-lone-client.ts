@@ -44,7 +44,7 @@ export function fromLoneClient(client: PgClient, prepare: boolean, timeout: numb
   return {
     connections: 1,
     run: (statement: Statement, parameters: Parameters, signal) =>
-      inTurn(signal, () => fromPgClient(client, prepare, silence).run(statement, parameters)),
+      inTurn(signal, () => fromPgClient(client, prepare, silence.forStatement()).run(statement, parameters)),
     transaction: (work, signal) => inTurn(signal, () => inTransaction(client, prepare, silence, work)),
     async close() {
       await lastCalls.get(client)

@@ -87,7 +87,7 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
   const { Client, options } = pool
   const silence =
     Client === undefined
-      ? new SilenceWatch(timeout, async () => false)
+      ? new SilenceWatch(timeout, async () => 'lost')
       : silenceWatch(timeout, () => new Client(options as never))
 
   /** The connecting clients that have a deadline. */
@@ -169,7 +169,9 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
   return {
     connections: max,
     run: (statement, parameters, signal) =>
-      withClient(signal, (client) => fromPgClient(client, prepare, silence).run(statement, parameters)),
+      withClient(signal, (client) =>
+        fromPgClient(client, prepare, silence.forStatement()).run(statement, parameters),
+      ),
     transaction: (work, signal) =>
       withClient(signal, (client) => inTransaction(client, prepare, silence, work)),
     listen: (channel, onNotified) => listen(pool, channel, onNotified),

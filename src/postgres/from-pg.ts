@@ -3,7 +3,13 @@ import { ConnectionNotOpenError } from '../storage/index.ts'
 import { maxIdleMilliseconds, type Row, type ScriptSession, transactionMode } from './client.ts'
 import { isConnectionLost, isIdleEnd, isOverloaded } from './errors.ts'
 import { noteFailure, preparedName } from './prepared-names.ts'
-import { isWorkingQuery, SilenceWatch, transactionProcessQuery, workingParameters } from './silence.ts'
+import {
+  isWorkingQuery,
+  processState,
+  SilenceWatch,
+  transactionProcessQuery,
+  workingParameters,
+} from './silence.ts'
 
 interface PgQuery {
   name?: string
@@ -122,8 +128,8 @@ export function runQuery(
       reject,
     )
     client.query(query, (error, result) => {
-      endWatch?.()
-      if (error) reject(error)
+      const toReject = endWatch?.(error) ?? error
+      if (toReject) reject(toReject)
       else resolve((Array.isArray(result) ? result.at(-1) : result)?.rows as Row[])
     })
   })
@@ -152,17 +158,20 @@ export function fromPgClient(client: PgClient, prepare = true, silence?: Silence
 
 /** Makes a watch that asks for server processes with clients that `newClient` makes. */
 export function silenceWatch(timeout: number, newClient: () => PgListener & ClientState): SilenceWatch {
-  return new SilenceWatch(timeout, async (process) => {
+  return new SilenceWatch(timeout, async (process, endsLockWait) => {
     const client = newClient()
     client.on('error', ignoreError)
     const timer = setTimeout(() => socketOf(client)?.destroy?.(), timeout)
     try {
       await client.connect()
-      const [row] = await runQuery(client, { text: isWorkingQuery, values: workingParameters(process) })
-      return row?.working === 'true'
+      const [row] = await runQuery(client, {
+        text: isWorkingQuery,
+        values: workingParameters(process, endsLockWait),
+      })
+      return processState(row)
     } catch (error) {
       // The server answers, so the network works. The watch asks again after the next `timeout`.
-      return isOverloaded(error)
+      return isOverloaded(error) ? 'working' : 'lost'
     } finally {
       clearTimeout(timer)
       client.end().catch(ignoreError)

@@ -12,6 +12,8 @@ import {
 import { isOverloaded } from './errors.ts'
 import {
   isWorkingQuery,
+  type ProcessState,
+  processState,
   type ServerProcess,
   SilenceWatch,
   transactionProcessQuery,
@@ -129,7 +131,7 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
   const { max = 10 } = (sql.options ?? {}) as { readonly max?: number }
   let current = sql
   let replacement: { end(options: { timeout: number }): Promise<void> } | undefined
-  const silence = new SilenceWatch(timeout, (process) => isWorking(sql, process, timeout))
+  const silence = new SilenceWatch(timeout, (...asked) => stateOf(sql, timeout, ...asked))
 
   async function replace(silent: PostgresJs): Promise<void> {
     if (silent !== current) return
@@ -159,7 +161,13 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
           reject(error)
           onSilent(error)
         })
-        query.then(resolve, reject).then(endWatch)
+        query.then(
+          (rows) => {
+            endWatch()
+            resolve(rows)
+          },
+          (error: unknown) => reject(endWatch(error)),
+        )
       })
   }
 
@@ -222,7 +230,7 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
     connections: max,
     async run(statement, parameters, signal) {
       signal?.throwIfAborted()
-      const session = fromPostgresJsSession(current, prepare, watchedOn(current))
+      const session = fromPostgresJsSession(current, prepare, watchedOn(current, silence.forStatement()))
       return session.run(statement, parameters).catch(nameEnded)
     },
     async transaction(work, signal) {
@@ -236,17 +244,22 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
   }
 }
 
-/** Asks over a new connection whether a server process works on a statement. Ends the process if it does not. */
-async function isWorking({ options }: PostgresJs, process: ServerProcess, timeout: number): Promise<boolean> {
+/** Implements `AskProcess`. */
+async function stateOf(
+  { options }: PostgresJs,
+  timeout: number,
+  process: ServerProcess,
+  endsLockWait: boolean,
+): Promise<ProcessState> {
   const { default: postgres } = await loadPostgresJs()
   const own = { max: 1, fetch_types: false, connect_timeout: Math.ceil(timeout / 1000) }
   const sql = postgres({ ...options, ...own } as object)
   const timer = setTimeout(() => void sql.end({ timeout: 0 }), timeout)
   try {
-    const [row] = await sql.unsafe(isWorkingQuery, workingParameters(process))
-    return row?.working === 'true'
+    const [row] = await sql.unsafe(isWorkingQuery, workingParameters(process, endsLockWait))
+    return processState(row as Row | undefined)
   } catch (error) {
-    return isOverloaded(error)
+    return isOverloaded(error) ? 'working' : 'lost'
   } finally {
     clearTimeout(timer)
     void sql.end({ timeout: 0 })

@@ -1,5 +1,6 @@
 /** Runs statements: decides whether to retry a failed one, and in which kind of transaction it runs. */
 import {
+  LockTimeoutError,
   NotInTransactionError,
   pause,
   ReadOnlyReplicaError,
@@ -127,6 +128,10 @@ export class RetryingDatabase {
         const unknownOutcome = () =>
           ((mayBeExecuted && isRefusal(error)) || isLastConnectionLost(error)) &&
           new StoreUnavailableError(what, attempt - 1, error)
+        if (error instanceof LockTimeoutError) {
+          const named = new LockTimeoutError(what, error.timeout, { cause: error.cause })
+          throw mayBeExecuted ? new StoreUnavailableError(what, attempt - 1, named) : named
+        }
         if (lockWait?.isTimeout(error)) {
           const mayGiveUp = isLockUnavailable(error) && !mayBeExecuted
           if (afterLockTimeout === 'give up' && mayGiveUp) throw new LockGivenUp(error)

@@ -6,14 +6,16 @@
  *                                    │
  *                                    no, or no answer ──▶ end the server's session, close the connection, retry
  *
- * The question goes over a new connection. So silence never ends a call on which the server works, not even one that
- * waits for a lock. It ends a call whose answer was lost. See docs/decisions/0025-deadlines.md; lock-wait.ts limits how
- * long a write waits for a lock.
+ * The question goes over a new connection. So silence never ends a call on which the server works. It ends a call whose
+ * answer was lost. And if a statement outside of a transaction still waits for a lock, the question cancels it. See
+ * docs/decisions/0025-deadlines.md; lock-wait.ts limits how long a write waits for a lock.
  *
  * Behind a pooler, the server process of a connection changes with each transaction, and the driver does not know it.
  * So the store asks for it at the beginning of each transaction that it opens.
  */
+import { LockTimeoutError } from '../storage/index.ts'
 import type { Row } from './client.ts'
+import { isCancelled as isCancelledStatement } from './errors.ts'
 
 /** The database did not answer in time. The code tells a connection that was never opened from one that went silent. */
 export class SilentDatabaseError extends Error {
@@ -48,24 +50,33 @@ export interface WatchedConnection {
   close(): void
 }
 
+/** What the server process does: it works on a statement, its statement was cancelled, or it does nothing more. */
+export type ProcessState = 'working' | 'cancelled' | 'lost'
+
+/**
+ * Asks over a new connection what the server process does, and ends the process if it works on no statement.
+ * `endsLockWait`: cancels its statement if that waits for a lock.
+ */
+export type AskProcess = (process: ServerProcess, endsLockWait: boolean) => Promise<ProcessState>
+
 /** Rejects calls on silent connections. */
 export class SilenceWatch {
   readonly timeout: number
-  readonly #isWorking: (process: ServerProcess) => Promise<boolean>
+  readonly #ask: AskProcess
   readonly #process: ServerProcess | undefined
+  readonly #endsLockWaits: boolean
 
-  /**
-   * `isWorking`: asks over a new connection whether the server process works on a statement, and ends the process if it
-   * does not. `process`: the server process to ask about; without it, the one that the connection names.
-   */
-  constructor(
-    timeout: number,
-    isWorking: (process: ServerProcess) => Promise<boolean>,
-    process?: ServerProcess,
-  ) {
+  /** `process`: the server process to ask about; without it, the one that the connection names. */
+  constructor(timeout: number, ask: AskProcess, process?: ServerProcess, endsLockWaits = false) {
     this.timeout = timeout
-    this.#isWorking = isWorking
+    this.#ask = ask
     this.#process = process
+    this.#endsLockWaits = endsLockWaits
+  }
+
+  /** Returns a watch for a statement outside of a transaction. It waits for a lock no longer than the timeout. */
+  forStatement(): SilenceWatch {
+    return new SilenceWatch(this.timeout, this.#ask, this.#process, true)
   }
 
   /**
@@ -74,19 +85,31 @@ export class SilenceWatch {
    */
   inTransaction(row: Row | undefined, pid: number | undefined): SilenceWatch {
     const process = { pid: Number(row?.pid), transactionStart: String(row?.transaction_start) }
-    return process.pid === pid ? this : new SilenceWatch(this.timeout, this.#isWorking, process)
+    return process.pid === pid ? this : new SilenceWatch(this.timeout, this.#ask, process)
   }
 
-  /** Calls `reject` once the connection is silent. Returns the function that ends the watch. */
-  watch(connection: WatchedConnection, reject: (error: SilentDatabaseError) => void): () => void {
+  /**
+   * Calls `reject` once the connection is silent. Returns the function that ends the watch. It takes the error of the
+   * call, if there is one, and returns the error for the caller.
+   */
+  watch(
+    connection: WatchedConnection,
+    reject: (error: SilentDatabaseError) => void,
+  ): (error?: unknown) => unknown {
     let isOver = false
+    let isCancelled = false
+    let isAsking = false
     let received = connection.received()
     let timer: NodeJS.Timeout
     const look = async () => {
       const before = received
       received = connection.received()
-      if (received === before && !(await this.#isAlive(connection))) {
-        if (isOver) return
+      isAsking = true
+      const state = received === before ? await this.#stateOf(connection) : 'working'
+      isAsking = false
+      if (isOver) return
+      isCancelled ||= state === 'cancelled'
+      if (state === 'lost') {
         isOver = true
         reject(new SilentDatabaseError('SILENT_CONNECTION', this.timeout))
         connection.close()
@@ -94,16 +117,21 @@ export class SilenceWatch {
       if (!isOver) timer = setTimeout(look, this.timeout)
     }
     timer = setTimeout(look, this.timeout)
-    return () => {
+    return (error) => {
       isOver = true
       clearTimeout(timer)
+      // The error may come before the answer to the question that has cancelled the statement.
+      const mayBeCancelled = isCancelled || (isAsking && this.#endsLockWaits)
+      const isEnd = mayBeCancelled && isCancelledStatement(error)
+      return isEnd ? new LockTimeoutError('A call', this.timeout, { cause: error }) : error
     }
   }
 
-  async #isAlive(connection: WatchedConnection): Promise<boolean> {
+  async #stateOf(connection: WatchedConnection): Promise<ProcessState> {
     const pid = connection.pid()
     const process = this.#process ?? (pid === undefined ? undefined : { pid })
-    return process !== undefined && this.#isWorking(process).catch(() => false)
+    if (process === undefined) return 'lost'
+    return this.#ask(process, this.#endsLockWaits).catch(() => 'lost' as const)
   }
 }
 
@@ -119,9 +147,10 @@ export const transactionProcessQuery = `select pg_backend_pid()::text as pid,
  * A process that has just answered counts as working: the answer may be on its way, and the next statement too.
  */
 export const isWorkingQuery = `select p.is_working::text as working,
-  case when not p.is_working then pg_terminate_backend(p.pid) end::text as ended
+  case when not p.is_working then pg_terminate_backend(p.pid) end::text as ended,
+  case when p.is_working and p.waits_for_lock and $3::text::boolean then pg_cancel_backend(p.pid) end::text as cancelled
 from (
-  select a.pid, a.state = 'active' and a.wait_event_type is distinct from 'Client'
+  select a.pid, a.state = 'active' and a.wait_event_type is not distinct from 'Lock' as waits_for_lock, a.state = 'active' and a.wait_event_type is distinct from 'Client'
     or a.state_change > clock_timestamp() - interval '500 ms' as is_working
   from pg_stat_activity a
   where a.pid = $1::int and a.datname = current_database() and a.usename = session_user
@@ -129,6 +158,15 @@ from (
 ) p`
 
 /** Returns the parameters of `isWorkingQuery`. */
-export function workingParameters({ pid, transactionStart }: ServerProcess): (string | null)[] {
-  return [String(pid), transactionStart ?? null]
+export function workingParameters(
+  { pid, transactionStart }: ServerProcess,
+  endsLockWait: boolean,
+): (string | null)[] {
+  return [String(pid), transactionStart ?? null, String(endsLockWait)]
+}
+
+/** Reads the answer to `isWorkingQuery`. */
+export function processState(row: Row | undefined): ProcessState {
+  if (row?.cancelled === 'true') return 'cancelled'
+  return row?.working === 'true' ? 'working' : 'lost'
 }

@@ -95,22 +95,50 @@ describe.each(kinds)('on a network that goes silent, a store on %s', (_, connect
     }
   })
 
-  it('waits on while the server works, for example while a read waits for a locked table', async () => {
+  it('waits on while the server works', async () => {
+    const store = open(connect())
+    const stream = newStream()
+    await database.query(`
+      create or replace function linger() returns trigger language plpgsql as $$
+      begin perform pg_sleep(${(3.5 * timeout) / 1000}); return new; end $$;
+      create trigger linger before insert on eventsourced.streams for each row when (new.stream_id = '${stream}')
+        execute function linger()`)
+    const append = store.append(stream, counted(1))
+    await sleep(3 * timeout)
+    const working = await database.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`,
+    )
+    // One server process works: the call was neither given up nor repeated.
+    expect(working).toHaveLength(1)
+    expect(await append).toMatchObject({ version: 1, deduplicated: false })
+    await database.query('drop trigger linger on eventsourced.streams')
+  })
+
+  it('ends a read, and the first call of a store, that wait for a locked table', async () => {
     const store = open(connect())
     const stream = newStream()
     await store.append(stream, counted(1))
     const holder = await database.session()
-    await holder.query('begin')
-    await holder.query('lock table eventsourced.streams in access exclusive mode')
-    const read = store.readStream(stream)
-    await sleep(3.5 * timeout)
-    const waiting = await database.query(
-      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    )
-    // One server process waits: the call was neither given up nor repeated.
-    expect(waiting).toHaveLength(1)
-    await holder.query('commit')
-    expect((await read).version).toBe(1)
+    await holder.query('begin; lock table eventsourced.events, eventsourced.streams in access exclusive mode')
+    const first = open(connect())
+    const errors = [
+      await store.readStream(stream).catch((error: unknown) => error),
+      await first.append(stream, counted(1)).catch((error: unknown) => error),
+    ]
+    const seen: number[] = []
+    const subscription = store.subscribe({
+      name: `of ${stream}`,
+      streamPrefix: stream,
+      handle: ({ version }) => void seen.push(version),
+    })
+    await sleep(1.5 * timeout)
+    await holder.query('rollback')
+    const timedOut = expect.objectContaining({ code: 'lock-timeout', timeout })
+    expect(errors).toEqual([timedOut, timedOut])
+    expect(await store.append(stream, counted(1))).toMatchObject({ version: 2 })
+    // The subscription has waited too, and goes on.
+    await expect.poll(() => seen, { timeout: 10_000 }).toEqual([1, 2])
+    await subscription.stop()
   })
 
   it('continues a transactional subscription, whose transaction held locks', async () => {

@@ -23,13 +23,13 @@ async function begin() {
 }
 
 const ask = (process: { readonly pid: number; readonly transactionStart: string }) =>
-  database.query(isWorkingQuery, workingParameters(process))
+  database.query(isWorkingQuery, workingParameters(process, false))
 
 it('a process that works on a statement of the transaction is found, and stays', async () => {
   const process = await begin()
   const work = session.query('select pg_sleep(1)')
   while (!(await isActive(process.pid)));
-  expect(await ask(process)).toEqual([{ working: 'true', ended: null }])
+  expect(await ask(process)).toEqual([{ working: 'true', ended: null, cancelled: null }])
   await work
 })
 
@@ -38,14 +38,14 @@ it('a process that works on a statement of the transaction is found, and stays',
 it('a process that has just answered stays', async () => {
   const process = await begin()
   await session.query('select 1')
-  expect(await ask(process)).toEqual([{ working: 'true', ended: null }])
+  expect(await ask(process)).toEqual([{ working: 'true', ended: null, cancelled: null }])
   await session.query('commit')
 })
 
 it('a process whose transaction waits for its client is ended', async () => {
   const process = await begin()
   await sleep(600)
-  expect(await ask(process)).toEqual([{ working: 'false', ended: 'true' }])
+  expect(await ask(process)).toEqual([{ working: 'false', ended: 'true', cancelled: null }])
   await expect(session.query('commit')).rejects.toThrow()
 })
 
