@@ -14,7 +14,6 @@ import {
   type PGliteSession,
 } from './from-pglite.ts'
 import {
-  checkPrepare,
   checkTransform,
   fromCallersTransaction,
   fromPostgresJs,
@@ -70,7 +69,6 @@ function connectorOf(
   } else if (typeof connection === 'function') {
     if ('unsafe' in connection && 'begin' in connection) {
       checkTransform(connection)
-      checkPrepare(connection, prepare)
       return async () => fromPostgresJs(connection, prepare, timeout)
     }
   } else if (typeof connection === 'object' && connection !== null) {

@@ -4,11 +4,11 @@ import { maxIdleMilliseconds, type Row, type ScriptSession, transactionMode } fr
 import { isConnectionLost, isIdleEnd, isOverloaded } from './errors.ts'
 import { noteFailure, preparedName } from './prepared-names.ts'
 import {
-  isWorkingQuery,
   processState,
+  processStateParameters,
+  processStateQuery,
   SilenceWatch,
   transactionProcessQuery,
-  workingParameters,
 } from './silence.ts'
 
 interface PgQuery {
@@ -165,8 +165,8 @@ export function silenceWatch(timeout: number, newClient: () => PgListener & Clie
     try {
       await client.connect()
       const [row] = await runQuery(client, {
-        text: isWorkingQuery,
-        values: workingParameters(process, endsLockWait),
+        text: processStateQuery,
+        values: processStateParameters(process, endsLockWait),
       })
       return processState(row)
     } catch (error) {

@@ -11,14 +11,14 @@ import {
 } from './client.ts'
 import { isOverloaded } from './errors.ts'
 import {
-  isWorkingQuery,
   type ProcessState,
   processState,
+  processStateParameters,
+  processStateQuery,
   type ServerProcess,
   SilenceWatch,
   transactionProcessQuery,
   type WatchedConnection,
-  workingParameters,
 } from './silence.ts'
 
 /** The part of a postgres.js transaction that the store uses. */
@@ -84,20 +84,6 @@ export function checkTransform(sql: PostgresJs): void {
   for (const part of ['column', 'value', 'row'] as const) {
     if (typeof transform?.[part]?.from === 'function') refuse('connection', transformProblem, sql)
   }
-}
-
-/**
- * Refuses a client that prepares the driver's own `commit`, if the store must prepare nothing. Behind a pooler that drops
- * prepared statements, such a commit fails. The driver sends it again, the server answers an aborted transaction with a
- * rollback, and the driver reports a commit.
- * @throws InvalidInputError
- */
-export function checkPrepare(sql: PostgresJs, prepare: boolean): void {
-  const own = (sql.options ?? {}) as { readonly prepare?: boolean }
-  if (prepare || own.prepare !== true) return
-  const problem =
-    'must be made with `postgres(url, { prepare: false })` for a store with prepare: false: the driver prepares its own commits, and a pooler that drops them turns them into rollbacks'
-  refuse('connection', problem, sql)
 }
 
 /**
@@ -256,7 +242,7 @@ async function stateOf(
   const sql = postgres({ ...options, ...own } as object)
   const timer = setTimeout(() => void sql.end({ timeout: 0 }), timeout)
   try {
-    const [row] = await sql.unsafe(isWorkingQuery, workingParameters(process, endsLockWait))
+    const [row] = await sql.unsafe(processStateQuery, processStateParameters(process, endsLockWait))
     return processState(row as Row | undefined)
   } catch (error) {
     return isOverloaded(error) ? 'working' : 'lost'

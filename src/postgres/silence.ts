@@ -140,13 +140,14 @@ export const transactionProcessQuery = `select pg_backend_pid()::text as pid,
   (extract(epoch from now()) * 1000000)::bigint::text as transaction_start`
 
 /**
- * Asks whether a server process works on a statement of this role, and ends the process if it does not: it may hold
- * locks in a transaction that nobody will end. Returns no row, and ends nothing, if the role may not see the process.
- * The same holds if the transaction has ended: the process may then serve another client of the pooler.
+ * Asks what a server process of this role does. Ends the process if it works on no statement: it may hold locks in a
+ * transaction that nobody will end. Cancels its statement if that waits for a lock and the question says so. Returns no
+ * row, and ends nothing, if the role may not see the process, or if the transaction has ended: the process may then
+ * serve another client of the pooler.
  *
  * A process that has just answered counts as working: the answer may be on its way, and the next statement too.
  */
-export const isWorkingQuery = `select p.is_working::text as working,
+export const processStateQuery = `select p.is_working::text as working,
   case when not p.is_working then pg_terminate_backend(p.pid) end::text as ended,
   case when p.is_working and p.waits_for_lock and $3::text::boolean then pg_cancel_backend(p.pid) end::text as cancelled
 from (
@@ -157,15 +158,15 @@ from (
     and ($2::text is null or (extract(epoch from a.xact_start) * 1000000)::bigint::text = $2)
 ) p`
 
-/** Returns the parameters of `isWorkingQuery`. */
-export function workingParameters(
+/** Returns the parameters of `processStateQuery`. */
+export function processStateParameters(
   { pid, transactionStart }: ServerProcess,
   endsLockWait: boolean,
 ): (string | null)[] {
   return [String(pid), transactionStart ?? null, String(endsLockWait)]
 }
 
-/** Reads the answer to `isWorkingQuery`. */
+/** Reads the answer to `processStateQuery`. */
 export function processState(row: Row | undefined): ProcessState {
   if (row?.cancelled === 'true') return 'cancelled'
   return row?.working === 'true' ? 'working' : 'lost'

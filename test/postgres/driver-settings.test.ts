@@ -45,16 +45,6 @@ it('a transaction of such a postgres.js is refused in true words, and nothing is
   await store.close()
 })
 
-// The fault: the driver prepared its own commit. Behind PgBouncer 1.18 that commit failed, was sent again, and became a
-// rollback that the driver reported as a commit: a transactional handler had succeeded, and its transaction was lost.
-it('postgres.js that prepares its own commits is refused for a store with prepare: false', async () => {
-  const [prepares, not] = [postgres(database.url), postgres(database.url, { prepare: false })]
-  const refusal = { code: 'invalid-input', field: 'connection', message: expect.stringMatching(/rollbacks/) }
-  expect(() => postgresStore(prepares, { prepare: false })).toThrow(expect.objectContaining(refusal))
-  expect(await postgresStore(not, { prepare: false }).append('a', counted(1))).toMatchObject({ version: 1 })
-  await Promise.all([prepares.end(), not.end()])
-})
-
 it('postgres.js that only sends undefined as null works', async () => {
   const sql = postgres(database.url, { transform: { undefined: null } })
   expect(await postgresStore(sql).append('a', counted(1))).toMatchObject({ version: 1 })

@@ -4,7 +4,11 @@
  */
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { isWorkingQuery, transactionProcessQuery, workingParameters } from '../../src/postgres/silence.ts'
+import {
+  processStateParameters,
+  processStateQuery,
+  transactionProcessQuery,
+} from '../../src/postgres/silence.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
@@ -23,7 +27,7 @@ async function begin() {
 }
 
 const ask = (process: { readonly pid: number; readonly transactionStart: string }) =>
-  database.query(isWorkingQuery, workingParameters(process, false))
+  database.query(processStateQuery, processStateParameters(process, false))
 
 it('a process that works on a statement of the transaction is found, and stays', async () => {
   const process = await begin()
