@@ -292,6 +292,26 @@ describe('a lock that is no stream', () => {
     expect(calls.map(({ retried }) => retried)).toEqual([false, true, true, true, true, true, true])
   })
 
+  it('keeps the order of a stream that is held too while the group is made in parts', async () => {
+    const { calls, group } = scripted()
+    const made: string[] = []
+    for (const [index, streamId] of ['a', 'b', 'c', 'd', 'a', 'e', 'f', 'g'].entries()) {
+      group.append(appendTo(streamId)).then(() => made.push(`${streamId}${index}`))
+    }
+    await turn()
+    await calls[0]?.lock()
+    expect(streamsOf(calls)).toEqual(['a b c d a e f g', 'a b'])
+    await calls[1]?.answer(busy, written)
+    // The stream of the first append stays held until all others are made.
+    for (let at = 2; made.length < 8; await turn()) {
+      const call = calls[at]
+      if (call !== undefined) at++
+      if (call?.streams[0] === 'a' && made.length < 6) await call.answer(busy)
+      else await call?.answer()
+    }
+    expect(made.slice(6)).toEqual(['a0', 'a4'])
+  })
+
   it('keeps only the append that needs it, and the appends that follow it in its stream', async () => {
     const { calls, group } = scripted()
     const made: string[] = []
