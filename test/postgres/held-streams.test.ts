@@ -8,6 +8,7 @@ import { type PostgresStore, type PostgresStoreOptions, postgresStore } from '@e
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counted, range } from '../../src/conformance/events.ts'
 import { sleep } from '../../src/runtime/abort.ts'
+import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 const heldStreams = range(1, 30).map((number) => `held-${number}`)
@@ -218,4 +219,28 @@ it('an append that waits for a held stream ends at once when its caller aborts i
   await holder.query('rollback')
   await store.append('held', counted(1))
   await store.close()
+})
+
+// The fault: the retry of a group found its streams held by its own first attempt, whose answer was lost. The error said
+// that nothing was written, and then the first attempt committed.
+it('a group whose answer was lost, and whose first attempt still runs, may have been recorded', async () => {
+  const proxy = await CuttingPostgresProxy.start(database.url)
+  const store = postgresStore(proxy.url, { timeout: 800 })
+  const streams = ['slow-1', 'slow-2']
+  for (const streamId of streams) await store.append(streamId, counted(1))
+  await database.query(`
+    create function linger() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return null; end $$;
+    create trigger linger before insert on eventsourced.events for each statement execute function linger()`)
+  const appends = streams.map((streamId) => store.append(streamId, counted(1)).catch((e: unknown) => e))
+  const working = `select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`
+  while ((await database.query(working)).length === 0) await sleep(5)
+  proxy.cutAll()
+  const unknown = expect.objectContaining({ code: 'store-unavailable' })
+  expect(await Promise.all(appends)).toEqual([unknown, unknown])
+  while ((await database.query(working)).length > 0) await sleep(20)
+  await database.query('drop trigger linger on eventsourced.events')
+  for (const streamId of streams)
+    expect(await store.append(streamId, counted(1))).toMatchObject({ version: 3 })
+  await store.close()
+  await proxy.stop()
 })
