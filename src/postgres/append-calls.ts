@@ -44,33 +44,47 @@ export function appendCalls(
   named: readonly NamedProjection[],
   documents: InlineDocuments | undefined,
 ): AppendCalls {
-  /** Calls `append_to_streams` once for many appends, and writes the documents that their events change. */
-  async function appendMany(
+  const { forStreams } = runner.lockTimeouts
+
+  /** Calls `append_to_each`, and writes the documents that the events change. */
+  async function appendToEach(
     appends: readonly PreparedAppend[],
-    atomic: boolean,
     retriedBefore: boolean,
-    afterLockTimeout: AfterLockTimeout,
-    signal?: AbortSignal,
-    onRetry = () => {},
+    onRetry: () => void,
   ): Promise<Row> {
+    const statement = statements.appendToEach
     const parameters = (retried: boolean) => {
       if (retried) onRetry()
-      const many = manyParameters(appends, atomic, retried || retriedBefore, named)
-      return [...many, runner.lockTimeouts.forStreams]
+      return eachParameters(appends, retried || retriedBefore, named, forStreams)
     }
     if (documents !== undefined) {
-      const eventsOf = (row: Row) => {
-        const outcomes = manyOutcomes(appends, row)
-        // If an atomic call is refused, the function still reports its other appends as appended. None of them was.
-        const isRefused = atomic && outcomes.some(({ kind }) => kind !== 'appended')
-        return isRefused ? [] : appendedEvents(appends, outcomes)
-      }
-      return documents.append(appends, parameters, eventsOf, afterLockTimeout, signal)
+      const eventsOf = (row: Row) => appendedEvents(appends, manyOutcomes(appends, row))
+      return documents.append(appends, statement, parameters, eventsOf, 'give up', undefined)
     }
+    // Without `runWrite`: if a group fails, `GroupCommit` retries its appends in smaller groups.
+    return (await runner.run('Appending', statement, parameters, undefined, 'give up'))[0] as Row
+  }
+
+  /** Calls `append_to_streams`, and writes the documents that the events change. */
+  async function appendToStreams(
+    appends: readonly PreparedAppend[],
+    retriedBefore: boolean,
+    afterLockTimeout: AfterLockTimeout,
+    signal: AbortSignal | undefined,
+  ): Promise<Row> {
     const statement = statements.appendToStreams
-    // `runWrite` is for atomic calls only: if a group fails, `GroupCommit` retries its appends in smaller groups.
-    if (atomic) return runWrite(runner, 'Appending', statement, parameters, signal, afterLockTimeout)
-    return (await runner.run('Appending', statement, parameters, signal, afterLockTimeout))[0] as Row
+    const parameters = (retried: boolean) =>
+      atomicParameters(appends, retried || retriedBefore, named, forStreams)
+    if (documents === undefined) {
+      return runWrite(runner, 'Appending', statement, parameters, signal, afterLockTimeout)
+    }
+    const eventsOf = (row: Row) => {
+      const outcomes = manyOutcomes(appends, row)
+      // If one append is refused, the function still reports the others as appended. None of them was.
+      const isRefused = outcomes.some(({ kind }) => kind !== 'appended')
+      return isRefused ? [] : appendedEvents(appends, outcomes)
+    }
+    return documents.append(appends, statement, parameters, eventsOf, afterLockTimeout, signal)
   }
 
   async function makeAlone(
@@ -81,10 +95,7 @@ export function appendCalls(
     if (documents !== undefined) {
       return (await makeAllOrNone([append], retriedBefore, 'give up', signal))[0] as AppendOutcome
     }
-    const parameters = (retried: boolean) => [
-      ...aloneParameters(append, retried || retriedBefore),
-      runner.lockTimeouts.forStreams,
-    ]
+    const parameters = (retried: boolean) => aloneParameters(append, retried || retriedBefore, forStreams)
     const row = await runWrite(runner, 'Appending', statements.appendToStream, parameters, signal, 'give up')
     if (row.outcome === 'conflict') return conflict(Number(row.version))
     if (row.outcome === 'repeated') return (await repeats([append], signal))[0] as AppendOutcome
@@ -97,7 +108,7 @@ export function appendCalls(
     const onRetry = () => {
       mayBeMade = true
     }
-    const row = await appendMany(appends, false, retriedBefore, 'give up', undefined, onRetry)
+    const row = await appendToEach(appends, retriedBefore, onRetry)
     const outcomes = manyOutcomes(appends, row)
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.kind === 'busy') outcomes[index] = { kind: 'busy', mayBeMade }
@@ -113,7 +124,7 @@ export function appendCalls(
     afterLockTimeout: AfterLockTimeout,
     signal?: AbortSignal,
   ): Promise<readonly AppendOutcome[]> {
-    const row = await appendMany(appends, true, retriedBefore, afterLockTimeout, signal)
+    const row = await appendToStreams(appends, retriedBefore, afterLockTimeout, signal)
     const outcomes = manyOutcomes(appends, row)
     if (outcomes.some(({ kind }) => kind === 'repeats')) return repeats(appends, signal)
     if (outcomes.some(({ kind }) => kind === 'conflict')) {
@@ -156,34 +167,58 @@ function busyIfLocked(error: unknown): Busy {
   throw error
 }
 
-/** Makes the parameters of `append-to-stream.sql`, without the last one. */
+/** Makes the parameters of `append-to-stream.sql`. */
 function aloneParameters(
   { streamId, expectedVersion, events }: PreparedAppend,
   retried: boolean,
+  lockTimeout: string | null,
 ): Parameters {
-  return [streamId, expectedNumber(expectedVersion), ...eventParameters(events), String(retried)]
+  return [streamId, expectedNumber(expectedVersion), ...eventParameters(events), String(retried), lockTimeout]
 }
 
-/** Makes the parameters of `append-to-streams.sql`, without the last one. */
-function manyParameters(
+/** Makes the parameters of `append-to-each.sql`. */
+function eachParameters(
   appends: readonly PreparedAppend[],
-  atomic: boolean,
   retried: boolean,
   named: readonly NamedProjection[],
+  lockTimeout: string | null,
 ): Parameters {
   const streamIds = [...new Set(appends.map(({ streamId }) => streamId))]
   const places = new Map(streamIds.map((streamId, index) => [streamId, index + 1]))
   return [
     textArray(streamIds),
     plainArray(appends.map(({ streamId }) => places.get(streamId) ?? null)),
+    ...manyParameters(appends),
+    String(retried),
+    ...namedParameters(named),
+    lockTimeout,
+  ]
+}
+
+/** Makes the parameters of `append-to-streams.sql`. */
+function atomicParameters(
+  appends: readonly PreparedAppend[],
+  retried: boolean,
+  named: readonly NamedProjection[],
+  lockTimeout: string | null,
+): Parameters {
+  return [
+    textArray(appends.map(({ streamId }) => streamId)),
+    ...manyParameters(appends),
+    String(retried),
+    ...namedParameters(named),
+    lockTimeout,
+  ]
+}
+
+/** Encodes the expected versions and the events of many appends. */
+function manyParameters(appends: readonly PreparedAppend[]): Parameters {
+  return [
     plainArray(appends.map(({ expectedVersion }) => expectedNumber(expectedVersion))),
     plainArray(appends.map(({ events }) => events.length)),
     plainArray(appends.flatMap(({ events }, index) => events.map(() => index + 1))),
     plainArray(appends.flatMap(({ events }) => events.map((_, index) => index + 1))),
     ...eventParameters(appends.flatMap(({ events }) => events)),
-    String(atomic),
-    String(retried),
-    ...namedParameters(named),
   ]
 }
 

@@ -79,8 +79,8 @@ function timeArray(times: readonly (Date | undefined)[]): string {
 
 /** Decodes the answer of `import_events`. */
 function importOutcome(row: Row): ImportOutcome {
-  const streamId = JSON.parse(String(row.stream_id))
   if (row.imported !== null) return { kind: 'imported', imported: Number(row.imported) }
+  const streamId = JSON.parse(String(row.stream_id))
   if (row.event_id !== null) return { kind: 'duplicate', eventId: String(row.event_id), streamId }
   const [recordedAt, previous] = [row.recorded_at, row.previous_at].map((time) => new Date(Number(time)))
   return { kind: 'out-of-order', streamId, recordedAt: recordedAt as Date, previous: previous as Date }

@@ -24,7 +24,7 @@ import {
   recordedEvent,
   type Storage,
 } from '../storage/index.ts'
-import type { Parameters, Row, Session } from './client.ts'
+import type { Parameters, Row, Session, Statement } from './client.ts'
 import { plainArray } from './encode.ts'
 import { isEventIdTaken, isProjectionOutdated } from './errors.ts'
 import type { AfterLockTimeout } from './lock-wait.ts'
@@ -80,9 +80,10 @@ export class InlineDocuments {
     this.#readLogPageIn = readLogPageIn
   }
 
-  /** Appends events and writes their documents. `eventsOf`: returns the appended events from the function's answer. */
+  /** Appends events with a statement, and writes their documents. `eventsOf`: returns the appended events from the function's answer. */
   append(
     appends: readonly PreparedAppend[],
+    statement: Statement,
     parameters: (retried: boolean) => Parameters,
     eventsOf: (row: Row) => readonly RecordedEvent[],
     afterLockTimeout: AfterLockTimeout,
@@ -101,7 +102,7 @@ export class InlineDocuments {
       afterLockTimeout,
       signal,
       async (session, retried) => {
-        const [row] = await session.run(this.#statements.appendToStreams, parameters(retried))
+        const [row] = await session.run(statement, parameters(retried))
         return { row: row as Row, events: eventsOf(row as Row) }
       },
     )
@@ -127,8 +128,10 @@ export class InlineDocuments {
       signal,
       async (session, retried) => {
         const [row] = await session.run(this.#statements.importEvents, parameters(retried))
+        const after = row?.after ?? null
         const ids = plainArray(batch.map(({ id }) => id))
-        const found = row?.imported === null ? [] : await session.run(this.#statements.importedEvents, [ids])
+        const found =
+          after === null ? [] : await session.run(this.#statements.importedEvents, [ids, String(after)])
         return { row: row as Row, events: importedEvents(batch, found) }
       },
     )

@@ -6,35 +6,43 @@ export const migrations: readonly {
   readonly checksum: string
   readonly sql: string
 }[] = [
-  { number: 1, name: '0001_streams_and_events', checksum: '4892aff98c9b8ce68d79fc77a567f715', sql: `-- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
+  { number: 1, name: '0001_streams_and_events', checksum: 'df906caa6500641efb0658d38f2636d7', sql: `-- docs/decisions/0030-stream-keys.md says why each column and each index is here.
+
+-- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
 -- and pages keep free space, so that an update stays on its page (HOT).
 create table :schema.streams (
-  stream_id text collate "C" primary key,
+  -- Takes the place of the name in events. Keys have gaps, and their order means nothing.
+  stream_key bigint not null,
   version bigint not null,
   created_at timestamptz not null,
   last_recorded_at timestamptz,
-  metadata json,
   -- Set by create_stream. Distinguishes a retry after a lost answer from a second creation.
-  creation_id uuid
+  creation_id uuid,
+  stream_id text collate "C" not null,
+  metadata json,
+  constraint streams_pkey primary key (stream_key),
+  constraint streams_stream_id_key unique (stream_id)
 ) with (fillfactor = 80);
+
+create sequence :schema.stream_keys as bigint;
 
 -- CACHE 1 is essential: a session with cached numbers would assign positions below its writer marker.
 create sequence :schema.event_positions as bigint cache 1;
 
 -- One row per event. Columns of fixed width come first, which saves padding. Absent metadata and tags are null.
 create table :schema.events (
-  position bigint primary key,
+  position bigint not null,
+  stream_key bigint not null,
   version bigint not null,
   recorded_at timestamptz not null,
-  transaction_id xid8 not null default pg_current_xact_id(),
   event_id uuid not null,
-  stream_id text collate "C" not null,
   type text collate "C" not null,
   -- json keeps the text unchanged (order of keys, digits of numbers), and is faster to write than jsonb.
   data json not null,
   metadata json,
   tags text[] collate "C",
-  constraint events_stream_version_key unique (stream_id, version),
+  constraint events_pkey primary key (position),
+  constraint events_stream_version_key unique (stream_key, version),
   constraint events_event_id_key unique (event_id)
 );
 
@@ -129,11 +137,12 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: '8e92facc1bfb62a85650efe103c33308',
+  checksum: '6aed9bfd1cb37c43a78320fd930280cc',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
+    'append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text)',
-    'append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean, text[], int[], text)',
+    'append_to_streams(text[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
     'begin_build(text, int, text)',
     'create_stream(text, json, uuid, text)',
     'create_subscription(text, int, bigint)',
@@ -149,7 +158,6 @@ export const routines: {
     'list_streams(text, text, int)',
     'lock_appends()',
     'lock_documents(text[], int[], text[], text)',
-    'lock_streams(text[], boolean)',
     'log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int)',
     'mark_writer(text[], int[])',
     'move_checkpoints(text, bigint)',
@@ -167,9 +175,8 @@ export const routines: {
     'sees_own_marker()',
     'set_projection(text, int, int, text)',
     'skip_parked(text, bigint)',
-    'try_create_streams(text[], bigint[], timestamptz)',
     'unpark_event(text, int, bigint, bigint)',
-    'version_as_of(text, timestamptz, bigint)',
+    'version_as_of(bigint, timestamptz, bigint)',
     'write_documents(text[], int[], text[], json[], bigint[])',
   ],
   sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
@@ -191,8 +198,193 @@ begin
 end
 \$\$;
 
+-- Makes many appends in one call and one transaction, each with its own outcome (group commit). Never waits for a
+-- stream: an append that would have to wait is 'busy'. append_to_streams makes all of its appends or none.
+--
+-- stream_ids: the streams, each once.
+-- Per append: the 1-based place of its stream in stream_ids, the expected version (see is_expected) and its number of
+-- events, at least one. Several appends to one stream are made in the order of the list.
+-- Per event, in the order in which events get their positions: the 1-based place of its append (owner), its 1-based
+-- number within that append (nth), and the event itself.
+-- retried, lock_timeout: see append_to_stream. inline_names, inline_versions: see mark_writer.
+--
+-- Returns per append: outcome ('appended' | 'conflict' | 'repeated' | 'busy'), version and recorded_at. Only 'appended'
+-- changes data. positions: of the events of all appends that were made, in order.
+create or replace function :schema.append_to_each(
+  stream_ids text[],
+  places int[],
+  expected_versions bigint[],
+  event_counts int[],
+  owners int[],
+  nths int[],
+  event_ids uuid[],
+  types text[],
+  data json[],
+  metadata json[],
+  tags text[],
+  retried boolean,
+  inline_names text[],
+  inline_versions int[],
+  lock_timeout text,
+  out outcomes text[],
+  out versions bigint[],
+  out recorded_ats timestamptz[],
+  out positions bigint[]
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+-- The plans are made once per session, perhaps while the tables are nearly empty. They must be lookups by key, which
+-- are right for any size. Without force_generic_plan, Postgres would make new plans for each small group, and planning
+-- takes longer than the rest.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+declare
+  _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  -- Per stream: its key, or a key for it if this call creates it.
+  _stream_keys bigint[];
+  -- Per stream: its version before this call. Null: it does not exist, or another transaction has locked it. The
+  -- statement that locks the streams cannot tell which.
+  _heads bigint[];
+  -- Per stream: its version after the appends decided so far. -1: the stream is busy.
+  _versions bigint[];
+  _times timestamptz[];
+  _repeated boolean[];
+  _new_streams int := 0;
+  _created bigint[];
+  _at int;
+  _place int;
+  _version bigint;
+begin
+  -- At any other level the checks would use an old snapshot.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_to_each needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', append_to_each.lock_timeout, true);
+  end if;
+
+  -- 1. Lock the streams that exist. Times never decrease in a stream, even if the clock steps back.
+  select
+    array_agg(coalesce(s.stream_key, nextval(':schema.stream_keys'))),
+    array_agg(s.version),
+    array_agg(greatest(_now, s.last_recorded_at))
+  into _stream_keys, _heads, _times
+  from unnest(stream_ids) as a (stream_id)
+  left join lateral (
+    select * from :schema.streams s where s.stream_id = a.stream_id for no key update skip locked
+  ) s on true;
+  _versions := _heads;
+  if retried then
+    -- Check after locking: an earlier attempt may have been about to commit.
+    foreach _at in array :schema.recorded_owners(owners, event_ids) loop
+      _repeated[_at] := true;
+    end loop;
+  end if;
+
+  -- 2. Decide, append by append.
+  for _at in 1 .. cardinality(places) loop
+    _place := places[_at];
+    _version := _versions[_place];
+    if _repeated[_at] then
+      outcomes[_at] := 'repeated';
+    elsif _version = -1 then
+      outcomes[_at] := 'busy';
+    elsif :schema.is_expected(expected_versions[_at], _version) then
+      outcomes[_at] := 'appended';
+      if _version is null then
+        _new_streams := _new_streams + 1;
+        _version := 0;
+      end if;
+      _version := _version + event_counts[_at];
+      _versions[_place] := _version;
+    elsif _version is null then
+      outcomes[_at] := 'busy';
+      _versions[_place] := -1;
+    else
+      outcomes[_at] := 'conflict';
+    end if;
+    versions[_at] := _version;
+    recorded_ats[_at] := _times[_place];
+  end loop;
+
+  -- 3. Create the new streams, in the order that all writers use, and update the versions of the others.
+  if _new_streams > 0 then
+    begin
+      with created as (
+        insert into :schema.streams as s (stream_key, stream_id, version, created_at, last_recorded_at)
+        select n.stream_key, n.stream_id, n.version, _now, _now
+        from unnest(_stream_keys, stream_ids, _heads, _versions) as n (stream_key, stream_id, head, version)
+        where n.head is null and n.version > 0
+        order by n.stream_id collate "C"
+        on conflict on constraint streams_stream_id_key do nothing
+        returning s.stream_key
+      )
+      select array_agg(c.stream_key) into _created from created c;
+    exception when lock_not_available then
+      -- Another transaction is creating one of them. The rollback of this block has undone the others.
+      _created := null;
+    end;
+    if coalesce(cardinality(_created), 0) < _new_streams then
+      for _at in 1 .. cardinality(places) loop
+        _place := places[_at];
+        if _heads[_place] is null and _stream_keys[_place] <> all (coalesce(_created, '{}'))
+          and outcomes[_at] <> 'repeated'
+        then
+          outcomes[_at] := 'busy';
+        end if;
+      end loop;
+    end if;
+  end if;
+  if _new_streams < cardinality(stream_ids) then
+    update :schema.streams s
+    set version = m.version, last_recorded_at = m.recorded_at
+    from unnest(_stream_keys, _heads, _versions, _times) as m (stream_key, head, version, recorded_at)
+    where m.version > m.head and s.stream_key = m.stream_key;
+  end if;
+
+  -- 4. Insert the events.
+  if 'appended' = any (outcomes) then
+    perform :schema.mark_writer(inline_names, inline_versions);
+    with inserted as (
+      insert into :schema.events
+        (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
+      select
+        nextval(':schema.event_positions'),
+        _stream_keys[places[e.owner]],
+        versions[e.owner] - event_counts[e.owner] + e.nth,
+        recorded_ats[e.owner],
+        e.event_id,
+        e.type,
+        e.data,
+        e.metadata,
+        e.tags::text[]
+      from unnest(owners, nths, event_ids, types, data, metadata, tags)
+        as e (owner, nth, event_id, type, data, metadata, tags)
+      where outcomes[e.owner] = 'appended'
+      returning position
+    )
+    select array_agg(i.position) into positions from inserted i;
+  end if;
+
+  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
+  if 'conflict' = any (outcomes) then
+    foreach _at in array :schema.recorded_owners(owners, event_ids) loop
+      if outcomes[_at] = 'conflict' then
+        outcomes[_at] := 'repeated';
+      end if;
+    end loop;
+  end if;
+end
+\$\$;
+
 -- Appends to one stream, for a store without inline projections. If another transaction has locked the stream, waits, or
--- fails with 55P03 after lock_timeout. append_to_streams is the slower, general form.
+-- fails with 55P03 after lock_timeout. append_to_streams is the general form, and append_to_each makes a group of appends.
 --
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
@@ -223,6 +415,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as \$\$
 declare
+  _stream_key bigint;
   _event_count int := cardinality(event_ids);
   -- Whole milliseconds, the precision of a JavaScript Date: comparisons use exactly the time that readers see.
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
@@ -248,9 +441,10 @@ begin
   loop
     -- The stream should not exist yet. The insert both locks it and checks that.
     if _create then
-      insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
-      values (append_to_stream.stream_id, _event_count, _now, _now)
-      on conflict do nothing;
+      insert into :schema.streams as s (stream_key, stream_id, version, created_at, last_recorded_at)
+      values (nextval(':schema.stream_keys'), append_to_stream.stream_id, _event_count, _now, _now)
+      on conflict on constraint streams_stream_id_key do nothing
+      returning s.stream_key into _stream_key;
       if found then
         version := _event_count;
         recorded_at := _now;
@@ -261,7 +455,7 @@ begin
     update :schema.streams s
     set version = s.version + _event_count, last_recorded_at = greatest(_now, s.last_recorded_at)
     where s.stream_id = append_to_stream.stream_id and :schema.is_expected(expected_version, s.version)
-    returning s.version, s.last_recorded_at into version, recorded_at;
+    returning s.stream_key, s.version, s.last_recorded_at into _stream_key, version, recorded_at;
     exit when found;
 
     if expected_version is not null then
@@ -282,13 +476,13 @@ begin
   perform :schema.mark_writer('{}', '{}');
   with inserted as (
     insert into :schema.events
-      (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+      (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
     select
       nextval(':schema.event_positions'),
+      _stream_key,
       append_to_stream.version - _event_count + e.nth,
       append_to_stream.recorded_at,
       e.event_id,
-      append_to_stream.stream_id,
       e.type,
       e.data,
       e.metadata,
@@ -301,25 +495,19 @@ begin
 end
 \$\$;
 
--- Makes many appends in one call and one transaction.
+-- Makes several appends in one call and one transaction: all of them, or none. Waits for streams that other transactions
+-- have locked, or fails with 55P03 after lock_timeout.
 --
--- stream_ids: the streams, each once.
--- Per append: the 1-based place of its stream in stream_ids, the expected version (see is_expected) and its number of
--- events. Several appends to one stream are made in the order of the list.
+-- Per append: its stream (each stream once), the expected version (see is_expected) and its number of events. An append
+-- without events only checks the version.
 -- Per event, in the order in which events get their positions: the 1-based place of its append (owner), its 1-based
 -- number within that append (nth), and the event itself.
--- atomic: true: all appends are made or none, and the call waits for streams that other transactions have locked, or fails
--- with 55P03 after lock_timeout. False (group commit): each append has its own outcome, and an append that would have to
--- wait for a stream gets 'busy' instead.
--- retried, lock_timeout: see append_to_stream.
--- inline_names, inline_versions: see mark_writer.
+-- retried, lock_timeout: see append_to_stream. inline_names, inline_versions: see mark_writer.
 --
--- Returns per append: version, recorded_at and outcome ('appended' | 'conflict' | 'repeated' | 'busy'). Only 'appended'
--- changes data. If atomic, the call changes data only if every outcome is 'appended'.
--- positions: of the events of all appends that were made, in order.
+-- Returns per append: outcome ('appended' | 'conflict' | 'repeated'), version and recorded_at. The call changes data only
+-- if every outcome is 'appended'. positions: of all events, in order.
 create or replace function :schema.append_to_streams(
   stream_ids text[],
-  places int[],
   expected_versions bigint[],
   event_counts int[],
   owners int[],
@@ -329,7 +517,6 @@ create or replace function :schema.append_to_streams(
   data json[],
   metadata json[],
   tags text[],
-  atomic boolean,
   retried boolean,
   inline_names text[],
   inline_versions int[],
@@ -342,7 +529,8 @@ create or replace function :schema.append_to_streams(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- For the reason that lock_streams states.
+-- For the reason that append_to_each states.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -351,19 +539,15 @@ set jit = off
 as \$\$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
-  -- Per stream: its version after the appends decided so far (null: no stream), and the time to record its events at.
-  _versions bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
+  -- Per stream.
+  _stream_keys bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
   _times timestamptz[] := array_fill(_now, array[cardinality(stream_ids)]);
-  _locked boolean[] := array_fill(false, array[cardinality(stream_ids)]);
-  _busy boolean[] := array_fill(false, array[cardinality(stream_ids)]);
-  _moved boolean[] := array_fill(false, array[cardinality(stream_ids)]);
-  _created text[] := '{}';
+  -- The keys of the streams that this call creates, in the order of their ids.
+  _created bigint[];
   _created_at int := 1;
-  _new int[];
-  _repeated boolean[] := array_fill(false, array[cardinality(places)]);
+  _repeated boolean[];
   _stream record;
   _at int;
-  _place int;
 begin
   -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -373,28 +557,32 @@ begin
     perform set_config('lock_timeout', append_to_streams.lock_timeout, true);
   end if;
 
-  -- 1. Lock the streams.
-  if atomic then
-    -- This creates streams that the call only checks, too, and deletes them at the end. Until then, other transactions
-    -- that want to create them wait.
-    with created as (
-      insert into :schema.streams as s (stream_id, version, created_at)
-      select n.id, 0, _now from unnest(stream_ids) as n (id) order by n.id collate "C"
-      on conflict do nothing
-      returning s.stream_id
-    )
-    select coalesce(array_agg(c.stream_id order by c.stream_id collate "C"), '{}') into _created from created c;
-  end if;
-  for _stream in select * from :schema.lock_streams(stream_ids, atomic) loop
-    _locked[_stream.place] := true;
-    -- Both lists are in the same order, so that no stream needs a search among the created ones.
-    if stream_ids[_stream.place] = _created[_created_at] then
-      _created_at := _created_at + 1;
-    else
-      _versions[_stream.place] := _stream.version;
-    end if;
+  -- 1. Create the missing streams and lock all of them, in the order that all writers use. Two calls then never wait for
+  -- each other. This creates streams that the call only checks, too, and deletes them at the end. Until then, other
+  -- transactions that want to create them wait.
+  with created as (
+    insert into :schema.streams as s (stream_key, stream_id, version, created_at)
+    select nextval(':schema.stream_keys'), n.id, 0, _now
+    from (select * from unnest(stream_ids) as n (id) order by n.id collate "C") n
+    on conflict on constraint streams_stream_id_key do nothing
+    returning s.stream_key, s.stream_id
+  )
+  select coalesce(array_agg(c.stream_key order by c.stream_id collate "C"), '{}') into _created from created c;
+  versions := array_fill(null::bigint, array[cardinality(stream_ids)]);
+  for _stream in
+    select a.place, s.stream_key, s.version, s.last_recorded_at
+    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
+    cross join lateral (select * from :schema.streams s where s.stream_id = a.id for no key update) s
+  loop
+    _stream_keys[_stream.place] := _stream.stream_key;
     -- Times never decrease in a stream, even if the clock steps back.
     _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
+    -- Both lists are in the same order, so that no stream needs a search among the created ones.
+    if _stream.stream_key = _created[_created_at] then
+      _created_at := _created_at + 1;
+    else
+      versions[_stream.place] := _stream.version;
+    end if;
   end loop;
   if retried then
     -- Check after locking: an earlier attempt may have been about to commit.
@@ -403,33 +591,19 @@ begin
     end loop;
   end if;
 
-  -- 2. Decide, append by append.
-  for _at in 1 .. cardinality(places) loop
-    _place := places[_at];
-    versions[_at] := coalesce(_versions[_place], 0);
+  -- 2. Decide.
+  for _at in 1 .. cardinality(stream_ids) loop
     if _repeated[_at] then
       outcomes[_at] := 'repeated';
-    elsif _busy[_place] then
-      outcomes[_at] := 'busy';
-    elsif :schema.is_expected(expected_versions[_at], _versions[_place]) then
+    elsif :schema.is_expected(expected_versions[_at], versions[_at]) then
       outcomes[_at] := 'appended';
-      recorded_ats[_at] := _times[_place];
-      if event_counts[_at] > 0 then
-        versions[_at] := versions[_at] + event_counts[_at];
-        _versions[_place] := versions[_at];
-        _moved[_place] := true;
-      end if;
-    elsif _versions[_place] is null and not _locked[_place] then
-      -- Either another transaction has locked the stream, or it does not exist. This statement cannot tell which.
-      outcomes[_at] := 'busy';
-      _busy[_place] := true;
     else
       outcomes[_at] := 'conflict';
     end if;
+    versions[_at] := coalesce(versions[_at], 0);
   end loop;
-
-  if atomic and 'appended' <> any (outcomes) then
-    delete from :schema.streams s where s.stream_id = any (_created);
+  if 'appended' <> any (outcomes) then
+    delete from :schema.streams s where s.stream_key = any (_created);
     -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
     -- too.
     foreach _at in array :schema.recorded_owners(owners, event_ids) loop
@@ -439,65 +613,39 @@ begin
   end if;
 
   -- 3. Update the versions of the streams.
-  if not atomic then
-    select array_agg(m.place::int) into _new
-    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
-    where m.moved and not m.locked;
-    if _new is not null then
-      _created := :schema.try_create_streams(
-        array(select stream_ids[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
-        array(select _versions[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
-        _now);
-      if cardinality(_created) < cardinality(_new) then
-        for _at in 1 .. cardinality(places) loop
-          if not _locked[places[_at]] and stream_ids[places[_at]] <> all (_created) then
-            outcomes[_at] := 'busy';
-          end if;
-        end loop;
-      end if;
-    end if;
-  end if;
-  if true = any (_moved) then
-    update :schema.streams s
-    set version = _versions[m.place], last_recorded_at = _times[m.place]
-    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
-    where m.moved and m.locked and s.stream_id = stream_ids[m.place];
-  end if;
-  if atomic then
-    delete from :schema.streams s where s.stream_id = any (_created) and s.version = 0;
+  for _at in 1 .. cardinality(stream_ids) loop
+    versions[_at] := versions[_at] + event_counts[_at];
+  end loop;
+  recorded_ats := _times;
+  update :schema.streams s
+  set version = m.version, last_recorded_at = m.recorded_at
+  from unnest(_stream_keys, event_counts, versions, _times) as m (stream_key, event_count, version, recorded_at)
+  where m.event_count > 0 and s.stream_key = m.stream_key;
+  if cardinality(_created) > 0 then
+    delete from :schema.streams s where s.stream_key = any (_created) and s.version = 0;
   end if;
 
   -- 4. Insert the events.
-  if cardinality(event_ids) > 0 and 'appended' = any (outcomes) then
+  if cardinality(event_ids) > 0 then
     perform :schema.mark_writer(inline_names, inline_versions);
     with inserted as (
       insert into :schema.events
-        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+        (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
       select
         nextval(':schema.event_positions'),
+        _stream_keys[e.owner],
         versions[e.owner] - event_counts[e.owner] + e.nth,
-        recorded_ats[e.owner],
+        _times[e.owner],
         e.event_id,
-        stream_ids[places[e.owner]],
         e.type,
         e.data,
         e.metadata,
         e.tags::text[]
       from unnest(owners, nths, event_ids, types, data, metadata, tags)
         as e (owner, nth, event_id, type, data, metadata, tags)
-      where outcomes[e.owner] = 'appended'
       returning position
     )
     select array_agg(i.position) into positions from inserted i;
-  end if;
-
-  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
-  if 'conflict' = any (outcomes) then
-    foreach _at in array :schema.recorded_owners(owners, event_ids) loop
-      if outcomes[_at] = 'conflict' then
-        outcomes[_at] := 'repeated';
-      end if;
-    end loop;
   end if;
 end
 \$\$;
@@ -552,12 +700,12 @@ begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', create_stream.lock_timeout, true);
   end if;
-  insert into :schema.streams as s (stream_id, version, created_at, metadata, creation_id)
+  insert into :schema.streams as s (stream_key, stream_id, version, created_at, metadata, creation_id)
   values (
-    create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
+    nextval(':schema.stream_keys'), create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
     create_stream.metadata, create_stream.creation_id
   )
-  on conflict do nothing;
+  on conflict on constraint streams_stream_id_key do nothing;
   -- The insert waited for concurrent creations of the stream, and this statement sees their result.
   select s.creation_id is not distinct from create_stream.creation_id, s.version, s.created_at
   into created, version, created_at
@@ -699,7 +847,8 @@ end
 -- inline_names, inline_versions: see mark_writer.
 -- lock_timeout: see append_to_stream.
 --
--- Returns imported: the number of imported events, or null if the import is refused. The refusal has stream_id and
+-- Returns imported: the number of imported events, or null if the import is refused. after: the events of this call, and
+-- no others with their ids, have a position after it (exclusive). The refusal has stream_id and
 -- either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has this id).
 create or replace function :schema.import_events(
   stream_ids text[],
@@ -720,6 +869,7 @@ create or replace function :schema.import_events(
   inline_versions int[],
   lock_timeout text,
   out imported int,
+  out after bigint,
   out stream_id text,
   out event_id uuid,
   out recorded_at timestamptz,
@@ -738,6 +888,7 @@ set jit = off
 as \$\$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  _stream_keys bigint[];
   _versions bigint[];
   _last timestamptz[];
   _first_position bigint;
@@ -753,14 +904,18 @@ begin
 
   begin
     -- Create missing streams and lock all of them, in the order that all writers use.
-    insert into :schema.streams (stream_id, version, created_at)
-    select s.id, 0, _now from unnest(stream_ids) as s (id) order by s.id collate "C"
-    on conflict do nothing;
+    insert into :schema.streams (stream_key, stream_id, version, created_at)
+    select nextval(':schema.stream_keys'), s.id, 0, _now
+    from (select * from unnest(stream_ids) as s (id) order by s.id collate "C") s
+    on conflict on constraint streams_stream_id_key do nothing;
 
-    select array_agg(l.version order by l.owner), array_agg(l.last_recorded_at order by l.owner)
-    into _versions, _last
+    select
+      array_agg(l.stream_key order by l.owner),
+      array_agg(l.version order by l.owner),
+      array_agg(l.last_recorded_at order by l.owner)
+    into _stream_keys, _versions, _last
     from (
-      select a.owner, s.version, s.last_recorded_at
+      select a.owner, s.stream_key, s.version, s.last_recorded_at
       from (
         select * from unnest(stream_ids) with ordinality as s (id, owner) order by s.id collate "C"
       ) a
@@ -773,10 +928,11 @@ begin
       )
       or exists (select from unnest(earliest, _last) as s (earliest, last) where s.earliest < s.last)
     then
-      select r.stream_id, r.event_id into stream_id, event_id
+      select s.stream_id, r.event_id into stream_id, event_id
       from unnest(owners, event_ids) as e (owner, event_id)
       cross join lateral (select * from :schema.events r where r.event_id = e.event_id limit 1) r
-      where r.stream_id <> stream_ids[e.owner]
+      join :schema.streams s on s.stream_key = r.stream_key
+      where r.stream_key <> _stream_keys[e.owner]
       limit 1;
       if found then
         raise exception 'undo' using errcode = 'ES002';
@@ -835,13 +991,13 @@ begin
     perform :schema.mark_writer(inline_names, inline_versions);
     with inserted as (
       insert into :schema.events as n
-        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+        (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
       select
         nextval(':schema.event_positions'),
+        _stream_keys[e.owner],
         _versions[e.owner] + e.nth,
         greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
         e.event_id,
-        stream_ids[e.owner],
         e.type,
         e.data::json,
         e.metadata::json,
@@ -864,6 +1020,7 @@ begin
     into imported, _first_position, _last_position, _latest
     from inserted i;
 
+    after := _first_position - 1;
     if _last_position - _first_position + 1 = imported then
       insert into :schema.imports (first_position, last_position, latest, imported_at)
       values (_first_position, _last_position, _latest, clock_timestamp());
@@ -873,8 +1030,9 @@ begin
       select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
       from (
         select e.position, e.recorded_at, e.position - row_number() over (order by e.position) as run
-        from :schema.events e
-        where e.position between _first_position and _last_position and e.transaction_id = pg_current_xact_id()
+        from unnest(event_ids) as own (event_id)
+        join :schema.events e on e.event_id = own.event_id
+        where e.position >= _first_position
       ) i
       group by i.run;
     end if;
@@ -882,8 +1040,8 @@ begin
     update :schema.streams s
     set version = s.version + m.event_count,
         last_recorded_at = greatest(coalesce(m.latest, _now), s.last_recorded_at)
-    from unnest(stream_ids, event_counts, latest) as m (stream_id, event_count, latest)
-    where s.stream_id = m.stream_id and m.event_count > 0;
+    from unnest(_stream_keys, event_counts, latest) as m (stream_key, event_count, latest)
+    where s.stream_key = m.stream_key and m.event_count > 0;
   exception when sqlstate 'ES002' then
     -- The exception has rolled back the block. The output parameters keep their values.
     return;
@@ -1044,7 +1202,8 @@ returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- For the reason that lock_streams states.
+-- The plans are made once per session, perhaps while the table is nearly empty. They must be lookups by key, which are
+-- right for any size.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -1103,38 +1262,6 @@ begin
 end
 \$\$;
 
--- Locks the streams of the list that exist. Returns each locked stream with its 1-based place in the list.
--- wait: true waits for a stream that another transaction has locked, false skips it.
---
--- All transactions lock streams in the same order, so that two calls never wait for each other.
-create or replace function :schema.lock_streams(stream_ids text[], wait boolean)
-returns table (place int, version bigint, last_recorded_at timestamptz)
-language plpgsql
--- The plans are made once per session, perhaps while the tables are nearly empty. They must be lookups by key, which
--- are right for any size.
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
-as \$\$
-begin
-  if wait then
-    return query
-    select a.place::int, s.version, s.last_recorded_at
-    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
-    cross join lateral (select * from :schema.streams s where s.stream_id = a.id for no key update) s;
-  else
-    return query
-    select a.place::int, s.version, s.last_recorded_at
-    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
-    cross join lateral (
-      select * from :schema.streams s where s.stream_id = a.id for no key update skip locked
-    ) s;
-  end if;
-end
-\$\$;
-
 -- Returns one page of the log together with the frontier that bounds it.
 --
 -- after: exclusive. until: inclusive.
@@ -1187,6 +1314,8 @@ set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_sort = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as \$\$
 declare
   _frontier bigint;
@@ -1247,12 +1376,14 @@ begin
       into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from :schema.events e
+        select e.*, s.stream_id, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        from :schema.events e
+        join :schema.streams s on s.stream_key = e.stream_key
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
+          and (part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position
         limit _row_size
       ) e;
@@ -1276,12 +1407,14 @@ begin
       into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from :schema.events e
+        select e.*, s.stream_id, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        from :schema.events e
+        join :schema.streams s on s.stream_key = e.stream_key
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
+          and (part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position desc
         limit _row_size
       ) e;
@@ -1694,6 +1827,7 @@ begin
     with ordinality as asked (stream_id, first_version, last_version, as_of, most, backward, place)
   left join lateral (
     select
+      reach.stream_key,
       reach.stream_version,
       case
         when asked.backward then greatest(asked.first_version, reach.version - asked.most + 1)
@@ -1705,10 +1839,11 @@ begin
       end as upper_version
     from (
       select
+        s.stream_key,
         s.version as stream_version,
         case
           when asked.as_of is null then least(asked.last_version, s.version)
-          else :schema.version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+          else :schema.version_as_of(s.stream_key, asked.as_of, least(asked.last_version, s.version))
         end as version
       from :schema.streams s
       where s.stream_id = asked.stream_id
@@ -1742,7 +1877,7 @@ begin
     end as tags
     from (
       select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from :schema.events e
-      where e.stream_id = asked.stream_id
+      where e.stream_key = part.stream_key
         and e.version between part.lower_version and part.upper_version
       order by e.version
       limit 100
@@ -1892,31 +2027,6 @@ begin
 end
 \$\$;
 
--- Creates streams. Returns the ids of the created ones, without streams that existed. Creates none and returns an empty
--- list if another transaction is creating one of them and does not end within the lock timeout.
-create or replace function :schema.try_create_streams(stream_ids text[], versions bigint[], created_at timestamptz)
-returns text[]
-language plpgsql
-set lock_timeout = '20ms'
-as \$\$
-declare
-  _created text[];
-begin
-  with created as (
-    insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
-    select n.id, n.version, try_create_streams.created_at, try_create_streams.created_at
-    from unnest(stream_ids, versions) as n (id, version)
-    order by n.id collate "C"
-    on conflict do nothing
-    returning s.stream_id
-  )
-  select array_agg(c.stream_id) into _created from created c;
-  return coalesce(_created, '{}');
-exception when lock_not_available then
-  return '{}';
-end
-\$\$;
-
 -- Deletes a parked event that the holder of the lease has handled. Returns false if the lease is lost.
 create or replace function :schema.unpark_event(
   of_subscription text,
@@ -1943,7 +2053,7 @@ end
 -- Returns the last version of a stream, up to last_version (inclusive), that was recorded at or before a time; 0: none.
 -- The stream must have last_version. Versions have no gaps and times never decrease, so that a binary search finds it
 -- with one lookup for each bit of last_version.
-create or replace function :schema.version_as_of(stream_id text, as_of timestamptz, last_version bigint)
+create or replace function :schema.version_as_of(stream_key bigint, as_of timestamptz, last_version bigint)
 returns bigint
 language plpgsql stable
 -- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
@@ -1960,7 +2070,7 @@ begin
     _middle := (_low + _high + 1) / 2;
     select e.recorded_at into strict _recorded_at
     from :schema.events e
-    where e.stream_id = version_as_of.stream_id and e.version = _middle;
+    where e.stream_key = version_as_of.stream_key and e.version = _middle;
     if _recorded_at <= as_of then
       _low := _middle;
     else
@@ -2008,6 +2118,12 @@ begin
 end
 \$\$;
 
+-- All events with the names of their streams, for people and reports. The library reads the tables.
+create or replace view :schema.recorded_events as
+select e.position, s.stream_id, e.version, e.type, e.data, e.metadata, e.tags, e.event_id, e.recorded_at
+from :schema.events e
+join :schema.streams s using (stream_key);
+
 -- The documents that readers see: the current generation of each projection, and the documents that handlers write.
 create or replace view :schema.views as
 select d.projection, d.key, d.state, d.revision, d.position
@@ -2035,8 +2151,9 @@ where l.locktype = 'advisory'
 -- The schema may hold functions of the user's, so this names the store's own.
 revoke execute on function
   :schema.advance_checkpoint(text, int, bigint, bigint),
+  :schema.append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text),
   :schema.append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text),
-  :schema.append_to_streams(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, boolean, text[], int[], text),
+  :schema.append_to_streams(text[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text),
   :schema.begin_build(text, int, text),
   :schema.create_stream(text, json, uuid, text),
   :schema.create_subscription(text, int, bigint),
@@ -2052,7 +2169,6 @@ revoke execute on function
   :schema.list_streams(text, text, int),
   :schema.lock_appends(),
   :schema.lock_documents(text[], int[], text[], text),
-  :schema.lock_streams(text[], boolean),
   :schema.log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int),
   :schema.mark_writer(text[], int[]),
   :schema.move_checkpoints(text, bigint),
@@ -2070,9 +2186,8 @@ revoke execute on function
   :schema.sees_own_marker(),
   :schema.set_projection(text, int, int, text),
   :schema.skip_parked(text, bigint),
-  :schema.try_create_streams(text[], bigint[], timestamptz),
   :schema.unpark_event(text, int, bigint, bigint),
-  :schema.version_as_of(text, timestamptz, bigint),
+  :schema.version_as_of(bigint, timestamptz, bigint),
   :schema.write_documents(text[], int[], text[], json[], bigint[])
 from public;`,
 }
@@ -2080,6 +2195,29 @@ from public;`,
 export const advanceCheckpoint: string = `select (
   extract(epoch from pg_postmaster_start_time())::text = \$5::text and :schema.advance_checkpoint(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)
 )::text as held`
+
+export const appendToEach: string = `select
+  array_to_json(a.outcomes)::text as outcomes,
+  array_to_json(a.versions)::text as versions,
+  (select json_agg((date_part('epoch', r) * 1000)::bigint) from unnest(a.recorded_ats) r)::text as recorded_ats,
+  array_to_json(a.positions)::text as positions
+from :schema.append_to_each(
+  \$1::text::text[],
+  \$2::text::int[],
+  \$3::text::bigint[],
+  \$4::text::int[],
+  \$5::text::int[],
+  \$6::text::int[],
+  \$7::text::uuid[],
+  \$8::text::text[],
+  string_to_array(\$9::text, E'\\x1e')::json[],
+  string_to_array(\$10::text, E'\\x1e', '')::json[],
+  \$11::text::text[],
+  \$12::text::boolean,
+  \$13::text::text[],
+  \$14::text::int[],
+  \$15::text
+) a`
 
 export const appendToStream: string = `select
   a.outcome,
@@ -2105,21 +2243,19 @@ export const appendToStreams: string = `select
   array_to_json(a.positions)::text as positions
 from :schema.append_to_streams(
   \$1::text::text[],
-  \$2::text::int[],
-  \$3::text::bigint[],
+  \$2::text::bigint[],
+  \$3::text::int[],
   \$4::text::int[],
   \$5::text::int[],
-  \$6::text::int[],
-  \$7::text::uuid[],
-  \$8::text::text[],
-  string_to_array(\$9::text, E'\\x1e')::json[],
-  string_to_array(\$10::text, E'\\x1e', '')::json[],
-  \$11::text::text[],
-  \$12::text::boolean,
-  \$13::text::boolean,
-  \$14::text::text[],
-  \$15::text::int[],
-  \$16::text
+  \$6::text::uuid[],
+  \$7::text::text[],
+  string_to_array(\$8::text, E'\\x1e')::json[],
+  string_to_array(\$9::text, E'\\x1e', '')::json[],
+  \$10::text::text[],
+  \$11::text::boolean,
+  \$12::text::text[],
+  \$13::text::int[],
+  \$14::text
 ) a`
 
 export const beginBuild: string = `select b.generation, b.resumed::text from :schema.begin_build(\$1::text, \$2::text::int, \$3::text) b`
@@ -2163,7 +2299,13 @@ export const findEvents: string = `select
   e.event_id::text, to_json(e.stream_id)::text as stream_id, e.version::text, e.position::text,
   ((date_part('epoch', e.recorded_at) * 1000)::bigint)::text as recorded_at
 from unnest(\$1::text::uuid[]) as asked (event_id)
-cross join lateral (select * from :schema.events e where e.event_id = asked.event_id limit 1) e`
+cross join lateral (
+  select e.*, s.stream_id
+  from :schema.events e
+  join :schema.streams s on s.stream_key = e.stream_key
+  where e.event_id = asked.event_id
+  limit 1
+) e`
 
 export const frontier: string = `select
   f.frontier::text,
@@ -2182,6 +2324,7 @@ from :schema.frontier() as f (frontier)`
 
 export const importEvents: string = `select
   i.imported,
+  i.after::text,
   to_json(i.stream_id)::text as stream_id,
   i.event_id::text,
   ((date_part('epoch', i.recorded_at) * 1000)::bigint)::text as recorded_at,
@@ -2207,11 +2350,12 @@ from :schema.import_events(
 ) i`
 
 export const importedEvents: string = `select
-  e.event_id::text, to_json(e.stream_id)::text as stream_id, e.version::text, e.position::text,
+  e.event_id::text, e.version::text, e.position::text,
   ((date_part('epoch', e.recorded_at) * 1000)::bigint)::text as recorded_at
 from unnest(\$1::text::uuid[]) as asked (event_id)
-cross join lateral (select * from :schema.events e where e.event_id = asked.event_id limit 1) e
-where e.transaction_id = pg_current_xact_id()`
+cross join lateral (
+  select * from :schema.events e where e.event_id = asked.event_id and e.position > \$2::text::bigint limit 1
+) e`
 
 export const keepLeases: string = `select k.partition, k.token::text, k.checkpoint::text as position, k.share, extract(epoch from pg_postmaster_start_time())::text as server
 from :schema.keep_leases(\$1::text, \$2::text, \$3::text::int) k
@@ -2362,6 +2506,7 @@ from (
 ) asked
 left join lateral (
   select
+      reach.stream_key,
       reach.stream_version,
       case
         when asked.backward then greatest(asked.first_version, reach.version - asked.most + 1)
@@ -2373,10 +2518,11 @@ left join lateral (
       end as upper_version
     from (
       select
+        s.stream_key,
         s.version as stream_version,
         case
           when asked.as_of is null then least(asked.last_version, s.version)
-          else :schema.version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+          else :schema.version_as_of(s.stream_key, asked.as_of, least(asked.last_version, s.version))
         end as version
       from :schema.streams s
       where s.stream_id = asked.stream_id
@@ -2418,7 +2564,7 @@ left join lateral (
     end as tags
     from (
       select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from :schema.events e
-      where e.stream_id = asked.stream_id
+      where e.stream_key = part.stream_key
         and e.version >= case
           when asked.backward then greatest(part.lower_version, start.version - asked.row_size + 1)
           else start.version

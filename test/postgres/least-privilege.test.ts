@@ -163,12 +163,10 @@ describe('the role of an application', () => {
       'enter_projections',
       'frontier_after',
       'is_expected',
-      'lock_streams',
       'mark_writer',
       'part_of_stream',
       'protect_events',
       'recorded_owners',
-      'try_create_streams',
     ])
     for (const { call } of internal) await expect(session.query(call), call).rejects.toMatchObject(denied)
   })

@@ -17,6 +17,157 @@ begin
 end
 $$;
 
+-- Name: append_to_each(text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, text[], integer[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.append_to_each(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  -- Per stream: its key, or a key for it if this call creates it.
+  _stream_keys bigint[];
+  -- Per stream: its version before this call. Null: it does not exist, or another transaction has locked it. The
+  -- statement that locks the streams cannot tell which.
+  _heads bigint[];
+  -- Per stream: its version after the appends decided so far. -1: the stream is busy.
+  _versions bigint[];
+  _times timestamptz[];
+  _repeated boolean[];
+  _new_streams int := 0;
+  _created bigint[];
+  _at int;
+  _place int;
+  _version bigint;
+begin
+  -- At any other level the checks would use an old snapshot.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_to_each needs READ COMMITTED' using errcode = 'ES001';
+  end if;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', append_to_each.lock_timeout, true);
+  end if;
+
+  -- 1. Lock the streams that exist. Times never decrease in a stream, even if the clock steps back.
+  select
+    array_agg(coalesce(s.stream_key, nextval('"eventsourced".stream_keys'))),
+    array_agg(s.version),
+    array_agg(greatest(_now, s.last_recorded_at))
+  into _stream_keys, _heads, _times
+  from unnest(stream_ids) as a (stream_id)
+  left join lateral (
+    select * from "eventsourced".streams s where s.stream_id = a.stream_id for no key update skip locked
+  ) s on true;
+  _versions := _heads;
+  if retried then
+    -- Check after locking: an earlier attempt may have been about to commit.
+    foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
+      _repeated[_at] := true;
+    end loop;
+  end if;
+
+  -- 2. Decide, append by append.
+  for _at in 1 .. cardinality(places) loop
+    _place := places[_at];
+    _version := _versions[_place];
+    if _repeated[_at] then
+      outcomes[_at] := 'repeated';
+    elsif _version = -1 then
+      outcomes[_at] := 'busy';
+    elsif "eventsourced".is_expected(expected_versions[_at], _version) then
+      outcomes[_at] := 'appended';
+      if _version is null then
+        _new_streams := _new_streams + 1;
+        _version := 0;
+      end if;
+      _version := _version + event_counts[_at];
+      _versions[_place] := _version;
+    elsif _version is null then
+      outcomes[_at] := 'busy';
+      _versions[_place] := -1;
+    else
+      outcomes[_at] := 'conflict';
+    end if;
+    versions[_at] := _version;
+    recorded_ats[_at] := _times[_place];
+  end loop;
+
+  -- 3. Create the new streams, in the order that all writers use, and update the versions of the others.
+  if _new_streams > 0 then
+    begin
+      with created as (
+        insert into "eventsourced".streams as s (stream_key, stream_id, version, created_at, last_recorded_at)
+        select n.stream_key, n.stream_id, n.version, _now, _now
+        from unnest(_stream_keys, stream_ids, _heads, _versions) as n (stream_key, stream_id, head, version)
+        where n.head is null and n.version > 0
+        order by n.stream_id collate "C"
+        on conflict on constraint streams_stream_id_key do nothing
+        returning s.stream_key
+      )
+      select array_agg(c.stream_key) into _created from created c;
+    exception when lock_not_available then
+      -- Another transaction is creating one of them. The rollback of this block has undone the others.
+      _created := null;
+    end;
+    if coalesce(cardinality(_created), 0) < _new_streams then
+      for _at in 1 .. cardinality(places) loop
+        _place := places[_at];
+        if _heads[_place] is null and _stream_keys[_place] <> all (coalesce(_created, '{}'))
+          and outcomes[_at] <> 'repeated'
+        then
+          outcomes[_at] := 'busy';
+        end if;
+      end loop;
+    end if;
+  end if;
+  if _new_streams < cardinality(stream_ids) then
+    update "eventsourced".streams s
+    set version = m.version, last_recorded_at = m.recorded_at
+    from unnest(_stream_keys, _heads, _versions, _times) as m (stream_key, head, version, recorded_at)
+    where m.version > m.head and s.stream_key = m.stream_key;
+  end if;
+
+  -- 4. Insert the events.
+  if 'appended' = any (outcomes) then
+    perform "eventsourced".mark_writer(inline_names, inline_versions);
+    with inserted as (
+      insert into "eventsourced".events
+        (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
+      select
+        nextval('"eventsourced".event_positions'),
+        _stream_keys[places[e.owner]],
+        versions[e.owner] - event_counts[e.owner] + e.nth,
+        recorded_ats[e.owner],
+        e.event_id,
+        e.type,
+        e.data,
+        e.metadata,
+        e.tags::text[]
+      from unnest(owners, nths, event_ids, types, data, metadata, tags)
+        as e (owner, nth, event_id, type, data, metadata, tags)
+      where outcomes[e.owner] = 'appended'
+      returning position
+    )
+    select array_agg(i.position) into positions from inserted i;
+  end if;
+
+  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
+  if 'conflict' = any (outcomes) then
+    foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
+      if outcomes[_at] = 'conflict' then
+        outcomes[_at] := 'repeated';
+      end if;
+    end loop;
+  end if;
+end
+$$;
+
 -- Name: append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, lock_timeout text, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) RETURNS record
@@ -24,6 +175,7 @@ CREATE FUNCTION eventsourced.append_to_stream(stream_id text, expected_version b
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
+  _stream_key bigint;
   _event_count int := cardinality(event_ids);
   -- Whole milliseconds, the precision of a JavaScript Date: comparisons use exactly the time that readers see.
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
@@ -49,9 +201,10 @@ begin
   loop
     -- The stream should not exist yet. The insert both locks it and checks that.
     if _create then
-      insert into "eventsourced".streams as s (stream_id, version, created_at, last_recorded_at)
-      values (append_to_stream.stream_id, _event_count, _now, _now)
-      on conflict do nothing;
+      insert into "eventsourced".streams as s (stream_key, stream_id, version, created_at, last_recorded_at)
+      values (nextval('"eventsourced".stream_keys'), append_to_stream.stream_id, _event_count, _now, _now)
+      on conflict on constraint streams_stream_id_key do nothing
+      returning s.stream_key into _stream_key;
       if found then
         version := _event_count;
         recorded_at := _now;
@@ -62,7 +215,7 @@ begin
     update "eventsourced".streams s
     set version = s.version + _event_count, last_recorded_at = greatest(_now, s.last_recorded_at)
     where s.stream_id = append_to_stream.stream_id and "eventsourced".is_expected(expected_version, s.version)
-    returning s.version, s.last_recorded_at into version, recorded_at;
+    returning s.stream_key, s.version, s.last_recorded_at into _stream_key, version, recorded_at;
     exit when found;
 
     if expected_version is not null then
@@ -83,13 +236,13 @@ begin
   perform "eventsourced".mark_writer('{}', '{}');
   with inserted as (
     insert into "eventsourced".events
-      (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+      (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
     select
       nextval('"eventsourced".event_positions'),
+      _stream_key,
       append_to_stream.version - _event_count + e.nth,
       append_to_stream.recorded_at,
       e.event_id,
-      append_to_stream.stream_id,
       e.type,
       e.data,
       e.metadata,
@@ -102,11 +255,12 @@ begin
 end
 $$;
 
--- Name: append_to_streams(text[], integer[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, boolean, text[], integer[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: append_to_streams(text[], bigint[], integer[], integer[], integer[], uuid[], text[], json[], json[], text[], boolean, text[], integer[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
+CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_hashjoin TO 'off'
@@ -115,19 +269,15 @@ CREATE FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer
     AS $$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
-  -- Per stream: its version after the appends decided so far (null: no stream), and the time to record its events at.
-  _versions bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
+  -- Per stream.
+  _stream_keys bigint[] := array_fill(null::bigint, array[cardinality(stream_ids)]);
   _times timestamptz[] := array_fill(_now, array[cardinality(stream_ids)]);
-  _locked boolean[] := array_fill(false, array[cardinality(stream_ids)]);
-  _busy boolean[] := array_fill(false, array[cardinality(stream_ids)]);
-  _moved boolean[] := array_fill(false, array[cardinality(stream_ids)]);
-  _created text[] := '{}';
+  -- The keys of the streams that this call creates, in the order of their ids.
+  _created bigint[];
   _created_at int := 1;
-  _new int[];
-  _repeated boolean[] := array_fill(false, array[cardinality(places)]);
+  _repeated boolean[];
   _stream record;
   _at int;
-  _place int;
 begin
   -- At any other level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -137,28 +287,32 @@ begin
     perform set_config('lock_timeout', append_to_streams.lock_timeout, true);
   end if;
 
-  -- 1. Lock the streams.
-  if atomic then
-    -- This creates streams that the call only checks, too, and deletes them at the end. Until then, other transactions
-    -- that want to create them wait.
-    with created as (
-      insert into "eventsourced".streams as s (stream_id, version, created_at)
-      select n.id, 0, _now from unnest(stream_ids) as n (id) order by n.id collate "C"
-      on conflict do nothing
-      returning s.stream_id
-    )
-    select coalesce(array_agg(c.stream_id order by c.stream_id collate "C"), '{}') into _created from created c;
-  end if;
-  for _stream in select * from "eventsourced".lock_streams(stream_ids, atomic) loop
-    _locked[_stream.place] := true;
-    -- Both lists are in the same order, so that no stream needs a search among the created ones.
-    if stream_ids[_stream.place] = _created[_created_at] then
-      _created_at := _created_at + 1;
-    else
-      _versions[_stream.place] := _stream.version;
-    end if;
+  -- 1. Create the missing streams and lock all of them, in the order that all writers use. Two calls then never wait for
+  -- each other. This creates streams that the call only checks, too, and deletes them at the end. Until then, other
+  -- transactions that want to create them wait.
+  with created as (
+    insert into "eventsourced".streams as s (stream_key, stream_id, version, created_at)
+    select nextval('"eventsourced".stream_keys'), n.id, 0, _now
+    from (select * from unnest(stream_ids) as n (id) order by n.id collate "C") n
+    on conflict on constraint streams_stream_id_key do nothing
+    returning s.stream_key, s.stream_id
+  )
+  select coalesce(array_agg(c.stream_key order by c.stream_id collate "C"), '{}') into _created from created c;
+  versions := array_fill(null::bigint, array[cardinality(stream_ids)]);
+  for _stream in
+    select a.place, s.stream_key, s.version, s.last_recorded_at
+    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
+    cross join lateral (select * from "eventsourced".streams s where s.stream_id = a.id for no key update) s
+  loop
+    _stream_keys[_stream.place] := _stream.stream_key;
     -- Times never decrease in a stream, even if the clock steps back.
     _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
+    -- Both lists are in the same order, so that no stream needs a search among the created ones.
+    if _stream.stream_key = _created[_created_at] then
+      _created_at := _created_at + 1;
+    else
+      versions[_stream.place] := _stream.version;
+    end if;
   end loop;
   if retried then
     -- Check after locking: an earlier attempt may have been about to commit.
@@ -167,33 +321,19 @@ begin
     end loop;
   end if;
 
-  -- 2. Decide, append by append.
-  for _at in 1 .. cardinality(places) loop
-    _place := places[_at];
-    versions[_at] := coalesce(_versions[_place], 0);
+  -- 2. Decide.
+  for _at in 1 .. cardinality(stream_ids) loop
     if _repeated[_at] then
       outcomes[_at] := 'repeated';
-    elsif _busy[_place] then
-      outcomes[_at] := 'busy';
-    elsif "eventsourced".is_expected(expected_versions[_at], _versions[_place]) then
+    elsif "eventsourced".is_expected(expected_versions[_at], versions[_at]) then
       outcomes[_at] := 'appended';
-      recorded_ats[_at] := _times[_place];
-      if event_counts[_at] > 0 then
-        versions[_at] := versions[_at] + event_counts[_at];
-        _versions[_place] := versions[_at];
-        _moved[_place] := true;
-      end if;
-    elsif _versions[_place] is null and not _locked[_place] then
-      -- Either another transaction has locked the stream, or it does not exist. This statement cannot tell which.
-      outcomes[_at] := 'busy';
-      _busy[_place] := true;
     else
       outcomes[_at] := 'conflict';
     end if;
+    versions[_at] := coalesce(versions[_at], 0);
   end loop;
-
-  if atomic and 'appended' <> any (outcomes) then
-    delete from "eventsourced".streams s where s.stream_id = any (_created);
+  if 'appended' <> any (outcomes) then
+    delete from "eventsourced".streams s where s.stream_key = any (_created);
     -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
     -- too.
     foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
@@ -203,65 +343,39 @@ begin
   end if;
 
   -- 3. Update the versions of the streams.
-  if not atomic then
-    select array_agg(m.place::int) into _new
-    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
-    where m.moved and not m.locked;
-    if _new is not null then
-      _created := "eventsourced".try_create_streams(
-        array(select stream_ids[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
-        array(select _versions[n.place] from unnest(_new) with ordinality as n (place, at) order by n.at),
-        _now);
-      if cardinality(_created) < cardinality(_new) then
-        for _at in 1 .. cardinality(places) loop
-          if not _locked[places[_at]] and stream_ids[places[_at]] <> all (_created) then
-            outcomes[_at] := 'busy';
-          end if;
-        end loop;
-      end if;
-    end if;
-  end if;
-  if true = any (_moved) then
-    update "eventsourced".streams s
-    set version = _versions[m.place], last_recorded_at = _times[m.place]
-    from unnest(_moved, _locked) with ordinality as m (moved, locked, place)
-    where m.moved and m.locked and s.stream_id = stream_ids[m.place];
-  end if;
-  if atomic then
-    delete from "eventsourced".streams s where s.stream_id = any (_created) and s.version = 0;
+  for _at in 1 .. cardinality(stream_ids) loop
+    versions[_at] := versions[_at] + event_counts[_at];
+  end loop;
+  recorded_ats := _times;
+  update "eventsourced".streams s
+  set version = m.version, last_recorded_at = m.recorded_at
+  from unnest(_stream_keys, event_counts, versions, _times) as m (stream_key, event_count, version, recorded_at)
+  where m.event_count > 0 and s.stream_key = m.stream_key;
+  if cardinality(_created) > 0 then
+    delete from "eventsourced".streams s where s.stream_key = any (_created) and s.version = 0;
   end if;
 
   -- 4. Insert the events.
-  if cardinality(event_ids) > 0 and 'appended' = any (outcomes) then
+  if cardinality(event_ids) > 0 then
     perform "eventsourced".mark_writer(inline_names, inline_versions);
     with inserted as (
       insert into "eventsourced".events
-        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+        (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
       select
         nextval('"eventsourced".event_positions'),
+        _stream_keys[e.owner],
         versions[e.owner] - event_counts[e.owner] + e.nth,
-        recorded_ats[e.owner],
+        _times[e.owner],
         e.event_id,
-        stream_ids[places[e.owner]],
         e.type,
         e.data,
         e.metadata,
         e.tags::text[]
       from unnest(owners, nths, event_ids, types, data, metadata, tags)
         as e (owner, nth, event_id, type, data, metadata, tags)
-      where outcomes[e.owner] = 'appended'
       returning position
     )
     select array_agg(i.position) into positions from inserted i;
-  end if;
-
-  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
-  if 'conflict' = any (outcomes) then
-    foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
-      if outcomes[_at] = 'conflict' then
-        outcomes[_at] := 'repeated';
-      end if;
-    end loop;
   end if;
 end
 $$;
@@ -299,12 +413,12 @@ begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', create_stream.lock_timeout, true);
   end if;
-  insert into "eventsourced".streams as s (stream_id, version, created_at, metadata, creation_id)
+  insert into "eventsourced".streams as s (stream_key, stream_id, version, created_at, metadata, creation_id)
   values (
-    create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
+    nextval('"eventsourced".stream_keys'), create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
     create_stream.metadata, create_stream.creation_id
   )
-  on conflict do nothing;
+  on conflict on constraint streams_stream_id_key do nothing;
   -- The insert waited for concurrent creations of the stream, and this statement sees their result.
   select s.creation_id is not distinct from create_stream.creation_id, s.version, s.created_at
   into created, version, created_at
@@ -418,7 +532,7 @@ $$;
 
 -- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean, text[], integer[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
+CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT after bigint, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -429,6 +543,7 @@ CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integ
     AS $$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  _stream_keys bigint[];
   _versions bigint[];
   _last timestamptz[];
   _first_position bigint;
@@ -444,14 +559,18 @@ begin
 
   begin
     -- Create missing streams and lock all of them, in the order that all writers use.
-    insert into "eventsourced".streams (stream_id, version, created_at)
-    select s.id, 0, _now from unnest(stream_ids) as s (id) order by s.id collate "C"
-    on conflict do nothing;
+    insert into "eventsourced".streams (stream_key, stream_id, version, created_at)
+    select nextval('"eventsourced".stream_keys'), s.id, 0, _now
+    from (select * from unnest(stream_ids) as s (id) order by s.id collate "C") s
+    on conflict on constraint streams_stream_id_key do nothing;
 
-    select array_agg(l.version order by l.owner), array_agg(l.last_recorded_at order by l.owner)
-    into _versions, _last
+    select
+      array_agg(l.stream_key order by l.owner),
+      array_agg(l.version order by l.owner),
+      array_agg(l.last_recorded_at order by l.owner)
+    into _stream_keys, _versions, _last
     from (
-      select a.owner, s.version, s.last_recorded_at
+      select a.owner, s.stream_key, s.version, s.last_recorded_at
       from (
         select * from unnest(stream_ids) with ordinality as s (id, owner) order by s.id collate "C"
       ) a
@@ -464,10 +583,11 @@ begin
       )
       or exists (select from unnest(earliest, _last) as s (earliest, last) where s.earliest < s.last)
     then
-      select r.stream_id, r.event_id into stream_id, event_id
+      select s.stream_id, r.event_id into stream_id, event_id
       from unnest(owners, event_ids) as e (owner, event_id)
       cross join lateral (select * from "eventsourced".events r where r.event_id = e.event_id limit 1) r
-      where r.stream_id <> stream_ids[e.owner]
+      join "eventsourced".streams s on s.stream_key = r.stream_key
+      where r.stream_key <> _stream_keys[e.owner]
       limit 1;
       if found then
         raise exception 'undo' using errcode = 'ES002';
@@ -526,13 +646,13 @@ begin
     perform "eventsourced".mark_writer(inline_names, inline_versions);
     with inserted as (
       insert into "eventsourced".events as n
-        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+        (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
       select
         nextval('"eventsourced".event_positions'),
+        _stream_keys[e.owner],
         _versions[e.owner] + e.nth,
         greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
         e.event_id,
-        stream_ids[e.owner],
         e.type,
         e.data::json,
         e.metadata::json,
@@ -555,6 +675,7 @@ begin
     into imported, _first_position, _last_position, _latest
     from inserted i;
 
+    after := _first_position - 1;
     if _last_position - _first_position + 1 = imported then
       insert into "eventsourced".imports (first_position, last_position, latest, imported_at)
       values (_first_position, _last_position, _latest, clock_timestamp());
@@ -564,8 +685,9 @@ begin
       select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
       from (
         select e.position, e.recorded_at, e.position - row_number() over (order by e.position) as run
-        from "eventsourced".events e
-        where e.position between _first_position and _last_position and e.transaction_id = pg_current_xact_id()
+        from unnest(event_ids) as own (event_id)
+        join "eventsourced".events e on e.event_id = own.event_id
+        where e.position >= _first_position
       ) i
       group by i.run;
     end if;
@@ -573,8 +695,8 @@ begin
     update "eventsourced".streams s
     set version = s.version + m.event_count,
         last_recorded_at = greatest(coalesce(m.latest, _now), s.last_recorded_at)
-    from unnest(stream_ids, event_counts, latest) as m (stream_id, event_count, latest)
-    where s.stream_id = m.stream_id and m.event_count > 0;
+    from unnest(_stream_keys, event_counts, latest) as m (stream_key, event_count, latest)
+    where s.stream_key = m.stream_key and m.event_count > 0;
   exception when sqlstate 'ES002' then
     -- The exception has rolled back the block. The output parameters keep their values.
     return;
@@ -691,12 +813,13 @@ $$;
 -- Name: streams; Type: TABLE; Schema: eventsourced; Owner: -
 
 CREATE TABLE eventsourced.streams (
-    stream_id text NOT NULL COLLATE pg_catalog."C",
+    stream_key bigint NOT NULL,
     version bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
     last_recorded_at timestamp with time zone,
-    metadata json,
-    creation_id uuid
+    creation_id uuid,
+    stream_id text NOT NULL COLLATE pg_catalog."C",
+    metadata json
 )
 WITH (fillfactor='80');
 
@@ -796,33 +919,6 @@ begin
 end
 $$;
 
--- Name: lock_streams(text[], boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.lock_streams(stream_ids text[], wait boolean) RETURNS TABLE(place integer, version bigint, last_recorded_at timestamp with time zone)
-    LANGUAGE plpgsql
-    SET enable_seqscan TO 'off'
-    SET enable_bitmapscan TO 'off'
-    SET enable_hashjoin TO 'off'
-    SET enable_mergejoin TO 'off'
-    SET jit TO 'off'
-    AS $$
-begin
-  if wait then
-    return query
-    select a.place::int, s.version, s.last_recorded_at
-    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
-    cross join lateral (select * from "eventsourced".streams s where s.stream_id = a.id for no key update) s;
-  else
-    return query
-    select a.place::int, s.version, s.last_recorded_at
-    from (select * from unnest(stream_ids) with ordinality as s (id, place) order by s.id collate "C") a
-    cross join lateral (
-      select * from "eventsourced".streams s where s.stream_id = a.id for no key update skip locked
-    ) s;
-  end if;
-end
-$$;
-
 -- Name: log_page(bigint, bigint, text[], text, text[], integer, integer, boolean, integer, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer) RETURNS TABLE(frontier bigint, through bigint, is_cut boolean, event_count integer, positions text, versions text, recorded_ats text, event_ids text, types text, data text, metadata text, tags text, stream_ids text)
@@ -833,6 +929,8 @@ CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types tex
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_sort TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     AS $$
 declare
   _frontier bigint;
@@ -893,12 +991,14 @@ begin
       into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from "eventsourced".events e
+        select e.*, s.stream_id, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        from "eventsourced".events e
+        join "eventsourced".streams s on s.stream_key = e.stream_key
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or "eventsourced".part_of_stream(e.stream_id, part_count) = part_index)
+          and (part_count is null or "eventsourced".part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position
         limit _row_size
       ) e;
@@ -922,12 +1022,14 @@ begin
       into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from "eventsourced".events e
+        select e.*, s.stream_id, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        from "eventsourced".events e
+        join "eventsourced".streams s on s.stream_key = e.stream_key
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or "eventsourced".part_of_stream(e.stream_id, part_count) = part_index)
+          and (part_count is null or "eventsourced".part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position desc
         limit _row_size
       ) e;
@@ -1263,6 +1365,7 @@ begin
     with ordinality as asked (stream_id, first_version, last_version, as_of, most, backward, place)
   left join lateral (
     select
+      reach.stream_key,
       reach.stream_version,
       case
         when asked.backward then greatest(asked.first_version, reach.version - asked.most + 1)
@@ -1274,10 +1377,11 @@ begin
       end as upper_version
     from (
       select
+        s.stream_key,
         s.version as stream_version,
         case
           when asked.as_of is null then least(asked.last_version, s.version)
-          else "eventsourced".version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+          else "eventsourced".version_as_of(s.stream_key, asked.as_of, least(asked.last_version, s.version))
         end as version
       from "eventsourced".streams s
       where s.stream_id = asked.stream_id
@@ -1311,7 +1415,7 @@ begin
     end as tags
     from (
       select *, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size from "eventsourced".events e
-      where e.stream_id = asked.stream_id
+      where e.stream_key = part.stream_key
         and e.version between part.lower_version and part.upper_version
       order by e.version
       limit 100
@@ -1444,30 +1548,6 @@ begin
 end
 $$;
 
--- Name: try_create_streams(text[], bigint[], timestamp with time zone); Type: FUNCTION; Schema: eventsourced; Owner: -
-
-CREATE FUNCTION eventsourced.try_create_streams(stream_ids text[], versions bigint[], created_at timestamp with time zone) RETURNS text[]
-    LANGUAGE plpgsql
-    SET lock_timeout TO '20ms'
-    AS $$
-declare
-  _created text[];
-begin
-  with created as (
-    insert into "eventsourced".streams as s (stream_id, version, created_at, last_recorded_at)
-    select n.id, n.version, try_create_streams.created_at, try_create_streams.created_at
-    from unnest(stream_ids, versions) as n (id, version)
-    order by n.id collate "C"
-    on conflict do nothing
-    returning s.stream_id
-  )
-  select array_agg(c.stream_id) into _created from created c;
-  return coalesce(_created, '{}');
-exception when lock_not_available then
-  return '{}';
-end
-$$;
-
 -- Name: unpark_event(text, integer, bigint, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint) RETURNS boolean
@@ -1486,9 +1566,9 @@ begin
 end
 $$;
 
--- Name: version_as_of(text, timestamp with time zone, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: version_as_of(bigint, timestamp with time zone, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.version_as_of(stream_id text, as_of timestamp with time zone, last_version bigint) RETURNS bigint
+CREATE FUNCTION eventsourced.version_as_of(stream_key bigint, as_of timestamp with time zone, last_version bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
@@ -1503,7 +1583,7 @@ begin
     _middle := (_low + _high + 1) / 2;
     select e.recorded_at into strict _recorded_at
     from "eventsourced".events e
-    where e.stream_id = version_as_of.stream_id and e.version = _middle;
+    where e.stream_key = version_as_of.stream_key and e.version = _middle;
     if _recorded_at <= as_of then
       _low := _middle;
     else
@@ -1570,11 +1650,10 @@ CREATE SEQUENCE eventsourced.event_positions
 
 CREATE TABLE eventsourced.events (
     "position" bigint NOT NULL,
+    stream_key bigint NOT NULL,
     version bigint NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
-    transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
     event_id uuid NOT NULL,
-    stream_id text NOT NULL COLLATE pg_catalog."C",
     type text NOT NULL COLLATE pg_catalog."C",
     data json NOT NULL,
     metadata json,
@@ -1613,6 +1692,30 @@ CREATE TABLE eventsourced.projections (
     last_generation integer NOT NULL,
     CONSTRAINT projections_mode_check CHECK ((mode = ANY (ARRAY['inline'::text, 'async'::text])))
 );
+
+-- Name: recorded_events; Type: VIEW; Schema: eventsourced; Owner: -
+
+CREATE VIEW eventsourced.recorded_events AS
+ SELECT e."position",
+    s.stream_id,
+    e.version,
+    e.type,
+    e.data,
+    e.metadata,
+    e.tags,
+    e.event_id,
+    e.recorded_at
+   FROM (eventsourced.events e
+     JOIN eventsourced.streams s USING (stream_key));
+
+-- Name: stream_keys; Type: SEQUENCE; Schema: eventsourced; Owner: -
+
+CREATE SEQUENCE eventsourced.stream_keys
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
 
 -- Name: views; Type: VIEW; Schema: eventsourced; Owner: -
 
@@ -1670,7 +1773,7 @@ ALTER TABLE ONLY eventsourced.events
 -- Name: events events_stream_version_key; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
 ALTER TABLE ONLY eventsourced.events
-    ADD CONSTRAINT events_stream_version_key UNIQUE (stream_id, version);
+    ADD CONSTRAINT events_stream_version_key UNIQUE (stream_key, version);
 
 -- Name: imports imports_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -1695,7 +1798,12 @@ ALTER TABLE ONLY eventsourced.projections
 -- Name: streams streams_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
 ALTER TABLE ONLY eventsourced.streams
-    ADD CONSTRAINT streams_pkey PRIMARY KEY (stream_id);
+    ADD CONSTRAINT streams_pkey PRIMARY KEY (stream_key);
+
+-- Name: streams streams_stream_id_key; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.streams
+    ADD CONSTRAINT streams_stream_id_key UNIQUE (stream_id);
 
 -- Name: workers workers_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -1726,13 +1834,17 @@ CREATE TRIGGER protect_events BEFORE DELETE OR UPDATE OR TRUNCATE ON eventsource
 
 REVOKE ALL ON FUNCTION eventsourced.advance_checkpoint(of_subscription text, of_partition integer, of_token bigint, to_position bigint) FROM PUBLIC;
 
+-- Name: FUNCTION append_to_each(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.append_to_each(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) FROM PUBLIC;
+
 -- Name: FUNCTION append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, lock_timeout text, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.append_to_stream(stream_id text, expected_version bigint, event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, lock_timeout text, OUT outcome text, OUT version bigint, OUT recorded_at timestamp with time zone, OUT positions bigint[]) FROM PUBLIC;
 
--- Name: FUNCTION append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION append_to_streams(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.append_to_streams(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], atomic boolean, retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.append_to_streams(stream_ids text[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]) FROM PUBLIC;
 
 -- Name: FUNCTION begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -1762,9 +1874,9 @@ REVOKE ALL ON FUNCTION eventsourced.frontier() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION eventsourced.frontier_after(after bigint) FROM PUBLIC;
 
--- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT after bigint, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT after bigint, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) FROM PUBLIC;
 
 -- Name: FUNCTION is_expected(expected_version bigint, version bigint); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -1793,10 +1905,6 @@ REVOKE ALL ON FUNCTION eventsourced.lock_appends() FROM PUBLIC;
 -- Name: FUNCTION lock_documents(projections text[], generations integer[], keys text[], lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[], lock_timeout text) FROM PUBLIC;
-
--- Name: FUNCTION lock_streams(stream_ids text[], wait boolean); Type: ACL; Schema: eventsourced; Owner: -
-
-REVOKE ALL ON FUNCTION eventsourced.lock_streams(stream_ids text[], wait boolean) FROM PUBLIC;
 
 -- Name: FUNCTION log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -1866,17 +1974,13 @@ REVOKE ALL ON FUNCTION eventsourced.set_projection(of_projection text, to_versio
 
 REVOKE ALL ON FUNCTION eventsourced.skip_parked(of_subscription text, at_position bigint) FROM PUBLIC;
 
--- Name: FUNCTION try_create_streams(stream_ids text[], versions bigint[], created_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
-
-REVOKE ALL ON FUNCTION eventsourced.try_create_streams(stream_ids text[], versions bigint[], created_at timestamp with time zone) FROM PUBLIC;
-
 -- Name: FUNCTION unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint) FROM PUBLIC;
 
--- Name: FUNCTION version_as_of(stream_id text, as_of timestamp with time zone, last_version bigint); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION version_as_of(stream_key bigint, as_of timestamp with time zone, last_version bigint); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.version_as_of(stream_id text, as_of timestamp with time zone, last_version bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.version_as_of(stream_key bigint, as_of timestamp with time zone, last_version bigint) FROM PUBLIC;
 
 -- Name: FUNCTION write_documents(projections text[], generations integer[], keys text[], states json[], positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -4,6 +4,7 @@
 -- up to one version, see version_as_of.
 -- Without "offset 0" the planner would copy each expression to every place that uses it.
     select
+      reach.stream_key,
       reach.stream_version,
       case
         when asked.backward then greatest(asked.first_version, reach.version - asked.most + 1)
@@ -15,10 +16,11 @@
       end as upper_version
     from (
       select
+        s.stream_key,
         s.version as stream_version,
         case
           when asked.as_of is null then least(asked.last_version, s.version)
-          else :schema.version_as_of(asked.stream_id, asked.as_of, least(asked.last_version, s.version))
+          else :schema.version_as_of(s.stream_key, asked.as_of, least(asked.last_version, s.version))
         end as version
       from :schema.streams s
       where s.stream_id = asked.stream_id

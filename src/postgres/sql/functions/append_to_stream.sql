@@ -1,5 +1,5 @@
 -- Appends to one stream, for a store without inline projections. If another transaction has locked the stream, waits, or
--- fails with 55P03 after lock_timeout. append_to_streams is the slower, general form.
+-- fails with 55P03 after lock_timeout. append_to_streams is the general form, and append_to_each makes a group of appends.
 --
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
@@ -29,6 +29,7 @@ language plpgsql
 :as_owner
 as $$
 declare
+  _stream_key bigint;
   _event_count int := cardinality(event_ids);
   -- Whole milliseconds, the precision of a JavaScript Date: comparisons use exactly the time that readers see.
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
@@ -54,9 +55,10 @@ begin
   loop
     -- The stream should not exist yet. The insert both locks it and checks that.
     if _create then
-      insert into :schema.streams as s (stream_id, version, created_at, last_recorded_at)
-      values (append_to_stream.stream_id, _event_count, _now, _now)
-      on conflict do nothing;
+      insert into :schema.streams as s (stream_key, stream_id, version, created_at, last_recorded_at)
+      values (nextval(':schema.stream_keys'), append_to_stream.stream_id, _event_count, _now, _now)
+      on conflict on constraint streams_stream_id_key do nothing
+      returning s.stream_key into _stream_key;
       if found then
         version := _event_count;
         recorded_at := _now;
@@ -67,7 +69,7 @@ begin
     update :schema.streams s
     set version = s.version + _event_count, last_recorded_at = greatest(_now, s.last_recorded_at)
     where s.stream_id = append_to_stream.stream_id and :schema.is_expected(expected_version, s.version)
-    returning s.version, s.last_recorded_at into version, recorded_at;
+    returning s.stream_key, s.version, s.last_recorded_at into _stream_key, version, recorded_at;
     exit when found;
 
     if expected_version is not null then
@@ -88,13 +90,13 @@ begin
   perform :schema.mark_writer('{}', '{}');
   with inserted as (
     insert into :schema.events
-      (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+      (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
     select
       nextval(':schema.event_positions'),
+      _stream_key,
       append_to_stream.version - _event_count + e.nth,
       append_to_stream.recorded_at,
       e.event_id,
-      append_to_stream.stream_id,
       e.type,
       e.data,
       e.metadata,

@@ -17,12 +17,12 @@ begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', create_stream.lock_timeout, true);
   end if;
-  insert into :schema.streams as s (stream_id, version, created_at, metadata, creation_id)
+  insert into :schema.streams as s (stream_key, stream_id, version, created_at, metadata, creation_id)
   values (
-    create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
+    nextval(':schema.stream_keys'), create_stream.stream_id, 0, date_trunc('milliseconds', clock_timestamp()),
     create_stream.metadata, create_stream.creation_id
   )
-  on conflict do nothing;
+  on conflict on constraint streams_stream_id_key do nothing;
   -- The insert waited for concurrent creations of the stream, and this statement sees their result.
   select s.creation_id is not distinct from create_stream.creation_id, s.version, s.created_at
   into created, version, created_at

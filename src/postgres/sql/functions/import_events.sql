@@ -11,7 +11,8 @@
 -- inline_names, inline_versions: see mark_writer.
 -- lock_timeout: see append_to_stream.
 --
--- Returns imported: the number of imported events, or null if the import is refused. The refusal has stream_id and
+-- Returns imported: the number of imported events, or null if the import is refused. after: the events of this call, and
+-- no others with their ids, have a position after it (exclusive). The refusal has stream_id and
 -- either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has this id).
 create or replace function :schema.import_events(
   stream_ids text[],
@@ -32,6 +33,7 @@ create or replace function :schema.import_events(
   inline_versions int[],
   lock_timeout text,
   out imported int,
+  out after bigint,
   out stream_id text,
   out event_id uuid,
   out recorded_at timestamptz,
@@ -49,6 +51,7 @@ set jit = off
 as $$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
+  _stream_keys bigint[];
   _versions bigint[];
   _last timestamptz[];
   _first_position bigint;
@@ -64,14 +67,18 @@ begin
 
   begin
     -- Create missing streams and lock all of them, in the order that all writers use.
-    insert into :schema.streams (stream_id, version, created_at)
-    select s.id, 0, _now from unnest(stream_ids) as s (id) order by s.id collate "C"
-    on conflict do nothing;
+    insert into :schema.streams (stream_key, stream_id, version, created_at)
+    select nextval(':schema.stream_keys'), s.id, 0, _now
+    from (select * from unnest(stream_ids) as s (id) order by s.id collate "C") s
+    on conflict on constraint streams_stream_id_key do nothing;
 
-    select array_agg(l.version order by l.owner), array_agg(l.last_recorded_at order by l.owner)
-    into _versions, _last
+    select
+      array_agg(l.stream_key order by l.owner),
+      array_agg(l.version order by l.owner),
+      array_agg(l.last_recorded_at order by l.owner)
+    into _stream_keys, _versions, _last
     from (
-      select a.owner, s.version, s.last_recorded_at
+      select a.owner, s.stream_key, s.version, s.last_recorded_at
       from (
         select * from unnest(stream_ids) with ordinality as s (id, owner) order by s.id collate "C"
       ) a
@@ -84,10 +91,11 @@ begin
       )
       or exists (select from unnest(earliest, _last) as s (earliest, last) where s.earliest < s.last)
     then
-      select r.stream_id, r.event_id into stream_id, event_id
+      select s.stream_id, r.event_id into stream_id, event_id
       from unnest(owners, event_ids) as e (owner, event_id)
       cross join lateral (select * from :schema.events r where r.event_id = e.event_id limit 1) r
-      where r.stream_id <> stream_ids[e.owner]
+      join :schema.streams s on s.stream_key = r.stream_key
+      where r.stream_key <> _stream_keys[e.owner]
       limit 1;
       if found then
         raise exception 'undo' using errcode = 'ES002';
@@ -146,13 +154,13 @@ begin
     perform :schema.mark_writer(inline_names, inline_versions);
     with inserted as (
       insert into :schema.events as n
-        (position, version, recorded_at, event_id, stream_id, type, data, metadata, tags)
+        (position, stream_key, version, recorded_at, event_id, type, data, metadata, tags)
       select
         nextval(':schema.event_positions'),
+        _stream_keys[e.owner],
         _versions[e.owner] + e.nth,
         greatest(coalesce(e.recorded_at, _now), _last[e.owner]),
         e.event_id,
-        stream_ids[e.owner],
         e.type,
         e.data::json,
         e.metadata::json,
@@ -175,6 +183,7 @@ begin
     into imported, _first_position, _last_position, _latest
     from inserted i;
 
+    after := _first_position - 1;
     if _last_position - _first_position + 1 = imported then
       insert into :schema.imports (first_position, last_position, latest, imported_at)
       values (_first_position, _last_position, _latest, clock_timestamp());
@@ -184,8 +193,9 @@ begin
       select min(i.position), max(i.position), max(i.recorded_at), clock_timestamp()
       from (
         select e.position, e.recorded_at, e.position - row_number() over (order by e.position) as run
-        from :schema.events e
-        where e.position between _first_position and _last_position and e.transaction_id = pg_current_xact_id()
+        from unnest(event_ids) as own (event_id)
+        join :schema.events e on e.event_id = own.event_id
+        where e.position >= _first_position
       ) i
       group by i.run;
     end if;
@@ -193,8 +203,8 @@ begin
     update :schema.streams s
     set version = s.version + m.event_count,
         last_recorded_at = greatest(coalesce(m.latest, _now), s.last_recorded_at)
-    from unnest(stream_ids, event_counts, latest) as m (stream_id, event_count, latest)
-    where s.stream_id = m.stream_id and m.event_count > 0;
+    from unnest(_stream_keys, event_counts, latest) as m (stream_key, event_count, latest)
+    where s.stream_key = m.stream_key and m.event_count > 0;
   exception when sqlstate 'ES002' then
     -- The exception has rolled back the block. The output parameters keep their values.
     return;

@@ -11,7 +11,8 @@ create or replace function :schema.lock_documents(projections text[], generation
 returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 :as_owner
--- For the reason that lock_streams states.
+-- The plans are made once per session, perhaps while the table is nearly empty. They must be lookups by key, which are
+-- right for any size.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off

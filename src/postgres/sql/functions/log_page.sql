@@ -49,6 +49,8 @@ set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_sort = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   _frontier bigint;
@@ -94,12 +96,14 @@ begin
       into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select *, :stored_size as size from :schema.events e
+        select e.*, s.stream_id, :stored_size as size
+        from :schema.events e
+        join :schema.streams s on s.stream_key = e.stream_key
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
+          and (part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position
         limit _row_size
       ) e;
@@ -108,12 +112,14 @@ begin
       into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
         _first, _last
       from (
-        select *, :stored_size as size from :schema.events e
+        select e.*, s.stream_id, :stored_size as size
+        from :schema.events e
+        join :schema.streams s on s.stream_key = e.stream_key
         where e.position > after and e.position <= until
           and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(e.stream_id, stream_prefix))
+          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or :schema.part_of_stream(e.stream_id, part_count) = part_index)
+          and (part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position desc
         limit _row_size
       ) e;

@@ -54,7 +54,7 @@ begin
     select :event_columns
     from (
       select *, :stored_size as size from :schema.events e
-      where e.stream_id = asked.stream_id
+      where e.stream_key = part.stream_key
         and e.version between part.lower_version and part.upper_version
       order by e.version
       limit 100

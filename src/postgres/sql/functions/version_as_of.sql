@@ -1,7 +1,7 @@
 -- Returns the last version of a stream, up to last_version (inclusive), that was recorded at or before a time; 0: none.
 -- The stream must have last_version. Versions have no gaps and times never decrease, so that a binary search finds it
 -- with one lookup for each bit of last_version.
-create or replace function :schema.version_as_of(stream_id text, as_of timestamptz, last_version bigint)
+create or replace function :schema.version_as_of(stream_key bigint, as_of timestamptz, last_version bigint)
 returns bigint
 language plpgsql stable
 -- The plan is made once per session, perhaps while the table is nearly empty. It must be a lookup by key.
@@ -18,7 +18,7 @@ begin
     _middle := (_low + _high + 1) / 2;
     select e.recorded_at into strict _recorded_at
     from :schema.events e
-    where e.stream_id = version_as_of.stream_id and e.version = _middle;
+    where e.stream_key = version_as_of.stream_key and e.version = _middle;
     if _recorded_at <= as_of then
       _low := _middle;
     else

@@ -1,32 +1,40 @@
+-- docs/decisions/0030-stream-keys.md says why each column and each index is here.
+
 -- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
 -- and pages keep free space, so that an update stays on its page (HOT).
 create table :schema.streams (
-  stream_id text collate "C" primary key,
+  -- Takes the place of the name in events. Keys have gaps, and their order means nothing.
+  stream_key bigint not null,
   version bigint not null,
   created_at timestamptz not null,
   last_recorded_at timestamptz,
-  metadata json,
   -- Set by create_stream. Distinguishes a retry after a lost answer from a second creation.
-  creation_id uuid
+  creation_id uuid,
+  stream_id text collate "C" not null,
+  metadata json,
+  constraint streams_pkey primary key (stream_key),
+  constraint streams_stream_id_key unique (stream_id)
 ) with (fillfactor = 80);
+
+create sequence :schema.stream_keys as bigint;
 
 -- CACHE 1 is essential: a session with cached numbers would assign positions below its writer marker.
 create sequence :schema.event_positions as bigint cache 1;
 
 -- One row per event. Columns of fixed width come first, which saves padding. Absent metadata and tags are null.
 create table :schema.events (
-  position bigint primary key,
+  position bigint not null,
+  stream_key bigint not null,
   version bigint not null,
   recorded_at timestamptz not null,
-  transaction_id xid8 not null default pg_current_xact_id(),
   event_id uuid not null,
-  stream_id text collate "C" not null,
   type text collate "C" not null,
   -- json keeps the text unchanged (order of keys, digits of numbers), and is faster to write than jsonb.
   data json not null,
   metadata json,
   tags text[] collate "C",
-  constraint events_stream_version_key unique (stream_id, version),
+  constraint events_pkey primary key (position),
+  constraint events_stream_version_key unique (stream_key, version),
   constraint events_event_id_key unique (event_id)
 );
 

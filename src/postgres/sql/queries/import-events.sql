@@ -3,6 +3,7 @@
 -- $17 lock timeout (or null)
 select
   i.imported,
+  i.after::text,
   to_json(i.stream_id)::text as stream_id,
   i.event_id::text,
   ((date_part('epoch', i.recorded_at) * 1000)::bigint)::text as recorded_at,

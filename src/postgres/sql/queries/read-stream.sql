@@ -36,7 +36,7 @@ left join lateral (
     select :event_columns
     from (
       select *, :stored_size as size from :schema.events e
-      where e.stream_id = asked.stream_id
+      where e.stream_key = part.stream_key
         and e.version >= case
           when asked.backward then greatest(part.lower_version, start.version - asked.row_size + 1)
           else start.version
