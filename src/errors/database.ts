@@ -128,17 +128,17 @@ export class MissingPrivilegesError extends EventSourcedError {
 }
 
 /**
- * The counter of positions is lower than the log's last position. The next appends would get positions that readers
- * have already passed, so the store refuses to open.
+ * A sequence of the database is lower than the numbers that the tables have, as after a restore of the tables without
+ * it. The next appends would get positions that readers have already passed, or fail to create a stream.
  */
 export class SequenceBehindError extends EventSourcedError {
   readonly code = 'sequence-behind'
-  /** The last position that the counter has handed out, as it says. */
-  readonly head: number
-  /** The highest position of an event. */
-  readonly lastPosition: number
-  constructor(message: string, head: number, lastPosition: number) {
-    super(message)
+  /** The last position that the sequence of positions has assigned. Undefined if another sequence is behind. */
+  readonly head: number | undefined
+  /** The highest position of an event. Undefined if another sequence is behind. */
+  readonly lastPosition: number | undefined
+  constructor(message: string, head?: number, lastPosition?: number, options?: ErrorOptions) {
+    super(message, options)
     this.head = head
     this.lastPosition = lastPosition
   }

@@ -22,6 +22,9 @@ interface ServerReport {
   /** The name of this field in `pg` and PGlite; postgres.js calls it `constraint_name`. */
   readonly constraint?: string
   readonly constraint_name?: string
+  /** The schema of the constraint. postgres.js calls this field `schema_name`. */
+  readonly schema?: string
+  readonly schema_name?: string
 }
 
 /** Returns the server's report in an error or in its cause. Undefined for a failure of the driver or the network. */
@@ -167,8 +170,13 @@ function isRaisedLocally(error: unknown): boolean {
 
 /** Whether an event id of the call is recorded already. The call may then be a repeat. */
 export function isEventIdTaken(error: unknown): boolean {
+  return violatedConstraint(error) === 'events_event_id_key'
+}
+
+/** The unique constraint that the statement violated. */
+function violatedConstraint(error: unknown): string | undefined {
   const report = reportOf(error)
-  return report?.code === '23505' && (report.constraint ?? report.constraint_name) === 'events_event_id_key'
+  return report?.code === '23505' ? (report.constraint ?? report.constraint_name) : undefined
 }
 
 /** Whether an inline projection of the append is no longer inline in the version that the store knows. */
@@ -241,13 +249,30 @@ export function toLastError(what: string, retries: number, error: unknown): Even
     : new StoreUnavailableError(what, retries, error)
 }
 
-/** Returns the error of a sequence that would assign positions which readers have passed. */
-export function sequenceBehind(sequence: string, head: number, lastPosition: number): SequenceBehindError {
+/** Returns the error of a sequence that would assign positions which readers have passed. `schema`: a quoted name. */
+export function positionsBehind(schema: string, head: number, lastPosition: number): SequenceBehindError {
+  const problem = `${schema}.event_positions stands at ${head}, but the log reaches to position ${lastPosition}`
+  const correction = `select setval('${schema}.event_positions', max(position)) from ${schema}.events`
   return new SequenceBehindError(
-    `The sequence ${sequence} stands at ${head}, but the log reaches to position ${lastPosition}, as after a restore of the tables without it, or a move to a server that lagged: let its owner run \`select setval('${sequence}', ${lastPosition})\` while nobody appends`,
+    behindMessage(problem, `${correction}; ${streamKeysCorrection(schema)}`),
     head,
     lastPosition,
   )
+}
+
+/** Returns the error of a sequence that would assign the key of a stream to another one. `schema`: a quoted name. */
+export function streamKeysBehind(schema: string, cause?: unknown): SequenceBehindError {
+  const problem = `${schema}.stream_keys stands below the highest stream_key in ${schema}.streams`
+  const message = behindMessage(problem, streamKeysCorrection(schema))
+  return new SequenceBehindError(message, undefined, undefined, { cause })
+}
+
+function behindMessage(problem: string, correction: string): string {
+  return `The sequence ${problem}, as after a restore of the tables without it, or a move to a server that lagged: let its owner run \`${correction}\` while nobody appends`
+}
+
+function streamKeysCorrection(schema: string): string {
+  return `select setval('${schema}.stream_keys', max(stream_key)) from ${schema}.streams`
 }
 
 /** Returns the error for the caller if a retry would not help. */
@@ -261,8 +286,12 @@ export function toKnownError(what: string, error: unknown): unknown {
     )
   }
   if (state === 'ES006') {
-    const { sequence, head, lastPosition } = JSON.parse(String(reportOf(error)?.detail))
-    return sequenceBehind(sequence, head, lastPosition)
+    const { schema, head, lastPosition } = JSON.parse(String(reportOf(error)?.detail))
+    return positionsBehind(schema, head, lastPosition)
+  }
+  if (violatedConstraint(error) === 'streams_pkey') {
+    const report = reportOf(error)
+    return streamKeysBehind(`"${report?.schema ?? report?.schema_name}"`, error)
   }
   if (state === 'ES007') return new MissingInlineProjectionError(JSON.parse(String(reportOf(error)?.detail)))
   if (isMissingSchema(error)) {

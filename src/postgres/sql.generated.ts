@@ -137,7 +137,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: '6aed9bfd1cb37c43a78320fd930280cc',
+  checksum: '42a7f33e594b761c81f140360978d244',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
@@ -1515,7 +1515,7 @@ begin
     from (select coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0) as position offset 0) h;
     if _is_behind then
       raise exception 'the sequence is behind the log' using errcode = 'ES006', detail = json_build_object(
-        'sequence', ':schema.event_positions',
+        'schema', ':schema',
         'head', _head,
         'lastPosition', (select max(e.position) from :schema.events e)
       )::text;
@@ -2659,6 +2659,8 @@ select json_agg(needed.privilege)
   ) as is_ordered,
   (select coalesce(max(e.position), 0) from :schema.events e)::text as last_position,
   (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
+  (select coalesce(max(s.stream_key), 0) from :schema.streams s)::text as last_stream_key,
+  coalesce(pg_sequence_last_value(':schema.stream_keys'::regclass), 0)::text as given_stream_key,
   current_setting('fsync') as fsync,
   current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit`

@@ -6,7 +6,14 @@
 import { SchemaMismatchError, type StoreWarning } from '../storage/index.ts'
 import { checkFacts, checkMarkers, checkServer } from './check-server.ts'
 import type { Database, Row } from './client.ts'
-import { isDenied, isMissingColumn, isMissingSchema, sequenceBehind, WorkFailure } from './errors.ts'
+import {
+  isDenied,
+  isMissingColumn,
+  isMissingSchema,
+  positionsBehind,
+  streamKeysBehind,
+  WorkFailure,
+} from './errors.ts'
 import { createSchema, schemaStatus } from './migrate.ts'
 import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
 import { notUpToDate, statusOf } from './schema-status.ts'
@@ -71,16 +78,17 @@ async function inspect(database: Database, { schema, statements }: StartUpOption
 function checkFound(found: Row, schema: string): void {
   if (found.missing !== null) throw privilegesError(found, schema)
   checkMarkers(found)
-  const sequence = `${quotedSchema(schema)}.event_positions`
+  const own = quotedSchema(schema)
+  const sequence = `${own}.event_positions`
   if (found.is_ordered !== 'true') {
     throw new SchemaMismatchError(
       `The sequence ${sequence} was changed, and the order of the log depends on it: let its owner run \`alter sequence ${sequence} increment by 1 cache 1 no cycle\``,
     )
   }
   const [head, lastPosition] = [BigInt(String(found.head)), BigInt(String(found.last_position))]
-  if (head < lastPosition) {
-    throw sequenceBehind(sequence, Number(head), Number(lastPosition))
-  }
+  if (head < lastPosition) throw positionsBehind(own, Number(head), Number(lastPosition))
+  if (BigInt(String(found.given_stream_key)) < BigInt(String(found.last_stream_key)))
+    throw streamKeysBehind(own)
   if (head >> BigInt(positionBits) !== 0n) {
     throw new SchemaMismatchError(
       `The sequence ${sequence} stands at ${head}, and positions end at 2^${positionBits}: it was set by hand`,

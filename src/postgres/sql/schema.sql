@@ -1109,7 +1109,7 @@ begin
     from (select coalesce(pg_sequence_last_value('"eventsourced".event_positions'::regclass), 0) as position offset 0) h;
     if _is_behind then
       raise exception 'the sequence is behind the log' using errcode = 'ES006', detail = json_build_object(
-        'sequence', '"eventsourced".event_positions',
+        'schema', '"eventsourced"',
         'head', _head,
         'lastPosition', (select max(e.position) from "eventsourced".events e)
       )::text;

@@ -64,7 +64,7 @@ begin
     from (select :last_given_position as position offset 0) h;
     if _is_behind then
       raise exception 'the sequence is behind the log' using errcode = 'ES006', detail = json_build_object(
-        'sequence', ':schema.event_positions',
+        'schema', ':schema',
         'head', _head,
         'lastPosition', (select max(e.position) from :schema.events e)
       )::text;
