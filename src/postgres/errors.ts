@@ -260,8 +260,8 @@ export function positionsBehind(schema: string, head: number, lastPosition: numb
   )
 }
 
-/** Returns the error of a sequence that would assign the key of a stream to another one. `schema`: a quoted name. */
-export function streamKeysBehind(schema: string, cause?: unknown): SequenceBehindError {
+/** Returns the error of a sequence that has assigned the key of a stream to a new one. `schema`: a quoted name. */
+function streamKeysBehind(schema: string, cause: unknown): SequenceBehindError {
   const problem = `${schema}.stream_keys stands below the highest stream_key in ${schema}.streams`
   const message = behindMessage(problem, streamKeysCorrection(schema))
   return new SequenceBehindError(message, undefined, undefined, { cause })

@@ -2659,8 +2659,6 @@ select json_agg(needed.privilege)
   ) as is_ordered,
   (select coalesce(max(e.position), 0) from :schema.events e)::text as last_position,
   (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
-  (select coalesce(max(s.stream_key), 0) from :schema.streams s)::text as last_stream_key,
-  coalesce(pg_sequence_last_value(':schema.stream_keys'::regclass), 0)::text as given_stream_key,
   current_setting('fsync') as fsync,
   current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit`

@@ -6,14 +6,7 @@
 import { SchemaMismatchError, type StoreWarning } from '../storage/index.ts'
 import { checkFacts, checkMarkers, checkServer } from './check-server.ts'
 import type { Database, Row } from './client.ts'
-import {
-  isDenied,
-  isMissingColumn,
-  isMissingSchema,
-  positionsBehind,
-  streamKeysBehind,
-  WorkFailure,
-} from './errors.ts'
+import { isDenied, isMissingColumn, isMissingSchema, positionsBehind, WorkFailure } from './errors.ts'
 import { createSchema, schemaStatus } from './migrate.ts'
 import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
 import { notUpToDate, statusOf } from './schema-status.ts'
@@ -87,8 +80,6 @@ function checkFound(found: Row, schema: string): void {
   }
   const [head, lastPosition] = [BigInt(String(found.head)), BigInt(String(found.last_position))]
   if (head < lastPosition) throw positionsBehind(own, Number(head), Number(lastPosition))
-  if (BigInt(String(found.given_stream_key)) < BigInt(String(found.last_stream_key)))
-    throw streamKeysBehind(own)
   if (head >> BigInt(positionBits) !== 0n) {
     throw new SchemaMismatchError(
       `The sequence ${sequence} stands at ${head}, and positions end at 2^${positionBits}: it was set by hand`,

@@ -49,7 +49,8 @@ describe.each(Object.entries(settings))('while another transaction holds 30 stre
     await holder.query(
       exist
         ? `select from ${schema}.streams where stream_id = any ($1) for update`
-        : `insert into ${schema}.streams (stream_id, version, created_at) select s, 0, now() from unnest($1::text[]) s`,
+        : `insert into ${schema}.streams (stream_key, stream_id, version, created_at)
+            select nextval('${schema}.stream_keys'), s, 0, now() from unnest($1::text[]) s`,
       [streams],
     )
     const settled: string[] = []
@@ -94,8 +95,8 @@ async function hold(locks: string, parameters: readonly unknown[] = []): Promise
 }
 
 const lockStreams = 'select from eventsourced.streams where stream_id = any ($1) for update'
-const createStreams =
-  'insert into eventsourced.streams (stream_id, version, created_at) select s, 0, now() from unnest($1::text[]) s'
+const createStreams = `insert into eventsourced.streams (stream_key, stream_id, version, created_at)
+  select nextval('eventsourced.stream_keys'), s, 0, now() from unnest($1::text[]) s`
 
 describe('calls that wait for a lock of another transaction', () => {
   const names = (kind: string) => range(1, 30).map((number) => `${kind}-${number}`)

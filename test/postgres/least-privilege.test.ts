@@ -201,7 +201,7 @@ describe('the role of an application', () => {
     })
     await open().runOnce(writing('insert into notes values ($1)'))
     expect(await database.query('select from notes')).toHaveLength(3)
-    const forbidden = open().runOnce(writing('delete from eventsourced.events where stream_id = $1'))
+    const forbidden = open().runOnce(writing('delete from eventsourced.events where $1 = stream_key::text'))
     await expect(forbidden).rejects.toMatchObject({ code: 'subscription-failed', cause: denied })
     expect(await logOf(open())).toHaveLength(3)
   })

@@ -159,13 +159,14 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
     }
     const loader = await database.session()
     const load = (schema: string) => `
-      insert into ${schema}.streams (stream_id, version, created_at, last_recorded_at)
-      select 'loaded-' || n, 1, now(), now() from generate_series(1, ${streamCount}) n
+      insert into ${schema}.streams (stream_key, stream_id, version, created_at, last_recorded_at)
+      select nextval('${schema}.stream_keys'), 'loaded-' || n, 1, now(), now() from generate_series(1, ${streamCount}) n
       on conflict (stream_id) do nothing;
-      insert into ${schema}.events (position, version, recorded_at, event_id, stream_id, type, data)
-      select nextval('${schema}.event_positions'), 1, now(), gen_random_uuid(), 'loaded-' || n, 'Loaded', '{}'
-      from generate_series(1, ${streamCount}) n
-      on conflict (stream_id, version) do nothing;
+      insert into ${schema}.events (position, stream_key, version, recorded_at, event_id, type, data)
+      select nextval('${schema}.event_positions'), s.stream_key, 1, now(), gen_random_uuid(), 'Loaded', '{}'
+      from ${schema}.streams s
+      where s.stream_id like 'loaded-%'
+      on conflict (stream_key, version) do nothing;
       insert into ${schema}.documents (projection, generation, key, revision, position, state)
       select 'counts', p.generation, 'loaded-' || n, 1, 1, '{"count":1}'
       from generate_series(1, ${streamCount}) n, ${schema}.projections p
