@@ -7,6 +7,7 @@ import {
   type ExpectedVersion,
   type NamedProjection,
   type PreparedAppend,
+  type PreparedEvent,
   type RecordedId,
   type Storage,
   settleRepeat,
@@ -183,11 +184,16 @@ function eachParameters(
   named: readonly NamedProjection[],
   lockTimeout: string | null,
 ): Parameters {
-  const streamIds = [...new Set(appends.map(({ streamId }) => streamId))]
-  const places = new Map(streamIds.map((streamId, index) => [streamId, index + 1]))
+  const placeOf = new Map<string, number>()
+  const places: number[] = []
+  for (const { streamId } of appends) {
+    const place = placeOf.get(streamId) ?? placeOf.size + 1
+    placeOf.set(streamId, place)
+    places.push(place)
+  }
   return [
-    textArray(streamIds),
-    plainArray(appends.map(({ streamId }) => places.get(streamId) ?? null)),
+    textArray(placeOf.keys()),
+    plainArray(places),
     ...manyParameters(appends),
     String(retried),
     ...namedParameters(named),
@@ -213,12 +219,27 @@ function atomicParameters(
 
 /** Encodes the expected versions and the events of many appends. */
 function manyParameters(appends: readonly PreparedAppend[]): Parameters {
+  const expectedVersions: (string | null)[] = []
+  const counts: number[] = []
+  const owners: number[] = []
+  const nths: number[] = []
+  const all: PreparedEvent[] = []
+  for (const { expectedVersion, events } of appends) {
+    expectedVersions.push(expectedNumber(expectedVersion))
+    counts.push(events.length)
+    let nth = 0
+    for (const event of events) {
+      owners.push(counts.length)
+      nths.push(++nth)
+      all.push(event)
+    }
+  }
   return [
-    plainArray(appends.map(({ expectedVersion }) => expectedNumber(expectedVersion))),
-    plainArray(appends.map(({ events }) => events.length)),
-    plainArray(appends.flatMap(({ events }, index) => events.map(() => index + 1))),
-    plainArray(appends.flatMap(({ events }) => events.map((_, index) => index + 1))),
-    ...eventParameters(appends.flatMap(({ events }) => events)),
+    plainArray(expectedVersions),
+    plainArray(counts),
+    plainArray(owners),
+    plainArray(nths),
+    ...eventParameters(all),
   ]
 }
 
