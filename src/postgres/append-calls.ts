@@ -56,7 +56,8 @@ export function appendCalls(
     const statement = statements.appendToEach
     const parameters = (retried: boolean) => {
       if (retried) onRetry()
-      return eachParameters(appends, retried || retriedBefore, named, forStreams)
+      const findsRepeats = retried || retriedBefore || appends.some(mayBeRepeat)
+      return eachParameters(appends, findsRepeats, named, forStreams)
     }
     if (documents !== undefined) {
       const eventsOf = (row: Row) => appendedEvents(appends, manyOutcomes(appends, row))
@@ -75,7 +76,7 @@ export function appendCalls(
   ): Promise<Row> {
     const statement = statements.appendToStreams
     const parameters = (retried: boolean) =>
-      atomicParameters(appends, retried || retriedBefore, named, forStreams)
+      atomicParameters(appends, retried || retriedBefore || appends.some(mayBeRepeat), named, forStreams)
     if (documents === undefined) {
       return runWrite(runner, 'Appending', statement, parameters, signal, afterLockTimeout)
     }
@@ -96,7 +97,8 @@ export function appendCalls(
     if (documents !== undefined) {
       return (await makeAllOrNone([append], retriedBefore, 'give up', signal))[0] as AppendOutcome
     }
-    const parameters = (retried: boolean) => aloneParameters(append, retried || retriedBefore, forStreams)
+    const parameters = (retried: boolean) =>
+      aloneParameters(append, retried || retriedBefore || mayBeRepeat(append), forStreams)
     const row = await runWrite(runner, 'Appending', statements.appendToStream, parameters, signal, 'give up')
     if (row.outcome === 'conflict') return conflict(Number(row.version))
     if (row.outcome === 'repeated') return (await repeats([append], signal))[0] as AppendOutcome
@@ -166,6 +168,17 @@ export function appendCalls(
 function busyIfLocked(error: unknown): Busy {
   if (error instanceof LockGivenUp) return { kind: 'busy' }
   throw error
+}
+
+/**
+ * Whether the functions must look whether an earlier call has recorded the ids of the caller. An expected version needs
+ * no look: after a first success it is a conflict, and the functions then look. Without a look, a repeat would violate
+ * events_event_id_key and fail the whole group. If `events` is partitioned, the constraint even holds only within one
+ * partition.
+ */
+function mayBeRepeat({ expectedVersion, events }: PreparedAppend): boolean {
+  if (expectedVersion !== 'any' && expectedVersion !== 'streamExists') return false
+  return events.some(({ idFrom }) => idFrom === 'caller')
 }
 
 /** Makes the parameters of `append-to-stream.sql`. */

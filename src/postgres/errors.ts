@@ -170,7 +170,8 @@ function isRaisedLocally(error: unknown): boolean {
 
 /** Whether an event id of the call is recorded already. The call may then be a repeat. */
 export function isEventIdTaken(error: unknown): boolean {
-  return violatedConstraint(error) === 'events_event_id_key'
+  // If `events` is partitioned, the constraint of each partition has a name of its own with this end.
+  return violatedConstraint(error)?.endsWith('event_id_key') ?? false
 }
 
 /** The unique constraint that the statement violated. */
