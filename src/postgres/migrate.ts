@@ -107,6 +107,8 @@ const refuseReplica = statementOf(
   'select case when pg_is_in_recovery() then pg_current_xact_id()::text end',
 )
 
+const views = [...routines.sql.matchAll(/^create or replace view :schema\.(\w+)/gm)].map(([, name]) => name)
+
 /**
  * Looks for another tool's objects that have names of this library: a table `migrations` with other columns or, before
  * the tables exist, functions and views, which the library would replace. Returns one row. Its column `problem` says
@@ -128,7 +130,7 @@ const foreignObjects = `select case
       join pg_proc p on p.oid = to_regprocedure(n.signature)
       union all
       select c.relname::text from pg_class c
-      where c.relname in ('views', 'writer_markers') and c.relnamespace = to_regnamespace(':schema')
+      where c.relname in (${views.map((name) => `'${name}'`).join(', ')}) and c.relnamespace = to_regnamespace(':schema')
     ) f (name)
     where own.migrations is null
   ) || '): choose another schema with the option \`schema\`'

@@ -19,6 +19,9 @@ const usedObjects = (() => {
   }
 })()
 
+/** The views that no statement of the library reads: they are for the SQL of an application and of people. */
+const viewsForPeople = ['recorded_events', 'views']
+
 /** All tables, views and sequences of the library. */
 const relations = (() => {
   const text = [...sql.migrations.map((migration) => migration.sql), sql.routines.sql].join('\n')
@@ -71,7 +74,7 @@ begin
 ${revoked.map((objects) => `  revoke all on ${objects} from ${quoted};`).join('\n')}
 end ${quote};
 grant usage on schema ${own} to ${quoted};
-grant select on ${named([...usedObjects.tables, 'views'])} to ${quoted};
+grant select on ${named([...usedObjects.tables, ...viewsForPeople])} to ${quoted};
 grant execute on function ${named(functions.filter(isUsed))} to ${quoted};
 commit;
 `
