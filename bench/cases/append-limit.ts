@@ -48,14 +48,14 @@ function copyBulk(): Contestant {
       return {
         async turn() {
           let position = events
-          const { operations, perSecond } = await closedLoop(1, seconds, () => {
+          const loop = await closedLoop(1, seconds, () => {
             const rows = rowsOfNewStream(position)
             position += bulkSize
             return copyEvents(client, rows)
           })
-          events += operations * bulkSize
+          events += loop.operations * bulkSize
           await expectCount(directUrl, countLimitEvents, events, 'COPY')
-          return perSecond * bulkSize
+          return { value: loop.perSecond * bulkSize, loop }
         },
         tearDown: () => client.end(),
       }

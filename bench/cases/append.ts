@@ -67,10 +67,8 @@ export function appendNew(kind: BenchStoreKind, callers: number) {
   return storeContestant(kind, (store, { seconds }) => ({
     filled: 0,
     async turn() {
-      const { operations, perSecond } = await closedLoop(callers, seconds, () =>
-        store.appendNew(newOrderId(), [orderEvent(1)]),
-      )
-      return { value: perSecond, appended: operations }
+      const loop = await closedLoop(callers, seconds, () => store.appendNew(newOrderId(), [orderEvent(1)]))
+      return { value: loop.perSecond, appended: loop.operations, loop }
     },
   }))
 }
@@ -81,11 +79,11 @@ function appendHot(kind: BenchStoreKind) {
     return {
       filled: 0,
       async turn() {
-        const { operations, perSecond } = await closedLoop(32, seconds, () => {
+        const loop = await closedLoop(32, seconds, () => {
           next++
           return store.appendAny(`order-${next % hotStreams}`, [orderEvent(next)])
         })
-        return { value: perSecond, appended: operations }
+        return { value: loop.perSecond, appended: loop.operations, loop }
       },
     }
   })
@@ -96,10 +94,8 @@ export function appendBulk(kind: BenchStoreKind) {
   return storeContestant(kind, (store, { seconds }) => ({
     filled: 0,
     async turn() {
-      const { operations, perSecond } = await closedLoop(1, seconds, () =>
-        store.appendNew(newOrderId(), orderEvents(bulkSize)),
-      )
-      return { value: perSecond * bulkSize, appended: operations * bulkSize }
+      const loop = await closedLoop(1, seconds, () => store.appendNew(newOrderId(), orderEvents(bulkSize)))
+      return { value: loop.perSecond * bulkSize, appended: loop.operations * bulkSize, loop }
     },
   }))
 }

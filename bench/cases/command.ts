@@ -46,10 +46,8 @@ function handleCommands(kind: BenchStoreKind, states: 'cold' | 'warm') {
     return {
       filled: streams.length * (streamLength + (states === 'warm' ? 1 : 0)),
       async turn() {
-        const { operations, perSecond } = await closedLoop(callers, seconds, () =>
-          handle(streams[next++ % streams.length] ?? ''),
-        )
-        return { value: perSecond, appended: operations }
+        const loop = await closedLoop(callers, seconds, () => handle(streams[next++ % streams.length] ?? ''))
+        return { value: loop.perSecond, appended: loop.operations, loop }
       },
     }
   })

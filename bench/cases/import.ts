@@ -57,7 +57,7 @@ function importer(
           await withClient(context.directUrl, (client) =>
             client.query('drop schema if exists eventsourced, bench cascade'),
           )
-          return withLogFile((file) => importLog(file, context))
+          return { value: await withLogFile((file) => importLog(file, context)) }
         },
         async tearDown() {},
       }

@@ -1,5 +1,5 @@
 /** One interface for all event stores on Postgres, so that each case is written once. */
-import type { BenchContext, Contestant } from '../case.ts'
+import type { BenchContext, Contestant, Turn } from '../case.ts'
 import { expectCount } from '../database.ts'
 import type { OrderEvent } from './order-events.ts'
 
@@ -47,8 +47,13 @@ export interface BenchStoreKind {
 export interface StoreWork {
   /** How many events it appended before the first turn. */
   readonly filled: number
-  turn(): Promise<{ readonly value: number; readonly appended: number }>
+  turn(): Promise<StoreTurn>
   tearDown?(): Promise<void>
+}
+
+export interface StoreTurn extends Turn {
+  /** How many events the turn appended. */
+  readonly appended: number
 }
 
 /** Makes a contestant of a store. Throws after a turn if the store has lost or duplicated an event. */
@@ -65,10 +70,10 @@ export function storeContestant(
       let events = work.filled
       return {
         async turn() {
-          const { value, appended } = await work.turn()
+          const { appended, ...turn } = await work.turn()
           events += appended
           await expectCount(context.directUrl, kind.countEvents, events, kind.name)
-          return value
+          return turn
         },
         async tearDown() {
           await work.tearDown?.()

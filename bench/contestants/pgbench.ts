@@ -1,10 +1,11 @@
 /** pgbench, the load generator of Postgres: one event a call with the simplest function, from 32 connections. */
 import { execFile } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { type CallTimes, callTimesOf } from '../call-times.ts'
 import type { Contestant } from '../case.ts'
 import { expectCount } from '../database.ts'
 import { countLimitEvents, createLimitTables } from './limit-table.ts'
@@ -31,10 +32,20 @@ export const pgbench: Contestant = {
       async turn() {
         const length = ['-T', String(seconds + leadIn), '-P', '1']
         const load = ['-n', '-M', 'prepared', '-c', '32', '-j', '2', '-f', script]
-        const { stdout, stderr } = await run(findPgbench() ?? '', [...length, ...load, ...definitions, url])
-        events += Number(/transactions actually processed: (\d+)/.exec(stdout)?.[1])
+        const logs = await mkdtemp(join(folder, 'logs-'))
+        const log = ['-l', '--log-prefix', join(logs, 'calls')]
+        const { stdout, stderr } = await run(findPgbench() ?? '', [
+          ...length,
+          ...load,
+          ...log,
+          ...definitions,
+          url,
+        ])
+        const operations = Number(/transactions actually processed: (\d+)/.exec(stdout)?.[1])
+        events += operations
         await expectCount(directUrl, countLimitEvents, events, 'pgbench')
-        return meanRate(stderr, seconds)
+        const perSecond = meanRate(stderr, seconds)
+        return { value: perSecond, loop: { operations, perSecond, callTimes: await loggedTimes(logs) } }
       },
       tearDown: () => rm(folder, { recursive: true, force: true }),
     }
@@ -78,4 +89,20 @@ function meanRate(report: string, seconds: number): number {
   const counted = rates.slice(leadIn, leadIn + seconds)
   if (counted.length < seconds) throw new Error(`pgbench reports something else than expected:\n${report}`)
   return counted.reduce((sum, rate) => sum + rate, 0) / seconds
+}
+
+/**
+ * Returns the times of the calls that `-l` has logged, without the lead-in. Each thread writes a file of its own, with
+ * one line for each call: client, number of the call, its time in µs, script, and when it ended, in s and µs.
+ */
+async function loggedTimes(folder: string): Promise<CallTimes> {
+  const calls: { readonly end: number; readonly time: number }[] = []
+  for (const file of await readdir(folder)) {
+    for (const line of (await readFile(join(folder, file), 'utf8')).trimEnd().split('\n')) {
+      const [, , time, , second, microsecond] = line.split(' ').map(Number)
+      calls.push({ end: Number(second) + Number(microsecond) / 1e6, time: Number(time) / 1000 })
+    }
+  }
+  const begin = calls.reduce((first, { end }) => Math.min(first, end), Number.POSITIVE_INFINITY)
+  return callTimesOf(calls.filter(({ end }) => end >= begin + leadIn).map(({ time }) => time))
 }
