@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Case } from './case.ts'
-import { callTimes, figure, problemOf, verdict } from './report.ts'
+import { callTimes, figure, problemOf, round, verdict } from './report.ts'
 import type { Result } from './result.ts'
 
 const [begin, end] = ['<!-- figures: written by --record -->', '<!-- end of figures -->']
@@ -36,7 +36,16 @@ function sectionsOf(text: string): Map<string, string> {
   return new Map([...sections].map(([, group = '', section = '']) => [group, section.trim()]))
 }
 
-const columns = ['case', 'work', 'ours', 'peer', 'ratio', 'ours: p50 / p95 / p99', 'peer: p50 / p95 / p99']
+const columns = [
+  'case',
+  'work',
+  'ours',
+  'peer',
+  'ratio',
+  'ours: p50 / p95 / p99',
+  'peer: p50 / p95 / p99',
+  'appends per commit time',
+]
 
 /** Returns the lines of a table, without the columns in which no row has a figure. */
 function table(rows: readonly (readonly string[])[]): string[] {
@@ -53,5 +62,6 @@ function cellsOf(result: Result, work: string): string[] {
   if (problem !== undefined) return [name, work, problem]
   const peerFigure = peerName === null ? '–' : `${peerName}: ${figure(peer, peerSpread, '')}`
   const times = [callTimes(oursCallTimes), callTimes(peerCallTimes)]
-  return [name, work, figure(ours, oursSpread, unit), peerFigure, verdict(result), ...times]
+  const appends = result.appendsPerCommitTime === null ? '' : round(result.appendsPerCommitTime)
+  return [name, work, figure(ours, oursSpread, unit), peerFigure, verdict(result), ...times, appends]
 }

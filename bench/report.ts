@@ -19,7 +19,11 @@ export function resultLines(result: Result): string {
   const figures = `${name}${padded([ours, peer])}${verdict(result)}`
   if (result.oursCallTimes === null) return figures
   const times = [callTimes(result.oursCallTimes), callTimes(result.peerCallTimes)]
-  return `${figures}\n${'  p50 / p95 / p99 of a call'.padEnd(widths.name)}${padded(times)}`.trimEnd()
+  const appends =
+    result.appendsPerCommitTime === null
+      ? ''
+      : `${round(result.appendsPerCommitTime)} appends per commit time`
+  return `${figures}\n${'  p50 / p95 / p99 of a call'.padEnd(widths.name)}${padded(times)}${appends}`.trimEnd()
 }
 
 const padded = (figures: readonly string[]) => figures.map((text) => text.padEnd(widths.figure)).join('')

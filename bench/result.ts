@@ -25,6 +25,11 @@ export interface Result {
   /** Medians of the rounds' percentiles. Null if the turns are no closed loops of calls. */
   readonly oursCallTimes: CallTimes | null
   readonly peerCallTimes: CallTimes | null
+  /**
+   * How many appends our store makes in the time that the smallest transaction that writes takes. Null if the case is
+   * not in the group `append`.
+   */
+  readonly appendsPerCommitTime: number | null
   /** Why the case could not run on this machine. */
   readonly skipped?: string
   /** The message of the error that ended the case. */
@@ -33,8 +38,16 @@ export interface Result {
 
 export type Spread = readonly [least: number, most: number]
 
-/** Judges the figures of the rounds. Each list has one turn for each round. */
-export function resultOf(bench: Case, oursTurns: readonly Turn[], peerTurns: readonly Turn[]): Result {
+/**
+ * Judges the figures of the rounds. Each list has one turn for each round. `commitTime` is the time that the smallest
+ * transaction that writes takes on this server, in milliseconds.
+ */
+export function resultOf(
+  bench: Case,
+  oursTurns: readonly Turn[],
+  peerTurns: readonly Turn[],
+  commitTime?: number,
+): Result {
   const ours = oursTurns.map(({ value }) => value)
   const peer = peerTurns.map(({ value }) => value)
   const ratios = peer.map((peerFigure, round) => {
@@ -54,6 +67,7 @@ export function resultOf(bench: Case, oursTurns: readonly Turn[], peerTurns: rea
     rounds: ours.length,
     oursCallTimes: medianCallTimes(oursTurns),
     peerCallTimes: medianCallTimes(peerTurns),
+    appendsPerCommitTime: bench.group === 'append' ? appendsWithin(commitTime, oursTurns) : null,
   }
 }
 
@@ -68,7 +82,8 @@ export function failedResult(bench: Case, error: unknown): Result {
 function withoutFigures(bench: Case): Result {
   const none = { ours: null, peer: null, ratio: null, ok: null, rounds: 0 }
   const noSpreads = { oursSpread: null, peerSpread: null, ratioSpread: null }
-  return { ...describe(bench), ...none, ...noSpreads, oursCallTimes: null, peerCallTimes: null }
+  const noTimes = { oursCallTimes: null, peerCallTimes: null, appendsPerCommitTime: null }
+  return { ...describe(bench), ...none, ...noSpreads, ...noTimes }
 }
 
 function describe({ name, group, ours, peer, unit, target, better }: Case) {
@@ -83,6 +98,12 @@ function medianCallTimes(turns: readonly Turn[]): CallTimes | null {
     p95: median(times.map(({ p95 }) => p95)),
     p99: median(times.map(({ p99 }) => p99)),
   }
+}
+
+/** Returns how many calls the turns made in so many milliseconds. In the group `append`, each call is one append. */
+function appendsWithin(milliseconds: number | undefined, turns: readonly Turn[]): number | null {
+  const rates = turns.flatMap(({ loop }) => loop?.perSecond ?? [])
+  return milliseconds === undefined || rates.length === 0 ? null : (median(rates) * milliseconds) / 1000
 }
 
 export function median(figures: readonly number[]): number {

@@ -38,7 +38,7 @@ export async function runCase(bench: Case, server: Server, options: RunOptions):
     for (const database of databases) await server.dropDatabase(database)
   }
   const [ours = [], peer = []] = turns
-  return resultOf(bench, ours, peer)
+  return resultOf(bench, ours, peer, await server.commitTime())
 }
 
 async function setUp(

@@ -66,6 +66,16 @@ it('shows the times of the calls beneath the rates: the median of each percentil
   expect(resultLines(resultOf(faster, turns(3), turns(1)))).not.toContain('\n')
 })
 
+it('counts the appends in the time of one commit, by calls, and only where each call is an append', () => {
+  const loop = { operations: 60, perSecond: 30, callTimes: { p50: 33, p95: 40, p99: 50 } }
+  const bulk = [{ value: 30_000, loop }]
+  const result = resultOf(faster, bulk, turns(10_000), 0.5)
+  expect(result.appendsPerCommitTime).toBe(0.015)
+  expect(resultLines(result)).toMatch(/ 0\.015 appends per commit time$/)
+  expect(resultOf(faster, bulk, turns(10_000)).appendsPerCommitTime).toBeNull()
+  expect(resultOf({ ...faster, group: 'command' }, bulk, turns(10_000), 0.5).appendsPerCommitTime).toBeNull()
+})
+
 it('says why a case has no figures', () => {
   expect(resultLines(skippedResult(faster, 'no such program'))).toContain('skipped: no such program')
   expect(resultLines(failedResult(faster, new Error('3 events are missing')))).toContain('FAILED: 3 events')
@@ -105,9 +115,11 @@ it('replaces only the groups that ran, and only between the marks', async () => 
   expect(once).toContain('| case | work | ours | peer | ratio |\n')
 
   const loop = { operations: 1, perSecond: 100, callTimes: { p50: 1, p95: 2, p99: 3 } }
-  await recordRun(file, ['a machine'], [faster], [resultOf(faster, [{ value: 200, loop }], turns(100))])
+  await recordRun(file, ['a machine'], [faster], [resultOf(faster, [{ value: 200, loop }], turns(100), 20)])
   const timed = await readFile(file, 'utf8')
-  expect(timed).toContain('| case | work | ours | peer | ratio | ours: p50 / p95 / p99 |\n')
-  expect(timed).toContain('| 2.00 (≥ 2) ok | 1 / 2 / 3 ms |\n')
+  expect(timed).toContain(
+    '| case | work | ours | peer | ratio | ours: p50 / p95 / p99 | appends per commit time |\n',
+  )
+  expect(timed).toContain('| 2.00 (≥ 2) ok | 1 / 2 / 3 ms | 2 |\n')
   await rm(folder, { recursive: true })
 })
