@@ -28,7 +28,7 @@ export const appendLimitCases: readonly Case[] = [
   {
     name: 'append-bulk-limit',
     group: 'append',
-    work: '1,000 events a call, one caller, against COPY of 1,000 rows into the same columns and indexes',
+    work: '1,000 events a call, one caller, against COPY of 1,000 rows into the format before stream keys',
     unit: 'events/s',
     better: 'higher',
     target: 0.4,
