@@ -1,7 +1,8 @@
 /** One interface for all event stores on Postgres, so that each case is written once. */
 import type { BenchContext, Contestant, Turn } from '../case.ts'
+import { forEachOf } from '../closed-loop.ts'
 import { expectCount } from '../database.ts'
-import type { OrderEvent } from './order-events.ts'
+import { newOrderId, type OrderEvent, orderEvents } from './order-events.ts'
 
 export interface BenchStore {
   /** Appends to a stream that must not exist yet. */
@@ -82,4 +83,18 @@ export function storeContestant(
       }
     },
   }
+}
+
+/** Appends `length` events to each of `count` new streams, and returns the names of the streams. */
+export async function createStreams(
+  kind: BenchStoreKind,
+  url: string,
+  count: number,
+  length: number,
+): Promise<string[]> {
+  const streams = Array.from({ length: count }, newOrderId)
+  const filler = await kind.open(url)
+  await forEachOf(streams, 32, (stream) => filler.appendNew(stream, orderEvents(length)))
+  await filler.close()
+  return streams
 }
