@@ -15,7 +15,7 @@ export const commandCases: readonly Case[] = [
     work: 'load 20 events, decide, append one; 32 callers over many streams',
     unit: 'commands/s',
     better: 'higher',
-    target: 5,
+    target: 7,
     ours: handleCommands(ours, 'cold'),
     peer: handleCommands(emmett, 'cold'),
   },

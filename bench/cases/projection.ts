@@ -25,7 +25,7 @@ export const projectionCases: readonly Case[] = [
     work: 'one event a call and the document of its order, in one transaction; 32 callers, new streams',
     unit: 'events/s',
     better: 'higher',
-    target: 4,
+    target: 10,
     ours: appendWithDocument(ours),
     peer: appendWithDocument(emmett),
   },
