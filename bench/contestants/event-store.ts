@@ -52,7 +52,7 @@ export interface StoreWork {
   tearDown?(): Promise<void>
 }
 
-export interface StoreTurn extends Turn {
+interface StoreTurn extends Turn {
   /** How many events the turn appended. */
   readonly appended: number
 }
