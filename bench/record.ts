@@ -52,7 +52,7 @@ function table(rows: readonly (readonly string[])[]): string[] {
   const used = columns.map((_, column) => rows.some((cells) => (cells[column] ?? '') !== ''))
   const line = (cells: readonly string[]) =>
     `| ${columns.flatMap((_, column) => (used[column] ? [cells[column] ?? ''] : [])).join(' | ')} |`
-  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)]
+  return [line(columns), `|${'---|'.repeat(used.filter(Boolean).length)}`, ...rows.map(line)]
 }
 
 function cellsOf(result: Result, work: string): string[] {
