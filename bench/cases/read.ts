@@ -1,6 +1,6 @@
 /** Reading streams of 1,000 events, compared with another store and with the bare query. */
 import pg from 'pg'
-import type { Case, Contestant } from '../case.ts'
+import type { Case, Contestant, Turn } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
 import { emmett } from '../contestants/emmett.ts'
 import { type BenchStore, type BenchStoreKind, storeContestant } from '../contestants/event-store.ts'
@@ -38,7 +38,7 @@ function readStream(kind: BenchStoreKind): Contestant {
     const streams = await fillStreams(store)
     return {
       filled: streamCount * streamLength,
-      turn: async () => ({ value: await readInTurn(seconds, streams, (id) => store.read(id)), appended: 0 }),
+      turn: async () => ({ ...(await readInTurn(seconds, streams, (id) => store.read(id))), appended: 0 }),
     }
   })
 }
@@ -88,17 +88,17 @@ async function fillStreams(store: BenchStore): Promise<string[]> {
   return streams
 }
 
-/** Reads the streams one after the other, and returns how many events it read per second. */
+/** Reads the streams one after the other. The figure is how many events it read per second. */
 async function readInTurn(
   seconds: number,
   streams: readonly string[],
   read: (streamId: string) => Promise<number>,
-): Promise<number> {
+): Promise<Turn> {
   let next = 0
-  const { perSecond } = await closedLoop(1, seconds, async () => {
+  const loop = await closedLoop(1, seconds, async () => {
     const stream = streams[next++ % streams.length] ?? ''
     const found = await read(stream)
     if (found !== streamLength) throw new Error(`${found} events were read instead of ${streamLength}`)
   })
-  return perSecond * streamLength
+  return { value: loop.perSecond * streamLength, loop }
 }
