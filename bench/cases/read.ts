@@ -63,15 +63,17 @@ function bareQuery(): Contestant {
 
 const query = {
   name: 'read_stream',
-  text: `select position, version, recorded_at, event_id, stream_id, type, data::text, metadata::text, tags
-    from eventsourced.events where stream_id = $1 order by version`,
+  text: `select position, version, recorded_at, event_id, type, data::text, metadata::text, tags
+    from eventsourced.events
+    where stream_key = (select stream_key from eventsourced.streams where stream_id = $1)
+    order by version`,
 }
 
 async function queryEvents(client: pg.Client, streamId: string) {
   const { rows } = await client.query({ ...query, values: [streamId] })
   return rows.map((row) => ({
     id: row.event_id,
-    streamId: row.stream_id,
+    streamId,
     version: Number(row.version),
     position: Number(row.position),
     recordedAt: row.recorded_at,
