@@ -9,6 +9,7 @@ import {
 import { checkServer } from './check-server.ts'
 import type { Database } from './client.ts'
 import { isDenied, isForeignObject, isMissingSchema } from './errors.ts'
+import { views } from './privileges.ts'
 import { isNewerSchema, notUpToDate, routinesNumber, type SchemaStatus, statusOf } from './schema-status.ts'
 import { migrations, routines } from './sql.generated.ts'
 import { inSchema, type Statements, statementOf } from './statements.ts'
@@ -106,8 +107,6 @@ const refuseReplica = statementOf(
   'refuse_replica',
   'select case when pg_is_in_recovery() then pg_current_xact_id()::text end',
 )
-
-const views = [...routines.sql.matchAll(/^create or replace view :schema\.(\w+)/gm)].map(([, name]) => name)
 
 /**
  * Looks for another tool's objects that have names of this library: a table `migrations` with other columns or, before

@@ -19,8 +19,8 @@ const usedObjects = (() => {
   }
 })()
 
-/** The views that no statement of the library reads: they are for the SQL of an application and of people. */
-const viewsForPeople = ['recorded_events', 'views']
+/** All views. Most are for the SQL of an application and of people. */
+export const views = unique(sql.routines.sql.matchAll(/^create or replace view :schema\.(\w+)/gm))
 
 /** All tables, views and sequences of the library. */
 const relations = (() => {
@@ -74,7 +74,7 @@ begin
 ${revoked.map((objects) => `  revoke all on ${objects} from ${quoted};`).join('\n')}
 end ${quote};
 grant usage on schema ${own} to ${quoted};
-grant select on ${named([...usedObjects.tables, ...viewsForPeople])} to ${quoted};
+grant select on ${named([...new Set([...usedObjects.tables, ...views])])} to ${quoted};
 grant execute on function ${named(functions.filter(isUsed))} to ${quoted};
 commit;
 `
