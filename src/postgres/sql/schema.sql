@@ -1658,7 +1658,8 @@ CREATE TABLE eventsourced.events (
     data json NOT NULL,
     metadata json,
     tags text[] COLLATE pg_catalog."C"
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='500000', autovacuum_freeze_min_age='0');
 
 -- Name: imports; Type: TABLE; Schema: eventsourced; Owner: -
 
