@@ -138,90 +138,99 @@ const scenario = fc.record({
     maxLength: 16,
   }),
   steps: fc.infiniteStream(fc.constantFrom('answer', 'answer', 'answer', 'answer', 'time', 'give up')),
+  victims: fc.infiniteStream(fc.nat(99)),
   fates: fc.infiniteStream(fc.constantFrom('written', 'written', 'written', 'busy', 'poison', 'lost')),
   failures: fc.nat(40),
-  maxBatch: fc.integer({ min: 2, max: 8 }),
+  maxBatch: fc.oneof(fc.integer({ min: 2, max: 8 }), fc.constant(500)),
   gather: fc.constantFrom('share' as const, 'share' as const, 'all' as const),
   scheduler: fc.scheduler(),
 })
 
 it('settles every append once, in the order of its stream, in two groups at a time that keep to their share', async () => {
   await fc.assert(
-    fc.asyncProperty(scenario, async ({ callers, steps, fates, failures, maxBatch, gather, scheduler }) => {
-      const model = new Model(maxBatch, gather === 'share')
-      let failuresLeft = failures
-      const nextFate = () => (failuresLeft-- > 0 ? fates.next().value : 'written')
+    fc.asyncProperty(
+      scenario,
+      async ({ callers, steps, victims, fates, failures, maxBatch, gather, scheduler }) => {
+        const model = new Model(maxBatch, gather === 'share')
+        let failuresLeft = failures
+        const nextFate = () => (failuresLeft-- > 0 ? fates.next().value : 'written')
 
-      async function send(appends: readonly PreparedAppend[], retried: boolean, isAlone: boolean) {
-        const call = appends.map(({ events }) => model.pending.get(events[0]?.id ?? '') as ModelAppend)
-        model.begin(call, retried)
-        await scheduler.schedule(Promise.resolve(), call.map(({ id }) => id).join(' '))
-        model.end(call)
-        const fate = nextFate()
-        if (fate === 'poison' && !isAlone) throw new StorageError('Appending', new Error('poison'))
-        if (fate === 'busy' && !isAlone) {
-          for (const append of call) append.state = 'aside'
-          return busy
-        }
-        if (fate === 'lost' || fate === 'poison') {
-          for (const append of call) model.settle(append)
-          throw new StoreUnavailableError('Appending', 1, new Error('lost'))
-        }
-        const held = new Set([...streamsOf(call)].filter(() => nextFate() === 'busy'))
-        return call.map((append) => {
-          if (held.has(append.streamId)) {
-            append.state = 'aside'
+        async function send(appends: readonly PreparedAppend[], retried: boolean, isAlone: boolean) {
+          const call = appends.map(({ events }) => model.pending.get(events[0]?.id ?? '') as ModelAppend)
+          model.begin(call, retried)
+          await scheduler.schedule(Promise.resolve(), call.map(({ id }) => id).join(' '))
+          model.end(call)
+          const fate = nextFate()
+          if (fate === 'poison' && !isAlone) throw new StorageError('Appending', new Error('poison'))
+          if (fate === 'busy' && !isAlone) {
+            for (const append of call) append.state = 'aside'
             return busy
           }
-          model.settle(append)
-          model.made.push(append.id)
-          return written
-        })
-      }
+          if (fate === 'lost' || fate === 'poison') {
+            for (const append of call) model.settle(append)
+            throw new StoreUnavailableError('Appending', 1, new Error('lost'))
+          }
+          const held = new Set([...streamsOf(call)].filter(() => nextFate() === 'busy'))
+          return call.map((append) => {
+            if (held.has(append.streamId)) {
+              append.state = 'aside'
+              return busy
+            }
+            model.settle(append)
+            model.made.push(append.id)
+            return written
+          })
+        }
 
-      const group = new GroupCommit({
-        alone: async (append, retried) => [await send([append], retried, true)].flat()[0] as AppendOutcome,
-        together: (appends, retried) => send(appends, retried, false),
-        maxBatch,
-        gather,
-      })
-      const called: string[] = []
-      const outcomes: string[] = []
-      const refused: string[] = []
-      async function call(streamId: string, id: string) {
-        const giveUp = new AbortController()
-        const append = { id, streamId, giveUp, state: 'waiting' as const }
-        model.pending.set(id, append)
-        called.push(id)
-        const event = { id, idFrom: 'library' as const, type: 'T', data: '{}', metadata: '{}', tags: [] }
-        await group.append({ streamId, expectedVersion: 'any', events: [event] }, giveUp.signal).catch(() => {
-          model.settle(append)
-          refused.push(id)
+        const group = new GroupCommit({
+          alone: async (append, retried) => [await send([append], retried, true)].flat()[0] as AppendOutcome,
+          together: (appends, retried) => send(appends, retried, false),
+          maxBatch,
+          gather,
         })
-        outcomes.push(id)
-      }
-      let areSettled = false
-      const all = callers.map(async (streams, caller) => {
-        for (const [nth, streamId] of streams.entries()) await call(streamId, `${streamId}-${caller}-${nth}`)
-      })
-      const end = Promise.all(all).then(() => {
-        areSettled = true
-      })
-      for (let idle = 0; !areSettled; ) {
-        const step = steps.next().value
-        if (step === 'give up') [...model.pending.values()].at(-1)?.giveUp.abort(new Error('given up'))
-        if (scheduler.count() > 0 && step === 'answer') await scheduler.waitOne()
-        else vi.advanceTimersByTime(30)
-        await turn()
-        model.forgetGroups()
-        expect(model.isIdle(), 'a slot is idle while an append could use it').toBe(false)
-        idle = scheduler.count() > 0 ? 0 : idle + 1
-        expect(idle, 'turns without a call').toBeLessThan(100)
-      }
-      await end
-      expect(outcomes.toSorted()).toEqual(called.toSorted())
-      expect([...model.made, ...refused].toSorted()).toEqual(called.toSorted())
-    }),
+        const called: string[] = []
+        const outcomes: string[] = []
+        const refused: string[] = []
+        async function call(streamId: string, id: string) {
+          const giveUp = new AbortController()
+          const append = { id, streamId, giveUp, state: 'waiting' as const }
+          model.pending.set(id, append)
+          called.push(id)
+          const event = { id, idFrom: 'library' as const, type: 'T', data: '{}', metadata: '{}', tags: [] }
+          await group
+            .append({ streamId, expectedVersion: 'any', events: [event] }, giveUp.signal)
+            .catch(() => {
+              model.settle(append)
+              refused.push(id)
+            })
+          outcomes.push(id)
+        }
+        let areSettled = false
+        const all = callers.map(async (streams, caller) => {
+          for (const [nth, streamId] of streams.entries())
+            await call(streamId, `${streamId}-${caller}-${nth}`)
+        })
+        const end = Promise.all(all).then(() => {
+          areSettled = true
+        })
+        for (let idle = 0; !areSettled; ) {
+          const step = steps.next().value
+          const pending = [...model.pending.values()]
+          if (step === 'give up')
+            pending[victims.next().value % pending.length]?.giveUp.abort(new Error('given up'))
+          if (scheduler.count() > 0 && step === 'answer') await scheduler.waitOne()
+          else vi.advanceTimersByTime(30)
+          await turn()
+          model.forgetGroups()
+          expect(model.isIdle(), 'a slot is idle while an append could use it').toBe(false)
+          idle = scheduler.count() > 0 ? 0 : idle + 1
+          expect(idle, 'turns without a call').toBeLessThan(100)
+        }
+        await end
+        expect(outcomes.toSorted()).toEqual(called.toSorted())
+        expect([...model.made, ...refused].toSorted()).toEqual(called.toSorted())
+      },
+    ),
     { numRuns: 200 },
   )
 })

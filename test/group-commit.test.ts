@@ -127,6 +127,9 @@ describe('gathering', () => {
     group.append(appendTo('b'))
     await turn()
     expect(calls.map(({ streams }) => streams.length)).toEqual([100, 1])
+    for (const streamId of ['c', 'd', 'e', 'f', 'g']) group.append(appendTo(streamId))
+    await calls[1]?.answer()
+    expect(streamsOf(calls.slice(2))).toEqual(['c d e'])
   })
 
   it('runs two groups at a time, and the next one takes half of the streams that wait or are under way', async () => {
@@ -205,12 +208,14 @@ describe('gathering', () => {
   it('leaves out an append that was aborted before it was sent', async () => {
     const { calls, group } = scripted()
     const giveUp = new AbortController()
-    group.append(appendTo('a'))
-    const aborted = group.append(appendTo('b'), giveUp.signal)
-    group.append(appendTo('c'))
+    const aborted = group.append(appendTo('a'), giveUp.signal)
+    for (const streamId of ['b', 'c']) group.append(appendTo(streamId))
     giveUp.abort(new Error('enough'))
     await expect(aborted).rejects.toThrow('enough')
-    expect(streamsOf(calls)).toEqual(['a c'])
+    expect(streamsOf(calls)).toEqual(['b c'])
+    for (const streamId of ['a', 'c']) group.append(appendTo(streamId))
+    await turn()
+    expect(streamsOf(calls)).toEqual(['b c', 'a'])
   })
 })
 
@@ -392,6 +397,27 @@ describe('turns of the streams', () => {
     await turn()
     for (const at of [0, 1, 2]) await calls[at]?.answer()
     expect(streamsOf(calls)).toEqual(['a a', 'b c', 'd a', 'a'])
+  })
+
+  it('an append that waits for a held stream waits no longer than the timeout', async () => {
+    const { calls, group } = scripted({ lockTimeout: 100 })
+    let refused = 0
+    for (const _ of range(1, 3)) {
+      const calledAt = performance.now()
+      group.append(appendTo('a')).catch(() => {
+        refused++
+        expect(performance.now() - calledAt).toBeLessThan(200)
+      })
+      // The first append is retried aside when the others are called.
+      await turn()
+      await calls[0]?.answer(busy)
+    }
+    for (let at = 1; refused < 3; await turn()) {
+      const call = calls[at]
+      if (call !== undefined) at++
+      await call?.answer(...call.streams.map(() => busy))
+      vi.advanceTimersByTime(10)
+    }
   })
 
   // Fault of a draft: hot streams that were released went before all others, and filled every group.

@@ -105,7 +105,7 @@ const partSlots = 1
 export class GroupCommit {
   readonly #options: GroupCommitOptions
   readonly #waiting = new WaitingAppends()
-  /** The streams of the groups in running slots. Streams in slow slots, and those that are retried aside, do not count. */
+  /** How many streams the groups in running slots have. Slow groups, and appends that are retried aside, have no such slot. */
   #runningStreams = 0
   #freeSlots = maxRunningGroups
   readonly #slowSlots = new Semaphore(slowSlots)

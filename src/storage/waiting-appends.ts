@@ -93,16 +93,14 @@ export class WaitingAppends {
         } else break
         done++
       }
-      const isFull = done < stream.waiting.length
       const isTaken = appends.length > before
-      // The group has no room for any append of the stream, which stays first in the line.
-      if (isFull && !isTaken) break
+      // The group is full, and the stream stays first in the line.
+      if (!isTaken && done < stream.waiting.length) break
       seen++
       if (isTaken) {
         streamIds.push(stream.id)
         this.#hold(stream, stream.waiting.slice(done))
       } else this.#streams.delete(stream.id)
-      if (isFull) break
     }
     this.#line = this.#line.slice(seen)
     return { appends, streamIds }
