@@ -1,6 +1,6 @@
 /**
- * `GroupCommit` in random scenarios: callers append again and again, the database answers in any order with any outcome,
- * and time passes. A model of the waiting appends checks each call that reaches the database.
+ * `GroupCommit` in random scenarios: callers append again and again, the database answers in any order with any
+ * outcome, and time passes. A model of the waiting appends checks each call that reaches the database.
  */
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
@@ -53,8 +53,8 @@ class Model {
   }
 
   /**
-   * Whether another group should run. While appends are retried aside, the model does not know which streams are free: a
-   * part of a group may still hold a stream whose appends have an outcome.
+   * Whether another group should run. While appends are retried aside, the model does not know which streams are free:
+   * a part of a group may still hold a stream whose appends have an outcome.
    */
   isIdle(): boolean {
     if (this.groups.size >= 2 || [...this.pending.values()].some(({ state }) => state === 'aside'))
@@ -146,7 +146,7 @@ const scenario = fc.record({
   scheduler: fc.scheduler(),
 })
 
-it('settles every append once, in the order of its stream, in two groups at a time that keep to their share', async () => {
+it('settles every append once, in the order of its stream, in two groups at a time within their share', async () => {
   await fc.assert(
     fc.asyncProperty(
       scenario,

@@ -105,7 +105,7 @@ const partSlots = 1
 export class GroupCommit {
   readonly #options: GroupCommitOptions
   readonly #waiting = new WaitingAppends()
-  /** How many streams the groups in running slots have. Slow groups, and appends that are retried aside, have no such slot. */
+  /** The streams of the groups in running slots. Slow groups, and appends that are retried aside, have no such slot. */
   #runningStreams = 0
   #freeSlots = maxRunningGroups
   readonly #slowSlots = new Semaphore(slowSlots)
@@ -161,8 +161,8 @@ export class GroupCommit {
   }
 
   /**
-   * Takes the next group from the waiting appends. Its share is counted in streams, because a stream is in one group at a
-   * time: counted in appends, it would leave appends to a few hot streams behind, for another transaction.
+   * Takes the next group from the waiting appends. Its share is counted in streams, because a stream is in one group at
+   * a time. Counted in appends, it would leave some appends of a hot stream behind, for another transaction.
    */
   #nextGroup(): Group {
     const { gather, maxBatch } = this.#options
