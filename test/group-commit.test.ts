@@ -121,6 +121,19 @@ describe('gathering', () => {
     expect(streamsOf(calls)).toEqual(['a a a b', 'c c d'])
   })
 
+  it('counts the other calls of the store, which keep the database busy: half of all', async () => {
+    let reads = 2
+    const { calls, group } = scripted({ otherCalls: () => reads })
+    for (const streamId of ['a', 'b', 'c', 'd']) group.append(appendTo(streamId))
+    await turn()
+    expect(streamsOf(calls)).toEqual(['a b c', 'd'])
+    for (const { answer } of [...calls]) await answer()
+    reads = 40
+    for (const streamId of ['e', 'f', 'g', 'h']) group.append(appendTo(streamId))
+    await turn()
+    expect(streamsOf(calls.slice(2))).toEqual(['e f g h'])
+  })
+
   it('counts streams, not appends: a share of one stream has all its waiting appends', async () => {
     const { calls, group } = scripted()
     for (const _ of range(1, 100)) group.append(appendTo('a'))

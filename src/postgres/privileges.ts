@@ -20,7 +20,9 @@ const usedObjects = (() => {
 })()
 
 /** All views. Most are for the SQL of an application and of people. */
-export const views: readonly string[] = unique(sql.routines.sql.matchAll(/^create or replace view :schema\.(\w+)/gm))
+export const views: readonly string[] = unique(
+  sql.routines.sql.matchAll(/^create or replace view :schema\.(\w+)/gm),
+)
 
 /** All tables, views and sequences of the library. */
 const relations = (() => {

@@ -22,8 +22,15 @@ type Reads = Pick<Storage, 'readStream' | 'readLogPage' | 'streamInfo' | 'listSt
 // concurrent callers then keep both the server and the client busy.
 const maxReadsTogether = 16
 
-/** Makes the reads of the storage. `maxBatch`: maximum number of stream reads that share a statement. */
-export function reads(runner: Runner, statements: Statements, maxBatch: number): Reads {
+/**
+ * Makes the reads of the storage. `maxBatch`: maximum number of stream reads that share a statement. `pendingReads`
+ * returns how many reads of streams wait or run.
+ */
+export function reads(
+  runner: Runner,
+  statements: Statements,
+  maxBatch: number,
+): Reads & { readonly pendingReads: () => number } {
   const run = (what: string, statement: Statement, parameters: Parameters, signal: AbortSignal | undefined) =>
     runner.run(what, statement, () => parameters, signal)
 
@@ -71,6 +78,8 @@ export function reads(runner: Runner, statements: Statements, maxBatch: number):
   })
 
   return {
+    pendingReads: () => group.pending,
+
     async readStream(streamId, window, signal) {
       const slice = new PartialSlice(streamId, window)
       await group.read(slice, signal)

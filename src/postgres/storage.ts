@@ -21,7 +21,7 @@ export function postgresStorage(
   { maxBatch, timeout }: { readonly maxBatch: number; readonly timeout: number },
   inline: InlineProjections,
 ): Storage {
-  const readStorage = reads(runner, statements, maxBatch)
+  const { pendingReads, ...readStorage } = reads(runner, statements, maxBatch)
   const readLogPageIn = (session: Session, query: LogQuery) =>
     readLogPage((_what, statement, parameters) => session.run(statement, parameters), statements, query)
   const projectionStorage = projections(runner, statements, readLogPageIn)
@@ -30,7 +30,12 @@ export function postgresStorage(
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
     ...readStorage,
-    ...appends(appendCalls(runner, statements, readStorage, inline.named, documents), maxBatch, timeout),
+    ...appends(
+      appendCalls(runner, statements, readStorage, inline.named, documents),
+      maxBatch,
+      timeout,
+      pendingReads,
+    ),
     ...imports(runner, statements, inline.named, documents),
     ...projectionStorage,
     ...subscriptions(runner, statements),

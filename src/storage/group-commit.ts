@@ -10,7 +10,7 @@
  * Two groups run at once. While they run, other appends wait, so groups grow with the load, and a lone append never
  * waits for others. A group that starts takes the waiting appends of its share: half of the streams that wait or are in
  * a running group. If it took all of them, all callers would soon wait for one group and continue at the same time, and
- * the database would be idle while they do.
+ * the database would be idle while they do. Reads that run meanwhile count too: they keep the database busy.
  *
  * Appends to one stream are made in the order of their calls, unless groups are off (`maxBatch` 1). While another
  * transaction holds a stream, the appends to it pause between retries and keep no connection. So any number of held
@@ -54,6 +54,11 @@ export interface GroupCommitOptions {
    * each group or cannot work on two at once. @default 'share'
    */
   readonly gather?: 'share' | 'all'
+  /**
+   * Returns how many other calls of the store wait for the database now, such as reads. They keep it busy while the
+   * callers of a group continue, so a share is half of all calls, and not of the appends alone. @default none
+   */
+  readonly otherCalls?: (() => number) | undefined
   /**
    * For how long the queue retries a busy append, in milliseconds, from when it began to wait for its stream or for
    * another lock. After that, the append rejects with a LockTimeoutError. @default no limit, for a storage without busy
@@ -165,9 +170,9 @@ export class GroupCommit {
    * a time. Counted in appends, it would leave some appends of a hot stream behind, for another transaction.
    */
   #nextGroup(): Group {
-    const { gather, maxBatch } = this.#options
+    const { gather, maxBatch, otherCalls = () => 0 } = this.#options
     const streams = this.#waiting.streamCount + this.#runningStreams
-    const share = gather === 'all' ? streams : Math.ceil(streams / maxRunningGroups)
+    const share = gather === 'all' ? streams : Math.ceil((streams + otherCalls()) / maxRunningGroups)
     return this.#waiting.take(share, maxBatch)
   }
 
