@@ -143,7 +143,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: '5c545dc701b945783ca78616985dd7c7',
+  checksum: '4e42e1a95d41ff06b7b5186ee696b830',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
@@ -1208,8 +1208,8 @@ returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- The plans are made once per session, perhaps while the table is nearly empty. They must be lookups by key, which are
--- right for any size.
+-- For the reason that append_to_each states.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
@@ -2098,6 +2098,8 @@ create or replace function :schema.write_documents(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- For the reason that append_to_each states.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off

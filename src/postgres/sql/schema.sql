@@ -861,6 +861,7 @@ $$;
 CREATE FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[], lock_timeout text) RETURNS TABLE(place integer, state json, revision bigint, changed_at bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_hashjoin TO 'off'
@@ -1599,6 +1600,7 @@ $$;
 CREATE FUNCTION eventsourced.write_documents(projections text[], generations integer[], keys text[], states json[], positions bigint[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET enable_hashjoin TO 'off'

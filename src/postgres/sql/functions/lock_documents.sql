@@ -11,8 +11,8 @@ create or replace function :schema.lock_documents(projections text[], generation
 returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 :as_owner
--- The plans are made once per session, perhaps while the table is nearly empty. They must be lookups by key, which are
--- right for any size.
+-- For the reason that append_to_each states.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off

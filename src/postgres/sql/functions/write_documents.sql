@@ -8,6 +8,8 @@ create or replace function :schema.write_documents(
 ) returns void
 language plpgsql
 :as_owner
+-- For the reason that append_to_each states.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
