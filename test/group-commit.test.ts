@@ -72,7 +72,8 @@ function scripted(options: Partial<GroupCommitOptions> = {}) {
 }
 
 /** Every group takes all that waits, so that the test decides which appends are in one group. */
-const wholeGroups = (options: Partial<GroupCommitOptions> = {}) => scripted({ gather: 'all', ...options })
+const wholeGroups = (options: Partial<GroupCommitOptions> = {}) =>
+  scripted({ gather: () => 'all', ...options })
 
 /** A caller who appends, waits for the outcome, and then appends to the next stream. */
 async function appendAgainAndAgain(group: GroupCommit, nextStream: () => string, settled = () => {}) {
@@ -175,7 +176,7 @@ describe('gathering', () => {
   })
 
   it("takes all that waits into one group with gather 'all'", async () => {
-    const { calls, group } = scripted({ gather: 'all' })
+    const { calls, group } = wholeGroups()
     for (const streamId of ['a', 'b', 'a', 'c']) group.append(appendTo(streamId))
     await turn()
     expect(streamsOf(calls)).toEqual(['a a b c'])

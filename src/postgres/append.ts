@@ -1,6 +1,7 @@
 /** How appends reach the database: one by one, in groups of concurrent calls, or all or none. */
 import { GroupCommit, type PreparedAppend, type Storage } from '../storage/index.ts'
 import type { AppendCalls } from './append-calls.ts'
+import type { Runner } from './runner.ts'
 
 /**
  * Makes the `append` of the storage. `maxBatch`: maximum number of appends in a group. `lockTimeout`: for how long an
@@ -8,10 +9,13 @@ import type { AppendCalls } from './append-calls.ts'
  */
 export function appends(
   { alone, together, allOrNone }: AppendCalls,
+  { hasOneConnection }: Pick<Runner, 'hasOneConnection'>,
   maxBatch: number,
   lockTimeout: number,
 ): Pick<Storage, 'append'> {
-  const group = new GroupCommit({ alone, together, maxBatch, lockTimeout })
+  // On one connection, as on PGlite, two groups run one after the other, and cost more than one.
+  const gather = () => (hasOneConnection() ? 'all' : 'share')
+  const group = new GroupCommit({ alone, together, maxBatch, gather, lockTimeout })
   return {
     async append(appends, signal) {
       const only = appends.length === 1 ? (appends[0] as PreparedAppend) : undefined

@@ -30,7 +30,12 @@ export function postgresStorage(
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
     ...readStorage,
-    ...appends(appendCalls(runner, statements, readStorage, inline.named, documents), maxBatch, timeout),
+    ...appends(
+      appendCalls(runner, statements, readStorage, inline.named, documents),
+      runner,
+      maxBatch,
+      timeout,
+    ),
     ...imports(runner, statements, inline.named, documents),
     ...projectionStorage,
     ...subscriptions(runner, statements),

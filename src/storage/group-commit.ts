@@ -49,11 +49,11 @@ export interface GroupCommitOptions {
   /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
   /**
-   * Which of the waiting appends a group takes. 'share': those of its share of the streams, so that two groups run side
-   * by side, for the least time an append. 'all': as many as fit, for the fewest groups, if the storage has to pay for
-   * each group or cannot work on two at once. @default 'share'
+   * Which of the waiting appends the next group takes. 'share': those of its share of the streams, so that two groups
+   * run side by side, for the least time an append. 'all': as many as fit, for the fewest groups, if the storage has to
+   * pay for each group or cannot work on two at once. @default always 'share'
    */
-  readonly gather?: 'share' | 'all'
+  readonly gather?: () => 'share' | 'all'
   /**
    * For how long the queue retries a busy append, in milliseconds, from when it began to wait for its stream or for
    * another lock. After that, the append rejects with a LockTimeoutError. @default no limit, for a storage without busy
@@ -165,10 +165,13 @@ export class GroupCommit {
    * a time. Counted in appends, it would leave some appends of a hot stream behind, for another transaction.
    */
   #nextGroup(): Group {
-    const { gather, maxBatch } = this.#options
     const streams = this.#waiting.streamCount + this.#runningStreams
-    const share = gather === 'all' ? streams : Math.ceil(streams / maxRunningGroups)
-    return this.#waiting.take(share, maxBatch)
+    const share = this.#gathers() === 'all' ? streams : Math.ceil(streams / maxRunningGroups)
+    return this.#waiting.take(share, this.#options.maxBatch)
+  }
+
+  #gathers(): 'share' | 'all' {
+    return this.#options.gather?.() ?? 'share'
   }
 
   async #start({ appends, streamIds }: Group): Promise<void> {
