@@ -161,6 +161,22 @@ describe('gathering', () => {
     expect(sizes()).toEqual([4, 4, 4, 4, 4])
   })
 
+  // Fault: the waiting appends to a hot stream started a group of their own before the callers of the last group had
+  // reached their next append. With 32 callers and 4 streams, groups had 8.8 appends instead of 11.8.
+  it('takes the callers of a settled group along with the appends that wait already', async () => {
+    const { calls, group } = scripted()
+    const callAgain = async () => {
+      await group.append(appendTo('a'))
+      for (const _ of range(1, 50)) await undefined
+      group.append(appendTo('a'))
+    }
+    callAgain()
+    await turn()
+    group.append(appendTo('a'))
+    await calls[0]?.answer()
+    expect(streamsOf(calls)).toEqual(['a', 'a a'])
+  })
+
   it('evens out two groups of different size', async () => {
     const { calls, group } = scripted()
     appendAgainAndAgain(group, () => 'caller 1')

@@ -143,21 +143,24 @@ export class GroupCommit {
   }
 
   /**
-   * Starts groups in the next microtask, so that calls of the same turn share a group, and so do callers that continue
-   * when a group is settled. A macrotask would be too late: an embedded database keeps the event loop busy while it has
-   * work.
+   * Starts groups later, so that calls of the same turn share a group, and so do callers that continue when a group is
+   * settled. A caller needs many microtasks to reach its next append. So 'share' waits until they have run: otherwise an
+   * append that waits already would start a small group without these callers. 'all' waits for one microtask only: an
+   * embedded database, which gathers so, may keep the microtasks busy while it has work.
    */
   #schedule(): void {
     if (this.#isScheduled || this.#freeSlots === 0 || this.#waiting.streamCount === 0) return
     this.#isScheduled = true
-    queueMicrotask(() => {
+    const start = () => {
       this.#isScheduled = false
       while (this.#freeSlots > 0) {
         const group = this.#nextGroup()
         if (group.appends.length === 0) return
         this.#start(group)
       }
-    })
+    }
+    if (this.#gathers() === 'all') queueMicrotask(start)
+    else process.nextTick(start)
   }
 
   /**
