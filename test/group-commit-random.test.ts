@@ -186,7 +186,7 @@ it('settles every append once, in the order of its stream, in two groups at a ti
           alone: async (append, retried) => [await send([append], retried, true)].flat()[0] as AppendOutcome,
           together: (appends, retried) => send(appends, retried, false),
           maxBatch,
-          gather,
+          gather: () => gather,
         })
         const called: string[] = []
         const outcomes: string[] = []

@@ -79,7 +79,7 @@ export function appends(
     together,
     maxBatch,
     // Each group has to take a slot, which costs a request and write units.
-    gather: 'all',
+    gather: () => 'all',
   })
 
   const pendingOf = (appends: readonly PreparedAppend[]) =>

@@ -1,18 +1,13 @@
 /** How appends reach the database: one by one, in groups of concurrent calls, or all or none. */
-import { GroupCommit, type PreparedAppend, type Storage } from '../storage/index.ts'
+import { GroupCommit, type GroupCommitOptions, type PreparedAppend, type Storage } from '../storage/index.ts'
 import type { AppendCalls } from './append-calls.ts'
 
-/**
- * Makes the `append` of the storage. `maxBatch`: maximum number of appends in a group. `lockTimeout`: for how long an
- * append waits for a stream that another transaction holds, in milliseconds. `otherCalls`: see `GroupCommitOptions`.
- */
+/** Makes the `append` of the storage. */
 export function appends(
   { alone, together, allOrNone }: AppendCalls,
-  maxBatch: number,
-  lockTimeout: number,
-  otherCalls: () => number,
+  options: Omit<GroupCommitOptions, 'alone' | 'together'>,
 ): Pick<Storage, 'append'> {
-  const group = new GroupCommit({ alone, together, maxBatch, lockTimeout, otherCalls })
+  const group = new GroupCommit({ alone, together, ...options })
   return {
     async append(appends, signal) {
       const only = appends.length === 1 ? (appends[0] as PreparedAppend) : undefined

@@ -30,12 +30,13 @@ export function postgresStorage(
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
     ...readStorage,
-    ...appends(
-      appendCalls(runner, statements, readStorage, inline.named, documents),
+    ...appends(appendCalls(runner, statements, readStorage, inline.named, documents), {
       maxBatch,
-      timeout,
-      pendingReads,
-    ),
+      lockTimeout: timeout,
+      // On one connection, as on PGlite, two groups run one after the other, and cost more than one.
+      gather: () => (runner.hasOneConnection() ? 'all' : 'share'),
+      otherCalls: pendingReads,
+    }),
     ...imports(runner, statements, inline.named, documents),
     ...projectionStorage,
     ...subscriptions(runner, statements),

@@ -49,11 +49,11 @@ export interface GroupCommitOptions {
   /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
   /**
-   * Which of the waiting appends a group takes. 'share': those of its share of the streams, so that two groups run side
-   * by side, for the least time an append. 'all': as many as fit, for the fewest groups, if the storage has to pay for
-   * each group or cannot work on two at once. @default 'share'
+   * Which of the waiting appends the next group takes. 'share': those of its share of the streams, so that two groups
+   * run side by side, for the least time an append. 'all': as many as fit, for the fewest groups, if the storage has to
+   * pay for each group or cannot work on two at once. @default always 'share'
    */
-  readonly gather?: 'share' | 'all'
+  readonly gather?: () => 'share' | 'all'
   /**
    * Returns how many other calls of the store wait for the database now, such as reads. They keep it busy while the
    * callers of a group continue, so a share is half of all calls, and not of the appends alone. @default none
@@ -148,21 +148,24 @@ export class GroupCommit {
   }
 
   /**
-   * Starts groups in the next microtask, so that calls of the same turn share a group, and so do callers that continue
-   * when a group is settled. A macrotask would be too late: an embedded database keeps the event loop busy while it has
-   * work.
+   * Starts groups later, so that calls of the same turn share a group, and so do callers that continue when a group is
+   * settled. A caller needs many microtasks to reach its next append. So 'share' waits until they have run: otherwise an
+   * append that waits already would start a small group without these callers. 'all' waits for one microtask only: an
+   * embedded database, which gathers so, may keep the microtasks busy while it has work.
    */
   #schedule(): void {
     if (this.#isScheduled || this.#freeSlots === 0 || this.#waiting.streamCount === 0) return
     this.#isScheduled = true
-    queueMicrotask(() => {
+    const start = () => {
       this.#isScheduled = false
       while (this.#freeSlots > 0) {
         const group = this.#nextGroup()
         if (group.appends.length === 0) return
         this.#start(group)
       }
-    })
+    }
+    if (this.#gathersAll()) queueMicrotask(start)
+    else process.nextTick(start)
   }
 
   /**
@@ -170,10 +173,14 @@ export class GroupCommit {
    * a time. Counted in appends, it would leave some appends of a hot stream behind, for another transaction.
    */
   #nextGroup(): Group {
-    const { gather, maxBatch, otherCalls = () => 0 } = this.#options
+    const { maxBatch, otherCalls } = this.#options
     const streams = this.#waiting.streamCount + this.#runningStreams
-    const share = gather === 'all' ? streams : Math.ceil((streams + otherCalls()) / maxRunningGroups)
-    return this.#waiting.take(share, maxBatch)
+    const share = Math.ceil((streams + (otherCalls?.() ?? 0)) / maxRunningGroups)
+    return this.#waiting.take(this.#gathersAll() ? streams : share, maxBatch)
+  }
+
+  #gathersAll(): boolean {
+    return this.#options.gather?.() === 'all'
   }
 
   async #start({ appends, streamIds }: Group): Promise<void> {
