@@ -6,7 +6,7 @@ export const migrations: readonly {
   readonly checksum: string
   readonly sql: string
 }[] = [
-  { number: 1, name: '0001_streams_and_events', checksum: 'b89f1f31b32b920da4f7d2418b32d5e9', sql: `-- docs/decisions/0030-stream-keys.md says why each column and each index is here.
+  { number: 1, name: '0001_streams_and_events', checksum: 'f410d5817ca87ae8dcc6190ced300a4b', sql: `-- docs/decisions/0030-stream-keys.md says why each column and each index is here.
 
 -- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
 -- and pages keep free space, so that an update stays on its page (HOT).
@@ -45,7 +45,7 @@ create table :schema.events (
   constraint events_stream_version_key unique (stream_key, version),
   constraint events_event_id_key unique (event_id)
 ) with (
-  -- Rows never change, so vacuum freezes them for good when it first sees them, 500,000 at a time. With the settings of
+  -- Rows never change, so vacuum freezes them when it first sees them, 500,000 at a time. With the settings of
   -- the server it would freeze none for a long time, and then read and write the whole table at once.
   autovacuum_vacuum_insert_scale_factor = 0,
   autovacuum_vacuum_insert_threshold = 500000,
