@@ -41,8 +41,8 @@ export class Log {
    * frontier back. So readers inside and outside of transactions share their names.
    * @throws SchemaMismatchError if the stream of an event is missing
    */
-  async readPage(run: RunRead, query: LogQuery): Promise<LogPage> {
-    const watched = this.#watched(run)
+  async readPage(run: RunRead, query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
+    const watched = this.#watched(run, signal)
     const names = this.#names
     const rows = await this.#readRows(watched, query, false)
     const streamIds = await this.#streamIds(watched, rows, names)
@@ -52,11 +52,11 @@ export class Log {
   }
 
   /**
-   * Forgets all names after a failure. It may come from a server that has crashed, lost its last commits because
-   * `synchronous_commit` is off, and assigns their keys again. Reads that have begun before add to the names that were
-   * forgotten.
+   * Forgets all names after a failure, unless the caller has aborted the read. The failure may come from a server that
+   * has crashed, lost its last commits because `synchronous_commit` is off, and assigns their keys again. Reads that have
+   * begun before add to the names that were forgotten.
    */
-  #watched(run: RunRead): RunRead {
+  #watched(run: RunRead, signal: AbortSignal | undefined): RunRead {
     const forget = () => {
       this.#names = new StreamNames('', maxNames)
     }
@@ -67,7 +67,7 @@ export class Log {
           return parameters(retried)
         })
       } catch (error) {
-        forget()
+        if (!signal?.aborted) forget()
         throw error
       }
     }

@@ -72,7 +72,11 @@ export function reads(runner: Runner, statements: Statements, log: Log, maxBatch
     },
 
     readLogPage: (query, signal) =>
-      log.readPage((what, statement, parameters) => runner.run(what, statement, parameters, signal), query),
+      log.readPage(
+        (what, statement, parameters) => runner.run(what, statement, parameters, signal),
+        query,
+        signal,
+      ),
 
     async streamInfo(streamId, signal) {
       const [row] = await run('Reading a stream', statements.streamInfo, [streamId], signal)

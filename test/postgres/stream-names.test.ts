@@ -260,6 +260,16 @@ describe('in a page', () => {
     expect(after.asked).toEqual(['page, named: false', 'names {1,2,3,4}'])
   })
 
+  it('names are kept when the caller aborts a read', async () => {
+    const log = new Log(statements)
+    await namesIn(log, scripted(['a']).run)
+    const aborted = log.readPage(scripted([new Error('aborted')]).run, query, AbortSignal.abort())
+    await expect(aborted).rejects.toThrow('aborted')
+    const { asked, run } = scripted(['a'])
+    await namesIn(log, run)
+    expect(asked).toEqual(['page, named: false'])
+  })
+
   it('names are forgotten when a read is retried', async () => {
     const log = new Log(statements)
     await namesIn(log, scripted(['a']).run)
