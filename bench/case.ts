@@ -1,4 +1,5 @@
 /** Types of a benchmark case: contestants do the same work in turns, and the ratio of their figures has a target. */
+import type { LoopResult } from './closed-loop.ts'
 
 /** The cases of a group share a plot. */
 export type Group =
@@ -53,7 +54,14 @@ export interface BenchContext {
 }
 
 export interface ReadyContestant {
-  /** Does the work of one round, and returns the figure in the case's unit. Round 0 only warms up. */
-  turn(round: number): Promise<number>
+  /** Does the work of one round, and returns what it measured. Round 0 only warms up. */
+  turn(round: number): Promise<Turn>
   tearDown(): Promise<void>
+}
+
+export interface Turn {
+  /** The figure, in the case's unit. */
+  readonly value: number
+  /** The calls, if the turn was a closed loop of them. */
+  readonly loop?: LoopResult
 }

@@ -19,4 +19,7 @@ export class EmulatorServer extends Server {
   async tidy(): Promise<void> {}
 
   async checkpoint(): Promise<void> {}
+
+  /** An emulator keeps its items in memory, so there is no fsync to measure. */
+  async commitTime(): Promise<undefined> {}
 }

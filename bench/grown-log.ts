@@ -22,23 +22,23 @@ export async function growLog(url: string, eventCount: number): Promise<void> {
     await client.query('begin')
     const rebuildIndexes = await dropIndexes(client)
     await client.query(
-      `insert into eventsourced.streams (stream_id, version, created_at, last_recorded_at)
-      select 'order-' || md5(number::text), $1, '2025-01-01', '2025-01-02'
+      `insert into eventsourced.streams (stream_key, stream_id, version, created_at, last_recorded_at)
+      select number, 'order-' || md5(number::text), $1, '2025-01-01', '2025-01-02'
       from generate_series(1, $2::int) number`,
       [streamLength, streamCount],
     )
     const { type, data, metadata } = orderEvent(1)
     await client.query(
       `insert into eventsourced.events
-        (position, version, recorded_at, event_id, stream_id, type, data, metadata)
+        (position, stream_key, version, recorded_at, event_id, type, data, metadata)
       select
-        position, (position - 1) / $1::int + 1, timestamptz '2025-01-01' + position * interval '1 ms',
-        md5('event-' || position)::uuid, 'order-' || md5(((position - 1) % $1::int + 1)::text),
-        $2, $3, $4
+        position, (position - 1) % $1::int + 1, (position - 1) / $1::int + 1, timestamptz '2025-01-01' + position * interval '1 ms',
+        md5('event-' || position)::uuid, $2, $3, $4
       from generate_series(1, $5::int) position`,
       [streamCount, type, JSON.stringify(data), JSON.stringify(metadata), eventCount],
     )
     await client.query(`select setval('eventsourced.event_positions', $1)`, [eventCount])
+    await client.query(`select setval('eventsourced.stream_keys', $1)`, [streamCount])
     await rebuildIndexes()
     await client.query('commit')
     await client.query('vacuum analyze')

@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Case } from './case.ts'
-import { figure, problemOf, verdict } from './report.ts'
+import { callTimes, figure, problemOf, round, verdict } from './report.ts'
 import type { Result } from './result.ts'
 
 const [begin, end] = ['<!-- figures: written by --record -->', '<!-- end of figures -->']
@@ -23,9 +23,8 @@ export async function recordRun(
   for (const group of new Set(results.map((result) => result.group))) {
     const rows = results
       .filter((result) => result.group === group)
-      .map((result) => rowOf(result, workOf.get(result.case) ?? ''))
-    const table = ['| case | work | ours | peer | ratio |', '|---|---|---|---|---|', ...rows]
-    sections.set(group, [...heading.map((line) => `- ${line}`), '', ...table].join('\n'))
+      .map((result) => cellsOf(result, workOf.get(result.case) ?? ''))
+    sections.set(group, [...heading.map((line) => `- ${line}`), '', ...table(rows)].join('\n'))
   }
   const written = [...sections].map(([group, text]) => `### ${group}\n\n${text}\n\n`)
   await writeFile(file, `${document.slice(0, before)}${begin}\n\n${written.join('')}${document.slice(after)}`)
@@ -37,11 +36,32 @@ function sectionsOf(text: string): Map<string, string> {
   return new Map([...sections].map(([, group = '', section = '']) => [group, section.trim()]))
 }
 
-function rowOf(result: Result, work: string): string {
-  const { ours, oursSpread, peer, peerSpread, peerName, unit } = result
-  const name = `| \`${result.case}\` | ${work} | `
+const columns = [
+  'case',
+  'work',
+  'ours',
+  'peer',
+  'ratio',
+  'ours: p50 / p95 / p99',
+  'peer: p50 / p95 / p99',
+  'appends per commit time',
+]
+
+/** Returns the lines of a table, without the columns in which no row has a figure. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const used = columns.map((_, column) => rows.some((cells) => (cells[column] ?? '') !== ''))
+  const line = (cells: readonly string[]) =>
+    `| ${columns.flatMap((_, column) => (used[column] ? [cells[column] ?? ''] : [])).join(' | ')} |`
+  return [line(columns), `|${'---|'.repeat(used.filter(Boolean).length)}`, ...rows.map(line)]
+}
+
+function cellsOf(result: Result, work: string): string[] {
+  const { ours, oursSpread, peer, peerSpread, peerName, unit, oursCallTimes, peerCallTimes } = result
+  const name = `\`${result.case}\``
   const problem = problemOf(result)
-  if (problem !== undefined) return `${name}${problem} | | |`
+  if (problem !== undefined) return [name, work, problem]
   const peerFigure = peerName === null ? '–' : `${peerName}: ${figure(peer, peerSpread, '')}`
-  return `${name}${figure(ours, oursSpread, unit)} | ${peerFigure} | ${verdict(result)} |`
+  const times = [callTimes(oursCallTimes), callTimes(peerCallTimes)]
+  const appends = result.appendsPerCommitTime === null ? '' : round(result.appendsPerCommitTime)
+  return [name, work, figure(ours, oursSpread, unit), peerFigure, verdict(result), ...times, appends]
 }

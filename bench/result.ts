@@ -1,5 +1,6 @@
 /** The result of a case: its figures, and whether they meet the target. */
-import type { Case } from './case.ts'
+import type { CallTimes } from './call-times.ts'
+import type { Case, Turn } from './case.ts'
 
 /** One entry of the file that `--json` writes. The figures of a case that did not run are null. */
 export interface Result {
@@ -21,6 +22,14 @@ export interface Result {
   readonly peerSpread: Spread | null
   readonly ratioSpread: Spread | null
   readonly rounds: number
+  /** Medians of the rounds' percentiles. Null if the turns are no closed loops of calls. */
+  readonly oursCallTimes: CallTimes | null
+  readonly peerCallTimes: CallTimes | null
+  /**
+   * How many appends our store makes in the time that the smallest transaction that writes takes. Null if the case is
+   * not in the group `append`.
+   */
+  readonly appendsPerCommitTime: number | null
   /** Why the case could not run on this machine. */
   readonly skipped?: string
   /** The message of the error that ended the case. */
@@ -29,8 +38,18 @@ export interface Result {
 
 export type Spread = readonly [least: number, most: number]
 
-/** Judges the figures of the rounds. Each list has one figure for each round. */
-export function resultOf(bench: Case, ours: readonly number[], peer: readonly number[]): Result {
+/**
+ * Judges the figures of the rounds. Each list has one turn for each round. `commitTime` is the time that the smallest
+ * transaction that writes takes on this server, in milliseconds.
+ */
+export function resultOf(
+  bench: Case,
+  oursTurns: readonly Turn[],
+  peerTurns: readonly Turn[],
+  commitTime?: number,
+): Result {
+  const ours = oursTurns.map(({ value }) => value)
+  const peer = peerTurns.map(({ value }) => value)
   const ratios = peer.map((peerFigure, round) => {
     const oursFigure = ours[round] ?? Number.NaN
     return bench.better === 'higher' ? oursFigure / peerFigure : peerFigure / oursFigure
@@ -46,6 +65,9 @@ export function resultOf(bench: Case, ours: readonly number[], peer: readonly nu
     peerSpread: peer.length > 0 ? spread(peer) : null,
     ratioSpread: peer.length > 0 ? spread(ratios) : null,
     rounds: ours.length,
+    oursCallTimes: medianCallTimes(oursTurns),
+    peerCallTimes: medianCallTimes(peerTurns),
+    appendsPerCommitTime: bench.group === 'append' ? appendsWithin(commitTime, oursTurns) : null,
   }
 }
 
@@ -59,11 +81,29 @@ export function failedResult(bench: Case, error: unknown): Result {
 
 function withoutFigures(bench: Case): Result {
   const none = { ours: null, peer: null, ratio: null, ok: null, rounds: 0 }
-  return { ...describe(bench), ...none, oursSpread: null, peerSpread: null, ratioSpread: null }
+  const noSpreads = { oursSpread: null, peerSpread: null, ratioSpread: null }
+  const noTimes = { oursCallTimes: null, peerCallTimes: null, appendsPerCommitTime: null }
+  return { ...describe(bench), ...none, ...noSpreads, ...noTimes }
 }
 
 function describe({ name, group, ours, peer, unit, target, better }: Case) {
   return { case: name, group, oursName: ours.name, peerName: peer?.name ?? null, unit, target, better }
+}
+
+function medianCallTimes(turns: readonly Turn[]): CallTimes | null {
+  const times = turns.flatMap(({ loop }) => loop?.callTimes ?? [])
+  if (times.length === 0) return null
+  return {
+    p50: median(times.map(({ p50 }) => p50)),
+    p95: median(times.map(({ p95 }) => p95)),
+    p99: median(times.map(({ p99 }) => p99)),
+  }
+}
+
+/** Returns how many calls the turns made in so many milliseconds. In the group `append`, each call is one append. */
+function appendsWithin(milliseconds: number | undefined, turns: readonly Turn[]): number | null {
+  const rates = turns.flatMap(({ loop }) => loop?.perSecond ?? [])
+  return milliseconds === undefined || rates.length === 0 ? null : (median(rates) * milliseconds) / 1000
 }
 
 export function median(figures: readonly number[]): number {

@@ -1,5 +1,5 @@
 /** Runs one case: ours and the peer in turns, round after round, each on its own fresh database. */
-import type { Case, Contestant, ReadyContestant } from './case.ts'
+import type { Case, Contestant, ReadyContestant, Turn } from './case.ts'
 import type { Network } from './network.ts'
 import { type Result, resultOf } from './result.ts'
 import type { Server } from './server.ts'
@@ -17,7 +17,7 @@ export async function runCase(bench: Case, server: Server, options: RunOptions):
   const contestants = [bench.ours, bench.peer].filter((one) => one !== undefined)
   const databases: string[] = []
   const ready: ReadyContestant[] = []
-  const figures: number[][] = contestants.map(() => [])
+  const turns: Turn[][] = contestants.map(() => [])
   try {
     for (const contestant of contestants) {
       const database = await server.createDatabase()
@@ -29,16 +29,16 @@ export async function runCase(bench: Case, server: Server, options: RunOptions):
         options.onTurn(contestants[index]?.name ?? '', round)
         await server.checkpoint()
         globalThis.gc?.()
-        const figure = await one.turn(round)
-        if (round > 0) figures[index]?.push(figure)
+        const turn = await one.turn(round)
+        if (round > 0) turns[index]?.push(turn)
       }
     }
   } finally {
     await Promise.allSettled(ready.map((one) => one.tearDown()))
     for (const database of databases) await server.dropDatabase(database)
   }
-  const [ours = [], peer = []] = figures
-  return resultOf(bench, ours, peer)
+  const [ours = [], peer = []] = turns
+  return resultOf(bench, ours, peer, await server.commitTime())
 }
 
 async function setUp(

@@ -3,7 +3,7 @@ import type { Arguments } from './arguments.ts'
 import type { Case } from './case.ts'
 import type { Network } from './network.ts'
 import { type Progress, showProgress } from './progress.ts'
-import { resultLine } from './report.ts'
+import { resultLines } from './report.ts'
 import { failedResult, type Result, skippedResult } from './result.ts'
 import { runCase } from './run-case.ts'
 import type { Server } from './server.ts'
@@ -32,7 +32,7 @@ export async function runCases(
       )
       ending.throwIfAborted()
       results.push(result)
-      progress.print(resultLine(result))
+      progress.print(resultLines(result))
     }
   } finally {
     progress.stop()

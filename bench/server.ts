@@ -14,6 +14,12 @@ export abstract class Server {
   /** Writes the changes of one contestant to the disk, so that the next one does not pay for them. */
   abstract checkpoint(): Promise<void>
 
+  /**
+   * Returns how long the smallest transaction that writes takes, in milliseconds. Returns `undefined` if this says
+   * nothing about the server.
+   */
+  abstract commitTime(): Promise<number | undefined>
+
   /** Returns the shared database of this name. The first call creates and fills it, and it stays until the end. */
   sharedDatabase(name: string, fill: (url: string) => Promise<void>): Promise<string> {
     const made = this.#shared.get(name) ?? this.#makeShared(fill)

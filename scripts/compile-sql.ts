@@ -50,8 +50,16 @@ const migrations = migrationFiles.map(({ name, sql }) => {
   return `  { number: ${Number(name.slice(0, 4))}, name: '${name}', checksum: '${checksum(sql)}', sql: ${literal(sql)} },`
 })
 const functions = filesOf('functions').map(({ text }) => signatureOf(compile(text)))
-const routines = ['functions', 'views', 'privileges']
-  .flatMap(filesOf)
+const views = filesOf('views')
+const usesView = ({ name, text }: { name: string; text: string }) =>
+  views.some((other) => other.name !== name && text.includes(`:schema.${other.name}`))
+const routines = [
+  ...filesOf('functions'),
+  // Postgres creates a view only after the views that it uses.
+  ...views.filter((view) => !usesView(view)),
+  ...views.filter(usesView),
+  ...filesOf('privileges'),
+]
   .map(({ text }) =>
     compile(text).replace(
       ':own_functions',

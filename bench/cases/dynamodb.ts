@@ -70,10 +70,10 @@ function appendNew(kind: DynamodbBenchStoreKind, count: number): Contestant {
   return dynamodbContestant(kind, (store, { seconds }) => ({
     filled: 0,
     async turn() {
-      const { operations, perSecond } = await closedLoop(callers, seconds, () =>
+      const loop = await closedLoop(callers, seconds, () =>
         store.append(newOrderId(), signedEvents(count), 0),
       )
-      return { value: perSecond * count, appended: operations * count }
+      return { value: loop.perSecond * count, appended: loop.operations * count, loop }
     },
   }))
 }
@@ -91,11 +91,11 @@ function readStream(kind: DynamodbBenchStoreKind): Contestant {
     return {
       filled: streamCount * streamLength,
       async turn() {
-        const { perSecond } = await closedLoop(1, seconds, async () => {
+        const loop = await closedLoop(1, seconds, async () => {
           const found = await store.read(streams[next++ % streamCount] ?? '')
           if (found !== streamLength) throw new Error(`${found} events were read instead of ${streamLength}`)
         })
-        return { value: perSecond * streamLength, appended: 0 }
+        return { value: loop.perSecond * streamLength, appended: 0, loop }
       },
     }
   })

@@ -65,10 +65,10 @@ function growthCase({ name, work, callers, appends, call }: GrowthWork): Case {
       const contestant = storeContestant(ours, async (store) => ({
         filled: await countOf(url, ours.countEvents),
         async turn() {
-          const { operations, perSecond } = await closedLoop(callers, context.seconds, () =>
+          const loop = await closedLoop(callers, context.seconds, () =>
             call(store, grownStream(1 + Math.floor((Math.random() * count) / streamLength))),
           )
-          return { value: perSecond, appended: operations * appends }
+          return { value: loop.perSecond, appended: loop.operations * appends, loop }
         },
       }))
       return contestant.setUp({ ...context, url, directUrl: url })
@@ -94,7 +94,7 @@ function memoryOfReadAll(): Contestant {
       return {
         async turn(round) {
           // Each round runs in a new process, so there is nothing to warm up.
-          if (round === 0) return Number.NaN
+          if (round === 0) return { value: Number.NaN }
           const reader = fork(join(import.meta.dirname, '..', 'memory-reader.ts'), [
             url,
             String(memoryEvents),
@@ -102,7 +102,7 @@ function memoryOfReadAll(): Contestant {
           const [{ events, megabytes }] = await once(reader, 'message')
           if (events !== memoryEvents)
             throw new Error(`${events} events were read instead of ${memoryEvents}`)
-          return megabytes
+          return { value: megabytes }
         },
         async tearDown() {},
       }

@@ -1,6 +1,6 @@
 /** Reading streams of 1,000 events, compared with another store and with the bare query. */
 import pg from 'pg'
-import type { Case, Contestant } from '../case.ts'
+import type { Case, Contestant, Turn } from '../case.ts'
 import { closedLoop } from '../closed-loop.ts'
 import { emmett } from '../contestants/emmett.ts'
 import { type BenchStore, type BenchStoreKind, storeContestant } from '../contestants/event-store.ts'
@@ -38,7 +38,7 @@ function readStream(kind: BenchStoreKind): Contestant {
     const streams = await fillStreams(store)
     return {
       filled: streamCount * streamLength,
-      turn: async () => ({ value: await readInTurn(seconds, streams, (id) => store.read(id)), appended: 0 }),
+      turn: async () => ({ ...(await readInTurn(seconds, streams, (id) => store.read(id))), appended: 0 }),
     }
   })
 }
@@ -63,15 +63,17 @@ function bareQuery(): Contestant {
 
 const query = {
   name: 'read_stream',
-  text: `select position, version, recorded_at, event_id, stream_id, type, data::text, metadata::text, tags
-    from eventsourced.events where stream_id = $1 order by version`,
+  text: `select position, version, recorded_at, event_id, type, data::text, metadata::text, tags
+    from eventsourced.events
+    where stream_key = (select stream_key from eventsourced.streams where stream_id = $1)
+    order by version`,
 }
 
 async function queryEvents(client: pg.Client, streamId: string) {
   const { rows } = await client.query({ ...query, values: [streamId] })
   return rows.map((row) => ({
     id: row.event_id,
-    streamId: row.stream_id,
+    streamId,
     version: Number(row.version),
     position: Number(row.position),
     recordedAt: row.recorded_at,
@@ -88,17 +90,17 @@ async function fillStreams(store: BenchStore): Promise<string[]> {
   return streams
 }
 
-/** Reads the streams one after the other, and returns how many events it read per second. */
+/** Reads the streams one after the other. The figure is how many events it read per second. */
 async function readInTurn(
   seconds: number,
   streams: readonly string[],
   read: (streamId: string) => Promise<number>,
-): Promise<number> {
+): Promise<Turn> {
   let next = 0
-  const { perSecond } = await closedLoop(1, seconds, async () => {
+  const loop = await closedLoop(1, seconds, async () => {
     const stream = streams[next++ % streams.length] ?? ''
     const found = await read(stream)
     if (found !== streamLength) throw new Error(`${found} events were read instead of ${streamLength}`)
   })
-  return perSecond * streamLength
+  return { value: loop.perSecond * streamLength, loop }
 }

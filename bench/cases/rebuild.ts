@@ -32,7 +32,7 @@ export const rebuildCases: readonly Case[] = [
           async turn() {
             const { events, duration } = await store.rebuild(applications)
             await expectCount(url, 'select count(*) from eventsourced.views', streams, 'eventsourced')
-            return events / (duration / 1000)
+            return { value: events / (duration / 1000) }
           },
           tearDown: () => store.close(),
         }
@@ -48,7 +48,7 @@ export const rebuildCases: readonly Case[] = [
             const events = await foldByHand(url)
             const seconds = (performance.now() - begin) / 1000
             await expectCount(url, 'select count(*) from applications', streams, 'by hand')
-            return events / seconds
+            return { value: events / seconds }
           },
           async tearDown() {},
         }

@@ -35,12 +35,12 @@ export function dynamodbContestant(
       let events = work.filled
       return {
         async turn() {
-          const { value, appended } = await work.turn()
+          const { appended, ...turn } = await work.turn()
           events += appended
           const found = await store.count()
           if (found !== events)
             throw new Error(`${kind.name}: ${found} events are recorded instead of ${events}`)
-          return value
+          return turn
         },
         async tearDown() {
           await work.tearDown?.()

@@ -1,7 +1,8 @@
 /** One interface for all event stores on Postgres, so that each case is written once. */
-import type { BenchContext, Contestant } from '../case.ts'
+import type { BenchContext, Contestant, Turn } from '../case.ts'
+import { forEachOf } from '../closed-loop.ts'
 import { expectCount } from '../database.ts'
-import type { OrderEvent } from './order-events.ts'
+import { newOrderId, type OrderEvent, orderEvents } from './order-events.ts'
 
 export interface BenchStore {
   /** Appends to a stream that must not exist yet. */
@@ -47,8 +48,13 @@ export interface BenchStoreKind {
 export interface StoreWork {
   /** How many events it appended before the first turn. */
   readonly filled: number
-  turn(): Promise<{ readonly value: number; readonly appended: number }>
+  turn(): Promise<StoreTurn>
   tearDown?(): Promise<void>
+}
+
+interface StoreTurn extends Turn {
+  /** How many events the turn appended. */
+  readonly appended: number
 }
 
 /** Makes a contestant of a store. Throws after a turn if the store has lost or duplicated an event. */
@@ -65,10 +71,10 @@ export function storeContestant(
       let events = work.filled
       return {
         async turn() {
-          const { value, appended } = await work.turn()
+          const { appended, ...turn } = await work.turn()
           events += appended
           await expectCount(context.directUrl, kind.countEvents, events, kind.name)
-          return value
+          return turn
         },
         async tearDown() {
           await work.tearDown?.()
@@ -77,4 +83,18 @@ export function storeContestant(
       }
     },
   }
+}
+
+/** Appends `length` events to each of `count` new streams, and returns the names of the streams. */
+export async function createStreams(
+  kind: BenchStoreKind,
+  url: string,
+  count: number,
+  length: number,
+): Promise<string[]> {
+  const streams = Array.from({ length: count }, newOrderId)
+  const filler = await kind.open(url)
+  await forEachOf(streams, 32, (stream) => filler.appendNew(stream, orderEvents(length)))
+  await filler.close()
+  return streams
 }

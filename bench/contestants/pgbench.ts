@@ -1,11 +1,13 @@
 /** pgbench, the load generator of Postgres: one event a call with the simplest function, from 32 connections. */
 import { execFile } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { callTimesOf } from '../call-times.ts'
 import type { Contestant } from '../case.ts'
+import type { LoopResult } from '../closed-loop.ts'
 import { expectCount } from '../database.ts'
 import { countLimitEvents, createLimitTables } from './limit-table.ts'
 import { orderEvent } from './order-events.ts'
@@ -29,12 +31,15 @@ export const pgbench: Contestant = {
     let events = 0
     return {
       async turn() {
-        const length = ['-T', String(seconds + leadIn), '-P', '1']
+        const length = ['-T', String(seconds + leadIn)]
         const load = ['-n', '-M', 'prepared', '-c', '32', '-j', '2', '-f', script]
-        const { stdout, stderr } = await run(findPgbench() ?? '', [...length, ...load, ...definitions, url])
+        const logs = await mkdtemp(join(folder, 'logs-'))
+        const log = ['-l', '--log-prefix', join(logs, 'calls')]
+        const { stdout } = await run(findPgbench() ?? '', [...length, ...load, ...log, ...definitions, url])
         events += Number(/transactions actually processed: (\d+)/.exec(stdout)?.[1])
         await expectCount(directUrl, countLimitEvents, events, 'pgbench')
-        return meanRate(stderr, seconds)
+        const loop = await loggedLoop(logs)
+        return { value: loop.perSecond, loop }
       },
       tearDown: () => rm(folder, { recursive: true, force: true }),
     }
@@ -72,10 +77,23 @@ function findPgbench(): string | undefined {
     })
 }
 
-/** Returns the mean of the rates that `-P 1` reports each second, without the lead-in. */
-function meanRate(report: string, seconds: number): number {
-  const rates = [...report.matchAll(/^progress: .*?([\d.]+) tps/gm)].map(([, rate]) => Number(rate))
-  const counted = rates.slice(leadIn, leadIn + seconds)
-  if (counted.length < seconds) throw new Error(`pgbench reports something else than expected:\n${report}`)
-  return counted.reduce((sum, rate) => sum + rate, 0) / seconds
+/**
+ * Returns the rate and the times of the calls that `-l` has logged, without the lead-in. Each thread writes a file of
+ * its own, with one line for each call: client, number of the call, its time in µs, script, and when it ended, in
+ * seconds and µs. The rates that `-P` reports would miss the last second if the connections took long to open.
+ */
+async function loggedLoop(folder: string): Promise<LoopResult> {
+  const calls: { readonly end: number; readonly time: number }[] = []
+  for (const file of await readdir(folder)) {
+    for (const line of (await readFile(join(folder, file), 'utf8')).trimEnd().split('\n')) {
+      const [, , time, , second, microsecond] = line.split(' ').map(Number)
+      calls.push({ end: Number(second) + Number(microsecond) / 1e6, time: Number(time) / 1000 })
+    }
+  }
+  calls.sort((a, b) => a.end - b.end)
+  const from = (calls[0]?.end ?? 0) + leadIn
+  const counted = calls.filter(({ end }) => end >= from)
+  const perSecond = counted.length / ((counted.at(-1)?.end ?? 0) - from)
+  if (!(perSecond > 0)) throw new Error(`pgbench has logged no call after its first ${leadIn} s`)
+  return { operations: counted.length, perSecond, callTimes: callTimesOf(counted.map(({ time }) => time)) }
 }

@@ -78,6 +78,8 @@ export function appends(
     alone: async (append, _retried, signal) => (await appendAllOrNone([append], signal))[0] as AppendOutcome,
     together,
     maxBatch,
+    // Each group has to take a slot, which costs a request and write units.
+    gather: 'all',
   })
 
   const pendingOf = (appends: readonly PreparedAppend[]) =>

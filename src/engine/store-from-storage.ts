@@ -25,7 +25,13 @@ import { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import { Wakeup } from '../runtime/wakeup.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
-import type { AppendSuccess, PreparedAppend, Storage, StreamWindow } from '../storage/storage.ts'
+import type {
+  AppendOutcome,
+  AppendSuccess,
+  PreparedAppend,
+  Storage,
+  StreamWindow,
+} from '../storage/storage.ts'
 import type {
   AppendResult,
   EventStore,
@@ -67,8 +73,14 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
 
   async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
     checkAppends(appends, limits)
-    const outcomes = await perform(signal, () => storage.append(appends, signal).catch(unwrapInlineFailure))
-    for (const [index, outcome] of outcomes.entries()) {
+    let outcomes: readonly AppendOutcome[]
+    try {
+      outcomes = await perform(signal, () => storage.append(appends, signal))
+    } catch (error) {
+      throw unwrapped(error)
+    }
+    for (let index = 0; index < outcomes.length; index++) {
+      const outcome = outcomes[index] as AppendOutcome
       const { streamId, expectedVersion } = appends[index] as PreparedAppend
       if (outcome.kind === 'conflict') {
         throw new WrongExpectedVersionError(streamId, expectedVersion, outcome.actual)
@@ -151,11 +163,13 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
     async import(source, options) {
       operations.checkOpen()
       const importBatch: Storage['importBatch'] = async (events, clampTimes, signal) => {
-        const outcome = await perform(signal, () =>
-          storage.importBatch(events, clampTimes, signal).catch(unwrapInlineFailure),
-        )
-        wakeup.appended()
-        return outcome
+        try {
+          const outcome = await perform(signal, () => storage.importBatch(events, clampTimes, signal))
+          wakeup.appended()
+          return outcome
+        } catch (error) {
+          throw unwrapped(error)
+        }
       }
       return importEvents({ importBatch }, source, options, limits)
     },
@@ -225,9 +239,9 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   }
 }
 
-/** Throws the error of an inline projection unchanged, without the InlineFailure around it. */
-function unwrapInlineFailure(error: unknown): never {
-  throw error instanceof InlineFailure ? error.cause : error
+/** Returns the error that an inline projection threw, without the InlineFailure around it, or any other error. */
+function unwrapped(error: unknown): unknown {
+  return error instanceof InlineFailure ? error.cause : error
 }
 
 function streamWindow(streamId: string, options: ReadStreamOptions | undefined): StreamWindow {

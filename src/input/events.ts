@@ -150,7 +150,7 @@ export function checkAppends(appends: readonly PreparedAppend[], limits: InputLi
       }
     }
   }
-  if (new Set(appends.map((append) => append.streamId)).size < appends.length) {
+  if (appends.length > 1 && new Set(appends.map((append) => append.streamId)).size < appends.length) {
     refuse('appends', 'must name each stream once; put all events of a stream into one of them', appends)
   }
   if (total > most) {

@@ -38,6 +38,19 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
+/** Returns true for a value that JSON can hold and that has no members, so that nobody needs its path. */
+function isLeaf(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    default:
+      return value === null
+  }
+}
+
 /** Walks through a value before it is stringified, and keeps the present path for the error message. */
 class JsonCheck {
   readonly #path: (string | number)[] = []
@@ -52,15 +65,13 @@ class JsonCheck {
   }
 
   visit(value: unknown): void {
+    if (isLeaf(value)) return
     switch (typeof value) {
-      case 'string':
-      case 'boolean':
+      case 'object':
+        this.#visitObject(value as object)
         break
       case 'number':
-        if (!Number.isFinite(value)) this.#refuse('must be a finite number to survive as JSON', value)
-        break
-      case 'object':
-        if (value !== null) this.#visitObject(value)
+        this.#refuse('must be a finite number to survive as JSON', value)
         break
       case 'undefined':
         this.#refuse('must be a JSON value (use null or {} for nothing)', value)
@@ -83,7 +94,10 @@ class JsonCheck {
     }
     if (Array.isArray(value)) {
       this.#spend(value.length, value)
-      for (let index = 0; index < value.length; index++) this.#visitMember(index, value[index])
+      for (let index = 0; index < value.length; index++) {
+        const member: unknown = value[index]
+        if (!isLeaf(member)) this.#visitMember(index, member)
+      }
       return
     }
     const keys = Object.keys(value)
@@ -91,7 +105,7 @@ class JsonCheck {
     for (const key of keys) {
       const member = (value as Record<string, unknown>)[key]
       // An undefined property reads back as absent: reading either returns undefined.
-      if (member !== undefined) this.#visitMember(key, member)
+      if (member !== undefined && !isLeaf(member)) this.#visitMember(key, member)
     }
   }
 

@@ -7,6 +7,7 @@ import {
   type ExpectedVersion,
   type NamedProjection,
   type PreparedAppend,
+  type PreparedEvent,
   type RecordedId,
   type Storage,
   settleRepeat,
@@ -55,7 +56,8 @@ export function appendCalls(
     const statement = statements.appendToEach
     const parameters = (retried: boolean) => {
       if (retried) onRetry()
-      return eachParameters(appends, retried || retriedBefore, named, forStreams)
+      const findsRepeats = retried || retriedBefore || appends.some(mayBeRepeat)
+      return eachParameters(appends, findsRepeats, named, forStreams)
     }
     if (documents !== undefined) {
       const eventsOf = (row: Row) => appendedEvents(appends, manyOutcomes(appends, row))
@@ -74,7 +76,7 @@ export function appendCalls(
   ): Promise<Row> {
     const statement = statements.appendToStreams
     const parameters = (retried: boolean) =>
-      atomicParameters(appends, retried || retriedBefore, named, forStreams)
+      atomicParameters(appends, retried || retriedBefore || appends.some(mayBeRepeat), named, forStreams)
     if (documents === undefined) {
       return runWrite(runner, 'Appending', statement, parameters, signal, afterLockTimeout)
     }
@@ -95,7 +97,8 @@ export function appendCalls(
     if (documents !== undefined) {
       return (await makeAllOrNone([append], retriedBefore, 'give up', signal))[0] as AppendOutcome
     }
-    const parameters = (retried: boolean) => aloneParameters(append, retried || retriedBefore, forStreams)
+    const parameters = (retried: boolean) =>
+      aloneParameters(append, retried || retriedBefore || mayBeRepeat(append), forStreams)
     const row = await runWrite(runner, 'Appending', statements.appendToStream, parameters, signal, 'give up')
     if (row.outcome === 'conflict') return conflict(Number(row.version))
     if (row.outcome === 'repeated') return (await repeats([append], signal))[0] as AppendOutcome
@@ -167,6 +170,17 @@ function busyIfLocked(error: unknown): Busy {
   throw error
 }
 
+/**
+ * Whether the functions must look whether an earlier call has recorded the ids of the caller. An expected version needs
+ * no look: after a first success it is a conflict, and the functions then look. Without a look, a repeat would violate
+ * events_event_id_key and fail the whole group. If `events` is partitioned, the constraint even holds only within one
+ * partition.
+ */
+function mayBeRepeat({ expectedVersion, events }: PreparedAppend): boolean {
+  if (expectedVersion !== 'any' && expectedVersion !== 'streamExists') return false
+  return events.some(({ idFrom }) => idFrom === 'caller')
+}
+
 /** Makes the parameters of `append-to-stream.sql`. */
 function aloneParameters(
   { streamId, expectedVersion, events }: PreparedAppend,
@@ -183,11 +197,16 @@ function eachParameters(
   named: readonly NamedProjection[],
   lockTimeout: string | null,
 ): Parameters {
-  const streamIds = [...new Set(appends.map(({ streamId }) => streamId))]
-  const places = new Map(streamIds.map((streamId, index) => [streamId, index + 1]))
+  const placeOf = new Map<string, number>()
+  const places: number[] = []
+  for (const { streamId } of appends) {
+    const place = placeOf.get(streamId) ?? placeOf.size + 1
+    placeOf.set(streamId, place)
+    places.push(place)
+  }
   return [
-    textArray(streamIds),
-    plainArray(appends.map(({ streamId }) => places.get(streamId) ?? null)),
+    textArray(placeOf.keys()),
+    plainArray(places),
     ...manyParameters(appends),
     String(retried),
     ...namedParameters(named),
@@ -213,12 +232,27 @@ function atomicParameters(
 
 /** Encodes the expected versions and the events of many appends. */
 function manyParameters(appends: readonly PreparedAppend[]): Parameters {
+  const expectedVersions: (string | null)[] = []
+  const counts: number[] = []
+  const owners: number[] = []
+  const nths: number[] = []
+  const all: PreparedEvent[] = []
+  for (const { expectedVersion, events } of appends) {
+    expectedVersions.push(expectedNumber(expectedVersion))
+    counts.push(events.length)
+    let nth = 0
+    for (const event of events) {
+      owners.push(counts.length)
+      nths.push(++nth)
+      all.push(event)
+    }
+  }
   return [
-    plainArray(appends.map(({ expectedVersion }) => expectedNumber(expectedVersion))),
-    plainArray(appends.map(({ events }) => events.length)),
-    plainArray(appends.flatMap(({ events }, index) => events.map(() => index + 1))),
-    plainArray(appends.flatMap(({ events }) => events.map((_, index) => index + 1))),
-    ...eventParameters(appends.flatMap(({ events }) => events)),
+    plainArray(expectedVersions),
+    plainArray(counts),
+    plainArray(owners),
+    plainArray(nths),
+    ...eventParameters(all),
   ]
 }
 

@@ -4,14 +4,15 @@ import type { AppendCalls } from './append-calls.ts'
 
 /**
  * Makes the `append` of the storage. `maxBatch`: maximum number of appends in a group. `lockTimeout`: for how long an
- * append waits for a stream that another transaction holds, in milliseconds.
+ * append waits for a stream that another transaction holds, in milliseconds. `otherCalls`: see `GroupCommitOptions`.
  */
 export function appends(
   { alone, together, allOrNone }: AppendCalls,
   maxBatch: number,
   lockTimeout: number,
+  otherCalls: () => number,
 ): Pick<Storage, 'append'> {
-  const group = new GroupCommit({ alone, together, maxBatch, lockTimeout })
+  const group = new GroupCommit({ alone, together, maxBatch, lockTimeout, otherCalls })
   return {
     async append(appends, signal) {
       const only = appends.length === 1 ? (appends[0] as PreparedAppend) : undefined

@@ -2,16 +2,26 @@
 import type { NamedProjection, PreparedEvent } from '../storage/index.ts'
 import type { Parameters } from './client.ts'
 
-const needsEscape = /["\\]/g
+const needsEscape = /["\\]/
+const escaped = /["\\]/g
 
 /** Encodes a literal of `text[]`. */
-export function textArray(values: readonly (string | null)[]): string {
-  return `{${values.map((value) => (value === null ? 'null' : `"${value.replace(needsEscape, '\\$&')}"`)).join(',')}}`
+export function textArray(values: Iterable<string | null>): string {
+  let elements = ''
+  for (const value of values) elements += elements === '' ? quoted(value) : `,${quoted(value)}`
+  return `{${elements}}`
+}
+
+function quoted(value: string | null): string {
+  if (value === null) return 'null'
+  return needsEscape.test(value) ? `"${value.replace(escaped, '\\$&')}"` : `"${value}"`
 }
 
 /** Encodes an array literal whose elements need no quotes: numbers, ids, ISO times. */
-export function plainArray(values: readonly (string | number | null)[]): string {
-  return `{${values.map((value) => value ?? 'null').join(',')}}`
+export function plainArray(values: Iterable<string | number | null>): string {
+  let elements = ''
+  for (const value of values) elements += elements === '' ? (value ?? 'null') : `,${value ?? 'null'}`
+  return `{${elements}}`
 }
 
 /**
@@ -23,15 +33,29 @@ export function jsonList(texts: readonly string[]): string {
 }
 
 /** Encodes ids, types, data, metadata and tags. Metadata and tags are null if no event has any. */
-export function eventParameters(events: readonly PreparedEvent[]): Parameters {
-  const noMetadata = events.every(({ metadata }) => metadata === '{}')
-  const noTags = events.every(({ tags }) => tags.length === 0)
+export function eventParameters(events: Iterable<PreparedEvent>): Parameters {
+  const ids: string[] = []
+  const types: string[] = []
+  const payloads: string[] = []
+  const metadatas: string[] = []
+  const allTags: (string | null)[] = []
+  let hasMetadata = false
+  let hasTags = false
+  for (const { id, type, data, metadata, tags } of events) {
+    ids.push(id)
+    types.push(type)
+    payloads.push(data)
+    metadatas.push(metadata === '{}' ? '' : metadata)
+    hasMetadata ||= metadata !== '{}'
+    allTags.push(tags.length === 0 ? null : textArray(tags))
+    hasTags ||= tags.length > 0
+  }
   return [
-    plainArray(events.map(({ id }) => id)),
-    textArray(events.map(({ type }) => type)),
-    jsonList(events.map(({ data }) => data)),
-    noMetadata ? null : jsonList(events.map(({ metadata }) => (metadata === '{}' ? '' : metadata))),
-    noTags ? null : textArray(events.map(({ tags }) => (tags.length === 0 ? null : textArray(tags)))),
+    plainArray(ids),
+    textArray(types),
+    jsonList(payloads),
+    hasMetadata ? jsonList(metadatas) : null,
+    hasTags ? textArray(allTags) : null,
   ]
 }
 

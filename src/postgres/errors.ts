@@ -170,7 +170,8 @@ function isRaisedLocally(error: unknown): boolean {
 
 /** Whether an event id of the call is recorded already. The call may then be a repeat. */
 export function isEventIdTaken(error: unknown): boolean {
-  return violatedConstraint(error) === 'events_event_id_key'
+  // If `events` is partitioned, the constraint of each partition has a name of its own with this end.
+  return violatedConstraint(error)?.endsWith('event_id_key') ?? false
 }
 
 /** The unique constraint that the statement violated. */
@@ -260,8 +261,8 @@ export function positionsBehind(schema: string, head: number, lastPosition: numb
   )
 }
 
-/** Returns the error of a sequence that would assign the key of a stream to another one. `schema`: a quoted name. */
-export function streamKeysBehind(schema: string, cause?: unknown): SequenceBehindError {
+/** Returns the error of a sequence that has assigned the key of a stream to a new one. `schema`: a quoted name. */
+function streamKeysBehind(schema: string, cause: unknown): SequenceBehindError {
   const problem = `${schema}.stream_keys stands below the highest stream_key in ${schema}.streams`
   const message = behindMessage(problem, streamKeysCorrection(schema))
   return new SequenceBehindError(message, undefined, undefined, { cause })

@@ -9,6 +9,7 @@ import {
 import { checkServer } from './check-server.ts'
 import type { Database } from './client.ts'
 import { isDenied, isForeignObject, isMissingSchema } from './errors.ts'
+import { views } from './privileges.ts'
 import { isNewerSchema, notUpToDate, routinesNumber, type SchemaStatus, statusOf } from './schema-status.ts'
 import { migrations, routines } from './sql.generated.ts'
 import { inSchema, type Statements, statementOf } from './statements.ts'
@@ -128,7 +129,7 @@ const foreignObjects = `select case
       join pg_proc p on p.oid = to_regprocedure(n.signature)
       union all
       select c.relname::text from pg_class c
-      where c.relname in ('views', 'writer_markers') and c.relnamespace = to_regnamespace(':schema')
+      where c.relname in (${views.map((name) => `'${name}'`).join(', ')}) and c.relnamespace = to_regnamespace(':schema')
     ) f (name)
     where own.migrations is null
   ) || '): choose another schema with the option \`schema\`'

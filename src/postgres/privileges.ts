@@ -19,6 +19,11 @@ const usedObjects = (() => {
   }
 })()
 
+/** All views. Most are for the SQL of an application and of people. */
+export const views: readonly string[] = unique(
+  sql.routines.sql.matchAll(/^create or replace view :schema\.(\w+)/gm),
+)
+
 /** All tables, views and sequences of the library. */
 const relations = (() => {
   const text = [...sql.migrations.map((migration) => migration.sql), sql.routines.sql].join('\n')
@@ -71,7 +76,7 @@ begin
 ${revoked.map((objects) => `  revoke all on ${objects} from ${quoted};`).join('\n')}
 end ${quote};
 grant usage on schema ${own} to ${quoted};
-grant select on ${named([...usedObjects.tables, 'views'])} to ${quoted};
+grant select on ${named([...new Set([...usedObjects.tables, ...views])])} to ${quoted};
 grant execute on function ${named(functions.filter(isUsed))} to ${quoted};
 commit;
 `

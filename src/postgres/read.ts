@@ -15,8 +15,16 @@ type Reads = Pick<Storage, 'readStream' | 'readLogPage' | 'streamInfo' | 'listSt
 // concurrent callers then keep both the server and the client busy.
 const maxReadsTogether = 16
 
-/** Makes the reads of the storage. `maxBatch`: maximum number of stream reads that share a statement. */
-export function reads(runner: Runner, statements: Statements, log: Log, maxBatch: number): Reads {
+/**
+ * Makes the reads of the storage. `maxBatch`: maximum number of stream reads that share a statement. `pendingReads`
+ * returns how many reads of streams wait or run.
+ */
+export function reads(
+  runner: Runner,
+  statements: Statements,
+  log: Log,
+  maxBatch: number,
+): Reads & { readonly pendingReads: () => number } {
   const run = (what: string, statement: Statement, parameters: Parameters, signal: AbortSignal | undefined) =>
     runner.run(what, statement, () => parameters, signal)
 
@@ -64,6 +72,8 @@ export function reads(runner: Runner, statements: Statements, log: Log, maxBatch
   })
 
   return {
+    pendingReads: () => group.pending,
+
     async readStream(streamId, window, signal) {
       const slice = new PartialSlice(streamId, window)
       await group.read(slice, signal)

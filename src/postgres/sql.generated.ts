@@ -6,7 +6,7 @@ export const migrations: readonly {
   readonly checksum: string
   readonly sql: string
 }[] = [
-  { number: 1, name: '0001_streams_and_events', checksum: 'df906caa6500641efb0658d38f2636d7', sql: `-- docs/decisions/0030-stream-keys.md says why each column and each index is here.
+  { number: 1, name: '0001_streams_and_events', checksum: 'b89f1f31b32b920da4f7d2418b32d5e9', sql: `-- docs/decisions/0030-stream-keys.md says why each column and each index is here.
 
 -- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
 -- and pages keep free space, so that an update stays on its page (HOT).
@@ -44,6 +44,12 @@ create table :schema.events (
   constraint events_pkey primary key (position),
   constraint events_stream_version_key unique (stream_key, version),
   constraint events_event_id_key unique (event_id)
+) with (
+  -- Rows never change, so vacuum freezes them for good when it first sees them, 500,000 at a time. With the settings of
+  -- the server it would freeze none for a long time, and then read and write the whole table at once.
+  autovacuum_vacuum_insert_scale_factor = 0,
+  autovacuum_vacuum_insert_threshold = 500000,
+  autovacuum_freeze_min_age = 0
 );
 
 -- The positions that imports have filled, in runs without other events. Imported events keep their times, so they are
@@ -137,7 +143,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: 'dd63e02795f133867e0777f04e4d1333',
+  checksum: 'fc6065db482080fa5e7b43cf4d09c83e',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
@@ -2482,6 +2488,40 @@ begin
 end
 \$\$;
 
+-- How far each partition of each subscription is. owner: the worker that has its lease now; null: none.
+-- positions_behind: an upper bound for the number of events that it has not passed. waiting_since: when the first of them
+-- was recorded. parked: its parked events, with the blocked ones.
+create or replace view :schema.monitored_subscriptions as
+select
+  c.subscription,
+  c.partition,
+  c.position,
+  greatest(l.last_position - c.position, 0) as positions_behind,
+  (select e.recorded_at from :schema.events e where e.position > c.position order by e.position limit 1) as waiting_since,
+  case when c.lease_until > clock_timestamp() then c.owner end as owner,
+  (
+    select count(*) from :schema.parked_events p
+    where p.subscription = c.subscription and p.partition = c.partition
+  ) as parked
+from :schema.checkpoints c
+cross join (select coalesce(max(e.position), 0) as last_position from :schema.events e) l;
+
+-- The size of each table, its vacuuming, and how near Postgres is to a forced freeze of it (1: it begins). rows: an
+-- estimate, from the last vacuum or analyze. A partitioned table has a row for each partition.
+create or replace view :schema.monitored_tables as
+select
+  c.relname::text as "table",
+  greatest(c.reltuples, 0)::bigint as rows,
+  pg_table_size(c.oid) as table_bytes,
+  pg_indexes_size(c.oid) as index_bytes,
+  s.n_dead_tup as dead_rows,
+  s.n_ins_since_vacuum as inserted_since_vacuum,
+  greatest(s.last_vacuum, s.last_autovacuum) as vacuumed_at,
+  round(age(c.relfrozenxid)::numeric / current_setting('autovacuum_freeze_max_age')::numeric, 3) as freeze_age
+from pg_class c
+left join pg_stat_all_tables s on s.relid = c.oid
+where c.relnamespace = to_regnamespace(':schema') and c.relkind = 'r';
+
 -- All events with the names of their streams, for people and reports. The library reads the tables.
 create or replace view :schema.recorded_events as
 select e.position, s.stream_id, e.version, e.type, e.data, e.metadata, e.tags, e.event_id, e.recorded_at
@@ -2510,6 +2550,32 @@ where l.locktype = 'advisory'
   and l.objsubid = 2
   and l.database = (select d.oid from pg_database d where d.datname = current_database())
   and l.classid = ':schema.event_positions'::regclass;
+
+-- The state of the log, in one row. A role that is no member of pg_monitor sees nulls for the sessions of other roles.
+-- head: the last position that was assigned. Null, as frontier, for a role that may not read the sequence. frontier: readers see the events up to this position, see frontier.
+-- held_by, held_since: the session whose append has run longest, and when its transaction began. Readers see no event
+-- after that append. Null: no append is running.
+create or replace view :schema.monitored_log as
+select
+  h.head,
+  case when h.head is not null then least(h.head, m.marked_position) end as frontier,
+  (select max(e.position) from :schema.events e) as last_position,
+  (select e.recorded_at from :schema.events e order by e.position desc limit 1) as last_recorded_at,
+  m.pid as held_by,
+  m.xact_start as held_since
+from (
+  select case
+    when has_sequence_privilege(':schema.event_positions'::regclass, 'SELECT') then coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0)
+  end as head
+  offset 0
+) h
+left join lateral (
+  select w.pid, w.marked_position, a.xact_start
+  from :schema.writer_markers w
+  left join pg_stat_activity a on a.pid = w.pid
+  order by w.marked_position
+  limit 1
+) m on true;
 
 -- By default every role may call a function. This must come last, when all functions exist.
 -- The schema may hold functions of the user's, so this names the store's own.
@@ -3030,8 +3096,7 @@ select json_agg(needed.privilege)
   ) as is_ordered,
   (select coalesce(max(e.position), 0) from :schema.events e)::text as last_position,
   (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
-  (select coalesce(max(s.stream_key), 0) from :schema.streams s)::text as last_stream_key,
-  coalesce(pg_sequence_last_value(':schema.stream_keys'::regclass), 0)::text as given_stream_key,
+  coalesce(pg_sequence_last_value(':schema.stream_keys'::regclass), 0)::text as last_stream_key,
   current_setting('fsync') as fsync,
   current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit`

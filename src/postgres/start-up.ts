@@ -6,14 +6,7 @@
 import { SchemaMismatchError, type StoreWarning } from '../storage/index.ts'
 import { checkFacts, checkMarkers, checkServer } from './check-server.ts'
 import type { Database, Row } from './client.ts'
-import {
-  isDenied,
-  isMissingColumn,
-  isMissingSchema,
-  positionsBehind,
-  streamKeysBehind,
-  WorkFailure,
-} from './errors.ts'
+import { isDenied, isMissingColumn, isMissingSchema, positionsBehind, WorkFailure } from './errors.ts'
 import { createSchema, schemaStatus } from './migrate.ts'
 import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
 import { notUpToDate, statusOf } from './schema-status.ts'
@@ -87,10 +80,8 @@ function checkFound(found: Row, schema: string): void {
   }
   const [head, lastPosition] = [BigInt(String(found.head)), BigInt(String(found.last_position))]
   if (head < lastPosition) throw positionsBehind(own, Number(head), Number(lastPosition))
-  const givenKey = BigInt(String(found.given_stream_key))
-  if (givenKey < BigInt(String(found.last_stream_key))) throw streamKeysBehind(own)
   checkNumber(sequence, head, 'positions')
-  checkNumber(`${own}.stream_keys`, givenKey, 'keys of streams')
+  checkNumber(`${own}.stream_keys`, BigInt(String(found.last_stream_key)), 'keys of streams')
 }
 
 /** @throws SchemaMismatchError if a sequence has assigned numbers that are too large for JavaScript */

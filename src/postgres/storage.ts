@@ -23,7 +23,7 @@ export function postgresStorage(
   inline: InlineProjections,
 ): Storage {
   const log = new Log(statements)
-  const readStorage = reads(runner, statements, log, maxBatch)
+  const { pendingReads, ...readStorage } = reads(runner, statements, log, maxBatch)
   const readLogPageIn = (session: Session, query: LogQuery) =>
     log.readPage((_what, statement, parameters) => session.run(statement, parameters(false)), query)
   const projectionStorage = projections(runner, statements, readLogPageIn)
@@ -32,7 +32,12 @@ export function postgresStorage(
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
     ...readStorage,
-    ...appends(appendCalls(runner, statements, readStorage, inline.named, documents), maxBatch, timeout),
+    ...appends(
+      appendCalls(runner, statements, readStorage, inline.named, documents),
+      maxBatch,
+      timeout,
+      pendingReads,
+    ),
     ...imports(runner, statements, inline.named, documents),
     ...projectionStorage,
     ...subscriptions(runner, statements),

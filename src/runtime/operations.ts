@@ -21,17 +21,32 @@ export class Operations {
    * counts as running until it settles.
    * @throws StoreClosedError if `close` was called before
    */
-  async perform<T>(signal: AbortSignal | undefined, operation: () => Promise<T>): Promise<T> {
-    this.checkOpen()
-    this.#check()
-    signal?.throwIfAborted()
-    const work = operation()
-    this.#running++
-    const done = () => {
-      if (--this.#running === 0) this.#whenIdle()
+  perform<T>(signal: AbortSignal | undefined, operation: () => Promise<T>): Promise<T> {
+    let work: Promise<T>
+    try {
+      this.checkOpen()
+      this.#check()
+      signal?.throwIfAborted()
+      work = operation()
+    } catch (error) {
+      return Promise.reject(error)
     }
-    work.then(done, done)
-    return abortable(work, signal)
+    this.#running++
+    const counted = work.then(
+      (result) => {
+        this.#end()
+        return result
+      },
+      (error: unknown) => {
+        this.#end()
+        throw error
+      },
+    )
+    return signal === undefined ? counted : abortable(counted, signal)
+  }
+
+  #end(): void {
+    if (--this.#running === 0) this.#whenIdle()
   }
 
   /** @throws StoreClosedError if `close` was called before */

@@ -2,15 +2,21 @@
  * The async context of a caller, in which the store calls the functions of the user. A group commit starts in the
  * context of one of its callers, and a driver may call back in none of them.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncResource } from 'node:async_hooks'
 
 /**
  * Calls a function in the async context of a caller, so that it finds the values of the caller's AsyncLocalStorages.
  */
 export type Caller = <T>(work: () => T) => T
 
-/** Returns the present caller. */
-export const presentCaller = (): Caller => AsyncLocalStorage.snapshot()
+/**
+ * Returns the present caller. Does the same as `AsyncLocalStorage.snapshot`, which makes four functions for each call: on
+ * Node.js 20 that took a fifth of the time of an append.
+ */
+export function presentCaller(): Caller {
+  const resource = new AsyncResource('eventsourced.caller')
+  return (work) => resource.runInAsyncScope(work)
+}
 
 /** Returns the caller of the append that an event belongs to. */
 export type CallerOf = (event: { readonly id: string }) => Caller | undefined

@@ -2,16 +2,20 @@
  * Group commit: appends that are called at the same time share one transaction, each with its own outcome.
  *
  *     append ──▶ waiting ──▶ in a group ──▶ settled
- *                 │   ▲          │             ▲
- *                 ▼   │          ▼             │ retried aside
- *        a running group        busy: another transaction
- *        has its stream         holds its stream
+ *                                │             ▲
+ *                                ▼             │ retried aside
+ *                               busy: another transaction
+ *                               holds its stream
  *
- * While a group is running, the next one collects appends, so groups grow with the load, and a lone append never waits
- * for others. Appends to one stream are made in the order of their calls, unless groups are off (`maxBatch` 1). While
- * another transaction holds a stream, the appends to it pause between retries and keep no connection. So any number of
- * held streams delays only their own appends. (The technique is known from database logs: DeWitt et al., "Implementation Techniques for
- * Main Memory Database Systems", 1984.)
+ * Two groups run at once. While they run, other appends wait, so groups grow with the load, and a lone append never
+ * waits for others. A group that starts takes the waiting appends of its share: half of the streams that wait or are in
+ * a running group. If it took all of them, all callers would soon wait for one group and continue at the same time, and
+ * the database would be idle while they do. Reads that run meanwhile count too: they keep the database busy.
+ *
+ * Appends to one stream are made in the order of their calls, unless groups are off (`maxBatch` 1). While another
+ * transaction holds a stream, the appends to it pause between retries and keep no connection. So any number of held
+ * streams delays only their own appends. (The technique is known from database logs: DeWitt et al., "Implementation
+ * Techniques for Main Memory Database Systems", 1984.)
  */
 import { hasCode, LockTimeoutError, StoreUnavailableError } from '../errors/index.ts'
 import { sleep } from '../runtime/abort.ts'
@@ -19,6 +23,7 @@ import { lockPause } from '../runtime/retry.ts'
 import { Semaphore } from '../runtime/semaphore.ts'
 import { InlineFailure } from './inline-failure.ts'
 import type { AppendOutcome, PreparedAppend } from './storage.ts'
+import { type Group, noteWait, type PendingAppend, WaitingAppends } from './waiting-appends.ts'
 
 export interface GroupCommitOptions {
   /**
@@ -43,6 +48,17 @@ export interface GroupCommitOptions {
   ) => Promise<readonly GroupOutcome[] | Busy>
   /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
+  /**
+   * Which of the waiting appends a group takes. 'share': those of its share of the streams, so that two groups run side
+   * by side, for the least time an append. 'all': as many as fit, for the fewest groups, if the storage has to pay for
+   * each group or cannot work on two at once. @default 'share'
+   */
+  readonly gather?: 'share' | 'all'
+  /**
+   * Returns how many other calls of the store wait for the database now, such as reads. They keep it busy while the
+   * callers of a group continue, so a share is half of all calls, and not of the appends alone. @default none
+   */
+  readonly otherCalls?: (() => number) | undefined
   /**
    * For how long the queue retries a busy append, in milliseconds, from when it began to wait for its stream or for
    * another lock. After that, the append rejects with a LockTimeoutError. @default no limit, for a storage without busy
@@ -69,19 +85,6 @@ export interface Failed {
 
 type GroupOutcome = AppendOutcome | Busy | Failed
 
-interface PendingAppend {
-  readonly append: PreparedAppend
-  /** In characters of JSON. */
-  readonly size: number
-  readonly signal: AbortSignal | undefined
-  readonly resolve: (outcome: AppendOutcome) => void
-  readonly reject: (error: unknown) => void
-  /** When it began to wait: for a stream that is busy or in a running group, or for another lock. */
-  waitsSince: number | undefined
-  /** See `Busy`. */
-  mayBeMade: boolean
-}
-
 /** The appends of a group that are not settled, and must be made again. */
 interface Unsettled {
   /** By stream. */
@@ -90,8 +93,6 @@ interface Unsettled {
   readonly locked: readonly PendingAppend[]
 }
 
-// A group that would exceed this size, in characters of JSON, takes no further append.
-const maxGroupSize = 1_048_576
 // Two groups run at once: while the database writes one, the other is on its way.
 const maxRunningGroups = 2
 // A group that runs longer, in milliseconds, waits for a lock or a connection. It moves to a slow slot, if one is free,
@@ -108,10 +109,9 @@ const partSlots = 1
 /** The queue: gathers appends into groups, and retries busy ones aside. */
 export class GroupCommit {
   readonly #options: GroupCommitOptions
-  /** In the order in which they must be made. */
-  #waiting: PendingAppend[] = []
-  /** The streams of running groups, each with the appends that wait for it, in the order of their calls. */
-  readonly #streams = new Map<string, PendingAppend[]>()
+  readonly #waiting = new WaitingAppends()
+  /** The streams of the groups in running slots. Slow groups, and appends that are retried aside, have no such slot. */
+  #runningStreams = 0
   #freeSlots = maxRunningGroups
   readonly #slowSlots = new Semaphore(slowSlots)
   readonly #retrySlots = new Semaphore(maxRetrying)
@@ -138,7 +138,7 @@ export class GroupCommit {
         this.#makeAtOnce(pending)
         return
       }
-      this.#waiting.push(pending)
+      this.#waiting.add(pending)
       this.#schedule()
     })
   }
@@ -153,59 +153,51 @@ export class GroupCommit {
    * work.
    */
   #schedule(): void {
-    if (this.#isScheduled || this.#freeSlots === 0 || this.#waiting.length === 0) return
+    if (this.#isScheduled || this.#freeSlots === 0 || this.#waiting.streamCount === 0) return
     this.#isScheduled = true
     queueMicrotask(() => {
       this.#isScheduled = false
       while (this.#freeSlots > 0) {
         const group = this.#nextGroup()
-        if (group.length === 0) return
+        if (group.appends.length === 0) return
         this.#start(group)
       }
     })
   }
 
   /**
-   * Takes the next group from the waiting appends. An append whose stream is in a running group waits for that stream.
+   * Takes the next group from the waiting appends. Its share is counted in streams, because a stream is in one group at
+   * a time. Counted in appends, it would leave some appends of a hot stream behind, for another transaction.
    */
-  #nextGroup(): readonly PendingAppend[] {
-    const group: PendingAppend[] = []
-    let size = 0
-    let taken = 0
-    for (const pending of this.#waiting) {
-      if (group.length === this.#options.maxBatch) break
-      const queue = this.#streams.get(pending.append.streamId)
-      if (pending.signal?.aborted) pending.reject(pending.signal.reason)
-      else if (queue !== undefined) queue.push(waiting(pending))
-      else if (group.length > 0 && size + pending.size > maxGroupSize) break
-      else {
-        group.push(pending)
-        size += pending.size
-      }
-      taken++
-    }
-    this.#waiting = this.#waiting.slice(taken)
-    for (const { append } of group) this.#streams.set(append.streamId, [])
-    return group
+  #nextGroup(): Group {
+    const { gather, maxBatch, otherCalls = () => 0 } = this.#options
+    const streams = this.#waiting.streamCount + this.#runningStreams
+    const share = gather === 'all' ? streams : Math.ceil((streams + otherCalls()) / maxRunningGroups)
+    return this.#waiting.take(share, maxBatch)
   }
 
-  async #start(group: readonly PendingAppend[]): Promise<void> {
+  async #start({ appends, streamIds }: Group): Promise<void> {
     this.#freeSlots--
+    this.#runningStreams += streamIds.length
+    const leaveSlot = () => {
+      this.#freeSlots++
+      this.#runningStreams -= streamIds.length
+    }
     let isSlow = false
     const timer = setTimeout(() => {
       if (!this.#slowSlots.tryAcquire()) return
       isSlow = true
-      this.#freeSlots++
+      leaveSlot()
       this.#schedule()
     }, slowAfter)
-    const { busy, locked } = await this.#settle(group, false)
+    const { busy, locked } = await this.#settle(appends, false)
     clearTimeout(timer)
     const lockedStreams = streamsOf(locked)
-    this.#releaseStreams([...streamsOf(group)].filter((id) => !busy.has(id) && !lockedStreams.has(id)))
+    this.#waiting.release(streamIds.filter((id) => !busy.has(id) && !lockedStreams.has(id)))
     for (const pendings of busy.values()) this.#settleBusy(pendings)
     if (locked.length > 0) this.#settleLocked(locked)
     if (isSlow) this.#slowSlots.release()
-    else this.#freeSlots++
+    else leaveSlot()
     this.#schedule()
   }
 
@@ -259,7 +251,8 @@ export class GroupCommit {
    */
   async #settleLocked(group: readonly PendingAppend[]): Promise<void> {
     const streams = streamsOf(group)
-    let left: readonly PendingAppend[] = group.map(waiting)
+    for (const pending of group) noteWait(pending)
+    let left = group
     for (let size = smaller(group.length); left.length > 0; ) {
       const part = left.slice(0, size)
       const { busy, locked } = await this.#partSlots.run(() => this.#settle(part, true))
@@ -278,7 +271,7 @@ export class GroupCommit {
       const leftStreams = streamsOf(left)
       const done = [...streams].filter((streamId) => !leftStreams.has(streamId))
       for (const streamId of done) streams.delete(streamId)
-      this.#releaseStreams(done)
+      this.#waiting.release(done)
       this.#schedule()
     }
   }
@@ -298,7 +291,8 @@ export class GroupCommit {
    * `lockTimeout` has passed.
    */
   async #settleBusy(pendings: readonly PendingAppend[]): Promise<void> {
-    let left: readonly PendingAppend[] = pendings.map(waiting)
+    for (const pending of pendings) noteWait(pending)
+    let left = pendings
     for (let retries = 1; ; retries++) {
       const before = left.length
       left = await this.#retrySlots.run(() => this.#retryBusy(left))
@@ -309,7 +303,7 @@ export class GroupCommit {
       if (first === undefined) break
       await sleep(Math.min(lockPause(retries), this.#endOf(first) - performance.now()))
     }
-    this.#releaseStreams(streamsOf(pendings))
+    this.#waiting.release(streamsOf(pendings))
     this.#schedule()
   }
 
@@ -367,19 +361,6 @@ export class GroupCommit {
       return left
     }
   }
-
-  /**
-   * Frees the streams of settled appends. The appends that waited for them go before appends that were called later.
-   */
-  #releaseStreams(streamIds: Iterable<string>): void {
-    const next: PendingAppend[] = []
-    for (const streamId of streamIds) {
-      // One by one: passed as arguments of a single call, very many of them would overflow the stack.
-      for (const pending of this.#streams.get(streamId) ?? []) next.push(pending)
-      this.#streams.delete(streamId)
-    }
-    if (next.length > 0) this.#waiting = [...next, ...this.#waiting]
-  }
 }
 
 /** The size of the next part of a group, after one that was busy. */
@@ -387,12 +368,6 @@ const smaller = (size: number) => Math.max(1, size >> 2)
 
 const streamsOf = (pendings: readonly PendingAppend[]) =>
   new Set(pendings.map(({ append }) => append.streamId))
-
-/** Notes when the append began to wait, unless it waits already. */
-function waiting(pending: PendingAppend): PendingAppend {
-  pending.waitsSince ??= performance.now()
-  return pending
-}
 
 /** Settles the promise of an append. Returns false if the append is busy, and so must be made again. */
 function settled(pending: PendingAppend, outcome: GroupOutcome): boolean {

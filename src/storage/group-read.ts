@@ -37,9 +37,15 @@ export class GroupRead<Read> {
   readonly #waiting: PendingRead<Read>[] = []
   #freeSlots = maxRunningRequests
   #isScheduled = false
+  #running = 0
 
   constructor(options: GroupReadOptions<Read>) {
     this.#options = options
+  }
+
+  /** How many reads wait or run. */
+  get pending(): number {
+    return this.#waiting.length + this.#running
   }
 
   /** Does a read, alone or in a group. Resolves once it is done. */
@@ -87,7 +93,9 @@ export class GroupRead<Read> {
       this.#startGroups()
     }
     const timer = setTimeout(release, slowAfter)
+    this.#running += group.length
     await this.#settle(group)
+    this.#running -= group.length
     clearTimeout(timer)
     // The callers of a group usually read again at once. They share a group only if none of them finds the slot free.
     if (group.length > 1) setImmediate(release)

@@ -159,11 +159,11 @@ describe('a long backlog', { timeout: 180_000 * rounds }, () => {
   const events = 1_000_000 * rounds
   it(`of ${events} events is handled, and read, in order and in bounded memory`, async () => {
     await database.query(`
-      insert into eventsourced.streams (stream_id, version, created_at)
-      select 's' || n, ${events / 100}, now() from generate_series(0, 99) n`)
+      insert into eventsourced.streams (stream_key, stream_id, version, created_at)
+      select n, 's' || n, ${events / 100}, now() from generate_series(0, 99) n`)
     await database.query(`
-      insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data)
-      select n, (n - 1) / 100 + 1, now(), gen_random_uuid(), 's' || (n - 1) % 100, 'Counted', '{"number": 1}'
+      insert into eventsourced.events (position, stream_key, version, recorded_at, event_id, type, data)
+      select n, (n - 1) % 100, (n - 1) / 100 + 1, now(), gen_random_uuid(), 'Counted', '{"number": 1}'
       from generate_series(1, ${events}) n`)
     await database.query(`select setval('eventsourced.event_positions', ${events})`)
     await database.query('vacuum analyze eventsourced.events')

@@ -21,12 +21,12 @@ beforeAll(async () => {
   store = postgresStore(database.url)
   await store.schema.create()
   await database.query(`
-    insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data)
-    select nextval('eventsourced.event_positions'), n, '2020-01-01Z'::timestamptz + n / 4 * interval '1 second',
-      gen_random_uuid(), 'long', 'Happened', '{}'
+    insert into eventsourced.events (position, stream_key, version, recorded_at, event_id, type, data)
+    select nextval('eventsourced.event_positions'), 1, n, '2020-01-01Z'::timestamptz + n / 4 * interval '1 second',
+      gen_random_uuid(), 'Happened', '{}'
     from generate_series(1, ${length}) n;
-    insert into eventsourced.streams (stream_id, version, created_at, last_recorded_at)
-    values ('long', ${length}, now(), now())`)
+    insert into eventsourced.streams (stream_key, stream_id, version, created_at, last_recorded_at)
+    values (1, 'long', ${length}, now(), now())`)
 })
 
 afterAll(async () => {

@@ -53,3 +53,44 @@ it('copied tables are refused while the sequence is behind them; after it is adv
   expect(await logOf(store, { after: head })).toHaveLength(2)
   await store.close()
 })
+
+it('copied tables get no new stream while the sequence of stream keys is behind them, until it is corrected', async () => {
+  await copy.query(`select setval('eventsourced.event_positions', $1)`, [head])
+  const store = postgresStore(copy.url)
+  const session = await copy.session()
+  await session.query('begin')
+  const uses: (() => Promise<unknown>)[] = [
+    () => store.append('new', counted(1)),
+    () => Promise.all([1, 2].map((number) => store.append(`new-${number}`, counted(1)))),
+    () => store.appendAll([{ streamId: 'new', events: counted(1) }]),
+    () => store.createStream('new'),
+    () => store.import([{ streamId: 'new', type: 'Imported', data: 1 }], { name: 'old' }),
+    () => store.inTransaction(session).append('new', counted(1)),
+  ]
+  const refusals: unknown[] = []
+  for (const use of uses) {
+    // Each failed call has used keys up.
+    await copy.query(`select setval('eventsourced.stream_keys', 1, false)`)
+    refusals.push(await use().catch((error: unknown) => error))
+  }
+  for (const refusal of refusals) {
+    expect(refusal).toMatchObject({
+      code: 'sequence-behind',
+      message: expect.stringContaining('stream_keys'),
+    })
+  }
+  await session.query('rollback')
+  expect(await everything(store)).toEqual(before)
+
+  await copy.query(/run `(.*?)`/.exec(String(refusals[0]))?.[1] ?? '')
+  expect(await store.append('new', counted(1))).toMatchObject({ version: 1 })
+  await store.close()
+})
+
+it('one correction, which the error states, mends both sequences of copied tables', async () => {
+  const store = postgresStore(copy.url)
+  const refusal = await store.append('new', counted(1)).catch((error: unknown) => error)
+  await copy.query(/run `(.*?)`/.exec(String(refusal))?.[1] ?? '')
+  expect(await store.append('new', counted(1))).toMatchObject({ version: 1 })
+  await store.close()
+})

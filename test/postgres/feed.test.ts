@@ -49,7 +49,8 @@ function polling(world: PgWorld, select: (schema: string) => string): FeedReader
   }
 }
 
-const columns = 'event_id as id, stream_id as stream, version, position, transaction_id::text as age'
+// Positions and versions tell the events apart, so that the reader needs no join with `streams`.
+const columns = 'event_id as id, stream_key as stream, version, position, xmin::text as age'
 
 /** `position > checkpoint`, the obvious first attempt. */
 const byPosition = (schema: string) =>
@@ -58,8 +59,8 @@ const byPosition = (schema: string) =>
 /** By transaction id, below the oldest running transaction: the usual second attempt. */
 const byTransaction = (schema: string) => `
   select ${columns} from ${schema}.events e
-  where (transaction_id, position) > ($2::xid8, $1) and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-  order by e.transaction_id, e.position`
+  where (xmin::text::xid8, position) > ($2::xid8, $1) and xmin::text::xid8 < pg_snapshot_xmin(pg_current_snapshot())
+  order by e.xmin::text::xid8, e.position`
 
 async function reportsOf(
   readersIn: (world: PgWorld, store: Awaited<ReturnType<PgWorld['open']>>) => FeedReader[],

@@ -226,7 +226,8 @@ it('the frontier is held back by an append after a savepoint, until a rollback t
 
 it('the frontier depends on a sequence without cached numbers, which increments by 1 and does not cycle', async () => {
   const sequences = await database.query(
-    `select cache_size::int, increment_by::int, cycle from pg_sequences where schemaname = 'eventsourced'`,
+    `select cache_size::int, increment_by::int, cycle from pg_sequences
+     where schemaname = 'eventsourced' and sequencename = 'event_positions'`,
   )
   expect(sequences).toEqual([{ cache_size: 1, increment_by: 1, cycle: false }])
 })

@@ -49,7 +49,8 @@ describe.each(Object.entries(settings))('while another transaction holds 30 stre
     await holder.query(
       exist
         ? `select from ${schema}.streams where stream_id = any ($1) for update`
-        : `insert into ${schema}.streams (stream_id, version, created_at) select s, 0, now() from unnest($1::text[]) s`,
+        : `insert into ${schema}.streams (stream_key, stream_id, version, created_at)
+            select nextval('${schema}.stream_keys'), s, 0, now() from unnest($1::text[]) s`,
       [streams],
     )
     const settled: string[] = []
@@ -94,8 +95,8 @@ async function hold(locks: string, parameters: readonly unknown[] = []): Promise
 }
 
 const lockStreams = 'select from eventsourced.streams where stream_id = any ($1) for update'
-const createStreams =
-  'insert into eventsourced.streams (stream_id, version, created_at) select s, 0, now() from unnest($1::text[]) s'
+const createStreams = `insert into eventsourced.streams (stream_key, stream_id, version, created_at)
+  select nextval('eventsourced.stream_keys'), s, 0, now() from unnest($1::text[]) s`
 
 describe('calls that wait for a lock of another transaction', () => {
   const names = (kind: string) => range(1, 30).map((number) => `${kind}-${number}`)
@@ -226,17 +227,18 @@ it('an append that waits for a held stream ends at once when its caller aborts i
 it('a group whose answer was lost, and whose first attempt still runs, may have been recorded', async () => {
   const proxy = await CuttingPostgresProxy.start(database.url)
   const store = postgresStore(proxy.url, { timeout: 800 })
-  const streams = ['slow-1', 'slow-2']
+  // Two of three streams share a group.
+  const streams = ['slow-1', 'slow-2', 'slow-3']
   for (const streamId of streams) await store.append(streamId, counted(1))
   await database.query(`
     create function linger() returns trigger language plpgsql as $$ begin perform pg_sleep(3); return null; end $$;
     create trigger linger before insert on eventsourced.events for each statement execute function linger()`)
   const appends = streams.map((streamId) => store.append(streamId, counted(1)).catch((e: unknown) => e))
   const working = `select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`
-  while ((await database.query(working)).length === 0) await sleep(5)
+  while ((await database.query(working)).length < 2) await sleep(5)
   proxy.cutAll()
   const unknown = expect.objectContaining({ code: 'store-unavailable' })
-  expect(await Promise.all(appends)).toEqual([unknown, unknown])
+  expect(await Promise.all(appends)).toEqual([unknown, unknown, unknown])
   while ((await database.query(working)).length > 0) await sleep(20)
   await database.query('drop trigger linger on eventsourced.events')
   for (const streamId of streams)

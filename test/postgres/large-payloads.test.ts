@@ -26,15 +26,16 @@ beforeAll(async () => {
     repeated: `repeat('x', 1000000)`,
     mixed: `case when e.n % 10 = 0 then ${random} else 'small' end`,
   }
-  for (const [streamId, payload] of Object.entries(payloads)) {
+  for (const [index, [streamId, payload]] of Object.entries(payloads).entries()) {
+    const key = index + 1
     const count = streamId === 'mixed' ? 10 * large : large
     await database.query(`
-      insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data)
-      select nextval('eventsourced.event_positions'), e.n, now(), gen_random_uuid(), '${streamId}', 'Large',
+      insert into eventsourced.events (position, stream_key, version, recorded_at, event_id, type, data)
+      select nextval('eventsourced.event_positions'), ${key}, e.n, now(), gen_random_uuid(), 'Large',
         json_build_object('number', e.n, 'text', ${payload})
       from generate_series(1, ${count}) e (n);
-      insert into eventsourced.streams (stream_id, version, created_at, last_recorded_at)
-      values ('${streamId}', ${count}, now(), now())`)
+      insert into eventsourced.streams (stream_key, stream_id, version, created_at, last_recorded_at)
+      values (${key}, '${streamId}', ${count}, now(), now())`)
   }
 })
 

@@ -162,9 +162,13 @@ describe('the role of an application', () => {
     expect(internal.map(({ name }) => name)).toEqual([
       'enter_projections',
       'frontier_after',
+      'has_type_index',
       'is_expected',
       'mark_writer',
+      'matching_positions',
+      'matching_streams',
       'part_of_stream',
+      'positions_of_types',
       'protect_events',
       'recorded_owners',
     ])
@@ -201,7 +205,7 @@ describe('the role of an application', () => {
     })
     await open().runOnce(writing('insert into notes values ($1)'))
     expect(await database.query('select from notes')).toHaveLength(3)
-    const forbidden = open().runOnce(writing('delete from eventsourced.events where stream_id = $1'))
+    const forbidden = open().runOnce(writing('delete from eventsourced.events where $1 = stream_key::text'))
     await expect(forbidden).rejects.toMatchObject({ code: 'subscription-failed', cause: denied })
     expect(await logOf(open())).toHaveLength(3)
   })

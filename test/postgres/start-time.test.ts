@@ -29,11 +29,18 @@ afterEach(async () => {
 /** Loads live events, two of which have the same time, and leaves gaps between the positions. */
 async function load(count: number, from: Date, interval: number): Promise<void> {
   await database.query(
-    `insert into eventsourced.events (position, version, recorded_at, event_id, stream_id, type, data)
-     select nextval('eventsourced.event_positions'), 1, $2::timestamptz + n / 2 * $3 * interval '1 ms',
-       gen_random_uuid(), gen_random_uuid()::text, 'Loaded', '{}'
-     from generate_series(1, $1) n
-     where n % 7 > 0 or nextval('eventsourced.event_positions') > 0`,
+    `with loaded as (
+       select nextval('eventsourced.event_positions') as position, nextval('eventsourced.stream_keys') as stream_key,
+         $2::timestamptz + n / 2 * $3 * interval '1 ms' as recorded_at
+       from generate_series(1, $1) n
+       where n % 7 > 0 or nextval('eventsourced.event_positions') > 0
+     ),
+     streams as (
+       insert into eventsourced.streams (stream_key, stream_id, version, created_at, last_recorded_at)
+       select stream_key, gen_random_uuid(), 1, recorded_at, recorded_at from loaded
+     )
+     insert into eventsourced.events (position, stream_key, version, recorded_at, event_id, type, data)
+     select position, stream_key, 1, recorded_at, gen_random_uuid(), 'Loaded', '{}' from loaded`,
     [count, from.toISOString(), interval],
   )
 }

@@ -111,7 +111,7 @@ describe('a raw inline projection', () => {
     expect(await waiting).toMatchObject({ version: 1 })
     await other.query(`begin`)
     await other.query(
-      `insert into eventsourced.streams (stream_id, version, created_at) values ('d', 0, now())`,
+      `insert into eventsourced.streams (stream_key, stream_id, version, created_at) values (0, 'd', 0, now())`,
     )
     const next = store.inTransaction(own).append('d', counted(1))
     await new Promise((resolve) => setTimeout(resolve, 1_500))

@@ -1973,7 +1973,8 @@ CREATE TABLE eventsourced.events (
     data json NOT NULL,
     metadata json,
     tags text[] COLLATE pg_catalog."C"
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='500000', autovacuum_freeze_min_age='0');
 
 -- Name: imports; Type: TABLE; Schema: eventsourced; Owner: -
 
@@ -1994,6 +1995,86 @@ CREATE TABLE eventsourced.migrations (
     revision integer,
     serves_from integer
 );
+
+-- Name: writer_markers; Type: VIEW; Schema: eventsourced; Owner: -
+
+CREATE VIEW eventsourced.writer_markers AS
+ SELECT l.pid,
+    (h.ceiling - ((h.ceiling - (l.objid)::bigint) & '4294967295'::bigint)) AS marked_position
+   FROM (pg_locks l
+     CROSS JOIN ( SELECT (COALESCE(pg_sequence_last_value('eventsourced.event_positions'::regclass), (0)::bigint) + 16777216) AS ceiling
+         OFFSET 0) h)
+  WHERE ((l.locktype = 'advisory'::text) AND (l.mode = 'ShareLock'::text) AND l.granted AND (l.objsubid = 2) AND (l.database = ( SELECT d.oid
+           FROM pg_database d
+          WHERE (d.datname = current_database()))) AND (l.classid = ('eventsourced.event_positions'::regclass)::oid));
+
+-- Name: monitored_log; Type: VIEW; Schema: eventsourced; Owner: -
+
+CREATE VIEW eventsourced.monitored_log AS
+ SELECT h.head,
+        CASE
+            WHEN (h.head IS NOT NULL) THEN LEAST(h.head, m.marked_position)
+            ELSE NULL::bigint
+        END AS frontier,
+    ( SELECT max(e."position") AS max
+           FROM eventsourced.events e) AS last_position,
+    ( SELECT e.recorded_at
+           FROM eventsourced.events e
+          ORDER BY e."position" DESC
+         LIMIT 1) AS last_recorded_at,
+    m.pid AS held_by,
+    m.xact_start AS held_since
+   FROM (( SELECT
+                CASE
+                    WHEN has_sequence_privilege(('eventsourced.event_positions'::regclass)::oid, 'SELECT'::text) THEN COALESCE(pg_sequence_last_value('eventsourced.event_positions'::regclass), (0)::bigint)
+                    ELSE NULL::bigint
+                END AS head
+         OFFSET 0) h
+     LEFT JOIN LATERAL ( SELECT w.pid,
+            w.marked_position,
+            a.xact_start
+           FROM (eventsourced.writer_markers w
+             LEFT JOIN pg_stat_activity a ON ((a.pid = w.pid)))
+          ORDER BY w.marked_position
+         LIMIT 1) m ON (true));
+
+-- Name: monitored_subscriptions; Type: VIEW; Schema: eventsourced; Owner: -
+
+CREATE VIEW eventsourced.monitored_subscriptions AS
+ SELECT c.subscription,
+    c.partition,
+    c."position",
+    GREATEST((l.last_position - c."position"), (0)::bigint) AS positions_behind,
+    ( SELECT e.recorded_at
+           FROM eventsourced.events e
+          WHERE (e."position" > c."position")
+          ORDER BY e."position"
+         LIMIT 1) AS waiting_since,
+        CASE
+            WHEN (c.lease_until > clock_timestamp()) THEN c.owner
+            ELSE NULL::text
+        END AS owner,
+    ( SELECT count(*) AS count
+           FROM eventsourced.parked_events p
+          WHERE ((p.subscription = c.subscription) AND (p.partition = c.partition))) AS parked
+   FROM (eventsourced.checkpoints c
+     CROSS JOIN ( SELECT COALESCE(max(e."position"), (0)::bigint) AS last_position
+           FROM eventsourced.events e) l);
+
+-- Name: monitored_tables; Type: VIEW; Schema: eventsourced; Owner: -
+
+CREATE VIEW eventsourced.monitored_tables AS
+ SELECT (c.relname)::text AS "table",
+    (GREATEST(c.reltuples, (0)::real))::bigint AS rows,
+    pg_table_size((c.oid)::regclass) AS table_bytes,
+    pg_indexes_size((c.oid)::regclass) AS index_bytes,
+    s.n_dead_tup AS dead_rows,
+    s.n_ins_since_vacuum AS inserted_since_vacuum,
+    GREATEST(s.last_vacuum, s.last_autovacuum) AS vacuumed_at,
+    round(((age(c.relfrozenxid))::numeric / (current_setting('autovacuum_freeze_max_age'::text))::numeric), 3) AS freeze_age
+   FROM (pg_class c
+     LEFT JOIN pg_stat_all_tables s ON ((s.relid = c.oid)))
+  WHERE ((c.relnamespace = (to_regnamespace('"eventsourced"'::text))::oid) AND (c.relkind = 'r'::"char"));
 
 -- Name: projections; Type: TABLE; Schema: eventsourced; Owner: -
 
@@ -2052,18 +2133,6 @@ CREATE TABLE eventsourced.workers (
     alive_until timestamp with time zone NOT NULL
 )
 WITH (fillfactor='50');
-
--- Name: writer_markers; Type: VIEW; Schema: eventsourced; Owner: -
-
-CREATE VIEW eventsourced.writer_markers AS
- SELECT l.pid,
-    (h.ceiling - ((h.ceiling - (l.objid)::bigint) & '4294967295'::bigint)) AS marked_position
-   FROM (pg_locks l
-     CROSS JOIN ( SELECT (COALESCE(pg_sequence_last_value('eventsourced.event_positions'::regclass), (0)::bigint) + 16777216) AS ceiling
-         OFFSET 0) h)
-  WHERE ((l.locktype = 'advisory'::text) AND (l.mode = 'ShareLock'::text) AND l.granted AND (l.objsubid = 2) AND (l.database = ( SELECT d.oid
-           FROM pg_database d
-          WHERE (d.datname = current_database()))) AND (l.classid = ('eventsourced.event_positions'::regclass)::oid));
 
 -- Name: checkpoints checkpoints_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 

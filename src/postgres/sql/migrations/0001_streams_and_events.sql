@@ -36,6 +36,12 @@ create table :schema.events (
   constraint events_pkey primary key (position),
   constraint events_stream_version_key unique (stream_key, version),
   constraint events_event_id_key unique (event_id)
+) with (
+  -- Rows never change, so vacuum freezes them for good when it first sees them, 500,000 at a time. With the settings of
+  -- the server it would freeze none for a long time, and then read and write the whole table at once.
+  autovacuum_vacuum_insert_scale_factor = 0,
+  autovacuum_vacuum_insert_threshold = 500000,
+  autovacuum_freeze_min_age = 0
 );
 
 -- The positions that imports have filled, in runs without other events. Imported events keep their times, so they are

@@ -15,11 +15,10 @@ select
     select (q.seqincrement = 1 and q.seqcache = 1 and not q.seqcycle)::text
     from pg_sequence q where q.seqrelid = ':schema.event_positions'::regclass
   ) as is_ordered,
-  -- The snapshot of the tables is older than the values of the sequences, so that running appends do not matter.
+  -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
   (select coalesce(max(e.position), 0) from :schema.events e)::text as last_position,
   (:last_given_position)::text as head,
-  (select coalesce(max(s.stream_key), 0) from :schema.streams s)::text as last_stream_key,
-  coalesce(pg_sequence_last_value(':schema.stream_keys'::regclass), 0)::text as given_stream_key,
+  coalesce(pg_sequence_last_value(':schema.stream_keys'::regclass), 0)::text as last_stream_key,
   current_setting('fsync') as fsync,
   current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit

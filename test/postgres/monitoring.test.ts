@@ -1,0 +1,110 @@
+/** The views that say how a store is: for a role that may read nothing else. */
+import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { counted } from '../../src/conformance/events.ts'
+import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+
+let database: FreshDatabase
+let store: PostgresStore
+/** A session of the monitoring role. */
+let monitor: pg.Client
+const role = `monitor_${Math.random().toString(36).slice(2)}`
+const readable = ['monitored_log', 'monitored_subscriptions', 'monitored_tables', 'event_positions']
+
+beforeAll(async () => {
+  database = await freshDatabase()
+  store = postgresStore(database.url)
+  await store.append('a', counted(3))
+  const named = readable.map((name) => `eventsourced.${name}`).join(', ')
+  await database.query(`
+    create role ${role} in role pg_monitor;
+    grant usage on schema eventsourced to ${role};
+    grant select on ${named} to ${role}`)
+  monitor = await database.session()
+  await monitor.query(`set role ${role}`)
+})
+
+afterAll(async () => {
+  await store.close()
+  await database.drop()
+  const server = new pg.Client({ connectionString: inject('servers').postgres })
+  await server.connect()
+  await server.query(`drop role ${role}`)
+  await server.end()
+})
+
+it('the log: how far it reaches, and which session holds readers back since when', async () => {
+  const [idle] = (await monitor.query('select * from eventsourced.monitored_log')).rows
+  expect(idle).toMatchObject({
+    head: '3',
+    frontier: '3',
+    last_position: '3',
+    held_by: null,
+    held_since: null,
+  })
+  expect(idle.last_recorded_at).toBeInstanceOf(Date)
+
+  const writer = await database.session('slow writer')
+  await writer.query('begin')
+  const [{ pid }] = (await writer.query('select pg_backend_pid() as pid')).rows
+  await store.inTransaction(writer).append('b', counted(1))
+  await store.append('c', counted(1))
+  const [held] = (await monitor.query('select * from eventsourced.monitored_log')).rows
+  expect(held).toMatchObject({ head: '5', frontier: '3', last_position: '5', held_by: pid })
+  expect(held.held_since).toBeInstanceOf(Date)
+  await writer.query('rollback')
+})
+
+it('the subscriptions: how far each is behind and since when, who has it, and what is parked', async () => {
+  await store.runOnce({ name: 'done', handle: () => {} })
+  const fail = () => {
+    throw new Error('no')
+  }
+  await store.append('d', counted(1))
+  await store.runOnce({ name: 'parks', handle: fail, onError: { retries: 0, backoff: 1, action: 'park' } })
+  const { rows } = await monitor.query(
+    'select * from eventsourced.monitored_subscriptions order by subscription, partition',
+  )
+  const [done, parks] = rows
+  expect(done).toMatchObject({
+    subscription: 'done',
+    partition: 0,
+    positions_behind: '1',
+    owner: null,
+    parked: '0',
+  })
+  expect(done.waiting_since).toBeInstanceOf(Date)
+  expect(parks).toMatchObject({
+    subscription: 'parks',
+    positions_behind: '0',
+    waiting_since: null,
+    parked: '5',
+  })
+})
+
+it('the tables: their size, their vacuuming, and how near a forced freeze is', async () => {
+  await database.query('vacuum analyze eventsourced.events')
+  const { rows } = await monitor.query('select * from eventsourced.monitored_tables')
+  expect(rows.map(({ table }) => table)).toContain('streams')
+  const events = rows.find(({ table }) => table === 'events')
+  expect(Number(events.rows)).toBeGreaterThan(0)
+  expect(Number(events.table_bytes)).toBeGreaterThan(0)
+  expect(Number(events.index_bytes)).toBeGreaterThan(0)
+  expect(Number(events.freeze_age)).toBeLessThan(0.1)
+  expect(events.vacuumed_at).toBeInstanceOf(Date)
+})
+
+it('a role that may not read the sequence gets no wrong position', async () => {
+  await database.query(`revoke all on eventsourced.event_positions from ${role}`)
+  const [row] = (await monitor.query('select * from eventsourced.monitored_log')).rows
+  expect(row).toMatchObject({ head: null, frontier: null })
+  expect(Number(row.last_position)).toBeGreaterThan(0)
+})
+
+it('let the monitoring role read no event', async () => {
+  await expect(monitor.query('select from eventsourced.events')).rejects.toMatchObject({ code: '42501' })
+  await expect(monitor.query('select from eventsourced.recorded_events')).rejects.toMatchObject({
+    code: '42501',
+  })
+})
