@@ -174,6 +174,33 @@ export const nameCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'shows the right stream of each event, in short and long pages, and again after streams were added',
+    async run({ open }) {
+      const store = await open()
+      const show = async () => {
+        for (const limit of [undefined, 1, 7, 150]) {
+          for (const direction of ['forward', 'backward'] as const) {
+            for (const { streamId, data } of await logOf(store, { limit, direction })) {
+              assert.equal(streamId, (data as { readonly streamId: string }).streamId)
+            }
+          }
+        }
+      }
+      for (const round of range(1, 3)) {
+        const short = unusualNames.filter((name) => name.length < 100)
+        const streamIds = [...unusualNames, ...short.map((name) => `${name} ${round}`)]
+        await store.append('first', [eventOfType('T', { streamId: 'first' })])
+        for (const some of [streamIds.slice(0, 90), streamIds.slice(90)]) {
+          await store.appendAll(
+            some.map((streamId) => ({ streamId, events: [eventOfType('T', { streamId })] })),
+          )
+        }
+        await show()
+      }
+    },
+  },
+  {
+    group,
     name: 'tells event types with unusual names apart',
     async run({ open }) {
       const store = await open()

@@ -3,10 +3,10 @@ import type { Metadata, RecordedEvent } from '../storage/index.ts'
 import type { Row } from './client.ts'
 
 /**
- * Returns the events of a row, or undefined if they were too large for one row. The events belong to `streamId`;
- * without it, the row has a column `stream_ids`.
+ * Returns the events of a row, or undefined if they were too large for one row. `streamIds`: the stream of all events,
+ * or that of each one.
  */
-export function decodeEvents(row: Row, streamId?: string): RecordedEvent[] | undefined {
+export function decodeEvents(row: Row, streamIds: string | readonly string[]): RecordedEvent[] | undefined {
   const count = Number(row.event_count)
   if (count === 0) return []
   if (row.data === null) return undefined
@@ -18,7 +18,6 @@ export function decodeEvents(row: Row, streamId?: string): RecordedEvent[] | und
   const data = jsonOf<unknown[]>(row.data)
   const metadata = row.metadata === null ? undefined : jsonOf<Metadata[]>(row.metadata)
   const tags = row.tags === null ? undefined : jsonOf<(readonly string[])[]>(row.tags)
-  const streamIds = streamId === undefined ? jsonOf<string[]>(row.stream_ids) : undefined
   const events: RecordedEvent[] = []
   for (let index = 0; index < count; index++) {
     events.push({
@@ -27,7 +26,7 @@ export function decodeEvents(row: Row, streamId?: string): RecordedEvent[] | und
       data: data[index],
       metadata: metadata?.[index] ?? {},
       tags: tags?.[index] ?? [],
-      streamId: streamIds === undefined ? (streamId as string) : (streamIds[index] as string),
+      streamId: typeof streamIds === 'string' ? streamIds : (streamIds[index] as string),
       version: versions[index] as number,
       position: positions[index] as number,
       recordedAt: new Date(recordedAts[index] as number),

@@ -1,17 +1,10 @@
-/** Reads streams and the log, page by page. A page is a few rows, and each row holds many events as columns. */
+/** Reads streams, page by page. A page is a few rows, and each row holds many events as columns. */
 
-import {
-  GroupRead,
-  type LogPage,
-  type LogQuery,
-  type RecordedEvent,
-  type Storage,
-  type StreamInfo,
-} from '../storage/index.ts'
+import { GroupRead, type Storage, type StreamInfo } from '../storage/index.ts'
 import type { Parameters, Row, Statement } from './client.ts'
-import { decodeEvents, jsonOf } from './decode.ts'
 import { plainArray, textArray } from './encode.ts'
 import { isTooLarge } from './errors.ts'
+import type { Log } from './log.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { maxEventsPerRow, type PageRequest, PartialSlice } from './stream-slice.ts'
@@ -29,6 +22,7 @@ const maxReadsTogether = 16
 export function reads(
   runner: Runner,
   statements: Statements,
+  log: Log,
   maxBatch: number,
 ): Reads & { readonly pendingReads: () => number } {
   const run = (what: string, statement: Statement, parameters: Parameters, signal: AbortSignal | undefined) =>
@@ -88,10 +82,10 @@ export function reads(
     },
 
     readLogPage: (query, signal) =>
-      readLogPage(
-        (what, statement, parameters) => run(what, statement, parameters, signal),
-        statements,
+      log.readPage(
+        (what, statement, parameters) => runner.run(what, statement, parameters, signal),
         query,
+        signal,
       ),
 
     async streamInfo(streamId, signal) {
@@ -103,61 +97,6 @@ export function reads(
       const parameters = [prefix, after, String(limit)]
       return (await run('Listing streams', statements.listStreams, parameters, signal)).map(streamInfo)
     },
-  }
-}
-
-// The largest number that `log_page` accepts as its limit. Its other limits end a page much earlier.
-const maxEventsPerPage = 2 ** 31 - 1
-
-/** Reads a page of the log. `run`: runs a statement, in a given session or in a free one. */
-export async function readLogPage(
-  run: (what: string, statement: Statement, parameters: Parameters) => Promise<readonly Row[]>,
-  statements: Statements,
-  query: LogQuery,
-): Promise<LogPage> {
-  const { after, until, types, streamPrefix, tags, partition, direction } = query
-  const limit = Math.min(query.limit, maxEventsPerPage)
-  const bounds = [String(after), String(until), types ? textArray(types) : null, streamPrefix ?? null]
-  const filter = [
-    tags ? textArray(tags) : null,
-    partition ? String(partition.index) : null,
-    partition ? String(partition.count) : null,
-  ]
-  for (let rowSize = maxEventsPerRow; ; rowSize = Math.ceil(rowSize / 4)) {
-    const parameters = [...bounds, ...filter, String(direction === 'forward'), String(limit), String(rowSize)]
-    try {
-      const rows = await run('Reading the log', statements.readLog, parameters)
-      return logPage(query, rows)
-    } catch (error) {
-      if (!isTooLarge(error) || rowSize === 1) throw error
-    }
-  }
-}
-
-/**
- * Makes a page of its rows. The last row has no events: it says where the page ends in the log. The events of the
- * others are decoded on first access, so that a reader can request the next page before and keep the server busy
- * meanwhile.
- */
-function logPage({ after, direction, limit }: LogQuery, rows: readonly Row[]): LogPage {
-  const { frontier, through, head, server, is_cut: isCut } = rows.at(-1) as Row
-  const withEvents = rows.slice(0, -1)
-  const count = withEvents.reduce((sum, row) => sum + Number(row.event_count), 0)
-  const isAtLimit = count === limit
-  const full = isAtLimit || isCut === 'true'
-  const end = direction === 'forward' || full ? Math.max(after, Number(through)) : after
-  const last = isAtLimit ? jsonOf<number[]>(withEvents.at(-1)?.positions).at(-1) : undefined
-  let events: readonly RecordedEvent[] | undefined
-  return {
-    get events() {
-      events ??= withEvents.flatMap((row) => decodeEvents(row) ?? [])
-      return events
-    },
-    frontier: Number(frontier),
-    head: Number(head),
-    server: String(server),
-    full,
-    through: last ?? end,
   }
 }
 

@@ -143,7 +143,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: '4e42e1a95d41ff06b7b5186ee696b830',
+  checksum: 'ccae13f86ad9e5ee4e063873a3b1a95c',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
@@ -156,6 +156,7 @@ export const routines: {
     'enter_projections(text[], int[])',
     'frontier()',
     'frontier_after(bigint)',
+    'has_type_index()',
     'import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text[], int[], text)',
     'is_expected(bigint, bigint)',
     'keep_leases(text, text, int)',
@@ -164,13 +165,16 @@ export const routines: {
     'list_streams(text, text, int)',
     'lock_appends()',
     'lock_documents(text[], int[], text[], text)',
-    'log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int)',
+    'log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int, boolean)',
     'mark_writer(text[], int[])',
+    'matching_positions(bigint, bigint, text[], text, text[], int, int, boolean, int)',
+    'matching_streams(bigint[], text, int, int)',
     'move_checkpoints(text, bigint)',
     'park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[])',
     'parked_to_handle(text, int, bigint)',
     'part_of_stream(text, int)',
     'position_before(timestamptz, bigint)',
+    'positions_of_types(text[], bigint, bigint, boolean, int)',
     'projection_lock(text)',
     'protect_events()',
     'read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[])',
@@ -181,6 +185,7 @@ export const routines: {
     'sees_own_marker()',
     'set_projection(text, int, int, text)',
     'skip_parked(text, bigint)',
+    'stream_names(bigint[])',
     'unpark_event(text, int, bigint, bigint)',
     'version_as_of(bigint, timestamptz, bigint)',
     'write_documents(text[], int[], text[], json[], bigint[])',
@@ -840,6 +845,33 @@ begin
 end
 \$\$;
 
+-- Whether events has an index by type and position, which its owner may create and drop at any time, under any name.
+-- Call it in a transaction that has read events: no index can then be dropped before the transaction ends.
+create or replace function :schema.has_type_index() returns bool
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+as \$\$
+begin
+  return exists (
+    select
+    from pg_index i
+    join pg_class c on c.oid = i.indexrelid
+    join pg_am m on m.oid = c.relam and m.amname = 'btree'
+    join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = 'type'
+    join pg_attribute p on p.attrelid = i.indrelid and p.attnum = i.indkey[1] and p.attname = 'position'
+    join pg_opclass o on o.oid = i.indclass[0] and o.opcdefault
+    where i.indrelid = ':schema.events'::regclass
+      -- \`create index concurrently\` makes an index valid when it is complete.
+      and i.indisvalid
+      and not i.indcheckxmin
+      and i.indpred is null
+      and i.indnkeyatts >= 2
+      and i.indcollation[0] = t.attcollation
+      and (i.indoption[0], i.indoption[1]) = (0, 0)
+  );
+end
+\$\$;
+
 -- Appends events that another system recorded, in the given order. Skips events whose id their stream already has.
 --
 -- Per stream: its id, its number of events, and the earliest and the latest time of these events.
@@ -1274,14 +1306,16 @@ end
 -- only_types, stream_prefix, only_tags (an event must have all of them), part_index and part_count: null for no filter.
 -- row_size: maximum number of events in a row. A page ends after max_events, or once it has 16 MiB of data and
 -- metadata. If there is a filter, it also ends after 50,000 positions, whether their events match or not: a filter that
--- few events match must not make one statement read the whole log.
+-- few events match must not make one statement read the whole log. If there is a shorter way to the events, it ends after
+-- 1,000 of them, or at the limits of that way: see matching_positions.
+-- named: whether every row has names, the ids of its streams by their keys: see stream_names. Otherwise only a page of a
+-- single row has them: it is short, and a second statement would take the client longer than the names do.
 --
 -- The events come as columns, see event_columns. Here the columns are text, which the client parses only when the
 -- reader uses the page, while the server makes the next one.
--- The last row has no events. It has frontier, is_cut (the page ended because of its size or its positions) and through:
--- the last event, filtered or not, that the page has passed in its direction; 0: none. It is the position of an event
--- that exists, because positions without an event may be assigned again after a crash. Not meaningful for a page that
--- ended after max_events.
+-- The last row has no events. It has frontier, is_full (the page ended before it has answered the whole query) and
+-- through: the last event, filtered or not, that the page has passed in its direction; 0: none. It is the position of an
+-- event that exists, because positions without an event may be assigned again after a crash.
 create or replace function :schema.log_page(
   after bigint,
   until bigint,
@@ -1292,12 +1326,13 @@ create or replace function :schema.log_page(
   part_count int,
   forward boolean,
   max_events int,
-  row_size int
+  row_size int,
+  named boolean
 )
 returns table (
   frontier bigint,
   through bigint,
-  is_cut boolean,
+  is_full boolean,
   event_count int,
   positions text,
   versions text,
@@ -1307,7 +1342,8 @@ returns table (
   data text,
   metadata text,
   tags text,
-  stream_ids text
+  stream_keys text,
+  names text
 )
 language plpgsql
 security definer
@@ -1333,8 +1369,13 @@ declare
   _size bigint := 0;
   _first bigint;
   _last bigint;
-  _most_positions constant bigint := 50000;
-  _ends_early boolean := false;
+  _found bigint[];
+  _reached bigint;
+  _done int := 0;
+  _is_filtered constant bool :=
+    coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null;
+  _ends bool := false;
+  _is_cut bool := false;
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -1342,28 +1383,33 @@ begin
   end if;
   _frontier := case when forward then :schema.frontier_after(after) else :schema.frontier() end;
   until := least(until, _frontier);
-  if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
+  -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
+  if _is_filtered then
     -- The positions count from an event that exists, so that every page passes at least one event.
     if forward then
-      select e.position into _first from :schema.events e where e.position > after order by e.position limit 1;
-      _ends_early := until >= _first + _most_positions;
-      if _ends_early then
-        until := _first + _most_positions - 1;
-      end if;
+      select coalesce(min(e.position) - 1, until) into after from :schema.events e where e.position > after;
     else
-      select e.position into _last from :schema.events e where e.position <= until order by e.position desc limit 1;
-      _ends_early := after < _last - _most_positions;
-      if _ends_early then
-        after := _last - _most_positions;
+      select coalesce(max(e.position), after) into until from :schema.events e where e.position <= until;
+    end if;
+    select * into _found, _reached from :schema.matching_positions(
+      after, until, only_types, stream_prefix, only_tags, part_index, part_count, forward, least(max_events, 1000)
+    );
+    if _found is null and until - after > 50000 then
+      _is_cut := true;
+      if forward then
+        until := after + 50000;
+      else
+        after := until - 50000;
       end if;
     end if;
   end if;
-  -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
-  while _left > 0 and _size < 16777216 loop
+
+  while not _ends loop
     _row_size := least(_events_per_row, _left, greatest(until - after, 1));
     _share := case when _row_size > 1 then 209715 / _row_size else 2147483647 end;
-    if forward then
-      select count(*)::int as event_count,
+    if _found is not null then
+      select
+        count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
     ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
@@ -1378,23 +1424,51 @@ begin
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
-    end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
-        _first, _last
+    end as tags,
+        '[' || string_agg(e.stream_key::text, ',') || ']',
+        min(e.position),
+        max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
+        stream_keys, _first, _last
       from (
-        select e.*, s.stream_id, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        select e.*, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        from unnest(_found[_done + 1 : _done + _row_size]) f (position)
+        cross join lateral (select * from :schema.events e where e.position = f.position limit 1) e
+      ) e;
+    elsif forward then
+      select
+        count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
+    end as data,
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
+    end as metadata,
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags,
+        '[' || string_agg(e.stream_key::text, ',') || ']',
+        min(e.position),
+        max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
+        stream_keys, _first, _last
+      from (
+        select e.*, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
         from :schema.events e
-        join :schema.streams s on s.stream_key = e.stream_key
-        where e.position > after and e.position <= until
-          and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
+        where e.position > after and e.position <= until and (only_types is null or e.type = any (only_types))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position
         limit _row_size
       ) e;
     else
-      select count(*)::int as event_count,
+      select
+        count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
     ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
@@ -1409,18 +1483,17 @@ begin
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
-    end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
-        _first, _last
+    end as tags,
+        '[' || string_agg(e.stream_key::text, ',') || ']',
+        min(e.position),
+        max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
+        stream_keys, _first, _last
       from (
-        select e.*, s.stream_id, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        select e.*, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
         from :schema.events e
-        join :schema.streams s on s.stream_key = e.stream_key
-        where e.position > after and e.position <= until
-          and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
+        where e.position > after and e.position <= until and (only_types is null or e.type = any (only_types))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position desc
         limit _row_size
       ) e;
@@ -1428,30 +1501,44 @@ begin
     exit when event_count = 0;
     if data is null then
       _events_per_row := _fitting;
-    else
-      return next;
-      exit when event_count < _row_size;
-      _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
-      _left := _left - event_count;
-      _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
-      if forward then
-        after := _last;
-      else
-        until := _first - 1;
-      end if;
+      continue;
     end if;
+    if forward then
+      after := _last;
+    else
+      until := _first - 1;
+    end if;
+    _ends := event_count < _row_size or event_count = _left or after >= until
+      or coalesce(_done + event_count = cardinality(_found), false);
+    if named or (_ends and _done = 0) then
+      -- The list in JSON becomes the literal of an array.
+      names := :schema.stream_names(translate(stream_keys, '[]', '{}')::bigint[]);
+    end if;
+    return next;
+    _done := _done + event_count;
+    _left := _left - event_count;
+    _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
+    _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
+    exit when _size >= 16777216;
   end loop;
-  frontier := _frontier;
-  event_count := 0;
-  is_cut := _left > 0 and (_size >= 16777216 or coalesce(_ends_early, false));
-  if _left > 0 and _size >= 16777216 then
+
+  if _left = 0 or _size >= 16777216 then
+    -- The page ended because of the number or the size of its events, perhaps with the last event of the log.
+    is_full := true;
     through := case when forward then _last else _first end;
-  elsif forward then
-    select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= until;
+  elsif _reached is not null then
+    is_full := true;
+    through := _reached;
   else
-    select coalesce(min(e.position), 0) into through from :schema.events e where e.position > after;
+    is_full := _is_cut;
+    if forward then
+      select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= until;
+    else
+      select coalesce(min(e.position), 0) into through from :schema.events e where e.position > after;
+    end if;
   end if;
-  return next;
+  return query
+  select _frontier, through, is_full, 0, null, null, null, null, null, null, null, null, null, null;
 end
 \$\$;
 
@@ -1530,6 +1617,195 @@ begin
     perform pg_advisory_xact_lock_shared(_sequence::int, ((_head << 32) >> 32)::int);
     perform set_config(_setting, _transaction, true);
   end if;
+end
+\$\$;
+
+-- Finds the first events that match a filter of log_page, at most \`most\`, without reading each event. positions: in the
+-- order of the log; null if nothing helps, so that log_page must read each event. reached: the last event that was looked
+-- at; null if no more events can match. \`after\` must be just before an event, or \`until\` at one if backward.
+--
+-- - A prefix that at most 300 streams with at most 5,000 events have: reads the positions of these events.
+-- - Types, if events has the index for them, see has_type_index: reads the entries of the index. If there are further
+--   conditions, it looks at no more than 10,000 of these events.
+-- - Any other prefix, or a partition: looks at no more than 20,000 positions, because to look up a stream takes several
+--   times as long as to read an event. It looks up the streams of many events together.
+create or replace function :schema.matching_positions(
+  after bigint,
+  until bigint,
+  only_types text[],
+  stream_prefix text,
+  only_tags text[],
+  part_index int,
+  part_count int,
+  forward boolean,
+  most int,
+  out positions bigint[],
+  out reached bigint
+)
+language plpgsql stable
+-- The plans are fixed, as in log_page.
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as \$\$
+declare
+  _by_stream constant bool := stream_prefix is not null or part_count is not null;
+  _by_index bool := false;
+  _stream_keys bigint[];
+  _streams int;
+  _events bigint;
+  _left int := 20000;
+  _size int := greatest(most, 100);
+  _candidates bigint[];
+  _keys bigint[];
+  _end bigint;
+begin
+  -- So few positions are looked at faster.
+  if until - after > 1000 then
+    if stream_prefix is not null then
+      select
+        array_agg(s.stream_key)
+          filter (where part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index),
+        count(*),
+        coalesce(sum(s.version), 0)
+      into _stream_keys, _streams, _events
+      from :schema.list_streams(stream_prefix, '', 301) s;
+      if _streams <= 300 and _events <= 5000 then
+        positions := array(
+          select e.position
+          from unnest(_stream_keys) k (stream_key)
+          -- Without "offset 0", the planner could choose a scan of all positions.
+          cross join lateral (
+            select * from :schema.events e where e.stream_key = k.stream_key order by e.version offset 0
+          ) e
+          where e.position > after and e.position <= until
+            and (only_types is null or e.type = any (only_types))
+            and (only_tags is null or e.tags @> only_tags)
+          order by case when forward then e.position else -e.position end
+          limit most
+        );
+        reached := positions[most];
+        return;
+      end if;
+    end if;
+    if only_types is not null and :schema.has_type_index() then
+      -- If every tenth event has one of the types, it is faster to read all events.
+      _candidates := :schema.positions_of_types(only_types, after, until, forward, 100);
+      _by_index := cardinality(_candidates) < 100 or abs(_candidates[100] - _candidates[1]) > 1000;
+    end if;
+    if _by_index and not _by_stream and only_tags is null then
+      positions := :schema.positions_of_types(only_types, after, until, forward, most);
+      reached := positions[most];
+      return;
+    end if;
+  end if;
+  if not _by_index and not _by_stream then
+    return;
+  end if;
+
+  positions := '{}';
+  if _by_index then
+    _left := 10000;
+  end if;
+  loop
+    if _by_index then
+      _candidates := :schema.positions_of_types(only_types, after, until, forward, _size);
+      _end := _candidates[_size];
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      from unnest(_candidates) c (position)
+      cross join lateral (select * from :schema.events e where e.position = c.position limit 1) e
+      where only_tags is null or e.tags @> only_tags;
+    else
+      _end := case
+        when forward and after + _size < until then after + _size
+        when not forward and until - _size > after then until - _size + 1
+      end;
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      from :schema.events e
+      where e.position > case when forward then after else coalesce(_end - 1, after) end
+        and e.position <= case when forward then coalesce(_end, until) else until end
+        and (only_types is null or e.type = any (only_types))
+        and (only_tags is null or e.tags @> only_tags);
+    end if;
+
+    if _by_stream then
+      _stream_keys := :schema.matching_streams(_keys, stream_prefix, part_index, part_count);
+    end if;
+    positions := positions || array(
+      select c.position
+      from unnest(_candidates, _keys) c (position, stream_key)
+      -- Because of the "or", Postgres makes a hash table of the keys.
+      where not _by_stream or c.stream_key in (select unnest(_stream_keys))
+      order by case when forward then c.position else -c.position end
+      limit most - cardinality(positions)
+    );
+
+    if cardinality(positions) = most then
+      reached := positions[most];
+      return;
+    end if;
+    exit when _end is null;
+    _left := _left - _size;
+    if _left <= 0 then
+      if forward then
+        select max(e.position) into reached from :schema.events e where e.position <= _end;
+      else
+        select min(e.position) into reached from :schema.events e where e.position >= _end;
+      end if;
+      return;
+    end if;
+    if forward then
+      after := _end;
+    else
+      until := _end - 1;
+    end if;
+    _size := least(4 * _size, _left);
+  end loop;
+end
+\$\$;
+
+-- Returns which of the streams match the stream conditions of log_page. A stream that is missing matches, so that the
+-- reader of its events gets an error, and skips nothing in silence.
+create or replace function :schema.matching_streams(
+  stream_keys bigint[],
+  stream_prefix text,
+  part_index int,
+  part_count int
+)
+returns bigint[]
+language plpgsql stable
+-- The plans are fixed, as in log_page.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as \$\$
+declare
+  _distinct constant bigint[] := array(select distinct k.stream_key from unnest(stream_keys) k (stream_key));
+  _found int;
+  _matching bigint[];
+begin
+  select
+    array_agg(s.stream_key) filter (
+      where (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
+        and (part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index)
+    ),
+    count(*)
+  into _matching, _found
+  from :schema.streams s
+  where s.stream_key = any (_distinct);
+  if _found < cardinality(_distinct) then
+    _matching := _matching || array(
+      select k.stream_key
+      from unnest(_distinct) k (stream_key)
+      where not exists (select from :schema.streams s where s.stream_key = k.stream_key offset 0)
+    );
+  end if;
+  return _matching;
 end
 \$\$;
 
@@ -1755,6 +2031,76 @@ begin
   end loop;
   "position" := _after;
   is_found := false;
+end
+\$\$;
+
+-- Returns the positions of the first events of some types, in the order of the log, from the index by type and position.
+-- The index must exist: see has_type_index. after: exclusive. until: inclusive. most: maximum number of positions.
+--
+-- Each type is a range of the index, in order. To read the first \`most\` entries of each range would cost many types as
+-- many pages. So a first look reads a few entries of each. Once they are \`most\` together, no event behind the last of
+-- these can belong to the result, and a second look reads each range up to there.
+create or replace function :schema.positions_of_types(
+  types text[],
+  after bigint,
+  until bigint,
+  forward boolean,
+  most int
+)
+returns bigint[]
+language plpgsql stable
+-- The plan is fixed, as in log_page.
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as \$\$
+declare
+  _types constant text[] := array(select distinct t.type from unnest(types) t (type));
+  _each int := most / greatest(cardinality(_types), 1) + 1;
+  _positions bigint[];
+  _full int;
+begin
+  loop
+    -- Rows are compared and sorted by (type, position), because no other index can do that: whatever the statistics say
+    -- about a type, the planner has no other way.
+    select
+      coalesce(array_agg(f.position order by case when forward then f.position else -f.position end), '{}'),
+      count(*) filter (where f.place = _each)
+    into _positions, _full
+    from unnest(_types) t (type)
+    cross join lateral (
+      (
+        select e.position, row_number() over (order by e.type, e.position) as place
+        from :schema.events e
+        where forward and (e.type, e.position) > (t.type, after) and (e.type, e.position) <= (t.type, until)
+        order by e.type, e.position
+        limit _each
+      )
+      union all
+      (
+        select e.position, row_number() over (order by e.type desc, e.position desc) as place
+        from :schema.events e
+        where not forward and (e.type, e.position) > (t.type, after) and (e.type, e.position) <= (t.type, until)
+        order by e.type desc, e.position desc
+        limit _each
+      )
+    ) f;
+    -- full: how many types may have more entries than these.
+    exit when _full = 0 or _each > most;
+    if cardinality(_positions) < most then
+      _each := most / _full + 1;
+    else
+      if forward then
+        until := _positions[most];
+      else
+        after := _positions[most] - 1;
+      end if;
+      _each := most + 1;
+    end if;
+  end loop;
+  return _positions[:most];
 end
 \$\$;
 
@@ -2033,6 +2379,24 @@ begin
 end
 \$\$;
 
+-- Returns the ids of streams by their keys, as JSON: a list of keys and a list of ids, in the same order. A key without a
+-- stream is in neither. JSON, because a driver may drop a byte order mark at the beginning of a text.
+create or replace function :schema.stream_names(stream_keys bigint[]) returns text
+language plpgsql stable
+-- The plan is made once per session, perhaps while the table is nearly empty. It must be lookups by key.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+as \$\$
+begin
+  return (
+    select json_build_array(array_agg(s.stream_key), array_agg(s.stream_id))
+    from :schema.streams s
+    where s.stream_key = any (stream_keys)
+  );
+end
+\$\$;
+
 -- Deletes a parked event that the holder of the lease has handled. Returns false if the lease is lost.
 create or replace function :schema.unpark_event(
   of_subscription text,
@@ -2229,6 +2593,7 @@ revoke execute on function
   :schema.enter_projections(text[], int[]),
   :schema.frontier(),
   :schema.frontier_after(bigint),
+  :schema.has_type_index(),
   :schema.import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text[], int[], text),
   :schema.is_expected(bigint, bigint),
   :schema.keep_leases(text, text, int),
@@ -2237,13 +2602,16 @@ revoke execute on function
   :schema.list_streams(text, text, int),
   :schema.lock_appends(),
   :schema.lock_documents(text[], int[], text[], text),
-  :schema.log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int),
+  :schema.log_page(bigint, bigint, text[], text, text[], int, int, boolean, int, int, boolean),
   :schema.mark_writer(text[], int[]),
+  :schema.matching_positions(bigint, bigint, text[], text, text[], int, int, boolean, int),
+  :schema.matching_streams(bigint[], text, int, int),
   :schema.move_checkpoints(text, bigint),
   :schema.park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[]),
   :schema.parked_to_handle(text, int, bigint),
   :schema.part_of_stream(text, int),
   :schema.position_before(timestamptz, bigint),
+  :schema.positions_of_types(text[], bigint, bigint, boolean, int),
   :schema.projection_lock(text),
   :schema.protect_events(),
   :schema.read_streams(text[], bigint[], bigint[], timestamptz[], bigint[], boolean[]),
@@ -2254,6 +2622,7 @@ revoke execute on function
   :schema.sees_own_marker(),
   :schema.set_projection(text, int, int, text),
   :schema.skip_parked(text, bigint),
+  :schema.stream_names(bigint[]),
   :schema.unpark_event(text, int, bigint, bigint),
   :schema.version_as_of(bigint, timestamptz, bigint),
   :schema.write_documents(text[], int[], text[], json[], bigint[])
@@ -2544,10 +2913,11 @@ cross join lateral (
 ) d`
 
 export const readLog: string = `select
-  p.frontier::text, p.through::text, p.is_cut::text, p.event_count, p.positions, p.versions, p.recorded_ats, p.event_ids,
-  p.types, p.data, p.metadata, p.tags, p.stream_ids,
+  p.frontier::text, p.through::text, p.is_full::text, p.event_count, p.positions, p.versions, p.recorded_ats, p.event_ids,
+  p.types, p.data, p.metadata, p.tags, p.stream_keys, p.names,
   (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
-  extract(epoch from pg_postmaster_start_time())::text as server
+  extract(epoch from pg_postmaster_start_time())::text as server,
+  extract(epoch from pg_postmaster_start_time())::text || ' ' || pg_relation_filenode(':schema.streams'::regclass) as origin
 from :schema.log_page(
   \$1::text::bigint,
   \$2::text::bigint,
@@ -2558,7 +2928,8 @@ from :schema.log_page(
   \$7::text::int,
   \$8::text::boolean,
   \$9::text::int,
-  \$10::text::int
+  \$10::text::int,
+  \$11::text::boolean
 ) p`
 
 export const readStream: string = `select part.stream_version::text, part.lower_version::text, part.upper_version::text, row.*
@@ -2727,6 +3098,7 @@ select json_agg(needed.privilege)
   ) as is_ordered,
   (select coalesce(max(e.position), 0) from :schema.events e)::text as last_position,
   (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
+  coalesce(pg_sequence_last_value(':schema.stream_keys'::regclass), 0)::text as last_stream_key,
   current_setting('fsync') as fsync,
   current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit`
@@ -2739,6 +3111,8 @@ export const streamInfo: string = `select
   s.metadata::text
 from :schema.streams s
 where s.stream_id = \$1::text`
+
+export const streamNames: string = `select :schema.stream_names(\$1::text::bigint[]) as names, extract(epoch from pg_postmaster_start_time())::text || ' ' || pg_relation_filenode(':schema.streams'::regclass) as origin`
 
 export const unparkEvent: string = `select (
   extract(epoch from pg_postmaster_start_time())::text = \$5::text and :schema.unpark_event(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)

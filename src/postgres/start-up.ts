@@ -21,8 +21,8 @@ export interface StartUpOptions {
   readonly onWarning: (warning: StoreWarning) => void
 }
 
-// Positions end here, so that a JavaScript number holds each one exactly, with room to spare.
-const positionBits = 48
+// Positions and keys of streams end here, so that a JavaScript number holds each one exactly, with room to spare.
+const numberBits = 48
 
 /**
  * Checks the database and, with `autoCreate`, creates the tables or brings them up to date.
@@ -80,11 +80,16 @@ function checkFound(found: Row, schema: string): void {
   }
   const [head, lastPosition] = [BigInt(String(found.head)), BigInt(String(found.last_position))]
   if (head < lastPosition) throw positionsBehind(own, Number(head), Number(lastPosition))
-  if (head >> BigInt(positionBits) !== 0n) {
-    throw new SchemaMismatchError(
-      `The sequence ${sequence} stands at ${head}, and positions end at 2^${positionBits}: it was set by hand`,
-    )
-  }
+  checkNumber(sequence, head, 'positions')
+  checkNumber(`${own}.stream_keys`, BigInt(String(found.last_stream_key)), 'keys of streams')
+}
+
+/** @throws SchemaMismatchError if a sequence has assigned numbers that are too large for JavaScript */
+function checkNumber(sequence: string, last: bigint, what: string): void {
+  if (last >> BigInt(numberBits) === 0n) return
+  throw new SchemaMismatchError(
+    `The sequence ${sequence} stands at ${last}, and ${what} end at 2^${numberBits}: it was set by hand`,
+  )
 }
 
 /** The warnings about settings that can lose events. */

@@ -5,8 +5,9 @@ import { appendCalls } from './append-calls.ts'
 import type { Row, Session } from './client.ts'
 import { imports } from './import.ts'
 import { InlineDocuments } from './inline-documents.ts'
+import { Log } from './log.ts'
 import { projections } from './projection.ts'
-import { readLogPage, reads } from './read.ts'
+import { reads } from './read.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { subscriptions } from './subscription.ts'
@@ -21,9 +22,10 @@ export function postgresStorage(
   { maxBatch, timeout }: { readonly maxBatch: number; readonly timeout: number },
   inline: InlineProjections,
 ): Storage {
-  const { pendingReads, ...readStorage } = reads(runner, statements, maxBatch)
+  const log = new Log(statements)
+  const { pendingReads, ...readStorage } = reads(runner, statements, log, maxBatch)
   const readLogPageIn = (session: Session, query: LogQuery) =>
-    readLogPage((_what, statement, parameters) => session.run(statement, parameters), statements, query)
+    log.readPage((_what, statement, parameters) => session.run(statement, parameters(false)), query)
   const projectionStorage = projections(runner, statements, readLogPageIn)
   const documents = inline.isEmpty
     ? undefined

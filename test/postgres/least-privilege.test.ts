@@ -162,9 +162,13 @@ describe('the role of an application', () => {
     expect(internal.map(({ name }) => name)).toEqual([
       'enter_projections',
       'frontier_after',
+      'has_type_index',
       'is_expected',
       'mark_writer',
+      'matching_positions',
+      'matching_streams',
       'part_of_stream',
+      'positions_of_types',
       'protect_events',
       'recorded_owners',
     ])

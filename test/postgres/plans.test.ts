@@ -81,6 +81,19 @@ const operations: Readonly<Record<string, Operation>> = {
     await logOf(store, { direction: 'backward', limit: 100 })
   },
 
+  async 'readAll with filters that few events match'(store, number) {
+    await logOf(store, { streamPrefix: 'nothing', limit: 100 })
+    await logOf(store, { streamPrefix: `loaded-${number * 1000}`, limit: 100 })
+    // So many streams have this prefix that the store looks up those of the last events.
+    await logOf(store, { streamPrefix: 'loaded-19', until: streamCount, limit: 10, direction: 'backward' })
+  },
+
+  async 'readAll by type, with an index'(store) {
+    await logOf(store, { types: ['Nothing'], limit: 100 })
+    await logOf(store, { types: ['Nothing', 'Counted'], limit: 100, tags: ['nothing'] })
+    await logOf(store, { types: ['Nothing', 'Counted'], limit: 100, direction: 'backward' })
+  },
+
   async 'readAll at the end'(store) {
     await logOf(store, { after: (await store.frontier()).position - 1 })
   },
@@ -126,7 +139,7 @@ const counts = projection({
   initialState: () => ({ count: 0 }),
   evolve: ({ count }) => ({ count: count + 1 }),
 })
-const withDocuments = ['append with an inline document', 'reading of documents']
+const inInlined = ['append with an inline document', 'reading of documents', 'readAll by type, with an index']
 // Once a projection is inline, every append must write its documents. The other operations append without.
 const schemas = { plain: 'eventsourced', inline: 'inlined' }
 
@@ -147,12 +160,13 @@ describe('after calls on empty tables, 200,000 streams are loaded', () => {
         await database.query(`alter table ${schema}.${table} set (autovacuum_enabled = false)`)
       }
     }
+    await database.query(`create index on ${schemas.inline}.events (type, position)`)
     for (const [name, run] of Object.entries(operations)) {
       // Each operation has one session, whose plans are fixed after some calls.
       const url = Object.assign(new URL(database.url), {
         search: `?application_name=${encodeURIComponent(name)}`,
       }).href
-      const options = withDocuments.includes(name) ? { schema: schemas.inline, inline: [counts] } : {}
+      const options = inInlined.includes(name) ? { schema: schemas.inline, inline: [counts] } : {}
       const store = postgresStore(url, { maxConnections: 1, ...options })
       stores[name] = store
       for (const number of range(1, 8)) await run(store, number)

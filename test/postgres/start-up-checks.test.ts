@@ -249,6 +249,11 @@ describe('a sequence that would break the order of the log', () => {
     await expectRefusal({ code: 'schema-mismatch', message: expect.stringContaining('2^48') })
   })
 
+  it('is refused if that of the keys of streams stands beyond the highest possible key', async () => {
+    await database.query(`select setval('eventsourced.stream_keys', ${2 ** 48})`)
+    await expectRefusal({ code: 'schema-mismatch', message: expect.stringMatching(/stream_keys.*2\^48/) })
+  })
+
   it('is not assumed while appends are open whose positions are not committed yet', async () => {
     const session = await database.session()
     await session.query('begin')

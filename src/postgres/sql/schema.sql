@@ -530,6 +530,33 @@ begin
 end
 $$;
 
+-- Name: has_type_index(); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.has_type_index() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+begin
+  return exists (
+    select
+    from pg_index i
+    join pg_class c on c.oid = i.indexrelid
+    join pg_am m on m.oid = c.relam and m.amname = 'btree'
+    join pg_attribute t on t.attrelid = i.indrelid and t.attnum = i.indkey[0] and t.attname = 'type'
+    join pg_attribute p on p.attrelid = i.indrelid and p.attnum = i.indkey[1] and p.attname = 'position'
+    join pg_opclass o on o.oid = i.indclass[0] and o.opcdefault
+    where i.indrelid = '"eventsourced".events'::regclass
+      -- `create index concurrently` makes an index valid when it is complete.
+      and i.indisvalid
+      and not i.indcheckxmin
+      and i.indpred is null
+      and i.indnkeyatts >= 2
+      and i.indcollation[0] = t.attcollation
+      and (i.indoption[0], i.indoption[1]) = (0, 0)
+  );
+end
+$$;
+
 -- Name: import_events(text[], integer[], timestamp with time zone[], timestamp with time zone[], integer[], integer[], uuid[], text[], text[], text[], text[], timestamp with time zone[], boolean, boolean, text[], integer[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT after bigint, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) RETURNS record
@@ -920,9 +947,9 @@ begin
 end
 $$;
 
--- Name: log_page(bigint, bigint, text[], text, text[], integer, integer, boolean, integer, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: log_page(bigint, bigint, text[], text, text[], integer, integer, boolean, integer, integer, boolean); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer) RETURNS TABLE(frontier bigint, through bigint, is_cut boolean, event_count integer, positions text, versions text, recorded_ats text, event_ids text, types text, data text, metadata text, tags text, stream_ids text)
+CREATE FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer, named boolean) RETURNS TABLE(frontier bigint, through bigint, is_full boolean, event_count integer, positions text, versions text, recorded_ats text, event_ids text, types text, data text, metadata text, tags text, stream_keys text, names text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -943,8 +970,13 @@ declare
   _size bigint := 0;
   _first bigint;
   _last bigint;
-  _most_positions constant bigint := 50000;
-  _ends_early boolean := false;
+  _found bigint[];
+  _reached bigint;
+  _done int := 0;
+  _is_filtered constant bool :=
+    coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null;
+  _ends bool := false;
+  _is_cut bool := false;
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -952,28 +984,33 @@ begin
   end if;
   _frontier := case when forward then "eventsourced".frontier_after(after) else "eventsourced".frontier() end;
   until := least(until, _frontier);
-  if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
+  -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
+  if _is_filtered then
     -- The positions count from an event that exists, so that every page passes at least one event.
     if forward then
-      select e.position into _first from "eventsourced".events e where e.position > after order by e.position limit 1;
-      _ends_early := until >= _first + _most_positions;
-      if _ends_early then
-        until := _first + _most_positions - 1;
-      end if;
+      select coalesce(min(e.position) - 1, until) into after from "eventsourced".events e where e.position > after;
     else
-      select e.position into _last from "eventsourced".events e where e.position <= until order by e.position desc limit 1;
-      _ends_early := after < _last - _most_positions;
-      if _ends_early then
-        after := _last - _most_positions;
+      select coalesce(max(e.position), after) into until from "eventsourced".events e where e.position <= until;
+    end if;
+    select * into _found, _reached from "eventsourced".matching_positions(
+      after, until, only_types, stream_prefix, only_tags, part_index, part_count, forward, least(max_events, 1000)
+    );
+    if _found is null and until - after > 50000 then
+      _is_cut := true;
+      if forward then
+        until := after + 50000;
+      else
+        after := until - 50000;
       end if;
     end if;
   end if;
-  -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
-  while _left > 0 and _size < 16777216 loop
+
+  while not _ends loop
     _row_size := least(_events_per_row, _left, greatest(until - after, 1));
     _share := case when _row_size > 1 then 209715 / _row_size else 2147483647 end;
-    if forward then
-      select count(*)::int as event_count,
+    if _found is not null then
+      select
+        count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
     ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
@@ -988,23 +1025,51 @@ begin
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
-    end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
-        _first, _last
+    end as tags,
+        '[' || string_agg(e.stream_key::text, ',') || ']',
+        min(e.position),
+        max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
+        stream_keys, _first, _last
       from (
-        select e.*, s.stream_id, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        select e.*, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        from unnest(_found[_done + 1 : _done + _row_size]) f (position)
+        cross join lateral (select * from "eventsourced".events e where e.position = f.position limit 1) e
+      ) e;
+    elsif forward then
+      select
+        count(*)::int as event_count,
+    ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
+    ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
+    ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
+    ('["' || string_agg(e.event_id::text, '","') || '"]')::varchar as event_ids,
+    to_json(array_agg(e.type))::text::varchar as types,
+    greatest(1, 209715 / max(e.size)) as fitting,
+    case when max(e.size) <= _share then
+      ('[' || string_agg(e.data::text, ',') filter (where e.size <= _share) || ']')::varchar
+    end as data,
+    case when max(e.size) <= _share and count(e.metadata) > 0 then
+      ('[' || string_agg(coalesce(e.metadata::text, '{}'), ',') filter (where e.size <= _share) || ']')::varchar
+    end as metadata,
+    case
+      when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
+    end as tags,
+        '[' || string_agg(e.stream_key::text, ',') || ']',
+        min(e.position),
+        max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
+        stream_keys, _first, _last
+      from (
+        select e.*, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
         from "eventsourced".events e
-        join "eventsourced".streams s on s.stream_key = e.stream_key
-        where e.position > after and e.position <= until
-          and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
+        where e.position > after and e.position <= until and (only_types is null or e.type = any (only_types))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or "eventsourced".part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position
         limit _row_size
       ) e;
     else
-      select count(*)::int as event_count,
+      select
+        count(*)::int as event_count,
     ('[' || string_agg(e.position::text, ',') || ']')::varchar as positions,
     ('[' || string_agg(e.version::text, ',') || ']')::varchar as versions,
     ('[' || string_agg((date_part('epoch', e.recorded_at) * 1000)::bigint::text, ',') || ']')::varchar as recorded_ats,
@@ -1019,18 +1084,17 @@ begin
     end as metadata,
     case
       when count(e.tags) > 0 then ('[' || string_agg(coalesce(to_json(e.tags)::text, '[]'), ',') || ']')::varchar
-    end as tags, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
-        _first, _last
+    end as tags,
+        '[' || string_agg(e.stream_key::text, ',') || ']',
+        min(e.position),
+        max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
+        stream_keys, _first, _last
       from (
-        select e.*, s.stream_id, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
+        select e.*, pg_column_size(e.data) + coalesce(pg_column_size(e.metadata), 0) as size
         from "eventsourced".events e
-        join "eventsourced".streams s on s.stream_key = e.stream_key
-        where e.position > after and e.position <= until
-          and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
+        where e.position > after and e.position <= until and (only_types is null or e.type = any (only_types))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or "eventsourced".part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position desc
         limit _row_size
       ) e;
@@ -1038,30 +1102,44 @@ begin
     exit when event_count = 0;
     if data is null then
       _events_per_row := _fitting;
-    else
-      return next;
-      exit when event_count < _row_size;
-      _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
-      _left := _left - event_count;
-      _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
-      if forward then
-        after := _last;
-      else
-        until := _first - 1;
-      end if;
+      continue;
     end if;
+    if forward then
+      after := _last;
+    else
+      until := _first - 1;
+    end if;
+    _ends := event_count < _row_size or event_count = _left or after >= until
+      or coalesce(_done + event_count = cardinality(_found), false);
+    if named or (_ends and _done = 0) then
+      -- The list in JSON becomes the literal of an array.
+      names := "eventsourced".stream_names(translate(stream_keys, '[]', '{}')::bigint[]);
+    end if;
+    return next;
+    _done := _done + event_count;
+    _left := _left - event_count;
+    _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
+    _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
+    exit when _size >= 16777216;
   end loop;
-  frontier := _frontier;
-  event_count := 0;
-  is_cut := _left > 0 and (_size >= 16777216 or coalesce(_ends_early, false));
-  if _left > 0 and _size >= 16777216 then
+
+  if _left = 0 or _size >= 16777216 then
+    -- The page ended because of the number or the size of its events, perhaps with the last event of the log.
+    is_full := true;
     through := case when forward then _last else _first end;
-  elsif forward then
-    select coalesce(max(e.position), 0) into through from "eventsourced".events e where e.position <= until;
+  elsif _reached is not null then
+    is_full := true;
+    through := _reached;
   else
-    select coalesce(min(e.position), 0) into through from "eventsourced".events e where e.position > after;
+    is_full := _is_cut;
+    if forward then
+      select coalesce(max(e.position), 0) into through from "eventsourced".events e where e.position <= until;
+    else
+      select coalesce(min(e.position), 0) into through from "eventsourced".events e where e.position > after;
+    end if;
   end if;
-  return next;
+  return query
+  select _frontier, through, is_full, 0, null, null, null, null, null, null, null, null, null, null;
 end
 $$;
 
@@ -1119,6 +1197,168 @@ begin
     perform pg_advisory_xact_lock_shared(_sequence::int, ((_head << 32) >> 32)::int);
     perform set_config(_setting, _transaction, true);
   end if;
+end
+$$;
+
+-- Name: matching_positions(bigint, bigint, text[], text, text[], integer, integer, boolean, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.matching_positions(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, most integer, OUT positions bigint[], OUT reached bigint) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+declare
+  _by_stream constant bool := stream_prefix is not null or part_count is not null;
+  _by_index bool := false;
+  _stream_keys bigint[];
+  _streams int;
+  _events bigint;
+  _left int := 20000;
+  _size int := greatest(most, 100);
+  _candidates bigint[];
+  _keys bigint[];
+  _end bigint;
+begin
+  -- So few positions are looked at faster.
+  if until - after > 1000 then
+    if stream_prefix is not null then
+      select
+        array_agg(s.stream_key)
+          filter (where part_count is null or "eventsourced".part_of_stream(s.stream_id, part_count) = part_index),
+        count(*),
+        coalesce(sum(s.version), 0)
+      into _stream_keys, _streams, _events
+      from "eventsourced".list_streams(stream_prefix, '', 301) s;
+      if _streams <= 300 and _events <= 5000 then
+        positions := array(
+          select e.position
+          from unnest(_stream_keys) k (stream_key)
+          -- Without "offset 0", the planner could choose a scan of all positions.
+          cross join lateral (
+            select * from "eventsourced".events e where e.stream_key = k.stream_key order by e.version offset 0
+          ) e
+          where e.position > after and e.position <= until
+            and (only_types is null or e.type = any (only_types))
+            and (only_tags is null or e.tags @> only_tags)
+          order by case when forward then e.position else -e.position end
+          limit most
+        );
+        reached := positions[most];
+        return;
+      end if;
+    end if;
+    if only_types is not null and "eventsourced".has_type_index() then
+      -- If every tenth event has one of the types, it is faster to read all events.
+      _candidates := "eventsourced".positions_of_types(only_types, after, until, forward, 100);
+      _by_index := cardinality(_candidates) < 100 or abs(_candidates[100] - _candidates[1]) > 1000;
+    end if;
+    if _by_index and not _by_stream and only_tags is null then
+      positions := "eventsourced".positions_of_types(only_types, after, until, forward, most);
+      reached := positions[most];
+      return;
+    end if;
+  end if;
+  if not _by_index and not _by_stream then
+    return;
+  end if;
+
+  positions := '{}';
+  if _by_index then
+    _left := 10000;
+  end if;
+  loop
+    if _by_index then
+      _candidates := "eventsourced".positions_of_types(only_types, after, until, forward, _size);
+      _end := _candidates[_size];
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      from unnest(_candidates) c (position)
+      cross join lateral (select * from "eventsourced".events e where e.position = c.position limit 1) e
+      where only_tags is null or e.tags @> only_tags;
+    else
+      _end := case
+        when forward and after + _size < until then after + _size
+        when not forward and until - _size > after then until - _size + 1
+      end;
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      from "eventsourced".events e
+      where e.position > case when forward then after else coalesce(_end - 1, after) end
+        and e.position <= case when forward then coalesce(_end, until) else until end
+        and (only_types is null or e.type = any (only_types))
+        and (only_tags is null or e.tags @> only_tags);
+    end if;
+
+    if _by_stream then
+      _stream_keys := "eventsourced".matching_streams(_keys, stream_prefix, part_index, part_count);
+    end if;
+    positions := positions || array(
+      select c.position
+      from unnest(_candidates, _keys) c (position, stream_key)
+      -- Because of the "or", Postgres makes a hash table of the keys.
+      where not _by_stream or c.stream_key in (select unnest(_stream_keys))
+      order by case when forward then c.position else -c.position end
+      limit most - cardinality(positions)
+    );
+
+    if cardinality(positions) = most then
+      reached := positions[most];
+      return;
+    end if;
+    exit when _end is null;
+    _left := _left - _size;
+    if _left <= 0 then
+      if forward then
+        select max(e.position) into reached from "eventsourced".events e where e.position <= _end;
+      else
+        select min(e.position) into reached from "eventsourced".events e where e.position >= _end;
+      end if;
+      return;
+    end if;
+    if forward then
+      after := _end;
+    else
+      until := _end - 1;
+    end if;
+    _size := least(4 * _size, _left);
+  end loop;
+end
+$$;
+
+-- Name: matching_streams(bigint[], text, integer, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.matching_streams(stream_keys bigint[], stream_prefix text, part_index integer, part_count integer) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+declare
+  _distinct constant bigint[] := array(select distinct k.stream_key from unnest(stream_keys) k (stream_key));
+  _found int;
+  _matching bigint[];
+begin
+  select
+    array_agg(s.stream_key) filter (
+      where (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
+        and (part_count is null or "eventsourced".part_of_stream(s.stream_id, part_count) = part_index)
+    ),
+    count(*)
+  into _matching, _found
+  from "eventsourced".streams s
+  where s.stream_key = any (_distinct);
+  if _found < cardinality(_distinct) then
+    _matching := _matching || array(
+      select k.stream_key
+      from unnest(_distinct) k (stream_key)
+      where not exists (select from "eventsourced".streams s where s.stream_key = k.stream_key offset 0)
+    );
+  end if;
+  return _matching;
 end
 $$;
 
@@ -1326,6 +1566,64 @@ begin
   end loop;
   "position" := _after;
   is_found := false;
+end
+$$;
+
+-- Name: positions_of_types(text[], bigint, bigint, boolean, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.positions_of_types(types text[], after bigint, until bigint, forward boolean, most integer) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+declare
+  _types constant text[] := array(select distinct t.type from unnest(types) t (type));
+  _each int := most / greatest(cardinality(_types), 1) + 1;
+  _positions bigint[];
+  _full int;
+begin
+  loop
+    -- Rows are compared and sorted by (type, position), because no other index can do that: whatever the statistics say
+    -- about a type, the planner has no other way.
+    select
+      coalesce(array_agg(f.position order by case when forward then f.position else -f.position end), '{}'),
+      count(*) filter (where f.place = _each)
+    into _positions, _full
+    from unnest(_types) t (type)
+    cross join lateral (
+      (
+        select e.position, row_number() over (order by e.type, e.position) as place
+        from "eventsourced".events e
+        where forward and (e.type, e.position) > (t.type, after) and (e.type, e.position) <= (t.type, until)
+        order by e.type, e.position
+        limit _each
+      )
+      union all
+      (
+        select e.position, row_number() over (order by e.type desc, e.position desc) as place
+        from "eventsourced".events e
+        where not forward and (e.type, e.position) > (t.type, after) and (e.type, e.position) <= (t.type, until)
+        order by e.type desc, e.position desc
+        limit _each
+      )
+    ) f;
+    -- full: how many types may have more entries than these.
+    exit when _full = 0 or _each > most;
+    if cardinality(_positions) < most then
+      _each := most / _full + 1;
+    else
+      if forward then
+        until := _positions[most];
+      else
+        after := _positions[most] - 1;
+      end if;
+      _each := most + 1;
+    end if;
+  end loop;
+  return _positions[:most];
 end
 $$;
 
@@ -1546,6 +1844,23 @@ CREATE FUNCTION eventsourced.skip_parked(of_subscription text, at_position bigin
 begin
   delete from "eventsourced".parked_events p where p.subscription = of_subscription and p.position = at_position;
   return found;
+end
+$$;
+
+-- Name: stream_names(bigint[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.stream_names(stream_keys bigint[]) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS $$
+begin
+  return (
+    select json_build_array(array_agg(s.stream_key), array_agg(s.stream_id))
+    from "eventsourced".streams s
+    where s.stream_key = any (stream_keys)
+  );
 end
 $$;
 
@@ -1945,6 +2260,10 @@ REVOKE ALL ON FUNCTION eventsourced.frontier() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION eventsourced.frontier_after(after bigint) FROM PUBLIC;
 
+-- Name: FUNCTION has_type_index(); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.has_type_index() FROM PUBLIC;
+
 -- Name: FUNCTION import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT after bigint, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.import_events(stream_ids text[], event_counts integer[], earliest timestamp with time zone[], latest timestamp with time zone[], owners integer[], nths integer[], event_ids uuid[], types text[], data text[], metadata text[], tags text[], recorded_ats timestamp with time zone[], clamp_times boolean, sift boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT imported integer, OUT after bigint, OUT stream_id text, OUT event_id uuid, OUT recorded_at timestamp with time zone, OUT previous_at timestamp with time zone) FROM PUBLIC;
@@ -1977,13 +2296,21 @@ REVOKE ALL ON FUNCTION eventsourced.lock_appends() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION eventsourced.lock_documents(projections text[], generations integer[], keys text[], lock_timeout text) FROM PUBLIC;
 
--- Name: FUNCTION log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer, named boolean); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.log_page(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, max_events integer, row_size integer, named boolean) FROM PUBLIC;
 
 -- Name: FUNCTION mark_writer(inline_names text[], inline_versions integer[]); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.mark_writer(inline_names text[], inline_versions integer[]) FROM PUBLIC;
+
+-- Name: FUNCTION matching_positions(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, most integer, OUT positions bigint[], OUT reached bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.matching_positions(after bigint, until bigint, only_types text[], stream_prefix text, only_tags text[], part_index integer, part_count integer, forward boolean, most integer, OUT positions bigint[], OUT reached bigint) FROM PUBLIC;
+
+-- Name: FUNCTION matching_streams(stream_keys bigint[], stream_prefix text, part_index integer, part_count integer); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.matching_streams(stream_keys bigint[], stream_prefix text, part_index integer, part_count integer) FROM PUBLIC;
 
 -- Name: FUNCTION move_checkpoints(of_subscription text, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -2004,6 +2331,10 @@ REVOKE ALL ON FUNCTION eventsourced.part_of_stream(stream_id text, part_count in
 -- Name: FUNCTION position_before(recorded_at timestamp with time zone, after bigint, OUT "position" bigint, OUT is_found boolean); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.position_before(recorded_at timestamp with time zone, after bigint, OUT "position" bigint, OUT is_found boolean) FROM PUBLIC;
+
+-- Name: FUNCTION positions_of_types(types text[], after bigint, until bigint, forward boolean, most integer); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.positions_of_types(types text[], after bigint, until bigint, forward boolean, most integer) FROM PUBLIC;
 
 -- Name: FUNCTION projection_lock(name text); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -2044,6 +2375,10 @@ REVOKE ALL ON FUNCTION eventsourced.set_projection(of_projection text, to_versio
 -- Name: FUNCTION skip_parked(of_subscription text, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.skip_parked(of_subscription text, at_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION stream_names(stream_keys bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.stream_names(stream_keys bigint[]) FROM PUBLIC;
 
 -- Name: FUNCTION unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -4,14 +4,16 @@
 -- only_types, stream_prefix, only_tags (an event must have all of them), part_index and part_count: null for no filter.
 -- row_size: maximum number of events in a row. A page ends after max_events, or once it has 16 MiB of data and
 -- metadata. If there is a filter, it also ends after 50,000 positions, whether their events match or not: a filter that
--- few events match must not make one statement read the whole log.
+-- few events match must not make one statement read the whole log. If there is a shorter way to the events, it ends after
+-- 1,000 of them, or at the limits of that way: see matching_positions.
+-- named: whether every row has names, the ids of its streams by their keys: see stream_names. Otherwise only a page of a
+-- single row has them: it is short, and a second statement would take the client longer than the names do.
 --
 -- The events come as columns, see event_columns. Here the columns are text, which the client parses only when the
 -- reader uses the page, while the server makes the next one.
--- The last row has no events. It has frontier, is_cut (the page ended because of its size or its positions) and through:
--- the last event, filtered or not, that the page has passed in its direction; 0: none. It is the position of an event
--- that exists, because positions without an event may be assigned again after a crash. Not meaningful for a page that
--- ended after max_events.
+-- The last row has no events. It has frontier, is_full (the page ended before it has answered the whole query) and
+-- through: the last event, filtered or not, that the page has passed in its direction; 0: none. It is the position of an
+-- event that exists, because positions without an event may be assigned again after a crash.
 create or replace function :schema.log_page(
   after bigint,
   until bigint,
@@ -22,12 +24,13 @@ create or replace function :schema.log_page(
   part_count int,
   forward boolean,
   max_events int,
-  row_size int
+  row_size int,
+  named boolean
 )
 returns table (
   frontier bigint,
   through bigint,
-  is_cut boolean,
+  is_full boolean,
   event_count int,
   positions text,
   versions text,
@@ -37,7 +40,8 @@ returns table (
   data text,
   metadata text,
   tags text,
-  stream_ids text
+  stream_keys text,
+  names text
 )
 language plpgsql
 :as_owner
@@ -62,8 +66,13 @@ declare
   _size bigint := 0;
   _first bigint;
   _last bigint;
-  _most_positions constant bigint := 50000;
-  _ends_early boolean := false;
+  _found bigint[];
+  _reached bigint;
+  _done int := 0;
+  _is_filtered constant bool :=
+    coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null;
+  _ends bool := false;
+  _is_cut bool := false;
 begin
   -- At any other level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -71,55 +80,72 @@ begin
   end if;
   _frontier := case when forward then :schema.frontier_after(after) else :schema.frontier() end;
   until := least(until, _frontier);
-  if coalesce(only_types, only_tags) is not null or stream_prefix is not null or part_count is not null then
+  -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
+  if _is_filtered then
     -- The positions count from an event that exists, so that every page passes at least one event.
     if forward then
-      select e.position into _first from :schema.events e where e.position > after order by e.position limit 1;
-      _ends_early := until >= _first + _most_positions;
-      if _ends_early then
-        until := _first + _most_positions - 1;
-      end if;
+      select coalesce(min(e.position) - 1, until) into after from :schema.events e where e.position > after;
     else
-      select e.position into _last from :schema.events e where e.position <= until order by e.position desc limit 1;
-      _ends_early := after < _last - _most_positions;
-      if _ends_early then
-        after := _last - _most_positions;
+      select coalesce(max(e.position), after) into until from :schema.events e where e.position <= until;
+    end if;
+    select * into _found, _reached from :schema.matching_positions(
+      after, until, only_types, stream_prefix, only_tags, part_index, part_count, forward, least(max_events, 1000)
+    );
+    if _found is null and until - after > 50000 then
+      _is_cut := true;
+      if forward then
+        until := after + 50000;
+      else
+        after := until - 50000;
       end if;
     end if;
   end if;
-  -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
-  while _left > 0 and _size < 16777216 loop
+
+  while not _ends loop
     _row_size := least(_events_per_row, _left, greatest(until - after, 1));
     _share := case when _row_size > 1 then :row_budget / _row_size else 2147483647 end;
-    if forward then
-      select :event_columns, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
-        _first, _last
+    if _found is not null then
+      select
+        :event_columns,
+        '[' || string_agg(e.stream_key::text, ',') || ']',
+        min(e.position),
+        max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
+        stream_keys, _first, _last
       from (
-        select e.*, s.stream_id, :stored_size as size
+        select e.*, :stored_size as size
+        from unnest(_found[_done + 1 : _done + _row_size]) f (position)
+        cross join lateral (select * from :schema.events e where e.position = f.position limit 1) e
+      ) e;
+    elsif forward then
+      select
+        :event_columns,
+        '[' || string_agg(e.stream_key::text, ',') || ']',
+        min(e.position),
+        max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
+        stream_keys, _first, _last
+      from (
+        select e.*, :stored_size as size
         from :schema.events e
-        join :schema.streams s on s.stream_key = e.stream_key
-        where e.position > after and e.position <= until
-          and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
+        where e.position > after and e.position <= until and (only_types is null or e.type = any (only_types))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position
         limit _row_size
       ) e;
     else
-      select :event_columns, to_json(array_agg(e.stream_id))::text, min(e.position), max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags, stream_ids,
-        _first, _last
+      select
+        :event_columns,
+        '[' || string_agg(e.stream_key::text, ',') || ']',
+        min(e.position),
+        max(e.position)
+      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
+        stream_keys, _first, _last
       from (
-        select e.*, s.stream_id, :stored_size as size
+        select e.*, :stored_size as size
         from :schema.events e
-        join :schema.streams s on s.stream_key = e.stream_key
-        where e.position > after and e.position <= until
-          and (only_types is null or e.type = any (only_types))
-          and (stream_prefix is null or starts_with(s.stream_id, stream_prefix))
+        where e.position > after and e.position <= until and (only_types is null or e.type = any (only_types))
           and (only_tags is null or e.tags @> only_tags)
-          and (part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index)
         order by e.position desc
         limit _row_size
       ) e;
@@ -127,29 +153,43 @@ begin
     exit when event_count = 0;
     if data is null then
       _events_per_row := _fitting;
-    else
-      return next;
-      exit when event_count < _row_size;
-      _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
-      _left := _left - event_count;
-      _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
-      if forward then
-        after := _last;
-      else
-        until := _first - 1;
-      end if;
+      continue;
     end if;
+    if forward then
+      after := _last;
+    else
+      until := _first - 1;
+    end if;
+    _ends := event_count < _row_size or event_count = _left or after >= until
+      or coalesce(_done + event_count = cardinality(_found), false);
+    if named or (_ends and _done = 0) then
+      -- The list in JSON becomes the literal of an array.
+      names := :schema.stream_names(translate(stream_keys, '[]', '{}')::bigint[]);
+    end if;
+    return next;
+    _done := _done + event_count;
+    _left := _left - event_count;
+    _size := _size + octet_length(data) + coalesce(octet_length(metadata), 0);
+    _events_per_row := least(row_size, 2 * _events_per_row, _fitting);
+    exit when _size >= 16777216;
   end loop;
-  frontier := _frontier;
-  event_count := 0;
-  is_cut := _left > 0 and (_size >= 16777216 or coalesce(_ends_early, false));
-  if _left > 0 and _size >= 16777216 then
+
+  if _left = 0 or _size >= 16777216 then
+    -- The page ended because of the number or the size of its events, perhaps with the last event of the log.
+    is_full := true;
     through := case when forward then _last else _first end;
-  elsif forward then
-    select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= until;
+  elsif _reached is not null then
+    is_full := true;
+    through := _reached;
   else
-    select coalesce(min(e.position), 0) into through from :schema.events e where e.position > after;
+    is_full := _is_cut;
+    if forward then
+      select coalesce(max(e.position), 0) into through from :schema.events e where e.position <= until;
+    else
+      select coalesce(min(e.position), 0) into through from :schema.events e where e.position > after;
+    end if;
   end if;
-  return next;
+  return query
+  select _frontier, through, is_full, 0, null, null, null, null, null, null, null, null, null, null;
 end
 $$;

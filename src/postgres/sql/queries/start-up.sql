@@ -18,6 +18,7 @@ select
   -- The snapshot of the log is older than the value of the sequence, so that running appends do not matter.
   (select coalesce(max(e.position), 0) from :schema.events e)::text as last_position,
   (:last_given_position)::text as head,
+  coalesce(pg_sequence_last_value(':schema.stream_keys'::regclass), 0)::text as last_stream_key,
   current_setting('fsync') as fsync,
   current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit

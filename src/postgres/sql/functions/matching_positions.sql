@@ -1,0 +1,147 @@
+-- Finds the first events that match a filter of log_page, at most `most`, without reading each event. positions: in the
+-- order of the log; null if nothing helps, so that log_page must read each event. reached: the last event that was looked
+-- at; null if no more events can match. `after` must be just before an event, or `until` at one if backward.
+--
+-- - A prefix that at most 300 streams with at most 5,000 events have: reads the positions of these events.
+-- - Types, if events has the index for them, see has_type_index: reads the entries of the index. If there are further
+--   conditions, it looks at no more than 10,000 of these events.
+-- - Any other prefix, or a partition: looks at no more than 20,000 positions, because to look up a stream takes several
+--   times as long as to read an event. It looks up the streams of many events together.
+create or replace function :schema.matching_positions(
+  after bigint,
+  until bigint,
+  only_types text[],
+  stream_prefix text,
+  only_tags text[],
+  part_index int,
+  part_count int,
+  forward boolean,
+  most int,
+  out positions bigint[],
+  out reached bigint
+)
+language plpgsql stable
+-- The plans are fixed, as in log_page.
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  _by_stream constant bool := stream_prefix is not null or part_count is not null;
+  _by_index bool := false;
+  _stream_keys bigint[];
+  _streams int;
+  _events bigint;
+  _left int := 20000;
+  _size int := greatest(most, 100);
+  _candidates bigint[];
+  _keys bigint[];
+  _end bigint;
+begin
+  -- So few positions are looked at faster.
+  if until - after > 1000 then
+    if stream_prefix is not null then
+      select
+        array_agg(s.stream_key)
+          filter (where part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index),
+        count(*),
+        coalesce(sum(s.version), 0)
+      into _stream_keys, _streams, _events
+      from :schema.list_streams(stream_prefix, '', 301) s;
+      if _streams <= 300 and _events <= 5000 then
+        positions := array(
+          select e.position
+          from unnest(_stream_keys) k (stream_key)
+          -- Without "offset 0", the planner could choose a scan of all positions.
+          cross join lateral (
+            select * from :schema.events e where e.stream_key = k.stream_key order by e.version offset 0
+          ) e
+          where e.position > after and e.position <= until
+            and (only_types is null or e.type = any (only_types))
+            and (only_tags is null or e.tags @> only_tags)
+          order by case when forward then e.position else -e.position end
+          limit most
+        );
+        reached := positions[most];
+        return;
+      end if;
+    end if;
+    if only_types is not null and :schema.has_type_index() then
+      -- If every tenth event has one of the types, it is faster to read all events.
+      _candidates := :schema.positions_of_types(only_types, after, until, forward, 100);
+      _by_index := cardinality(_candidates) < 100 or abs(_candidates[100] - _candidates[1]) > 1000;
+    end if;
+    if _by_index and not _by_stream and only_tags is null then
+      positions := :schema.positions_of_types(only_types, after, until, forward, most);
+      reached := positions[most];
+      return;
+    end if;
+  end if;
+  if not _by_index and not _by_stream then
+    return;
+  end if;
+
+  positions := '{}';
+  if _by_index then
+    _left := 10000;
+  end if;
+  loop
+    if _by_index then
+      _candidates := :schema.positions_of_types(only_types, after, until, forward, _size);
+      _end := _candidates[_size];
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      from unnest(_candidates) c (position)
+      cross join lateral (select * from :schema.events e where e.position = c.position limit 1) e
+      where only_tags is null or e.tags @> only_tags;
+    else
+      _end := case
+        when forward and after + _size < until then after + _size
+        when not forward and until - _size > after then until - _size + 1
+      end;
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      from :schema.events e
+      where e.position > case when forward then after else coalesce(_end - 1, after) end
+        and e.position <= case when forward then coalesce(_end, until) else until end
+        and (only_types is null or e.type = any (only_types))
+        and (only_tags is null or e.tags @> only_tags);
+    end if;
+
+    if _by_stream then
+      _stream_keys := :schema.matching_streams(_keys, stream_prefix, part_index, part_count);
+    end if;
+    positions := positions || array(
+      select c.position
+      from unnest(_candidates, _keys) c (position, stream_key)
+      -- Because of the "or", Postgres makes a hash table of the keys.
+      where not _by_stream or c.stream_key in (select unnest(_stream_keys))
+      order by case when forward then c.position else -c.position end
+      limit most - cardinality(positions)
+    );
+
+    if cardinality(positions) = most then
+      reached := positions[most];
+      return;
+    end if;
+    exit when _end is null;
+    _left := _left - _size;
+    if _left <= 0 then
+      if forward then
+        select max(e.position) into reached from :schema.events e where e.position <= _end;
+      else
+        select min(e.position) into reached from :schema.events e where e.position >= _end;
+      end if;
+      return;
+    end if;
+    if forward then
+      after := _end;
+    else
+      until := _end - 1;
+    end if;
+    _size := least(4 * _size, _left);
+  end loop;
+end
+$$;

@@ -1,0 +1,69 @@
+-- Returns the positions of the first events of some types, in the order of the log, from the index by type and position.
+-- The index must exist: see has_type_index. after: exclusive. until: inclusive. most: maximum number of positions.
+--
+-- Each type is a range of the index, in order. To read the first `most` entries of each range would cost many types as
+-- many pages. So a first look reads a few entries of each. Once they are `most` together, no event behind the last of
+-- these can belong to the result, and a second look reads each range up to there.
+create or replace function :schema.positions_of_types(
+  types text[],
+  after bigint,
+  until bigint,
+  forward boolean,
+  most int
+)
+returns bigint[]
+language plpgsql stable
+-- The plan is fixed, as in log_page.
+set plan_cache_mode = force_generic_plan
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  _types constant text[] := array(select distinct t.type from unnest(types) t (type));
+  _each int := most / greatest(cardinality(_types), 1) + 1;
+  _positions bigint[];
+  _full int;
+begin
+  loop
+    -- Rows are compared and sorted by (type, position), because no other index can do that: whatever the statistics say
+    -- about a type, the planner has no other way.
+    select
+      coalesce(array_agg(f.position order by case when forward then f.position else -f.position end), '{}'),
+      count(*) filter (where f.place = _each)
+    into _positions, _full
+    from unnest(_types) t (type)
+    cross join lateral (
+      (
+        select e.position, row_number() over (order by e.type, e.position) as place
+        from :schema.events e
+        where forward and (e.type, e.position) > (t.type, after) and (e.type, e.position) <= (t.type, until)
+        order by e.type, e.position
+        limit _each
+      )
+      union all
+      (
+        select e.position, row_number() over (order by e.type desc, e.position desc) as place
+        from :schema.events e
+        where not forward and (e.type, e.position) > (t.type, after) and (e.type, e.position) <= (t.type, until)
+        order by e.type desc, e.position desc
+        limit _each
+      )
+    ) f;
+    -- full: how many types may have more entries than these.
+    exit when _full = 0 or _each > most;
+    if cardinality(_positions) < most then
+      _each := most / _full + 1;
+    else
+      if forward then
+        until := _positions[most];
+      else
+        after := _positions[most] - 1;
+      end if;
+      _each := most + 1;
+    end if;
+  end loop;
+  return _positions[:most];
+end
+$$;
