@@ -37,6 +37,18 @@ const operations: Readonly<Record<string, Operation>> = {
     }
   },
 
+  async 'appends at once to old and new streams, with conflicts and repeats'(store, number) {
+    const repeated = identified(2)
+    const appends = range(1, 20).map((caller) => store.append(`loaded-${number * caller}`, counted(1)))
+    appends.push(
+      ...range(1, 20).map(() => store.append(uuidv7(), counted(1), { expectedVersion: 'noStream' })),
+    )
+    appends.push(store.append('loaded-56', repeated), store.append('loaded-56', repeated))
+    const conflict = store.append('loaded-57', counted(1), { expectedVersion: 900 })
+    await expect(conflict).rejects.toMatchObject({ code: 'wrong-expected-version' })
+    await Promise.all(appends)
+  },
+
   async 'appendAll to old and new streams'(store, number) {
     const streamIds = ['loaded-1', 'loaded-2', uuidv7(), `all-${number}`]
     await store.appendAll(streamIds.map((streamId) => ({ streamId, events: counted(2) })))
