@@ -44,7 +44,7 @@ export class Log {
   async readPage(run: RunRead, query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
     const watched = this.#watched(run, signal)
     const names = this.#names
-    const rows = await this.#readRows(watched, query, false)
+    const rows = await this.#readRows(watched, query, names.areProbablyKnown ? false : null)
     const streamIds = await this.#streamIds(watched, rows, names)
     if (streamIds !== undefined) return logPage(query, rows, streamIds)
     const named = await this.#readRows(watched, query, true)
@@ -73,8 +73,8 @@ export class Log {
     }
   }
 
-  /** Reads the rows of a page. `named`: with the names of all streams. */
-  async #readRows(run: RunRead, query: LogQuery, named: boolean): Promise<readonly Row[]> {
+  /** Reads the rows of a page. `named`: with the names of all streams; null: only if the page is short. */
+  async #readRows(run: RunRead, query: LogQuery, named: boolean | null): Promise<readonly Row[]> {
     const { after, until, types, streamPrefix, tags, partition, direction, limit } = query
     const bounds = [String(after), String(until), types ? textArray(types) : null, streamPrefix ?? null]
     const filter = [
@@ -84,7 +84,13 @@ export class Log {
     ]
     const most = [String(direction === 'forward'), String(Math.min(limit, maxEventsPerPage))]
     for (let rowSize = maxEventsPerRow; ; rowSize = Math.ceil(rowSize / 4)) {
-      const parameters = [...bounds, ...filter, ...most, String(rowSize), String(named)]
+      const parameters = [
+        ...bounds,
+        ...filter,
+        ...most,
+        String(rowSize),
+        named === null ? null : String(named),
+      ]
       try {
         return await run('Reading the log', this.#statements.readLog, () => parameters)
       } catch (error) {
@@ -110,15 +116,18 @@ export class Log {
     const pages = rows.slice(0, -1).map((row) => {
       if (row.names !== null) addNames(row.names, added)
       const keys = jsonOf<number[]>(row.stream_keys)
-      const ids = keys.map((key) => known.get(key) ?? added.get(key))
+      const ids = keys.map((key) => known.get(key))
       for (const [index, id] of ids.entries()) if (id === undefined) missing.add(keys[index] as number)
       return { keys, ids, row }
     })
-    if (missing.size > 0 && pages[0]?.row.names === null) {
-      const parameters = [plainArray([...missing])]
-      const [answer] = await run('Reading the log', this.#statements.streamNames, () => parameters)
-      if (answer?.origin !== end.origin) return undefined
-      addNames(answer?.names, added)
+    if (pages.length > 0) known.notePage(missing.size === 0)
+    if (missing.size > 0) {
+      if (pages[0]?.row.names === null) {
+        const parameters = [plainArray([...missing])]
+        const [answer] = await run('Reading the log', this.#statements.streamNames, () => parameters)
+        if (answer?.origin !== end.origin) return undefined
+        addNames(answer?.names, added)
+      }
       for (const { keys, ids } of pages) {
         for (const [index, id] of ids.entries()) ids[index] = id ?? added.get(keys[index] as number)
       }

@@ -12,10 +12,25 @@ export class StreamNames {
   /** The keys in the order in which they came. To find the oldest one in the map takes long once many were deleted. */
   readonly #keys: number[] = []
   #oldest = 0
+  /** How many pages in a row had only streams whose names were known. */
+  #knownPages = 0
 
   constructor(origin: string, capacity: number) {
     this.origin = origin
     this.#capacity = capacity
+  }
+
+  /**
+   * Whether the next page will probably have only streams whose names are known. If it has others, the reader needs a
+   * second statement, which takes longer than ten short pages save without names.
+   */
+  get areProbablyKnown(): boolean {
+    return this.#knownPages > 10
+  }
+
+  /** Must be called for each page. `areKnown`: whether all names were known before. */
+  notePage(areKnown: boolean): void {
+    this.#knownPages = areKnown ? this.#knownPages + 1 : 0
   }
 
   get(key: number): string | undefined {

@@ -100,7 +100,7 @@ async function pagesOf(filter: Filter, forward: boolean, limit = 100) {
   let [pages, mostPassed] = [0, 0]
   for (let isFull = true; isFull && after < until; pages++) {
     const rows = await database.query<{ through: string; is_full: boolean; positions: string | null }>(
-      'select * from eventsourced.log_page($1, $2, $3, $4, $5, $6, $7, $8, $9, 100, false)',
+      'select * from eventsourced.log_page($1, $2, $3, $4, $5, $6, $7, $8, $9, 100, null)',
       [after, until, ...parametersOf(filter), forward, limit],
     )
     const end = rows.at(-1)

@@ -181,7 +181,7 @@ describe('in a page', () => {
     const run: RunRead = async (_what, statement, parameters) => {
       const values = parameters(false)
       const isNames = statement === statements.streamNames
-      asked.push(isNames ? `names ${values[0]}` : `page, named: ${values.at(-1)}`)
+      asked.push(isNames ? `names ${values[0]}` : `page, named: ${values.at(-1) ?? 'if short'}`)
       const origin = origins[asked.length - 1] ?? origins.at(-1)
       if (origin === undefined || origin instanceof Error) throw origin
       const namesOf = (keys: readonly number[]) =>
@@ -215,9 +215,9 @@ describe('in a page', () => {
     const { asked, run } = scripted(['a'])
     for (const _ of range(1, 3)) expect(await namesIn(log, run)).toEqual(['a 1', 'a 2'])
     expect(asked).toEqual([
-      'page, named: false',
+      'page, named: if short',
       'names {1,2}',
-      ...range(1, 2).map(() => 'page, named: false'),
+      ...range(1, 2).map(() => 'page, named: if short'),
     ])
   })
 
@@ -227,8 +227,18 @@ describe('in a page', () => {
     const page = await log.readPage(run, query)
     expect(page.server).toBe('b')
     expect(page.events.map(({ streamId }) => streamId)).toEqual(['b 1', 'b 2'])
-    expect(asked).toEqual(['page, named: false', 'names {1,2}', 'page, named: true'])
+    expect(asked).toEqual(['page, named: if short', 'names {1,2}', 'page, named: true'])
     expect(await namesIn(log, scripted(['a']).run)).toEqual(['a 1', 'a 2'])
+  })
+
+  it('names are left out of short pages once they are known', async () => {
+    const log = new Log(statements)
+    const { asked, run } = scripted(['a'])
+    for (const _ of range(1, 20)) await namesIn(log, run)
+    expect(asked.at(-1)).toBe('page, named: false')
+    const more = scripted(['a'], 3)
+    for (const _ of range(1, 2)) expect(await namesIn(log, more.run)).toEqual(['a 1', 'a 2', 'a 3'])
+    expect(more.asked).toEqual(['page, named: false', 'names {3}', 'page, named: if short'])
   })
 
   it('names of another server are forgotten', async () => {
@@ -257,7 +267,7 @@ describe('in a page', () => {
     expect(await reading).toEqual(['a 1', 'a 2', 'a 3', 'a 4'])
     const after = scripted(['a'], 4)
     await namesIn(log, after.run)
-    expect(after.asked).toEqual(['page, named: false', 'names {1,2,3,4}'])
+    expect(after.asked).toEqual(['page, named: if short', 'names {1,2,3,4}'])
   })
 
   it('names are kept when the caller aborts a read', async () => {
@@ -267,7 +277,7 @@ describe('in a page', () => {
     await expect(aborted).rejects.toThrow('aborted')
     const { asked, run } = scripted(['a'])
     await namesIn(log, run)
-    expect(asked).toEqual(['page, named: false'])
+    expect(asked).toEqual(['page, named: if short'])
   })
 
   it('names are forgotten when a read is retried', async () => {

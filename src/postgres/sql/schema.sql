@@ -1111,9 +1111,11 @@ begin
     end if;
     _ends := event_count < _row_size or event_count = _left or after >= until
       or coalesce(_done + event_count = cardinality(_found), false);
-    if named or (_ends and _done = 0) then
-      -- The list in JSON becomes the literal of an array.
-      names := "eventsourced".stream_names(translate(stream_keys, '[]', '{}')::bigint[]);
+    if coalesce(named, _ends and _done = 0) then
+      -- As in stream_names, whose call would take as long. The list in JSON becomes the literal of an array.
+      select json_build_array(array_agg(s.stream_key), array_agg(s.stream_id)) into names
+      from "eventsourced".streams s
+      where s.stream_key = any (translate(stream_keys, '[]', '{}')::bigint[]);
     end if;
     return next;
     _done := _done + event_count;

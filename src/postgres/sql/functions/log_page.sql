@@ -6,8 +6,8 @@
 -- metadata. If there is a filter, it also ends after 50,000 positions, whether their events match or not: a filter that
 -- few events match must not make one statement read the whole log. If there is a shorter way to the events, it ends after
 -- 1,000 of them, or at the limits of that way: see matching_positions.
--- named: whether every row has names, the ids of its streams by their keys: see stream_names. Otherwise only a page of a
--- single row has them: it is short, and a second statement would take the client longer than the names do.
+-- named: whether the rows have names, the ids of their streams by their keys: see stream_names. null: only a page of a
+-- single row has them. It is short, and a second statement would take the client longer than the names do.
 --
 -- The events come as columns, see event_columns. Here the columns are text, which the client parses only when the
 -- reader uses the page, while the server makes the next one.
@@ -162,9 +162,11 @@ begin
     end if;
     _ends := event_count < _row_size or event_count = _left or after >= until
       or coalesce(_done + event_count = cardinality(_found), false);
-    if named or (_ends and _done = 0) then
-      -- The list in JSON becomes the literal of an array.
-      names := :schema.stream_names(translate(stream_keys, '[]', '{}')::bigint[]);
+    if coalesce(named, _ends and _done = 0) then
+      -- As in stream_names, whose call would take as long. The list in JSON becomes the literal of an array.
+      select json_build_array(array_agg(s.stream_key), array_agg(s.stream_id)) into names
+      from :schema.streams s
+      where s.stream_key = any (translate(stream_keys, '[]', '{}')::bigint[]);
     end if;
     return next;
     _done := _done + event_count;
