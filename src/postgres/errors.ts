@@ -253,9 +253,9 @@ export function toLastError(what: string, retries: number, error: unknown): Even
 /** Returns the error of a sequence that would assign positions which readers have passed. `schema`: a quoted name. */
 export function positionsBehind(schema: string, head: number, lastPosition: number): SequenceBehindError {
   const problem = `${schema}.event_positions stands at ${head}, but the log reaches to position ${lastPosition}`
-  const correction = `select setval('${schema}.event_positions', max(position)) from ${schema}.events`
+  const correction = `select setval('${schema}.event_positions', max(position)) from ${schema}.events;`
   return new SequenceBehindError(
-    behindMessage(problem, `${correction}; ${streamKeysCorrection(schema)}`),
+    behindMessage(problem, `${correction} ${streamKeysCorrection(schema)}`),
     head,
     lastPosition,
   )
@@ -269,11 +269,11 @@ function streamKeysBehind(schema: string, cause: unknown): SequenceBehindError {
 }
 
 function behindMessage(problem: string, correction: string): string {
-  return `The sequence ${problem}, as after a restore of the tables without it, or a move to a server that lagged: let its owner run \`${correction}\` while nobody appends`
+  return `The sequence ${problem}, as after a restore or a copy of the tables without it: let its owner run \`${correction}\` while no process appends`
 }
 
 function streamKeysCorrection(schema: string): string {
-  return `select setval('${schema}.stream_keys', max(stream_key)) from ${schema}.streams`
+  return `select setval('${schema}.stream_keys', max(stream_key)) from ${schema}.streams;`
 }
 
 /** Returns the error for the caller if a retry would not help. */

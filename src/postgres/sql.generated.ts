@@ -143,7 +143,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: 'af5cfce2922f18dac21518009086dc34',
+  checksum: 'e14b15eb54b634ba2901dd06fcaac68b',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
@@ -2510,7 +2510,8 @@ select
 from :schema.checkpoints c
 cross join (select coalesce(max(e.position), 0) as last_position from :schema.events e) l;
 
--- The size of each table, its vacuuming, and how near Postgres is to a forced freeze of it (1: it begins). rows: an
+-- The size of each table, its vacuuming, and how near Postgres is to a forced freeze of it (1: it begins), with its large
+-- values (TOAST). rows: an
 -- estimate, from the last vacuum or analyze. A partitioned table has a row for each partition.
 create or replace view :schema.monitored_tables as
 select
@@ -2521,8 +2522,9 @@ select
   s.n_dead_tup as dead_rows,
   s.n_ins_since_vacuum as inserted_since_vacuum,
   greatest(s.last_vacuum, s.last_autovacuum) as vacuumed_at,
-  round(age(c.relfrozenxid)::numeric / current_setting('autovacuum_freeze_max_age')::numeric, 3) as freeze_age
+  round(greatest(age(c.relfrozenxid), age(t.relfrozenxid))::numeric / current_setting('autovacuum_freeze_max_age')::numeric, 3) as freeze_age
 from pg_class c
+left join pg_class t on t.oid = c.reltoastrelid
 left join pg_stat_all_tables s on s.relid = c.oid
 where c.relnamespace = to_regnamespace(':schema') and c.relkind = 'r';
 

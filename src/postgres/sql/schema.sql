@@ -2075,8 +2075,9 @@ CREATE VIEW eventsourced.monitored_tables AS
     s.n_dead_tup AS dead_rows,
     s.n_ins_since_vacuum AS inserted_since_vacuum,
     GREATEST(s.last_vacuum, s.last_autovacuum) AS vacuumed_at,
-    round(((age(c.relfrozenxid))::numeric / (current_setting('autovacuum_freeze_max_age'::text))::numeric), 3) AS freeze_age
-   FROM (pg_class c
+    round(((GREATEST(age(c.relfrozenxid), age(t.relfrozenxid)))::numeric / (current_setting('autovacuum_freeze_max_age'::text))::numeric), 3) AS freeze_age
+   FROM ((pg_class c
+     LEFT JOIN pg_class t ON ((t.oid = c.reltoastrelid)))
      LEFT JOIN pg_stat_all_tables s ON ((s.relid = c.oid)))
   WHERE ((c.relnamespace = (to_regnamespace('"eventsourced"'::text))::oid) AND (c.relkind = 'r'::"char"));
 
