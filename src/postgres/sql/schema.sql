@@ -31,7 +31,7 @@ CREATE FUNCTION eventsourced.append_to_each(stream_ids text[], places integer[],
     AS $$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
-  -- Per stream: its key, or a key for it if this call creates it.
+  -- Per stream: its key, or an unused key if the lock found no stream.
   _stream_keys bigint[];
   -- Per stream: its version before this call. Null: it does not exist, or another transaction has locked it. The
   -- statement that locks the streams cannot tell which.
@@ -46,7 +46,7 @@ declare
   _place int;
   _version bigint;
 begin
-  -- At any other level the checks would use an old snapshot.
+  -- At any other isolation level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_each needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -112,7 +112,7 @@ begin
       )
       select array_agg(c.stream_key) into _created from created c;
     exception when lock_not_available then
-      -- Another transaction is creating one of them. The rollback of this block has undone the others.
+      -- Another transaction is creating one of them. The exception has rolled back the creation of the others.
       _created := null;
     end;
     if coalesce(cardinality(_created), 0) < _new_streams then
@@ -157,7 +157,7 @@ begin
     select array_agg(i.position) into positions from inserted i;
   end if;
 
-  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
+  -- 5. Distinguish repeats from conflicts. An append may repeat an earlier append of this call.
   if 'conflict' = any (outcomes) then
     foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
       if outcomes[_at] = 'conflict' then
@@ -279,7 +279,7 @@ declare
   _stream record;
   _at int;
 begin
-  -- At any other level the checks would use an old snapshot.
+  -- At any other isolation level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -287,9 +287,9 @@ begin
     perform set_config('lock_timeout', append_to_streams.lock_timeout, true);
   end if;
 
-  -- 1. Create the missing streams and lock all of them, in the order that all writers use. Two calls then never wait for
-  -- each other. This creates streams that the call only checks, too, and deletes them at the end. Until then, other
-  -- transactions that want to create them wait.
+  -- 1. Create the missing streams and lock all of them, in the order that all writers use, so that two calls cannot
+  -- deadlock. Missing streams that the call only checks are created too, and deleted at its end. Until the transaction
+  -- ends, other transactions that want to create them wait.
   with created as (
     insert into "eventsourced".streams as s (stream_key, stream_id, version, created_at)
     select nextval('"eventsourced".stream_keys'), n.id, 0, _now
@@ -307,7 +307,7 @@ begin
     _stream_keys[_stream.place] := _stream.stream_key;
     -- Times never decrease in a stream, even if the clock steps back.
     _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
-    -- Both lists are in the same order, so that no stream needs a search among the created ones.
+    -- Both lists are in the order of stream ids, so the next created key is the only one to compare.
     if _stream.stream_key = _created[_created_at] then
       _created_at := _created_at + 1;
     else
@@ -334,8 +334,8 @@ begin
   end loop;
   if 'appended' <> any (outcomes) then
     delete from "eventsourced".streams s where s.stream_key = any (_created);
-    -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
-    -- too.
+    -- If this call is a repeat, one stream may show a conflict while another would accept its append again. Both are
+    -- repeats.
     foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
       outcomes[_at] := 'repeated';
     end loop;
@@ -978,7 +978,7 @@ declare
   _ends bool := false;
   _is_cut bool := false;
 begin
-  -- At any other level the page would be read in a snapshot older than the frontier.
+  -- At any other isolation level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -986,7 +986,7 @@ begin
   until := least(until, _frontier);
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   if _is_filtered then
-    -- The positions count from an event that exists, so that every page passes at least one event.
+    -- Skip positions without events first, so that every page passes at least one event.
     if forward then
       select coalesce(min(e.position) - 1, until) into after from "eventsourced".events e where e.position > after;
     else
@@ -1112,7 +1112,7 @@ begin
     _ends := event_count < _row_size or event_count = _left or after >= until
       or coalesce(_done + event_count = cardinality(_found), false);
     if named or (_ends and _done = 0) then
-      -- The list in JSON becomes the literal of an array.
+      -- Turns the JSON list into an array literal.
       names := "eventsourced".stream_names(translate(stream_keys, '[]', '{}')::bigint[]);
     end if;
     return next;
@@ -1224,7 +1224,7 @@ declare
   _keys bigint[];
   _end bigint;
 begin
-  -- So few positions are looked at faster.
+  -- For fewer positions, these two searches cost more than they save.
   if until - after > 1000 then
     if stream_prefix is not null then
       select
@@ -1253,7 +1253,7 @@ begin
       end if;
     end if;
     if only_types is not null and "eventsourced".has_type_index() then
-      -- If every tenth event has one of the types, it is faster to read all events.
+      -- If at least every tenth event has one of the types, it is faster to read all events.
       _candidates := "eventsourced".positions_of_types(only_types, after, until, forward, 100);
       _by_index := cardinality(_candidates) < 100 or abs(_candidates[100] - _candidates[1]) > 1000;
     end if;
@@ -1298,7 +1298,7 @@ begin
     positions := positions || array(
       select c.position
       from unnest(_candidates, _keys) c (position, stream_key)
-      -- Because of the "or", Postgres makes a hash table of the keys.
+      -- The "or" prevents a join, so Postgres searches a hash table of the keys.
       where not _by_stream or c.stream_key in (select unnest(_stream_keys))
       order by case when forward then c.position else -c.position end
       limit most - cardinality(positions)
@@ -1583,11 +1583,12 @@ declare
   _types constant text[] := array(select distinct t.type from unnest(types) t (type));
   _each int := most / greatest(cardinality(_types), 1) + 1;
   _positions bigint[];
+  -- How many types may have more entries than the pass has read.
   _full int;
 begin
   loop
-    -- Rows are compared and sorted by (type, position), because no other index can do that: whatever the statistics say
-    -- about a type, the planner has no other way.
+    -- Compares and sorts rows by (type, position). Only this index supports that, so the planner has no other choice,
+    -- even with wrong statistics about a type.
     select
       coalesce(array_agg(f.position order by case when forward then f.position else -f.position end), '{}'),
       count(*) filter (where f.place = _each)
@@ -1610,7 +1611,6 @@ begin
         limit _each
       )
     ) f;
-    -- full: how many types may have more entries than these.
     exit when _full = 0 or _each > most;
     if cardinality(_positions) < most then
       _each := most / _full + 1;

@@ -1,12 +1,12 @@
--- Finds the first events that match a filter of log_page, at most `most`, without reading each event. positions: in the
--- order of the log; null if nothing helps, so that log_page must read each event. reached: the last event that was looked
--- at; null if no more events can match. `after` must be just before an event, or `until` at one if backward.
+-- Finds the first events that match a filter of log_page, at most `most`. Forward, an event must exist at after + 1;
+-- backward, at until. positions: in the direction of the read; null if no search below applies, so that log_page must
+-- read each event. reached: the position of the last event that the search has passed; null if no more can match.
 --
--- - A prefix that at most 300 streams with at most 5,000 events have: reads the positions of these events.
--- - Types, if events has the index for them, see has_type_index: reads the entries of the index. If there are further
---   conditions, it looks at no more than 10,000 of these events.
--- - Any other prefix, or a partition: looks at no more than 20,000 positions, because to look up a stream takes several
---   times as long as to read an event. It looks up the streams of many events together.
+-- - A prefix of at most 300 streams that have at most 5,000 events together: reads the positions of these events.
+-- - Types, if events has the index for them, see has_type_index: reads the entries of the index. With further
+--   conditions, the search ends after 10,000 events of these types.
+-- - Any other prefix, or a partition: the search ends after 20,000 positions, because looking up a stream takes several
+--   times as long as reading an event. It looks up the streams of many events together.
 create or replace function :schema.matching_positions(
   after bigint,
   until bigint,
@@ -42,7 +42,7 @@ declare
   _keys bigint[];
   _end bigint;
 begin
-  -- So few positions are looked at faster.
+  -- For fewer positions, these two searches cost more than they save.
   if until - after > 1000 then
     if stream_prefix is not null then
       select
@@ -71,7 +71,7 @@ begin
       end if;
     end if;
     if only_types is not null and :schema.has_type_index() then
-      -- If every tenth event has one of the types, it is faster to read all events.
+      -- If at least every tenth event has one of the types, it is faster to read all events.
       _candidates := :schema.positions_of_types(only_types, after, until, forward, 100);
       _by_index := cardinality(_candidates) < 100 or abs(_candidates[100] - _candidates[1]) > 1000;
     end if;
@@ -116,7 +116,7 @@ begin
     positions := positions || array(
       select c.position
       from unnest(_candidates, _keys) c (position, stream_key)
-      -- Because of the "or", Postgres makes a hash table of the keys.
+      -- The "or" prevents a join, so Postgres searches a hash table of the keys.
       where not _by_stream or c.stream_key in (select unnest(_stream_keys))
       order by case when forward then c.position else -c.position end
       limit most - cardinality(positions)
