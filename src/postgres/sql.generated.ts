@@ -6,12 +6,12 @@ export const migrations: readonly {
   readonly checksum: string
   readonly sql: string
 }[] = [
-  { number: 1, name: '0001_streams_and_events', checksum: 'f410d5817ca87ae8dcc6190ced300a4b', sql: `-- docs/decisions/0030-stream-keys.md says why each column and each index is here.
+  { number: 1, name: '0001_streams_and_events', checksum: '8458fd6b5cc21dfacb3b543757aedb8f', sql: `-- docs/decisions/0030-stream-keys.md gives the reasons for columns and indexes.
 
 -- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
 -- and pages keep free space, so that an update stays on its page (HOT).
 create table :schema.streams (
-  -- Takes the place of the name in events. Keys have gaps, and their order means nothing.
+  -- Stands for stream_id in events. Keys have gaps, and their order means nothing.
   stream_key bigint not null,
   version bigint not null,
   created_at timestamptz not null,
@@ -45,8 +45,8 @@ create table :schema.events (
   constraint events_stream_version_key unique (stream_key, version),
   constraint events_event_id_key unique (event_id)
 ) with (
-  -- Rows never change, so vacuum freezes them when it first sees them, 500,000 at a time. With the settings of
-  -- the server it would freeze none for a long time, and then read and write the whole table at once.
+  -- Rows never change, so vacuum freezes them when it first sees them, 500,000 at a time. With the server's settings
+  -- it would freeze none for a long time, and then read and write the whole table at once.
   autovacuum_vacuum_insert_scale_factor = 0,
   autovacuum_vacuum_insert_threshold = 500000,
   autovacuum_freeze_min_age = 0
