@@ -14,12 +14,12 @@ export async function closedLoop(
   seconds: number,
   operation: () => Promise<unknown>,
 ): Promise<LoopResult> {
-  // V8 stores numbers without an object for each, so that the measurement costs the loop next to nothing.
+  // V8 stores numbers without an object for each, so that the measurement costs the loop almost nothing.
   const times: number[] = []
   const begin = performance.now()
   const end = begin + seconds * 1000
   async function call(): Promise<void> {
-    // The end of one operation is the begin of the next one: one look at the clock serves both.
+    // The next operation starts when this one ends, so one look at the clock serves both.
     let started = performance.now()
     while (started < end) {
       await operation()

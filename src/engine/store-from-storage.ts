@@ -239,7 +239,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   }
 }
 
-/** Returns the error that an inline projection threw, without the InlineFailure around it, or any other error. */
+/** Returns the error that an inline projection threw, without its InlineFailure. Returns any other error unchanged. */
 function unwrapped(error: unknown): unknown {
   return error instanceof InlineFailure ? error.cause : error
 }

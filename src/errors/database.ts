@@ -128,8 +128,8 @@ export class MissingPrivilegesError extends EventSourcedError {
 }
 
 /**
- * A sequence of the database is lower than the numbers that the tables have, as after a restore of the tables without
- * it. The next appends would get positions that readers have already passed, or fail to create a stream.
+ * A sequence of the database is lower than the numbers in its table, as after a restore of the tables without the
+ * sequence. The next appends would get positions that readers have already passed, or fail to create a stream.
  */
 export class SequenceBehindError extends EventSourcedError {
   readonly code = 'sequence-behind'

@@ -38,7 +38,7 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** Returns true for a value that JSON can hold and that has no members, so that nobody needs its path. */
+/** Returns true for a value without members that JSON can hold. The check never needs the path of such a value. */
 function isLeaf(value: unknown): boolean {
   switch (typeof value) {
     case 'string':

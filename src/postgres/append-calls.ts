@@ -26,8 +26,9 @@ export interface AppendCalls {
    */
   alone(append: PreparedAppend, retriedBefore: boolean, signal?: AbortSignal): Promise<AppendOutcome | Busy>
   /**
-   * Makes several appends in one transaction, each with its own outcome. Does not wait for a stream that another
-   * transaction holds: the appends to it are 'busy'. Waits for other locks for milliseconds, and is then busy as a whole.
+   * Makes several appends in one transaction, each with its own outcome. If another transaction holds a stream, the
+   * appends to it are 'busy' at once. If another transaction is creating a stream, the call waits for milliseconds, and
+   * all appends to new streams are then 'busy'. The call waits for other locks as long, and is then busy as a whole.
    */
   together(
     appends: readonly PreparedAppend[],
@@ -171,10 +172,10 @@ function busyIfLocked(error: unknown): Busy {
 }
 
 /**
- * Whether the functions must look whether an earlier call has recorded the ids of the caller. An expected version needs
- * no look: after a first success it is a conflict, and the functions then look. Without a look, a repeat would violate
- * events_event_id_key and fail the whole group. If `events` is partitioned, the constraint even holds only within one
- * partition.
+ * Whether the functions must search for the ids of the caller before they append. With an expected version, a repeat is
+ * a conflict, and the functions search only after a conflict. Without the search, a repeat would violate
+ * events_event_id_key and fail the whole group. If `events` is partitioned, the constraint holds only within one
+ * partition, so that the events could be recorded again.
  */
 function mayBeRepeat({ expectedVersion, events }: PreparedAppend): boolean {
   if (expectedVersion !== 'any' && expectedVersion !== 'streamExists') return false

@@ -11,7 +11,7 @@ export function appends(
   return {
     async append(appends, signal) {
       const only = appends.length === 1 ? (appends[0] as PreparedAppend) : undefined
-      // Without events there is nothing to share a transaction for, and the outcome needs a look at the stream.
+      // An append without events writes nothing, so it needs no group. Its outcome needs the version of the stream.
       if (only === undefined || only.events.length === 0) return allOrNone(appends, signal)
       return [await group.append(only, signal)]
     },

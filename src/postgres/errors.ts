@@ -170,7 +170,7 @@ function isRaisedLocally(error: unknown): boolean {
 
 /** Whether an event id of the call is recorded already. The call may then be a repeat. */
 export function isEventIdTaken(error: unknown): boolean {
-  // If `events` is partitioned, the constraint of each partition has a name of its own with this end.
+  // If `events` is partitioned, the constraint of each partition has its own name, which ends so.
   return violatedConstraint(error)?.endsWith('event_id_key') ?? false
 }
 
@@ -261,7 +261,7 @@ export function positionsBehind(schema: string, head: number, lastPosition: numb
   )
 }
 
-/** Returns the error of a sequence that has assigned the key of a stream to a new one. `schema`: a quoted name. */
+/** Returns the error of a sequence that has assigned the key of an existing stream again. `schema`: a quoted name. */
 function streamKeysBehind(schema: string, cause: unknown): SequenceBehindError {
   const problem = `${schema}.stream_keys stands below the highest stream_key in ${schema}.streams`
   const message = behindMessage(problem, streamKeysCorrection(schema))

@@ -80,7 +80,10 @@ export class InlineDocuments {
     this.#readLogPageIn = readLogPageIn
   }
 
-  /** Appends events with a statement, and writes their documents. `eventsOf`: returns the appended events from the function's answer. */
+  /**
+   * Appends events with a statement, and writes their documents. `eventsOf`: returns the appended events from the
+   * statement's answer.
+   */
   append(
     appends: readonly PreparedAppend[],
     statement: Statement,

@@ -11,7 +11,7 @@ import type { Statements } from './statements.ts'
 import { StreamNames } from './stream-names.ts'
 import { maxEventsPerRow } from './stream-slice.ts'
 
-// With ids of 50 characters they take about 6 MB. A page of which most names are missing takes a third longer.
+// With ids of 50 characters, the names take about 6 MB. A page takes a third longer if most of its names are missing.
 const maxNames = 50_000
 
 // The largest number that `log_page` accepts as its limit. Its other limits end a page much earlier.
@@ -37,26 +37,26 @@ export class Log {
   }
 
   /**
-   * Reads a page. It has only committed events, also in a transaction that has appended others: its marker holds the
-   * frontier back. So readers inside and outside of transactions share their names.
+   * Reads a page. Must not run in a transaction that has appended: near the head, the page would contain uncommitted
+   * events, and all readers share the names of their streams.
    * @throws SchemaMismatchError if the stream of an event is missing
    */
   async readPage(run: RunRead, query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
-    const watched = this.#watched(run, signal)
+    const runRead = this.#forgettingAfterFailure(run, signal)
     const names = this.#names
-    const rows = await this.#readRows(watched, query, names.areProbablyKnown ? false : null)
-    const streamIds = await this.#streamIds(watched, rows, names)
+    const rows = await this.#readRows(runRead, query, names.areProbablyKnown ? false : null)
+    const streamIds = await this.#streamIds(runRead, rows, names)
     if (streamIds !== undefined) return logPage(query, rows, streamIds)
-    const named = await this.#readRows(watched, query, true)
-    return logPage(query, named, (await this.#streamIds(watched, named, names)) ?? [])
+    const named = await this.#readRows(runRead, query, true)
+    return logPage(query, named, (await this.#streamIds(runRead, named, names)) ?? [])
   }
 
   /**
-   * Forgets all names after a failure, unless the caller has aborted the read. The failure may come from a server that
-   * has crashed, lost its last commits because `synchronous_commit` is off, and assigns their keys again. Reads that have
-   * begun before add to the names that were forgotten.
+   * Forgets all names after a failure, unless the caller has aborted the read. With `synchronous_commit` off, a server
+   * that has crashed may have lost its last commits, and assigns their keys again. A read that began before the failure
+   * still adds to the old names, which no later read uses.
    */
-  #watched(run: RunRead, signal: AbortSignal | undefined): RunRead {
+  #forgettingAfterFailure(run: RunRead, signal: AbortSignal | undefined): RunRead {
     const forget = () => {
       this.#names = new StreamNames('', maxNames)
     }
@@ -100,8 +100,8 @@ export class Log {
   }
 
   /**
-   * Returns the stream ids of each row's events. Asks for missing names in one statement. Returns undefined if another
-   * server answers that one, or the tables are others by now.
+   * Returns the stream ids of each row's events. Asks for missing names in one statement. Returns undefined if the
+   * origin of that answer differs: another server has answered, or the table was replaced meanwhile.
    */
   async #streamIds(
     run: RunRead,
@@ -110,30 +110,30 @@ export class Log {
   ): Promise<readonly (readonly string[])[] | undefined> {
     const end = rows.at(-1) as Row
     const known = names.origin === end.origin ? names : this.#renew(names, String(end.origin))
-    // Another reader may make the store forget a name while this one waits. So this one keeps what it has found.
+    // While this reader waits, another may replace names in the shared memory. So this reader keeps the ids it found.
     const added = new Map<number, string>()
     const missing = new Set<number>()
-    const pages = rows.slice(0, -1).map((row) => {
+    const eventRows = rows.slice(0, -1).map((row) => {
       if (row.names !== null) addNames(row.names, added)
       const keys = jsonOf<number[]>(row.stream_keys)
       const ids = keys.map((key) => known.get(key))
       for (const [index, id] of ids.entries()) if (id === undefined) missing.add(keys[index] as number)
       return { keys, ids, row }
     })
-    if (pages.length > 0) known.notePage(missing.size === 0)
+    if (eventRows.length > 0) known.notePage(missing.size === 0)
     if (missing.size > 0) {
-      if (pages[0]?.row.names === null) {
+      if (eventRows[0]?.row.names === null) {
         const parameters = [plainArray([...missing])]
         const [answer] = await run('Reading the log', this.#statements.streamNames, () => parameters)
         if (answer?.origin !== end.origin) return undefined
         addNames(answer?.names, added)
       }
-      for (const { keys, ids } of pages) {
+      for (const { keys, ids } of eventRows) {
         for (const [index, id] of ids.entries()) ids[index] = id ?? added.get(keys[index] as number)
       }
     }
     for (const [key, name] of added) known.set(key, name)
-    return pages.map(({ ids, row }) => {
+    return eventRows.map(({ ids, row }) => {
       if (!ids.includes(undefined)) return ids as string[]
       throw streamMissing(jsonOf<number[]>(row.positions)[ids.indexOf(undefined)])
     })
@@ -160,9 +160,8 @@ function streamMissing(position: number | undefined): SchemaMismatchError {
 }
 
 /**
- * Makes a page of its rows. The last row has no events: it says where the page ends in the log. The events of the
- * others are decoded on first access, so that a reader can request the next page before and keep the server busy
- * meanwhile.
+ * Makes a page from its rows. The last row has no events: it says where the page ends in the log. The page decodes its
+ * events on first access, so that a reader can first request the next page and keep the server busy.
  */
 function logPage(
   { after, direction }: LogQuery,

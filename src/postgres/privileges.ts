@@ -19,7 +19,7 @@ const usedObjects = (() => {
   }
 })()
 
-/** All views. Most are for the SQL of an application and of people. */
+/** All views. Most are for queries of applications and people: the library reads few of them. */
 export const views: readonly string[] = unique(
   sql.routines.sql.matchAll(/^create or replace view :schema\.(\w+)/gm),
 )

@@ -6,12 +6,12 @@ export const migrations: readonly {
   readonly checksum: string
   readonly sql: string
 }[] = [
-  { number: 1, name: '0001_streams_and_events', checksum: 'f410d5817ca87ae8dcc6190ced300a4b', sql: `-- docs/decisions/0030-stream-keys.md says why each column and each index is here.
+  { number: 1, name: '0001_streams_and_events', checksum: '8458fd6b5cc21dfacb3b543757aedb8f', sql: `-- docs/decisions/0030-stream-keys.md gives the reasons for columns and indexes.
 
 -- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
 -- and pages keep free space, so that an update stays on its page (HOT).
 create table :schema.streams (
-  -- Takes the place of the name in events. Keys have gaps, and their order means nothing.
+  -- Stands for stream_id in events. Keys have gaps, and their order means nothing.
   stream_key bigint not null,
   version bigint not null,
   created_at timestamptz not null,
@@ -45,8 +45,8 @@ create table :schema.events (
   constraint events_stream_version_key unique (stream_key, version),
   constraint events_event_id_key unique (event_id)
 ) with (
-  -- Rows never change, so vacuum freezes them when it first sees them, 500,000 at a time. With the settings of
-  -- the server it would freeze none for a long time, and then read and write the whole table at once.
+  -- Rows never change, so vacuum freezes them when it first sees them, 500,000 at a time. With the server's settings
+  -- it would freeze none for a long time, and then read and write the whole table at once.
   autovacuum_vacuum_insert_scale_factor = 0,
   autovacuum_vacuum_insert_threshold = 500000,
   autovacuum_freeze_min_age = 0
@@ -143,7 +143,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: 'e14b15eb54b634ba2901dd06fcaac68b',
+  checksum: '1478dde4fe7212c9a45724a9a7c1571d',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
@@ -209,18 +209,21 @@ begin
 end
 \$\$;
 
--- Makes many appends in one call and one transaction, each with its own outcome (group commit). Never waits for a
--- stream: an append that would have to wait is 'busy'. append_to_streams makes all of its appends or none.
+-- Makes many appends in one call and one transaction, each with its own outcome (group commit). append_to_streams makes
+-- all of its appends or none.
+--
+-- An append to a stream that another transaction has locked is 'busy' at once. If another transaction is creating one
+-- of the new streams, the call waits for it, up to lock_timeout. Then the appends to all new streams are 'busy'.
 --
 -- stream_ids: the streams, each once.
 -- Per append: the 1-based place of its stream in stream_ids, the expected version (see is_expected) and its number of
--- events, at least one. Several appends to one stream are made in the order of the list.
+-- events, at least one. Appends to one stream are made in the order of the list.
 -- Per event, in the order in which events get their positions: the 1-based place of its append (owner), its 1-based
 -- number within that append (nth), and the event itself.
 -- retried, lock_timeout: see append_to_stream. inline_names, inline_versions: see mark_writer.
 --
 -- Returns per append: outcome ('appended' | 'conflict' | 'repeated' | 'busy'), version and recorded_at. Only 'appended'
--- changes data. positions: of the events of all appends that were made, in order.
+-- changes data. positions: of the events of all 'appended' appends, in order.
 create or replace function :schema.append_to_each(
   stream_ids text[],
   places int[],
@@ -245,9 +248,6 @@ create or replace function :schema.append_to_each(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- The plans are made once per session, perhaps while the tables are nearly empty. They must be lookups by key, which
--- are right for any size. Without force_generic_plan, Postgres would make new plans for each small group, and planning
--- takes longer than the rest.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -257,7 +257,7 @@ set jit = off
 as \$\$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
-  -- Per stream: its key, or a key for it if this call creates it.
+  -- Per stream: its key, or an unused key if the lock found no stream.
   _stream_keys bigint[];
   -- Per stream: its version before this call. Null: it does not exist, or another transaction has locked it. The
   -- statement that locks the streams cannot tell which.
@@ -272,7 +272,7 @@ declare
   _place int;
   _version bigint;
 begin
-  -- At any other level the checks would use an old snapshot.
+  -- At any other isolation level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_each needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -338,7 +338,7 @@ begin
       )
       select array_agg(c.stream_key) into _created from created c;
     exception when lock_not_available then
-      -- Another transaction is creating one of them. The rollback of this block has undone the others.
+      -- Another transaction is creating one of them. The exception has rolled back the creation of the others.
       _created := null;
     end;
     if coalesce(cardinality(_created), 0) < _new_streams then
@@ -383,7 +383,7 @@ begin
     select array_agg(i.position) into positions from inserted i;
   end if;
 
-  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
+  -- 5. Distinguish repeats from conflicts. An append may repeat an earlier append of this call.
   if 'conflict' = any (outcomes) then
     foreach _at in array :schema.recorded_owners(owners, event_ids) loop
       if outcomes[_at] = 'conflict' then
@@ -394,8 +394,9 @@ begin
 end
 \$\$;
 
--- Appends to one stream, for a store without inline projections. If another transaction has locked the stream, waits, or
--- fails with 55P03 after lock_timeout. append_to_streams is the general form, and append_to_each makes a group of appends.
+-- Appends to one stream, for a store without inline projections. If another transaction has locked the stream, waits,
+-- or fails with 55P03 after lock_timeout. append_to_streams is the general form, and append_to_each makes a group of
+-- appends.
 --
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not
@@ -506,8 +507,8 @@ begin
 end
 \$\$;
 
--- Makes several appends in one call and one transaction: all of them, or none. Waits for streams that other transactions
--- have locked, or fails with 55P03 after lock_timeout.
+-- Makes several appends in one call and one transaction: all of them, or none. Waits for streams that other
+-- transactions have locked, or fails with 55P03 after lock_timeout.
 --
 -- Per append: its stream (each stream once), the expected version (see is_expected) and its number of events. An append
 -- without events only checks the version.
@@ -515,8 +516,8 @@ end
 -- number within that append (nth), and the event itself.
 -- retried, lock_timeout: see append_to_stream. inline_names, inline_versions: see mark_writer.
 --
--- Returns per append: outcome ('appended' | 'conflict' | 'repeated'), version and recorded_at. The call changes data only
--- if every outcome is 'appended'. positions: of all events, in order.
+-- Returns per append: outcome ('appended' | 'conflict' | 'repeated'), version and recorded_at. The call changes data
+-- only if every outcome is 'appended'. positions: of all events, in order.
 create or replace function :schema.append_to_streams(
   stream_ids text[],
   expected_versions bigint[],
@@ -540,7 +541,6 @@ create or replace function :schema.append_to_streams(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- For the reason that append_to_each states.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -560,7 +560,7 @@ declare
   _stream record;
   _at int;
 begin
-  -- At any other level the checks would use an old snapshot.
+  -- At any other isolation level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -568,9 +568,9 @@ begin
     perform set_config('lock_timeout', append_to_streams.lock_timeout, true);
   end if;
 
-  -- 1. Create the missing streams and lock all of them, in the order that all writers use. Two calls then never wait for
-  -- each other. This creates streams that the call only checks, too, and deletes them at the end. Until then, other
-  -- transactions that want to create them wait.
+  -- 1. Create the missing streams and lock all of them, in the order that all writers use, so that two calls cannot
+  -- deadlock. Missing streams that the call only checks are created too, and deleted at its end. Until the transaction
+  -- ends, other transactions that want to create them wait.
   with created as (
     insert into :schema.streams as s (stream_key, stream_id, version, created_at)
     select nextval(':schema.stream_keys'), n.id, 0, _now
@@ -588,7 +588,7 @@ begin
     _stream_keys[_stream.place] := _stream.stream_key;
     -- Times never decrease in a stream, even if the clock steps back.
     _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
-    -- Both lists are in the same order, so that no stream needs a search among the created ones.
+    -- Both lists are in the order of stream ids, so the next created key is the only one to compare.
     if _stream.stream_key = _created[_created_at] then
       _created_at := _created_at + 1;
     else
@@ -615,8 +615,8 @@ begin
   end loop;
   if 'appended' <> any (outcomes) then
     delete from :schema.streams s where s.stream_key = any (_created);
-    -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
-    -- too.
+    -- If this call is a repeat, one stream may show a conflict while another would accept its append again. Both are
+    -- repeats.
     foreach _at in array :schema.recorded_owners(owners, event_ids) loop
       outcomes[_at] := 'repeated';
     end loop;
@@ -845,8 +845,8 @@ begin
 end
 \$\$;
 
--- Whether events has an index by type and position, which its owner may create and drop at any time, under any name.
--- Call it in a transaction that has read events: no index can then be dropped before the transaction ends.
+-- Whether events has an index by type and position. The owner may create and drop it at any time, under any name. The
+-- calling transaction must have read events: Postgres then finishes no drop of an index before the transaction ends.
 create or replace function :schema.has_type_index() returns bool
 language plpgsql stable
 set plan_cache_mode = force_generic_plan
@@ -885,9 +885,10 @@ end
 -- inline_names, inline_versions: see mark_writer.
 -- lock_timeout: see append_to_stream.
 --
--- Returns imported: the number of imported events, or null if the import is refused. after: the events of this call, and
--- no others with their ids, have a position after it (exclusive). The refusal has stream_id and
--- either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has this id).
+-- Returns imported: the number of imported events, or null if the import is refused. after: the position before the
+-- first imported event; events that were recorded already, and so skipped, have no higher position. A refusal has
+-- stream_id and either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has
+-- this id).
 create or replace function :schema.import_events(
   stream_ids text[],
   event_counts int[],
@@ -1240,7 +1241,6 @@ returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- For the reason that append_to_each states.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -1305,17 +1305,17 @@ end
 -- after: exclusive. until: inclusive.
 -- only_types, stream_prefix, only_tags (an event must have all of them), part_index and part_count: null for no filter.
 -- row_size: maximum number of events in a row. A page ends after max_events, or once it has 16 MiB of data and
--- metadata. If there is a filter, it also ends after 50,000 positions, whether their events match or not: a filter that
--- few events match must not make one statement read the whole log. If there is a shorter way to the events, it ends after
--- 1,000 of them, or at the limits of that way: see matching_positions.
+-- metadata. A page with a filter also ends after 50,000 positions, whether their events match or not: a filter that few
+-- events match must not make one statement read the whole log. If matching_positions can search for the events, the
+-- page instead ends after 1,000 of them, or where that search ends.
 -- named: whether the rows have names, the ids of their streams by their keys: see stream_names. null: only a page of a
--- single row has them. It is short, and a second statement would take the client longer than the names do.
+-- single row has names: for so few, a second round trip would cost the client more.
 --
--- The events come as columns, see event_columns. Here the columns are text, which the client parses only when the
--- reader uses the page, while the server makes the next one.
--- The last row has no events. It has frontier, is_full (the page ended before it has answered the whole query) and
--- through: the last event, filtered or not, that the page has passed in its direction; 0: none. It is the position of an
--- event that exists, because positions without an event may be assigned again after a crash.
+-- The events come as columns, see event_columns. The columns are text here: the driver leaves them unparsed, and the
+-- client parses them when the reader uses the page, while the server makes the next one.
+-- The last row has no events. It has frontier, is_full (the page ended before the query's end) and through: the
+-- position of the last event, matching or not, that the page has passed in its direction; 0: none. An event exists at
+-- through, because positions without an event may be assigned again after a crash.
 create or replace function :schema.log_page(
   after bigint,
   until bigint,
@@ -1377,7 +1377,7 @@ declare
   _ends bool := false;
   _is_cut bool := false;
 begin
-  -- At any other level the page would be read in a snapshot older than the frontier.
+  -- At any other isolation level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -1385,7 +1385,7 @@ begin
   until := least(until, _frontier);
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   if _is_filtered then
-    -- The positions count from an event that exists, so that every page passes at least one event.
+    -- Skip positions without events first, so that every page passes at least one event.
     if forward then
       select coalesce(min(e.position) - 1, until) into after from :schema.events e where e.position > after;
     else
@@ -1511,7 +1511,7 @@ begin
     _ends := event_count < _row_size or event_count = _left or after >= until
       or coalesce(_done + event_count = cardinality(_found), false);
     if coalesce(named, _ends and _done = 0) then
-      -- As in stream_names, whose call would take as long. The list in JSON becomes the literal of an array.
+      -- As stream_names does, whose call would take as long. Turns the JSON list into an array literal.
       select json_build_array(array_agg(s.stream_key), array_agg(s.stream_id)) into names
       from :schema.streams s
       where s.stream_key = any (translate(stream_keys, '[]', '{}')::bigint[]);
@@ -1622,15 +1622,15 @@ begin
 end
 \$\$;
 
--- Finds the first events that match a filter of log_page, at most \`most\`, without reading each event. positions: in the
--- order of the log; null if nothing helps, so that log_page must read each event. reached: the last event that was looked
--- at; null if no more events can match. \`after\` must be just before an event, or \`until\` at one if backward.
+-- Finds the first events that match a filter of log_page, at most \`most\`. Forward, an event must exist at after + 1;
+-- backward, at until. positions: in the direction of the read; null if no search below applies, so that log_page must
+-- read each event. reached: the position of the last event that the search has passed; null if no more can match.
 --
--- - A prefix that at most 300 streams with at most 5,000 events have: reads the positions of these events.
--- - Types, if events has the index for them, see has_type_index: reads the entries of the index. If there are further
---   conditions, it looks at no more than 10,000 of these events.
--- - Any other prefix, or a partition: looks at no more than 20,000 positions, because to look up a stream takes several
---   times as long as to read an event. It looks up the streams of many events together.
+-- - A prefix of at most 300 streams that have at most 5,000 events together: reads the positions of these events.
+-- - Types, if events has the index for them, see has_type_index: reads the entries of the index. With further
+--   conditions, the search ends after 10,000 events of these types.
+-- - Any other prefix, or a partition: the search ends after 20,000 positions, because looking up a stream takes several
+--   times as long as reading an event. It looks up the streams of many events together.
 create or replace function :schema.matching_positions(
   after bigint,
   until bigint,
@@ -1657,16 +1657,18 @@ as \$\$
 declare
   _by_stream constant bool := stream_prefix is not null or part_count is not null;
   _by_index bool := false;
-  _stream_keys bigint[];
-  _streams int;
-  _events bigint;
+  _matching_keys bigint[];
+  _stream_count int;
+  _event_count bigint;
   _left int := 20000;
   _size int := greatest(most, 100);
   _candidates bigint[];
-  _keys bigint[];
+  -- Per candidate: the key of its stream.
+  _candidate_keys bigint[];
+  -- The position at which this part of the search ends; null: it is the last part.
   _end bigint;
 begin
-  -- So few positions are looked at faster.
+  -- For fewer positions, these two searches cost more than they save.
   if until - after > 1000 then
     if stream_prefix is not null then
       select
@@ -1674,12 +1676,12 @@ begin
           filter (where part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index),
         count(*),
         coalesce(sum(s.version), 0)
-      into _stream_keys, _streams, _events
+      into _matching_keys, _stream_count, _event_count
       from :schema.list_streams(stream_prefix, '', 301) s;
-      if _streams <= 300 and _events <= 5000 then
+      if _stream_count <= 300 and _event_count <= 5000 then
         positions := array(
           select e.position
-          from unnest(_stream_keys) k (stream_key)
+          from unnest(_matching_keys) k (stream_key)
           -- Without "offset 0", the planner could choose a scan of all positions.
           cross join lateral (
             select * from :schema.events e where e.stream_key = k.stream_key order by e.version offset 0
@@ -1695,7 +1697,7 @@ begin
       end if;
     end if;
     if only_types is not null and :schema.has_type_index() then
-      -- If every tenth event has one of the types, it is faster to read all events.
+      -- If at least every tenth event has one of the types, it is faster to read all events.
       _candidates := :schema.positions_of_types(only_types, after, until, forward, 100);
       _by_index := cardinality(_candidates) < 100 or abs(_candidates[100] - _candidates[1]) > 1000;
     end if;
@@ -1717,7 +1719,7 @@ begin
     if _by_index then
       _candidates := :schema.positions_of_types(only_types, after, until, forward, _size);
       _end := _candidates[_size];
-      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _candidate_keys
       from unnest(_candidates) c (position)
       cross join lateral (select * from :schema.events e where e.position = c.position limit 1) e
       where only_tags is null or e.tags @> only_tags;
@@ -1726,7 +1728,7 @@ begin
         when forward and after + _size < until then after + _size
         when not forward and until - _size > after then until - _size + 1
       end;
-      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _candidate_keys
       from :schema.events e
       where e.position > case when forward then after else coalesce(_end - 1, after) end
         and e.position <= case when forward then coalesce(_end, until) else until end
@@ -1735,13 +1737,13 @@ begin
     end if;
 
     if _by_stream then
-      _stream_keys := :schema.matching_streams(_keys, stream_prefix, part_index, part_count);
+      _matching_keys := :schema.matching_streams(_candidate_keys, stream_prefix, part_index, part_count);
     end if;
     positions := positions || array(
       select c.position
-      from unnest(_candidates, _keys) c (position, stream_key)
-      -- Because of the "or", Postgres makes a hash table of the keys.
-      where not _by_stream or c.stream_key in (select unnest(_stream_keys))
+      from unnest(_candidates, _candidate_keys) c (position, stream_key)
+      -- The "or" prevents a join, so Postgres searches a hash table of the keys.
+      where not _by_stream or c.stream_key in (select unnest(_matching_keys))
       order by case when forward then c.position else -c.position end
       limit most - cardinality(positions)
     );
@@ -1770,8 +1772,8 @@ begin
 end
 \$\$;
 
--- Returns which of the streams match the stream conditions of log_page. A stream that is missing matches, so that the
--- reader of its events gets an error, and skips nothing in silence.
+-- Returns which of the keys belong to streams that match the stream conditions of log_page. A key without a stream
+-- matches, so that the reader of its events gets an error and does not skip them silently.
 create or replace function :schema.matching_streams(
   stream_keys bigint[],
   stream_prefix text,
@@ -2036,12 +2038,13 @@ begin
 end
 \$\$;
 
--- Returns the positions of the first events of some types, in the order of the log, from the index by type and position.
--- The index must exist: see has_type_index. after: exclusive. until: inclusive. most: maximum number of positions.
+-- Returns the positions of the first events of some types, in the direction of the read, from the index by type and
+-- position. The index must exist: see has_type_index. after: exclusive. until: inclusive. most: maximum number of
+-- positions.
 --
--- Each type is a range of the index, in order. To read the first \`most\` entries of each range would cost many types as
--- many pages. So a first look reads a few entries of each. Once they are \`most\` together, no event behind the last of
--- these can belong to the result, and a second look reads each range up to there.
+-- Each type is a range of the index. Reading the first \`most\` entries of every range is slow if there are many types.
+-- So the loop first reads a few entries of each range, and more while there are fewer than \`most\` in total. No event
+-- beyond the \`most\`-th of them can belong to the result, so the last pass reads each range up to there.
 create or replace function :schema.positions_of_types(
   types text[],
   after bigint,
@@ -2062,11 +2065,12 @@ declare
   _types constant text[] := array(select distinct t.type from unnest(types) t (type));
   _each int := most / greatest(cardinality(_types), 1) + 1;
   _positions bigint[];
+  -- How many types may have more entries than the pass has read.
   _full int;
 begin
   loop
-    -- Rows are compared and sorted by (type, position), because no other index can do that: whatever the statistics say
-    -- about a type, the planner has no other way.
+    -- Compares and sorts rows by (type, position). Only this index supports that, so the planner has no other choice,
+    -- even with wrong statistics about a type.
     select
       coalesce(array_agg(f.position order by case when forward then f.position else -f.position end), '{}'),
       count(*) filter (where f.place = _each)
@@ -2089,7 +2093,6 @@ begin
         limit _each
       )
     ) f;
-    -- full: how many types may have more entries than these.
     exit when _full = 0 or _each > most;
     if cardinality(_positions) < most then
       _each := most / _full + 1;
@@ -2464,7 +2467,6 @@ create or replace function :schema.write_documents(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- For the reason that append_to_each states.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -2492,9 +2494,9 @@ begin
 end
 \$\$;
 
--- How far each partition of each subscription is. owner: the worker that has its lease now; null: none.
--- positions_behind: an upper bound for the number of events that it has not passed. waiting_since: when the first of them
--- was recorded. parked: its parked events, with the blocked ones.
+-- How far each partition of each subscription is. owner: the worker that holds its lease now; null: none.
+-- positions_behind: an upper bound for the number of events after its checkpoint. waiting_since: when the first event
+-- after its checkpoint was recorded, in any partition. parked: the number of its parked events, with the blocked ones.
 create or replace view :schema.monitored_subscriptions as
 select
   c.subscription,
@@ -2510,9 +2512,9 @@ select
 from :schema.checkpoints c
 cross join (select coalesce(max(e.position), 0) as last_position from :schema.events e) l;
 
--- The size of each table, its vacuuming, and how near Postgres is to a forced freeze of it (1: it begins), with its large
--- values (TOAST). rows: an
--- estimate, from the last vacuum or analyze. A partitioned table has a row for each partition.
+-- The size and the vacuum state of each table. rows: an estimate, from the last vacuum or analyze. freeze_age: how
+-- close Postgres is to forcing a freeze of the table or its large values (TOAST), which begins at 1. A partitioned table
+-- has a row for each partition.
 create or replace view :schema.monitored_tables as
 select
   c.relname::text as "table",
@@ -2557,10 +2559,13 @@ where l.locktype = 'advisory'
   and l.database = (select d.oid from pg_database d where d.datname = current_database())
   and l.classid = ':schema.event_positions'::regclass;
 
--- The state of the log, in one row. A role that is no member of pg_monitor sees nulls for the sessions of other roles.
--- head: the last position that was assigned. Null, as frontier, for a role that may not read the sequence. frontier: readers see the events up to this position, see frontier.
--- held_by, held_since: the session whose append has run longest, and when its transaction began. Readers see no event
--- after that append. Null: no append is running.
+-- The state of the log, in one row. The role needs SELECT on the sequence event_positions. Without it, head and
+-- frontier are null, or on older servers the view fails.
+--
+-- head: the last position that was assigned. frontier: readers see the events up to this position.
+-- held_by: the process id of the session that holds the frontier back with an append. held_since: when its transaction
+-- began; null for other roles' sessions unless the role is a member of pg_monitor. Both are null if no append is
+-- running.
 create or replace view :schema.monitored_log as
 select
   h.head,

@@ -21,7 +21,7 @@ export interface StartUpOptions {
   readonly onWarning: (warning: StoreWarning) => void
 }
 
-// Positions and keys of streams end here, so that a JavaScript number holds each one exactly, with room to spare.
+// The maximum for positions and keys of streams: a JavaScript number holds each one exactly, with room to spare.
 const numberBits = 48
 
 /**

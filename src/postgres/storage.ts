@@ -35,7 +35,7 @@ export function postgresStorage(
     ...appends(appendCalls(runner, statements, readStorage, inline.named, documents), {
       maxBatch,
       lockTimeout: timeout,
-      // On one connection, as on PGlite, two groups run one after the other, and cost more than one.
+      // On one connection, as on PGlite, two groups run one after the other, and cost more than one group.
       gather: () => (runner.hasOneConnection() ? 'all' : 'share'),
       otherCalls: pendingReads,
     }),

@@ -1,15 +1,15 @@
 /** Remembers the ids of streams by their keys, so that pages of the log need not repeat them. */
 
 /**
- * Ids by keys, as one database has assigned them. A full memory forgets the oldest entry. To order entries by their last
- * use would cost more at each event, and saves little: a reader of the log needs a stream again soon, or not for long.
+ * Ids by keys of one origin. A full memory forgets the oldest entry. Ordering entries by their last use would cost time
+ * at each event and save little: a reader of the log needs a stream again soon, or only much later.
  */
 export class StreamNames {
-  /** Identifies what has assigned the keys: see `keys_origin.sql`. */
+  /** Identifies the server and the table to which the keys belong: see `keys_origin.sql`. */
   readonly origin: string
   readonly #capacity: number
   readonly #names = new Map<number, string>()
-  /** The keys in the order in which they came. To find the oldest one in the map takes long once many were deleted. */
+  /** A ring of the keys, in the order in which they came. The map would find its first key slowly after deletions. */
   readonly #keys: number[] = []
   #oldest = 0
   /** How many pages in a row had only streams whose names were known. */

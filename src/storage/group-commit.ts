@@ -36,9 +36,9 @@ export interface GroupCommitOptions {
     signal?: AbortSignal,
   ) => Promise<AppendOutcome | Busy>
   /**
-   * Makes several appends in one transaction, in their order. Never waits for a stream: an append that would have to
-   * wait is 'busy'. For other locks it waits, but only for milliseconds: then the whole group is 'busy', because the
-   * storage does not know which of the appends need the lock. If it rejects with a 'storage-failed' error or an
+   * Makes several appends in one transaction, in their order. Waits for milliseconds at most. The appends to a stream
+   * that another transaction holds are 'busy'. If another lock takes too long, the whole group is 'busy', because the
+   * storage does not know which of the appends need it. If it rejects with a 'storage-failed' error or an
    * InlineFailure, the queue retries smaller groups, until the append at fault is alone with its error. Any other error
    * rejects all appends of the group.
    */
@@ -49,14 +49,14 @@ export interface GroupCommitOptions {
   /** The largest number of appends in a group. 1: every append is made alone and at once. */
   readonly maxBatch: number
   /**
-   * Which of the waiting appends the next group takes. 'share': those of its share of the streams, so that two groups
-   * run side by side, for the least time an append. 'all': as many as fit, for the fewest groups, if the storage has to
-   * pay for each group or cannot work on two at once. @default always 'share'
+   * Which of the waiting appends the next group takes. 'share': the appends to its share of the streams, so that two
+   * groups run side by side, for the lowest latency. 'all': as many as fit, for the fewest groups, if each group has a
+   * price or the storage cannot work on two at once. @default always 'share'
    */
   readonly gather?: () => 'share' | 'all'
   /**
    * Returns how many other calls of the store wait for the database now, such as reads. They keep it busy while the
-   * callers of a group continue, so a share is half of all calls, and not of the appends alone. @default none
+   * callers of a group continue, so a share is half of the streams and these calls together. @default none
    */
   readonly otherCalls?: (() => number) | undefined
   /**
@@ -67,7 +67,7 @@ export interface GroupCommitOptions {
   readonly lockTimeout?: number
 }
 
-/** Nothing was written, because another transaction holds the stream. The queue retries the append after a pause. */
+/** Nothing was written, because another transaction holds the stream or a lock. The queue retries after a pause. */
 export interface Busy {
   readonly kind: 'busy'
   /** Whether an earlier attempt of the call, whose answer was lost, may have recorded the append or may still do so. */
@@ -102,15 +102,15 @@ const slowAfter = 50
 const slowSlots = 4
 // How many busy streams the queue retries at the same time, at most.
 const maxRetrying = 2
-// How many parts of locked groups the queue makes at the same time, at most. They have slots of their own: retries for
-// busy streams would delay the appends that need none of the locks.
+// How many parts of locked groups the queue makes at the same time, at most. They have slots of their own: in the slots
+// for busy streams, they would wait for retries, although many of their appends need no lock.
 const partSlots = 1
 
 /** The queue: gathers appends into groups, and retries busy ones aside. */
 export class GroupCommit {
   readonly #options: GroupCommitOptions
   readonly #waiting = new WaitingAppends()
-  /** The streams of the groups in running slots. Slow groups, and appends that are retried aside, have no such slot. */
+  /** How many streams the groups in running slots have, without slow groups and appends that are retried aside. */
   #runningStreams = 0
   #freeSlots = maxRunningGroups
   readonly #slowSlots = new Semaphore(slowSlots)
@@ -150,8 +150,8 @@ export class GroupCommit {
   /**
    * Starts groups later, so that calls of the same turn share a group, and so do callers that continue when a group is
    * settled. A caller needs many microtasks to reach its next append. So 'share' waits until they have run: otherwise an
-   * append that waits already would start a small group without these callers. 'all' waits for one microtask only: an
-   * embedded database, which gathers so, may keep the microtasks busy while it has work.
+   * append that waits already would start a small group without these callers. 'all' waits for one microtask only: the
+   * embedded database, which uses 'all', may keep the microtasks busy while it has work.
    */
   #schedule(): void {
     if (this.#isScheduled || this.#freeSlots === 0 || this.#waiting.streamCount === 0) return
@@ -169,8 +169,8 @@ export class GroupCommit {
   }
 
   /**
-   * Takes the next group from the waiting appends. Its share is counted in streams, because a stream is in one group at
-   * a time. Counted in appends, it would leave some appends of a hot stream behind, for another transaction.
+   * Takes the next group from the waiting appends. The share is counted in streams, because a stream is in one group at
+   * a time. A share of appends would leave some appends of a hot stream behind, for another transaction.
    */
   #nextGroup(): Group {
     const { maxBatch, otherCalls } = this.#options
@@ -253,8 +253,8 @@ export class GroupCommit {
   /**
    * Makes the appends of a group that has waited too long for a lock. The group is made in parts. A part that waits too
    * long again is divided further, until an append that needs the lock is alone; the others are made without it. After a
-   * success, the next part is larger. Otherwise the store would fall behind other processes for a lock that all of them
-   * want, for example that of a document which every append changes: a lone append waits in line as long as a group.
+   * success, the next part is larger, because a lone append waits in line as long as a group. With small parts, the
+   * store would fall behind other processes that want the same lock, as of a document that every append changes.
    */
   async #settleLocked(group: readonly PendingAppend[]): Promise<void> {
     const streams = streamsOf(group)

@@ -10,8 +10,8 @@
  *
  * A stream is held from when a group takes its appends until they are settled. Further appends wait with it, so the
  * appends to one stream keep the order of their calls. The line has the order in which the streams began to wait. A
- * stream that is released keeps its place in that order. If a group has no room for all appends of a stream, the others
- * begin to wait again, behind the streams in the line: so no stream delays the others by more than a group.
+ * stream that is released keeps its place in that order. If a group has no room for all appends of a stream, the
+ * remaining ones wait behind the streams in the line. So no stream delays another by more than a group.
  */
 import type { AppendOutcome, PreparedAppend } from './storage.ts'
 
@@ -40,7 +40,7 @@ interface Stream {
   /** The appends that no group has taken, in the order of their calls. */
   waiting: PendingAppend[]
   isHeld: boolean
-  /** Orders the line: the later the first of `waiting` began to wait, the higher. */
+  /** Orders the line. The stream whose first waiting append began to wait later has the higher rank. */
   rank: number
 }
 
@@ -54,7 +54,7 @@ export class WaitingAppends {
   #line: Stream[] = []
   #ranks = 0
 
-  /** How many streams a group may take. */
+  /** How many streams are in the line. */
   get streamCount(): number {
     return this.#line.length
   }

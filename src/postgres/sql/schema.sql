@@ -31,7 +31,7 @@ CREATE FUNCTION eventsourced.append_to_each(stream_ids text[], places integer[],
     AS $$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
-  -- Per stream: its key, or a key for it if this call creates it.
+  -- Per stream: its key, or an unused key if the lock found no stream.
   _stream_keys bigint[];
   -- Per stream: its version before this call. Null: it does not exist, or another transaction has locked it. The
   -- statement that locks the streams cannot tell which.
@@ -46,7 +46,7 @@ declare
   _place int;
   _version bigint;
 begin
-  -- At any other level the checks would use an old snapshot.
+  -- At any other isolation level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_each needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -112,7 +112,7 @@ begin
       )
       select array_agg(c.stream_key) into _created from created c;
     exception when lock_not_available then
-      -- Another transaction is creating one of them. The rollback of this block has undone the others.
+      -- Another transaction is creating one of them. The exception has rolled back the creation of the others.
       _created := null;
     end;
     if coalesce(cardinality(_created), 0) < _new_streams then
@@ -157,7 +157,7 @@ begin
     select array_agg(i.position) into positions from inserted i;
   end if;
 
-  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
+  -- 5. Distinguish repeats from conflicts. An append may repeat an earlier append of this call.
   if 'conflict' = any (outcomes) then
     foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
       if outcomes[_at] = 'conflict' then
@@ -279,7 +279,7 @@ declare
   _stream record;
   _at int;
 begin
-  -- At any other level the checks would use an old snapshot.
+  -- At any other isolation level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -287,9 +287,9 @@ begin
     perform set_config('lock_timeout', append_to_streams.lock_timeout, true);
   end if;
 
-  -- 1. Create the missing streams and lock all of them, in the order that all writers use. Two calls then never wait for
-  -- each other. This creates streams that the call only checks, too, and deletes them at the end. Until then, other
-  -- transactions that want to create them wait.
+  -- 1. Create the missing streams and lock all of them, in the order that all writers use, so that two calls cannot
+  -- deadlock. Missing streams that the call only checks are created too, and deleted at its end. Until the transaction
+  -- ends, other transactions that want to create them wait.
   with created as (
     insert into "eventsourced".streams as s (stream_key, stream_id, version, created_at)
     select nextval('"eventsourced".stream_keys'), n.id, 0, _now
@@ -307,7 +307,7 @@ begin
     _stream_keys[_stream.place] := _stream.stream_key;
     -- Times never decrease in a stream, even if the clock steps back.
     _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
-    -- Both lists are in the same order, so that no stream needs a search among the created ones.
+    -- Both lists are in the order of stream ids, so the next created key is the only one to compare.
     if _stream.stream_key = _created[_created_at] then
       _created_at := _created_at + 1;
     else
@@ -334,8 +334,8 @@ begin
   end loop;
   if 'appended' <> any (outcomes) then
     delete from "eventsourced".streams s where s.stream_key = any (_created);
-    -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
-    -- too.
+    -- If this call is a repeat, one stream may show a conflict while another would accept its append again. Both are
+    -- repeats.
     foreach _at in array "eventsourced".recorded_owners(owners, event_ids) loop
       outcomes[_at] := 'repeated';
     end loop;
@@ -978,7 +978,7 @@ declare
   _ends bool := false;
   _is_cut bool := false;
 begin
-  -- At any other level the page would be read in a snapshot older than the frontier.
+  -- At any other isolation level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -986,7 +986,7 @@ begin
   until := least(until, _frontier);
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   if _is_filtered then
-    -- The positions count from an event that exists, so that every page passes at least one event.
+    -- Skip positions without events first, so that every page passes at least one event.
     if forward then
       select coalesce(min(e.position) - 1, until) into after from "eventsourced".events e where e.position > after;
     else
@@ -1112,7 +1112,7 @@ begin
     _ends := event_count < _row_size or event_count = _left or after >= until
       or coalesce(_done + event_count = cardinality(_found), false);
     if coalesce(named, _ends and _done = 0) then
-      -- As in stream_names, whose call would take as long. The list in JSON becomes the literal of an array.
+      -- As stream_names does, whose call would take as long. Turns the JSON list into an array literal.
       select json_build_array(array_agg(s.stream_key), array_agg(s.stream_id)) into names
       from "eventsourced".streams s
       where s.stream_key = any (translate(stream_keys, '[]', '{}')::bigint[]);
@@ -1217,16 +1217,18 @@ CREATE FUNCTION eventsourced.matching_positions(after bigint, until bigint, only
 declare
   _by_stream constant bool := stream_prefix is not null or part_count is not null;
   _by_index bool := false;
-  _stream_keys bigint[];
-  _streams int;
-  _events bigint;
+  _matching_keys bigint[];
+  _stream_count int;
+  _event_count bigint;
   _left int := 20000;
   _size int := greatest(most, 100);
   _candidates bigint[];
-  _keys bigint[];
+  -- Per candidate: the key of its stream.
+  _candidate_keys bigint[];
+  -- The position at which this part of the search ends; null: it is the last part.
   _end bigint;
 begin
-  -- So few positions are looked at faster.
+  -- For fewer positions, these two searches cost more than they save.
   if until - after > 1000 then
     if stream_prefix is not null then
       select
@@ -1234,12 +1236,12 @@ begin
           filter (where part_count is null or "eventsourced".part_of_stream(s.stream_id, part_count) = part_index),
         count(*),
         coalesce(sum(s.version), 0)
-      into _stream_keys, _streams, _events
+      into _matching_keys, _stream_count, _event_count
       from "eventsourced".list_streams(stream_prefix, '', 301) s;
-      if _streams <= 300 and _events <= 5000 then
+      if _stream_count <= 300 and _event_count <= 5000 then
         positions := array(
           select e.position
-          from unnest(_stream_keys) k (stream_key)
+          from unnest(_matching_keys) k (stream_key)
           -- Without "offset 0", the planner could choose a scan of all positions.
           cross join lateral (
             select * from "eventsourced".events e where e.stream_key = k.stream_key order by e.version offset 0
@@ -1255,7 +1257,7 @@ begin
       end if;
     end if;
     if only_types is not null and "eventsourced".has_type_index() then
-      -- If every tenth event has one of the types, it is faster to read all events.
+      -- If at least every tenth event has one of the types, it is faster to read all events.
       _candidates := "eventsourced".positions_of_types(only_types, after, until, forward, 100);
       _by_index := cardinality(_candidates) < 100 or abs(_candidates[100] - _candidates[1]) > 1000;
     end if;
@@ -1277,7 +1279,7 @@ begin
     if _by_index then
       _candidates := "eventsourced".positions_of_types(only_types, after, until, forward, _size);
       _end := _candidates[_size];
-      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _candidate_keys
       from unnest(_candidates) c (position)
       cross join lateral (select * from "eventsourced".events e where e.position = c.position limit 1) e
       where only_tags is null or e.tags @> only_tags;
@@ -1286,7 +1288,7 @@ begin
         when forward and after + _size < until then after + _size
         when not forward and until - _size > after then until - _size + 1
       end;
-      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _candidate_keys
       from "eventsourced".events e
       where e.position > case when forward then after else coalesce(_end - 1, after) end
         and e.position <= case when forward then coalesce(_end, until) else until end
@@ -1295,13 +1297,13 @@ begin
     end if;
 
     if _by_stream then
-      _stream_keys := "eventsourced".matching_streams(_keys, stream_prefix, part_index, part_count);
+      _matching_keys := "eventsourced".matching_streams(_candidate_keys, stream_prefix, part_index, part_count);
     end if;
     positions := positions || array(
       select c.position
-      from unnest(_candidates, _keys) c (position, stream_key)
-      -- Because of the "or", Postgres makes a hash table of the keys.
-      where not _by_stream or c.stream_key in (select unnest(_stream_keys))
+      from unnest(_candidates, _candidate_keys) c (position, stream_key)
+      -- The "or" prevents a join, so Postgres searches a hash table of the keys.
+      where not _by_stream or c.stream_key in (select unnest(_matching_keys))
       order by case when forward then c.position else -c.position end
       limit most - cardinality(positions)
     );
@@ -1585,11 +1587,12 @@ declare
   _types constant text[] := array(select distinct t.type from unnest(types) t (type));
   _each int := most / greatest(cardinality(_types), 1) + 1;
   _positions bigint[];
+  -- How many types may have more entries than the pass has read.
   _full int;
 begin
   loop
-    -- Rows are compared and sorted by (type, position), because no other index can do that: whatever the statistics say
-    -- about a type, the planner has no other way.
+    -- Compares and sorts rows by (type, position). Only this index supports that, so the planner has no other choice,
+    -- even with wrong statistics about a type.
     select
       coalesce(array_agg(f.position order by case when forward then f.position else -f.position end), '{}'),
       count(*) filter (where f.place = _each)
@@ -1612,7 +1615,6 @@ begin
         limit _each
       )
     ) f;
-    -- full: how many types may have more entries than these.
     exit when _full = 0 or _each > most;
     if cardinality(_positions) < most then
       _each := most / _full + 1;

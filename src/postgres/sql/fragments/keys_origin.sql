@@ -1,3 +1,3 @@
--- Identifies what assigned the keys of streams: the server, and the table. Keys that differ in it say nothing about each
--- other. The number of the table's file changes when the table is created again, or truncated.
+-- Identifies the server and the table to which keys of streams belong. The same key with another origin may mean
+-- another stream. The number of the table's file changes when the table is created again, truncated or rewritten.
 :server || ' ' || pg_relation_filenode(':schema.streams'::regclass)

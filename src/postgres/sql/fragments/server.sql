@@ -1,2 +1,2 @@
--- Identifies the server that answers, and when it started.
+-- Identifies the server that answers by the time when it started.
 extract(epoch from pg_postmaster_start_time())::text

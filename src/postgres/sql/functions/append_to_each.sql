@@ -1,15 +1,18 @@
--- Makes many appends in one call and one transaction, each with its own outcome (group commit). Never waits for a
--- stream: an append that would have to wait is 'busy'. append_to_streams makes all of its appends or none.
+-- Makes many appends in one call and one transaction, each with its own outcome (group commit). append_to_streams makes
+-- all of its appends or none.
+--
+-- An append to a stream that another transaction has locked is 'busy' at once. If another transaction is creating one
+-- of the new streams, the call waits for it, up to lock_timeout. Then the appends to all new streams are 'busy'.
 --
 -- stream_ids: the streams, each once.
 -- Per append: the 1-based place of its stream in stream_ids, the expected version (see is_expected) and its number of
--- events, at least one. Several appends to one stream are made in the order of the list.
+-- events, at least one. Appends to one stream are made in the order of the list.
 -- Per event, in the order in which events get their positions: the 1-based place of its append (owner), its 1-based
 -- number within that append (nth), and the event itself.
 -- retried, lock_timeout: see append_to_stream. inline_names, inline_versions: see mark_writer.
 --
 -- Returns per append: outcome ('appended' | 'conflict' | 'repeated' | 'busy'), version and recorded_at. Only 'appended'
--- changes data. positions: of the events of all appends that were made, in order.
+-- changes data. positions: of the events of all 'appended' appends, in order.
 create or replace function :schema.append_to_each(
   stream_ids text[],
   places int[],
@@ -33,19 +36,11 @@ create or replace function :schema.append_to_each(
 )
 language plpgsql
 :as_owner
--- The plans are made once per session, perhaps while the tables are nearly empty. They must be lookups by key, which
--- are right for any size. Without force_generic_plan, Postgres would make new plans for each small group, and planning
--- takes longer than the rest.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
+:plans_by_key
 as $$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
-  -- Per stream: its key, or a key for it if this call creates it.
+  -- Per stream: its key, or an unused key if the lock found no stream.
   _stream_keys bigint[];
   -- Per stream: its version before this call. Null: it does not exist, or another transaction has locked it. The
   -- statement that locks the streams cannot tell which.
@@ -60,7 +55,7 @@ declare
   _place int;
   _version bigint;
 begin
-  -- At any other level the checks would use an old snapshot.
+  -- At any other isolation level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_each needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -126,7 +121,7 @@ begin
       )
       select array_agg(c.stream_key) into _created from created c;
     exception when lock_not_available then
-      -- Another transaction is creating one of them. The rollback of this block has undone the others.
+      -- Another transaction is creating one of them. The exception has rolled back the creation of the others.
       _created := null;
     end;
     if coalesce(cardinality(_created), 0) < _new_streams then
@@ -171,7 +166,7 @@ begin
     select array_agg(i.position) into positions from inserted i;
   end if;
 
-  -- 5. Distinguish repeats from conflicts. A repeat may be of another append of this call.
+  -- 5. Distinguish repeats from conflicts. An append may repeat an earlier append of this call.
   if 'conflict' = any (outcomes) then
     foreach _at in array :schema.recorded_owners(owners, event_ids) loop
       if outcomes[_at] = 'conflict' then

@@ -1,5 +1,6 @@
--- Appends to one stream, for a store without inline projections. If another transaction has locked the stream, waits, or
--- fails with 55P03 after lock_timeout. append_to_streams is the general form, and append_to_each makes a group of appends.
+-- Appends to one stream, for a store without inline projections. If another transaction has locked the stream, waits,
+-- or fails with 55P03 after lock_timeout. append_to_streams is the general form, and append_to_each makes a group of
+-- appends.
 --
 -- expected_version: see is_expected.
 -- retried: an earlier attempt of this call may have committed, so check its event ids first. A first attempt need not

@@ -1,5 +1,5 @@
--- Makes several appends in one call and one transaction: all of them, or none. Waits for streams that other transactions
--- have locked, or fails with 55P03 after lock_timeout.
+-- Makes several appends in one call and one transaction: all of them, or none. Waits for streams that other
+-- transactions have locked, or fails with 55P03 after lock_timeout.
 --
 -- Per append: its stream (each stream once), the expected version (see is_expected) and its number of events. An append
 -- without events only checks the version.
@@ -7,8 +7,8 @@
 -- number within that append (nth), and the event itself.
 -- retried, lock_timeout: see append_to_stream. inline_names, inline_versions: see mark_writer.
 --
--- Returns per append: outcome ('appended' | 'conflict' | 'repeated'), version and recorded_at. The call changes data only
--- if every outcome is 'appended'. positions: of all events, in order.
+-- Returns per append: outcome ('appended' | 'conflict' | 'repeated'), version and recorded_at. The call changes data
+-- only if every outcome is 'appended'. positions: of all events, in order.
 create or replace function :schema.append_to_streams(
   stream_ids text[],
   expected_versions bigint[],
@@ -31,13 +31,7 @@ create or replace function :schema.append_to_streams(
 )
 language plpgsql
 :as_owner
--- For the reason that append_to_each states.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
+:plans_by_key
 as $$
 declare
   _now timestamptz := date_trunc('milliseconds', clock_timestamp());
@@ -51,7 +45,7 @@ declare
   _stream record;
   _at int;
 begin
-  -- At any other level the checks would use an old snapshot.
+  -- At any other isolation level the checks would use an old snapshot.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_to_streams needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -59,9 +53,9 @@ begin
     perform set_config('lock_timeout', append_to_streams.lock_timeout, true);
   end if;
 
-  -- 1. Create the missing streams and lock all of them, in the order that all writers use. Two calls then never wait for
-  -- each other. This creates streams that the call only checks, too, and deletes them at the end. Until then, other
-  -- transactions that want to create them wait.
+  -- 1. Create the missing streams and lock all of them, in the order that all writers use, so that two calls cannot
+  -- deadlock. Missing streams that the call only checks are created too, and deleted at its end. Until the transaction
+  -- ends, other transactions that want to create them wait.
   with created as (
     insert into :schema.streams as s (stream_key, stream_id, version, created_at)
     select nextval(':schema.stream_keys'), n.id, 0, _now
@@ -79,7 +73,7 @@ begin
     _stream_keys[_stream.place] := _stream.stream_key;
     -- Times never decrease in a stream, even if the clock steps back.
     _times[_stream.place] := greatest(_now, _stream.last_recorded_at);
-    -- Both lists are in the same order, so that no stream needs a search among the created ones.
+    -- Both lists are in the order of stream ids, so the next created key is the only one to compare.
     if _stream.stream_key = _created[_created_at] then
       _created_at := _created_at + 1;
     else
@@ -106,8 +100,8 @@ begin
   end loop;
   if 'appended' <> any (outcomes) then
     delete from :schema.streams s where s.stream_key = any (_created);
-    -- A repeat of this call can look like a conflict of one stream. Then the other appends must be reported as repeats
-    -- too.
+    -- If this call is a repeat, one stream may show a conflict while another would accept its append again. Both are
+    -- repeats.
     foreach _at in array :schema.recorded_owners(owners, event_ids) loop
       outcomes[_at] := 'repeated';
     end loop;

@@ -1,5 +1,5 @@
--- Whether events has an index by type and position, which its owner may create and drop at any time, under any name.
--- Call it in a transaction that has read events: no index can then be dropped before the transaction ends.
+-- Whether events has an index by type and position. The owner may create and drop it at any time, under any name. The
+-- calling transaction must have read events: Postgres then finishes no drop of an index before the transaction ends.
 create or replace function :schema.has_type_index() returns bool
 language plpgsql stable
 set plan_cache_mode = force_generic_plan

@@ -11,9 +11,10 @@
 -- inline_names, inline_versions: see mark_writer.
 -- lock_timeout: see append_to_stream.
 --
--- Returns imported: the number of imported events, or null if the import is refused. after: the events of this call, and
--- no others with their ids, have a position after it (exclusive). The refusal has stream_id and
--- either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has this id).
+-- Returns imported: the number of imported events, or null if the import is refused. after: the position before the
+-- first imported event; events that were recorded already, and so skipped, have no higher position. A refusal has
+-- stream_id and either recorded_at and previous_at (an event out of order), or event_id (another stream, stream_id, has
+-- this id).
 create or replace function :schema.import_events(
   stream_ids text[],
   event_counts int[],

@@ -11,13 +11,7 @@ create or replace function :schema.lock_documents(projections text[], generation
 returns table (place int, state json, revision bigint, changed_at bigint)
 language plpgsql
 :as_owner
--- For the reason that append_to_each states.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
+:plans_by_key
 as $$
 declare
   _locked bigint;

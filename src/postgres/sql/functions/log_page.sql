@@ -3,17 +3,17 @@
 -- after: exclusive. until: inclusive.
 -- only_types, stream_prefix, only_tags (an event must have all of them), part_index and part_count: null for no filter.
 -- row_size: maximum number of events in a row. A page ends after max_events, or once it has 16 MiB of data and
--- metadata. If there is a filter, it also ends after 50,000 positions, whether their events match or not: a filter that
--- few events match must not make one statement read the whole log. If there is a shorter way to the events, it ends after
--- 1,000 of them, or at the limits of that way: see matching_positions.
+-- metadata. A page with a filter also ends after 50,000 positions, whether their events match or not: a filter that few
+-- events match must not make one statement read the whole log. If matching_positions can search for the events, the
+-- page instead ends after 1,000 of them, or where that search ends.
 -- named: whether the rows have names, the ids of their streams by their keys: see stream_names. null: only a page of a
--- single row has them. It is short, and a second statement would take the client longer than the names do.
+-- single row has names: for so few, a second round trip would cost the client more.
 --
--- The events come as columns, see event_columns. Here the columns are text, which the client parses only when the
--- reader uses the page, while the server makes the next one.
--- The last row has no events. It has frontier, is_full (the page ended before it has answered the whole query) and
--- through: the last event, filtered or not, that the page has passed in its direction; 0: none. It is the position of an
--- event that exists, because positions without an event may be assigned again after a crash.
+-- The events come as columns, see event_columns. The columns are text here: the driver leaves them unparsed, and the
+-- client parses them when the reader uses the page, while the server makes the next one.
+-- The last row has no events. It has frontier, is_full (the page ended before the query's end) and through: the
+-- position of the last event, matching or not, that the page has passed in its direction; 0: none. An event exists at
+-- through, because positions without an event may be assigned again after a crash.
 create or replace function :schema.log_page(
   after bigint,
   until bigint,
@@ -74,7 +74,7 @@ declare
   _ends bool := false;
   _is_cut bool := false;
 begin
-  -- At any other level the page would be read in a snapshot older than the frontier.
+  -- At any other isolation level the page would be read in a snapshot older than the frontier.
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'log_page needs READ COMMITTED' using errcode = 'ES001';
   end if;
@@ -82,7 +82,7 @@ begin
   until := least(until, _frontier);
   -- Each statement below takes its snapshot after the frontier was read, and the log up to the frontier never changes.
   if _is_filtered then
-    -- The positions count from an event that exists, so that every page passes at least one event.
+    -- Skip positions without events first, so that every page passes at least one event.
     if forward then
       select coalesce(min(e.position) - 1, until) into after from :schema.events e where e.position > after;
     else
@@ -163,7 +163,7 @@ begin
     _ends := event_count < _row_size or event_count = _left or after >= until
       or coalesce(_done + event_count = cardinality(_found), false);
     if coalesce(named, _ends and _done = 0) then
-      -- As in stream_names, whose call would take as long. The list in JSON becomes the literal of an array.
+      -- As stream_names does, whose call would take as long. Turns the JSON list into an array literal.
       select json_build_array(array_agg(s.stream_key), array_agg(s.stream_id)) into names
       from :schema.streams s
       where s.stream_key = any (translate(stream_keys, '[]', '{}')::bigint[]);

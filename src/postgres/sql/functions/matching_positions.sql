@@ -1,12 +1,12 @@
--- Finds the first events that match a filter of log_page, at most `most`, without reading each event. positions: in the
--- order of the log; null if nothing helps, so that log_page must read each event. reached: the last event that was looked
--- at; null if no more events can match. `after` must be just before an event, or `until` at one if backward.
+-- Finds the first events that match a filter of log_page, at most `most`. Forward, an event must exist at after + 1;
+-- backward, at until. positions: in the direction of the read; null if no search below applies, so that log_page must
+-- read each event. reached: the position of the last event that the search has passed; null if no more can match.
 --
--- - A prefix that at most 300 streams with at most 5,000 events have: reads the positions of these events.
--- - Types, if events has the index for them, see has_type_index: reads the entries of the index. If there are further
---   conditions, it looks at no more than 10,000 of these events.
--- - Any other prefix, or a partition: looks at no more than 20,000 positions, because to look up a stream takes several
---   times as long as to read an event. It looks up the streams of many events together.
+-- - A prefix of at most 300 streams that have at most 5,000 events together: reads the positions of these events.
+-- - Types, if events has the index for them, see has_type_index: reads the entries of the index. With further
+--   conditions, the search ends after 10,000 events of these types.
+-- - Any other prefix, or a partition: the search ends after 20,000 positions, because looking up a stream takes several
+--   times as long as reading an event. It looks up the streams of many events together.
 create or replace function :schema.matching_positions(
   after bigint,
   until bigint,
@@ -33,16 +33,18 @@ as $$
 declare
   _by_stream constant bool := stream_prefix is not null or part_count is not null;
   _by_index bool := false;
-  _stream_keys bigint[];
-  _streams int;
-  _events bigint;
+  _matching_keys bigint[];
+  _stream_count int;
+  _event_count bigint;
   _left int := 20000;
   _size int := greatest(most, 100);
   _candidates bigint[];
-  _keys bigint[];
+  -- Per candidate: the key of its stream.
+  _candidate_keys bigint[];
+  -- The position at which this part of the search ends; null: it is the last part.
   _end bigint;
 begin
-  -- So few positions are looked at faster.
+  -- For fewer positions, these two searches cost more than they save.
   if until - after > 1000 then
     if stream_prefix is not null then
       select
@@ -50,12 +52,12 @@ begin
           filter (where part_count is null or :schema.part_of_stream(s.stream_id, part_count) = part_index),
         count(*),
         coalesce(sum(s.version), 0)
-      into _stream_keys, _streams, _events
+      into _matching_keys, _stream_count, _event_count
       from :schema.list_streams(stream_prefix, '', 301) s;
-      if _streams <= 300 and _events <= 5000 then
+      if _stream_count <= 300 and _event_count <= 5000 then
         positions := array(
           select e.position
-          from unnest(_stream_keys) k (stream_key)
+          from unnest(_matching_keys) k (stream_key)
           -- Without "offset 0", the planner could choose a scan of all positions.
           cross join lateral (
             select * from :schema.events e where e.stream_key = k.stream_key order by e.version offset 0
@@ -71,7 +73,7 @@ begin
       end if;
     end if;
     if only_types is not null and :schema.has_type_index() then
-      -- If every tenth event has one of the types, it is faster to read all events.
+      -- If at least every tenth event has one of the types, it is faster to read all events.
       _candidates := :schema.positions_of_types(only_types, after, until, forward, 100);
       _by_index := cardinality(_candidates) < 100 or abs(_candidates[100] - _candidates[1]) > 1000;
     end if;
@@ -93,7 +95,7 @@ begin
     if _by_index then
       _candidates := :schema.positions_of_types(only_types, after, until, forward, _size);
       _end := _candidates[_size];
-      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _candidate_keys
       from unnest(_candidates) c (position)
       cross join lateral (select * from :schema.events e where e.position = c.position limit 1) e
       where only_tags is null or e.tags @> only_tags;
@@ -102,7 +104,7 @@ begin
         when forward and after + _size < until then after + _size
         when not forward and until - _size > after then until - _size + 1
       end;
-      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _keys
+      select array_agg(e.position), array_agg(e.stream_key) into _candidates, _candidate_keys
       from :schema.events e
       where e.position > case when forward then after else coalesce(_end - 1, after) end
         and e.position <= case when forward then coalesce(_end, until) else until end
@@ -111,13 +113,13 @@ begin
     end if;
 
     if _by_stream then
-      _stream_keys := :schema.matching_streams(_keys, stream_prefix, part_index, part_count);
+      _matching_keys := :schema.matching_streams(_candidate_keys, stream_prefix, part_index, part_count);
     end if;
     positions := positions || array(
       select c.position
-      from unnest(_candidates, _keys) c (position, stream_key)
-      -- Because of the "or", Postgres makes a hash table of the keys.
-      where not _by_stream or c.stream_key in (select unnest(_stream_keys))
+      from unnest(_candidates, _candidate_keys) c (position, stream_key)
+      -- The "or" prevents a join, so Postgres searches a hash table of the keys.
+      where not _by_stream or c.stream_key in (select unnest(_matching_keys))
       order by case when forward then c.position else -c.position end
       limit most - cardinality(positions)
     );

@@ -1,5 +1,5 @@
--- Returns which of the streams match the stream conditions of log_page. A stream that is missing matches, so that the
--- reader of its events gets an error, and skips nothing in silence.
+-- Returns which of the keys belong to streams that match the stream conditions of log_page. A key without a stream
+-- matches, so that the reader of its events gets an error and does not skip them silently.
 create or replace function :schema.matching_streams(
   stream_keys bigint[],
   stream_prefix text,

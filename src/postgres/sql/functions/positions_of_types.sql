@@ -1,9 +1,10 @@
--- Returns the positions of the first events of some types, in the order of the log, from the index by type and position.
--- The index must exist: see has_type_index. after: exclusive. until: inclusive. most: maximum number of positions.
+-- Returns the positions of the first events of some types, in the direction of the read, from the index by type and
+-- position. The index must exist: see has_type_index. after: exclusive. until: inclusive. most: maximum number of
+-- positions.
 --
--- Each type is a range of the index, in order. To read the first `most` entries of each range would cost many types as
--- many pages. So a first look reads a few entries of each. Once they are `most` together, no event behind the last of
--- these can belong to the result, and a second look reads each range up to there.
+-- Each type is a range of the index. Reading the first `most` entries of every range is slow if there are many types.
+-- So the loop first reads a few entries of each range, and more while there are fewer than `most` in total. No event
+-- beyond the `most`-th of them can belong to the result, so the last pass reads each range up to there.
 create or replace function :schema.positions_of_types(
   types text[],
   after bigint,
@@ -24,11 +25,12 @@ declare
   _types constant text[] := array(select distinct t.type from unnest(types) t (type));
   _each int := most / greatest(cardinality(_types), 1) + 1;
   _positions bigint[];
+  -- How many types may have more entries than the pass has read.
   _full int;
 begin
   loop
-    -- Rows are compared and sorted by (type, position), because no other index can do that: whatever the statistics say
-    -- about a type, the planner has no other way.
+    -- Compares and sorts rows by (type, position). Only this index supports that, so the planner has no other choice,
+    -- even with wrong statistics about a type.
     select
       coalesce(array_agg(f.position order by case when forward then f.position else -f.position end), '{}'),
       count(*) filter (where f.place = _each)
@@ -51,7 +53,6 @@ begin
         limit _each
       )
     ) f;
-    -- full: how many types may have more entries than these.
     exit when _full = 0 or _each > most;
     if cardinality(_positions) < most then
       _each := most / _full + 1;

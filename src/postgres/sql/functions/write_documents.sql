@@ -8,13 +8,7 @@ create or replace function :schema.write_documents(
 ) returns void
 language plpgsql
 :as_owner
--- For the reason that append_to_each states.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
+:plans_by_key
 as $$
 begin
   insert into :schema.documents as d (projection, generation, key, state, revision, position)

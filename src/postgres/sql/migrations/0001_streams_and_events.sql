@@ -1,9 +1,9 @@
--- docs/decisions/0030-stream-keys.md says why each column and each index is here.
+-- docs/decisions/0030-stream-keys.md gives the reasons for columns and indexes.
 
 -- One row per stream, which has the stream's version and serves as its lock. No index contains a column that changes,
 -- and pages keep free space, so that an update stays on its page (HOT).
 create table :schema.streams (
-  -- Takes the place of the name in events. Keys have gaps, and their order means nothing.
+  -- Stands for stream_id in events. Keys have gaps, and their order means nothing.
   stream_key bigint not null,
   version bigint not null,
   created_at timestamptz not null,
@@ -37,8 +37,8 @@ create table :schema.events (
   constraint events_stream_version_key unique (stream_key, version),
   constraint events_event_id_key unique (event_id)
 ) with (
-  -- Rows never change, so vacuum freezes them when it first sees them, 500,000 at a time. With the settings of
-  -- the server it would freeze none for a long time, and then read and write the whole table at once.
+  -- Rows never change, so vacuum freezes them when it first sees them, 500,000 at a time. With the server's settings
+  -- it would freeze none for a long time, and then read and write the whole table at once.
   autovacuum_vacuum_insert_scale_factor = 0,
   autovacuum_vacuum_insert_threshold = 500000,
   autovacuum_freeze_min_age = 0

@@ -1,7 +1,10 @@
--- The state of the log, in one row. A role that is no member of pg_monitor sees nulls for the sessions of other roles.
--- head: the last position that was assigned. Null, as frontier, for a role that may not read the sequence. frontier: readers see the events up to this position, see frontier.
--- held_by, held_since: the session whose append has run longest, and when its transaction began. Readers see no event
--- after that append. Null: no append is running.
+-- The state of the log, in one row. The role needs SELECT on the sequence event_positions. Without it, head and
+-- frontier are null, or on older servers the view fails.
+--
+-- head: the last position that was assigned. frontier: readers see the events up to this position.
+-- held_by: the process id of the session that holds the frontier back with an append. held_since: when its transaction
+-- began; null for other roles' sessions unless the role is a member of pg_monitor. Both are null if no append is
+-- running.
 create or replace view :schema.monitored_log as
 select
   h.head,

@@ -1,6 +1,6 @@
--- How far each partition of each subscription is. owner: the worker that has its lease now; null: none.
--- positions_behind: an upper bound for the number of events that it has not passed. waiting_since: when the first of them
--- was recorded. parked: its parked events, with the blocked ones.
+-- How far each partition of each subscription is. owner: the worker that holds its lease now; null: none.
+-- positions_behind: an upper bound for the number of events after its checkpoint. waiting_since: when the first event
+-- after its checkpoint was recorded, in any partition. parked: the number of its parked events, with the blocked ones.
 create or replace view :schema.monitored_subscriptions as
 select
   c.subscription,

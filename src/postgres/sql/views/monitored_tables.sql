@@ -1,6 +1,6 @@
--- The size of each table, its vacuuming, and how near Postgres is to a forced freeze of it (1: it begins), with its large
--- values (TOAST). rows: an
--- estimate, from the last vacuum or analyze. A partitioned table has a row for each partition.
+-- The size and the vacuum state of each table. rows: an estimate, from the last vacuum or analyze. freeze_age: how
+-- close Postgres is to forcing a freeze of the table or its large values (TOAST), which begins at 1. A partitioned table
+-- has a row for each partition.
 create or replace view :schema.monitored_tables as
 select
   c.relname::text as "table",
