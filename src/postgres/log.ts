@@ -31,6 +31,8 @@ export type RunRead = (
 export class Log {
   readonly #statements: Statements
   #names = new StreamNames('', maxNames)
+  /** How many times the store has forgotten all names. */
+  #forgets = 0
 
   constructor(statements: Statements) {
     this.#statements = statements
@@ -43,34 +45,37 @@ export class Log {
    */
   async readPage(run: RunRead, query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
     const runRead = this.#forgettingAfterFailure(run, signal)
-    const names = this.#names
-    const rows = await this.#readRows(runRead, query, names.areProbablyKnown ? false : null)
-    const streamIds = await this.#streamIds(runRead, rows, names)
+    const forgets = this.#forgets
+    const rows = await this.#readRows(runRead, query, this.#names.areProbablyKnown ? false : null)
+    if (rows[0]?.names !== null) return logPage(query, rows, this.#idsInRows(rows, forgets))
+    const streamIds = await this.#idsByKey(runRead, rows, forgets)
     if (streamIds !== undefined) return logPage(query, rows, streamIds)
+    const present = this.#forgets
     const named = await this.#readRows(runRead, query, true)
-    return logPage(query, named, (await this.#streamIds(runRead, named, names)) ?? [])
+    return logPage(query, named, this.#idsInRows(named, present))
   }
 
   /**
    * Forgets all names after a failure, unless the caller has aborted the read. With `synchronous_commit` off, a server
-   * that has crashed may have lost its last commits, and assigns their keys again. A read that began before the failure
-   * still adds to the old names, which no later read uses.
+   * that has crashed may have lost its last commits, and assigns their keys again.
    */
   #forgettingAfterFailure(run: RunRead, signal: AbortSignal | undefined): RunRead {
-    const forget = () => {
-      this.#names = new StreamNames('', maxNames)
-    }
     return async (what, statement, parameters) => {
       try {
         return await run(what, statement, (retried) => {
-          if (retried) forget()
+          if (retried) this.#forget()
           return parameters(retried)
         })
       } catch (error) {
-        if (!signal?.aborted) forget()
+        if (!signal?.aborted && !isTooLarge(error)) this.#forget()
         throw error
       }
     }
+  }
+
+  #forget(): void {
+    this.#forgets++
+    this.#names = new StreamNames('', maxNames)
   }
 
   /** Reads the rows of a page. `named`: with the names of all streams; null: only if the page is short. */
@@ -100,51 +105,69 @@ export class Log {
   }
 
   /**
-   * Returns the stream ids of each row's events. Asks for missing names in one statement. Returns undefined if the
-   * origin of that answer differs: another server has answered, or the table was replaced meanwhile.
+   * Returns the stream ids of each row's events from the names that the rows have. One statement has read both, so they
+   * belong together, whatever has happened since. Remembers them unless a read has failed meanwhile.
    */
-  async #streamIds(
-    run: RunRead,
-    rows: readonly Row[],
-    names: StreamNames,
-  ): Promise<readonly (readonly string[])[] | undefined> {
+  #idsInRows(rows: readonly Row[], forgets: number): readonly (readonly string[])[] {
     const end = rows.at(-1) as Row
-    const known = names.origin === end.origin ? names : this.#renew(names, String(end.origin))
-    // While this reader waits, another may replace names in the shared memory. So this reader keeps the ids it found.
-    const added = new Map<number, string>()
-    const missing = new Set<number>()
-    const eventRows = rows.slice(0, -1).map((row) => {
-      if (row.names !== null) addNames(row.names, added)
-      const keys = jsonOf<number[]>(row.stream_keys)
-      const ids = keys.map((key) => known.get(key))
-      for (const [index, id] of ids.entries()) if (id === undefined) missing.add(keys[index] as number)
-      return { keys, ids, row }
-    })
-    if (eventRows.length > 0) known.notePage(missing.size === 0)
-    if (missing.size > 0) {
-      if (eventRows[0]?.row.names === null) {
-        const parameters = [plainArray([...missing])]
-        const [answer] = await run('Reading the log', this.#statements.streamNames, () => parameters)
-        if (answer?.origin !== end.origin) return undefined
-        addNames(answer?.names, added)
-      }
-      for (const { keys, ids } of eventRows) {
-        for (const [index, id] of ids.entries()) ids[index] = id ?? added.get(keys[index] as number)
-      }
+    const found = new Map<number, string>()
+    for (const { names } of rows.slice(0, -1)) addNames(names, found)
+    if (this.#forgets === forgets && found.size > 0) {
+      const known = this.#namesOf(String(end.origin))
+      known.notePage([...found.keys()].every((key) => known.get(key) !== undefined))
+      // A name that differs shows that the tables were changed by hand: no other name is sure then.
+      const differs = [...found].some(([key, name]) => (known.get(key) ?? name) !== name)
+      if (differs) this.#forget()
+      else for (const [key, name] of found) known.set(key, name)
     }
-    for (const [key, name] of added) known.set(key, name)
-    return eventRows.map(({ ids, row }) => {
-      if (!ids.includes(undefined)) return ids as string[]
-      throw streamMissing(jsonOf<number[]>(row.positions)[ids.indexOf(undefined)])
-    })
+    return rows.slice(0, -1).map((row) => idsOf(row, (key) => found.get(key)))
   }
 
-  /** Replaces the names if no other reader has done so. */
-  #renew(names: StreamNames, origin: string): StreamNames {
-    const renewed = new StreamNames(origin, maxNames)
-    if (this.#names === names) this.#names = renewed
-    return renewed
+  /**
+   * Returns the stream ids of each row's events from the names that the store remembers, and asks for missing names in
+   * one statement. Returns undefined if the remembered names may not belong to the page: a read has failed since it
+   * began, another server has answered the second statement, or the table was replaced meanwhile.
+   */
+  async #idsByKey(
+    run: RunRead,
+    rows: readonly Row[],
+    forgets: number,
+  ): Promise<readonly (readonly string[])[] | undefined> {
+    if (this.#forgets !== forgets) return undefined
+    const end = rows.at(-1) as Row
+    const known = this.#namesOf(String(end.origin))
+    // While this reader waits, another may replace names in the shared memory. So this reader keeps the ids it found.
+    const found = new Map<number, string | undefined>()
+    for (const row of rows.slice(0, -1)) {
+      for (const key of jsonOf<number[]>(row.stream_keys)) found.set(key, known.get(key))
+    }
+    const missing = [...found.keys()].filter((key) => found.get(key) === undefined)
+    if (found.size > 0) known.notePage(missing.length === 0)
+    if (missing.length > 0) {
+      const [answer] = await run('Reading the log', this.#statements.streamNames, () => [plainArray(missing)])
+      if (answer?.origin !== end.origin || this.#forgets !== forgets) return undefined
+      const added = new Map<number, string>()
+      addNames(answer?.names, added)
+      for (const [key, name] of added) {
+        found.set(key, name)
+        known.set(key, name)
+      }
+    }
+    return rows.slice(0, -1).map((row) => idsOf(row, (key) => found.get(key)))
   }
+
+  /** Returns the names of this origin. Forgets those of another one. */
+  #namesOf(origin: string): StreamNames {
+    if (this.#names.origin !== origin) this.#names = new StreamNames(origin, maxNames)
+    return this.#names
+  }
+}
+
+/** Returns the stream ids of a row's events. @throws SchemaMismatchError if one is missing */
+function idsOf(row: Row, nameOf: (key: number) => string | undefined): readonly string[] {
+  const ids = jsonOf<number[]>(row.stream_keys).map(nameOf)
+  if (!ids.includes(undefined)) return ids as string[]
+  throw streamMissing(jsonOf<number[]>(row.positions)[ids.indexOf(undefined)])
 }
 
 /** Adds the names of an answer, as `stream_names.sql` returns them. */

@@ -143,7 +143,7 @@ export const routines: {
 } = {
   revision: 1,
   servesFrom: 1,
-  checksum: '1478dde4fe7212c9a45724a9a7c1571d',
+  checksum: '694e421c991a4302879f49b3f6561391',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
@@ -1626,7 +1626,8 @@ end
 -- backward, at until. positions: in the direction of the read; null if no search below applies, so that log_page must
 -- read each event. reached: the position of the last event that the search has passed; null if no more can match.
 --
--- - A prefix of at most 300 streams that have at most 5,000 events together: reads the positions of these events.
+-- - A prefix of at most 300 streams that have at most 5,000 events together: reads the positions of these events. This
+--   search cannot notice that the row of a stream is missing.
 -- - Types, if events has the index for them, see has_type_index: reads the entries of the index. With further
 --   conditions, the search ends after 10,000 events of these types.
 -- - Any other prefix, or a partition: the search ends after 20,000 positions, because looking up a stream takes several
@@ -2926,7 +2927,8 @@ export const readLog: string = `select
   p.types, p.data, p.metadata, p.tags, p.stream_keys, p.names,
   (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
   extract(epoch from pg_postmaster_start_time())::text as server,
-  extract(epoch from pg_postmaster_start_time())::text || ' ' || pg_relation_filenode(':schema.streams'::regclass) as origin
+  extract(epoch from pg_postmaster_start_time())::text || ' ' || (select d.oid from pg_database d where d.datname = current_database())::text
+  || ' ' || pg_relation_filenode(':schema.streams'::regclass) as origin
 from :schema.log_page(
   \$1::text::bigint,
   \$2::text::bigint,
@@ -3121,7 +3123,8 @@ export const streamInfo: string = `select
 from :schema.streams s
 where s.stream_id = \$1::text`
 
-export const streamNames: string = `select :schema.stream_names(\$1::text::bigint[]) as names, extract(epoch from pg_postmaster_start_time())::text || ' ' || pg_relation_filenode(':schema.streams'::regclass) as origin`
+export const streamNames: string = `select :schema.stream_names(\$1::text::bigint[]) as names, extract(epoch from pg_postmaster_start_time())::text || ' ' || (select d.oid from pg_database d where d.datname = current_database())::text
+  || ' ' || pg_relation_filenode(':schema.streams'::regclass) as origin`
 
 export const unparkEvent: string = `select (
   extract(epoch from pg_postmaster_start_time())::text = \$5::text and :schema.unpark_event(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)

@@ -2,7 +2,8 @@
 -- backward, at until. positions: in the direction of the read; null if no search below applies, so that log_page must
 -- read each event. reached: the position of the last event that the search has passed; null if no more can match.
 --
--- - A prefix of at most 300 streams that have at most 5,000 events together: reads the positions of these events.
+-- - A prefix of at most 300 streams that have at most 5,000 events together: reads the positions of these events. This
+--   search cannot notice that the row of a stream is missing.
 -- - Types, if events has the index for them, see has_type_index: reads the entries of the index. With further
 --   conditions, the search ends after 10,000 events of these types.
 -- - Any other prefix, or a partition: the search ends after 20,000 positions, because looking up a stream takes several
