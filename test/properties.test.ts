@@ -46,7 +46,7 @@ onEachStore(({ name, emulator }, withWorld) => {
           assert.deepEqual(await comparable(store, everything), await comparable(memory, everything))
         })
       // A program takes five times as long on an emulator as on other stores.
-      await fc.assert(fc.asyncProperty(program, runProgram), runs(emulator === undefined ? 50 : 10))
+      await fc.assert(fc.asyncProperty(program, runProgram), runs(emulator === undefined ? 30 : 10))
     })
   }
 

@@ -80,7 +80,7 @@ for (const [name, call] of Object.entries(calls)) {
         counts[one.faults.length > 0 ? 'refused' : 'taken']++
         await store.close()
       }),
-      call.hasWorker ? runs(100) : runs(400, 10),
+      call.hasWorker ? runs(50) : runs(200, 10),
     )
     expect(counts.taken).toBeGreaterThan(0)
     if (call.places.length > 0) expect(counts.refused).toBeGreaterThan(0)
