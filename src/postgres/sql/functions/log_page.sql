@@ -105,27 +105,13 @@ begin
     _row_size := least(_events_per_row, _left, greatest(until - after, 1));
     _share := case when _row_size > 1 then :row_budget / _row_size else 2147483647 end;
     if _found is not null then
-      select
-        :event_columns,
-        '[' || string_agg(e.stream_key::text, ',') || ']',
-        min(e.position),
-        max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
-        stream_keys, _first, _last
-      from (
+      :collect_row (
         select e.*, :stored_size as size
         from unnest(_found[_done + 1 : _done + _row_size]) f (position)
         cross join lateral (select * from :schema.events e where e.position = f.position limit 1) e
       ) e;
     elsif forward then
-      select
-        :event_columns,
-        '[' || string_agg(e.stream_key::text, ',') || ']',
-        min(e.position),
-        max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
-        stream_keys, _first, _last
-      from (
+      :collect_row (
         select e.*, :stored_size as size
         from :schema.events e
         where e.position > after and e.position <= until and (only_types is null or e.type = any (only_types))
@@ -134,14 +120,7 @@ begin
         limit _row_size
       ) e;
     else
-      select
-        :event_columns,
-        '[' || string_agg(e.stream_key::text, ',') || ']',
-        min(e.position),
-        max(e.position)
-      into event_count, positions, versions, recorded_ats, event_ids, types, _fitting, data, metadata, tags,
-        stream_keys, _first, _last
-      from (
+      :collect_row (
         select e.*, :stored_size as size
         from :schema.events e
         where e.position > after and e.position <= until and (only_types is null or e.type = any (only_types))
