@@ -98,14 +98,26 @@ export type {
   Storage,
   StreamWindow,
 } from './storage.ts'
+export {
+  divideAnew,
+  type RegisteredSubscription,
+  type SkipLayer,
+  type SubscriptionChange,
+  type SubscriptionDefinition,
+  type SubscriptionKind,
+  type SubscriptionRegistry,
+} from './registry.ts'
 export type {
+  CheckpointMove,
   EventToPark,
   KeptLeases,
   Lease,
+  MoveOutcome,
   ParkedRecord,
   ParkedState,
   ParkedStream,
   PartitionCheckpoint,
   SubscriptionStorage,
+  WorkerBeat,
 } from './subscriptions.ts'
 export { emitWarning, type StoreWarning } from './warnings.ts'

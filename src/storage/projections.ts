@@ -1,6 +1,7 @@
 /** The part of the `Storage` contract that keeps documents and runs transactions. */
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
+import type { SubscriptionDefinition } from './registry.ts'
 import type { Lease } from './subscriptions.ts'
 
 /**
@@ -166,10 +167,10 @@ export interface StorageTransaction {
   setProjection(projection: RegisteredProjection): Promise<void>
 
   /**
-   * Sets every checkpoint of the subscription to this position, forward or back, and removes the events that are parked
-   * at or before it. All leases end. Creates the subscription with one partition if there is none.
+   * Registers the subscription with this definition, or gives it this definition. Sets every checkpoint to this
+   * position, forward or back, and removes the events that are parked at or before it. All leases end.
    */
-  moveCheckpoints(subscription: string, position: number): Promise<void>
+  moveCheckpoints(subscription: string, definition: SubscriptionDefinition, position: number): Promise<void>
 }
 
 /** The methods of a storage that keep documents. */

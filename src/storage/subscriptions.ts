@@ -1,13 +1,19 @@
 /** The part of the `Storage` contract that keeps subscriptions: checkpoints, leases and parked events. */
+import type { SkipLayer, SubscriptionRegistry } from './registry.ts'
 
 /**
  * The right of one worker to handle a partition of a subscription. Every new owner gets a higher token. With it, the
  * storage refuses the writes of an earlier owner (a fencing token: Kleppmann, "How to do distributed locking").
  */
 export interface Lease {
+  /** The name of the subscription. */
   readonly subscription: string
+  /** The key of its checkpoints, see `RegisteredSubscription.place`. */
+  readonly place: string
   /** 0-based. */
   readonly partition: number
+  /** The number of partitions that the streams are divided into. */
+  readonly partitions: number
   /** The fencing token. */
   readonly token: number
   /** The checkpoint when the storage returned the lease: everything at or before this position is handled. */
@@ -16,13 +22,54 @@ export interface Lease {
   readonly server?: string | undefined
 }
 
-/** The leases of one worker after a heartbeat. */
-export interface KeptLeases {
-  /** All leases of the worker, valid for the time that it asked for. */
-  readonly leases: readonly Lease[]
-  /** The largest number of leases that the worker should hold, so that all workers hold about the same. */
-  readonly share: number
+/** What a heartbeat says about one worker of the process. */
+export interface WorkerBeat {
+  readonly subscription: string
+  /** The place that the subscription had when the worker registered it. */
+  readonly place: string
+  /** The version of the worker's definition. */
+  readonly version: number
+  readonly worker: string
+  /** How long the leases last from now on, in milliseconds. */
+  readonly milliseconds: number
 }
+
+/** The answer to a heartbeat, for one worker. */
+export type KeptLeases =
+  | {
+      readonly kind: 'kept'
+      /** All leases of the worker, valid for the time that it asked for. */
+      readonly leases: readonly Lease[]
+      /**
+       * The largest number of leases that the worker should hold, so that all workers hold about the same; 0 if the
+       * subscription is paused.
+       */
+      readonly share: number
+      readonly isPaused: boolean
+      /** What the partitions must pass over. Empty once all checkpoints are past it. */
+      readonly skip: readonly SkipLayer[]
+      /**
+       * Another number after each call of `retryParked` or `skipParked` that changed an event, and after
+       * `moveCheckpoints`; 0 before the first one. While it stays the same, no parked event becomes due.
+       */
+      readonly parkedRequests: number
+    }
+  /** A higher version is registered, or a successor has the place of the subscription. The worker has no lease. */
+  | { readonly kind: 'superseded' }
+  /** The subscription was removed. The worker has no lease. */
+  | { readonly kind: 'removed' }
+
+/** A checkpoint to move. */
+export interface CheckpointMove {
+  readonly lease: Lease
+  readonly position: number
+}
+
+/**
+ * `moved`: the checkpoint is at or after the position. `lost`: the lease was released, or another worker has taken it.
+ * `busy`: another transaction holds the checkpoint; the caller tries again.
+ */
+export type MoveOutcome = 'moved' | 'lost' | 'busy'
 
 export interface PartitionCheckpoint {
   readonly partition: number
@@ -42,7 +89,6 @@ export type ParkedState =
 
 /** A parked event as it is stored. */
 export interface ParkedRecord {
-  readonly partition: number
   readonly position: number
   readonly streamId: string
   readonly eventId: string
@@ -63,49 +109,36 @@ export interface ParkedStream {
   readonly position: number
 }
 
-export type EventToPark = Omit<ParkedRecord, 'partition' | 'parkedAt'>
+export type EventToPark = Omit<ParkedRecord, 'parkedAt'>
 
 /**
  * The methods of a storage that keep subscriptions. A method that takes a lease and writes must check the lease's token
  * and write in one atomic step. It throws a LeaseLostError, and writes nothing, if the lease was released or another
  * worker has taken it. A lease whose time has ended, and that no other worker has taken, still counts as held.
  */
-export interface SubscriptionStorage {
+export interface SubscriptionStorage extends SubscriptionRegistry {
   /**
-   * Creates a subscription with all checkpoints at `position`, unless one of that name exists. Returns the number of
-   * its partitions, which may differ from `partitions` if it existed.
+   * The heartbeat of a process: marks its workers as alive, renews their leases, and takes free or ended leases until each
+   * worker has its share. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
+   * must not decide whether another worker's lease has ended. A checkpoint that another transaction holds keeps its lease
+   * as it is: the call does not wait for it. Returns one answer for each beat, in their order.
    */
-  createSubscription(
-    subscription: string,
-    partitions: number,
-    position: number,
-    signal?: AbortSignal,
-  ): Promise<number>
-
-  /**
-   * The heartbeat of a worker: marks it as alive, renews its leases for `milliseconds`, and takes free or ended leases
-   * until it has its share. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a
-   * worker must not decide whether another worker's lease has ended. Returns no leases if there is no such
-   * subscription.
-   */
-  keepLeases(
-    subscription: string,
-    worker: string,
-    milliseconds: number,
-    signal?: AbortSignal,
-  ): Promise<KeptLeases>
+  keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]>
 
   /** Releases leases, so that other workers can take them at once. Ignores leases that are lost already. */
   releaseLeases(leases: readonly Lease[], worker: string): Promise<void>
 
   /** Removes a worker: releases its leases, and no longer counts it when shares are computed. */
-  leave(subscription: string, worker: string): Promise<void>
-
-  /** Moves the checkpoint of a lease forward, never back. @throws LeaseLostError */
-  advance(lease: Lease, position: number, signal?: AbortSignal): Promise<void>
+  leave(place: string, worker: string): Promise<void>
 
   /**
-   * Parks events, replacing their earlier records, and moves the checkpoint as `advance` does. @throws LeaseLostError
+   * Moves the checkpoints of leases forward, never back, each on its own. Returns one outcome for each move, in their
+   * order. Each lease occurs once.
+   */
+  advance(moves: readonly CheckpointMove[], signal?: AbortSignal): Promise<readonly MoveOutcome[]>
+
+  /**
+   * Parks events, replacing their earlier records, and moves the checkpoint of the lease. @throws LeaseLostError
    */
   park(lease: Lease, events: readonly EventToPark[], position: number, signal?: AbortSignal): Promise<void>
 
@@ -132,15 +165,24 @@ export interface SubscriptionStorage {
   ): Promise<readonly ParkedRecord[]>
 
   /**
-   * Makes a parked event a retrying one; does not change a blocked or retrying one. Returns false if there is no parked
-   * event at that position.
+   * Makes parked events retrying ones; does not change blocked or retrying ones. Returns the positions, of those given,
+   * at which an event is parked, blocked or retrying.
    */
-  retryParked(subscription: string, position: number, signal?: AbortSignal): Promise<boolean>
+  retryParked(
+    subscription: string,
+    positions: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<readonly number[]>
 
   /**
-   * Removes a parked event, which unblocks the next one of its stream. Returns false if there is none at that position.
+   * Removes parked events, which unblocks the next ones of their streams. Returns the positions, of those given, at
+   * which there was one.
    */
-  skipParked(subscription: string, position: number, signal?: AbortSignal): Promise<boolean>
+  skipParked(
+    subscription: string,
+    positions: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<readonly number[]>
 
   /** Returns the checkpoint of each partition, in order; an empty list if there is no such subscription. */
   checkpoints(subscription: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]>
