@@ -20,7 +20,6 @@ import { rebuild } from '../projection/rebuild.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import { verify } from '../projection/verify.ts'
 import { systemClock } from '../runtime/clock.ts'
-import type { EngineEnvironment } from '../runtime/environment.ts'
 import { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import { Wakeup } from '../runtime/wakeup.ts'
@@ -47,6 +46,7 @@ import { runOnce } from '../subscription/run-once.ts'
 import { type StartedSubscription, startSubscription } from '../subscription/start.ts'
 import { subscriptionStatus } from '../subscription/status.ts'
 import { uuidv7 } from '../uuid.ts'
+import { engineEnvironment } from './environment.ts'
 import { importEvents } from './import.ts'
 import { readLog } from './read-log.ts'
 
@@ -65,7 +65,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   const wakeup = new Wakeup(storage.notifications)
   const operations = new Operations(() => storage.checkNesting?.())
   const perform = operations.perform.bind(operations)
-  const environment: EngineEnvironment = { storage, wakeup, clock: systemClock }
+  const environment = engineEnvironment({ storage, wakeup, clock: systemClock })
   const running = new Set<StartedSubscription>()
   /** The subscription that failed last under each name, until the name is subscribed again. */
   const failed = new Map<string, StartedSubscription>()

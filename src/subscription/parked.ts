@@ -46,20 +46,20 @@ export function parkedEvents(
     async retry(position, options) {
       checkInteger(position, 'position', 1)
       const { signal } = optionsOf(options, ['signal'])
-      const isParked = await perform(signal, () => storage.retryParked(name, position, signal))
-      if (!isParked) throw new NotParkedError(name, position)
+      const found = await perform(signal, () => storage.retryParked(name, [position], signal))
+      if (found.length === 0) throw new NotParkedError(name, position)
     },
 
     async skip(position, options) {
       checkInteger(position, 'position', 1)
       const { signal } = optionsOf(options, ['signal'])
-      const isParked = await perform(signal, () => storage.skipParked(name, position, signal))
-      if (!isParked) throw new NotParkedError(name, position)
+      const found = await perform(signal, () => storage.skipParked(name, [position], signal))
+      if (found.length === 0) throw new NotParkedError(name, position)
     },
   }
 }
 
-/** The public form of a stored record: without the partition, and with a copy of the date. */
-function toParkedEvent({ partition: _, parkedAt, ...record }: ParkedRecord): ParkedEvent {
+/** The public form of a stored record, with a copy of the date. */
+function toParkedEvent({ parkedAt, ...record }: ParkedRecord): ParkedEvent {
   return { ...record, parkedAt: new Date(parkedAt) }
 }

@@ -10,10 +10,13 @@
  * fails the subscription.
  */
 import { hasCode, isOutage, LeaseLostError } from '../errors/index.ts'
+import type { RecordedEvent } from '../event.ts'
 import { abortable } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { LogPage } from '../storage/log-query.ts'
 import { wholeLog } from '../storage/log-query.ts'
+import { partitionOf } from '../storage/partition.ts'
+import type { SkipLayer } from '../storage/registry.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
@@ -27,8 +30,6 @@ import type { FailedCall } from './subscription.ts'
 const eventsPerPage = 2_000
 // All in milliseconds. The pause between two reads at the end of the log doubles from here up to `pollInterval`.
 const shortestPollInterval = 5
-// The longest time between two looks at the parked events.
-const longestParkedInterval = 1_000
 // The pause after a transient error doubles from the first value up to the second.
 const shortestPause = 50
 const longestPause = 5_000
@@ -59,17 +60,23 @@ export class PartitionRun {
   readonly #checkpoint: Checkpoint
   readonly #delivery: Delivery
   readonly #parked: ParkedDelivery
+  readonly #skip: readonly SkipLayer[]
   #phase: 'catching-up' | 'live' = 'catching-up'
-  #parkedHandledAt = Number.NEGATIVE_INFINITY
+  #parkedRequests = 0
+  /** The number of requests before the last look at the parked events. 0: no parked event has ever become due. */
+  #parkedRequestsSeen = 0
+  #hasReportedParked = false
 
   constructor(
     environment: EngineEnvironment,
     plan: Plan,
     lease: Lease,
+    skip: readonly SkipLayer[],
     progress: Progress,
     report: PartitionReport,
   ) {
     this.lease = lease
+    this.#skip = skip
     this.#environment = environment
     this.#plan = plan
     this.#report = report
@@ -104,6 +111,11 @@ export class PartitionRun {
    */
   get holdsLease(): boolean {
     return this.#held.isHeld
+  }
+
+  /** The number of requests for parked events, by the last heartbeat. Each new number leads to one look at them. */
+  noteParkedRequests(parkedRequests: number): void {
+    this.#parkedRequests = parkedRequests
   }
 
   /** Drops the running calls at once, without a last write of the checkpoint. */
@@ -170,7 +182,7 @@ export class PartitionRun {
       // At most one page ahead, so that memory is bounded however long the log is.
       nextRequest = page.full ? this.#requestPage(page.through) : undefined
       if (page.full) await this.#yieldToEventLoop()
-      await this.#delivery.deliver(page.events)
+      await this.#delivery.deliver(this.#withoutSkipped(page.events))
       checkpoint.moveTo(page.through)
       // First the state, then the checkpoint: a caller that `caughtUp` resolves for must see the state 'live'.
       if (!page.full) this.#enter('live')
@@ -196,18 +208,30 @@ export class PartitionRun {
   }
 
   async #deliverParked(): Promise<void> {
-    const { clock } = this.#environment
-    const interval = Math.min(longestParkedInterval, 4 * this.#plan.pollInterval)
-    if (clock.now() - this.#parkedHandledAt <= interval) return
-    await this.#parked.deliver()
-    this.#parkedHandledAt = clock.now()
+    const requests = this.#parkedRequests
+    if (requests !== this.#parkedRequestsSeen) {
+      await this.#parked.deliver()
+      this.#parkedRequestsSeen = requests
+    }
+    if (this.#hasReportedParked) return
+    this.#hasReportedParked = true
     this.#report.parkedHandled()
+  }
+
+  /** Leaves out what earlier partitions have handled, if the streams were divided anew. */
+  #withoutSkipped(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
+    const layers = this.#skip
+    if (layers.length === 0) return events
+    const isSkipped = ({ streamId, position }: RecordedEvent) =>
+      layers.some((layer) => position <= (layer[partitionOf(streamId, layer.length)] as number))
+    return events.filter((event) => !isSkipped(event))
   }
 
   #requestPage(after: number): PageRequest {
     const { storage, wakeup } = this.#environment
-    const { filter, partitions, batchSize } = this.#plan
-    const partition = partitions === 1 ? undefined : { index: this.lease.partition, count: partitions }
+    const { filter, batchSize } = this.#plan
+    const { partition: index, partitions: count } = this.lease
+    const partition = count === 1 ? undefined : { index, count }
     const query = { ...wholeLog, ...filter, after, partition, limit: Math.max(batchSize, eventsPerPage) }
     const wakeups = wakeup.count
     const page = storage.readLogPage(query, this.#stop.signal)

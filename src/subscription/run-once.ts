@@ -7,7 +7,7 @@ import { optionsOf } from '../input/options.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
-import { lowestCheckpoint, waitForCheckpoint } from './checkpoint-wait.ts'
+import { lowestCheckpoint } from './checkpoint-waits.ts'
 import { planOf } from './plan.ts'
 import type { RunOnceOptions, RunOnceResult, SubscribeOptions } from './subscription.ts'
 import { Worker } from './worker.ts'
@@ -22,6 +22,7 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   checkMilliseconds(timeout, 'timeout', 1)
   const { storage, clock } = environment
   const end = clock.now() + timeout
+  const endHandler = environment.liveHandlers.add(plan)
   const worker = new Worker(environment, plan)
   const { controller, unlink } = linkedController(signal)
   void worker.ended.then((error) => error && controller.abort(error))
@@ -32,7 +33,7 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
     const position = await abortable(storage.lastPosition(failedOrAborted), failedOrAborted)
     const timedOut = clock.sleep(timeout, timer.signal).catch(() => {})
     await abortable(Promise.race([worker.parkedHandled, timedOut]), failedOrAborted)
-    await waitForCheckpoint(environment, plan.name, {
+    await environment.checkpointWaits.wait(plan.name, {
       position,
       timeout: Math.max(0, end - clock.now()),
       signal: failedOrAborted,
@@ -44,6 +45,7 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
     timer.abort()
     unlink()
     await worker.stop(Math.max(1_000, end - clock.now()))
+    endHandler()
   }
   const failed = await worker.ended
   if (failed !== undefined) throw failed

@@ -7,7 +7,6 @@ import { optionsOf } from '../input/options.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
-import { waitForCheckpoint } from './checkpoint-wait.ts'
 import { planOf } from './plan.ts'
 import { subscriptionStatus } from './status.ts'
 import type { SubscribeOptions, Subscription, SubscriptionStatus } from './subscription.ts'
@@ -30,6 +29,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
 ): StartedSubscription {
   const plan = planOf(environment.storage, options)
   const { name } = plan
+  const endHandler = environment.liveHandlers.add(plan)
   const worker = new Worker(environment, plan)
   /**
    * The running calls of `caughtUp`. A call that added its own listener to `worker.ended` would leave it there until
@@ -39,6 +39,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
   let ended: { readonly failure: SubscriptionFailedError | undefined } | undefined
   // A promise that only users listen to: while none does, its rejection is unhandled, and Node ends the process.
   const done = worker.ended.then((failure) => {
+    endHandler()
     onEnd()
     ended = { failure }
     for (const end of waiting) end(failure)
@@ -77,7 +78,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       try {
         const target =
           position ?? (await abortable(environment.storage.lastPosition(failedOrAborted), failedOrAborted))
-        await waitForCheckpoint(environment, name, { position: target, timeout, signal: failedOrAborted })
+        await environment.checkpointWaits.wait(name, { position: target, timeout, signal: failedOrAborted })
       } finally {
         waiting.delete(onEnded)
         unlink()

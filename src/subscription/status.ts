@@ -2,7 +2,7 @@
 
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { wholeLog } from '../storage/log-query.ts'
-import { lowestCheckpoint, ownersOf } from './checkpoint-wait.ts'
+import { lowestCheckpoint, ownersOf } from './checkpoint-waits.ts'
 import type { SubscriptionStatus } from './subscription.ts'
 
 /** Leaves out `state` and `lastError`, which only a worker knows. Returns `undefined` if there is none. */

@@ -33,6 +33,17 @@ export type StartPosition =
   /** At the first event after this position (exclusive), such as the position of an `AppendResult`. */
   | { readonly after: number }
 
+/**
+ * Takes over the place of another subscription: its checkpoints and its parked events. The other one ends: each of its
+ * workers stops, in the state 'superseded'. The numbers of partitions may differ. If there is no such subscription, begins
+ * at `otherwise`.
+ */
+export interface Succession {
+  /** The name of the other subscription. */
+  readonly after: string
+  readonly otherwise: StartPosition
+}
+
 /** What a subscription does when its handler fails. */
 export interface ErrorPolicy {
   /** Maximum number of retries of an event whose handler failed. @default 5 */
@@ -101,11 +112,18 @@ interface RunOptions {
 interface HandlerOptions<E extends Event> extends RunOptions, EventFilter<E> {
   /** Unique among the store's subscriptions. Workers that use the same name share the work. */
   readonly name: string
+  /**
+   * At least 1. Raise it when you change the filter, `partitions` or `transactional`, or when code of the former version
+   * must not run any more. The higher version continues where the lower one was; workers of the lower one stop, in the
+   * state 'superseded'. @default 1
+   */
+  readonly version?: number | undefined
   /** Where a new subscription begins; ignored if the subscription exists. @default 'beginning' */
-  readonly from?: StartPosition | undefined
+  readonly from?: StartPosition | Succession | undefined
   /**
    * The number of partitions that the streams are divided into. Events of one stream are handled in order; partitions
-   * are handled side by side and are spread over all workers. The number cannot be changed later. @default 1
+   * are handled side by side and are spread over all workers. To change it, raise the version, or call
+   * `store.subscriptions.repartition`. @default 1
    */
   readonly partitions?: number | undefined
   /** Whether each call of the handler gets a transaction, `tx`, that commits with the checkpoint. @default false */
@@ -152,8 +170,14 @@ export type SubscriptionState =
   | 'retrying'
   /** An event was parked. */
   | 'parking'
+  /** An operator has paused the subscription. */
+  | 'paused'
   | 'stopping'
   | 'stopped'
+  /** The worker has stopped, because a higher version or a successor has taken over. */
+  | 'superseded'
+  /** The worker has stopped, because an operator has removed the subscription. */
+  | 'removed'
   /** The subscription has ended with an error. */
   | 'failed'
 
@@ -216,7 +240,7 @@ export interface Subscription extends AsyncDisposable {
    */
   stop(options?: { readonly timeout?: number | undefined }): Promise<void>
   /**
-   * Resolves when the subscription has stopped, and rejects with a SubscriptionFailedError when it cannot continue. If
+   * Resolves when the subscription has stopped, was superseded or was removed, and rejects with a SubscriptionFailedError when it cannot continue. If
    * no code handles that rejection, it ends the process: a subscription never stops silently.
    */
   readonly done: Promise<void>

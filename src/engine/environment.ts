@@ -1,0 +1,22 @@
+/** Makes the parts that the subscriptions, views and rebuilds of one store share. */
+import { hostname } from 'node:os'
+import type { EngineEnvironment } from '../runtime/environment.ts'
+import { CheckpointWaits } from '../subscription/checkpoint-waits.ts'
+import { CheckpointWriter } from '../subscription/checkpoint-writer.ts'
+import { Heartbeat } from '../subscription/heartbeat.ts'
+import { LiveHandlers } from '../subscription/live-handlers.ts'
+
+type Given = Pick<EngineEnvironment, 'storage' | 'wakeup' | 'clock'> & Partial<EngineEnvironment>
+
+/** `workerName`: @default the name of the host, and the number of the process */
+export function engineEnvironment(given: Given): EngineEnvironment {
+  const { storage, clock } = given
+  return {
+    workerName: `${hostname()}/${process.pid}`,
+    heartbeat: new Heartbeat(storage, clock),
+    checkpointWriter: new CheckpointWriter(storage, clock),
+    checkpointWaits: new CheckpointWaits(storage, clock),
+    liveHandlers: new LiveHandlers(),
+    ...given,
+  }
+}
