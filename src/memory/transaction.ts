@@ -227,9 +227,7 @@ export class MemoryTransaction implements StorageTransaction {
     definition: SubscriptionDefinition,
     position: number,
   ): Promise<void> {
-    this.#commitSteps.push(() =>
-      this.#subscriptions.moveCheckpointsNow(subscription, definition, position),
-    )
+    this.#commitSteps.push(() => this.#subscriptions.moveCheckpointsNow(subscription, definition, position))
   }
 
   /** Adds a step to the commit. It must not await anything, so that all steps are one. */

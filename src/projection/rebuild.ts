@@ -5,10 +5,10 @@ import { checkFunction, checkInteger, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { ProjectionMode, ProjectionToRegister, RegisteredProjection } from '../storage/projections.ts'
+import { projectionDefinition } from '../subscription/definition.ts'
 import { BuildLease } from './build-lease.ts'
 import type { RebuildOptions, RebuildResult } from './maintenance.ts'
 import { type AnyDocumentProjection, checkDocumentProjection } from './projection.ts'
-import { projectionDefinition } from '../subscription/definition.ts'
 import { ProjectionBuild } from './projection-build.ts'
 
 const defaultBatchSize = 5_000

@@ -85,6 +85,15 @@ export type {
   StoredDocument,
 } from './projections.ts'
 export { appendedEvents, recordedEvent } from './recorded-event.ts'
+export {
+  divideAnew,
+  type RegisteredSubscription,
+  type SkipLayer,
+  type SubscriptionChange,
+  type SubscriptionDefinition,
+  type SubscriptionKind,
+  type SubscriptionRegistry,
+} from './registry.ts'
 export { type RecordedId, settleRepeat } from './repeat.ts'
 export type {
   AppendOutcome,
@@ -98,15 +107,6 @@ export type {
   Storage,
   StreamWindow,
 } from './storage.ts'
-export {
-  divideAnew,
-  type RegisteredSubscription,
-  type SkipLayer,
-  type SubscriptionChange,
-  type SubscriptionDefinition,
-  type SubscriptionKind,
-  type SubscriptionRegistry,
-} from './registry.ts'
 export type {
   CheckpointMove,
   EventToPark,

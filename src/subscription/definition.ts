@@ -8,7 +8,11 @@ type StoredFilter = Pick<SubscriptionDefinition, 'types' | 'streamPrefix' | 'tag
 /** Two filters select the same events if these are equal: the order of types and tags does not matter. */
 export function sortedFilter({ types, streamPrefix, tags }: EventFilter): StoredFilter {
   const sorted = (names: readonly string[] | undefined) => names && [...new Set(names)].sort()
-  return { types: sorted(types), streamPrefix: streamPrefix === '' ? undefined : streamPrefix, tags: sorted(tags) }
+  return {
+    types: sorted(types),
+    streamPrefix: streamPrefix === '' ? undefined : streamPrefix,
+    tags: sorted(tags),
+  }
 }
 
 /** The subscription of an async projection. */

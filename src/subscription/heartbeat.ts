@@ -3,7 +3,6 @@
  * have changed. It beats once a second, or each third of the shortest lease time; a worker that joins gets its first
  * leases at once.
  */
-import { abortable } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { KeptLeases, SubscriptionStorage, WorkerBeat } from '../storage/subscriptions.ts'
 
@@ -21,7 +20,11 @@ export interface HeartbeatListener {
 export interface HeartbeatMember {
   /** Beats for this worker at once, or as soon as the running call has its answer. */
   beatNow(): void
-  leave(): void
+  /**
+   * Takes no further part. Resolves once no running call can still take leases for this worker: what the caller releases
+   * before that, the call may take again.
+   */
+  leave(): Promise<void>
 }
 
 interface Member {
@@ -37,8 +40,8 @@ export class Heartbeat {
   readonly #urgent = new Set<Member>()
   #isRunning = false
   #wake = () => {}
-  /** Ends the running call when no member is left that waits for its answer. */
-  #abandonCall = () => {}
+  /** The running call, and whose leases it renews. It never rejects. */
+  #call: { readonly members: readonly Member[]; readonly ended: Promise<void> } | undefined
 
   constructor(storage: Pick<SubscriptionStorage, 'keepLeases'>, clock: Clock) {
     this.#storage = storage
@@ -57,11 +60,11 @@ export class Heartbeat {
     if (!this.#isRunning) void this.#run()
     return {
       beatNow,
-      leave: () => {
+      leave: async () => {
         this.#members.delete(member)
         this.#urgent.delete(member)
-        if (this.#members.size === 0) this.#abandonCall()
         this.#wake()
+        if (this.#call?.members.includes(member)) await this.#call.ended
       },
     }
   }
@@ -69,18 +72,24 @@ export class Heartbeat {
   /** Never rejects. */
   async #run(): Promise<void> {
     this.#isRunning = true
-    let nextAt = this.#clock.now()
+    let lastAt = Number.NEGATIVE_INFINITY
     while (this.#members.size > 0) {
-      const isDue = this.#clock.now() >= nextAt
-      const due = [...(isDue ? this.#members : this.#urgent)]
+      const left = lastAt + this.#interval - this.#clock.now()
+      const due = [...(left <= 0 ? this.#members : this.#urgent)]
       this.#urgent.clear()
-      if (isDue) nextAt = this.#clock.now() + this.#interval
-      if (due.length > 0) await this.#beat(due)
-      else await this.#sleep(Math.min(nextAt - this.#clock.now(), this.#interval))
+      if (left <= 0) lastAt = this.#clock.now()
+      if (due.length > 0) {
+        this.#call = { members: due, ended: this.#beat(due) }
+        await this.#call.ended
+        this.#call = undefined
+      } else {
+        await this.#sleep(left)
+      }
     }
     this.#isRunning = false
   }
 
+  /** Follows the members: one with a shorter lease time does not wait for the end of a longer interval. */
   get #interval(): number {
     const leaseTimes = [...this.#members].map(({ beat }) => beat.milliseconds)
     return Math.min(longestInterval, Math.min(...leaseTimes) / 3)
@@ -88,12 +97,9 @@ export class Heartbeat {
 
   async #beat(members: readonly Member[]): Promise<void> {
     const sentAt = this.#clock.now()
-    const abandon = new AbortController()
-    this.#abandonCall = () => abandon.abort(new Error('no worker is left'))
     let answers: readonly KeptLeases[]
     try {
-      const beats = members.map(({ beat }) => beat)
-      answers = await abortable(this.#storage.keepLeases(beats, abandon.signal), abandon.signal)
+      answers = await this.#storage.keepLeases(members.map(({ beat }) => beat))
     } catch (error) {
       for (const member of members) if (this.#members.has(member)) member.listener.failed(error)
       return
@@ -107,7 +113,7 @@ export class Heartbeat {
   async #sleep(milliseconds: number): Promise<void> {
     const woken = new AbortController()
     this.#wake = () => woken.abort()
-    await this.#clock.sleep(Math.max(1, milliseconds), woken.signal).catch(() => {})
+    await this.#clock.sleep(milliseconds, woken.signal).catch(() => {})
     this.#wake = () => {}
   }
 }

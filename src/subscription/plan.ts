@@ -185,7 +185,8 @@ function checkedFrom(from: unknown, name: string): Pick<Plan, 'from' | 'predeces
   return readSafely('from', from, () => {
     const { after, otherwise } = (from ?? {}) as { readonly after?: unknown; readonly otherwise?: unknown }
     if (typeof after !== 'string') {
-      if (otherwise !== undefined) refuse('from.otherwise', 'goes with the name of a subscription in after', otherwise)
+      if (otherwise !== undefined)
+        refuse('from.otherwise', 'goes with the name of a subscription in after', otherwise)
       return { from: startPositionIn(from, 'from'), predecessor: undefined }
     }
     checkName(after, 'from.after')

@@ -142,7 +142,7 @@ export class Worker {
       this.#fail(error)
     }
     await this.#drain()
-    this.#member?.leave()
+    await Promise.race([this.#member?.leave(), this.#releaseTimedOut])
     await this.#leave()
     this.#resolveParkedHandled()
     await this.#listenersEnded()
@@ -270,9 +270,7 @@ export class Worker {
     if (this.#place === undefined) return
     const { storage, clock } = this.#environment
     const timer = new AbortController()
-    const leaving = storage
-      .leave(this.#place, this.name)
-      .catch((error: unknown) => this.#reportOutage(error))
+    const leaving = storage.leave(this.#place, this.name).catch((error: unknown) => this.#reportOutage(error))
     const expired = clock.sleep(this.#plan.leaseTime, timer.signal).catch(() => {})
     await Promise.race([leaving, expired, this.#releaseTimedOut])
     timer.abort()

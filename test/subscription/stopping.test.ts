@@ -72,10 +72,9 @@ describe('stopping', () => {
       const original = engine.storage[silent].bind(engine.storage) as (
         ...parameters: never[]
       ) => Promise<unknown>
-      engine.environment = {
-        ...engine.environment,
+      engine.use({
         storage: { ...engine.storage, [silent]: unanswered(original) },
-      }
+      })
       const subscription = engine.start({ name, handle() {}, pollInterval: 5 })
       await subscription.caughtUp()
       isSilent = true
@@ -92,8 +91,7 @@ describe('stopping', () => {
     let isSilent = false
     let lastError: unknown
     const states: unknown[] = []
-    engine.environment = {
-      ...engine.environment,
+    engine.use({
       storage: {
         ...engine.storage,
         keepLeases: (...parameters) =>
@@ -101,7 +99,7 @@ describe('stopping', () => {
         readLogPage: (...parameters) =>
           isSilent ? new Promise(() => {}) : engine.storage.readLogPage(...parameters),
       },
-    }
+    })
     const subscription = engine.start({
       name,
       leaseTime: 60,
@@ -146,8 +144,7 @@ describe('stopping', () => {
     const started: string[] = []
     const [asked, released, answered] = [latch(), latch(), latch()]
     let isReleasing = false
-    engine.environment = {
-      ...engine.environment,
+    engine.use({
       storage: {
         ...engine.storage,
         async keepLeases(...parameters) {
@@ -161,24 +158,32 @@ describe('stopping', () => {
           }
           return kept
         },
-        async releaseLeases(...parameters) {
+        async releaseLeases(leases, worker) {
           // Makes the other worker leave, so that this worker may hold both partitions again.
-          await engine.storage.leave(name, 'other')
+          await engine.storage.leave(leases[0]?.place as string, 'other')
           isReleasing = true
           await asked.released
-          await engine.storage.releaseLeases(...parameters)
+          await engine.storage.releaseLeases(leases, worker)
           released.release()
         },
         // The first call that a worker makes with a new lease.
-        parkedToHandle(lease, ...rest) {
+        parkedStreams(lease, ...rest) {
           started.push(`${lease.partition}/${lease.token}`)
-          return engine.storage.parkedToHandle(lease, ...rest)
+          return engine.storage.parkedStreams(lease, ...rest)
         },
       },
-    }
-    const subscription = engine.start({ name, partitions: 2, leaseTime: 90, handle() {} })
+    })
+    const subscription = engine.start({
+      name,
+      partitions: 2,
+      leaseTime: 90,
+      onError: { action: 'block-stream' },
+      handle() {},
+    })
     await until(() => started.length === 2)
-    await engine.storage.keepLeases(name, 'other', 60_000)
+    const { place = '' } = (await engine.storage.readSubscription(name)) ?? {}
+    const other = { subscription: name, place, version: 1, worker: 'other', milliseconds: 60_000 }
+    await engine.storage.keepLeases([other])
     await answered.released
     await until(() => started.length > 2)
     await subscription.stop()

@@ -1,6 +1,7 @@
 /** Subscriptions on a storage in memory: their options, their states, and when they read the log. */
 import { describe, expect, it, vi } from 'vitest'
 import { range } from '../../src/conformance/events.ts'
+import { engineEnvironment } from '../../src/engine/environment.ts'
 import type { RecordedEvent } from '../../src/event.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { runOnce } from '../../src/subscription/run-once.ts'
@@ -47,7 +48,7 @@ describe('options', () => {
   it('refuses another number of partitions than the subscription was created with', async () => {
     await engine.start({ name, handle, partitions: 2 }).caughtUp({ position: 0 })
     await vi.waitFor(async () => expect((await engine.storage.checkpoints(name)).length).toBe(2))
-    const cause = expect.objectContaining({ code: 'invalid-input', field: 'partitions' })
+    const cause = expect.objectContaining({ code: 'subscription-mismatch', subscription: name })
     await expect(engine.startFailing({ name, handle }).done).rejects.toMatchObject({ cause })
     await expect(runOnce(engine.environment, { name, handle })).rejects.toMatchObject({ cause })
   })
@@ -131,8 +132,7 @@ describe('reading', () => {
   it('requests at most one page ahead of the page that is handled', async () => {
     await engine.append(10)
     const requested: number[] = []
-    engine.environment = {
-      ...engine.environment,
+    engine.use({
       storage: {
         ...engine.storage,
         readLogPage: (query, signal) => {
@@ -140,7 +140,7 @@ describe('reading', () => {
           return engine.storage.readLogPage({ ...query, limit: 3 }, signal)
         },
       },
-    }
+    })
     const furthestRequest: number[] = []
     const subscription = engine.start({
       name,
@@ -186,9 +186,14 @@ describe('reading', () => {
       engine.storage.readLogPage({ ...query, until: Math.min(query.until, 1) }, signal)
     const seen: number[] = []
     const handle = ({ position }: RecordedEvent) => void seen.push(position)
+    const { wakeup, clock } = engine.environment
     for (const from of ['end', new Date(Date.now() + 1_000)] as const) {
       const own = `${name} from ${typeof from}`
-      await runOnce({ ...engine.environment, storage: settled }, { name: own, handle, from }, { timeout: 50 })
+      await runOnce(
+        engineEnvironment({ storage: settled, wakeup, clock }),
+        { name: own, handle, from },
+        { timeout: 50 },
+      )
       await runOnce(engine.environment, { name: own, handle })
     }
     expect(seen).toEqual([2, 3, 2, 3])
