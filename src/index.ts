@@ -91,11 +91,19 @@ export type {
   StreamSlice,
 } from './store.ts'
 export type {
+  MoveOptions,
+  SubscriptionAdministration,
+  SubscriptionSummary,
+} from './subscription/administration.ts'
+export type {
   ErrorPolicy,
   FailedCall,
   HandlerContext,
+  ParkedCallOptions,
   ParkedEvent,
   ParkedEvents,
+  ParkedFilter,
+  ParkedProgress,
   RunOnceOptions,
   RunOnceResult,
   StartPosition,
@@ -104,5 +112,6 @@ export type {
   Subscription,
   SubscriptionState,
   SubscriptionStatus,
+  Succession,
 } from './subscription/subscription.ts'
 export { uuidOf, uuidv7 } from './uuid.ts'

@@ -9,6 +9,7 @@ import type { RebuildOptions, RebuildResult, VerifyOptions, VerifyResult } from 
 import type { AnyDocumentProjection, DocumentProjection, Projection } from './projection/projection.ts'
 import type { HandlerTransaction } from './projection/transaction.ts'
 import type { View } from './projection/view.ts'
+import type { SubscriptionAdministration } from './subscription/administration.ts'
 import type {
   ParkedEvents,
   RunOnceOptions,
@@ -130,6 +131,12 @@ export interface StoreOptions {
    * @default none
    */
   readonly inline?: readonly Projection[] | undefined
+  /**
+   * The beginning of the names of this process's workers, by which `status()` and `store.subscriptions` name the owners
+   * of partitions. The store adds a slash and eight hexadecimal digits.
+   * @default the name of the host, a slash, and the number of the process
+   */
+  readonly worker?: string | undefined
 }
 
 /** An event store. `Tx` is the transaction through which handlers and raw projections write. */
@@ -207,6 +214,9 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
 
   /** Returns the checkpoint, the lag and the owners of a subscription; `undefined` if no subscription has this name. */
   subscriptionStatus(name: string, options?: CallOptions): Promise<SubscriptionStatus | undefined>
+
+  /** Lists and changes the subscriptions, in whichever process they run. */
+  readonly subscriptions: SubscriptionAdministration
 
   /** Returns access to the events that a subscription has parked. */
   parked(subscription: string): ParkedEvents

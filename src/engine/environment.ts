@@ -6,17 +6,20 @@ import { CheckpointWriter } from '../subscription/checkpoint-writer.ts'
 import { Heartbeat } from '../subscription/heartbeat.ts'
 import { LiveHandlers } from '../subscription/live-handlers.ts'
 
-type Given = Pick<EngineEnvironment, 'storage' | 'wakeup' | 'clock'> & Partial<EngineEnvironment>
+interface Given extends Pick<EngineEnvironment, 'storage' | 'wakeup' | 'clock'> {
+  /** @default the name of the host, and the number of the process */
+  readonly workerName?: string | undefined
+}
 
-/** `workerName`: @default the name of the host, and the number of the process */
-export function engineEnvironment(given: Given): EngineEnvironment {
-  const { storage, clock } = given
+export function engineEnvironment({ storage, wakeup, clock, workerName }: Given): EngineEnvironment {
   return {
-    workerName: `${hostname()}/${process.pid}`,
+    storage,
+    wakeup,
+    clock,
+    workerName: workerName ?? `${hostname()}/${process.pid}`,
     heartbeat: new Heartbeat(storage, clock),
     checkpointWriter: new CheckpointWriter(storage, clock),
     checkpointWaits: new CheckpointWaits(storage, clock),
     liveHandlers: new LiveHandlers(),
-    ...given,
   }
 }

@@ -41,6 +41,7 @@ import type {
   StreamInfo,
   StreamSlice,
 } from '../store.ts'
+import { subscriptionAdministration } from '../subscription/administer.ts'
 import { parkedEvents } from '../subscription/parked.ts'
 import { runOnce } from '../subscription/run-once.ts'
 import { type StartedSubscription, startSubscription } from '../subscription/start.ts'
@@ -61,11 +62,12 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   options: InputLimits & StoreOptions = {},
 ): EventStore<Tx> {
   const limits = checkedLimits(options)
-  const { inline = [] } = optionsOf(options, ['inline'])
+  const { inline = [], worker } = optionsOf(options, ['inline', 'worker'])
+  if (worker !== undefined) checkName(worker, 'worker')
   const wakeup = new Wakeup(storage.notifications)
   const operations = new Operations(() => storage.checkNesting?.())
   const perform = operations.perform.bind(operations)
-  const environment = engineEnvironment({ storage, wakeup, clock: systemClock })
+  const environment = engineEnvironment({ storage, wakeup, clock: systemClock, workerName: worker })
   const running = new Set<StartedSubscription>()
   /** The subscription that failed last under each name, until the name is subscribed again. */
   const failed = new Map<string, StartedSubscription>()
@@ -203,6 +205,8 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
         return stored && { ...stored, ...own?.report() }
       })
     },
+
+    subscriptions: subscriptionAdministration(environment, operations),
 
     parked(subscription) {
       operations.checkOpen()

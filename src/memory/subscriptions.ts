@@ -110,13 +110,12 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
   async changeSubscription(current: RegisteredSubscription, change: SubscriptionChange): Promise<boolean> {
     const place = this.#unchangedPlace(current)
     if (place === undefined) return false
-    const { definition = current.definition, partitions = current.partitions, position } = change
+    const { definition = current.definition, partitions = current.partitions, position, again } = change
     endLeases(place)
     if (partitions !== place.checkpoints.length) divide(place, partitions)
-    if (position !== undefined) {
-      for (const checkpoint of place.checkpoints) checkpoint.position = position
-      for (const parkedAt of place.parked.keys()) if (parkedAt > position) place.parked.delete(parkedAt)
-      place.skip = []
+    if (position !== undefined && again === true) moveBack(place, position)
+    for (const checkpoint of place.checkpoints) {
+      checkpoint.position = Math.max(checkpoint.position, position ?? 0)
     }
     this.#register({ ...current, definition, partitions, revision: current.revision + 1 })
     return true
@@ -362,6 +361,15 @@ function endLeases({ checkpoints }: Place): void {
     checkpoint.owner = undefined
     checkpoint.token++
   }
+}
+
+/** Lets events be handled again, and the parked ones among them be parked no longer. */
+function moveBack(place: Place, position: number): void {
+  for (const checkpoint of place.checkpoints) {
+    checkpoint.position = Math.min(checkpoint.position, position)
+  }
+  for (const parkedAt of place.parked.keys()) if (parkedAt > position) place.parked.delete(parkedAt)
+  place.skip = []
 }
 
 /** Replaces the partitions by another number of them. No token comes back when the number shrinks and grows again. */

@@ -52,11 +52,13 @@ export interface SubscriptionChange {
   readonly definition?: SubscriptionDefinition
   /** Divides the streams anew, see `SkipLayer`. Parked events stay parked. */
   readonly partitions?: number
-  /**
-   * Sets every checkpoint to this position, and removes all skip layers. Removes the events that are parked after this
-   * position, because they are handled again.
-   */
+  /** Moves every checkpoint to this position. Without `again`, a checkpoint that is further stays. */
   readonly position?: number
+  /**
+   * Whether `position` may move checkpoints back. Then all skip layers go, and the events that are parked after the
+   * position are parked no longer, because they are handled again. @default false
+   */
+  readonly again?: boolean
 }
 
 /**

@@ -8,7 +8,7 @@ import type { HandlerTransaction } from '../projection/transaction.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { planOf } from './plan.ts'
-import { subscriptionStatus } from './status.ts'
+import { emptyStatus, subscriptionStatus } from './status.ts'
 import type { SubscribeOptions, Subscription, SubscriptionStatus } from './subscription.ts'
 import { Worker } from './worker.ts'
 
@@ -96,10 +96,4 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
     },
   }
   return { subscription, report }
-}
-
-/** The status before the worker has created the subscription, for example while the database is unreachable. */
-function emptyStatus(name: string, lastPosition: number): Omit<SubscriptionStatus, 'state' | 'lastError'> {
-  const nothing = { checkpoint: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
-  return { ...nothing, name, lastPosition, lag: lastPosition }
 }

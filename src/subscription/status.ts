@@ -38,3 +38,12 @@ export async function subscriptionStatus(
     lastError: undefined,
   }
 }
+
+/** The status of a subscription that has no checkpoints, for example because the database has been unreachable so far. */
+export function emptyStatus(
+  name: string,
+  lastPosition: number,
+): Omit<SubscriptionStatus, 'state' | 'lastError'> {
+  const nothing = { checkpoint: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
+  return { ...nothing, name, lastPosition, lag: lastPosition }
+}

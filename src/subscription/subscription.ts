@@ -287,8 +287,38 @@ export interface ParkedEvents {
     position: number,
     options?: CallOptions,
   ): Promise<(ParkedEvent & { readonly event: RecordedEvent }) | undefined>
-  /** Lets the worker that holds the partition handle the event again, now or later. @throws NotParkedError */
-  retry(position: number, options?: CallOptions): Promise<void>
-  /** Removes a parked event without handling it. Events that it blocked are handled then. @throws NotParkedError */
-  skip(position: number, options?: CallOptions): Promise<void>
+  /**
+   * Lets the workers handle a parked event again, or all parked events that a filter selects. Returns how many. Blocked
+   * events follow by themselves.
+   * @throws NotParkedError if no event is parked at the position
+   */
+  retry(which: number | ParkedFilter, options?: ParkedCallOptions): Promise<number>
+  /**
+   * Removes a parked event without handling it, or all parked and blocked events that a filter selects. Events that they
+   * blocked are handled then. Returns how many.
+   * @throws NotParkedError if no event is parked at the position
+   */
+  skip(which: number | ParkedFilter, options?: ParkedCallOptions): Promise<number>
+}
+
+/** Selects parked events. An event must match every given property; `{}` selects all. */
+export interface ParkedFilter {
+  /** Only events of this type. */
+  readonly type?: string | undefined
+  /** Only events of this stream. */
+  readonly streamId?: string | undefined
+  /** Only events whose error contains this text. */
+  readonly error?: string | undefined
+}
+
+export interface ParkedCallOptions extends CallOptions {
+  /** Called after each page of parked events. */
+  readonly onProgress?: ((progress: ParkedProgress) => void) | undefined
+}
+
+export interface ParkedProgress {
+  /** How many events are retried or skipped so far. */
+  readonly count: number
+  /** All parked events up to this position are looked at. */
+  readonly position: number
 }

@@ -79,8 +79,6 @@ export class Worker {
   /** Resolves when an abandoned worker must wait for the storage no longer. */
   readonly #releaseTimedOut: Promise<void>
   #resolveReleaseTimedOut = () => {}
-  #wake = () => {}
-  #isWoken = false
 
   constructor(environment: EngineEnvironment, plan: Plan) {
     this.#environment = environment
@@ -212,7 +210,8 @@ export class Worker {
   #takeLeases(kept: KeptLeases, sentAt: number): void {
     if (kept.kind !== 'kept') {
       this.#partitions.abandon()
-      return this.#end(kept.kind)
+      this.#end(kept.kind)
+      return
     }
     this.#renewedAt = sentAt
     this.#isExpired = false
@@ -245,8 +244,11 @@ export class Worker {
 
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted && this.#lastState !== 'stopped') return
-    if (isOfLaterVersion(error)) return this.#end('superseded')
     if (this.#failure !== undefined) return
+    if (isOfLaterVersion(error)) {
+      this.#end('superseded')
+      return
+    }
     this.#failure = { error }
     this.#requestStop()
     void this.#waitForEnd(failureTimeout)
