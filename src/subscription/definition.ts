@@ -10,7 +10,7 @@ export function sortedFilter({ types, streamPrefix, tags }: EventFilter): Stored
   const sorted = (names: readonly string[] | undefined) => names && [...new Set(names)].sort()
   return {
     types: sorted(types),
-    streamPrefix: streamPrefix === '' ? undefined : streamPrefix,
+    streamPrefix,
     tags: sorted(tags),
   }
 }

@@ -33,11 +33,12 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
     const position = await abortable(storage.lastPosition(failedOrAborted), failedOrAborted)
     const timedOut = clock.sleep(timeout, timer.signal).catch(() => {})
     await abortable(Promise.race([worker.parkedHandled, timedOut]), failedOrAborted)
-    await environment.checkpointWaits.wait(plan.name, {
-      position,
-      timeout: Math.max(0, end - clock.now()),
-      signal: failedOrAborted,
-    })
+    const { checkpointWaits } = environment
+    const wait = (timeout: number) =>
+      checkpointWaits.wait(plan.name, { position, timeout, signal: failedOrAborted })
+    // A paused or superseded worker handles nothing, so there is nothing to wait for.
+    const isIdle = worker.state === 'paused' || worker.state === 'superseded'
+    await wait(isIdle ? 0 : Math.max(0, end - clock.now()))
   } catch (error) {
     if (!hasCode(error, 'subscription-behind')) throw error
     caughtUp = false

@@ -1,0 +1,233 @@
+/** Cases of what a subscription is: its name stands for one kind, filter and number of partitions of each version. */
+import assert from 'node:assert/strict'
+import { hasCode } from '../errors/index.ts'
+import type { RecordedEvent } from '../event.ts'
+import type { EventStore } from '../store.ts'
+import type { SubscribeOptions } from '../subscription/subscription.ts'
+import { balances, deposit } from './balances.ts'
+import type { ConformanceCase } from './case.ts'
+import { counted, eventOfType, numbersOf, range } from './events.ts'
+import { refused } from './expect.ts'
+
+const group = 'subscription registry'
+
+/** Refused when it starts, because something else has that name. */
+async function mismatch(store: EventStore, options: SubscribeOptions): Promise<string> {
+  const { cause } = await refused(store.runOnce(options), 'subscription-failed')
+  assert.ok(
+    hasCode(cause, 'subscription-mismatch'),
+    `expected 'subscription-mismatch', but got: ${String(cause)}`,
+  )
+  return cause.message
+}
+
+/** A handler that collects what it has handled. */
+function collector() {
+  const handled: RecordedEvent[] = []
+  return { handled, handle: (event: RecordedEvent) => void handled.push(event) }
+}
+
+const typesOf = (events: readonly RecordedEvent[]) => events.map(({ type }) => type)
+
+export const subscriptionRegistryCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'refuses the same version of a subscription with another definition, and shows both',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', [eventOfType('A'), eventOfType('B')])
+      const { handle, handled } = collector()
+      const mailer = { name: 'mailer', types: ['A'], partitions: 2, handle }
+      await store.runOnce(mailer)
+      const message = await mismatch(store, { ...mailer, types: ['B'] })
+      assert.match(message, /types \["A"\].*types \["B"\]/)
+      for (const other of [
+        { types: ['A', 'B'] },
+        { types: undefined },
+        { streamPrefix: 'a' },
+        { tags: ['x'] },
+        { partitions: 3 },
+        { transactional: true },
+      ]) {
+        await mismatch(store, { ...mailer, ...other })
+      }
+      await store.append('a', [eventOfType('A')])
+      await store.runOnce(mailer)
+      assert.deepEqual(typesOf(handled), ['A', 'A'])
+    },
+  },
+  {
+    group,
+    name: 'takes types and tags in any order, more than once, for the same definition',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', [eventOfType('A'), eventOfType('B')])
+      const { handle, handled } = collector()
+      await store.runOnce({ name: 's', types: ['A', 'B'], handle })
+      await store.append('a', [eventOfType('B')])
+      await store.runOnce({ name: 's', types: ['B', 'A', 'B'], handle })
+      assert.deepEqual(typesOf(handled), ['A', 'B', 'B'])
+    },
+  },
+  {
+    group,
+    name: 'refuses a projection under the name of a handler, and a handler under the name of a projection',
+    async run({ open }) {
+      const store = await open()
+      await store.append('account-1', [deposit('a', 5)])
+      await store.runOnce({ name: balances.name, handle() {} })
+      const version = 2
+      assert.match(await mismatch(store, { projection: { ...balances, version } }), /another name/)
+      await refused(store.rebuild({ ...balances, version }), 'subscription-mismatch')
+      await store.runOnce({ projection: { ...balances, name: 'projected' } })
+      assert.match(await mismatch(store, { name: 'projected', version, handle() {} }), /another name/)
+    },
+  },
+  {
+    group,
+    name: 'refuses another handler under a name that it runs already, at once',
+    async run({ open }) {
+      const store = await open()
+      const first = collector()
+      const second = collector()
+      const running = store.subscribe({ name: 's', handle: first.handle })
+      await refused(() => store.subscribe({ name: 's', handle: second.handle }), 'subscription-mismatch')
+      await refused(store.runOnce({ name: 's', handle: second.handle }), 'subscription-mismatch')
+      const again = store.subscribe({ name: 's', handle: first.handle })
+      await Promise.all([running.stop(), again.stop()])
+      await store.append('a', counted(1))
+      await store.runOnce({ name: 's', handle: second.handle })
+      assert.equal(second.handled.length, 1)
+    },
+  },
+  {
+    group,
+    name: 'continues with a higher version where the lower one was, whose workers stand aside',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const [former, present] = [await open(), await open()]
+      await former.append('a', counted(3))
+      const [one, two] = [collector(), collector()]
+      const states: string[] = []
+      const first = former.subscribe({
+        name: 's',
+        handle: one.handle,
+        onStateChange: (state) => void states.push(state),
+      })
+      await first.caughtUp()
+      const second = present.subscribe({ name: 's', version: 2, partitions: 3, handle: two.handle })
+      await first.done
+      assert.equal(states.at(-1), 'superseded')
+      await present.append('a', counted(3, 4))
+      await second.caughtUp()
+      assert.deepEqual(numbersOf(one.handled), range(1, 3))
+      assert.deepEqual(numbersOf(two.handled), range(4, 6))
+      const late = former.subscribe({ name: 's', handle: one.handle })
+      await late.done
+      assert.equal((await late.status()).state, 'superseded')
+      const { handled, caughtUp } = await former.runOnce({ name: 's', handle: one.handle })
+      assert.deepEqual({ handled, caughtUp }, { handled: 0, caughtUp: true })
+      await second.stop()
+    },
+  },
+  {
+    group,
+    name: 'handles with a wider filter of a higher version what comes after the checkpoint, not what came before',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', [eventOfType('A'), eventOfType('B')])
+      const { handle, handled } = collector()
+      await store.runOnce({ name: 's', types: ['A'], handle })
+      await store.append('a', [eventOfType('B')])
+      await store.runOnce({ name: 's', version: 2, types: ['A', 'B'], handle })
+      assert.deepEqual(typesOf(handled), ['A', 'B'])
+      await store.append('a', [eventOfType('A'), eventOfType('B')])
+      await store.runOnce({ name: 's', version: 3, types: ['B'], handle })
+      assert.deepEqual(typesOf(handled), ['A', 'B', 'B'])
+    },
+  },
+  {
+    group,
+    name: 'lets a successor take over the place of a subscription, with its parked events',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(3))
+      const handle = (event: RecordedEvent) => {
+        if (event.version === 2) throw new Error('not this one')
+      }
+      const onError = { retries: 0, action: 'park' } as const
+      await store.runOnce({ name: 'mailer', handle, onError })
+      const next = collector()
+      const successor = { name: 'mailer-v2', from: { after: 'mailer', otherwise: 'beginning' } } as const
+      await store.append('a', counted(2, 4))
+      await store.runOnce({ ...successor, handle: next.handle })
+      assert.deepEqual(numbersOf(next.handled), [4, 5])
+      assert.equal(await store.parked('mailer-v2').retry({ error: 'not this one' }), 1)
+      await store.runOnce({ ...successor, handle: next.handle })
+      assert.deepEqual(numbersOf(next.handled), [4, 5, 2])
+      // The former one has no place any more, and no second successor gets it.
+      const { handled } = await store.runOnce({ name: 'mailer', handle, onError })
+      assert.equal(handled, 0)
+      const third = { name: 'mailer-v3', from: { after: 'mailer', otherwise: 'end' }, handle() {} } as const
+      assert.match(await mismatch(store, third), /taken over by 'mailer-v2'/)
+    },
+  },
+  {
+    group,
+    name: 'begins where `otherwise` says if there is nothing to take over',
+    async run({ open }) {
+      const store = await open()
+      const { position } = await store.append('a', counted(3))
+      const { handle, handled } = collector()
+      const from = { after: 'nobody', otherwise: { after: position } } as const
+      await store.runOnce({ name: 's', from, handle })
+      await store.append('a', counted(2, 4))
+      await store.runOnce({ name: 's', from, handle })
+      assert.deepEqual(numbersOf(handled), [4, 5])
+      for (const wrong of [
+        { after: 'other' },
+        { after: 's', otherwise: 'end' },
+        { after: 1, otherwise: 'end' },
+      ]) {
+        await refused(() => store.subscribe({ name: 's', from: wrong as never, handle }), 'invalid-input')
+      }
+    },
+  },
+  {
+    group,
+    name: 'refuses a successor of another kind',
+    async run({ open }) {
+      const store = await open()
+      await store.append('account-1', [deposit('a', 5)])
+      await store.runOnce({ projection: balances })
+      const from = { after: balances.name, otherwise: 'end' } as const
+      assert.match(await mismatch(store, { name: 's', from, handle() {} }), /cannot take over/)
+    },
+  },
+  {
+    group,
+    name: 'ends a worker that runs when a successor takes over, and handles each event once',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const [former, present] = [await open(), await open()]
+      for (const stream of range(1, 12)) await former.append(`s${stream}`, counted(4))
+      const [one, two] = [collector(), collector()]
+      const first = former.subscribe({ name: 'old', partitions: 5, transactional: true, handle: one.handle })
+      await first.caughtUp()
+      const second = present.subscribe({
+        name: 'new',
+        partitions: 3,
+        transactional: true,
+        from: { after: 'old', otherwise: 'beginning' },
+        handle: two.handle,
+      })
+      await first.done
+      assert.equal((await first.status()).state, 'superseded')
+      for (const stream of range(1, 12)) await present.append(`s${stream}`, counted(2, 5))
+      await second.caughtUp()
+      assert.equal(one.handled.length, 48)
+      assert.equal(two.handled.length, 24)
+      await second.stop()
+    },
+  },
+]
