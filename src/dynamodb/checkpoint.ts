@@ -1,27 +1,25 @@
-/** The items of a subscription (see subscription.ts), and the conditions that fence a lease by its token. */
+/**
+ * The checkpoints of a subscription (see subscription-items.ts), and the conditions that fence a lease by its token.
+ *
+ * A token consists of the number of the shape and of the number of the owner within that shape. So tokens rise with each
+ * owner and with each shape, and a lease alone says in which item its checkpoint is.
+ */
 import { type Lease, LeaseLostError, StoreUnavailableError } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
 import type { CancellationReason } from './errors.ts'
-import { checkpointKey, type Key, subscriptionPartition } from './keys.ts'
+import { checkpointKey, type Key } from './keys.ts'
 import type { Part } from './writer.ts'
 
 export interface Checkpoint {
+  readonly shape: number
   readonly partition: number
   readonly position: number
   readonly owner: string | undefined
   readonly token: number
   /** The id of the rebuild or verification that keeps the checkpoint from moving: a new one each time. */
   readonly hold: string | undefined
-}
-
-export interface Worker {
-  readonly name: string
-  readonly heartbeat: number
-  readonly leaseTime: number
-  /**
-   * When its leases end, by the worker's own clock. Only for display: no other process relies on that clock.
-   */
-  readonly until: number
+  /** A change has ended the lease. The position is final, and no worker can take the lease. */
+  readonly isClosed: boolean
 }
 
 /**
@@ -30,37 +28,141 @@ export interface Worker {
  */
 export const longestLock = 30_000
 
+const tokensOfShape = 2 ** 32
+/** The token of a checkpoint that no worker has owned yet. */
+export const firstToken = (shape: number): number => shape * tokensOfShape
+const shapeOf = (token: number): number => Math.floor(token / tokensOfShape)
+
 export const checkpointNames: Record<string, string> = { '#token': 'token', '#owner': 'owner' }
 const hasLease = '#token = :token AND attribute_exists(#owner)'
 const isNotHeld = 'attribute_not_exists(k)'
 
-export const headerKey = (name: string): Key => ({ p: { S: subscriptionPartition(name) }, s: { S: 'a' } })
+const keyOfLease = ({ place, partition, token }: Lease): Key =>
+  checkpointKey(place, shapeOf(token), partition)
 
-export function headerItem(name: string, partitions: number, position: number): Item {
-  return { ...headerKey(name), n: number(partitions), o: number(position) }
+export function checkpointItem(
+  place: string,
+  shape: number,
+  { partition, position }: { readonly partition: number; readonly position: number },
+): Item {
+  return {
+    ...checkpointKey(place, shape, partition),
+    o: number(position),
+    token: number(firstToken(shape)),
+  }
 }
 
-export function checkpointItem(name: string, partition: number, position: number, token: number): Item {
-  return { ...checkpointKey(name, partition), o: number(position), token: number(token) }
+export function checkpointOf(item: Item): Checkpoint {
+  const [, shape, partition] = (item as Key).s.S.split('#')
+  return {
+    shape: Number(shape),
+    partition: Number(partition),
+    position: numberOf(item, 'o') as number,
+    owner: textOf(item, 'owner'),
+    token: numberOf(item, 'token') as number,
+    hold: textOf(item, 'k'),
+    isClosed: item.x !== undefined,
+  }
 }
 
-export function advanceUpdate(
+export const leaseOf = (
+  { name, place, partitions }: { readonly name: string; readonly place: string; readonly partitions: number },
+  { partition, position, token }: Checkpoint,
+): Lease => ({ subscription: name, place, partition, partitions, token, position })
+
+/** The update by which a worker takes the lease of a checkpoint, if it is still as the worker has read it. */
+export function takeUpdate(
+  place: string,
+  { shape, partition, token, owner }: Checkpoint,
+  worker: string,
+): object {
+  const isUnchanged = owner === undefined ? 'attribute_not_exists(#owner)' : '#owner = :before'
+  return {
+    Key: checkpointKey(place, shape, partition),
+    UpdateExpression: 'SET #owner = :worker, #token = :next',
+    ConditionExpression: `#token = :token AND ${isUnchanged} AND attribute_not_exists(x)`,
+    ExpressionAttributeNames: checkpointNames,
+    ExpressionAttributeValues: {
+      ':worker': { S: worker },
+      ':token': number(token),
+      ':next': number(token + 1),
+      ...(owner !== undefined && { ':before': { S: owner } }),
+    },
+    ReturnValues: 'ALL_NEW',
+  }
+}
+
+export function releaseUpdate(lease: Lease): object {
+  return {
+    Key: keyOfLease(lease),
+    UpdateExpression: 'REMOVE #owner',
+    ConditionExpression: '#token = :token',
+    ExpressionAttributeNames: checkpointNames,
+    ExpressionAttributeValues: { ':token': number(lease.token) },
+  }
+}
+
+/** The update that ends the lease of a checkpoint permanently, unless a rebuild or verification holds the checkpoint. */
+export function closeUpdate(place: string, { shape, partition }: Checkpoint): object {
+  return {
+    Key: checkpointKey(place, shape, partition),
+    UpdateExpression: 'SET x = :true REMOVE #owner',
+    ConditionExpression: `attribute_exists(p) AND ${isNotHeld}`,
+    ExpressionAttributeNames: { '#owner': 'owner' },
+    ExpressionAttributeValues: { ':true': { BOOL: true } },
+    ReturnValues: 'ALL_NEW',
+  }
+}
+
+export function holdUpdate(place: string, { shape, partition }: Checkpoint, hold: string): object {
+  return {
+    Key: checkpointKey(place, shape, partition),
+    UpdateExpression: 'SET k = :hold',
+    ConditionExpression: 'attribute_exists(p) AND attribute_not_exists(x)',
+    ExpressionAttributeValues: { ':hold': { S: hold } },
+  }
+}
+
+export function unholdUpdate(place: string, { shape, partition }: Checkpoint, hold: string): object {
+  return {
+    Key: checkpointKey(place, shape, partition),
+    UpdateExpression: 'REMOVE k',
+    ConditionExpression: 'k = :hold',
+    ExpressionAttributeValues: { ':hold': { S: hold } },
+  }
+}
+
+/** The update by which a rebuild moves a checkpoint, forward or back, and ends its lease. */
+export function moveUpdate(
   table: string,
-  { subscription, partition, token }: Lease,
+  place: string,
+  { shape, partition }: Checkpoint,
   position: number,
 ): object {
   return {
     TableName: table,
-    Key: checkpointKey(subscription, partition),
+    Key: checkpointKey(place, shape, partition),
+    UpdateExpression: 'SET o = :position ADD #token :one REMOVE #owner, k',
+    ConditionExpression: 'attribute_exists(p) AND attribute_not_exists(x)',
+    ExpressionAttributeNames: checkpointNames,
+    ExpressionAttributeValues: { ':position': number(position), ':one': number(1) },
+  }
+}
+
+export function advanceUpdate(table: string, lease: Lease, position: number): object {
+  return {
+    TableName: table,
+    Key: keyOfLease(lease),
     UpdateExpression: 'SET o = :position',
     ConditionExpression: `${hasLease} AND o <= :position AND ${isNotHeld}`,
     ExpressionAttributeNames: checkpointNames,
-    ExpressionAttributeValues: { ':token': number(token), ':position': number(position) },
+    ExpressionAttributeValues: { ':token': number(lease.token), ':position': number(position) },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   }
 }
 
-const isLeased = (item: Item | undefined, { token }: Lease) =>
+/** Whether the lease is valid, by the item of its checkpoint. */
+export const isLeased = (item: Item | undefined, { token }: Lease): boolean =>
   numberOf(item, 'token') === token && item?.owner !== undefined
 
 /**
@@ -79,32 +181,6 @@ export function refusedAdvance(lease: Lease, item: CancellationReason['Item']): 
   )
   return new StoreUnavailableError('Moving a checkpoint', 0, cause)
 }
-
-export function checkpointOf(item: Item): Checkpoint {
-  return {
-    partition: Number((item as Key).s.S.slice(2)),
-    position: numberOf(item, 'o') as number,
-    owner: textOf(item, 'owner'),
-    token: numberOf(item, 'token') as number,
-    hold: textOf(item, 'k'),
-  }
-}
-
-export function workerOf(item: Item): Worker {
-  return {
-    name: (item as Key).s.S.slice(2),
-    heartbeat: numberOf(item, 'beat') as number,
-    leaseTime: numberOf(item, 'lease') as number,
-    until: numberOf(item, 'until') as number,
-  }
-}
-
-export const leaseOf = (subscription: string, { partition, position }: Checkpoint, token: number): Lease => ({
-  subscription,
-  partition,
-  token,
-  position,
-})
 
 /** Part of a transaction: advances a checkpoint. */
 export function advancePart(table: string, lease: Lease, position: number): Part {
@@ -125,7 +201,7 @@ export function advancePart(table: string, lease: Lease, position: number): Part
 export function fencePart(table: string, lease: Lease): Part {
   const check = {
     TableName: table,
-    Key: checkpointKey(lease.subscription, lease.partition),
+    Key: keyOfLease(lease),
     ConditionExpression: `${hasLease} AND ${isNotHeld}`,
     ExpressionAttributeNames: checkpointNames,
     ExpressionAttributeValues: { ':token': number(lease.token) },

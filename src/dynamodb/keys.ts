@@ -13,10 +13,14 @@
  *       an event id       I#<id>                     0                       where the event with an id from the caller is
  *       a document        D#<generation>#<shard>#<projection>  <key>         see documents.ts
  *       a projection      V#<projection>             0                       see projection-registry.ts
- *       a subscription    K#<subscription>           a                       see subscription.ts
- *       a checkpoint      K#<subscription>           c#<partition>
- *       a worker          K#<subscription>           w#<worker>
- *       a parked event    P#<subscription>           <position>              see parked.ts
+ *       a subscription's name  N#<shard>             <subscription>          its place, see subscription-items.ts
+ *       a subscription    K#<place>                  a                       its header
+ *       a checkpoint      K#<place>                  c#<shape>#<partition>
+ *       a skip layer      K#<place>                  s#<shape>#<nnnn>
+ *       a worker          K#<place>                  w#<worker>
+ *       a parked event    P#<place>                  <position>              see parked.ts
+ *       a process         H#<process>                0                       its heartbeat, see process-beats.ts
+ *       the change number subscriptions              0                       see change-number.ts
  *
  * A block holds 128 slots. So the log moves from one partition of the table to the next, and readers can compute all
  * keys.
@@ -81,13 +85,24 @@ export const documentKey = (projection: string, generation: number, documentKey:
   key(documentPartition(projection, generation, shardOf(documentKey)), documentKey)
 export const projectionKey = (name: string): Key => key(`V#${name}`, '0')
 
-export const subscriptionPartition = (name: string): string => `K#${name}`
-export const checkpointKey = (name: string, partition: number): Key =>
-  key(subscriptionPartition(name), `c#${String(partition).padStart(4, '0')}`)
-export const workerKey = (name: string, worker: string): Key =>
-  key(subscriptionPartition(name), `w#${worker}`)
-export const parkedPartition = (name: string): string => `P#${name}`
-export const parkedKey = (name: string, position: number): Key => key(parkedPartition(name), digits(position))
+/** One of the partitions of the table with the names of all subscriptions. */
+export const namesPartition = (shard: number): string => `N#${shard}`
+export const nameKey = (name: string): Key => key(namesPartition(shardOf(name)), name)
+export const placePartition = (place: string): string => `K#${place}`
+export const headerKey = (place: string): Key => key(placePartition(place), 'a')
+const shapeDigits = (shape: number) => String(shape).padStart(8, '0')
+const indexDigits = (index: number) => String(index).padStart(4, '0')
+export const checkpointKey = (place: string, shape: number, partition: number): Key =>
+  key(placePartition(place), `c#${shapeDigits(shape)}#${indexDigits(partition)}`)
+export const skipLayerKey = (place: string, shape: number, index: number): Key =>
+  key(placePartition(place), `s#${shapeDigits(shape)}#${indexDigits(index)}`)
+export const workerKey = (place: string, worker: string): Key => key(placePartition(place), `w#${worker}`)
+export const parkedPartition = (place: string): string => `P#${place}`
+export const parkedKey = (place: string, position: number): Key =>
+  key(parkedPartition(place), digits(position))
+export const processKey = (process: string): Key => key(`H#${process}`, '0')
+/** The item with the change number of all subscriptions. */
+export const changeNumberKey: Key = key('subscriptions', '0')
 
 /** The names of the two tables. */
 export interface Tables {

@@ -1,5 +1,5 @@
 /**
- * Detects dead workers, and locks without an owner, by how long their item has not changed.
+ * Detects dead processes, and locks without an owner, by how long their item has not changed.
  *
  * Each process measures with its own monotonic clock how long it has seen an item unchanged. No clock of
  * another machine counts. A process may live for a shorter time than must pass. So it stores in the item the
@@ -10,7 +10,7 @@ import { type Attribute, type Item, isSameAttribute, number, numberOf } from './
 import type { Key } from './keys.ts'
 
 /**
- * The heartbeat of a worker, the hold of a checkpoint, and the epoch of the locks: an item has one of them.
+ * The heartbeat of a process, the hold of a checkpoint, and the epoch of the locks: an item has one of them.
  */
 const livenessAttributes = ['beat', 'k', 'r'] as const
 type LivenessAttribute = (typeof livenessAttributes)[number]
@@ -25,31 +25,54 @@ export interface IdleItem {
   readonly idle: number
 }
 
-/** The items of a partition by their sort keys. */
+/** Items by the texts that `idleKey` makes of their keys. */
 export type IdleItems = ReadonlyMap<string, IdleItem>
+
+export const idleKey = ({ p, s }: Key): string => `${p.S} ${s.S}`
 
 /** Remembers the items that this process has seen, and since when they are idle. */
 export class Liveness {
   readonly #seen = new Map<string, { readonly items: IdleItems; readonly at: number }>()
 
-  /** Returns how long each item is idle. Takes all such items of the partition, and forgets the others. */
-  observe(partition: string, items: readonly Item[]): IdleItems {
+  /** Returns how long each item is idle. Takes all such items of the group, and forgets the others of the group. */
+  observe(group: string, items: readonly Item[]): IdleItems {
     const at = performance.now()
-    const seen = this.#seen.get(partition)
     const idleItems = new Map<string, IdleItem>()
     for (const item of items) {
-      const attribute = livenessAttributes.find((name) => item[name] !== undefined)
-      if (attribute === undefined) continue
-      const value = item[attribute] as Attribute
-      const key = { p: item.p, s: item.s } as Key
-      const before = seen?.items.get(key.s.S)
-      const measured = seen && before && isSameAttribute(value, before.value) ? before.idle + at - seen.at : 0
-      // An idle time that is stored for an older value no longer counts.
-      const stored = isSameAttribute(value, item.idleOf) ? (numberOf(item, 'idle') ?? 0) : 0
-      idleItems.set(key.s.S, { key, attribute, value, idle: Math.max(measured, stored) })
+      const idleItem = this.#measure(group, item, at)
+      if (idleItem !== undefined) idleItems.set(idleKey(idleItem.key), idleItem)
     }
-    this.#seen.set(partition, { items: idleItems, at })
+    this.#seen.set(group, { items: idleItems, at })
     return idleItems
+  }
+
+  /** Returns how long an item is idle, without remembering it. */
+  idleTimeOf(group: string, item: Item): number {
+    return this.#measure(group, item, performance.now())?.idle ?? 0
+  }
+
+  #measure(group: string, item: Item, at: number): IdleItem | undefined {
+    const attribute = livenessAttributes.find((name) => item[name] !== undefined)
+    if (attribute === undefined) return undefined
+    const seen = this.#seen.get(group)
+    const value = item[attribute] as Attribute
+    const key = { p: item.p, s: item.s } as Key
+    const before = seen?.items.get(idleKey(key))
+    const measured = seen && before && isSameAttribute(value, before.value) ? before.idle + at - seen.at : 0
+    // An idle time that is stored for an older value no longer counts.
+    const stored = isSameAttribute(value, item.idleOf) ? (numberOf(item, 'idle') ?? 0) : 0
+    return { key, attribute, value, idle: Math.max(measured, stored) }
+  }
+
+  /** Returns how long the items of the group have been idle by now, if none has changed since they were observed. */
+  idleNow(group: string): readonly IdleItem[] {
+    const { items = new Map<string, IdleItem>(), at = 0 } = this.#seen.get(group) ?? {}
+    const since = performance.now() - at
+    return [...items.values()].map((item) => ({ ...item, idle: item.idle + since }))
+  }
+
+  forget(group: string): void {
+    this.#seen.delete(group)
   }
 }
 

@@ -1,30 +1,46 @@
 /**
- * Parked events: each has an item in the partition of its subscription's parked events, sorted by position.
+ * Parked events: each has an item in the partition of the table for its subscription's place, sorted by position.
  */
-import type { EventToPark, Lease, ParkedRecord, ParkedState, ParkedStream } from '../storage/index.ts'
+import {
+  type EventToPark,
+  isInPartition,
+  type Lease,
+  type ParkedRecord,
+  type ParkedState,
+  type ParkedStream,
+} from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
-import { advancePart, fencePart, headerKey, refusedAdvance } from './checkpoint.ts'
+import { advancePart, fencePart, refusedAdvance } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
+import { updateOf } from './item-update.ts'
 import {
   digits,
+  headerKey,
   type Key,
   parkedKey,
   parkedPartition,
+  placePartition,
   range,
-  subscriptionPartition,
   type Tables,
 } from './keys.ts'
+import type { DynamodbSubscriptions } from './subscription.ts'
+import { type Header, headerOf } from './subscription-items.ts'
 import type { Part, Writer } from './writer.ts'
+
+// An item of a parked event may have 100 KB, and a transaction 4 MB.
+const mostInTransaction = 25
 
 export class ParkedEvents {
   readonly #connection: Connection
   readonly #writer: Writer
   readonly #table: string
+  readonly #subscriptions: DynamodbSubscriptions
 
-  constructor(connection: Connection, writer: Writer, tables: Tables) {
+  constructor(connection: Connection, writer: Writer, { log }: Tables, subscriptions: DynamodbSubscriptions) {
     this.#connection = connection
     this.#writer = writer
-    this.#table = tables.log
+    this.#table = log
+    this.#subscriptions = subscriptions
   }
 
   async park(
@@ -39,6 +55,7 @@ export class ParkedEvents {
       [advancePart(this.#table, lease, position), ...events.map((event) => this.#parkPart(lease, event))],
       signal,
     )
+    this.#subscriptions.noteAdvanced(lease, position)
   }
 
   async parkAgain(lease: Lease, event: EventToPark, signal?: AbortSignal): Promise<void> {
@@ -62,11 +79,10 @@ export class ParkedEvents {
     }
   }
 
-  #parkPart({ subscription, partition }: Lease, event: EventToPark): Part {
+  #parkPart({ subscription, place }: Lease, event: EventToPark): Part {
     const { error, stack, position } = event
     const item = {
-      ...parkedKey(subscription, position),
-      i: number(partition),
+      ...parkedKey(place, position),
       stream: text(event.streamId),
       id: text(event.eventId),
       y: text(event.type),
@@ -81,13 +97,14 @@ export class ParkedEvents {
   }
 
   /** The position up to which parked events no longer count: a rebuild has moved the checkpoint past them. */
-  async #voidUpTo(name: string, signal: AbortSignal | undefined): Promise<number> {
-    const subject = { doing: 'Reading a subscription', table: this.#table, key: subscriptionPartition(name) }
-    return numberOf(await this.#connection.get(subject, headerKey(name), signal), 'u') ?? 0
+  async #voidUpTo(place: string, signal: AbortSignal | undefined): Promise<number> {
+    const subject = { doing: 'Reading a subscription', table: this.#table, key: placePartition(place) }
+    const item = await this.#connection.get(subject, headerKey(place), signal)
+    return item === undefined ? 0 : headerOf(item).voidUpTo
   }
 
-  #parkedAfter(name: string, after: number) {
-    const partition = parkedPartition(name)
+  #parkedAfter(place: string, after: number) {
+    const partition = parkedPartition(place)
     return {
       subject: { doing: 'Reading parked events', table: this.#table, key: partition },
       input: {
@@ -97,32 +114,25 @@ export class ParkedEvents {
     }
   }
 
-  /** All parked events, without their errors and stacks, which are most of their bytes. */
-  async #parked(name: string, signal: AbortSignal | undefined): Promise<ParkedRecord[]> {
-    const { subject, input } = this.#parkedAfter(name, await this.#voidUpTo(name, signal))
-    const names = { '#state': 'state', '#stream': 'stream' }
+  /** All parked events of the partition of a lease, without their errors and stacks, which are most of their bytes. */
+  async #parkedOf(lease: Lease, signal: AbortSignal | undefined): Promise<ParkedRecord[]> {
+    const { place, partition: index, partitions: count } = lease
+    const { subject, input } = this.#parkedAfter(place, await this.#voidUpTo(place, signal))
     const withoutErrors = {
       ...input,
-      ProjectionExpression: 's, i, #stream, id, y, #state, n, t',
-      ExpressionAttributeNames: names,
+      ProjectionExpression: 's, #stream, id, y, #state, n, t',
+      ExpressionAttributeNames: { '#state': 'state', '#stream': 'stream' },
     }
-    return (await this.#connection.queryAll(subject, withoutErrors, signal)).map(parkedOf)
+    const items = await this.#connection.queryAll(subject, withoutErrors, signal)
+    // The number of partitions may have changed since the event was parked.
+    return items.map(parkedOf).filter(({ streamId }) => isInPartition(streamId, { index, count }))
   }
 
-  async #isVoid(name: string, position: number, signal: AbortSignal | undefined): Promise<boolean> {
-    return position <= (await this.#voidUpTo(name, signal))
-  }
-
-  async parkedToHandle(
-    { subscription, partition }: Lease,
-    limit: number,
-    signal?: AbortSignal,
-  ): Promise<readonly ParkedRecord[]> {
+  async parkedToHandle(lease: Lease, limit: number, signal?: AbortSignal): Promise<readonly ParkedRecord[]> {
     const first = new Map<string, number>()
-    const parked = await this.#parked(subscription, signal)
+    const parked = await this.#parkedOf(lease, signal)
     for (const { streamId, position } of parked) if (!first.has(streamId)) first.set(streamId, position)
     return parked
-      .filter((event) => event.partition === partition)
       .filter(
         ({ state, streamId, position }) =>
           state === 'retrying' || (state === 'blocked' && first.get(streamId) === position),
@@ -130,14 +140,10 @@ export class ParkedEvents {
       .slice(0, limit)
   }
 
-  async parkedStreams(
-    { subscription, partition }: Lease,
-    signal?: AbortSignal,
-  ): Promise<readonly ParkedStream[]> {
-    const parked = await this.#parked(subscription, signal)
-    const own = parked.filter((event) => event.partition === partition)
+  async parkedStreams(lease: Lease, signal?: AbortSignal): Promise<readonly ParkedStream[]> {
+    const parked = await this.#parkedOf(lease, signal)
     // They come in order of position, so the last one of each stream wins.
-    const last = new Map(own.map(({ streamId, position }) => [streamId, position]))
+    const last = new Map(parked.map(({ streamId, position }) => [streamId, position]))
     return [...last].map(([streamId, position]) => ({ streamId, position }))
   }
 
@@ -147,9 +153,10 @@ export class ParkedEvents {
     limit: number,
     signal?: AbortSignal,
   ): Promise<readonly ParkedRecord[]> {
-    const from = Math.max(after, await this.#voidUpTo(name, signal))
-    if (from >= Number.MAX_SAFE_INTEGER) return []
-    const { subject, input } = this.#parkedAfter(name, from)
+    const header = await this.#subscriptions.registry.header(name, signal)
+    const from = Math.max(after, header?.voidUpTo ?? 0)
+    if (header === undefined || from >= Number.MAX_SAFE_INTEGER) return []
+    const { subject, input } = this.#parkedAfter(header.place, from)
     const records: ParkedRecord[] = []
     for (let start: Item | undefined; records.length < limit; ) {
       const page = { ...input, Limit: Math.min(limit - records.length, 1_000) }
@@ -166,42 +173,98 @@ export class ParkedEvents {
   }
 
   async countParked(name: string, signal?: AbortSignal): Promise<number> {
-    const { subject, input } = this.#parkedAfter(name, await this.#voidUpTo(name, signal))
+    const header = await this.#subscriptions.registry.header(name, signal)
+    if (header === undefined) return 0
+    const { subject, input } = this.#parkedAfter(header.place, header.voidUpTo)
     return this.#connection.count(subject, input, signal)
   }
 
-  async retryParked(name: string, position: number, signal?: AbortSignal): Promise<boolean> {
-    if (await this.#isVoid(name, position, signal)) return false
-    const input = {
-      Key: parkedKey(name, position),
-      UpdateExpression: 'SET #state = :retrying',
-      ConditionExpression: '#state = :parked',
-      ExpressionAttributeNames: { '#state': 'state' },
-      ExpressionAttributeValues: { ':retrying': text('retrying'), ':parked': text('parked') },
+  retryParked(name: string, positions: readonly number[], signal?: AbortSignal): Promise<readonly number[]> {
+    const retry = (item: Item) => {
+      if (textOf(item, 'state') !== 'parked') return undefined
+      const { p, s } = item as Key
+      const update = updateOf(
+        { p, s },
+        { set: { state: text('retrying') }, where: { state: text('parked') } },
+      )
+      return { Update: { TableName: this.#table, ...update } }
     }
-    const subject = { doing: 'Retrying a parked event', table: this.#table, key: parkedPartition(name) }
-    const { done, item } = await this.#connection.write(subject, 'UpdateItem', input, signal)
-    return done || item !== undefined
+    return this.#request('Retrying parked events', name, positions, retry, signal)
   }
 
-  async skipParked(name: string, position: number, signal?: AbortSignal): Promise<boolean> {
-    if (await this.#isVoid(name, position, signal)) return false
-    const input = { Key: parkedKey(name, position), ReturnValues: 'ALL_OLD' }
-    const subject = { doing: 'Skipping a parked event', table: this.#table, key: parkedPartition(name) }
-    const { item } = await this.#connection.write(subject, 'DeleteItem', input, signal)
-    return item !== undefined
+  skipParked(name: string, positions: readonly number[], signal?: AbortSignal): Promise<readonly number[]> {
+    const skip = (item: Item) => {
+      const { p, s } = item as Key
+      return { Delete: { TableName: this.#table, Key: { p, s }, ConditionExpression: 'attribute_exists(p)' } }
+    }
+    return this.#request('Skipping parked events', name, positions, skip, signal)
+  }
+
+  /**
+   * Changes parked events. Each transaction also raises `parkedRequests`, so that workers look for them. Returns the
+   * positions at which an event was parked. `changeOf`: returns the item of the transaction, or undefined if the event
+   * needs no change.
+   */
+  async #request(
+    doing: string,
+    name: string,
+    positions: readonly number[],
+    changeOf: (item: Item) => object | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly number[]> {
+    const header = await this.#subscriptions.registry.header(name, signal)
+    if (header === undefined) return []
+    const valid = [...new Set(positions)].filter((position) => position > header.voidUpTo)
+    const found: number[] = []
+    for (let from = 0; from < valid.length; from += mostInTransaction) {
+      const some = valid.slice(from, from + mostInTransaction)
+      found.push(...(await this.#requestSome(doing, header, some, changeOf, signal)))
+    }
+    if (found.length > 0) await this.#subscriptions.reportChange()
+    return found
+  }
+
+  async #requestSome(
+    doing: string,
+    { name, place }: Header,
+    positions: readonly number[],
+    changeOf: (item: Item) => object | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly number[]> {
+    const subject = { doing, table: this.#table, key: parkedPartition(place) }
+    const keys = positions.map((position) => parkedKey(place, position))
+    const found = new Set<number>()
+    for (;;) {
+      const items = await this.#connection.batchGet(subject, keys, { consistent: true }, signal)
+      // After a lost answer, or beside another request, an event may be gone that was there.
+      for (const item of items) found.add(Number((item as Key).s.S))
+      const changes = items.map(changeOf).filter((change) => change !== undefined)
+      const part = (item: object): Part => ({
+        item,
+        size: 0,
+        name: `parked event of '${name}'`,
+        failed: () => undefined,
+      })
+      if (changes.length === 0) break
+      const asked = updateOf(headerKey(place), { add: { asks: number(1) }, where: {} })
+      const parts = [{ Update: { TableName: this.#table, ...asked } }, ...changes].map(part)
+      const failures = await this.#writer.write(doing, parts, signal)
+      if (failures === undefined) break
+      // Without a header, the subscription was removed, and its parked events with it.
+      if (failures.some((failure) => failure.part === parts[0])) return []
+    }
+    return positions.filter((position) => found.has(position))
   }
 }
 
 /** Part of a transaction that also checks the lease: deletes a parked event. */
-export function unparkPart(table: string, { subscription }: Lease, position: number): Part {
-  const item = { Delete: { TableName: table, Key: parkedKey(subscription, position) } }
+export function unparkPart(table: string, { subscription, place }: Lease, position: number): Part {
+  const item = { Delete: { TableName: table, Key: parkedKey(place, position) } }
   return { item, size: 0, name: `parked event of '${subscription}'`, failed: () => undefined }
 }
 
 function parkedOf(item: Item): ParkedRecord {
   return {
-    partition: numberOf(item, 'i') as number,
     position: Number((item as Key).s.S),
     streamId: textOf(item, 'stream') as string,
     eventId: textOf(item, 'id') as string,

@@ -21,7 +21,7 @@ import { type Attribute, number, text } from './attributes.ts'
 import { longestLock } from './checkpoint.ts'
 import type { Environment } from './environment.ts'
 import { counterKey } from './keys.ts'
-import { idleUpdate, Liveness } from './liveness.ts'
+import { idleKey, idleUpdate, Liveness } from './liveness.ts'
 import { type Counter, counterOf, inlineText } from './slots.ts'
 import type { DynamodbSubscriptions } from './subscription.ts'
 import type { Part } from './writer.ts'
@@ -124,7 +124,7 @@ export class ProjectionLocks {
       const { locks } = counterOf(item)
       const held = names.filter((name) => locks.has(name))
       if (item === undefined || held.length === 0) return
-      const counter = this.#liveness.observe(counterKey.p.S, [item]).get(counterKey.s.S)
+      const counter = this.#liveness.observe(counterKey.p.S, [item]).get(idleKey(counterKey))
       if (counter !== undefined && counter.idle >= longestLock) {
         for (const name of held) await this.#unlock(name, locks.get(name) as string)
       } else if (counter !== undefined && performance.now() - storedAt >= idleUpdateInterval) {

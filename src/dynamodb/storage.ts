@@ -39,8 +39,9 @@ export function dynamodbStorage(
   const log = new Log(connection, tables, slots, gapTimeout)
   const environment: Environment = { connection, tables, writer, slots, heads, log, compress }
   const ids = new EventIds(connection, tables)
-  const subscriptions = new DynamodbSubscriptions(connection, tables)
-  const parked = new ParkedEvents(connection, writer, tables)
+  const subscriptions = new DynamodbSubscriptions(connection, writer, tables)
+  const { registry: registered } = subscriptions
+  const parked = new ParkedEvents(connection, writer, tables, subscriptions)
   const registry = new ProjectionRegistry(environment)
   const locks = new ProjectionLocks(environment, subscriptions)
   const documents = new DocumentReads(environment, registry)
@@ -77,21 +78,28 @@ export function dynamodbStorage(
     dropDocuments: (projection, keep, signal) =>
       dropDocuments(environment, registry, projection, keep, signal),
 
-    createSubscription: (name, partitions, position, signal) =>
-      subscriptions.createSubscription(name, partitions, position, signal),
-    keepLeases: (name, worker, milliseconds, signal) =>
-      subscriptions.keepLeases(name, worker, milliseconds, signal),
+    readSubscription: (name, signal) => registered.readSubscription(name, signal),
+    createSubscription: (name, definition, position, signal) =>
+      registered.createSubscription(name, definition, position, signal),
+    changeSubscription: (current, change, signal) => registered.changeSubscription(current, change, signal),
+    takeOverSubscription: (current, successor, definition, signal) =>
+      registered.takeOverSubscription(current, successor, definition, signal),
+    pauseSubscription: (name, isPaused, signal) => registered.pauseSubscription(name, isPaused, signal),
+    removeSubscription: (current, signal) => registered.removeSubscription(current, signal),
+    listSubscriptions: (after, limit, signal) => registered.listSubscriptions(after, limit, signal),
+
+    keepLeases: (beats, signal) => subscriptions.keepLeases(beats, signal),
     releaseLeases: (leases) => subscriptions.releaseLeases(leases),
-    leave: (name, worker) => subscriptions.leave(name, worker),
-    advance: (lease, position, signal) => subscriptions.advance(lease, position, signal),
+    leave: (place, worker) => subscriptions.leave(place, worker),
+    advance: (moves, signal) => subscriptions.advance(moves, signal),
+    checkpoints: (name, signal) => subscriptions.checkpoints(name, signal),
     park: (lease, events, position, signal) => parked.park(lease, events, position, signal),
     parkedToHandle: (lease, limit, signal) => parked.parkedToHandle(lease, limit, signal),
     parkAgain: (lease, event, signal) => parked.parkAgain(lease, event, signal),
     parkedStreams: (lease, signal) => parked.parkedStreams(lease, signal),
     listParked: (name, after, limit, signal) => parked.listParked(name, after, limit, signal),
-    retryParked: (name, position, signal) => parked.retryParked(name, position, signal),
-    skipParked: (name, position, signal) => parked.skipParked(name, position, signal),
-    checkpoints: (name, signal) => subscriptions.checkpoints(name, signal),
+    retryParked: (name, positions, signal) => parked.retryParked(name, positions, signal),
+    skipParked: (name, positions, signal) => parked.skipParked(name, positions, signal),
     countParked: (name, signal) => parked.countParked(name, signal),
 
     async close() {

@@ -18,6 +18,7 @@ import {
   type StorageTransaction,
   type StoredDocument,
   StoreUnavailableError,
+  type SubscriptionDefinition,
   TransactionOverError,
   WriteConditionError,
 } from '../storage/index.ts'
@@ -80,6 +81,8 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   readonly #userItems: TransactItem[] = []
   /** Parts that must not be written before the documents are: checkpoints and generations. */
   readonly #lastParts: Part[] = []
+  /** They never reject. */
+  readonly #whenCommitted: (() => Promise<void>)[] = []
   #fence: Part | undefined
   /** In the order in which they were taken. */
   readonly #locks: ProjectionLock[] = []
@@ -181,6 +184,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
     this.#checkOpen()
     this.#fence = fencePart(this.#environment.tables.log, lease)
     this.#lastParts.push(advancePart(this.#environment.tables.log, lease, position))
+    this.#whenCommitted.push(async () => this.#context.subscriptions.noteAdvanced(lease, position))
   }
 
   async unpark(lease: Lease, position: number): Promise<void> {
@@ -240,9 +244,16 @@ export class DynamodbStorageTransaction implements StorageTransaction {
     this.#lastParts.push(this.#context.registry.setGenerationPart(projection))
   }
 
-  async moveCheckpoints(subscription: string, position: number): Promise<void> {
-    const parts = await this.#context.subscriptions.moveCheckpointParts(subscription, position, this.#signal)
-    this.#lastParts.push(...parts)
+  async moveCheckpoints(
+    subscription: string,
+    definition: SubscriptionDefinition,
+    position: number,
+  ): Promise<void> {
+    const { subscriptions } = this.#context
+    this.#lastParts.push(
+      ...(await subscriptions.moveCheckpointParts(subscription, definition, position, this.#signal)),
+    )
+    this.#whenCommitted.push(() => subscriptions.reportChange())
   }
 
   /** All writes, with the conditions on the documents that were read. */
@@ -306,6 +317,11 @@ export class DynamodbStorageTransaction implements StorageTransaction {
    * @throws AppendTooLargeError if it does not fit into one transaction of DynamoDB
    */
   async commit(doing: string): Promise<void> {
+    await this.#commit(doing)
+    for (const report of this.#whenCommitted) await report()
+  }
+
+  async #commit(doing: string): Promise<void> {
     const { writer } = this.#environment
     this.#isOver = true
     this.#checkLocks(doing)

@@ -2,19 +2,19 @@
 import { hasCode } from '@eventsourced/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { latch } from '../../src/conformance/expect.ts'
-import { Connection, opener } from '../../src/dynamodb/connection.ts'
-import { tablesOf } from '../../src/dynamodb/keys.ts'
-import { dynamodbStorage } from '../../src/dynamodb/storage.ts'
-import { InlineProjections } from '../../src/projection/inline.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import type { Lease } from '../../src/storage/subscriptions.ts'
-import { emulatorClient } from '../worlds/dynamodb.ts'
+import type { Lease, MoveOutcome } from '../../src/storage/subscriptions.ts'
 import { emulators, type Ground, letTimePass, startGround } from './ground.ts'
+import { beatOf, definitionOf, keepOne, leasesOf, startProcess } from './processes.ts'
 
 const leaseTime = 60
 const year = 365 * 86_400_000
 const subscription = 'leased'
+
+async function move(storage: Storage, lease: Lease, position: number): Promise<MoveOutcome | undefined> {
+  return (await storage.advance([{ lease, position }]))[0]
+}
 
 describe.each(emulators)('leases on %s', (name) => {
   let ground: Ground
@@ -26,30 +26,25 @@ describe.each(emulators)('leases on %s', (name) => {
     vi.restoreAllMocks()
   })
 
-  /** The storage of another process. */
-  function storageOf(table: string): Storage {
-    const limits = { retries: 9, onMetric: undefined }
-    const client = emulatorClient(ground.endpoint)
-    const connection = new Connection(opener({ client }), limits, async () => {})
-    const options = { maxBatch: 1, gapTimeout: 1_000, compress: true }
-    return dynamodbStorage(connection, tablesOf(table), new InlineProjections(), options)
-  }
+  const storageOf = (table: string) => startProcess(ground, table).storage
 
-  /** The storages of two processes. */
-  async function processes(partitions: number, table = ground.table()): Promise<[Storage, Storage]> {
+  /** The storages of two processes, and a subscription with so many partitions. */
+  async function processes(partitions: number, table = ground.table()) {
     await ground.open(table).store.schema.create()
-    const both: [Storage, Storage] = [storageOf(table), storageOf(table)]
-    expect(await both[0].createSubscription(subscription, partitions, 0)).toBe(partitions)
-    expect(await both[1].createSubscription(subscription, 99, 7)).toBe(partitions)
-    return both
-  }
-
-  async function untilTaken(storage: Storage, worker: string): Promise<Lease> {
-    for (;;) {
-      const { leases } = await storage.keepLeases(subscription, worker, leaseTime)
-      if (leases[0] !== undefined) return leases[0]
-      await sleep(10)
+    const [one, other] = [storageOf(table), storageOf(table)]
+    const registered = await one.createSubscription(subscription, definitionOf(partitions), 0)
+    expect(await other.createSubscription(subscription, definitionOf(99), 7)).toEqual(registered)
+    const keep = (storage: Storage, worker: string, milliseconds = leaseTime) =>
+      leasesOf(storage, beatOf(registered, worker, milliseconds))
+    const untilTaken = async (storage: Storage, worker: string): Promise<Lease> => {
+      for (;;) {
+        const [lease] = await keep(storage, worker)
+        if (lease !== undefined) return lease
+        await sleep(10)
+      }
     }
+    const place = registered.place as string
+    return { one, other, registered, place, keep, untilTaken }
   }
 
   const losesLease = (work: Promise<unknown>) =>
@@ -59,19 +54,19 @@ describe.each(emulators)('leases on %s', (name) => {
     )
 
   it('stay with a worker that renews them, while another worker wants them', async () => {
-    const [one, other] = await processes(1)
+    const { one, other, keep, untilTaken } = await processes(1)
     const lease = await untilTaken(one, 'one')
     for (let time = 0; time < 10; time++) {
       await sleep(leaseTime / 3)
-      expect((await one.keepLeases(subscription, 'one', leaseTime)).leases).toEqual([lease])
-      expect((await other.keepLeases(subscription, 'other', leaseTime)).leases).toEqual([])
+      expect(await keep(one, 'one')).toEqual([lease])
+      expect(await keep(other, 'other')).toEqual([])
     }
   })
 
   it('of a dead worker go to another worker with a greater token, and writes of the dead worker are refused', async () => {
-    const [one, other] = await processes(1)
+    const { one, other, keep, untilTaken } = await processes(1)
     const before = await untilTaken(one, 'one')
-    await one.advance(before, 10)
+    expect(await move(one, before, 10)).toBe('moved')
     const after = await untilTaken(other, 'other')
     expect(after).toEqual({ ...before, token: before.token + 1, position: 10 })
 
@@ -92,7 +87,7 @@ describe.each(emulators)('leases on %s', (name) => {
         await transaction.writeDocuments([{ ...note, state: '1', position: 0 }])
         await transaction.advance(lease, 20)
       })
-    expect(await losesLease(one.advance(before, 20))).toBe(true)
+    expect(await move(one, before, 20)).toBe('lost')
     expect(await losesLease(write(before, one))).toBe(true)
     expect(await losesLease(one.park(before, [event], 20))).toBe(true)
     expect(await losesLease(one.parkAgain(before, event))).toBe(true)
@@ -108,36 +103,35 @@ describe.each(emulators)('leases on %s', (name) => {
     await write(after, other)
     expect(await other.readDocument('notes', 'a')).toMatchObject({ state: '1', revision: 1 })
     expect((await one.checkpoints(subscription)).map(({ position }) => position)).toEqual([20])
-    expect((await one.keepLeases(subscription, 'one', leaseTime)).leases).toEqual([])
+    expect(await keep(one, 'one')).toEqual([])
   })
 
   it('of a dead worker go to another worker, even if no process lives as long as a lease', async () => {
     const table = ground.table()
-    const [one] = await processes(1, table)
-    const keepLeases = (storage: Storage, worker: string) => storage.keepLeases(subscription, worker, 500)
-    const before = (await keepLeases(one, 'dead')).leases[0]
+    const { one, keep, place } = await processes(1, table)
+    const [before] = await keep(one, 'dead', 500)
     const began = performance.now()
     let lease: Lease | undefined
     let lives = 0
     while (lease === undefined) {
       const storage = storageOf(table)
       const worker = `worker ${++lives}`
-      await keepLeases(storage, worker)
+      await keep(storage, worker, 500)
       await sleep(150)
-      lease = (await keepLeases(storage, worker)).leases[0]
-      if (lease === undefined) await storage.leave(subscription, worker)
+      lease = (await keep(storage, worker, 500))[0]
+      if (lease === undefined) await storage.leave(place, worker)
     }
     expect(performance.now() - began).toBeGreaterThan(500)
     expect(lives).toBeGreaterThan(1)
-    expect(lease).toEqual({ ...before, token: 2 })
+    expect(lease).toEqual({ ...before, token: (before as Lease).token + 1 })
   })
 
   it.each([-year, 0, year])(
     'advance no checkpoint while a process verifies its documents, until that process counts as dead (clock: %i)',
     async (skew) => {
-      const [one, other] = await processes(1)
+      const { one, other, keep, untilTaken } = await processes(1)
       const lease = await untilTaken(one, 'one')
-      await one.advance(lease, 10)
+      expect(await move(one, lease, 10)).toBe('moved')
       const locked = latch()
       const now = Date.now
       const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + skew)
@@ -149,35 +143,33 @@ describe.each(emulators)('leases on %s', (name) => {
       })
       await locked.released
       clock.mockRestore()
-      const refused = expect.objectContaining({ code: 'store-unavailable' })
-      await expect(one.advance(lease, 20)).rejects.toEqual(refused)
-      await one.keepLeases(subscription, 'one', leaseTime)
-      await expect(one.advance(lease, 20)).rejects.toEqual(refused)
+      expect(await move(one, lease, 20)).toBe('busy')
+      await keep(one, 'one')
+      expect(await move(one, lease, 20)).toBe('busy')
       letTimePass(31_000)
-      await one.keepLeases(subscription, 'one', leaseTime)
-      await one.advance(lease, 20)
+      await keep(one, 'one')
+      expect(await move(one, lease, 20)).toBe('moved')
       expect((await one.checkpoints(subscription)).map(({ position }) => position)).toEqual([20])
     },
   )
 
   it('of a live worker are not taken, though many other processes observe it one after the other', async () => {
     const table = ground.table()
-    const [one] = await processes(1, table)
-    const keepLeases = (storage: Storage, worker: string) => storage.keepLeases(subscription, worker, 500)
-    const { leases } = await keepLeases(one, 'one')
+    const { one, keep, place } = await processes(1, table)
+    const leases = await keep(one, 'one', 500)
     for (let lives = 0; lives < 8; lives++) {
       const other = storageOf(table)
-      await keepLeases(other, 'other')
+      await keep(other, 'other', 500)
       await sleep(100)
-      expect((await keepLeases(other, 'other')).leases).toEqual([])
-      await other.leave(subscription, 'other')
-      expect((await keepLeases(one, 'one')).leases).toEqual(leases)
+      expect(await keep(other, 'other', 500)).toEqual([])
+      await other.leave(place, 'other')
+      expect(await keep(one, 'one', 500)).toEqual(leases)
     }
   })
 
   it('wait the whole time for a second verification, though they have waited for a first one', async () => {
     const table = ground.table()
-    const [one, other] = await processes(1, table)
+    const { one, other, keep, place } = await processes(1, table)
     /** Locks, and never unlocks. */
     async function lock(): Promise<void> {
       const locked = latch()
@@ -188,40 +180,49 @@ describe.each(emulators)('leases on %s', (name) => {
       })
       await locked.released
     }
-    await one.keepLeases(subscription, 'one', leaseTime)
+    await keep(one, 'one')
     await lock()
-    await one.keepLeases(subscription, 'one', leaseTime)
+    await keep(one, 'one')
     letTimePass(20_000)
-    await one.leave(subscription, 'one')
+    await one.leave(place, 'one')
     await lock()
     const next = storageOf(table)
-    const lease = (await next.keepLeases(subscription, 'next', leaseTime)).leases[0] as Lease
+    const lease = (await keep(next, 'next'))[0] as Lease
     letTimePass(20_000)
-    await next.keepLeases(subscription, 'next', leaseTime)
-    await expect(next.advance(lease, 10)).rejects.toMatchObject({ code: 'store-unavailable' })
+    await keep(next, 'next')
+    expect(await move(next, lease, 10)).toBe('busy')
     letTimePass(20_000)
-    await next.keepLeases(subscription, 'next', leaseTime)
-    await next.advance(lease, 10)
+    await keep(next, 'next')
+    expect(await move(next, lease, 10)).toBe('moved')
   })
 
   it('end when a rebuild moves the checkpoints', async () => {
-    const [one, other] = await processes(2)
+    const { one, other, keep, untilTaken, registered } = await processes(2)
     const lease = await untilTaken(one, 'one')
-    await other.transaction('Moving', (transaction) => transaction.moveCheckpoints(subscription, 50))
-    expect(await losesLease(one.advance(lease, 60))).toBe(true)
-    const { leases } = await other.keepLeases(subscription, 'other', leaseTime)
-    expect(leases.every(({ position }) => position === 50)).toBe(true)
+    const definition = definitionOf(1, { version: 2 })
+    await other.transaction('Moving', (transaction) =>
+      transaction.moveCheckpoints(subscription, definition, 50),
+    )
+    expect(await move(one, lease, 60)).toBe('lost')
+    expect(await one.keepLeases([beatOf(registered, 'one', leaseTime)])).toEqual([{ kind: 'superseded' }])
+    const beat = beatOf(registered, 'other', leaseTime, 2)
+    const kept = await keepOne(other, beat)
+    expect(kept.leases.map(({ position }) => position)).toEqual([50, 50])
+    expect(kept.parkedRequests).toBe(1)
+    expect(await other.readSubscription(subscription)).toMatchObject({ definition, partitions: 2 })
+    await expect(keep(one, 'one')).rejects.toThrow('superseded')
   })
 
   it('are shared evenly between workers', async () => {
-    const [one, other] = await processes(5)
-    expect((await one.keepLeases(subscription, 'one', 5_000)).leases).toHaveLength(5)
-    expect(await other.keepLeases(subscription, 'other', 5_000)).toEqual({ leases: [], share: 3 })
-    const { leases, share } = await one.keepLeases(subscription, 'one', 5_000)
+    const { one, other, registered, place } = await processes(5)
+    const keep = (storage: Storage, worker: string) => keepOne(storage, beatOf(registered, worker, 5_000))
+    expect((await keep(one, 'one')).leases).toHaveLength(5)
+    expect(await keep(other, 'other')).toMatchObject({ leases: [], share: 3 })
+    const { leases, share } = await keep(one, 'one')
     expect(share).toBe(3)
     await one.releaseLeases(leases.slice(share), 'one')
-    expect((await other.keepLeases(subscription, 'other', 5_000)).leases).toHaveLength(2)
-    await other.leave(subscription, 'other')
-    expect((await one.keepLeases(subscription, 'one', 5_000)).leases).toHaveLength(5)
+    expect((await keep(other, 'other')).leases).toHaveLength(2)
+    await other.leave(place, 'other')
+    expect((await keep(one, 'one')).leases).toHaveLength(5)
   })
 })
