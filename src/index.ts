@@ -59,6 +59,7 @@ export type { EventFilter } from './input/event-filter.ts'
 export type { InputLimits } from './input/limits.ts'
 export { memoryStore } from './memory/store.ts'
 export type {
+  ProjectionSummary,
   RebuildOptions,
   RebuildProgress,
   RebuildResult,

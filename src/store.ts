@@ -5,7 +5,13 @@ import type { Event, Metadata, RecordedEvent } from './event.ts'
 import type { ExpectedVersion } from './expected-version.ts'
 import type { ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
 import type { EventFilter } from './input/event-filter.ts'
-import type { RebuildOptions, RebuildResult, VerifyOptions, VerifyResult } from './projection/maintenance.ts'
+import type {
+  ProjectionSummary,
+  RebuildOptions,
+  RebuildResult,
+  VerifyOptions,
+  VerifyResult,
+} from './projection/maintenance.ts'
 import type { AnyDocumentProjection, DocumentProjection, Projection } from './projection/projection.ts'
 import type { HandlerTransaction } from './projection/transaction.ts'
 import type { View } from './projection/view.ts'
@@ -220,6 +226,12 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
 
   /** Returns access to the events that a subscription has parked. */
   parked(subscription: string): ParkedEvents
+
+  /**
+   * Lists the projections in order of their names (by Unicode code point): version, mode, number of documents, and whether
+   * a build is needed. Counting reads all keys of the documents; on DynamoDB, all documents.
+   */
+  listProjections(options?: CallOptions): AsyncIterable<ProjectionSummary>
 
   /**
    * Builds new documents of a projection while readers get the old ones, then switches readers to the new ones. To

@@ -15,6 +15,7 @@ import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
 import { dropProjection } from '../projection/drop.ts'
+import { listProjections } from '../projection/list.ts'
 import { readView } from '../projection/read-view.ts'
 import { rebuild } from '../projection/rebuild.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
@@ -211,6 +212,13 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
     parked(subscription) {
       operations.checkOpen()
       return parkedEvents(environment, operations, subscription)
+    },
+
+    listProjections(options) {
+      const versionHere = (name: string) =>
+        inline.find((projection) => projection.name === name)?.version ??
+        environment.liveHandlers.projectionVersion(name)
+      return listProjections(environment, operations, versionHere, options)
     },
 
     async rebuild(projection, options) {

@@ -110,6 +110,8 @@ export function memoryStorage(inline: InlineProjections): Storage {
       return projections.map((projection) => documents.register(projection, isNew))
     },
     registeredProjection: async (name) => documents.registered(name),
+    listProjections: async (after, limit) => documents.listRegistered(after, limit),
+    countDocuments: async (projection) => documents.count(projection),
     beginBuild: async (projection) => documents.beginBuild(projection),
     readDocument: async (projection, key) =>
       documents.at({ projection, generation: documents.current(projection), key }),

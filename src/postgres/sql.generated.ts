@@ -3581,6 +3581,12 @@ select
     ) d
   )::text as differences`
 
+export const countDocuments: string = `select count(*)::text as documents
+from :schema.documents d
+where d.projection = \$1::text
+  and d.generation = coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 0)
+  and d.state is not null`
+
 export const countParked: string = `select count(*)::text as parked from :schema.parked_events p
 where p.place = (select s.place from :schema.subscriptions s where s.name = \$1::text)`
 
@@ -3689,6 +3695,12 @@ where p.place = (select s.place from :schema.subscriptions s where s.name = \$1:
   and p.position > \$2::text::bigint
 order by p.position
 limit \$3::text::bigint`
+
+export const listProjections: string = `select to_json(p.name)::text as name, p.version, p.generation, p.mode, p.building_version
+from :schema.projections p
+where p.name > \$1::text
+order by p.name
+limit \$2::text::int`
 
 export const listStreams: string = `select
   to_json(s.stream_id)::text as stream_id,

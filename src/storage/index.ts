@@ -76,6 +76,7 @@ export type {
   DocumentAddress,
   DocumentChange,
   DocumentDifference,
+  ListedProjection,
   LockedDocuments,
   ProjectionMode,
   ProjectionStorage,

@@ -25,4 +25,10 @@ export class LiveHandlers {
     this.#live.add(plan)
     return () => this.#live.delete(plan)
   }
+
+  /** The version of an async projection that runs here; undefined if none of that name does. */
+  projectionVersion(name: string): number | undefined {
+    const live = [...this.#live].find((one) => one.name === name && one.definition.kind === 'projection')
+    return live?.definition.version
+  }
 }
