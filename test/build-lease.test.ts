@@ -2,6 +2,7 @@
 import { beforeEach, expect, it } from 'vitest'
 import { counted, range } from '../src/conformance/events.ts'
 import { StoreUnavailableError } from '../src/errors/index.ts'
+import { LogReader } from '../src/log/log-reader.ts'
 import { memoryStorage } from '../src/memory/store.ts'
 import { InlineProjections } from '../src/projection/inline.ts'
 import { projection } from '../src/projection/projection.ts'
@@ -36,7 +37,8 @@ beforeEach(async () => {
 })
 
 function startRebuild(ownStorage: Storage, onProgress: () => Promise<void> | void, now = systemClock.now) {
-  const environment = { storage: ownStorage, wakeup: new Wakeup(), clock: { ...systemClock, now } }
+  const clock = { ...systemClock, now }
+  const environment = { storage: ownStorage, clock, log: new LogReader(ownStorage, new Wakeup(), clock) }
   return rebuild(environment, count, () => false, { batchSize: 1, onProgress })
 }
 

@@ -3,6 +3,8 @@ import { memoryStore, type RecordedEvent } from '@eventsourced/core'
 import type { LogPage, LogQuery } from '@eventsourced/core/storage'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readLog } from '../src/engine/read-log.ts'
+import { LogReader } from '../src/log/log-reader.ts'
+import { systemClock } from '../src/runtime/clock.ts'
 import { Operations } from '../src/runtime/operations.ts'
 import { Wakeup } from '../src/runtime/wakeup.ts'
 import type { ReadAllOptions } from '../src/store.ts'
@@ -17,7 +19,7 @@ afterEach(() => {
 const eventAt = (position: number) => ({ position }) as RecordedEvent
 
 function page(positions: readonly number[], through: number, frontier: number, full = false): LogPage {
-  return { events: positions.map(eventAt), through, frontier, full }
+  return { events: positions.map(eventAt), through, frontier, full, readAt: new Date(0) }
 }
 
 /** A storage that answers with these pages or errors in order, then always with the last one, and records each query. */
@@ -38,7 +40,8 @@ function scripted(pages: readonly (LogPage | Error)[], duringQuery: (wakeup: Wak
     asked,
     wakeup,
     operations,
-    read: (options: ReadAllOptions = {}) => readLog(storage, options, wakeup, operations),
+    read: (options: ReadAllOptions = {}) =>
+      readLog(storage, options, new LogReader(storage, wakeup, systemClock), operations),
   }
 }
 

@@ -14,6 +14,7 @@ import { checkAppends, EventPreparation } from '../input/events.ts'
 import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
+import { LogReader } from '../log/log-reader.ts'
 import { dropProjection } from '../projection/drop.ts'
 import { readView } from '../projection/read-view.ts'
 import { rebuild } from '../projection/rebuild.ts'
@@ -65,7 +66,8 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   const wakeup = new Wakeup(storage.notifications)
   const operations = new Operations(() => storage.checkNesting?.())
   const perform = operations.perform.bind(operations)
-  const environment: EngineEnvironment = { storage, wakeup, clock: systemClock }
+  const log = new LogReader(storage, wakeup, systemClock)
+  const environment: EngineEnvironment = { storage, clock: systemClock, log }
   const running = new Set<StartedSubscription>()
   /** The subscription that failed last under each name, until the name is subscribed again. */
   const failed = new Map<string, StartedSubscription>()
@@ -128,7 +130,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
     },
 
     readAll<E extends Event>(options?: ReadAllOptions) {
-      return readLog(storage, options, wakeup, operations) as AsyncIterable<RecordedEvent<E>>
+      return readLog(storage, options, log, operations) as AsyncIterable<RecordedEvent<E>>
     },
 
     async streamInfo(streamId, options) {

@@ -10,10 +10,10 @@
  * fails the subscription.
  */
 import { hasCode, isOutage, LeaseLostError } from '../errors/index.ts'
+import type { LogMember } from '../log/log-reader.ts'
 import { abortable } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { LogPage } from '../storage/log-query.ts'
-import { wholeLog } from '../storage/log-query.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
@@ -25,9 +25,7 @@ import type { FailedCall } from './subscription.ts'
 
 // Larger pages cost the storage less time per event, but cost the garbage collector more. Batches are cut from a page.
 const eventsPerPage = 2_000
-// All in milliseconds. The pause between two reads at the end of the log doubles from here up to `pollInterval`.
-const shortestPollInterval = 5
-// The longest time between two looks at the parked events.
+// All in milliseconds. The longest time between two looks at the parked events.
 const longestParkedInterval = 1_000
 // The pause after a transient error doubles from the first value up to the second.
 const shortestPause = 50
@@ -42,12 +40,6 @@ export interface PartitionReport {
   parkedHandled(): void
 }
 
-interface PageRequest {
-  readonly page: Promise<LogPage>
-  /** The wake-up count when the request was sent: a later wake-up means that the page may lack events. */
-  readonly wakeups: number
-}
-
 export class PartitionRun {
   readonly lease: Lease
   readonly #environment: EngineEnvironment
@@ -59,6 +51,7 @@ export class PartitionRun {
   readonly #checkpoint: Checkpoint
   readonly #delivery: Delivery
   readonly #parked: ParkedDelivery
+  readonly #member: LogMember
   #phase: 'catching-up' | 'live' = 'catching-up'
   #parkedHandledAt = Number.NEGATIVE_INFINITY
 
@@ -91,6 +84,9 @@ export class PartitionRun {
       deliveryReport,
     )
     this.#parked = new ParkedDelivery(environment, lease, this.#delivery, signals, progress, deliveryReport)
+    const { name: subscription, filter, pollInterval, partitions: count } = plan
+    const partition = count === 1 ? undefined : { subscription, index: lease.partition, count }
+    this.#member = environment.log.join({ filter, pollInterval, partition })
   }
 
   /** Starts no further event. The run finishes the current event and writes the checkpoint. */
@@ -114,6 +110,14 @@ export class PartitionRun {
 
   /** @throws the error that the subscription fails with */
   async run(): Promise<'stopped' | 'lost'> {
+    try {
+      return await this.#retryUntilEnd()
+    } finally {
+      this.#member.leave()
+    }
+  }
+
+  async #retryUntilEnd(): Promise<'stopped' | 'lost'> {
     for (let failures = 0; ; failures++) {
       const before = this.#checkpoint.position
       try {
@@ -151,17 +155,15 @@ export class PartitionRun {
   }
 
   async #follow(): Promise<never> {
-    const { wakeup } = this.#environment
     const stop = this.#stop.signal
     const checkpoint = this.#checkpoint
     const { subscription, partition } = this.lease
     await this.#delivery.readBlockedStreams()
-    let nextRequest: PageRequest | undefined
-    for (let interval = shortestPollInterval; ; ) {
+    let nextRequest: Promise<LogPage> | undefined
+    for (;;) {
       if (stop.aborted) throw new Stopped()
       await this.#deliverParked()
-      const request = nextRequest ?? this.#requestPage(checkpoint.position)
-      const page = await abortable(request.page, stop)
+      const page = await abortable(nextRequest ?? this.#requestPage(checkpoint.position), stop)
       if (stop.aborted) throw new Stopped()
       // A new server may have lost the newest events and given their positions to others. This run may have handled
       // the lost ones, so it ends; the next lease starts at the checkpoint that the new server stores.
@@ -175,10 +177,7 @@ export class PartitionRun {
       // First the state, then the checkpoint: a caller that `caughtUp` resolves for must see the state 'live'.
       if (!page.full) this.#enter('live')
       if (page.full || page.events.length > 0 || checkpoint.isDue) checkpoint.requestWrite()
-      if (page.full) continue
-      if (page.events.length > 0 || wakeup.count !== request.wakeups) interval = shortestPollInterval
-      await wakeup.wait(interval, request.wakeups, stop).catch(() => {})
-      interval = Math.min(interval * 2, this.#plan.pollInterval)
+      if (!page.full) await this.#member.wait(page.through, stop)
     }
   }
 
@@ -204,16 +203,12 @@ export class PartitionRun {
     this.#report.parkedHandled()
   }
 
-  #requestPage(after: number): PageRequest {
-    const { storage, wakeup } = this.#environment
-    const { filter, partitions, batchSize } = this.#plan
-    const partition = partitions === 1 ? undefined : { index: this.lease.partition, count: partitions }
-    const query = { ...wholeLog, ...filter, after, partition, limit: Math.max(batchSize, eventsPerPage) }
-    const wakeups = wakeup.count
-    const page = storage.readLogPage(query, this.#stop.signal)
+  #requestPage(after: number): Promise<LogPage> {
+    const limit = Math.max(this.#plan.batchSize, eventsPerPage)
+    const page = this.#member.read({ after, limit, server: this.lease.server }, this.#stop.signal)
     // `#follow` gets the error when it awaits the page. If it ends before, the rejection must not count as unhandled.
     page.catch(() => {})
-    return { page, wakeups }
+    return page
   }
 }
 

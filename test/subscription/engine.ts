@@ -1,6 +1,7 @@
 /** Runs subscriptions on a storage in memory. Each test gets its own, and can replace any part of its environment. */
 import { afterEach, beforeEach, onTestFinished, vi } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
+import { LogReader } from '../../src/log/log-reader.ts'
 import { memoryStorage } from '../../src/memory/store.ts'
 import { InlineProjections } from '../../src/projection/inline.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
@@ -14,10 +15,19 @@ class Engine {
   readonly storage = memoryStorage(new InlineProjections())
   readonly #wakeup = new Wakeup()
   readonly #started: Subscription[] = []
-  environment: EngineEnvironment = {
-    storage: this.storage,
-    wakeup: this.#wakeup,
-    clock: systemClock,
+  #environment = this.environmentOf({ storage: this.storage, clock: systemClock })
+
+  get environment(): EngineEnvironment {
+    return this.#environment
+  }
+
+  /** The log is read from the storage of the environment. */
+  set environment(environment: Omit<EngineEnvironment, 'log'>) {
+    this.#environment = this.environmentOf(environment)
+  }
+
+  environmentOf({ storage, clock }: Omit<EngineEnvironment, 'log'>): EngineEnvironment {
+    return { storage, clock, log: new LogReader(storage, this.#wakeup, clock) }
   }
 
   start(options: SubscribeOptions): Subscription {

@@ -7,6 +7,7 @@ import { strict as assert } from 'node:assert'
 import type { Scheduler } from 'fast-check'
 import { StoreUnavailableError } from '../../src/errors/index.ts'
 import type { RecordedEvent } from '../../src/event.ts'
+import { LogReader } from '../../src/log/log-reader.ts'
 import { MemorySubscriptions } from '../../src/memory/subscriptions.ts'
 import { abortable } from '../../src/runtime/abort.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
@@ -209,7 +210,8 @@ export class Model {
     const events = found.slice(0, pageSize)
     const full = events.length === pageSize
     const last = events.at(-1)?.position ?? 0
-    return { events, frontier, full, through: full ? last : Math.max(after, Math.min(until, frontier)) }
+    const through = full ? last : Math.max(after, Math.min(until, frontier))
+    return { events, frontier, full, through, readAt: new Date(this.#time) }
   }
 }
 
@@ -230,7 +232,8 @@ export class Process {
       sleep: (milliseconds, signal) => this.#whileAlive(model.sleep(milliseconds, signal)),
     }
     this.wakeup = new ModelWakeup(clock)
-    this.environment = { storage: this.#storage(), wakeup: this.wakeup, clock }
+    const storage = this.#storage()
+    this.environment = { storage, clock, log: new LogReader(storage, this.wakeup, clock) }
   }
 
   /** Nothing that the process waits for ever happens. */

@@ -188,7 +188,8 @@ describe('reading', () => {
     const handle = ({ position }: RecordedEvent) => void seen.push(position)
     for (const from of ['end', new Date(Date.now() + 1_000)] as const) {
       const own = `${name} from ${typeof from}`
-      await runOnce({ ...engine.environment, storage: settled }, { name: own, handle, from }, { timeout: 50 })
+      const environment = engine.environmentOf({ ...engine.environment, storage: settled })
+      await runOnce(environment, { name: own, handle, from }, { timeout: 50 })
       await runOnce(engine.environment, { name: own, handle })
     }
     expect(seen).toEqual([2, 3, 2, 3])
