@@ -7,7 +7,7 @@ import type { RecordedEvent } from '../event.ts'
 import { checkBoolean, checkInteger, checkOneOf } from '../input/checks.ts'
 import { checkedFilter } from '../input/event-filter.ts'
 import { optionsOf } from '../input/options.ts'
-import type { LogMember, LogReader } from '../log/log-reader.ts'
+import type { LogReader } from '../log/log-reader.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import type { LogPage, LogQuery } from '../storage/log-query.ts'
@@ -71,8 +71,9 @@ async function* readPages(
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   let { after, until, limit: remaining } = query
   let prefetched: Promise<LogPage> | undefined
-  /** Set once a follower has reached the end of the log. Until then it reads alone, so that it reads its own writes. */
-  let member: LogMember | undefined
+  const follower = follow ? log.join({ filter: query, pollInterval }) : undefined
+  /** Until then, a follower reads from the storage, so that it has all events that this process has written before. */
+  let hasReachedEnd = false
   let last: RecordedEvent | undefined
   let server: string | undefined
 
@@ -90,10 +91,11 @@ async function* readPages(
 
   function requestPage(): Promise<LogPage> {
     const request = { ...query, after, until, limit: Math.min(remaining, eventsPerPage) }
+    const fromStorage = !hasReachedEnd
     return operations.perform(signal, () =>
-      member === undefined
+      follower === undefined
         ? storage.readLogPage(request, signal)
-        : member.read({ ...request, server }, signal),
+        : follower.read({ ...request, server, fromStorage }, signal),
     )
   }
 
@@ -131,9 +133,8 @@ async function* readPages(
     yield page.events
     last = page.events.at(-1) ?? last
     if (page.full) continue
-    if (!follow || page.frontier >= until) return
-    const { through } = page
-    const own = (member ??= log.join({ filter: query, pollInterval }))
-    await operations.untilClosed(signal, (signal) => own.wait(through, signal))
+    if (follower === undefined || page.frontier >= until) return
+    hasReachedEnd = true
+    await operations.untilClosed(signal, (signal) => follower.wait(page.through, signal))
   }
 }

@@ -40,6 +40,8 @@ export interface MemberQuery {
    * memory. @default any server
    */
   readonly server?: string | undefined
+  /** Reads from the storage in any case, so that a first page has all that this process has written. @default false */
+  readonly fromStorage?: boolean | undefined
 }
 
 export class LogReader {
@@ -102,14 +104,17 @@ export class LogMember {
    * other members that wait for the same page still get it.
    */
   async read(query: MemberQuery, signal: AbortSignal): Promise<LogPage> {
-    const { after, until = Number.MAX_SAFE_INTEGER, limit, server } = query
-    const fromTail = await this.#tail.read(this, { after, until, limit, server }, signal)
-    if (fromTail !== undefined) return fromTail
+    const { after, until = Number.MAX_SAFE_INTEGER, limit, server, fromStorage = false } = query
     const member = this.#partition
-    const shared = member && (await this.#pages.read(member, { after, limit, server }, signal))
-    if (shared !== undefined) return shared
-    const partition = member?.partition
-    return this.#readLogPage({ ...wholeLog, ...this.filter, partition, after, until, limit }, signal)
+    if (!fromStorage) {
+      const known = await this.#tail.read(this, { after, until, limit, server }, signal)
+      if (known !== undefined) return known
+      const shared = member && (await this.#pages.read(member, { after, limit, server }, signal))
+      if (shared !== undefined) return shared
+    }
+    const { types, streamPrefix, tags } = this.filter
+    const filter = { types, streamPrefix, tags, partition: member?.partition }
+    return this.#readLogPage({ ...wholeLog, ...filter, after, until, limit }, signal)
   }
 
   /**

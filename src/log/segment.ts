@@ -65,6 +65,10 @@ export class Segment {
     return this.#filter
   }
 
+  get frontier(): number {
+    return this.#facts.frontier
+  }
+
   get server(): string | undefined {
     return this.#facts.server
   }

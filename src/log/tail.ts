@@ -41,6 +41,8 @@ export interface TailMember extends Pick<SegmentQuery, 'filter' | 'selects'> {
 interface Waiter {
   readonly member: TailMember
   readonly through: number
+  /** The frontier and the time when it began to wait. */
+  readonly frontier: number
   readonly since: number
   wake(): void
   fail(error: unknown): void
@@ -155,7 +157,7 @@ export class Tail {
         end()
         resolve()
       }
-      const waiter: Waiter = { member, through, since: now, wake, fail }
+      const waiter: Waiter = { member, through, frontier: segment.frontier, since: now, wake, fail }
       const stopListening = onAbort(signal, () => fail(signal.reason))
       this.#waiters.add(waiter)
       // The pause may be longer than this member allows.
@@ -270,9 +272,9 @@ export class Tail {
   #wakeMembers(segment: Segment, before: number): void {
     const now = this.#clock.now()
     for (const waiter of [...this.#waiters]) {
-      const { member, through, since } = waiter
+      const { member, through, frontier, since } = waiter
       const waited = now - since
-      const hasMoved = segment.through > through
+      const hasMoved = segment.through > through || segment.frontier > frontier
       if (
         through < segment.after ||
         waited > member.pollInterval / 2 ||
