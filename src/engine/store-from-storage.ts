@@ -131,7 +131,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
     },
 
     readAll<E extends Event>(options?: ReadAllOptions) {
-      return readLog(storage, options, wakeup, operations) as AsyncIterable<RecordedEvent<E>>
+      return readLog(storage, options, environment.log, operations) as AsyncIterable<RecordedEvent<E>>
     },
 
     async streamInfo(streamId, options) {

@@ -3812,6 +3812,7 @@ export const readLog: string = `select
   p.frontier::text, p.through::text, p.is_full::text, p.event_count, p.positions, p.versions, p.recorded_ats, p.event_ids,
   p.types, p.data, p.metadata, p.tags, p.stream_keys, p.names,
   (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
+  floor(extract(epoch from statement_timestamp()) * 1000)::text as read_at,
   extract(epoch from pg_postmaster_start_time())::text as server,
   extract(epoch from pg_postmaster_start_time())::text || ' ' || (select d.oid from pg_database d where d.datname = current_database())::text
   || ' ' || pg_relation_filenode(':schema.streams'::regclass) as origin

@@ -11,10 +11,10 @@
  */
 import { hasCode, isOutage, LeaseLostError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
-import { abortable } from '../runtime/abort.ts'
+import type { LogMember } from '../log/log-reader.ts'
+import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { LogPage } from '../storage/log-query.ts'
-import { wholeLog } from '../storage/log-query.ts'
 import { partitionOf } from '../storage/partition.ts'
 import type { SkipLayer } from '../storage/registry.ts'
 import type { Lease } from '../storage/subscriptions.ts'
@@ -28,8 +28,6 @@ import type { FailedCall } from './subscription.ts'
 
 // Larger pages cost the storage less time per event, but cost the garbage collector more. Batches are cut from a page.
 const eventsPerPage = 2_000
-// All in milliseconds. The pause between two reads at the end of the log doubles from here up to `pollInterval`.
-const shortestPollInterval = 5
 // The pause after a transient error doubles from the first value up to the second.
 const shortestPause = 50
 const longestPause = 5_000
@@ -43,11 +41,8 @@ export interface PartitionReport {
   parkedHandled(): void
 }
 
-interface PageRequest {
-  readonly page: Promise<LogPage>
-  /** The wake-up count when the request was sent: a later wake-up means that the page may lack events. */
-  readonly wakeups: number
-}
+// The reason that ends a wait, so that the run looks at the parked events.
+const wake = new Error('an operator has asked for parked events')
 
 export class PartitionRun {
   readonly lease: Lease
@@ -61,11 +56,14 @@ export class PartitionRun {
   readonly #delivery: Delivery
   readonly #parked: ParkedDelivery
   readonly #skip: readonly SkipLayer[]
+  readonly #member: LogMember
   #phase: 'catching-up' | 'live' = 'catching-up'
   #parkedRequests = 0
   /** The number of requests before the last look at the parked events. 0: no parked event has ever become due. */
   #parkedRequestsSeen = 0
   #hasReportedParked = false
+  /** Ends a wait for more events. */
+  #wake = () => {}
 
   constructor(
     environment: EngineEnvironment,
@@ -98,6 +96,10 @@ export class PartitionRun {
       deliveryReport,
     )
     this.#parked = new ParkedDelivery(environment, lease, this.#delivery, signals, progress, deliveryReport)
+    const { filter, pollInterval } = plan
+    const { place: subscription, partition: index, partitions: count } = lease
+    const partition = count === 1 ? undefined : { subscription, index, count }
+    this.#member = environment.log.join({ filter, pollInterval, partition })
   }
 
   /** Starts no further event. The run finishes the current event and writes the checkpoint. */
@@ -115,7 +117,9 @@ export class PartitionRun {
 
   /** The number of requests for parked events, by the last heartbeat. Each new number leads to one look at them. */
   noteParkedRequests(parkedRequests: number): void {
+    if (parkedRequests === this.#parkedRequests) return
     this.#parkedRequests = parkedRequests
+    this.#wake()
   }
 
   /** Drops the running calls at once, without a last write of the checkpoint. */
@@ -126,6 +130,14 @@ export class PartitionRun {
 
   /** @throws the error that the subscription fails with */
   async run(): Promise<'stopped' | 'lost'> {
+    try {
+      return await this.#retryUntilEnd()
+    } finally {
+      this.#member.leave()
+    }
+  }
+
+  async #retryUntilEnd(): Promise<'stopped' | 'lost'> {
     for (let failures = 0; ; failures++) {
       const before = this.#checkpoint.position
       try {
@@ -163,17 +175,15 @@ export class PartitionRun {
   }
 
   async #follow(): Promise<never> {
-    const { wakeup } = this.#environment
     const stop = this.#stop.signal
     const checkpoint = this.#checkpoint
     const { subscription, partition } = this.lease
     await this.#delivery.readBlockedStreams()
-    let nextRequest: PageRequest | undefined
-    for (let interval = shortestPollInterval; ; ) {
+    let nextRequest: Promise<LogPage> | undefined
+    for (;;) {
       if (stop.aborted) throw new Stopped()
       await this.#deliverParked()
-      const request = nextRequest ?? this.#requestPage(checkpoint.position)
-      const page = await abortable(request.page, stop)
+      const page = await abortable(nextRequest ?? this.#requestPage(checkpoint.position), stop)
       if (stop.aborted) throw new Stopped()
       // A new server may have lost the newest events and given their positions to others. This run may have handled
       // the lost ones, so it ends; the next lease starts at the checkpoint that the new server stores.
@@ -187,10 +197,7 @@ export class PartitionRun {
       // First the state, then the checkpoint: a caller that `caughtUp` resolves for must see the state 'live'.
       if (!page.full) this.#enter('live')
       if (page.full || page.events.length > 0 || checkpoint.isDue) checkpoint.requestWrite()
-      if (page.full) continue
-      if (page.events.length > 0 || wakeup.count !== request.wakeups) interval = shortestPollInterval
-      await wakeup.wait(interval, request.wakeups, stop).catch(() => {})
-      interval = Math.min(interval * 2, this.#plan.pollInterval)
+      if (!page.full) await this.#waitForMore(page.through)
     }
   }
 
@@ -227,17 +234,27 @@ export class PartitionRun {
     return events.filter((event) => !isSkipped(event))
   }
 
-  #requestPage(after: number): PageRequest {
-    const { storage, wakeup } = this.#environment
-    const { filter, batchSize } = this.#plan
-    const { partition: index, partitions: count } = this.lease
-    const partition = count === 1 ? undefined : { index, count }
-    const query = { ...wholeLog, ...filter, after, partition, limit: Math.max(batchSize, eventsPerPage) }
-    const wakeups = wakeup.count
-    const page = storage.readLogPage(query, this.#stop.signal)
+  /** Waits until there may be more events, or a request for parked events. */
+  async #waitForMore(through: number): Promise<void> {
+    if (this.#parkedRequests !== this.#parkedRequestsSeen) return
+    const { controller, unlink } = linkedController(this.#stop.signal)
+    this.#wake = () => controller.abort(wake)
+    try {
+      await this.#member.wait(through, controller.signal)
+    } catch (error) {
+      if (error !== wake) throw error
+    } finally {
+      this.#wake = () => {}
+      unlink()
+    }
+  }
+
+  #requestPage(after: number): Promise<LogPage> {
+    const limit = Math.max(this.#plan.batchSize, eventsPerPage)
+    const page = this.#member.read({ after, limit, server: this.lease.server }, this.#stop.signal)
     // `#follow` gets the error when it awaits the page. If it ends before, the rejection must not count as unhandled.
     page.catch(() => {})
-    return { page, wakeups }
+    return page
   }
 }
 

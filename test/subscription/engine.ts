@@ -22,9 +22,13 @@ class Engine {
   })
 
   /** Replaces parts of the environment. The parts that are shared by all workers are made anew of them. */
-  use(given: Partial<Pick<EngineEnvironment, 'storage' | 'wakeup' | 'clock'>>): void {
-    const { storage, wakeup, clock } = this.environment
-    this.environment = engineEnvironment({ storage, wakeup, clock, ...given })
+  use(given: Partial<Pick<EngineEnvironment, 'storage' | 'clock'>>): void {
+    const { storage, clock } = this.environment
+    this.environment = this.environmentOf({ storage, clock, ...given })
+  }
+
+  environmentOf({ storage, clock }: Pick<EngineEnvironment, 'storage' | 'clock'>): EngineEnvironment {
+    return engineEnvironment({ storage, clock, wakeup: this.#wakeup })
   }
 
   start(options: SubscribeOptions): Subscription {

@@ -8,6 +8,7 @@ import type { Scheduler } from 'fast-check'
 import { engineEnvironment } from '../../src/engine/environment.ts'
 import { StoreUnavailableError } from '../../src/errors/index.ts'
 import type { RecordedEvent } from '../../src/event.ts'
+import { LogReader } from '../../src/log/log-reader.ts'
 import { MemorySubscriptions } from '../../src/memory/subscriptions.ts'
 import { abortable } from '../../src/runtime/abort.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
@@ -210,7 +211,8 @@ export class Model {
     const events = found.slice(0, pageSize)
     const full = events.length === pageSize
     const last = events.at(-1)?.position ?? 0
-    return { events, frontier, full, through: full ? last : Math.max(after, Math.min(until, frontier)) }
+    const through = full ? last : Math.max(after, Math.min(until, frontier))
+    return { events, frontier, full, through, readAt: new Date(this.#time) }
   }
 }
 

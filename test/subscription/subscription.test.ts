@@ -1,7 +1,6 @@
 /** Subscriptions on a storage in memory: their options, their states, and when they read the log. */
 import { describe, expect, it, vi } from 'vitest'
 import { range } from '../../src/conformance/events.ts'
-import { engineEnvironment } from '../../src/engine/environment.ts'
 import type { RecordedEvent } from '../../src/event.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { runOnce } from '../../src/subscription/run-once.ts'
@@ -186,14 +185,10 @@ describe('reading', () => {
       engine.storage.readLogPage({ ...query, until: Math.min(query.until, 1) }, signal)
     const seen: number[] = []
     const handle = ({ position }: RecordedEvent) => void seen.push(position)
-    const { wakeup, clock } = engine.environment
     for (const from of ['end', new Date(Date.now() + 1_000)] as const) {
       const own = `${name} from ${typeof from}`
-      await runOnce(
-        engineEnvironment({ storage: settled, wakeup, clock }),
-        { name: own, handle, from },
-        { timeout: 50 },
-      )
+      const environment = engine.environmentOf({ ...engine.environment, storage: settled })
+      await runOnce(environment, { name: own, handle, from }, { timeout: 50 })
       await runOnce(engine.environment, { name: own, handle })
     }
     expect(seen).toEqual([2, 3, 2, 3])
