@@ -186,8 +186,10 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
       const { handle, handled } = collector()
       const subscription = store.subscribe({ name: 's', handle })
       await subscription.caughtUp()
+      const waiting = refused(subscription.caughtUp({ position: 1_000_000 }), 'unknown-subscription')
       await other.subscriptions.remove('s')
       await subscription.done
+      await waiting
       assert.equal((await subscription.status()).state, 'removed')
       assert.deepEqual(await summaries(store), [])
       assert.equal(await store.subscriptionStatus('s'), undefined)
@@ -217,7 +219,7 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
       }
       await store.runOnce({ name: 'old', handle() {} })
       await store.runOnce({ name: 'new', from: { after: 'old', otherwise: 'end' }, handle() {} })
-      for (const call of calls('old')) await refused(call(), 'invalid-input', { field: 'name' })
+      for (const call of calls('old')) await refused(call(), 'unknown-subscription', { successor: 'new' })
       await subscriptions.remove('old')
       await store.dropProjection(balances.name)
       await subscriptions.remove(balances.name)

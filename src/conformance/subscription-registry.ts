@@ -223,6 +223,7 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
       })
       await first.done
       assert.equal((await first.status()).state, 'superseded')
+      await refused(first.caughtUp(), 'unknown-subscription', { successor: 'new' })
       for (const stream of range(1, 12)) await present.append(`s${stream}`, counted(2, 5))
       await second.caughtUp()
       assert.equal(one.handled.length, 48)

@@ -98,12 +98,22 @@ export class SubscriptionMismatchError extends EventSourcedError {
   }
 }
 
-/** No subscription of this name is registered: none was ever started under it, or it was removed. */
+/**
+ * No subscription of this name is registered: none was ever started under it, an operator has removed it, or a successor
+ * has taken over its place.
+ */
 export class UnknownSubscriptionError extends EventSourcedError {
   readonly code = 'unknown-subscription'
   readonly subscription: string
-  constructor(subscription: string) {
-    super(`There is no subscription '${subscription}': none was started under this name, or it was removed`)
+  /** The subscription that has taken over its place, if one has. */
+  readonly successor: string | undefined
+  constructor(subscription: string, successor?: string) {
+    const reason =
+      successor === undefined
+        ? 'none was started under this name, or it was removed'
+        : `'${successor}' has taken over its place`
+    super(`There is no subscription '${subscription}': ${reason}`)
     this.subscription = subscription
+    this.successor = successor
   }
 }

@@ -44,8 +44,7 @@ export function subscriptionAdministration(
   }
 
   function checkHasPlace({ name, successor }: RegisteredSubscription): void {
-    if (successor === undefined) return
-    throw new InvalidInputError('name', `was superseded by '${successor}'`, name)
+    if (successor !== undefined) throw new UnknownSubscriptionError(name, successor)
   }
 
   async function setPaused(

@@ -39,7 +39,8 @@ export interface MoveOptions extends CallOptions {
 
 /**
  * Lists and changes the subscriptions of the store. All processes that run a subscription hear of a change within a
- * second. Each call throws an UnknownSubscriptionError if no subscription of the name is registered.
+ * second. Each call throws an UnknownSubscriptionError if no subscription of the name is registered; all but `remove` also if a
+ * successor has taken over its place.
  */
 export interface SubscriptionAdministration {
   /** Lists all subscriptions in order of their names (by Unicode code point). */

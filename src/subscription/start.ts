@@ -1,6 +1,6 @@
 /** Starts a subscription in this process. */
 
-import type { SubscriptionFailedError } from '../errors/index.ts'
+import { type SubscriptionFailedError, UnknownSubscriptionError } from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import { checkInteger, checkMilliseconds } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
@@ -9,7 +9,7 @@ import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { planOf } from './plan.ts'
 import { emptyStatus, subscriptionStatus } from './status.ts'
-import type { SubscribeOptions, Subscription, SubscriptionStatus } from './subscription.ts'
+import type { SubscribeOptions, Subscription, SubscriptionState, SubscriptionStatus } from './subscription.ts'
 import { Worker } from './worker.ts'
 
 /** A subscription, and what its worker reports of itself. */
@@ -35,14 +35,14 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
    * The running calls of `caughtUp`. A call that added its own listener to `worker.ended` would leave it there until
    * the worker ends.
    */
-  const waiting = new Set<(failure: SubscriptionFailedError | undefined) => void>()
+  const waiting = new Set<(failure: SubscriptionFailedError | undefined) => Promise<void>>()
   let ended: { readonly failure: SubscriptionFailedError | undefined } | undefined
   // A promise that only users listen to: while none does, its rejection is unhandled, and Node ends the process.
   const done = worker.ended.then((failure) => {
     endHandler()
     onEnd()
     ended = { failure }
-    for (const end of waiting) end(failure)
+    for (const end of waiting) void end(failure)
     if (failure !== undefined) throw failure
   })
 
@@ -66,14 +66,18 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       checkMilliseconds(timeout, 'timeout', 0)
       environment.storage.checkNesting?.()
       const { controller, unlink } = linkedController(signal)
-      const onEnded = (failure: SubscriptionFailedError | undefined) => {
-        if (failure === undefined) return
+      const onEnded = async (failure: SubscriptionFailedError | undefined) => {
+        if (failure === undefined) {
+          const gone = await goneSubscription(environment, name, worker.state)
+          if (gone !== undefined) controller.abort(gone)
+          return
+        }
         // This call rejects with the failure, so the rejection of `done` counts as handled.
         done.catch(() => {})
         controller.abort(failure)
       }
       if (ended === undefined) waiting.add(onEnded)
-      else onEnded(ended.failure)
+      else void onEnded(ended.failure)
       const failedOrAborted = controller.signal
       try {
         const target =
@@ -96,4 +100,19 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
     },
   }
   return { subscription, report }
+}
+
+/**
+ * The error for those who wait for a subscription that has no checkpoints any more. Undefined if it has some, or if the
+ * storage does not tell: then they wait on.
+ */
+async function goneSubscription(
+  { storage }: EngineEnvironment,
+  name: string,
+  state: SubscriptionState,
+): Promise<UnknownSubscriptionError | undefined> {
+  if (state === 'removed') return new UnknownSubscriptionError(name)
+  if (state !== 'superseded') return undefined
+  const stored = await storage.readSubscription(name).catch(() => undefined)
+  return stored?.successor === undefined ? undefined : new UnknownSubscriptionError(name, stored.successor)
 }

@@ -232,6 +232,7 @@ export interface Subscription extends AsyncDisposable {
    * empty log, it resolves once the subscription exists, so that it handles everything that is appended from then on.
    * @throws SubscriptionBehindError if that takes longer than `timeout`
    * @throws SubscriptionFailedError if the subscription fails or has failed
+   * @throws UnknownSubscriptionError if it was removed, or a successor has taken over its place
    */
   caughtUp(options?: CaughtUpOptions): Promise<void>
   /**
