@@ -1,6 +1,6 @@
 /** The lease that lets one process at a time build a projection. If that process dies, another one takes over. */
 import { randomUUID } from 'node:crypto'
-import { LeaseLostError, RebuildRunningError, SubscriptionMismatchError } from '../errors/index.ts'
+import { LeaseLostError, RebuildRunningError } from '../errors/index.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { SubscriptionDefinition } from '../storage/registry.ts'
 import type { Lease } from '../storage/subscriptions.ts'
@@ -42,12 +42,8 @@ export class BuildLease {
    */
   async take(projection: string, signal: AbortSignal | undefined): Promise<void> {
     const { storage, clock } = this.#environment
-    const stored = await storage.createSubscription(this.#subscription, buildDefinition, 0, signal)
-    if (stored.definition?.kind !== 'build') {
-      const problem = `the store keeps the progress of a build under this name. Give the subscription another name`
-      throw new SubscriptionMismatchError(this.#subscription, problem)
-    }
-    this.#place = stored.place as string
+    const { place } = await storage.createSubscription(this.#subscription, buildDefinition, 0, signal)
+    this.#place = place as string
     const end = clock.now() + leaseTime * 1.5
     for (;;) {
       this.#lease = await this.#requestLease(signal)
