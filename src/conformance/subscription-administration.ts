@@ -178,7 +178,7 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'removes a subscription, whose workers stop, and which begins anew later',
+    name: 'removes a subscription, whose workers stop; started later, it begins as a new one',
     needs: ['shared-data'],
     async run({ open }) {
       const [store, other] = [await open(), await open()]

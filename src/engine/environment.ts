@@ -8,6 +8,8 @@ import { CheckpointWriter } from '../subscription/checkpoint-writer.ts'
 import { Heartbeat } from '../subscription/heartbeat.ts'
 import { LiveHandlers } from '../subscription/live-handlers.ts'
 
+const thisProcess = `${hostname()}/${process.pid}`
+
 interface Given extends Pick<EngineEnvironment, 'storage' | 'clock'> {
   /** Wakes waiting readers when this process appends, or when another process reports an append. */
   readonly wakeup: Pick<Wakeup, 'count' | 'wait'>
@@ -20,7 +22,7 @@ export function engineEnvironment({ storage, wakeup, clock, workerName }: Given)
     storage,
     clock,
     log: new LogReader(storage, wakeup, clock),
-    workerName: workerName ?? `${hostname()}/${process.pid}`,
+    workerName: workerName ?? thisProcess,
     heartbeat: new Heartbeat(storage, clock),
     checkpointWriter: new CheckpointWriter(storage, clock),
     checkpointWaits: new CheckpointWaits(storage, clock),

@@ -46,8 +46,8 @@ export interface SubscriptionAdministration {
   /** Lists all subscriptions in order of their names (by Unicode code point). */
   list(options?: CallOptions): AsyncIterable<SubscriptionSummary>
   /**
-   * Lets the workers finish the events that they handle, and start no other. They stay in the state 'paused'. It lasts
-   * until `resume`, also when processes start anew.
+   * Lets the workers finish the events that they handle, and start no other. They stay in the state 'paused'. The
+   * pause lasts until `resume`; a process that starts meanwhile keeps to it.
    */
   pause(name: string, options?: CallOptions): Promise<void>
   resume(name: string, options?: CallOptions): Promise<void>

@@ -8,7 +8,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { PartitionCheckpoint, SubscriptionStorage } from '../storage/subscriptions.ts'
 
 // The pause between two looks at the checkpoints doubles from the first value up to the second, in milliseconds. It
-// begins anew when a caller begins to wait.
+// is short again when another caller begins to wait.
 const shortestPause = 5
 const longestPause = 250
 

@@ -225,7 +225,7 @@ export class PartitionRun {
     this.#report.parkedHandled()
   }
 
-  /** Leaves out what earlier partitions have handled, if the streams were divided anew. */
+  /** Leaves out what the former partitions have handled, if the subscription was repartitioned. */
   #withoutSkipped(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
     const layers = this.#skip
     if (layers.length === 0) return events

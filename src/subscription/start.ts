@@ -103,8 +103,8 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
 }
 
 /**
- * The error for those who wait for a subscription that has no checkpoints any more. Undefined if it has some, or if the
- * storage does not tell: then they wait on.
+ * The error for callers that wait for a subscription that has no checkpoints any more. Undefined if it has some, or if
+ * the storage cannot tell: then they go on waiting.
  */
 async function goneSubscription(
   { storage }: EngineEnvironment,
