@@ -103,7 +103,9 @@ export class UnknownSubscriptionError extends EventSourcedError {
   readonly code = 'unknown-subscription'
   readonly subscription: string
   constructor(subscription: string) {
-    super(`There is no subscription '${subscription}': none was started under this name, or it was removed`)
+    super(
+      `There is no subscription '${subscription}': none was started under this name, or it was removed. store.subscriptions.list() returns all names`,
+    )
     this.subscription = subscription
   }
 }

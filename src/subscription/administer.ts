@@ -2,7 +2,7 @@
 import { InvalidInputError, StoreUnavailableError, UnknownSubscriptionError } from '../errors/index.ts'
 import { checkBoolean, checkInteger, checkName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
-import { readSafely } from '../input/refusal.ts'
+import { beginning, readSafely } from '../input/refusal.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
@@ -45,7 +45,8 @@ export function subscriptionAdministration(
 
   function checkHasPlace({ name, successor }: RegisteredSubscription): void {
     if (successor === undefined) return
-    throw new InvalidInputError('name', `was superseded by '${successor}'`, name)
+    const problem = `is of a subscription whose place '${successor}' has taken over: change '${successor}' instead`
+    throw new InvalidInputError('name', problem, beginning(name))
   }
 
   async function setPaused(
@@ -92,17 +93,14 @@ export function subscriptionAdministration(
         await change(name, signal, async (current) => {
           checkHasPlace(current)
           if (current.definition?.kind === 'projection') {
-            throw new InvalidInputError(
-              'name',
-              'is a projection: rebuild it with store.rebuild(projection)',
-              name,
-            )
+            const problem = 'is a projection, which cannot be moved: call store.rebuild(projection)'
+            throw new InvalidInputError('name', problem, beginning(name))
           }
           position = await startPosition(storage, start, signal)
           const reached = lowestCheckpoint(await storage.checkpoints(name, signal))
           if (reached > position && !again) {
-            const problem = `is position ${position}, and '${name}' has handled the events up to ${reached}: with { again: true } it handles them again`
-            throw new InvalidInputError('to', problem, String(position))
+            const problem = `is position ${position}, before the checkpoint ${reached} of '${name}'. To handle the events after position ${position} again, pass { again: true }`
+            throw new InvalidInputError('to', problem, beginning(to))
           }
           return storage.changeSubscription(current, { position, again }, signal)
         })
@@ -118,7 +116,7 @@ export function subscriptionAdministration(
         change(name, signal, async (current) => {
           checkHasPlace(current)
           if (current.definition?.kind === 'projection') {
-            throw new InvalidInputError('name', 'is a projection, which has one partition', name)
+            throw new InvalidInputError('name', 'is a projection, which has one partition', beginning(name))
           }
           if (current.partitions === partitions) return true
           return storage.changeSubscription(current, { partitions }, signal)
@@ -134,7 +132,7 @@ export function subscriptionAdministration(
           const documents = await storage.registeredProjection(name, signal)
           if (current.definition?.kind === 'projection' && (documents?.version ?? 0) > 0) {
             const problem = 'is a projection that has documents: call store.dropProjection(name) first'
-            throw new InvalidInputError('name', problem, name)
+            throw new InvalidInputError('name', problem, beginning(name))
           }
           return storage.removeSubscription(current, signal)
         }),
