@@ -1,6 +1,7 @@
 /** Cases of `store.subscriptions`, and of parked events that are retried or skipped by a filter. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
+import { partitionOf } from '../storage/partition.ts'
 import type { EventStore } from '../store.ts'
 import { balances, deposit } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
@@ -121,6 +122,39 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
       await store.append('a', counted(1, 10))
       await store.runOnce({ name: 's', handle })
       assert.deepEqual(numbersOf(handled), [6, 5, 6, 10])
+    },
+  },
+  {
+    group,
+    name: 'moves only the partitions forward that are not as far yet',
+    async run({ open }) {
+      const store = await open()
+      const behind = 'behind'
+      const ahead = range(1, 20)
+        .map((number) => `ahead ${number}`)
+        .find((stream) => partitionOf(stream, 2) !== partitionOf(behind, 2)) as string
+      await store.append(behind, counted(4))
+      const { positions } = await store.append(ahead, counted(4))
+      const handled: RecordedEvent[] = []
+      let isStuck = true
+      const options = {
+        name: 's',
+        partitions: 2,
+        handle(event: RecordedEvent): Promise<void> | void {
+          if (isStuck && event.streamId === behind) return new Promise(() => {})
+          handled.push(event)
+        },
+      }
+      const subscription = store.subscribe(options)
+      await eventually(async () => {
+        const { partitions = [] } = (await store.subscriptionStatus('s')) ?? {}
+        return partitions.some(({ checkpoint }) => checkpoint >= (positions[3] as number))
+      })
+      await subscription.stop({ timeout: 10 })
+      isStuck = false
+      await store.subscriptions.move('s', { after: positions[1] as number })
+      await store.runOnce(options)
+      assert.deepEqual(numbersOf(handled), range(1, 4))
     },
   },
   {
@@ -266,6 +300,8 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
       assert.equal(await parked.skip({}), 3)
       assert.deepEqual(await collect(parked.list()), [])
       await refused(parked.retry(1_000_000), 'not-parked')
+      await refused(store.parked('nobody').retry({}), 'unknown-subscription')
+      await refused(parked.skip({ types: ['A'] } as never), 'invalid-input', { field: 'filter' })
     },
   },
   {

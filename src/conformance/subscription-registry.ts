@@ -40,7 +40,8 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
       const mailer = { name: 'mailer', types: ['A'], partitions: 2, handle }
       await store.runOnce(mailer)
       const message = await mismatch(store, { ...mailer, types: ['B'] })
-      assert.match(message, /types \["A"\].*types \["B"\]/)
+      assert.match(message, /types \["A"\].*types \["B"\].*raise its version to 2/)
+      assert.doesNotMatch(message, /partition|transactional/)
       for (const other of [
         { types: ['A', 'B'] },
         { types: undefined },
@@ -77,9 +78,12 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
       await store.append('account-1', [deposit('a', 5)])
       await store.runOnce({ name: balances.name, handle() {} })
       const version = 2
+      await store.runOnce({ name: 'handled', handle() {} })
+      assert.match(await mismatch(store, { projection: { ...balances, name: 'handled' } }), /another name/)
       assert.match(await mismatch(store, { projection: { ...balances, version } }), /another name/)
       await refused(store.rebuild({ ...balances, version }), 'subscription-mismatch')
       await store.runOnce({ projection: { ...balances, name: 'projected' } })
+      assert.match(await mismatch(store, { name: 'projected', handle() {} }), /another name/)
       assert.match(await mismatch(store, { name: 'projected', version, handle() {} }), /another name/)
     },
   },
@@ -141,9 +145,172 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
       await store.append('a', [eventOfType('B')])
       await store.runOnce({ name: 's', version: 2, types: ['A', 'B'], handle })
       assert.deepEqual(typesOf(handled), ['A', 'B'])
+    },
+  },
+  {
+    group,
+    name: 'handles with a narrower filter of a higher version only what it selects, and a later wider one does not go back',
+    async run({ open }) {
+      const store = await open()
+      const { handle, handled } = collector()
       await store.append('a', [eventOfType('A'), eventOfType('B')])
-      await store.runOnce({ name: 's', version: 3, types: ['B'], handle })
+      await store.runOnce({ name: 's', handle })
+      await store.append('a', [eventOfType('A'), eventOfType('B')])
+      await store.runOnce({ name: 's', version: 2, types: ['B'], handle })
       assert.deepEqual(typesOf(handled), ['A', 'B', 'B'])
+      await store.append('a', [eventOfType('A')])
+      await store.runOnce({ name: 's', version: 3, handle })
+      assert.deepEqual(typesOf(handled), ['A', 'B', 'B', 'A'])
+    },
+  },
+  {
+    group,
+    name: 'passes a parked event to the handler of a higher version also if its filter no longer selects it',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', [eventOfType('A')])
+      const onError = { retries: 0, action: 'park' } as const
+      const fail = () => {
+        throw new Error('later')
+      }
+      await store.runOnce({ name: 's', handle: fail, onError })
+      const { handle, handled } = collector()
+      const second = { name: 's', version: 2, types: ['B'], handle, onError }
+      await store.runOnce(second)
+      assert.deepEqual(handled, [])
+      assert.equal(await store.parked('s').retry({}), 1)
+      await store.runOnce(second)
+      assert.deepEqual(typesOf(handled), ['A'])
+    },
+  },
+  {
+    group,
+    name: 'continues after its checkpoint when a higher version has another stream prefix or other tags',
+    async run({ open }) {
+      const store = await open()
+      const { handle, handled } = collector()
+      const streams = () => handled.map(({ streamId }) => streamId)
+      const appendToEach = async () => {
+        for (const stream of ['a-1', 'b-1'])
+          await store.append(stream, [{ ...eventOfType('A'), tags: [stream] }])
+      }
+      await appendToEach()
+      await store.runOnce({ name: 's', streamPrefix: 'a-', handle })
+      await appendToEach()
+      await store.runOnce({ name: 's', version: 2, streamPrefix: 'b-', handle })
+      assert.deepEqual(streams(), ['a-1', 'b-1'])
+      await appendToEach()
+      await store.runOnce({ name: 's', version: 3, tags: ['a-1'], handle })
+      assert.deepEqual(streams(), ['a-1', 'b-1', 'a-1'])
+    },
+  },
+  {
+    group,
+    name: 'divides the streams again when a higher version has another number of partitions, and handles each event once',
+    async run({ open }) {
+      const store = await open()
+      const { handle, handled } = collector()
+      const streams = range(1, 6).map((number) => `s${number}`)
+      for (const [index, partitions] of [3, 5, 2].entries()) {
+        for (const stream of streams) await store.append(stream, counted(2, 2 * index + 1))
+        await store.runOnce({ name: 's', version: index + 1, partitions, handle })
+        assert.equal((await store.subscriptionStatus('s'))?.partitions.length, partitions)
+      }
+      for (const stream of streams) {
+        const versions = handled.filter(({ streamId }) => streamId === stream).map(({ version }) => version)
+        assert.deepEqual(versions, range(1, 6))
+      }
+    },
+  },
+  {
+    group,
+    name: 'keeps the number of partitions that an operator has set until a higher version asks for another number',
+    async run({ open }) {
+      const store = await open()
+      const count = async () => (await store.subscriptionStatus('s'))?.partitions.length
+      const subscription = { name: 's', partitions: 4, handle() {} }
+      await store.runOnce(subscription)
+      await store.subscriptions.repartition('s', 6)
+      await store.runOnce({ ...subscription, partitions: 8 })
+      await store.runOnce({ ...subscription, version: 2 })
+      assert.equal(await count(), 6)
+      await store.runOnce({ ...subscription, version: 3, partitions: 8 })
+      assert.equal(await count(), 8)
+    },
+  },
+  {
+    group,
+    name: 'continues after its checkpoint when a higher version becomes transactional, and when the next one is not',
+    async run({ open }) {
+      const store = await open()
+      const { handle, handled } = collector()
+      for (const [index, transactional] of [false, true, false].entries()) {
+        await store.append('a', counted(2, 2 * index + 1))
+        await store.runOnce({ name: 's', version: index + 1, transactional, handle })
+      }
+      assert.deepEqual(numbersOf(handled), range(1, 6))
+    },
+  },
+  {
+    group,
+    name: 'continues after its checkpoint with another function and other limits of the same version, at the next start',
+    async run({ open }) {
+      const store = await open()
+      const { handle, handled } = collector()
+      await store.append('a', counted(2))
+      await store.runOnce({ name: 's', handle })
+      await store.append('a', counted(2, 3))
+      await store.runOnce({
+        name: 's',
+        batchSize: 7,
+        leaseTime: 5_000,
+        onError: { action: 'park', retries: 1 },
+        handleBatch: (events: readonly RecordedEvent[]) => void handled.push(...events),
+      })
+      assert.deepEqual(numbersOf(handled), range(1, 4))
+    },
+  },
+  {
+    group,
+    name: 'runs another function under a name that it runs already if its version is higher, and ends the former one',
+    async run({ open }) {
+      const store = await open()
+      const [one, two] = [collector(), collector()]
+      const first = store.subscribe({ name: 's', handle: one.handle })
+      await store.append('a', counted(2))
+      await first.caughtUp()
+      const second = store.subscribe({ name: 's', version: 2, handle: two.handle })
+      await first.done
+      assert.equal((await first.status()).state, 'superseded')
+      await store.append('a', counted(2, 3))
+      await second.caughtUp()
+      assert.deepEqual(
+        [numbersOf(one.handled), numbersOf(two.handled)],
+        [
+          [1, 2],
+          [3, 4],
+        ],
+      )
+      await second.stop()
+    },
+  },
+  {
+    group,
+    name: 'stands aside with a lower version, whatever its definition, and returns to former code under a higher one',
+    async run({ open }) {
+      const store = await open()
+      const { handle, handled } = collector()
+      const former = { name: 's', types: ['A'], handle }
+      await store.append('a', [eventOfType('A'), eventOfType('B')])
+      await store.runOnce({ name: 's', version: 2, types: ['A', 'B'], partitions: 2, handle })
+      assert.equal((await store.runOnce(former)).handled, 0)
+      assert.equal((await store.runOnce({ ...former, transactional: true })).handled, 0)
+      const late = store.subscribe(former)
+      await late.done
+      assert.equal((await late.status()).state, 'superseded')
+      await store.append('a', [eventOfType('B'), eventOfType('A')])
+      await store.runOnce({ ...former, version: 3 })
+      assert.deepEqual(typesOf(handled), ['A', 'B', 'A'])
     },
   },
   {
@@ -170,6 +337,26 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
       assert.equal(handled, 0)
       const third = { name: 'mailer-v3', from: { after: 'mailer', otherwise: 'end' }, handle() {} } as const
       assert.match(await mismatch(store, third), /taken over by 'mailer-v2'/)
+    },
+  },
+  {
+    group,
+    name: 'stays paused when a higher version or a successor continues, until it is resumed',
+    async run({ open }) {
+      const store = await open()
+      const { handle, handled } = collector()
+      await store.append('a', counted(2))
+      await store.runOnce({ name: 's', handle })
+      await store.subscriptions.pause('s')
+      await store.append('a', counted(2, 3))
+      const { caughtUp } = await store.runOnce({ name: 's', version: 2, handle })
+      assert.equal(caughtUp, false)
+      const successor = { name: 't', from: { after: 's', otherwise: 'beginning' }, handle } as const
+      await store.runOnce(successor)
+      assert.deepEqual(numbersOf(handled), [1, 2])
+      await store.subscriptions.resume('t')
+      await store.runOnce(successor)
+      assert.deepEqual(numbersOf(handled), range(1, 4))
     },
   },
   {

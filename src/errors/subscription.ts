@@ -110,7 +110,7 @@ export class UnknownSubscriptionError extends EventSourcedError {
   constructor(subscription: string, successor?: string) {
     const reason =
       successor === undefined
-        ? 'none was started under this name, or it was removed'
+        ? 'none was started under this name, or it was removed. store.subscriptions.list() returns all names'
         : `'${successor}' has taken over its place`
     super(`There is no subscription '${subscription}': ${reason}`)
     this.subscription = subscription

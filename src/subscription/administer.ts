@@ -2,7 +2,7 @@
 import { InvalidInputError, StoreUnavailableError, UnknownSubscriptionError } from '../errors/index.ts'
 import { checkBoolean, checkInteger, checkName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
-import { readSafely } from '../input/refusal.ts'
+import { beginning, readSafely } from '../input/refusal.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
@@ -14,6 +14,7 @@ import { startPosition } from './start-position.ts'
 import { emptyStatus, subscriptionStatus } from './status.ts'
 
 const subscriptionsPerPage = 100
+const statusesAtOnce = 4
 // How often another process may change the subscription between the reading and the writing, before the caller gives up.
 const mostAttempts = 20
 
@@ -91,17 +92,14 @@ export function subscriptionAdministration(
         await change(name, signal, async (current) => {
           checkHasPlace(current)
           if (current.definition?.kind === 'projection') {
-            throw new InvalidInputError(
-              'name',
-              'is a projection: rebuild it with store.rebuild(projection)',
-              name,
-            )
+            const problem = 'is a projection, which cannot be moved: call store.rebuild(projection)'
+            throw new InvalidInputError('name', problem, beginning(name))
           }
           position = await startPosition(storage, start, signal)
           const reached = lowestCheckpoint(await storage.checkpoints(name, signal))
           if (reached > position && !again) {
-            const problem = `is position ${position}, and '${name}' has handled the events up to ${reached}: with { again: true } it handles them again`
-            throw new InvalidInputError('to', problem, String(position))
+            const problem = `is position ${position}, before the checkpoint ${reached} of '${name}'. To handle the events after position ${position} again, pass { again: true }`
+            throw new InvalidInputError('to', problem, beginning(to))
           }
           return storage.changeSubscription(current, { position, again }, signal)
         })
@@ -117,7 +115,7 @@ export function subscriptionAdministration(
         change(name, signal, async (current) => {
           checkHasPlace(current)
           if (current.definition?.kind === 'projection') {
-            throw new InvalidInputError('name', 'is a projection, which has one partition', name)
+            throw new InvalidInputError('name', 'is a projection, which has one partition', beginning(name))
           }
           if (current.partitions === partitions) return true
           return storage.changeSubscription(current, { partitions }, signal)
@@ -133,7 +131,7 @@ export function subscriptionAdministration(
           const documents = await storage.registeredProjection(name, signal)
           if (current.definition?.kind === 'projection' && (documents?.version ?? 0) > 0) {
             const problem = 'is a projection that has documents: call store.dropProjection(name) first'
-            throw new InvalidInputError('name', problem, name)
+            throw new InvalidInputError('name', problem, beginning(name))
           }
           return storage.removeSubscription(current, signal)
         }),
@@ -148,19 +146,27 @@ async function summariesOf(
   subscriptions: readonly RegisteredSubscription[],
   signal: AbortSignal,
 ): Promise<readonly SubscriptionSummary[]> {
+  const listed = subscriptions.filter(({ definition }) => definition?.kind !== 'build')
   const summaries: SubscriptionSummary[] = []
-  for (const subscription of subscriptions) {
-    const { name, definition, successor, isPaused, partitions, createdAt } = subscription
-    if (definition?.kind === 'build') continue
-    const status = (await subscriptionStatus(environment, name, signal)) ?? emptyStatus(name, 0)
-    const { owners, checkpoint, lag, lagTime, parked } = status
-    const state = successor === undefined ? (isPaused ? 'paused' : 'active') : 'superseded'
-    summaries.push({
-      ...{ name, kind: definition?.kind, version: definition?.version, state, successor },
-      ...{ types: definition?.types, streamPrefix: definition?.streamPrefix, tags: definition?.tags },
-      ...{ transactional: definition?.transactional ?? false, partitions },
-      ...{ owners, checkpoint, lag, lagTime, parked, createdAt: new Date(createdAt) },
-    })
+  for (let from = 0; from < listed.length; from += statusesAtOnce) {
+    const some = listed.slice(from, from + statusesAtOnce)
+    summaries.push(...(await Promise.all(some.map((one) => summaryOf(environment, one, signal)))))
   }
   return summaries
+}
+
+async function summaryOf(
+  environment: EngineEnvironment,
+  { name, definition, successor, isPaused, partitions, createdAt }: RegisteredSubscription,
+  signal: AbortSignal,
+): Promise<SubscriptionSummary> {
+  const status = (await subscriptionStatus(environment, name, signal)) ?? emptyStatus(name, 0)
+  const { owners, checkpoint, lag, lagTime, parked } = status
+  const { kind, version, types, streamPrefix, tags, transactional = false } = definition ?? {}
+  const state = successor === undefined ? (isPaused ? 'paused' : 'active') : 'superseded'
+  return {
+    ...{ name, kind: kind === 'build' ? undefined : kind, version, state, successor },
+    ...{ types, streamPrefix, tags, transactional, partitions },
+    ...{ owners, checkpoint, lag, lagTime, parked, createdAt: new Date(createdAt) },
+  }
 }

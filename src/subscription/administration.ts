@@ -60,7 +60,7 @@ export interface SubscriptionAdministration {
   move(name: string, to: StartPosition, options?: MoveOptions): Promise<number>
   /**
    * Divides the streams into another number of partitions. No event is left out; each event whose handling is stored is
-   * handled once. The number in the code of a program counts again when its version is raised.
+   * handled once. The number in the code counts again when a version with another number than before is started.
    * @throws InvalidInputError if it is a projection: that has one partition
    */
   repartition(name: string, partitions: number, options?: CallOptions): Promise<void>

@@ -22,30 +22,36 @@ export function projectionDefinition({ version, events, streamPrefix }: Projecti
 }
 
 /**
- * Whether a program says what is stored. `partitions`: the number that the subscription has now. Once an operator has set
- * another number than the program's first one, the program's number does not count.
+ * Returns how a program's definition differs from the stored one, as one text for each differing property. `partitions`:
+ * the number that the subscription has now. Once an operator has set another number than the program's first one, the
+ * program's number does not count.
  */
-export function isSameDefinition(
+export function differencesOf(
   given: SubscriptionDefinition,
   stored: SubscriptionDefinition,
   partitions: number,
-): boolean {
+): readonly { readonly stored: string; readonly given: string }[] {
   const isSetByOperator = partitions !== stored.partitions
   const compared = isSetByOperator ? { ...given, partitions: stored.partitions } : given
-  return describeDefinition(compared) === describeDefinition(stored)
+  const own = describe(compared)
+  return describe(stored)
+    .map((text, index) => ({ stored: text, given: own[index] as string }))
+    .filter((texts) => texts.stored !== texts.given)
 }
 
-/** A definition in one line, for messages. */
-export function describeDefinition(definition: SubscriptionDefinition): string {
-  const { kind, version, partitions, transactional, types, streamPrefix, tags } = definition
-  const list = (names: readonly string[] | undefined) => names && JSON.stringify(names)
-  const parts = [
-    `${kind}, version ${version}`,
+/** The properties that the same version must not change, each in words. */
+function describe({
+  partitions,
+  transactional,
+  types,
+  streamPrefix,
+  tags,
+}: SubscriptionDefinition): readonly string[] {
+  return [
+    types === undefined ? 'all types' : `types ${JSON.stringify(types)}`,
+    streamPrefix === undefined ? 'no streamPrefix' : `streamPrefix ${JSON.stringify(streamPrefix)}`,
+    tags === undefined ? 'no tags' : `tags ${JSON.stringify(tags)}`,
     `${partitions} partition${partitions === 1 ? '' : 's'}`,
-    transactional ? 'transactional' : 'not transactional',
-    `types ${list(types) ?? 'all'}`,
-    ...(streamPrefix === undefined ? [] : [`streamPrefix ${JSON.stringify(streamPrefix)}`]),
-    ...(tags === undefined ? [] : [`tags ${list(tags)}`]),
+    `transactional ${transactional}`,
   ]
-  return parts.join(', ')
 }

@@ -1,7 +1,8 @@
 /** `store.parked(name)`: lists the parked events of a subscription, and retries or skips them. */
-import { NotParkedError } from '../errors/index.ts'
+import { NotParkedError, UnknownSubscriptionError } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkName, checkReadName, checkText } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
+import { refuse } from '../input/refusal.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
@@ -55,6 +56,12 @@ export function parkedEvents(
       ),
   }
 
+  /** A misspelt name has no parked events either. */
+  async function checkRegistered(signal: AbortSignal | undefined): Promise<void> {
+    const stored = await perform(signal, () => storage.readSubscription(name, signal))
+    if (stored?.place === undefined) throw new UnknownSubscriptionError(name, stored?.successor)
+  }
+
   /** Retries or skips one event, or page by page all that the filter and `isMeant` select. Returns how many. */
   async function settle(
     which: number | ParkedFilter,
@@ -85,14 +92,21 @@ export function parkedEvents(
       }
       after = page.at(-1)?.position ?? after
       onProgress?.({ count, position: after })
-      if (page.length < recordsPerPage) return count
+      if (page.length < recordsPerPage) break
     }
+    if (count === 0) await checkRegistered(signal)
+    return count
   }
 }
 
 const isParked = ({ state }: ParkedRecord) => state === 'parked'
 
+const filterProperties = ['type', 'streamId', 'error']
+
+/** Refuses other properties: without the misspelt one, the filter would select more than the caller meant. */
 function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
+  const unknown = Object.keys(filter).find((property) => !filterProperties.includes(property))
+  if (unknown !== undefined) refuse('filter', `has only ${filterProperties.join(', ')}`, unknown)
   const { type, streamId, error } = optionsOf(filter, ['type', 'streamId', 'error'], 'filter')
   if (type !== undefined) checkReadName(type, 'type')
   if (streamId !== undefined) checkReadName(streamId, 'streamId')

@@ -2,7 +2,7 @@
 import { StoreUnavailableError, SubscriptionMismatchError } from '../errors/index.ts'
 import type { RegisteredSubscription } from '../storage/registry.ts'
 import type { Storage } from '../storage/storage.ts'
-import { describeDefinition, isSameDefinition } from './definition.ts'
+import { differencesOf } from './definition.ts'
 import type { Plan } from './plan.ts'
 import { startPosition } from './start-position.ts'
 
@@ -14,15 +14,20 @@ export type Registration =
   | { readonly kind: 'registered'; readonly place: string }
   | { readonly kind: 'superseded' }
 
-/** @throws SubscriptionMismatchError if the program says something else than what is stored */
+/**
+ * Compares before the handler is prepared: a projection whose name belongs to something else must not register documents.
+ * @throws SubscriptionMismatchError if the program says something else than what is stored
+ */
 export async function registerSubscription(
   storage: Storage,
   plan: Plan,
   signal: AbortSignal,
 ): Promise<Registration> {
-  const { name, definition } = plan
+  const { name, definition, handler } = plan
   for (let attempt = 1; attempt <= mostAttempts; attempt++) {
     const stored = await storage.readSubscription(name, signal)
+    if (stored !== undefined && compare(plan, stored) === 'superseded') return { kind: 'superseded' }
+    await handler.prepare()
     const registered = stored ?? (await create(storage, plan, signal))
     if (registered === undefined) continue
     const action = compare(plan, registered)
@@ -49,7 +54,7 @@ async function create(
     return storage.createSubscription(name, definition, position, signal)
   }
   if (before.successor !== undefined) {
-    const problem = `the place of '${before.name}' was taken over by '${before.successor}'`
+    const problem = `from.after names '${before.name}', whose place was taken over by '${before.successor}' already. Name that one instead`
     throw new SubscriptionMismatchError(name, problem)
   }
   if (before.definition !== undefined && before.definition.kind !== definition.kind) {
@@ -69,10 +74,18 @@ function compare(
   const isSameKind = stored.kind === definition.kind
   if (isSameKind && stored.version > definition.version) return 'superseded'
   if (isSameKind && stored.version < definition.version) return 'raise'
-  if (isSameKind && isSameDefinition(definition, stored, partitions)) return 'same'
-  const [has, says] = [describeDefinition({ ...stored, partitions }), describeDefinition(definition)]
-  const remedy = isSameKind
-    ? 'To change it, raise its version. To run something else, give that another name'
-    : 'Give one of the two another name'
-  throw new SubscriptionMismatchError(name, `stored is: ${has}. This program says: ${says}. ${remedy}`)
+  if (!isSameKind) {
+    const problem = `the stored one is a ${stored.kind}, and this program starts a ${definition.kind}. Give one of the two another name`
+    throw new SubscriptionMismatchError(name, problem)
+  }
+  const differences = differencesOf(definition, stored, partitions)
+  if (differences.length === 0) return 'same'
+  const { version } = definition
+  const has = differences.map(({ stored }) => stored).join(', ')
+  const says = differences.map(({ given }) => given).join(', ')
+  const remedy = `To change the subscription, raise its version to ${version + 1}. To run another one, give it another name`
+  throw new SubscriptionMismatchError(
+    name,
+    `version ${version} is stored with ${has}, and this program has ${says}. ${remedy}`,
+  )
 }

@@ -25,23 +25,23 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   const endHandler = environment.liveHandlers.add(plan)
   const worker = new Worker(environment, plan)
   const { controller, unlink } = linkedController(signal)
-  void worker.ended.then((error) => error && controller.abort(error))
+  const ended = new Error('the worker has ended')
+  void worker.ended.then((error) => controller.abort(error ?? ended))
   const failedOrAborted = controller.signal
   const timer = new AbortController()
-  let caughtUp = true
+  let position: number | undefined
   try {
-    const position = await abortable(storage.lastPosition(failedOrAborted), failedOrAborted)
+    position = await abortable(storage.lastPosition(failedOrAborted), failedOrAborted)
     const timedOut = clock.sleep(timeout, timer.signal).catch(() => {})
     await abortable(Promise.race([worker.parkedHandled, timedOut]), failedOrAborted)
-    const { checkpointWaits } = environment
-    const wait = (timeout: number) =>
-      checkpointWaits.wait(plan.name, { position, timeout, signal: failedOrAborted })
-    // A paused or superseded worker handles nothing, so there is nothing to wait for.
-    const isIdle = worker.state === 'paused' || worker.state === 'superseded'
-    await wait(isIdle ? 0 : Math.max(0, end - clock.now()))
+    // A paused subscription makes no progress, so there is nothing to wait for.
+    if (!worker.isPaused) {
+      const left = Math.max(0, end - clock.now())
+      const target = { position, timeout: left, signal: failedOrAborted }
+      await environment.checkpointWaits.wait(plan.name, target)
+    }
   } catch (error) {
-    if (!hasCode(error, 'subscription-behind')) throw error
-    caughtUp = false
+    if (error !== ended && !hasCode(error, 'subscription-behind')) throw error
   } finally {
     timer.abort()
     unlink()
@@ -50,6 +50,8 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   }
   const failed = await worker.ended
   if (failed !== undefined) throw failed
-  const checkpoint = lowestCheckpoint(await storage.checkpoints(plan.name))
+  const checkpoints = await storage.checkpoints(plan.name)
+  const checkpoint = lowestCheckpoint(checkpoints)
+  const caughtUp = position !== undefined && checkpoints.length > 0 && checkpoint >= position
   return { ...worker.progress, checkpoint, caughtUp }
 }

@@ -1,11 +1,16 @@
 /** Starts a subscription in this process. */
 
-import { type SubscriptionFailedError, UnknownSubscriptionError } from '../errors/index.ts'
+import {
+  SubscriptionBehindError,
+  type SubscriptionFailedError,
+  UnknownSubscriptionError,
+} from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import { checkInteger, checkMilliseconds } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
+import type { Clock } from '../runtime/clock.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { planOf } from './plan.ts'
 import { emptyStatus, subscriptionStatus } from './status.ts'
@@ -80,9 +85,15 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       else void onEnded(ended.failure)
       const failedOrAborted = controller.signal
       try {
-        const target =
-          position ?? (await abortable(environment.storage.lastPosition(failedOrAborted), failedOrAborted))
-        await environment.checkpointWaits.wait(name, { position: target, timeout, signal: failedOrAborted })
+        const { storage, clock, checkpointWaits } = environment
+        const end = clock.now() + timeout
+        // Until then, the stored checkpoints may belong to something else that has this name.
+        if (!(await isRegistered(worker, clock, timeout, failedOrAborted))) {
+          throw new SubscriptionBehindError(name, position ?? 0, 0, [], timeout)
+        }
+        const target = position ?? (await abortable(storage.lastPosition(failedOrAborted), failedOrAborted))
+        const left = Math.max(0, end - clock.now())
+        await checkpointWaits.wait(name, { position: target, timeout: left, signal: failedOrAborted })
       } finally {
         waiting.delete(onEnded)
         unlink()
@@ -115,4 +126,23 @@ async function goneSubscription(
   if (state !== 'superseded') return undefined
   const stored = await storage.readSubscription(name).catch(() => undefined)
   return stored?.successor === undefined ? undefined : new UnknownSubscriptionError(name, stored.successor)
+}
+
+/** Resolves once the worker is registered or has ended, or with false when the time is over. */
+async function isRegistered(
+  worker: Worker,
+  clock: Clock,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const timer = new AbortController()
+  const isLate = clock.sleep(timeout, timer.signal).then(
+    () => false,
+    () => true,
+  )
+  try {
+    return await abortable(Promise.race([worker.registered.then(() => true), isLate]), signal)
+  } finally {
+    timer.abort()
+  }
 }

@@ -292,12 +292,14 @@ export interface ParkedEvents {
    * Lets the workers handle a parked event again, or all parked events that a filter selects. Returns how many. Blocked
    * events follow by themselves.
    * @throws NotParkedError if no event is parked at the position
+   * @throws UnknownSubscriptionError if a filter selects nothing, and there is no such subscription
    */
   retry(which: number | ParkedFilter, options?: ParkedCallOptions): Promise<number>
   /**
    * Removes a parked event without handling it, or all parked and blocked events that a filter selects. Events that they
    * blocked are handled then. Returns how many.
    * @throws NotParkedError if no event is parked at the position
+   * @throws UnknownSubscriptionError if a filter selects nothing, and there is no such subscription
    */
   skip(which: number | ParkedFilter, options?: ParkedCallOptions): Promise<number>
 }

@@ -49,6 +49,8 @@ export class Worker {
   lastError: unknown
   /** Resolves with the error that failed the subscription, or with `undefined` after a normal stop. */
   readonly ended: Promise<SubscriptionFailedError | undefined>
+  /** Resolves once the worker's definition is compared with the stored one, or the worker has ended. */
+  readonly registered: Promise<void>
   /** Resolves once the worker has its first leases and has handled the parked events that were due, or has ended. */
   readonly parkedHandled: Promise<void>
   readonly #environment: EngineEnvironment
@@ -75,6 +77,7 @@ export class Worker {
   /** The worker's part in the heartbeat of the process, from its registration until its runs have ended. */
   #member: HeartbeatMember | undefined
   #place: string | undefined
+  #resolveRegistered = () => {}
   #resolveParkedHandled = () => {}
   /** Resolves when an abandoned worker must wait for the storage no longer. */
   readonly #releaseTimedOut: Promise<void>
@@ -92,6 +95,9 @@ export class Worker {
       ended: () => this.#member?.beatNow(),
       failed: (error) => this.#fail(error),
     })
+    this.registered = new Promise((resolve) => {
+      this.#resolveRegistered = resolve
+    })
     this.parkedHandled = new Promise((resolve) => {
       this.#resolveParkedHandled = resolve
     })
@@ -103,6 +109,11 @@ export class Worker {
 
   get state(): SubscriptionState {
     return this.#state
+  }
+
+  /** Whether an operator has paused the subscription, by the last heartbeat. */
+  get isPaused(): boolean {
+    return this.#isPaused
   }
 
   /** Waits for the running handlers to finish, and abandons them after `timeout` milliseconds. */
@@ -142,6 +153,7 @@ export class Worker {
     await this.#drain()
     await Promise.race([this.#member?.leave(), this.#releaseTimedOut])
     await this.#leave()
+    this.#resolveRegistered()
     this.#resolveParkedHandled()
     await this.#listenersEnded()
     if (this.#failure === undefined) {
@@ -187,15 +199,12 @@ export class Worker {
   async #register(): Promise<void> {
     const { storage } = this.#environment
     const { signal } = this.#stop
-    const register = async () => {
-      await this.#plan.handler.prepare()
-      return registerSubscription(storage, this.#plan, signal)
-    }
     for (let failures = 0; !signal.aborted; failures++) {
       try {
-        const registration = await abortable(register(), signal)
+        const registration = await abortable(registerSubscription(storage, this.#plan, signal), signal)
         if (registration.kind === 'superseded') return this.#end('superseded')
         this.#place = registration.place
+        this.#resolveRegistered()
         return
       } catch (error) {
         if (signal.aborted) return
