@@ -79,7 +79,7 @@ export class PartitionRun {
       recovered: () => report.state(this.#phase),
       parking: (error, call) => report.state('parking', error, call),
     }
-    this.#held = { lease, isHeld: false }
+    this.#held = { lease, heldUntil: Number.NEGATIVE_INFINITY }
     this.#checkpoint = new Checkpoint(environment, lease, signals.abandon)
     this.#delivery = new Delivery(
       environment,
@@ -98,12 +98,9 @@ export class PartitionRun {
     this.#stop.abort(new Stopped())
   }
 
-  /**
-   * Whether a transaction holds the lease until it ends. The heartbeat may wait for the connection of that transaction,
-   * so the lease is not lost because it was not renewed.
-   */
-  get holdsLease(): boolean {
-    return this.#held.isHeld
+  /** When the last transaction that held the lease in place of the heartbeat ended; infinity while one holds it. */
+  get heldUntil(): number {
+    return this.#held.heldUntil
   }
 
   /** Drops the running calls at once, without a last write of the checkpoint. */
