@@ -45,7 +45,9 @@ const stealLeases = alterFunction(
   '(f.owner is null or f.lease_until <= _now or random() < 0.5)',
 )
 
-const withoutStreamLocks = (name: string) => alterFunction(name, 'for no key update( skip locked)?', '')
+/** Reads streams without locks. The pause after the read gives another append time to commit, also on a busy machine. */
+const withoutStreamLocks = (name: string) =>
+  alterFunction(name, 'for no key update( skip locked)?', `and pg_sleep(0.01)::text = ''`)
 
 export const breakages = {
   /** Reads up to the last position that was handed out, as if transactions committed in the order of positions. */
