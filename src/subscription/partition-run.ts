@@ -84,7 +84,7 @@ export class PartitionRun {
       recovered: () => report.state(this.#phase),
       parking: (error, call) => report.state('parking', error, call),
     }
-    this.#held = { lease, isHeld: false }
+    this.#held = { lease, heldUntil: Number.NEGATIVE_INFINITY }
     this.#checkpoint = new Checkpoint(environment, lease, signals.abandon)
     this.#delivery = new Delivery(
       environment,
@@ -107,12 +107,9 @@ export class PartitionRun {
     this.#stop.abort(new Stopped())
   }
 
-  /**
-   * Whether a transaction holds the lease until it ends. The heartbeat may wait for the connection of that transaction,
-   * so the lease is not lost because it was not renewed.
-   */
-  get holdsLease(): boolean {
-    return this.#held.isHeld
+  /** When the last transaction that held the lease in place of the heartbeat ended; infinity while one holds it. */
+  get heldUntil(): number {
+    return this.#held.heldUntil
   }
 
   /** The number of requests for parked events, by the last heartbeat. Each new number leads to one look at them. */

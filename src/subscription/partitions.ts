@@ -96,14 +96,9 @@ export class Partitions {
     for (const { run } of this.#running.values()) run.abandon()
   }
 
-  /** Whether a transaction holds the lease of one of the partitions, in place of the heartbeat. */
-  get holdsLease(): boolean {
-    return [...this.#running.values()].some(({ run }) => run.holdsLease)
-  }
-
-  /** Ends the runs whose leases may belong to other workers by now, because they were not renewed in time. */
-  abandonExpired(): void {
-    for (const { run } of this.#running.values()) if (!run.holdsLease) run.abandon()
+  /** When the last transaction that held a lease in place of the heartbeat ended; infinity while one holds it. */
+  get heldUntil(): number {
+    return Math.max(...[...this.#running.values()].map(({ run }) => run.heldUntil))
   }
 
   /** Resolves once all runs have ended and released their leases. */

@@ -230,7 +230,8 @@ export class Worker {
 
   /**
    * Abandons the partitions when the leases have expired without a renewal: another worker may own them by now. The
-   * storage has failed, or does not answer.
+   * storage has failed, or does not answer. While a transaction of this worker holds a lease, the heartbeat waits for
+   * the connection of that transaction; then the storage gets the lease time to answer from the end of the transaction.
    */
   async #watchExpiry(): Promise<void> {
     const { clock } = this.#environment
@@ -238,16 +239,16 @@ export class Worker {
     const { signal } = this.#released
     this.#renewedAt = clock.now()
     while (!signal.aborted) {
-      const left = this.#renewedAt + leaseTime - clock.now()
+      const left = Math.max(this.#renewedAt, this.#partitions.heldUntil) + leaseTime - clock.now()
       if (left <= 0) {
-        this.#partitions.abandonExpired()
-        if (!this.#isExpired && !this.#partitions.holdsLease) {
+        this.#partitions.abandon()
+        if (!this.#isExpired) {
           this.#isExpired = true
           const silence = new Error(`no lease was renewed for the lease time of ${leaseTime} ms`)
           this.#reportOutage(new StoreUnavailableError(`Renewing the leases of '${name}'`, 0, silence))
         }
       }
-      await clock.sleep(left > 0 ? left : leaseTime / 4, signal).catch(() => {})
+      await clock.sleep(left > 0 ? Math.min(left, leaseTime) : leaseTime / 4, signal).catch(() => {})
     }
   }
 

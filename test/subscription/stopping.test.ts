@@ -11,6 +11,28 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await systemClock.sleep(5)
 }
 
+/** Makes transactions hold their leases, as on a single connection: heartbeats wait for the running transaction. */
+function transactionsHoldLeases(beforeHolding: () => Promise<void> = async () => {}): void {
+  let running: Promise<unknown> = Promise.resolve()
+  engine.environment = {
+    ...engine.environment,
+    storage: {
+      ...engine.storage,
+      transaction(what, work, signal) {
+        const holdLease = () => beforeHolding().then(() => true)
+        const holding: typeof work = (transaction) => work(Object.assign(transaction, { holdLease }))
+        const transaction = engine.storage.transaction(what, holding, signal)
+        running = transaction.catch(() => {})
+        return transaction
+      },
+      async keepLeases(...parameters) {
+        await running
+        return engine.storage.keepLeases(...parameters)
+      },
+    },
+  }
+}
+
 describe('stopping', () => {
   it('finishes the current event, starts no other, and stores the checkpoint', async () => {
     await engine.append(3)
@@ -117,6 +139,26 @@ describe('stopping', () => {
     await subscription.stop({ timeout: 10 })
   })
 
+  // The heartbeat's answer came after the transaction, and was older than the lease time. So the worker took its own
+  // transaction for a silent storage, and abandoned the next event.
+  it('a worker whose transaction holds the lease for longer than the lease time does not take it for expired', async () => {
+    useSteadyTime()
+    transactionsHoldLeases()
+    await engine.append(2)
+    const states: unknown[] = []
+    const subscription = engine.start({
+      name,
+      transactional: true,
+      leaseTime: 60,
+      handle: () => systemClock.sleep(200),
+      onStateChange: (state) => void states.push(state),
+    })
+    await subscription.caughtUp()
+    await systemClock.sleep(60)
+    expect(states).toEqual(['leasing', 'catching-up', 'live'])
+    await subscription.stop()
+  })
+
   it('keeps the lease while the handler finishes, however long that takes', async () => {
     useSteadyTime()
     await engine.append(1)
@@ -188,6 +230,22 @@ describe('stopping', () => {
     await until(() => started.length > 2)
     await subscription.stop()
     expect(started).toEqual(['0/1', '1/1', '1/2'])
+  })
+
+  it('while a transaction begins calls no handler once the partition is abandoned', async () => {
+    const [begun, granted] = [latch(), latch()]
+    transactionsHoldLeases(async () => {
+      begun.release()
+      await granted.released
+    })
+    let calls = 0
+    await engine.append(1)
+    const subscription = engine.start({ name, transactional: true, handle: () => void calls++ })
+    await begun.released
+    await subscription.stop({ timeout: 10 })
+    granted.release()
+    await new Promise(setImmediate)
+    expect(calls).toBe(0)
   })
 
   it('ends the pause between two attempts', async () => {
