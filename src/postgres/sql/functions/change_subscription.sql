@@ -35,10 +35,6 @@ begin
   if to_position is not null then
     delete from :schema.parked_events p where p.place = at_place and p.position > to_position;
   end if;
-  if to_definition is not null then
-    -- Workers of an earlier definition must not count when shares are computed.
-    perform :schema.forget_workers(at_place);
-  end if;
   update :schema.subscriptions s
   set definition = coalesce(to_definition, s.definition),
     kind = coalesce(to_definition ->> 'kind', s.kind),
@@ -46,6 +42,10 @@ begin
     revision = s.revision + 1,
     change_id = change_subscription.change_id
   where s.name = of_subscription;
+  if to_definition is not null then
+    -- Workers of an earlier definition must not count when shares are computed.
+    perform :schema.forget_workers(at_place);
+  end if;
   return true;
 end
 $$;
