@@ -1,12 +1,13 @@
-/** The registry of subscriptions and their leases, on the storage itself: Postgres and PGlite. */
+/** The registry of subscriptions and their leases, on the storage itself. */
 import { PGlite } from '@electric-sql/pglite'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { refused } from '../../src/conformance/expect.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { partitionOf } from '../../src/storage/partition.ts'
 import { divideAnew, type RegisteredSubscription } from '../../src/storage/registry.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Lease } from '../../src/storage/subscriptions.ts'
+import { createApplicationRole } from '../application-role.ts'
 import {
   bareStorage,
   beatOf,
@@ -34,6 +35,23 @@ const servers: readonly [name: string, open: () => Promise<Opened>][] = [
         async close() {
           await storage.close()
           await database.drop()
+        },
+      }
+    },
+  ],
+  [
+    'Postgres, as a role that may only call the functions and read',
+    async () => {
+      const database = await freshDatabase()
+      const role = await createApplicationRole(database.url)
+      await role.createTables('eventsourced')
+      const storage = bareStorage(role.url, { creates: false })
+      return {
+        storage,
+        async close() {
+          await storage.close()
+          await database.drop()
+          await role.drop(inject('servers').postgres)
         },
       }
     },
