@@ -216,7 +216,7 @@ export const routines: {
 } = {
   revision: 2,
   servesFrom: 2,
-  checksum: '068e6f53b236eca9ec1630bcb95808b8',
+  checksum: 'ecdb71c02859cc9afe9eb89c95da1f55',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'advance_checkpoints(text[], int[], bigint[], text[], bigint[])',
@@ -1080,7 +1080,7 @@ begin
 end
 \$\$;
 
--- Removes all workers of a place. Those that still fit join again with their next heartbeat. A worker whose heartbeat
+-- Removes all workers of a place. A worker that still fits joins again with its next heartbeat. A worker whose heartbeat
 -- runs now stays: its next heartbeat removes it if it no longer fits.
 create or replace function :schema.forget_workers(of_place text) returns void
 language plpgsql as \$\$
@@ -1412,8 +1412,8 @@ language sql immutable as \$\$
 -- Deleting the row decides the race between a worker that wakes up late and one that takes its leases:
 --
 --     the late worker finds its row      nobody has taken, or can take, its leases
---     it waits for the deletion, or      others may be taking its leases now. It keeps those that it can lock. The others
---     finds no row: it joins again       lock a lease first, and then look for the owner's row again.
+--     it waits for the deletion, or      others may be taking its leases now. It keeps the leases that it can lock.
+--     finds no row: it joins again       Each taker locks a lease first, and then looks for its owner's row again.
 --
 -- The call waits for no lock but the ones on the rows of its own workers. Another heartbeat holds such a lock while it
 -- removes the worker as dead, and a change of the subscription does at its end. Neither waits for anything at that

@@ -160,8 +160,8 @@ it('leads to no deadlock and no lost lease, and shares become even', {
   const states = errors.map((error) => (error as { code?: unknown }).code)
   // A change that has waited for a lock for 100 ms gives the locks that it holds back, and tries again.
   expect(states.filter((state) => state !== '55P03')).toEqual([])
-  expect(changes).toBeGreaterThan(50)
-  for (const { beats } of processes) expect(beats).toBeGreaterThan(20)
+  expect(changes).toBeGreaterThan(20)
+  for (const { beats } of processes) expect(beats).toBeGreaterThan(5)
 
   for (let round = 0; round < 4; round++) for (const process of processes) await process.beat()
   for (const [first, { name }] of current) {

@@ -125,7 +125,7 @@ describe.each(servers)('revision 1 on %s', (_, prepare) => {
     const mailer = await registered(storage, 'mailer')
     // A new worker takes the lease of the dead one, and none of the living one.
     expect((await keep(storage, mailer, 'new')).leases).toMatchObject([{ partition: 0, token: 2 }])
-    // The living one, were it a program of this version with the same name, would go on with its leases.
+    // The living one, were it a program of this version with the same name, would keep its leases.
     const { leases } = await keep(storage, mailer, 'living')
     expect(leases).toMatchObject([
       { partition: 1, token: 2 },

@@ -6,8 +6,8 @@
 -- Deleting the row decides the race between a worker that wakes up late and one that takes its leases:
 --
 --     the late worker finds its row      nobody has taken, or can take, its leases
---     it waits for the deletion, or      others may be taking its leases now. It keeps those that it can lock. The others
---     finds no row: it joins again       lock a lease first, and then look for the owner's row again.
+--     it waits for the deletion, or      others may be taking its leases now. It keeps the leases that it can lock.
+--     finds no row: it joins again       Each taker locks a lease first, and then looks for its owner's row again.
 --
 -- The call waits for no lock but the ones on the rows of its own workers. Another heartbeat holds such a lock while it
 -- removes the worker as dead, and a change of the subscription does at its end. Neither waits for anything at that
