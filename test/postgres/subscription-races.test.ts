@@ -2,6 +2,7 @@
  * Calls that meet at one subscription. A session beside the storage plays the other process: its transaction stays open
  * for as long as the test needs it.
  */
+import type { PostgresConnection } from '@eventsourced/core/postgres'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { refused } from '../../src/conformance/expect.ts'
@@ -53,8 +54,11 @@ afterEach(async () => {
 
 const create = (partitions = 1) => storage.createSubscription(name, definitionOf({ partitions }), 0)
 
-function openStorage(options: BareStorageOptions): Storage {
-  const one = bareStorage(database.url, options)
+function openStorage({
+  connection = database.url,
+  ...options
+}: BareStorageOptions & { connection?: PostgresConnection }): Storage {
+  const one = bareStorage(connection, options)
   opened.push(one)
   return one
 }
@@ -213,6 +217,20 @@ describe('beside a handler whose transaction is about to commit', () => {
   })
 })
 
+it('a transaction on the only connection of a process holds its lease, although no heartbeat runs beside it', async () => {
+  const client = await database.session('lone')
+  const lone = openStorage({ connection: client })
+  const subscription = await create()
+  const [lease] = (await keep(lone, subscription, 'lone', { milliseconds: 1 })).leases as [Lease]
+  await lone.transaction('Handling', async (transaction) => {
+    expect(await transaction.holdLease?.(lease)).toBe(true)
+    await sleep(5)
+    expect((await atOnce(keep(storage, subscription, 'taker'))).leases).toEqual([])
+    await transaction.advance(lease, 3)
+  })
+  expect((await keep(storage, subscription, 'taker')).leases).toMatchObject([{ token: 2, position: 3 }])
+})
+
 describe('beside a change that is about to commit', () => {
   let subscription: RegisteredSubscription
   let leases: readonly Lease[]
@@ -259,10 +277,29 @@ describe('beside a change that is about to commit', () => {
     await waiting()
     await other.query('commit')
     expect(await kept).toEqual([{ kind: 'superseded' }])
+    const owners = await database.query<{ owner: unknown }>(
+      'select owner from eventsourced.checkpoints where place = $1',
+      [subscription.place],
+    )
+    expect(owners.map(({ owner }) => owner)).toEqual([null, null, null])
     // Nothing is left of a worker that joined again while it waited, after its next heartbeat.
     await storage.keepLeases([beatOf(subscription, 'owner')])
     const successor = await registered(storage, next())
     expect(await keep(storage, successor, 'new')).toMatchObject({ share: 3, leases: [{}, {}, {}] })
+  })
+
+  it('a heartbeat of a version that the change replaces takes nothing', async () => {
+    const { place, revision } = subscription
+    const definition = JSON.stringify(definitionOf({ version: 2 }))
+    await other.query(
+      'select eventsourced.change_subscription($1, $2, $3, gen_random_uuid(), $4, null, null, null)',
+      [name, place, revision, definition],
+    )
+    const kept = storage.keepLeases([beatOf(subscription, 'owner')])
+    await waiting()
+    await other.query('commit')
+    expect(await kept).toEqual([{ kind: 'superseded' }])
+    expect((await storage.checkpoints(name)).map(({ owner }) => owner)).toEqual([undefined, undefined])
   })
 
   it('a heartbeat of another worker takes nothing, waits for nothing, and is superseded after it', async () => {

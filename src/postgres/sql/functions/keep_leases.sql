@@ -3,11 +3,12 @@
 --
 -- A lease belongs to its owner for as long as the table of workers has a row of that owner. So a worker renews all its
 -- leases by one row. A row whose time has ended still counts: the leases are free once another worker has deleted it.
--- Deleting the row decides the race between a worker that wakes up late and one that takes its leases:
+-- Deleting the row decides the race between a worker that wakes up late and another one that takes its leases:
 --
---     the late worker finds its row      nobody has taken, or can take, its leases
---     it waits for the deletion, or      others may be taking its leases now. It keeps the leases that it can lock.
---     finds no row: it joins again       Each taker locks a lease first, and then looks for its owner's row again.
+--     the late worker finds its row   nobody has taken, or can take, its leases
+--     it finds no row, perhaps        others may be taking its leases now. It joins again, and keeps the leases whose
+--     after a wait for the deletion   checkpoints it can lock. Each of the others locks a checkpoint first, and then
+--                                     looks for the row of its owner once more.
 --
 -- The call waits for no lock but the ones on the rows of its own workers. Another heartbeat holds such a lock while it
 -- removes the worker as dead, and a change of the subscription does at its end. Neither waits for anything at that
