@@ -231,16 +231,17 @@ describe.each(servers)('%s', (_, open) => {
       expect(await storage.pauseSubscription('nothing', true)).toBe(false)
     })
 
-    it('of a lower version is superseded', async () => {
-      const subscription = await create()
+    it('of a lower version is superseded, and its worker counts no more', async () => {
+      const subscription = await create(2)
       const { leases } = await keep(storage, subscription, 'old')
       const definition = definitionOf({ version: 2 })
       expect(await storage.changeSubscription(subscription, { definition })).toBe(true)
-      const answers = await storage.keepLeases([
-        beatOf(subscription, 'old'),
-        beatOf(subscription, 'new', { version: 2 }),
-      ])
-      expect(answers).toMatchObject([{ kind: 'superseded' }, { kind: 'kept', share: 1 }])
+      expect(await keep(storage, subscription, 'new', { version: 2 })).toMatchObject({
+        share: 2,
+        leases: [{}, {}],
+      })
+      expect(await storage.keepLeases([beatOf(subscription, 'old')])).toEqual([{ kind: 'superseded' }])
+      expect((await keep(storage, subscription, 'new', { version: 2 })).share).toBe(2)
       expect(await storage.advance([{ lease: leases[0] as Lease, position: 1 }])).toEqual(['lost'])
       expect((await registered(storage, name)).definition).toEqual(definition)
     })
