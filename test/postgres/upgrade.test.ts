@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { PGlite } from '@electric-sql/pglite'
 import type { PostgresConnection } from '@eventsourced/core/postgres'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { migrations } from '../../src/postgres/sql.generated.ts'
 import { inSchema } from '../../src/postgres/statements.ts'
 import { sleep } from '../../src/runtime/abort.ts'
@@ -76,17 +76,20 @@ describe.each(servers)('revision 1 on %s', (_, prepare) => {
   let prepared: Prepared
   let storage: Storage
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     prepared = await prepare()
+  })
+
+  afterAll(() => prepared.close())
+
+  beforeEach(async () => {
+    await prepared.query('drop schema if exists eventsourced cascade')
     await prepared.query(revision1)
     await prepared.query(inUse)
     storage = bareStorage(prepared.connection)
   })
 
-  afterEach(async () => {
-    await storage.close()
-    await prepared.close()
-  })
+  afterEach(() => storage.close())
 
   it('registers what there is, under its name as the place, without a definition', async () => {
     const earlier = {
