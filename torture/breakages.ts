@@ -41,8 +41,8 @@ end $alter$;`
 /** Lets workers take leases that another worker still holds, in half of all cases. */
 const stealLeases = alterFunction(
   'keep_leases',
-  '\\(f\\.owner is null or f\\.lease_until <= _now\\)',
-  '(f.owner is null or f.lease_until <= _now or random() < 0.5)',
+  'or not exists \\(select from eventsourced\\.workers w where w\\.place = c\\.place and w\\.worker = c\\.owner\\)',
+  'or not exists (select from eventsourced.workers w where w.place = c.place and w.worker = c.owner) or random() < 0.5',
 )
 
 /** Reads streams without locks. The pause after the read gives another append time to commit, also on a busy machine. */
@@ -88,7 +88,8 @@ export const breakages = {
   'unfenced-lease': {
     sql:
       stealLeases +
-      alterFunction('advance_checkpoint', 'and c\\.token = of_token and c\\.owner is not null', ''),
+      alterFunction('advance_checkpoint', 'and c\\.token = of_token and c\\.owner is not null', '') +
+      alterFunction('advance_checkpoints', 'and c\\.token = m\\.token and c\\.owner is not null', ''),
   },
 
   /** Steals leases, but checks their tokens. This is harmless, because the token keeps two workers apart. */

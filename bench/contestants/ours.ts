@@ -27,7 +27,7 @@ export const ours: BenchStoreKind = {
   countEvents: 'select count(*) from eventsourced.events',
   countDocuments: 'select count(*) from eventsourced.views',
   checkpointOf: (name) =>
-    `select coalesce(min(position), 0) as count from eventsourced.checkpoints where subscription = '${name}'`,
+    `select coalesce(min(position), 0) as count from eventsourced.checkpoints join eventsourced.subscriptions using (place) where name = '${name}'`,
   async open(url, { inline = false } = {}) {
     const store = postgresStore(url, { inline: inline ? [orderDocuments('orders')] : [] })
     await store.schema.create()

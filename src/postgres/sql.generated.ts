@@ -128,7 +128,7 @@ create index parked_events_blocked on :schema.parked_events (subscription, parti
 where state = 'blocked';
 create index parked_events_retrying on :schema.parked_events (subscription, partition, position)
 where state = 'retrying';` },
-  { number: 4, name: '0004_registry_of_subscriptions', checksum: 'f8292c6a2ebb486f8745963457896b43', sql: `-- What each subscription is, and what its operators have set.
+  { number: 4, name: '0004_registry_of_subscriptions', checksum: 'c64695ca16360b8ff694c3b43a660c82', sql: `-- What each subscription is, and what its operators have set.
 create table :schema.subscriptions (
   name text collate "C" not null,
   -- The key of its checkpoints, workers and parked events. Null: a successor has the place. No place is used twice,
@@ -157,8 +157,14 @@ create table :schema.subscriptions (
 ) with (fillfactor = 80);
 
 -- The place of an earlier subscription is its name. New places are UUIDs.
-insert into :schema.subscriptions (name, place, kind, partitions)
-select c.subscription, c.subscription, case when c.subscription like '\$build:%' then 'build' end, count(*)
+-- A retry of a parked event may have been requested before.
+insert into :schema.subscriptions (name, place, kind, partitions, parked_requests)
+select
+  c.subscription,
+  c.subscription,
+  case when c.subscription like '\$build:%' then 'build' end,
+  count(*),
+  (exists (select from :schema.parked_events p where p.subscription = c.subscription))::int
 from :schema.checkpoints c
 group by c.subscription;
 
@@ -216,7 +222,7 @@ export const routines: {
 } = {
   revision: 2,
   servesFrom: 2,
-  checksum: '7fe0677548229a0ed51f611363f1feed',
+  checksum: 'eee337dcaf0f19252616041973a6e6d6',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'advance_checkpoints(text[], int[], bigint[], text[], bigint[])',
@@ -224,7 +230,7 @@ export const routines: {
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text)',
     'append_to_streams(text[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
     'begin_build(text, int, text)',
-    'change_subscription(text, text, bigint, uuid, json, int, bigint, text)',
+    'change_subscription(text, text, bigint, uuid, json, int, bigint, boolean, text)',
     'create_stream(text, json, uuid, text)',
     'create_subscription(text, json, bigint, text)',
     'divide_partitions(text, int, bigint)',
@@ -838,6 +844,8 @@ end
 -- Changes a subscription, and ends all its leases. A change that is null stays as it is. Returns false, and changes
 -- nothing, unless the subscription has this place and this revision.
 --
+-- again: to_position may move checkpoints back. Then the parked events after it go, because they are handled again.
+--
 -- The caller makes a change_id for each call. If the answer is lost and the caller retries, the id shows that this call
 -- has changed the subscription. lock_timeout: see append_to_stream.
 create or replace function :schema.change_subscription(
@@ -848,6 +856,7 @@ create or replace function :schema.change_subscription(
   to_definition json,
   to_partitions int,
   to_position bigint,
+  again boolean,
   lock_timeout text
 ) returns boolean
 language plpgsql
@@ -874,13 +883,12 @@ begin
     return false;
   end if;
 
-  perform :schema.divide_partitions(at_place, to_partitions, to_position);
-  if to_position is not null then
+  if again then
+    perform :schema.divide_partitions(at_place, to_partitions, to_position);
     delete from :schema.parked_events p where p.place = at_place and p.position > to_position;
-  end if;
-  if to_definition is not null then
-    -- Workers of an earlier definition must not count when shares are computed.
-    perform :schema.forget_workers(at_place);
+  else
+    perform :schema.divide_partitions(at_place, to_partitions, null);
+    update :schema.checkpoints c set position = to_position where c.place = at_place and c.position < to_position;
   end if;
   update :schema.subscriptions s
   set definition = coalesce(to_definition, s.definition),
@@ -889,6 +897,10 @@ begin
     revision = s.revision + 1,
     change_id = change_subscription.change_id
   where s.name = of_subscription;
+  if to_definition is not null then
+    -- Workers of an earlier definition must not count when shares are computed.
+    perform :schema.forget_workers(at_place);
+  end if;
   return true;
 end
 \$\$;
@@ -1080,7 +1092,7 @@ begin
 end
 \$\$;
 
--- Removes all workers of a place. Those that still fit join again with their next heartbeat. A worker whose heartbeat
+-- Removes all workers of a place. A worker that still fits joins again with its next heartbeat. A worker whose heartbeat
 -- runs now stays: its next heartbeat removes it if it no longer fits.
 create or replace function :schema.forget_workers(of_place text) returns void
 language plpgsql as \$\$
@@ -1409,11 +1421,12 @@ language sql immutable as \$\$
 --
 -- A lease belongs to its owner for as long as the table of workers has a row of that owner. So a worker renews all its
 -- leases by one row. A row whose time has ended still counts: the leases are free once another worker has deleted it.
--- Deleting the row decides the race between a worker that wakes up late and one that takes its leases:
+-- Deleting the row decides the race between a worker that wakes up late and another one that takes its leases:
 --
---     the late worker finds its row      nobody has taken, or can take, its leases
---     it waits for the deletion, or      others may be taking its leases now. It keeps those that it can lock. The others
---     finds no row: it joins again       lock a lease first, and then look for the owner's row again.
+--     the late worker finds its row   nobody has taken, or can take, its leases
+--     it finds no row, perhaps        others may be taking its leases now. It joins again, and keeps the leases whose
+--     after a wait for the deletion   checkpoints it can lock. Each of the others locks a checkpoint first, and then
+--                                     looks for the row of its owner once more.
 --
 -- The call waits for no lock but the ones on the rows of its own workers. Another heartbeat holds such a lock while it
 -- removes the worker as dead, and a change of the subscription does at its end. Neither waits for anything at that
@@ -1462,9 +1475,11 @@ declare
   -- The checkpoints of joining workers that this call has locked.
   _own_places text[];
   _own_partitions int[];
-  -- The workers that hold less than their share, and how many leases they lack.
+  _has_joined boolean;
+  -- The workers that hold less than their share, how many leases they lack, and what their registry says.
   _short_places text[];
   _short_workers text[];
+  _short_revisions bigint[];
   _lacking int[];
   -- The free checkpoints that this call has locked.
   _free_places text[];
@@ -1519,7 +1534,8 @@ begin
   ) dead
   where w.place = dead.place and w.worker = dead.worker;
 
-  if true = any (_joined) then
+  _has_joined := coalesce(true = any (_joined), false);
+  if _has_joined then
     select array_agg(c.place), array_agg(c.partition)
     into _own_places, _own_partitions
     from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
@@ -1531,17 +1547,22 @@ begin
     where a.has_joined;
   end if;
 
-  select array_agg(l.place), array_agg(l.worker), array_agg(l.lacking)
-  into _short_places, _short_workers, _lacking
+  select array_agg(l.place), array_agg(l.worker), array_agg(l.revision), array_agg(l.lacking)
+  into _short_places, _short_workers, _short_revisions, _lacking
   from (
-    select a.place, a.worker, ceil(s.partitions::numeric / greatest(1, m.members))::int - h.held::int as lacking
-    from unnest(_places, _workers) as a (place, worker)
-    join :schema.subscriptions s on s.place = a.place
-    cross join lateral (select count(*) as members from :schema.workers w where w.place = a.place) m
+    select
+      w.place,
+      w.worker,
+      s.revision,
+      ceil(s.partitions::numeric / m.members)::int - h.held::int as lacking
+    from unnest(names, places, versions, by_workers) as b (name, place, version, worker)
+    join :schema.subscriptions s on s.name = b.name
+    join :schema.workers w on w.place = b.place and w.worker = b.worker
+    cross join lateral (select count(*) as members from :schema.workers o where o.place = w.place) m
     cross join lateral (
-      select count(*) as held from :schema.checkpoints c where c.place = a.place and c.owner = a.worker
+      select count(*) as held from :schema.checkpoints c where c.place = w.place and c.owner = w.worker
     ) h
-    where not s.is_paused
+    where s.place = b.place and coalesce(s.version, 0) <= b.version and not s.is_paused
   ) l
   where l.lacking > 0;
 
@@ -1575,21 +1596,21 @@ begin
       from unnest(_free_places, _free_partitions) as f (place, partition)
     ) f
     join (
-      select n.place, n.worker, row_number() over (partition by n.place order by n.worker) as number
-      from unnest(_short_places, _short_workers, _lacking) as n (place, worker, lacking)
+      select
+        n.place,
+        n.worker,
+        n.revision,
+        row_number() over (partition by n.place order by n.worker) as number
+      from unnest(_short_places, _short_workers, _short_revisions, _lacking) as n (place, worker, revision, lacking)
       cross join generate_series(1, n.lacking)
     ) n on n.place = f.place and n.number = f.number
+    join :schema.subscriptions s on s.place = n.place and s.revision = n.revision
     where c.place = f.place and c.partition = f.partition
-      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again, and a
-      -- change that has just committed.
+      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again. And it
+      -- sees a change of the subscription that has just committed, by the revision.
       and (
         c.owner is null
         or not exists (select from :schema.workers w where w.place = c.place and w.worker = c.owner)
-      )
-      and exists (
-        select from unnest(names, places, versions, by_workers) as b (name, place, version, worker)
-        join :schema.subscriptions s on s.name = b.name
-        where b.place = n.place and b.worker = n.worker and s.place = b.place and coalesce(s.version, 0) <= b.version
       );
   end if;
 
@@ -1643,7 +1664,8 @@ begin
       select c.partition, c.token, c.position from :schema.checkpoints c
       where k.kind = 'kept' and c.place = b.place and c.owner = b.worker
         and (
-          not exists (
+          not _has_joined
+          or not exists (
             select from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
             where a.place = b.place and a.worker = b.worker and a.has_joined
           )
@@ -2958,13 +2980,14 @@ begin
   end if;
   perform from :schema.checkpoints c where c.place = at_place order by c.partition for update;
   delete from :schema.checkpoints c where c.place = at_place;
+  delete from :schema.parked_events p where p.place = at_place;
+  delete from :schema.subscriptions s where s.name = of_subscription;
+  -- Last, because heartbeats of these workers wait until the commit.
   delete from :schema.workers w
   using (
     select w.worker from :schema.workers w where w.place = at_place order by w.worker for update
   ) own
   where w.place = at_place and w.worker = own.worker;
-  delete from :schema.parked_events p where p.place = at_place;
-  delete from :schema.subscriptions s where s.name = of_subscription;
   return true;
 end
 \$\$;
@@ -3410,7 +3433,7 @@ revoke execute on function
   :schema.append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text),
   :schema.append_to_streams(text[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text),
   :schema.begin_build(text, int, text),
-  :schema.change_subscription(text, text, bigint, uuid, json, int, bigint, text),
+  :schema.change_subscription(text, text, bigint, uuid, json, int, bigint, boolean, text),
   :schema.create_stream(text, json, uuid, text),
   :schema.create_subscription(text, json, bigint, text),
   :schema.divide_partitions(text, int, bigint),
@@ -3546,7 +3569,8 @@ export const changeSubscription: string = `select :schema.change_subscription(
   \$5::text::json,
   \$6::text::int,
   \$7::text::bigint,
-  \$8::text
+  \$8::text::boolean,
+  \$9::text
 )::text as done`
 
 export const checkpoints: string = `select c.partition, c.position::text, case when exists (

@@ -40,8 +40,9 @@ export function subscriptionRegistry(runner: Runner, statements: Statements): Su
       return registeredOf(rows[0] as Row)
     },
 
-    async changeSubscription({ name, place, revision }, { definition, partitions, position }, signal) {
+    async changeSubscription({ name, place, revision }, change, signal) {
       if (place === undefined) return false
+      const { definition, partitions, position, again = false } = change
       const parameters = [
         name,
         place,
@@ -50,6 +51,7 @@ export function subscriptionRegistry(runner: Runner, statements: Statements): Su
         definition === undefined ? null : JSON.stringify(definition),
         optionalNumber(partitions),
         optionalNumber(position),
+        String(again),
         lockTimeout,
       ]
       return isDone('Changing a subscription', statements.changeSubscription, () => parameters, signal)

@@ -44,7 +44,7 @@ export function subscriptions(
     if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
   }
 
-  /** Runs a statement on parked events. Returns the positions of those that there were. */
+  /** Runs a statement on parked events. Returns the positions at which there was one. */
   async function changeParked(
     what: string,
     statement: Statement,

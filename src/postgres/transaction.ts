@@ -125,8 +125,8 @@ export class PostgresStorageTransaction implements StorageTransaction {
   }
 
   async holdLease(lease: Lease): Promise<boolean> {
-    // Locks the row of the checkpoint, and `keep_leases` takes no locked one. On several connections the lock would
-    // keep the heartbeat waiting.
+    // Locks the row of the checkpoint, and `keep_leases` takes no locked one. On several connections heartbeats renew
+    // the lease, and the lock would make changes of the subscription wait.
     if (this.holdsLeases) await this.#moveCheckpoint(lease, 0)
     return this.holdsLeases
   }

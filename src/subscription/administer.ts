@@ -27,7 +27,7 @@ export function subscriptionAdministration(
 
   async function registered(name: string, signal: AbortSignal | undefined): Promise<RegisteredSubscription> {
     const found = await storage.readSubscription(name, signal)
-    if (found === undefined || found.definition?.kind === 'build') throw new UnknownSubscriptionError(name)
+    if (found === undefined || isOfBuild(name)) throw new UnknownSubscriptionError(name)
     return found
   }
 
@@ -140,13 +140,16 @@ export function subscriptionAdministration(
   }
 }
 
-/** Leaves out the checkpoints of rebuilds. */
+/** Names that begin with $ are the store's own: a build keeps its progress under one. */
+const isOfBuild = (name: string) => name.startsWith('$')
+
+/** Leaves out the progress of builds. */
 async function summariesOf(
   environment: EngineEnvironment,
   subscriptions: readonly RegisteredSubscription[],
   signal: AbortSignal,
 ): Promise<readonly SubscriptionSummary[]> {
-  const listed = subscriptions.filter(({ definition }) => definition?.kind !== 'build')
+  const listed = subscriptions.filter(({ name }) => !isOfBuild(name))
   const summaries: SubscriptionSummary[] = []
   for (let from = 0; from < listed.length; from += statusesAtOnce) {
     const some = listed.slice(from, from + statusesAtOnce)

@@ -1,5 +1,6 @@
 /** A Postgres storage without the store around it, and what tests of subscriptions need to call it. */
 import type { PostgresConnection } from '@eventsourced/core/postgres'
+import type { Database, Statement } from '../../src/postgres/client.ts'
 import { connector } from '../../src/postgres/connect.ts'
 import { createSchema } from '../../src/postgres/migrate.ts'
 import { RetryingDatabase, retryingRunner } from '../../src/postgres/runner.ts'
@@ -18,14 +19,38 @@ export interface BareStorageOptions {
   readonly maxConnections?: number
   /** Whether the storage brings the schema up to date before its first use. */
   readonly creates?: boolean
+  /** Called after each statement, before the storage receives its rows. */
+  readonly afterStatement?: (statement: Statement) => void
+  /** Called with each error of a statement, also of one that the storage retries. */
+  readonly onError?: (error: unknown) => void
 }
 
 export function bareStorage(
   connection: PostgresConnection,
-  { timeout = 30_000, maxConnections = 2, creates = true }: BareStorageOptions = {},
+  {
+    timeout = 30_000,
+    maxConnections = 2,
+    creates = true,
+    afterStatement = () => {},
+    onError = () => {},
+  }: BareStorageOptions = {},
 ): Storage {
   const connect = connector(connection, { prepare: true, maxConnections, timeout })
-  const opened = new RetryingDatabase(connect, 3, timeout)
+  const open = async (): Promise<Database> => {
+    const database = await connect()
+    return {
+      ...database,
+      async run(statement, parameters, signal) {
+        const rows = await database.run(statement, parameters, signal).catch((error: unknown) => {
+          onError(error)
+          throw error
+        })
+        afterStatement(statement)
+        return rows
+      },
+    }
+  }
+  const opened = new RetryingDatabase(open, 3, timeout)
   const statements = statementsOf(schema)
   const runner = retryingRunner(opened, async (own) => {
     if (creates) await createSchema(own, statements, schema, true)

@@ -99,6 +99,7 @@ describe('the role of an application', () => {
       'parked_events',
       'projections',
       'streams',
+      'subscriptions',
       'workers',
     ])
     for (const table of tables) {

@@ -3,6 +3,9 @@ import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
+import type { RegisteredSubscription } from '../../src/storage/registry.ts'
+import type { Lease } from '../../src/storage/subscriptions.ts'
+import { bareStorage, definitionOf, keep, parkedAt } from './bare-storage.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 let database: FreshDatabase
@@ -56,30 +59,45 @@ it('the log: how far it reaches, and which session holds readers back since when
 })
 
 it('the subscriptions: how far each is behind and since when, who has it, and what is parked', async () => {
-  await store.runOnce({ name: 'done', handle: () => {} })
-  const fail = () => {
-    throw new Error('no')
-  }
-  await store.append('d', counted(1))
-  await store.runOnce({ name: 'parks', handle: fail, onError: { retries: 0, backoff: 1, action: 'park' } })
+  const storage = bareStorage(database.url)
+  const definition = definitionOf({ partitions: 2 })
+  const done = await storage.createSubscription('done', definition, 0)
+  const [first, second] = (await keep(storage, done, 'worker')).leases as [Lease, Lease]
+  const end = await storage.lastPosition()
+  await storage.advance([{ lease: second, position: end }])
+  await storage.park(first, [parkedAt(1), parkedAt(2, { state: 'blocked' })], end - 1)
+  await storage.createSubscription('removed', definition, 0)
+  await storage.removeSubscription((await storage.readSubscription('removed')) as RegisteredSubscription)
+  const old = await storage.createSubscription('old', definitionOf(), end)
+  await storage.takeOverSubscription(old, 'successor', definitionOf({ kind: 'projection', version: 3 }))
+  await storage.pauseSubscription('successor', true)
+  await storage.close()
+
   const { rows } = await monitor.query(
     'select * from eventsourced.monitored_subscriptions order by subscription, partition',
   )
-  const [done, parks] = rows
-  expect(done).toMatchObject({
-    subscription: 'done',
-    partition: 0,
-    positions_behind: '1',
-    owner: null,
-    parked: '0',
-  })
-  expect(done.waiting_since).toBeInstanceOf(Date)
-  expect(parks).toMatchObject({
-    subscription: 'parks',
-    positions_behind: '0',
-    waiting_since: null,
-    parked: '5',
-  })
+  const columns = { subscription: 'done', is_paused: false, kind: 'handler', version: 1, owner: 'worker' }
+  const reached = { position: String(end), positions_behind: '0', waiting_since: null, parked: '0' }
+  expect(rows).toEqual([
+    {
+      ...columns,
+      partition: 0,
+      position: String(end - 1),
+      positions_behind: '1',
+      waiting_since: expect.any(Date),
+      parked: '2',
+    },
+    { ...columns, ...reached, partition: 1 },
+    {
+      ...reached,
+      subscription: 'successor',
+      partition: 0,
+      is_paused: true,
+      kind: 'projection',
+      version: 3,
+      owner: null,
+    },
+  ])
 })
 
 it('the tables: their size, their vacuuming, and how near a forced freeze is', async () => {

@@ -1,12 +1,13 @@
-/** The registry of subscriptions and their leases, on the storage itself: Postgres and PGlite. */
+/** The registry of subscriptions and their leases, on the storage itself. */
 import { PGlite } from '@electric-sql/pglite'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { refused } from '../../src/conformance/expect.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { partitionOf } from '../../src/storage/partition.ts'
 import { divideAnew, type RegisteredSubscription } from '../../src/storage/registry.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Lease } from '../../src/storage/subscriptions.ts'
+import { createApplicationRole } from '../application-role.ts'
 import {
   bareStorage,
   beatOf,
@@ -34,6 +35,23 @@ const servers: readonly [name: string, open: () => Promise<Opened>][] = [
         async close() {
           await storage.close()
           await database.drop()
+        },
+      }
+    },
+  ],
+  [
+    'Postgres, as a role that may only call the functions and read',
+    async () => {
+      const database = await freshDatabase()
+      const role = await createApplicationRole(database.url)
+      await role.createTables('eventsourced')
+      const storage = bareStorage(role.url, { creates: false })
+      return {
+        storage,
+        async close() {
+          await storage.close()
+          await database.drop()
+          await role.drop(inject('servers').postgres)
         },
       }
     },
@@ -182,14 +200,16 @@ describe.each(servers)('%s', (_, open) => {
 
     it('keeps a lease with its token, and takes an ended one with a higher token', async () => {
       const subscription = await create()
-      const short = { milliseconds: 30 }
+      const short = { milliseconds: 1 }
       const first = (await keep(storage, subscription, 'one', short)).leases[0] as Lease
-      await sleep(40)
+      await sleep(5)
       // The time has ended, and nobody has taken it.
       expect(await storage.advance([{ lease: first, position: 1 }])).toEqual(['moved'])
-      expect((await keep(storage, subscription, 'one', short)).leases).toEqual([{ ...first, position: 1 }])
+      expect((await keep(storage, subscription, 'one')).leases).toEqual([{ ...first, position: 1 }])
       expect((await keep(storage, subscription, 'two')).leases).toEqual([])
-      await sleep(40)
+      expect((await storage.checkpoints(name))[0]?.owner).toBe('one')
+      await keep(storage, subscription, 'one', short)
+      await sleep(5)
       expect((await storage.checkpoints(name))[0]?.owner).toBeUndefined()
       const second = (await keep(storage, subscription, 'two')).leases[0] as Lease
       expect(second.token).toBeGreaterThan(first.token)
@@ -211,16 +231,17 @@ describe.each(servers)('%s', (_, open) => {
       expect(await storage.pauseSubscription('nothing', true)).toBe(false)
     })
 
-    it('of a lower version is superseded', async () => {
-      const subscription = await create()
+    it('of a lower version is superseded, and its worker counts no more', async () => {
+      const subscription = await create(2)
       const { leases } = await keep(storage, subscription, 'old')
       const definition = definitionOf({ version: 2 })
       expect(await storage.changeSubscription(subscription, { definition })).toBe(true)
-      const answers = await storage.keepLeases([
-        beatOf(subscription, 'old'),
-        beatOf(subscription, 'new', { version: 2 }),
-      ])
-      expect(answers).toMatchObject([{ kind: 'superseded' }, { kind: 'kept', share: 1 }])
+      expect(await keep(storage, subscription, 'new', { version: 2 })).toMatchObject({
+        share: 2,
+        leases: [{}, {}],
+      })
+      expect(await storage.keepLeases([beatOf(subscription, 'old')])).toEqual([{ kind: 'superseded' }])
+      expect((await keep(storage, subscription, 'new', { version: 2 })).share).toBe(2)
       expect(await storage.advance([{ lease: leases[0] as Lease, position: 1 }])).toEqual(['lost'])
       expect((await registered(storage, name)).definition).toEqual(definition)
     })

@@ -455,9 +455,9 @@ begin
 end
 $$;
 
--- Name: change_subscription(text, text, bigint, uuid, json, integer, bigint, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: change_subscription(text, text, bigint, uuid, json, integer, bigint, boolean, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.change_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, to_definition json, to_partitions integer, to_position bigint, lock_timeout text) RETURNS boolean
+CREATE FUNCTION eventsourced.change_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, to_definition json, to_partitions integer, to_position bigint, again boolean, lock_timeout text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -481,13 +481,12 @@ begin
     return false;
   end if;
 
-  perform "eventsourced".divide_partitions(at_place, to_partitions, to_position);
-  if to_position is not null then
+  if again then
+    perform "eventsourced".divide_partitions(at_place, to_partitions, to_position);
     delete from "eventsourced".parked_events p where p.place = at_place and p.position > to_position;
-  end if;
-  if to_definition is not null then
-    -- Workers of an earlier definition must not count when shares are computed.
-    perform "eventsourced".forget_workers(at_place);
+  else
+    perform "eventsourced".divide_partitions(at_place, to_partitions, null);
+    update "eventsourced".checkpoints c set position = to_position where c.place = at_place and c.position < to_position;
   end if;
   update "eventsourced".subscriptions s
   set definition = coalesce(to_definition, s.definition),
@@ -496,6 +495,10 @@ begin
     revision = s.revision + 1,
     change_id = change_subscription.change_id
   where s.name = of_subscription;
+  if to_definition is not null then
+    -- Workers of an earlier definition must not count when shares are computed.
+    perform "eventsourced".forget_workers(at_place);
+  end if;
   return true;
 end
 $$;
@@ -971,9 +974,11 @@ declare
   -- The checkpoints of joining workers that this call has locked.
   _own_places text[];
   _own_partitions int[];
-  -- The workers that hold less than their share, and how many leases they lack.
+  _has_joined boolean;
+  -- The workers that hold less than their share, how many leases they lack, and what their registry says.
   _short_places text[];
   _short_workers text[];
+  _short_revisions bigint[];
   _lacking int[];
   -- The free checkpoints that this call has locked.
   _free_places text[];
@@ -1028,7 +1033,8 @@ begin
   ) dead
   where w.place = dead.place and w.worker = dead.worker;
 
-  if true = any (_joined) then
+  _has_joined := coalesce(true = any (_joined), false);
+  if _has_joined then
     select array_agg(c.place), array_agg(c.partition)
     into _own_places, _own_partitions
     from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
@@ -1040,17 +1046,22 @@ begin
     where a.has_joined;
   end if;
 
-  select array_agg(l.place), array_agg(l.worker), array_agg(l.lacking)
-  into _short_places, _short_workers, _lacking
+  select array_agg(l.place), array_agg(l.worker), array_agg(l.revision), array_agg(l.lacking)
+  into _short_places, _short_workers, _short_revisions, _lacking
   from (
-    select a.place, a.worker, ceil(s.partitions::numeric / greatest(1, m.members))::int - h.held::int as lacking
-    from unnest(_places, _workers) as a (place, worker)
-    join "eventsourced".subscriptions s on s.place = a.place
-    cross join lateral (select count(*) as members from "eventsourced".workers w where w.place = a.place) m
+    select
+      w.place,
+      w.worker,
+      s.revision,
+      ceil(s.partitions::numeric / m.members)::int - h.held::int as lacking
+    from unnest(names, places, versions, by_workers) as b (name, place, version, worker)
+    join "eventsourced".subscriptions s on s.name = b.name
+    join "eventsourced".workers w on w.place = b.place and w.worker = b.worker
+    cross join lateral (select count(*) as members from "eventsourced".workers o where o.place = w.place) m
     cross join lateral (
-      select count(*) as held from "eventsourced".checkpoints c where c.place = a.place and c.owner = a.worker
+      select count(*) as held from "eventsourced".checkpoints c where c.place = w.place and c.owner = w.worker
     ) h
-    where not s.is_paused
+    where s.place = b.place and coalesce(s.version, 0) <= b.version and not s.is_paused
   ) l
   where l.lacking > 0;
 
@@ -1084,21 +1095,21 @@ begin
       from unnest(_free_places, _free_partitions) as f (place, partition)
     ) f
     join (
-      select n.place, n.worker, row_number() over (partition by n.place order by n.worker) as number
-      from unnest(_short_places, _short_workers, _lacking) as n (place, worker, lacking)
+      select
+        n.place,
+        n.worker,
+        n.revision,
+        row_number() over (partition by n.place order by n.worker) as number
+      from unnest(_short_places, _short_workers, _short_revisions, _lacking) as n (place, worker, revision, lacking)
       cross join generate_series(1, n.lacking)
     ) n on n.place = f.place and n.number = f.number
+    join "eventsourced".subscriptions s on s.place = n.place and s.revision = n.revision
     where c.place = f.place and c.partition = f.partition
-      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again, and a
-      -- change that has just committed.
+      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again. And it
+      -- sees a change of the subscription that has just committed, by the revision.
       and (
         c.owner is null
         or not exists (select from "eventsourced".workers w where w.place = c.place and w.worker = c.owner)
-      )
-      and exists (
-        select from unnest(names, places, versions, by_workers) as b (name, place, version, worker)
-        join "eventsourced".subscriptions s on s.name = b.name
-        where b.place = n.place and b.worker = n.worker and s.place = b.place and coalesce(s.version, 0) <= b.version
       );
   end if;
 
@@ -1152,7 +1163,8 @@ begin
       select c.partition, c.token, c.position from "eventsourced".checkpoints c
       where k.kind = 'kept' and c.place = b.place and c.owner = b.worker
         and (
-          not exists (
+          not _has_joined
+          or not exists (
             select from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
             where a.place = b.place and a.worker = b.worker and a.has_joined
           )
@@ -2291,13 +2303,14 @@ begin
   end if;
   perform from "eventsourced".checkpoints c where c.place = at_place order by c.partition for update;
   delete from "eventsourced".checkpoints c where c.place = at_place;
+  delete from "eventsourced".parked_events p where p.place = at_place;
+  delete from "eventsourced".subscriptions s where s.name = of_subscription;
+  -- Last, because heartbeats of these workers wait until the commit.
   delete from "eventsourced".workers w
   using (
     select w.worker from "eventsourced".workers w where w.place = at_place order by w.worker for update
   ) own
   where w.place = at_place and w.worker = own.worker;
-  delete from "eventsourced".parked_events p where p.place = at_place;
-  delete from "eventsourced".subscriptions s where s.name = of_subscription;
   return true;
 end
 $$;
@@ -2904,9 +2917,9 @@ REVOKE ALL ON FUNCTION eventsourced.append_to_streams(stream_ids text[], expecte
 
 REVOKE ALL ON FUNCTION eventsourced.begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean) FROM PUBLIC;
 
--- Name: FUNCTION change_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, to_definition json, to_partitions integer, to_position bigint, lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION change_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, to_definition json, to_partitions integer, to_position bigint, again boolean, lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.change_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, to_definition json, to_partitions integer, to_position bigint, lock_timeout text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.change_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, to_definition json, to_partitions integer, to_position bigint, again boolean, lock_timeout text) FROM PUBLIC;
 
 -- Name: FUNCTION create_stream(stream_id text, metadata json, creation_id uuid, lock_timeout text, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -1,6 +1,8 @@
 -- Changes a subscription, and ends all its leases. A change that is null stays as it is. Returns false, and changes
 -- nothing, unless the subscription has this place and this revision.
 --
+-- again: to_position may move checkpoints back. Then the parked events after it go, because they are handled again.
+--
 -- The caller makes a change_id for each call. If the answer is lost and the caller retries, the id shows that this call
 -- has changed the subscription. lock_timeout: see append_to_stream.
 create or replace function :schema.change_subscription(
@@ -11,6 +13,7 @@ create or replace function :schema.change_subscription(
   to_definition json,
   to_partitions int,
   to_position bigint,
+  again boolean,
   lock_timeout text
 ) returns boolean
 language plpgsql
@@ -31,13 +34,12 @@ begin
     return false;
   end if;
 
-  perform :schema.divide_partitions(at_place, to_partitions, to_position);
-  if to_position is not null then
+  if again then
+    perform :schema.divide_partitions(at_place, to_partitions, to_position);
     delete from :schema.parked_events p where p.place = at_place and p.position > to_position;
-  end if;
-  if to_definition is not null then
-    -- Workers of an earlier definition must not count when shares are computed.
-    perform :schema.forget_workers(at_place);
+  else
+    perform :schema.divide_partitions(at_place, to_partitions, null);
+    update :schema.checkpoints c set position = to_position where c.place = at_place and c.position < to_position;
   end if;
   update :schema.subscriptions s
   set definition = coalesce(to_definition, s.definition),
@@ -46,6 +48,10 @@ begin
     revision = s.revision + 1,
     change_id = change_subscription.change_id
   where s.name = of_subscription;
+  if to_definition is not null then
+    -- Workers of an earlier definition must not count when shares are computed.
+    perform :schema.forget_workers(at_place);
+  end if;
   return true;
 end
 $$;

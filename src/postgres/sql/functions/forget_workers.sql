@@ -1,4 +1,4 @@
--- Removes all workers of a place. Those that still fit join again with their next heartbeat. A worker whose heartbeat
+-- Removes all workers of a place. A worker that still fits joins again with its next heartbeat. A worker whose heartbeat
 -- runs now stays: its next heartbeat removes it if it no longer fits.
 create or replace function :schema.forget_workers(of_place text) returns void
 language plpgsql as $$

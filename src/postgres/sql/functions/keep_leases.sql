@@ -3,11 +3,12 @@
 --
 -- A lease belongs to its owner for as long as the table of workers has a row of that owner. So a worker renews all its
 -- leases by one row. A row whose time has ended still counts: the leases are free once another worker has deleted it.
--- Deleting the row decides the race between a worker that wakes up late and one that takes its leases:
+-- Deleting the row decides the race between a worker that wakes up late and another one that takes its leases:
 --
---     the late worker finds its row      nobody has taken, or can take, its leases
---     it waits for the deletion, or      others may be taking its leases now. It keeps those that it can lock. The others
---     finds no row: it joins again       lock a lease first, and then look for the owner's row again.
+--     the late worker finds its row   nobody has taken, or can take, its leases
+--     it finds no row, perhaps        others may be taking its leases now. It joins again, and keeps the leases whose
+--     after a wait for the deletion   checkpoints it can lock. Each of the others locks a checkpoint first, and then
+--                                     looks for the row of its owner once more.
 --
 -- The call waits for no lock but the ones on the rows of its own workers. Another heartbeat holds such a lock while it
 -- removes the worker as dead, and a change of the subscription does at its end. Neither waits for anything at that
@@ -50,9 +51,11 @@ declare
   -- The checkpoints of joining workers that this call has locked.
   _own_places text[];
   _own_partitions int[];
-  -- The workers that hold less than their share, and how many leases they lack.
+  _has_joined boolean;
+  -- The workers that hold less than their share, how many leases they lack, and what their registry says.
   _short_places text[];
   _short_workers text[];
+  _short_revisions bigint[];
   _lacking int[];
   -- The free checkpoints that this call has locked.
   _free_places text[];
@@ -107,7 +110,8 @@ begin
   ) dead
   where w.place = dead.place and w.worker = dead.worker;
 
-  if true = any (_joined) then
+  _has_joined := coalesce(true = any (_joined), false);
+  if _has_joined then
     select array_agg(c.place), array_agg(c.partition)
     into _own_places, _own_partitions
     from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
@@ -119,17 +123,22 @@ begin
     where a.has_joined;
   end if;
 
-  select array_agg(l.place), array_agg(l.worker), array_agg(l.lacking)
-  into _short_places, _short_workers, _lacking
+  select array_agg(l.place), array_agg(l.worker), array_agg(l.revision), array_agg(l.lacking)
+  into _short_places, _short_workers, _short_revisions, _lacking
   from (
-    select a.place, a.worker, ceil(s.partitions::numeric / greatest(1, m.members))::int - h.held::int as lacking
-    from unnest(_places, _workers) as a (place, worker)
-    join :schema.subscriptions s on s.place = a.place
-    cross join lateral (select count(*) as members from :schema.workers w where w.place = a.place) m
+    select
+      w.place,
+      w.worker,
+      s.revision,
+      ceil(s.partitions::numeric / m.members)::int - h.held::int as lacking
+    from unnest(names, places, versions, by_workers) as b (name, place, version, worker)
+    join :schema.subscriptions s on s.name = b.name
+    join :schema.workers w on w.place = b.place and w.worker = b.worker
+    cross join lateral (select count(*) as members from :schema.workers o where o.place = w.place) m
     cross join lateral (
-      select count(*) as held from :schema.checkpoints c where c.place = a.place and c.owner = a.worker
+      select count(*) as held from :schema.checkpoints c where c.place = w.place and c.owner = w.worker
     ) h
-    where not s.is_paused
+    where s.place = b.place and coalesce(s.version, 0) <= b.version and not s.is_paused
   ) l
   where l.lacking > 0;
 
@@ -163,21 +172,21 @@ begin
       from unnest(_free_places, _free_partitions) as f (place, partition)
     ) f
     join (
-      select n.place, n.worker, row_number() over (partition by n.place order by n.worker) as number
-      from unnest(_short_places, _short_workers, _lacking) as n (place, worker, lacking)
+      select
+        n.place,
+        n.worker,
+        n.revision,
+        row_number() over (partition by n.place order by n.worker) as number
+      from unnest(_short_places, _short_workers, _short_revisions, _lacking) as n (place, worker, revision, lacking)
       cross join generate_series(1, n.lacking)
     ) n on n.place = f.place and n.number = f.number
+    join :schema.subscriptions s on s.place = n.place and s.revision = n.revision
     where c.place = f.place and c.partition = f.partition
-      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again, and a
-      -- change that has just committed.
+      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again. And it
+      -- sees a change of the subscription that has just committed, by the revision.
       and (
         c.owner is null
         or not exists (select from :schema.workers w where w.place = c.place and w.worker = c.owner)
-      )
-      and exists (
-        select from unnest(names, places, versions, by_workers) as b (name, place, version, worker)
-        join :schema.subscriptions s on s.name = b.name
-        where b.place = n.place and b.worker = n.worker and s.place = b.place and coalesce(s.version, 0) <= b.version
       );
   end if;
 
@@ -231,7 +240,8 @@ begin
       select c.partition, c.token, c.position from :schema.checkpoints c
       where k.kind = 'kept' and c.place = b.place and c.owner = b.worker
         and (
-          not exists (
+          not _has_joined
+          or not exists (
             select from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
             where a.place = b.place and a.worker = b.worker and a.has_joined
           )

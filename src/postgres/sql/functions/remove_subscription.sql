@@ -33,13 +33,14 @@ begin
   end if;
   perform from :schema.checkpoints c where c.place = at_place order by c.partition for update;
   delete from :schema.checkpoints c where c.place = at_place;
+  delete from :schema.parked_events p where p.place = at_place;
+  delete from :schema.subscriptions s where s.name = of_subscription;
+  -- Last, because heartbeats of these workers wait until the commit.
   delete from :schema.workers w
   using (
     select w.worker from :schema.workers w where w.place = at_place order by w.worker for update
   ) own
   where w.place = at_place and w.worker = own.worker;
-  delete from :schema.parked_events p where p.place = at_place;
-  delete from :schema.subscriptions s where s.name = of_subscription;
   return true;
 end
 $$;

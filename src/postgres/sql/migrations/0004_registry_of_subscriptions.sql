@@ -27,8 +27,14 @@ create table :schema.subscriptions (
 ) with (fillfactor = 80);
 
 -- The place of an earlier subscription is its name. New places are UUIDs.
-insert into :schema.subscriptions (name, place, kind, partitions)
-select c.subscription, c.subscription, case when c.subscription like '$build:%' then 'build' end, count(*)
+-- A retry of a parked event may have been requested before.
+insert into :schema.subscriptions (name, place, kind, partitions, parked_requests)
+select
+  c.subscription,
+  c.subscription,
+  case when c.subscription like '$build:%' then 'build' end,
+  count(*),
+  (exists (select from :schema.parked_events p where p.subscription = c.subscription))::int
 from :schema.checkpoints c
 group by c.subscription;
 
