@@ -18,7 +18,7 @@ export function bytesOf(page: LogPage): number {
 }
 
 /** What a page says of the log besides its events. */
-type LogFacts = Pick<LogPage, 'frontier' | 'readAt' | 'head' | 'server'>
+export type LogFacts = Pick<LogPage, 'frontier' | 'readAt' | 'head' | 'server'>
 
 export function factsOf({ frontier, readAt, head, server }: LogPage): LogFacts {
   return { frontier, readAt, ...(head !== undefined && { head }), ...(server !== undefined && { server }) }
