@@ -177,8 +177,9 @@ export class Tail {
   }
 
   async #lookWhileWaiting(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    for (;;) {
       await this.#pauseBeforeLook(signal)
+      signal.throwIfAborted()
       // A failed look has ended all waits, and with them this loop.
       await this.#sharedLook().join(signal)
     }
