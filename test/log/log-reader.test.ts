@@ -280,6 +280,9 @@ describe('a log that has changed', () => {
     log.events.splice(4)
     await pass(300)
     for (const { pages } of followers) expect(pages.at(-1)?.frontier).toBe(4)
+    // Lost events do not come from memory either.
+    const late = reader.join({ filter: {}, pollInterval: 250 })
+    expect((await late.read({ after: 2, limit: 9 }, open)).events.length).toBe(2)
     await stopAll(followers)
   })
 
@@ -474,6 +477,19 @@ describe('partitions of one subscription that catch up', () => {
     const own = log.events.filter(({ streamId }) => partitionOf(streamId, count) === 3)
     expect(last.seen).toEqual(own.map(({ position }) => position))
     await last.stop()
+  })
+
+  it('get no page from memory that another server than their own has answered', async () => {
+    fill()
+    log.server = 'old'
+    const [first, second] = [0, 1].map((index) =>
+      reader.join({ filter: {}, pollInterval: 250, partition: { subscription: 's', index, count: 2 } }),
+    ) as [LogMember, LogMember]
+    expect((await first.read({ after: 0, limit: 100, server: 'old' }, open)).server).toBe('old')
+    log.server = 'new'
+    expect((await second.read({ after: 0, limit: 100, server: 'new' }, open)).server).toBe('new')
+    first.leave()
+    second.leave()
   })
 
   it('fail together, and read on together', async () => {
