@@ -31,6 +31,7 @@ import { missingInlineCases } from './inline-missing.ts'
 import { inlineTransactionCases } from './inline-transactions.ts'
 import { inputCases } from './input.ts'
 import { lostAnswerCases } from './lost-answers.ts'
+import { manyReaderCases } from './many-readers.ts'
 import { nameCases } from './names.ts'
 import { optionCases } from './options.ts'
 import { payloadCases } from './payloads.ts'
@@ -112,6 +113,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...viewCases,
   ...rebuildCases,
   ...subscriptionCases,
+  ...manyReaderCases,
   ...subscriptionStartCases,
   ...subscriptionRegistryCases,
   ...subscriptionAdministrationCases,

@@ -9,7 +9,7 @@ import { copyOfEvent } from './event-copy.ts'
 import { covers } from './event-selection.ts'
 
 const maxEvents = 5_000
-export const maxSegmentBytes = 8_388_608
+const maxSegmentBytes = 8_388_608
 const assumedBytesOfEvent = 500
 
 /** About how many bytes the events of a page take. Decodes the page if its storage does not say. */
@@ -18,7 +18,7 @@ export function bytesOf(page: LogPage): number {
 }
 
 /** What a page says of the log besides its events. */
-type LogFacts = Pick<LogPage, 'frontier' | 'readAt' | 'head' | 'server'>
+export type LogFacts = Pick<LogPage, 'frontier' | 'readAt' | 'head' | 'server'>
 
 export function factsOf({ frontier, readAt, head, server }: LogPage): LogFacts {
   return { frontier, readAt, ...(head !== undefined && { head }), ...(server !== undefined && { server }) }

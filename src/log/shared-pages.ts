@@ -7,7 +7,7 @@ import type { RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import type { LogPage, Partition } from '../storage/log-query.ts'
 import { wholeLog } from '../storage/log-query.ts'
-import { bytesOf, factsOf } from './segment.ts'
+import { bytesOf, factsOf, type LogFacts } from './segment.ts'
 import { SharedCall } from './shared-call.ts'
 import type { StreamHashes } from './stream-hashes.ts'
 import type { ReadLogPage } from './tail.ts'
@@ -18,62 +18,78 @@ const maxBytes = 8_388_608
 // An event takes at least about so many bytes. With it, a page need not be decoded to know how many it has at most.
 const minBytesOfEvent = 50
 
-/** A page of all partitions, and how it is divided. */
+/** A page of all partitions, which each of them takes its part of. */
 class DividedPage {
   readonly after: number
+  /** How many events it was asked for. */
   readonly limit: number
-  readonly page: LogPage
+  readonly through: number
+  readonly full: boolean
+  /** About how many bytes its events take. */
+  readonly bytes: number
+  readonly facts: LogFacts
   readonly #count: number
   readonly #hashes: StreamHashes
-  #parts: readonly RecordedEvent[][] | undefined
-  /** The partitions that have their events: their handlers may have changed these. */
-  readonly #taken = new Set<number>()
+  /** Until a reader uses the first part. */
+  #page: LogPage | undefined
+  /** The parts that no reader has used yet. */
+  readonly #parts = new Map<number, RecordedEvent[]>()
+  readonly #claimed = new Set<number>()
 
   constructor(after: number, limit: number, page: LogPage, count: number, hashes: StreamHashes) {
     this.after = after
     this.limit = limit
-    this.page = page
+    this.through = page.through
+    this.full = page.full
+    this.bytes = bytesOf(page)
+    this.facts = factsOf(page)
     this.#count = count
     this.#hashes = hashes
+    this.#page = page
   }
 
-  /** The largest number of events that it may have. */
-  get events(): number {
-    const { bytes } = this.page
-    return bytes === undefined ? this.page.events.length : Math.min(this.limit, bytes / minBytesOfEvent)
+  /** About how many events it has at most. Does not decode the page. */
+  get maxEvents(): number {
+    return Math.min(this.limit, this.bytes / minBytesOfEvent)
   }
 
-  isTakenBy(index: number): boolean {
-    return this.#taken.has(index)
+  /** Whether one of the partitions has not claimed its part yet. */
+  isWantedBy(partitions: Iterable<number>): boolean {
+    return [...partitions].some((index) => !this.#claimed.has(index))
   }
 
-  /** Returns the events of one partition after a position. Decodes the page when the reader uses them. */
-  part(index: number, after: number, full: boolean): LogPage {
+  /**
+   * Returns the events of one partition after a position. Decodes the page when the reader uses them. Each partition may
+   * claim its part once, because its handlers may change the events.
+   */
+  claim(index: number, after: number, full: boolean): LogPage {
+    this.#claimed.add(index)
     const take = () => this.#take(index).filter(({ position }) => position > after)
     let events: readonly RecordedEvent[] | undefined
     return {
-      ...factsOf(this.page),
+      ...this.facts,
       get events() {
         events ??= take()
         return events
       },
       full,
-      through: Math.max(after, this.page.through),
+      through: Math.max(after, this.through),
     }
   }
 
   #take(index: number): readonly RecordedEvent[] {
-    this.#parts ??= this.#divide()
-    this.#taken.add(index)
-    return this.#parts[index] ?? []
-  }
-
-  #divide(): readonly RecordedEvent[][] {
-    const parts: RecordedEvent[][] = Array.from({ length: this.#count }, () => [])
-    for (const event of this.page.events) {
-      parts[this.#hashes.partitionOf(event.streamId, this.#count)]?.push(event)
+    if (this.#page !== undefined) {
+      for (const event of this.#page.events) {
+        const partition = this.#hashes.partitionOf(event.streamId, this.#count)
+        const part = this.#parts.get(partition)
+        if (part === undefined) this.#parts.set(partition, [event])
+        else part.push(event)
+      }
+      this.#page = undefined
     }
-    return parts
+    const part = this.#parts.get(index) ?? []
+    this.#parts.delete(index)
+    return part
   }
 }
 
@@ -157,13 +173,13 @@ export class SharedPages {
       const kept = group.pages.find(
         (one) =>
           one.after <= after &&
-          after < one.page.through &&
+          after < one.through &&
           one.limit <= limit &&
-          !one.isTakenBy(index) &&
-          (server === undefined || one.page.server === server),
+          one.isWantedBy([index]) &&
+          (server === undefined || one.facts.server === server),
       )
       // It may have reached the end of the log when it was read. By now, more events may follow.
-      if (kept !== undefined) return kept.part(index, after, true)
+      if (kept !== undefined) return kept.claim(index, after, true)
       // A full page of so many events passes at least so many positions.
       const found = [...group.inFlight].find(
         (one) =>
@@ -171,8 +187,8 @@ export class SharedPages {
       )
       const request = found ?? this.#request(group, member, query)
       const page = await request.call.join(signal)
-      const { full, through } = page.page
-      if (found === undefined || !full || after < through) return page.part(index, after, full)
+      const isPassed = found !== undefined && page.full && page.through <= after
+      if (!isPassed && page.isWantedBy([index])) return page.claim(index, after, page.full)
     }
   }
 
@@ -195,17 +211,20 @@ export class SharedPages {
 
   #keep(group: Group, page: DividedPage): void {
     if (group.partitions.size < 2) return
-    group.pages.push(page)
     this.#kept.push({ group, page })
-    let events = 0
-    let bytes = 0
-    const from = this.#kept.findLastIndex((kept) => {
-      events += kept.page.events
-      bytes += bytesOf(kept.page.page)
-      return events > maxEvents || bytes > maxBytes
-    })
-    for (const dropped of this.#kept.splice(0, from + 1)) {
-      dropped.group.pages = dropped.group.pages.filter((one) => one !== dropped.page)
+    let [events, bytes] = [0, 0]
+    // From the newest on, as many as fit.
+    this.#kept = this.#kept
+      .reverse()
+      .filter(({ group, page }) => {
+        if (!page.isWantedBy(group.partitions.keys())) return false
+        events += page.maxEvents
+        bytes += page.bytes
+        return events <= maxEvents && bytes <= maxBytes
+      })
+      .reverse()
+    for (const one of this.#groups.values()) {
+      one.pages = this.#kept.filter((kept) => kept.group === one).map((kept) => kept.page)
     }
   }
 }

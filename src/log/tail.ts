@@ -1,5 +1,5 @@
 /**
- * Reads the end of the log once for all of its members: those that have read everything and wait for more.
+ * Reads the end of the log once for all members that have read everything and wait for more.
  *
  *     a member waits ──▶ pause ──▶ look ──▶ the members that have new events read them from the segment
  *                          ▲         │
@@ -177,8 +177,9 @@ export class Tail {
   }
 
   async #lookWhileWaiting(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    for (;;) {
       await this.#pauseBeforeLook(signal)
+      signal.throwIfAborted()
       // A failed look has ended all waits, and with them this loop.
       await this.#sharedLook().join(signal)
     }
@@ -268,7 +269,7 @@ export class Tail {
     for (const waiter of [...this.#waiters]) if (waiter.through < position) waiter.wake()
   }
 
-  /** Wakes the members that have events after the look, and those that have waited for long enough. */
+  /** Wakes the members that have events after the look, and the members that have waited for long enough. */
   #wakeMembers(segment: Segment, before: number): void {
     const now = this.#clock.now()
     for (const waiter of [...this.#waiters]) {

@@ -5,8 +5,8 @@
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 
-// The shortest time between two writes within a page of events, in milliseconds. The end of a page with events always
-// requests a write.
+// The shortest time between two writes within a page of events, in milliseconds. The end of a page with events requests a
+// write, too, unless several partitions share the page.
 const writeInterval = 200
 
 export class Checkpoint {

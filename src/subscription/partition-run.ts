@@ -193,7 +193,9 @@ export class PartitionRun {
       checkpoint.moveTo(page.through)
       // First the state, then the checkpoint: a caller that `caughtUp` resolves for must see the state 'live'.
       if (!page.full) this.#enter('live')
-      if (page.full || page.events.length > 0 || checkpoint.isDue) checkpoint.requestWrite()
+      // Of a full page that several partitions share, each has few events: then only the interval counts.
+      const writesAtEnd = page.full ? this.lease.partitions === 1 : page.events.length > 0
+      if (writesAtEnd || checkpoint.isDue) checkpoint.requestWrite()
       if (!page.full) await this.#waitForMore(page.through)
     }
   }

@@ -52,6 +52,8 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   if (failed !== undefined) throw failed
   const checkpoints = await storage.checkpoints(plan.name)
   const checkpoint = lowestCheckpoint(checkpoints)
-  const caughtUp = position !== undefined && checkpoints.length > 0 && checkpoint >= position
+  // The worker of a superseded subscription may have ended before the position was read.
+  position ??= await storage.lastPosition()
+  const caughtUp = checkpoints.length > 0 && checkpoint >= position
   return { ...worker.progress, checkpoint, caughtUp }
 }

@@ -360,7 +360,7 @@ describe.each(servers)('%s', (_, open) => {
       await storage.park(lease, [parkedAt(3), parkedAt(4), parkedAt(5)], 0)
       await storage.changeSubscription(current, { partitions: 3 })
       current = await registered(storage, name)
-      expect(await storage.changeSubscription(current, { position: 4 })).toBe(true)
+      expect(await storage.changeSubscription(current, { position: 4, again: true })).toBe(true)
       expect(await positionsOf()).toEqual([4, 4, 4])
       expect((await storage.listParked(name, 0, 10)).map(({ position }) => position)).toEqual([3, 4])
       expect((await keep(storage, current, 'mover')).skip).toEqual([])

@@ -422,7 +422,8 @@ export class Process {
   }
 }
 
-class ModelWakeup extends Wakeup {
+/** A wake-up whose time is the model's. */
+export class ModelWakeup extends Wakeup {
   readonly #clock: Clock
   readonly #sleepersHere = new Set<() => void>()
 
