@@ -35,7 +35,9 @@ export interface HeartbeatParts {
   readonly table: string
 }
 
-const requestsAtOnce = 8
+const placesAtOnce = 8
+// The writes of one worker at the same time, for a subscription with many partitions.
+const writesAtOnce = 32
 // Other processes take leases at the same time. After so many looks, the next heartbeat tries again.
 const mostRounds = 5
 
@@ -65,13 +67,13 @@ export class Heartbeat {
     const changed = { isChanged: await this.#removeEnded(signal) }
     places.forgetOthers(this.#workers.places)
     const byPlace = groupByPlace(beats)
-    await sideBySide(requestsAtOnce, [...byPlace], ([place, ofPlace]) => {
+    await sideBySide(placesAtOnce, [...byPlace], ([place, ofPlace]) => {
       const interval = Math.min(...ofPlace.map(({ milliseconds }) => milliseconds)) / 3
       return places.lookIfDue(place, { changeNumber, interval }, signal)
     })
     const idleTimes = await this.#beats.idleTimes(this.#otherProcesses([...byPlace.keys()]), signal)
     const answers = new Map<WorkerBeat, KeptLeases>()
-    await sideBySide(requestsAtOnce, [...byPlace.values()], async (ofPlace) => {
+    await sideBySide(placesAtOnce, [...byPlace.values()], async (ofPlace) => {
       // One after the other: each of them counts when the next one computes its share.
       for (const beat of ofPlace) {
         answers.set(beat, await this.#answer(beat, { changeNumber, idleTimes, changed }, signal))
@@ -83,7 +85,7 @@ export class Heartbeat {
 
   /** Removes the items of workers that have ended. Returns whether it has removed one. Never rejects. */
   async #removeEnded(signal: AbortSignal | undefined): Promise<boolean> {
-    const removed = await sideBySide(requestsAtOnce, this.#workers.ended, async (worker) => {
+    const removed = await sideBySide(writesAtOnce, this.#workers.ended, async (worker) => {
       try {
         await this.#workers.remove(worker, signal)
       } catch {
@@ -185,7 +187,7 @@ export class Heartbeat {
       // Each worker begins at another place, so that they rarely want the same lease.
       const first = randomInt(free.length)
       const wanted = [...free.slice(first), ...free.slice(0, first)].slice(0, missing)
-      const taken = await sideBySide(requestsAtOnce, wanted, (one) => this.#take(place, one, worker, signal))
+      const taken = await sideBySide(writesAtOnce, wanted, (one) => this.#take(place, one, worker, signal))
       if (!taken.includes(false)) return
       if (rounds === mostRounds) return places.markStale(place)
       await places.look(place, round.changeNumber, signal)
@@ -269,7 +271,7 @@ export class Heartbeat {
 
   async releaseLeases(leases: readonly Lease[]): Promise<void> {
     const { connection, places, changeNumber } = this.#parts
-    await sideBySide(requestsAtOnce, leases, async (lease) => {
+    await sideBySide(writesAtOnce, leases, async (lease) => {
       const { place } = lease
       await connection.write(this.#subject('Releasing a lease', place), 'UpdateItem', releaseUpdate(lease))
       places.changeCheckpoint(place, lease, { owner: undefined })
