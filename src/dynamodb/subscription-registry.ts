@@ -11,17 +11,9 @@ import type { ChangeNumber } from './change-number.ts'
 import { checkpointItem, moveUpdate } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import { updateOf } from './item-update.ts'
-import {
-  digits,
-  headerKey,
-  type Key,
-  nameKey,
-  namesPartition,
-  parkedPartition,
-  range,
-  shards,
-} from './keys.ts'
+import { headerKey, nameKey, namesPartition, shards } from './keys.ts'
 import { listPage, mergeShards } from './merge-shards.ts'
+import { deleteParked } from './parked-deletion.ts'
 import { partOf, type SubscriptionChanges } from './subscription-change.ts'
 import {
   definitionText,
@@ -321,14 +313,17 @@ export class DynamodbSubscriptionRegistry implements SubscriptionRegistry {
     const header = await this.header(name, signal)
     if (header === undefined) return this.#registerParts(name, definition, position)
     const { place, voidUpTo, revision } = header
+    const where = { rev: number(revision), name: text(name), id: undefined }
     const stored = await items.read(place, { consistent: true }, signal)
     // These events are void already. If the position is before them, their records would count again.
-    if (voidUpTo > 0) await this.#deleteVoid(place, voidUpTo, signal)
+    const { UpdateExpression: _, ...condition } = updateOf(headerKey(place), { where })
+    const guard = partOf(name, { ConditionCheck: { TableName: table, ...condition } })
+    await deleteParked(this.#parts, place, { after: -1, upTo: voidUpTo }, guard, signal)
     const update = updateOf(headerKey(place), {
       set: { def: definitionText(definition), u: number(position) },
       add: { rev: number(1), asks: number(1) },
       remove: ['skip'],
-      where: { rev: number(revision), name: text(name), id: undefined },
+      where,
     })
     const moves = (stored?.checkpoints ?? []).map((one) => moveUpdate(table, place, one, position))
     return [{ TableName: table, ...update }, ...moves].map((one) => partOf(name, { Update: one }))
@@ -342,21 +337,5 @@ export class DynamodbSubscriptionRegistry implements SubscriptionRegistry {
       this.#putNew(name, newHeaderItem(name, place, definition, 1)),
       ...numbers.map((partition) => this.#putNew(name, checkpointItem(place, 1, { partition, position }))),
     ]
-  }
-
-  async #deleteVoid(place: string, voidUpTo: number, signal: AbortSignal | undefined): Promise<void> {
-    const { connection, table } = this.#parts
-    const partition = parkedPartition(place)
-    const subject = { doing: 'Deleting parked events', table, key: partition }
-    const items = await connection.queryAll(
-      subject,
-      {
-        KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
-        ExpressionAttributeValues: range(partition, digits(0), digits(voidUpTo)),
-        ProjectionExpression: 'p, s',
-      },
-      signal,
-    )
-    await connection.deleteAll(subject, items as readonly Key[], signal)
   }
 }

@@ -4,6 +4,8 @@
  */
 import { QueryCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { latch } from '../../src/conformance/expect.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import type { RegisteredSubscription } from '../../src/storage/registry.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { EventToPark, Lease } from '../../src/storage/subscriptions.ts'
@@ -238,6 +240,68 @@ describe.each(oneEmulator)('a change of a subscription on %s', (emulator) => {
       )
     }
     expect(nth).toBeGreaterThan(4)
+  })
+
+  it('writes nothing after its end, if its process was paused between two steps', async () => {
+    const { name, current, worker, beat } = await prepare()
+    await worker.leave(beat.place, 'worker')
+    const other = startProcess(ground, table).storage
+    for (let nth = 1, wasPaused = true; wasPaused; nth++) {
+      const before = (await other.readSubscription(name)) as RegisteredSubscription
+      const paused = startProcess(ground, table)
+      const [isPaused, resumed] = [latch(), latch()]
+      let written = 0
+      paused.faults.before(async ({ command }) => {
+        if (/^(Get|BatchGet|Query)/.test(command) || ++written !== nth) return undefined
+        isPaused.release()
+        await resumed.released
+        return undefined
+      })
+      const changing = paused.storage.changeSubscription(before, { position: 15, partitions: 3 })
+      const ended = changing.then(() => isPaused.release())
+      await isPaused.released
+      wasPaused = written === nth
+      // Others complete the change. A worker then parks events, and the next change replaces the shape.
+      const now = (await other.readSubscription(name)) as RegisteredSubscription
+      const { leases } = await keepOne(other, beatOf(now, 'next', leaseTime))
+      const [lease] = leases
+      expect(lease?.partitions).toBe(nth === 1 ? 2 : 3)
+      await other.park(lease as Lease, [eventAt(25)], 100)
+      await other.leave(beat.place, 'next')
+      expect(await other.changeSubscription(now, { partitions: 2 })).toBe(true)
+      resumed.release()
+      await ended
+      expect(await changing).toBe(nth > 1)
+      expect(await parkedOf(other, name)).toContain(25)
+      expect(await other.readSubscription(name)).toMatchObject({ partitions: 2 })
+      await expectNoLeftovers(current)
+    }
+  })
+
+  it('waits while a verification holds a checkpoint, which it then moves', async () => {
+    const { name, current, worker } = await prepare()
+    const verifying = startProcess(ground, table).storage
+    const [locked, done] = [latch(), latch()]
+    const verified = verifying.transaction('Verifying', async (transaction) => {
+      await transaction.lockProjection(name)
+      locked.release()
+      await done.released
+    })
+    await locked.released
+    let isChanged = false
+    const changing = worker.changeSubscription(current, { partitions: 3 }).then((changed) => {
+      isChanged = true
+      return changed
+    })
+    await sleep(200)
+    expect(isChanged).toBe(false)
+    // The heartbeat of another process does not wait.
+    const other = startProcess(ground, table).storage
+    expect(await keepOne(other, beatOf(current, 'other', leaseTime))).toMatchObject({ leases: [] })
+    done.release()
+    await verified
+    expect(await changing).toBe(true)
+    expect(await worker.readSubscription(name)).toMatchObject({ partitions: 3 })
   })
 
   it('changes nothing if another change has come first', async () => {
