@@ -114,7 +114,7 @@ export class SubscriptionChanges {
     throw new StorageError('Changing a subscription', cause)
   }
 
-  /** Closes the checkpoints, and returns them in their order, without those that are deleted by now. */
+  /** Closes the checkpoints, and returns them in their order, without the checkpoints that are deleted by now. */
   async #close(
     stored: StoredSubscription,
     signal: AbortSignal | undefined,

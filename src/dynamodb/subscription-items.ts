@@ -69,7 +69,7 @@ export interface StoredWorker {
   readonly joined: number
 }
 
-export interface StoredSkipLayer {
+interface StoredSkipLayer {
   readonly key: Key
   readonly positions: SkipLayer
 }
