@@ -6,7 +6,7 @@
  *
  *     begun               The header has the change. Its condition is the revision. No worker takes a lease from now on.
  *     closed              Each checkpoint of the present shape is closed: its lease ends, its position is final.
- *     positions written   The checkpoints and skip layers of the next shape are put, unless they exist.
+ *     positions written   The checkpoints and skip layers of the next shape are put.
  *     switched            One transaction makes the next shape the present one, and ends the change.
  *     cleaned up          The items of earlier shapes are deleted.
  *
@@ -14,7 +14,7 @@
  * reads a header with a change completes the change first. So no process sees a subscription between two steps.
  *
  * Two processes may do the same step at the same time. The later one changes nothing: a closed checkpoint stays as it
- * is, an existing item of the next shape is not replaced, and only one switch finds the change in the header.
+ * is, both put the same items of the next shape, and only one switch finds the change in the header.
  */
 import { divideAnew, type SkipLayer, StorageError, StoreUnavailableError, sleep } from '../storage/index.ts'
 import { type Item, number, numberOf, sizeOf, text } from './attributes.ts'
@@ -172,8 +172,8 @@ export class SubscriptionChanges {
   }
 
   /**
-   * Puts the items of the next shape, unless they exist, in transactions that also check that the change is still under
-   * way. So a process that was paused puts no items after the end of the change. Returns false if it has ended.
+   * Puts the items of the next shape, in transactions that also check that the change is still under way. So a process
+   * that was paused puts no items after the end of the change. Returns false if it has ended.
    */
   async #put(
     header: Header,
@@ -183,20 +183,12 @@ export class SubscriptionChanges {
   ): Promise<boolean> {
     const isUnderWay = this.#isUnderWay(header, change)
     const puts = [...checkpoints, ...skipLayers].map((item) => ({
-      ...partOf(header.name, {
-        Put: { TableName: this.#parts.table, Item: item, ConditionExpression: 'attribute_not_exists(p)' },
-      }),
+      ...partOf(header.name, { Put: { TableName: this.#parts.table, Item: item } }),
       size: sizeOf(item),
     }))
     for (const pack of this.#parts.writer.packs(puts, [isUnderWay])) {
-      for (let rest = pack; rest.length > 1; ) {
-        const failures = await this.#parts.writer.write('Changing a subscription', rest, signal)
-        if (failures === undefined) break
-        const failed = new Set(failures.map(({ part }) => part))
-        if (failed.has(isUnderWay)) return false
-        // Another process has put the same items.
-        rest = rest.filter((part) => !failed.has(part))
-      }
+      const failures = await this.#parts.writer.write('Changing a subscription', pack, signal)
+      if (failures !== undefined) return false
     }
     return true
   }

@@ -246,13 +246,16 @@ describe.each(oneEmulator)('a change of a subscription on %s', (emulator) => {
     const { name, current, worker, beat } = await prepare()
     await worker.leave(beat.place, 'worker')
     const other = startProcess(ground, table).storage
-    for (let nth = 1, wasPaused = true; wasPaused; nth++) {
+    let nth = 1
+    for (let wasPaused = true; wasPaused; nth++) {
+      wasPaused = false
       const before = (await other.readSubscription(name)) as RegisteredSubscription
       const paused = startProcess(ground, table)
       const [isPaused, resumed] = [latch(), latch()]
       let written = 0
       paused.faults.before(async ({ command }) => {
         if (/^(Get|BatchGet|Query)/.test(command) || ++written !== nth) return undefined
+        wasPaused = true
         isPaused.release()
         await resumed.released
         return undefined
@@ -260,7 +263,6 @@ describe.each(oneEmulator)('a change of a subscription on %s', (emulator) => {
       const changing = paused.storage.changeSubscription(before, { position: 15, partitions: 3 })
       const ended = changing.then(() => isPaused.release())
       await isPaused.released
-      wasPaused = written === nth
       // Others complete the change. A worker then parks events, and the next change replaces the shape.
       const now = (await other.readSubscription(name)) as RegisteredSubscription
       const { leases } = await keepOne(other, beatOf(now, 'next', leaseTime))
@@ -276,6 +278,8 @@ describe.each(oneEmulator)('a change of a subscription on %s', (emulator) => {
       expect(await other.readSubscription(name)).toMatchObject({ partitions: 2 })
       await expectNoLeftovers(current)
     }
+    // It was paused before each of its writes.
+    expect(nth).toBeGreaterThan(7)
   })
 
   it('waits while a verification holds a checkpoint, which it then moves', async () => {

@@ -1,5 +1,6 @@
 /** Tests what processes do to one subscription at the same time. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { latch } from '../../src/conformance/expect.ts'
 import type { RegisteredSubscription } from '../../src/storage/registry.ts'
 import type { KeptLeases, Lease } from '../../src/storage/subscriptions.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
@@ -34,6 +35,10 @@ describe.each(oneEmulator)('processes that meet at a subscription on %s', (emula
       expect(positions).toEqual(numbers(first.partitions).map(() => first.partitions - 1))
     }
     expect(await start().storage.listSubscriptions('registered', 1_000)).toContainEqual(first)
+    const headers = (await ground.items(`${table}_log`)).filter(
+      (item) => item.s?.S === 'a' && item.name?.S === name,
+    )
+    expect(headers).toHaveLength(1)
   })
 
   it.each(numbers(rounds))('change it once, of all that have read the same revision (%i)', async (round) => {
@@ -115,5 +120,34 @@ describe.each(oneEmulator)('processes that meet at a subscription on %s', (emula
     const valid = await all[0]?.storage.advance(leases.map((lease) => ({ lease, position: 7 })))
     const held = leases.filter((_, index) => valid?.[index] === 'moved').map(({ partition }) => partition)
     expect(held.sort()).toEqual(numbers(6))
+  })
+
+  it('take no lease of a checkpoint that a change has closed', async () => {
+    const [one, changer] = [start(), start()]
+    const current = await one.storage.createSubscription('closed', definitionOf(1), 10)
+    const [takes, take, puts, put] = [latch(), latch(), latch(), latch()]
+    one.faults.before(async ({ input }) => {
+      if (!JSON.stringify(input).includes(':worker')) return undefined
+      takes.release()
+      await take.released
+      return undefined
+    })
+    changer.faults.before(async ({ input }) => {
+      if (!/ConditionCheck.*"Put"/.test(JSON.stringify(input))) return undefined
+      puts.release()
+      await put.released
+      return undefined
+    })
+    const keeping = keepOne(one.storage, beatOf(current, 'one', leaseTime))
+    await takes.released
+    const definition = definitionOf(1, { types: ['A'] })
+    const changing = changer.storage.changeSubscription(current, { definition })
+    await puts.released
+    take.release()
+    const [lease] = (await keeping).leases
+    expect(await one.storage.advance([{ lease: lease as Lease, position: 50 }])).toEqual(['moved'])
+    put.release()
+    expect(await changing).toBe(true)
+    expect((await one.storage.checkpoints('closed')).map(({ position }) => position)).toEqual([50])
   })
 })
