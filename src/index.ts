@@ -41,9 +41,11 @@ export {
   StreamAlreadyExistsError,
   SubscriptionBehindError,
   SubscriptionFailedError,
+  SubscriptionMismatchError,
   TransactionIdleError,
   TransactionOverError,
   UndefinedStateError,
+  UnknownSubscriptionError,
   UnsupportedDatabaseError,
   UnsupportedIsolationError,
   WriteConditionError,
@@ -57,6 +59,7 @@ export type { EventFilter } from './input/event-filter.ts'
 export type { InputLimits } from './input/limits.ts'
 export { memoryStore } from './memory/store.ts'
 export type {
+  ProjectionSummary,
   RebuildOptions,
   RebuildProgress,
   RebuildResult,
@@ -89,11 +92,19 @@ export type {
   StreamSlice,
 } from './store.ts'
 export type {
+  MoveOptions,
+  SubscriptionAdministration,
+  SubscriptionSummary,
+} from './subscription/administration.ts'
+export type {
   ErrorPolicy,
   FailedCall,
   HandlerContext,
+  ParkedCallOptions,
   ParkedEvent,
   ParkedEvents,
+  ParkedFilter,
+  ParkedProgress,
   RunOnceOptions,
   RunOnceResult,
   StartPosition,
@@ -102,5 +113,6 @@ export type {
   Subscription,
   SubscriptionState,
   SubscriptionStatus,
+  Succession,
 } from './subscription/subscription.ts'
 export { uuidOf, uuidv7 } from './uuid.ts'

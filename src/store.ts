@@ -5,10 +5,17 @@ import type { Event, Metadata, RecordedEvent } from './event.ts'
 import type { ExpectedVersion } from './expected-version.ts'
 import type { ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
 import type { EventFilter } from './input/event-filter.ts'
-import type { RebuildOptions, RebuildResult, VerifyOptions, VerifyResult } from './projection/maintenance.ts'
+import type {
+  ProjectionSummary,
+  RebuildOptions,
+  RebuildResult,
+  VerifyOptions,
+  VerifyResult,
+} from './projection/maintenance.ts'
 import type { AnyDocumentProjection, DocumentProjection, Projection } from './projection/projection.ts'
 import type { HandlerTransaction } from './projection/transaction.ts'
 import type { View } from './projection/view.ts'
+import type { SubscriptionAdministration } from './subscription/administration.ts'
 import type {
   ParkedEvents,
   RunOnceOptions,
@@ -130,6 +137,12 @@ export interface StoreOptions {
    * @default none
    */
   readonly inline?: readonly Projection[] | undefined
+  /**
+   * The beginning of the names of this process's workers, by which `status()` and `store.subscriptions` name the owners
+   * of partitions. The store adds a slash and eight hexadecimal digits.
+   * @default the name of the host, a slash, and the number of the process
+   */
+  readonly worker?: string | undefined
 }
 
 /** An event store. `Tx` is the transaction through which handlers and raw projections write. */
@@ -208,8 +221,17 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   /** Returns the checkpoint, the lag and the owners of a subscription; `undefined` if no subscription has this name. */
   subscriptionStatus(name: string, options?: CallOptions): Promise<SubscriptionStatus | undefined>
 
+  /** Lists and changes the subscriptions, in whichever process they run. */
+  readonly subscriptions: SubscriptionAdministration
+
   /** Returns access to the events that a subscription has parked. */
   parked(subscription: string): ParkedEvents
+
+  /**
+   * Lists the projections in order of their names (by Unicode code point): version, mode, number of documents, and whether
+   * a build is needed. Counting reads all keys of the documents; on DynamoDB, all documents.
+   */
+  listProjections(options?: CallOptions): AsyncIterable<ProjectionSummary>
 
   /**
    * Builds new documents of a projection while readers get the old ones, then switches readers to the new ones. To

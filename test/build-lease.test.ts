@@ -1,6 +1,7 @@
 /** The lease of a build: a build ends if another process had the lease, and starts again at a new server's checkpoint. */
 import { beforeEach, expect, it } from 'vitest'
 import { counted, range } from '../src/conformance/events.ts'
+import { engineEnvironment } from '../src/engine/environment.ts'
 import { StoreUnavailableError } from '../src/errors/index.ts'
 import { memoryStorage } from '../src/memory/store.ts'
 import { InlineProjections } from '../src/projection/inline.ts'
@@ -8,6 +9,8 @@ import { projection } from '../src/projection/projection.ts'
 import { rebuild } from '../src/projection/rebuild.ts'
 import { systemClock } from '../src/runtime/clock.ts'
 import { Wakeup } from '../src/runtime/wakeup.ts'
+import type { StorageTransaction } from '../src/storage/projections.ts'
+import type { RegisteredSubscription, SubscriptionDefinition } from '../src/storage/registry.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import { uuidv7 } from '../src/uuid.ts'
 
@@ -36,7 +39,8 @@ beforeEach(async () => {
 })
 
 function startRebuild(ownStorage: Storage, onProgress: () => Promise<void> | void, now = systemClock.now) {
-  const environment = { storage: ownStorage, wakeup: new Wakeup(), clock: { ...systemClock, now } }
+  const clock = { ...systemClock, now }
+  const environment = engineEnvironment({ storage: ownStorage, wakeup: new Wakeup(), clock })
   return rebuild(environment, count, () => false, { batchSize: 1, onProgress })
 }
 
@@ -50,8 +54,10 @@ it.each(['at once', 'after an outage'])(
       throw new StoreUnavailableError('Asking', 1, 'no answer')
     }
     const end = startRebuild({ ...storage, transaction }, async () => {
-      const reset = (transaction: { moveCheckpoints(name: string, to: number): Promise<void> }) =>
-        transaction.moveCheckpoints('$build:count', 0)
+      const name = '$build:count'
+      const { definition } = (await storage.readSubscription(name)) as RegisteredSubscription
+      const reset = (transaction: StorageTransaction) =>
+        transaction.moveCheckpoints(name, definition as SubscriptionDefinition, 0)
       await storage.transaction('Taking the lease away', reset)
       isOutage = when !== 'at once'
     })
@@ -64,8 +70,10 @@ it.each(['at once', 'after an outage'])(
 it('a build whose lease another server renews resumes with the documents and the checkpoint of that server', async () => {
   let [server, time] = ['first', 0]
   const keepLeases: Storage['keepLeases'] = async (...parameters) => {
-    const { leases, share } = await storage.keepLeases(...parameters)
-    return { leases: leases.map((lease) => ({ ...lease, server })), share }
+    const answers = await storage.keepLeases(...parameters)
+    return answers.map((kept) =>
+      kept.kind === 'kept' ? { ...kept, leases: kept.leases.map((lease) => ({ ...lease, server })) } : kept,
+    )
   }
   const end = startRebuild(
     { ...storage, keepLeases },

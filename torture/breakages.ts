@@ -45,6 +45,10 @@ const stealLeases = alterFunction(
   '(f.owner is null or f.lease_until <= _now or random() < 0.5)',
 )
 
+/** Reads streams without locks. The pause after the read gives another append time to commit, also on a busy machine. */
+const withoutStreamLocks = (name: string) =>
+  alterFunction(name, 'for no key update( skip locked)?', `and pg_sleep(0.01)::text = ''`)
+
 export const breakages = {
   /** Reads up to the last position that was handed out, as if transactions committed in the order of positions. */
   'naive-reader': {
@@ -92,7 +96,7 @@ export const breakages = {
 
   /** Reads the versions of streams without locks, and without the constraint that would catch a mistake. */
   'no-stream-lock': {
-    sql: `${alterFunction('lock_streams', 'for no key update( skip locked)?', '')}
+    sql: `${['append_to_each', 'append_to_stream', 'append_to_streams'].map(withoutStreamLocks).join('')}
 alter table eventsourced.events drop constraint events_stream_version_key;`,
   },
 } satisfies Record<string, BrokenStore>
@@ -106,6 +110,9 @@ export async function breakDatabase(url: string, name: Breakage): Promise<void> 
   if (sql === undefined) return
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  await client.query(sql)
-  await client.end()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
 }

@@ -43,6 +43,8 @@ import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
+import { subscriptionAdministrationCases } from './subscription-administration.ts'
+import { subscriptionRegistryCases } from './subscription-registry.ts'
 import { subscriptionStartCases } from './subscription-starts.ts'
 import { subscriptionCases } from './subscriptions.ts'
 import { timeCases } from './time.ts'
@@ -111,6 +113,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...rebuildCases,
   ...subscriptionCases,
   ...subscriptionStartCases,
+  ...subscriptionRegistryCases,
+  ...subscriptionAdministrationCases,
   ...failingHandlerCases,
   ...closeCases,
 ]

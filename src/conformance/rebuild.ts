@@ -330,4 +330,43 @@ export const rebuildCases: readonly ConformanceCase[] = [
       await refused(store.verify(sums(2)), 'projection-version', { version: 2, registered: 1 })
     },
   },
+  {
+    group,
+    name: 'lists the projections, with the number of their documents and whether a build is needed',
+    async run({ open }) {
+      const store = await open()
+      await store.append('s1', counted(2))
+      const listed = () => collect(store.listProjections())
+      assert.deepEqual(await listed(), [])
+      const projected = {
+        version: 1,
+        mode: 'async',
+        generation: 1,
+        building: undefined,
+        isBuildNeeded: false,
+      }
+      await store.runOnce({ projection: { ...sums(), name: 'b' } })
+      await store.runOnce({ projection: { ...sums(), name: 'a' } })
+      assert.deepEqual(await listed(), [
+        { ...projected, name: 'a', documents: 1 },
+        { ...projected, name: 'b', documents: 1 },
+      ])
+      await store.rebuild({ ...sums(2), name: 'b' })
+      await store.dropProjection('a')
+      const [dropped, rebuilt] = await listed()
+      assert.deepEqual([dropped?.version, dropped?.documents, dropped?.isBuildNeeded], [0, 0, true])
+      assert.deepEqual([rebuilt?.version, rebuilt?.generation, rebuilt?.isBuildNeeded], [2, 2, false])
+    },
+  },
+  {
+    group,
+    name: 'says that a build is needed if it has another version of a projection than the documents',
+    needs: ['shared-data'],
+    async run({ open }) {
+      await (await open({ inline: [sums()] })).append('s1', counted(2))
+      const neededBy = async (version: number) =>
+        (await collect((await open({ inline: [sums(version)] })).listProjections()))[0]?.isBuildNeeded
+      assert.deepEqual([await neededBy(1), await neededBy(2)], [false, true])
+    },
+  },
 ]

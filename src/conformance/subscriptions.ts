@@ -1,5 +1,6 @@
 /** Cases of subscriptions: where they begin, which events they get in which order, and where they resume. */
 import assert from 'node:assert/strict'
+import { hasCode } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
 import type { SubscribeOptions } from '../subscription/subscription.ts'
@@ -190,7 +191,11 @@ export const subscriptionCases: readonly ConformanceCase[] = [
       assert.equal(checkFeed(new Set(committed), sorted).missed, 0)
       assert.equal(handled.length, 240)
       await subscription.stop()
-      await assert.rejects(store.runOnce({ name: 's', partitions: 3, handle() {} }), /partitions must be 4/)
+      const other = await refused(
+        store.runOnce({ name: 's', partitions: 3, handle() {} }),
+        'subscription-failed',
+      )
+      assert.ok(hasCode(other.cause, 'subscription-mismatch'))
     },
   },
   {
@@ -256,6 +261,7 @@ export const subscriptionCases: readonly ConformanceCase[] = [
         let signal: AbortSignal | undefined
         const subscription = store.subscribe({
           name: 's',
+          version: transactional ? 2 : 1,
           transactional,
           handle(_event, context) {
             signal = context.signal
@@ -266,7 +272,10 @@ export const subscriptionCases: readonly ConformanceCase[] = [
         await subscription.stop({ timeout: 20 })
         assert.equal(signal?.aborted, true)
       }
-      const { handled, subscription } = subscribeAndCollect(store, { name: 's' })
+      const { handled, subscription } = subscribeAndCollect(store, {
+        name: 's',
+        version: 3,
+      })
       await subscription.caughtUp()
       assert.deepEqual(numbersOf(handled), [1, 2])
       await subscription.stop()

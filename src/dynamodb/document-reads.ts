@@ -8,7 +8,7 @@ import {
   isSameJson,
   type StoredDocument,
 } from '../storage/index.ts'
-import { textOf } from './attributes.ts'
+import { text, textOf } from './attributes.ts'
 import { documentOf, readDocumentItems } from './documents.ts'
 import type { Environment } from './environment.ts'
 import { documentPartition, shards } from './keys.ts'
@@ -65,6 +65,25 @@ export class DocumentReads {
       if (current === generation) return documents
       generation = current
     }
+  }
+
+  /** Counts the documents of the generation that is read. */
+  async countDocuments(projection: string, signal?: AbortSignal): Promise<number> {
+    const { connection, tables } = this.#environment
+    const generation = await this.#registry.currentGeneration(projection, signal)
+    const counts = await Promise.all(
+      Array.from({ length: shards }, (_, shard) => {
+        const key = documentPartition(projection, generation, shard)
+        const input = {
+          KeyConditionExpression: 'p = :p',
+          // Deleted documents are still there.
+          FilterExpression: 'attribute_not_exists(x)',
+          ExpressionAttributeValues: { ':p': text(key) },
+        }
+        return connection.count({ doing: 'Counting documents', table: tables.log, key }, input, signal)
+      }),
+    )
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   async #list(

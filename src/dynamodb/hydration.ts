@@ -15,7 +15,7 @@ import {
   streamPartition,
   type Tables,
 } from './keys.ts'
-import { eventsOf, partsIn } from './read.ts'
+import { eventsOf, partsIn, textOfCommit } from './read.ts'
 
 // How many commits are read at once, in two requests.
 const commitsAtOnce = 200
@@ -31,27 +31,34 @@ export class Hydration {
     this.#table = tables.events
   }
 
-  /** Returns the wanted events of the candidates, in the order of the candidates. */
+  /**
+   * Returns the wanted events of the candidates, in the order of the candidates, and about how many bytes of decoded
+   * text they take.
+   */
   async read(
     candidates: readonly Candidate[],
     { forward, limit }: { readonly forward: boolean; readonly limit: number },
     isWanted: (event: RecordedEvent) => boolean,
     signal: AbortSignal | undefined,
-  ): Promise<RecordedEvent[]> {
+  ): Promise<{ readonly events: RecordedEvent[]; readonly bytes: number }> {
     const events: RecordedEvent[] = []
+    let bytes = 0
     for (let from = 0; from < candidates.length && events.length < limit; ) {
       const some = nextOf(candidates, from, limit - events.length)
       from += some.length
       const commits = await this.#commitsOf(some, signal)
       for (const candidate of some) {
         const own = eventsIn(candidate, commits)
+        const before = events.length
         for (const event of forward ? own : own.reverse()) {
           if (isWanted(event)) events.push(event)
-          if (events.length === limit) return events
+          if (events.length === limit) break
         }
+        bytes += (events.length - before) * bytesOfEvent(candidate, commits)
+        if (events.length === limit) return { events, bytes }
       }
     }
-    return events
+    return { events, bytes }
   }
 
   /** Returns the events of whole commits, by the name of their run. */
@@ -95,7 +102,12 @@ export class Hydration {
         const streamId = p.S.slice(2)
         const others = partsIn(item) === 1 ? [] : await this.#partsOf(streamId, item, consistent, signal)
         if (others === undefined) return
-        commits.set(`${s.S} ${streamId}`, eventsOf(streamId, { first: item, others }))
+        const commit = { first: item, others }
+        const text = textOfCommit(commit)
+        commits.set(`${s.S} ${streamId}`, {
+          events: eventsOf(streamId, commit, text),
+          bytes: text.length,
+        })
       }),
     )
   }
@@ -128,27 +140,37 @@ function nextOf(candidates: readonly Candidate[], from: number, missing: number)
   return candidates.slice(from, to)
 }
 
-/** The events of commits, by the commit's sort key and stream. */
-type Commits = Map<string, readonly RecordedEvent[]>
+/** The events of a commit, and the length of their text. */
+interface DecodedCommit {
+  readonly events: readonly RecordedEvent[]
+  readonly bytes: number
+}
+
+/** By the commit's sort key and stream. */
+type Commits = Map<string, DecodedCommit>
+
+const noCommit: DecodedCommit = { events: [], bytes: 0 }
 
 const commitNameOf = ({ streamId, commit }: Candidate['run']) => `${commitSort(commit)} ${streamId}`
 
-function inlinedEvents({ run, slot, index }: Candidate, item: Item): RecordedEvent[] {
+function inlinedEvents({ run, slot, index }: Candidate, item: Item): DecodedCommit {
   const { streamId, commit } = run
   const recordedAt = numberOf(item, 't') as number
-  return decodeBody(decodeText(item), {
-    streamId,
-    firstVersion: commit,
-    slot: slot.number,
-    index,
-    recordedAt,
-  })
+  const text = decodeText(item)
+  const place = { streamId, firstVersion: commit, slot: slot.number, index, recordedAt }
+  return { events: decodeBody(text, place), bytes: text.length }
+}
+
+/** About how many bytes each event of the candidate's commit takes. */
+function bytesOfEvent({ run }: Candidate, commits: Commits): number {
+  const { events, bytes } = commits.get(commitNameOf(run)) ?? noCommit
+  return bytes / Math.max(1, events.length)
 }
 
 /** The events of one run, out of the events of its commit. */
 function eventsIn({ run }: Candidate, commits: Commits): RecordedEvent[] {
   const from = run.firstVersion - run.commit
-  const events = commits.get(commitNameOf(run)) ?? []
+  const { events } = commits.get(commitNameOf(run)) ?? noCommit
   return events.length === run.count ? [...events] : events.slice(from, from + run.count)
 }
 

@@ -26,6 +26,8 @@ const maxSlotsPerPage = 64 * slotsPerBlock
 const shortestPoll = 2
 const longestPoll = 50
 
+type PageOfSlots = Omit<LogPage, 'frontier' | 'readAt'>
+
 export class Log {
   readonly #connection: Connection
   readonly #table: string
@@ -52,23 +54,21 @@ export class Log {
   }
 
   async readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
+    const readAt = new Date()
     const { last } = await this.#slots.counter(signal)
     // Slots up to this frontier may not be settled yet. A page that ends before such a slot is `full`, and
     // the next page waits.
     const frontier = lastPositionOf(last)
     const page =
       query.direction === 'forward' ? this.#forward(query, last, signal) : this.#backward(query, last, signal)
-    return { frontier, ...(await page) }
+    return { frontier, readAt, ...(await page) }
   }
 
-  async #forward(
-    query: LogQuery,
-    last: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Omit<LogPage, 'frontier'>> {
+  async #forward(query: LogQuery, last: number, signal: AbortSignal | undefined): Promise<PageOfSlots> {
     const { after, until, limit } = query
     const end = Math.min(last, slotOf(until))
     const events: RecordedEvent[] = []
+    let bytes = 0
     let through = after
     const known = this.#emptyRange
     const start = known.position === after ? known.slot : Math.max(1, slotOf(after))
@@ -80,7 +80,7 @@ export class Log {
       this.#noteMissing(found, gap, blockEnd)
       if (gap <= blockEnd) {
         // The events before the gap are returned at once, without waiting for it.
-        if (gap === slot && events.length > 0) return { events, through, full: true }
+        if (gap === slot && events.length > 0) return { events, bytes, through, full: true }
         if (gap === slot) {
           await this.#settle(slot, signal)
           ahead = this.#readAhead(slot, end, signal)
@@ -97,28 +97,26 @@ export class Log {
         isWanted(query),
         signal,
       )
-      events.push(...hydrated)
+      events.push(...hydrated.events)
+      bytes += hydrated.bytes
       if (events.length >= limit)
-        return { events, through: (events.at(-1) as RecordedEvent).position, full: true }
+        return { events, bytes, through: (events.at(-1) as RecordedEvent).position, full: true }
       through = Math.max(through, Math.min(until, lastEventOf(found) ?? 0))
       this.#noteSettled(slot, next - 1)
       slot = next
       // Only if the page has advanced: otherwise the reader would ask for the same page again and again.
       if (slot - start >= maxSlotsPerPage && slot <= end && through > after) {
-        return { events, through, full: true }
+        return { events, bytes, through, full: true }
       }
     }
     if (end === last && until >= lastPositionOf(last)) this.#emptyRange = { position: through, slot: end + 1 }
-    return { events, through, full: false }
+    return { events, bytes, through, full: false }
   }
 
-  async #backward(
-    query: LogQuery,
-    last: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Omit<LogPage, 'frontier'>> {
+  async #backward(query: LogQuery, last: number, signal: AbortSignal | undefined): Promise<PageOfSlots> {
     const { after, until, limit } = query
     const events: RecordedEvent[] = []
+    let bytes = 0
     const lowest = Math.max(1, slotOf(after))
     const highest = Math.min(last, slotOf(until))
     let through = Number.POSITIVE_INFINITY
@@ -132,16 +130,17 @@ export class Log {
         isWanted(query),
         signal,
       )
-      events.push(...hydrated)
+      events.push(...hydrated.events)
+      bytes += hydrated.bytes
       if (events.length >= limit)
-        return { events, through: (events.at(-1) as RecordedEvent).position, full: true }
+        return { events, bytes, through: (events.at(-1) as RecordedEvent).position, full: true }
       end = start - 1
       through = firstEventOf(found) ?? through
       if (highest - end >= maxSlotsPerPage && end >= lowest && through < Number.POSITIVE_INFINITY) {
-        return { events, through, full: true }
+        return { events, bytes, through, full: true }
       }
     }
-    return { events, through: after, full: false }
+    return { events, bytes, through: after, full: false }
   }
 
   /** Returns all slots of a range within one block, once all of them are settled. */
@@ -263,7 +262,7 @@ export class Log {
           before = positionOf(slot.number, slot.count - 1)
           continue
         }
-        const events = await this.#hydration.read(
+        const { events } = await this.#hydration.read(
           candidatesOf([slot], wholeLog),
           { forward: true, limit: Number.MAX_SAFE_INTEGER },
           () => true,

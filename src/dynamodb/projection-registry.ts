@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import {
   collectionGeneration,
+  type ListedProjection,
   type ProjectionMode,
   type ProjectionToRegister,
   type RegisteredProjection,
@@ -128,6 +129,19 @@ export class ProjectionRegistry {
   async registeredProjection(name: string, signal?: AbortSignal): Promise<RegisteredProjection | undefined> {
     const item = await this.#item(name, signal)
     return item && registeredOf(name, item)
+  }
+
+  /** Returns the projections of these names, in their order, without the names that are not registered. */
+  async listed(names: readonly string[], signal?: AbortSignal): Promise<readonly ListedProjection[]> {
+    if (names.length === 0) return []
+    const subject = this.#subject('Listing projections', names.join(', '))
+    const { connection } = this.#environment
+    const items = await connection.batchGet(subject, names.map(projectionKey), { consistent: true }, signal)
+    const byName = new Map(items.map((item) => [(item as Key).p.S.slice(2), item]))
+    return names.flatMap((name) => {
+      const item = byName.get(name)
+      return item === undefined ? [] : [{ ...registeredOf(name, item), building: buildOf(item)?.version }]
+    })
   }
 
   async beginBuild(

@@ -180,8 +180,15 @@ export function streamReads(
   return { readStream }
 }
 
-export function eventsOf(streamId: string, { first, others }: Commit): RecordedEvent[] {
-  return decodeBody(decodeText(first, others), {
+export const textOfCommit = ({ first, others }: Commit): string => decodeText(first, others)
+
+/** `text`: the decoded body of the commit. */
+export function eventsOf(
+  streamId: string,
+  { first, others }: Commit,
+  text: string = decodeText(first, others),
+): RecordedEvent[] {
+  return decodeBody(text, {
     streamId,
     firstVersion: firstVersionOf(first),
     slot: numberOf(first, 'g') as number,

@@ -12,6 +12,7 @@ import { imports } from './import.ts'
 import type { Tables } from './keys.ts'
 import { Log } from './log.ts'
 import { ParkedEvents } from './parked.ts'
+import { listProjections } from './projection-list.ts'
 import { ProjectionLocks } from './projection-lock.ts'
 import { ProjectionRegistry } from './projection-registry.ts'
 import { streamReads } from './read.ts'
@@ -71,6 +72,9 @@ export function dynamodbStorage(
     },
     registerProjections: (projections, signal) => registry.registerProjections(projections, signal),
     registeredProjection: (name, signal) => registry.registeredProjection(name, signal),
+    listProjections: (after, limit, signal) =>
+      listProjections(environment, registry, registered, after, limit, signal),
+    countDocuments: (projection, signal) => documents.countDocuments(projection, signal),
     beginBuild: (projection, signal) => registry.beginBuild(projection, signal),
     readDocument: (projection, key, signal) => documents.readDocument(projection, key, signal),
     listDocuments: (projection, prefix, after, limit, signal) =>

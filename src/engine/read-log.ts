@@ -1,22 +1,23 @@
-/** Reads the log page by page, to its end or following it. While a full page is returned, it fetches the next one. */
+/**
+ * Reads the log page by page, to its end or following it. While a full page is returned, it fetches the next one. A
+ * follower that has reached the end waits there together with all other members of the store's reader.
+ */
 import { InvalidInputError, LogTruncatedError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { checkBoolean, checkInteger, checkOneOf } from '../input/checks.ts'
 import { checkedFilter } from '../input/event-filter.ts'
 import { optionsOf } from '../input/options.ts'
+import type { LogReader } from '../log/log-reader.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
-import type { Wakeup } from '../runtime/wakeup.ts'
 import type { LogPage, LogQuery } from '../storage/log-query.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { ReadAllOptions } from '../store.ts'
 
 const eventsPerPage = 1000
 
-// How long a follower sleeps that found nothing, in milliseconds. The time doubles with each empty page, and a wake-up
-// ends it early.
-const shortestSleep = 5
-const longestSleep = 250
+// The longest pause between two looks at the end of the log, in milliseconds.
+const pollInterval = 250
 
 /**
  * Returns the events of the log. Checks the options in this call, so that a mistake shows where it was made, and reads
@@ -26,7 +27,7 @@ const longestSleep = 250
 export function readLog(
   storage: Pick<Storage, 'readLogPage'>,
   options: ReadAllOptions | undefined,
-  wakeup: Wakeup,
+  log: LogReader,
   operations: Operations,
 ): AsyncIterable<RecordedEvent> {
   const {
@@ -57,13 +58,7 @@ export function readLog(
     direction,
     limit,
   }
-  return itemsOf(signal, (signal) => readPages(storage, query, follow, signal, wakeup, operations))
-}
-
-interface PageRequest {
-  readonly page: Promise<LogPage>
-  /** The count of wake-ups before the request: the page may lack events of later ones. */
-  readonly wakeups: number
+  return itemsOf(signal, (signal) => readPages(storage, query, follow, signal, log, operations))
 }
 
 async function* readPages(
@@ -71,12 +66,14 @@ async function* readPages(
   query: LogQuery,
   follow: boolean,
   signal: AbortSignal,
-  wakeup: Wakeup,
+  log: LogReader,
   operations: Operations,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   let { after, until, limit: remaining } = query
-  let sleep = shortestSleep
-  let prefetched: PageRequest | undefined
+  let prefetched: Promise<LogPage> | undefined
+  const follower = follow ? log.join({ filter: query, pollInterval }) : undefined
+  /** Until then, a follower reads from the storage, so that it has all events that this process has written before. */
+  let hasReachedEnd = false
   let last: RecordedEvent | undefined
   let server: string | undefined
 
@@ -92,17 +89,19 @@ async function* readPages(
     return page.server
   }
 
-  function requestPage(): PageRequest {
+  function requestPage(): Promise<LogPage> {
     const request = { ...query, after, until, limit: Math.min(remaining, eventsPerPage) }
-    return {
-      wakeups: wakeup.count,
-      page: operations.perform(signal, () => storage.readLogPage(request, signal)),
-    }
+    const fromStorage = !hasReachedEnd
+    return operations.perform(signal, () =>
+      follower === undefined
+        ? storage.readLogPage(request, signal)
+        : follower.read({ ...request, server, fromStorage }, signal),
+    )
   }
 
   while (remaining > 0 && after < until) {
     const request = prefetched ?? requestPage()
-    const page = await request.page
+    const page = await request
     // A prefetched page must not be returned if the store was closed in the meantime.
     if (request === prefetched) operations.checkOpen()
     prefetched = undefined
@@ -127,16 +126,15 @@ async function* readPages(
     if (page.full && remaining > 0 && after < until) {
       prefetched = requestPage()
       // If this fails, the reader gets the error when it reaches that page. Until then it must not count as unhandled.
-      prefetched.page.catch(() => {})
+      prefetched.catch(() => {})
       // Lets the request leave before this page is decoded and returned.
       await new Promise(setImmediate)
     }
     yield page.events
     last = page.events.at(-1) ?? last
     if (page.full) continue
-    if (!follow || page.frontier >= until) return
-    if (page.events.length > 0) sleep = shortestSleep
-    await wakeup.wait(sleep, request.wakeups, signal)
-    sleep = Math.min(sleep * 2, longestSleep)
+    if (follower === undefined || page.frontier >= until) return
+    hasReachedEnd = true
+    await operations.untilClosed(signal, (signal) => follower.wait(page.through, signal))
   }
 }

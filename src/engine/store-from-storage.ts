@@ -15,12 +15,12 @@ import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
 import { dropProjection } from '../projection/drop.ts'
+import { listProjections } from '../projection/list.ts'
 import { readView } from '../projection/read-view.ts'
 import { rebuild } from '../projection/rebuild.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import { verify } from '../projection/verify.ts'
 import { systemClock } from '../runtime/clock.ts'
-import type { EngineEnvironment } from '../runtime/environment.ts'
 import { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import { Wakeup } from '../runtime/wakeup.ts'
@@ -42,11 +42,13 @@ import type {
   StreamInfo,
   StreamSlice,
 } from '../store.ts'
+import { subscriptionAdministration } from '../subscription/administer.ts'
 import { parkedEvents } from '../subscription/parked.ts'
 import { runOnce } from '../subscription/run-once.ts'
 import { type StartedSubscription, startSubscription } from '../subscription/start.ts'
 import { subscriptionStatus } from '../subscription/status.ts'
 import { uuidv7 } from '../uuid.ts'
+import { engineEnvironment } from './environment.ts'
 import { importEvents } from './import.ts'
 import { readLog } from './read-log.ts'
 
@@ -61,11 +63,12 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   options: InputLimits & StoreOptions = {},
 ): EventStore<Tx> {
   const limits = checkedLimits(options)
-  const { inline = [] } = optionsOf(options, ['inline'])
+  const { inline = [], worker } = optionsOf(options, ['inline', 'worker'])
+  if (worker !== undefined) checkName(worker, 'worker')
   const wakeup = new Wakeup(storage.notifications)
   const operations = new Operations(() => storage.checkNesting?.())
   const perform = operations.perform.bind(operations)
-  const environment: EngineEnvironment = { storage, wakeup, clock: systemClock }
+  const environment = engineEnvironment({ storage, wakeup, clock: systemClock, workerName: worker })
   const running = new Set<StartedSubscription>()
   /** The subscription that failed last under each name, until the name is subscribed again. */
   const failed = new Map<string, StartedSubscription>()
@@ -128,7 +131,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
     },
 
     readAll<E extends Event>(options?: ReadAllOptions) {
-      return readLog(storage, options, wakeup, operations) as AsyncIterable<RecordedEvent<E>>
+      return readLog(storage, options, environment.log, operations) as AsyncIterable<RecordedEvent<E>>
     },
 
     async streamInfo(streamId, options) {
@@ -204,9 +207,18 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
       })
     },
 
+    subscriptions: subscriptionAdministration(environment, operations),
+
     parked(subscription) {
       operations.checkOpen()
       return parkedEvents(environment, operations, subscription)
+    },
+
+    listProjections(options) {
+      const versionHere = (name: string) =>
+        inline.find((projection) => projection.name === name)?.version ??
+        environment.liveHandlers.projectionVersion(name)
+      return listProjections(environment, operations, versionHere, options)
     },
 
     async rebuild(projection, options) {

@@ -37,3 +37,5 @@ export type ErrorCode =
   | 'subscription-failed'
   | 'subscription-behind'
   | 'not-parked'
+  | 'subscription-mismatch'
+  | 'unknown-subscription'

@@ -42,6 +42,8 @@ import type {
   NotParkedError,
   SubscriptionBehindError,
   SubscriptionFailedError,
+  SubscriptionMismatchError,
+  UnknownSubscriptionError,
 } from './subscription.ts'
 
 export { EventSourcedError } from './base.ts'
@@ -84,6 +86,8 @@ export {
   NotParkedError,
   SubscriptionBehindError,
   SubscriptionFailedError,
+  SubscriptionMismatchError,
+  UnknownSubscriptionError,
 } from './subscription.ts'
 
 /** The union of all errors, told apart by `code`. */
@@ -125,6 +129,8 @@ export type KnownError =
   | SubscriptionFailedError
   | SubscriptionBehindError
   | NotParkedError
+  | SubscriptionMismatchError
+  | UnknownSubscriptionError
 
 /** Returns true if `error` is this library's error with that code, from any installed copy of the library. */
 export function hasCode<Code extends ErrorCode>(

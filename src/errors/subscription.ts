@@ -83,3 +83,37 @@ export class NotParkedError extends EventSourcedError {
     this.position = position
   }
 }
+
+/**
+ * Two different things have one name of a subscription: the program says another kind, filter, number of partitions or
+ * `transactional` than what is stored for the same version, or the store runs another handler under that name. Under one
+ * name each would pass over events that the other was meant to handle.
+ */
+export class SubscriptionMismatchError extends EventSourcedError {
+  readonly code = 'subscription-mismatch'
+  readonly subscription: string
+  constructor(subscription: string, problem: string) {
+    super(`Subscription '${subscription}' does not match: ${problem}`)
+    this.subscription = subscription
+  }
+}
+
+/**
+ * No subscription of this name is registered: none was ever started under it, an operator has removed it, or a successor
+ * has taken over its place.
+ */
+export class UnknownSubscriptionError extends EventSourcedError {
+  readonly code = 'unknown-subscription'
+  readonly subscription: string
+  /** The subscription that has taken over its place, if one has. */
+  readonly successor: string | undefined
+  constructor(subscription: string, successor?: string) {
+    const reason =
+      successor === undefined
+        ? 'none was started under this name, or it was removed. store.subscriptions.list() returns all names'
+        : `'${successor}' has taken over its place`
+    super(`There is no subscription '${subscription}': ${reason}`)
+    this.subscription = subscription
+    this.successor = successor
+  }
+}

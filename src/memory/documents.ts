@@ -9,6 +9,7 @@ import {
   type DocumentChange,
   type DocumentDifference,
   isSameJson,
+  type ListedProjection,
   type ProjectionToRegister,
   type RegisteredProjection,
   type StoredDocument,
@@ -32,6 +33,18 @@ export class MemoryDocuments {
 
   registered(name: string): RegisteredProjection | undefined {
     return this.#registered.get(name)
+  }
+
+  listRegistered(after: string, limit: number): ListedProjection[] {
+    return [...this.#registered.values()]
+      .filter(({ name }) => compareNames(name, after) > 0)
+      .sort((a, b) => compareNames(a.name, b.name))
+      .slice(0, limit)
+      .map((projection) => ({ ...projection, building: this.#building.get(projection.name)?.version }))
+  }
+
+  count(name: string): number {
+    return this.#documents(name, this.current(name)).size
   }
 
   /** The projections whose documents every append must write. */

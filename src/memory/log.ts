@@ -31,6 +31,8 @@ export interface StoredEvent extends PreparedEvent, RecordedId {}
 
 // A page of the log ends after so many positions, whether their events match the query or not.
 const maxPositionsPerPage = 50_000
+// About how many bytes an event takes without its data and metadata.
+const bytesOfFacts = 200
 
 interface Stream {
   readonly createdAt: Date
@@ -151,6 +153,7 @@ export class MemoryLog {
   }
 
   async readLogPage(query: LogQuery): Promise<LogPage> {
+    const readAt = new Date()
     const { after, until, types, streamPrefix, tags, partition, direction, limit } = query
     // Position p is at index p - 1. `after` is exclusive and `until` inclusive, so the page covers indexes
     // after..end-1.
@@ -178,7 +181,17 @@ export class MemoryLog {
     const full = last !== undefined || (step > 0 ? to < end : from > after)
     // The page has looked at all positions up to its end, also at events that the filters leave out.
     const passed = step > 0 ? Math.max(after, to) : from > after ? from + 1 : after
-    return { events: events.map(toRecorded), frontier: this.#log.length, full, through: last ?? passed }
+    return {
+      events: events.map(toRecorded),
+      frontier: this.#log.length,
+      full,
+      through: last ?? passed,
+      readAt,
+      bytes: events.reduce(
+        (sum, { data, metadata }) => sum + data.length + metadata.length + bytesOfFacts,
+        0,
+      ),
+    }
   }
 
   async streamInfo(streamId: string): Promise<StreamInfo | undefined> {

@@ -110,6 +110,8 @@ export function memoryStorage(inline: InlineProjections): Storage {
       return projections.map((projection) => documents.register(projection, isNew))
     },
     registeredProjection: async (name) => documents.registered(name),
+    listProjections: async (after, limit) => documents.listRegistered(after, limit),
+    countDocuments: async (projection) => documents.count(projection),
     beginBuild: async (projection) => documents.beginBuild(projection),
     readDocument: async (projection, key) =>
       documents.at({ projection, generation: documents.current(projection), key }),
@@ -117,19 +119,26 @@ export function memoryStorage(inline: InlineProjections): Storage {
       documents.list(projection, prefix, after, limit),
     dropDocuments: async (projection, keep) => documents.drop(projection, keep),
 
-    createSubscription: (name, partitions, position) =>
-      subscriptions.createSubscription(name, partitions, position),
-    keepLeases: (name, worker, milliseconds) => subscriptions.keepLeases(name, worker, milliseconds),
+    readSubscription: (name) => subscriptions.readSubscription(name),
+    createSubscription: (name, definition, position) =>
+      subscriptions.createSubscription(name, definition, position),
+    changeSubscription: (current, change) => subscriptions.changeSubscription(current, change),
+    takeOverSubscription: (current, successor, definition) =>
+      subscriptions.takeOverSubscription(current, successor, definition),
+    pauseSubscription: (name, isPaused) => subscriptions.pauseSubscription(name, isPaused),
+    removeSubscription: (current) => subscriptions.removeSubscription(current),
+    listSubscriptions: (after, limit) => subscriptions.listSubscriptions(after, limit),
+    keepLeases: (beats) => subscriptions.keepLeases(beats),
     releaseLeases: (leases) => subscriptions.releaseLeases(leases),
-    leave: (name, worker) => subscriptions.leave(name, worker),
-    advance: (lease, position) => subscriptions.advance(lease, position),
+    leave: (place, worker) => subscriptions.leave(place, worker),
+    advance: (moves) => subscriptions.advance(moves),
     park: (lease, events, position) => subscriptions.park(lease, events, position),
     parkedToHandle: (lease, limit) => subscriptions.parkedToHandle(lease, limit),
     parkAgain: (lease, event) => subscriptions.parkAgain(lease, event),
     parkedStreams: (lease) => subscriptions.parkedStreams(lease),
     listParked: (name, after, limit) => subscriptions.listParked(name, after, limit),
-    retryParked: (name, position) => subscriptions.retryParked(name, position),
-    skipParked: (name, position) => subscriptions.skipParked(name, position),
+    retryParked: (name, positions) => subscriptions.retryParked(name, positions),
+    skipParked: (name, positions) => subscriptions.skipParked(name, positions),
     checkpoints: (name) => subscriptions.checkpoints(name),
     countParked: (name) => subscriptions.countParked(name),
     async close() {},

@@ -7,14 +7,24 @@
  * locking", 2016.)
  */
 import {
+  type CheckpointMove,
+  compareNames,
+  divideAnew,
   type EventToPark,
   type KeptLeases,
   type Lease,
   LeaseLostError,
+  type MoveOutcome,
   type ParkedRecord,
   type ParkedStream,
   type PartitionCheckpoint,
+  partitionOf,
+  type RegisteredSubscription,
+  type SkipLayer,
+  type SubscriptionChange,
+  type SubscriptionDefinition,
   type SubscriptionStorage,
+  type WorkerBeat,
 } from '../storage/index.ts'
 
 /** The progress of one partition, and its lease. */
@@ -29,63 +39,148 @@ interface Checkpoint {
   leaseEnd: number
 }
 
-interface Subscription {
-  readonly checkpoints: Checkpoint[]
-  /** When each worker counts as dead unless it calls `keepLeases` before, in milliseconds of `#now`. */
+/** What is stored under the place of a subscription. */
+interface Place {
+  checkpoints: Checkpoint[]
+  skip: readonly SkipLayer[]
+  /** When each worker counts as dead unless its process sends a heartbeat before, in milliseconds of `#now`. */
   readonly workers: Map<string, number>
   /** The parked events, by position. */
   readonly parked: Map<number, ParkedRecord>
+  parkedRequests: number
 }
 
 /** The two other methods of `SubscriptionStorage` are answered by the log. */
 type SubscriptionsOfStorage = Omit<SubscriptionStorage, 'lastPosition' | 'positionBefore'>
 
 export class MemorySubscriptions implements SubscriptionsOfStorage {
-  readonly #subscriptions = new Map<string, Subscription>()
+  readonly #registered = new Map<string, RegisteredSubscription>()
+  readonly #places = new Map<string, Place>()
+  /** How many places there have been: none is used twice. */
+  #lastPlace = 0
   readonly #now: () => number
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now
   }
 
-  async createSubscription(name: string, partitions: number, position: number): Promise<number> {
-    const existing = this.#subscriptions.get(name)
-    return (existing ?? this.#create(name, partitions, position)).checkpoints.length
+  async readSubscription(name: string): Promise<RegisteredSubscription | undefined> {
+    return this.#registered.get(name)
   }
 
-  #create(name: string, partitions: number, position: number): Subscription {
-    const checkpoints = Array.from({ length: partitions }, () => ({
-      position,
-      owner: undefined,
-      token: 0,
-      leaseEnd: 0,
-    }))
-    const subscription = { checkpoints, workers: new Map(), parked: new Map() }
-    this.#subscriptions.set(name, subscription)
+  async createSubscription(
+    name: string,
+    definition: SubscriptionDefinition,
+    position: number,
+  ): Promise<RegisteredSubscription> {
+    return this.#registered.get(name) ?? this.#create(name, definition, position)
+  }
+
+  #create(name: string, definition: SubscriptionDefinition, position: number): RegisteredSubscription {
+    const place = `place ${++this.#lastPlace}`
+    const { partitions } = definition
+    this.#places.set(place, {
+      checkpoints: freeCheckpoints(partitions, position, 0),
+      skip: [],
+      workers: new Map(),
+      parked: new Map(),
+      parkedRequests: 0,
+    })
+    return this.#register({
+      ...{ name, place, definition, partitions, isPaused: false, successor: undefined },
+      ...{ createdAt: new Date(), revision: 1 },
+    })
+  }
+
+  #register(subscription: RegisteredSubscription): RegisteredSubscription {
+    this.#registered.set(subscription.name, subscription)
     return subscription
   }
 
-  /**
-   * Renews the leases of a worker and takes free ones, up to its share of the partitions. The worker calls it as its
-   * heartbeat. Expired leases of other workers count as free.
-   */
-  async keepLeases(name: string, worker: string, milliseconds: number): Promise<KeptLeases> {
-    const subscription = this.#subscriptions.get(name)
-    if (subscription === undefined) return { leases: [], share: 0 }
-    const { checkpoints, workers } = subscription
+  /** Returns the place of a subscription as long as its revision is the given one. */
+  #unchangedPlace({ name, revision }: RegisteredSubscription): Place | undefined {
+    return this.#registered.get(name)?.revision === revision ? this.#placeOf(name) : undefined
+  }
+
+  #placeOf(name: string): Place | undefined {
+    const { place } = this.#registered.get(name) ?? {}
+    return place === undefined ? undefined : this.#places.get(place)
+  }
+
+  async changeSubscription(current: RegisteredSubscription, change: SubscriptionChange): Promise<boolean> {
+    const place = this.#unchangedPlace(current)
+    if (place === undefined) return false
+    const { definition = current.definition, partitions = current.partitions, position, again } = change
+    endLeases(place)
+    if (partitions !== place.checkpoints.length) divide(place, partitions)
+    if (position !== undefined && again === true) moveBack(place, position)
+    for (const checkpoint of place.checkpoints) {
+      checkpoint.position = Math.max(checkpoint.position, position ?? 0)
+    }
+    this.#register({ ...current, definition, partitions, revision: current.revision + 1 })
+    return true
+  }
+
+  async takeOverSubscription(
+    current: RegisteredSubscription,
+    successor: string,
+    definition: SubscriptionDefinition,
+  ): Promise<boolean> {
+    const place = this.#unchangedPlace(current)
+    if (place === undefined || this.#registered.has(successor)) return false
+    const { partitions } = definition
+    endLeases(place)
+    if (partitions !== place.checkpoints.length) divide(place, partitions)
+    this.#register({
+      ...current,
+      ...{ name: successor, definition, partitions, createdAt: new Date(), revision: 1 },
+    })
+    this.#register({ ...current, place: undefined, successor, revision: current.revision + 1 })
+    return true
+  }
+
+  async pauseSubscription(name: string, isPaused: boolean): Promise<boolean> {
+    const current = this.#registered.get(name)
+    if (current?.place === undefined) return false
+    this.#register({ ...current, isPaused, revision: current.revision + 1 })
+    return true
+  }
+
+  async removeSubscription({ name, place, revision }: RegisteredSubscription): Promise<boolean> {
+    if (this.#registered.get(name)?.revision !== revision) return false
+    this.#registered.delete(name)
+    if (place !== undefined) this.#places.delete(place)
+    return true
+  }
+
+  async listSubscriptions(after: string, limit: number): Promise<readonly RegisteredSubscription[]> {
+    return [...this.#registered.values()]
+      .filter(({ name }) => compareNames(name, after) > 0)
+      .sort((a, b) => compareNames(a.name, b.name))
+      .slice(0, limit)
+  }
+
+  async keepLeases(beats: readonly WorkerBeat[]): Promise<readonly KeptLeases[]> {
+    return beats.map((beat) => this.#keep(beat))
+  }
+
+  #keep({ subscription, place: placeName, version, worker, milliseconds }: WorkerBeat): KeptLeases {
+    const registered = this.#registered.get(subscription)
+    if (registered === undefined) return { kind: 'removed' }
+    const { place: present, isPaused, partitions, definition } = registered
+    if (present === undefined || (definition?.version ?? 0) > version) return { kind: 'superseded' }
+    const place = this.#places.get(present)
+    if (present !== placeName || place === undefined) return { kind: 'removed' }
+    const { checkpoints, workers } = place
     const now = this.#now()
     workers.set(worker, now + milliseconds)
     for (const [other, end] of workers) if (end <= now) workers.delete(other)
-    const share = Math.ceil(checkpoints.length / workers.size)
+    const share = isPaused ? 0 : Math.ceil(checkpoints.length / workers.size)
     const leases: Lease[] = []
     const grant = (checkpoint: Checkpoint, partition: number) => {
       checkpoint.leaseEnd = now + milliseconds
-      leases.push({
-        subscription: name,
-        partition,
-        token: checkpoint.token,
-        position: checkpoint.position,
-      })
+      const { token, position } = checkpoint
+      leases.push({ subscription, place: present, partition, partitions, token, position })
     }
     for (const [partition, checkpoint] of checkpoints.entries()) {
       // Even an expired lease: as no other worker has taken it, this worker still owns the partition.
@@ -99,7 +194,11 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
       checkpoint.token++
       grant(checkpoint, partition)
     }
-    return { leases: leases.sort((a, b) => a.partition - b.partition), share }
+    leases.sort((a, b) => a.partition - b.partition)
+    const lowest = Math.min(...checkpoints.map(({ position }) => position))
+    place.skip = place.skip.filter((layer) => Math.max(...layer) > lowest)
+    const { skip, parkedRequests } = place
+    return { kind: 'kept', leases, share, isPaused, skip, parkedRequests }
   }
 
   async releaseLeases(leases: readonly Lease[]): Promise<void> {
@@ -109,15 +208,15 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     }
   }
 
-  async leave(name: string, worker: string): Promise<void> {
-    const { workers, checkpoints = [] } = this.#subscriptions.get(name) ?? {}
+  async leave(place: string, worker: string): Promise<void> {
+    const { workers, checkpoints = [] } = this.#places.get(place) ?? {}
     workers?.delete(worker)
     for (const checkpoint of checkpoints) if (checkpoint.owner === worker) checkpoint.owner = undefined
   }
 
   /** Returns the checkpoint of a lease, or `undefined` if the lease was released or has another owner. */
-  #find({ subscription, partition, token }: Lease): Checkpoint | undefined {
-    const checkpoint = this.#subscriptions.get(subscription)?.checkpoints[partition]
+  #find({ place, partition, token }: Lease): Checkpoint | undefined {
+    const checkpoint = this.#places.get(place)?.checkpoints[partition]
     return checkpoint?.token === token && checkpoint.owner !== undefined ? checkpoint : undefined
   }
 
@@ -126,8 +225,12 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     if (this.#find(lease) === undefined) throw new LeaseLostError(lease.subscription, lease.partition)
   }
 
-  async advance(lease: Lease, position: number): Promise<void> {
-    this.advanceNow(lease, position)
+  async advance(moves: readonly CheckpointMove[]): Promise<readonly MoveOutcome[]> {
+    return moves.map(({ lease, position }) => {
+      if (this.#find(lease) === undefined) return 'lost'
+      this.advanceNow(lease, position)
+      return 'moved'
+    })
   }
 
   /**
@@ -145,29 +248,30 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
   }
 
   /** Parks an event, or replaces what is stored of an event that is already parked. */
-  #put({ subscription, partition }: Lease, event: EventToPark): void {
-    this.#parked(subscription).set(event.position, { ...event, partition, parkedAt: new Date() })
+  #put({ place }: Lease, event: EventToPark): void {
+    this.#places.get(place)?.parked.set(event.position, { ...event, parkedAt: new Date() })
   }
 
-  #parked(name: string): Map<number, ParkedRecord> {
-    return this.#subscriptions.get(name)?.parked ?? new Map()
+  #parkedInOrder(place: Place | undefined): ParkedRecord[] {
+    return [...(place?.parked.values() ?? [])].sort((a, b) => a.position - b.position)
   }
 
-  #inOrder(name: string): ParkedRecord[] {
-    return [...this.#parked(name).values()].sort((a, b) => a.position - b.position)
+  #parkedOf({ place, partition, partitions }: Lease) {
+    const all = this.#parkedInOrder(this.#places.get(place))
+    const own = all.filter(({ streamId }) => partitionOf(streamId, partitions) === partition)
+    return { all, own }
   }
 
   /**
    * Returns the parked events that a worker must handle now: events that a user has asked to retry, and blocked events
    * with no parked event of their stream before them.
    */
-  async parkedToHandle({ subscription, partition }: Lease, limit: number): Promise<readonly ParkedRecord[]> {
-    const parked = this.#inOrder(subscription)
+  async parkedToHandle(lease: Lease, limit: number): Promise<readonly ParkedRecord[]> {
+    const { all, own } = this.#parkedOf(lease)
     const first = new Map<string, number>()
-    for (const { streamId, position } of parked) if (!first.has(streamId)) first.set(streamId, position)
+    for (const { streamId, position } of all) if (!first.has(streamId)) first.set(streamId, position)
     const isFirst = ({ streamId, position }: ParkedRecord) => first.get(streamId) === position
-    return parked
-      .filter((event) => event.partition === partition)
+    return own
       .filter((event) => event.state === 'retrying' || (event.state === 'blocked' && isFirst(event)))
       .slice(0, limit)
   }
@@ -177,41 +281,49 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     this.#put(lease, event)
   }
 
-  async parkedStreams({ subscription, partition }: Lease): Promise<readonly ParkedStream[]> {
-    const own = this.#inOrder(subscription).filter((event) => event.partition === partition)
+  async parkedStreams(lease: Lease): Promise<readonly ParkedStream[]> {
     // They are in order of position, so the last one of each stream wins.
-    const last = new Map(own.map(({ streamId, position }) => [streamId, position]))
+    const last = new Map(this.#parkedOf(lease).own.map(({ streamId, position }) => [streamId, position]))
     return [...last].map(([streamId, position]) => ({ streamId, position }))
   }
 
   /** Removes a handled event from the parked ones without a promise, so that a transaction can call it. */
   unparkNow(lease: Lease, position: number): void {
     this.check(lease)
-    this.#parked(lease.subscription).delete(position)
+    this.#places.get(lease.place)?.parked.delete(position)
   }
 
   async listParked(name: string, after: number, limit: number): Promise<readonly ParkedRecord[]> {
-    return [...this.#parked(name).values()]
+    return this.#parkedInOrder(this.#placeOf(name))
       .filter(({ position }) => position > after)
-      .sort((a, b) => a.position - b.position)
       .slice(0, limit)
   }
 
-  async retryParked(name: string, position: number): Promise<boolean> {
-    const parked = this.#parked(name)
-    const event = parked.get(position)
-    if (event === undefined) return false
-    if (event.state === 'parked') parked.set(position, { ...event, state: 'retrying' })
-    return true
+  async retryParked(name: string, positions: readonly number[]): Promise<readonly number[]> {
+    const place = this.#placeOf(name)
+    return positions.filter((position) => {
+      const event = place?.parked.get(position)
+      if (place === undefined || event === undefined) return false
+      if (event.state === 'parked') {
+        place.parked.set(position, { ...event, state: 'retrying' })
+        place.parkedRequests++
+      }
+      return true
+    })
   }
 
-  async skipParked(name: string, position: number): Promise<boolean> {
-    return this.#parked(name).delete(position)
+  async skipParked(name: string, positions: readonly number[]): Promise<readonly number[]> {
+    const place = this.#placeOf(name)
+    return positions.filter((position) => {
+      if (place?.parked.delete(position) !== true) return false
+      place.parkedRequests++
+      return true
+    })
   }
 
   async checkpoints(name: string): Promise<readonly PartitionCheckpoint[]> {
     const now = this.#now()
-    const checkpoints = this.#subscriptions.get(name)?.checkpoints ?? []
+    const checkpoints = this.#placeOf(name)?.checkpoints ?? []
     return checkpoints.map(({ position, owner, leaseEnd }, partition) => ({
       partition,
       position,
@@ -223,17 +335,51 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
    * Sets all checkpoints to a position and ends all leases. A rebuild calls it when its documents contain all events up
    * to that position. Parked events up to there are handled by the rebuild too, and thus are parked no longer.
    */
-  moveCheckpointsNow(name: string, position: number): void {
-    const { checkpoints, parked } = this.#subscriptions.get(name) ?? this.#create(name, 1, position)
-    for (const parkedAt of parked.keys()) if (parkedAt <= position) parked.delete(parkedAt)
-    for (const checkpoint of checkpoints) {
-      checkpoint.position = position
-      checkpoint.owner = undefined
-      checkpoint.token++
-    }
+  moveCheckpointsNow(name: string, definition: SubscriptionDefinition, position: number): void {
+    const current = this.#registered.get(name) ?? this.#create(name, definition, position)
+    const place = this.#placeOf(name)
+    if (place === undefined) return
+    endLeases(place)
+    for (const checkpoint of place.checkpoints) checkpoint.position = position
+    for (const parkedAt of place.parked.keys()) if (parkedAt <= position) place.parked.delete(parkedAt)
+    place.skip = []
+    place.parkedRequests++
+    this.#register({ ...current, definition, revision: current.revision + 1 })
   }
 
   async countParked(name: string): Promise<number> {
-    return this.#parked(name).size
+    return this.#placeOf(name)?.parked.size ?? 0
   }
+}
+
+function freeCheckpoints(count: number, position: number, token: number): Checkpoint[] {
+  return Array.from({ length: count }, () => ({ position, owner: undefined, token, leaseEnd: 0 }))
+}
+
+function endLeases({ checkpoints }: Place): void {
+  for (const checkpoint of checkpoints) {
+    checkpoint.owner = undefined
+    checkpoint.token++
+  }
+}
+
+/** Lets events be handled again, and the parked ones among them be parked no longer. */
+function moveBack(place: Place, position: number): void {
+  for (const checkpoint of place.checkpoints) {
+    checkpoint.position = Math.min(checkpoint.position, position)
+  }
+  for (const parkedAt of place.parked.keys()) if (parkedAt > position) place.parked.delete(parkedAt)
+  place.skip = []
+}
+
+/** Replaces the partitions by another number of them. No token comes back when the number shrinks and grows again. */
+function divide(place: Place, partitions: number): void {
+  const { checkpoints } = place
+  const { position, skip } = divideAnew(
+    place.skip,
+    checkpoints.map((checkpoint) => checkpoint.position),
+  )
+  const token = Math.max(...checkpoints.map((checkpoint) => checkpoint.token)) + 1
+  place.checkpoints = freeCheckpoints(partitions, position, token)
+  place.skip = skip
 }

@@ -23,6 +23,7 @@ import {
   type RegisteredProjection,
   type StorageTransaction,
   type StoredDocument,
+  type SubscriptionDefinition,
   TransactionOverError,
 } from '../storage/index.ts'
 import type { MemoryDocuments } from './documents.ts'
@@ -221,8 +222,12 @@ export class MemoryTransaction implements StorageTransaction {
     this.#commitSteps.push(() => void this.#documents.set(projection))
   }
 
-  async moveCheckpoints(subscription: string, position: number): Promise<void> {
-    this.#commitSteps.push(() => this.#subscriptions.moveCheckpointsNow(subscription, position))
+  async moveCheckpoints(
+    subscription: string,
+    definition: SubscriptionDefinition,
+    position: number,
+  ): Promise<void> {
+    this.#commitSteps.push(() => this.#subscriptions.moveCheckpointsNow(subscription, definition, position))
   }
 
   /** Adds a step to the commit. It must not await anything, so that all steps are one. */

@@ -17,6 +17,9 @@ const maxNames = 50_000
 // The largest number that `log_page` accepts as its limit. Its other limits end a page much earlier.
 const maxEventsPerPage = 2 ** 31 - 1
 
+// About how many bytes an event takes without its data, metadata and tags.
+const bytesOfFacts = 200
+
 /**
  * Runs a statement, in a given session or in a free one. `parameters`: called at each attempt. `retried`: an earlier
  * attempt has failed.
@@ -182,6 +185,12 @@ function streamMissing(position: number | undefined): SchemaMismatchError {
   )
 }
 
+/** About how many bytes the events of a row take. A page has its columns as text, so that nothing is decoded here. */
+function bytesOf({ event_count: count, data, metadata, tags }: Row): number {
+  const texts = [data, metadata, tags].map((text) => (typeof text === 'string' ? text.length : 0))
+  return texts.reduce((sum, length) => sum + length, Number(count) * bytesOfFacts)
+}
+
 /**
  * Makes a page from its rows. The last row has no events: it says where the page ends in the log. The page decodes its
  * events on first access, so that a reader can first request the next page and keep the server busy.
@@ -191,7 +200,7 @@ function logPage(
   rows: readonly Row[],
   streamIds: readonly (readonly string[])[],
 ): LogPage {
-  const { frontier, through, head, server, is_full: isFull } = rows.at(-1) as Row
+  const { frontier, through, head, server, is_full: isFull, read_at: readAt } = rows.at(-1) as Row
   const full = isFull === 'true'
   let events: readonly RecordedEvent[] | undefined
   return {
@@ -203,6 +212,8 @@ function logPage(
     head: Number(head),
     server: String(server),
     full,
+    readAt: new Date(Number(readAt)),
+    bytes: rows.reduce((sum, row) => sum + bytesOf(row), 0),
     through: direction === 'forward' || full ? Math.max(after, Number(through)) : after,
   }
 }

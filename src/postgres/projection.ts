@@ -58,6 +58,22 @@ export function projections(
       return registeredOf(name, row)
     },
 
+    async listProjections(after, limit, signal) {
+      const parameters = [after, String(limit)]
+      const what = 'Listing projections'
+      const rows = await runner.run(what, statements.listProjections, () => parameters, signal)
+      return rows.map((row) => {
+        const building = row.building_version === null ? undefined : Number(row.building_version)
+        return { ...registered(JSON.parse(String(row.name)), row), building }
+      })
+    },
+
+    async countDocuments(projection, signal) {
+      const what = 'Counting documents'
+      const [row] = await runner.run(what, statements.countDocuments, () => [projection], signal)
+      return Number(row?.documents)
+    },
+
     async beginBuild({ name, version, mode }, signal) {
       const parameters = [name, String(version), mode]
       const [row] = await runner.run('Beginning a build', statements.beginBuild, () => parameters, signal)
@@ -85,12 +101,14 @@ export function projections(
 }
 
 function registeredOf(name: string, row: Row | undefined): RegisteredProjection | undefined {
-  return (
-    row && {
-      name,
-      version: Number(row.version),
-      generation: Number(row.generation),
-      mode: row.mode === 'inline' ? 'inline' : 'async',
-    }
-  )
+  return row && registered(name, row)
+}
+
+function registered(name: string, { version, generation, mode }: Row): RegisteredProjection {
+  return {
+    name,
+    version: Number(version),
+    generation: Number(generation),
+    mode: mode === 'inline' ? 'inline' : 'async',
+  }
 }

@@ -128,6 +128,79 @@ create index parked_events_blocked on :schema.parked_events (subscription, parti
 where state = 'blocked';
 create index parked_events_retrying on :schema.parked_events (subscription, partition, position)
 where state = 'retrying';` },
+  { number: 4, name: '0004_registry_of_subscriptions', checksum: 'f8292c6a2ebb486f8745963457896b43', sql: `-- What each subscription is, and what its operators have set.
+create table :schema.subscriptions (
+  name text collate "C" not null,
+  -- The key of its checkpoints, workers and parked events. Null: a successor has the place. No place is used twice,
+  -- because the tokens of its leases begin at 0 again, and would accept a worker of an earlier subscription.
+  place text collate "C",
+  -- kind and version repeat those of the definition. All three are null while no program has started the subscription
+  -- since the tables were at revision 1, except for the kind of a build.
+  kind text,
+  version int,
+  -- json keeps the text unchanged.
+  definition json,
+  partitions int not null,
+  is_paused boolean not null default false,
+  -- The checkpoints of earlier numbers of partitions, as an array of arrays: see divide_partitions. Null: none.
+  skip json,
+  successor text collate "C",
+  -- How often events that are parked have been changed from outside: see keep_leases.
+  parked_requests bigint not null default 0,
+  revision bigint not null default 1,
+  -- The last call that changed or succeeded the subscription. Distinguishes a retry after a lost answer from another
+  -- caller's change.
+  change_id uuid,
+  created_at timestamptz not null default date_trunc('milliseconds', clock_timestamp()),
+  constraint subscriptions_pkey primary key (name),
+  constraint subscriptions_place_key unique (place)
+) with (fillfactor = 80);
+
+-- The place of an earlier subscription is its name. New places are UUIDs.
+insert into :schema.subscriptions (name, place, kind, partitions)
+select c.subscription, c.subscription, case when c.subscription like '\$build:%' then 'build' end, count(*)
+from :schema.checkpoints c
+group by c.subscription;
+
+-- A worker without checkpoints belongs to no subscription.
+delete from :schema.workers w
+where not exists (select from :schema.checkpoints c where c.subscription = w.subscription);
+
+-- The view reads a column that this migration drops. Dropping the view too would drop the privileges on it. The views
+-- of this revision replace this one.
+create or replace view :schema.monitored_subscriptions as
+select
+  c.subscription,
+  c.partition,
+  c.position,
+  null::bigint as positions_behind,
+  null::timestamptz as waiting_since,
+  c.owner,
+  null::bigint as parked
+from :schema.checkpoints c;
+
+alter table :schema.checkpoints rename column subscription to place;
+-- A lease lasts for as long as its owner is alive. So a heartbeat writes one row for each worker, and none for a lease.
+alter table :schema.checkpoints drop column lease_until;
+
+alter table :schema.workers rename column subscription to place;
+-- When the worker joined. A worker that was removed as dead joins again: see keep_leases.
+alter table :schema.workers add column joined_at timestamptz not null default now();
+
+alter table :schema.parked_events rename column subscription to place;
+
+-- Their parameters have other names or types now, or their callers expect other results.
+drop function if exists :schema.advance_checkpoint(text, int, bigint, bigint);
+drop function if exists :schema.create_subscription(text, int, bigint);
+drop function if exists :schema.keep_leases(text, text, int);
+drop function if exists :schema.leave_subscription(text, text);
+drop function if exists :schema.move_checkpoints(text, bigint);
+drop function if exists :schema.park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[]);
+drop function if exists :schema.parked_to_handle(text, int, bigint);
+drop function if exists :schema.release_lease(text, int, bigint);
+drop function if exists :schema.retry_parked(text, bigint);
+drop function if exists :schema.skip_parked(text, bigint);
+drop function if exists :schema.unpark_event(text, int, bigint, bigint);` },
 ]
 
 /** The functions, the views and their privileges. The store applies them again unless the database has newer ones. */
@@ -141,25 +214,30 @@ export const routines: {
   readonly functions: readonly string[]
   readonly sql: string
 } = {
-  revision: 1,
-  servesFrom: 1,
-  checksum: '694e421c991a4302879f49b3f6561391',
+  revision: 2,
+  servesFrom: 2,
+  checksum: '7fe0677548229a0ed51f611363f1feed',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
+    'advance_checkpoints(text[], int[], bigint[], text[], bigint[])',
     'append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
     'append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text)',
     'append_to_streams(text[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text)',
     'begin_build(text, int, text)',
+    'change_subscription(text, text, bigint, uuid, json, int, bigint, text)',
     'create_stream(text, json, uuid, text)',
-    'create_subscription(text, int, bigint)',
+    'create_subscription(text, json, bigint, text)',
+    'divide_partitions(text, int, bigint)',
     'drop_documents(text, int)',
     'enter_projections(text[], int[])',
+    'forget_workers(text)',
     'frontier()',
     'frontier_after(bigint)',
     'has_type_index()',
     'import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text[], int[], text)',
     'is_expected(bigint, bigint)',
-    'keep_leases(text, text, int)',
+    'keep_leases(text[], text[], int[], text[], int[])',
+    'layers_above(json, bigint)',
     'leave_subscription(text, text)',
     'list_documents(text, text, text, int)',
     'list_streams(text, text, int)',
@@ -169,10 +247,11 @@ export const routines: {
     'mark_writer(text[], int[])',
     'matching_positions(bigint, bigint, text[], text, text[], int, int, boolean, int)',
     'matching_streams(bigint[], text, int, int)',
-    'move_checkpoints(text, bigint)',
+    'move_checkpoints(text, json, bigint)',
     'park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[])',
     'parked_to_handle(text, int, bigint)',
     'part_of_stream(text, int)',
+    'pause_subscription(text, boolean, text)',
     'position_before(timestamptz, bigint)',
     'positions_of_types(text[], bigint, bigint, boolean, int)',
     'projection_lock(text)',
@@ -181,19 +260,23 @@ export const routines: {
     'recorded_owners(int[], uuid[])',
     'register_projections(text[], int[], text[])',
     'release_lease(text, int, bigint)',
-    'retry_parked(text, bigint)',
+    'release_leases(text[], int[], bigint[])',
+    'remove_subscription(text, text, bigint, boolean, text)',
+    'retry_parked(text, bigint[], text)',
     'sees_own_marker()',
+    'set_partitions(text, int, bigint, bigint)',
     'set_projection(text, int, int, text)',
-    'skip_parked(text, bigint)',
+    'skip_parked(text, bigint[], text)',
     'stream_names(bigint[])',
+    'take_over_subscription(text, text, bigint, uuid, text, json, text)',
     'unpark_event(text, int, bigint, bigint)',
     'version_as_of(bigint, timestamptz, bigint)',
     'write_documents(text[], int[], text[], json[], bigint[])',
   ],
   sql: `-- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
--- partition.
+-- partition. Waits for the checkpoint if another transaction holds it.
 create or replace function :schema.advance_checkpoint(
-  of_subscription text,
+  of_place text,
   of_partition int,
   of_token bigint,
   to_position bigint
@@ -204,8 +287,69 @@ set search_path = pg_catalog, pg_temp
 as \$\$
 begin
   update :schema.checkpoints c set position = greatest(c.position, to_position)
-  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null;
+  where c.place = of_place and c.partition = of_partition and c.token = of_token and c.owner is not null;
   return found;
+end
+\$\$;
+
+-- Moves checkpoints forward, never back. Waits for none that another transaction holds. Returns one outcome for each
+-- move, with its 1-based number: 'moved'; 'busy' if another transaction holds the checkpoint, or has just ended the
+-- lease; 'lost' if the lease is lost.
+create or replace function :schema.advance_checkpoints(
+  places text[],
+  partitions int[],
+  tokens bigint[],
+  servers text[],
+  positions bigint[]
+)
+returns table (move int, outcome text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+begin
+  return query
+  with moves as materialized (
+    select m.number, m.place, m.partition, m.token, m.position
+    from unnest(places, partitions, tokens, servers, positions) with ordinality
+      as m (place, partition, token, server, position, number)
+    -- Another server may have lost the grant of the lease, and granted another lease with the same token.
+    where m.server = extract(epoch from pg_postmaster_start_time())::text
+    order by m.place collate "C", m.partition
+  ),
+  held as materialized (
+    select m.number, m.place, m.partition, m.position as target, c.position
+    from moves m
+    cross join lateral (
+      select c.position from :schema.checkpoints c
+      where c.place = m.place and c.partition = m.partition and c.token = m.token and c.owner is not null
+      for update skip locked
+    ) c
+  ),
+  moved as (
+    update :schema.checkpoints c set position = h.target
+    from held h
+    where c.place = h.place and c.partition = h.partition and h.position < h.target
+  )
+  select
+    n.number::int,
+    case
+      when exists (select from held h where h.number = n.number) then 'moved'
+      when exists (
+        select from moves m
+        join :schema.checkpoints c
+          on c.place = m.place and c.partition = m.partition and c.token = m.token and c.owner is not null
+        where m.number = n.number
+      ) then 'busy'
+      else 'lost'
+    end
+  from generate_series(1, cardinality(places)) as n (number);
 end
 \$\$;
 
@@ -691,6 +835,64 @@ begin
 end
 \$\$;
 
+-- Changes a subscription, and ends all its leases. A change that is null stays as it is. Returns false, and changes
+-- nothing, unless the subscription has this place and this revision.
+--
+-- The caller makes a change_id for each call. If the answer is lost and the caller retries, the id shows that this call
+-- has changed the subscription. lock_timeout: see append_to_stream.
+create or replace function :schema.change_subscription(
+  of_subscription text,
+  at_place text,
+  at_revision bigint,
+  change_id uuid,
+  to_definition json,
+  to_partitions int,
+  to_position bigint,
+  lock_timeout text
+) returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+declare
+  _current :schema.subscriptions;
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', change_subscription.lock_timeout, true);
+  end if;
+  select s.* into _current from :schema.subscriptions s where s.name = of_subscription for update;
+  if _current.change_id = change_subscription.change_id then
+    return true;
+  end if;
+  if (_current.place = at_place and _current.revision = at_revision) is not true then
+    return false;
+  end if;
+
+  perform :schema.divide_partitions(at_place, to_partitions, to_position);
+  if to_position is not null then
+    delete from :schema.parked_events p where p.place = at_place and p.position > to_position;
+  end if;
+  if to_definition is not null then
+    -- Workers of an earlier definition must not count when shares are computed.
+    perform :schema.forget_workers(at_place);
+  end if;
+  update :schema.subscriptions s
+  set definition = coalesce(to_definition, s.definition),
+    kind = coalesce(to_definition ->> 'kind', s.kind),
+    version = coalesce((to_definition ->> 'version')::int, s.version),
+    revision = s.revision + 1,
+    change_id = change_subscription.change_id
+  where s.name = of_subscription;
+  return true;
+end
+\$\$;
+
 -- Registers an empty stream. The caller makes a creation_id for each call. If the answer is lost and the caller
 -- retries, the id shows that this call created the stream. version: the version of the stream.
 -- lock_timeout: see append_to_stream.
@@ -725,20 +927,109 @@ begin
 end
 \$\$;
 
--- Creates the partitions of a subscription if it has none. Returns how many it has.
-create or replace function :schema.create_subscription(of_subscription text, partitions int, from_position bigint)
-returns bigint
+-- Registers a subscription unless one of that name is registered. Returns what is registered then.
+-- lock_timeout: see append_to_stream.
+create or replace function :schema.create_subscription(
+  of_subscription text,
+  of_definition json,
+  from_position bigint,
+  lock_timeout text
+)
+returns setof :schema.subscriptions
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as \$\$
+declare
+  _place text;
 begin
-  insert into :schema.checkpoints (subscription, partition, position)
-  select of_subscription, part, from_position
-  from generate_series(0, partitions - 1) part
-  where not exists (select from :schema.checkpoints c where c.subscription = of_subscription)
-  on conflict do nothing;
-  return (select count(*) from :schema.checkpoints c where c.subscription = of_subscription);
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', create_subscription.lock_timeout, true);
+  end if;
+  loop
+    -- Waits for another transaction that registers or removes the subscription.
+    insert into :schema.subscriptions as s (name, place, kind, version, definition, partitions)
+    values (
+      of_subscription,
+      gen_random_uuid()::text,
+      of_definition ->> 'kind',
+      (of_definition ->> 'version')::int,
+      of_definition,
+      (of_definition ->> 'partitions')::int
+    )
+    on conflict on constraint subscriptions_pkey do nothing
+    returning s.place into _place;
+    if found then
+      perform :schema.set_partitions(_place, (of_definition ->> 'partitions')::int, from_position, 0);
+    end if;
+    return query select s.* from :schema.subscriptions s where s.name = of_subscription;
+    -- If another transaction has removed it since, register it.
+    exit when found;
+  end loop;
+end
+\$\$;
+
+-- Ends all leases of a subscription, and gives it another number of partitions or another position if they are not null.
+-- The caller has locked its row. Waits for the transactions that hold checkpoints.
+--
+-- With another number of partitions, all begin at the lowest checkpoint. The checkpoints of the earlier ones become a
+-- skip layer: an event is passed over if it is at or before the checkpoint that its stream's earlier partition had. With
+-- another position, no layer is left.
+--
+-- All checkpoints get the same token, higher than all before. So no token comes back if the number of partitions shrinks
+-- and grows again.
+create or replace function :schema.divide_partitions(of_place text, to_partitions int, to_position bigint) returns void
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+declare
+  _checkpoints bigint[];
+  _token bigint;
+  _lowest bigint;
+  _partitions int;
+begin
+  select array_agg(c.position order by c.partition), max(c.token) + 1, min(c.position)
+  into _checkpoints, _token, _lowest
+  from (
+    select c.partition, c.position, c.token from :schema.checkpoints c
+    where c.place = of_place
+    order by c.partition
+    for update
+  ) c;
+  _partitions := coalesce(to_partitions, cardinality(_checkpoints));
+
+  if to_position is not null then
+    perform :schema.set_partitions(of_place, _partitions, to_position, _token);
+    update :schema.subscriptions s set skip = null where s.place = of_place;
+  elsif _partitions = cardinality(_checkpoints) then
+    update :schema.checkpoints c set owner = null, token = _token where c.place = of_place;
+  else
+    perform :schema.set_partitions(of_place, _partitions, _lowest, _token);
+    update :schema.subscriptions s
+    set skip = :schema.layers_above(
+      (
+        select json_agg(l.layer order by l.number)
+        from (
+          select e.layer, e.number from json_array_elements(s.skip) with ordinality as e (layer, number)
+          union all
+          select to_json(_checkpoints), json_array_length(coalesce(s.skip, '[]')) + 1
+        ) l
+      ),
+      _lowest
+    )
+    where s.place = of_place;
+  end if;
+
+  if _partitions <> cardinality(_checkpoints) then
+    update :schema.subscriptions s set partitions = _partitions where s.place = of_place;
+    update :schema.parked_events p set partition = :schema.part_of_stream(p.stream_id, _partitions)
+    where p.place = of_place and p.partition <> :schema.part_of_stream(p.stream_id, _partitions);
+  end if;
 end
 \$\$;
 
@@ -786,6 +1077,19 @@ begin
     left join :schema.projections p on p.name = asked.name
     where asked.generation <> coalesce(p.generation, 0)
   );
+end
+\$\$;
+
+-- Removes all workers of a place. Those that still fit join again with their next heartbeat. A worker whose heartbeat
+-- runs now stays: its next heartbeat removes it if it no longer fits.
+create or replace function :schema.forget_workers(of_place text) returns void
+language plpgsql as \$\$
+begin
+  delete from :schema.workers w
+  using (
+    select w.worker from :schema.workers w where w.place = of_place order by w.worker for update skip locked
+  ) idle
+  where w.place = of_place and w.worker = idle.worker;
 end
 \$\$;
 
@@ -1100,64 +1404,291 @@ language sql immutable as \$\$
   end
 \$\$;
 
--- The heartbeat of a worker: renews its leases, and takes free or expired leases until the worker has its share.
--- Returns one row for each lease that the worker holds, and one row with partition -1. Each row has the worker's share.
--- All times are the server's.
-create or replace function :schema.keep_leases(of_subscription text, by_worker text, milliseconds int)
-returns table (partition int, token bigint, checkpoint bigint, share int)
+-- The heartbeat of a process, for all its workers: marks them as alive, removes dead workers, and takes free leases until
+-- each worker has its share. Returns one row for each beat, with its 1-based number. All times are the server's.
+--
+-- A lease belongs to its owner for as long as the table of workers has a row of that owner. So a worker renews all its
+-- leases by one row. A row whose time has ended still counts: the leases are free once another worker has deleted it.
+-- Deleting the row decides the race between a worker that wakes up late and one that takes its leases:
+--
+--     the late worker finds its row      nobody has taken, or can take, its leases
+--     it waits for the deletion, or      others may be taking its leases now. It keeps those that it can lock. The others
+--     finds no row: it joins again       lock a lease first, and then look for the owner's row again.
+--
+-- The call waits for no lock but the ones on the rows of its own workers. Another heartbeat holds such a lock while it
+-- removes the worker as dead, and a change of the subscription does at its end. Neither waits for anything at that
+-- moment, and all calls lock these rows in one order, so there is no deadlock.
+--
+-- If the subscription is changed, succeeded or removed at the same time:
+--   - The change locks all checkpoints before it ends their leases. So once this call has locked a checkpoint, the
+--     registry does not change before the end of the call, and each statement sees what was committed before its start.
+--   - A change that commits before this call takes leases: this call takes them only if the beat still fits.
+--   - The last statement reads registry and checkpoints in one snapshot: they belong together, whatever has changed.
+create or replace function :schema.keep_leases(
+  names text[],
+  places text[],
+  versions int[],
+  by_workers text[],
+  milliseconds int[]
+)
+returns table (
+  beat int,
+  kind text,
+  share int,
+  is_paused boolean,
+  partitions int,
+  skip text,
+  parked_requests bigint,
+  leased text,
+  tokens text,
+  positions text
+)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as \$\$
 declare
   _now timestamptz := clock_timestamp();
-  _until timestamptz := clock_timestamp() + milliseconds * interval '1 millisecond';
-  _share int;
-  _held int;
+  -- The workers that live, and which of them have joined with this call.
+  _places text[];
+  _workers text[];
+  _joined boolean[];
+  -- The checkpoints of joining workers that this call has locked.
+  _own_places text[];
+  _own_partitions int[];
+  -- The workers that hold less than their share, and how many leases they lack.
+  _short_places text[];
+  _short_workers text[];
+  _lacking int[];
+  -- The free checkpoints that this call has locked.
+  _free_places text[];
+  _free_partitions int[];
+  _layered text[];
 begin
-  insert into :schema.workers as w (subscription, worker, alive_until)
-  values (of_subscription, by_worker, _until)
-  on conflict on constraint workers_pkey do update set alive_until = excluded.alive_until;
-  delete from :schema.workers w where w.subscription = of_subscription and w.alive_until <= _now;
-  select ceil((select count(*) from :schema.checkpoints c where c.subscription = of_subscription)::numeric / count(*))
-  into _share
-  from :schema.workers w where w.subscription = of_subscription;
+  with alive as (
+    insert into :schema.workers as w (place, worker, alive_until, joined_at)
+    select b.place, b.worker, _now + b.longest * interval '1 millisecond', _now
+    from (
+      select b.place collate "C" as place, b.worker collate "C" as worker, max(b.longest) as longest
+      from unnest(names, places, versions, by_workers, milliseconds) as b (name, place, version, worker, longest)
+      join :schema.subscriptions s on s.name = b.name
+      where s.place = b.place and coalesce(s.version, 0) <= b.version
+      group by 1, 2
+      order by 1, 2
+    ) b
+    on conflict on constraint workers_pkey do update set alive_until = excluded.alive_until
+    returning w.place, w.worker, w.joined_at = _now as has_joined
+  )
+  select array_agg(a.place), array_agg(a.worker), array_agg(a.has_joined)
+  into _places, _workers, _joined
+  from alive a;
 
-  -- This renews expired leases too: no other worker has taken them, so they still belong to this one.
-  update :schema.checkpoints c set lease_until = _until
-  where c.subscription = of_subscription and c.owner = by_worker;
-  get diagnostics _held = row_count;
+  -- Workers of this call that are superseded, or whose subscription was removed.
+  if coalesce(cardinality(_workers), 0) < cardinality(by_workers) then
+    delete from :schema.workers w
+    using (
+      select w.place, w.worker
+      from unnest(places, by_workers) as b (place, worker)
+      cross join lateral (
+        select w.place, w.worker from :schema.workers w
+        where w.place = b.place and w.worker = b.worker
+        for update skip locked
+      ) w
+      where not exists (
+        select from unnest(_places, _workers) as a (place, worker) where a.place = b.place and a.worker = b.worker
+      )
+    ) gone
+    where w.place = gone.place and w.worker = gone.worker;
+  end if;
 
-  -- \`skip locked\` skips leases that another worker is taking, or whose owner is about to commit.
-  update :schema.checkpoints c set owner = by_worker, token = c.token + 1, lease_until = _until
+  delete from :schema.workers w
+  using (
+    select w.place, w.worker
+    from (select distinct a.place from unnest(_places) as a (place)) p
+    cross join lateral (
+      select w.place, w.worker from :schema.workers w
+      where w.place = p.place and w.alive_until <= _now
+      for update skip locked
+    ) w
+  ) dead
+  where w.place = dead.place and w.worker = dead.worker;
+
+  if true = any (_joined) then
+    select array_agg(c.place), array_agg(c.partition)
+    into _own_places, _own_partitions
+    from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
+    cross join lateral (
+      select c.place, c.partition from :schema.checkpoints c
+      where c.place = a.place and c.owner = a.worker
+      for update skip locked
+    ) c
+    where a.has_joined;
+  end if;
+
+  select array_agg(l.place), array_agg(l.worker), array_agg(l.lacking)
+  into _short_places, _short_workers, _lacking
   from (
-    select f.partition from :schema.checkpoints f
-    where f.subscription = of_subscription and (f.owner is null or f.lease_until <= _now)
-      and f.owner is distinct from by_worker
-    order by f.partition
-    limit greatest(0, _share - _held)
-    for update skip locked
-  ) free
-  where c.subscription = of_subscription and c.partition = free.partition;
+    select a.place, a.worker, ceil(s.partitions::numeric / greatest(1, m.members))::int - h.held::int as lacking
+    from unnest(_places, _workers) as a (place, worker)
+    join :schema.subscriptions s on s.place = a.place
+    cross join lateral (select count(*) as members from :schema.workers w where w.place = a.place) m
+    cross join lateral (
+      select count(*) as held from :schema.checkpoints c where c.place = a.place and c.owner = a.worker
+    ) h
+    where not s.is_paused
+  ) l
+  where l.lacking > 0;
+
+  if _short_places is not null then
+    -- \`skip locked\` skips leases that another worker is taking, or whose owner is about to commit.
+    select array_agg(c.place), array_agg(c.partition)
+    into _free_places, _free_partitions
+    from (
+      select n.place, sum(n.lacking) as lacking
+      from unnest(_short_places, _lacking) as n (place, lacking)
+      group by n.place
+    ) n
+    cross join lateral (
+      select c.place, c.partition from :schema.checkpoints c
+      where c.place = n.place
+        and (
+          c.owner is null
+          or not exists (select from :schema.workers w where w.place = c.place and w.worker = c.owner)
+        )
+      order by c.partition
+      limit n.lacking
+      for update skip locked
+    ) c;
+  end if;
+
+  if _free_places is not null then
+    -- Gives the first free leases of a place to its first worker, and so on.
+    update :schema.checkpoints c set owner = n.worker, token = c.token + 1
+    from (
+      select f.place, f.partition, row_number() over (partition by f.place order by f.partition) as number
+      from unnest(_free_places, _free_partitions) as f (place, partition)
+    ) f
+    join (
+      select n.place, n.worker, row_number() over (partition by n.place order by n.worker) as number
+      from unnest(_short_places, _short_workers, _lacking) as n (place, worker, lacking)
+      cross join generate_series(1, n.lacking)
+    ) n on n.place = f.place and n.number = f.number
+    where c.place = f.place and c.partition = f.partition
+      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again, and a
+      -- change that has just committed.
+      and (
+        c.owner is null
+        or not exists (select from :schema.workers w where w.place = c.place and w.worker = c.owner)
+      )
+      and exists (
+        select from unnest(names, places, versions, by_workers) as b (name, place, version, worker)
+        join :schema.subscriptions s on s.name = b.name
+        where b.place = n.place and b.worker = n.worker and s.place = b.place and coalesce(s.version, 0) <= b.version
+      );
+  end if;
+
+  -- Removes the layers that all checkpoints are past.
+  select array_agg(s.place)
+  into _layered
+  from unnest(_places) as a (place)
+  cross join lateral (
+    select s.place from :schema.subscriptions s
+    where s.place = a.place and s.skip is not null
+    for no key update skip locked
+  ) s;
+  if _layered is not null then
+    update :schema.subscriptions s set skip = r.skip
+    from unnest(_layered) as l (place)
+    cross join lateral (select min(c.position) as lowest from :schema.checkpoints c where c.place = l.place) c
+    cross join lateral (
+      select :schema.layers_above(s.skip, c.lowest) as skip from :schema.subscriptions s where s.place = l.place
+    ) r
+    where s.place = l.place and s.skip::text is distinct from r.skip::text;
+  end if;
 
   return query
-  select c.partition, c.token, c.position, _share from :schema.checkpoints c
-  where c.subscription = of_subscription and c.owner = by_worker
-  union all
-  select -1, 0, 0, _share;
+  select
+    b.number::int,
+    k.kind,
+    case when s.is_paused then 0 else ceil(s.partitions::numeric / greatest(1, m.members))::int end,
+    s.is_paused,
+    s.partitions,
+    s.skip::text,
+    s.parked_requests,
+    h.leased,
+    h.tokens,
+    h.positions
+  from unnest(names, places, versions, by_workers) with ordinality as b (name, place, version, worker, number)
+  left join :schema.subscriptions s on s.name = b.name
+  cross join lateral (
+    select case
+      when s.name is null or s.place <> b.place then 'removed'
+      when s.place is null or s.version > b.version then 'superseded'
+      else 'kept'
+    end as kind
+  ) k
+  cross join lateral (select count(*) as members from :schema.workers w where w.place = b.place) m
+  cross join lateral (
+    select
+      '[' || string_agg(c.partition::text, ',') || ']' as leased,
+      '[' || string_agg(c.token::text, ',') || ']' as tokens,
+      '[' || string_agg(c.position::text, ',') || ']' as positions
+    from (
+      select c.partition, c.token, c.position from :schema.checkpoints c
+      where k.kind = 'kept' and c.place = b.place and c.owner = b.worker
+        and (
+          not exists (
+            select from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
+            where a.place = b.place and a.worker = b.worker and a.has_joined
+          )
+          or exists (
+            select from unnest(_own_places || _free_places, _own_partitions || _free_partitions) as o (place, partition)
+            where o.place = c.place and o.partition = c.partition
+          )
+        )
+      order by c.partition
+    ) c
+  ) h
+  order by b.number;
 end
 \$\$;
 
+-- Returns the skip layers that reach beyond a position; null if none does. Must agree with divideAnew in the library.
+create or replace function :schema.layers_above(layers json, of_position bigint) returns json
+language sql immutable as \$\$
+  select json_agg(l.layer order by l.number)
+  from json_array_elements(layers) with ordinality as l (layer, number)
+  where (select max(p.position::bigint) from json_array_elements_text(l.layer) as p (position)) > of_position
+\$\$;
+
 -- Removes a worker from a subscription, and frees its leases at once.
-create or replace function :schema.leave_subscription(of_subscription text, by_worker text) returns void
+create or replace function :schema.leave_subscription(of_place text, by_worker text) returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as \$\$
 begin
-  update :schema.checkpoints c set owner = null, lease_until = null
-  where c.subscription = of_subscription and c.owner = by_worker;
-  delete from :schema.workers w where w.subscription = of_subscription and w.worker = by_worker;
+  update :schema.checkpoints c set owner = null
+  from (
+    select c.partition from :schema.checkpoints c
+    where c.place = of_place and c.owner = by_worker
+    order by c.partition
+    for update
+  ) own
+  where c.place = of_place and c.partition = own.partition and c.owner = by_worker;
+  delete from :schema.workers w where w.place = of_place and w.worker = by_worker;
 end
 \$\$;
 
@@ -1814,26 +2345,49 @@ begin
 end
 \$\$;
 
--- Sets all checkpoints of a subscription to a position. Revokes all leases, and deletes the parked events up to the
--- position (inclusive).
-create or replace function :schema.move_checkpoints(of_subscription text, to_position bigint) returns void
+-- Registers a subscription with this definition, or gives it this definition. Sets all its checkpoints to a position, ends
+-- all leases, and deletes the parked events up to the position (inclusive). Waits for the transactions that hold
+-- checkpoints.
+create or replace function :schema.move_checkpoints(of_subscription text, to_definition json, to_position bigint)
+returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as \$\$
+declare
+  _place text;
 begin
-  delete from :schema.parked_events p where p.subscription = of_subscription and p.position <= to_position;
-  update :schema.checkpoints c set position = to_position, token = c.token + 1, owner = null, lease_until = null
-  where c.subscription = of_subscription;
-  if not found then
-    insert into :schema.checkpoints (subscription, partition, position) values (of_subscription, 0, to_position);
+  perform :schema.create_subscription(of_subscription, to_definition, to_position, null);
+  select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
+  if _place is null then
+    -- A successor has its place, so it gets one of its own.
+    _place := gen_random_uuid()::text;
+    update :schema.subscriptions s
+    set place = _place, successor = null, partitions = (to_definition ->> 'partitions')::int
+    where s.name = of_subscription;
+    perform :schema.set_partitions(_place, (to_definition ->> 'partitions')::int, to_position, 0);
   end if;
+  perform :schema.divide_partitions(_place, null, to_position);
+  delete from :schema.parked_events p where p.place = _place and p.position <= to_position;
+  update :schema.subscriptions s
+  set definition = to_definition,
+    kind = to_definition ->> 'kind',
+    version = (to_definition ->> 'version')::int,
+    parked_requests = s.parked_requests + 1,
+    revision = s.revision + 1
+  where s.name = of_subscription;
 end
 \$\$;
 
 -- Parks events and moves the checkpoint forward. Returns false if the lease is lost.
 create or replace function :schema.park_events(
-  of_subscription text,
+  of_place text,
   of_partition int,
   of_token bigint,
   to_position bigint,
@@ -1851,14 +2405,17 @@ security definer
 set search_path = pg_catalog, pg_temp
 as \$\$
 begin
-  if not :schema.advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
+  if not :schema.advance_checkpoint(of_place, of_partition, of_token, to_position) then
     return false;
   end if;
   insert into :schema.parked_events as p
-    (subscription, partition, position, stream_id, event_id, type, state, failures, error, stack, parked_at)
-  select of_subscription, of_partition, e.*, clock_timestamp()
-  from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks) e
-  on conflict (subscription, position) do update
+    (place, partition, position, stream_id, event_id, type, state, failures, error, stack, parked_at)
+  select of_place, of_partition, e.*, clock_timestamp()
+  from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks)
+    as e (position, stream_id, event_id, type, state, failures, error, stack)
+  -- retry_parked and skip_parked lock in the same order.
+  order by e.position
+  on conflict on constraint parked_events_pkey do update
   set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,
     parked_at = excluded.parked_at;
   return true;
@@ -1869,7 +2426,7 @@ end
 -- ones, and the first blocked one of each stream unless an earlier event of the stream is parked.
 --
 -- \`blocked\` goes from stream to stream by the index, so that a call does not read the events behind the first one.
-create or replace function :schema.parked_to_handle(of_subscription text, of_partition int, most bigint)
+create or replace function :schema.parked_to_handle(of_place text, of_partition int, most bigint)
 returns setof :schema.parked_events
 language plpgsql
 security definer
@@ -1888,7 +2445,7 @@ begin
   with recursive blocked as (
     (
       select p.stream_id, p.position from :schema.parked_events p
-      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      where p.place = of_place and p.partition = of_partition and p.state = 'blocked'
       order by p.stream_id, p.position
       limit 1
     )
@@ -1897,7 +2454,7 @@ begin
     from blocked b
     cross join lateral (
       select p.stream_id, p.position from :schema.parked_events p
-      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      where p.place = of_place and p.partition = of_partition and p.state = 'blocked'
         and p.stream_id > b.stream_id
       order by p.stream_id, p.position
       limit 1
@@ -1907,14 +2464,14 @@ begin
     select b.position from blocked b
     where b.position = (
       select p.position from :schema.parked_events p
-      where p.subscription = of_subscription and p.stream_id = b.stream_id
+      where p.place = of_place and p.stream_id = b.stream_id
       order by p.position
       limit 1
     )
     union all
     (
       select p.position from :schema.parked_events p
-      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'retrying'
+      where p.place = of_place and p.partition = of_partition and p.state = 'retrying'
       order by p.position
       limit most
     )
@@ -1926,7 +2483,7 @@ begin
   -- of the join, behind a read of all parked events of the subscription.
   cross join lateral (
     select * from :schema.parked_events p
-    where p.subscription = of_subscription and p.position = f.position
+    where p.place = of_place and p.position = f.position
     offset 0
   ) p
   order by f.position;
@@ -1938,6 +2495,23 @@ end
 create or replace function :schema.part_of_stream(stream_id text, part_count int) returns int
 language sql immutable as \$\$
   select ((('x' || left(md5(stream_id), 8))::bit(32)::bigint & 4294967295) % part_count)::int
+\$\$;
+
+-- Pauses or resumes a subscription. Returns false if none of that name is registered, or if a successor has its place.
+create or replace function :schema.pause_subscription(of_subscription text, to_paused boolean, lock_timeout text)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as \$\$
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', pause_subscription.lock_timeout, true);
+  end if;
+  update :schema.subscriptions s set is_paused = to_paused, revision = s.revision + 1
+  where s.name = of_subscription and s.place is not null and s.is_paused <> to_paused;
+  return exists (select from :schema.subscriptions s where s.name = of_subscription and s.place is not null);
+end
 \$\$;
 
 -- Finds the first event, in the order of the log, that was recorded at or after a time. Returns the position before it,
@@ -2298,28 +2872,143 @@ end
 \$\$;
 
 -- Releases a lease, unless its token is no longer valid.
-create or replace function :schema.release_lease(of_subscription text, of_partition int, of_token bigint) returns void
+create or replace function :schema.release_lease(of_place text, of_partition int, of_token bigint) returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as \$\$
 begin
-  update :schema.checkpoints c set owner = null, lease_until = null
-  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token;
+  update :schema.checkpoints c set owner = null
+  where c.place = of_place and c.partition = of_partition and c.token = of_token;
 end
 \$\$;
 
--- Marks a parked event for a retry. Returns false if no event is parked at the position.
-create or replace function :schema.retry_parked(of_subscription text, at_position bigint) returns boolean
+-- Releases leases, except those whose tokens are no longer valid. Returns the 1-based numbers of the leases whose
+-- checkpoints another transaction holds. It waits for none, because it would keep the others locked meanwhile.
+create or replace function :schema.release_leases(places text[], partitions int[], tokens bigint[]) returns setof int
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as \$\$
 begin
+  return query
+  with released as (
+    update :schema.checkpoints c set owner = null
+    from unnest(places, partitions, tokens) with ordinality as l (place, partition, token, number)
+    cross join lateral (
+      select c.place, c.partition from :schema.checkpoints c
+      where c.place = l.place and c.partition = l.partition and c.token = l.token and c.owner is not null
+      for update skip locked
+    ) held
+    where c.place = held.place and c.partition = held.partition
+    returning l.number
+  )
+  select l.number::int
+  from unnest(places, partitions, tokens) with ordinality as l (place, partition, token, number)
+  join :schema.checkpoints c
+    on c.place = l.place and c.partition = l.partition and c.token = l.token and c.owner is not null
+  where not exists (select from released r where r.number = l.number);
+end
+\$\$;
+
+-- Removes a subscription with its checkpoints, workers and parked events. Returns false, and removes nothing, unless it
+-- has this place (null: a successor has it) and this revision.
+-- is_retry: an earlier call may have been executed. Then a subscription that is gone counts as removed by it.
+-- lock_timeout: see append_to_stream.
+create or replace function :schema.remove_subscription(
+  of_subscription text,
+  at_place text,
+  at_revision bigint,
+  is_retry boolean,
+  lock_timeout text
+) returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+declare
+  _place text;
+  _revision bigint;
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', remove_subscription.lock_timeout, true);
+  end if;
+  select s.place, s.revision into _place, _revision
+  from :schema.subscriptions s where s.name = of_subscription for update;
+  if not found then
+    return is_retry;
+  end if;
+  if _place is distinct from at_place or _revision <> at_revision then
+    -- Another subscription with the same name has been registered since.
+    return is_retry and _place is distinct from at_place and at_place is not null and not exists (
+      select from :schema.subscriptions s where s.place = at_place
+    );
+  end if;
+  perform from :schema.checkpoints c where c.place = at_place order by c.partition for update;
+  delete from :schema.checkpoints c where c.place = at_place;
+  delete from :schema.workers w
+  using (
+    select w.worker from :schema.workers w where w.place = at_place order by w.worker for update
+  ) own
+  where w.place = at_place and w.worker = own.worker;
+  delete from :schema.parked_events p where p.place = at_place;
+  delete from :schema.subscriptions s where s.name = of_subscription;
+  return true;
+end
+\$\$;
+
+-- Marks parked events for a retry. Returns the positions, of those given, at which an event is parked, blocked or
+-- retrying.
+-- lock_timeout: see append_to_stream.
+create or replace function :schema.retry_parked(of_subscription text, positions bigint[], lock_timeout text)
+returns bigint[]
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+declare
+  _place text;
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', retry_parked.lock_timeout, true);
+  end if;
+  -- One call after the other, and none beside a change of the subscription.
+  select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
   update :schema.parked_events p set state = 'retrying'
-  where p.subscription = of_subscription and p.position = at_position and p.state = 'parked';
-  return exists (
-    select from :schema.parked_events p where p.subscription = of_subscription and p.position = at_position
+  from (
+    select p.position from (select distinct a.position from unnest(positions) as a (position) order by 1) a
+    cross join lateral (
+      select p.position from :schema.parked_events p
+      where p.place = _place and p.position = a.position and p.state = 'parked'
+      for update
+    ) p
+  ) parked
+  where p.place = _place and p.position = parked.position and p.state = 'parked';
+  if found then
+    update :schema.subscriptions s set parked_requests = s.parked_requests + 1 where s.name = of_subscription;
+  end if;
+  return (
+    select array_agg(p.position)
+    from (select distinct a.position from unnest(positions) as a (position)) a
+    join :schema.parked_events p on p.place = _place and p.position = a.position
   );
 end
 \$\$;
@@ -2353,6 +3042,24 @@ begin
 end
 \$\$;
 
+-- Gives a place this number of partitions, all with one checkpoint and one token, and without leases.
+create or replace function :schema.set_partitions(
+  of_place text,
+  to_partitions int,
+  to_position bigint,
+  to_token bigint
+) returns void
+language plpgsql as \$\$
+begin
+  delete from :schema.checkpoints c where c.place = of_place and c.partition >= to_partitions;
+  insert into :schema.checkpoints as c (place, partition, position, token)
+  select of_place, p.partition, to_position, to_token
+  from generate_series(0, to_partitions - 1) as p (partition)
+  on conflict on constraint checkpoints_pkey do update
+  set position = excluded.position, token = excluded.token, owner = null;
+end
+\$\$;
+
 -- Completes a build: from now on, readers use its generation.
 create or replace function :schema.set_projection(
   of_projection text,
@@ -2373,15 +3080,47 @@ begin
 end
 \$\$;
 
--- Deletes a parked event that must not be handled. Returns false if no event is parked at the position.
-create or replace function :schema.skip_parked(of_subscription text, at_position bigint) returns boolean
+-- Deletes parked events that must not be handled. Returns the positions, of those given, at which there was one.
+-- lock_timeout: see append_to_stream.
+create or replace function :schema.skip_parked(of_subscription text, positions bigint[], lock_timeout text)
+returns bigint[]
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as \$\$
+declare
+  _place text;
+  _skipped bigint[];
 begin
-  delete from :schema.parked_events p where p.subscription = of_subscription and p.position = at_position;
-  return found;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', skip_parked.lock_timeout, true);
+  end if;
+  -- One call after the other, and none beside a change of the subscription.
+  select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
+  with skipped as (
+    delete from :schema.parked_events p
+    using (
+      select p.position from (select distinct a.position from unnest(positions) as a (position) order by 1) a
+      cross join lateral (
+        select p.position from :schema.parked_events p
+        where p.place = _place and p.position = a.position
+        for update
+      ) p
+    ) parked
+    where p.place = _place and p.position = parked.position
+    returning p.position
+  )
+  select array_agg(s.position) into _skipped from skipped s;
+  if _skipped is not null then
+    update :schema.subscriptions s set parked_requests = s.parked_requests + 1 where s.name = of_subscription;
+  end if;
+  return _skipped;
 end
 \$\$;
 
@@ -2403,9 +3142,74 @@ begin
 end
 \$\$;
 
+-- Registers a subscription that gets the place of another one, and ends all leases of that place. Returns false, and
+-- changes nothing, unless the other one has this place and this revision, and no subscription has the new name.
+-- change_id, lock_timeout: see change_subscription.
+create or replace function :schema.take_over_subscription(
+  of_subscription text,
+  at_place text,
+  at_revision bigint,
+  change_id uuid,
+  by_subscription text,
+  of_definition json,
+  lock_timeout text
+) returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as \$\$
+declare
+  _current :schema.subscriptions;
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', take_over_subscription.lock_timeout, true);
+  end if;
+  select s.* into _current from :schema.subscriptions s where s.name = of_subscription for update;
+  if _current.change_id = take_over_subscription.change_id then
+    return true;
+  end if;
+  if (_current.place = at_place and _current.revision = at_revision) is not true then
+    return false;
+  end if;
+
+  -- Waits for another transaction that registers or removes this name. Gets the place below: no two have it.
+  insert into :schema.subscriptions
+    (name, kind, version, definition, partitions, is_paused, skip, parked_requests)
+  values (
+    by_subscription,
+    of_definition ->> 'kind',
+    (of_definition ->> 'version')::int,
+    of_definition,
+    _current.partitions,
+    _current.is_paused,
+    _current.skip,
+    _current.parked_requests
+  )
+  on conflict on constraint subscriptions_pkey do nothing;
+  if not found then
+    return false;
+  end if;
+  update :schema.subscriptions s
+  set place = null, skip = null, successor = by_subscription, revision = s.revision + 1,
+    change_id = take_over_subscription.change_id
+  where s.name = of_subscription;
+  update :schema.subscriptions s set place = at_place where s.name = by_subscription;
+
+  perform :schema.divide_partitions(at_place, (of_definition ->> 'partitions')::int, null);
+  perform :schema.forget_workers(at_place);
+  return true;
+end
+\$\$;
+
 -- Deletes a parked event that the holder of the lease has handled. Returns false if the lease is lost.
 create or replace function :schema.unpark_event(
-  of_subscription text,
+  of_place text,
   of_partition int,
   of_token bigint,
   at_position bigint
@@ -2416,12 +3220,12 @@ set search_path = pg_catalog, pg_temp
 as \$\$
 begin
   perform from :schema.checkpoints c
-  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null
+  where c.place = of_place and c.partition = of_partition and c.token = of_token and c.owner is not null
   for update;
   if not found then
     return false;
   end if;
-  delete from :schema.parked_events p where p.subscription = of_subscription and p.position = at_position;
+  delete from :schema.parked_events p where p.place = of_place and p.position = at_position;
   return true;
 end
 \$\$;
@@ -2498,19 +3302,27 @@ end
 -- How far each partition of each subscription is. owner: the worker that holds its lease now; null: none.
 -- positions_behind: an upper bound for the number of events after its checkpoint. waiting_since: when the first event
 -- after its checkpoint was recorded, in any partition. parked: the number of its parked events, with the blocked ones.
+-- kind, version: null until a program of this revision has started the subscription.
 create or replace view :schema.monitored_subscriptions as
 select
-  c.subscription,
+  s.name as subscription,
   c.partition,
   c.position,
   greatest(l.last_position - c.position, 0) as positions_behind,
   (select e.recorded_at from :schema.events e where e.position > c.position order by e.position limit 1) as waiting_since,
-  case when c.lease_until > clock_timestamp() then c.owner end as owner,
+  case when exists (
+    select from :schema.workers w
+    where w.place = c.place and w.worker = c.owner and w.alive_until > clock_timestamp()
+  ) then c.owner end as owner,
   (
     select count(*) from :schema.parked_events p
-    where p.subscription = c.subscription and p.partition = c.partition
-  ) as parked
-from :schema.checkpoints c
+    where p.place = c.place and p.partition = c.partition
+  ) as parked,
+  s.is_paused,
+  s.kind,
+  s.version
+from :schema.subscriptions s
+join :schema.checkpoints c on c.place = s.place
 cross join (select coalesce(max(e.position), 0) as last_position from :schema.events e) l;
 
 -- The size and the vacuum state of each table. rows: an estimate, from the last vacuum or analyze. freeze_age: how
@@ -2593,20 +3405,25 @@ left join lateral (
 -- The schema may hold functions of the user's, so this names the store's own.
 revoke execute on function
   :schema.advance_checkpoint(text, int, bigint, bigint),
+  :schema.advance_checkpoints(text[], int[], bigint[], text[], bigint[]),
   :schema.append_to_each(text[], int[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text),
   :schema.append_to_stream(text, bigint, uuid[], text[], json[], json[], text[], boolean, text),
   :schema.append_to_streams(text[], bigint[], int[], int[], int[], uuid[], text[], json[], json[], text[], boolean, text[], int[], text),
   :schema.begin_build(text, int, text),
+  :schema.change_subscription(text, text, bigint, uuid, json, int, bigint, text),
   :schema.create_stream(text, json, uuid, text),
-  :schema.create_subscription(text, int, bigint),
+  :schema.create_subscription(text, json, bigint, text),
+  :schema.divide_partitions(text, int, bigint),
   :schema.drop_documents(text, int),
   :schema.enter_projections(text[], int[]),
+  :schema.forget_workers(text),
   :schema.frontier(),
   :schema.frontier_after(bigint),
   :schema.has_type_index(),
   :schema.import_events(text[], int[], timestamptz[], timestamptz[], int[], int[], uuid[], text[], text[], text[], text[], timestamptz[], boolean, boolean, text[], int[], text),
   :schema.is_expected(bigint, bigint),
-  :schema.keep_leases(text, text, int),
+  :schema.keep_leases(text[], text[], int[], text[], int[]),
+  :schema.layers_above(json, bigint),
   :schema.leave_subscription(text, text),
   :schema.list_documents(text, text, text, int),
   :schema.list_streams(text, text, int),
@@ -2616,10 +3433,11 @@ revoke execute on function
   :schema.mark_writer(text[], int[]),
   :schema.matching_positions(bigint, bigint, text[], text, text[], int, int, boolean, int),
   :schema.matching_streams(bigint[], text, int, int),
-  :schema.move_checkpoints(text, bigint),
+  :schema.move_checkpoints(text, json, bigint),
   :schema.park_events(text, int, bigint, bigint, bigint[], text[], uuid[], text[], text[], int[], text[], text[]),
   :schema.parked_to_handle(text, int, bigint),
   :schema.part_of_stream(text, int),
+  :schema.pause_subscription(text, boolean, text),
   :schema.position_before(timestamptz, bigint),
   :schema.positions_of_types(text[], bigint, bigint, boolean, int),
   :schema.projection_lock(text),
@@ -2628,11 +3446,15 @@ revoke execute on function
   :schema.recorded_owners(int[], uuid[]),
   :schema.register_projections(text[], int[], text[]),
   :schema.release_lease(text, int, bigint),
-  :schema.retry_parked(text, bigint),
+  :schema.release_leases(text[], int[], bigint[]),
+  :schema.remove_subscription(text, text, bigint, boolean, text),
+  :schema.retry_parked(text, bigint[], text),
   :schema.sees_own_marker(),
+  :schema.set_partitions(text, int, bigint, bigint),
   :schema.set_projection(text, int, int, text),
-  :schema.skip_parked(text, bigint),
+  :schema.skip_parked(text, bigint[], text),
   :schema.stream_names(bigint[]),
+  :schema.take_over_subscription(text, text, bigint, uuid, text, json, text),
   :schema.unpark_event(text, int, bigint, bigint),
   :schema.version_as_of(bigint, timestamptz, bigint),
   :schema.write_documents(text[], int[], text[], json[], bigint[])
@@ -2642,6 +3464,15 @@ from public;`,
 export const advanceCheckpoint: string = `select (
   extract(epoch from pg_postmaster_start_time())::text = \$5::text and :schema.advance_checkpoint(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)
 )::text as held`
+
+export const advanceCheckpoints: string = `select a.move, a.outcome
+from :schema.advance_checkpoints(
+  \$1::text::text[],
+  \$2::text::int[],
+  \$3::text::bigint[],
+  \$4::text::text[],
+  \$5::text::bigint[]
+) a`
 
 export const appendToEach: string = `select
   array_to_json(a.outcomes)::text as outcomes,
@@ -2707,8 +3538,25 @@ from :schema.append_to_streams(
 
 export const beginBuild: string = `select b.generation, b.resumed::text from :schema.begin_build(\$1::text, \$2::text::int, \$3::text) b`
 
-export const checkpoints: string = `select c.partition, c.position::text, case when c.lease_until > clock_timestamp() then c.owner end as owner
-from :schema.checkpoints c where c.subscription = \$1::text order by c.partition`
+export const changeSubscription: string = `select :schema.change_subscription(
+  \$1::text,
+  \$2::text,
+  \$3::text::bigint,
+  \$4::text::uuid,
+  \$5::text::json,
+  \$6::text::int,
+  \$7::text::bigint,
+  \$8::text
+)::text as done`
+
+export const checkpoints: string = `select c.partition, c.position::text, case when exists (
+    select from :schema.workers w
+    where w.place = c.place and w.worker = c.owner and w.alive_until > clock_timestamp()
+  ) then c.owner end as owner
+from :schema.subscriptions s
+join :schema.checkpoints c on c.place = s.place
+where s.name = \$1::text
+order by c.partition`
 
 export const compareDocuments: string = `with compared as (
   select coalesce(l.key, r.key) as key, l.state as left_state, r.state as right_state
@@ -2733,12 +3581,28 @@ select
     ) d
   )::text as differences`
 
-export const countParked: string = `select count(*)::text as parked from :schema.parked_events p where p.subscription = \$1::text`
+export const countDocuments: string = `select count(*)::text as documents
+from :schema.documents d
+where d.projection = \$1::text
+  and d.generation = coalesce((select p.generation from :schema.projections p where p.name = \$1::text), 0)
+  and d.state is not null`
+
+export const countParked: string = `select count(*)::text as parked from :schema.parked_events p
+where p.place = (select s.place from :schema.subscriptions s where s.name = \$1::text)`
 
 export const createStream: string = `select c.created::text, c.version::text, ((date_part('epoch', c.created_at) * 1000)::bigint)::text as created_at
 from :schema.create_stream(\$1::text, \$2::text::json, \$3::text::uuid, \$4::text) c`
 
-export const createSubscription: string = `select :schema.create_subscription(\$1::text, \$2::text::int, \$3::text::bigint)::text as partitions`
+export const createSubscription: string = `select
+to_json(s.name)::text as name,
+    to_json(s.place)::text as place,
+    s.definition::text as definition,
+    s.partitions,
+    s.is_paused::text as is_paused,
+    to_json(s.successor)::text as successor,
+    ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
+    s.revision::text as revision
+from :schema.create_subscription(\$1::text, \$2::text::json, \$3::text::bigint, \$4::text) s`
 
 export const dropDocuments: string = `select :schema.drop_documents(\$1::text, \$2::text::int)::text as dropped`
 
@@ -2804,9 +3668,10 @@ cross join lateral (
   select * from :schema.events e where e.event_id = asked.event_id and e.position > \$2::text::bigint limit 1
 ) e`
 
-export const keepLeases: string = `select k.partition, k.token::text, k.checkpoint::text as position, k.share, extract(epoch from pg_postmaster_start_time())::text as server
-from :schema.keep_leases(\$1::text, \$2::text, \$3::text::int) k
-order by k.partition`
+export const keepLeases: string = `select
+  k.beat, k.kind, k.share, k.is_paused::text as is_paused, k.partitions, k.skip, k.parked_requests::text as parked_requests,
+  k.leased, k.tokens, k.positions, extract(epoch from pg_postmaster_start_time())::text as server
+from :schema.keep_leases(\$1::text::text[], \$2::text::text[], \$3::text::int[], \$4::text::text[], \$5::text::int[]) k`
 
 export const lastPosition: string = `select coalesce(max(e.position), 0)::text as position from :schema.events e`
 
@@ -2816,8 +3681,7 @@ export const listDocuments: string = `select to_json(d.key)::text as key, d.stat
 from :schema.list_documents(\$1::text, \$2::text, \$3::text, \$4::text::int) d`
 
 export const listParked: string = `select
-p.partition,
-    p.position::text,
+p.position::text,
     to_json(p.stream_id)::text as stream_id,
     p.event_id::text,
     to_json(p.type)::text as type,
@@ -2827,9 +3691,16 @@ p.partition,
     to_json(p.stack)::text as stack,
     ((date_part('epoch', p.parked_at) * 1000)::bigint)::text as parked_at
 from :schema.parked_events p
-where p.subscription = \$1::text and p.position > \$2::text::bigint
+where p.place = (select s.place from :schema.subscriptions s where s.name = \$1::text)
+  and p.position > \$2::text::bigint
 order by p.position
 limit \$3::text::bigint`
+
+export const listProjections: string = `select to_json(p.name)::text as name, p.version, p.generation, p.mode, p.building_version
+from :schema.projections p
+where p.name > \$1::text
+order by p.name
+limit \$2::text::int`
 
 export const listStreams: string = `select
   to_json(s.stream_id)::text as stream_id,
@@ -2838,6 +3709,20 @@ export const listStreams: string = `select
   ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at,
   s.metadata::text
 from :schema.list_streams(\$1::text, \$2::text, \$3::text::int) s`
+
+export const listSubscriptions: string = `select
+to_json(s.name)::text as name,
+    to_json(s.place)::text as place,
+    s.definition::text as definition,
+    s.partitions,
+    s.is_paused::text as is_paused,
+    to_json(s.successor)::text as successor,
+    ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
+    s.revision::text as revision
+from :schema.subscriptions s
+where s.name > \$1::text
+order by s.name
+limit \$2::text::bigint`
 
 export const lockAppends: string = `select :schema.lock_appends()::text as locked`
 
@@ -2867,7 +3752,7 @@ select json_agg(needed.privilege)
     ) needed
 )::text as missing`
 
-export const moveCheckpoints: string = `select :schema.move_checkpoints(\$1::text, \$2::text::bigint)::text`
+export const moveCheckpoints: string = `select :schema.move_checkpoints(\$1::text, \$2::text::json, \$3::text::bigint)::text`
 
 export const notify: string = `select pg_notify(\$1::text, \$2::text)::text as done`
 
@@ -2888,12 +3773,11 @@ export const parkEvents: string = `select (extract(epoch from pg_postmaster_star
 
 export const parkedStreams: string = `select to_json(p.stream_id)::text as stream_id, max(p.position)::text as position
 from :schema.parked_events p
-where p.subscription = \$1::text and p.partition = \$2::text::int
+where p.place = \$1::text and p.partition = \$2::text::int
 group by p.stream_id`
 
 export const parkedToHandle: string = `select
-p.partition,
-    p.position::text,
+p.position::text,
     to_json(p.stream_id)::text as stream_id,
     p.event_id::text,
     to_json(p.type)::text as type,
@@ -2904,6 +3788,8 @@ p.partition,
     ((date_part('epoch', p.parked_at) * 1000)::bigint)::text as parked_at
 from :schema.parked_to_handle(\$1::text, \$2::text::int, \$3::text::bigint) p
 order by p.position`
+
+export const pauseSubscription: string = `select :schema.pause_subscription(\$1::text, \$2::text::boolean, \$3::text)::text as done`
 
 export const positionBefore: string = `select p.position::text, p.is_found::text
 from :schema.position_before(\$1::text::timestamptz, \$2::text::bigint) p`
@@ -2926,6 +3812,7 @@ export const readLog: string = `select
   p.frontier::text, p.through::text, p.is_full::text, p.event_count, p.positions, p.versions, p.recorded_ats, p.event_ids,
   p.types, p.data, p.metadata, p.tags, p.stream_keys, p.names,
   (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
+  floor(extract(epoch from statement_timestamp()) * 1000)::text as read_at,
   extract(epoch from pg_postmaster_start_time())::text as server,
   extract(epoch from pg_postmaster_start_time())::text || ' ' || (select d.oid from pg_database d where d.datname = current_database())::text
   || ' ' || pg_relation_filenode(':schema.streams'::regclass) as origin
@@ -3041,6 +3928,18 @@ from :schema.read_streams(
   \$6::text::boolean[]
 ) r`
 
+export const readSubscription: string = `select
+to_json(s.name)::text as name,
+    to_json(s.place)::text as place,
+    s.definition::text as definition,
+    s.partitions,
+    s.is_paused::text as is_paused,
+    to_json(s.successor)::text as successor,
+    ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
+    s.revision::text as revision
+from :schema.subscriptions s
+where s.name = \$1::text`
+
 export const registerProjections: string = `select r.place, r.version, r.generation, r.mode
 from :schema.register_projections(\$1::text::text[], \$2::text::int[], \$3::text::text[]) r`
 
@@ -3050,9 +3949,21 @@ export const releaseLease: string = `select case when extract(epoch from pg_post
   then :schema.release_lease(\$1::text, \$2::text::int, \$3::text::bigint)::text
 end`
 
+export const releaseLeases: string = `select r as busy
+from :schema.release_leases(
+  array(
+    select case when l.server = extract(epoch from pg_postmaster_start_time())::text then l.place end
+    from unnest(\$1::text::text[], \$4::text::text[]) as l (place, server)
+  ),
+  \$2::text::int[],
+  \$3::text::bigint[]
+) r`
+
+export const removeSubscription: string = `select :schema.remove_subscription(\$1::text, \$2::text, \$3::text::bigint, \$4::text::boolean, \$5::text)::text as done`
+
 export const requireTransaction: string = `lock table :schema.streams in access share mode`
 
-export const retryParked: string = `select :schema.retry_parked(\$1::text, \$2::text::bigint)::text as found`
+export const retryParked: string = `select to_json(:schema.retry_parked(\$1::text, \$2::text::bigint[], \$3::text))::text as positions`
 
 export const schemaStatus: string = `select
   (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
@@ -3070,7 +3981,7 @@ version() as version,
 
 export const setProjection: string = `select :schema.set_projection(\$1::text, \$2::text::int, \$3::text::int, \$4::text)::text`
 
-export const skipParked: string = `select :schema.skip_parked(\$1::text, \$2::text::bigint)::text as found`
+export const skipParked: string = `select to_json(:schema.skip_parked(\$1::text, \$2::text::bigint[], \$3::text))::text as positions`
 
 export const startUp: string = `select
   (select json_agg(to_json(m)) from :schema.migrations m)::text as applied,
@@ -3125,6 +4036,16 @@ where s.stream_id = \$1::text`
 
 export const streamNames: string = `select :schema.stream_names(\$1::text::bigint[]) as names, extract(epoch from pg_postmaster_start_time())::text || ' ' || (select d.oid from pg_database d where d.datname = current_database())::text
   || ' ' || pg_relation_filenode(':schema.streams'::regclass) as origin`
+
+export const takeOverSubscription: string = `select :schema.take_over_subscription(
+  \$1::text,
+  \$2::text,
+  \$3::text::bigint,
+  \$4::text::uuid,
+  \$5::text,
+  \$6::text::json,
+  \$7::text
+)::text as done`
 
 export const unparkEvent: string = `select (
   extract(epoch from pg_postmaster_start_time())::text = \$5::text and :schema.unpark_event(\$1::text, \$2::text::int, \$3::text::bigint, \$4::text::bigint)

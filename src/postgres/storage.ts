@@ -11,6 +11,7 @@ import { reads } from './read.ts'
 import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { subscriptions } from './subscription.ts'
+import { subscriptionRegistry } from './subscription-registry.ts'
 
 /**
  * Makes the storage. `maxBatch`: maximum number of appends in one transaction, or of stream reads in one statement.
@@ -41,6 +42,7 @@ export function postgresStorage(
     }),
     ...imports(runner, statements, inline.named, documents),
     ...projectionStorage,
+    ...subscriptionRegistry(runner, statements),
     ...subscriptions(runner, statements),
 
     async createStream(streamId, metadata, creationId, signal) {

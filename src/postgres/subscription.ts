@@ -1,11 +1,15 @@
 /** The subscriptions' part of the storage: checkpoints, leases and parked events. */
 import {
   type EventToPark,
+  type KeptLeases,
   type Lease,
   LeaseLostError,
+  type MoveOutcome,
   type ParkedRecord,
   type ParkedState,
+  type SubscriptionRegistry,
   type SubscriptionStorage,
+  type WorkerBeat,
 } from '../storage/index.ts'
 import type { Row, Statement } from './client.ts'
 import { plainArray, textArray } from './encode.ts'
@@ -13,7 +17,10 @@ import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 
 /** Makes the subscriptions' part of the storage. */
-export function subscriptions(runner: Runner, statements: Statements): SubscriptionStorage {
+export function subscriptions(
+  runner: Runner,
+  statements: Statements,
+): Omit<SubscriptionStorage, keyof SubscriptionRegistry> {
   const run = (what: string, statement: Statement, parameters: (string | null)[], signal?: AbortSignal) =>
     runner.run(what, statement, () => parameters, signal)
 
@@ -24,17 +31,30 @@ export function subscriptions(runner: Runner, statements: Statements): Subscript
   async function runAsHolder(
     what: string,
     statement: Statement,
-    { subscription, partition, token, server }: Lease,
+    { subscription, place, partition, token, server }: Lease,
     parameters: (string | null)[],
     signal?: AbortSignal,
   ): Promise<void> {
     const [row] = await run(
       what,
       statement,
-      [subscription, String(partition), String(token), ...parameters, server ?? null],
+      [place, String(partition), String(token), ...parameters, server ?? null],
       signal,
     )
     if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
+  }
+
+  /** Runs a statement on parked events. Returns the positions of those that there were. */
+  async function changeParked(
+    what: string,
+    statement: Statement,
+    subscription: string,
+    positions: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<readonly number[]> {
+    const parameters = [subscription, plainArray(positions), runner.lockTimeouts.forDocuments]
+    const [row] = await runner.run(what, statement, () => parameters, signal, 'retry')
+    return JSON.parse(String(row?.positions ?? '[]'))
   }
 
   const park = (lease: Lease, events: readonly EventToPark[], position: number, signal?: AbortSignal) =>
@@ -57,56 +77,60 @@ export function subscriptions(runner: Runner, statements: Statements): Subscript
     )
 
   return {
-    async createSubscription(subscription, partitions, position, signal) {
-      const parameters = [subscription, String(partitions), String(position)]
-      const what = 'Creating a subscription'
-      // The second call sees all partitions. If two processes create the subscription at the same time, the first call
-      // may see only some of the other's.
-      await run(what, statements.createSubscription, parameters, signal)
-      const [row] = await run(what, statements.createSubscription, parameters, signal)
-      return Number(row?.partitions)
-    },
-
-    async keepLeases(subscription, worker, milliseconds, signal) {
-      const parameters = [subscription, worker, String(milliseconds)]
+    async keepLeases(beats, signal) {
+      if (beats.length === 0) return []
+      const parameters = [
+        textArray(beats.map(({ subscription }) => subscription)),
+        textArray(beats.map(({ place }) => place)),
+        plainArray(beats.map(({ version }) => version)),
+        textArray(beats.map(({ worker }) => worker)),
+        plainArray(beats.map(({ milliseconds }) => Math.ceil(milliseconds))),
+      ]
       const rows = await run('Keeping leases', statements.keepLeases, parameters, signal)
-      const leases = rows.map((row) => ({
-        subscription,
-        partition: Number(row.partition),
-        token: Number(row.token),
-        position: Number(row.position),
-        server: String(row.server),
-      }))
-      return { leases: leases.filter(({ partition }) => partition >= 0), share: Number(rows[0]?.share ?? 0) }
+      const kept = new Map(rows.map((row) => [Number(row.beat), row]))
+      return beats.map((beat, index) => keptLeases(beat, kept.get(index + 1) as Row))
     },
 
     async releaseLeases(leases) {
-      for (const { subscription, partition, token, server } of leases) {
-        const parameters = [subscription, String(partition), String(token), server ?? null]
-        await run('Releasing a lease', statements.releaseLease, parameters)
+      if (leases.length === 0) return
+      const what = 'Releasing leases'
+      const rows = await run(what, statements.releaseLeases, leaseParameters(leases))
+      // Each call waits for the transaction that holds its checkpoint.
+      for (const { busy } of rows) {
+        const { place, partition, token, server } = leases[Number(busy) - 1] as Lease
+        const parameters = [place, String(partition), String(token), server ?? null]
+        await run(what, statements.releaseLease, parameters)
       }
     },
 
-    async leave(subscription, worker) {
-      await run('Leaving a subscription', statements.leaveSubscription, [subscription, worker])
+    async leave(place, worker) {
+      await run('Leaving a subscription', statements.leaveSubscription, [place, worker])
     },
 
-    advance: (lease, position, signal) =>
-      runAsHolder('Writing a checkpoint', statements.advanceCheckpoint, lease, [String(position)], signal),
+    async advance(moves, signal) {
+      if (moves.length === 0) return []
+      const parameters = [
+        ...leaseParameters(moves.map(({ lease }) => lease)),
+        plainArray(moves.map(({ position }) => position)),
+      ]
+      const rows = await run('Writing checkpoints', statements.advanceCheckpoints, parameters, signal)
+      const outcomes = new Map(rows.map((row) => [Number(row.move), row.outcome as MoveOutcome]))
+      return moves.map((_, index) => outcomes.get(index + 1) as MoveOutcome)
+    },
 
     park,
 
     parkAgain: (lease, event, signal) => park(lease, [event], 0, signal),
 
-    async parkedToHandle({ subscription, partition }, limit, signal) {
-      const parameters = [subscription, String(partition), String(limit)]
+    async parkedToHandle({ place, partition }, limit, signal) {
+      const parameters = [place, String(partition), String(limit)]
       return (await run('Reading parked events', statements.parkedToHandle, parameters, signal)).map(
         parkedRecord,
       )
     },
 
-    async parkedStreams({ subscription, partition }, signal) {
-      const parameters = [subscription, String(partition)]
+    async parkedStreams({ place, partition }, signal) {
+      const parameters = [place, String(partition)]
       const rows = await run('Reading parked events', statements.parkedStreams, parameters, signal)
       return rows.map(({ stream_id: streamId, position }) => ({
         streamId: JSON.parse(String(streamId)),
@@ -119,17 +143,11 @@ export function subscriptions(runner: Runner, statements: Statements): Subscript
       return (await run('Reading parked events', statements.listParked, parameters, signal)).map(parkedRecord)
     },
 
-    async retryParked(subscription, position, signal) {
-      const parameters = [subscription, String(position)]
-      const [row] = await run('Retrying a parked event', statements.retryParked, parameters, signal)
-      return row?.found === 'true'
-    },
+    retryParked: (subscription, positions, signal) =>
+      changeParked('Retrying parked events', statements.retryParked, subscription, positions, signal),
 
-    async skipParked(subscription, position, signal) {
-      const parameters = [subscription, String(position)]
-      const [row] = await run('Skipping a parked event', statements.skipParked, parameters, signal)
-      return row?.found === 'true'
-    },
+    skipParked: (subscription, positions, signal) =>
+      changeParked('Skipping parked events', statements.skipParked, subscription, positions, signal),
 
     async checkpoints(subscription, signal) {
       const rows = await run('Reading checkpoints', statements.checkpoints, [subscription], signal)
@@ -161,10 +179,45 @@ export function subscriptions(runner: Runner, statements: Statements): Subscript
   }
 }
 
+/** Decodes a row of `keep-leases.sql`. */
+function keptLeases({ subscription, place }: WorkerBeat, row: Row): KeptLeases {
+  if (row.kind !== 'kept') return { kind: row.kind === 'removed' ? 'removed' : 'superseded' }
+  const partitions = Number(row.partitions)
+  const server = String(row.server)
+  const listOf = (column: unknown): number[] => JSON.parse(String(column ?? '[]'))
+  const [tokens, positions] = [listOf(row.tokens), listOf(row.positions)]
+  const leases = listOf(row.leased).map((partition, index) => ({
+    subscription,
+    place,
+    partition,
+    partitions,
+    token: tokens[index] as number,
+    position: positions[index] as number,
+    server,
+  }))
+  return {
+    kind: 'kept',
+    leases,
+    share: Number(row.share),
+    isPaused: row.is_paused === 'true',
+    skip: JSON.parse(String(row.skip ?? '[]')),
+    parkedRequests: Number(row.parked_requests),
+  }
+}
+
+/** Encodes places, partitions, tokens and servers. */
+function leaseParameters(leases: readonly Lease[]): [string, string, string, string] {
+  return [
+    textArray(leases.map(({ place }) => place)),
+    plainArray(leases.map(({ partition }) => partition)),
+    plainArray(leases.map(({ token }) => token)),
+    textArray(leases.map(({ server }) => server ?? null)),
+  ]
+}
+
 /** Decodes a row of `parked_columns.sql`. */
 function parkedRecord(row: Row): ParkedRecord {
   return {
-    partition: Number(row.partition),
     position: Number(row.position),
     streamId: JSON.parse(String(row.stream_id)),
     eventId: String(row.event_id),

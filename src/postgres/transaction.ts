@@ -14,6 +14,7 @@ import {
   type Storage,
   type StorageTransaction,
   type StoredDocument,
+  type SubscriptionDefinition,
 } from '../storage/index.ts'
 import type { Row, Session, Statement } from './client.ts'
 import { jsonList, plainArray, textArray } from './encode.ts'
@@ -147,8 +148,8 @@ export class PostgresStorageTransaction implements StorageTransaction {
 
   /** Runs a statement that changes nothing unless the worker still holds the lease. @throws LeaseLostError */
   async #runUnderLease(statement: Statement, lease: Lease, position: number): Promise<void> {
-    const { subscription, partition, token, server } = lease
-    const parameters = [subscription, String(partition), String(token), String(position), server ?? null]
+    const { subscription, place, partition, token, server } = lease
+    const parameters = [place, String(partition), String(token), String(position), server ?? null]
     const [row] = await this.#session.run(statement, parameters)
     if (row?.held !== 'true') throw new LeaseLostError(subscription, partition)
   }
@@ -212,8 +213,13 @@ export class PostgresStorageTransaction implements StorageTransaction {
     await this.#session.run(this.#statements.setProjection, [name, String(version), String(generation), mode])
   }
 
-  async moveCheckpoints(subscription: string, position: number): Promise<void> {
-    await this.#session.run(this.#statements.moveCheckpoints, [subscription, String(position)])
+  async moveCheckpoints(
+    subscription: string,
+    definition: SubscriptionDefinition,
+    position: number,
+  ): Promise<void> {
+    const parameters = [subscription, JSON.stringify(definition), String(position)]
+    await this.#session.run(this.#statements.moveCheckpoints, parameters)
   }
 
   /**

@@ -2,17 +2,29 @@
 import { randomUUID } from 'node:crypto'
 import { LeaseLostError, RebuildRunningError } from '../errors/index.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { SubscriptionDefinition } from '../storage/registry.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 
 // In milliseconds.
 const leaseTime = 10_000
 const pollInterval = 250
 
+const buildDefinition: SubscriptionDefinition = {
+  kind: 'build',
+  version: 1,
+  partitions: 1,
+  transactional: true,
+  types: undefined,
+  streamPrefix: undefined,
+  tags: undefined,
+}
+
 /** It leases a reserved subscription, whose checkpoint stores how far the build has come. */
 export class BuildLease {
   readonly #environment: EngineEnvironment
   readonly #subscription: string
   readonly #worker = randomUUID()
+  #place = ''
   #lease: Lease | undefined
   /** When the last renewal was sent. */
   #renewedAt = 0
@@ -30,14 +42,15 @@ export class BuildLease {
    */
   async take(projection: string, signal: AbortSignal | undefined): Promise<void> {
     const { storage, clock } = this.#environment
-    await storage.createSubscription(this.#subscription, 1, 0, signal)
+    const { place } = await storage.createSubscription(this.#subscription, buildDefinition, 0, signal)
+    this.#place = place as string
     const end = clock.now() + leaseTime * 1.5
     for (;;) {
       this.#lease = await this.#requestLease(signal)
       this.#server = this.#lease?.server
       if (this.#lease !== undefined) return
       if (clock.now() >= end) {
-        await storage.leave(this.#subscription, this.#worker)
+        await storage.leave(this.#place, this.#worker)
         throw new RebuildRunningError(projection)
       }
       await clock.sleep(pollInterval, signal)
@@ -47,9 +60,16 @@ export class BuildLease {
   async #requestLease(signal: AbortSignal | undefined): Promise<Lease | undefined> {
     const { storage, clock } = this.#environment
     const sentAt = clock.now()
-    const { leases } = await storage.keepLeases(this.#subscription, this.#worker, leaseTime, signal)
+    const beat = {
+      subscription: this.#subscription,
+      place: this.#place,
+      version: buildDefinition.version,
+      worker: this.#worker,
+      milliseconds: leaseTime,
+    }
+    const [kept] = await storage.keepLeases([beat], signal)
     this.#renewedAt = sentAt
-    return leases[0]
+    return kept?.kind === 'kept' ? kept.leases[0] : undefined
   }
 
   /** A lease with another token is another lease: another process has built in between. @throws LeaseLostError */
@@ -109,7 +129,7 @@ export class BuildLease {
     const { storage } = this.#environment
     await storage.transaction(
       'Resetting a build',
-      (transaction) => transaction.moveCheckpoints(this.#subscription, 0),
+      (transaction) => transaction.moveCheckpoints(this.#subscription, buildDefinition, 0),
       signal,
     )
     this.#lease = undefined
@@ -119,6 +139,6 @@ export class BuildLease {
   async release(): Promise<void> {
     const { storage } = this.#environment
     if (this.#lease !== undefined) await storage.releaseLeases([this.#lease], this.#worker)
-    await storage.leave(this.#subscription, this.#worker)
+    await storage.leave(this.#place, this.#worker)
   }
 }

@@ -1,4 +1,4 @@
-/** The options and results of rebuilding and of verifying a projection. */
+/** The options and results of listing, rebuilding and verifying projections. */
 import type { CallOptions } from '../call-options.ts'
 
 /** How far a rebuild or a verification has come. */
@@ -66,4 +66,23 @@ export interface VerifyResult {
     readonly expected: unknown
     readonly actual: unknown
   }[]
+}
+
+/** A projection as the store knows it, in whichever process it runs. */
+export interface ProjectionSummary {
+  readonly name: string
+  /** The version of the documents that readers get; 0 if no build is complete, or it was dropped. */
+  readonly version: number
+  readonly mode: 'inline' | 'async'
+  /** Which set of documents readers get. Each build makes a new one. */
+  readonly generation: number
+  /** The version that an unfinished build makes; `undefined` if there is none. */
+  readonly building: number | undefined
+  /** The number of documents that readers get. */
+  readonly documents: number
+  /**
+   * Whether `rebuild` is needed: no build is complete, or this store runs another version of the projection, inline or
+   * in a subscription.
+   */
+  readonly isBuildNeeded: boolean
 }

@@ -5,7 +5,6 @@ import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import type { StoredDocument } from '../storage/projections.ts'
-import { waitForCheckpoint } from '../subscription/checkpoint-wait.ts'
 import type { AnyDocumentProjection, DocumentProjection } from './projection.ts'
 import { checkDocumentProjection } from './projection.ts'
 import type { ListDocumentsOptions, View, ViewDocument, ViewOptions } from './view.ts'
@@ -29,7 +28,7 @@ export function readView<State>(
     if (atLeast === undefined || atLeast === 0) return
     const registered = await storage.registeredProjection(name, signal)
     if (registered?.mode === 'inline') return
-    await waitForCheckpoint(environment, name, { position: atLeast, timeout, signal })
+    await environment.checkpointWaits.wait(name, { position: atLeast, timeout, signal })
   }
 
   function checkedWait(options: ViewOptions | undefined): ViewOptions {

@@ -1,10 +1,11 @@
 /** Rebuilds a projection: builds a new generation of its documents, then switches readers to that generation. */
 
-import { hasCode, LogNotSettledError } from '../errors/index.ts'
+import { hasCode, LogNotSettledError, SubscriptionMismatchError } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { ProjectionMode, ProjectionToRegister, RegisteredProjection } from '../storage/projections.ts'
+import { projectionDefinition } from '../subscription/definition.ts'
 import { BuildLease } from './build-lease.ts'
 import type { RebuildOptions, RebuildResult } from './maintenance.ts'
 import { type AnyDocumentProjection, checkDocumentProjection } from './projection.ts'
@@ -31,6 +32,7 @@ export async function rebuild(
   const { clock } = environment
   const { name, version } = projection
   const mode = requestedMode ?? (isInline(name) ? 'inline' : await registeredMode(environment, name, signal))
+  if (mode === 'async') await checkKind(environment, name, signal)
   const startedAt = clock.now()
   const lease = new BuildLease(environment, name)
   await lease.take(name, signal)
@@ -43,7 +45,7 @@ export async function rebuild(
       signal,
     })
     await build.buildToEnd()
-    await switchGeneration(environment, build, { name, version, generation, mode }, signal)
+    await switchGeneration(environment, build, projection, { name, version, generation, mode }, signal)
     await cleanUp(lease, name)
     const duration = Math.round(clock.now() - startedAt)
     return { events: build.events, position: build.position, version, duration, resumed }
@@ -62,6 +64,19 @@ export async function cleanUp(lease: BuildLease, projection: string): Promise<vo
     await lease.reset()
   } catch (error) {
     if (!hasCode(error, 'lease-lost')) throw error
+  }
+}
+
+/** @throws SubscriptionMismatchError if the name belongs to a subscription with a handler */
+async function checkKind(
+  { storage }: EngineEnvironment,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const kind = (await storage.readSubscription(name, signal))?.definition?.kind
+  if (kind !== undefined && kind !== 'projection') {
+    const problem = `it is a ${kind}, so no async projection can have this name. Give the projection another name`
+    throw new SubscriptionMismatchError(name, problem)
   }
 }
 
@@ -104,6 +119,7 @@ export async function beginBuild(
 async function switchGeneration(
   { storage }: EngineEnvironment,
   build: ProjectionBuild,
+  projection: AnyDocumentProjection,
   registered: RegisteredProjection,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -116,7 +132,9 @@ async function switchGeneration(
       const target = mode === 'inline' ? await transaction.lastPosition() : 0
       if (!isSettled) throw new LogNotSettledError(build.position, target)
       await build.catchUp(transaction, target)
-      if (mode === 'async') await transaction.moveCheckpoints(name, build.position)
+      if (mode === 'async') {
+        await transaction.moveCheckpoints(name, projectionDefinition(projection), build.position)
+      }
       await transaction.setProjection(registered)
       return true
     },

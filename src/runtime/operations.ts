@@ -1,7 +1,7 @@
 /** Counts the running operations of a store, so that `close` can refuse new ones and wait for the running ones. */
 
 import { StoreClosedError } from '../errors/index.ts'
-import { abortable } from './abort.ts'
+import { abortable, linkedController, onAbort } from './abort.ts'
 
 export class Operations {
   // A count, not a set of promises: V8 keeps the old tables of a set that shrinks, and with them the results of
@@ -10,6 +10,7 @@ export class Operations {
   #whenIdle = () => {}
   #closing: Promise<void> | undefined
   readonly #check: () => void
+  readonly #closed = new AbortController()
 
   /** `check` is called before each operation; if it throws, the operation is refused. */
   constructor(check: () => void = () => {}) {
@@ -54,12 +55,28 @@ export class Operations {
     if (this.#closing !== undefined) throw new StoreClosedError()
   }
 
+  /**
+   * Calls `wait` with a signal that is aborted with `signal`, and with a StoreClosedError when the store is closed. A
+   * wait is no operation: `close` does not wait for it.
+   */
+  async untilClosed(signal: AbortSignal, wait: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { controller, unlink } = linkedController(signal)
+    const unlinkClosed = onAbort(this.#closed.signal, () => controller.abort(this.#closed.signal.reason))
+    try {
+      await wait(controller.signal)
+    } finally {
+      unlinkClosed()
+      unlink()
+    }
+  }
+
   /** Refuses new operations, waits until the running ones settle, then runs `end`. A second call changes nothing. */
   close(end: () => Promise<void>): Promise<void> {
     this.#closing ??= new Promise<void>((resolve) => {
       this.#whenIdle = resolve
       if (this.#running === 0) resolve()
     }).then(end)
+    this.#closed.abort(new StoreClosedError())
     return this.#closing
   }
 }

@@ -76,6 +76,7 @@ export type {
   DocumentAddress,
   DocumentChange,
   DocumentDifference,
+  ListedProjection,
   LockedDocuments,
   ProjectionMode,
   ProjectionStorage,
@@ -85,6 +86,15 @@ export type {
   StoredDocument,
 } from './projections.ts'
 export { appendedEvents, recordedEvent } from './recorded-event.ts'
+export {
+  divideAnew,
+  type RegisteredSubscription,
+  type SkipLayer,
+  type SubscriptionChange,
+  type SubscriptionDefinition,
+  type SubscriptionKind,
+  type SubscriptionRegistry,
+} from './registry.ts'
 export { type RecordedId, settleRepeat } from './repeat.ts'
 export type {
   AppendOutcome,
@@ -98,15 +108,6 @@ export type {
   Storage,
   StreamWindow,
 } from './storage.ts'
-export {
-  divideAnew,
-  type RegisteredSubscription,
-  type SkipLayer,
-  type SubscriptionChange,
-  type SubscriptionDefinition,
-  type SubscriptionKind,
-  type SubscriptionRegistry,
-} from './registry.ts'
 export type {
   CheckpointMove,
   EventToPark,

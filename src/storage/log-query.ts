@@ -56,6 +56,17 @@ export interface LogPage {
    */
   readonly full: boolean
   /**
+   * When the storage began to look, never later than the moment of which the page tells: by the clock of the database,
+   * or of this process if the database has none. An event that the page lacks, and that lies before its frontier, was
+   * not in the log at this time.
+   */
+  readonly readAt: Date
+  /**
+   * About how many bytes the events of the page take as they are stored. It must not decode them. Readers that keep
+   * pages bound their memory by it. @default 500 for each event
+   */
+  readonly bytes?: number
+  /**
    * The position up to which the page has answered the query; the next page continues from there. Forward: the last
    * event of a page that ended at its limit; otherwise the last event that the page has passed, whether it matches the
    * query or not; never less than `after`. Backward: the same on a full page, where the last event is the lowest,

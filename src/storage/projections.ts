@@ -45,6 +45,11 @@ export interface RegisteredProjection {
   readonly mode: ProjectionMode
 }
 
+export interface ListedProjection extends RegisteredProjection {
+  /** The version that an unfinished build makes; undefined if no build was begun since the last one was complete. */
+  readonly building: number | undefined
+}
+
 export type ProjectionToRegister = Omit<RegisteredProjection, 'generation'>
 
 /** A document whose states differ between two generations. */
@@ -199,6 +204,12 @@ export interface ProjectionStorage {
 
   /** Returns the projection that is registered under a name; undefined if there is none. */
   registeredProjection(name: string, signal?: AbortSignal): Promise<RegisteredProjection | undefined>
+
+  /** Returns up to `limit` projections whose name sorts after `after` (exclusive), in code point order. */
+  listProjections(after: string, limit: number, signal?: AbortSignal): Promise<readonly ListedProjection[]>
+
+  /** Returns the number of documents of the current generation. */
+  countDocuments(projection: string, signal?: AbortSignal): Promise<number>
 
   /**
    * Returns a generation to build into: the one of an unfinished build of the same version (`resumed`), or a new one.

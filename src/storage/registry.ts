@@ -22,9 +22,9 @@ export interface SubscriptionDefinition {
 }
 
 /**
- * What an earlier number of partitions had handled, when the partitions were divided anew: the checkpoint of each of
- * those partitions, in their order. The new partitions begin at the lowest checkpoint. They pass over an event that is
- * at or before the checkpoint of the earlier partition that its stream was in.
+ * What the partitions had handled when the subscription was repartitioned: the checkpoint of each former partition, in
+ * their order. The new partitions begin at the lowest of them. They pass over an event that is at or before the
+ * checkpoint of the former partition that its stream was in.
  */
 export type SkipLayer = readonly number[]
 
@@ -50,13 +50,15 @@ export interface RegisteredSubscription {
 /** How a subscription changes. A property that is left out stays as it is. */
 export interface SubscriptionChange {
   readonly definition?: SubscriptionDefinition
-  /** Divides the streams anew, see `SkipLayer`. Parked events stay parked. */
+  /** Repartitions the subscription, see `SkipLayer`. Parked events stay parked. */
   readonly partitions?: number
-  /**
-   * Sets every checkpoint to this position, and removes all skip layers. Removes the events that are parked after this
-   * position, because they are handled again.
-   */
+  /** Moves every checkpoint to this position. Without `again`, a checkpoint that is further stays. */
   readonly position?: number
+  /**
+   * Whether `position` may move checkpoints back. Then all skip layers go, and the events that are parked after the
+   * position are parked no longer, because they are handled again. @default false
+   */
+  readonly again?: boolean
 }
 
 /**
@@ -120,10 +122,10 @@ export interface SubscriptionRegistry {
 }
 
 /**
- * Where partitions begin that replace others, and what they must pass over.
+ * Returns where the new partitions of a subscription begin, and what they must pass over.
  *
- * @param skip the layers before the change
- * @param checkpoints the checkpoints of the partitions that are replaced, in their order
+ * @param skip the layers so far
+ * @param checkpoints the checkpoints of the former partitions, in their order
  */
 export function divideAnew(
   skip: readonly SkipLayer[],

@@ -77,7 +77,8 @@ export class Checkpoint {
     this.#isWriteRequested = false
     if (position <= this.#stored) return
     this.#writtenAt = this.#environment.clock.now()
-    this.#writing = this.#environment.storage.advance(this.#lease, position, this.#abandon).then(
+    const { checkpointWriter } = this.#environment
+    this.#writing = checkpointWriter.write(this.#lease, position, this.#abandon).then(
       () => {
         this.#writing = undefined
         this.#stored = Math.max(this.#stored, position)

@@ -29,8 +29,11 @@ export type BeforeCommit = (transaction: StorageTransaction) => Promise<void>
 /** The lease of the calls. A transaction may hold it in place of the heartbeat. */
 export interface HeldLease {
   readonly lease: Lease
-  /** Whether a transaction holds the lease now: no other worker can take it, however long ago it was renewed. */
-  isHeld: boolean
+  /**
+   * When the last transaction that held the lease ended; infinity while one holds it, minus infinity before the first.
+   * No other worker can take a held lease, however long ago it was renewed.
+   */
+  heldUntil: number
 }
 
 /** The context of a handler without a transaction: reading `tx` is a mistake in the handler, so it throws. */
@@ -92,7 +95,9 @@ export class HandlerCalls {
     await this.#plan.handler.prepare().catch(rethrowAsInterrupted)
     let failure: { readonly thrown: unknown } | undefined
     const work = async (transaction: StorageTransaction) => {
-      this.#held.isHeld = (await transaction.holdLease?.(this.#held.lease)) ?? false
+      if (await transaction.holdLease?.(this.#held.lease)) this.#held.heldUntil = Number.POSITIVE_INFINITY
+      // The run may have been abandoned while it waited for the transaction: then no call of the handler may start.
+      this.#signals.abandon.throwIfAborted()
       try {
         await this.#invoke(events, attempt, transaction)
       } catch (thrown) {
@@ -108,7 +113,7 @@ export class HandlerCalls {
       if (failure?.thrown === error) throw error
       rethrowAsInterrupted(error)
     } finally {
-      this.#held.isHeld = false
+      this.#held.heldUntil = Math.min(this.#held.heldUntil, this.#environment.clock.now())
     }
   }
 

@@ -1,13 +1,14 @@
 /** `store.parked(name)`: lists the parked events of a subscription, and retries or skips them. */
-import { NotParkedError } from '../errors/index.ts'
-import { checkInteger, checkName } from '../input/checks.ts'
+import { NotParkedError, UnknownSubscriptionError } from '../errors/index.ts'
+import { checkFunction, checkInteger, checkName, checkReadName, checkText } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
+import { refuse } from '../input/refusal.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import type { ParkedRecord } from '../storage/subscriptions.ts'
 import { eventAt } from './event-at.ts'
-import type { ParkedEvent, ParkedEvents } from './subscription.ts'
+import type { ParkedCallOptions, ParkedEvent, ParkedEvents, ParkedFilter } from './subscription.ts'
 
 const recordsPerPage = 500
 
@@ -43,23 +44,85 @@ export function parkedEvents(
       })
     },
 
-    async retry(position, options) {
-      checkInteger(position, 'position', 1)
-      const { signal } = optionsOf(options, ['signal'])
-      const isParked = await perform(signal, () => storage.retryParked(name, position, signal))
-      if (!isParked) throw new NotParkedError(name, position)
-    },
+    retry: (which, options) =>
+      settle(which, options, (positions, signal) => storage.retryParked(name, positions, signal), isParked),
 
-    async skip(position, options) {
-      checkInteger(position, 'position', 1)
-      const { signal } = optionsOf(options, ['signal'])
-      const isParked = await perform(signal, () => storage.skipParked(name, position, signal))
-      if (!isParked) throw new NotParkedError(name, position)
-    },
+    skip: (which, options) =>
+      settle(
+        which,
+        options,
+        (positions, signal) => storage.skipParked(name, positions, signal),
+        () => true,
+      ),
+  }
+
+  /** A misspelt name has no parked events either. */
+  async function checkRegistered(signal: AbortSignal | undefined): Promise<void> {
+    const stored = await perform(signal, () => storage.readSubscription(name, signal))
+    if (stored?.place === undefined) throw new UnknownSubscriptionError(name, stored?.successor)
+  }
+
+  /** Retries or skips one event, or page by page all that the filter and `isMeant` select. Returns how many. */
+  async function settle(
+    which: number | ParkedFilter,
+    options: ParkedCallOptions | undefined,
+    settlePositions: (
+      positions: readonly number[],
+      signal: AbortSignal | undefined,
+    ) => Promise<readonly number[]>,
+    isMeant: (record: ParkedRecord) => boolean,
+  ): Promise<number> {
+    const { onProgress, signal } = optionsOf(options, ['onProgress', 'signal'])
+    if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
+    if (typeof which !== 'object' || which === null) {
+      checkInteger(which, 'position', 1)
+      const found = await perform(signal, () => settlePositions([which], signal))
+      if (found.length === 0) throw new NotParkedError(name, which)
+      return 1
+    }
+    const filter = checkedParkedFilter(which)
+    let count = 0
+    for (let after = 0; ; ) {
+      const from = after
+      const page = await perform(signal, () => storage.listParked(name, from, recordsPerPage, signal))
+      const chosen = page.filter((record) => isSelected(record, filter) && isMeant(record))
+      const positions = chosen.map(({ position }) => position)
+      if (positions.length > 0) {
+        count += (await perform(signal, () => settlePositions(positions, signal))).length
+      }
+      after = page.at(-1)?.position ?? after
+      onProgress?.({ count, position: after })
+      if (page.length < recordsPerPage) break
+    }
+    if (count === 0) await checkRegistered(signal)
+    return count
   }
 }
 
-/** The public form of a stored record: without the partition, and with a copy of the date. */
-function toParkedEvent({ partition: _, parkedAt, ...record }: ParkedRecord): ParkedEvent {
+const isParked = ({ state }: ParkedRecord) => state === 'parked'
+
+const filterProperties = ['type', 'streamId', 'error']
+
+/** Refuses other properties: without the misspelt one, the filter would select more than the caller meant. */
+function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
+  const unknown = Object.keys(filter).find((property) => !filterProperties.includes(property))
+  if (unknown !== undefined) refuse('filter', `has only ${filterProperties.join(', ')}`, unknown)
+  const { type, streamId, error } = optionsOf(filter, ['type', 'streamId', 'error'], 'filter')
+  if (type !== undefined) checkReadName(type, 'type')
+  if (streamId !== undefined) checkReadName(streamId, 'streamId')
+  if (error !== undefined) checkText(error, 'error')
+  return { type, streamId, error }
+}
+
+function isSelected(record: ParkedRecord, { type, streamId, error }: ParkedFilter): boolean {
+  return (
+    (type === undefined || record.type === type) &&
+    (streamId === undefined || record.streamId === streamId) &&
+    (error === undefined || record.error.includes(error))
+  )
+}
+
+/** The public form of a stored record, with a copy of the date. */
+function toParkedEvent({ parkedAt, ...record }: ParkedRecord): ParkedEvent {
   return { ...record, parkedAt: new Date(parkedAt) }
 }

@@ -10,10 +10,13 @@
  * fails the subscription.
  */
 import { hasCode, isOutage, LeaseLostError } from '../errors/index.ts'
-import { abortable } from '../runtime/abort.ts'
+import type { RecordedEvent } from '../event.ts'
+import type { LogMember } from '../log/log-reader.ts'
+import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { LogPage } from '../storage/log-query.ts'
-import { wholeLog } from '../storage/log-query.ts'
+import { partitionOf } from '../storage/partition.ts'
+import type { SkipLayer } from '../storage/registry.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
@@ -25,10 +28,6 @@ import type { FailedCall } from './subscription.ts'
 
 // Larger pages cost the storage less time per event, but cost the garbage collector more. Batches are cut from a page.
 const eventsPerPage = 2_000
-// All in milliseconds. The pause between two reads at the end of the log doubles from here up to `pollInterval`.
-const shortestPollInterval = 5
-// The longest time between two looks at the parked events.
-const longestParkedInterval = 1_000
 // The pause after a transient error doubles from the first value up to the second.
 const shortestPause = 50
 const longestPause = 5_000
@@ -42,11 +41,8 @@ export interface PartitionReport {
   parkedHandled(): void
 }
 
-interface PageRequest {
-  readonly page: Promise<LogPage>
-  /** The wake-up count when the request was sent: a later wake-up means that the page may lack events. */
-  readonly wakeups: number
-}
+// The reason that ends a wait, so that the run looks at the parked events.
+const wake = new Error('an operator has asked for parked events')
 
 export class PartitionRun {
   readonly lease: Lease
@@ -59,17 +55,26 @@ export class PartitionRun {
   readonly #checkpoint: Checkpoint
   readonly #delivery: Delivery
   readonly #parked: ParkedDelivery
+  readonly #skip: readonly SkipLayer[]
+  readonly #member: LogMember
   #phase: 'catching-up' | 'live' = 'catching-up'
-  #parkedHandledAt = Number.NEGATIVE_INFINITY
+  #parkedRequests = 0
+  /** The number of requests before the last look at the parked events. 0: no parked event has ever become due. */
+  #parkedRequestsSeen = 0
+  #hasReportedParked = false
+  /** Ends a wait for more events. */
+  #wake = () => {}
 
   constructor(
     environment: EngineEnvironment,
     plan: Plan,
     lease: Lease,
+    skip: readonly SkipLayer[],
     progress: Progress,
     report: PartitionReport,
   ) {
     this.lease = lease
+    this.#skip = skip
     this.#environment = environment
     this.#plan = plan
     this.#report = report
@@ -79,7 +84,7 @@ export class PartitionRun {
       recovered: () => report.state(this.#phase),
       parking: (error, call) => report.state('parking', error, call),
     }
-    this.#held = { lease, isHeld: false }
+    this.#held = { lease, heldUntil: Number.NEGATIVE_INFINITY }
     this.#checkpoint = new Checkpoint(environment, lease, signals.abandon)
     this.#delivery = new Delivery(
       environment,
@@ -91,6 +96,10 @@ export class PartitionRun {
       deliveryReport,
     )
     this.#parked = new ParkedDelivery(environment, lease, this.#delivery, signals, progress, deliveryReport)
+    const { filter, pollInterval } = plan
+    const { place: subscription, partition: index, partitions: count } = lease
+    const partition = count === 1 ? undefined : { subscription, index, count }
+    this.#member = environment.log.join({ filter, pollInterval, partition })
   }
 
   /** Starts no further event. The run finishes the current event and writes the checkpoint. */
@@ -98,12 +107,16 @@ export class PartitionRun {
     this.#stop.abort(new Stopped())
   }
 
-  /**
-   * Whether a transaction holds the lease until it ends. The heartbeat may wait for the connection of that transaction,
-   * so the lease is not lost because it was not renewed.
-   */
-  get holdsLease(): boolean {
-    return this.#held.isHeld
+  /** When the last transaction that held the lease in place of the heartbeat ended; infinity while one holds it. */
+  get heldUntil(): number {
+    return this.#held.heldUntil
+  }
+
+  /** The number of requests for parked events, by the last heartbeat. Each new number leads to one look at them. */
+  noteParkedRequests(parkedRequests: number): void {
+    if (parkedRequests === this.#parkedRequests) return
+    this.#parkedRequests = parkedRequests
+    this.#wake()
   }
 
   /** Drops the running calls at once, without a last write of the checkpoint. */
@@ -114,6 +127,14 @@ export class PartitionRun {
 
   /** @throws the error that the subscription fails with */
   async run(): Promise<'stopped' | 'lost'> {
+    try {
+      return await this.#retryUntilEnd()
+    } finally {
+      this.#member.leave()
+    }
+  }
+
+  async #retryUntilEnd(): Promise<'stopped' | 'lost'> {
     for (let failures = 0; ; failures++) {
       const before = this.#checkpoint.position
       try {
@@ -151,17 +172,15 @@ export class PartitionRun {
   }
 
   async #follow(): Promise<never> {
-    const { wakeup } = this.#environment
     const stop = this.#stop.signal
     const checkpoint = this.#checkpoint
     const { subscription, partition } = this.lease
     await this.#delivery.readBlockedStreams()
-    let nextRequest: PageRequest | undefined
-    for (let interval = shortestPollInterval; ; ) {
+    let nextRequest: Promise<LogPage> | undefined
+    for (;;) {
       if (stop.aborted) throw new Stopped()
       await this.#deliverParked()
-      const request = nextRequest ?? this.#requestPage(checkpoint.position)
-      const page = await abortable(request.page, stop)
+      const page = await abortable(nextRequest ?? this.#requestPage(checkpoint.position), stop)
       if (stop.aborted) throw new Stopped()
       // A new server may have lost the newest events and given their positions to others. This run may have handled
       // the lost ones, so it ends; the next lease starts at the checkpoint that the new server stores.
@@ -170,15 +189,12 @@ export class PartitionRun {
       // At most one page ahead, so that memory is bounded however long the log is.
       nextRequest = page.full ? this.#requestPage(page.through) : undefined
       if (page.full) await this.#yieldToEventLoop()
-      await this.#delivery.deliver(page.events)
+      await this.#delivery.deliver(this.#withoutSkipped(page.events))
       checkpoint.moveTo(page.through)
       // First the state, then the checkpoint: a caller that `caughtUp` resolves for must see the state 'live'.
       if (!page.full) this.#enter('live')
       if (page.full || page.events.length > 0 || checkpoint.isDue) checkpoint.requestWrite()
-      if (page.full) continue
-      if (page.events.length > 0 || wakeup.count !== request.wakeups) interval = shortestPollInterval
-      await wakeup.wait(interval, request.wakeups, stop).catch(() => {})
-      interval = Math.min(interval * 2, this.#plan.pollInterval)
+      if (!page.full) await this.#waitForMore(page.through)
     }
   }
 
@@ -196,24 +212,46 @@ export class PartitionRun {
   }
 
   async #deliverParked(): Promise<void> {
-    const { clock } = this.#environment
-    const interval = Math.min(longestParkedInterval, 4 * this.#plan.pollInterval)
-    if (clock.now() - this.#parkedHandledAt <= interval) return
-    await this.#parked.deliver()
-    this.#parkedHandledAt = clock.now()
+    const requests = this.#parkedRequests
+    if (requests !== this.#parkedRequestsSeen) {
+      await this.#parked.deliver()
+      this.#parkedRequestsSeen = requests
+    }
+    if (this.#hasReportedParked) return
+    this.#hasReportedParked = true
     this.#report.parkedHandled()
   }
 
-  #requestPage(after: number): PageRequest {
-    const { storage, wakeup } = this.#environment
-    const { filter, partitions, batchSize } = this.#plan
-    const partition = partitions === 1 ? undefined : { index: this.lease.partition, count: partitions }
-    const query = { ...wholeLog, ...filter, after, partition, limit: Math.max(batchSize, eventsPerPage) }
-    const wakeups = wakeup.count
-    const page = storage.readLogPage(query, this.#stop.signal)
+  /** Leaves out what the former partitions have handled, if the subscription was repartitioned. */
+  #withoutSkipped(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
+    const layers = this.#skip
+    if (layers.length === 0) return events
+    const isSkipped = ({ streamId, position }: RecordedEvent) =>
+      layers.some((layer) => position <= (layer[partitionOf(streamId, layer.length)] as number))
+    return events.filter((event) => !isSkipped(event))
+  }
+
+  /** Waits until there may be more events, or a request for parked events. */
+  async #waitForMore(through: number): Promise<void> {
+    if (this.#parkedRequests !== this.#parkedRequestsSeen) return
+    const { controller, unlink } = linkedController(this.#stop.signal)
+    this.#wake = () => controller.abort(wake)
+    try {
+      await this.#member.wait(through, controller.signal)
+    } catch (error) {
+      if (error !== wake) throw error
+    } finally {
+      this.#wake = () => {}
+      unlink()
+    }
+  }
+
+  #requestPage(after: number): Promise<LogPage> {
+    const limit = Math.max(this.#plan.batchSize, eventsPerPage)
+    const page = this.#member.read({ after, limit, server: this.lease.server }, this.#stop.signal)
     // `#follow` gets the error when it awaits the page. If it ends before, the rejection must not count as unhandled.
     page.catch(() => {})
-    return { page, wakeups }
+    return page
   }
 }
 

@@ -1,10 +1,14 @@
 /** Starts a run for each partition that the worker leases, and ends it when the worker loses or releases the lease. */
 import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { SkipLayer } from '../storage/registry.ts'
 import type { KeptLeases, Lease } from '../storage/subscriptions.ts'
 import { PartitionRun, type PartitionState } from './partition-run.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
 import type { FailedCall } from './subscription.ts'
+
+/** The answer to a heartbeat of a worker that may go on. */
+export type HeldLeases = Extract<KeptLeases, { readonly kind: 'kept' }>
 
 export interface PartitionsReport {
   /** In each partition of the worker's first leases, the parked events that were due are handled. */
@@ -59,18 +63,19 @@ export class Partitions {
   }
 
   /** Starts and ends runs, so that they match the leases that the storage has granted and the worker's share. */
-  reconcile({ leases, share }: KeptLeases): void {
+  reconcile({ leases, share, skip, parkedRequests }: HeldLeases): void {
     for (const [partition, { run }] of this.#running) {
       const lease = leases.find((one) => one.partition === partition)
       if (lease?.token !== run.lease.token || lease.server !== run.lease.server) run.abandon()
+      else run.noteParkedRequests(parkedRequests)
     }
-    const limit = this.#isStopped ? 0 : Math.max(1, share)
+    const limit = this.#isStopped ? 0 : share
     for (const lease of leases) {
       if (this.#running.has(lease.partition)) continue
       // The storage may still list a lease whose run has ended here: its release was lost, or came after this answer.
       const last = this.#lastStarted.get(lease.partition)
       const isNew = last === undefined || lease.server !== last.server || lease.token > last.token
-      if (isNew && this.#running.size < limit) this.#start(lease)
+      if (isNew && this.#running.size < limit) this.#start(lease, skip, parkedRequests)
       else void this.#release(lease)
     }
     // The share has shrunk because another worker has come. It takes the leases that these runs release.
@@ -91,14 +96,9 @@ export class Partitions {
     for (const { run } of this.#running.values()) run.abandon()
   }
 
-  /** Whether a transaction holds the lease of one of the partitions, in place of the heartbeat. */
-  get holdsLease(): boolean {
-    return [...this.#running.values()].some(({ run }) => run.holdsLease)
-  }
-
-  /** Ends the runs whose leases may belong to other workers by now, because they were not renewed in time. */
-  abandonExpired(): void {
-    for (const { run } of this.#running.values()) if (!run.holdsLease) run.abandon()
+  /** When the last transaction that held a lease in place of the heartbeat ended; infinity while one holds it. */
+  get heldUntil(): number {
+    return Math.max(...[...this.#running.values()].map(({ run }) => run.heldUntil))
   }
 
   /** Resolves once all runs have ended and released their leases. */
@@ -106,9 +106,9 @@ export class Partitions {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended))
   }
 
-  #start(lease: Lease): void {
+  #start(lease: Lease, skip: readonly SkipLayer[], parkedRequests: number): void {
     const { partition } = lease
-    const run = new PartitionRun(this.#environment, this.#plan, lease, this.#progress, {
+    const run = new PartitionRun(this.#environment, this.#plan, lease, skip, this.#progress, {
       state: (state, error, call) => {
         running.state = state
         this.#report.partitionChanged(partition, state, error, call)
@@ -116,6 +116,7 @@ export class Partitions {
       parkedHandled: () => this.#noteParkedHandled(partition),
     })
     const running: RunningPartition = { run, state: 'catching-up', ended: Promise.resolve() }
+    run.noteParkedRequests(parkedRequests)
     this.#running.set(partition, running)
     this.#lastStarted.set(partition, lease)
     running.ended = this.#runToEnd(run)

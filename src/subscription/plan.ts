@@ -18,6 +18,8 @@ import { asyncProjection } from '../projection/async.ts'
 import { checkProjection } from '../projection/projection.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
+import type { SubscriptionDefinition } from '../storage/registry.ts'
+import { projectionDefinition, sortedFilter } from './definition.ts'
 import type {
   ErrorPolicy,
   HandlerContext,
@@ -27,12 +29,17 @@ import type {
   SubscriptionState,
 } from './subscription.ts'
 
+// The databases store a version as a 32-bit number.
+const mostVersion = 2 ** 31 - 1
+
 /** The checked options of a subscription. */
 export interface Plan {
   readonly name: string
+  readonly definition: SubscriptionDefinition
   readonly filter: EventFilter
   readonly from: StartPosition
-  readonly partitions: number
+  /** The subscription whose place it takes over when it is new. */
+  readonly predecessor: string | undefined
   readonly batchSize: number
   readonly leaseTime: number
   readonly pollInterval: number
@@ -46,6 +53,8 @@ export interface Plan {
 }
 
 interface Handler {
+  /** The function or the projection that the user gave. Two workers of one store must have the same one. */
+  readonly code: unknown
   /** Whether one call may take several events. */
   readonly takesBatches: boolean
   readonly isTransactional: boolean
@@ -96,23 +105,28 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
     checkProjection(projection, 'projection')
     const { filter, prepare, handleBatch } = asyncProjection(storage, projection)
     const handler: Handler = {
+      code: projection,
       takesBatches: true,
       isTransactional: true,
       prepare,
       handle: (events, _context, transaction) => handleBatch(events, transaction as StorageTransaction),
     }
-    return { ...limits, name: projection.name, filter, from: 'beginning', partitions: 1, handler }
+    const definition = projectionDefinition(projection)
+    const from = 'beginning'
+    return { ...limits, name: projection.name, definition, filter, from, predecessor: undefined, handler }
   }
 
-  const { name, from = 'beginning', partitions = 1, transactional = false } = options
+  const { name, version = 1, from = 'beginning', partitions = 1, transactional = false } = options
   const { types, streamPrefix, tags } = options
   checkName(name, 'name')
-  const start = checkedFrom(from)
+  const start = checkedFrom(from, name)
+  checkInteger(version, 'version', 1, mostVersion)
   checkInteger(partitions, 'partitions', 1, 1_000)
   checkBoolean(transactional, 'transactional')
   const filter = checkedFilter({ types, streamPrefix, tags })
   const handler = handlerOf(options, transactional)
-  return { ...limits, name, filter, from: start, partitions, handler }
+  const definition = { kind: 'handler', version, partitions, transactional, ...sortedFilter(filter) } as const
+  return { ...limits, name, definition, filter, ...start, handler }
 }
 
 type ProjectOptions = Extract<SubscribeOptions, { projection: unknown }>
@@ -144,6 +158,7 @@ function handlerOf<E extends Event, Tx extends HandlerTransaction>(
     )
   }
   return {
+    code: call,
     takesBatches,
     isTransactional,
     async prepare() {},
@@ -166,20 +181,34 @@ function checkedPolicy(policy: ErrorPolicy = {}) {
   })
 }
 
-function checkedFrom(from: unknown): StartPosition {
-  return readSafely('from', from, () => startPositionIn(from))
+function checkedFrom(from: unknown, name: string): Pick<Plan, 'from' | 'predecessor'> {
+  return readSafely('from', from, () => {
+    const { after, otherwise } = (from ?? {}) as { readonly after?: unknown; readonly otherwise?: unknown }
+    if (typeof after !== 'string') {
+      if (otherwise !== undefined)
+        refuse('from.otherwise', 'goes with the name of a subscription in after', otherwise)
+      return { from: startPositionIn(from, 'from'), predecessor: undefined }
+    }
+    checkName(after, 'from.after')
+    if (after === name) refuse('from.after', 'must be the name of another subscription', after)
+    if (otherwise === undefined) {
+      refuse('from.otherwise', `must say where to begin if there is no subscription '${after}'`, otherwise)
+    }
+    return { from: startPositionIn(otherwise, 'from.otherwise'), predecessor: after }
+  })
 }
 
-function startPositionIn(from: unknown): StartPosition {
-  if (isDate(from)) return checkedDate(from, 'from')
+/** @throws InvalidInputError */
+export function startPositionIn(from: unknown, field: string): StartPosition {
+  if (isDate(from)) return checkedDate(from, field)
   const choices = "'beginning', 'end', a Date or { after: position }"
-  if (typeof from === 'number') refuse('from', `must be ${choices}: write { after: ${from} }`, from)
+  if (typeof from === 'number') refuse(field, `must be ${choices}: write { after: ${from} }`, from)
   if (typeof from !== 'object' || from === null) {
-    if (from !== 'beginning' && from !== 'end') refuse('from', `must be ${choices}`, from)
+    if (from !== 'beginning' && from !== 'end') refuse(field, `must be ${choices}`, from)
     return from
   }
   const { after } = from as { readonly after?: unknown }
-  if (after === undefined) refuse('from', `must be ${choices}`, from)
-  checkInteger(after, 'from.after', 0)
+  if (after === undefined) refuse(field, `must be ${choices}`, from)
+  checkInteger(after, `${field}.after`, 0)
   return { after }
 }

@@ -7,7 +7,7 @@ import { optionsOf } from '../input/options.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
-import { lowestCheckpoint, waitForCheckpoint } from './checkpoint-wait.ts'
+import { lowestCheckpoint } from './checkpoint-waits.ts'
 import { planOf } from './plan.ts'
 import type { RunOnceOptions, RunOnceResult, SubscribeOptions } from './subscription.ts'
 import { Worker } from './worker.ts'
@@ -22,31 +22,36 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   checkMilliseconds(timeout, 'timeout', 1)
   const { storage, clock } = environment
   const end = clock.now() + timeout
+  const endHandler = environment.liveHandlers.add(plan)
   const worker = new Worker(environment, plan)
   const { controller, unlink } = linkedController(signal)
-  void worker.ended.then((error) => error && controller.abort(error))
+  const ended = new Error('the worker has ended')
+  void worker.ended.then((error) => controller.abort(error ?? ended))
   const failedOrAborted = controller.signal
   const timer = new AbortController()
-  let caughtUp = true
+  let position: number | undefined
   try {
-    const position = await abortable(storage.lastPosition(failedOrAborted), failedOrAborted)
+    position = await abortable(storage.lastPosition(failedOrAborted), failedOrAborted)
     const timedOut = clock.sleep(timeout, timer.signal).catch(() => {})
     await abortable(Promise.race([worker.parkedHandled, timedOut]), failedOrAborted)
-    await waitForCheckpoint(environment, plan.name, {
-      position,
-      timeout: Math.max(0, end - clock.now()),
-      signal: failedOrAborted,
-    })
+    // A paused subscription makes no progress, so there is nothing to wait for.
+    if (!worker.isPaused) {
+      const left = Math.max(0, end - clock.now())
+      const target = { position, timeout: left, signal: failedOrAborted }
+      await environment.checkpointWaits.wait(plan.name, target)
+    }
   } catch (error) {
-    if (!hasCode(error, 'subscription-behind')) throw error
-    caughtUp = false
+    if (error !== ended && !hasCode(error, 'subscription-behind')) throw error
   } finally {
     timer.abort()
     unlink()
     await worker.stop(Math.max(1_000, end - clock.now()))
+    endHandler()
   }
   const failed = await worker.ended
   if (failed !== undefined) throw failed
-  const checkpoint = lowestCheckpoint(await storage.checkpoints(plan.name))
+  const checkpoints = await storage.checkpoints(plan.name)
+  const checkpoint = lowestCheckpoint(checkpoints)
+  const caughtUp = position !== undefined && checkpoints.length > 0 && checkpoint >= position
   return { ...worker.progress, checkpoint, caughtUp }
 }

@@ -1,22 +1,19 @@
-/** Finds the position at which a new subscription begins. */
+/** Finds the position at which a new subscription begins, or to which an operator moves one. */
 import { LogTruncatedError } from '../errors/index.ts'
 import { wholeLog } from '../storage/log-query.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { StartPosition } from './subscription.ts'
 
 /**
- * Returns the position before the first event that the subscription must handle. A subscription that exists already
- * resumes at its checkpoint, so the result does not matter then.
+ * Returns the position before the first event that the subscription must handle.
  * @throws LogTruncatedError if the subscription is to begin after a position that the log has not reached
  */
 export async function startPosition(
   storage: Storage,
-  name: string,
   from: StartPosition,
   signal?: AbortSignal,
 ): Promise<number> {
   if (from === 'beginning') return 0
-  if ((await storage.checkpoints(name, signal)).length > 0) return 0
   if (from === 'end') return lastSettledPosition(storage, signal)
   if ('after' in from) return checkedAfter(storage, from.after, signal)
   return Math.min(await lastSettledPosition(storage, signal), await storage.positionBefore(from, signal))

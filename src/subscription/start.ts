@@ -1,16 +1,20 @@
 /** Starts a subscription in this process. */
 
-import type { SubscriptionFailedError } from '../errors/index.ts'
+import {
+  SubscriptionBehindError,
+  type SubscriptionFailedError,
+  UnknownSubscriptionError,
+} from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import { checkInteger, checkMilliseconds } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
+import type { Clock } from '../runtime/clock.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
-import { waitForCheckpoint } from './checkpoint-wait.ts'
 import { planOf } from './plan.ts'
-import { subscriptionStatus } from './status.ts'
-import type { SubscribeOptions, Subscription, SubscriptionStatus } from './subscription.ts'
+import { emptyStatus, subscriptionStatus } from './status.ts'
+import type { SubscribeOptions, Subscription, SubscriptionState, SubscriptionStatus } from './subscription.ts'
 import { Worker } from './worker.ts'
 
 /** A subscription, and what its worker reports of itself. */
@@ -30,18 +34,20 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
 ): StartedSubscription {
   const plan = planOf(environment.storage, options)
   const { name } = plan
+  const endHandler = environment.liveHandlers.add(plan)
   const worker = new Worker(environment, plan)
   /**
    * The running calls of `caughtUp`. A call that added its own listener to `worker.ended` would leave it there until
    * the worker ends.
    */
-  const waiting = new Set<(failure: SubscriptionFailedError | undefined) => void>()
+  const waiting = new Set<(failure: SubscriptionFailedError | undefined) => Promise<void>>()
   let ended: { readonly failure: SubscriptionFailedError | undefined } | undefined
   // A promise that only users listen to: while none does, its rejection is unhandled, and Node ends the process.
   const done = worker.ended.then((failure) => {
+    endHandler()
     onEnd()
     ended = { failure }
-    for (const end of waiting) end(failure)
+    for (const end of waiting) void end(failure)
     if (failure !== undefined) throw failure
   })
 
@@ -65,19 +71,29 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       checkMilliseconds(timeout, 'timeout', 0)
       environment.storage.checkNesting?.()
       const { controller, unlink } = linkedController(signal)
-      const onEnded = (failure: SubscriptionFailedError | undefined) => {
-        if (failure === undefined) return
+      const onEnded = async (failure: SubscriptionFailedError | undefined) => {
+        if (failure === undefined) {
+          const gone = await goneSubscription(environment, name, worker.state)
+          if (gone !== undefined) controller.abort(gone)
+          return
+        }
         // This call rejects with the failure, so the rejection of `done` counts as handled.
         done.catch(() => {})
         controller.abort(failure)
       }
       if (ended === undefined) waiting.add(onEnded)
-      else onEnded(ended.failure)
+      else void onEnded(ended.failure)
       const failedOrAborted = controller.signal
       try {
-        const target =
-          position ?? (await abortable(environment.storage.lastPosition(failedOrAborted), failedOrAborted))
-        await waitForCheckpoint(environment, name, { position: target, timeout, signal: failedOrAborted })
+        const { storage, clock, checkpointWaits } = environment
+        const end = clock.now() + timeout
+        // Until then, the stored checkpoints may belong to something else that has this name.
+        if (!(await isRegistered(worker, clock, timeout, failedOrAborted))) {
+          throw new SubscriptionBehindError(name, position ?? 0, 0, [], timeout)
+        }
+        const target = position ?? (await abortable(storage.lastPosition(failedOrAborted), failedOrAborted))
+        const left = Math.max(0, end - clock.now())
+        await checkpointWaits.wait(name, { position: target, timeout: left, signal: failedOrAborted })
       } finally {
         waiting.delete(onEnded)
         unlink()
@@ -97,8 +113,36 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
   return { subscription, report }
 }
 
-/** The status before the worker has created the subscription, for example while the database is unreachable. */
-function emptyStatus(name: string, lastPosition: number): Omit<SubscriptionStatus, 'state' | 'lastError'> {
-  const nothing = { checkpoint: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
-  return { ...nothing, name, lastPosition, lag: lastPosition }
+/**
+ * The error for callers that wait for a subscription that has no checkpoints any more. Undefined if it has some, or if
+ * the storage cannot tell: then they go on waiting.
+ */
+async function goneSubscription(
+  { storage }: EngineEnvironment,
+  name: string,
+  state: SubscriptionState,
+): Promise<UnknownSubscriptionError | undefined> {
+  if (state === 'removed') return new UnknownSubscriptionError(name)
+  if (state !== 'superseded') return undefined
+  const stored = await storage.readSubscription(name).catch(() => undefined)
+  return stored?.successor === undefined ? undefined : new UnknownSubscriptionError(name, stored.successor)
+}
+
+/** Resolves once the worker is registered or has ended, or with false when the time is over. */
+async function isRegistered(
+  worker: Worker,
+  clock: Clock,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const timer = new AbortController()
+  const isLate = clock.sleep(timeout, timer.signal).then(
+    () => false,
+    () => true,
+  )
+  try {
+    return await abortable(Promise.race([worker.registered.then(() => true), isLate]), signal)
+  } finally {
+    timer.abort()
+  }
 }

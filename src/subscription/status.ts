@@ -2,7 +2,7 @@
 
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { wholeLog } from '../storage/log-query.ts'
-import { lowestCheckpoint, ownersOf } from './checkpoint-wait.ts'
+import { lowestCheckpoint, ownersOf } from './checkpoint-waits.ts'
 import type { SubscriptionStatus } from './subscription.ts'
 
 /** Leaves out `state` and `lastError`, which only a worker knows. Returns `undefined` if there is none. */
@@ -37,4 +37,13 @@ export async function subscriptionStatus(
     })),
     lastError: undefined,
   }
+}
+
+/** The status of a subscription that has no checkpoints, for example because the database has been unreachable so far. */
+export function emptyStatus(
+  name: string,
+  lastPosition: number,
+): Omit<SubscriptionStatus, 'state' | 'lastError'> {
+  const nothing = { checkpoint: 0, lagTime: 0, parked: 0, owners: [], partitions: [] }
+  return { ...nothing, name, lastPosition, lag: lastPosition }
 }

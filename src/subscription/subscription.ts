@@ -33,6 +33,17 @@ export type StartPosition =
   /** At the first event after this position (exclusive), such as the position of an `AppendResult`. */
   | { readonly after: number }
 
+/**
+ * Takes over the place of another subscription: its checkpoints and its parked events. The other one ends: each of its
+ * workers stops, in the state 'superseded'. The numbers of partitions may differ. If there is no such subscription, begins
+ * at `otherwise`.
+ */
+export interface Succession {
+  /** The name of the other subscription. */
+  readonly after: string
+  readonly otherwise: StartPosition
+}
+
 /** What a subscription does when its handler fails. */
 export interface ErrorPolicy {
   /** Maximum number of retries of an event whose handler failed. @default 5 */
@@ -101,11 +112,18 @@ interface RunOptions {
 interface HandlerOptions<E extends Event> extends RunOptions, EventFilter<E> {
   /** Unique among the store's subscriptions. Workers that use the same name share the work. */
   readonly name: string
+  /**
+   * At least 1. Raise it when you change the filter, `partitions` or `transactional`, or when code of the former version
+   * must not run any more. The higher version continues where the lower one was; workers of the lower one stop, in the
+   * state 'superseded'. @default 1
+   */
+  readonly version?: number | undefined
   /** Where a new subscription begins; ignored if the subscription exists. @default 'beginning' */
-  readonly from?: StartPosition | undefined
+  readonly from?: StartPosition | Succession | undefined
   /**
    * The number of partitions that the streams are divided into. Events of one stream are handled in order; partitions
-   * are handled side by side and are spread over all workers. The number cannot be changed later. @default 1
+   * are handled side by side and are spread over all workers. To change it, raise the version, or call
+   * `store.subscriptions.repartition`. @default 1
    */
   readonly partitions?: number | undefined
   /** Whether each call of the handler gets a transaction, `tx`, that commits with the checkpoint. @default false */
@@ -152,8 +170,14 @@ export type SubscriptionState =
   | 'retrying'
   /** An event was parked. */
   | 'parking'
+  /** An operator has paused the subscription. */
+  | 'paused'
   | 'stopping'
   | 'stopped'
+  /** The worker has stopped, because a higher version or a successor has taken over. */
+  | 'superseded'
+  /** The worker has stopped, because an operator has removed the subscription. */
+  | 'removed'
   /** The subscription has ended with an error. */
   | 'failed'
 
@@ -208,6 +232,7 @@ export interface Subscription extends AsyncDisposable {
    * empty log, it resolves once the subscription exists, so that it handles everything that is appended from then on.
    * @throws SubscriptionBehindError if that takes longer than `timeout`
    * @throws SubscriptionFailedError if the subscription fails or has failed
+   * @throws UnknownSubscriptionError if it was removed, or a successor has taken over its place
    */
   caughtUp(options?: CaughtUpOptions): Promise<void>
   /**
@@ -216,7 +241,7 @@ export interface Subscription extends AsyncDisposable {
    */
   stop(options?: { readonly timeout?: number | undefined }): Promise<void>
   /**
-   * Resolves when the subscription has stopped, and rejects with a SubscriptionFailedError when it cannot continue. If
+   * Resolves when the subscription has stopped, was superseded or was removed, and rejects with a SubscriptionFailedError when it cannot continue. If
    * no code handles that rejection, it ends the process: a subscription never stops silently.
    */
   readonly done: Promise<void>
@@ -263,8 +288,40 @@ export interface ParkedEvents {
     position: number,
     options?: CallOptions,
   ): Promise<(ParkedEvent & { readonly event: RecordedEvent }) | undefined>
-  /** Lets the worker that holds the partition handle the event again, now or later. @throws NotParkedError */
-  retry(position: number, options?: CallOptions): Promise<void>
-  /** Removes a parked event without handling it. Events that it blocked are handled then. @throws NotParkedError */
-  skip(position: number, options?: CallOptions): Promise<void>
+  /**
+   * Lets the workers handle a parked event again, or all parked events that a filter selects. Returns how many. Blocked
+   * events follow by themselves.
+   * @throws NotParkedError if no event is parked at the position
+   * @throws UnknownSubscriptionError if a filter selects nothing, and there is no such subscription
+   */
+  retry(which: number | ParkedFilter, options?: ParkedCallOptions): Promise<number>
+  /**
+   * Removes a parked event without handling it, or all parked and blocked events that a filter selects. Events that they
+   * blocked are handled then. Returns how many.
+   * @throws NotParkedError if no event is parked at the position
+   * @throws UnknownSubscriptionError if a filter selects nothing, and there is no such subscription
+   */
+  skip(which: number | ParkedFilter, options?: ParkedCallOptions): Promise<number>
+}
+
+/** Selects parked events. An event must match every given property; `{}` selects all. */
+export interface ParkedFilter {
+  /** Only events of this type. */
+  readonly type?: string | undefined
+  /** Only events of this stream. */
+  readonly streamId?: string | undefined
+  /** Only events whose error contains this text. */
+  readonly error?: string | undefined
+}
+
+export interface ParkedCallOptions extends CallOptions {
+  /** Called after each page of parked events. */
+  readonly onProgress?: ((progress: ParkedProgress) => void) | undefined
+}
+
+export interface ParkedProgress {
+  /** How many events are retried or skipped so far. */
+  readonly count: number
+  /** All parked events up to this position are looked at. */
+  readonly position: number
 }

@@ -5,31 +5,26 @@
  *         │           │            │          │
  *         └───────────┴──────┬─────┴──────────┘
  *                            ▼
- *                 stopping ──▶ stopped      or, after an error:  failed
+ *                 stopping ──▶ stopped      or, after an error:  failed; also superseded, removed
  *
  * A lease lets one worker at a time handle a partition. The storage decides when it expires, and never by the wall
  * clock of a worker. A worker that could not renew its leases for the lease time abandons its partitions. If it does so
  * too late, the storage refuses its writes by their fencing token.
  */
-import { randomUUID } from 'node:crypto'
-import {
-  InvalidInputError,
-  isOutage,
-  StoreUnavailableError,
-  SubscriptionFailedError,
-} from '../errors/index.ts'
-import { abortable } from '../runtime/abort.ts'
+import { randomBytes } from 'node:crypto'
+import { hasCode, isOutage, StoreUnavailableError, SubscriptionFailedError } from '../errors/index.ts'
+import { abortable, onAbort } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
+import type { KeptLeases } from '../storage/subscriptions.ts'
+import type { HeartbeatMember } from './heartbeat.ts'
 import type { PartitionState } from './partition-run.ts'
 import { Partitions } from './partitions.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
-import { startPosition } from './start-position.ts'
+import { registerSubscription } from './register.ts'
 import type { FailedCall, StateChange, SubscriptionState } from './subscription.ts'
 
-// All in milliseconds. The worker renews its leases after a third of the lease time, but at least this often.
-const longestRenewalInterval = 1_000
-// The pause after a transient error doubles from the first value up to the second.
+// All in milliseconds. The pause after a transient error doubles from the first value up to the second.
 const shortestPause = 50
 const longestPause = 5_000
 // When one partition has failed, the others may finish their current events for this long.
@@ -37,15 +32,25 @@ const failureTimeout = 30_000
 // How long an abandoned worker waits for the storage to take its leases back. They expire if it does not answer.
 const releaseTimeout = 500
 
+/** Whether a projection has failed because a process with a higher version of it has built its documents. */
+function isOfLaterVersion(error: unknown): boolean {
+  const cause = hasCode(error, 'subscription-failed') ? error.cause : error
+  return hasCode(cause, 'projection-version') && cause.registered > cause.version
+}
+
 const noChange: StateChange = { error: undefined, event: undefined, attempt: undefined, partition: undefined }
+
+const endStates: ReadonlySet<SubscriptionState> = new Set(['failed', 'stopped', 'superseded', 'removed'])
 
 export class Worker {
   /** Identifies the worker as the owner of leases. */
-  readonly name: string = randomUUID()
+  readonly name: string
   readonly progress: Progress = { handled: 0, parked: 0 }
   lastError: unknown
   /** Resolves with the error that failed the subscription, or with `undefined` after a normal stop. */
   readonly ended: Promise<SubscriptionFailedError | undefined>
+  /** Resolves once the worker's definition is compared with the stored one, or the worker has ended. */
+  readonly registered: Promise<void>
   /** Resolves once the worker has its first leases and has handled the parked events that were due, or has ended. */
   readonly parkedHandled: Promise<void>
   readonly #environment: EngineEnvironment
@@ -65,24 +70,33 @@ export class Worker {
   #renewedAt = Number.NEGATIVE_INFINITY
   /** Whether the leases have expired since then. */
   #isExpired = false
+  #isPaused = false
   #failure: { readonly error: unknown } | undefined
+  /** The last state of a worker that ends without a failure. */
+  #lastState: 'stopped' | 'superseded' | 'removed' = 'stopped'
+  /** The worker's part in the heartbeat of the process, from its registration until its runs have ended. */
+  #member: HeartbeatMember | undefined
+  #place: string | undefined
+  #resolveRegistered = () => {}
   #resolveParkedHandled = () => {}
   /** Resolves when an abandoned worker must wait for the storage no longer. */
   readonly #releaseTimedOut: Promise<void>
   #resolveReleaseTimedOut = () => {}
-  #wake = () => {}
-  #isWoken = false
 
   constructor(environment: EngineEnvironment, plan: Plan) {
     this.#environment = environment
     this.#plan = plan
+    this.name = `${environment.workerName}/${randomBytes(4).toString('hex')}`
     this.#partitions = new Partitions(environment, plan, this.name, this.progress, {
       parkedHandled: () => this.#resolveParkedHandled(),
       changed: (error) => this.#updateState({ ...noChange, error }),
       partitionChanged: (partition, state, error, call) =>
         this.#noteOfPartition(partition, state, error, call),
-      ended: () => this.#wakeUp(),
+      ended: () => this.#member?.beatNow(),
       failed: (error) => this.#fail(error),
+    })
+    this.registered = new Promise((resolve) => {
+      this.#resolveRegistered = resolve
     })
     this.parkedHandled = new Promise((resolve) => {
       this.#resolveParkedHandled = resolve
@@ -95,6 +109,11 @@ export class Worker {
 
   get state(): SubscriptionState {
     return this.#state
+  }
+
+  /** Whether an operator has paused the subscription, by the last heartbeat. */
+  get isPaused(): boolean {
+    return this.#isPaused
   }
 
   /** Waits for the running handlers to finish, and abandons them after `timeout` milliseconds. */
@@ -126,16 +145,19 @@ export class Worker {
   /** Never rejects. */
   async #run(): Promise<SubscriptionFailedError | undefined> {
     try {
-      await this.#createAndLease()
+      await this.#register()
+      if (!this.#stop.signal.aborted) await this.#lease()
     } catch (error) {
       this.#fail(error)
     }
     await this.#drain()
+    await Promise.race([this.#member?.leave(), this.#releaseTimedOut])
     await this.#leave()
+    this.#resolveRegistered()
     this.#resolveParkedHandled()
     await this.#listenersEnded()
     if (this.#failure === undefined) {
-      this.#setState('stopped')
+      this.#setState(this.#lastState)
       await this.#listenersEnded()
     }
     return this.#failure && this.#announceFailure(this.#failure.error)
@@ -153,79 +175,63 @@ export class Worker {
     return failed
   }
 
-  /** Creates the subscription, then renews and takes leases until the worker must stop. */
-  async #createAndLease(): Promise<void> {
-    await this.#create()
-    if (this.#stop.signal.aborted) return
+  /** Takes part in the heartbeat of the process until the worker must stop. */
+  async #lease(): Promise<void> {
     this.#setState('leasing')
     void this.#watchExpiry()
-    while (!this.#stop.signal.aborted) {
-      await this.#keepLeases()
-      await this.#sleepUntilWoken(Math.min(this.#plan.leaseTime / 3, longestRenewalInterval))
-    }
+    const { name: subscription, definition, leaseTime: milliseconds } = this.#plan
+    const { version } = definition
+    const beat = { subscription, place: this.#place as string, version, worker: this.name, milliseconds }
+    this.#member = this.#environment.heartbeat.join(beat, {
+      kept: (kept, sentAt) => this.#takeLeases(kept, sentAt),
+      failed: (error) => (isOutage(error) ? this.#reportOutage(error) : this.#fail(error)),
+    })
+    await new Promise<void>((resolve) => onAbort(this.#stop.signal, resolve))
   }
 
-  /** Waits until all runs have ended, and renews their leases until then: a handler may still be at work. */
+  /** Waits until all runs have ended. The heartbeat renews their leases until then: a handler may still be at work. */
   async #drain(): Promise<void> {
-    const ended = Promise.race([this.#partitions.ended(), this.#releaseTimedOut])
-    void ended.then(() => this.#released.abort())
-    const { clock } = this.#environment
-    while (!this.#released.signal.aborted) {
-      await clock.sleep(this.#plan.leaseTime / 3, this.#released.signal).catch(() => {})
-      if (this.#released.signal.aborted) return
-      await this.#keepLeases().catch((error: unknown) => this.#fail(error))
-    }
+    await Promise.race([this.#partitions.ended(), this.#releaseTimedOut])
+    this.#released.abort()
   }
 
-  /** Creates the subscription if it does not exist. Retries until the storage can be reached. */
-  async #create(): Promise<void> {
+  /** Registers the subscription. Retries until the storage can be reached. */
+  async #register(): Promise<void> {
     const { storage } = this.#environment
-    const { name, from, partitions, handler } = this.#plan
     const { signal } = this.#stop
-    const create = async () => {
-      await handler.prepare()
-      const position = await startPosition(storage, name, from, signal)
-      return storage.createSubscription(name, partitions, position, signal)
-    }
     for (let failures = 0; !signal.aborted; failures++) {
       try {
-        const stored = await abortable(create(), signal)
-        if (stored === partitions) return
-        const problem = `must be ${stored}, the number that this subscription was created with`
-        throw new InvalidInputError('partitions', problem, String(partitions))
+        const registration = await abortable(registerSubscription(storage, this.#plan, signal), signal)
+        if (registration.kind === 'superseded') return this.#end('superseded')
+        this.#place = registration.place
+        this.#resolveRegistered()
+        return
       } catch (error) {
         if (signal.aborted) return
         if (!isOutage(error)) throw error
         this.#reportOutage(error)
-        await this.#sleepUntilWoken(Math.min(longestPause, shortestPause * 2 ** Math.min(failures, 10)))
+        const pause = Math.min(longestPause, shortestPause * 2 ** Math.min(failures, 10))
+        await this.#environment.clock.sleep(pause, signal).catch(() => {})
       }
     }
   }
 
-  /**
-   * Renews the worker's leases and takes free ones. A stop does not interrupt the call: without its answer, the worker
-   * could not release the leases that it has got.
-   */
-  async #keepLeases(): Promise<void> {
-    const { storage, clock } = this.#environment
-    const { signal } = this.#abandon
-    const { name, leaseTime } = this.#plan
-    const sentAt = clock.now()
-    try {
-      const kept = await abortable(storage.keepLeases(name, this.name, leaseTime, signal), signal)
-      this.#renewedAt = sentAt
-      this.#isExpired = false
-      this.#partitions.reconcile(kept)
-    } catch (error) {
-      if (signal.aborted) return
-      if (!isOutage(error)) throw error
-      this.#reportOutage(error)
+  #takeLeases(kept: KeptLeases, sentAt: number): void {
+    if (kept.kind !== 'kept') {
+      this.#partitions.abandon()
+      this.#end(kept.kind)
+      return
     }
+    this.#renewedAt = sentAt
+    this.#isExpired = false
+    this.#isPaused = kept.isPaused
+    this.#partitions.reconcile(kept)
   }
 
   /**
    * Abandons the partitions when the leases have expired without a renewal: another worker may own them by now. The
-   * storage has failed, or does not answer.
+   * storage has failed, or does not answer. While a transaction of this worker holds a lease, the heartbeat waits for
+   * the connection of that transaction; then the storage gets the lease time to answer from the end of the transaction.
    */
   async #watchExpiry(): Promise<void> {
     const { clock } = this.#environment
@@ -233,22 +239,35 @@ export class Worker {
     const { signal } = this.#released
     this.#renewedAt = clock.now()
     while (!signal.aborted) {
-      const left = this.#renewedAt + leaseTime - clock.now()
+      const left = Math.max(this.#renewedAt, this.#partitions.heldUntil) + leaseTime - clock.now()
       if (left <= 0) {
-        this.#partitions.abandonExpired()
-        if (!this.#isExpired && !this.#partitions.holdsLease) {
+        this.#partitions.abandon()
+        if (!this.#isExpired) {
           this.#isExpired = true
           const silence = new Error(`no lease was renewed for the lease time of ${leaseTime} ms`)
           this.#reportOutage(new StoreUnavailableError(`Renewing the leases of '${name}'`, 0, silence))
         }
       }
-      await clock.sleep(left > 0 ? left : leaseTime / 4, signal).catch(() => {})
+      await clock.sleep(left > 0 ? Math.min(left, leaseTime) : leaseTime / 4, signal).catch(() => {})
     }
   }
 
   #fail(error: unknown): void {
+    if (this.#stop.signal.aborted && this.#lastState !== 'stopped') return
     if (this.#failure !== undefined) return
+    if (isOfLaterVersion(error)) {
+      this.#end('superseded')
+      return
+    }
     this.#failure = { error }
+    this.#requestStop()
+    void this.#waitForEnd(failureTimeout)
+  }
+
+  /** Stops the worker without a failure, because its subscription goes on without it. */
+  #end(state: 'superseded' | 'removed'): void {
+    if (this.#stop.signal.aborted) return
+    this.#lastState = state
     this.#requestStop()
     void this.#waitForEnd(failureTimeout)
   }
@@ -256,35 +275,17 @@ export class Worker {
   #requestStop(): void {
     this.#stop.abort()
     this.#partitions.stop()
-    this.#wakeUp()
   }
 
   /** Removes the worker from the storage. Never rejects, and takes no longer than the lease time or the stop. */
   async #leave(): Promise<void> {
+    if (this.#place === undefined) return
     const { storage, clock } = this.#environment
     const timer = new AbortController()
-    const leaving = storage
-      .leave(this.#plan.name, this.name)
-      .catch((error: unknown) => this.#reportOutage(error))
+    const leaving = storage.leave(this.#place, this.name).catch((error: unknown) => this.#reportOutage(error))
     const expired = clock.sleep(this.#plan.leaseTime, timer.signal).catch(() => {})
     await Promise.race([leaving, expired, this.#releaseTimedOut])
     timer.abort()
-  }
-
-  /** Sleeps until the time is over or `#wakeUp` is called; returns at once if it was called since the last sleep. */
-  async #sleepUntilWoken(milliseconds: number): Promise<void> {
-    const woken = new AbortController()
-    this.#wake = () => woken.abort()
-    if (!this.#isWoken && !this.#stop.signal.aborted) {
-      await this.#environment.clock.sleep(milliseconds, woken.signal).catch(() => {})
-    }
-    this.#wake = () => {}
-    this.#isWoken = false
-  }
-
-  #wakeUp(): void {
-    this.#isWoken = true
-    this.#wake()
   }
 
   #reportOutage(error: unknown): void {
@@ -294,7 +295,8 @@ export class Worker {
 
   /** The state of a worker that need not stop. */
   get #stateAtWork(): SubscriptionState {
-    return this.#partitions.state ?? (this.#isExpired ? 'retrying' : 'leasing')
+    const atRest = this.#isPaused ? 'paused' : 'leasing'
+    return this.#partitions.state ?? (this.#isExpired ? 'retrying' : atRest)
   }
 
   /** Reports a failed call or a parked event of a partition, even if the worker's state stays as it is. */
@@ -318,7 +320,7 @@ export class Worker {
   }
 
   #setState(state: SubscriptionState, change: StateChange = noChange): void {
-    if (this.#state === 'failed' || this.#state === 'stopped') return
+    if (endStates.has(this.#state)) return
     this.#state = state
     this.#announce(state, change)
   }

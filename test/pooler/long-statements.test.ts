@@ -68,16 +68,19 @@ describe.each(kinds)('behind PgBouncer, a store on %s', (name, connect) => {
     withStore(async (store) => {
       const other = new pg.Client(database.url)
       await other.connect()
-      await other.query(
-        `begin; select pg_advisory_xact_lock(hashtext('eventsourced migrations of ${schema}'))`,
-      )
-      const creating = store.schema.create()
-      const waiters = `select pid from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`
-      await other.query('select pg_sleep(6)')
-      const { rows } = await other.query(waiters)
-      await other.query('commit')
-      await other.end()
-      expect(await creating).toMatchObject({ upToDate: true })
-      expect(rows).toHaveLength(1)
+      try {
+        await other.query(
+          `begin; select pg_advisory_xact_lock(hashtext('eventsourced migrations of ${schema}'))`,
+        )
+        const creating = store.schema.create()
+        const waiters = `select pid from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`
+        await other.query('select pg_sleep(6)')
+        const { rows } = await other.query(waiters)
+        await other.query('commit')
+        expect(await creating).toMatchObject({ upToDate: true })
+        expect(rows).toHaveLength(1)
+      } finally {
+        await other.end()
+      }
     }))
 })

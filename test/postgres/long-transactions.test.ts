@@ -12,13 +12,8 @@ let schemas = 0
 
 beforeAll(async () => {
   server = await startOwnServer(['max_prepared_transactions=5', 'fsync=off'])
-  const admin = await connect(server.url)
-  await admin.query('create database elsewhere')
-  await admin.query('create table other (id int)')
-  await admin.end()
-  const there = await connect(elsewhere())
-  await there.query('create table other (id int)')
-  await there.end()
+  await run(server.url, 'create database elsewhere')
+  for (const url of [server.url, elsewhere()]) await run(url, 'create table other (id int)')
 })
 
 afterAll(() => server.remove())
@@ -40,6 +35,11 @@ async function connect(connectionString: string, applicationName = 'test'): Prom
   const client = new pg.Client({ connectionString, application_name: applicationName })
   await client.connect()
   return client
+}
+
+async function run(url: string, sql: string): Promise<void> {
+  const client = await connect(url)
+  await client.query(sql).finally(() => client.end())
 }
 
 async function session(url: string, applicationName?: string): Promise<pg.Client> {

@@ -30,8 +30,7 @@ afterAll(async () => {
   await database.drop()
   const server = new pg.Client({ connectionString: inject('servers').postgres })
   await server.connect()
-  await server.query(`drop role ${role}`)
-  await server.end()
+  await server.query(`drop role ${role}`).finally(() => server.end())
 })
 
 it('the log: how far it reaches, and which session holds readers back since when', async () => {

@@ -5,7 +5,7 @@ import { hasCode } from '@eventsourced/core'
 import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import postgres from 'postgres'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
 
 let database: FreshDatabase
@@ -41,6 +41,7 @@ describe('a store opens on', () => {
     const pool = new pg.Pool({ connectionString: database.url, max: 2 })
     const client = new pg.Client(database.url)
     await client.connect()
+    onTestFinished(() => client.end())
     const heard: unknown[] = []
     const hear = (warning: unknown) => heard.push(warning)
     process.on('warning', hear)
@@ -57,15 +58,14 @@ describe('a store opens on', () => {
     process.removeListener('warning', hear)
     expect(heard).toEqual([])
     await pool.end()
-    await client.end()
   })
 
   it('one connected client of pg, which serves one call at a time and stays open', async () => {
     const client = new pg.Client(database.url)
     await client.connect()
+    onTestFinished(() => client.end())
     await worksOn(client, 'by_client')
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
-    await client.end()
   })
 
   it('postgres.js, which it leaves open', async () => {
@@ -124,9 +124,9 @@ describe('a connection that can serve no call', () => {
     await expect(subscription.done).rejects.toMatchObject({ cause: refused })
     // Nothing was sent: once the client is connected, the same store works.
     await client.connect()
+    onTestFinished(() => client.end())
     expect(await store.append('a', [{ type: 'A', data: 1 }])).toMatchObject({ version: 1 })
     await store.close()
-    await client.end()
   })
 
   const ended = { code: 'connection-not-open', reason: 'ended' }

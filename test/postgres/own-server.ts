@@ -76,8 +76,7 @@ async function serverIn(
   async function stop(): Promise<void> {
     const client = new pg.Client({ connectionString: url })
     await client.connect()
-    await connectionsClosed(client)
-    await client.end()
+    await connectionsClosed(client).finally(() => client.end())
     await embedded.stop()
   }
 

@@ -7,7 +7,7 @@ import { hasCode } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { wholeLog } from '@eventsourced/core/storage'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { collect, eventOfType, logOf, range } from '../../src/conformance/events.ts'
 import { Log, type RunRead } from '../../src/postgres/log.ts'
 import { statementsOf } from '../../src/postgres/statements.ts'
@@ -50,6 +50,7 @@ it('names are right after a copy of the database, with the same file numbers, ha
   const name = url.pathname.slice(1)
   const server = new pg.Client({ connectionString: inject('servers').postgres })
   await server.connect()
+  onTestFinished(() => server.end())
   const disconnect = () =>
     server.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name])
   const store = postgresStore(original.url)
@@ -71,7 +72,6 @@ it('names are right after a copy of the database, with the same file numbers, ha
   expect((await logOf(store)).at(-1)?.streamId).toBe('copy-300')
   await store.close()
   await server.query(`drop database ${name}_old with (force)`)
-  await server.end()
   await original.drop()
 })
 

@@ -54,8 +54,9 @@ it.each(['LATIN1', 'SQL_ASCII'])(
       await expectRefusal(url.href, new RegExp(`${encoding}.*UTF8`))
       const client = new pg.Client(url.href)
       await client.connect()
-      const { rows } = await client.query(`select from pg_namespace where nspname = 'eventsourced'`)
-      await client.end()
+      const { rows } = await client
+        .query(`select from pg_namespace where nspname = 'eventsourced'`)
+        .finally(() => client.end())
       expect(rows).toEqual([])
     } finally {
       await Promise.all(opened.splice(0).map((store) => store.close()))

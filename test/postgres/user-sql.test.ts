@@ -276,6 +276,7 @@ describe('the limit of idle transactions', () => {
     const pool = new pg.Pool({ connectionString: database.url })
     pool.on('error', () => {})
     const client = new pg.Client(database.url)
+    client.on('error', () => {})
     await client.connect()
     store = postgresStore(kind === 'a pool' ? pool : client)
     await store.append('a', counted(1))

@@ -1,6 +1,7 @@
 /** Runs subscriptions on a storage in memory. Each test gets its own, and can replace any part of its environment. */
 import { afterEach, beforeEach, onTestFinished, vi } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
+import { engineEnvironment } from '../../src/engine/environment.ts'
 import { memoryStorage } from '../../src/memory/store.ts'
 import { InlineProjections } from '../../src/projection/inline.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
@@ -14,10 +15,20 @@ class Engine {
   readonly storage = memoryStorage(new InlineProjections())
   readonly #wakeup = new Wakeup()
   readonly #started: Subscription[] = []
-  environment: EngineEnvironment = {
+  environment: EngineEnvironment = engineEnvironment({
     storage: this.storage,
     wakeup: this.#wakeup,
     clock: systemClock,
+  })
+
+  /** Replaces parts of the environment. Makes the parts that all workers share of them. */
+  use(given: Partial<Pick<EngineEnvironment, 'storage' | 'clock'>>): void {
+    const { storage, clock } = this.environment
+    this.environment = this.environmentOf({ storage, clock, ...given })
+  }
+
+  environmentOf({ storage, clock }: Pick<EngineEnvironment, 'storage' | 'clock'>): EngineEnvironment {
+    return engineEnvironment({ storage, clock, wakeup: this.#wakeup })
   }
 
   start(options: SubscribeOptions): Subscription {

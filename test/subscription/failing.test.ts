@@ -14,8 +14,7 @@ describe('a handler that fails', () => {
     const attempts: number[] = []
     const pauses: number[] = []
     const sleep = engine.environment.clock.sleep
-    engine.environment = {
-      ...engine.environment,
+    engine.use({
       clock: {
         now: systemClock.now,
         sleep: (milliseconds, signal) => {
@@ -23,7 +22,7 @@ describe('a handler that fails', () => {
           return sleep(milliseconds, signal)
         },
       },
-    }
+    })
     const seen: number[] = []
     const subscription = engine.startFailing({
       name,
@@ -357,7 +356,7 @@ describe('a storage that is unreachable', () => {
         return call(...parameters)
       }
     }
-    engine.environment = { ...engine.environment, storage: broken as unknown as Storage }
+    engine.use({ storage: broken as unknown as Storage })
   }
 
   it.each([true, false])(

@@ -5,6 +5,7 @@
  */
 import { strict as assert } from 'node:assert'
 import type { Scheduler } from 'fast-check'
+import { engineEnvironment } from '../../src/engine/environment.ts'
 import { StoreUnavailableError } from '../../src/errors/index.ts'
 import type { RecordedEvent } from '../../src/event.ts'
 import { MemorySubscriptions } from '../../src/memory/subscriptions.ts'
@@ -16,7 +17,7 @@ import type { LogPage, LogQuery } from '../../src/storage/log-query.ts'
 import { isInPartition, partitionOf } from '../../src/storage/partition.ts'
 import type { StorageTransaction } from '../../src/storage/projections.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import type { Lease } from '../../src/storage/subscriptions.ts'
+import type { CheckpointMove, Lease, MoveOutcome } from '../../src/storage/subscriptions.ts'
 
 export const subscription = 'model'
 
@@ -209,7 +210,8 @@ export class Model {
     const events = found.slice(0, pageSize)
     const full = events.length === pageSize
     const last = events.at(-1)?.position ?? 0
-    return { events, frontier, full, through: full ? last : Math.max(after, Math.min(until, frontier)) }
+    const through = full ? last : Math.max(after, Math.min(until, frontier))
+    return { events, frontier, full, through, readAt: new Date(this.#time) }
   }
 }
 
@@ -230,7 +232,7 @@ export class Process {
       sleep: (milliseconds, signal) => this.#whileAlive(model.sleep(milliseconds, signal)),
     }
     this.wakeup = new ModelWakeup(clock)
-    this.environment = { storage: this.#storage(), wakeup: this.wakeup, clock }
+    this.environment = engineEnvironment({ storage: this.#storage(), wakeup: this.wakeup, clock })
   }
 
   /** Nothing that the process waits for ever happens. */
@@ -308,26 +310,30 @@ export class Process {
       readLogPage: (query, signal) => this.#read('readLogPage', () => model.readLogPage(query), signal),
       lastPosition: (signal) => this.#read('lastPosition', () => model.log.at(-1)?.position ?? 0, signal),
       transaction: (what, work, signal) => this.#transaction(what, work, signal),
-      createSubscription: (name, partitions, position, signal) =>
+      readSubscription: (name, signal) =>
+        this.#read('readSubscription', () => subscriptions.readSubscription(name), signal),
+      createSubscription: (name, definition, position, signal) =>
         this.#call(
           'createSubscription',
-          () => subscriptions.createSubscription(name, partitions, position),
+          () => subscriptions.createSubscription(name, definition, position),
           signal,
         ),
-      keepLeases: (name, worker, milliseconds, signal) =>
+      keepLeases: (beats, signal) =>
         this.#call(
           'keepLeases',
           async () => {
-            const kept = await subscriptions.keepLeases(name, worker, milliseconds)
-            for (const { partition, token } of kept.leases) model.leases.add(`${partition}:${token}`)
-            return kept
+            const answers = await subscriptions.keepLeases(beats)
+            for (const kept of answers) {
+              const leases = kept.kind === 'kept' ? kept.leases : []
+              for (const { partition, token } of leases) model.leases.add(`${partition}:${token}`)
+            }
+            return answers
           },
           signal,
         ),
       releaseLeases: (leases) => this.#call('releaseLeases', () => subscriptions.releaseLeases(leases)),
-      leave: (name, worker) => this.#call('leave', () => subscriptions.leave(name, worker)),
-      advance: (lease, position, signal) =>
-        this.#call('advance', () => this.#advance(lease, position), signal),
+      leave: (place, worker) => this.#call('leave', () => subscriptions.leave(place, worker)),
+      advance: (moves, signal) => this.#call('advance', () => this.#advance(moves), signal),
       park: (lease, events, position, signal) =>
         this.#call(
           'park',
@@ -350,9 +356,12 @@ export class Process {
     return storage as Storage
   }
 
-  async #advance(lease: Lease, position: number): Promise<void> {
-    this.#model.subscriptions.advanceNow(lease, position)
-    await this.#model.checkCheckpoint(lease, position)
+  async #advance(moves: readonly CheckpointMove[]): Promise<readonly MoveOutcome[]> {
+    const outcomes = await this.#model.subscriptions.advance(moves)
+    for (const [index, { lease, position }] of moves.entries()) {
+      if (outcomes[index] === 'moved') await this.#model.checkCheckpoint(lease, position)
+    }
+    return outcomes
   }
 
   async #transaction<T>(

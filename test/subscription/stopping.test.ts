@@ -11,6 +11,28 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await systemClock.sleep(5)
 }
 
+/** Makes transactions hold their leases, as on a single connection: heartbeats wait for the running transaction. */
+function transactionsHoldLeases(beforeHolding: () => Promise<void> = async () => {}): void {
+  let running: Promise<unknown> = Promise.resolve()
+  engine.environment = {
+    ...engine.environment,
+    storage: {
+      ...engine.storage,
+      transaction(what, work, signal) {
+        const holdLease = () => beforeHolding().then(() => true)
+        const holding: typeof work = (transaction) => work(Object.assign(transaction, { holdLease }))
+        const transaction = engine.storage.transaction(what, holding, signal)
+        running = transaction.catch(() => {})
+        return transaction
+      },
+      async keepLeases(...parameters) {
+        await running
+        return engine.storage.keepLeases(...parameters)
+      },
+    },
+  }
+}
+
 describe('stopping', () => {
   it('finishes the current event, starts no other, and stores the checkpoint', async () => {
     await engine.append(3)
@@ -72,10 +94,9 @@ describe('stopping', () => {
       const original = engine.storage[silent].bind(engine.storage) as (
         ...parameters: never[]
       ) => Promise<unknown>
-      engine.environment = {
-        ...engine.environment,
+      engine.use({
         storage: { ...engine.storage, [silent]: unanswered(original) },
-      }
+      })
       const subscription = engine.start({ name, handle() {}, pollInterval: 5 })
       await subscription.caughtUp()
       isSilent = true
@@ -92,8 +113,7 @@ describe('stopping', () => {
     let isSilent = false
     let lastError: unknown
     const states: unknown[] = []
-    engine.environment = {
-      ...engine.environment,
+    engine.use({
       storage: {
         ...engine.storage,
         keepLeases: (...parameters) =>
@@ -101,7 +121,7 @@ describe('stopping', () => {
         readLogPage: (...parameters) =>
           isSilent ? new Promise(() => {}) : engine.storage.readLogPage(...parameters),
       },
-    }
+    })
     const subscription = engine.start({
       name,
       leaseTime: 60,
@@ -117,6 +137,26 @@ describe('stopping', () => {
     await until(() => states.at(-1) === 'retrying')
     expect(lastError).toMatchObject({ code: 'store-unavailable' })
     await subscription.stop({ timeout: 10 })
+  })
+
+  // The heartbeat's answer came after the transaction, and was older than the lease time. So the worker took its own
+  // transaction for a silent storage, and abandoned the next event.
+  it('a worker whose transaction holds the lease for longer than the lease time does not take it for expired', async () => {
+    useSteadyTime()
+    transactionsHoldLeases()
+    await engine.append(2)
+    const states: unknown[] = []
+    const subscription = engine.start({
+      name,
+      transactional: true,
+      leaseTime: 60,
+      handle: () => systemClock.sleep(200),
+      onStateChange: (state) => void states.push(state),
+    })
+    await subscription.caughtUp()
+    await systemClock.sleep(60)
+    expect(states).toEqual(['leasing', 'catching-up', 'live'])
+    await subscription.stop()
   })
 
   it('keeps the lease while the handler finishes, however long that takes', async () => {
@@ -146,8 +186,7 @@ describe('stopping', () => {
     const started: string[] = []
     const [asked, released, answered] = [latch(), latch(), latch()]
     let isReleasing = false
-    engine.environment = {
-      ...engine.environment,
+    engine.use({
       storage: {
         ...engine.storage,
         async keepLeases(...parameters) {
@@ -161,28 +200,52 @@ describe('stopping', () => {
           }
           return kept
         },
-        async releaseLeases(...parameters) {
+        async releaseLeases(leases, worker) {
           // Makes the other worker leave, so that this worker may hold both partitions again.
-          await engine.storage.leave(name, 'other')
+          await engine.storage.leave(leases[0]?.place as string, 'other')
           isReleasing = true
           await asked.released
-          await engine.storage.releaseLeases(...parameters)
+          await engine.storage.releaseLeases(leases, worker)
           released.release()
         },
         // The first call that a worker makes with a new lease.
-        parkedToHandle(lease, ...rest) {
+        parkedStreams(lease, ...rest) {
           started.push(`${lease.partition}/${lease.token}`)
-          return engine.storage.parkedToHandle(lease, ...rest)
+          return engine.storage.parkedStreams(lease, ...rest)
         },
       },
-    }
-    const subscription = engine.start({ name, partitions: 2, leaseTime: 90, handle() {} })
+    })
+    const subscription = engine.start({
+      name,
+      partitions: 2,
+      leaseTime: 90,
+      onError: { action: 'block-stream' },
+      handle() {},
+    })
     await until(() => started.length === 2)
-    await engine.storage.keepLeases(name, 'other', 60_000)
+    const { place = '' } = (await engine.storage.readSubscription(name)) ?? {}
+    const other = { subscription: name, place, version: 1, worker: 'other', milliseconds: 60_000 }
+    await engine.storage.keepLeases([other])
     await answered.released
     await until(() => started.length > 2)
     await subscription.stop()
     expect(started).toEqual(['0/1', '1/1', '1/2'])
+  })
+
+  it('while a transaction begins calls no handler once the partition is abandoned', async () => {
+    const [begun, granted] = [latch(), latch()]
+    transactionsHoldLeases(async () => {
+      begun.release()
+      await granted.released
+    })
+    let calls = 0
+    await engine.append(1)
+    const subscription = engine.start({ name, transactional: true, handle: () => void calls++ })
+    await begun.released
+    await subscription.stop({ timeout: 10 })
+    granted.release()
+    await new Promise(setImmediate)
+    expect(calls).toBe(0)
   })
 
   it('ends the pause between two attempts', async () => {

@@ -76,7 +76,7 @@ async function play(scheduler: fc.Scheduler, story: Story): Promise<Model> {
     if (what === 'start' && running.length < 3) return start()
     if (what === 'retry') {
       const parked = [...(await model.parkedPositions())]
-      await model.subscriptions.retryParked(subscription, parked[which % parked.length] ?? 0)
+      await model.subscriptions.retryParked(subscription, [parked[which % parked.length] ?? 0])
     }
     const worker = running[which % running.length]
     if (worker === undefined) return
@@ -106,7 +106,7 @@ async function play(scheduler: fc.Scheduler, story: Story): Promise<Model> {
   })
   model.heal()
   for (const position of await model.parkedPositions()) {
-    await model.subscriptions.retryParked(subscription, position)
+    await model.subscriptions.retryParked(subscription, [position])
   }
   await until(async () => (await model.parkedPositions()).size === 0)
   let isStopped = false

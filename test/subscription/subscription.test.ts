@@ -47,7 +47,7 @@ describe('options', () => {
   it('refuses another number of partitions than the subscription was created with', async () => {
     await engine.start({ name, handle, partitions: 2 }).caughtUp({ position: 0 })
     await vi.waitFor(async () => expect((await engine.storage.checkpoints(name)).length).toBe(2))
-    const cause = expect.objectContaining({ code: 'invalid-input', field: 'partitions' })
+    const cause = expect.objectContaining({ code: 'subscription-mismatch', subscription: name })
     await expect(engine.startFailing({ name, handle }).done).rejects.toMatchObject({ cause })
     await expect(runOnce(engine.environment, { name, handle })).rejects.toMatchObject({ cause })
   })
@@ -131,8 +131,7 @@ describe('reading', () => {
   it('requests at most one page ahead of the page that is handled', async () => {
     await engine.append(10)
     const requested: number[] = []
-    engine.environment = {
-      ...engine.environment,
+    engine.use({
       storage: {
         ...engine.storage,
         readLogPage: (query, signal) => {
@@ -140,7 +139,7 @@ describe('reading', () => {
           return engine.storage.readLogPage({ ...query, limit: 3 }, signal)
         },
       },
-    }
+    })
     const furthestRequest: number[] = []
     const subscription = engine.start({
       name,
@@ -188,7 +187,8 @@ describe('reading', () => {
     const handle = ({ position }: RecordedEvent) => void seen.push(position)
     for (const from of ['end', new Date(Date.now() + 1_000)] as const) {
       const own = `${name} from ${typeof from}`
-      await runOnce({ ...engine.environment, storage: settled }, { name: own, handle, from }, { timeout: 50 })
+      const environment = engine.environmentOf({ ...engine.environment, storage: settled })
+      await runOnce(environment, { name: own, handle, from }, { timeout: 50 })
       await runOnce(engine.environment, { name: own, handle })
     }
     expect(seen).toEqual([2, 3, 2, 3])

@@ -6,14 +6,66 @@ CREATE SCHEMA eventsourced;
 
 -- Name: advance_checkpoint(text, integer, bigint, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.advance_checkpoint(of_subscription text, of_partition integer, of_token bigint, to_position bigint) RETURNS boolean
+CREATE FUNCTION eventsourced.advance_checkpoint(of_place text, of_partition integer, of_token bigint, to_position bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   update "eventsourced".checkpoints c set position = greatest(c.position, to_position)
-  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null;
+  where c.place = of_place and c.partition = of_partition and c.token = of_token and c.owner is not null;
   return found;
+end
+$$;
+
+-- Name: advance_checkpoints(text[], integer[], bigint[], text[], bigint[]); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.advance_checkpoints(places text[], partitions integer[], tokens bigint[], servers text[], positions bigint[]) RETURNS TABLE(move integer, outcome text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+begin
+  return query
+  with moves as materialized (
+    select m.number, m.place, m.partition, m.token, m.position
+    from unnest(places, partitions, tokens, servers, positions) with ordinality
+      as m (place, partition, token, server, position, number)
+    -- Another server may have lost the grant of the lease, and granted another lease with the same token.
+    where m.server = extract(epoch from pg_postmaster_start_time())::text
+    order by m.place collate "C", m.partition
+  ),
+  held as materialized (
+    select m.number, m.place, m.partition, m.position as target, c.position
+    from moves m
+    cross join lateral (
+      select c.position from "eventsourced".checkpoints c
+      where c.place = m.place and c.partition = m.partition and c.token = m.token and c.owner is not null
+      for update skip locked
+    ) c
+  ),
+  moved as (
+    update "eventsourced".checkpoints c set position = h.target
+    from held h
+    where c.place = h.place and c.partition = h.partition and h.position < h.target
+  )
+  select
+    n.number::int,
+    case
+      when exists (select from held h where h.number = n.number) then 'moved'
+      when exists (
+        select from moves m
+        join "eventsourced".checkpoints c
+          on c.place = m.place and c.partition = m.partition and c.token = m.token and c.owner is not null
+        where m.number = n.number
+      ) then 'busy'
+      else 'lost'
+    end
+  from generate_series(1, cardinality(places)) as n (number);
 end
 $$;
 
@@ -403,6 +455,51 @@ begin
 end
 $$;
 
+-- Name: change_subscription(text, text, bigint, uuid, json, integer, bigint, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.change_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, to_definition json, to_partitions integer, to_position bigint, lock_timeout text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  _current "eventsourced".subscriptions;
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', change_subscription.lock_timeout, true);
+  end if;
+  select s.* into _current from "eventsourced".subscriptions s where s.name = of_subscription for update;
+  if _current.change_id = change_subscription.change_id then
+    return true;
+  end if;
+  if (_current.place = at_place and _current.revision = at_revision) is not true then
+    return false;
+  end if;
+
+  perform "eventsourced".divide_partitions(at_place, to_partitions, to_position);
+  if to_position is not null then
+    delete from "eventsourced".parked_events p where p.place = at_place and p.position > to_position;
+  end if;
+  if to_definition is not null then
+    -- Workers of an earlier definition must not count when shares are computed.
+    perform "eventsourced".forget_workers(at_place);
+  end if;
+  update "eventsourced".subscriptions s
+  set definition = coalesce(to_definition, s.definition),
+    kind = coalesce(to_definition ->> 'kind', s.kind),
+    version = coalesce((to_definition ->> 'version')::int, s.version),
+    revision = s.revision + 1,
+    change_id = change_subscription.change_id
+  where s.name = of_subscription;
+  return true;
+end
+$$;
+
 -- Name: create_stream(text, json, uuid, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.create_stream(stream_id text, metadata json, creation_id uuid, lock_timeout text, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone) RETURNS record
@@ -427,19 +524,114 @@ begin
 end
 $$;
 
--- Name: create_subscription(text, integer, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: subscriptions; Type: TABLE; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.create_subscription(of_subscription text, partitions integer, from_position bigint) RETURNS bigint
+CREATE TABLE eventsourced.subscriptions (
+    name text NOT NULL COLLATE pg_catalog."C",
+    place text COLLATE pg_catalog."C",
+    kind text,
+    version integer,
+    definition json,
+    partitions integer NOT NULL,
+    is_paused boolean DEFAULT false NOT NULL,
+    skip json,
+    successor text COLLATE pg_catalog."C",
+    parked_requests bigint DEFAULT 0 NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    change_id uuid,
+    created_at timestamp with time zone DEFAULT date_trunc('milliseconds'::text, clock_timestamp()) NOT NULL
+)
+WITH (fillfactor='80');
+
+-- Name: create_subscription(text, json, bigint, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.create_subscription(of_subscription text, of_definition json, from_position bigint, lock_timeout text) RETURNS SETOF eventsourced.subscriptions
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  _place text;
 begin
-  insert into "eventsourced".checkpoints (subscription, partition, position)
-  select of_subscription, part, from_position
-  from generate_series(0, partitions - 1) part
-  where not exists (select from "eventsourced".checkpoints c where c.subscription = of_subscription)
-  on conflict do nothing;
-  return (select count(*) from "eventsourced".checkpoints c where c.subscription = of_subscription);
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', create_subscription.lock_timeout, true);
+  end if;
+  loop
+    -- Waits for another transaction that registers or removes the subscription.
+    insert into "eventsourced".subscriptions as s (name, place, kind, version, definition, partitions)
+    values (
+      of_subscription,
+      gen_random_uuid()::text,
+      of_definition ->> 'kind',
+      (of_definition ->> 'version')::int,
+      of_definition,
+      (of_definition ->> 'partitions')::int
+    )
+    on conflict on constraint subscriptions_pkey do nothing
+    returning s.place into _place;
+    if found then
+      perform "eventsourced".set_partitions(_place, (of_definition ->> 'partitions')::int, from_position, 0);
+    end if;
+    return query select s.* from "eventsourced".subscriptions s where s.name = of_subscription;
+    -- If another transaction has removed it since, register it.
+    exit when found;
+  end loop;
+end
+$$;
+
+-- Name: divide_partitions(text, integer, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.divide_partitions(of_place text, to_partitions integer, to_position bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  _checkpoints bigint[];
+  _token bigint;
+  _lowest bigint;
+  _partitions int;
+begin
+  select array_agg(c.position order by c.partition), max(c.token) + 1, min(c.position)
+  into _checkpoints, _token, _lowest
+  from (
+    select c.partition, c.position, c.token from "eventsourced".checkpoints c
+    where c.place = of_place
+    order by c.partition
+    for update
+  ) c;
+  _partitions := coalesce(to_partitions, cardinality(_checkpoints));
+
+  if to_position is not null then
+    perform "eventsourced".set_partitions(of_place, _partitions, to_position, _token);
+    update "eventsourced".subscriptions s set skip = null where s.place = of_place;
+  elsif _partitions = cardinality(_checkpoints) then
+    update "eventsourced".checkpoints c set owner = null, token = _token where c.place = of_place;
+  else
+    perform "eventsourced".set_partitions(of_place, _partitions, _lowest, _token);
+    update "eventsourced".subscriptions s
+    set skip = "eventsourced".layers_above(
+      (
+        select json_agg(l.layer order by l.number)
+        from (
+          select e.layer, e.number from json_array_elements(s.skip) with ordinality as e (layer, number)
+          union all
+          select to_json(_checkpoints), json_array_length(coalesce(s.skip, '[]')) + 1
+        ) l
+      ),
+      _lowest
+    )
+    where s.place = of_place;
+  end if;
+
+  if _partitions <> cardinality(_checkpoints) then
+    update "eventsourced".subscriptions s set partitions = _partitions where s.place = of_place;
+    update "eventsourced".parked_events p set partition = "eventsourced".part_of_stream(p.stream_id, _partitions)
+    where p.place = of_place and p.partition <> "eventsourced".part_of_stream(p.stream_id, _partitions);
+  end if;
 end
 $$;
 
@@ -483,6 +675,20 @@ begin
     left join "eventsourced".projections p on p.name = asked.name
     where asked.generation <> coalesce(p.generation, 0)
   );
+end
+$$;
+
+-- Name: forget_workers(text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.forget_workers(of_place text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  delete from "eventsourced".workers w
+  using (
+    select w.worker from "eventsourced".workers w where w.place = of_place order by w.worker for update skip locked
+  ) idle
+  where w.place = of_place and w.worker = idle.worker;
 end
 $$;
 
@@ -744,61 +950,256 @@ CREATE FUNCTION eventsourced.is_expected(expected_version bigint, version bigint
   end
 $$;
 
--- Name: keep_leases(text, text, integer); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: keep_leases(text[], text[], integer[], text[], integer[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.keep_leases(of_subscription text, by_worker text, milliseconds integer) RETURNS TABLE(partition integer, token bigint, checkpoint bigint, share integer)
+CREATE FUNCTION eventsourced.keep_leases(names text[], places text[], versions integer[], by_workers text[], milliseconds integer[]) RETURNS TABLE(beat integer, kind text, share integer, is_paused boolean, partitions integer, skip text, parked_requests bigint, leased text, tokens text, positions text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
     AS $$
 declare
   _now timestamptz := clock_timestamp();
-  _until timestamptz := clock_timestamp() + milliseconds * interval '1 millisecond';
-  _share int;
-  _held int;
+  -- The workers that live, and which of them have joined with this call.
+  _places text[];
+  _workers text[];
+  _joined boolean[];
+  -- The checkpoints of joining workers that this call has locked.
+  _own_places text[];
+  _own_partitions int[];
+  -- The workers that hold less than their share, and how many leases they lack.
+  _short_places text[];
+  _short_workers text[];
+  _lacking int[];
+  -- The free checkpoints that this call has locked.
+  _free_places text[];
+  _free_partitions int[];
+  _layered text[];
 begin
-  insert into "eventsourced".workers as w (subscription, worker, alive_until)
-  values (of_subscription, by_worker, _until)
-  on conflict on constraint workers_pkey do update set alive_until = excluded.alive_until;
-  delete from "eventsourced".workers w where w.subscription = of_subscription and w.alive_until <= _now;
-  select ceil((select count(*) from "eventsourced".checkpoints c where c.subscription = of_subscription)::numeric / count(*))
-  into _share
-  from "eventsourced".workers w where w.subscription = of_subscription;
+  with alive as (
+    insert into "eventsourced".workers as w (place, worker, alive_until, joined_at)
+    select b.place, b.worker, _now + b.longest * interval '1 millisecond', _now
+    from (
+      select b.place collate "C" as place, b.worker collate "C" as worker, max(b.longest) as longest
+      from unnest(names, places, versions, by_workers, milliseconds) as b (name, place, version, worker, longest)
+      join "eventsourced".subscriptions s on s.name = b.name
+      where s.place = b.place and coalesce(s.version, 0) <= b.version
+      group by 1, 2
+      order by 1, 2
+    ) b
+    on conflict on constraint workers_pkey do update set alive_until = excluded.alive_until
+    returning w.place, w.worker, w.joined_at = _now as has_joined
+  )
+  select array_agg(a.place), array_agg(a.worker), array_agg(a.has_joined)
+  into _places, _workers, _joined
+  from alive a;
 
-  -- This renews expired leases too: no other worker has taken them, so they still belong to this one.
-  update "eventsourced".checkpoints c set lease_until = _until
-  where c.subscription = of_subscription and c.owner = by_worker;
-  get diagnostics _held = row_count;
+  -- Workers of this call that are superseded, or whose subscription was removed.
+  if coalesce(cardinality(_workers), 0) < cardinality(by_workers) then
+    delete from "eventsourced".workers w
+    using (
+      select w.place, w.worker
+      from unnest(places, by_workers) as b (place, worker)
+      cross join lateral (
+        select w.place, w.worker from "eventsourced".workers w
+        where w.place = b.place and w.worker = b.worker
+        for update skip locked
+      ) w
+      where not exists (
+        select from unnest(_places, _workers) as a (place, worker) where a.place = b.place and a.worker = b.worker
+      )
+    ) gone
+    where w.place = gone.place and w.worker = gone.worker;
+  end if;
 
-  -- `skip locked` skips leases that another worker is taking, or whose owner is about to commit.
-  update "eventsourced".checkpoints c set owner = by_worker, token = c.token + 1, lease_until = _until
+  delete from "eventsourced".workers w
+  using (
+    select w.place, w.worker
+    from (select distinct a.place from unnest(_places) as a (place)) p
+    cross join lateral (
+      select w.place, w.worker from "eventsourced".workers w
+      where w.place = p.place and w.alive_until <= _now
+      for update skip locked
+    ) w
+  ) dead
+  where w.place = dead.place and w.worker = dead.worker;
+
+  if true = any (_joined) then
+    select array_agg(c.place), array_agg(c.partition)
+    into _own_places, _own_partitions
+    from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
+    cross join lateral (
+      select c.place, c.partition from "eventsourced".checkpoints c
+      where c.place = a.place and c.owner = a.worker
+      for update skip locked
+    ) c
+    where a.has_joined;
+  end if;
+
+  select array_agg(l.place), array_agg(l.worker), array_agg(l.lacking)
+  into _short_places, _short_workers, _lacking
   from (
-    select f.partition from "eventsourced".checkpoints f
-    where f.subscription = of_subscription and (f.owner is null or f.lease_until <= _now)
-      and f.owner is distinct from by_worker
-    order by f.partition
-    limit greatest(0, _share - _held)
-    for update skip locked
-  ) free
-  where c.subscription = of_subscription and c.partition = free.partition;
+    select a.place, a.worker, ceil(s.partitions::numeric / greatest(1, m.members))::int - h.held::int as lacking
+    from unnest(_places, _workers) as a (place, worker)
+    join "eventsourced".subscriptions s on s.place = a.place
+    cross join lateral (select count(*) as members from "eventsourced".workers w where w.place = a.place) m
+    cross join lateral (
+      select count(*) as held from "eventsourced".checkpoints c where c.place = a.place and c.owner = a.worker
+    ) h
+    where not s.is_paused
+  ) l
+  where l.lacking > 0;
+
+  if _short_places is not null then
+    -- `skip locked` skips leases that another worker is taking, or whose owner is about to commit.
+    select array_agg(c.place), array_agg(c.partition)
+    into _free_places, _free_partitions
+    from (
+      select n.place, sum(n.lacking) as lacking
+      from unnest(_short_places, _lacking) as n (place, lacking)
+      group by n.place
+    ) n
+    cross join lateral (
+      select c.place, c.partition from "eventsourced".checkpoints c
+      where c.place = n.place
+        and (
+          c.owner is null
+          or not exists (select from "eventsourced".workers w where w.place = c.place and w.worker = c.owner)
+        )
+      order by c.partition
+      limit n.lacking
+      for update skip locked
+    ) c;
+  end if;
+
+  if _free_places is not null then
+    -- Gives the first free leases of a place to its first worker, and so on.
+    update "eventsourced".checkpoints c set owner = n.worker, token = c.token + 1
+    from (
+      select f.place, f.partition, row_number() over (partition by f.place order by f.partition) as number
+      from unnest(_free_places, _free_partitions) as f (place, partition)
+    ) f
+    join (
+      select n.place, n.worker, row_number() over (partition by n.place order by n.worker) as number
+      from unnest(_short_places, _short_workers, _lacking) as n (place, worker, lacking)
+      cross join generate_series(1, n.lacking)
+    ) n on n.place = f.place and n.number = f.number
+    where c.place = f.place and c.partition = f.partition
+      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again, and a
+      -- change that has just committed.
+      and (
+        c.owner is null
+        or not exists (select from "eventsourced".workers w where w.place = c.place and w.worker = c.owner)
+      )
+      and exists (
+        select from unnest(names, places, versions, by_workers) as b (name, place, version, worker)
+        join "eventsourced".subscriptions s on s.name = b.name
+        where b.place = n.place and b.worker = n.worker and s.place = b.place and coalesce(s.version, 0) <= b.version
+      );
+  end if;
+
+  -- Removes the layers that all checkpoints are past.
+  select array_agg(s.place)
+  into _layered
+  from unnest(_places) as a (place)
+  cross join lateral (
+    select s.place from "eventsourced".subscriptions s
+    where s.place = a.place and s.skip is not null
+    for no key update skip locked
+  ) s;
+  if _layered is not null then
+    update "eventsourced".subscriptions s set skip = r.skip
+    from unnest(_layered) as l (place)
+    cross join lateral (select min(c.position) as lowest from "eventsourced".checkpoints c where c.place = l.place) c
+    cross join lateral (
+      select "eventsourced".layers_above(s.skip, c.lowest) as skip from "eventsourced".subscriptions s where s.place = l.place
+    ) r
+    where s.place = l.place and s.skip::text is distinct from r.skip::text;
+  end if;
 
   return query
-  select c.partition, c.token, c.position, _share from "eventsourced".checkpoints c
-  where c.subscription = of_subscription and c.owner = by_worker
-  union all
-  select -1, 0, 0, _share;
+  select
+    b.number::int,
+    k.kind,
+    case when s.is_paused then 0 else ceil(s.partitions::numeric / greatest(1, m.members))::int end,
+    s.is_paused,
+    s.partitions,
+    s.skip::text,
+    s.parked_requests,
+    h.leased,
+    h.tokens,
+    h.positions
+  from unnest(names, places, versions, by_workers) with ordinality as b (name, place, version, worker, number)
+  left join "eventsourced".subscriptions s on s.name = b.name
+  cross join lateral (
+    select case
+      when s.name is null or s.place <> b.place then 'removed'
+      when s.place is null or s.version > b.version then 'superseded'
+      else 'kept'
+    end as kind
+  ) k
+  cross join lateral (select count(*) as members from "eventsourced".workers w where w.place = b.place) m
+  cross join lateral (
+    select
+      '[' || string_agg(c.partition::text, ',') || ']' as leased,
+      '[' || string_agg(c.token::text, ',') || ']' as tokens,
+      '[' || string_agg(c.position::text, ',') || ']' as positions
+    from (
+      select c.partition, c.token, c.position from "eventsourced".checkpoints c
+      where k.kind = 'kept' and c.place = b.place and c.owner = b.worker
+        and (
+          not exists (
+            select from unnest(_places, _workers, _joined) as a (place, worker, has_joined)
+            where a.place = b.place and a.worker = b.worker and a.has_joined
+          )
+          or exists (
+            select from unnest(_own_places || _free_places, _own_partitions || _free_partitions) as o (place, partition)
+            where o.place = c.place and o.partition = c.partition
+          )
+        )
+      order by c.partition
+    ) c
+  ) h
+  order by b.number;
 end
+$$;
+
+-- Name: layers_above(json, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.layers_above(layers json, of_position bigint) RETURNS json
+    LANGUAGE sql IMMUTABLE
+    AS $$
+  select json_agg(l.layer order by l.number)
+  from json_array_elements(layers) with ordinality as l (layer, number)
+  where (select max(p.position::bigint) from json_array_elements_text(l.layer) as p (position)) > of_position
 $$;
 
 -- Name: leave_subscription(text, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.leave_subscription(of_subscription text, by_worker text) RETURNS void
+CREATE FUNCTION eventsourced.leave_subscription(of_place text, by_worker text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
     AS $$
 begin
-  update "eventsourced".checkpoints c set owner = null, lease_until = null
-  where c.subscription = of_subscription and c.owner = by_worker;
-  delete from "eventsourced".workers w where w.subscription = of_subscription and w.worker = by_worker;
+  update "eventsourced".checkpoints c set owner = null
+  from (
+    select c.partition from "eventsourced".checkpoints c
+    where c.place = of_place and c.owner = by_worker
+    order by c.partition
+    for update
+  ) own
+  where c.place = of_place and c.partition = own.partition and c.owner = by_worker;
+  delete from "eventsourced".workers w where w.place = of_place and w.worker = by_worker;
 end
 $$;
 
@@ -1366,37 +1767,61 @@ begin
 end
 $$;
 
--- Name: move_checkpoints(text, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: move_checkpoints(text, json, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.move_checkpoints(of_subscription text, to_position bigint) RETURNS void
+CREATE FUNCTION eventsourced.move_checkpoints(of_subscription text, to_definition json, to_position bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
     AS $$
+declare
+  _place text;
 begin
-  delete from "eventsourced".parked_events p where p.subscription = of_subscription and p.position <= to_position;
-  update "eventsourced".checkpoints c set position = to_position, token = c.token + 1, owner = null, lease_until = null
-  where c.subscription = of_subscription;
-  if not found then
-    insert into "eventsourced".checkpoints (subscription, partition, position) values (of_subscription, 0, to_position);
+  perform "eventsourced".create_subscription(of_subscription, to_definition, to_position, null);
+  select s.place into _place from "eventsourced".subscriptions s where s.name = of_subscription for update;
+  if _place is null then
+    -- A successor has its place, so it gets one of its own.
+    _place := gen_random_uuid()::text;
+    update "eventsourced".subscriptions s
+    set place = _place, successor = null, partitions = (to_definition ->> 'partitions')::int
+    where s.name = of_subscription;
+    perform "eventsourced".set_partitions(_place, (to_definition ->> 'partitions')::int, to_position, 0);
   end if;
+  perform "eventsourced".divide_partitions(_place, null, to_position);
+  delete from "eventsourced".parked_events p where p.place = _place and p.position <= to_position;
+  update "eventsourced".subscriptions s
+  set definition = to_definition,
+    kind = to_definition ->> 'kind',
+    version = (to_definition ->> 'version')::int,
+    parked_requests = s.parked_requests + 1,
+    revision = s.revision + 1
+  where s.name = of_subscription;
 end
 $$;
 
 -- Name: park_events(text, integer, bigint, bigint, bigint[], text[], uuid[], text[], text[], integer[], text[], text[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]) RETURNS boolean
+CREATE FUNCTION eventsourced.park_events(of_place text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  if not "eventsourced".advance_checkpoint(of_subscription, of_partition, of_token, to_position) then
+  if not "eventsourced".advance_checkpoint(of_place, of_partition, of_token, to_position) then
     return false;
   end if;
   insert into "eventsourced".parked_events as p
-    (subscription, partition, position, stream_id, event_id, type, state, failures, error, stack, parked_at)
-  select of_subscription, of_partition, e.*, clock_timestamp()
-  from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks) e
-  on conflict (subscription, position) do update
+    (place, partition, position, stream_id, event_id, type, state, failures, error, stack, parked_at)
+  select of_place, of_partition, e.*, clock_timestamp()
+  from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks)
+    as e (position, stream_id, event_id, type, state, failures, error, stack)
+  -- retry_parked and skip_parked lock in the same order.
+  order by e.position
+  on conflict on constraint parked_events_pkey do update
   set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,
     parked_at = excluded.parked_at;
   return true;
@@ -1406,7 +1831,7 @@ $$;
 -- Name: parked_events; Type: TABLE; Schema: eventsourced; Owner: -
 
 CREATE TABLE eventsourced.parked_events (
-    subscription text NOT NULL COLLATE pg_catalog."C",
+    place text CONSTRAINT parked_events_subscription_not_null NOT NULL COLLATE pg_catalog."C",
     "position" bigint NOT NULL,
     partition integer NOT NULL,
     stream_id text NOT NULL COLLATE pg_catalog."C",
@@ -1422,7 +1847,7 @@ CREATE TABLE eventsourced.parked_events (
 
 -- Name: parked_to_handle(text, integer, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.parked_to_handle(of_subscription text, of_partition integer, most bigint) RETURNS SETOF eventsourced.parked_events
+CREATE FUNCTION eventsourced.parked_to_handle(of_place text, of_partition integer, most bigint) RETURNS SETOF eventsourced.parked_events
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1437,7 +1862,7 @@ begin
   with recursive blocked as (
     (
       select p.stream_id, p.position from "eventsourced".parked_events p
-      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      where p.place = of_place and p.partition = of_partition and p.state = 'blocked'
       order by p.stream_id, p.position
       limit 1
     )
@@ -1446,7 +1871,7 @@ begin
     from blocked b
     cross join lateral (
       select p.stream_id, p.position from "eventsourced".parked_events p
-      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      where p.place = of_place and p.partition = of_partition and p.state = 'blocked'
         and p.stream_id > b.stream_id
       order by p.stream_id, p.position
       limit 1
@@ -1456,14 +1881,14 @@ begin
     select b.position from blocked b
     where b.position = (
       select p.position from "eventsourced".parked_events p
-      where p.subscription = of_subscription and p.stream_id = b.stream_id
+      where p.place = of_place and p.stream_id = b.stream_id
       order by p.position
       limit 1
     )
     union all
     (
       select p.position from "eventsourced".parked_events p
-      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'retrying'
+      where p.place = of_place and p.partition = of_partition and p.state = 'retrying'
       order by p.position
       limit most
     )
@@ -1475,7 +1900,7 @@ begin
   -- of the join, behind a read of all parked events of the subscription.
   cross join lateral (
     select * from "eventsourced".parked_events p
-    where p.subscription = of_subscription and p.position = f.position
+    where p.place = of_place and p.position = f.position
     offset 0
   ) p
   order by f.position;
@@ -1488,6 +1913,22 @@ CREATE FUNCTION eventsourced.part_of_stream(stream_id text, part_count integer) 
     LANGUAGE sql IMMUTABLE
     AS $$
   select ((('x' || left(md5(stream_id), 8))::bit(32)::bigint & 4294967295) % part_count)::int
+$$;
+
+-- Name: pause_subscription(text, boolean, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.pause_subscription(of_subscription text, to_paused boolean, lock_timeout text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', pause_subscription.lock_timeout, true);
+  end if;
+  update "eventsourced".subscriptions s set is_paused = to_paused, revision = s.revision + 1
+  where s.name = of_subscription and s.place is not null and s.is_paused <> to_paused;
+  return exists (select from "eventsourced".subscriptions s where s.name = of_subscription and s.place is not null);
+end
 $$;
 
 -- Name: position_before(timestamp with time zone, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
@@ -1775,27 +2216,129 @@ $$;
 
 -- Name: release_lease(text, integer, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.release_lease(of_subscription text, of_partition integer, of_token bigint) RETURNS void
+CREATE FUNCTION eventsourced.release_lease(of_place text, of_partition integer, of_token bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
-  update "eventsourced".checkpoints c set owner = null, lease_until = null
-  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token;
+  update "eventsourced".checkpoints c set owner = null
+  where c.place = of_place and c.partition = of_partition and c.token = of_token;
 end
 $$;
 
--- Name: retry_parked(text, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: release_leases(text[], integer[], bigint[]); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.retry_parked(of_subscription text, at_position bigint) RETURNS boolean
+CREATE FUNCTION eventsourced.release_leases(places text[], partitions integer[], tokens bigint[]) RETURNS SETOF integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
     AS $$
 begin
+  return query
+  with released as (
+    update "eventsourced".checkpoints c set owner = null
+    from unnest(places, partitions, tokens) with ordinality as l (place, partition, token, number)
+    cross join lateral (
+      select c.place, c.partition from "eventsourced".checkpoints c
+      where c.place = l.place and c.partition = l.partition and c.token = l.token and c.owner is not null
+      for update skip locked
+    ) held
+    where c.place = held.place and c.partition = held.partition
+    returning l.number
+  )
+  select l.number::int
+  from unnest(places, partitions, tokens) with ordinality as l (place, partition, token, number)
+  join "eventsourced".checkpoints c
+    on c.place = l.place and c.partition = l.partition and c.token = l.token and c.owner is not null
+  where not exists (select from released r where r.number = l.number);
+end
+$$;
+
+-- Name: remove_subscription(text, text, bigint, boolean, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.remove_subscription(of_subscription text, at_place text, at_revision bigint, is_retry boolean, lock_timeout text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  _place text;
+  _revision bigint;
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', remove_subscription.lock_timeout, true);
+  end if;
+  select s.place, s.revision into _place, _revision
+  from "eventsourced".subscriptions s where s.name = of_subscription for update;
+  if not found then
+    return is_retry;
+  end if;
+  if _place is distinct from at_place or _revision <> at_revision then
+    -- Another subscription with the same name has been registered since.
+    return is_retry and _place is distinct from at_place and at_place is not null and not exists (
+      select from "eventsourced".subscriptions s where s.place = at_place
+    );
+  end if;
+  perform from "eventsourced".checkpoints c where c.place = at_place order by c.partition for update;
+  delete from "eventsourced".checkpoints c where c.place = at_place;
+  delete from "eventsourced".workers w
+  using (
+    select w.worker from "eventsourced".workers w where w.place = at_place order by w.worker for update
+  ) own
+  where w.place = at_place and w.worker = own.worker;
+  delete from "eventsourced".parked_events p where p.place = at_place;
+  delete from "eventsourced".subscriptions s where s.name = of_subscription;
+  return true;
+end
+$$;
+
+-- Name: retry_parked(text, bigint[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.retry_parked(of_subscription text, positions bigint[], lock_timeout text) RETURNS bigint[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  _place text;
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', retry_parked.lock_timeout, true);
+  end if;
+  -- One call after the other, and none beside a change of the subscription.
+  select s.place into _place from "eventsourced".subscriptions s where s.name = of_subscription for update;
   update "eventsourced".parked_events p set state = 'retrying'
-  where p.subscription = of_subscription and p.position = at_position and p.state = 'parked';
-  return exists (
-    select from "eventsourced".parked_events p where p.subscription = of_subscription and p.position = at_position
+  from (
+    select p.position from (select distinct a.position from unnest(positions) as a (position) order by 1) a
+    cross join lateral (
+      select p.position from "eventsourced".parked_events p
+      where p.place = _place and p.position = a.position and p.state = 'parked'
+      for update
+    ) p
+  ) parked
+  where p.place = _place and p.position = parked.position and p.state = 'parked';
+  if found then
+    update "eventsourced".subscriptions s set parked_requests = s.parked_requests + 1 where s.name = of_subscription;
+  end if;
+  return (
+    select array_agg(p.position)
+    from (select distinct a.position from unnest(positions) as a (position)) a
+    join "eventsourced".parked_events p on p.place = _place and p.position = a.position
   );
 end
 $$;
@@ -1824,6 +2367,21 @@ begin
 end
 $$;
 
+-- Name: set_partitions(text, integer, bigint, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.set_partitions(of_place text, to_partitions integer, to_position bigint, to_token bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+begin
+  delete from "eventsourced".checkpoints c where c.place = of_place and c.partition >= to_partitions;
+  insert into "eventsourced".checkpoints as c (place, partition, position, token)
+  select of_place, p.partition, to_position, to_token
+  from generate_series(0, to_partitions - 1) as p (partition)
+  on conflict on constraint checkpoints_pkey do update
+  set position = excluded.position, token = excluded.token, owner = null;
+end
+$$;
+
 -- Name: set_projection(text, integer, integer, text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
 CREATE FUNCTION eventsourced.set_projection(of_projection text, to_version integer, to_generation integer, in_mode text) RETURNS void
@@ -1839,15 +2397,45 @@ begin
 end
 $$;
 
--- Name: skip_parked(text, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
+-- Name: skip_parked(text, bigint[], text); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.skip_parked(of_subscription text, at_position bigint) RETURNS boolean
+CREATE FUNCTION eventsourced.skip_parked(of_subscription text, positions bigint[], lock_timeout text) RETURNS bigint[]
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
     AS $$
+declare
+  _place text;
+  _skipped bigint[];
 begin
-  delete from "eventsourced".parked_events p where p.subscription = of_subscription and p.position = at_position;
-  return found;
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', skip_parked.lock_timeout, true);
+  end if;
+  -- One call after the other, and none beside a change of the subscription.
+  select s.place into _place from "eventsourced".subscriptions s where s.name = of_subscription for update;
+  with skipped as (
+    delete from "eventsourced".parked_events p
+    using (
+      select p.position from (select distinct a.position from unnest(positions) as a (position) order by 1) a
+      cross join lateral (
+        select p.position from "eventsourced".parked_events p
+        where p.place = _place and p.position = a.position
+        for update
+      ) p
+    ) parked
+    where p.place = _place and p.position = parked.position
+    returning p.position
+  )
+  select array_agg(s.position) into _skipped from skipped s;
+  if _skipped is not null then
+    update "eventsourced".subscriptions s set parked_requests = s.parked_requests + 1 where s.name = of_subscription;
+  end if;
+  return _skipped;
 end
 $$;
 
@@ -1868,20 +2456,75 @@ begin
 end
 $$;
 
+-- Name: take_over_subscription(text, text, bigint, uuid, text, json, text); Type: FUNCTION; Schema: eventsourced; Owner: -
+
+CREATE FUNCTION eventsourced.take_over_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, by_subscription text, of_definition json, lock_timeout text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+    AS $$
+declare
+  _current "eventsourced".subscriptions;
+begin
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', take_over_subscription.lock_timeout, true);
+  end if;
+  select s.* into _current from "eventsourced".subscriptions s where s.name = of_subscription for update;
+  if _current.change_id = take_over_subscription.change_id then
+    return true;
+  end if;
+  if (_current.place = at_place and _current.revision = at_revision) is not true then
+    return false;
+  end if;
+
+  -- Waits for another transaction that registers or removes this name. Gets the place below: no two have it.
+  insert into "eventsourced".subscriptions
+    (name, kind, version, definition, partitions, is_paused, skip, parked_requests)
+  values (
+    by_subscription,
+    of_definition ->> 'kind',
+    (of_definition ->> 'version')::int,
+    of_definition,
+    _current.partitions,
+    _current.is_paused,
+    _current.skip,
+    _current.parked_requests
+  )
+  on conflict on constraint subscriptions_pkey do nothing;
+  if not found then
+    return false;
+  end if;
+  update "eventsourced".subscriptions s
+  set place = null, skip = null, successor = by_subscription, revision = s.revision + 1,
+    change_id = take_over_subscription.change_id
+  where s.name = of_subscription;
+  update "eventsourced".subscriptions s set place = at_place where s.name = by_subscription;
+
+  perform "eventsourced".divide_partitions(at_place, (of_definition ->> 'partitions')::int, null);
+  perform "eventsourced".forget_workers(at_place);
+  return true;
+end
+$$;
+
 -- Name: unpark_event(text, integer, bigint, bigint); Type: FUNCTION; Schema: eventsourced; Owner: -
 
-CREATE FUNCTION eventsourced.unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint) RETURNS boolean
+CREATE FUNCTION eventsourced.unpark_event(of_place text, of_partition integer, of_token bigint, at_position bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 begin
   perform from "eventsourced".checkpoints c
-  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null
+  where c.place = of_place and c.partition = of_partition and c.token = of_token and c.owner is not null
   for update;
   if not found then
     return false;
   end if;
-  delete from "eventsourced".parked_events p where p.subscription = of_subscription and p.position = at_position;
+  delete from "eventsourced".parked_events p where p.place = of_place and p.position = at_position;
   return true;
 end
 $$;
@@ -1949,12 +2592,11 @@ $$;
 -- Name: checkpoints; Type: TABLE; Schema: eventsourced; Owner: -
 
 CREATE TABLE eventsourced.checkpoints (
-    subscription text NOT NULL COLLATE pg_catalog."C",
+    place text CONSTRAINT checkpoints_subscription_not_null NOT NULL COLLATE pg_catalog."C",
     partition integer NOT NULL,
     "position" bigint NOT NULL,
     token bigint DEFAULT 0 NOT NULL,
-    owner text COLLATE pg_catalog."C",
-    lease_until timestamp with time zone
+    owner text COLLATE pg_catalog."C"
 )
 WITH (fillfactor='50');
 
@@ -2044,10 +2686,20 @@ CREATE VIEW eventsourced.monitored_log AS
           ORDER BY w.marked_position
          LIMIT 1) m ON (true));
 
+-- Name: workers; Type: TABLE; Schema: eventsourced; Owner: -
+
+CREATE TABLE eventsourced.workers (
+    place text CONSTRAINT workers_subscription_not_null NOT NULL COLLATE pg_catalog."C",
+    worker text NOT NULL COLLATE pg_catalog."C",
+    alive_until timestamp with time zone NOT NULL,
+    joined_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+
 -- Name: monitored_subscriptions; Type: VIEW; Schema: eventsourced; Owner: -
 
 CREATE VIEW eventsourced.monitored_subscriptions AS
- SELECT c.subscription,
+ SELECT s.name AS subscription,
     c.partition,
     c."position",
     GREATEST((l.last_position - c."position"), (0)::bigint) AS positions_behind,
@@ -2057,13 +2709,19 @@ CREATE VIEW eventsourced.monitored_subscriptions AS
           ORDER BY e."position"
          LIMIT 1) AS waiting_since,
         CASE
-            WHEN (c.lease_until > clock_timestamp()) THEN c.owner
+            WHEN (EXISTS ( SELECT
+               FROM eventsourced.workers w
+              WHERE ((w.place = c.place) AND (w.worker = c.owner) AND (w.alive_until > clock_timestamp())))) THEN c.owner
             ELSE NULL::text
         END AS owner,
     ( SELECT count(*) AS count
            FROM eventsourced.parked_events p
-          WHERE ((p.subscription = c.subscription) AND (p.partition = c.partition))) AS parked
-   FROM (eventsourced.checkpoints c
+          WHERE ((p.place = c.place) AND (p.partition = c.partition))) AS parked,
+    s.is_paused,
+    s.kind,
+    s.version
+   FROM ((eventsourced.subscriptions s
+     JOIN eventsourced.checkpoints c ON ((c.place = s.place)))
      CROSS JOIN ( SELECT COALESCE(max(e."position"), (0)::bigint) AS last_position
            FROM eventsourced.events e) l);
 
@@ -2132,19 +2790,10 @@ CREATE VIEW eventsourced.views AS
      LEFT JOIN eventsourced.projections p ON ((p.name = d.projection)))
   WHERE ((d.generation = COALESCE(p.generation, 0)) AND (d.state IS NOT NULL));
 
--- Name: workers; Type: TABLE; Schema: eventsourced; Owner: -
-
-CREATE TABLE eventsourced.workers (
-    subscription text NOT NULL COLLATE pg_catalog."C",
-    worker text NOT NULL COLLATE pg_catalog."C",
-    alive_until timestamp with time zone NOT NULL
-)
-WITH (fillfactor='50');
-
 -- Name: checkpoints checkpoints_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
 ALTER TABLE ONLY eventsourced.checkpoints
-    ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (subscription, partition);
+    ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (place, partition);
 
 -- Name: documents documents_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -2179,7 +2828,7 @@ ALTER TABLE ONLY eventsourced.migrations
 -- Name: parked_events parked_events_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
 ALTER TABLE ONLY eventsourced.parked_events
-    ADD CONSTRAINT parked_events_pkey PRIMARY KEY (subscription, "position");
+    ADD CONSTRAINT parked_events_pkey PRIMARY KEY (place, "position");
 
 -- Name: projections projections_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
@@ -2196,22 +2845,32 @@ ALTER TABLE ONLY eventsourced.streams
 ALTER TABLE ONLY eventsourced.streams
     ADD CONSTRAINT streams_stream_id_key UNIQUE (stream_id);
 
+-- Name: subscriptions subscriptions_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.subscriptions
+    ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (name);
+
+-- Name: subscriptions subscriptions_place_key; Type: CONSTRAINT; Schema: eventsourced; Owner: -
+
+ALTER TABLE ONLY eventsourced.subscriptions
+    ADD CONSTRAINT subscriptions_place_key UNIQUE (place);
+
 -- Name: workers workers_pkey; Type: CONSTRAINT; Schema: eventsourced; Owner: -
 
 ALTER TABLE ONLY eventsourced.workers
-    ADD CONSTRAINT workers_pkey PRIMARY KEY (subscription, worker);
+    ADD CONSTRAINT workers_pkey PRIMARY KEY (place, worker);
 
 -- Name: parked_events_blocked; Type: INDEX; Schema: eventsourced; Owner: -
 
-CREATE INDEX parked_events_blocked ON eventsourced.parked_events USING btree (subscription, partition, stream_id, "position") WHERE (state = 'blocked'::text);
+CREATE INDEX parked_events_blocked ON eventsourced.parked_events USING btree (place, partition, stream_id, "position") WHERE (state = 'blocked'::text);
 
 -- Name: parked_events_by_stream; Type: INDEX; Schema: eventsourced; Owner: -
 
-CREATE INDEX parked_events_by_stream ON eventsourced.parked_events USING btree (subscription, stream_id, "position");
+CREATE INDEX parked_events_by_stream ON eventsourced.parked_events USING btree (place, stream_id, "position");
 
 -- Name: parked_events_retrying; Type: INDEX; Schema: eventsourced; Owner: -
 
-CREATE INDEX parked_events_retrying ON eventsourced.parked_events USING btree (subscription, partition, "position") WHERE (state = 'retrying'::text);
+CREATE INDEX parked_events_retrying ON eventsourced.parked_events USING btree (place, partition, "position") WHERE (state = 'retrying'::text);
 
 -- Name: projections_inline; Type: INDEX; Schema: eventsourced; Owner: -
 
@@ -2221,9 +2880,13 @@ CREATE INDEX projections_inline ON eventsourced.projections USING btree (name) W
 
 CREATE TRIGGER protect_events BEFORE DELETE OR UPDATE OR TRUNCATE ON eventsourced.events FOR EACH STATEMENT EXECUTE FUNCTION eventsourced.protect_events();
 
--- Name: FUNCTION advance_checkpoint(of_subscription text, of_partition integer, of_token bigint, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION advance_checkpoint(of_place text, of_partition integer, of_token bigint, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.advance_checkpoint(of_subscription text, of_partition integer, of_token bigint, to_position bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.advance_checkpoint(of_place text, of_partition integer, of_token bigint, to_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION advance_checkpoints(places text[], partitions integer[], tokens bigint[], servers text[], positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.advance_checkpoints(places text[], partitions integer[], tokens bigint[], servers text[], positions bigint[]) FROM PUBLIC;
 
 -- Name: FUNCTION append_to_each(stream_ids text[], places integer[], expected_versions bigint[], event_counts integer[], owners integer[], nths integer[], event_ids uuid[], types text[], data json[], metadata json[], tags text[], retried boolean, inline_names text[], inline_versions integer[], lock_timeout text, OUT outcomes text[], OUT versions bigint[], OUT recorded_ats timestamp with time zone[], OUT positions bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -2241,13 +2904,21 @@ REVOKE ALL ON FUNCTION eventsourced.append_to_streams(stream_ids text[], expecte
 
 REVOKE ALL ON FUNCTION eventsourced.begin_build(of_projection text, to_version integer, in_mode text, OUT generation integer, OUT resumed boolean) FROM PUBLIC;
 
+-- Name: FUNCTION change_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, to_definition json, to_partitions integer, to_position bigint, lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.change_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, to_definition json, to_partitions integer, to_position bigint, lock_timeout text) FROM PUBLIC;
+
 -- Name: FUNCTION create_stream(stream_id text, metadata json, creation_id uuid, lock_timeout text, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.create_stream(stream_id text, metadata json, creation_id uuid, lock_timeout text, OUT created boolean, OUT version bigint, OUT created_at timestamp with time zone) FROM PUBLIC;
 
--- Name: FUNCTION create_subscription(of_subscription text, partitions integer, from_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION create_subscription(of_subscription text, of_definition json, from_position bigint, lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.create_subscription(of_subscription text, partitions integer, from_position bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.create_subscription(of_subscription text, of_definition json, from_position bigint, lock_timeout text) FROM PUBLIC;
+
+-- Name: FUNCTION divide_partitions(of_place text, to_partitions integer, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.divide_partitions(of_place text, to_partitions integer, to_position bigint) FROM PUBLIC;
 
 -- Name: FUNCTION drop_documents(of_projection text, kept_generation integer); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -2256,6 +2927,10 @@ REVOKE ALL ON FUNCTION eventsourced.drop_documents(of_projection text, kept_gene
 -- Name: FUNCTION enter_projections(names text[], generations integer[]); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.enter_projections(names text[], generations integer[]) FROM PUBLIC;
+
+-- Name: FUNCTION forget_workers(of_place text); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.forget_workers(of_place text) FROM PUBLIC;
 
 -- Name: FUNCTION frontier(); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -2277,13 +2952,17 @@ REVOKE ALL ON FUNCTION eventsourced.import_events(stream_ids text[], event_count
 
 REVOKE ALL ON FUNCTION eventsourced.is_expected(expected_version bigint, version bigint) FROM PUBLIC;
 
--- Name: FUNCTION keep_leases(of_subscription text, by_worker text, milliseconds integer); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION keep_leases(names text[], places text[], versions integer[], by_workers text[], milliseconds integer[]); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.keep_leases(of_subscription text, by_worker text, milliseconds integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.keep_leases(names text[], places text[], versions integer[], by_workers text[], milliseconds integer[]) FROM PUBLIC;
 
--- Name: FUNCTION leave_subscription(of_subscription text, by_worker text); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION layers_above(layers json, of_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.leave_subscription(of_subscription text, by_worker text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.layers_above(layers json, of_position bigint) FROM PUBLIC;
+
+-- Name: FUNCTION leave_subscription(of_place text, by_worker text); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.leave_subscription(of_place text, by_worker text) FROM PUBLIC;
 
 -- Name: FUNCTION list_documents(projection text, prefix text, after text, max_documents integer); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -2317,21 +2996,25 @@ REVOKE ALL ON FUNCTION eventsourced.matching_positions(after bigint, until bigin
 
 REVOKE ALL ON FUNCTION eventsourced.matching_streams(stream_keys bigint[], stream_prefix text, part_index integer, part_count integer) FROM PUBLIC;
 
--- Name: FUNCTION move_checkpoints(of_subscription text, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION move_checkpoints(of_subscription text, to_definition json, to_position bigint); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.move_checkpoints(of_subscription text, to_position bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.move_checkpoints(of_subscription text, to_definition json, to_position bigint) FROM PUBLIC;
 
--- Name: FUNCTION park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION park_events(of_place text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.park_events(of_subscription text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.park_events(of_place text, of_partition integer, of_token bigint, to_position bigint, positions bigint[], stream_ids text[], event_ids uuid[], types text[], states text[], failures integer[], errors text[], stacks text[]) FROM PUBLIC;
 
--- Name: FUNCTION parked_to_handle(of_subscription text, of_partition integer, most bigint); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION parked_to_handle(of_place text, of_partition integer, most bigint); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.parked_to_handle(of_subscription text, of_partition integer, most bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.parked_to_handle(of_place text, of_partition integer, most bigint) FROM PUBLIC;
 
 -- Name: FUNCTION part_of_stream(stream_id text, part_count integer); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.part_of_stream(stream_id text, part_count integer) FROM PUBLIC;
+
+-- Name: FUNCTION pause_subscription(of_subscription text, to_paused boolean, lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.pause_subscription(of_subscription text, to_paused boolean, lock_timeout text) FROM PUBLIC;
 
 -- Name: FUNCTION position_before(recorded_at timestamp with time zone, after bigint, OUT "position" bigint, OUT is_found boolean); Type: ACL; Schema: eventsourced; Owner: -
 
@@ -2361,33 +3044,49 @@ REVOKE ALL ON FUNCTION eventsourced.recorded_owners(owners integer[], event_ids 
 
 REVOKE ALL ON FUNCTION eventsourced.register_projections(names text[], versions integer[], modes text[]) FROM PUBLIC;
 
--- Name: FUNCTION release_lease(of_subscription text, of_partition integer, of_token bigint); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION release_lease(of_place text, of_partition integer, of_token bigint); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.release_lease(of_subscription text, of_partition integer, of_token bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.release_lease(of_place text, of_partition integer, of_token bigint) FROM PUBLIC;
 
--- Name: FUNCTION retry_parked(of_subscription text, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION release_leases(places text[], partitions integer[], tokens bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.retry_parked(of_subscription text, at_position bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.release_leases(places text[], partitions integer[], tokens bigint[]) FROM PUBLIC;
+
+-- Name: FUNCTION remove_subscription(of_subscription text, at_place text, at_revision bigint, is_retry boolean, lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.remove_subscription(of_subscription text, at_place text, at_revision bigint, is_retry boolean, lock_timeout text) FROM PUBLIC;
+
+-- Name: FUNCTION retry_parked(of_subscription text, positions bigint[], lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.retry_parked(of_subscription text, positions bigint[], lock_timeout text) FROM PUBLIC;
 
 -- Name: FUNCTION sees_own_marker(); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.sees_own_marker() FROM PUBLIC;
 
+-- Name: FUNCTION set_partitions(of_place text, to_partitions integer, to_position bigint, to_token bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.set_partitions(of_place text, to_partitions integer, to_position bigint, to_token bigint) FROM PUBLIC;
+
 -- Name: FUNCTION set_projection(of_projection text, to_version integer, to_generation integer, in_mode text); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.set_projection(of_projection text, to_version integer, to_generation integer, in_mode text) FROM PUBLIC;
 
--- Name: FUNCTION skip_parked(of_subscription text, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION skip_parked(of_subscription text, positions bigint[], lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.skip_parked(of_subscription text, at_position bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.skip_parked(of_subscription text, positions bigint[], lock_timeout text) FROM PUBLIC;
 
 -- Name: FUNCTION stream_names(stream_keys bigint[]); Type: ACL; Schema: eventsourced; Owner: -
 
 REVOKE ALL ON FUNCTION eventsourced.stream_names(stream_keys bigint[]) FROM PUBLIC;
 
--- Name: FUNCTION unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+-- Name: FUNCTION take_over_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, by_subscription text, of_definition json, lock_timeout text); Type: ACL; Schema: eventsourced; Owner: -
 
-REVOKE ALL ON FUNCTION eventsourced.unpark_event(of_subscription text, of_partition integer, of_token bigint, at_position bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION eventsourced.take_over_subscription(of_subscription text, at_place text, at_revision bigint, change_id uuid, by_subscription text, of_definition json, lock_timeout text) FROM PUBLIC;
+
+-- Name: FUNCTION unpark_event(of_place text, of_partition integer, of_token bigint, at_position bigint); Type: ACL; Schema: eventsourced; Owner: -
+
+REVOKE ALL ON FUNCTION eventsourced.unpark_event(of_place text, of_partition integer, of_token bigint, at_position bigint) FROM PUBLIC;
 
 -- Name: FUNCTION version_as_of(stream_key bigint, as_of timestamp with time zone, last_version bigint); Type: ACL; Schema: eventsourced; Owner: -
 

@@ -1,5 +1,4 @@
 -- A parked event p.
-    p.partition,
     p.position::text,
     to_json(p.stream_id)::text as stream_id,
     p.event_id::text,

@@ -1,7 +1,7 @@
 -- Moves a checkpoint forward, never back. Returns false if the lease is lost: no owner or another token holds the
--- partition.
+-- partition. Waits for the checkpoint if another transaction holds it.
 create or replace function :schema.advance_checkpoint(
-  of_subscription text,
+  of_place text,
   of_partition int,
   of_token bigint,
   to_position bigint
@@ -11,7 +11,7 @@ language plpgsql
 as $$
 begin
   update :schema.checkpoints c set position = greatest(c.position, to_position)
-  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null;
+  where c.place = of_place and c.partition = of_partition and c.token = of_token and c.owner is not null;
   return found;
 end
 $$;

@@ -1,15 +1,40 @@
--- Creates the partitions of a subscription if it has none. Returns how many it has.
-create or replace function :schema.create_subscription(of_subscription text, partitions int, from_position bigint)
-returns bigint
+-- Registers a subscription unless one of that name is registered. Returns what is registered then.
+-- lock_timeout: see append_to_stream.
+create or replace function :schema.create_subscription(
+  of_subscription text,
+  of_definition json,
+  from_position bigint,
+  lock_timeout text
+)
+returns setof :schema.subscriptions
 language plpgsql
 :as_owner
 as $$
+declare
+  _place text;
 begin
-  insert into :schema.checkpoints (subscription, partition, position)
-  select of_subscription, part, from_position
-  from generate_series(0, partitions - 1) part
-  where not exists (select from :schema.checkpoints c where c.subscription = of_subscription)
-  on conflict do nothing;
-  return (select count(*) from :schema.checkpoints c where c.subscription = of_subscription);
+  if lock_timeout is not null then
+    perform set_config('lock_timeout', create_subscription.lock_timeout, true);
+  end if;
+  loop
+    -- Waits for another transaction that registers or removes the subscription.
+    insert into :schema.subscriptions as s (name, place, kind, version, definition, partitions)
+    values (
+      of_subscription,
+      gen_random_uuid()::text,
+      of_definition ->> 'kind',
+      (of_definition ->> 'version')::int,
+      of_definition,
+      (of_definition ->> 'partitions')::int
+    )
+    on conflict on constraint subscriptions_pkey do nothing
+    returning s.place into _place;
+    if found then
+      perform :schema.set_partitions(_place, (of_definition ->> 'partitions')::int, from_position, 0);
+    end if;
+    return query select s.* from :schema.subscriptions s where s.name = of_subscription;
+    -- If another transaction has removed it since, register it.
+    exit when found;
+  end loop;
 end
 $$;

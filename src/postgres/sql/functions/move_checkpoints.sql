@@ -1,15 +1,33 @@
--- Sets all checkpoints of a subscription to a position. Revokes all leases, and deletes the parked events up to the
--- position (inclusive).
-create or replace function :schema.move_checkpoints(of_subscription text, to_position bigint) returns void
+-- Registers a subscription with this definition, or gives it this definition. Sets all its checkpoints to a position, ends
+-- all leases, and deletes the parked events up to the position (inclusive). Waits for the transactions that hold
+-- checkpoints.
+create or replace function :schema.move_checkpoints(of_subscription text, to_definition json, to_position bigint)
+returns void
 language plpgsql
 :as_owner
+:plans_by_key
 as $$
+declare
+  _place text;
 begin
-  delete from :schema.parked_events p where p.subscription = of_subscription and p.position <= to_position;
-  update :schema.checkpoints c set position = to_position, token = c.token + 1, owner = null, lease_until = null
-  where c.subscription = of_subscription;
-  if not found then
-    insert into :schema.checkpoints (subscription, partition, position) values (of_subscription, 0, to_position);
+  perform :schema.create_subscription(of_subscription, to_definition, to_position, null);
+  select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
+  if _place is null then
+    -- A successor has its place, so it gets one of its own.
+    _place := gen_random_uuid()::text;
+    update :schema.subscriptions s
+    set place = _place, successor = null, partitions = (to_definition ->> 'partitions')::int
+    where s.name = of_subscription;
+    perform :schema.set_partitions(_place, (to_definition ->> 'partitions')::int, to_position, 0);
   end if;
+  perform :schema.divide_partitions(_place, null, to_position);
+  delete from :schema.parked_events p where p.place = _place and p.position <= to_position;
+  update :schema.subscriptions s
+  set definition = to_definition,
+    kind = to_definition ->> 'kind',
+    version = (to_definition ->> 'version')::int,
+    parked_requests = s.parked_requests + 1,
+    revision = s.revision + 1
+  where s.name = of_subscription;
 end
 $$;

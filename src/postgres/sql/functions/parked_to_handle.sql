@@ -2,7 +2,7 @@
 -- ones, and the first blocked one of each stream unless an earlier event of the stream is parked.
 --
 -- `blocked` goes from stream to stream by the index, so that a call does not read the events behind the first one.
-create or replace function :schema.parked_to_handle(of_subscription text, of_partition int, most bigint)
+create or replace function :schema.parked_to_handle(of_place text, of_partition int, most bigint)
 returns setof :schema.parked_events
 language plpgsql
 :as_owner
@@ -20,7 +20,7 @@ begin
   with recursive blocked as (
     (
       select p.stream_id, p.position from :schema.parked_events p
-      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      where p.place = of_place and p.partition = of_partition and p.state = 'blocked'
       order by p.stream_id, p.position
       limit 1
     )
@@ -29,7 +29,7 @@ begin
     from blocked b
     cross join lateral (
       select p.stream_id, p.position from :schema.parked_events p
-      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'blocked'
+      where p.place = of_place and p.partition = of_partition and p.state = 'blocked'
         and p.stream_id > b.stream_id
       order by p.stream_id, p.position
       limit 1
@@ -39,14 +39,14 @@ begin
     select b.position from blocked b
     where b.position = (
       select p.position from :schema.parked_events p
-      where p.subscription = of_subscription and p.stream_id = b.stream_id
+      where p.place = of_place and p.stream_id = b.stream_id
       order by p.position
       limit 1
     )
     union all
     (
       select p.position from :schema.parked_events p
-      where p.subscription = of_subscription and p.partition = of_partition and p.state = 'retrying'
+      where p.place = of_place and p.partition = of_partition and p.state = 'retrying'
       order by p.position
       limit most
     )
@@ -58,7 +58,7 @@ begin
   -- of the join, behind a read of all parked events of the subscription.
   cross join lateral (
     select * from :schema.parked_events p
-    where p.subscription = of_subscription and p.position = f.position
+    where p.place = of_place and p.position = f.position
     offset 0
   ) p
   order by f.position;

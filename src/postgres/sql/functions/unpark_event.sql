@@ -1,6 +1,6 @@
 -- Deletes a parked event that the holder of the lease has handled. Returns false if the lease is lost.
 create or replace function :schema.unpark_event(
-  of_subscription text,
+  of_place text,
   of_partition int,
   of_token bigint,
   at_position bigint
@@ -10,12 +10,12 @@ language plpgsql
 as $$
 begin
   perform from :schema.checkpoints c
-  where c.subscription = of_subscription and c.partition = of_partition and c.token = of_token and c.owner is not null
+  where c.place = of_place and c.partition = of_partition and c.token = of_token and c.owner is not null
   for update;
   if not found then
     return false;
   end if;
-  delete from :schema.parked_events p where p.subscription = of_subscription and p.position = at_position;
+  delete from :schema.parked_events p where p.place = of_place and p.position = at_position;
   return true;
 end
 $$;

@@ -1,3 +1,6 @@
 -- $1 subscription
-select c.partition, c.position::text, case when c.lease_until > clock_timestamp() then c.owner end as owner
-from :schema.checkpoints c where c.subscription = $1::text order by c.partition
+select c.partition, c.position::text, case when :owner_lives then c.owner end as owner
+from :schema.subscriptions s
+join :schema.checkpoints c on c.place = s.place
+where s.name = $1::text
+order by c.partition

@@ -1,2 +1,4 @@
--- $1 subscription $2 partitions $3 position
-select :schema.create_subscription($1::text, $2::text::int, $3::text::bigint)::text as partitions
+-- $1 subscription $2 definition $3 position $4 lock timeout (or null)
+select
+:subscription_columns
+from :schema.create_subscription($1::text, $2::text::json, $3::text::bigint, $4::text) s

@@ -1,4 +1,4 @@
--- $1 subscription $2 partition $3 token $4 position $5 positions $6 stream ids $7 event ids $8 types $9 states
+-- $1 place $2 partition $3 token $4 position $5 positions $6 stream ids $7 event ids $8 types $9 states
 -- $10 failures $11 errors $12 stacks $13 the server that granted the lease
 select (:server = $13::text and :schema.park_events(
   $1::text,

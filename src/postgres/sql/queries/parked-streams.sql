@@ -1,5 +1,5 @@
--- $1 subscription $2 partition. The streams with parked events, each with the position of its last one.
+-- $1 place $2 partition. The streams with parked events, each with the position of its last one.
 select to_json(p.stream_id)::text as stream_id, max(p.position)::text as position
 from :schema.parked_events p
-where p.subscription = $1::text and p.partition = $2::text::int
+where p.place = $1::text and p.partition = $2::text::int
 group by p.stream_id

@@ -1,2 +1,2 @@
--- $1 subscription $2 position
-select :schema.skip_parked($1::text, $2::text::bigint)::text as found
+-- $1 subscription $2 positions $3 lock timeout (or null)
+select to_json(:schema.skip_parked($1::text, $2::text::bigint[], $3::text))::text as positions

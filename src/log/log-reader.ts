@@ -1,0 +1,134 @@
+/**
+ * The one reader of the log of a store object. Its members are the partitions of subscriptions, and followers:
+ *
+ *     at the end      they wait together. One look for all of them keeps the newest events in memory.      (tail.ts)
+ *     catching up     the partitions of one subscription share the pages that they read.           (shared-pages.ts)
+ *     otherwise       a member reads alone, so that it delays no other member.
+ */
+import type { RecordedEvent } from '../event.ts'
+import type { EventFilter } from '../input/event-filter.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Wakeup } from '../runtime/wakeup.ts'
+import { presentCaller } from '../storage/caller.ts'
+import type { LogPage, Partition } from '../storage/log-query.ts'
+import { wholeLog } from '../storage/log-query.ts'
+import type { Storage } from '../storage/storage.ts'
+import { selects } from './event-selection.ts'
+import { type PartitionMember, SharedPages } from './shared-pages.ts'
+import { StreamHashes } from './stream-hashes.ts'
+import { type ReadLogPage, Tail } from './tail.ts'
+
+/** Which events a member wants. */
+export interface MemberOptions {
+  readonly filter: EventFilter
+  /** The longest pause between two looks at the end of the log, in milliseconds. */
+  readonly pollInterval: number
+  /** The partition that it handles, if its subscription has several. @default all events */
+  readonly partition?: (Partition & { readonly subscription: string }) | undefined
+}
+
+/** The next page that a member asks for. */
+export interface MemberQuery {
+  /** Only events after this position (exclusive). */
+  readonly after: number
+  /** Only events up to this position (inclusive). @default no limit */
+  readonly until?: number | undefined
+  /** The largest number of events on the page. */
+  readonly limit: number
+  /**
+   * The server that the member has read from, or that has granted its lease: no page of another server comes from
+   * memory. @default any server
+   */
+  readonly server?: string | undefined
+  /** Reads from the storage in any case, so that a first page has all that this process has written. @default false */
+  readonly fromStorage?: boolean | undefined
+}
+
+export class LogReader {
+  readonly #hashes = new StreamHashes()
+  readonly #tail: Tail
+  readonly #pages: SharedPages
+  readonly #readLogPage: ReadLogPage
+
+  constructor(storage: Pick<Storage, 'readLogPage'>, wakeup: Pick<Wakeup, 'count' | 'wait'>, clock: Clock) {
+    // Several members may wait for a read. It must not run in the async context of one of them, such as its transaction.
+    const own = presentCaller()
+    const readLogPage: ReadLogPage = (query, signal) => own(() => storage.readLogPage(query, signal))
+    this.#tail = new Tail(readLogPage, wakeup, clock, () => this.#pages.clear())
+    this.#readLogPage = async (query, signal) => {
+      const [began, wakeups] = [clock.now(), wakeup.count]
+      const page = await readLogPage(query, signal)
+      this.#tail.note(page, began, wakeups)
+      return page
+    }
+    this.#pages = new SharedPages(this.#readLogPage, this.#hashes)
+  }
+
+  join(options: MemberOptions): LogMember {
+    return new LogMember(options, this.#hashes, this.#tail, this.#pages, this.#readLogPage)
+  }
+}
+
+/** One that reads the log through the reader: a partition of a subscription, or a follower. */
+export class LogMember {
+  readonly filter: EventFilter
+  readonly pollInterval: number
+  /** Whether the member wants an event. */
+  readonly selects: (event: RecordedEvent) => boolean
+  readonly #partition: PartitionMember | undefined
+  readonly #tail: Tail
+  readonly #pages: SharedPages
+  readonly #readLogPage: ReadLogPage
+
+  constructor(
+    { filter, pollInterval, partition }: MemberOptions,
+    hashes: StreamHashes,
+    tail: Tail,
+    pages: SharedPages,
+    readLogPage: ReadLogPage,
+  ) {
+    this.filter = filter
+    this.pollInterval = pollInterval
+    this.selects = selects(filter, partition, hashes)
+    this.#tail = tail
+    this.#pages = pages
+    this.#readLogPage = readLogPage
+    if (partition === undefined) return
+    const { subscription, index, count } = partition
+    this.#partition = { subscription, filter, partition: { index, count } }
+    pages.join(this.#partition)
+  }
+
+  /**
+   * Reads the next page: from memory if it is there. When the signal is aborted, it rejects with the signal's reason, and
+   * other members that wait for the same page still get it.
+   */
+  async read(query: MemberQuery, signal: AbortSignal): Promise<LogPage> {
+    const { after, until = Number.MAX_SAFE_INTEGER, limit, server, fromStorage = false } = query
+    const member = this.#partition
+    if (!fromStorage) {
+      const known = await this.#tail.read(this, { after, until, limit, server }, signal)
+      if (known !== undefined) return known
+      const shared = member && (await this.#pages.read(member, { after, limit, server }, signal))
+      if (shared !== undefined) return shared
+    }
+    const { types, streamPrefix, tags } = this.filter
+    const filter = { types, streamPrefix, tags, partition: member?.partition }
+    return this.#readLogPage({ ...wholeLog, ...filter, after, until, limit }, signal)
+  }
+
+  /**
+   * Waits until there is more to read: events for this member, a moved end of the log, or, about once in a poll interval,
+   * only a page that is younger. `through`: where the last page ended, which must not have been full.
+   * @throws the error if the log cannot be read, or the reason of the signal
+   */
+  wait(through: number, signal: AbortSignal): Promise<void> {
+    return this.#tail.wait(this, through, signal)
+  }
+
+  /** Must be called at the end by a member that has a partition. Otherwise the reader forgets the member after a while. */
+  leave(): void {
+    this.#tail.leave(this)
+    if (this.#partition !== undefined) this.#pages.leave(this.#partition)
+  }
+}

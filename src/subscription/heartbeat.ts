@@ -1,0 +1,119 @@
+/**
+ * The heartbeat of a process: one call of the storage renews the leases of all its workers, and brings what operators
+ * have changed. It beats once a second, or each third of the shortest lease time; a worker that joins gets its first
+ * leases at once.
+ */
+import type { Clock } from '../runtime/clock.ts'
+import type { KeptLeases, SubscriptionStorage, WorkerBeat } from '../storage/subscriptions.ts'
+
+// In milliseconds. Operators expect that each process hears of a change within a second.
+const longestInterval = 1_000
+
+export interface HeartbeatListener {
+  /** `sentAt`: when the call was sent, by the clock of the process. The leases last from then on. */
+  kept(kept: KeptLeases, sentAt: number): void
+  /** The call failed. The next one follows at the next beat. */
+  failed(error: unknown): void
+}
+
+/** A worker's part in the heartbeat of its process. */
+export interface HeartbeatMember {
+  /** Beats for this worker at once, or as soon as the running call has its answer. */
+  beatNow(): void
+  /**
+   * Takes no further part. Resolves once no running call can still take leases for this worker: what the caller releases
+   * before that, the call may take again.
+   */
+  leave(): Promise<void>
+}
+
+interface Member {
+  readonly beat: WorkerBeat
+  readonly listener: HeartbeatListener
+}
+
+export class Heartbeat {
+  readonly #storage: Pick<SubscriptionStorage, 'keepLeases'>
+  readonly #clock: Clock
+  readonly #members = new Set<Member>()
+  /** The members that must not wait for the next beat. */
+  readonly #urgent = new Set<Member>()
+  #isRunning = false
+  #wake = () => {}
+  /** The running call, and whose leases it renews. It never rejects. */
+  #call: { readonly members: readonly Member[]; readonly ended: Promise<void> } | undefined
+
+  constructor(storage: Pick<SubscriptionStorage, 'keepLeases'>, clock: Clock) {
+    this.#storage = storage
+    this.#clock = clock
+  }
+
+  join(beat: WorkerBeat, listener: HeartbeatListener): HeartbeatMember {
+    const member = { beat, listener }
+    this.#members.add(member)
+    const beatNow = () => {
+      if (!this.#members.has(member)) return
+      this.#urgent.add(member)
+      this.#wake()
+    }
+    beatNow()
+    if (!this.#isRunning) void this.#run()
+    return {
+      beatNow,
+      leave: async () => {
+        this.#members.delete(member)
+        this.#urgent.delete(member)
+        this.#wake()
+        if (this.#call?.members.includes(member)) await this.#call.ended
+      },
+    }
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    let lastAt = Number.NEGATIVE_INFINITY
+    while (this.#members.size > 0) {
+      const left = lastAt + this.#interval - this.#clock.now()
+      const due = [...(left <= 0 ? this.#members : this.#urgent)]
+      this.#urgent.clear()
+      if (left <= 0) lastAt = this.#clock.now()
+      if (due.length > 0) {
+        this.#call = { members: due, ended: this.#beat(due) }
+        await this.#call.ended
+        this.#call = undefined
+      } else {
+        await this.#sleep(left)
+      }
+    }
+    this.#isRunning = false
+  }
+
+  /** Follows the members: one with a shorter lease time does not wait for the end of a longer interval. */
+  get #interval(): number {
+    const leaseTimes = [...this.#members].map(({ beat }) => beat.milliseconds)
+    return Math.min(longestInterval, Math.min(...leaseTimes) / 3)
+  }
+
+  async #beat(members: readonly Member[]): Promise<void> {
+    const sentAt = this.#clock.now()
+    let answers: readonly KeptLeases[]
+    try {
+      answers = await this.#storage.keepLeases(members.map(({ beat }) => beat))
+    } catch (error) {
+      for (const member of members) if (this.#members.has(member)) member.listener.failed(error)
+      return
+    }
+    for (const [index, member] of members.entries()) {
+      if (this.#members.has(member)) member.listener.kept(answers[index] as KeptLeases, sentAt)
+    }
+  }
+
+  /** Sleeps until the time is over, or a member joins, leaves or must not wait. */
+  async #sleep(milliseconds: number): Promise<void> {
+    const woken = new AbortController()
+    this.#wake = () => woken.abort()
+    await this.#clock.sleep(milliseconds, woken.signal).catch(() => {})
+    this.#wake = () => {}
+  }
+}

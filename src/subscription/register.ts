@@ -1,0 +1,91 @@
+/** Registers a subscription when a worker starts, and compares what is stored with what the program says. */
+import { StoreUnavailableError, SubscriptionMismatchError } from '../errors/index.ts'
+import type { RegisteredSubscription } from '../storage/registry.ts'
+import type { Storage } from '../storage/storage.ts'
+import { differencesOf } from './definition.ts'
+import type { Plan } from './plan.ts'
+import { startPosition } from './start-position.ts'
+
+// How often another process may change the subscription between the reading and the writing, before the caller gives up.
+const mostAttempts = 20
+
+/** A subscription that the program may run. `superseded`: a higher version or a successor runs instead. */
+export type Registration =
+  | { readonly kind: 'registered'; readonly place: string }
+  | { readonly kind: 'superseded' }
+
+/**
+ * Compares before the handler is prepared: a projection whose name belongs to something else must not register documents.
+ * @throws SubscriptionMismatchError if the program says something else than what is stored
+ */
+export async function registerSubscription(
+  storage: Storage,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<Registration> {
+  const { name, definition, handler } = plan
+  for (let attempt = 1; attempt <= mostAttempts; attempt++) {
+    const stored = await storage.readSubscription(name, signal)
+    if (stored !== undefined && compare(plan, stored) === 'superseded') return { kind: 'superseded' }
+    await handler.prepare()
+    const registered = stored ?? (await create(storage, plan, signal))
+    if (registered === undefined) continue
+    const action = compare(plan, registered)
+    if (action === 'superseded') return { kind: 'superseded' }
+    if (action === 'same') return { kind: 'registered', place: registered.place as string }
+    // A number of partitions that an operator has set stays, until the program asks for another one than before.
+    const isSameNumber = definition.partitions === registered.definition?.partitions
+    const partitions = isSameNumber ? registered.partitions : definition.partitions
+    await storage.changeSubscription(registered, { definition, partitions }, signal)
+  }
+  const cause = new Error('other processes have changed it each time between the reading and the writing')
+  throw new StoreUnavailableError(`Registering the subscription '${name}'`, mostAttempts, cause)
+}
+
+/** Returns undefined if another process was faster, or if the subscription has taken over a place. */
+async function create(
+  storage: Storage,
+  { name, definition, from, predecessor }: Plan,
+  signal: AbortSignal,
+): Promise<RegisteredSubscription | undefined> {
+  const before = predecessor === undefined ? undefined : await storage.readSubscription(predecessor, signal)
+  if (before === undefined) {
+    const position = await startPosition(storage, from, signal)
+    return storage.createSubscription(name, definition, position, signal)
+  }
+  if (before.successor !== undefined) {
+    const problem = `from.after names '${before.name}', whose place was taken over by '${before.successor}' already. Name that one instead`
+    throw new SubscriptionMismatchError(name, problem)
+  }
+  if (before.definition !== undefined && before.definition.kind !== definition.kind) {
+    const problem = `a ${definition.kind} cannot take over the place of the ${before.definition.kind} '${before.name}'`
+    throw new SubscriptionMismatchError(name, problem)
+  }
+  await storage.takeOverSubscription(before, name, definition, signal)
+  return undefined
+}
+
+function compare(
+  { name, definition }: Plan,
+  { definition: stored, partitions, successor }: RegisteredSubscription,
+): 'same' | 'raise' | 'superseded' {
+  if (successor !== undefined) return 'superseded'
+  if (stored === undefined) return 'raise'
+  const isSameKind = stored.kind === definition.kind
+  if (isSameKind && stored.version > definition.version) return 'superseded'
+  if (isSameKind && stored.version < definition.version) return 'raise'
+  if (!isSameKind) {
+    const problem = `the stored one is a ${stored.kind}, and this program starts a ${definition.kind}. Give one of the two another name`
+    throw new SubscriptionMismatchError(name, problem)
+  }
+  const differences = differencesOf(definition, stored, partitions)
+  if (differences.length === 0) return 'same'
+  const { version } = definition
+  const has = differences.map(({ stored }) => stored).join(', ')
+  const says = differences.map(({ given }) => given).join(', ')
+  const remedy = `To change the subscription, raise its version to ${version + 1}. To run another one, give it another name`
+  throw new SubscriptionMismatchError(
+    name,
+    `version ${version} is stored with ${has}, and this program has ${says}. ${remedy}`,
+  )
+}
