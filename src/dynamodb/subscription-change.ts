@@ -144,9 +144,9 @@ export class SubscriptionChanges {
     positions: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<NextItems | undefined> {
-    const { position } = change
+    const { position = 0, again } = change
     const layers = skipLayers.map((layer) => layer.positions)
-    if (position !== undefined) {
+    if (again === true) {
       // No worker parks an event meanwhile: all checkpoints are closed.
       const bounds = { after: position, upTo: Number.MAX_SAFE_INTEGER }
       const guard = this.#isUnderWay(header, change)
@@ -154,10 +154,11 @@ export class SubscriptionChanges {
       return isUnderWay ? itemsOf(header, change, () => position, []) : undefined
     }
     if (change.partitions === header.partitions) {
-      return itemsOf(header, change, (partition) => positions[partition] as number, layers)
+      const moved = positions.map((one) => Math.max(one, position))
+      return itemsOf(header, change, (partition) => moved[partition] as number, layers)
     }
     const divided = divideAnew(layers, positions)
-    return itemsOf(header, change, () => divided.position, divided.skip)
+    return itemsOf(header, change, () => Math.max(divided.position, position), divided.skip)
   }
 
   /** Part of a transaction: checks that the change has not ended. */
@@ -201,7 +202,7 @@ export class SubscriptionChanges {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { place, name, voidUpTo } = header
-    const { definition, successor, position } = change
+    const { definition, successor, position, again } = change
     const update = updateOf(headerKey(place), {
       set: {
         n: number(change.partitions),
@@ -210,7 +211,7 @@ export class SubscriptionChanges {
         ...(definition && { def: definitionText(definition) }),
         ...(hasSkipLayers && { skip: { BOOL: true } }),
         // Events after the position are handled again, and may then be parked again.
-        ...(position !== undefined && { u: number(Math.min(voidUpTo, position)) }),
+        ...(again === true && { u: number(Math.min(voidUpTo, position ?? 0)) }),
         ...(successor !== undefined && {
           name: text(successor),
           t: number(change.createdAt as number),

@@ -113,7 +113,7 @@ export class DynamodbSubscriptionRegistry implements SubscriptionRegistry {
 
   async changeSubscription(
     current: RegisteredSubscription,
-    { definition, partitions, position }: SubscriptionChange,
+    { definition, partitions, position, again }: SubscriptionChange,
     signal?: AbortSignal,
   ): Promise<boolean> {
     return this.#change(
@@ -124,7 +124,7 @@ export class DynamodbSubscriptionRegistry implements SubscriptionRegistry {
         shape: header.shape + 1,
         partitions: partitions ?? header.partitions,
         ...(definition && { definition }),
-        ...(position !== undefined && { position }),
+        ...(position !== undefined && { position, again: again === true }),
       }),
       signal,
     )

@@ -86,8 +86,13 @@ const changes: readonly Change[] = [
       expectKept(storage, { name, partitions: 3, at: [10, 10, 10], skip: [positions] }),
   },
   {
-    title: 'another position',
+    title: 'a later position',
     run: (storage, current) => storage.changeSubscription(current, { position: 15 }),
+    check: (storage, { name }) => expectKept(storage, { name, partitions: 2, at: [15, 20], skip: [] }),
+  },
+  {
+    title: 'another position, again',
+    run: (storage, current) => storage.changeSubscription(current, { position: 15, again: true }),
     check: (storage, { name }) =>
       expectKept(storage, { name, partitions: 2, at: [15, 15], skip: [], parked: [5] }),
   },
@@ -260,7 +265,7 @@ describe.each(oneEmulator)('a change of a subscription on %s', (emulator) => {
         await resumed.released
         return undefined
       })
-      const changing = paused.storage.changeSubscription(before, { position: 15, partitions: 3 })
+      const changing = paused.storage.changeSubscription(before, { position: 15, again: true, partitions: 3 })
       const ended = changing.then(() => isPaused.release())
       await isPaused.released
       // Others complete the change. A worker then parks events, and the next change replaces the shape.

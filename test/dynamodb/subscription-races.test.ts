@@ -47,7 +47,7 @@ describe.each(oneEmulator)('processes that meet at a subscription on %s', (emula
     const results = await Promise.all(
       all.map(({ storage }, index) => {
         if (index % 3 === 0) return storage.changeSubscription(current, { partitions: index + 1 })
-        if (index % 3 === 1) return storage.changeSubscription(current, { position: index + 1 })
+        if (index % 3 === 1) return storage.changeSubscription(current, { position: index + 1, again: true })
         return storage.takeOverSubscription(current, `${current.name}-${index}`, definitionOf(2))
       }),
     )
