@@ -30,10 +30,10 @@ export const longestLock = 30_000
 
 const tokensOfShape = 2 ** 32
 /** The token of a checkpoint that no worker has owned yet. */
-export const firstToken = (shape: number): number => shape * tokensOfShape
+const firstToken = (shape: number): number => shape * tokensOfShape
 const shapeOf = (token: number): number => Math.floor(token / tokensOfShape)
 
-export const checkpointNames: Record<string, string> = { '#token': 'token', '#owner': 'owner' }
+const checkpointNames: Record<string, string> = { '#token': 'token', '#owner': 'owner' }
 const hasLease = '#token = :token AND attribute_exists(#owner)'
 const isNotHeld = 'attribute_not_exists(k)'
 

@@ -14,13 +14,13 @@
  */
 import { randomInt } from 'node:crypto'
 import type { KeptLeases, Lease, SkipLayer, WorkerBeat } from '../storage/index.ts'
-import { number, numberOf, textOf } from './attributes.ts'
 import type { ChangeNumber } from './change-number.ts'
-import { type Checkpoint, leaseOf, releaseUpdate, takeUpdate } from './checkpoint.ts'
+import { releaseUpdate } from './checkpoint.ts'
 import type { CheckpointHolds } from './checkpoint-holds.ts'
 import type { Connection } from './connection.ts'
-import { placePartition, workerKey } from './keys.ts'
+import { placePartition } from './keys.ts'
 import type { KnownPlaces } from './known-places.ts'
+import { LeaseShares, leasesOf, type Round, refusalOf } from './lease-shares.ts'
 import { OwnWorkers } from './own-workers.ts'
 import { ProcessBeats } from './process-beats.ts'
 import { sideBySide } from './side-by-side.ts'
@@ -35,19 +35,21 @@ export interface HeartbeatParts {
   readonly table: string
 }
 
-const requestsAtOnce = 8
-// Other processes take leases at the same time. After so many looks, the next heartbeat tries again.
-const mostRounds = 5
+const placesAtOnce = 8
+const writesAtOnce = 32
 
 export class Heartbeat {
   readonly #parts: HeartbeatParts
   readonly #beats: ProcessBeats
   readonly #workers: OwnWorkers
+  readonly #shares: LeaseShares
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts
     this.#beats = new ProcessBeats(parts.connection, parts.table)
     this.#workers = new OwnWorkers(parts.connection, parts.table, this.#beats.process)
+    const { connection, places, table } = parts
+    this.#shares = new LeaseShares({ connection, places, workers: this.#workers, table })
   }
 
   #subject(doing: string, place: string) {
@@ -56,55 +58,63 @@ export class Heartbeat {
 
   async keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]> {
     if (beats.length === 0) return []
-    const { changeNumber: changeNumbers, places } = this.#parts
+    const { changeNumber: changeNumbers } = this.#parts
     this.#workers.note(beats)
     const [changeNumber] = await Promise.all([
       changeNumbers.read(signal),
       this.#beats.send(this.#workers.longestLeaseTime, signal),
     ])
-    const changed = { isChanged: await this.#removeEnded(signal) }
+    const changed = { isChanged: false }
+    try {
+      return await this.#answerAll(beats, changeNumber, changed, signal)
+    } finally {
+      if (changed.isChanged) await changeNumbers.raise()
+    }
+  }
+
+  async #answerAll(
+    beats: readonly WorkerBeat[],
+    changeNumber: number,
+    changed: Round['changed'],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly KeptLeases[]> {
+    const { places } = this.#parts
+    changed.isChanged = await this.#removeEnded(signal)
     places.forgetOthers(this.#workers.places)
     const byPlace = groupByPlace(beats)
-    await sideBySide(requestsAtOnce, [...byPlace], ([place, ofPlace]) => {
+    await sideBySide(placesAtOnce, [...byPlace], ([place, ofPlace]) => {
       const interval = Math.min(...ofPlace.map(({ milliseconds }) => milliseconds)) / 3
       return places.lookIfDue(place, { changeNumber, interval }, signal)
     })
-    const idleTimes = await this.#beats.idleTimes(this.#otherProcesses([...byPlace.keys()]), signal)
+    const idleTimes = await this.#beats.idleTimes(this.#otherProcesses(), signal)
     const answers = new Map<WorkerBeat, KeptLeases>()
-    await sideBySide(requestsAtOnce, [...byPlace.values()], async (ofPlace) => {
+    await sideBySide(placesAtOnce, [...byPlace.values()], async (ofPlace) => {
       // One after the other: each of them counts when the next one computes its share.
       for (const beat of ofPlace) {
         answers.set(beat, await this.#answer(beat, { changeNumber, idleTimes, changed }, signal))
       }
     })
-    if (changed.isChanged) await changeNumbers.raise()
     return beats.map((beat) => answers.get(beat) as KeptLeases)
   }
 
   /** Removes the items of workers that have ended. Returns whether it has removed one. Never rejects. */
   async #removeEnded(signal: AbortSignal | undefined): Promise<boolean> {
-    const removed = await sideBySide(requestsAtOnce, this.#workers.ended, async (worker) => {
+    const removed = await sideBySide(writesAtOnce, this.#workers.ended, async (worker) => {
       try {
         await this.#workers.remove(worker, signal)
       } catch {
         return false
       }
-      this.#forgetWorker(worker.place, worker.name)
+      this.#parts.places.forgetWorker(worker.place, worker.name)
       return true
     })
     return removed.includes(true)
   }
 
-  #forgetWorker(place: string, name: string): void {
-    this.#parts.places.change(place, ({ workers }) => ({
-      workers: workers.filter((worker) => worker.name !== name),
-    }))
-  }
-
   /** The processes of the other workers, each with the shortest lease time of its workers. */
-  #otherProcesses(places: readonly string[]): ReadonlyMap<string, number> {
+  #otherProcesses(): ReadonlyMap<string, number> {
     const leaseTimes = new Map<string, number>()
-    for (const place of places) {
+    for (const place of this.#workers.places) {
       for (const { process, leaseTime } of this.#parts.places.get(place)?.workers ?? []) {
         if (process === this.#beats.process) continue
         leaseTimes.set(process, Math.min(leaseTime, leaseTimes.get(process) ?? leaseTime))
@@ -115,24 +125,25 @@ export class Heartbeat {
 
   async #answer(beat: WorkerBeat, round: Round, signal: AbortSignal | undefined): Promise<KeptLeases> {
     const { places } = this.#parts
-    const { place, subscription, version, worker } = beat
-    const stored = places.get(place)
-    if (stored === undefined) return this.#refuse(beat, 'removed', round, signal)
-    const { name, definition } = stored.header
-    if (name !== subscription || (definition?.version ?? 0) > version) {
-      return this.#refuse(beat, 'superseded', round, signal)
+    const { place, worker } = beat
+    // This call may take longer than the lease time.
+    this.#workers.note([beat])
+    if (refusalOf(beat, places.get(place)) === undefined) {
+      await this.#join(beat, round, signal)
+      await this.#shares.takeShare(beat, round, signal)
     }
-    await this.#join(beat, round, signal)
-    await this.#takeShare(beat, round, signal)
-    const now = places.get(place)
-    if (now === undefined) return this.#refuse(beat, 'removed', round, signal)
-    const { isPaused, parkedRequests } = now.header
+    const stored = places.get(place)
+    const refusal = refusalOf(beat, stored)
+    if (stored === undefined || refusal !== undefined) {
+      return this.#refuse(beat, refusal ?? 'removed', round, signal)
+    }
+    const { isPaused, parkedRequests } = stored.header
     return {
       kind: 'kept',
-      leases: leasesOf(now, worker),
-      share: this.#shareOf(now, round),
+      leases: leasesOf(stored, worker),
+      share: this.#shares.shareOf(stored, round),
       isPaused,
-      skip: await this.#skipOf(now, signal),
+      skip: await this.#skipOf(stored, signal),
       parkedRequests,
     }
   }
@@ -153,101 +164,12 @@ export class Heartbeat {
   async #join(beat: WorkerBeat, { changed }: Round, signal: AbortSignal | undefined): Promise<void> {
     const { place, worker, milliseconds } = beat
     const known = this.#parts.places.get(place)?.workers.find(({ name }) => name === worker)
-    if (known?.process === this.#beats.process && known.leaseTime === milliseconds) return
+    if (known?.process === this.#workers.process && known.leaseTime === milliseconds) return
     const joined = await this.#workers.join(beat, randomInt(2 ** 47), signal)
     this.#parts.places.change(place, ({ workers }) => ({
       workers: [...workers.filter(({ name }) => name !== worker), joined],
     }))
     changed.isChanged = true
-  }
-
-  #isAlive(place: string, { name, process, leaseTime }: StoredWorker, { idleTimes }: Round): boolean {
-    if (process === this.#beats.process) return this.#workers.isAlive(place, name)
-    return (idleTimes.get(process) ?? 0) < leaseTime
-  }
-
-  #shareOf({ header, workers }: StoredSubscription, round: Round): number {
-    const alive = workers.filter((worker) => this.#isAlive(header.place, worker, round))
-    return header.isPaused ? 0 : Math.ceil(header.partitions / Math.max(1, alive.length))
-  }
-
-  /** Takes free leases until the worker has its share. Another process may take them at the same time. */
-  async #takeShare(beat: WorkerBeat, round: Round, signal: AbortSignal | undefined): Promise<void> {
-    const { places } = this.#parts
-    const { place, worker } = beat
-    for (let rounds = 1; ; rounds++) {
-      await this.#removeDead(place, round, signal)
-      const stored = places.get(place)
-      if (stored === undefined || stored.header.change !== undefined) return
-      const free = this.#freeCheckpoints(stored, worker, round)
-      const missing = this.#shareOf(stored, round) - leasesOf(stored, worker).length
-      if (missing <= 0 || free.length === 0) return
-      // Each worker begins at another place, so that they rarely want the same lease.
-      const first = randomInt(free.length)
-      const wanted = [...free.slice(first), ...free.slice(0, first)].slice(0, missing)
-      const taken = await sideBySide(requestsAtOnce, wanted, (one) => this.#take(place, one, worker, signal))
-      if (!taken.includes(false)) return
-      if (rounds === mostRounds) return places.markStale(place)
-      await places.look(place, round.changeNumber, signal)
-      if (this.#isRefused(beat)) return
-    }
-  }
-
-  #isRefused({ place, subscription, version }: WorkerBeat): boolean {
-    const { header } = this.#parts.places.get(place) ?? {}
-    return header?.name !== subscription || (header.definition?.version ?? 0) > version
-  }
-
-  /** The checkpoints whose lease has no owner, or an owner that is not alive. */
-  #freeCheckpoints(stored: StoredSubscription, self: string, round: Round): readonly Checkpoint[] {
-    const { header, workers, checkpoints } = stored
-    const alive = new Set(
-      workers.filter((worker) => this.#isAlive(header.place, worker, round)).map(({ name }) => name),
-    )
-    return checkpoints.filter(
-      ({ owner, isClosed }) => !isClosed && owner !== self && (owner === undefined || !alive.has(owner)),
-    )
-  }
-
-  async #take(
-    place: string,
-    checkpoint: Checkpoint,
-    worker: string,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    const { connection, places } = this.#parts
-    const subject = this.#subject('Taking a lease', place)
-    const input = takeUpdate(place, checkpoint, worker)
-    const { done, item } = await connection.write(subject, 'UpdateItem', input, signal)
-    const token = checkpoint.token + 1
-    // An earlier attempt of this request may have taken the lease, if its answer was lost.
-    const isTaken = done || (textOf(item, 'owner') === worker && numberOf(item, 'token') === token)
-    if (!isTaken) return false
-    const position = numberOf(item, 'o') ?? checkpoint.position
-    places.changeCheckpoint(place, checkpoint, { owner: worker, token, position })
-    return true
-  }
-
-  /** Removes the items of dead workers, unless they have joined again since. */
-  async #removeDead(place: string, round: Round, signal: AbortSignal | undefined): Promise<void> {
-    const { connection, places } = this.#parts
-    for (const worker of places.get(place)?.workers ?? []) {
-      if (this.#isAlive(place, worker, round)) continue
-      const { done } = await connection.write(
-        this.#subject('Keeping leases', place),
-        'DeleteItem',
-        {
-          Key: workerKey(place, worker.name),
-          ConditionExpression: '#joined = :joined',
-          ExpressionAttributeNames: { '#joined': 'joined' },
-          ExpressionAttributeValues: { ':joined': number(worker.joined) },
-        },
-        signal,
-      )
-      if (!done) continue
-      round.changed.isChanged = true
-      this.#forgetWorker(place, worker.name)
-    }
   }
 
   /** The skip layers that some checkpoint is not past yet. Deletes the others. */
@@ -269,7 +191,7 @@ export class Heartbeat {
 
   async releaseLeases(leases: readonly Lease[]): Promise<void> {
     const { connection, places, changeNumber } = this.#parts
-    await sideBySide(requestsAtOnce, leases, async (lease) => {
+    await sideBySide(writesAtOnce, leases, async (lease) => {
       const { place } = lease
       await connection.write(this.#subject('Releasing a lease', place), 'UpdateItem', releaseUpdate(lease))
       places.changeCheckpoint(place, lease, { owner: undefined })
@@ -283,7 +205,7 @@ export class Heartbeat {
     const stored = await items.read(place, { consistent: true }, undefined)
     if (stored !== undefined) await this.releaseLeases(leasesOf(stored, worker))
     await this.#workers.remove({ place, name: worker })
-    this.#forgetWorker(place, worker)
+    this.#parts.places.forgetWorker(place, worker)
     places.forgetOthers(this.#workers.places)
     await changeNumber.raise()
     await holds.storeIdleTimes(place)
@@ -296,21 +218,6 @@ export class Heartbeat {
     const alive = await this.#beats.alive([...new Set(workers.map(({ process }) => process))], signal)
     return new Set(workers.filter(({ process }) => alive.has(process)).map(({ name }) => name))
   }
-}
-
-/** What the answers of one heartbeat share. */
-interface Round {
-  readonly changeNumber: number
-  /** For how long each of the other processes has sent no heartbeat, in milliseconds. */
-  readonly idleTimes: ReadonlyMap<string, number>
-  /** Whether other processes must look. */
-  readonly changed: { isChanged: boolean }
-}
-
-function leasesOf({ header, checkpoints }: StoredSubscription, worker: string): readonly Lease[] {
-  return checkpoints
-    .filter(({ owner, isClosed }) => owner === worker && !isClosed)
-    .map((checkpoint) => leaseOf(header, checkpoint))
 }
 
 function groupByPlace(beats: readonly WorkerBeat[]): ReadonlyMap<string, readonly WorkerBeat[]> {

@@ -10,8 +10,16 @@ export interface UpdateOf {
   readonly where: Readonly<Record<string, Attribute | undefined>>
 }
 
+export interface ItemUpdate {
+  readonly Key: Key
+  readonly UpdateExpression: string
+  readonly ConditionExpression: string
+  readonly ExpressionAttributeNames: Readonly<Record<string, string>>
+  readonly ExpressionAttributeValues?: Readonly<Record<string, Attribute>>
+}
+
 /** Returns the input of an `UpdateItem`, without the table. The item must exist. */
-export function updateOf(key: Key, { set = {}, add = {}, remove = [], where }: UpdateOf): object {
+export function updateOf(key: Key, { set = {}, add = {}, remove = [], where }: UpdateOf): ItemUpdate {
   const names: Record<string, string> = {}
   const values: Record<string, Attribute> = {}
   const name = (attribute: string) => {

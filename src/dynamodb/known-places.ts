@@ -55,6 +55,10 @@ export class KnownPlaces {
     known.ownChanges++
   }
 
+  forgetWorker(place: string, name: string): void {
+    this.change(place, ({ workers }) => ({ workers: workers.filter((worker) => worker.name !== name) }))
+  }
+
   /** Applies a change of the checkpoint that has this token. Does nothing if another token is known by now. */
   changeCheckpoint(
     place: string,
@@ -87,7 +91,8 @@ export class KnownPlaces {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const known = this.#known.get(place)
-    if (known?.changeNumber === changeNumber) {
+    // A change that had to wait for a rebuild or verification is looked at with each heartbeat.
+    if (known?.changeNumber === changeNumber && known.stored?.header.change === undefined) {
       if (performance.now() - known.lookedAt < interval) return
       if (await this.#isUnchanged(known, place, signal)) return
     }

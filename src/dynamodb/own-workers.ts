@@ -24,13 +24,14 @@ const idOf = (place: string, name: string) => `${place} ${name}`
 export class OwnWorkers {
   readonly #connection: Connection
   readonly #table: string
-  readonly #process: string
+  /** The name of this process. */
+  readonly process: string
   readonly #workers = new Map<string, OwnWorker>()
 
   constructor(connection: Connection, table: string, process: string) {
     this.#connection = connection
     this.#table = table
-    this.#process = process
+    this.process = process
   }
 
   get places(): ReadonlySet<string> {
@@ -79,7 +80,7 @@ export class OwnWorkers {
     joined: number,
     signal: AbortSignal | undefined,
   ): Promise<StoredWorker> {
-    const stored: StoredWorker = { name: worker, process: this.#process, leaseTime: milliseconds, joined }
+    const stored: StoredWorker = { name: worker, process: this.process, leaseTime: milliseconds, joined }
     const item = {
       ...workerKey(place, worker),
       process: text(stored.process),

@@ -23,12 +23,10 @@ import {
   range,
   type Tables,
 } from './keys.ts'
+import { mostParkedInTransaction } from './parked-deletion.ts'
 import type { DynamodbSubscriptions } from './subscription.ts'
 import { type Header, headerOf } from './subscription-items.ts'
 import type { Part, Writer } from './writer.ts'
-
-// An item of a parked event may have 100 KB, and a transaction 4 MB.
-const mostInTransaction = 25
 
 export class ParkedEvents {
   readonly #connection: Connection
@@ -216,8 +214,8 @@ export class ParkedEvents {
     if (header === undefined) return []
     const valid = [...new Set(positions)].filter((position) => position > header.voidUpTo)
     const found: number[] = []
-    for (let from = 0; from < valid.length; from += mostInTransaction) {
-      const some = valid.slice(from, from + mostInTransaction)
+    for (let from = 0; from < valid.length; from += mostParkedInTransaction) {
+      const some = valid.slice(from, from + mostParkedInTransaction)
       found.push(...(await this.#requestSome(doing, header, some, changeOf, signal)))
     }
     if (found.length > 0) await this.#subscriptions.reportChange()

@@ -59,13 +59,13 @@ export interface DynamodbStore extends EventStore<DynamodbTransaction> {
     /**
      * Creates the tables that are missing, and checks them. Many processes may call it at once.
      *
-     * @throws SchemaMismatchError if the tables are newer than this library, or not as they must be
+     * @throws SchemaMismatchError if the tables have another format, or are not as they must be
      */
     create(): Promise<TablesStatus>
     /**
      * Checks the tables, and changes nothing.
      *
-     * @throws SchemaMismatchError if the tables are newer than this library, or not as they must be
+     * @throws SchemaMismatchError if the tables have another format, or are not as they must be
      */
     status(): Promise<TablesStatus>
     /**

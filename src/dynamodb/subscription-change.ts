@@ -6,7 +6,7 @@
  *
  *     begun               The header has the change. Its condition is the revision. No worker takes a lease from now on.
  *     closed              Each checkpoint of the present shape is closed: its lease ends, its position is final.
- *     positions written   The checkpoints and skip layers of the next shape are put, unless they exist.
+ *     positions written   The checkpoints and skip layers of the next shape are put.
  *     switched            One transaction makes the next shape the present one, and ends the change.
  *     cleaned up          The items of earlier shapes are deleted.
  *
@@ -14,25 +14,17 @@
  * reads a header with a change completes the change first. So no process sees a subscription between two steps.
  *
  * Two processes may do the same step at the same time. The later one changes nothing: a closed checkpoint stays as it
- * is, an existing item of the next shape is not replaced, and only one switch finds the change in the header.
+ * is, both put the same items of the next shape, and only one switch finds the change in the header.
  */
 import { divideAnew, type SkipLayer, StorageError, StoreUnavailableError, sleep } from '../storage/index.ts'
-import { number, numberOf, text } from './attributes.ts'
+import { type Item, number, numberOf, sizeOf, text } from './attributes.ts'
 import type { ChangeNumber } from './change-number.ts'
 import { type Checkpoint, checkpointItem, closeUpdate } from './checkpoint.ts'
 import type { CheckpointHolds } from './checkpoint-holds.ts'
 import type { Connection } from './connection.ts'
 import { updateOf } from './item-update.ts'
-import {
-  digits,
-  headerKey,
-  type Key,
-  nameKey,
-  parkedPartition,
-  placePartition,
-  range,
-  skipLayerKey,
-} from './keys.ts'
+import { headerKey, type Key, nameKey, placePartition, skipLayerKey } from './keys.ts'
+import { deleteParked } from './parked-deletion.ts'
 import { sideBySide } from './side-by-side.ts'
 import {
   definitionText,
@@ -62,24 +54,14 @@ export interface ChangeParts {
 }
 
 export class SubscriptionChanges {
-  readonly #connection: Connection
-  readonly #writer: Writer
-  readonly #items: SubscriptionItems
-  readonly #table: string
-  readonly #holds: CheckpointHolds
-  readonly #changeNumber: ChangeNumber
+  readonly #parts: ChangeParts
 
-  constructor({ connection, writer, items, holds, changeNumber, table }: ChangeParts) {
-    this.#connection = connection
-    this.#writer = writer
-    this.#items = items
-    this.#holds = holds
-    this.#changeNumber = changeNumber
-    this.#table = table
+  constructor(parts: ChangeParts) {
+    this.#parts = parts
   }
 
   #subject(place: string) {
-    return { doing: 'Changing a subscription', table: this.#table, key: placePartition(place) }
+    return { doing: 'Changing a subscription', table: this.#parts.table, key: placePartition(place) }
   }
 
   /** Completes the change of a place, if one is under way. Waits while a rebuild or verification holds a checkpoint. */
@@ -89,25 +71,41 @@ export class SubscriptionChanges {
 
   /** Completes the change of a place, if one is under way and no rebuild or verification holds a checkpoint. */
   async complete(place: string, signal: AbortSignal | undefined): Promise<Completion> {
-    const stored = await this.#items.read(place, { consistent: true }, signal)
+    const stored = await this.#parts.items.read(place, { consistent: true }, signal)
     const change = stored?.header.change
     if (stored === undefined || change === undefined) return 'completed'
     if (change.kind === 'remove') return this.#remove(stored, change, signal)
     if (change.kind === 'create') {
-      await this.#putCheckpoints(stored.header, change, () => change.position as number, signal)
-      return this.#switch(stored.header, change, false, signal)
+      return this.#putAndSwitch(
+        stored.header,
+        change,
+        itemsOf(stored.header, change, () => change.position as number, []),
+        signal,
+      )
     }
     const closed = await this.#close(stored, signal)
     if (closed === 'held') return 'held'
     if (closed.length < stored.header.partitions) return this.#missing(stored.header, signal)
     const positions = closed.map(({ position }) => position)
-    const layers = await this.#putNext(stored, change, positions, signal)
-    return this.#switch(stored.header, change, layers > 0, signal)
+    const next = await this.#nextItems(stored, change, positions, signal)
+    if (next === undefined) return 'completed'
+    return this.#putAndSwitch(stored.header, change, next, signal)
+  }
+
+  async #putAndSwitch(
+    header: Header,
+    change: PendingChange,
+    next: NextItems,
+    signal: AbortSignal | undefined,
+  ): Promise<Completion> {
+    const isUnderWay = await this.#put(header, change, next, signal)
+    if (isUnderWay) await this.#switch(header, change, next.skipLayers.length > 0, signal)
+    return 'completed'
   }
 
   /** Some checkpoints are missing: normally, another process has completed the change, and has deleted them. */
   async #missing({ place, name }: Header, signal: AbortSignal | undefined): Promise<Completion> {
-    const stored = await this.#items.read(place, { consistent: true }, signal)
+    const stored = await this.#parts.items.read(place, { consistent: true }, signal)
     const { header, checkpoints = [] } = stored ?? {}
     if (header?.change === undefined || checkpoints.length === header.partitions) return 'completed'
     const cause = new Error(
@@ -116,17 +114,17 @@ export class SubscriptionChanges {
     throw new StorageError('Changing a subscription', cause)
   }
 
-  /** Closes the checkpoints, and returns them in their order, without those that are deleted by now. */
+  /** Closes the checkpoints, and returns them in their order, without the checkpoints that are deleted by now. */
   async #close(
     stored: StoredSubscription,
     signal: AbortSignal | undefined,
   ): Promise<readonly Checkpoint[] | 'held'> {
     const { header, checkpoints } = stored
     const { place } = header
-    await this.#holds.endLong(stored, signal)
+    await this.#parts.holds.endLong(stored, signal)
     const closed = await sideBySide(writesAtOnce, checkpoints, async (checkpoint) => {
       if (checkpoint.isClosed) return checkpoint
-      const { done, item } = await this.#connection.write(
+      const { done, item } = await this.#parts.connection.write(
         this.#subject(place),
         'UpdateItem',
         closeUpdate(place, checkpoint),
@@ -139,72 +137,61 @@ export class SubscriptionChanges {
     return closed.filter((one): one is Checkpoint => one !== undefined && one !== 'held')
   }
 
-  /** Puts the checkpoints and skip layers of the next shape. Returns the number of its skip layers. */
-  async #putNext(
+  /** Returns the checkpoints and skip layers of the next shape; undefined if the change has ended. */
+  async #nextItems(
     { header, skipLayers }: StoredSubscription,
     change: PendingChange,
     positions: readonly number[],
     signal: AbortSignal | undefined,
-  ): Promise<number> {
-    const { position } = change
+  ): Promise<NextItems | undefined> {
+    const { position = 0, again } = change
     const layers = skipLayers.map((layer) => layer.positions)
-    if (position !== undefined) {
+    if (again === true) {
       // No worker parks an event meanwhile: all checkpoints are closed.
-      await this.#deleteParked(header.place, position, signal)
-      await this.#putCheckpoints(header, change, () => position, signal)
-      return 0
+      const bounds = { after: position, upTo: Number.MAX_SAFE_INTEGER }
+      const guard = this.#isUnderWay(header, change)
+      const isUnderWay = await deleteParked(this.#parts, header.place, bounds, guard, signal)
+      return isUnderWay ? itemsOf(header, change, () => position, []) : undefined
     }
     if (change.partitions === header.partitions) {
-      await this.#putCheckpoints(header, change, (partition) => positions[partition] as number, signal)
-      return this.#putSkipLayers(header.place, change.shape, layers, signal)
+      const moved = positions.map((one) => Math.max(one, position))
+      return itemsOf(header, change, (partition) => moved[partition] as number, layers)
     }
     const divided = divideAnew(layers, positions)
-    await this.#putCheckpoints(header, change, () => divided.position, signal)
-    return this.#putSkipLayers(header.place, change.shape, divided.skip, signal)
+    return itemsOf(header, change, () => Math.max(divided.position, position), divided.skip)
   }
 
-  async #putCheckpoints(
-    { place }: Header,
-    { shape, partitions }: PendingChange,
-    positionOf: (partition: number) => number,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const numbers = Array.from({ length: partitions }, (_, partition) => partition)
-    await sideBySide(writesAtOnce, numbers, (partition) => {
-      const item = checkpointItem(place, shape, { partition, position: positionOf(partition) })
-      const input = { Item: item, ConditionExpression: 'attribute_not_exists(p)' }
-      return this.#connection.write(this.#subject(place), 'PutItem', input, signal)
-    })
-  }
-
-  async #putSkipLayers(
-    place: string,
-    shape: number,
-    layers: readonly SkipLayer[],
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    for (const [index, layer] of layers.entries()) {
-      const item = { ...skipLayerKey(place, shape, index), l: text(JSON.stringify(layer)) }
-      const input = { Item: item, ConditionExpression: 'attribute_not_exists(p)' }
-      await this.#connection.write(this.#subject(place), 'PutItem', input, signal)
+  /** Part of a transaction: checks that the change has not ended. */
+  #isUnderWay({ place, name }: Header, { id }: PendingChange): Part {
+    const check = {
+      TableName: this.#parts.table,
+      Key: headerKey(place),
+      ConditionExpression: 'id = :id',
+      ExpressionAttributeValues: { ':id': text(id) },
     }
-    return layers.length
+    return partOf(name, { ConditionCheck: check })
   }
 
-  async #deleteParked(place: string, after: number, signal: AbortSignal | undefined): Promise<void> {
-    if (after >= Number.MAX_SAFE_INTEGER) return
-    const partition = parkedPartition(place)
-    const subject = { doing: 'Deleting parked events', table: this.#table, key: partition }
-    const items = await this.#connection.queryAll(
-      subject,
-      {
-        KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
-        ExpressionAttributeValues: range(partition, digits(after + 1), digits(Number.MAX_SAFE_INTEGER)),
-        ProjectionExpression: 'p, s',
-      },
-      signal,
-    )
-    await this.#connection.deleteAll(subject, items as readonly Key[], signal)
+  /**
+   * Puts the items of the next shape, in transactions that also check that the change is still under way. So a process
+   * that was paused puts no items after the end of the change. Returns false if it has ended.
+   */
+  async #put(
+    header: Header,
+    change: PendingChange,
+    { checkpoints, skipLayers }: NextItems,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const isUnderWay = this.#isUnderWay(header, change)
+    const puts = [...checkpoints, ...skipLayers].map((item) => ({
+      ...partOf(header.name, { Put: { TableName: this.#parts.table, Item: item } }),
+      size: sizeOf(item),
+    }))
+    for (const pack of this.#parts.writer.packs(puts, [isUnderWay])) {
+      const failures = await this.#parts.writer.write('Changing a subscription', pack, signal)
+      if (failures !== undefined) return false
+    }
+    return true
   }
 
   /** Makes the next shape the present one. If another process has done so, it changes nothing. */
@@ -213,9 +200,9 @@ export class SubscriptionChanges {
     change: PendingChange,
     hasSkipLayers: boolean,
     signal: AbortSignal | undefined,
-  ): Promise<Completion> {
+  ): Promise<void> {
     const { place, name, voidUpTo } = header
-    const { definition, successor, position } = change
+    const { definition, successor, position, again } = change
     const update = updateOf(headerKey(place), {
       set: {
         n: number(change.partitions),
@@ -224,7 +211,7 @@ export class SubscriptionChanges {
         ...(definition && { def: definitionText(definition) }),
         ...(hasSkipLayers && { skip: { BOOL: true } }),
         // Events after the position are handled again, and may then be parked again.
-        ...(position !== undefined && { u: number(Math.min(voidUpTo, position)) }),
+        ...(again === true && { u: number(Math.min(voidUpTo, position ?? 0)) }),
         ...(successor !== undefined && {
           name: text(successor),
           t: number(change.createdAt as number),
@@ -234,11 +221,10 @@ export class SubscriptionChanges {
       remove: ['change', 'id', ...(hasSkipLayers ? [] : ['skip'])],
       where: { id: text(change.id) },
     })
-    const parts = [partOf(name, { Update: { TableName: this.#table, ...update } })]
+    const parts = [partOf(name, { Update: { TableName: this.#parts.table, ...update } })]
     if (successor !== undefined) parts.push(this.#succeededPart(header, successor))
     await this.#end(parts, signal)
     if (header.shape > 0) await this.#cleanUp(place, signal)
-    return 'completed'
   }
 
   /** Part of a takeover: the earlier name has no place any more, and keeps what the subscription was. */
@@ -256,13 +242,13 @@ export class SubscriptionChanges {
       remove: ['place'],
       where: { place: text(place) },
     })
-    return partOf(name, { Update: { TableName: this.#table, ...update } })
+    return partOf(name, { Update: { TableName: this.#parts.table, ...update } })
   }
 
   /** Writes the transaction that ends the change, unless another process has done so. */
   async #end(parts: readonly Part[], signal: AbortSignal | undefined): Promise<void> {
-    const failures = await this.#writer.write('Changing a subscription', parts, signal)
-    if (failures === undefined) return this.#changeNumber.raise()
+    const failures = await this.#parts.writer.write('Changing a subscription', parts, signal)
+    if (failures === undefined) return this.#parts.changeNumber.raise()
     // If the header's condition has failed, another process has ended the change.
     if (failures.some(({ part }) => part === parts[0])) return
     const cause = new Error('the item of its name does not have its place')
@@ -270,7 +256,7 @@ export class SubscriptionChanges {
   }
 
   async #cleanUp(place: string, signal: AbortSignal | undefined): Promise<void> {
-    const stored = await this.#items.read(place, { consistent: true }, signal)
+    const stored = await this.#parts.items.read(place, { consistent: true }, signal)
     if (stored !== undefined) await this.deleteLeftovers(stored, signal)
   }
 
@@ -279,7 +265,7 @@ export class SubscriptionChanges {
     { header, leftovers }: StoredSubscription,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    await this.#connection.deleteAll(this.#subject(header.place), leftovers, signal)
+    await this.#parts.connection.deleteAll(this.#subject(header.place), leftovers, signal)
   }
 
   /** Deletes all items of a subscription, its header and its name last. */
@@ -292,10 +278,13 @@ export class SubscriptionChanges {
     const { place, name } = header
     if ((await this.#close(stored, signal)) === 'held') return 'held'
     // No worker parks an event any more.
-    await this.#deleteParked(place, -1, signal)
+    const all = { after: -1, upTo: Number.MAX_SAFE_INTEGER }
+    if (!(await deleteParked(this.#parts, place, all, this.#isUnderWay(header, change), signal))) {
+      return 'completed'
+    }
     const keys = items.map(({ p, s }) => ({ p, s }) as Key).filter(({ s }) => s.S !== 'a')
-    await this.#connection.deleteAll(this.#subject(place), keys, signal)
-    const whole = { TableName: this.#table, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' }
+    await this.#parts.connection.deleteAll(this.#subject(place), keys, signal)
+    const whole = { TableName: this.#parts.table, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' }
     await this.#end(
       [
         partOf(name, {
@@ -319,6 +308,29 @@ export class SubscriptionChanges {
       signal,
     )
     return 'completed'
+  }
+}
+
+/** The items of a shape that a change makes. */
+interface NextItems {
+  readonly checkpoints: readonly Item[]
+  readonly skipLayers: readonly Item[]
+}
+
+function itemsOf(
+  { place }: Header,
+  { shape, partitions }: PendingChange,
+  positionOf: (partition: number) => number,
+  layers: readonly SkipLayer[],
+): NextItems {
+  return {
+    checkpoints: Array.from({ length: partitions }, (_, partition) =>
+      checkpointItem(place, shape, { partition, position: positionOf(partition) }),
+    ),
+    skipLayers: layers.map((layer, index) => ({
+      ...skipLayerKey(place, shape, index),
+      l: text(JSON.stringify(layer)),
+    })),
   }
 }
 

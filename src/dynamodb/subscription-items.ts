@@ -36,8 +36,10 @@ export interface PendingChange {
   readonly shape: number
   readonly partitions: number
   readonly definition?: SubscriptionDefinition
-  /** The position of all new checkpoints. Without it, they follow from the old ones. */
+  /** The lowest position of the new checkpoints. Otherwise, they follow from the old ones. */
   readonly position?: number
+  /** All new checkpoints get the position, even if they move back. */
+  readonly again?: boolean
   /** Only of a takeover: the name that gets the place, and when. In milliseconds since 1970. */
   readonly successor?: string
   readonly createdAt?: number
@@ -69,7 +71,7 @@ export interface StoredWorker {
   readonly joined: number
 }
 
-export interface StoredSkipLayer {
+interface StoredSkipLayer {
   readonly key: Key
   readonly positions: SkipLayer
 }

@@ -6,34 +6,21 @@ import type {
   SubscriptionDefinition,
   SubscriptionRegistry,
 } from '../storage/index.ts'
-import { type Item, number, text, textOf } from './attributes.ts'
+import { type Item, number, text } from './attributes.ts'
 import type { ChangeNumber } from './change-number.ts'
-import { checkpointItem, moveUpdate } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import { updateOf } from './item-update.ts'
-import {
-  digits,
-  headerKey,
-  type Key,
-  nameKey,
-  namesPartition,
-  parkedPartition,
-  range,
-  shards,
-} from './keys.ts'
-import { listPage, mergeShards } from './merge-shards.ts'
+import { headerKey, nameKey } from './keys.ts'
 import { partOf, type SubscriptionChanges } from './subscription-change.ts'
 import {
-  definitionText,
   type Header,
-  headerOf,
-  namedItemOf,
   newHeaderItem,
   type PendingChange,
   pendingAttributes,
   registeredOf,
   type SubscriptionItems,
 } from './subscription-items.ts'
+import { listSubscriptions } from './subscription-list.ts'
 import type { Part, Writer } from './writer.ts'
 
 /** The parts that the registry uses. */
@@ -104,6 +91,7 @@ export class DynamodbSubscriptionRegistry implements SubscriptionRegistry {
     position: number,
     signal?: AbortSignal,
   ): Promise<RegisteredSubscription> {
+    const { writer, table } = this.#parts
     for (;;) {
       // Also completes what an earlier round has begun.
       const registered = await this.readSubscription(name, signal)
@@ -118,28 +106,14 @@ export class DynamodbSubscriptionRegistry implements SubscriptionRegistry {
       const place = randomUUID()
       // Its first change makes shape 1 of the empty shape 0.
       const header = { ...newHeaderItem(name, place, definition, 0), ...pendingAttributes(change) }
-      const parts = [this.#putNew(name, header), this.#putName(name, place)]
-      await this.#parts.writer.write('Registering a subscription', parts, signal)
+      const parts = [putPart(table, name, header), putNamePart(table, name, place)]
+      await writer.write('Registering a subscription', parts, signal)
     }
-  }
-
-  #putName(name: string, place: string): Part {
-    return this.#putNew(name, { ...nameKey(name), place: text(place) })
-  }
-
-  #putNew(name: string, item: Item): Part {
-    const put = {
-      TableName: this.#parts.table,
-      Item: item,
-      ConditionExpression: 'attribute_not_exists(p)',
-      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-    }
-    return partOf(name, { Put: put })
   }
 
   async changeSubscription(
     current: RegisteredSubscription,
-    { definition, partitions, position }: SubscriptionChange,
+    { definition, partitions, position, again }: SubscriptionChange,
     signal?: AbortSignal,
   ): Promise<boolean> {
     return this.#change(
@@ -150,7 +124,7 @@ export class DynamodbSubscriptionRegistry implements SubscriptionRegistry {
         shape: header.shape + 1,
         partitions: partitions ?? header.partitions,
         ...(definition && { definition }),
-        ...(position !== undefined && { position }),
+        ...(position !== undefined && { position, again: again === true }),
       }),
       signal,
     )
@@ -229,7 +203,7 @@ export class DynamodbSubscriptionRegistry implements SubscriptionRegistry {
       where: { rev: number(header.revision), name: text(name), id: undefined },
     })
     const parts = [partOf(name, { Update: { TableName: table, ...update } })]
-    if (change.successor !== undefined) parts.push(this.#putName(change.successor, place))
+    if (change.successor !== undefined) parts.push(putNamePart(table, change.successor, place))
     const failures = await writer.write('Changing a subscription', parts, signal)
     if (failures === undefined) return true
     // If the answer of this call's own transaction was lost, the change may even be completed by now.
@@ -260,103 +234,26 @@ export class DynamodbSubscriptionRegistry implements SubscriptionRegistry {
     }
   }
 
-  async listSubscriptions(
+  listSubscriptions(
     after: string,
     limit: number,
     signal?: AbortSignal,
   ): Promise<readonly RegisteredSubscription[]> {
-    const listed: RegisteredSubscription[] = []
-    // A subscription may be removed between the two reads. Only an empty page says that no more follow.
-    for (let last = after; listed.length < limit; ) {
-      const page = await this.#namesAfter(last, limit - listed.length, signal)
-      if (page.length === 0) break
-      listed.push(...(await this.#describe(page, signal)))
-      last = textOf(page.at(-1), 's') as string
-    }
-    return listed
+    return listSubscriptions(this.#parts, this, after, limit, signal)
   }
+}
 
-  #namesAfter(after: string, limit: number, signal: AbortSignal | undefined): Promise<readonly Item[]> {
-    const { connection, table } = this.#parts
-    const pages = Array.from({ length: shards }, (_, shard) => (last: string) => {
-      const subject = { doing: 'Listing the subscriptions', table, key: namesPartition(shard) }
-      return listPage(connection, subject, { prefix: '', after: last, limit }, signal)
-    })
-    return mergeShards(pages, after, limit)
-  }
+/** Part of a transaction: gives a name a place, unless the name is registered. */
+export const putNamePart = (table: string, name: string, place: string): Part =>
+  putPart(table, name, { ...nameKey(name), place: text(place) })
 
-  async #describe(
-    names: readonly Item[],
-    signal: AbortSignal | undefined,
-  ): Promise<readonly RegisteredSubscription[]> {
-    const { connection, table } = this.#parts
-    const named = names.map((item) => ({ name: textOf(item, 's') as string, at: namedItemOf(item) }))
-    const places = new Set(named.flatMap(({ at }) => (at.kind === 'at' ? [at.place] : [])))
-    const subject = { doing: 'Listing the subscriptions', table, key: 'K#' }
-    const items = await connection.batchGet(subject, [...places].map(headerKey), { consistent: true }, signal)
-    const headers = new Map(items.map((item) => [headerOf(item).place, headerOf(item)]))
-    const described: RegisteredSubscription[] = []
-    for (const { name, at } of named) {
-      if (at.kind === 'succeeded') described.push(at.subscription)
-      if (at.kind !== 'at') continue
-      const header = headers.get(at.place)
-      const isStable = header?.name === name && header.change === undefined
-      const registered = isStable ? registeredOf(header) : await this.readSubscription(name, signal)
-      if (registered !== undefined) described.push(registered)
-    }
-    return described
+/** Part of a transaction: puts an item of a subscription, unless it exists. */
+export function putPart(table: string, name: string, item: Item): Part {
+  const put = {
+    TableName: table,
+    Item: item,
+    ConditionExpression: 'attribute_not_exists(p)',
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   }
-
-  /**
-   * Parts of a transaction of a rebuild: register the subscription or give it this definition, move all checkpoints to
-   * a position, end their leases, and void the events parked up to it.
-   */
-  async moveCheckpointParts(
-    name: string,
-    definition: SubscriptionDefinition,
-    position: number,
-    signal?: AbortSignal,
-  ): Promise<Part[]> {
-    const { items, table } = this.#parts
-    const header = await this.header(name, signal)
-    if (header === undefined) return this.#registerParts(name, definition, position)
-    const { place, voidUpTo, revision } = header
-    const stored = await items.read(place, { consistent: true }, signal)
-    // These events are void already. If the position is before them, their records would count again.
-    if (voidUpTo > 0) await this.#deleteVoid(place, voidUpTo, signal)
-    const update = updateOf(headerKey(place), {
-      set: { def: definitionText(definition), u: number(position) },
-      add: { rev: number(1), asks: number(1) },
-      remove: ['skip'],
-      where: { rev: number(revision), name: text(name), id: undefined },
-    })
-    const moves = (stored?.checkpoints ?? []).map((one) => moveUpdate(table, place, one, position))
-    return [{ TableName: table, ...update }, ...moves].map((one) => partOf(name, { Update: one }))
-  }
-
-  #registerParts(name: string, definition: SubscriptionDefinition, position: number): Part[] {
-    const place = randomUUID()
-    const numbers = Array.from({ length: definition.partitions }, (_, partition) => partition)
-    return [
-      this.#putName(name, place),
-      this.#putNew(name, newHeaderItem(name, place, definition, 1)),
-      ...numbers.map((partition) => this.#putNew(name, checkpointItem(place, 1, { partition, position }))),
-    ]
-  }
-
-  async #deleteVoid(place: string, voidUpTo: number, signal: AbortSignal | undefined): Promise<void> {
-    const { connection, table } = this.#parts
-    const partition = parkedPartition(place)
-    const subject = { doing: 'Deleting parked events', table, key: partition }
-    const items = await connection.queryAll(
-      subject,
-      {
-        KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
-        ExpressionAttributeValues: range(partition, digits(0), digits(voidUpTo)),
-        ProjectionExpression: 'p, s',
-      },
-      signal,
-    )
-    await connection.deleteAll(subject, items as readonly Key[], signal)
-  }
+  return partOf(name, { Put: put })
 }

@@ -19,6 +19,7 @@ import type {
 import { ChangeNumber } from './change-number.ts'
 import { advanceUpdate, isAhead, isLeased } from './checkpoint.ts'
 import { CheckpointHolds } from './checkpoint-holds.ts'
+import { moveCheckpointParts } from './checkpoint-moves.ts'
 import type { Connection } from './connection.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { placePartition, type Tables } from './keys.ts'
@@ -26,13 +27,14 @@ import { KnownPlaces } from './known-places.ts'
 import { sideBySide } from './side-by-side.ts'
 import { SubscriptionChanges } from './subscription-change.ts'
 import { SubscriptionItems } from './subscription-items.ts'
-import { DynamodbSubscriptionRegistry } from './subscription-registry.ts'
+import { DynamodbSubscriptionRegistry, type RegistryParts } from './subscription-registry.ts'
 import type { Part, Writer } from './writer.ts'
 
 const movesAtOnce = 32
 
 export class DynamodbSubscriptions {
   readonly registry: DynamodbSubscriptionRegistry
+  readonly #registryParts: RegistryParts
   readonly #connection: Connection
   readonly #table: string
   readonly #items: SubscriptionItems
@@ -58,14 +60,8 @@ export class DynamodbSubscriptions {
     this.#places = places
     this.#changeNumber = changeNumber
     this.#heartbeat = new Heartbeat({ connection, items, holds, places, changeNumber, table })
-    this.registry = new DynamodbSubscriptionRegistry({
-      connection,
-      writer,
-      items,
-      changes,
-      changeNumber,
-      table,
-    })
+    this.#registryParts = { connection, writer, items, changes, changeNumber, table }
+    this.registry = new DynamodbSubscriptionRegistry(this.#registryParts)
   }
 
   keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]> {
@@ -102,14 +98,14 @@ export class DynamodbSubscriptions {
     this.#places.notePosition(lease, position)
   }
 
-  /** Parts of the transaction of a rebuild, see `DynamodbSubscriptionRegistry.moveCheckpointParts`. */
+  /** Parts of the transaction of a rebuild, see `moveCheckpointParts` in checkpoint-moves.ts. */
   moveCheckpointParts(
     name: string,
     definition: SubscriptionDefinition,
     position: number,
     signal?: AbortSignal,
   ): Promise<Part[]> {
-    return this.registry.moveCheckpointParts(name, definition, position, signal)
+    return moveCheckpointParts(this.#registryParts, this.registry, name, definition, position, signal)
   }
 
   /** Reports a change to all processes, after it was written. Never rejects. */

@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts'
 import { metaKey, type Tables } from './keys.ts'
 
 /** The layout of items that this version of the library reads and writes. */
-export const format = 1
+export const format = 2
 
 /** The state of the two tables. */
 export interface TablesStatus {
@@ -41,7 +41,7 @@ const pollInterval = 250
 /**
  * Creates the tables that are missing, and checks them. Many processes may call it at once.
  *
- * @throws SchemaMismatchError if the tables are newer than this library, or not as they must be
+ * @throws SchemaMismatchError if the tables have another format, or are not as they must be
  */
 export async function createTables(connection: Connection, tables: Tables): Promise<TablesStatus> {
   const { log } = tables
@@ -71,7 +71,7 @@ export async function createTables(connection: Connection, tables: Tables): Prom
 /**
  * Checks the tables.
  *
- * @throws SchemaMismatchError if they are newer than this library, or not as they must be
+ * @throws SchemaMismatchError if they have another format, or are not as they must be
  */
 export async function tablesStatus(connection: Connection, tables: Tables): Promise<TablesStatus> {
   const names = namesOf(tables)
@@ -88,7 +88,7 @@ const namesOf = ({ events, log }: Tables) => [events, log]
 /**
  * Reads the format that is stored in the tables; 0 if there is none.
  *
- * @throws SchemaMismatchError if it is a newer one
+ * @throws SchemaMismatchError if it is another one than this library's
  */
 export async function readFormat(connection: Connection, { log }: Tables): Promise<number> {
   const item = await connection.get({ doing: 'Reading the format', table: log, key: metaKey.p.S }, metaKey)
@@ -96,6 +96,11 @@ export async function readFormat(connection: Connection, { log }: Tables): Promi
   if (found > format) {
     throw new SchemaMismatchError(
       `The tables of '${log}' have format ${found}, and this library knows format ${format}: update the library`,
+    )
+  }
+  if (found > 0 && found < format) {
+    throw new SchemaMismatchError(
+      `The tables of '${log}' have format ${found}, of a version before the first release, whose subscriptions this library cannot read: create tables with another name, and import the events`,
     )
   }
   return found

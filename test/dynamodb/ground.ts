@@ -101,3 +101,15 @@ export function letTimePass(milliseconds: number): void {
   const ahead = performance.now() - realNow() + milliseconds
   vi.spyOn(performance, 'now').mockImplementation(() => realNow() + ahead)
 }
+
+/**
+ * Stops the monotonic clock of this process, until mocks are restored. Returns the function that moves it forward: a test
+ * then measures the same times on a slow machine.
+ */
+export function stopClock(): (milliseconds: number) => void {
+  let now = performance.now()
+  vi.spyOn(performance, 'now').mockImplementation(() => now)
+  return (milliseconds) => {
+    now += milliseconds
+  }
+}
