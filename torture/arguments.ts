@@ -5,6 +5,7 @@ import { type Breakage, breakages } from './breakages.ts'
 import type { CampaignOptions } from './campaign.ts'
 import type { StoreName } from './databases.ts'
 import { scenarios, scenariosOf } from './scenarios.ts'
+import { subscriptionsOfEachCampaign } from './shard-subscriptions.ts'
 
 const usage = `Usage: npm run torture -- --store STORE [options]
 
@@ -19,6 +20,7 @@ is lost, duplicated, out of order, skipped, stale or a phantom.
   --seed N          repeats the operations of the clients and the faults (but not their exact timing)
   --writers N       processes that append. Default: 8
   --followers N     processes that follow the log. Default: 2
+  --subscriptions N subscriptions of each follower, two of them projections. Default: 3, and 15 for change
   --at-once N       concurrent operations of each writer. Default: 6
   --batch N         the largest number of events in an append. Default: 10
   --emulator NAME   dynoxide or dynamodb-local. Default: dynoxide
@@ -40,6 +42,7 @@ export function readArguments(given: readonly string[]): CampaignOptions {
         seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
         writers: { type: 'string', default: '8' },
         followers: { type: 'string', default: '2' },
+        subscriptions: { type: 'string' },
         'at-once': { type: 'string', default: '6' },
         batch: { type: 'string', default: '10' },
         emulator: { type: 'string', default: 'dynoxide' },
@@ -70,15 +73,19 @@ export function readArguments(given: readonly string[]): CampaignOptions {
     // An appendAll of three streams is one transaction, and each of its event ids is an item of it.
     if (store === 'dynamodb' && batch > 30)
       throw new Error('--batch is 30 at most on dynamodb, whose transactions have 100 items')
+    const scenario = possible.find((one) => one.name === name) as CampaignOptions['scenario']
+    const subscriptions =
+      values.subscriptions ?? String(scenario.subscriptions ?? subscriptionsOfEachCampaign)
     return {
       store,
       emulator,
-      scenario: possible.find((one) => one.name === name) as CampaignOptions['scenario'],
+      scenario,
       seconds: number('--seconds', values.seconds, 1),
       events: values.events === undefined ? undefined : number('--events', values.events, 1),
       seed: number('--seed', values.seed, 0),
       writers: number('--writers', values.writers, 1),
       followers: number('--followers', values.followers, 1),
+      subscriptions: number('--subscriptions', subscriptions, subscriptionsOfEachCampaign),
       atOnce: number('--at-once', values['at-once'], 1),
       batch,
       patience: 600,

@@ -28,6 +28,8 @@ export interface CampaignOptions {
   readonly writers: number
   /** The number of processes that follow the log. */
   readonly followers: number
+  /** How many subscriptions each follower runs, at least those of every campaign. */
+  readonly subscriptions: number
   /** The number of concurrent operations of each writer. */
   readonly atOnce: number
   /** The largest number of events in an append. */
@@ -75,7 +77,10 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     const { faults, seconds } = await runClients(options, database, clients, step)
     const opened = await openStore(database.address)
     try {
-      const evidence = await step('gathering the evidence', gather(opened.store, histories.path))
+      const evidence = await step(
+        'gathering the evidence',
+        gather(opened.store, histories.path, options.subscriptions),
+      )
       if (options.elle !== undefined) writeFileSync(options.elle, `${elleHistory(evidence).join('\n')}\n`)
       return { ...check(evidence), database: database.name, faults, seconds }
     } finally {
@@ -103,12 +108,14 @@ function tasksOf(
   database: CampaignDatabase,
   folder: string,
 ): Omit<ClientTask, 'life'>[] {
-  const { scenario, seed, writers, followers, atOnce, batch, breakage, patience } = options
+  const { scenario, seed, writers, followers, subscriptions, atOnce, batch, breakage, patience } = options
   const common = {
     address: database.clientAddress,
     seed,
     folder,
     batch,
+    subscriptions,
+    generation: 1,
     operationsPerGeneration: Math.ceil(1_000 / writers),
     slowness: scenario.slowness ?? 0,
     requestFaults: scenario.requestFaults ?? false,
@@ -137,7 +144,8 @@ async function runClients(
   const counts = new Map<string, number>()
   const count = (what: string, times = 1) => counts.set(what, (counts.get(what) ?? 0) + times)
   const ending = new AbortController()
-  const context = { clients, database, leaseTime, count, signal: ending.signal }
+  const { subscriptions } = options
+  const context = { clients, database, subscriptions, leaseTime, count, signal: ending.signal }
   const runningFaults = scenario.faults.map((fault, nth) =>
     fault({ ...context, random: randomOf(seed, 'fault', nth) }),
   )

@@ -38,10 +38,15 @@ export class Clients {
   async kill(random: Random): Promise<boolean> {
     const working = this.#clients.filter((client) => client.isWorking)
     if (working.length === 0) return false
-    const client = random.pick(working)
-    await client.kill()
-    client.start()
+    await random.pick(working).restart()
     return true
+  }
+
+  /** Kills a follower, and starts it again as the first of a new generation. Returns the generation. */
+  async raise(random: Random): Promise<number> {
+    const generation = 1 + Math.max(...this.#clients.map((client) => client.generation))
+    await random.pick(this.#clients.filter(({ follows }) => follows)).restart(generation)
+    return generation
   }
 
   /** Stops one client for a while, as an overloaded machine would: in most cases one that holds leases. */
@@ -82,11 +87,12 @@ export class Clients {
 
 class Client {
   readonly #file: URL
-  readonly #task: Omit<ClientTask, 'life'>
+  #task: Omit<ClientTask, 'life'>
   readonly #failed: (error: Error) => void
   #life = 0
   #program!: Program
   readonly #killed = new WeakSet<Program>()
+  #restarted: Promise<void> = Promise.resolve()
   #before = nothing
   #present = nothing
   #done: (() => void) | undefined
@@ -102,6 +108,10 @@ class Client {
       this.#isReady = resolve
     })
     this.start()
+  }
+
+  get generation(): number {
+    return this.#task.generation
   }
 
   get follows(): boolean {
@@ -131,7 +141,8 @@ class Client {
     return `${this.#task.client} (life ${this.#life}, process ${this.#program.pid}${silent})`
   }
 
-  start(): void {
+  start(generation = this.#task.generation): void {
+    this.#task = { ...this.#task, generation }
     this.#before = this.progress
     this.#present = nothing
     this.#life++
@@ -143,6 +154,15 @@ class Client {
   async kill(): Promise<void> {
     this.#killed.add(this.#program)
     await this.#program.kill()
+  }
+
+  /** Kills the process and starts another one. Two faults may want that at once: then only one process must remain. */
+  restart(generation = this.#task.generation): Promise<void> {
+    this.#restarted = this.#restarted.then(async () => {
+      await this.kill()
+      this.start(Math.max(generation, this.#task.generation))
+    })
+    return this.#restarted
   }
 
   async pause(milliseconds: number): Promise<void> {

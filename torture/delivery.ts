@@ -8,6 +8,8 @@ export type Handle = (events: readonly RecordedEvent[]) => Promise<void>
 export type Delivered = readonly [position: number, stream: string, version: number, name: string]
 
 export interface DeliveryLine {
+  /** The subscription that handled the events, if it is one of `shardSubscriptions`: its base name. */
+  readonly subscription?: string
   /** The name of the client and the number of its life, see `ClientTask.life`. */
   readonly by: string
   /** When the events were handled, in microseconds. */

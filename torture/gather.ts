@@ -2,33 +2,50 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EventStore, RecordedEvent, View } from '@eventsourced/core'
-import type { Evidence, LoggedEvent, ProjectedStreams, StreamState } from './check/evidence.ts'
+import type { Evidence, LoggedEvent, ProjectedStreams, ShardHistory, StreamState } from './check/evidence.ts'
 import type { Delivered, DeliveryLine } from './delivery.ts'
 import { readHistory } from './history.ts'
 import type { OperationLine, Trace } from './operation.ts'
 import { asyncStates, inlinePrefix, inlineStates, rawStates } from './projections.ts'
+import { countedBy, shardSubscriptions } from './shard-subscriptions.ts'
 
 const streamsAtOnce = 8
 
-export async function gather(store: EventStore, folder: string): Promise<Evidence> {
+/** `subscriptions`: how many each follower ran. */
+export async function gather(store: EventStore, folder: string, subscriptions: number): Promise<Evidence> {
   const files = readdirSync(folder)
   const histories = <Line>(what: string) =>
     files
       .filter((file) => file.endsWith(`.${what}.jsonl`))
       .map((file) => [file, readHistory<Line>(join(folder, file))] as const)
+  const handled = histories<DeliveryLine>('subscription').flatMap(([, lines]) => lines)
   return {
     operations: histories<OperationLine>('operations').flatMap(([, lines]) => lines),
     streams: await readStreams(store),
     followers: new Map([...histories<DeliveryLine>('log'), ['the last reader', await readLog(store)]]),
-    subscriptions: new Map([
-      ['handlers', histories<DeliveryLine>('subscription').flatMap(([, lines]) => lines)],
-    ]),
+    subscriptions: new Map([['handlers', handled.filter(({ subscription }) => subscription === undefined)]]),
+    shardSubscriptions: await shardHistories(store, handled, subscriptions),
     projections: new Map([
       ['inline-states', await readDocuments(store.view(inlineStates), inlinePrefix)],
       ['async-states', await readDocuments(store.view(asyncStates), '')],
       [rawStates, await readDocuments(store.view<StreamState>(rawStates), inlinePrefix)],
     ]),
   }
+}
+
+async function shardHistories(
+  store: EventStore,
+  handled: readonly DeliveryLine[],
+  subscriptions: number,
+): Promise<Map<string, ShardHistory>> {
+  const histories = new Map<string, ShardHistory>()
+  for (const { base, shards, isTransactional } of shardSubscriptions(subscriptions)) {
+    const lines = handled.filter(({ subscription }) => subscription === base)
+    const view = store.view<StreamState>(countedBy(base))
+    const documents = isTransactional ? (await readDocuments(view, '')).documents : undefined
+    histories.set(base, { shards, lines, documents })
+  }
+  return histories
 }
 
 /** Reads each stream by its name, independently of the log. */

@@ -66,12 +66,21 @@ export interface Trace {
   readonly seen?: Seen
 }
 
-export type TracedEvent = { readonly type: 'Happened'; readonly data: Trace }
+/** How many types the events have, so that a subscription can select a part of them. */
+export const shards = 16
+
+export type TracedEvent = { readonly type: `Happened${number}`; readonly data: Trace }
+
+export const typeOf = (shard: number): TracedEvent['type'] => `Happened${shard}`
+
+/** The shard of an event, by its name. */
+export const shardOf = (name: string): number => digest(0, name) % shards
 
 /** Returns the nth event of an operation, with the same id at each call. */
 export function eventOf(op: string, nth: number, seen?: Seen): TracedEvent & { readonly id: string } {
   const name = eventName(op, nth)
-  return { id: uuidOf(name), type: 'Happened', data: seen === undefined ? { name } : { name, seen } }
+  const type = typeOf(shardOf(name))
+  return { id: uuidOf(name), type, data: seen === undefined ? { name } : { name, seen } }
 }
 
 export const eventName = (op: string, nth: number): string => `${op}/${nth}`

@@ -1,5 +1,6 @@
 /** The scenarios: which faults happen in a campaign, and on which stores. */
 import type { StoreName } from './databases.ts'
+import { changedSubscriptions } from './faults/changes.ts'
 import {
   crashedServers,
   cutMessages,
@@ -23,6 +24,8 @@ export interface Scenario {
   readonly slowness?: number
   /** Whether requests to DynamoDB fail, arrive late, or lose their answers. */
   readonly requestFaults?: boolean
+  /** How many subscriptions each follower runs. @default those of every campaign */
+  readonly subscriptions?: number
 }
 
 export const scenarios: readonly Scenario[] = [
@@ -89,6 +92,14 @@ export const scenarios: readonly Scenario[] = [
     stores: ['dynamodb'],
     faults: [],
     requestFaults: true,
+  },
+  {
+    name: 'change',
+    about:
+      'subscriptions are repartitioned, paused, raised and taken over, while clients are killed and stopped',
+    stores: ['postgres', 'dynamodb'],
+    faults: [changedSubscriptions, killedClients, pausedClients],
+    subscriptions: 15,
   },
   {
     name: 'all',

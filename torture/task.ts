@@ -23,6 +23,10 @@ export interface ClientTask {
   readonly operationsPerGeneration: number
   /** Whether the client follows the log: with `readAll`, with a subscription, and with projections. */
   readonly follows: boolean
+  /** How many subscriptions a follower runs. */
+  readonly subscriptions: number
+  /** Counts from 1. A higher one raises the versions of the subscriptions, or takes over their places. */
+  readonly generation: number
   /** The longest time that the client's own transactions stay open, in milliseconds; 0: it begins none. */
   readonly slowness: number
   /** Whether some requests to DynamoDB fail. */

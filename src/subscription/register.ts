@@ -49,7 +49,9 @@ async function create(
   signal: AbortSignal,
 ): Promise<RegisteredSubscription | undefined> {
   const before = predecessor === undefined ? undefined : await storage.readSubscription(predecessor, signal)
-  if (before === undefined) {
+  // If the predecessor's successor has this name, another process was faster, or the successor was removed since. In the
+  // first case, `createSubscription` returns what that process has registered.
+  if (before === undefined || before.successor === name) {
     const position = await startPosition(storage, from, signal)
     return storage.createSubscription(name, definition, position, signal)
   }

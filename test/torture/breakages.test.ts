@@ -20,7 +20,7 @@ async function resultOf(breakage: Breakage, name: string) {
   const seed = Math.floor(Math.random() * 1_000_000)
   return runCampaign({
     ...{ store: 'postgres', emulator: 'dynoxide', scenario, seconds: 10, seed, breakage, patience: 60 },
-    ...{ writers: 3, followers: 2, atOnce: 6, batch: 6 },
+    ...{ writers: 3, followers: 2, subscriptions: 3, atOnce: 6, batch: 6 },
   })
 }
 

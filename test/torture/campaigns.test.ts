@@ -19,6 +19,7 @@ const campaigns: readonly (Pick<CampaignOptions, 'store'> & {
   { store: 'postgres', name: 'ambiguous', seconds: 8, happens: ['commits without an answer'] },
   { store: 'postgres', name: 'cut', seconds: 8, happens: ['messages cut', 'connections delayed'] },
   { store: 'postgres', name: 'slow', seconds: 8, happens: [] },
+  { store: 'postgres', name: 'change', seconds: 12, happens: ['repartitions', 'pauses', 'clients killed'] },
   {
     store: 'postgres',
     name: 'all',
@@ -33,6 +34,7 @@ const campaigns: readonly (Pick<CampaignOptions, 'store'> & {
   },
   { store: 'pglite', name: 'kill', seconds: 12, happens: ['clients killed'] },
   { store: 'dynamodb', name: 'kill', seconds: 8, happens: ['clients killed'] },
+  { store: 'dynamodb', name: 'change', seconds: 12, happens: ['repartitions', 'clients killed'] },
   { store: 'dynamodb', name: 'all', seconds: 12, happens: ['clients killed', 'clients paused', 'requests'] },
 ]
 
@@ -44,7 +46,7 @@ describe('campaigns', () => {
     const seed = Math.floor(Math.random() * 1_000_000)
     const result = await runCampaign({
       ...{ store, emulator, scenario, seconds, seed, patience: 60 },
-      ...{ writers: 4, followers: 2, atOnce: 4, batch: 6 },
+      ...{ writers: 4, followers: 2, subscriptions: 12, atOnce: 4, batch: 6 },
     })
     expect({ seed, ...result.findings.counts }, result.findings.examples.join('\n')).toEqual({
       seed,

@@ -1,7 +1,7 @@
 /** The checker of the campaigns on hand-written histories: which faults it must find, and which it must not report. */
 import { describe, expect, it } from 'vitest'
 import { check } from '../../torture/check/check.ts'
-import type { Evidence, LoggedEvent, StreamState } from '../../torture/check/evidence.ts'
+import type { Evidence, LoggedEvent, ShardHistory, StreamState } from '../../torture/check/evidence.ts'
 import type { DeliveryLine } from '../../torture/delivery.ts'
 import {
   digest,
@@ -10,6 +10,7 @@ import {
   type OperationLine,
   operationOf,
   type Seen,
+  shardOf,
 } from '../../torture/operation.ts'
 
 const clean = { lost: 0, duplicated: 0, 'out-of-order': 0, skipped: 0, stale: 0, phantom: 0 }
@@ -258,5 +259,27 @@ describe('the checker of campaigns: followers', () => {
     expect(projected(['s', { ...right, digest: 7 }])).toEqual({ ...clean, 'out-of-order': 1 })
     expect(projected()).toEqual({ ...clean, skipped: 2 })
     expect(projected(['s', right], ['t', right])).toEqual({ ...clean, phantom: 1 })
+  })
+
+  it('checks a subscription that selects a part of the events against that part of the streams', () => {
+    const names = ['a.1/0', 'a.2/0', 'a.3/0']
+    const streams = log(stream('s', ['a.1/0', 10], ['a.2/0', 11], ['a.3/0', 12]))
+    const operations = [...twoAppends, invoke('a.3', 5), ok('a.3', 6, 3, [12])]
+    // Without the second one, the others still follow each other.
+    const shards = [shardOf('a.1/0'), shardOf('a.3/0')]
+    expect(new Set(names.map(shardOf)).size).toBe(3)
+    const three = [12, 's', 3, 'a.3/0'] as const
+    const selected = (history: Partial<ShardHistory>) =>
+      found({ operations, streams, shardSubscriptions: new Map([['p', { shards, lines: [], ...history }]]) })
+    expect(selected({ lines: [delivery(1, one, three)] })).toEqual(clean)
+    expect(selected({ lines: [delivery(1, one), delivery(2, one, three)] })).toEqual(clean)
+    expect(selected({ lines: [delivery(1, three), delivery(2, one)] })).toMatchObject({ 'out-of-order': 1 })
+    expect(selected({ lines: [delivery(1, three)] })).toMatchObject({ skipped: 1 })
+    expect(selected({ lines: [delivery(1, one, two, three)] })).toMatchObject({ phantom: 1 })
+    const right = { version: 2, digest: digestOf('a.1/0', 'a.3/0'), doubled: 0, skipped: 0 }
+    const counted = (state: StreamState) => selected({ documents: new Map([['s', state]]) })
+    expect(counted(right)).toEqual(clean)
+    expect(counted({ ...right, doubled: 1 })).toEqual({ ...clean, duplicated: 1 })
+    expect(counted({ ...right, version: 1 })).toEqual({ ...clean, skipped: 1 })
   })
 })

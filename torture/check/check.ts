@@ -1,13 +1,14 @@
 /** The checker of all campaigns: compares the histories of the clients with the contents of the store. */
 import { checkAppends } from './appends.ts'
 import { checkDecisions, digestsOf } from './decisions.ts'
-import { checkFollower, checkSubscription } from './deliveries.ts'
+import { checkFollower, checkSubscription, logOf } from './deliveries.ts'
 import { checkDocuments } from './documents.ts'
-import type { Evidence, LoggedEvent } from './evidence.ts'
+import type { Evidence } from './evidence.ts'
 import { Findings } from './findings.ts'
 import { checkLogOrder } from './log-order.ts'
 import { checkOrder } from './order.ts'
 import { outcomesOf } from './outcomes.ts'
+import { checkShardSubscription } from './shard-subscriptions.ts'
 
 export interface Verdict {
   /** The number of recorded events. */
@@ -40,6 +41,9 @@ export function check(evidence: Evidence): Verdict {
   for (const [who, lines] of followers) checkFollower(who, lines, log, findings)
   let handledAgain = 0
   for (const [who, lines] of subscriptions) handledAgain += checkSubscription(who, lines, log, findings)
+  for (const [who, history] of evidence.shardSubscriptions ?? []) {
+    handledAgain += checkShardSubscription(who, history, streams, findings)
+  }
   for (const [who, projected] of projections) checkDocuments(who, projected, streams, digests, findings)
 
   const states = [...outcomes.values()].map(({ state }) => state)
@@ -63,7 +67,3 @@ export function check(evidence: Evidence): Verdict {
 }
 
 /** Returns all events by position, in order. */
-function logOf(streams: ReadonlyMap<string, readonly LoggedEvent[]>): Map<number, LoggedEvent> {
-  const events = [...streams.values()].flat().sort((one, other) => one.position - other.position)
-  return new Map(events.map((event) => [event.position, event]))
-}

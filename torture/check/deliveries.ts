@@ -5,6 +5,12 @@ import type { Findings } from './findings.ts'
 
 type Log = ReadonlyMap<number, LoggedEvent>
 
+/** Returns all events by position, in order. */
+export function logOf(streams: ReadonlyMap<string, readonly LoggedEvent[]>): Map<number, LoggedEvent> {
+  const events = [...streams.values()].flat().sort((one, other) => one.position - other.position)
+  return new Map(events.map((event) => [event.position, event]))
+}
+
 /** Checks a reader of the log, which must receive each event once, in order of position. */
 export function checkFollower(
   who: string,

@@ -20,8 +20,19 @@ export interface Evidence {
   readonly followers: ReadonlyMap<string, readonly DeliveryLine[]>
   /** The events that the workers of each subscription handled: perhaps repeatedly, but in the order of each stream. */
   readonly subscriptions: ReadonlyMap<string, readonly DeliveryLine[]>
+  /** The subscriptions that select some shards. @default none */
+  readonly shardSubscriptions?: ReadonlyMap<string, ShardHistory>
   /** The documents of each projection, by stream. */
   readonly projections: ReadonlyMap<string, ProjectedStreams>
+}
+
+/** What a subscription that selects some shards has handled. */
+export interface ShardHistory {
+  readonly shards: readonly number[]
+  /** As in `Evidence.subscriptions`, with the versions of the streams. */
+  readonly lines: readonly DeliveryLine[]
+  /** The documents that it has written in its transactions; then it has no lines. Versions count its own events. */
+  readonly documents?: ReadonlyMap<string, StreamState> | undefined
 }
 
 export interface ProjectedStreams {

@@ -5,10 +5,12 @@ import type { Clients } from '../clients.ts'
 import type { CampaignDatabase } from '../databases.ts'
 import type { Random } from '../random.ts'
 
-interface FaultContext {
+export interface FaultContext {
   readonly clients: Clients
   readonly database: CampaignDatabase
   readonly random: Random
+  /** How many subscriptions each follower runs. */
+  readonly subscriptions: number
   /** How long a lease lasts, in milliseconds. */
   readonly leaseTime: number
   /** Counts one occurrence of a fault, for the report. */
@@ -34,7 +36,7 @@ const every =
   }
 
 /** Waits, and returns false if the campaign has ended. */
-async function waitUnlessEnded({ signal }: FaultContext, milliseconds: number): Promise<boolean> {
+export async function waitUnlessEnded({ signal }: FaultContext, milliseconds: number): Promise<boolean> {
   await sleep(milliseconds, signal).catch(() => {})
   return !signal.aborted
 }

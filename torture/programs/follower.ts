@@ -2,8 +2,9 @@
 import { type EventStore, hasCode, type RecordedEvent, type Subscription } from '@eventsourced/core'
 import type { Delivered, DeliveryLine, Handle } from '../delivery.ts'
 import { History, readHistory } from '../history.ts'
-import { now, type Trace } from '../operation.ts'
+import { now, type Trace, type TracedEvent } from '../operation.ts'
 import { asyncStates, rawProjection } from '../projections.ts'
+import { countEvents, optionsIn, shardSubscriptions } from '../shard-subscriptions.ts'
 import { type ClientTask, historyFile } from '../task.ts'
 import { within } from '../within.ts'
 
@@ -50,7 +51,26 @@ export class Follower {
         leaseTime,
         batchSize: address.kind === 'dynamodb' ? 50 : 500,
       }),
+      ...this.#shardSubscriptions(wrapHandler),
     )
+  }
+
+  #shardSubscriptions(wrapHandler: (handle: Handle) => Handle): Subscription[] {
+    const { leaseTime, subscriptions, generation } = this.#task
+    return shardSubscriptions(subscriptions).map((one, nth) => {
+      const { base, isTransactional } = one
+      const note = wrapHandler(async (events) => {
+        this.#handled.write({ ...this.#line(events), subscription: base })
+      })
+      return this.#store.subscribe<TracedEvent>({
+        ...optionsIn(generation, nth, one),
+        leaseTime,
+        // A transaction of DynamoDB has at most 100 items, and each document is one.
+        batchSize: isTransactional ? 40 : eventsPerLine,
+        handleBatch: (events, context) =>
+          isTransactional ? countEvents(base, events, context.tx) : note(events),
+      })
+    })
   }
 
   /** Follows up to the end of the log and stops. Called when no client writes any more. */
@@ -59,7 +79,8 @@ export class Follower {
     let head = 0
     for await (const { position } of this.#store.readAll({ direction: 'backward', limit: 1 })) head = position
     for (const subscription of this.#subscriptions) {
-      await subscription.caughtUp({ position: head, timeout: patience })
+      // A client of a later generation has taken some of them over. They end.
+      await Promise.race([subscription.caughtUp({ position: head, timeout: patience }), subscription.done])
       await within(patience, `stopping ${subscription.name}`, subscription.stop())
     }
     this.#ending.abort()
