@@ -301,7 +301,7 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
       assert.deepEqual(await collect(parked.list()), [])
       await refused(parked.retry(1_000_000), 'not-parked')
       await refused(store.parked('nobody').retry({}), 'unknown-subscription')
-      await refused(parked.skip({ types: ['A'] } as never), 'invalid-input', { field: 'filter' })
+      await refused(parked.skip({ types: ['A'] } as never), 'invalid-input', { field: 'which' })
     },
   },
   {

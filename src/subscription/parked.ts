@@ -2,7 +2,7 @@
 import { NotParkedError, UnknownSubscriptionError } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkName, checkReadName, checkText } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
-import { refuse } from '../input/refusal.ts'
+import { readSafely, refuse } from '../input/refusal.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
@@ -75,7 +75,7 @@ export function parkedEvents(
     const { onProgress, signal } = optionsOf(options, ['onProgress', 'signal'])
     if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
     if (typeof which !== 'object' || which === null) {
-      checkInteger(which, 'position', 1)
+      checkInteger(which, 'which', 1)
       const found = await perform(signal, () => settlePositions([which], signal))
       if (found.length === 0) throw new NotParkedError(name, which)
       return 1
@@ -105,12 +105,15 @@ const filterProperties = ['type', 'streamId', 'error']
 
 /** Refuses other properties: without the misspelt one, the filter would select more than the caller meant. */
 function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
-  const unknown = Object.keys(filter).find((property) => !filterProperties.includes(property))
-  if (unknown !== undefined) refuse('filter', `has only ${filterProperties.join(', ')}`, unknown)
-  const { type, streamId, error } = optionsOf(filter, ['type', 'streamId', 'error'], 'filter')
+  const { type, streamId, error } = optionsOf(filter, ['type', 'streamId', 'error'], 'which')
   if (type !== undefined) checkReadName(type, 'type')
   if (streamId !== undefined) checkReadName(streamId, 'streamId')
   if (error !== undefined) checkText(error, 'error')
+  const properties = readSafely('which', filter, () => Object.keys(filter))
+  const unknown = properties.find((property) => !filterProperties.includes(property))
+  if (unknown !== undefined) {
+    refuse('which', `must be a position, or a filter of ${filterProperties.join(', ')}`, filter)
+  }
   return { type, streamId, error }
 }
 

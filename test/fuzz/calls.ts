@@ -30,8 +30,8 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
   const kinds = callKinds(mix, names)
   const { leaf, optional, list, record, options, name, readName, text, whole, number, milliseconds, oneOf } =
     kinds
-  const { boolean, callback, date, pastDate, aborted, metadata, eventShape, event, events, filter, from } =
-    kinds
+  const { boolean, callback, date, pastDate, aborted, metadata, eventShape, event, events, filter } = kinds
+  const { start, from, parkedPosition } = kinds
   const { expectedVersion, documents, anyProjection, viewed } = kinds
 
   const direction = optional(oneOf('forward', 'backward'))
@@ -57,6 +57,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       ...run,
       ...filter,
       name,
+      version: number(1, [1], 2 ** 31 - 1),
       from,
       partitions: number(1, [1, 3], 1000),
       transactional: optional(boolean),
@@ -66,6 +67,10 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
   )
   const projecting = record({ ...run, projection: anyProjection }, { nested: false })
   const subscribing = either(handling, projecting)
+  const parkedFilter = record(
+    { type: optional(readName), streamId: optional(readName), error: optional(text) },
+    { nested: false, isStrict: true },
+  )
   const waiting = { atLeast: number(0, [0]), timeout: milliseconds(0, [0, 2 ** 31 - 1]) }
   const listing = { prefix: optional(readName), after: optional(readName), limit }
 
@@ -218,17 +223,60 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => collect(store.parked('a').list(...as(given))),
     },
     ...Object.fromEntries(
-      (['show', 'retry', 'skip'] as const).map((method): [string, PublicCall] => [
+      (['retry', 'skip'] as const).map((method): [string, PublicCall] => [
         `parked.${method}`,
         {
           places: [
-            ['position', whole(1, [1, 2 ** 53 - 1])],
-            ['options', options({})],
+            ['which', either(parkedPosition, parkedFilter)],
+            ['options', options({ onProgress: optional(callback) })],
           ],
           call: (store, given) => store.parked('a')[method](...(as(given) as [never])),
         },
       ]),
     ),
+    'parked.show': {
+      places: [
+        ['position', whole(1, [1, 2 ** 53 - 1])],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.parked('a').show(...(as(given) as [never])),
+    },
+    'subscriptions.list': {
+      places: [['options', options({})]],
+      call: (store, given) => collect(store.subscriptions.list(...as(given))),
+    },
+    ...Object.fromEntries(
+      (['pause', 'resume', 'remove'] as const).map((method): [string, PublicCall] => [
+        `subscriptions.${method}`,
+        {
+          places: [
+            ['name', name],
+            ['options', options({})],
+          ],
+          call: (store, given) => store.subscriptions[method](...(as(given) as [never])),
+        },
+      ]),
+    ),
+    'subscriptions.move': {
+      places: [
+        ['name', name],
+        ['to', start],
+        ['options', options({ again: optional(boolean) })],
+      ],
+      call: (store, given) => store.subscriptions.move(...(as(given) as [never, never])),
+    },
+    'subscriptions.repartition': {
+      places: [
+        ['name', name],
+        ['partitions', whole(1, [1, 3], 1000)],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.subscriptions.repartition(...(as(given) as [never, never])),
+    },
+    listProjections: {
+      places: [['options', options({})]],
+      call: (store, given) => collect(store.listProjections(...as(given))),
+    },
     rebuild: {
       places: [
         ['projection', documents],

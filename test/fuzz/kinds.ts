@@ -150,13 +150,14 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
     value === 'end' ||
     isDate(value) ||
     isPosition((value as { readonly after?: unknown } | null | undefined)?.after)
-  const from = optional(
-    leaf(
-      fc.oneof(fc.constantFrom('beginning', 'end', { after: 0 }), someDate(...past)),
-      isFrom,
-      fc.oneof(badNumbers, badText, badDate, boxed(fc.constantFrom<unknown>(0, 1, longest, {}))),
-    ),
+  const start = leaf(
+    fc.oneof(fc.constantFrom('beginning', 'end', { after: 0 }), someDate(...past)),
+    isFrom,
+    fc.oneof(badNumbers, badText, badDate, boxed(fc.constantFrom<unknown>(0, 1, longest, {}))),
   )
+  const from = optional(start)
+  const noObject = badNumbers.filter(({ value }) => typeof value !== 'object' || value === null)
+  const parkedPosition = leaf(fc.constantFrom(1, longest), isWhole(1, longest), noObject)
   const aborted = leaf(
     fc.constant(AbortSignal.abort(givenUp)),
     isSignal,
@@ -190,7 +191,9 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
       events,
       expectedVersion,
       filter,
+      start,
       from,
+      parkedPosition,
     },
     ...{ documents, anyProjection, viewed },
   }

@@ -13,15 +13,14 @@ import { assertTells } from './refusal-facts.ts'
 import { runs } from './runs.ts'
 import { anyText, isName, isReadName, isText } from './texts.ts'
 
-const { leaf, optional, list, record, number, milliseconds, boolean, callback, anyProjection } = callKinds(
-  { hostile: 12 },
-  anyText.filter(isName),
-)
+const { leaf, optional, list, record, name, number, milliseconds, boolean, callback, anyProjection } =
+  callKinds({ hostile: 12 }, anyText.filter(isName))
 
 const shared = {
   maxPayloadBytes: number(1, [1, 2 ** 53 - 1]),
   maxAppendBytes: number(1, [1, 2 ** 53 - 1]),
   inline: optional(list(anyProjection, { most: 1 })),
+  worker: optional(name),
   autoCreate: optional(boolean),
   retries: number(0, [0, 9]),
   maxBatch: number(1, [1, 500]),

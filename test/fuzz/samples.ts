@@ -80,7 +80,7 @@ export function kindsIn({ hostile }: Mix) {
 
   /** An object with these properties. `nested`: errors name a property with the field before it, as in `options.limit`. */
   const record =
-    (shape: Readonly<Record<string, Kind>>, { nested = true } = {}): Kind =>
+    (shape: Readonly<Record<string, Kind>>, { nested = true, isStrict = false } = {}): Kind =>
     (field) => {
       const samples = Object.entries(shape).map(([key, kind]) => kind(nested ? `${field}.${key}` : key))
       const objects = fc.tuple(...samples).map((all): Sample => {
@@ -92,7 +92,7 @@ export function kindsIn({ hostile }: Mix) {
         return { value, faults: all.flatMap(({ faults }) => faults) }
       })
       const disguised = fc
-        .tuple(objects, fc.constantFrom(...disguises))
+        .tuple(objects, fc.constantFrom(...(isStrict ? strictDisguises : disguises)))
         .map(([{ value, faults }, disguise]) => ({
           value: disguise(value as object),
           faults,
@@ -133,11 +133,15 @@ export function joined(samples: readonly Sample[]): Sample {
 }
 
 // Objects with the same properties, made in other ways.
-const disguises: readonly ((value: object) => object)[] = [
+const strictDisguises: readonly ((value: object) => object)[] = [
   (value) => Object.freeze(value),
   (value) => Object.assign(Object.create(null), value),
   (value) => Object.create(value),
   (value) => new Proxy(value, {}),
+]
+// Most calls ignore properties that they do not know.
+const disguises: readonly ((value: object) => object)[] = [
+  ...strictDisguises,
   (value) => Object.assign(value, { unknown: Symbol('s'), toString: thrown }),
 ]
 
