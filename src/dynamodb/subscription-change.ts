@@ -16,7 +16,7 @@
  * Two processes may do the same step at the same time. The later one changes nothing: a closed checkpoint stays as it
  * is, both put the same items of the next shape, and only one switch finds the change in the header.
  */
-import { divideAnew, type SkipLayer, StorageError, StoreUnavailableError, sleep } from '../storage/index.ts'
+import { repartition, type SkipLayer, StorageError, StoreUnavailableError, sleep } from '../storage/index.ts'
 import { type Item, number, numberOf, sizeOf, text } from './attributes.ts'
 import type { ChangeNumber } from './change-number.ts'
 import { type Checkpoint, checkpointItem, closeUpdate } from './checkpoint.ts'
@@ -157,8 +157,8 @@ export class SubscriptionChanges {
       const moved = positions.map((one) => Math.max(one, position))
       return itemsOf(header, change, (partition) => moved[partition] as number, layers)
     }
-    const divided = divideAnew(layers, positions)
-    return itemsOf(header, change, () => Math.max(divided.position, position), divided.skip)
+    const repartitioned = repartition(layers, positions)
+    return itemsOf(header, change, () => Math.max(repartitioned.position, position), repartitioned.skip)
   }
 
   /** Part of a transaction: checks that the change has not ended. */

@@ -9,7 +9,6 @@
 import {
   type CheckpointMove,
   compareNames,
-  divideAnew,
   type EventToPark,
   type KeptLeases,
   type Lease,
@@ -20,6 +19,7 @@ import {
   type PartitionCheckpoint,
   partitionOf,
   type RegisteredSubscription,
+  repartition,
   type SkipLayer,
   type SubscriptionChange,
   type SubscriptionDefinition,
@@ -112,7 +112,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     if (place === undefined) return false
     const { definition = current.definition, partitions = current.partitions, position, again } = change
     endLeases(place)
-    if (partitions !== place.checkpoints.length) divide(place, partitions)
+    if (partitions !== place.checkpoints.length) setPartitions(place, partitions)
     if (position !== undefined && again === true) moveBack(place, position)
     for (const checkpoint of place.checkpoints) {
       checkpoint.position = Math.max(checkpoint.position, position ?? 0)
@@ -130,7 +130,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     if (place === undefined || this.#registered.has(successor)) return false
     const { partitions } = definition
     endLeases(place)
-    if (partitions !== place.checkpoints.length) divide(place, partitions)
+    if (partitions !== place.checkpoints.length) setPartitions(place, partitions)
     this.#register({
       ...current,
       ...{ name: successor, definition, partitions, createdAt: new Date(), revision: 1 },
@@ -363,7 +363,7 @@ function endLeases({ checkpoints }: Place): void {
   }
 }
 
-/** Lets events be handled again, and the parked ones among them be parked no longer. */
+/** Moves checkpoints back. Deletes the records of parked events after the position, because workers handle them again. */
 function moveBack(place: Place, position: number): void {
   for (const checkpoint of place.checkpoints) {
     checkpoint.position = Math.min(checkpoint.position, position)
@@ -372,10 +372,10 @@ function moveBack(place: Place, position: number): void {
   place.skip = []
 }
 
-/** Replaces the partitions by another number of them. No token comes back when the number shrinks and grows again. */
-function divide(place: Place, partitions: number): void {
+/** Repartitions a subscription. All checkpoints get a higher token, so that no token is used again. */
+function setPartitions(place: Place, partitions: number): void {
   const { checkpoints } = place
-  const { position, skip } = divideAnew(
+  const { position, skip } = repartition(
     place.skip,
     checkpoints.map((checkpoint) => checkpoint.position),
   )

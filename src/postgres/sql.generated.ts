@@ -222,7 +222,7 @@ export const routines: {
 } = {
   revision: 2,
   servesFrom: 2,
-  checksum: 'eee337dcaf0f19252616041973a6e6d6',
+  checksum: '4a005fa45bc896c2cbaca2290b5471e7',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'advance_checkpoints(text[], int[], bigint[], text[], bigint[])',
@@ -1681,7 +1681,7 @@ begin
 end
 \$\$;
 
--- Returns the skip layers that reach beyond a position; null if none does. Must agree with divideAnew in the library.
+-- Returns the skip layers that reach beyond a position; null if none does. Must agree with repartition in the library.
 create or replace function :schema.layers_above(layers json, of_position bigint) returns json
 language sql immutable as \$\$
   select json_agg(l.layer order by l.number)
