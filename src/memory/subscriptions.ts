@@ -29,7 +29,7 @@ import {
 
 /** The progress of one partition, and its lease. */
 interface Checkpoint {
-  /** All events of the partition up to here are handled, parked or skipped. */
+  /** All events of the partition up to this position (inclusive) are handled, parked or not selected. */
   position: number
   /** The worker that holds the lease. */
   owner: string | undefined
@@ -50,13 +50,13 @@ interface Place {
   parkedRequests: number
 }
 
-/** The two other methods of `SubscriptionStorage` are answered by the log. */
+/** Implements `SubscriptionStorage`, without the two methods that the log implements. */
 type SubscriptionsOfStorage = Omit<SubscriptionStorage, 'lastPosition' | 'positionBefore'>
 
 export class MemorySubscriptions implements SubscriptionsOfStorage {
   readonly #registered = new Map<string, RegisteredSubscription>()
   readonly #places = new Map<string, Place>()
-  /** How many places there have been: none is used twice. */
+  /** The number in the name of the last place: no place is used twice. */
   #lastPlace = 0
   readonly #now: () => number
 
@@ -97,7 +97,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     return subscription
   }
 
-  /** Returns the place of a subscription as long as its revision is the given one. */
+  /** Returns the place of a subscription; undefined if its stored revision differs from the given one. */
   #unchangedPlace({ name, revision }: RegisteredSubscription): Place | undefined {
     return this.#registered.get(name)?.revision === revision ? this.#placeOf(name) : undefined
   }
@@ -247,7 +247,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     for (const event of events) this.#put(lease, event)
   }
 
-  /** Parks an event, or replaces what is stored of an event that is already parked. */
+  /** Parks an event, or replaces the record of an event that is already parked. */
   #put({ place }: Lease, event: EventToPark): void {
     this.#places.get(place)?.parked.set(event.position, { ...event, parkedAt: new Date() })
   }
