@@ -59,7 +59,7 @@ describe.each(oneEmulator)('heartbeats on %s', (emulator) => {
       const others = registered.map((current) => beatOf(current, 'other', leaseTime))
       const second = async () => {
         await Promise.all([one.storage.keepLeases(beats), other.storage.keepLeases(others)])
-        for (let look = 0; poll < 4; poll++) await one.storage.lastPosition()
+        for (let poll = 0; poll < 4; poll++) await one.storage.lastPosition()
         letTimePass(1_000)
       }
       for (let settling = 0; settling < 3; settling++) await second()
