@@ -17,7 +17,7 @@ function collector() {
 
 const summaries = (store: EventStore) => collect(store.subscriptions.list())
 
-/** Waits until a worker in this or another process has heard of a change. */
+/** Waits until a worker, in this process or another one, has heard of a change. */
 async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
 }

@@ -1,4 +1,4 @@
-/** Cases of what a subscription is: its name stands for one kind, filter and number of partitions of each version. */
+/** Cases of the registry: for each version, a name stands for one kind, one filter and one number of partitions. */
 import assert from 'node:assert/strict'
 import { hasCode } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -11,7 +11,7 @@ import { refused } from './expect.ts'
 
 const group = 'subscription registry'
 
-/** Refused when it starts, because something else has that name. */
+/** Starts a subscription that the store must refuse, because another subscription has the name. Returns the message. */
 async function mismatch(store: EventStore, options: SubscribeOptions): Promise<string> {
   const { cause } = await refused(store.runOnce(options), 'subscription-failed')
   assert.ok(
