@@ -300,7 +300,7 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
       assert.equal(await parked.skip({}), 3)
       assert.deepEqual(await collect(parked.list()), [])
       await refused(parked.retry(1_000_000), 'not-parked')
-      await refused(store.parked('nobody').retry({}), 'unknown-subscription')
+      for (const which of [{}, 7]) await refused(store.parked('nobody').retry(which), 'unknown-subscription')
       await refused(parked.skip({ types: ['A'] } as never), 'invalid-input', { field: 'filter' })
     },
   },

@@ -206,7 +206,7 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'divides the streams again when a higher version has another number of partitions, and handles each event once',
+    name: 'repartitions when a higher version has another number of partitions, and handles each event once',
     async run({ open }) {
       const store = await open()
       const { handle, handled } = collector()

@@ -222,7 +222,7 @@ export const routines: {
 } = {
   revision: 2,
   servesFrom: 2,
-  checksum: 'ba5eee045b9fe07138c59981a52f15c3',
+  checksum: '300411beedaf6be46bff4e72b8860ab5',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'advance_checkpoints(text[], int[], bigint[], text[], bigint[])',
@@ -1437,7 +1437,7 @@ language sql immutable as \$\$
 --   - The change locks all checkpoints before it ends their leases. So once this call has locked a checkpoint, the
 --     registry does not change before the end of the call, and each statement sees what was committed before its start.
 --   - A change that commits before this call takes leases: this call takes them only if the beat still fits.
---   - The last statement reads registry and checkpoints in one snapshot: they belong together, whatever has changed.
+--   - The last statement reads registry and checkpoints in one snapshot, so they belong together.
 create or replace function :schema.keep_leases(
   names text[],
   places text[],

@@ -18,7 +18,7 @@
 --   - The change locks all checkpoints before it ends their leases. So once this call has locked a checkpoint, the
 --     registry does not change before the end of the call, and each statement sees what was committed before its start.
 --   - A change that commits before this call takes leases: this call takes them only if the beat still fits.
---   - The last statement reads registry and checkpoints in one snapshot: they belong together, whatever has changed.
+--   - The last statement reads registry and checkpoints in one snapshot, so they belong together.
 create or replace function :schema.keep_leases(
   names text[],
   places text[],
