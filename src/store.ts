@@ -221,7 +221,7 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
   /** Returns the checkpoint, the lag and the owners of a subscription; `undefined` if no subscription has this name. */
   subscriptionStatus(name: string, options?: CallOptions): Promise<SubscriptionStatus | undefined>
 
-  /** Lists and changes the subscriptions, in whichever process they run. */
+  /** Lists and changes the subscriptions of all processes. */
   readonly subscriptions: SubscriptionAdministration
 
   /** Returns access to the events that a subscription has parked. */

@@ -41,8 +41,8 @@ end $alter$;`
 /** Lets workers take leases that another worker still holds, in half of all cases. */
 const stealLeases = alterFunction(
   'keep_leases',
-  'or not exists \\(select from eventsourced\\.workers w where w\\.place = c\\.place and w\\.worker = c\\.owner\\)',
-  'or not exists (select from eventsourced.workers w where w.place = c.place and w.worker = c.owner) or random() < 0.5',
+  'or not exists \\(select from [a-z"]+\\.workers w where w\\.place = c\\.place and w\\.worker = c\\.owner\\)',
+  '\\& or random() < 0.5',
 )
 
 /** Reads streams without locks. The pause after the read gives another append time to commit, also on a busy machine. */

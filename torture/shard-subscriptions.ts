@@ -1,6 +1,6 @@
 /**
  * The subscriptions that a follower runs with `--subscriptions`, beside those of every campaign. Each selects some shards
- * of the events. Their shapes differ, so that leases, takeovers and repartitions of all kinds meet the faults.
+ * of the events. Their options differ, so that faults meet leases, takeovers and repartitions of all kinds.
  */
 import type { HandlerTransaction, RecordedEvent } from '@eventsourced/core'
 import type { StreamState } from './check/evidence.ts'
@@ -11,7 +11,7 @@ export const subscriptionsOfEachCampaign = 3
 
 /** The document of a stream that a transactional subscription writes. `version` counts its events. */
 interface CountedState extends StreamState {
-  /** The version of the last event in the stream, by which an event is known that comes again. */
+  /** The version of the last event in the stream: an event up to this version is a repeated delivery. */
   readonly last: number
 }
 

@@ -1,4 +1,4 @@
-/** Cases of what a subscription is: its name stands for one kind, filter and number of partitions of each version. */
+/** Cases of the registry: for each version, a name stands for one kind, one filter and one number of partitions. */
 import assert from 'node:assert/strict'
 import { hasCode } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -11,7 +11,7 @@ import { refused } from './expect.ts'
 
 const group = 'subscription registry'
 
-/** Refused when it starts, because something else has that name. */
+/** Starts a subscription that the store must refuse, because another subscription has the name. Returns the message. */
 async function mismatch(store: EventStore, options: SubscribeOptions): Promise<string> {
   const { cause } = await refused(store.runOnce(options), 'subscription-failed')
   assert.ok(
@@ -206,7 +206,7 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'divides the streams again when a higher version has another number of partitions, and handles each event once',
+    name: 'repartitions when a higher version has another number of partitions, and handles each event once',
     async run({ open }) {
       const store = await open()
       const { handle, handled } = collector()
@@ -336,7 +336,7 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
       const { handled } = await store.runOnce({ name: 'mailer', handle, onError })
       assert.equal(handled, 0)
       const third = { name: 'mailer-v3', from: { after: 'mailer', otherwise: 'end' }, handle() {} } as const
-      assert.match(await mismatch(store, third), /taken over by 'mailer-v2'/)
+      assert.match(await mismatch(store, third), /'mailer-v2' has taken over/)
     },
   },
   {

@@ -2,7 +2,7 @@
  * The change number of all subscriptions of a table: one item, whose number rises after each change that workers must
  * notice. A process reads it with each heartbeat, and reads its subscriptions only if the number has changed.
  *
- * A process may die after it has changed a subscription and before it has raised the number. The others then notice the
+ * A process may die after it has changed a subscription and before it has raised the number. The other processes then notice the
  * change when they next read their subscriptions for another reason, see heartbeat.ts.
  */
 import { number, numberOf } from './attributes.ts'
@@ -27,8 +27,8 @@ export class ChangeNumber {
   }
 
   /**
-   * Raises the number. Calls at the same time share requests. Never rejects: what the caller has changed is stored, and
-   * the others notice it a little later.
+   * Raises the number. Concurrent calls share requests. Never rejects: the change of the caller is stored already, and the
+   * other processes notice it when they next read their subscriptions.
    */
   raise(): Promise<void> {
     if (this.#raising === undefined) {

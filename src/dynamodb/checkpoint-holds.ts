@@ -74,7 +74,7 @@ export class CheckpointHolds {
     }
   }
 
-  /** Stores how long the holds of a place are idle, for the processes that come after this one. */
+  /** Stores how long the holds of a place are idle: a process that starts later adds its own measurement. */
   async storeIdleTimes(place: string): Promise<void> {
     for (const item of this.#liveness.idleNow(place)) {
       if (item.idle < 1) continue

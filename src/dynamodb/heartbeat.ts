@@ -1,14 +1,14 @@
 /**
  * The heartbeat of a process. It costs one write, however many workers the process has, and one read of the change number.
- * The process looks at its subscriptions only
+ * The process reads its subscriptions only
  *
  * - if the change number has changed: another process has registered, changed, paused or removed a subscription, asked
  *   for a retry of parked events, moved checkpoints, joined, released leases or left,
  * - if a worker is new,
- * - a third of the shortest lease time after the last look.
+ * - a third of the shortest lease time after it has last read them.
  *
- * Between two looks it answers with what it knows (see known-places.ts). To renew a lease writes nothing: a lease lasts as
- * long as its worker is alive.
+ * Otherwise it answers with what it knows (see known-places.ts). To renew a lease writes nothing: a lease lasts as long as
+ * its worker is alive.
  *
  * No process trusts the clock of another one. If a worker that counts as dead still writes, its fencing token is refused.
  */
@@ -84,12 +84,12 @@ export class Heartbeat {
     const byPlace = groupByPlace(beats)
     await sideBySide(placesAtOnce, [...byPlace], ([place, ofPlace]) => {
       const interval = Math.min(...ofPlace.map(({ milliseconds }) => milliseconds)) / 3
-      return places.lookIfDue(place, { changeNumber, interval }, signal)
+      return places.readIfDue(place, { changeNumber, interval }, signal)
     })
     const idleTimes = await this.#beats.idleTimes(this.#otherProcesses(), signal)
     const answers = new Map<WorkerBeat, KeptLeases>()
     await sideBySide(placesAtOnce, [...byPlace.values()], async (ofPlace) => {
-      // One after the other: each of them counts when the next one computes its share.
+      // One worker after the other: each one must count when the next one computes its share.
       for (const beat of ofPlace) {
         answers.set(beat, await this.#answer(beat, { changeNumber, idleTimes, changed }, signal))
       }
@@ -126,7 +126,7 @@ export class Heartbeat {
   async #answer(beat: WorkerBeat, round: Round, signal: AbortSignal | undefined): Promise<KeptLeases> {
     const { places } = this.#parts
     const { place, worker } = beat
-    // This call may take longer than the lease time.
+    // Notes the worker again: this call may have taken longer than the lease time, and the worker must not count as dead.
     this.#workers.note([beat])
     if (refusalOf(beat, places.get(place)) === undefined) {
       await this.#join(beat, round, signal)
@@ -148,7 +148,7 @@ export class Heartbeat {
     }
   }
 
-  /** The worker must end: all its leases have ended. */
+  /** Returns the answer for a worker that must end, and removes its item. */
   async #refuse(
     { place, worker }: WorkerBeat,
     kind: 'superseded' | 'removed',
@@ -172,7 +172,7 @@ export class Heartbeat {
     changed.isChanged = true
   }
 
-  /** The skip layers that some checkpoint is not past yet. Deletes the others. */
+  /** Returns the skip layers that reach beyond the lowest checkpoint. Deletes the others. */
   async #skipOf(
     { header, checkpoints, skipLayers }: StoredSubscription,
     signal: AbortSignal | undefined,
@@ -212,7 +212,7 @@ export class Heartbeat {
     if (this.#workers.isEmpty) await this.#beats.storeIdleTimes()
   }
 
-  /** Returns the workers among these whose leases have not ended by their own clocks: only for display. */
+  /** Returns the names of the workers that are alive by the clocks of their processes: only for display. */
   async aliveWorkers(workers: readonly StoredWorker[], signal?: AbortSignal): Promise<ReadonlySet<string>> {
     if (workers.length === 0) return new Set()
     const alive = await this.#beats.alive([...new Set(workers.map(({ process }) => process))], signal)

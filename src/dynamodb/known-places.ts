@@ -1,6 +1,7 @@
 /**
- * What this process knows about its subscriptions between two looks at them. It stays true for the leases of this
- * process: another process that ends one of them changes the token, and then this process is refused.
+ * The subscriptions of this process, as it has last read them. The process answers its heartbeats from here, and reads a
+ * subscription again only if it may have changed. Another process that ends a lease of this process changes its token. So
+ * this process cannot write with a lease that it believes to have: the table refuses the old token.
  */
 import type { Lease } from '../storage/index.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -11,11 +12,11 @@ import type { StoredSubscription, SubscriptionItems } from './subscription-items
 interface KnownPlace {
   /** Undefined if the subscription was removed. */
   stored: StoredSubscription | undefined
-  /** By the monotonic clock. */
-  lookedAt: number
-  /** The change number of the table before the last consistent look; -1 if the next heartbeat must look. */
+  /** When the process read it last, by the monotonic clock. */
+  readAt: number
+  /** The change number of the table before the last consistent read; -1 if the next heartbeat must read it again. */
   changeNumber: number
-  /** How often this process has changed what it knows: a look that began before such a change does not count. */
+  /** How often this process has changed `stored` itself. The result of a read that began before such a change is ignored. */
   ownChanges: number
 }
 
@@ -41,13 +42,13 @@ export class KnownPlaces {
     for (const place of this.#known.keys()) if (!places.has(place)) this.#known.delete(place)
   }
 
-  /** Makes the next heartbeat look at the place. */
+  /** Makes the next heartbeat read the place. */
   markStale(place: string): void {
     const known = this.#known.get(place)
     if (known !== undefined) known.changeNumber = -1
   }
 
-  /** Applies what this process has written itself. */
+  /** Applies to the known items a change that this process has written to the table. */
   change(place: string, change: (stored: StoredSubscription) => Partial<StoredSubscription>): void {
     const known = this.#known.get(place)
     if (known?.stored === undefined) return
@@ -59,7 +60,7 @@ export class KnownPlaces {
     this.change(place, ({ workers }) => ({ workers: workers.filter((worker) => worker.name !== name) }))
   }
 
-  /** Applies a change of the checkpoint that has this token. Does nothing if another token is known by now. */
+  /** Applies a change to the checkpoint that has this token. Does nothing if the known token differs. */
   changeCheckpoint(
     place: string,
     { partition, token }: { readonly partition: number; readonly token: number },
@@ -70,7 +71,7 @@ export class KnownPlaces {
     }))
   }
 
-  /** Notes that this process has moved the checkpoint of a lease. An earlier look may still return the old position. */
+  /** Notes that this process has moved the checkpoint of a lease. A read that began earlier may return the old position. */
   notePosition({ place, partition, token }: Lease, position: number): void {
     const known = this.#known.get(place)
     if (known?.stored === undefined) return
@@ -81,49 +82,49 @@ export class KnownPlaces {
   }
 
   /**
-   * Looks at a place if something may have changed. `changeNumber`: of the table, as read just before. `interval`: the
-   * longest time between two looks, in milliseconds. A look without another reason is eventually consistent, and only
-   * finds out whether anything has changed: if so, a consistent look follows.
+   * Reads a place if it may have changed. `changeNumber`: the present one of the table. `interval`: the longest time
+   * between two reads, in milliseconds. If only the interval is over, the read is eventually consistent, at half the price.
+   * If that shows a change, a consistent read follows.
    */
-  async lookIfDue(
+  async readIfDue(
     place: string,
     { changeNumber, interval }: { readonly changeNumber: number; readonly interval: number },
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const known = this.#known.get(place)
-    // A change that had to wait for a rebuild or verification is looked at with each heartbeat.
+    // A change that waits for a rebuild or verification: each heartbeat reads the place, to complete the change.
     if (known?.changeNumber === changeNumber && known.stored?.header.change === undefined) {
-      if (performance.now() - known.lookedAt < interval) return
+      if (performance.now() - known.readAt < interval) return
       if (await this.#isUnchanged(known, place, signal)) return
     }
-    await this.look(place, changeNumber, signal)
+    await this.read(place, changeNumber, signal)
   }
 
   async #isUnchanged(known: KnownPlace, place: string, signal: AbortSignal | undefined): Promise<boolean> {
     const { items, holds } = this.#parts
     const { ownChanges } = known
-    const lookedAt = performance.now()
+    const readAt = performance.now()
     const seen = await items.read(place, { consistent: false }, signal)
     if (seen === undefined || known.stored === undefined || known.ownChanges !== ownChanges) return false
     if (fingerprint(seen) !== fingerprint(known.stored)) return false
     known.stored = withLatestPositions(seen, known.stored)
-    known.lookedAt = lookedAt
+    known.readAt = readAt
     await holds.endLong(seen, signal)
     return true
   }
 
-  /** Looks at a place. Completes the change that is under way, and deletes what an earlier change has left. */
-  async look(place: string, changeNumber: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Reads a place, consistently. Completes the change that is under way, and deletes the leftovers of an earlier change. */
+  async read(place: string, changeNumber: number, signal: AbortSignal | undefined): Promise<void> {
     const { items, changes, holds } = this.#parts
     for (;;) {
       const { ownChanges = 0 } = this.#known.get(place) ?? {}
-      const lookedAt = performance.now()
+      const readAt = performance.now()
       const stored = await items.read(place, { consistent: true }, signal)
       if (stored?.header.change !== undefined && (await changes.complete(place, signal)) === 'completed')
         continue
       if ((this.#known.get(place)?.ownChanges ?? 0) !== ownChanges) continue
       const latest = stored && withLatestPositions(stored, this.get(place))
-      this.#known.set(place, { stored: latest, lookedAt, changeNumber, ownChanges })
+      this.#known.set(place, { stored: latest, readAt, changeNumber, ownChanges })
       if (stored === undefined) return
       await holds.endLong(stored, signal)
       if (stored.leftovers.length > 0) await changes.deleteLeftovers(stored, signal)
@@ -145,7 +146,7 @@ function withCheckpoint(
   return changed
 }
 
-/** Within a token, a position never moves back. So a lower one comes from a stale read. */
+/** Keeps the higher of two positions with the same token: with one token, a checkpoint never moves back. */
 function withLatestPositions(
   read: StoredSubscription,
   known: StoredSubscription | undefined,
@@ -157,7 +158,7 @@ function withLatestPositions(
   return { ...read, checkpoints }
 }
 
-/** All that matters, without the positions. */
+/** Returns a text that differs if anything but a position has changed. */
 function fingerprint({ header, checkpoints, skipLayers, workers, leftovers }: StoredSubscription): string {
   return JSON.stringify([
     header,

@@ -1,4 +1,4 @@
-/** Shares the leases of a subscription between its workers: what one worker takes at a heartbeat. */
+/** Takes the leases of one worker at a heartbeat, so that all workers of a subscription have about the same number. */
 import { randomInt } from 'node:crypto'
 import type { Lease, WorkerBeat } from '../storage/index.ts'
 import { number, numberOf, textOf } from './attributes.ts'
@@ -10,12 +10,12 @@ import type { OwnWorkers } from './own-workers.ts'
 import { sideBySide } from './side-by-side.ts'
 import type { StoredSubscription, StoredWorker } from './subscription-items.ts'
 
-/** What the answers of one heartbeat share. */
+/** The state of one heartbeat, which the answers for all its workers use. */
 export interface Round {
   readonly changeNumber: number
   /** For how long each of the other processes has sent no heartbeat, in milliseconds. */
   readonly idleTimes: ReadonlyMap<string, number>
-  /** Whether other processes must look. */
+  /** Whether this heartbeat has changed items that other processes must read: it then raises the change number. */
   readonly changed: { isChanged: boolean }
 }
 
@@ -28,7 +28,7 @@ export interface LeaseSharesParts {
 
 // The writes of one worker at the same time, for a subscription with many partitions.
 const writesAtOnce = 32
-// Other processes take leases at the same time. After so many looks, the next heartbeat tries again.
+// Other processes take leases at the same time. After so many reads of the place, the worker waits for the next heartbeat.
 const mostRounds = 5
 
 export class LeaseShares {
@@ -64,13 +64,13 @@ export class LeaseShares {
       const free = this.#freeCheckpoints(stored, worker, round)
       const missing = this.shareOf(stored, round) - leasesOf(stored, worker).length
       if (missing <= 0 || free.length === 0) return
-      // Each worker begins at another place, so that they rarely want the same lease.
+      // Each worker begins with a random partition, so that two workers rarely want the same lease.
       const first = randomInt(free.length)
       const wanted = [...free.slice(first), ...free.slice(0, first)].slice(0, missing)
       const taken = await sideBySide(writesAtOnce, wanted, (one) => this.#take(place, one, worker, signal))
       if (!taken.includes(false)) return
       if (rounds === mostRounds) return places.markStale(place)
-      await places.look(place, round.changeNumber, signal)
+      await places.read(place, round.changeNumber, signal)
       if (refusalOf(beat, places.get(place)) !== undefined) return
     }
   }
@@ -128,7 +128,7 @@ export class LeaseShares {
   }
 }
 
-/** Why a worker must end; undefined if it need not. `stored`: undefined if the subscription was removed. */
+/** Returns why a worker must end; undefined if it may continue. `stored`: undefined if the subscription was removed. */
 export function refusalOf(
   { subscription, version }: WorkerBeat,
   stored: StoredSubscription | undefined,

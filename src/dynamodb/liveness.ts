@@ -2,8 +2,8 @@
  * Detects dead processes, and locks without an owner, by how long their item has not changed.
  *
  * Each process measures with its own monotonic clock how long it has seen an item unchanged. No clock of
- * another machine counts. A process may live for a shorter time than must pass. So it stores in the item the
- * idle time that it has measured, and the next process adds its own. A stored idle time is never longer than
+ * another machine counts. A process may end before it has seen the item unchanged for long enough. So it stores in
+ * the item the idle time that it has measured, and the next process adds its own. A stored idle time is never longer than
  * the time since the item changed.
  */
 import { type Attribute, type Item, isSameAttribute, number, numberOf } from './attributes.ts'

@@ -1,7 +1,7 @@
 /**
  * The workers of this process. A worker has an item from its first heartbeat until it leaves. Other processes count it as
- * alive as long as this process sends heartbeats. So this process must remove the item when the worker has ended, and
- * tries again with each heartbeat if that fails.
+ * alive as long as this process sends heartbeats. So this process must remove the item when the worker has ended. If that
+ * fails, it retries with each heartbeat.
  */
 import type { WorkerBeat } from '../storage/index.ts'
 import { number, text } from './attributes.ts'
@@ -14,7 +14,7 @@ export interface OwnWorker {
   readonly name: string
   /** In milliseconds. */
   readonly leaseTime: number
-  /** When the worker was among the beats last, by the monotonic clock. */
+  /** When the process last sent a heartbeat for the worker, by the monotonic clock. */
   readonly beatAt: number
   readonly mustLeave: boolean
 }
@@ -62,7 +62,7 @@ export class OwnWorkers {
     return mustLeave || performance.now() - beatAt >= leaseTime
   }
 
-  /** The worker has ended. */
+  /** Marks a worker as ended: `ended` returns it until `remove` has deleted its item. */
   end(place: string, name: string): void {
     const id = idOf(place, name)
     const worker = this.#workers.get(id) ?? { place, name, leaseTime: 0, beatAt: 0 }
@@ -98,7 +98,7 @@ export class OwnWorkers {
     const subject = { doing: 'Leaving a subscription', table: this.#table, key: key.p.S }
     await this.#connection.write(subject, 'DeleteItem', { Key: key }, signal)
     const worker = this.#workers.get(idOf(place, name))
-    // It may have sent a heartbeat meanwhile, and then joins again.
+    // The process may have sent a heartbeat for the worker meanwhile. Then the worker joins again.
     if (worker !== undefined && this.#hasEnded(worker)) this.#workers.delete(idOf(place, name))
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The heartbeats of processes. A process writes one item with each heartbeat, for all its workers: `beat` gets a value
- * that it never had. A worker of another process is dead when that process's beat has not changed for the worker's lease
- * time, by the monotonic clock of the observing process (see liveness.ts).
+ * The heartbeats of processes. A process writes one item with each heartbeat, for all its workers. Its attribute `beat` gets
+ * a value that it never had. A worker of another process counts as dead when the `beat` of that process has not changed for
+ * the worker's lease time, by the monotonic clock of the observing process (see liveness.ts).
  *
  *     beat, until, ttl    until: when its leases end by its own clock. Only for display: no process relies on it.
  */
@@ -36,7 +36,7 @@ export class ProcessBeats {
     const now = Date.now()
     const item = {
       ...processKey(this.process),
-      // Only a change counts.
+      // The number means nothing: other processes only compare it with the previous one.
       beat: number(randomInt(2 ** 47)),
       until: number(now + milliseconds),
       ttl: number(Math.floor(now / 1000) + secondsToKeep),
@@ -45,9 +45,9 @@ export class ProcessBeats {
   }
 
   /**
-   * Returns for how long each process has not sent a heartbeat, in milliseconds; infinite if it has no item any more.
-   * `leaseTimes`: the shortest lease time of each process. It reads the item of a process that seems to be dead again,
-   * and consistently.
+   * Returns for how long each process has not sent a heartbeat, in milliseconds; infinity if the process has no item any more.
+   * `leaseTimes`: the shortest lease time of each process. If a process seems to be dead, the call
+   * reads its item again, consistently.
    */
   async idleTimes(
     leaseTimes: ReadonlyMap<string, number>,
@@ -84,7 +84,7 @@ export class ProcessBeats {
     return new Map(items.map((item) => [(item as Key).p.S.slice(2), item]))
   }
 
-  /** Returns the processes whose leases have not ended by their own clocks: only for display. */
+  /** Returns the processes that are alive by their own clocks: only for display. */
   async alive(processes: readonly string[], signal: AbortSignal | undefined): Promise<ReadonlySet<string>> {
     const now = Date.now()
     const items = await this.#read(processes, false, signal)
@@ -92,7 +92,7 @@ export class ProcessBeats {
     return new Set(alive.map(([process]) => process))
   }
 
-  /** Stores how long other processes have been idle, for the processes that come after this one. */
+  /** Stores how long other processes have been idle: a process that starts later adds its own measurement. */
   async storeIdleTimes(): Promise<void> {
     for (const item of this.#liveness.idleNow(group)) await this.storeIdleTime(item)
   }

@@ -68,7 +68,7 @@ export class ProjectionRegistry {
       if (mode === 'inline') {
         const entry = await this.#inlineEntryPart(first, signal)
         if (entry === undefined) {
-          // Another process may have registered it since the first look, and then appended.
+          // Another process may have registered it since the first read, and then appended.
           const now = await this.#item(name, signal)
           return now && registeredOf(name, now)
         }

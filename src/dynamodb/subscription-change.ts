@@ -6,17 +6,18 @@
  *
  *     begun               The header has the change. Its condition is the revision. No worker takes a lease from now on.
  *     closed              Each checkpoint of the present shape is closed: its lease ends, its position is final.
- *     positions written   The checkpoints and skip layers of the next shape are put.
+ *     positions written   The checkpoints and skip layers of the next shape are stored.
  *     switched            One transaction makes the next shape the present one, and ends the change.
  *     cleaned up          The items of earlier shapes are deleted.
  *
- * A new subscription begins with a change from the empty shape 0. A removal deletes instead of putting. A process that
- * reads a header with a change completes the change first. So no process sees a subscription between two steps.
+ * A new subscription begins with a change from the empty shape 0. A removal deletes the checkpoints instead, and makes no
+ * next shape. A process that reads a header with a change completes the change first. So no process sees a subscription
+ * between two steps.
  *
- * Two processes may do the same step at the same time. The later one changes nothing: a closed checkpoint stays as it
- * is, both put the same items of the next shape, and only one switch finds the change in the header.
+ * Two processes may do the same step at the same time. The later process changes nothing: a closed checkpoint stays as it
+ * is, both processes put the same items of the next shape, and only one switch finds the change in the header.
  */
-import { divideAnew, type SkipLayer, StorageError, StoreUnavailableError, sleep } from '../storage/index.ts'
+import { repartition, type SkipLayer, StorageError, StoreUnavailableError, sleep } from '../storage/index.ts'
 import { type Item, number, numberOf, sizeOf, text } from './attributes.ts'
 import type { ChangeNumber } from './change-number.ts'
 import { type Checkpoint, checkpointItem, closeUpdate } from './checkpoint.ts'
@@ -35,9 +36,9 @@ import {
 } from './subscription-items.ts'
 import type { Part, Writer } from './writer.ts'
 
-// The writes of one change at the same time. They meet in one partition of the table, which takes 1,000 a second.
+// The number of concurrent writes of one change. All go to one partition of the table, which takes 1,000 writes a second.
 const writesAtOnce = 32
-// The interval at which a change looks at a checkpoint that a rebuild or verification holds, in milliseconds.
+// The interval at which a change polls a checkpoint that a rebuild or verification holds, in milliseconds.
 const holdPoll = 25
 
 /** `held`: a rebuild or verification holds a checkpoint, and the change must wait for its end. */
@@ -157,8 +158,8 @@ export class SubscriptionChanges {
       const moved = positions.map((one) => Math.max(one, position))
       return itemsOf(header, change, (partition) => moved[partition] as number, layers)
     }
-    const divided = divideAnew(layers, positions)
-    return itemsOf(header, change, () => Math.max(divided.position, position), divided.skip)
+    const repartitioned = repartition(layers, positions)
+    return itemsOf(header, change, () => Math.max(repartitioned.position, position), repartitioned.skip)
   }
 
   /** Part of a transaction: checks that the change has not ended. */
@@ -227,7 +228,7 @@ export class SubscriptionChanges {
     if (header.shape > 0) await this.#cleanUp(place, signal)
   }
 
-  /** Part of a takeover: the earlier name has no place any more, and keeps what the subscription was. */
+  /** Part of a takeover: takes the place from the former name, whose item keeps the definition. */
   #succeededPart(header: Header, successor: string): Part {
     const { name, place, definition, partitions, isPaused, createdAt, revision } = header
     const update = updateOf(nameKey(name), {

@@ -36,11 +36,11 @@ export interface PendingChange {
   readonly shape: number
   readonly partitions: number
   readonly definition?: SubscriptionDefinition
-  /** The lowest position of the new checkpoints. Otherwise, they follow from the old ones. */
+  /** The lowest position of the new checkpoints; undefined: they follow from the old checkpoints. */
   readonly position?: number
-  /** All new checkpoints get the position, even if they move back. */
+  /** Whether all new checkpoints get the position, even if they move back. */
   readonly again?: boolean
-  /** Only of a takeover: the name that gets the place, and when. In milliseconds since 1970. */
+  /** Only for a takeover: the name that gets the place, and the time of the takeover in milliseconds since 1970. */
   readonly successor?: string
   readonly createdAt?: number
 }
@@ -83,7 +83,7 @@ export interface StoredSubscription {
   readonly checkpoints: readonly Checkpoint[]
   readonly skipLayers: readonly StoredSkipLayer[]
   readonly workers: readonly StoredWorker[]
-  /** The items that a completed change has left: checkpoints and skip layers of other shapes. */
+  /** The checkpoints and skip layers of other shapes, which a completed change has not deleted yet. */
   readonly leftovers: readonly Key[]
   readonly items: readonly Item[]
 }

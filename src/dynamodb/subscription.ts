@@ -129,7 +129,7 @@ export class DynamodbSubscriptions {
     }
   }
 
-  /** Waiters call this often. So it first looks where the subscription was the last time. */
+  /** Calls that wait poll this often. So it first reads the place that the name had last. */
   async checkpoints(name: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]> {
     for (let place = this.#lastPlaces.get(name); ; place = undefined) {
       place ??= (await this.registry.header(name, signal))?.place

@@ -16,7 +16,7 @@ import type { ReadAllOptions } from '../store.ts'
 
 const eventsPerPage = 1000
 
-// The longest pause between two looks at the end of the log, in milliseconds.
+// The longest pause between two polls of the end of the log, in milliseconds.
 const pollInterval = 250
 
 /**

@@ -41,7 +41,7 @@ export class SubscriptionFailedError extends EventSourcedError {
   }
 }
 
-/** A subscription did not reach a position within the time that the caller was willing to wait. */
+/** A subscription did not reach a position within the `timeout` of the caller. */
 export class SubscriptionBehindError extends EventSourcedError {
   readonly code = 'subscription-behind'
   readonly subscription: string
@@ -85,9 +85,9 @@ export class NotParkedError extends EventSourcedError {
 }
 
 /**
- * Two different things have one name of a subscription: the program says another kind, filter, number of partitions or
- * `transactional` than what is stored for the same version, or the store runs another handler under that name. Under one
- * name each would pass over events that the other was meant to handle.
+ * Two different subscriptions have one name. The program's kind, filter, number of partitions or `transactional` differs
+ * from what is stored for the same version, or this store runs another handler under the name. Run side by side, each
+ * would skip events that only the other one selects.
  */
 export class SubscriptionMismatchError extends EventSourcedError {
   readonly code = 'subscription-mismatch'
@@ -99,8 +99,8 @@ export class SubscriptionMismatchError extends EventSourcedError {
 }
 
 /**
- * No subscription of this name is registered: none was ever started under it, an operator has removed it, or a successor
- * has taken over its place.
+ * No subscription of this name can run: none was ever started under it, an operator has removed it, or a successor has
+ * taken over its place.
  */
 export class UnknownSubscriptionError extends EventSourcedError {
   readonly code = 'unknown-subscription'
@@ -108,11 +108,11 @@ export class UnknownSubscriptionError extends EventSourcedError {
   /** The subscription that has taken over its place, if one has. */
   readonly successor: string | undefined
   constructor(subscription: string, successor?: string) {
-    const reason =
+    super(
       successor === undefined
-        ? 'none was started under this name, or it was removed. store.subscriptions.list() returns all names'
-        : `'${successor}' has taken over its place`
-    super(`There is no subscription '${subscription}': ${reason}`)
+        ? `There is no subscription '${subscription}': none was started under this name, or it was removed. store.subscriptions.list() returns all names`
+        : `Subscription '${subscription}' has ended: '${successor}' has taken over its place. Use that name`,
+    )
     this.subscription = subscription
     this.successor = successor
   }

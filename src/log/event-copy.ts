@@ -1,6 +1,6 @@
 /**
- * Copies events that several readers get. A handler may change the event that it gets: a projection, for example, puts a
- * list of an event into its state and adds to it. Another reader must not see that.
+ * Copies events that several members get. A handler may change its event: a projection, for example, puts a list of the
+ * event into its state and adds to it. Another handler must not see that change.
  */
 import type { RecordedEvent } from '../event.ts'
 

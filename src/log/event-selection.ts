@@ -1,4 +1,4 @@
-/** Selects events in memory as a storage does, and compares filters: which one contains another, and what contains all. */
+/** Selects events in memory as a storage does, and compares filters. */
 import type { RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import type { Partition } from '../storage/log-query.ts'
@@ -14,8 +14,8 @@ export function covers(wide: EventFilter, narrow: EventFilter): boolean {
 }
 
 /**
- * Returns a filter that covers all of these: the union of their types if all have types, and the prefix and the tags if
- * all have the same.
+ * Returns a filter that selects every event that one of the filters selects. It has types if all filters have types, and
+ * it has a prefix or tags if all filters have the same.
  */
 export function unionOf(filters: readonly EventFilter[]): Required<EventFilter> {
   const [first = {}] = filters
@@ -32,7 +32,7 @@ export function unionOf(filters: readonly EventFilter[]): Required<EventFilter> 
   }
 }
 
-/** Returns the test whether an event passes the filter and is in the partition. */
+/** Returns a function that says whether the filter selects an event and the event is in the partition. */
 export function selects(
   { types, streamPrefix, tags }: EventFilter,
   partition: Partition | undefined,

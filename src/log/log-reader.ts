@@ -1,7 +1,7 @@
 /**
- * The one reader of the log of a store object. Its members are the partitions of subscriptions, and followers:
+ * Reads the log for all subscriptions and followers of a store object. Each partition and each follower is a *member*:
  *
- *     at the end      they wait together. One look for all of them keeps the newest events in memory.      (tail.ts)
+ *     at the end      they wait together. One poll for all of them keeps the newest events in memory.      (tail.ts)
  *     catching up     the partitions of one subscription share the pages that they read.           (shared-pages.ts)
  *     otherwise       a member reads alone, so that it delays no other member.
  */
@@ -21,7 +21,7 @@ import { type ReadLogPage, Tail } from './tail.ts'
 /** Which events a member wants. */
 export interface MemberOptions {
   readonly filter: EventFilter
-  /** The longest pause between two looks at the end of the log, in milliseconds. */
+  /** The longest pause between two polls of the end of the log, in milliseconds. */
   readonly pollInterval: number
   /** The partition that it handles, if its subscription has several. @default all events */
   readonly partition?: (Partition & { readonly subscription: string }) | undefined
@@ -36,11 +36,11 @@ export interface MemberQuery {
   /** The largest number of events on the page. */
   readonly limit: number
   /**
-   * The server that the member has read from, or that has granted its lease: no page of another server comes from
-   * memory. @default any server
+   * The server that the member has read from, or that has granted its lease. The reader returns no page of another server
+   * from memory. @default any server
    */
   readonly server?: string | undefined
-  /** Reads from the storage in any case, so that a first page has all that this process has written. @default false */
+  /** Whether to read from the storage, so that the page has all events that this process has appended. @default false */
   readonly fromStorage?: boolean | undefined
 }
 
@@ -69,7 +69,7 @@ export class LogReader {
   }
 }
 
-/** One that reads the log through the reader: a partition of a subscription, or a follower. */
+/** A partition of a subscription, or a follower. It reads the log through the `LogReader` of its store object. */
 export class LogMember {
   readonly filter: EventFilter
   readonly pollInterval: number
@@ -100,8 +100,9 @@ export class LogMember {
   }
 
   /**
-   * Reads the next page: from memory if it is there. When the signal is aborted, it rejects with the signal's reason, and
-   * other members that wait for the same page still get it.
+   * Returns the next page, from memory if the page is there. When the signal is aborted, the call rejects with the
+   * signal's reason; other members that wait for the same page still get it.
+   * @throws the error of the storage, if the log cannot be read
    */
   async read(query: MemberQuery, signal: AbortSignal): Promise<LogPage> {
     const { after, until = Number.MAX_SAFE_INTEGER, limit, server, fromStorage = false } = query
@@ -118,15 +119,18 @@ export class LogMember {
   }
 
   /**
-   * Waits until there is more to read: events for this member, a moved end of the log, or, about once in a poll interval,
-   * only a page that is younger. `through`: where the last page ended, which must not have been full.
+   * Waits until a read is worthwhile: the log has events for this member, or its end has moved, or about a poll interval
+   * has passed. `through`: where the last page ended, which must not have been full.
    * @throws the error if the log cannot be read, or the reason of the signal
    */
   wait(through: number, signal: AbortSignal): Promise<void> {
     return this.#tail.wait(this, through, signal)
   }
 
-  /** Must be called at the end by a member that has a partition. Otherwise the reader forgets the member after a while. */
+  /**
+   * Ends the membership. A member with a partition must call it: the reader keeps shared pages for it until then. The
+   * reader forgets other members that have neither read nor waited for 5 s.
+   */
   leave(): void {
     this.#tail.leave(this)
     if (this.#partition !== undefined) this.#pages.leave(this.#partition)

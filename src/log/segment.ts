@@ -1,6 +1,6 @@
 /**
- * The newest events of the log in memory: all events in (after, through] that the filter selects, from one server. Older
- * events are dropped, so that its memory is bounded.
+ * The newest events of the log in memory: all events after `after` (exclusive) up to `through` (inclusive) that the filter
+ * selects, from one server. It holds at most 5,000 events or 8 MB, and drops the oldest ones.
  */
 import type { RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
@@ -12,19 +12,19 @@ const maxEvents = 5_000
 const maxSegmentBytes = 8_388_608
 const assumedBytesOfEvent = 500
 
-/** About how many bytes the events of a page take. Decodes the page if its storage does not say. */
+/** Returns about how many bytes the events of a page take. Decodes the page if it does not have the number. */
 export function bytesOf(page: LogPage): number {
   return page.bytes ?? page.events.length * assumedBytesOfEvent
 }
 
-/** What a page says of the log besides its events. */
+/** The state of the log when a page was read. */
 export type LogFacts = Pick<LogPage, 'frontier' | 'readAt' | 'head' | 'server'>
 
 export function factsOf({ frontier, readAt, head, server }: LogPage): LogFacts {
   return { frontier, readAt, ...(head !== undefined && { head }), ...(server !== undefined && { server }) }
 }
 
-/** The events that a reader wants of the segment. */
+/** The events that a member asks for. */
 export interface SegmentQuery {
   readonly after: number
   readonly until: number
@@ -42,10 +42,10 @@ export class Segment {
   /** About how many bytes each event takes. */
   #sizes: number[] = []
   #bytes = 0
-  /** About how many bytes an event of the last page with events took. */
+  /** The average number of bytes of an event, in the last page that had events. */
   #bytesOfEvent = assumedBytesOfEvent
 
-  /** Begins where the page ends, without events. So far it is complete for every filter. */
+  /** The segment begins where the page ends, and has no events. So it is complete for every filter. */
   constructor(page: LogPage) {
     this.#after = page.through
     this.#through = page.through
@@ -73,14 +73,14 @@ export class Segment {
     return this.#facts.server
   }
 
-  /** How many events to ask for, so that the next page fills the segment by half at most. */
+  /** The limit of the next page: it must fill at most half of the segment. */
   get eventsToAsk(): number {
     return Math.max(1, Math.min(maxEvents / 2, Math.floor(maxSegmentBytes / 2 / this.#bytesOfEvent)))
   }
 
   /**
-   * Says what the next page will be filtered by. The segment counts as complete for this filter only. If it lacks
-   * events of the filter, it begins again at its end.
+   * Sets the filter of the next page. From then on, the segment is complete for this filter only. If the segment may lack
+   * events of the filter, it drops all its events, and begins at its end.
    */
   setFilter(filter: EventFilter): void {
     if (!this.covers(filter)) {
@@ -90,12 +90,12 @@ export class Segment {
     this.#filter = filter
   }
 
-  /** Whether it has all events of the filter that are in its range. */
+  /** Whether the segment has all events in its range that the filter selects. */
   covers(filter: EventFilter): boolean {
     return covers(this.#filter, filter)
   }
 
-  /** Whether the page is of the same log, and that log still reaches as far as the segment. */
+  /** Whether the page comes from the same server, and the log on it has not lost events of the segment. */
   isContinuedBy({ server, head, frontier }: LogPage): boolean {
     return server === this.#facts.server && (head ?? frontier) >= this.#through
   }
@@ -128,7 +128,7 @@ export class Segment {
     if (this.#events.length === 0) this.#bytes = 0
   }
 
-  /** Whether it has an event after the position that the reader wants. */
+  /** Whether the segment has an event after the position (exclusive) that the member wants. */
   hasEvent(after: number, { filter, selects }: Pick<SegmentQuery, 'filter' | 'selects'>): boolean {
     if (!this.covers(filter)) return false
     for (let at = this.#indexAfter(after); at < this.#events.length; at++) {
@@ -137,7 +137,7 @@ export class Segment {
     return false
   }
 
-  /** Returns copies of the events that the reader wants; undefined if the segment may lack one of them. */
+  /** Returns a page with copies of the events that the member wants; undefined if the segment may lack one of them. */
   page({ after, until, limit, filter, selects }: SegmentQuery): LogPage | undefined {
     if (after < this.#after || after > this.#through || !this.covers(filter)) return undefined
     const events: RecordedEvent[] = []

@@ -1,4 +1,4 @@
-/** One call that several callers wait for. It is aborted once all of them have stopped waiting. */
+/** One call that several callers wait for. When no caller waits any more, it aborts the call. */
 import { abortable } from '../runtime/abort.ts'
 
 export class SharedCall<T> {

@@ -1,7 +1,7 @@
 /**
- * Shares pages between the partitions of one subscription in this process while they catch up: one of them reads a page
- * without the partition condition, and each takes its part. A partition that is a little behind finds the page here; one
- * that is far behind reads alone.
+ * Shares pages between the partitions of one subscription in this process while they catch up. One partition reads a page
+ * with the events of all partitions, and each partition takes its part. A partition that is a little behind the others
+ * finds the page in memory. A partition that is far behind reads pages of its own.
  */
 import type { RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
@@ -12,16 +12,16 @@ import { SharedCall } from './shared-call.ts'
 import type { StreamHashes } from './stream-hashes.ts'
 import type { ReadLogPage } from './tail.ts'
 
-// Of all subscriptions together.
+// The limits of all kept pages, of all subscriptions together.
 const maxEvents = 10_000
 const maxBytes = 8_388_608
-// An event takes at least about so many bytes. With it, a page need not be decoded to know how many it has at most.
+// The least number of bytes that an event takes, about. It bounds the number of events of a page that is not decoded.
 const minBytesOfEvent = 50
 
-/** A page of all partitions, which each of them takes its part of. */
+/** A page with the events of all partitions. Each partition takes its part. */
 class DividedPage {
   readonly after: number
-  /** How many events it was asked for. */
+  /** The largest number of events that the query asked for. */
   readonly limit: number
   readonly through: number
   readonly full: boolean
@@ -30,9 +30,9 @@ class DividedPage {
   readonly facts: LogFacts
   readonly #count: number
   readonly #hashes: StreamHashes
-  /** Until a reader uses the first part. */
+  /** The page as it was read; undefined once it is divided into parts. */
   #page: LogPage | undefined
-  /** The parts that no reader has used yet. */
+  /** The events by partition, without the parts that were taken. */
   readonly #parts = new Map<number, RecordedEvent[]>()
   readonly #claimed = new Set<number>()
 
@@ -48,19 +48,19 @@ class DividedPage {
     this.#page = page
   }
 
-  /** About how many events it has at most. Does not decode the page. */
+  /** An upper bound of the number of events, about. Does not decode the page. */
   get maxEvents(): number {
     return Math.min(this.limit, this.bytes / minBytesOfEvent)
   }
 
-  /** Whether one of the partitions has not claimed its part yet. */
+  /** Whether one of these partitions has not claimed its part yet. */
   isWantedBy(partitions: Iterable<number>): boolean {
     return [...partitions].some((index) => !this.#claimed.has(index))
   }
 
   /**
-   * Returns the events of one partition after a position. Decodes the page when the reader uses them. Each partition may
-   * claim its part once, because its handlers may change the events.
+   * Returns the events of one partition after a position (exclusive). Decodes the page when the caller first reads
+   * `events`. Each partition may claim its part once, because its handlers may change the events.
    */
   claim(index: number, after: number, full: boolean): LogPage {
     this.#claimed.add(index)
@@ -101,13 +101,13 @@ interface PageInFlight {
 
 /** The partitions of one subscription in this process. */
 interface Group {
-  /** How many members each partition has. */
+  /** The number of members of each partition, by its index. */
   readonly partitions: Map<number, number>
   readonly inFlight: Set<PageInFlight>
   pages: DividedPage[]
 }
 
-/** A member of a group: a partition of a subscription, and the events that it wants. */
+/** A member of a group: a partition of a subscription, and the filter of the subscription. */
 export interface PartitionMember {
   readonly subscription: string
   readonly filter: EventFilter
@@ -178,9 +178,9 @@ export class SharedPages {
           one.isWantedBy([index]) &&
           (server === undefined || one.facts.server === server),
       )
-      // It may have reached the end of the log when it was read. By now, more events may follow.
+      // The page may have reached the end of the log when it was read. More events may follow by now, so it counts as full.
       if (kept !== undefined) return kept.claim(index, after, true)
-      // A full page of so many events passes at least so many positions.
+      // A full page of `limit` events covers at least `limit` positions, so it reaches beyond `after`.
       const found = [...group.inFlight].find(
         (one) =>
           one.after <= after && after - one.after < one.limit && one.limit <= limit && !one.call.isAborted,
@@ -213,7 +213,7 @@ export class SharedPages {
     if (group.partitions.size < 2) return
     this.#kept.push({ group, page })
     let [events, bytes] = [0, 0]
-    // From the newest on, as many as fit.
+    // Keeps the newest pages, as many as fit.
     this.#kept = this.#kept
       .reverse()
       .filter(({ group, page }) => {

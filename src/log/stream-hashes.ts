@@ -1,7 +1,7 @@
-/** Remembers the hashes of recent stream ids: an MD5 takes a microsecond, a look into a map a twentieth of it. */
+/** Remembers the hashes of recent stream ids: an MD5 takes a microsecond, a lookup in a map a twentieth of it. */
 import { streamHash } from '../storage/partition.ts'
 
-// Two generations of so many ids. With ids of 50 characters they take about 4 MB.
+// The number of ids in each of two generations. With ids of 50 characters, both take about 4 MB.
 const idsPerGeneration = 20_000
 
 export class StreamHashes {

@@ -1,12 +1,12 @@
 /**
  * Reads the end of the log once for all members that have read everything and wait for more.
  *
- *     a member waits ──▶ pause ──▶ look ──▶ the members that have new events read them from the segment
+ *     a member waits ──▶ pause ──▶ poll ──▶ the members that have new events read them from the segment
  *                          ▲         │
  *                          └─────────┘      as long as a member waits
  *
- * A look is one read of the log after the segment, for the union of what the members want. The pause is short after an
- * event, doubles while no event comes, and ends at once when this process appends.
+ * A poll is one read of the log after the segment, with a filter that selects every event that a member wants. The pause is
+ * short after an event, doubles while no event comes, and ends at once when this process appends.
  */
 import type { EventFilter } from '../input/event-filter.ts'
 import { onAbort } from '../runtime/abort.ts'
@@ -18,15 +18,15 @@ import { unionOf } from './event-selection.ts'
 import { Segment, type SegmentQuery } from './segment.ts'
 import { SharedCall } from './shared-call.ts'
 
-// All in milliseconds. The pause between two looks doubles from the first value up to the shortest poll interval of the
-// members that wait, or to the second value. Under load, a look begins at most this often.
+// All in milliseconds. The pause between two polls doubles from `shortestPause` up to the shortest poll interval of the
+// members that wait, or to `longestPause`. Two polls begin at least `shortestPause` apart, also under load.
 const shortestPause = 5
 const longestPause = 60_000
-// After failed looks, the next one begins after a pause that doubles up to this value.
+// After failed polls, the pause doubles from `shortestPause` up to this value.
 const longestPauseAfterFailure = 250
-// A member that only gets the end of the log moved, and no event, is woken at most this often.
+// A member is woken at most this often if the end of the log moves without an event for the member.
 const quietInterval = 50
-// The looks keep asking for the events of a member that does not wait, for example because its handler runs.
+// For this long, polls still select the events of a member that does not wait, for example because its handler runs.
 const memberTime = 5_000
 
 /** Reads a page of the log, from the database. */
@@ -34,15 +34,16 @@ export type ReadLogPage = (query: LogQuery, signal?: AbortSignal) => Promise<Log
 
 export interface TailMember extends Pick<SegmentQuery, 'filter' | 'selects'> {
   readonly filter: EventFilter
-  /** The longest pause between two looks while this member waits, in milliseconds. */
+  /** The longest pause between two polls while this member waits, in milliseconds. */
   readonly pollInterval: number
 }
 
 interface Waiter {
   readonly member: TailMember
   readonly through: number
-  /** The frontier and the time when it began to wait. */
+  /** The frontier when it began to wait. */
   readonly frontier: number
+  /** When it began to wait, by the clock of the process. */
   readonly since: number
   wake(): void
   fail(error: unknown): void
@@ -54,26 +55,26 @@ export class Tail {
   readonly #clock: Clock
   readonly #onCut: () => void
   #segment: Segment | undefined
-  /** When each member has used the tail last. */
+  /** The members, with the time when each one last used the tail. */
   readonly #members = new Map<TailMember, number>()
   readonly #waiters = new Set<Waiter>()
   /** Aborted when no member waits any more. */
   #loop: AbortController | undefined
-  #look: SharedCall<void> | undefined
-  /** How many looks have failed since the last one that succeeded. */
+  #poll: SharedCall<void> | undefined
+  /** The number of failed polls since the last success. */
   #failures = 0
   #pause = shortestPause
   /** The pause that runs now, or ran last. */
   #runningPause = 0
-  #lookBegan = Number.NEGATIVE_INFINITY
-  #lookEnded = Number.NEGATIVE_INFINITY
-  /** The wake-up count when the last look began: the segment may lack the events of later wake-ups. */
+  #pollBegan = Number.NEGATIVE_INFINITY
+  #pollEnded = Number.NEGATIVE_INFINITY
+  /** The wake-up count when the last poll began: the segment may lack the events of later wake-ups. */
   #wakeups = -1
-  /** Whether the next look should begin without a pause. */
+  /** Whether the next poll must begin without a pause. */
   #isDue = false
   #interruptPause = () => {}
 
-  /** `onCut`: called when the log has lost its end, or another server answers. */
+  /** `onCut`: called when a poll shows that the log has lost its end, or that another server answers. */
   constructor(
     readLogPage: ReadLogPage,
     wakeup: Pick<Wakeup, 'count' | 'wait'>,
@@ -89,7 +90,7 @@ export class Tail {
   /**
    * Returns a page from memory; undefined if the segment does not have it. `server`: the server that the member has read
    * from; undefined if it has read nothing yet, or the storage does not say.
-   * @throws the error of the look, if the segment is too old without one
+   * @throws the error of a poll, if the segment is too old and the poll fails
    */
   async read(
     member: TailMember,
@@ -104,42 +105,42 @@ export class Tail {
     const page = find()
     if (page === undefined) return undefined
     this.#members.set(member, this.#clock.now())
-    const isRecent = page.events.length > 0 || this.#clock.now() - this.#lookEnded <= member.pollInterval
+    const isRecent = page.events.length > 0 || this.#clock.now() - this.#pollEnded <= member.pollInterval
     if (isRecent && this.#failures === 0) return page
-    await this.#sharedLook().join(signal)
+    await this.#sharedPoll().join(signal)
     return find()
   }
 
   /**
-   * Takes note of a page that a member has read for itself. If it ended at the end of the log, the segment begins there,
-   * unless members use the present one. `began` and `wakeups`: the time and the wake-up count before the read.
+   * Notes a page that a member has read from the storage. If the page reached the end of the log, a new segment begins
+   * there, unless members use the present one. `began` and `wakeups`: the time and the wake-up count before the read.
    */
   note(page: LogPage, began: number, wakeups: number): void {
-    if (began > this.#lookBegan && this.#segment?.isContinuedBy(page) === false) this.#cut()
+    if (began > this.#pollBegan && this.#segment?.isContinuedBy(page) === false) this.#cut()
     if (page.full) return
     this.#forgetIdleMembers()
     if (this.#segment !== undefined && this.#members.size > 0) return
     this.#segment = new Segment(page)
     this.#failures = 0
-    this.#lookBegan = began
-    this.#lookEnded = this.#clock.now()
+    this.#pollBegan = began
+    this.#pollEnded = this.#clock.now()
     this.#wakeups = wakeups
     this.#pause = shortestPause
   }
 
   /**
-   * Waits until the member should read after `through`: there are events for it, or the end of the log has moved, or
-   * about its poll interval is over.
-   * @throws the error of a look that failed, or the reason of the signal
+   * Waits until the member should read the events after `through` (exclusive): the log has events for it, or the end of the
+   * log has moved, or the member has waited for about its poll interval.
+   * @throws the error of a failed poll, or the reason of the signal
    */
   wait(member: TailMember, through: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason)
     const segment = this.#segment
     const now = this.#clock.now()
     this.#members.set(member, now)
-    // Without a segment, the log was cut since the member has read it.
+    // There is no segment if the log has lost its end since the member read it.
     if (segment === undefined || segment.hasEvent(through, member)) return Promise.resolve()
-    // This member must read for itself, or wants other events than the last look has asked for.
+    // The segment begins after `through`, or the last poll did not select the events of this member.
     if (through < segment.after || !segment.covers(member.filter)) this.#isDue = true
     return new Promise<void>((resolve, reject) => {
       const end = () => {
@@ -160,7 +161,7 @@ export class Tail {
       const waiter: Waiter = { member, through, frontier: segment.frontier, since: now, wake, fail }
       const stopListening = onAbort(signal, () => fail(signal.reason))
       this.#waiters.add(waiter)
-      // The pause may be longer than this member allows.
+      // The pause that runs may be longer than the poll interval of this member.
       if (this.#isDue || member.pollInterval < this.#runningPause) this.#interruptPause()
       if (this.#loop === undefined) this.#startLoop()
     })
@@ -173,26 +174,26 @@ export class Tail {
   #startLoop(): void {
     const loop = new AbortController()
     this.#loop = loop
-    void this.#lookWhileWaiting(loop.signal).catch(() => {})
+    void this.#pollWhileWaiting(loop.signal).catch(() => {})
   }
 
-  async #lookWhileWaiting(signal: AbortSignal): Promise<void> {
+  async #pollWhileWaiting(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#pauseBeforeLook(signal)
+      await this.#pauseBeforePoll(signal)
       signal.throwIfAborted()
-      // A failed look has ended all waits, and with them this loop.
-      await this.#sharedLook().join(signal)
+      // A failed poll rejects all waits, and that ends this loop.
+      await this.#sharedPoll().join(signal)
     }
   }
 
-  async #pauseBeforeLook(signal: AbortSignal): Promise<void> {
+  async #pauseBeforePoll(signal: AbortSignal): Promise<void> {
     for (let isInterrupted = true; isInterrupted; ) {
       isInterrupted = false
       signal.throwIfAborted()
       if (this.#isDue || this.#failures > 0) return
       const shortest = Math.min(...[...this.#waiters].map(({ member }) => member.pollInterval))
       this.#runningPause = Math.min(this.#pause, shortest)
-      const left = this.#lookEnded + this.#runningPause - this.#clock.now()
+      const left = this.#pollEnded + this.#runningPause - this.#clock.now()
       if (left <= 0) return
       const pause = new AbortController()
       const unlink = onAbort(signal, () => pause.abort())
@@ -205,21 +206,21 @@ export class Tail {
     }
   }
 
-  #sharedLook(): SharedCall<void> {
-    if (this.#look === undefined || this.#look.isAborted) {
-      const look = new SharedCall<void>((signal) =>
-        this.#performLook(signal).finally(() => {
-          if (this.#look === look) this.#look = undefined
+  #sharedPoll(): SharedCall<void> {
+    if (this.#poll === undefined || this.#poll.isAborted) {
+      const poll = new SharedCall<void>((signal) =>
+        this.#performPoll(signal).finally(() => {
+          if (this.#poll === poll) this.#poll = undefined
         }),
       )
-      this.#look = look
+      this.#poll = poll
     }
-    return this.#look
+    return this.#poll
   }
 
-  async #performLook(signal: AbortSignal): Promise<void> {
+  async #performPoll(signal: AbortSignal): Promise<void> {
     const failed = Math.min(longestPauseAfterFailure, shortestPause * 2 ** Math.min(this.#failures, 10))
-    const left = this.#lookBegan + (this.#failures > 0 ? failed : shortestPause) - this.#clock.now()
+    const left = this.#pollBegan + (this.#failures > 0 ? failed : shortestPause) - this.#clock.now()
     if (left > 0) await this.#clock.sleep(left, signal)
     const segment = this.#segment
     if (segment === undefined) return
@@ -228,7 +229,7 @@ export class Tail {
     signal.throwIfAborted()
     const wakeups = this.#wakeup.count
     const isWoken = wakeups !== this.#wakeups
-    this.#lookBegan = this.#clock.now()
+    this.#pollBegan = this.#clock.now()
     this.#wakeups = wakeups
     this.#isDue = false
     const query = { ...wholeLog, ...segment.filter, after: segment.through, limit: segment.eventsToAsk }
@@ -239,8 +240,8 @@ export class Tail {
       if (!signal.aborted) this.#fail(error)
       throw error
     }
-    this.#lookEnded = this.#clock.now()
-    // Another look has begun after all callers of this one had given up, or a member has begun another segment.
+    this.#pollEnded = this.#clock.now()
+    // All callers have given up this poll, or a member has begun another segment meanwhile.
     if (signal.aborted || this.#segment !== segment) return
     this.#failures = 0
     if (!segment.isContinuedBy(page)) return this.#cut()
@@ -269,7 +270,7 @@ export class Tail {
     for (const waiter of [...this.#waiters]) if (waiter.through < position) waiter.wake()
   }
 
-  /** Wakes the members that have events after the look, and the members that have waited for long enough. */
+  /** Wakes the members that have new events, and the members that have waited for half of their poll interval. */
   #wakeMembers(segment: Segment, before: number): void {
     const now = this.#clock.now()
     for (const waiter of [...this.#waiters]) {
@@ -286,13 +287,13 @@ export class Tail {
     }
   }
 
-  /** All members must know of the failure: a subscription shows it in its state. */
+  /** Rejects all waits with the error of the poll, so that each subscription is in the state 'retrying'. */
   #fail(error: unknown): void {
     this.#failures++
     for (const waiter of [...this.#waiters]) waiter.fail(error)
   }
 
-  /** The members read for themselves, and find out what has happened to the log. */
+  /** Drops the segment. Each member then reads from the storage, and checks whether the log still has its last event. */
   #cut(): void {
     this.#segment = undefined
     this.#onCut()

@@ -179,7 +179,7 @@ export class MemoryLog {
     }
     const last = events.length === limit ? events.at(-1)?.position : undefined
     const full = last !== undefined || (step > 0 ? to < end : from > after)
-    // The page has looked at all positions up to its end, also at events that the filters leave out.
+    // The page has searched all positions up to its end, also those of events that the query does not select.
     const passed = step > 0 ? Math.max(after, to) : from > after ? from + 1 : after
     return {
       events: events.map(toRecorded),

@@ -9,7 +9,6 @@
 import {
   type CheckpointMove,
   compareNames,
-  divideAnew,
   type EventToPark,
   type KeptLeases,
   type Lease,
@@ -20,6 +19,7 @@ import {
   type PartitionCheckpoint,
   partitionOf,
   type RegisteredSubscription,
+  repartition,
   type SkipLayer,
   type SubscriptionChange,
   type SubscriptionDefinition,
@@ -29,7 +29,7 @@ import {
 
 /** The progress of one partition, and its lease. */
 interface Checkpoint {
-  /** All events of the partition up to here are handled, parked or skipped. */
+  /** All events of the partition up to this position (inclusive) are handled, parked or not selected. */
   position: number
   /** The worker that holds the lease. */
   owner: string | undefined
@@ -50,13 +50,13 @@ interface Place {
   parkedRequests: number
 }
 
-/** The two other methods of `SubscriptionStorage` are answered by the log. */
+/** Implements `SubscriptionStorage`, without the two methods that the log implements. */
 type SubscriptionsOfStorage = Omit<SubscriptionStorage, 'lastPosition' | 'positionBefore'>
 
 export class MemorySubscriptions implements SubscriptionsOfStorage {
   readonly #registered = new Map<string, RegisteredSubscription>()
   readonly #places = new Map<string, Place>()
-  /** How many places there have been: none is used twice. */
+  /** The number in the name of the last place: no place is used twice. */
   #lastPlace = 0
   readonly #now: () => number
 
@@ -97,7 +97,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     return subscription
   }
 
-  /** Returns the place of a subscription as long as its revision is the given one. */
+  /** Returns the place of a subscription; undefined if its stored revision differs from the given one. */
   #unchangedPlace({ name, revision }: RegisteredSubscription): Place | undefined {
     return this.#registered.get(name)?.revision === revision ? this.#placeOf(name) : undefined
   }
@@ -112,7 +112,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     if (place === undefined) return false
     const { definition = current.definition, partitions = current.partitions, position, again } = change
     endLeases(place)
-    if (partitions !== place.checkpoints.length) divide(place, partitions)
+    if (partitions !== place.checkpoints.length) setPartitions(place, partitions)
     if (position !== undefined && again === true) moveBack(place, position)
     for (const checkpoint of place.checkpoints) {
       checkpoint.position = Math.max(checkpoint.position, position ?? 0)
@@ -130,7 +130,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     if (place === undefined || this.#registered.has(successor)) return false
     const { partitions } = definition
     endLeases(place)
-    if (partitions !== place.checkpoints.length) divide(place, partitions)
+    if (partitions !== place.checkpoints.length) setPartitions(place, partitions)
     this.#register({
       ...current,
       ...{ name: successor, definition, partitions, createdAt: new Date(), revision: 1 },
@@ -247,7 +247,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     for (const event of events) this.#put(lease, event)
   }
 
-  /** Parks an event, or replaces what is stored of an event that is already parked. */
+  /** Parks an event, or replaces the record of an event that is already parked. */
   #put({ place }: Lease, event: EventToPark): void {
     this.#places.get(place)?.parked.set(event.position, { ...event, parkedAt: new Date() })
   }
@@ -363,7 +363,7 @@ function endLeases({ checkpoints }: Place): void {
   }
 }
 
-/** Lets events be handled again, and the parked ones among them be parked no longer. */
+/** Moves checkpoints back. Deletes the records of parked events after the position, because workers handle them again. */
 function moveBack(place: Place, position: number): void {
   for (const checkpoint of place.checkpoints) {
     checkpoint.position = Math.min(checkpoint.position, position)
@@ -372,10 +372,10 @@ function moveBack(place: Place, position: number): void {
   place.skip = []
 }
 
-/** Replaces the partitions by another number of them. No token comes back when the number shrinks and grows again. */
-function divide(place: Place, partitions: number): void {
+/** Repartitions a subscription. All checkpoints get a higher token, so that no token is used again. */
+function setPartitions(place: Place, partitions: number): void {
   const { checkpoints } = place
-  const { position, skip } = divideAnew(
+  const { position, skip } = repartition(
     place.skip,
     checkpoints.map((checkpoint) => checkpoint.position),
   )

@@ -109,7 +109,7 @@ export class Log {
 
   /**
    * Returns the stream ids of each row's events from the names that the rows have. One statement has read both, so they
-   * belong together, whatever has happened since. Remembers them unless a read has failed meanwhile.
+   * belong together, also if another server answers by now. Remembers them unless a read has failed meanwhile.
    */
   #idsInRows(rows: readonly Row[], forgets: number): readonly (readonly string[])[] {
     const end = rows.at(-1) as Row

@@ -128,7 +128,7 @@ create index parked_events_blocked on :schema.parked_events (subscription, parti
 where state = 'blocked';
 create index parked_events_retrying on :schema.parked_events (subscription, partition, position)
 where state = 'retrying';` },
-  { number: 4, name: '0004_registry_of_subscriptions', checksum: 'c64695ca16360b8ff694c3b43a660c82', sql: `-- What each subscription is, and what its operators have set.
+  { number: 4, name: '0004_registry_of_subscriptions', checksum: 'af373ecaed13bc0bfdd8e21d775a10f9', sql: `-- The definition of each subscription, and the settings of its operators.
 create table :schema.subscriptions (
   name text collate "C" not null,
   -- The key of its checkpoints, workers and parked events. Null: a successor has the place. No place is used twice,
@@ -145,19 +145,19 @@ create table :schema.subscriptions (
   -- The checkpoints of earlier numbers of partitions, as an array of arrays: see divide_partitions. Null: none.
   skip json,
   successor text collate "C",
-  -- How often events that are parked have been changed from outside: see keep_leases.
+  -- The number of changes of parked events by operators: see KeptLeases.parkedRequests in subscriptions.ts.
   parked_requests bigint not null default 0,
   revision bigint not null default 1,
-  -- The last call that changed or succeeded the subscription. Distinguishes a retry after a lost answer from another
-  -- caller's change.
+  -- The id of the last call that changed or took over the subscription. If the answer of a call was lost, its retry
+  -- recognizes by the id that the call has committed.
   change_id uuid,
   created_at timestamptz not null default date_trunc('milliseconds', clock_timestamp()),
   constraint subscriptions_pkey primary key (name),
   constraint subscriptions_place_key unique (place)
 ) with (fillfactor = 80);
 
--- The place of an earlier subscription is its name. New places are UUIDs.
--- A retry of a parked event may have been requested before.
+-- The place of a subscription from before this revision is its name. New places are UUIDs.
+-- parked_requests: an operator may have requested a retry before, so the workers must read the parked events once.
 insert into :schema.subscriptions (name, place, kind, partitions, parked_requests)
 select
   c.subscription,
@@ -222,7 +222,7 @@ export const routines: {
 } = {
   revision: 2,
   servesFrom: 2,
-  checksum: 'eee337dcaf0f19252616041973a6e6d6',
+  checksum: '300411beedaf6be46bff4e72b8860ab5',
   functions: [
     'advance_checkpoint(text, int, bigint, bigint)',
     'advance_checkpoints(text[], int[], bigint[], text[], bigint[])',
@@ -298,8 +298,8 @@ begin
 end
 \$\$;
 
--- Moves checkpoints forward, never back. Waits for none that another transaction holds. Returns one outcome for each
--- move, with its 1-based number: 'moved'; 'busy' if another transaction holds the checkpoint, or has just ended the
+-- Moves checkpoints forward, never back. Does not wait for other transactions. Returns one outcome for each move, with its
+-- 1-based number: 'moved'; 'busy' if another transaction holds the checkpoint, or has just ended the
 -- lease; 'lost' if the lease is lost.
 create or replace function :schema.advance_checkpoints(
   places text[],
@@ -325,7 +325,7 @@ begin
     select m.number, m.place, m.partition, m.token, m.position
     from unnest(places, partitions, tokens, servers, positions) with ordinality
       as m (place, partition, token, server, position, number)
-    -- Another server may have lost the grant of the lease, and granted another lease with the same token.
+    -- A new primary may lack the grant of the lease, and may have granted another lease with the same token.
     where m.server = extract(epoch from pg_postmaster_start_time())::text
     order by m.place collate "C", m.partition
   ),
@@ -841,10 +841,11 @@ begin
 end
 \$\$;
 
--- Changes a subscription, and ends all its leases. A change that is null stays as it is. Returns false, and changes
+-- Changes a subscription, and ends all its leases. A parameter that is null changes nothing. Returns false, and changes
 -- nothing, unless the subscription has this place and this revision.
 --
--- again: to_position may move checkpoints back. Then the parked events after it go, because they are handled again.
+-- again: to_position may move checkpoints back. Then the records of the parked events after it are deleted, because the
+-- workers handle these events again.
 --
 -- The caller makes a change_id for each call. If the answer is lost and the caller retries, the id shows that this call
 -- has changed the subscription. lock_timeout: see append_to_stream.
@@ -939,7 +940,7 @@ begin
 end
 \$\$;
 
--- Registers a subscription unless one of that name is registered. Returns what is registered then.
+-- Registers a subscription unless the name is registered. Returns the registered subscription, the new or the old one.
 -- lock_timeout: see append_to_stream.
 create or replace function :schema.create_subscription(
   of_subscription text,
@@ -975,7 +976,7 @@ begin
       perform :schema.set_partitions(_place, (of_definition ->> 'partitions')::int, from_position, 0);
     end if;
     return query select s.* from :schema.subscriptions s where s.name = of_subscription;
-    -- If another transaction has removed it since, register it.
+    -- If another transaction has removed the old one meanwhile, the loop registers the new one.
     exit when found;
   end loop;
 end
@@ -984,12 +985,12 @@ end
 -- Ends all leases of a subscription, and gives it another number of partitions or another position if they are not null.
 -- The caller has locked its row. Waits for the transactions that hold checkpoints.
 --
--- With another number of partitions, all begin at the lowest checkpoint. The checkpoints of the earlier ones become a
--- skip layer: an event is passed over if it is at or before the checkpoint that its stream's earlier partition had. With
--- another position, no layer is left.
+-- With another number of partitions, all begin at the lowest checkpoint. The checkpoints of the former partitions become a
+-- skip layer: a worker skips an event that is at or before the checkpoint of the former partition of its stream. With
+-- another position, all skip layers are deleted.
 --
--- All checkpoints get the same token, higher than all before. So no token comes back if the number of partitions shrinks
--- and grows again.
+-- All checkpoints get the same token, higher than all before. So no token is used twice if the number of partitions
+-- shrinks and grows again.
 create or replace function :schema.divide_partitions(of_place text, to_partitions int, to_position bigint) returns void
 language plpgsql
 set plan_cache_mode = force_generic_plan
@@ -1092,8 +1093,8 @@ begin
 end
 \$\$;
 
--- Removes all workers of a place. A worker that still fits joins again with its next heartbeat. A worker whose heartbeat
--- runs now stays: its next heartbeat removes it if it no longer fits.
+-- Removes all workers of a place. A worker with the present name and version joins again with its next heartbeat. If the
+-- heartbeat of a worker runs now, its row stays: its next heartbeat removes the row if the worker is superseded.
 create or replace function :schema.forget_workers(of_place text) returns void
 language plpgsql as \$\$
 begin
@@ -1420,23 +1421,23 @@ language sql immutable as \$\$
 -- each worker has its share. Returns one row for each beat, with its 1-based number. All times are the server's.
 --
 -- A lease belongs to its owner for as long as the table of workers has a row of that owner. So a worker renews all its
--- leases by one row. A row whose time has ended still counts: the leases are free once another worker has deleted it.
--- Deleting the row decides the race between a worker that wakes up late and another one that takes its leases:
+-- leases by one row. A row whose time has ended still counts: the leases are free once another heartbeat has deleted it.
+-- That deletion decides the race between a worker that wakes up late and another worker that takes its leases:
 --
---     the late worker finds its row   nobody has taken, or can take, its leases
---     it finds no row, perhaps        others may be taking its leases now. It joins again, and keeps the leases whose
---     after a wait for the deletion   checkpoints it can lock. Each of the others locks a checkpoint first, and then
---                                     looks for the row of its owner once more.
+--     the late worker finds its row   no other worker has taken, or can take, its leases
+--     it finds no row, perhaps        other workers may be taking its leases now. It joins again, and keeps the leases
+--     after a wait for the deletion   whose checkpoints it can lock. Each of the other workers locks a checkpoint first,
+--                                     and then searches once more for the row of its owner.
 --
--- The call waits for no lock but the ones on the rows of its own workers. Another heartbeat holds such a lock while it
--- removes the worker as dead, and a change of the subscription does at its end. Neither waits for anything at that
--- moment, and all calls lock these rows in one order, so there is no deadlock.
+-- The call waits only for locks on the rows of its own workers. Another heartbeat holds such a lock while it removes the
+-- worker as dead, and a change of the subscription holds it at its end. Neither of them waits for another lock at that
+-- moment, and all calls lock these rows in the same order. So there is no deadlock.
 --
--- If the subscription is changed, succeeded or removed at the same time:
+-- If the subscription is changed, taken over or removed at the same time:
 --   - The change locks all checkpoints before it ends their leases. So once this call has locked a checkpoint, the
 --     registry does not change before the end of the call, and each statement sees what was committed before its start.
 --   - A change that commits before this call takes leases: this call takes them only if the beat still fits.
---   - The last statement reads registry and checkpoints in one snapshot: they belong together, whatever has changed.
+--   - The last statement reads registry and checkpoints in one snapshot, so they belong together.
 create or replace function :schema.keep_leases(
   names text[],
   places text[],
@@ -1468,7 +1469,7 @@ set jit = off
 as \$\$
 declare
   _now timestamptz := clock_timestamp();
-  -- The workers that live, and which of them have joined with this call.
+  -- The workers of this call that may continue, and whether each has joined with this call.
   _places text[];
   _workers text[];
   _joined boolean[];
@@ -1476,7 +1477,7 @@ declare
   _own_places text[];
   _own_partitions int[];
   _has_joined boolean;
-  -- The workers that hold less than their share, how many leases they lack, and what their registry says.
+  -- The workers that hold less than their share, the revision of their subscription, and how many leases they lack.
   _short_places text[];
   _short_workers text[];
   _short_revisions bigint[];
@@ -1504,7 +1505,7 @@ begin
   into _places, _workers, _joined
   from alive a;
 
-  -- Workers of this call that are superseded, or whose subscription was removed.
+  -- Removes the workers of this call that are superseded, or whose subscription was removed.
   if coalesce(cardinality(_workers), 0) < cardinality(by_workers) then
     delete from :schema.workers w
     using (
@@ -1606,15 +1607,15 @@ begin
     ) n on n.place = f.place and n.number = f.number
     join :schema.subscriptions s on s.place = n.place and s.revision = n.revision
     where c.place = f.place and c.partition = f.partition
-      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again. And it
-      -- sees a change of the subscription that has just committed, by the revision.
+      -- This statement comes after the locks and has its own snapshot. So it sees an owner that has joined again, and it
+      -- sees by the revision that a change of the subscription has committed.
       and (
         c.owner is null
         or not exists (select from :schema.workers w where w.place = c.place and w.worker = c.owner)
       );
   end if;
 
-  -- Removes the layers that all checkpoints are past.
+  -- Removes the skip layers that all checkpoints are beyond.
   select array_agg(s.place)
   into _layered
   from unnest(_places) as a (place)
@@ -1681,7 +1682,8 @@ begin
 end
 \$\$;
 
--- Returns the skip layers that reach beyond a position; null if none does. Must agree with divideAnew in the library.
+-- Returns the skip layers that reach beyond a position; null if none does. The function \`repartition\` in registry.ts must
+-- return the same layers.
 create or replace function :schema.layers_above(layers json, of_position bigint) returns json
 language sql immutable as \$\$
   select json_agg(l.layer order by l.number)
@@ -2388,7 +2390,7 @@ begin
   perform :schema.create_subscription(of_subscription, to_definition, to_position, null);
   select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
   if _place is null then
-    -- A successor has its place, so it gets one of its own.
+    -- A successor has taken over its place, so the subscription gets a new one.
     _place := gen_random_uuid()::text;
     update :schema.subscriptions s
     set place = _place, successor = null, partitions = (to_definition ->> 'partitions')::int
@@ -2435,7 +2437,7 @@ begin
   select of_place, of_partition, e.*, clock_timestamp()
   from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks)
     as e (position, stream_id, event_id, type, state, failures, error, stack)
-  -- retry_parked and skip_parked lock in the same order.
+  -- retry_parked and skip_parked lock in the same order, so there is no deadlock.
   order by e.position
   on conflict on constraint parked_events_pkey do update
   set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,
@@ -2445,9 +2447,9 @@ end
 \$\$;
 
 -- Returns up to \`most\` parked events that the owner of a partition must handle now, in order of position: the retrying
--- ones, and the first blocked one of each stream unless an earlier event of the stream is parked.
+-- events, and the first blocked event of each stream unless an earlier event of the stream is parked.
 --
--- \`blocked\` goes from stream to stream by the index, so that a call does not read the events behind the first one.
+-- \`blocked\` moves from stream to stream in the index, so that it reads only the first blocked event of each stream.
 create or replace function :schema.parked_to_handle(of_place text, of_partition int, most bigint)
 returns setof :schema.parked_events
 language plpgsql
@@ -2905,8 +2907,9 @@ begin
 end
 \$\$;
 
--- Releases leases, except those whose tokens are no longer valid. Returns the 1-based numbers of the leases whose
--- checkpoints another transaction holds. It waits for none, because it would keep the others locked meanwhile.
+-- Releases leases, except leases whose tokens are no longer valid. Returns the 1-based numbers of the leases that it has
+-- not released because another transaction holds their checkpoints. It does not wait for them: the other checkpoints
+-- would stay locked meanwhile.
 create or replace function :schema.release_leases(places text[], partitions int[], tokens bigint[]) returns setof int
 language plpgsql
 security definer
@@ -2941,7 +2944,8 @@ end
 
 -- Removes a subscription with its checkpoints, workers and parked events. Returns false, and removes nothing, unless it
 -- has this place (null: a successor has it) and this revision.
--- is_retry: an earlier call may have been executed. Then a subscription that is gone counts as removed by it.
+-- is_retry: an earlier attempt of this call may have committed. Then, if the subscription does not exist any more, that
+-- attempt counts as the one that removed it.
 -- lock_timeout: see append_to_stream.
 create or replace function :schema.remove_subscription(
   of_subscription text,
@@ -2982,7 +2986,7 @@ begin
   delete from :schema.checkpoints c where c.place = at_place;
   delete from :schema.parked_events p where p.place = at_place;
   delete from :schema.subscriptions s where s.name = of_subscription;
-  -- Last, because heartbeats of these workers wait until the commit.
+  -- Deletes the workers last, because their heartbeats wait for these rows until the commit.
   delete from :schema.workers w
   using (
     select w.worker from :schema.workers w where w.place = at_place order by w.worker for update
@@ -2992,8 +2996,7 @@ begin
 end
 \$\$;
 
--- Marks parked events for a retry. Returns the positions, of those given, at which an event is parked, blocked or
--- retrying.
+-- Marks parked events for a retry. Returns the given positions at which an event is parked, blocked or retrying.
 -- lock_timeout: see append_to_stream.
 create or replace function :schema.retry_parked(of_subscription text, positions bigint[], lock_timeout text)
 returns bigint[]
@@ -3013,7 +3016,7 @@ begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', retry_parked.lock_timeout, true);
   end if;
-  -- One call after the other, and none beside a change of the subscription.
+  -- This lock excludes other calls on parked events, and changes of the subscription, until the commit.
   select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
   update :schema.parked_events p set state = 'retrying'
   from (
@@ -3103,7 +3106,7 @@ begin
 end
 \$\$;
 
--- Deletes parked events that must not be handled. Returns the positions, of those given, at which there was one.
+-- Deletes the records of parked events, so that no worker handles them. Returns the given positions that had a record.
 -- lock_timeout: see append_to_stream.
 create or replace function :schema.skip_parked(of_subscription text, positions bigint[], lock_timeout text)
 returns bigint[]
@@ -3124,7 +3127,7 @@ begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', skip_parked.lock_timeout, true);
   end if;
-  -- One call after the other, and none beside a change of the subscription.
+  -- This lock excludes other calls on parked events, and changes of the subscription, until the commit.
   select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
   with skipped as (
     delete from :schema.parked_events p
@@ -3165,8 +3168,9 @@ begin
 end
 \$\$;
 
--- Registers a subscription that gets the place of another one, and ends all leases of that place. Returns false, and
--- changes nothing, unless the other one has this place and this revision, and no subscription has the new name.
+-- Registers a successor, by_subscription, which gets the place of of_subscription, and ends all leases of that place.
+-- Returns false, and changes nothing, unless of_subscription has this place and this revision, and the name of the
+-- successor is not registered.
 -- change_id, lock_timeout: see change_subscription.
 create or replace function :schema.take_over_subscription(
   of_subscription text,
@@ -3201,7 +3205,8 @@ begin
     return false;
   end if;
 
-  -- Waits for another transaction that registers or removes this name. Gets the place below: no two have it.
+  -- Waits for another transaction that registers or removes this name. The row gets the place further below, once the
+  -- former subscription has lost it: a place is unique.
   insert into :schema.subscriptions
     (name, kind, version, definition, partitions, is_paused, skip, parked_requests)
   values (
@@ -3322,7 +3327,7 @@ begin
 end
 \$\$;
 
--- How far each partition of each subscription is. owner: the worker that holds its lease now; null: none.
+-- The progress of each partition of each subscription. owner: the worker that holds its lease now; null: none.
 -- positions_behind: an upper bound for the number of events after its checkpoint. waiting_since: when the first event
 -- after its checkpoint was recorded, in any partition. parked: the number of its parked events, with the blocked ones.
 -- kind, version: null until a program of this revision has started the subscription.

@@ -19,14 +19,14 @@ const buildDefinition: SubscriptionDefinition = {
   tags: undefined,
 }
 
-/** It leases a reserved subscription, whose checkpoint stores how far the build has come. */
+/** The lease of a reserved subscription. The checkpoint of that subscription stores how far the build has come. */
 export class BuildLease {
   readonly #environment: EngineEnvironment
   readonly #subscription: string
   readonly #worker = randomUUID()
   #place = ''
   #lease: Lease | undefined
-  /** When the last renewal was sent. */
+  /** When this process sent the last renewal, by its own clock. */
   #renewedAt = 0
   /** The server that the build read its checkpoint from. */
   #server: string | undefined
@@ -37,8 +37,8 @@ export class BuildLease {
   }
 
   /**
-   * Takes the lease. Waits longer than the lease of a killed process can last.
-   * @throws RebuildRunningError if another process still holds the lease then
+   * Takes the lease. If another process holds it, waits for longer than the lease of a killed process lasts.
+   * @throws RebuildRunningError if another process still holds the lease after that time
    */
   async take(projection: string, signal: AbortSignal | undefined): Promise<void> {
     const { storage, clock } = this.#environment
@@ -72,7 +72,7 @@ export class BuildLease {
     return kept?.kind === 'kept' ? kept.leases[0] : undefined
   }
 
-  /** A lease with another token is another lease: another process has built in between. @throws LeaseLostError */
+  /** Refuses a lease with another token: another process has held it in between. @throws LeaseLostError */
   async #renew(signal: AbortSignal | undefined): Promise<Lease> {
     const lease = await this.#requestLease(signal)
     if (lease === undefined || lease.token !== this.#lease?.token) throw this.#lost()

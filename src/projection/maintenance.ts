@@ -68,7 +68,7 @@ export interface VerifyResult {
   }[]
 }
 
-/** A projection as the store knows it, in whichever process it runs. */
+/** A projection as the database knows it, and whether its documents fit the version that this store runs. */
 export interface ProjectionSummary {
   readonly name: string
   /** The version of the documents that readers get; 0 if no build is complete, or it was dropped. */

@@ -55,7 +55,7 @@ export async function rebuild(
 }
 
 /**
- * Cleans up after a finished build: deletes the documents that nobody reads, and resets the checkpoint. If another
+ * Cleans up after a finished build: deletes the documents of other generations, and resets the checkpoint. If another
  * process now holds the lease, that process cleans up or builds on instead.
  */
 export async function cleanUp(lease: BuildLease, projection: string): Promise<void> {
@@ -139,7 +139,7 @@ async function switchGeneration(
       return true
     },
     async () => {
-      // If the connection broke during the commit, the switch may have been committed all the same.
+      // If the connection broke during the commit, the database may have committed the switch all the same.
       const present = await storage.registeredProjection(name, signal)
       if (present?.generation === generation) return true
       await build.buildToEnd()

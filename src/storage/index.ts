@@ -87,8 +87,8 @@ export type {
 } from './projections.ts'
 export { appendedEvents, recordedEvent } from './recorded-event.ts'
 export {
-  divideAnew,
   type RegisteredSubscription,
+  repartition,
   type SkipLayer,
   type SubscriptionChange,
   type SubscriptionDefinition,

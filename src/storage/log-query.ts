@@ -50,15 +50,15 @@ export interface LogPage {
    */
   readonly server?: string
   /**
-   * True if the page ended because of its limit, its size, or the number of positions that it has looked at, so that
-   * more events may follow at once. A storage ends a page after a bounded number of positions, so that a filter that
+   * True if the page ended because of its limit, its size, or the number of positions that it searched, so that more events
+   * may follow at once. A storage ends a page after a bounded number of positions, so that a filter that
    * few events match does not make it search the whole log in one request. Such a page may have no events.
    */
   readonly full: boolean
   /**
-   * When the storage began to look, never later than the moment of which the page tells: by the clock of the database,
-   * or of this process if the database has none. An event that the page lacks, and that lies before its frontier, was
-   * not in the log at this time.
+   * When the storage began to read, by the clock of the database, or of this process if the database has none. It is never
+   * later than the state of the log that the page shows: an event that the page lacks, and that has a position up to its
+   * frontier, was not in the log at this time.
    */
   readonly readAt: Date
   /**

@@ -1,4 +1,4 @@
-/** The part of the `Storage` contract that registers subscriptions: what each one is, and what its operators have set. */
+/** The part of the `Storage` contract that registers subscriptions: their definitions, and the settings of operators. */
 
 /**
  * `handler`: code of the user. `projection`: an async projection. `build`: the checkpoint of a rebuild, which the store
@@ -6,7 +6,7 @@
  */
 export type SubscriptionKind = 'handler' | 'projection' | 'build'
 
-/** What a program says that a subscription is. Two programs that use one name must say the same. */
+/** The definition of a subscription in a program. Two programs with one name and version must have the same one. */
 export interface SubscriptionDefinition {
   readonly kind: SubscriptionKind
   /** At least 1. A higher version replaces a lower one, and continues where it was. */
@@ -22,28 +22,28 @@ export interface SubscriptionDefinition {
 }
 
 /**
- * What the partitions had handled when the subscription was repartitioned: the checkpoint of each former partition, in
- * their order. The new partitions begin at the lowest of them. They pass over an event that is at or before the
- * checkpoint of the former partition that its stream was in.
+ * The events that the former partitions had handled when the subscription was repartitioned: the checkpoint of each former
+ * partition, in their order. The new partitions begin at the lowest checkpoint. They skip an event that is at or before
+ * the checkpoint of the former partition of its stream.
  */
 export type SkipLayer = readonly number[]
 
 export interface RegisteredSubscription {
   readonly name: string
   /**
-   * The key of its checkpoints, leases and parked events. No two subscriptions have the same place, and none gets the
-   * place of a removed one. Undefined if a successor has taken the place.
+   * The key of its checkpoints, leases and parked events. No two subscriptions have the same place, and no subscription
+   * gets the place of a removed one. Undefined if a successor has taken over the place.
    */
   readonly place: string | undefined
-  /** Undefined until it is started, if an earlier version of the library has stored it. */
+  /** Undefined if an earlier version of the library stored the subscription, and no worker has started it since. */
   readonly definition: SubscriptionDefinition | undefined
-  /** The number of partitions that it has now. */
+  /** The present number of partitions. */
   readonly partitions: number
   readonly isPaused: boolean
-  /** The subscription that has taken its place over. */
+  /** The name of the subscription that has taken over its place. */
   readonly successor: string | undefined
   readonly createdAt: Date
-  /** Another number after each change of the properties above. */
+  /** Differs after each change of the properties above. */
   readonly revision: number
 }
 
@@ -52,11 +52,11 @@ export interface SubscriptionChange {
   readonly definition?: SubscriptionDefinition
   /** Repartitions the subscription, see `SkipLayer`. Parked events stay parked. */
   readonly partitions?: number
-  /** Moves every checkpoint to this position. Without `again`, a checkpoint that is further stays. */
+  /** Moves every checkpoint to this position. Without `again`, a checkpoint that is beyond it does not move. */
   readonly position?: number
   /**
-   * Whether `position` may move checkpoints back. Then all skip layers go, and the events that are parked after the
-   * position are parked no longer, because they are handled again. @default false
+   * Whether `position` may move checkpoints back. If true, the storage deletes all skip layers, and the records of parked
+   * events after the position: the workers handle these events again. @default false
    */
   readonly again?: boolean
 }
@@ -64,7 +64,7 @@ export interface SubscriptionChange {
 /**
  * The methods of a storage that register subscriptions. A method that takes a `RegisteredSubscription` and writes must
  * compare the stored revision and write in one atomic step. It returns false, and writes nothing, if the stored revision
- * is another one, or if the subscription was removed.
+ * differs, or if the subscription was removed.
  *
  * Such a write ends all leases of the subscription: their tokens are refused from then on. So no checkpoint moves between
  * the reading of the checkpoints and the end of the change. If a storage needs several steps for that, and the process
@@ -75,8 +75,8 @@ export interface SubscriptionRegistry {
   readSubscription(name: string, signal?: AbortSignal): Promise<RegisteredSubscription | undefined>
 
   /**
-   * Registers a subscription with all checkpoints at `position`, unless one of that name is registered. Returns what is
-   * registered then.
+   * Registers a subscription with all checkpoints at `position`, unless the name is registered. Returns the registered
+   * subscription: the new one, or the one that was there.
    */
   createSubscription(
     name: string,
@@ -85,7 +85,7 @@ export interface SubscriptionRegistry {
     signal?: AbortSignal,
   ): Promise<RegisteredSubscription>
 
-  /** Changes a subscription, and ends all its leases. */
+  /** Changes a subscription, and ends all its leases. Returns false as described above. */
   changeSubscription(
     current: RegisteredSubscription,
     change: SubscriptionChange,
@@ -94,8 +94,8 @@ export interface SubscriptionRegistry {
 
   /**
    * Registers `successor`, which gets the place of `current`, with its checkpoints, parked events and skip layers, and
-   * with `definition.partitions` partitions. It is paused if `current` is. Also returns false if a subscription of that
-   * name is registered already.
+   * with `definition.partitions` partitions. The successor is paused if `current` is paused. Also returns false if the name
+   * `successor` is registered already.
    */
   takeOverSubscription(
     current: RegisteredSubscription,
@@ -105,8 +105,8 @@ export interface SubscriptionRegistry {
   ): Promise<boolean>
 
   /**
-   * Pauses a subscription, or resumes it. Ends no lease: the workers finish what they handle, and release their leases
-   * themselves. Returns false if no such subscription is registered, or if a successor has its place.
+   * Pauses a subscription, or resumes it. Ends no lease: the workers finish the events that they handle, and release their
+   * leases themselves. Returns false if the name is not registered, or if a successor has taken over its place.
    */
   pauseSubscription(name: string, isPaused: boolean, signal?: AbortSignal): Promise<boolean>
 
@@ -122,12 +122,12 @@ export interface SubscriptionRegistry {
 }
 
 /**
- * Returns where the new partitions of a subscription begin, and what they must pass over.
+ * Returns the position at which the new partitions of a subscription begin, and the events that they must skip.
  *
- * @param skip the layers so far
+ * @param skip the present skip layers
  * @param checkpoints the checkpoints of the former partitions, in their order
  */
-export function divideAnew(
+export function repartition(
   skip: readonly SkipLayer[],
   checkpoints: readonly number[],
 ): { readonly position: number; readonly skip: readonly SkipLayer[] } {

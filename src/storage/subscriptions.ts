@@ -16,13 +16,13 @@ export interface Lease {
   readonly partitions: number
   /** The fencing token. */
   readonly token: number
-  /** The checkpoint when the storage returned the lease: everything at or before this position is handled. */
+  /** The checkpoint when the storage returned the lease: all events up to this position (inclusive) are handled. */
   readonly position: number
   /** The server that granted the lease, see `LogPage.server`. Another server refuses it. @default none */
   readonly server?: string | undefined
 }
 
-/** What a heartbeat says about one worker of the process. */
+/** A beat: the part of a heartbeat that concerns one worker of the process. */
 export interface WorkerBeat {
   readonly subscription: string
   /** The place that the subscription had when the worker registered it. */
@@ -30,7 +30,7 @@ export interface WorkerBeat {
   /** The version of the worker's definition. */
   readonly version: number
   readonly worker: string
-  /** How long the leases last from now on, in milliseconds. */
+  /** The lease time: how long the leases last from this heartbeat on, in milliseconds. */
   readonly milliseconds: number
 }
 
@@ -38,19 +38,19 @@ export interface WorkerBeat {
 export type KeptLeases =
   | {
       readonly kind: 'kept'
-      /** All leases of the worker, valid for the time that it asked for. */
+      /** All leases of the worker, valid for its lease time. */
       readonly leases: readonly Lease[]
       /**
-       * The largest number of leases that the worker should hold, so that all workers hold about the same; 0 if the
+       * The largest number of leases that the worker should hold, so that all workers hold about the same number; 0 if the
        * subscription is paused.
        */
       readonly share: number
       readonly isPaused: boolean
-      /** What the partitions must pass over. Empty once all checkpoints are past it. */
+      /** The events that the partitions must skip. A layer is left out once all checkpoints are beyond it. */
       readonly skip: readonly SkipLayer[]
       /**
-       * Another number after each call of `retryParked` or `skipParked` that changed an event, and after
-       * `moveCheckpoints`; 0 before the first one. While it stays the same, no parked event becomes due.
+       * Differs after each call of `retryParked` or `skipParked` that changed an event, and after `moveCheckpoints`; 0 before
+       * the first such call. While the number stays the same, no parked event becomes due.
        */
       readonly parkedRequests: number
     }
@@ -67,15 +67,15 @@ export interface CheckpointMove {
 
 /**
  * `moved`: the checkpoint is at or after the position. `lost`: the lease was released, or another worker has taken it.
- * `busy`: another transaction holds the checkpoint; the caller tries again.
+ * `busy`: another transaction holds the checkpoint; the caller must retry.
  */
 export type MoveOutcome = 'moved' | 'lost' | 'busy'
 
 export interface PartitionCheckpoint {
   readonly partition: number
-  /** Everything in the partition at or before this position is handled. */
+  /** All events of the partition up to this position (inclusive) are handled. */
   readonly position: number
-  /** The worker that holds the lease; undefined if none does. */
+  /** The worker that holds the lease; undefined if no worker does. */
   readonly owner: string | undefined
 }
 
@@ -114,26 +114,26 @@ export type EventToPark = Omit<ParkedRecord, 'parkedAt'>
 /**
  * The methods of a storage that keep subscriptions. A method that takes a lease and writes must check the lease's token
  * and write in one atomic step. It throws a LeaseLostError, and writes nothing, if the lease was released or another
- * worker has taken it. A lease whose time has ended, and that no other worker has taken, still counts as held.
+ * worker has taken it. A lease that has expired, and that no other worker has taken, still counts as held.
  */
 export interface SubscriptionStorage extends SubscriptionRegistry {
   /**
-   * The heartbeat of a process: marks its workers as alive, renews their leases, and takes free or ended leases until each
+   * The heartbeat of a process: marks its workers as alive, renews their leases, and takes free or expired leases until each
    * worker has its share. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
-   * must not decide whether another worker's lease has ended. A checkpoint that another transaction holds keeps its lease
-   * as it is: the call does not wait for it. Returns one answer for each beat, in their order.
+   * must not decide whether another worker's lease has expired. If another transaction holds a checkpoint, the call does not
+   * wait for it, and leaves its lease as it is. Returns one answer for each beat, in their order.
    */
   keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]>
 
-  /** Releases leases, so that other workers can take them at once. Ignores leases that are lost already. */
+  /** Releases leases, so that other workers can take them at once. Ignores leases that are already lost. */
   releaseLeases(leases: readonly Lease[], worker: string): Promise<void>
 
   /** Removes a worker: releases its leases, and no longer counts it when shares are computed. */
   leave(place: string, worker: string): Promise<void>
 
   /**
-   * Moves the checkpoints of leases forward, never back, each on its own. Returns one outcome for each move, in their
-   * order. Each lease occurs once.
+   * Moves the checkpoints of leases forward, never back. Each move succeeds or fails independently. Returns one outcome for
+   * each move, in their order. `moves` must name each lease at most once.
    */
   advance(moves: readonly CheckpointMove[], signal?: AbortSignal): Promise<readonly MoveOutcome[]>
 
@@ -144,7 +144,7 @@ export interface SubscriptionStorage extends SubscriptionRegistry {
 
   /**
    * Returns up to `limit` parked events of the lease's partition that the worker must handle now, in order of position:
-   * the retrying ones, and the blocked ones whose stream has no earlier parked event any more.
+   * the retrying events, and the blocked events whose stream has no earlier parked event any more.
    */
   parkedToHandle(lease: Lease, limit: number, signal?: AbortSignal): Promise<readonly ParkedRecord[]>
 
@@ -165,8 +165,8 @@ export interface SubscriptionStorage extends SubscriptionRegistry {
   ): Promise<readonly ParkedRecord[]>
 
   /**
-   * Makes parked events retrying ones; does not change blocked or retrying ones. Returns the positions, of those given,
-   * at which an event is parked, blocked or retrying.
+   * Changes the state of parked events to 'retrying'; does not change blocked or retrying events. Returns the given
+   * positions at which an event is parked, blocked or retrying.
    */
   retryParked(
     subscription: string,
@@ -175,8 +175,8 @@ export interface SubscriptionStorage extends SubscriptionRegistry {
   ): Promise<readonly number[]>
 
   /**
-   * Removes parked events, which unblocks the next ones of their streams. Returns the positions, of those given, at
-   * which there was one.
+   * Removes parked, blocked and retrying events, which unblocks the next events of their streams. Returns the given
+   * positions at which the call removed an event.
    */
   skipParked(
     subscription: string,

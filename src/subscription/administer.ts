@@ -15,7 +15,7 @@ import { emptyStatus, subscriptionStatus } from './status.ts'
 
 const subscriptionsPerPage = 100
 const statusesAtOnce = 4
-// How often another process may change the subscription between the reading and the writing, before the caller gives up.
+// After so many attempts the caller gives up: each time another process changed the subscription between read and write.
 const mostAttempts = 20
 
 export function subscriptionAdministration(
@@ -31,7 +31,10 @@ export function subscriptionAdministration(
     return found
   }
 
-  /** Reads the subscription and changes it, again until no other process has changed it in between. */
+  /**
+   * Reads the subscription and changes it. Repeats both if another process changed the subscription in between.
+   * @throws StoreUnavailableError after 20 attempts
+   */
   async function change(
     name: string,
     signal: AbortSignal | undefined,
@@ -143,7 +146,7 @@ export function subscriptionAdministration(
 /** Names that begin with $ are the store's own: a build keeps its progress under one. */
 const isOfBuild = (name: string) => name.startsWith('$')
 
-/** Leaves out the progress of builds. */
+/** Returns the summaries in the given order, without the progress of builds. */
 async function summariesOf(
   environment: EngineEnvironment,
   subscriptions: readonly RegisteredSubscription[],

@@ -2,7 +2,7 @@
 import type { CallOptions } from '../call-options.ts'
 import type { StartPosition } from './subscription.ts'
 
-/** A registered subscription, and how far its workers have come, in whichever process they run. */
+/** A registered subscription, and how far the workers of all processes have come. */
 export interface SubscriptionSummary {
   readonly name: string
   /** 'projection': an async projection. `undefined` until it is started once with this version of the library. */
@@ -11,8 +11,9 @@ export interface SubscriptionSummary {
   readonly version: number | undefined
   /** 'superseded': `successor` has taken over its place, so it has no checkpoint of its own any more. */
   readonly state: 'active' | 'paused' | 'superseded'
+  /** The subscription that has taken over its place. */
   readonly successor: string | undefined
-  /** What it selects; `undefined` for no condition. */
+  /** The filter: the types of events that it selects; `undefined` for all. So too `streamPrefix` and `tags`. */
   readonly types: readonly string[] | undefined
   readonly streamPrefix: string | undefined
   readonly tags: readonly string[] | undefined
@@ -21,7 +22,7 @@ export interface SubscriptionSummary {
   readonly partitions: number
   /** The workers that hold its partitions, each once; empty if none runs it. */
   readonly owners: readonly string[]
-  /** Everything up to this position is handled or parked; with several partitions, the lowest one. */
+  /** All events up to this position (inclusive) are handled or parked. With several partitions: the lowest checkpoint. */
   readonly checkpoint: number
   /** The position of the last event of the log minus the checkpoint: an upper bound of the events to handle. */
   readonly lag: number
@@ -29,45 +30,49 @@ export interface SubscriptionSummary {
   readonly lagTime: number
   /** The number of events that are parked, blocked by a parked event, or waiting for a retry. */
   readonly parked: number
+  /** When it was registered. */
   readonly createdAt: Date
 }
 
 export interface MoveOptions extends CallOptions {
-  /** Whether events that are handled already may be handled again. @default false */
+  /** Whether `move` may go back, so that the handler gets events again. @default false */
   readonly again?: boolean | undefined
 }
 
 /**
- * Lists and changes the subscriptions of the store. All processes that run a subscription hear of a change within a
- * second. Each call throws an UnknownSubscriptionError if no subscription of the name is registered; all but `remove` also if a
- * successor has taken over its place.
+ * Lists and changes the subscriptions of the store. The workers of all processes hear of a change with their next
+ * heartbeat, within a second. Each call throws an UnknownSubscriptionError if no subscription of the name is registered;
+ * all but `remove` also if a successor has taken over its place.
  */
 export interface SubscriptionAdministration {
   /** Lists all subscriptions in order of their names (by Unicode code point). */
   list(options?: CallOptions): AsyncIterable<SubscriptionSummary>
   /**
-   * Lets the workers finish the events that they handle, and start no other. They stay in the state 'paused'. The
-   * pause lasts until `resume`; a process that starts meanwhile keeps to it.
+   * Stores the pause and returns. The workers finish the call of the handler that runs, start no other, and stay in the
+   * state 'paused'. The pause lasts until `resume`, also when processes restart.
    */
   pause(name: string, options?: CallOptions): Promise<void>
+  /** Ends a pause: the workers continue at the checkpoint. Without a pause, changes nothing. */
   resume(name: string, options?: CallOptions): Promise<void>
   /**
-   * Lets the subscription go on at another place of the log, given as for `from`. Events between the two places are
-   * passed over, or with `again: true` handled again. Events that are handled at this moment may be handled again.
-   * Returns the position after which it goes on.
-   * @throws InvalidInputError if it is further already, without `again`; or if it is a projection: `rebuild` that
+   * Moves the checkpoint to another position of the log, given as for `from`. Forward: the handler never gets the events
+   * in between. Backward, with `again: true`: the handler gets them again. If a handler runs at that moment, it may get
+   * its event again. Returns the position after which the subscription continues.
+   * @throws InvalidInputError if the checkpoint is beyond `to` and `again` is not true; or for a projection: call `rebuild`
+   * @throws LogTruncatedError if the position is beyond the end of the log
    */
   move(name: string, to: StartPosition, options?: MoveOptions): Promise<number>
   /**
-   * Divides the streams into another number of partitions. No event is left out; each event whose handling is stored is
-   * handled once. The number in the code counts again when a version with another number than before is started.
-   * @throws InvalidInputError if it is a projection: that has one partition
+   * Divides the streams into another number of partitions, from 1 to 1,000. No event is skipped, and no event whose
+   * handling is stored is handled again. The number in the code counts again when a higher version starts whose number
+   * differs from that of the version before.
+   * @throws InvalidInputError for another number; or for a projection, which has one partition
    */
   repartition(name: string, partitions: number, options?: CallOptions): Promise<void>
   /**
    * Removes a subscription, its checkpoints and its parked events. Its workers stop, in the state 'removed'. If it is
    * started again later, it begins where its `from` says.
-   * @throws InvalidInputError if it is a projection that has documents: `dropProjection` first
+   * @throws InvalidInputError for a projection that has documents: call `dropProjection` first
    */
   remove(name: string, options?: CallOptions): Promise<void>
 }

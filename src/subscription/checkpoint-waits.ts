@@ -1,14 +1,14 @@
 /**
- * Waits until subscriptions have reached positions. They may run in any process. All callers of this process that wait
- * for one subscription share its looks.
+ * Waits until a subscription has reached a position. Its workers may run in any process, so it polls the checkpoints. All
+ * callers of a store object that wait for the same subscription share one poll.
  */
 import { SubscriptionBehindError } from '../errors/index.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { PartitionCheckpoint, SubscriptionStorage } from '../storage/subscriptions.ts'
 
-// The pause between two looks at the checkpoints doubles from the first value up to the second, in milliseconds. It
-// is short again when another caller begins to wait.
+// The pause between two polls of the checkpoints doubles from the first value up to the second, in milliseconds. It is
+// short again when another caller begins to wait.
 const shortestPause = 5
 const longestPause = 250
 
@@ -33,8 +33,9 @@ export class CheckpointWaits {
   }
 
   /**
-   * Resolves once all checkpoints of the subscription are at or after the position. Looks at least once.
+   * Resolves once all checkpoints of the subscription are at or after the position. Polls at least once.
    * @throws SubscriptionBehindError after the timeout
+   * @throws the reason of the signal, or the error of a poll
    */
   async wait(name: string, target: CheckpointTarget): Promise<void> {
     target.signal?.throwIfAborted()
@@ -57,13 +58,13 @@ interface Waiter {
   reject(error: unknown): void
 }
 
-/** Looks at the checkpoints of one subscription for as long as a caller waits. */
+/** Polls the checkpoints of one subscription for as long as a caller waits. */
 class CheckpointWatch {
   readonly #storage: CheckpointStorage
   readonly #clock: Clock
   readonly #name: string
   readonly #waiters = new Set<Waiter>()
-  /** Aborted when nobody waits any more. */
+  /** Aborted when no caller waits any more. */
   #ended = new AbortController()
   #pause = shortestPause
   #wake = () => {}
@@ -90,21 +91,21 @@ class CheckpointWatch {
     this.#pause = shortestPause
     if (isFirst) {
       this.#ended = new AbortController()
-      void this.#look(this.#ended.signal)
+      void this.#poll(this.#ended.signal)
     }
     this.#wake()
     try {
       await abortable(reached, signal)
     } finally {
       leave()
-      if (!this.hasWaiters) this.#ended.abort(new Error('nobody waits'))
+      if (!this.hasWaiters) this.#ended.abort(new Error('no caller waits'))
     }
   }
 
   /** Never rejects. */
-  async #look(ended: AbortSignal): Promise<void> {
+  async #poll(ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
-      // A caller that comes later may want what this look does not show yet, so it gets the answer of the next one.
+      // Only callers that waited before this poll began: its answer may be too old for a caller that comes during it.
       const waiters = [...this.#waiters]
       try {
         const checkpoints = await abortable(this.#storage.checkpoints(this.#name, ended), ended)
@@ -126,7 +127,7 @@ class CheckpointWatch {
     reject(new SubscriptionBehindError(this.#name, position, reached, ownersOf(checkpoints), timeout))
   }
 
-  /** Sleeps until the time is over, nobody waits any more, or another caller begins to wait. */
+  /** Sleeps until the time is over, no caller waits any more, or another caller begins to wait. */
   async #sleep(milliseconds: number, ended: AbortSignal): Promise<void> {
     const { controller, unlink } = linkedController(ended)
     this.#wake = () => controller.abort(new Error('another caller waits'))

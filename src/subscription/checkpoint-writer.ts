@@ -31,16 +31,17 @@ export class CheckpointWriter {
   }
 
   /**
-   * Moves the checkpoint of a lease forward. A caller must not call it again for the same lease before it has its answer.
-   * When the signal is aborted, the caller gets its reason at once, and the checkpoint may be written all the same.
-   * @throws LeaseLostError
+   * Moves the checkpoint of a lease forward. A caller must wait for the answer before it calls again for the same lease.
+   * When the signal is aborted, the call rejects at once with the signal's reason; the storage may write the checkpoint all
+   * the same.
+   * @throws LeaseLostError if the lease was released, or another worker has taken it
    */
   write(lease: Lease, position: number, signal: AbortSignal): Promise<void> {
     const written = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ lease, position, signal, resolve, reject })
     })
     if (!this.#isRunning) void this.#run()
-    // If the caller has gone, nobody hears this error.
+    // If the signal was aborted, no caller handles this error: it must not count as unhandled.
     written.catch(() => {})
     return abortable(written, signal)
   }

@@ -1,11 +1,11 @@
-/** What a program says that a subscription is, and what is stored of it. */
+/** Compares a program's definition of a subscription with the stored one. */
 import type { EventFilter } from '../input/event-filter.ts'
 import type { Projection } from '../projection/projection.ts'
 import type { SubscriptionDefinition } from '../storage/registry.ts'
 
 type StoredFilter = Pick<SubscriptionDefinition, 'types' | 'streamPrefix' | 'tags'>
 
-/** Two filters select the same events if these are equal: the order of types and tags does not matter. */
+/** Returns a form of the filter in which the order of types and tags, and repeated ones, make no difference. */
 export function sortedFilter({ types, streamPrefix, tags }: EventFilter): StoredFilter {
   const sorted = (names: readonly string[] | undefined) => names && [...new Set(names)].sort()
   return {
@@ -15,7 +15,7 @@ export function sortedFilter({ types, streamPrefix, tags }: EventFilter): Stored
   }
 }
 
-/** The subscription of an async projection. */
+/** Returns the definition of the subscription of an async projection. */
 export function projectionDefinition({ version, events, streamPrefix }: Projection): SubscriptionDefinition {
   const filter = sortedFilter({ types: events, streamPrefix })
   return { kind: 'projection', version, partitions: 1, transactional: true, ...filter }
@@ -23,7 +23,7 @@ export function projectionDefinition({ version, events, streamPrefix }: Projecti
 
 /**
  * Returns how a program's definition differs from the stored one, as one text for each differing property. `partitions`:
- * the number that the subscription has now. Once an operator has set another number than the program's first one, the
+ * the present number of the subscription. Once an operator has set another number than the stored definition has, the
  * program's number does not count.
  */
 export function differencesOf(
@@ -39,7 +39,7 @@ export function differencesOf(
     .filter((texts) => texts.stored !== texts.given)
 }
 
-/** The properties that the same version must not change, each in words. */
+/** Returns one text for each property that may not change without a higher version. */
 function describe({
   partitions,
   transactional,

@@ -213,7 +213,7 @@ export class Delivery {
     return true
   }
 
-  /** Asks the storage too: a call of `skip` may have unblocked the stream. Looks at one record if it has not. */
+  /** Asks the storage too: a call of `skip` may have unblocked the stream. Reads one record if it has not. */
   async #isBlocked(streamId: string): Promise<boolean> {
     const position = this.#blockedStreams.get(streamId)
     if (position === undefined) return false

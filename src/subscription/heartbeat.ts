@@ -1,7 +1,7 @@
 /**
- * The heartbeat of a process: one call of the storage renews the leases of all its workers, and brings what operators
- * have changed. It beats once a second, or each third of the shortest lease time; a worker that joins gets its first
- * leases at once.
+ * The heartbeat of a process: one call of the storage renews the leases of all its workers, and returns what operators
+ * have changed. The process sends it once a second, or at each third of the shortest lease time if that is less. A worker
+ * that joins gets its first leases at once.
  */
 import type { Clock } from '../runtime/clock.ts'
 import type { KeptLeases, SubscriptionStorage, WorkerBeat } from '../storage/subscriptions.ts'
@@ -10,19 +10,19 @@ import type { KeptLeases, SubscriptionStorage, WorkerBeat } from '../storage/sub
 const longestInterval = 1_000
 
 export interface HeartbeatListener {
-  /** `sentAt`: when the call was sent, by the clock of the process. The leases last from then on. */
+  /** `sentAt`: when the process sent the heartbeat, by its own clock. The lease time counts from then on. */
   kept(kept: KeptLeases, sentAt: number): void
-  /** The call failed. The next one follows at the next beat. */
+  /** The heartbeat failed. The process sends the next one after the usual interval. */
   failed(error: unknown): void
 }
 
 /** A worker's part in the heartbeat of its process. */
 export interface HeartbeatMember {
-  /** Beats for this worker at once, or as soon as the running call has its answer. */
+  /** Sends a heartbeat for this worker at once, or as soon as the running heartbeat has its answer. */
   beatNow(): void
   /**
-   * Takes no further part. Resolves once no running call can still take leases for this worker: what the caller releases
-   * before that, the call may take again.
+   * Ends the worker's part. Resolves once no running heartbeat can take leases for this worker. The caller must release
+   * leases only then: a running heartbeat may take a released lease again.
    */
   leave(): Promise<void>
 }
@@ -36,11 +36,11 @@ export class Heartbeat {
   readonly #storage: Pick<SubscriptionStorage, 'keepLeases'>
   readonly #clock: Clock
   readonly #members = new Set<Member>()
-  /** The members that must not wait for the next beat. */
+  /** The members that must not wait for the next heartbeat. */
   readonly #urgent = new Set<Member>()
   #isRunning = false
   #wake = () => {}
-  /** The running call, and whose leases it renews. It never rejects. */
+  /** The running heartbeat, and the members whose leases it renews. `ended` never rejects. */
   #call: { readonly members: readonly Member[]; readonly ended: Promise<void> } | undefined
 
   constructor(storage: Pick<SubscriptionStorage, 'keepLeases'>, clock: Clock) {
@@ -89,7 +89,7 @@ export class Heartbeat {
     this.#isRunning = false
   }
 
-  /** Follows the members: one with a shorter lease time does not wait for the end of a longer interval. */
+  /** Computed again whenever a member joins, so that a short lease time does not wait for the end of a longer interval. */
   get #interval(): number {
     const leaseTimes = [...this.#members].map(({ beat }) => beat.milliseconds)
     return Math.min(longestInterval, Math.min(...leaseTimes) / 3)

@@ -10,7 +10,7 @@ export class LiveHandlers {
   /**
    * Adds a handler. Returns the function that removes it. Two workers of a store may share a name only if they run the
    * same function, or different versions.
-   * @throws SubscriptionMismatchError
+   * @throws SubscriptionMismatchError if another function runs under the name, with the same version
    */
   add(plan: Live): () => void {
     const { name, definition, handler } = plan
@@ -26,7 +26,7 @@ export class LiveHandlers {
     return () => this.#live.delete(plan)
   }
 
-  /** The version of an async projection that runs here; undefined if none of that name does. */
+  /** Returns the version of an async projection that runs in this store; undefined if none of that name does. */
   projectionVersion(name: string): number | undefined {
     const live = [...this.#live].find((one) => one.name === name && one.definition.kind === 'projection')
     return live?.definition.version

@@ -56,13 +56,13 @@ export function parkedEvents(
       ),
   }
 
-  /** A misspelt name has no parked events either. */
+  /** A misspelled name has no parked events either, so an empty result must not hide the mistake. */
   async function checkRegistered(signal: AbortSignal | undefined): Promise<void> {
     const stored = await perform(signal, () => storage.readSubscription(name, signal))
     if (stored?.place === undefined) throw new UnknownSubscriptionError(name, stored?.successor)
   }
 
-  /** Retries or skips one event, or page by page all that the filter and `isMeant` select. Returns how many. */
+  /** Retries or skips one event, or page by page all that the filter and `isMeant` select. Returns the number of events. */
   async function settle(
     which: number | ParkedFilter,
     options: ParkedCallOptions | undefined,
@@ -77,8 +77,9 @@ export function parkedEvents(
     if (typeof which !== 'object' || which === null) {
       checkInteger(which, 'which', 1)
       const found = await perform(signal, () => settlePositions([which], signal))
-      if (found.length === 0) throw new NotParkedError(name, which)
-      return 1
+      if (found.length > 0) return 1
+      await checkRegistered(signal)
+      throw new NotParkedError(name, which)
     }
     const filter = checkedParkedFilter(which)
     let count = 0
@@ -103,7 +104,7 @@ const isParked = ({ state }: ParkedRecord) => state === 'parked'
 
 const filterProperties = ['type', 'streamId', 'error']
 
-/** Refuses other properties: without the misspelt one, the filter would select more than the caller meant. */
+/** Refuses unknown properties. If a misspelled one were ignored, the filter would select more than the caller meant. */
 function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
   const { type, streamId, error } = optionsOf(filter, ['type', 'streamId', 'error'], 'which')
   if (type !== undefined) checkReadName(type, 'type')
@@ -112,7 +113,7 @@ function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
   const properties = readSafely('which', filter, () => Object.keys(filter))
   const unknown = properties.find((property) => !filterProperties.includes(property))
   if (unknown !== undefined) {
-    refuse('which', `must be a position, or a filter of ${filterProperties.join(', ')}`, filter)
+    refuse('which', `must have no other properties than ${filterProperties.join(', ')}, but has ${unknown}`, filter)
   }
   return { type, streamId, error }
 }

@@ -6,7 +6,7 @@ import type { EventToPark } from '../storage/subscriptions.ts'
 // In UTF-16 units; longer error texts and stacks are cut.
 const longestText = 100_000
 
-/** `failures`: how many calls of the handler failed for this event; 0 for a blocked event, which was never tried. */
+/** `failures`: how many calls of the handler failed for this event; 0 for a blocked event, whose handler was not called. */
 export function eventToPark(
   { position, streamId, id, type }: RecordedEvent,
   state: 'parked' | 'blocked',

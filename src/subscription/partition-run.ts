@@ -41,7 +41,7 @@ export interface PartitionReport {
   parkedHandled(): void
 }
 
-// The reason that ends a wait, so that the run looks at the parked events.
+// The reason that ends a wait, so that the run reads the parked events that are due.
 const wake = new Error('an operator has asked for parked events')
 
 export class PartitionRun {
@@ -59,7 +59,7 @@ export class PartitionRun {
   readonly #member: LogMember
   #phase: 'catching-up' | 'live' = 'catching-up'
   #parkedRequests = 0
-  /** The number of requests before the last look at the parked events. 0: no parked event has ever become due. */
+  /** The value of `#parkedRequests` when the run last read the parked events. 0: no parked event has ever become due. */
   #parkedRequestsSeen = 0
   #hasReportedParked = false
   /** Ends a wait for more events. */
@@ -112,7 +112,7 @@ export class PartitionRun {
     return this.#held.heldUntil
   }
 
-  /** The number of requests for parked events, by the last heartbeat. Each new number leads to one look at them. */
+  /** Notes `KeptLeases.parkedRequests`. After each new number, the run reads the parked events once. */
   noteParkedRequests(parkedRequests: number): void {
     if (parkedRequests === this.#parkedRequests) return
     this.#parkedRequests = parkedRequests
@@ -157,7 +157,7 @@ export class PartitionRun {
     }
   }
 
-  /** Moves on to the stored checkpoint if that is further: the call that failed may have committed all the same. */
+  /** Moves on to the stored checkpoint if that is higher: the failed call may have committed before the error. */
   async #reloadCheckpoint(): Promise<void> {
     const { subscription, partition } = this.lease
     const checkpoints = await this.#environment.storage.checkpoints(subscription, this.#stop.signal)
@@ -193,7 +193,7 @@ export class PartitionRun {
       checkpoint.moveTo(page.through)
       // First the state, then the checkpoint: a caller that `caughtUp` resolves for must see the state 'live'.
       if (!page.full) this.#enter('live')
-      // Of a full page that several partitions share, each has few events: then only the interval counts.
+      // If several partitions share a full page, each has few events of it. Then only the interval decides about a write.
       const writesAtEnd = page.full ? this.lease.partitions === 1 : page.events.length > 0
       if (writesAtEnd || checkpoint.isDue) checkpoint.requestWrite()
       if (!page.full) await this.#waitForMore(page.through)
@@ -224,7 +224,7 @@ export class PartitionRun {
     this.#report.parkedHandled()
   }
 
-  /** Leaves out what the former partitions have handled, if the subscription was repartitioned. */
+  /** Leaves out the events that the former partitions have handled, if the subscription was repartitioned. */
   #withoutSkipped(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
     const layers = this.#skip
     if (layers.length === 0) return events

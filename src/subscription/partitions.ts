@@ -7,7 +7,7 @@ import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
 import type { FailedCall } from './subscription.ts'
 
-/** The answer to a heartbeat of a worker that may go on. */
+/** The answer to a heartbeat, for a worker that may continue. */
 export type HeldLeases = Extract<KeptLeases, { readonly kind: 'kept' }>
 
 export interface PartitionsReport {
@@ -78,7 +78,7 @@ export class Partitions {
       if (isNew && this.#running.size < limit) this.#start(lease, skip, parkedRequests)
       else void this.#release(lease)
     }
-    // The share has shrunk because another worker has come. It takes the leases that these runs release.
+    // The share is smaller because another worker has joined. That worker takes the leases that these runs release.
     for (const { run } of [...this.#running.values()].slice(limit)) run.stop()
     this.#awaitingParked ??= new Set(this.#running.keys())
     if (this.#awaitingParked.size === 0) this.#report.parkedHandled()

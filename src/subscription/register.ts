@@ -6,17 +6,22 @@ import { differencesOf } from './definition.ts'
 import type { Plan } from './plan.ts'
 import { startPosition } from './start-position.ts'
 
-// How often another process may change the subscription between the reading and the writing, before the caller gives up.
+// After so many attempts the caller gives up: each time another process changed the subscription between read and write.
 const mostAttempts = 20
 
-/** A subscription that the program may run. `superseded`: a higher version or a successor runs instead. */
+/**
+ * The result of a registration. 'registered': the worker may run. 'superseded': a higher version or a successor runs
+ * instead.
+ */
 export type Registration =
   | { readonly kind: 'registered'; readonly place: string }
   | { readonly kind: 'superseded' }
 
 /**
- * Compares before the handler is prepared: a projection whose name belongs to something else must not register documents.
- * @throws SubscriptionMismatchError if the program says something else than what is stored
+ * Registers the subscription, or raises its version. It compares before it prepares the handler: a projection must not
+ * register documents under the name of another subscription.
+ * @throws SubscriptionMismatchError if the program's definition differs from the stored one, for the same version
+ * @throws StoreUnavailableError if other processes changed the subscription during each of 20 attempts
  */
 export async function registerSubscription(
   storage: Storage,
@@ -42,7 +47,7 @@ export async function registerSubscription(
   throw new StoreUnavailableError(`Registering the subscription '${name}'`, mostAttempts, cause)
 }
 
-/** Returns undefined if another process was faster, or if the subscription has taken over a place. */
+/** Returns undefined if another process was faster, or if the subscription took over a place: the caller reads it again. */
 async function create(
   storage: Storage,
   { name, definition, from, predecessor }: Plan,
@@ -56,11 +61,11 @@ async function create(
     return storage.createSubscription(name, definition, position, signal)
   }
   if (before.successor !== undefined) {
-    const problem = `from.after names '${before.name}', whose place was taken over by '${before.successor}' already. Name that one instead`
+    const problem = `from.after names '${before.name}', but '${before.successor}' has taken over its place already. To take over from '${before.successor}', write from: { after: '${before.successor}', … }. To begin elsewhere, give another from`
     throw new SubscriptionMismatchError(name, problem)
   }
   if (before.definition !== undefined && before.definition.kind !== definition.kind) {
-    const problem = `a ${definition.kind} cannot take over the place of the ${before.definition.kind} '${before.name}'`
+    const problem = `a ${definition.kind} cannot take over the place of the ${before.definition.kind} '${before.name}'. Name a ${definition.kind} in from.after`
     throw new SubscriptionMismatchError(name, problem)
   }
   await storage.takeOverSubscription(before, name, definition, signal)

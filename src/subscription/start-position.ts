@@ -6,7 +6,7 @@ import type { StartPosition } from './subscription.ts'
 
 /**
  * Returns the position before the first event that the subscription must handle.
- * @throws LogTruncatedError if the subscription is to begin after a position that the log has not reached
+ * @throws LogTruncatedError if `after` is beyond the last position of the log
  */
 export async function startPosition(
   storage: Storage,
@@ -31,7 +31,7 @@ async function checkedAfter(
   return after
 }
 
-/** Not the last position of the log: an append that still runs may commit later with a lower position. */
+/** The frontier, and not the last position of the log: an append that runs may still commit with a lower position. */
 async function lastSettledPosition(
   storage: Pick<Storage, 'readLogPage'>,
   signal: AbortSignal | undefined,

@@ -17,7 +17,7 @@ import { emptyStatus, subscriptionStatus } from './status.ts'
 import type { SubscribeOptions, Subscription, SubscriptionState, SubscriptionStatus } from './subscription.ts'
 import { Worker } from './worker.ts'
 
-/** A subscription, and what its worker reports of itself. */
+/** A subscription, and the state of its worker in this store. */
 export interface StartedSubscription {
   readonly subscription: Subscription
   report(): Pick<SubscriptionStatus, 'state' | 'lastError'>
@@ -87,7 +87,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       try {
         const { storage, clock, checkpointWaits } = environment
         const end = clock.now() + timeout
-        // Until then, the stored checkpoints may belong to something else that has this name.
+        // Before the registration, the stored checkpoints may belong to another subscription with this name.
         if (!(await isRegistered(worker, clock, timeout, failedOrAborted))) {
           throw new SubscriptionBehindError(name, position ?? 0, 0, [], timeout)
         }
@@ -114,8 +114,8 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
 }
 
 /**
- * The error for callers that wait for a subscription that has no checkpoints any more. Undefined if it has some, or if
- * the storage cannot tell: then they go on waiting.
+ * Returns the error for calls of `caughtUp` if the subscription was removed, or if a successor has taken over its place.
+ * Returns undefined otherwise, or if the storage does not answer: then the calls continue to wait.
  */
 async function goneSubscription(
   { storage }: EngineEnvironment,

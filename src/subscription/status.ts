@@ -1,11 +1,11 @@
-/** The stored state of a subscription: how far its workers have come, in whichever process they run. */
+/** Reads the stored state of a subscription: how far the workers of all processes have come. */
 
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { wholeLog } from '../storage/log-query.ts'
 import { lowestCheckpoint, ownersOf } from './checkpoint-waits.ts'
 import type { SubscriptionStatus } from './subscription.ts'
 
-/** Leaves out `state` and `lastError`, which only a worker knows. Returns `undefined` if there is none. */
+/** Leaves out `state` and `lastError`, which only a worker knows. Returns `undefined` if the name has no subscription. */
 export async function subscriptionStatus(
   { storage }: EngineEnvironment,
   name: string,

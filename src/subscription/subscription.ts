@@ -103,8 +103,8 @@ interface RunOptions {
   readonly pollInterval?: number | undefined
   /**
    * Called whenever the state of the worker changes, and also for each failed call of the handler ('retrying') and each
-   * parked event ('parking'), in whichever partition. If it throws, or its promise rejects, the subscription
-   * fails. The worker goes on meanwhile, but does not end before that promise settles.
+   * parked event ('parking'), of any partition. If it throws, or its promise rejects, the subscription fails. The worker
+   * continues while the promise is pending, but does not end before it settles.
    */
   readonly onStateChange?: ((state: SubscriptionState, change: StateChange) => void) | undefined
 }
@@ -241,8 +241,9 @@ export interface Subscription extends AsyncDisposable {
    */
   stop(options?: { readonly timeout?: number | undefined }): Promise<void>
   /**
-   * Resolves when the subscription has stopped, was superseded or was removed, and rejects with a SubscriptionFailedError when it cannot continue. If
-   * no code handles that rejection, it ends the process: a subscription never stops silently.
+   * Resolves when the subscription has stopped, was superseded or was removed. Rejects with a SubscriptionFailedError
+   * when the subscription cannot continue. If no code handles that rejection, Node.js ends the process: a subscription
+   * never stops silently.
    */
   readonly done: Promise<void>
 }
@@ -281,7 +282,7 @@ export interface ParkedEvent {
 
 /** Lists the parked events of a subscription, and retries or skips them. */
 export interface ParkedEvents {
-  /** Lists them in order of position. */
+  /** Lists them in order of position; nothing if no subscription has the name. */
   list(options?: CallOptions): AsyncIterable<ParkedEvent>
   /** Returns a parked event with the event itself; `undefined` if none is parked at this position. */
   show(
@@ -289,17 +290,19 @@ export interface ParkedEvents {
     options?: CallOptions,
   ): Promise<(ParkedEvent & { readonly event: RecordedEvent }) | undefined>
   /**
-   * Lets the workers handle a parked event again, or all parked events that a filter selects. Returns how many. Blocked
-   * events follow by themselves.
+   * Lets the workers handle a parked event again, or all parked events that a filter selects. Returns the number of
+   * events. Blocked events follow by themselves.
    * @throws NotParkedError if no event is parked at the position
-   * @throws UnknownSubscriptionError if a filter selects nothing, and there is no such subscription
+   * @throws UnknownSubscriptionError if no subscription has the name
+   * @throws InvalidInputError if the filter has an unknown property
    */
   retry(which: number | ParkedFilter, options?: ParkedCallOptions): Promise<number>
   /**
    * Removes a parked event without handling it, or all parked and blocked events that a filter selects. Events that they
-   * blocked are handled then. Returns how many.
+   * blocked are handled then. Returns the number of events.
    * @throws NotParkedError if no event is parked at the position
-   * @throws UnknownSubscriptionError if a filter selects nothing, and there is no such subscription
+   * @throws UnknownSubscriptionError if no subscription has the name
+   * @throws InvalidInputError if the filter has an unknown property
    */
   skip(which: number | ParkedFilter, options?: ParkedCallOptions): Promise<number>
 }
@@ -315,13 +318,13 @@ export interface ParkedFilter {
 }
 
 export interface ParkedCallOptions extends CallOptions {
-  /** Called after each page of parked events. */
+  /** Called after each page of 500 parked events, if `which` is a filter. If it throws, the call fails with that error. */
   readonly onProgress?: ((progress: ParkedProgress) => void) | undefined
 }
 
 export interface ParkedProgress {
   /** How many events are retried or skipped so far. */
   readonly count: number
-  /** All parked events up to this position are looked at. */
+  /** The call has read all parked events up to this position (inclusive). */
   readonly position: number
 }

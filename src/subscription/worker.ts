@@ -29,10 +29,10 @@ const shortestPause = 50
 const longestPause = 5_000
 // When one partition has failed, the others may finish their current events for this long.
 const failureTimeout = 30_000
-// How long an abandoned worker waits for the storage to take its leases back. They expire if it does not answer.
+// How long an abandoned worker waits for the storage to release its leases. They expire if the storage does not answer.
 const releaseTimeout = 500
 
-/** Whether a projection has failed because a process with a higher version of it has built its documents. */
+/** Whether a projection has failed because another process has built its documents with a higher version. */
 function isOfLaterVersion(error: unknown): boolean {
   const cause = hasCode(error, 'subscription-failed') ? error.cause : error
   return hasCode(cause, 'projection-version') && cause.registered > cause.version
@@ -79,7 +79,7 @@ export class Worker {
   #place: string | undefined
   #resolveRegistered = () => {}
   #resolveParkedHandled = () => {}
-  /** Resolves when an abandoned worker must wait for the storage no longer. */
+  /** Resolves when an abandoned worker must not wait for the storage any longer. */
   readonly #releaseTimedOut: Promise<void>
   #resolveReleaseTimedOut = () => {}
 
@@ -264,7 +264,7 @@ export class Worker {
     void this.#waitForEnd(failureTimeout)
   }
 
-  /** Stops the worker without a failure, because its subscription goes on without it. */
+  /** Stops the worker without a failure: the subscription was superseded or removed. */
   #end(state: 'superseded' | 'removed'): void {
     if (this.#stop.signal.aborted) return
     this.#lastState = state
@@ -277,7 +277,7 @@ export class Worker {
     this.#partitions.stop()
   }
 
-  /** Removes the worker from the storage. Never rejects, and takes no longer than the lease time or the stop. */
+  /** Removes the worker from the storage. Never rejects, and ends after the lease time or the stop timeout at the latest. */
   async #leave(): Promise<void> {
     if (this.#place === undefined) return
     const { storage, clock } = this.#environment
@@ -293,7 +293,7 @@ export class Worker {
     if (!this.#stop.signal.aborted) this.#setState('retrying', { ...noChange, error })
   }
 
-  /** The state of a worker that need not stop. */
+  /** The state of a worker that runs. */
   get #stateAtWork(): SubscriptionState {
     const atRest = this.#isPaused ? 'paused' : 'leasing'
     return this.#partitions.state ?? (this.#isExpired ? 'retrying' : atRest)

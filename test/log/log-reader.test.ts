@@ -78,7 +78,7 @@ class Follower {
 const stopAll = (followers: readonly Follower[]) => Promise.all(followers.map((one) => one.stop()))
 
 describe('at the end of the log', () => {
-  it('makes one look for all members, four times a second while no event comes', async () => {
+  it('makes one poll for all members, four times a second while no event comes', async () => {
     const followers = Array.from({ length: 50 }, () => new Follower())
     await pass(3_000)
     const before = log.reads.length
@@ -88,7 +88,7 @@ describe('at the end of the log', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('looks as often as the member that allows the shortest pause', async () => {
+  it('polls as often as the member that allows the shortest pause', async () => {
     const followers = [new Follower(), new Follower({ pollInterval: 60_000 })]
     await pass(3_000)
     const quick = new Follower({ pollInterval: 20 })
@@ -99,7 +99,7 @@ describe('at the end of the log', () => {
     await stopAll([...followers, quick])
   })
 
-  it('looks at once after an append of this process, and then at most once in 5 ms', async () => {
+  it('polls at once after an append of this process, and then at most once in 5 ms', async () => {
     const followers = Array.from({ length: 10 }, () => new Follower())
     await pass(3_000)
     log.append(1)
@@ -198,7 +198,7 @@ describe('at the end of the log', () => {
     await first.stop()
   })
 
-  it('gives the time of the last look to a page from memory', async () => {
+  it('gives the time of the last poll to a page from memory', async () => {
     const follower = new Follower()
     await pass(1_000)
     const begun = new Date(42)
@@ -260,7 +260,7 @@ describe('a log that has changed', () => {
     log.server = 'new'
     log.events.splice(12)
     log.append(1, 'B')
-    // One reads with a lease of the new server before any look has met that server.
+    // One reads with a lease of the new server before any poll has met that server.
     const leased = await reader
       .join({ filter: {}, pollInterval: 250 })
       .read({ after: 11, limit: 9, server: 'new' }, open)
@@ -300,8 +300,8 @@ describe('a log that has changed', () => {
   })
 })
 
-describe('a look that fails', () => {
-  it('fails every wait, and the next reads share one look', async () => {
+describe('a poll that fails', () => {
+  it('fails every wait, and the next reads share one poll', async () => {
     const followers = Array.from({ length: 20 }, () => new Follower())
     await pass(300)
     let isDown = true
@@ -358,7 +358,7 @@ describe('a look that fails', () => {
 })
 
 describe('an aborted member', () => {
-  it('ends at once, and the others keep the look; the last one aborts it', async () => {
+  it('ends at once, and the others keep the poll; the last one aborts it', async () => {
     const followers = [new Follower(), new Follower(), new Follower()]
     await pass(300)
     let answer = () => {}
@@ -367,9 +367,9 @@ describe('an aborted member', () => {
         answer = resolve
       })
     await pass(250)
-    const look = log.reads.at(-1)?.signal as AbortSignal
+    const poll = log.reads.at(-1)?.signal as AbortSignal
     await followers[0]?.stop()
-    expect(look.aborted).toBe(false)
+    expect(poll.aborted).toBe(false)
     log.beforeAnswer = () => {}
     answer()
     log.append(1)
@@ -382,7 +382,7 @@ describe('an aborted member', () => {
     expect(last.aborted).toBe(false)
     await followers[2]?.stop()
     expect(last.aborted).toBe(true)
-    // A look that was aborted is no failure: the next member finds a working reader.
+    // A poll that was aborted is no failure: the next member finds a working reader.
     log.beforeAnswer = () => {}
     const next = new Follower()
     await pass(300)

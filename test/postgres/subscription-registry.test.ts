@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { refused } from '../../src/conformance/expect.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { partitionOf } from '../../src/storage/partition.ts'
-import { divideAnew, type RegisteredSubscription } from '../../src/storage/registry.ts'
+import { type RegisteredSubscription, repartition } from '../../src/storage/registry.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import type { Lease } from '../../src/storage/subscriptions.ts'
 import { createApplicationRole } from '../application-role.ts'
@@ -301,9 +301,9 @@ describe.each(servers)('%s', (_, open) => {
       expect((await registered(storage, name)).revision).not.toBe(subscription.revision)
     })
 
-    it('of the partitions adds skip layers as divideAnew does, and keeps parked events', async () => {
+    it('of the partitions adds skip layers as repartition does, and keeps parked events', async () => {
       let current = await create(3)
-      let expected = divideAnew([], [30, 10, 20])
+      let expected = repartition([], [30, 10, 20])
       await advanceTo(current, [30, 10, 20])
       const streams = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
       const parked = streams.map((streamId, index) => parkedAt(index + 1, { streamId, state: 'blocked' }))
@@ -334,7 +334,7 @@ describe.each(servers)('%s', (_, open) => {
           )
         }
         await advanceTo(current, positions)
-        expected = divideAnew(expected.skip, positions)
+        expected = repartition(expected.skip, positions)
       }
       expect(await storage.countParked(name)).toBe(streams.length)
       // All checkpoints are past the layers by now.

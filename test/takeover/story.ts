@@ -1,7 +1,7 @@
 /**
  * Plays a story on a storage: workers take leases and move checkpoints, some of them with leases that they have lost,
  * while others repartition subscriptions, raise versions, and take places over. At the end, every event must be handled
- * once. An event counts as handled when the storage accepts a checkpoint over it, unless a skip layer passes over it.
+ * once. An event counts as handled when the storage accepts a checkpoint at or after it, unless a skip layer skips it.
  */
 import { strict as assert } from 'node:assert'
 import fc from 'fast-check'

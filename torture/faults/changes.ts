@@ -1,4 +1,4 @@
-/** What operators change while a campaign runs: partitions, pauses, and new generations of the subscriptions. */
+/** Changes that operators make while a campaign runs: partitions, pauses, and new generations of the subscriptions. */
 import { type EventStore, hasCode } from '@eventsourced/core'
 import { openStore } from '../open-store.ts'
 import { nameIn, type ShardSubscription, shardSubscriptions } from '../shard-subscriptions.ts'
@@ -41,14 +41,17 @@ export const changedSubscriptions: Fault = async (context) => {
   }
 }
 
-/** Resumes a subscription under its present and its former name: the present one may not have begun. */
+/** Resumes a subscription under its present and its former name: no worker may have started the present one yet. */
 async function resume(store: EventStore, one: ShardSubscription, generation: number): Promise<void> {
   for (const each of new Set([generation - 1, generation])) {
     await unlessMissing(() => store.subscriptions.resume(nameIn(Math.max(1, each), one)))
   }
 }
 
-/** A takeover must find its predecessor, so each generation begins after the former one has. */
+/**
+ * Returns whether each successor of a generation is registered. The next generation begins only then: a takeover must
+ * find its predecessor.
+ */
 async function areRegistered(
   store: EventStore,
   all: readonly ShardSubscription[],
@@ -61,7 +64,7 @@ async function areRegistered(
   return true
 }
 
-/** The subscription may not have begun yet, or a successor may have its place. */
+/** Ignores the refusal of a subscription that no worker has started yet, or whose place a successor has taken over. */
 async function unlessMissing(change: () => Promise<void>): Promise<void> {
   try {
     await change()

@@ -35,7 +35,7 @@ begin
     select m.number, m.place, m.partition, m.token, m.position
     from unnest(places, partitions, tokens, servers, positions) with ordinality
       as m (place, partition, token, server, position, number)
-    -- Another server may have lost the grant of the lease, and granted another lease with the same token.
+    -- A new primary may lack the grant of the lease, and may have granted another lease with the same token.
     where m.server = extract(epoch from pg_postmaster_start_time())::text
     order by m.place collate "C", m.partition
   ),
@@ -575,7 +575,7 @@ begin
       perform "eventsourced".set_partitions(_place, (of_definition ->> 'partitions')::int, from_position, 0);
     end if;
     return query select s.* from "eventsourced".subscriptions s where s.name = of_subscription;
-    -- If another transaction has removed it since, register it.
+    -- If another transaction has removed the old one meanwhile, the loop registers the new one.
     exit when found;
   end loop;
 end
@@ -967,7 +967,7 @@ CREATE FUNCTION eventsourced.keep_leases(names text[], places text[], versions i
     AS $$
 declare
   _now timestamptz := clock_timestamp();
-  -- The workers that live, and which of them have joined with this call.
+  -- The workers of this call that may continue, and whether each has joined with this call.
   _places text[];
   _workers text[];
   _joined boolean[];
@@ -975,7 +975,7 @@ declare
   _own_places text[];
   _own_partitions int[];
   _has_joined boolean;
-  -- The workers that hold less than their share, how many leases they lack, and what their registry says.
+  -- The workers that hold less than their share, the revision of their subscription, and how many leases they lack.
   _short_places text[];
   _short_workers text[];
   _short_revisions bigint[];
@@ -1003,7 +1003,7 @@ begin
   into _places, _workers, _joined
   from alive a;
 
-  -- Workers of this call that are superseded, or whose subscription was removed.
+  -- Removes the workers of this call that are superseded, or whose subscription was removed.
   if coalesce(cardinality(_workers), 0) < cardinality(by_workers) then
     delete from "eventsourced".workers w
     using (
@@ -1105,15 +1105,15 @@ begin
     ) n on n.place = f.place and n.number = f.number
     join "eventsourced".subscriptions s on s.place = n.place and s.revision = n.revision
     where c.place = f.place and c.partition = f.partition
-      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again. And it
-      -- sees a change of the subscription that has just committed, by the revision.
+      -- This statement comes after the locks and has its own snapshot. So it sees an owner that has joined again, and it
+      -- sees by the revision that a change of the subscription has committed.
       and (
         c.owner is null
         or not exists (select from "eventsourced".workers w where w.place = c.place and w.worker = c.owner)
       );
   end if;
 
-  -- Removes the layers that all checkpoints are past.
+  -- Removes the skip layers that all checkpoints are beyond.
   select array_agg(s.place)
   into _layered
   from unnest(_places) as a (place)
@@ -1797,7 +1797,7 @@ begin
   perform "eventsourced".create_subscription(of_subscription, to_definition, to_position, null);
   select s.place into _place from "eventsourced".subscriptions s where s.name = of_subscription for update;
   if _place is null then
-    -- A successor has its place, so it gets one of its own.
+    -- A successor has taken over its place, so the subscription gets a new one.
     _place := gen_random_uuid()::text;
     update "eventsourced".subscriptions s
     set place = _place, successor = null, partitions = (to_definition ->> 'partitions')::int
@@ -1831,7 +1831,7 @@ begin
   select of_place, of_partition, e.*, clock_timestamp()
   from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks)
     as e (position, stream_id, event_id, type, state, failures, error, stack)
-  -- retry_parked and skip_parked lock in the same order.
+  -- retry_parked and skip_parked lock in the same order, so there is no deadlock.
   order by e.position
   on conflict on constraint parked_events_pkey do update
   set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,
@@ -2305,7 +2305,7 @@ begin
   delete from "eventsourced".checkpoints c where c.place = at_place;
   delete from "eventsourced".parked_events p where p.place = at_place;
   delete from "eventsourced".subscriptions s where s.name = of_subscription;
-  -- Last, because heartbeats of these workers wait until the commit.
+  -- Deletes the workers last, because their heartbeats wait for these rows until the commit.
   delete from "eventsourced".workers w
   using (
     select w.worker from "eventsourced".workers w where w.place = at_place order by w.worker for update
@@ -2333,7 +2333,7 @@ begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', retry_parked.lock_timeout, true);
   end if;
-  -- One call after the other, and none beside a change of the subscription.
+  -- This lock excludes other calls on parked events, and changes of the subscription, until the commit.
   select s.place into _place from "eventsourced".subscriptions s where s.name = of_subscription for update;
   update "eventsourced".parked_events p set state = 'retrying'
   from (
@@ -2429,7 +2429,7 @@ begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', skip_parked.lock_timeout, true);
   end if;
-  -- One call after the other, and none beside a change of the subscription.
+  -- This lock excludes other calls on parked events, and changes of the subscription, until the commit.
   select s.place into _place from "eventsourced".subscriptions s where s.name = of_subscription for update;
   with skipped as (
     delete from "eventsourced".parked_events p
@@ -2495,7 +2495,8 @@ begin
     return false;
   end if;
 
-  -- Waits for another transaction that registers or removes this name. Gets the place below: no two have it.
+  -- Waits for another transaction that registers or removes this name. The row gets the place further below, once the
+  -- former subscription has lost it: a place is unique.
   insert into "eventsourced".subscriptions
     (name, kind, version, definition, partitions, is_paused, skip, parked_requests)
   values (

@@ -1,5 +1,5 @@
--- Moves checkpoints forward, never back. Waits for none that another transaction holds. Returns one outcome for each
--- move, with its 1-based number: 'moved'; 'busy' if another transaction holds the checkpoint, or has just ended the
+-- Moves checkpoints forward, never back. Does not wait for other transactions. Returns one outcome for each move, with its
+-- 1-based number: 'moved'; 'busy' if another transaction holds the checkpoint, or has just ended the
 -- lease; 'lost' if the lease is lost.
 create or replace function :schema.advance_checkpoints(
   places text[],
@@ -19,7 +19,7 @@ begin
     select m.number, m.place, m.partition, m.token, m.position
     from unnest(places, partitions, tokens, servers, positions) with ordinality
       as m (place, partition, token, server, position, number)
-    -- Another server may have lost the grant of the lease, and granted another lease with the same token.
+    -- A new primary may lack the grant of the lease, and may have granted another lease with the same token.
     where m.server = :server
     order by m.place collate "C", m.partition
   ),

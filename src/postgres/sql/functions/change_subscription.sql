@@ -1,7 +1,8 @@
--- Changes a subscription, and ends all its leases. A change that is null stays as it is. Returns false, and changes
+-- Changes a subscription, and ends all its leases. A parameter that is null changes nothing. Returns false, and changes
 -- nothing, unless the subscription has this place and this revision.
 --
--- again: to_position may move checkpoints back. Then the parked events after it go, because they are handled again.
+-- again: to_position may move checkpoints back. Then the records of the parked events after it are deleted, because the
+-- workers handle these events again.
 --
 -- The caller makes a change_id for each call. If the answer is lost and the caller retries, the id shows that this call
 -- has changed the subscription. lock_timeout: see append_to_stream.

@@ -1,4 +1,4 @@
--- Registers a subscription unless one of that name is registered. Returns what is registered then.
+-- Registers a subscription unless the name is registered. Returns the registered subscription, the new or the old one.
 -- lock_timeout: see append_to_stream.
 create or replace function :schema.create_subscription(
   of_subscription text,
@@ -33,7 +33,7 @@ begin
       perform :schema.set_partitions(_place, (of_definition ->> 'partitions')::int, from_position, 0);
     end if;
     return query select s.* from :schema.subscriptions s where s.name = of_subscription;
-    -- If another transaction has removed it since, register it.
+    -- If another transaction has removed the old one meanwhile, the loop registers the new one.
     exit when found;
   end loop;
 end

@@ -1,12 +1,12 @@
 -- Ends all leases of a subscription, and gives it another number of partitions or another position if they are not null.
 -- The caller has locked its row. Waits for the transactions that hold checkpoints.
 --
--- With another number of partitions, all begin at the lowest checkpoint. The checkpoints of the earlier ones become a
--- skip layer: an event is passed over if it is at or before the checkpoint that its stream's earlier partition had. With
--- another position, no layer is left.
+-- With another number of partitions, all begin at the lowest checkpoint. The checkpoints of the former partitions become a
+-- skip layer: a worker skips an event that is at or before the checkpoint of the former partition of its stream. With
+-- another position, all skip layers are deleted.
 --
--- All checkpoints get the same token, higher than all before. So no token comes back if the number of partitions shrinks
--- and grows again.
+-- All checkpoints get the same token, higher than all before. So no token is used twice if the number of partitions
+-- shrinks and grows again.
 create or replace function :schema.divide_partitions(of_place text, to_partitions int, to_position bigint) returns void
 language plpgsql
 :plans_by_key

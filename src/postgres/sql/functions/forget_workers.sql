@@ -1,5 +1,5 @@
--- Removes all workers of a place. A worker that still fits joins again with its next heartbeat. A worker whose heartbeat
--- runs now stays: its next heartbeat removes it if it no longer fits.
+-- Removes all workers of a place. A worker with the present name and version joins again with its next heartbeat. If the
+-- heartbeat of a worker runs now, its row stays: its next heartbeat removes the row if the worker is superseded.
 create or replace function :schema.forget_workers(of_place text) returns void
 language plpgsql as $$
 begin

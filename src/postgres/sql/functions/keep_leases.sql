@@ -2,23 +2,23 @@
 -- each worker has its share. Returns one row for each beat, with its 1-based number. All times are the server's.
 --
 -- A lease belongs to its owner for as long as the table of workers has a row of that owner. So a worker renews all its
--- leases by one row. A row whose time has ended still counts: the leases are free once another worker has deleted it.
--- Deleting the row decides the race between a worker that wakes up late and another one that takes its leases:
+-- leases by one row. A row whose time has ended still counts: the leases are free once another heartbeat has deleted it.
+-- That deletion decides the race between a worker that wakes up late and another worker that takes its leases:
 --
---     the late worker finds its row   nobody has taken, or can take, its leases
---     it finds no row, perhaps        others may be taking its leases now. It joins again, and keeps the leases whose
---     after a wait for the deletion   checkpoints it can lock. Each of the others locks a checkpoint first, and then
---                                     looks for the row of its owner once more.
+--     the late worker finds its row   no other worker has taken, or can take, its leases
+--     it finds no row, perhaps        other workers may be taking its leases now. It joins again, and keeps the leases
+--     after a wait for the deletion   whose checkpoints it can lock. Each of the other workers locks a checkpoint first,
+--                                     and then searches once more for the row of its owner.
 --
--- The call waits for no lock but the ones on the rows of its own workers. Another heartbeat holds such a lock while it
--- removes the worker as dead, and a change of the subscription does at its end. Neither waits for anything at that
--- moment, and all calls lock these rows in one order, so there is no deadlock.
+-- The call waits only for locks on the rows of its own workers. Another heartbeat holds such a lock while it removes the
+-- worker as dead, and a change of the subscription holds it at its end. Neither of them waits for another lock at that
+-- moment, and all calls lock these rows in the same order. So there is no deadlock.
 --
--- If the subscription is changed, succeeded or removed at the same time:
+-- If the subscription is changed, taken over or removed at the same time:
 --   - The change locks all checkpoints before it ends their leases. So once this call has locked a checkpoint, the
 --     registry does not change before the end of the call, and each statement sees what was committed before its start.
 --   - A change that commits before this call takes leases: this call takes them only if the beat still fits.
---   - The last statement reads registry and checkpoints in one snapshot: they belong together, whatever has changed.
+--   - The last statement reads registry and checkpoints in one snapshot, so they belong together.
 create or replace function :schema.keep_leases(
   names text[],
   places text[],
@@ -44,7 +44,7 @@ language plpgsql
 as $$
 declare
   _now timestamptz := clock_timestamp();
-  -- The workers that live, and which of them have joined with this call.
+  -- The workers of this call that may continue, and whether each has joined with this call.
   _places text[];
   _workers text[];
   _joined boolean[];
@@ -52,7 +52,7 @@ declare
   _own_places text[];
   _own_partitions int[];
   _has_joined boolean;
-  -- The workers that hold less than their share, how many leases they lack, and what their registry says.
+  -- The workers that hold less than their share, the revision of their subscription, and how many leases they lack.
   _short_places text[];
   _short_workers text[];
   _short_revisions bigint[];
@@ -80,7 +80,7 @@ begin
   into _places, _workers, _joined
   from alive a;
 
-  -- Workers of this call that are superseded, or whose subscription was removed.
+  -- Removes the workers of this call that are superseded, or whose subscription was removed.
   if coalesce(cardinality(_workers), 0) < cardinality(by_workers) then
     delete from :schema.workers w
     using (
@@ -182,15 +182,15 @@ begin
     ) n on n.place = f.place and n.number = f.number
     join :schema.subscriptions s on s.place = n.place and s.revision = n.revision
     where c.place = f.place and c.partition = f.partition
-      -- This statement comes after the locks and has its own snapshot, so it sees an owner that has joined again. And it
-      -- sees a change of the subscription that has just committed, by the revision.
+      -- This statement comes after the locks and has its own snapshot. So it sees an owner that has joined again, and it
+      -- sees by the revision that a change of the subscription has committed.
       and (
         c.owner is null
         or not exists (select from :schema.workers w where w.place = c.place and w.worker = c.owner)
       );
   end if;
 
-  -- Removes the layers that all checkpoints are past.
+  -- Removes the skip layers that all checkpoints are beyond.
   select array_agg(s.place)
   into _layered
   from unnest(_places) as a (place)

@@ -1,4 +1,5 @@
--- Returns the skip layers that reach beyond a position; null if none does. Must agree with divideAnew in the library.
+-- Returns the skip layers that reach beyond a position; null if none does. The function `repartition` in registry.ts must
+-- return the same layers.
 create or replace function :schema.layers_above(layers json, of_position bigint) returns json
 language sql immutable as $$
   select json_agg(l.layer order by l.number)

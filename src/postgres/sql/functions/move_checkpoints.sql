@@ -13,7 +13,7 @@ begin
   perform :schema.create_subscription(of_subscription, to_definition, to_position, null);
   select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
   if _place is null then
-    -- A successor has its place, so it gets one of its own.
+    -- A successor has taken over its place, so the subscription gets a new one.
     _place := gen_random_uuid()::text;
     update :schema.subscriptions s
     set place = _place, successor = null, partitions = (to_definition ->> 'partitions')::int

@@ -25,7 +25,7 @@ begin
   select of_place, of_partition, e.*, clock_timestamp()
   from unnest(positions, stream_ids, event_ids, types, states, failures, errors, stacks)
     as e (position, stream_id, event_id, type, state, failures, error, stack)
-  -- retry_parked and skip_parked lock in the same order.
+  -- retry_parked and skip_parked lock in the same order, so there is no deadlock.
   order by e.position
   on conflict on constraint parked_events_pkey do update
   set state = excluded.state, failures = excluded.failures, error = excluded.error, stack = excluded.stack,

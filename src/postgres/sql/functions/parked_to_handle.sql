@@ -1,7 +1,7 @@
 -- Returns up to `most` parked events that the owner of a partition must handle now, in order of position: the retrying
--- ones, and the first blocked one of each stream unless an earlier event of the stream is parked.
+-- events, and the first blocked event of each stream unless an earlier event of the stream is parked.
 --
--- `blocked` goes from stream to stream by the index, so that a call does not read the events behind the first one.
+-- `blocked` moves from stream to stream in the index, so that it reads only the first blocked event of each stream.
 create or replace function :schema.parked_to_handle(of_place text, of_partition int, most bigint)
 returns setof :schema.parked_events
 language plpgsql

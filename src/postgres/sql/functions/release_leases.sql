@@ -1,5 +1,6 @@
--- Releases leases, except those whose tokens are no longer valid. Returns the 1-based numbers of the leases whose
--- checkpoints another transaction holds. It waits for none, because it would keep the others locked meanwhile.
+-- Releases leases, except leases whose tokens are no longer valid. Returns the 1-based numbers of the leases that it has
+-- not released because another transaction holds their checkpoints. It does not wait for them: the other checkpoints
+-- would stay locked meanwhile.
 create or replace function :schema.release_leases(places text[], partitions int[], tokens bigint[]) returns setof int
 language plpgsql
 :as_owner

@@ -1,6 +1,7 @@
 -- Removes a subscription with its checkpoints, workers and parked events. Returns false, and removes nothing, unless it
 -- has this place (null: a successor has it) and this revision.
--- is_retry: an earlier call may have been executed. Then a subscription that is gone counts as removed by it.
+-- is_retry: an earlier attempt of this call may have committed. Then, if the subscription does not exist any more, that
+-- attempt counts as the one that removed it.
 -- lock_timeout: see append_to_stream.
 create or replace function :schema.remove_subscription(
   of_subscription text,
@@ -35,7 +36,7 @@ begin
   delete from :schema.checkpoints c where c.place = at_place;
   delete from :schema.parked_events p where p.place = at_place;
   delete from :schema.subscriptions s where s.name = of_subscription;
-  -- Last, because heartbeats of these workers wait until the commit.
+  -- Deletes the workers last, because their heartbeats wait for these rows until the commit.
   delete from :schema.workers w
   using (
     select w.worker from :schema.workers w where w.place = at_place order by w.worker for update

@@ -1,5 +1,4 @@
--- Marks parked events for a retry. Returns the positions, of those given, at which an event is parked, blocked or
--- retrying.
+-- Marks parked events for a retry. Returns the given positions at which an event is parked, blocked or retrying.
 -- lock_timeout: see append_to_stream.
 create or replace function :schema.retry_parked(of_subscription text, positions bigint[], lock_timeout text)
 returns bigint[]
@@ -13,7 +12,7 @@ begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', retry_parked.lock_timeout, true);
   end if;
-  -- One call after the other, and none beside a change of the subscription.
+  -- This lock excludes other calls on parked events, and changes of the subscription, until the commit.
   select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
   update :schema.parked_events p set state = 'retrying'
   from (

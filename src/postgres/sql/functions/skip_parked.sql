@@ -1,4 +1,4 @@
--- Deletes parked events that must not be handled. Returns the positions, of those given, at which there was one.
+-- Deletes the records of parked events, so that no worker handles them. Returns the given positions that had a record.
 -- lock_timeout: see append_to_stream.
 create or replace function :schema.skip_parked(of_subscription text, positions bigint[], lock_timeout text)
 returns bigint[]
@@ -13,7 +13,7 @@ begin
   if lock_timeout is not null then
     perform set_config('lock_timeout', skip_parked.lock_timeout, true);
   end if;
-  -- One call after the other, and none beside a change of the subscription.
+  -- This lock excludes other calls on parked events, and changes of the subscription, until the commit.
   select s.place into _place from :schema.subscriptions s where s.name = of_subscription for update;
   with skipped as (
     delete from :schema.parked_events p

@@ -1,5 +1,6 @@
--- Registers a subscription that gets the place of another one, and ends all leases of that place. Returns false, and
--- changes nothing, unless the other one has this place and this revision, and no subscription has the new name.
+-- Registers a successor, by_subscription, which gets the place of of_subscription, and ends all leases of that place.
+-- Returns false, and changes nothing, unless of_subscription has this place and this revision, and the name of the
+-- successor is not registered.
 -- change_id, lock_timeout: see change_subscription.
 create or replace function :schema.take_over_subscription(
   of_subscription text,
@@ -28,7 +29,8 @@ begin
     return false;
   end if;
 
-  -- Waits for another transaction that registers or removes this name. Gets the place below: no two have it.
+  -- Waits for another transaction that registers or removes this name. The row gets the place further below, once the
+  -- former subscription has lost it: a place is unique.
   insert into :schema.subscriptions
     (name, kind, version, definition, partitions, is_paused, skip, parked_requests)
   values (

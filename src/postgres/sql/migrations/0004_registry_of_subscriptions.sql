@@ -1,4 +1,4 @@
--- What each subscription is, and what its operators have set.
+-- The definition of each subscription, and the settings of its operators.
 create table :schema.subscriptions (
   name text collate "C" not null,
   -- The key of its checkpoints, workers and parked events. Null: a successor has the place. No place is used twice,
@@ -15,19 +15,19 @@ create table :schema.subscriptions (
   -- The checkpoints of earlier numbers of partitions, as an array of arrays: see divide_partitions. Null: none.
   skip json,
   successor text collate "C",
-  -- How often events that are parked have been changed from outside: see keep_leases.
+  -- The number of changes of parked events by operators: see KeptLeases.parkedRequests in subscriptions.ts.
   parked_requests bigint not null default 0,
   revision bigint not null default 1,
-  -- The last call that changed or succeeded the subscription. Distinguishes a retry after a lost answer from another
-  -- caller's change.
+  -- The id of the last call that changed or took over the subscription. If the answer of a call was lost, its retry
+  -- recognizes by the id that the call has committed.
   change_id uuid,
   created_at timestamptz not null default date_trunc('milliseconds', clock_timestamp()),
   constraint subscriptions_pkey primary key (name),
   constraint subscriptions_place_key unique (place)
 ) with (fillfactor = 80);
 
--- The place of an earlier subscription is its name. New places are UUIDs.
--- A retry of a parked event may have been requested before.
+-- The place of a subscription from before this revision is its name. New places are UUIDs.
+-- parked_requests: an operator may have requested a retry before, so the workers must read the parked events once.
 insert into :schema.subscriptions (name, place, kind, partitions, parked_requests)
 select
   c.subscription,

@@ -1,4 +1,4 @@
--- How far each partition of each subscription is. owner: the worker that holds its lease now; null: none.
+-- The progress of each partition of each subscription. owner: the worker that holds its lease now; null: none.
 -- positions_behind: an upper bound for the number of events after its checkpoint. waiting_since: when the first event
 -- after its checkpoint was recorded, in any partition. parked: the number of its parked events, with the blocked ones.
 -- kind, version: null until a program of this revision has started the subscription.
