@@ -160,10 +160,14 @@ export class PartitionRun {
     }
   }
 
-  /** Moves on to the stored checkpoint if that is further: the call that failed may have committed all the same. */
+  /**
+   * Moves on to the stored checkpoint if that is further: the call that failed may have committed all the same.
+   * @throws LeaseLostError if the streams were divided anew: the partition of this number has other streams now
+   */
   async #reloadCheckpoint(): Promise<void> {
-    const { subscription, partition } = this.lease
+    const { subscription, partition, partitions } = this.lease
     const checkpoints = await this.#environment.storage.checkpoints(subscription, this.#stop.signal)
+    if (checkpoints.length !== partitions) throw new LeaseLostError(subscription, partition)
     const stored = checkpoints.find((checkpoint) => checkpoint.partition === partition)
     if (stored !== undefined) this.#checkpoint.markStored(stored.position)
   }
