@@ -1,10 +1,18 @@
 /** Every event is handled once, however often the partitions, the versions and the owners of a place change. */
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isMissing } from '../emulators/start.ts'
 import { runs } from '../fuzz/runs.ts'
+import { definitionOf } from '../postgres/bare-storage.ts'
 import { stores } from '../stores.ts'
-import { type StoryGround, startDynamo, startMemory, startPGlite, startPostgres } from './storages.ts'
+import {
+  type StoryGround,
+  type StoryProcess,
+  startDynamo,
+  startMemory,
+  startPGlite,
+  startPostgres,
+} from './storages.ts'
 import { playStory, story } from './story.ts'
 
 const isTested = (name: string) => stores.some((store) => store.name === name)
@@ -36,4 +44,17 @@ describe.each(storages)('on $name', ({ name, stories, start }) => {
       )
     },
   )
+
+  it.skipIf(missing)('refuses to change what was removed and registered again since', async () => {
+    const { storage } = ground.processes[0] as StoryProcess
+    const registered = await storage.createSubscription('again', definitionOf(), 0)
+    const removed = { ...registered }
+    expect(await storage.removeSubscription(registered)).toBe(true)
+    const present = await storage.createSubscription('again', definitionOf(), 0)
+    expect(await storage.changeSubscription(removed, { partitions: 2 })).toBe(false)
+    expect(await storage.takeOverSubscription(removed, 'next', definitionOf())).toBe(false)
+    expect(await storage.removeSubscription(removed)).toBe(false)
+    expect(await storage.readSubscription('again')).toEqual(present)
+    expect(await storage.checkpoints('again')).toHaveLength(1)
+  })
 })
