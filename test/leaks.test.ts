@@ -56,7 +56,7 @@ it('any number of calls may wait with one signal: Node prints no warning, and no
   await store.close()
 })
 
-/** The state of a subscription's handler: whoever keeps the handler keeps it. */
+/** The state of a subscription's handler: a part that keeps the handler keeps it. */
 class HandlerState {
   handled = 0
 }

@@ -162,7 +162,7 @@ export class PartitionRun {
 
   /**
    * Moves on to the stored checkpoint if that is further: the call that failed may have committed all the same.
-   * @throws LeaseLostError if the streams were divided anew: the partition of this number has other streams now
+   * @throws LeaseLostError if the streams were divided again: the partition of this number has other streams now
    */
   async #reloadCheckpoint(): Promise<void> {
     const { subscription, partition, partitions } = this.lease
@@ -229,7 +229,7 @@ export class PartitionRun {
     this.#report.parkedHandled()
   }
 
-  /** Leaves out what earlier partitions have handled, if the streams were divided anew. */
+  /** Leaves out what earlier partitions have handled, if the streams were divided again. */
   #withoutSkipped(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
     const layers = this.#skip
     if (layers.length === 0) return events

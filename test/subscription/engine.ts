@@ -21,7 +21,7 @@ class Engine {
     clock: systemClock,
   })
 
-  /** Replaces parts of the environment. The parts that are shared by all workers are made anew of them. */
+  /** Replaces parts of the environment. The parts that are shared by all workers are built again from them. */
   use(given: Partial<Pick<EngineEnvironment, 'storage' | 'clock'>>): void {
     const { storage, clock } = this.environment
     this.environment = this.environmentOf({ storage, clock, ...given })

@@ -1,4 +1,4 @@
-/** A worker that has lost its leases without noticing: it must not go on with what other workers have stored since. */
+/** A worker that has lost its leases without noticing: it must not continue from what other workers have stored since. */
 import { expect, it } from 'vitest'
 import { range } from '../../src/conformance/events.ts'
 import { latch } from '../../src/conformance/expect.ts'
@@ -15,7 +15,7 @@ const stream = range(1, 100)
   .map((number) => `stream-${number}`)
   .find((one) => partitionOf(one, 2) === 0 && partitionOf(one, 3) === 1) as string
 
-it('does not go on at the checkpoint of another partition when the streams were divided anew', async () => {
+it('does not continue at the checkpoint of another partition when the streams were divided again', async () => {
   const { storage } = engine
   const handled: number[] = []
   let isDown = false

@@ -19,7 +19,7 @@ afterEach(() => {
 type Plan = Omit<SubscriptionPlan, 'base' | 'leaseTime' | 'action'>
 
 const plan = fc.record({
-  partitions: fc.integer({ min: 1, max: 2 }),
+  partitions: fc.integer({ min: 1, max: 3 }),
   types: fc.constantFrom(['A'], ['A', 'B'], undefined),
   transactional: fc.boolean(),
   batchSize: fc.integer({ min: 1, max: 3 }),
@@ -57,8 +57,10 @@ function actions(...what: readonly Action['what'][]): fc.Arbitrary<Action[]> {
 
 const inCalm = ['append', 'append', 'start', 'start', 'stop', 'retry', 'hold', 'release'] as const
 const ofProcesses = ['kill', 'pause process', 'pause in beat', 'resume processes'] as const
-const ofServers = ['change server', 'lose end'] as const
+const ofServers = ['change server', 'lose end', 'lose end'] as const
 const ofOperators = [
+  'repartition',
+  'repartition',
   'repartition',
   'repartition',
   'move',
@@ -111,15 +113,22 @@ const stormyStories = fc
     ...common,
     faults,
     hasServer: fc.boolean(),
-    actions: actions(...inCalm, ...ofProcesses, ...ofProcesses, ...ofServers),
+    actions: actions(...inCalm, 'append', ...ofProcesses, ...ofServers, ...ofServers),
   })
   .map(({ faults, hasServer, ...given }) =>
     storyOf(given, [60, 150, 90], { hasServer, longestSleep: 100_000, faults }),
   )
 
+// More streams and more events: partitions that have come far and others that have not.
+const manyEvents = fc.array(fc.record({ which: fc.nat(7), number: fc.nat(1) }), {
+  minLength: 4,
+  maxLength: 14,
+})
+
 const changingStories = fc
   .record({
     ...common,
+    events: manyEvents,
     faults,
     hasServer: fc.boolean(),
     actions: actions(

@@ -185,7 +185,7 @@ class StoryRun {
 
   /** Starts a higher version, or a successor, in a process. */
   async #replace(ledger: Ledger, what: 'raise' | 'take over', number: number): Promise<void> {
-    // A change of an operator that still runs could remove the predecessor, and an old worker would create it anew.
+    // A change of an operator that still runs could remove the predecessor, and an old worker would create it again.
     if (this.#calls > 0) return
     const { name, version } = ledger.program
     const { place } = (await this.model.subscriptions.readSubscription(name)) ?? {}

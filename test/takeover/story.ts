@@ -1,6 +1,6 @@
 /**
  * Plays a story on a storage: workers take leases and move checkpoints, some of them with leases that they have lost,
- * while others divide the streams anew, raise versions, and take places over. At the end, every event must be handled
+ * while others divide the streams again, raise versions, and take places over. At the end, every event must be handled
  * once. An event counts as handled when the storage accepts a checkpoint over it, unless a skip layer passes over it.
  */
 import { strict as assert } from 'node:assert'
@@ -42,7 +42,7 @@ export interface Story {
   readonly steps: readonly { readonly action: Action; readonly process: number; readonly atOnce: boolean }[]
 }
 
-/** A lease that a worker has got, and how it goes on with it, even when it has lost it. */
+/** A lease that a worker has got, and how far it has come with it. It may use it even when it has lost it. */
 interface Held {
   readonly lease: Lease
   readonly skip: readonly SkipLayer[]

@@ -30,7 +30,7 @@ export function checkShardSubscription(
   return checkSubscription(who, renumbered, log, findings)
 }
 
-/** The streams with the events of some shards only, whose versions are counted anew. */
+/** The streams with the events of some shards only, whose versions are counted again. */
 function selectedStreams(
   streams: ReadonlyMap<string, readonly LoggedEvent[]>,
   shards: readonly number[],
