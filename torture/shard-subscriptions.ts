@@ -10,7 +10,7 @@ import { digest, shards, type TracedEvent, typeOf } from './operation.ts'
 export const subscriptionsOfEachCampaign = 3
 
 /** The document of a stream that a transactional subscription writes. `version` counts its events. */
-export interface CountedState extends StreamState {
+interface CountedState extends StreamState {
   /** The version of the last event in the stream, by which an event is known that comes again. */
   readonly last: number
 }

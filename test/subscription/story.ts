@@ -11,14 +11,34 @@ import type { Ledger, Program } from './ledger.ts'
 import { Model, type ModelOptions } from './model.ts'
 import { Process } from './model-process.ts'
 
-export const storyKinds = [
-  ...(['append', 'start', 'start late', 'stop', 'retry', 'hold', 'release'] as const),
-  ...(['kill', 'pause process', 'pause in beat', 'resume processes', 'change server', 'lose end'] as const),
-  ...(['pause', 'resume', 'repartition', 'move', 'move again', 'remove', 'raise', 'take over'] as const),
-]
+type Kind =
+  | 'append'
+  | 'start'
+  | 'start late'
+  | 'stop'
+  | 'retry'
+  | 'hold'
+  | 'release'
+  // Processes.
+  | 'kill'
+  | 'pause process'
+  | 'pause in beat'
+  | 'resume processes'
+  // Servers.
+  | 'change server'
+  | 'lose end'
+  // Operators.
+  | 'pause'
+  | 'resume'
+  | 'repartition'
+  | 'move'
+  | 'move again'
+  | 'remove'
+  | 'raise'
+  | 'take over'
 
 export interface Action {
-  readonly what: (typeof storyKinds)[number]
+  readonly what: Kind
   /** How many steps to run before the action. */
   readonly after: number
   /** The number of the worker, the subscription or the stream. */

@@ -17,7 +17,7 @@ const streams = 12
 const mostPartitions = 8
 const mostRounds = 400
 
-export type Action =
+type Action =
   | { readonly kind: 'start' }
   | { readonly kind: 'keep' | 'release' | 'leave'; readonly worker: number }
   | {
