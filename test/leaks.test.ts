@@ -1,10 +1,13 @@
 /** What calls leave behind: listeners, memory, and promises that nobody awaits. */
-import { setFlagsFromString } from 'node:v8'
+import { queryObjects, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { memoryStore } from '@eventsourced/core'
+import { type EventStore, memoryStore } from '@eventsourced/core'
 import { expect, it } from 'vitest'
 import { latch } from '../src/conformance/expect.ts'
+import { LogMember } from '../src/log/log-reader.ts'
 import { abortable } from '../src/runtime/abort.ts'
+import { PartitionRun } from '../src/subscription/partition-run.ts'
+import { Worker } from '../src/subscription/worker.ts'
 
 /** Returns the warnings of the process while `work` runs. */
 async function warningsDuring(work: () => Promise<unknown>): Promise<string[]> {
@@ -50,6 +53,74 @@ it('any number of calls may wait with one signal: Node prints no warning, and no
   const waiting = [abortable(new Promise(() => {}), signal), abortable(new Promise(() => {}), signal)]
   controller.abort(new Error('the end'))
   for (const wait of waiting) await expect(wait).rejects.toThrow('the end')
+  await store.close()
+})
+
+/** The state of a subscription's handler: a part that keeps the handler keeps it. */
+class HandlerState {
+  handled = 0
+}
+
+/** What is alive after a garbage collection, and how many timers run. */
+function living() {
+  const count = (kind: new (...parameters: never[]) => unknown) =>
+    queryObjects(kind as new () => unknown, { format: 'count' }) as unknown as number
+  return {
+    workers: count(Worker),
+    runs: count(PartitionRun),
+    logMembers: count(LogMember),
+    handlers: count(HandlerState),
+    aborts: count(AbortController),
+    timers: process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length,
+  }
+}
+
+/** Lets what has ended end completely: continuations, and the last beats and looks. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 300))
+
+function subscribe(store: EventStore, name: string) {
+  const state = new HandlerState()
+  const handle = () => void state.handled++
+  return store.subscribe({ name, partitions: 3, types: ['A'], handle, leaseTime: 5_000 })
+}
+
+it('a subscription that has stopped leaves nothing behind, and neither do waiters', {
+  timeout: 120_000,
+}, async () => {
+  const store = memoryStore()
+  for (let stream = 0; stream < 5; stream++) await store.append(`s${stream}`, [{ type: 'A', data: 1 }])
+  // One that stays, so that the reader, the heartbeat and the checkpoint writer of the store stay in use.
+  const staying = subscribe(store, 'staying')
+  await staying.caughtUp()
+  const startAndStop = async (count: number) => {
+    for (let from = 0; from < count; from += 250) {
+      const started = Array.from({ length: 250 }, (_, nth) => subscribe(store, `s ${(from + nth) % 500}`))
+      await Promise.all(started.map((one) => one.caughtUp()))
+      await Promise.all(started.map((one) => one.stop()))
+    }
+  }
+  const wait = async (count: number) => {
+    const { signal } = new AbortController()
+    const behind = { position: 1_000, timeout: 20 }
+    await Promise.all(
+      Array.from({ length: count }, (_, nth) =>
+        nth % 3 === 0 ? staying.caughtUp(behind).catch(() => {}) : staying.caughtUp({ signal }),
+      ),
+    )
+  }
+  await startAndStop(250)
+  await wait(50)
+  await settled()
+  const before = living()
+  expect(before).toMatchObject({ workers: 1, runs: 3, logMembers: 3, handlers: 1 })
+  await startAndStop(1_000)
+  await wait(1_000)
+  await settled()
+  const after = living()
+  // The heartbeat and the reader may be between two timers.
+  expect(after.timers).toBeLessThanOrEqual(before.timers + 2)
+  expect(after.aborts).toBeLessThanOrEqual(before.aborts + 10)
+  expect({ ...after, timers: 0, aborts: 0 }).toEqual({ ...before, timers: 0, aborts: 0 })
   await store.close()
 })
 

@@ -97,9 +97,15 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     return subscription
   }
 
-  /** Returns the place of a subscription; undefined if its stored revision differs from the given one. */
-  #unchangedPlace({ name, revision }: RegisteredSubscription): Place | undefined {
-    return this.#registered.get(name)?.revision === revision ? this.#placeOf(name) : undefined
+  /** After a removal, the same name and the same revision may come again, but never the same place. */
+  #isUnchanged({ name, place, revision }: RegisteredSubscription): boolean {
+    const present = this.#registered.get(name)
+    return present !== undefined && present.place === place && present.revision === revision
+  }
+
+  /** Returns the place of a subscription; undefined if what is stored differs from the given one. */
+  #unchangedPlace(current: RegisteredSubscription): Place | undefined {
+    return this.#isUnchanged(current) ? this.#placeOf(current.name) : undefined
   }
 
   #placeOf(name: string): Place | undefined {
@@ -146,8 +152,9 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     return true
   }
 
-  async removeSubscription({ name, place, revision }: RegisteredSubscription): Promise<boolean> {
-    if (this.#registered.get(name)?.revision !== revision) return false
+  async removeSubscription(current: RegisteredSubscription): Promise<boolean> {
+    if (!this.#isUnchanged(current)) return false
+    const { name, place } = current
     this.#registered.delete(name)
     if (place !== undefined) this.#places.delete(place)
     return true

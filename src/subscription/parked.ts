@@ -113,7 +113,11 @@ function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
   const properties = readSafely('which', filter, () => Object.keys(filter))
   const unknown = properties.find((property) => !filterProperties.includes(property))
   if (unknown !== undefined) {
-    refuse('which', `must have no other properties than ${filterProperties.join(', ')}, but has ${unknown}`, filter)
+    refuse(
+      'which',
+      `must have no other properties than ${filterProperties.join(', ')}, but has ${unknown}`,
+      filter,
+    )
   }
   return { type, streamId, error }
 }

@@ -157,10 +157,14 @@ export class PartitionRun {
     }
   }
 
-  /** Moves on to the stored checkpoint if that is higher: the failed call may have committed before the error. */
+  /**
+   * Moves on to the stored checkpoint if that is higher: the failed call may have committed before the error.
+   * @throws LeaseLostError if the subscription was repartitioned: the partition of this number has other streams now
+   */
   async #reloadCheckpoint(): Promise<void> {
-    const { subscription, partition } = this.lease
+    const { subscription, partition, partitions } = this.lease
     const checkpoints = await this.#environment.storage.checkpoints(subscription, this.#stop.signal)
+    if (checkpoints.length !== partitions) throw new LeaseLostError(subscription, partition)
     const stored = checkpoints.find((checkpoint) => checkpoint.partition === partition)
     if (stored !== undefined) this.#checkpoint.markStored(stored.position)
   }
