@@ -254,11 +254,16 @@ export class Worker {
 
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted && this.#lastState !== 'stopped') return
-    if (this.#failure !== undefined) return
     if (isOfLaterVersion(error)) {
       this.#end('superseded')
       return
     }
+    this.#failWith(error)
+  }
+
+  /** Also fails a worker that was superseded or removed: its program must hear of a mistake in `onStateChange`. */
+  #failWith(error: unknown): void {
+    if (this.#failure !== undefined) return
     this.#failure = { error }
     this.#requestStop()
     void this.#waitForEnd(failureTimeout)
@@ -337,13 +342,13 @@ export class Worker {
       const listening: unknown = this.#plan.onStateChange?.(state, change)
       if (listening instanceof Promise) this.#await(listening)
     } catch (thrown) {
-      this.#fail(thrown)
+      this.#failWith(thrown)
     }
   }
 
   #await(listening: Promise<unknown>): void {
     const ended = listening
-      .catch((error: unknown) => this.#fail(error))
+      .catch((error: unknown) => this.#failWith(error))
       .finally(() => this.#listening.delete(ended))
     this.#listening.add(ended)
   }
