@@ -89,7 +89,12 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
         assert.deepEqual(seen, expected)
         for (const parked of [store.parked(name), store.parked(batches.name)]) {
           const records = await collect(parked.list())
-          const facts = records.map(({ position, streamId, type, failures }) => [position, streamId, type, failures])
+          const facts = records.map(({ position, streamId, type, failures }) => [
+            position,
+            streamId,
+            type,
+            failures,
+          ])
           assert.deepEqual(facts, [[positions[1], 'a', 'T', 2]])
           await parked.retry({})
         }
