@@ -53,6 +53,8 @@ export class Worker {
   readonly registered: Promise<void>
   /** Resolves once the worker has its first leases and has handled the parked events that were due, or has ended. */
   readonly parkedHandled: Promise<void>
+  /** Resolves once the worker hears that an operator has paused the subscription. */
+  readonly paused: Promise<void>
   readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #partitions: Partitions
@@ -79,6 +81,7 @@ export class Worker {
   #place: string | undefined
   #resolveRegistered = () => {}
   #resolveParkedHandled = () => {}
+  #resolvePaused = () => {}
   /** Resolves when an abandoned worker must wait for the storage no longer. */
   readonly #releaseTimedOut: Promise<void>
   #resolveReleaseTimedOut = () => {}
@@ -101,6 +104,9 @@ export class Worker {
     this.parkedHandled = new Promise((resolve) => {
       this.#resolveParkedHandled = resolve
     })
+    this.paused = new Promise((resolve) => {
+      this.#resolvePaused = resolve
+    })
     this.#releaseTimedOut = new Promise((resolve) => {
       this.#resolveReleaseTimedOut = resolve
     })
@@ -109,11 +115,6 @@ export class Worker {
 
   get state(): SubscriptionState {
     return this.#state
-  }
-
-  /** Whether an operator has paused the subscription, by the last heartbeat. */
-  get isPaused(): boolean {
-    return this.#isPaused
   }
 
   /** Waits for the running handlers to finish, and abandons them after `timeout` milliseconds. */
@@ -225,6 +226,7 @@ export class Worker {
     this.#renewedAt = sentAt
     this.#isExpired = false
     this.#isPaused = kept.isPaused
+    if (kept.isPaused) this.#resolvePaused()
     this.#partitions.reconcile(kept)
   }
 
