@@ -12,6 +12,7 @@ import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
+import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
 import { commandAtOnceCases } from './commands-at-once.ts'
@@ -118,5 +119,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...subscriptionRegistryCases,
   ...subscriptionAdministrationCases,
   ...failingHandlerCases,
+  ...changedEventCases,
   ...closeCases,
 ]

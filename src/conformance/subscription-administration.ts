@@ -25,6 +25,31 @@ async function eventually(condition: () => boolean | Promise<boolean>): Promise<
 export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
   {
     group,
+    name: 'ends a call of runOnce when the subscription is paused meanwhile',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(3))
+      const handled: RecordedEvent[] = []
+      const pausing = store.runOnce({
+        name: 's',
+        async handle(event, { signal }) {
+          handled.push(event)
+          if (handled.length > 1) return
+          await store.subscriptions.pause('s')
+          await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+        },
+      })
+      const began = performance.now()
+      const { handled: count, caughtUp } = await pausing
+      assert.ok(performance.now() - began < 15_000, 'it must not wait for its timeout of 30 s')
+      assert.deepEqual([count, caughtUp], [1, false])
+      await store.subscriptions.resume('s')
+      await store.runOnce({ name: 's', handle: (event) => void handled.push(event) })
+      assert.deepEqual(numbersOf(handled), range(1, 3))
+    },
+  },
+  {
+    group,
     name: 'lists what is registered, in order of the names',
     async run({ open }) {
       const store = await open()

@@ -32,6 +32,30 @@ const typesOf = (events: readonly RecordedEvent[]) => events.map(({ type }) => t
 export const subscriptionRegistryCases: readonly ConformanceCase[] = [
   {
     group,
+    name: 'fails a worker whose `onStateChange` throws when it is superseded or removed',
+    async run({ open }) {
+      const store = await open()
+      const { handle } = collector()
+      for (const last of ['superseded', 'removed'] as const) {
+        const boom = new Error('boom')
+        const name = `s-${last}`
+        const subscription = store.subscribe({
+          name,
+          handle,
+          onStateChange(state) {
+            if (state === last) throw boom
+          },
+        })
+        await subscription.caughtUp()
+        const done = refused(subscription.done, 'subscription-failed')
+        if (last === 'removed') await store.subscriptions.remove(name)
+        else await store.runOnce({ name, version: 2, handle })
+        assert.equal((await done).cause, boom)
+      }
+    },
+  },
+  {
+    group,
     name: 'refuses the same version of a subscription with another definition, and shows both',
     async run({ open }) {
       const store = await open()

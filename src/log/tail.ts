@@ -248,9 +248,20 @@ export class Tail {
     const before = segment.through
     segment.add(page)
     if (page.full) this.#isDue = true
-    const foundNothing = page.events.length === 0 && !isWoken && this.#wakeup.count === wakeups
-    this.#pause = foundNothing ? Math.min(this.#pause * 2, longestPause) : shortestPause
+    this.#pause = this.#nextPause(page, isWoken || this.#wakeup.count !== wakeups)
     this.#wakeMembers(segment, before)
+  }
+
+  /**
+   * Appends of this process wake the reader, so the events that it finds then say nothing of the events to come. Only a
+   * woken poll that has not reached the end of the log, because an earlier append is open, is soon repeated.
+   */
+  #nextPause({ events, through, frontier, head = frontier }: LogPage, isWoken: boolean): number {
+    if (isWoken) {
+      const isBehind = events.length === 0 || head > through
+      return isBehind ? shortestPause : Math.min(this.#pause, quietInterval)
+    }
+    return events.length > 0 ? shortestPause : Math.min(this.#pause * 2, longestPause)
   }
 
   #unionOfMembers(): EventFilter {

@@ -3801,8 +3801,9 @@ export const parkEvents: string = `select (extract(epoch from pg_postmaster_star
 ))::text as held`
 
 export const parkedStreams: string = `select to_json(p.stream_id)::text as stream_id, max(p.position)::text as position
-from :schema.parked_events p
-where p.place = \$1::text and p.partition = \$2::text::int
+from :schema.subscriptions s
+left join :schema.parked_events p on p.place = s.place and p.partition = \$2::text::int
+where s.place = \$1::text and s.partitions = \$3::text::int
 group by p.stream_id`
 
 export const parkedToHandle: string = `select
@@ -3815,7 +3816,9 @@ p.position::text,
     to_json(p.error)::text as error,
     to_json(p.stack)::text as stack,
     ((date_part('epoch', p.parked_at) * 1000)::bigint)::text as parked_at
-from :schema.parked_to_handle(\$1::text, \$2::text::int, \$3::text::bigint) p
+from :schema.subscriptions s
+left join lateral :schema.parked_to_handle(s.place, \$2::text::int, \$3::text::bigint) p on true
+where s.place = \$1::text and s.partitions = \$4::text::int
 order by p.position`
 
 export const pauseSubscription: string = `select :schema.pause_subscription(\$1::text, \$2::text::boolean, \$3::text)::text as done`

@@ -76,6 +76,19 @@ export function subscriptions(
       signal,
     )
 
+  /** @throws LeaseLostError if the subscription was repartitioned or removed since the lease was granted */
+  async function parkedOf(
+    { subscription, place, partition, partitions }: Lease,
+    statement: Statement,
+    limits: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Row[]> {
+    const parameters = [place, String(partition), ...limits, String(partitions)]
+    const rows = await run('Reading parked events', statement, parameters, signal)
+    if (rows.length === 0) throw new LeaseLostError(subscription, partition)
+    return rows.filter(({ position }) => position !== null)
+  }
+
   return {
     async keepLeases(beats, signal) {
       if (beats.length === 0) return []
@@ -122,16 +135,13 @@ export function subscriptions(
 
     parkAgain: (lease, event, signal) => park(lease, [event], 0, signal),
 
-    async parkedToHandle({ place, partition }, limit, signal) {
-      const parameters = [place, String(partition), String(limit)]
-      return (await run('Reading parked events', statements.parkedToHandle, parameters, signal)).map(
-        parkedRecord,
-      )
+    async parkedToHandle(lease, limit, signal) {
+      const rows = await parkedOf(lease, statements.parkedToHandle, [String(limit)], signal)
+      return rows.map(parkedRecord)
     },
 
-    async parkedStreams({ place, partition }, signal) {
-      const parameters = [place, String(partition)]
-      const rows = await run('Reading parked events', statements.parkedStreams, parameters, signal)
+    async parkedStreams(lease, signal) {
+      const rows = await parkedOf(lease, statements.parkedStreams, [], signal)
       return rows.map(({ stream_id: streamId, position }) => ({
         streamId: JSON.parse(String(streamId)),
         position: Number(position),

@@ -151,7 +151,10 @@ export interface SubscriptionStorage extends SubscriptionRegistry {
   /** Replaces the record of a parked event whose retry has failed. @throws LeaseLostError */
   parkAgain(lease: Lease, event: EventToPark, signal?: AbortSignal): Promise<void>
 
-  /** Returns the streams of the lease's partition that have events that are parked, blocked or retrying. */
+  /**
+   * Returns the streams of the lease's partition that have events that are parked, blocked or retrying. If the lease is
+   * lost, it may throw a LeaseLostError, and must not return the streams of another partition.
+   */
   parkedStreams(lease: Lease, signal?: AbortSignal): Promise<readonly ParkedStream[]>
 
   /**

@@ -17,6 +17,8 @@ export interface CheckpointTarget {
   readonly position: number
   /** How long to wait, in milliseconds. */
   readonly timeout: number
+  /** When the caller began to wait, by the clock of the process. @default now */
+  readonly since?: number | undefined
   readonly signal: AbortSignal | undefined
 }
 
@@ -79,9 +81,9 @@ class CheckpointWatch {
     return this.#waiters.size > 0
   }
 
-  async wait({ position, timeout, signal }: CheckpointTarget): Promise<void> {
+  async wait({ position, timeout, since, signal }: CheckpointTarget): Promise<void> {
     const isFirst = !this.hasWaiters
-    const end = this.#clock.now() + timeout
+    const end = (since ?? this.#clock.now()) + timeout
     let leave = () => {}
     const reached = new Promise<void>((resolve, reject) => {
       const waiter = { position, timeout, end, resolve, reject }
@@ -113,10 +115,16 @@ class CheckpointWatch {
       } catch (error) {
         for (const { reject } of waiters) reject(error)
       }
-      const left = Math.min(this.#pause, ...[...this.#waiters].map(({ end }) => end - this.#clock.now()))
-      await this.#sleep(left, ended)
+      await this.#sleep(this.#timeToNextLook, ended)
       this.#pause = Math.min(this.#pause * 2, longestPause)
     }
+  }
+
+  /** In milliseconds. There may be more waiters than a call takes arguments, so this calls no `Math.min` of a list. */
+  get #timeToNextLook(): number {
+    let next = this.#clock.now() + this.#pause
+    for (const { end } of this.#waiters) next = Math.min(next, end)
+    return next - this.#clock.now()
   }
 
   #answer({ position, timeout, end, resolve, reject }: Waiter, checkpoints: readonly PartitionCheckpoint[]) {

@@ -8,11 +8,14 @@
  * If the connection breaks during a commit, the transaction may have been committed all the same. The worker then reads
  * the stored checkpoint.
  */
-import { hasCode, SubscriptionFailedError } from '../errors/index.ts'
+import { hasCode, LeaseLostError, SubscriptionFailedError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
+import type { EventFilter } from '../input/event-filter.ts'
 import { refuse } from '../input/refusal.ts'
+import { copyOfEvent } from '../log/event-copy.ts'
 import { ProjectionMovedError } from '../projection/async.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
+import { type Partition, wholeLog } from '../storage/log-query.ts'
 import type { EventToPark, Lease } from '../storage/subscriptions.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import {
@@ -47,10 +50,15 @@ export interface DeliveryReport {
 /** Ends the work of a partition after a normal stop. It is not an error of the subscription. */
 export class Stopped extends Error {}
 
-/** `failures`: how many calls of the handler failed. */
+/** `failures`: how many calls of the handler failed. `event`: as it was recorded. */
 export type Outcome =
   | { readonly kind: 'handled' }
-  | { readonly kind: 'failed'; readonly failures: number; readonly error: unknown }
+  | {
+      readonly kind: 'failed'
+      readonly event: RecordedEvent
+      readonly failures: number
+      readonly error: unknown
+    }
 
 export class Delivery {
   readonly #environment: EngineEnvironment
@@ -110,20 +118,23 @@ export class Delivery {
     for (const event of events) {
       if (stop.aborted) throw new Stopped()
       if (this.#blockedStreams.size > 0 && (await this.#parkIfBlocked(event))) continue
+      // The handler may change its event.
+      const { position } = event
       try {
         const call = this.#calls.handleFirstAttempt(event)
         if (call !== undefined) await call
       } catch (error) {
-        await this.#afterFailure(event, error)
+        await this.#afterFailure(position, error)
         continue
       }
-      this.#checkpoint.moveTo(event.position)
+      this.#checkpoint.moveTo(position)
       this.#progress.handled++
       if (this.#checkpoint.isDue) this.#checkpoint.requestWrite()
     }
   }
 
-  async #deliverBatches(events: readonly RecordedEvent[]): Promise<void> {
+  async #deliverBatches(page: readonly RecordedEvent[]): Promise<void> {
+    const events = [...page]
     for (let from = 0; from < events.length; ) {
       if (this.#signals.stop.aborted) throw new Stopped()
       const next = events[from] as RecordedEvent
@@ -132,24 +143,29 @@ export class Delivery {
         continue
       }
       const batch = this.#nextBatch(events, from)
+      // The handler may change its events.
+      const positions = batch.map(({ position }) => position)
       from += batch.length
       try {
         await this.#attempt(batch, 1)
       } catch (error) {
         if (batch.length === 1) {
-          await this.#afterFailure(next, error)
+          await this.#afterFailure(positions[0] as number, error)
         } else if (hasCode(error, 'append-too-large')) {
           this.#batchSize = batch.length >> 1
           from -= batch.length
+          for (const [index, event] of (await this.#recordedBatch(positions)).entries()) {
+            events[from + index] = event
+          }
         } else {
           // Each event gets a call of its own, to find the event at fault.
           this.#throwUnlessHandlerFailed(error)
           this.#report.retrying(error, undefined)
-          await this.#deliverEach(batch)
+          await this.#deliverEach(await this.#recordedBatch(positions))
         }
         continue
       }
-      this.#noteHandled(batch)
+      this.#noteHandled(positions)
     }
   }
 
@@ -157,13 +173,14 @@ export class Delivery {
     for (const event of events) {
       if (this.#signals.stop.aborted) throw new Stopped()
       if (await this.#parkIfBlocked(event)) continue
+      const { position } = event
       try {
         await this.#attempt([event], 1)
       } catch (error) {
-        await this.#afterFailure(event, error)
+        await this.#afterFailure(position, error)
         continue
       }
-      this.#noteHandled([event])
+      this.#noteHandled([position])
     }
   }
 
@@ -182,27 +199,27 @@ export class Delivery {
   }
 
   /** Moves the checkpoint over events that the handler has handled, and counts them. */
-  #noteHandled(events: readonly RecordedEvent[]): void {
-    const { position } = events.at(-1) as RecordedEvent
+  #noteHandled(positions: readonly number[]): void {
+    const position = positions.at(-1) as number
     if (this.#plan.handler.isTransactional) {
       this.#checkpoint.markStored(position)
     } else {
       this.#checkpoint.moveTo(position)
       if (this.#checkpoint.isDue) this.#checkpoint.requestWrite()
     }
-    this.#progress.handled += events.length
+    this.#progress.handled += positions.length
   }
 
   /** Called after the first attempt for an event has failed: retries, then applies the error policy. */
-  async #afterFailure(event: RecordedEvent, error: unknown): Promise<void> {
-    const outcome = await this.#retry(event, error, (attempt) => this.#attempt([event], attempt))
-    if (outcome.kind === 'handled') return this.#noteHandled([event])
+  async #afterFailure(position: number, error: unknown): Promise<void> {
+    const outcome = await this.#retry(position, error, (event, attempt) => this.#attempt([event], attempt))
+    if (outcome.kind === 'handled') return this.#noteHandled([position])
     const { action, name } = this.#plan
-    if (action === 'stop') throw new SubscriptionFailedError(name, event.position, outcome.error)
-    const { failures } = outcome
+    if (action === 'stop') throw new SubscriptionFailedError(name, position, outcome.error)
+    const { event, failures } = outcome
     await this.#park(eventToPark(event, 'parked', failures, outcome.error))
     this.#report.parking(outcome.error, { event, attempt: failures })
-    if (action === 'block-stream') this.#blockedStreams.set(event.streamId, event.position)
+    if (action === 'block-stream') this.#blockedStreams.set(event.streamId, position)
   }
 
   async #parkIfBlocked(event: RecordedEvent): Promise<boolean> {
@@ -234,7 +251,8 @@ export class Delivery {
 
   /** Handles a parked event. `unpark` removes it from the storage, in the handler's transaction or after it. */
   async handleParked(event: RecordedEvent, unpark: BeforeCommit): Promise<Outcome> {
-    const handle = async (attempt: number) => {
+    const { position } = event
+    const handle = async (event: RecordedEvent, attempt: number) => {
       await this.#calls.handle([event], attempt, unpark)
       if (this.#plan.handler.isTransactional) return
       const { storage } = this.#environment
@@ -243,37 +261,70 @@ export class Delivery {
         .catch(rethrowAsInterrupted)
     }
     try {
-      await handle(1)
+      await handle(event, 1)
       return { kind: 'handled' }
     } catch (error) {
-      return this.#retry(event, error, handle)
+      return this.#retry(position, error, handle)
     }
   }
 
-  /** Retries after a first failure, with growing pauses, until an attempt succeeds or the retries are used up. */
+  /**
+   * Retries after a first failure, with growing pauses, until an attempt succeeds or the retries are used up. Each
+   * attempt gets the event as it was recorded.
+   */
   async #retry(
-    event: RecordedEvent,
+    position: number,
     error: unknown,
-    handle: (attempt: number) => Promise<void>,
+    handle: (event: RecordedEvent, attempt: number) => Promise<void>,
   ): Promise<Outcome> {
     const { retries, backoff } = this.#plan
+    this.#throwUnlessHandlerFailed(error)
+    const [event] = (await this.#recorded([position], {})) as [RecordedEvent]
     let last = error
     for (let attempt = 1; ; attempt++) {
       this.#throwUnlessHandlerFailed(last)
       this.#report.retrying(last, { event, attempt })
       if (attempt > retries || !this.#mayRetry(last, { event, attempt })) {
-        return { kind: 'failed', failures: attempt, error: last }
+        return { kind: 'failed', event, failures: attempt, error: last }
       }
       const pause = Math.min(longestBackoff, backoff * 2 ** (attempt - 1))
       await this.#sleep(pause * (0.5 + Math.random() / 2))
       try {
-        await handle(attempt + 1)
+        await handle(copyOfEvent(event), attempt + 1)
         this.#report.recovered()
         return { kind: 'handled' }
       } catch (thrown) {
         last = thrown
       }
     }
+  }
+
+  /** Reads the events of a batch again. */
+  #recordedBatch(positions: readonly number[]): Promise<readonly RecordedEvent[]> {
+    const { partition: index, partitions: count } = this.#lease
+    return this.#recorded(positions, { ...this.#plan.filter, partition: { index, count } })
+  }
+
+  /** Reads events again, after a call of the handler that may have changed its own has failed. */
+  async #recorded(
+    positions: readonly number[],
+    filter: EventFilter & { readonly partition?: Partition },
+  ): Promise<readonly RecordedEvent[]> {
+    const { storage } = this.#environment
+    const { subscription, partition, server } = this.#lease
+    const wanted = new Set(positions)
+    const [first, until] = [positions[0] as number, positions.at(-1) as number]
+    const found: RecordedEvent[] = []
+    for (let after = first - 1; after < until; ) {
+      const query = { ...wholeLog, ...filter, after, until, limit: positions.length }
+      const page = await storage.readLogPage(query, this.#signals.abandon)
+      if (page.server !== server) throw new LeaseLostError(subscription, partition)
+      for (const event of page.events) if (wanted.has(event.position)) found.push(event)
+      if (!page.full) break
+      after = page.through
+    }
+    if (found.length < positions.length) throw new Interrupted('the log has lost events')
+    return found
   }
 
   /** Asks the user's `retryIf`. @throws SubscriptionFailedError if that throws, or does not return true or false */

@@ -59,9 +59,9 @@ export class ParkedDelivery {
       return
     }
     const failures = record.failures + outcome.failures
-    const parked = eventToPark(event, 'parked', failures, outcome.error)
+    const parked = eventToPark(outcome.event, 'parked', failures, outcome.error)
     await storage.parkAgain(this.#lease, parked, this.#signals.abandon)
     this.#progress.parked++
-    this.#report.parking(outcome.error, { event, attempt: outcome.failures })
+    this.#report.parking(outcome.error, { event: outcome.event, attempt: outcome.failures })
   }
 }

@@ -162,8 +162,9 @@ function handlerOf<E extends Event, Tx extends HandlerTransaction>(
     takesBatches,
     isTransactional,
     async prepare() {},
+    // A handler may empty the list that it gets.
     handle: (events, context) =>
-      call.call(options, (takesBatches ? events : events[0]) as never, context as HandlerContext<Tx>),
+      call.call(options, (takesBatches ? [...events] : events[0]) as never, context as HandlerContext<Tx>),
   }
 }
 

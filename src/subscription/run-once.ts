@@ -25,8 +25,9 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   const endHandler = environment.liveHandlers.add(plan)
   const worker = new Worker(environment, plan)
   const { controller, unlink } = linkedController(signal)
-  const ended = new Error('the worker has ended')
+  const ended = new Error('the worker makes no more progress')
   void worker.ended.then((error) => controller.abort(error ?? ended))
+  void worker.paused.then(() => controller.abort(ended))
   const failedOrAborted = controller.signal
   const timer = new AbortController()
   let position: number | undefined
@@ -34,12 +35,9 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
     position = await abortable(storage.lastPosition(failedOrAborted), failedOrAborted)
     const timedOut = clock.sleep(timeout, timer.signal).catch(() => {})
     await abortable(Promise.race([worker.parkedHandled, timedOut]), failedOrAborted)
-    // A paused subscription makes no progress, so there is nothing to wait for.
-    if (!worker.isPaused) {
-      const left = Math.max(0, end - clock.now())
-      const target = { position, timeout: left, signal: failedOrAborted }
-      await environment.checkpointWaits.wait(plan.name, target)
-    }
+    const left = Math.max(0, end - clock.now())
+    const target = { position, timeout: left, signal: failedOrAborted }
+    await environment.checkpointWaits.wait(plan.name, target)
   } catch (error) {
     if (error !== ended && !hasCode(error, 'subscription-behind')) throw error
   } finally {
@@ -52,7 +50,7 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   if (failed !== undefined) throw failed
   const checkpoints = await storage.checkpoints(plan.name)
   const checkpoint = lowestCheckpoint(checkpoints)
-  // The worker of a superseded subscription may have ended before the position was read.
+  // The worker may have ended, or heard of a pause, before the position was read.
   position ??= await storage.lastPosition()
   const caughtUp = checkpoints.length > 0 && checkpoint >= position
   return { ...worker.progress, checkpoint, caughtUp }

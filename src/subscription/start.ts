@@ -86,14 +86,13 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
       const failedOrAborted = controller.signal
       try {
         const { storage, clock, checkpointWaits } = environment
-        const end = clock.now() + timeout
+        const since = clock.now()
         // Before the registration, the stored checkpoints may belong to another subscription with this name.
         if (!(await isRegistered(worker, clock, timeout, failedOrAborted))) {
           throw new SubscriptionBehindError(name, position ?? 0, 0, [], timeout)
         }
         const target = position ?? (await abortable(storage.lastPosition(failedOrAborted), failedOrAborted))
-        const left = Math.max(0, end - clock.now())
-        await checkpointWaits.wait(name, { position: target, timeout: left, signal: failedOrAborted })
+        await checkpointWaits.wait(name, { position: target, timeout, since, signal: failedOrAborted })
       } finally {
         waiting.delete(onEnded)
         unlink()

@@ -53,6 +53,8 @@ export class Worker {
   readonly registered: Promise<void>
   /** Resolves once the worker has its first leases and has handled the parked events that were due, or has ended. */
   readonly parkedHandled: Promise<void>
+  /** Resolves once the worker hears that an operator has paused the subscription. */
+  readonly paused: Promise<void>
   readonly #environment: EngineEnvironment
   readonly #plan: Plan
   readonly #partitions: Partitions
@@ -79,6 +81,7 @@ export class Worker {
   #place: string | undefined
   #resolveRegistered = () => {}
   #resolveParkedHandled = () => {}
+  #resolvePaused = () => {}
   /** Resolves when an abandoned worker must not wait for the storage any longer. */
   readonly #releaseTimedOut: Promise<void>
   #resolveReleaseTimedOut = () => {}
@@ -101,6 +104,9 @@ export class Worker {
     this.parkedHandled = new Promise((resolve) => {
       this.#resolveParkedHandled = resolve
     })
+    this.paused = new Promise((resolve) => {
+      this.#resolvePaused = resolve
+    })
     this.#releaseTimedOut = new Promise((resolve) => {
       this.#resolveReleaseTimedOut = resolve
     })
@@ -109,11 +115,6 @@ export class Worker {
 
   get state(): SubscriptionState {
     return this.#state
-  }
-
-  /** Whether an operator has paused the subscription, by the last heartbeat. */
-  get isPaused(): boolean {
-    return this.#isPaused
   }
 
   /** Waits for the running handlers to finish, and abandons them after `timeout` milliseconds. */
@@ -228,6 +229,7 @@ export class Worker {
     this.#renewedAt = sentAt
     this.#isExpired = false
     this.#isPaused = kept.isPaused
+    if (kept.isPaused) this.#resolvePaused()
     this.#partitions.reconcile(kept)
   }
 
@@ -257,11 +259,16 @@ export class Worker {
 
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted && this.#lastState !== 'stopped') return
-    if (this.#failure !== undefined) return
     if (isOfLaterVersion(error)) {
       this.#end('superseded')
       return
     }
+    this.#failWith(error)
+  }
+
+  /** Also fails a worker that was superseded or removed: its program must hear of a mistake in `onStateChange`. */
+  #failWith(error: unknown): void {
+    if (this.#failure !== undefined) return
     this.#failure = { error }
     this.#requestStop()
     void this.#waitForEnd(failureTimeout)
@@ -340,13 +347,13 @@ export class Worker {
       const listening: unknown = this.#plan.onStateChange?.(state, change)
       if (listening instanceof Promise) this.#await(listening)
     } catch (thrown) {
-      this.#fail(thrown)
+      this.#failWith(thrown)
     }
   }
 
   #await(listening: Promise<unknown>): void {
     const ended = listening
-      .catch((error: unknown) => this.#fail(error))
+      .catch((error: unknown) => this.#failWith(error))
       .finally(() => this.#listening.delete(ended))
     this.#listening.add(ended)
   }

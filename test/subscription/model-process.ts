@@ -307,7 +307,7 @@ export class Process {
   }
 }
 
-class ModelWakeup extends Wakeup {
+export class ModelWakeup extends Wakeup {
   readonly #clock: Clock
   readonly #sleepersHere = new Set<() => void>()
 
