@@ -7,7 +7,7 @@ import type { RecordedEvent } from '../event.ts'
 import { checkBoolean, checkInteger, checkOneOf } from '../input/checks.ts'
 import { checkedFilter } from '../input/event-filter.ts'
 import { optionsOf } from '../input/options.ts'
-import type { LogReader } from '../log/log-reader.ts'
+import type { LogMember, LogReader } from '../log/log-reader.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import type { LogPage, LogQuery } from '../storage/log-query.ts'
@@ -58,20 +58,25 @@ export function readLog(
     direction,
     limit,
   }
-  return itemsOf(signal, (signal) => readPages(storage, query, follow, signal, log, operations))
+  return itemsOf(signal, async function* (signal) {
+    const follower = follow ? log.join({ filter: query, pollInterval }) : undefined
+    try {
+      yield* readPages(storage, query, follower, signal, operations)
+    } finally {
+      follower?.leave()
+    }
+  })
 }
 
 async function* readPages(
   storage: Pick<Storage, 'readLogPage'>,
   query: LogQuery,
-  follow: boolean,
+  follower: LogMember | undefined,
   signal: AbortSignal,
-  log: LogReader,
   operations: Operations,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   let { after, until, limit: remaining } = query
   let prefetched: Promise<LogPage> | undefined
-  const follower = follow ? log.join({ filter: query, pollInterval }) : undefined
   /** Until then, a follower reads from the storage, so that it has all events that this process has written before. */
   let hasReachedEnd = false
   let last: RecordedEvent | undefined
@@ -122,7 +127,7 @@ async function* readPages(
     if (query.direction === 'backward') until = page.through - 1
     else after = page.through
     // A reader that does not follow ends at the frontier of its first page. Otherwise it might never reach the end.
-    if (!follow) until = Math.min(until, page.frontier)
+    if (follower === undefined) until = Math.min(until, page.frontier)
     if (page.full && remaining > 0 && after < until) {
       prefetched = requestPage()
       // If this fails, the reader gets the error when it reaches that page. Until then it must not count as unhandled.
