@@ -65,11 +65,27 @@ export class Heartbeat {
       this.#beats.send(this.#workers.longestLeaseTime, signal),
     ])
     const changed = { isChanged: false }
+    const stopBeating = this.#beatMeanwhile(beats, signal)
     try {
       return await this.#answerAll(beats, changeNumber, changed, signal)
     } finally {
+      stopBeating()
       if (changed.isChanged) await changeNumbers.raise()
     }
+  }
+
+  /**
+   * Sends the heartbeat again each third of the shortest lease time, until the returned function is called: a process whose
+   * call takes longer than a lease must not count as dead. Most calls end before the first time.
+   */
+  #beatMeanwhile(beats: readonly WorkerBeat[], signal: AbortSignal | undefined): () => void {
+    const interval = Math.min(...beats.map(({ milliseconds }) => milliseconds)) / 3
+    const send = () => {
+      // The next one follows soon. If none arrives, the leases end.
+      this.#beats.send(this.#workers.longestLeaseTime, signal).catch(() => {})
+    }
+    const timer = setInterval(send, interval)
+    return () => clearInterval(timer)
   }
 
   async #answerAll(

@@ -165,6 +165,31 @@ describe.each(oneEmulator)('heartbeats on %s', (emulator) => {
     expect(staleReads).toBeGreaterThan(2)
   })
 
+  // Fault: the call marked the process as alive once, when it began. If it took longer than the lease time, another process
+  // took the leases, and then was too slow itself.
+  it('of a process whose call takes longer than the lease time keep its leases', async () => {
+    const [one, other] = (await start(2)) as [Process, Process]
+    const [current] = (await register(one, ['slow'])) as [RegisteredSubscription]
+    const short = 300
+    const beat = beatOf(current, 'one', short)
+    const { leases } = await keepOne(one.storage, beat)
+    await keepOne(other.storage, beatOf(current, 'other', short))
+    letTimePass(short / 3)
+    one.faults.before(({ command }) =>
+      command === 'Query' ? new Promise((resolve) => setTimeout(resolve, 4 * short, undefined)) : undefined,
+    )
+    let hasAnswered = false
+    const answered = keepOne(one.storage, beat).finally(() => {
+      hasAnswered = true
+    })
+    while (!hasAnswered) {
+      await new Promise((resolve) => setTimeout(resolve, short / 3))
+      letTimePass(short / 3)
+      expect((await keepOne(other.storage, beatOf(current, 'other', short))).leases).toEqual([])
+    }
+    expect((await answered).leases).toEqual(leases)
+  })
+
   it('notice what another process has changed at the next heartbeat', async () => {
     const [one, admin] = (await start(2)) as [Process, Process]
     const [current] = (await register(one, ['noticed'])) as [RegisteredSubscription]
