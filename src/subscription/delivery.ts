@@ -8,7 +8,7 @@
  * If the connection breaks during a commit, the transaction may have been committed all the same. The worker then reads
  * the stored checkpoint.
  */
-import { hasCode, LeaseLostError, SubscriptionFailedError } from '../errors/index.ts'
+import { hasCode, isOutage, LeaseLostError, SubscriptionFailedError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import { refuse } from '../input/refusal.ts'
@@ -279,7 +279,7 @@ export class Delivery {
   ): Promise<Outcome> {
     const { retries, backoff } = this.#plan
     this.#throwUnlessHandlerFailed(error)
-    const [event] = (await this.#recorded([position], {})) as [RecordedEvent]
+    const event = await this.#recordedEvent(position, error)
     let last = error
     for (let attempt = 1; ; attempt++) {
       this.#throwUnlessHandlerFailed(last)
@@ -296,6 +296,19 @@ export class Delivery {
       } catch (thrown) {
         last = thrown
       }
+    }
+  }
+
+  /**
+   * Returns the event as it was recorded. If the failed call has cost the store its only connection, the error of that call
+   * fails the subscription: it says why nothing can be read any more.
+   */
+  async #recordedEvent(position: number, error: unknown): Promise<RecordedEvent> {
+    try {
+      return (await this.#recorded([position], {}))[0] as RecordedEvent
+    } catch (thrown) {
+      const isConnectionLost = hasCode(thrown, 'store-unavailable') && !isOutage(thrown)
+      throw isConnectionLost ? new SubscriptionFailedError(this.#plan.name, position, error) : thrown
     }
   }
 

@@ -161,10 +161,13 @@ describe('the role of an application', () => {
     )
     const internal = functions.filter(({ allowed }) => !allowed)
     expect(internal.map(({ name }) => name)).toEqual([
+      'divide_partitions',
       'enter_projections',
+      'forget_workers',
       'frontier_after',
       'has_type_index',
       'is_expected',
+      'layers_above',
       'mark_writer',
       'matching_positions',
       'matching_streams',
@@ -172,6 +175,7 @@ describe('the role of an application', () => {
       'positions_of_types',
       'protect_events',
       'recorded_owners',
+      'set_partitions',
     ])
     for (const { call } of internal) await expect(session.query(call), call).rejects.toMatchObject(denied)
   })
