@@ -326,7 +326,7 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
       assert.deepEqual(await collect(parked.list()), [])
       await refused(parked.retry(1_000_000), 'not-parked')
       for (const which of [{}, 7]) await refused(store.parked('nobody').retry(which), 'unknown-subscription')
-      await refused(parked.skip({ types: ['A'] } as never), 'invalid-input', { field: 'which' })
+      await refused(parked.skip({ types: ['A'] } as never), 'invalid-input', { field: 'filter' })
     },
   },
   {

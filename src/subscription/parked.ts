@@ -74,14 +74,13 @@ export function parkedEvents(
   ): Promise<number> {
     const { onProgress, signal } = optionsOf(options, ['onProgress', 'signal'])
     if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
-    if (typeof which !== 'object' || which === null) {
-      checkInteger(which, 'which', 1)
-      const found = await perform(signal, () => settlePositions([which], signal))
+    const filter = checkedChoice(which)
+    if (typeof filter === 'number') {
+      const found = await perform(signal, () => settlePositions([filter], signal))
       if (found.length > 0) return 1
       await checkRegistered(signal)
-      throw new NotParkedError(name, which)
+      throw new NotParkedError(name, filter)
     }
-    const filter = checkedParkedFilter(which)
     let count = 0
     for (let after = 0; ; ) {
       const from = after
@@ -100,21 +99,32 @@ export function parkedEvents(
   }
 }
 
+function checkedChoice(which: number | ParkedFilter): number | ParkedFilter {
+  const isFilter = readSafely(
+    'position',
+    which,
+    () => typeof which === 'object' && which !== null && !Array.isArray(which),
+  )
+  if (isFilter) return checkedParkedFilter(which as ParkedFilter)
+  checkInteger(which, 'position', 1)
+  return which
+}
+
 const isParked = ({ state }: ParkedRecord) => state === 'parked'
 
 const filterProperties = ['type', 'streamId', 'error']
 
 /** Refuses unknown properties. If a misspelled one were ignored, the filter would select more than the caller meant. */
 function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
-  const { type, streamId, error } = optionsOf(filter, ['type', 'streamId', 'error'], 'which')
+  const { type, streamId, error } = optionsOf(filter, ['type', 'streamId', 'error'], 'filter')
   if (type !== undefined) checkReadName(type, 'type')
   if (streamId !== undefined) checkReadName(streamId, 'streamId')
   if (error !== undefined) checkText(error, 'error')
-  const properties = readSafely('which', filter, () => Object.keys(filter))
+  const properties = readSafely('filter', filter, () => Object.keys(filter))
   const unknown = properties.find((property) => !filterProperties.includes(property))
   if (unknown !== undefined) {
     refuse(
-      'which',
+      'filter',
       `must have no other properties than ${filterProperties.join(', ')}, but has ${unknown}`,
       filter,
     )

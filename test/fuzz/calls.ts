@@ -227,7 +227,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
         `parked.${method}`,
         {
           places: [
-            ['which', either(parkedPosition, parkedFilter)],
+            ['position', either(parkedPosition, parkedFilter)],
             ['options', options({ onProgress: optional(callback) })],
           ],
           call: (store, given) => store.parked('a')[method](...(as(given) as [never])),
