@@ -69,5 +69,6 @@ it('a subscription handles each parked event with a few reads, although another 
     await runOnce(store, () => void handled.push(1))
   })
   expect(handled.length).toBe((streams.length - 1) * eventsPerStream)
-  expect(rows / handled.length).toBeLessThan(40)
+  // 20 on a quiet machine. On a busy one, dead entries stay in the indexes for longer. With the fault it is more than 400.
+  expect(rows / handled.length).toBeLessThan(100)
 })
