@@ -261,7 +261,12 @@ describe.each(oneEmulator)('heartbeats on %s', (emulator) => {
       expect(counts.reduce((sum, count) => sum + count)).toBe(9 * tenth)
       letTimePass(1_000)
     }
-    const held = (await heartbeat(living)).flat()
+    let held = (await heartbeat(living)).flat()
+    // On a slow emulator, the last heartbeat of the dead process may arrive after the others have read it once.
+    if (held.length < partitions) {
+      letTimePass(1_000)
+      held = (await heartbeat(living)).flat()
+    }
     expect(new Set(held.map(({ partition }) => partition)).size).toBe(partitions)
     expect(held).toHaveLength(partitions)
   })
