@@ -53,3 +53,14 @@ export function streamsOf(store: EventStore): Promise<StreamInfo[]> {
 export async function everything(store: EventStore): Promise<unknown> {
   return structuredClone({ log: await logOf(store), streams: await streamsOf(store) })
 }
+
+interface Collector {
+  readonly handled: RecordedEvent[]
+  handle(event: RecordedEvent): void
+}
+
+/** Returns a handler that collects the events that it has handled. */
+export function collector(): Collector {
+  const handled: RecordedEvent[] = []
+  return { handled, handle: (event) => void handled.push(event) }
+}

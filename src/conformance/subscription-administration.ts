@@ -5,15 +5,10 @@ import { partitionOf } from '../storage/partition.ts'
 import type { EventStore } from '../store.ts'
 import { balances, deposit } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
-import { collect, counted, eventOfType, numbersOf, range } from './events.ts'
+import { collect, collector, counted, eventOfType, numbersOf, range } from './events.ts'
 import { refused } from './expect.ts'
 
 const group = 'subscription administration'
-
-function collector() {
-  const handled: RecordedEvent[] = []
-  return { handled, handle: (event: RecordedEvent) => void handled.push(event) }
-}
 
 const summaries = (store: EventStore) => collect(store.subscriptions.list())
 

@@ -6,7 +6,7 @@ import type { EventStore } from '../store.ts'
 import type { SubscribeOptions } from '../subscription/subscription.ts'
 import { balances, deposit } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
-import { counted, eventOfType, numbersOf, range } from './events.ts'
+import { collector, counted, eventOfType, numbersOf, range } from './events.ts'
 import { refused } from './expect.ts'
 
 const group = 'subscription registry'
@@ -19,12 +19,6 @@ async function mismatch(store: EventStore, options: SubscribeOptions): Promise<s
     `expected 'subscription-mismatch', but got: ${String(cause)}`,
   )
   return cause.message
-}
-
-/** A handler that collects what it has handled. */
-function collector() {
-  const handled: RecordedEvent[] = []
-  return { handled, handle: (event: RecordedEvent) => void handled.push(event) }
 }
 
 const typesOf = (events: readonly RecordedEvent[]) => events.map(({ type }) => type)
@@ -109,6 +103,18 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
       await store.runOnce({ projection: { ...balances, name: 'projected' } })
       assert.match(await mismatch(store, { name: 'projected', handle() {} }), /another name/)
       assert.match(await mismatch(store, { name: 'projected', version, handle() {} }), /another name/)
+    },
+  },
+  {
+    group,
+    name: 'does not resolve caughtUp of a definition that it refuses, whatever the stored checkpoints are',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', [eventOfType('A'), eventOfType('B')])
+      await store.runOnce({ name: 's', types: ['A'], handle() {} })
+      const other = store.subscribe({ name: 's', types: ['B'], handle() {} })
+      const { cause } = await refused(other.caughtUp(), 'subscription-failed')
+      assert.ok(hasCode(cause, 'subscription-mismatch'))
     },
   },
   {
@@ -357,7 +363,9 @@ export const subscriptionRegistryCases: readonly ConformanceCase[] = [
       await store.runOnce({ ...successor, handle: next.handle })
       assert.deepEqual(numbersOf(next.handled), [4, 5, 2])
       // The former one has no place any more, and no second successor gets it.
-      const { handled } = await store.runOnce({ name: 'mailer', handle, onError })
+      // Longer than a case may take: the call does not wait for a subscription that has ended.
+      const limits = { timeout: 600_000 }
+      const { handled } = await store.runOnce({ name: 'mailer', handle, onError }, limits)
       assert.equal(handled, 0)
       const third = { name: 'mailer-v3', from: { after: 'mailer', otherwise: 'end' }, handle() {} } as const
       assert.match(await mismatch(store, third), /'mailer-v2' has taken over/)

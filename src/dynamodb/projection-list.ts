@@ -3,12 +3,16 @@
  * this takes the names from three lists: the async projections are registered as subscriptions, each projection that was
  * ever built has the lease of its build, and the counter lists the inline ones.
  */
-import { compareNames, type ListedProjection, type SubscriptionRegistry } from '../storage/index.ts'
+import {
+  buildPrefix,
+  compareNames,
+  type ListedProjection,
+  type SubscriptionRegistry,
+} from '../storage/index.ts'
 import type { Environment } from './environment.ts'
 import type { ProjectionRegistry } from './projection-registry.ts'
 
 const namesPerPage = 100
-const buildPrefix = '$build:'
 
 export async function listProjections(
   { slots }: Environment,

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { LeaseLostError, RebuildRunningError } from '../errors/index.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
-import type { SubscriptionDefinition } from '../storage/registry.ts'
+import { buildPrefix, type SubscriptionDefinition } from '../storage/registry.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 
 // In milliseconds.
@@ -33,7 +33,7 @@ export class BuildLease {
 
   constructor(environment: EngineEnvironment, projection: string) {
     this.#environment = environment
-    this.#subscription = `$build:${projection}`
+    this.#subscription = buildPrefix + projection
   }
 
   /**

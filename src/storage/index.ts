@@ -87,6 +87,7 @@ export type {
 } from './projections.ts'
 export { appendedEvents, recordedEvent } from './recorded-event.ts'
 export {
+  buildPrefix,
   type RegisteredSubscription,
   repartition,
   type SkipLayer,

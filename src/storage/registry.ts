@@ -6,6 +6,9 @@
  */
 export type SubscriptionKind = 'handler' | 'projection' | 'build'
 
+/** The beginning of the names of builds. No name of a user begins with `$`. */
+export const buildPrefix = '$build:'
+
 /** The definition of a subscription in a program. Two programs with one name and version must have the same one. */
 export interface SubscriptionDefinition {
   readonly kind: SubscriptionKind

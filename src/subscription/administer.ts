@@ -1,22 +1,21 @@
 /** Implements `store.subscriptions`. */
-import { InvalidInputError, StoreUnavailableError, UnknownSubscriptionError } from '../errors/index.ts'
+import { InvalidInputError, UnknownSubscriptionError } from '../errors/index.ts'
 import { checkBoolean, checkInteger, checkName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { beginning, readSafely } from '../input/refusal.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
-import type { RegisteredSubscription } from '../storage/registry.ts'
+import { buildPrefix, type RegisteredSubscription } from '../storage/registry.ts'
 import type { SubscriptionAdministration, SubscriptionSummary } from './administration.ts'
 import { lowestCheckpoint } from './checkpoint-waits.ts'
 import { startPositionIn } from './plan.ts'
 import { startPosition } from './start-position.ts'
 import { emptyStatus, subscriptionStatus } from './status.ts'
+import { untilUnchanged } from './until-unchanged.ts'
 
 const subscriptionsPerPage = 100
 const statusesAtOnce = 4
-// After so many attempts the caller gives up: each time another process changed the subscription between read and write.
-const mostAttempts = 20
 
 export function subscriptionAdministration(
   environment: EngineEnvironment,
@@ -40,11 +39,9 @@ export function subscriptionAdministration(
     signal: AbortSignal | undefined,
     work: (current: RegisteredSubscription) => Promise<boolean>,
   ): Promise<void> {
-    for (let attempt = 1; attempt <= mostAttempts; attempt++) {
-      if (await work(await registered(name, signal))) return
-    }
-    const cause = new Error('other processes have changed it each time between the reading and the writing')
-    throw new StoreUnavailableError(`Changing the subscription '${name}'`, mostAttempts, cause)
+    await untilUnchanged(`Changing the subscription '${name}'`, async () =>
+      (await work(await registered(name, signal))) ? true : undefined,
+    )
   }
 
   function checkHasPlace({ name, successor }: RegisteredSubscription): void {
@@ -143,8 +140,7 @@ export function subscriptionAdministration(
   }
 }
 
-/** Names that begin with $ are the store's own: a build keeps its progress under one. */
-const isOfBuild = (name: string) => name.startsWith('$')
+const isOfBuild = (name: string) => name.startsWith(buildPrefix)
 
 /** Returns the summaries in the given order, without the progress of builds. */
 async function summariesOf(

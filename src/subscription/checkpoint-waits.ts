@@ -115,13 +115,13 @@ class CheckpointWatch {
       } catch (error) {
         for (const { reject } of waiters) reject(error)
       }
-      await this.#sleep(this.#timeToNextLook, ended)
+      await this.#sleep(this.#timeToNextPoll, ended)
       this.#pause = Math.min(this.#pause * 2, longestPause)
     }
   }
 
   /** In milliseconds. There may be more waiters than a call takes arguments, so this calls no `Math.min` of a list. */
-  get #timeToNextLook(): number {
+  get #timeToNextPoll(): number {
     let next = this.#clock.now() + this.#pause
     for (const { end } of this.#waiters) next = Math.min(next, end)
     return next - this.#clock.now()

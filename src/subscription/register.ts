@@ -1,13 +1,11 @@
 /** Registers a subscription when a worker starts, and compares what is stored with what the program says. */
-import { StoreUnavailableError, SubscriptionMismatchError } from '../errors/index.ts'
+import { SubscriptionMismatchError } from '../errors/index.ts'
 import type { RegisteredSubscription } from '../storage/registry.ts'
 import type { Storage } from '../storage/storage.ts'
 import { differencesOf } from './definition.ts'
 import type { Plan } from './plan.ts'
 import { startPosition } from './start-position.ts'
-
-// After so many attempts the caller gives up: each time another process changed the subscription between read and write.
-const mostAttempts = 20
+import { untilUnchanged } from './until-unchanged.ts'
 
 /**
  * The result of a registration. 'registered': the worker may run. 'superseded': a higher version or a successor runs
@@ -29,22 +27,25 @@ export async function registerSubscription(
   signal: AbortSignal,
 ): Promise<Registration> {
   const { name, definition, handler } = plan
-  for (let attempt = 1; attempt <= mostAttempts; attempt++) {
-    const stored = await storage.readSubscription(name, signal)
-    if (stored !== undefined && compare(plan, stored) === 'superseded') return { kind: 'superseded' }
-    await handler.prepare()
-    const registered = stored ?? (await create(storage, plan, signal))
-    if (registered === undefined) continue
-    const action = compare(plan, registered)
-    if (action === 'superseded') return { kind: 'superseded' }
-    if (action === 'same') return { kind: 'registered', place: registered.place as string }
-    // A number of partitions that an operator has set stays, until the program asks for another one than before.
-    const isSameNumber = definition.partitions === registered.definition?.partitions
-    const partitions = isSameNumber ? registered.partitions : definition.partitions
-    await storage.changeSubscription(registered, { definition, partitions }, signal)
-  }
-  const cause = new Error('other processes have changed it each time between the reading and the writing')
-  throw new StoreUnavailableError(`Registering the subscription '${name}'`, mostAttempts, cause)
+  return untilUnchanged(
+    `Registering the subscription '${name}'`,
+    async (): Promise<Registration | undefined> => {
+      const stored = await storage.readSubscription(name, signal)
+      if (stored !== undefined && compare(plan, stored) === 'superseded') return { kind: 'superseded' }
+      await handler.prepare()
+      const registered = stored ?? (await create(storage, plan, signal))
+      if (registered === undefined) return undefined
+      const action = compare(plan, registered)
+      if (action === 'superseded') return { kind: 'superseded' }
+      if (action === 'same') return { kind: 'registered', place: registered.place as string }
+      // A number of partitions that an operator has set stays, until the program asks for another one than before.
+      const isSameNumber = definition.partitions === registered.definition?.partitions
+      const partitions = isSameNumber ? registered.partitions : definition.partitions
+      await storage.changeSubscription(registered, { definition, partitions }, signal)
+      // The next attempt reads what is registered now.
+      return undefined
+    },
+  )
 }
 
 /** Returns undefined if another process was faster, or if the subscription took over a place: the caller reads it again. */

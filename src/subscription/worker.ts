@@ -111,6 +111,8 @@ export class Worker {
       this.#resolveReleaseTimedOut = resolve
     })
     this.ended = this.#run()
+    // Not before: a caller that waits for the registration must learn of the failure first.
+    void this.ended.then(() => this.#resolveRegistered())
   }
 
   get state(): SubscriptionState {
@@ -154,7 +156,6 @@ export class Worker {
     await this.#drain()
     await Promise.race([this.#member?.leave(), this.#releaseTimedOut])
     await this.#leave()
-    this.#resolveRegistered()
     this.#resolveParkedHandled()
     await this.#listenersEnded()
     if (this.#failure === undefined) {

@@ -64,8 +64,7 @@ describe.each(storages)('on $name', ({ name, stories, start }) => {
 
   // Fault: Postgres looked for the number of the partition, which stands for other streams after a change. A worker with
   // action 'block-stream' that had not heard of the change then handled later events of a blocked stream.
-  const onThisStore = missing === undefined ? it : it.skip
-  onThisStore(
+  it.skipIf(missing)(
     'lists the parked streams of a lost lease by its own partitions, or says that it is lost',
     async () => {
       const { storage } = ground.processes[0] as StoryProcess
