@@ -30,6 +30,13 @@ export interface ImportOptions extends CallOptions {
    * @default false
    */
   readonly clampTimes?: boolean | undefined
+  /**
+   * Only for a store with a catalogue. 'current': the source has today's events; the store validates and writes them as
+   * `append` does. 'stored': the source has events as a store keeps them (`store.raw.readAll`); the store keeps them
+   * unchanged, and checks that the catalogue can read them. Required if a type of the source has several versions or names.
+   * @default the same result for both
+   */
+  readonly shape?: 'current' | 'stored' | undefined
   /** Called after each batch; the import waits for the promise that it returns. @default none */
   readonly onProgress?: ((progress: ImportResult) => void) | undefined
 }

@@ -1,13 +1,18 @@
 /** `@eventsourced/core`: the contract of all stores, deciders, projections, the errors, and the store in memory. */
 
 export type { CallOptions } from './call-options.ts'
+export type { Catalogue, CatalogueOptions } from './catalogue/catalogue.ts'
+export { defineEvents, mergeEvents, payload } from './catalogue/define-events.ts'
+export type { EventDefinitions, EventsOf, OfType } from './catalogue/definitions.ts'
+export type { StandardSchema } from './catalogue/standard-schema.ts'
+export type { StoredEvent } from './catalogue/stored-event.ts'
 export type { CommandResult, HandleOptions } from './command/command-call.ts'
 export type { CommandHandler, CommandHandlerOptions } from './command/command-handler.ts'
 export { commandHandler } from './command/command-handler.ts'
 export { type Decider, type Decision, decider } from './command/decider.ts'
 export type { Evolution, FoldedStream, FoldStreamOptions } from './command/fold.ts'
 export { fold, foldStream } from './command/fold.ts'
-export type { ErrorCode, KnownError } from './errors/index.ts'
+export type { ErrorCode, EventIssue, KnownError, UnreadableReason } from './errors/index.ts'
 export {
   AppendTooLargeError,
   CommandOvertakenError,
@@ -19,6 +24,7 @@ export {
   HandlerTimeoutError,
   hasCode,
   ImportOutOfOrderError,
+  InvalidEventError,
   InvalidInputError,
   LeaseLostError,
   LockTimeoutError,
@@ -46,6 +52,7 @@ export {
   TransactionOverError,
   UndefinedStateError,
   UnknownSubscriptionError,
+  UnreadableEventError,
   UnsupportedDatabaseError,
   UnsupportedIsolationError,
   WriteConditionError,
@@ -86,6 +93,7 @@ export type {
   ListStreamsOptions,
   ReadAllOptions,
   ReadStreamOptions,
+  StoredEvents,
   StoreOptions,
   StreamAppend,
   StreamInfo,

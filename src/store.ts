@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The contract that every store fulfils and that the conformance suite proves. */
 import type { CallOptions } from './call-options.ts'
+import type { EventDefinitions } from './catalogue/definitions.ts'
 import type { Event, Metadata, RecordedEvent } from './event.ts'
 import type { ExpectedVersion } from './expected-version.ts'
 import type { ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
@@ -40,9 +41,9 @@ export interface AppendOptions extends CallOptions {
 }
 
 /** One stream's part of an `appendAll`. Without events it only checks the expected version. */
-export interface StreamAppend {
+export interface StreamAppend<E extends Event = Event> {
   readonly streamId: string
-  readonly events: readonly Event[]
+  readonly events: readonly E[]
   /** The version at which the caller expects the stream. @default 'any' */
   readonly expectedVersion?: ExpectedVersion | undefined
 }
@@ -130,7 +131,12 @@ export interface ListStreamsOptions extends CallOptions {
 }
 
 /** The options that every store takes when it is opened. */
-export interface StoreOptions {
+export interface StoreOptions<E extends Event = Event> {
+  /**
+   * The catalogue of the events of this store, which `defineEvents` makes. The store refuses other events, validates the
+   * data, and returns stored events as they are today. @default every event is accepted and returned as it is stored
+   */
+  readonly events?: EventDefinitions<E> | undefined
   /**
    * Inline projections: the store writes their documents in the transaction of the append. Every process that appends
    * to the same data must name the same ones: an append without one of them throws a MissingInlineProjectionError.
@@ -145,8 +151,26 @@ export interface StoreOptions {
   readonly worker?: string | undefined
 }
 
-/** An event store. `Tx` is the transaction through which handlers and raw projections write. */
-export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> extends AsyncDisposable {
+/** Reads events in the form in which they are stored, without the catalogue of the store. */
+export interface StoredEvents {
+  /** As `readStream` of the store. */
+  readStream(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice>
+  /** As `readAll` of the store. `types` are the stored names. */
+  readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent>
+}
+
+/**
+ * An event store. `Tx`: the transaction through which handlers and raw projections write. `E`: the events of the store's
+ * catalogue.
+ */
+export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction, E extends Event = Event>
+  extends AsyncDisposable {
+  /** The catalogue that the store was opened with. */
+  readonly events: EventDefinitions<E> | undefined
+
+  /** Reads events as they are stored: old names, old versions, and `$schemaVersion` in the metadata. */
+  readonly raw: StoredEvents
+
   /** Creates a stream without events, and returns it. @throws StreamAlreadyExistsError if the stream exists */
   createStream(streamId: string, options?: CreateStreamOptions): Promise<StreamInfo>
 
@@ -157,11 +181,12 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
    * @throws DuplicateEventIdError if an event id is recorded already, and this call does not repeat the append that
    * recorded it
    * @throws InvalidInputError if an argument breaks the input rules
+   * @throws InvalidEventError if an event does not fit the catalogue
    * @throws MissingInlineProjectionError if a projection is inline, and this store was opened without it
    * @throws ProjectionVersionError if an inline projection of this store has documents of another version or mode
    * @throws StoreUnavailableError if the outcome is unknown: repeat the call with the same event ids
    */
-  append(streamId: string, events: readonly Event[], options?: AppendOptions): Promise<AppendResult>
+  append(streamId: string, events: readonly E[], options?: AppendOptions): Promise<AppendResult>
 
   /**
    * Appends to several streams in one transaction: all appends are recorded, or none. Each stream may occur once.
@@ -169,12 +194,12 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
    * @throws the same errors as `append`
    */
   appendAll(
-    appends: readonly StreamAppend[],
+    appends: readonly StreamAppend<E>[],
     options?: Omit<AppendOptions, 'expectedVersion'>,
   ): Promise<readonly AppendResult[]>
 
   /** Reads a stream, or a range of it. For a stream that does not exist, returns no events and `exists: false`. */
-  readStream<E extends Event = Event>(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice<E>>
+  readStream<T extends E = E>(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice<T>>
 
   /**
    * Reads the log in order of position. Returns an event only when no other event can still appear before it, so a
@@ -182,7 +207,7 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
    * @throws LogTruncatedError in a forward read, if the log ends before `after` or no longer contains the last returned
    * event
    */
-  readAll<E extends Event = Event>(options?: ReadAllOptions<E>): AsyncIterable<RecordedEvent<E>>
+  readAll<T extends E = E>(options?: ReadAllOptions<T>): AsyncIterable<RecordedEvent<T>>
 
   /** Returns the version, the times and the metadata of a stream; `undefined` if it does not exist. */
   streamInfo(streamId: string, options?: CallOptions): Promise<StreamInfo | undefined>
@@ -207,16 +232,13 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction> 
    * Starts a worker in this process that passes events to a handler. The worker resumes at the checkpoint that is
    * stored under the subscription's name.
    */
-  subscribe<E extends Event = Event>(options: SubscribeOptions<E, Tx>): Subscription
+  subscribe<T extends E = E>(options: SubscribeOptions<T, Tx>): Subscription
 
   /**
    * Handles the events that are in the log now, then resolves. After `limits.timeout` it starts no further event, and
    * resolves with `caughtUp: false`. For scheduled functions and tests.
    */
-  runOnce<E extends Event = Event>(
-    options: SubscribeOptions<E, Tx>,
-    limits?: RunOnceOptions,
-  ): Promise<RunOnceResult>
+  runOnce<T extends E = E>(options: SubscribeOptions<T, Tx>, limits?: RunOnceOptions): Promise<RunOnceResult>
 
   /** Returns the checkpoint, the lag and the owners of a subscription; `undefined` if no subscription has this name. */
   subscriptionStatus(name: string, options?: CallOptions): Promise<SubscriptionStatus | undefined>

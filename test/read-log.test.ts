@@ -41,7 +41,7 @@ function scripted(pages: readonly (LogPage | Error)[], duringQuery: (wakeup: Wak
     wakeup,
     operations,
     read: (options: ReadAllOptions = {}) =>
-      readLog(storage, options, new LogReader(storage, wakeup, systemClock), operations),
+      readLog(storage, options, new LogReader(storage, wakeup, systemClock), operations, undefined),
   }
 }
 

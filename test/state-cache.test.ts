@@ -9,7 +9,7 @@ import {
 } from '@eventsourced/core'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { jsonRoundTrip } from '../src/command/caused-events.ts'
+import { jsonRoundTrip } from '../src/input/json-round-trip.ts'
 import { collect } from './program.ts'
 
 type Moved = { type: 'Moved'; data: number; id?: string }

@@ -12,7 +12,9 @@ interface UpcastSlice {
 }
 
 /** Returns the stored events of a slice, one for each version. */
-export function storedEventsOf(slice: { readonly events: readonly RecordedEvent[] }): readonly RecordedEvent[] {
+export function storedEventsOf(slice: {
+  readonly events: readonly RecordedEvent[]
+}): readonly RecordedEvent[] {
   return (slice as UpcastSlice)[storedEvents] ?? slice.events
 }
 

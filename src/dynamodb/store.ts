@@ -6,6 +6,7 @@ import {
   checkInteger,
   checkMilliseconds,
   checkText,
+  type Event,
   type EventStore,
   eventStore,
   InlineProjections,
@@ -24,7 +25,10 @@ import { cloudFormation, type IamPolicy, iamPolicy, terraform } from './template
 import type { DynamodbTransaction } from './transaction.ts'
 
 /** The options of `dynamodbStore`. */
-export interface DynamodbStoreOptions extends DynamodbAddress, InputLimits, StoreOptions {
+export interface DynamodbStoreOptions<E extends Event = Event>
+  extends DynamodbAddress,
+    InputLimits,
+    StoreOptions<E> {
   /** The prefix of the table names `<table>_events` and `<table>_log`. @default 'eventsourced' */
   readonly table?: string | undefined
   /** Whether the store creates and checks the tables before the first request. @default true */
@@ -54,7 +58,7 @@ export interface DynamodbStoreOptions extends DynamodbAddress, InputLimits, Stor
 }
 
 /** An event store on DynamoDB. */
-export interface DynamodbStore extends EventStore<DynamodbTransaction> {
+export interface DynamodbStore<E extends Event = Event> extends EventStore<DynamodbTransaction, E> {
   readonly schema: {
     /**
      * Creates the tables that are missing, and checks them. Many processes may call it at once.
@@ -92,8 +96,12 @@ export interface DynamodbStore extends EventStore<DynamodbTransaction> {
  *
  * @throws InvalidInputError if an option is not valid
  */
-export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
-  const { table = 'eventsourced', inline: projections = [] } = optionsOf(options, ['table', 'inline'])
+export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOptions<E>): DynamodbStore<E> {
+  const {
+    table = 'eventsourced',
+    inline: projections = [],
+    events,
+  } = optionsOf(options, ['table', 'inline', 'events'])
   const {
     retries = 9,
     maxBatch = 98,
@@ -118,7 +126,7 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
   checkBoolean(autoCreate, 'autoCreate')
   checkBoolean(compress, 'compress')
   if (onMetric !== undefined) checkFunction(onMetric, 'onMetric')
-  const inline = new InlineProjections(projections)
+  const inline = new InlineProjections(projections, events)
   const connection = new Connection(opener(address), { retries, onMetric }, prepare)
   const unprepared = connection.unprepared()
 
@@ -137,7 +145,7 @@ export function dynamodbStore(options?: DynamodbStoreOptions): DynamodbStore {
   }
 
   return {
-    ...eventStore<DynamodbTransaction>(
+    ...eventStore<DynamodbTransaction, E>(
       dynamodbStorage(connection, tables, inline, { maxBatch, gapTimeout, compress }),
       options,
     ),

@@ -10,16 +10,19 @@ import { LiveHandlers } from '../subscription/live-handlers.ts'
 
 const thisProcess = `${hostname()}/${process.pid}`
 
-interface Given extends Pick<EngineEnvironment, 'storage' | 'clock'> {
+interface Given
+  extends Pick<EngineEnvironment, 'storage' | 'clock'>,
+    Partial<Pick<EngineEnvironment, 'known'>> {
   /** Wakes waiting readers when this process appends, or when another process reports an append. */
   readonly wakeup: Pick<Wakeup, 'count' | 'wait'>
   /** @default the name of the host, and the number of the process */
   readonly workerName?: string | undefined
 }
 
-export function engineEnvironment({ storage, wakeup, clock, workerName }: Given): EngineEnvironment {
+export function engineEnvironment({ storage, known, wakeup, clock, workerName }: Given): EngineEnvironment {
   return {
     storage,
+    known,
     clock,
     log: new LogReader(storage, wakeup, clock),
     workerName: workerName ?? thisProcess,

@@ -1,15 +1,21 @@
 /** Checks and prepares the events of an import one by one, and collects them into batches. */
+import type { KnownEvents } from '../catalogue/known-events.ts'
 import { DuplicateEventIdError, InvalidInputError } from '../errors/index.ts'
-import type { ImportedEvent } from '../imported-event.ts'
+import type { ImportedEvent, ImportOptions } from '../imported-event.ts'
 import { checkedDate, checkName } from '../input/checks.ts'
 import { EventPreparation } from '../input/events.ts'
 import type { InputLimits } from '../input/limits.ts'
 import { readSafely } from '../input/refusal.ts'
 import type { PreparedImport } from '../storage/storage.ts'
 import { importIds } from './import-ids.ts'
+import { checkReadable, isStoredForm } from './import-shape.ts'
 
 // A batch also ends at this many characters of JSON, because large payloads would add up to one huge statement.
 const maxBatchSize = 8_388_608
+
+interface ImportBatchOptions extends Pick<ImportOptions, 'name' | 'shape'> {
+  readonly batchSize: number
+}
 
 export class ImportBatches {
   /** Events taken from the source so far. */
@@ -17,27 +23,37 @@ export class ImportBatches {
   readonly #size: number
   readonly #idOf: ((index: number) => string) | undefined
   readonly #preparation: EventPreparation
+  readonly #shape: ImportOptions['shape']
+  readonly #known: KnownEvents | undefined
   #events: PreparedImport[] = []
   #streamOf = new Map<string, string>()
   #characters = 0
 
-  constructor(name: string | undefined, size: number, limits: InputLimits) {
-    this.#size = size
+  constructor(
+    { name, batchSize, shape }: ImportBatchOptions,
+    limits: InputLimits,
+    known: KnownEvents | undefined,
+  ) {
+    this.#size = batchSize
     this.#idOf = name === undefined ? undefined : importIds(name)
-    this.#preparation = new EventPreparation(undefined, limits)
+    this.#shape = shape
+    this.#known = known
+    this.#preparation = new EventPreparation(undefined, limits, known)
   }
 
   /**
    * Adds the next event of the source. Copies it, because the source may reuse its objects. Skips an event whose id the
    * batch already has for the same stream.
    * @throws InvalidInputError, or DuplicateEventIdError if the batch has the id for another stream
+   * @throws InvalidEventError or UnreadableEventError if the event does not fit the catalogue
    */
   add(event: ImportedEvent): void {
     const field = `source[${this.read}]`
     const { streamId, recordedAt } = targetOf(event, field)
-    const { id, idFrom, type, data, metadata, tags } = this.#preparation.event(event, field, () =>
-      this.#makeId(field),
-    )
+    const isStored = readSafely(field, event, () => isStoredForm(this.#known, event, this.#shape))
+    const prepared = this.#preparation.imported(event, field, () => this.#makeId(field), isStored)
+    if (isStored && this.#known !== undefined) checkReadable(this.#known, prepared, streamId, field)
+    const { id, idFrom, type, data, metadata, tags } = prepared
     this.read++
     const earlier = this.#streamOf.get(id)
     if (earlier !== undefined && earlier !== streamId) throw new DuplicateEventIdError(id, earlier)

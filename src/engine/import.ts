@@ -1,7 +1,8 @@
 /** Imports a log from another system: in batches, in the order of the source. It can be run again after any failure. */
+import type { KnownEvents } from '../catalogue/known-events.ts'
 import { DuplicateEventIdError, ImportOutOfOrderError } from '../errors/index.ts'
 import type { ImportOptions, ImportResult, ImportSource } from '../imported-event.ts'
-import { checkBoolean, checkFunction, checkInteger, checkReadName } from '../input/checks.ts'
+import { checkBoolean, checkFunction, checkInteger, checkOneOf, checkReadName } from '../input/checks.ts'
 import type { InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
@@ -18,6 +19,7 @@ export async function importEvents(
   source: ImportSource,
   options: ImportOptions | undefined,
   limits: InputLimits,
+  known: KnownEvents | undefined,
 ): Promise<ImportResult> {
   const {
     name,
@@ -26,14 +28,16 @@ export async function importEvents(
     onProgress,
     signal,
   } = optionsOf(options, ['name', 'batchSize', 'clampTimes', 'onProgress', 'signal'])
+  const { shape } = optionsOf(options, ['shape'])
   checkSource(source)
+  if (shape !== undefined) checkOneOf(shape, 'shape', ['current', 'stored'])
   checkInteger(batchSize, 'batchSize', 1)
   if (name !== undefined) checkReadName(name, 'name')
   checkBoolean(clampTimes, 'clampTimes')
   if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
   const { controller: failed, unlink } = linkedController(signal)
   const stop = failed.signal
-  const batches = new ImportBatches(name, batchSize, limits)
+  const batches = new ImportBatches({ name, batchSize, shape }, limits, known)
   let imported = 0
   // The batch that is being written. Meanwhile the next one is read and prepared; it waits for this one, to keep the
   // order.

@@ -2,6 +2,9 @@
  * Reads the log page by page, to its end or following it. While a full page is returned, it fetches the next one. A
  * follower that has reached the end waits there together with all other members of the store's reader.
  */
+import type { KnownEvents } from '../catalogue/known-events.ts'
+import { type TypeFilter, typeFilter } from '../catalogue/type-filter.ts'
+import type { Upcast } from '../catalogue/upcast.ts'
 import { InvalidInputError, LogTruncatedError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { checkBoolean, checkInteger, checkOneOf } from '../input/checks.ts'
@@ -29,6 +32,7 @@ export function readLog(
   options: ReadAllOptions | undefined,
   log: LogReader,
   operations: Operations,
+  known: KnownEvents | undefined,
 ): AsyncIterable<RecordedEvent> {
   const {
     after = 0,
@@ -46,14 +50,14 @@ export function readLog(
   checkInteger(limit, 'limit', 1)
   checkOneOf(direction, 'direction', ['forward', 'backward'])
   checkBoolean(follow, 'follow')
-  const filter = checkedFilter({ types, streamPrefix, tags })
+  const filter = typeFilter(known, checkedFilter({ types, streamPrefix, tags }))
   if (follow && direction === 'backward') {
     throw new InvalidInputError('follow', 'goes with direction forward only', 'backward')
   }
   const query = {
     after,
     until,
-    ...filter,
+    ...filter.stored,
     partition: undefined,
     direction,
     limit,
@@ -61,7 +65,7 @@ export function readLog(
   return itemsOf(signal, async function* (signal) {
     const follower = follow ? log.join({ filter: query, pollInterval }) : undefined
     try {
-      yield* readPages(storage, query, follower, signal, operations)
+      yield* readPages(storage, query, filter, follower, signal, operations)
     } finally {
       follower?.leave()
     }
@@ -71,6 +75,7 @@ export function readLog(
 async function* readPages(
   storage: Pick<Storage, 'readLogPage'>,
   query: LogQuery,
+  filter: TypeFilter,
   follower: LogMember | undefined,
   signal: AbortSignal,
   operations: Operations,
@@ -122,8 +127,13 @@ async function* readPages(
       const head = page.head ?? page.frontier
       if (after > head) throw new LogTruncatedError(after, `the log ends at ${head}`)
     }
+    let today: Upcast | undefined
+    const upcastPage = () => {
+      today ??= filter.today(page.events, query.direction)
+      return today
+    }
     // Without a limit nothing is counted: `events` may be a getter that decodes the page.
-    if (remaining < Number.MAX_SAFE_INTEGER) remaining -= page.events.length
+    if (remaining < Number.MAX_SAFE_INTEGER) remaining -= countStored(upcastPage().events)
     if (query.direction === 'backward') until = page.through - 1
     else after = page.through
     // A reader that does not follow ends at the frontier of its first page. Otherwise it might never reach the end.
@@ -135,11 +145,24 @@ async function* readPages(
       // Lets the request leave before this page is decoded and returned.
       await new Promise(setImmediate)
     }
-    yield page.events
+    const { events, unreadable } = upcastPage()
+    yield events
+    if (unreadable !== undefined) throw unreadable
     last = page.events.at(-1) ?? last
     if (page.full) continue
     if (follower === undefined || page.frontier >= until) return
     hasReachedEnd = true
     await operations.untilClosed(signal, (signal) => follower.wait(page.through, signal))
   }
+}
+
+/** The number of stored events behind today's events: the parts of a split event have one position, and count once. */
+function countStored(events: readonly RecordedEvent[]): number {
+  let count = 0
+  let last = 0
+  for (const { position } of events) {
+    if (position !== last) count++
+    last = position
+  }
+  return count
 }

@@ -2,14 +2,15 @@
  * Makes a complete `EventStore` of a storage: checks every input, turns outcomes into results or errors, and reads the
  * log page by page. All stores share this code, so they behave alike.
  */
+import { knownEventsOf } from '../catalogue/known-events.ts'
 import {
   DuplicateEventIdError,
   StreamAlreadyExistsError,
   WrongExpectedVersionError,
 } from '../errors/index.ts'
-import type { Event, RecordedEvent } from '../event.ts'
+import type { Event } from '../event.ts'
 import { isExpected } from '../expected-version.ts'
-import { checkedDate, checkInteger, checkName, checkOneOf, checkReadName } from '../input/checks.ts'
+import { checkInteger, checkName, checkReadName } from '../input/checks.ts'
 import { checkAppends, EventPreparation } from '../input/events.ts'
 import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
@@ -25,23 +26,8 @@ import { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import { Wakeup } from '../runtime/wakeup.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
-import type {
-  AppendOutcome,
-  AppendSuccess,
-  PreparedAppend,
-  Storage,
-  StreamWindow,
-} from '../storage/storage.ts'
-import type {
-  AppendResult,
-  EventStore,
-  ListStreamsOptions,
-  ReadAllOptions,
-  ReadStreamOptions,
-  StoreOptions,
-  StreamInfo,
-  StreamSlice,
-} from '../store.ts'
+import type { AppendOutcome, AppendSuccess, PreparedAppend, Storage } from '../storage/storage.ts'
+import type { AppendResult, EventStore, ListStreamsOptions, StoreOptions, StreamInfo } from '../store.ts'
 import { subscriptionAdministration } from '../subscription/administer.ts'
 import { parkedEvents } from '../subscription/parked.ts'
 import { runOnce } from '../subscription/run-once.ts'
@@ -50,7 +36,7 @@ import { subscriptionStatus } from '../subscription/status.ts'
 import { uuidv7 } from '../uuid.ts'
 import { engineEnvironment } from './environment.ts'
 import { importEvents } from './import.ts'
-import { readLog } from './read-log.ts'
+import { reader } from './reader.ts'
 
 const streamsPerPage = 500
 
@@ -58,17 +44,18 @@ const streamsPerPage = 500
  * Makes a store of a storage. The storage writes the documents of the `inline` projections itself.
  * @throws InvalidInputError if an option is wrong
  */
-export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
+export function eventStore<Tx extends HandlerTransaction = HandlerTransaction, E extends Event = Event>(
   storage: Storage,
-  options: InputLimits & StoreOptions = {},
-): EventStore<Tx> {
+  options: InputLimits & StoreOptions<E> = {},
+): EventStore<Tx, E> {
   const limits = checkedLimits(options)
-  const { inline = [], worker } = optionsOf(options, ['inline', 'worker'])
+  const { inline = [], worker, events } = optionsOf(options, ['inline', 'worker', 'events'])
+  const known = knownEventsOf(events)
   if (worker !== undefined) checkName(worker, 'worker')
   const wakeup = new Wakeup(storage.notifications)
   const operations = new Operations(() => storage.checkNesting?.())
   const perform = operations.perform.bind(operations)
-  const environment = engineEnvironment({ storage, wakeup, clock: systemClock, workerName: worker })
+  const environment = engineEnvironment({ storage, known, wakeup, clock: systemClock, workerName: worker })
   const running = new Set<StartedSubscription>()
   /** The subscription that failed last under each name, until the name is subscribed again. */
   const failed = new Map<string, StartedSubscription>()
@@ -95,6 +82,14 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
   }
 
   return {
+    events,
+    // The compiler's types of the events are what the catalogue, or without one the caller, says. Nothing checks them here.
+    ...(reader(storage, environment.log, operations, known) as Pick<
+      EventStore<Tx, E>,
+      'readStream' | 'readAll'
+    >),
+    raw: reader(storage, environment.log, operations, undefined),
+
     async createStream(streamId, options) {
       checkName(streamId, 'streamId')
       const { metadata, signal } = optionsOf(options, ['metadata', 'signal'])
@@ -110,28 +105,16 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
         'metadata',
         'signal',
       ])
-      const append = new EventPreparation(metadata, limits).append(streamId, events, expectedVersion)
+      const append = new EventPreparation(metadata, limits, known).append(streamId, events, expectedVersion)
       if (append.events.length > 0) return (await write([append], signal))[0] as AppendResult
       return perform(signal, () => appendWithoutEvents(storage, append, signal))
     },
 
     async appendAll(appends, options) {
       const { metadata, signal } = optionsOf(options, ['metadata', 'signal'])
-      const preparation = new EventPreparation(metadata, limits)
+      const preparation = new EventPreparation(metadata, limits, known)
       const prepared = preparation.appends(appends)
       return prepared.length === 0 ? perform(signal, async () => []) : write(prepared, signal)
-    },
-
-    async readStream<E extends Event>(streamId: string, options?: ReadStreamOptions) {
-      const window = streamWindow(streamId, options)
-      const { signal } = optionsOf(options, ['signal'])
-      const slice = await perform(signal, () => storage.readStream(streamId, window, signal))
-      // The caller states the types of the payloads. Nothing checks stored JSON against them.
-      return slice as StreamSlice<E>
-    },
-
-    readAll<E extends Event>(options?: ReadAllOptions) {
-      return readLog(storage, options, environment.log, operations) as AsyncIterable<RecordedEvent<E>>
     },
 
     async streamInfo(streamId, options) {
@@ -174,7 +157,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
           throw unwrapped(error)
         }
       }
-      return importEvents({ importBatch }, source, options, limits)
+      return importEvents({ importBatch }, source, options, limits, known)
     },
 
     view: (projection) => readView(environment, operations, projection),
@@ -254,23 +237,6 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction>(
 /** Returns the error that an inline projection threw, without its InlineFailure. Returns any other error unchanged. */
 function unwrapped(error: unknown): unknown {
   return error instanceof InlineFailure ? error.cause : error
-}
-
-function streamWindow(streamId: string, options: ReadStreamOptions | undefined): StreamWindow {
-  checkReadName(streamId, 'streamId')
-  const {
-    fromVersion = 1,
-    toVersion = Number.MAX_SAFE_INTEGER,
-    asOf,
-    direction = 'forward',
-  } = optionsOf(options, ['fromVersion', 'toVersion', 'asOf', 'direction'])
-  const { limit = Number.MAX_SAFE_INTEGER } = optionsOf(options, ['limit'])
-  checkInteger(fromVersion, 'fromVersion', 1)
-  checkInteger(toVersion, 'toVersion', 0)
-  const moment = asOf === undefined ? undefined : checkedDate(asOf, 'asOf')
-  checkOneOf(direction, 'direction', ['forward', 'backward'])
-  checkInteger(limit, 'limit', 1)
-  return { fromVersion, toVersion, asOf: moment, direction, limit }
 }
 
 /** An append without events: checks the expected version, writes nothing, and returns where the stream is. */

@@ -39,3 +39,5 @@ export type ErrorCode =
   | 'not-parked'
   | 'subscription-mismatch'
   | 'unknown-subscription'
+  | 'invalid-event'
+  | 'unreadable-event'

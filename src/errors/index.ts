@@ -13,6 +13,7 @@ import type {
   WriteConditionError,
   WrongExpectedVersionError,
 } from './call.ts'
+import type { InvalidEventError, UnreadableEventError } from './catalogue.ts'
 import type { ErrorCode } from './code.ts'
 import type {
   ConnectionNotOpenError,
@@ -61,6 +62,8 @@ export {
   WriteConditionError,
   WrongExpectedVersionError,
 } from './call.ts'
+export type { EventIssue, UnreadableReason } from './catalogue.ts'
+export { InvalidEventError, pathText, UnreadableEventError } from './catalogue.ts'
 export type { ErrorCode } from './code.ts'
 export {
   ConnectionNotOpenError,
@@ -131,6 +134,8 @@ export type KnownError =
   | NotParkedError
   | SubscriptionMismatchError
   | UnknownSubscriptionError
+  | InvalidEventError
+  | UnreadableEventError
 
 /** Returns true if `error` is this library's error with that code, from any installed copy of the library. */
 export function hasCode<Code extends ErrorCode>(

@@ -2,7 +2,10 @@
  * Applies the input rules to events before the store sends anything to a database; they are the same for every store.
  * An event that passes can be stored and read back unchanged. Any other event is refused with an InvalidInputError.
  */
-import { InvalidInputError } from '../errors/index.ts'
+import { type Path, type StoredForm, storedForm } from '../catalogue/accept.ts'
+import type { KnownEvents } from '../catalogue/known-events.ts'
+import { schemaVersionKey } from '../catalogue/stored-event.ts'
+import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors/index.ts'
 import type { Event, Metadata } from '../event.ts'
 import type { ExpectedVersion } from '../expected-version.ts'
 import { presentCaller } from '../storage/caller.ts'
@@ -17,38 +20,60 @@ import { readSafely, refuse } from './refusal.ts'
 
 const maxTags = 100
 
-/** Checks events and prepares them for a storage. `shared` is added to the metadata of each. */
+/**
+ * Checks events and prepares them for a storage. `shared` is added to the metadata of each. `known`: the catalogue of the
+ * store, which says whether an event is valid and in which form it is stored.
+ */
 export class EventPreparation {
   readonly #shared: Metadata | undefined
   readonly #sharedJson: string
   readonly #limits: InputLimits
+  readonly #known: KnownEvents | undefined
   readonly #caller = presentCaller()
+  /** What is wrong with the events so far, by the catalogue. */
+  readonly #issues: EventIssue[] = []
 
-  constructor(shared: Metadata | undefined, limits: InputLimits) {
+  constructor(shared: Metadata | undefined, limits: InputLimits, known?: KnownEvents) {
     this.#shared = shared
     this.#sharedJson = metadataJson(shared, 'metadata', limits)
     this.#limits = limits
+    this.#known = known
   }
 
   /**
-   * Prepares one event. An event without an id gets it from `makeId`, which must return the same id when the caller
-   * repeats the call; without `makeId`, it gets a new id that only this call knows.
+   * Prepares one event of an import. An event without an id gets it from `makeId`, which must return the same id when the
+   * caller repeats the call. `isStored`: the event already has its stored form, so the catalogue does not change it.
+   * @throws InvalidInputError, or InvalidEventError if the event does not fit the catalogue
    */
-  event(event: Event, field: string, makeId?: () => string): PreparedEvent {
-    return readSafely(field, event, () => this.#prepare(event, field, makeId))
+  imported(event: Event, field: string, makeId: () => string, isStored: boolean): PreparedEvent {
+    const known = isStored ? undefined : this.#known
+    const prepared = readSafely(field, event, () => this.#prepare(event, field, [field], known, makeId))
+    this.#throwIssues()
+    return prepared
   }
 
-  #prepare(event: Event, field: string, makeId: (() => string) | undefined): PreparedEvent {
+  #prepare(
+    event: Event,
+    field: string,
+    path: Path,
+    known: KnownEvents | undefined,
+    makeId: (() => string) | undefined,
+  ): PreparedEvent {
     const { id, type, data, metadata, tags } = checkedEvent(event, field)
     checkName(type, `${field}.type`)
     if (id !== undefined) checkId(id, `${field}.id`)
     const isNewId = id === undefined ? makeId === undefined : isNamedByLibrary(event)
+    const form: StoredForm = (known && storedForm(known, { type, data }, path, this.#issues)) ?? {
+      type,
+      data,
+      schemaVersion: 1,
+    }
     return {
       id: id === undefined ? (makeId ?? uuidv7)() : id.toLowerCase(),
       idFrom: isNewId ? 'library' : 'caller',
-      type,
-      data: toJson(data, `${field}.data`, this.#limits.maxPayloadBytes),
-      metadata: this.#metadata(metadata, field),
+      type: form.type,
+      data: toJson(form.data, `${field}.data`, this.#limits.maxPayloadBytes),
+      metadata: withSchemaVersion(this.#metadata(metadata, field), form.schemaVersion),
       tags: tags === undefined ? noTags : checkedTags(tags, `${field}.tags`),
     }
   }
@@ -60,36 +85,67 @@ export class EventPreparation {
     return metadataJson(mergedMetadata(this.#shared, own), `${field}.metadata`, this.#limits)
   }
 
-  /** Prepares the events of one stream. @throws InvalidInputError */
+  /** Prepares the events of one stream. @throws InvalidInputError, or InvalidEventError as `append` of the store does */
   append(
     streamId: string,
     events: readonly Event[],
     expectedVersion: ExpectedVersion = 'any',
+  ): PreparedAppend {
+    const prepared = this.#append(streamId, events, expectedVersion, ['events'])
+    this.#throwIssues()
+    return prepared
+  }
+
+  /** `path`: where the events are in the arguments of the call, for the issues of the catalogue. */
+  #append(
+    streamId: string,
+    events: readonly Event[],
+    expectedVersion: ExpectedVersion,
+    path: Path,
   ): PreparedAppend {
     checkName(streamId, 'streamId')
     checkExpectedVersion(expectedVersion)
     const prepared = readSafely('events', events, () => {
       if (!Array.isArray(events)) refuse('events', 'must be an array of events', events)
       // Unlike `map`, Array.from also visits the holes of an array.
-      return Array.from(events, (event: Event, index) => this.event(event, `events[${index}]`))
+      return Array.from(events, (event: Event, index) => {
+        const field = `events[${index}]`
+        return readSafely(field, event, () =>
+          this.#prepare(event, field, [...path, index], this.#known, undefined),
+        )
+      })
     })
     return { streamId, expectedVersion, events: prepared, caller: this.#caller }
   }
 
-  /** Prepares the appends of one call to several streams. @throws InvalidInputError */
+  /** Prepares the appends of one call to several streams. @throws InvalidInputError, InvalidEventError */
   appends(appends: readonly StreamAppend[]): readonly PreparedAppend[] {
-    return readSafely('appends', appends, () => {
+    const prepared = readSafely('appends', appends, () => {
       if (!Array.isArray(appends)) refuse('appends', 'must be an array of { streamId, events }', appends)
       return Array.from(appends, (append: StreamAppend, index) =>
         readSafely(`appends[${index}]`, append, () => {
           if (typeof append !== 'object' || append === null || Array.isArray(append)) {
             refuse(`appends[${index}]`, 'must be { streamId, events }', append)
           }
-          return this.append(append.streamId, append.events, append.expectedVersion)
+          const { streamId, events, expectedVersion = 'any' } = append
+          return this.#append(streamId, events, expectedVersion, ['appends', index, 'events'])
         }),
       )
     })
+    this.#throwIssues()
+    return prepared
   }
+
+  #throwIssues(): void {
+    if (this.#issues.length > 0) throw new InvalidEventError(this.#issues)
+  }
+}
+
+/** Adds the version of the data to metadata, both as JSON text. Version 1 is not written. */
+function withSchemaVersion(metadata: string, version: number): string {
+  if (version === 1) return metadata
+  const property = `${JSON.stringify(schemaVersionKey)}:${version}`
+  return metadata === '{}' ? `{${property}}` : `${metadata.slice(0, -1)},${property}}`
 }
 
 function checkId(value: unknown, field: string): void {

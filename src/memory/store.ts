@@ -4,8 +4,10 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import {
+  type Event,
   type EventStore,
   eventStore,
+  type HandlerTransaction,
   InlineProjections,
   type InputLimits,
   optionsOf,
@@ -21,9 +23,11 @@ import { type MemoryTransaction, Turnstile, transact } from './transaction.ts'
  * Creates an event store in the memory of this process. It behaves exactly as the stores on a database do, which makes
  * it the store for tests. Every call creates a store with its own, empty data.
  */
-export function memoryStore(options?: InputLimits & StoreOptions): EventStore {
-  const { inline } = optionsOf(options, ['inline'])
-  return eventStore(memoryStorage(new InlineProjections(inline)), options)
+export function memoryStore<E extends Event = Event>(
+  options?: InputLimits & StoreOptions<E>,
+): EventStore<HandlerTransaction, E> {
+  const { inline, events } = optionsOf(options, ['inline', 'events'])
+  return eventStore(memoryStorage(new InlineProjections(inline, events)), options)
 }
 
 /** The storage in memory. `inline`: the projections whose documents change together with each append and import. */

@@ -4,9 +4,11 @@ import {
   checkFunction,
   checkInteger,
   checkMilliseconds,
+  type Event,
   type EventStore,
   emitWarning,
   eventStore,
+  type HandlerTransaction,
   InlineProjections,
   type InputLimits,
   optionsOf,
@@ -26,7 +28,7 @@ import { postgresStorage } from './storage.ts'
 import type { SqlTransaction } from './transaction.ts'
 
 /** The options of `postgresStore`. All are optional. */
-export interface PostgresStoreOptions extends InputLimits, StoreOptions {
+export interface PostgresStoreOptions<E extends Event = Event> extends InputLimits, StoreOptions<E> {
   /**
    * The name of the schema that holds the tables, at most 63 bytes. Case matters, and the store quotes the name. It
    * must not contain quotes, backslashes, dollar signs or control characters, and not be a schema of Postgres itself.
@@ -122,7 +124,7 @@ export interface Frontier {
 }
 
 /** An event store on Postgres: the contract of all stores, its tables, its frontier, and your own transactions. */
-export interface PostgresStore extends EventStore<SqlTransaction> {
+export interface PostgresStore<E extends Event = Event> extends EventStore<SqlTransaction, E> {
   /** Creates and describes the tables and functions of the store. */
   readonly schema: {
     /**
@@ -161,13 +163,13 @@ export interface PostgresStore extends EventStore<SqlTransaction> {
    * the transaction has another isolation level.
    * @throws InvalidInputError if `transaction` is not a transaction of `pg`, postgres.js or PGlite, or made by a bridge
    */
-  inTransaction(transaction: PostgresTransaction): TransactionalStore
+  inTransaction(transaction: PostgresTransaction): TransactionalStore<E>
 }
 
 /** The part of the store that works inside your own transaction. */
-export type TransactionalStore = Pick<
-  EventStore,
-  'append' | 'appendAll' | 'createStream' | 'readStream' | 'streamInfo'
+export type TransactionalStore<E extends Event = Event> = Pick<
+  EventStore<HandlerTransaction, E>,
+  'append' | 'appendAll' | 'createStream' | 'readStream' | 'streamInfo' | 'events'
 >
 
 /**
@@ -180,8 +182,15 @@ export type TransactionalStore = Pick<
  * `ReadOnlyReplicaError` or `SequenceBehindError`. Each call repeats the check until it passes.
  * @throws InvalidInputError if `connection` or an option is invalid
  */
-export function postgresStore(connection: PostgresConnection, options?: PostgresStoreOptions): PostgresStore {
-  const { schema = 'eventsourced', inline: projections } = optionsOf(options, ['schema', 'inline'])
+export function postgresStore<E extends Event = Event>(
+  connection: PostgresConnection,
+  options?: PostgresStoreOptions<E>,
+): PostgresStore<E> {
+  const {
+    schema = 'eventsourced',
+    inline: projections,
+    events,
+  } = optionsOf(options, ['schema', 'inline', 'events'])
   const {
     maxConnections = 10,
     retries = 9,
@@ -205,7 +214,7 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
   checkInteger(retries, 'retries', 0)
   checkInteger(maxBatch, 'maxBatch', 1)
   checkMilliseconds(timeout, 'timeout', 1)
-  const inline = new InlineProjections(projections)
+  const inline = new InlineProjections(projections, events)
   const statements = statementsOf(schema)
   const database = new RetryingDatabase(
     connector(connection, { prepare, maxConnections, timeout }),
@@ -221,7 +230,7 @@ export function postgresStore(connection: PostgresConnection, options?: Postgres
   const storage = postgresStorage(runner, statements, { maxBatch, timeout }, inline)
   const hints = notify ? notifications(database, runner, statements, schema, onWarning) : undefined
 
-  const store = eventStore<SqlTransaction>(
+  const store = eventStore<SqlTransaction, E>(
     { ...storage, notifications: hints, checkNesting: () => nesting.check() },
     options,
   )

@@ -1,4 +1,7 @@
 /** Inline projections: the store writes their documents in the transaction that appends the events. */
+import type { EventDefinitions } from '../catalogue/definitions.ts'
+import { type KnownEvents, knownEventsOf } from '../catalogue/known-events.ts'
+import { upcastAll } from '../catalogue/upcast.ts'
 import { MissingInlineProjectionError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
@@ -18,8 +21,11 @@ export class InlineProjections {
   /** The inline projections of this store. Every append names them. */
   readonly named: readonly NamedProjection[]
   readonly #registration: Registration
+  readonly #known: KnownEvents | undefined
 
-  constructor(projections: readonly Projection[] = []) {
+  /** `events`: the catalogue of the store, through which the projections get the events. */
+  constructor(projections: readonly Projection[] = [], events?: EventDefinitions) {
+    this.#known = knownEventsOf(events)
     const checked = readSafely('inline', projections, () => checkedInline(projections))
     this.isEmpty = checked.length === 0
     this.named = checked.map(({ name, version }) => ({ name, version }))
@@ -35,7 +41,7 @@ export class InlineProjections {
   }
 
   /**
-   * Writes the documents for events that were appended in this transaction. Returns 'stale' if a projection was rebuilt
+   * Writes the documents for events, as they are stored, that were appended in this transaction. Returns 'stale' if a projection was rebuilt
    * since `targets`: then the caller must roll back and retry the transaction.
    * @throws InlineFailure with the error of a projection as its cause
    */
@@ -46,7 +52,8 @@ export class InlineProjections {
     callerOf?: CallerOf,
   ): Promise<'done' | 'stale'> {
     try {
-      const result = await project(targets, events, transaction, callerOf)
+      const today = this.#today(events, callerOf)
+      const result = await project(targets, today.events, transaction, today.callerOf)
       if (result === 'stale') this.forget()
       return result
     } catch (thrown) {
@@ -58,19 +65,39 @@ export class InlineProjections {
    * Locks the documents that the events will change, before the events get their positions. Another append that changes
    * the same documents gets its positions later, so that documents are folded in the order of the log. What a raw
    * projection will write is unknown, so its name is locked instead: such appends run one after the other.
+   * @throws UnreadableEventError if the catalogue of the store cannot read an event
    */
   async lock(
     targets: readonly ProjectionTarget[],
-    events: readonly RecordedEvent[],
+    stored: readonly RecordedEvent[],
     transaction: StorageTransaction,
-  ): Promise<LockedProjections | 'stale'> {
+  ): Promise<Pick<LockedProjections, 'apply'> | 'stale'> {
+    const { events } = this.#today(stored, undefined)
     const raw = targets.filter(
       ({ projection }) => projection.kind === 'raw' && events.some((event) => selects(projection, event)),
     )
     // In the order of names, so that two appends cannot deadlock.
     for (const name of raw.map(({ projection }) => projection.name).sort())
       await transaction.lockProjection(name)
-    return lockProjections(targets, events, transaction)
+    const locked = await lockProjections(targets, events, transaction)
+    if (locked === 'stale' || this.#known === undefined) return locked
+    return {
+      apply: (stored, transaction, callerOf) => {
+        const today = this.#today(stored, callerOf)
+        return locked.apply(today.events, transaction, today.callerOf)
+      },
+    }
+  }
+
+  /** The parts of a split event have the caller of the stored event. */
+  #today(stored: readonly RecordedEvent[], callerOf: CallerOf | undefined): TodaysEvents {
+    if (this.#known === undefined) return { events: stored, callerOf }
+    const events = upcastAll(this.#known, stored)
+    if (events === stored || callerOf === undefined) return { events, callerOf }
+    const placeOf = ({ streamId, version }: RecordedEvent) => `${version} ${streamId}`
+    const callers = new Map(stored.map((event) => [placeOf(event), callerOf(event)] as const))
+    const callersById = new Map(events.map((event) => [event.id, callers.get(placeOf(event))] as const))
+    return { events, callerOf: ({ id }) => callersById.get(id) }
   }
 
   /**
@@ -96,6 +123,11 @@ export class InlineProjections {
   forget(): void {
     this.#registration.forget()
   }
+}
+
+interface TodaysEvents {
+  readonly events: readonly RecordedEvent[]
+  readonly callerOf: CallerOf | undefined
 }
 
 /** Returns a copy, because the caller's array may change later. */

@@ -2,6 +2,7 @@
  * Builds a new generation of documents while readers still get the present one. It folds the log in batches. Each batch
  * commits in one transaction with the checkpoint of the build, so that an interrupted build resumes where it was.
  */
+import { type TypeFilter, typeFilter } from '../catalogue/type-filter.ts'
 import { hasCode, isOutage, LogNotSettledError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
@@ -43,6 +44,7 @@ export class ProjectionBuild {
   readonly #lease: BuildLease
   readonly #options: ProjectionBuildOptions
   readonly #states: DocumentStates
+  readonly #filter: TypeFilter
   readonly #startedAt: number
   /** Whether the storage may hold documents of this generation that are not in memory. */
   #mayHaveStored = true
@@ -63,6 +65,8 @@ export class ProjectionBuild {
     this.#lease = lease
     this.#options = options
     this.#states = new DocumentStates(projection)
+    const { events, streamPrefix } = projection
+    this.#filter = typeFilter(environment.known, { types: events, streamPrefix, tags: undefined })
     this.#startedAt = environment.clock.now()
   }
 
@@ -212,11 +216,14 @@ export class ProjectionBuild {
     }
   }
 
+  /** @throws UnreadableEventError if the catalogue of the store cannot read an event */
   async #fold(
-    events: readonly RecordedEvent[],
+    stored: readonly RecordedEvent[],
     load: (addresses: readonly DocumentAddress[]) => Promise<readonly (StoredDocument | undefined)[]>,
   ): Promise<readonly DocumentChange[]> {
     const { generation } = this.#options
+    const { events, unreadable } = this.#filter.today(stored)
+    if (unreadable !== undefined) throw unreadable
     const keyed = keyedEvents(this.#projection, events)
     const missing = addressesOf(this.#projection, generation, keyed).filter(
       ({ key }) => !this.#states.has(key),
@@ -263,9 +270,8 @@ export class ProjectionBuild {
   }
 
   #query(after: number, until: number): LogQuery {
-    const { events, streamPrefix } = this.#projection
     const limit = Math.min(eventsPerPage, this.#options.batchSize)
-    const all = { tags: undefined, partition: undefined, direction: 'forward', limit } as const
-    return { ...all, after, until, types: events, streamPrefix }
+    const all = { partition: undefined, direction: 'forward', limit } as const
+    return { ...all, ...this.#filter.stored, after, until }
   }
 }

@@ -1,5 +1,6 @@
 /** The parts of a store that subscriptions, views and rebuilds run on. Tests replace any of them. */
 
+import type { KnownEvents } from '../catalogue/known-events.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { CheckpointWaits } from '../subscription/checkpoint-waits.ts'
@@ -10,6 +11,8 @@ import type { Clock } from './clock.ts'
 
 export interface EngineEnvironment {
   readonly storage: Storage
+  /** The catalogue of the store: user code gets the events as they are today. Undefined: as they are stored. */
+  readonly known: KnownEvents | undefined
   readonly clock: Clock
   /** Reads the log for all that follow it, so that each page is read once. */
   readonly log: LogReader

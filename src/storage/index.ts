@@ -35,7 +35,7 @@ export {
 } from '../errors/index.ts'
 
 // Events and the contract
-export type { Metadata, RecordedEvent } from '../event.ts'
+export type { Event, Metadata, RecordedEvent } from '../event.ts'
 export { type ExpectedVersion, isExpected } from '../expected-version.ts'
 // Checking the options of a store
 export {

@@ -164,7 +164,7 @@ function toRecorded<E extends Event>(events: readonly E[], name: string, after =
     const next = after + index + 1
     // An event that was read from a store keeps its stream, version, position and time.
     const { streamId, version, position, recordedAt } = event as Partial<RecordedEvent>
-    const prepared = preparation.event(event, `${name}[${index}]`, () => uuidOf(name, index))
+    const prepared = preparation.imported(event, `${name}[${index}]`, () => uuidOf(name, index), true)
     return {
       ...event,
       streamId: streamId ?? 'given',

@@ -1,0 +1,141 @@
+/** Checks the events that a program appends against its catalogue, and makes their stored form. */
+import { isDeepStrictEqual } from 'node:util'
+import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors/index.ts'
+import type { Event, RecordedEvent } from '../event.ts'
+import { jsonRoundTrip } from '../input/json-round-trip.ts'
+import { isParts, type KnownEvent, type KnownEvents } from './known-events.ts'
+import { nearestName } from './nearest-name.ts'
+import { schemaVersionKey } from './stored-event.ts'
+import { upcastAll } from './upcast.ts'
+
+export type Path = readonly (string | number)[]
+
+/** An event as it will be stored. */
+export interface StoredForm {
+  readonly type: string
+  readonly data: unknown
+  /** The version of its data. */
+  readonly schemaVersion: number
+}
+
+// Data that a schema has accepted, and for which event. Only the library has these objects, so nobody changes them.
+const acceptedData = new WeakMap<object, KnownEvent>()
+
+/** Returns the stored form of an event. If the event does not fit, adds the reasons to `issues` and returns undefined. */
+export function storedForm(
+  known: KnownEvents,
+  { type, data }: Event,
+  path: Path,
+  issues: EventIssue[],
+): StoredForm | undefined {
+  if (known.isOpen) return { type, data, schemaVersion: 1 }
+  const event = known.events.get(type)
+  if (event === undefined) {
+    issues.push({ path: [...path, 'type'], message: unknownType(known, type) })
+    return undefined
+  }
+  const isAccepted = typeof data === 'object' && data !== null && acceptedData.get(data) === event
+  const accepted = isAccepted ? { value: data } : validData(event, data, [...path, 'data'], issues)
+  if (accepted === undefined) return undefined
+  const { writeAs } = event
+  if (writeAs === undefined) return { type, data: accepted.value, schemaVersion: event.version }
+  return olderForm(known, event, accepted.value, path, issues)
+}
+
+/** Returns the events with the data that their schemas return, so that an append need not validate them again. */
+export function acceptedEvents<E extends Event>(known: KnownEvents, events: readonly E[]): readonly E[] {
+  if (known.isOpen) return events
+  const issues: EventIssue[] = []
+  const accepted = events.map((event, index) => {
+    const definition = known.events.get(event.type)
+    if (definition === undefined) {
+      issues.push({ path: ['events', index, 'type'], message: unknownType(known, event.type) })
+      return event
+    }
+    if (definition.schema === undefined) return event
+    const valid = validData(definition, event.data, ['events', index, 'data'], issues)
+    if (valid === undefined) return event
+    const data = jsonRoundTrip(valid.value)
+    if (typeof data === 'object' && data !== null) acceptedData.set(data, definition)
+    return { ...event, data }
+  })
+  if (issues.length > 0) throw new InvalidEventError(issues)
+  return accepted
+}
+
+/** Returns the reasons why an event of today does not fit its schema. */
+export function issuesOf(known: KnownEvents, { type, data }: Event): readonly EventIssue[] {
+  const issues: EventIssue[] = []
+  const event = known.events.get(type)
+  if (event !== undefined) validData(event, data, ['data'], issues)
+  return issues
+}
+
+function unknownType(known: KnownEvents, type: string): string {
+  const route = known.routes.get(type)
+  if (route !== undefined) {
+    const today = isParts(route) ? [...route.keys()] : [route.type]
+    if (today.length === 0) return `'${type}' is not read any more: the catalogue drops it`
+    return `'${type}' is an old name: append ${today.map((name) => `'${name}'`).join(' or ')}`
+  }
+  const nearest = nearestName(String(type), known.events.keys())
+  return `'${type}' is not in the catalogue${nearest === undefined ? '' : `; did you mean '${nearest}'?`}`
+}
+
+/** Makes the form that older processes know, and checks that it is read back as the same event. */
+function olderForm(
+  known: KnownEvents,
+  event: KnownEvent,
+  data: unknown,
+  path: Path,
+  issues: EventIssue[],
+): StoredForm | undefined {
+  const { type, version, convert } = event.writeAs as NonNullable<KnownEvent['writeAs']>
+  const today = jsonRoundTrip(data)
+  try {
+    const older = convert === undefined ? today : convert(jsonRoundTrip(today))
+    const metadata = version === 1 ? {} : { [schemaVersionKey]: version }
+    const [readBack, ...more] = upcastAll(known, [asStored(type, jsonRoundTrip(older), metadata)])
+    const isSame = more.length === 0 && readBack?.type === event.type
+    if (isSame && isDeepStrictEqual(jsonRoundTrip(readBack.data), today)) {
+      return { type, data: older, schemaVersion: version }
+    }
+    const message = `is not the same event when it is read back as '${type}' of version ${version}: writeAs and upcasts must be inverse`
+    issues.push({ path: [...path, 'data'], message })
+  } catch (thrown) {
+    const message = `cannot be written as '${type}' of version ${version}: ${thrown instanceof Error ? thrown.message : thrown}`
+    issues.push({ path: [...path, 'data'], message })
+  }
+  return undefined
+}
+
+/** An event that is not stored yet, for upcasting it. */
+function asStored(type: string, data: unknown, metadata: RecordedEvent['metadata']): RecordedEvent {
+  const id = '00000000-0000-0000-0000-000000000000'
+  return { id, type, data, metadata, tags: [], streamId: '', version: 1, position: 1, recordedAt: new Date() }
+}
+
+/** @throws InvalidInputError if the schema is asynchronous */
+function validData(
+  { type, schema }: KnownEvent,
+  data: unknown,
+  path: Path,
+  issues: EventIssue[],
+): { readonly value: unknown } | undefined {
+  if (schema === undefined) return { value: data }
+  const result = schema['~standard'].validate(data)
+  if (result instanceof Promise) {
+    result.catch(() => {})
+    const problem = 'must validate synchronously, because events are validated before they are appended'
+    throw new InvalidInputError(`the schema of '${type}'`, problem, 'a promise')
+  }
+  if (result.issues === undefined) return result
+  for (const { message, path: within = [] } of result.issues) {
+    const keys = within.map((key) => (typeof key === 'object' ? key.key : key))
+    issues.push({
+      path: [...path, ...keys.map((key) => (typeof key === 'number' ? key : String(key)))],
+      message,
+    })
+  }
+  return undefined
+}

@@ -1,0 +1,141 @@
+/**
+ * A catalogue at run time: how each stored event is read today, and how each of today's events is stored.
+ *
+ *     stored name ──▶ route ──▶ an event of today, after the steps from its stored version
+ *                        └────▶ parts: several events of today, or none
+ */
+import { refuse } from '../input/refusal.ts'
+import type { EventDefinitions } from './definitions.ts'
+import type { StandardSchema } from './standard-schema.ts'
+import type { StoredEvent } from './stored-event.ts'
+
+/** Makes data from older data. */
+export type DataStep = (data: unknown, stored: StoredEvent) => unknown
+
+/** The events that a stored event is read as: for each type, the function that makes its data. */
+export type Parts = ReadonlyMap<string, DataStep>
+
+/** An event of today. */
+export interface KnownEvent {
+  readonly type: string
+  /** Undefined if only the compiler knows the type of the data. */
+  readonly schema: StandardSchema | undefined
+  /** The version of its data today. */
+  readonly version: number
+  /** For each older version, the step to the next one, or the parts that it is read as. */
+  readonly steps: ReadonlyMap<number, DataStep | Parts>
+  /** How it is stored while older processes run. */
+  readonly writeAs: WrittenForm | undefined
+}
+
+export interface WrittenForm {
+  readonly type: string
+  readonly version: number
+  /** Makes the data of the older version; undefined if only the name differs. */
+  readonly convert: ((data: unknown) => unknown) | undefined
+}
+
+export type Route = KnownEvent | Parts
+
+/** What reading does with a stored event that the catalogue does not have. */
+export type UnknownPolicy = 'refuse' | 'skip'
+
+export function isParts(value: Route | DataStep): value is Parts {
+  return value instanceof Map
+}
+
+export class KnownEvents {
+  readonly events: ReadonlyMap<string, KnownEvent>
+  /** By stored name. */
+  readonly routes: ReadonlyMap<string, Route>
+  readonly unknown: UnknownPolicy
+  /** True if only the compiler knows the events: then every name is known, and every event is read as it is stored. */
+  readonly isOpen: boolean
+  /** For each stored name that may be read as events of other names: those names. */
+  readonly #partTypes: ReadonlyMap<string, ReadonlySet<string>>
+
+  constructor(
+    events: ReadonlyMap<string, KnownEvent>,
+    routes: ReadonlyMap<string, Route>,
+    unknown: UnknownPolicy,
+    isOpen = false,
+  ) {
+    this.events = events
+    this.routes = routes
+    this.unknown = unknown
+    this.isOpen = isOpen
+    this.#partTypes = new Map(
+      [...routes].flatMap(([name, route]) => {
+        const all = isParts(route) ? [route] : [...route.steps.values()].filter(isParts)
+        return all.length === 0 ? [] : [[name, new Set(all.flatMap((parts) => [...parts.keys()]))] as const]
+      }),
+    )
+  }
+
+  /**
+   * Returns the stored names that may be read as these types, and whether each event with one of the names is read as one
+   * of the types. Types that the catalogue does not have count as stored names. No names: all events must be read, so
+   * that the reader meets events that the catalogue does not have.
+   */
+  storedTypes(types: readonly string[]): {
+    readonly types: readonly string[] | undefined
+    readonly isExact: boolean
+  } {
+    if (this.isOpen) return { types, isExact: true }
+    const wanted = new Set(types)
+    const isAll = [...this.events.keys()].every((type) => wanted.has(type))
+    if (isAll) return { types: undefined, isExact: true }
+    const names = new Set(types.filter((type) => !this.events.has(type)))
+    let isExact = true
+    for (const [name, route] of this.routes) {
+      const parts = this.#partTypes.get(name)
+      const isWanted = !isParts(route) && wanted.has(route.type)
+      if (!isWanted && ![...(parts ?? [])].some((type) => wanted.has(type))) continue
+      names.add(name)
+      if (parts !== undefined) isExact = false
+    }
+    return { types: [...names], isExact }
+  }
+
+  /** Returns the types that events with this stored name may be read as; the name itself if the catalogue lacks it. */
+  typesToday(name: string): readonly string[] {
+    const route = this.routes.get(name)
+    if (route === undefined) return [name]
+    const parts = this.#partTypes.get(name) ?? []
+    return [...new Set(isParts(route) ? parts : [route.type, ...parts])]
+  }
+
+  /**
+   * Returns a text that changes with each change of the catalogue that may change a state folded from these types. A
+   * snapshot keeps it.
+   */
+  upcastText(types: readonly string[]): string {
+    const wanted = new Set(types)
+    const texts: string[] = []
+    for (const [name, route] of this.routes) {
+      const today = this.typesToday(name)
+      // An event that is read as none may have been one of these types.
+      if (today.length > 0 && !today.some((type) => wanted.has(type))) continue
+      if (isParts(route) || name !== route.type) texts.push(`${name} ${today.join('+')}`)
+      else if (route.version > 1) texts.push(`${name} ${route.version}`)
+    }
+    return texts.sort().join(', ')
+  }
+}
+
+const knownEvents = new WeakMap<object, KnownEvents>()
+
+/** Returns what `registerKnownEvents` was called with. @throws InvalidInputError if it is no catalogue */
+export function knownEventsOf(definitions: EventDefinitions): KnownEvents
+export function knownEventsOf(definitions: EventDefinitions | undefined): KnownEvents | undefined
+export function knownEventsOf(definitions: EventDefinitions | undefined): KnownEvents | undefined {
+  if (definitions === undefined) return undefined
+  const known =
+    typeof definitions === 'object' && definitions !== null ? knownEvents.get(definitions) : undefined
+  return known ?? refuse('events', 'must be made by defineEvents() or mergeEvents()', definitions)
+}
+
+/** Notes what belongs to a catalogue, or to a projection or subscription that a catalogue has made. */
+export function registerKnownEvents(owner: object, known: KnownEvents): void {
+  knownEvents.set(owner, known)
+}

@@ -1,0 +1,37 @@
+/** Translates a filter by today's types into one by stored names, and back. */
+import type { RecordedEvent } from '../event.ts'
+import type { EventFilter } from '../input/event-filter.ts'
+import type { KnownEvents } from './known-events.ts'
+import { type Upcast, upcast } from './upcast.ts'
+
+/** Reads the events of a filter through a catalogue. */
+export interface TypeFilter {
+  /** The filter of the stored events. */
+  readonly stored: Required<EventFilter>
+  /** Returns today's events that the filter selects, up to the first stored event that cannot be read. */
+  today(stored: readonly RecordedEvent[], direction?: 'forward' | 'backward'): Upcast
+}
+
+/** Returns the filter itself, for reading events as they are stored, if there is no catalogue. */
+export function typeFilter(known: KnownEvents | undefined, filter: Required<EventFilter>): TypeFilter {
+  if (known === undefined) {
+    return { stored: filter, today: (events) => ({ events, unreadable: undefined }) }
+  }
+  if (filter.types === undefined) {
+    return { stored: filter, today: (events, direction) => upcast(known, events, direction) }
+  }
+  const { types, isExact } = known.storedTypes(filter.types)
+  const stored = { ...filter, types }
+  // Without a filter by names, an event that the catalogue reads as another one may come too.
+  if (isExact && types !== undefined)
+    return { stored, today: (events, direction) => upcast(known, events, direction) }
+  const wanted = new Set(filter.types)
+  return {
+    stored,
+    today(stored, direction) {
+      const { events, unreadable } = upcast(known, stored, direction)
+      const isWanted = ({ type }: RecordedEvent) => wanted.has(type)
+      return { events: events.every(isWanted) ? events : events.filter(isWanted), unreadable }
+    },
+  }
+}

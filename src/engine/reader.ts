@@ -1,0 +1,48 @@
+/** The reads of a store, through its catalogue or as the events are stored. */
+import type { KnownEvents } from '../catalogue/known-events.ts'
+import { upcastSlice } from '../catalogue/stored-slice.ts'
+import { upcastAll } from '../catalogue/upcast.ts'
+import { checkedDate, checkInteger, checkOneOf, checkReadName } from '../input/checks.ts'
+import { optionsOf } from '../input/options.ts'
+import type { LogReader } from '../log/log-reader.ts'
+import type { Operations } from '../runtime/operations.ts'
+import type { Storage, StreamWindow } from '../storage/storage.ts'
+import type { ReadStreamOptions, StoredEvents, StreamSlice } from '../store.ts'
+import { readLog } from './read-log.ts'
+
+/** `known`: the catalogue to read through; undefined: returns the events as they are stored. */
+export function reader(
+  storage: Pick<Storage, 'readStream' | 'readLogPage'>,
+  log: LogReader,
+  operations: Operations,
+  known: KnownEvents | undefined,
+): StoredEvents {
+  return {
+    async readStream(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice> {
+      const window = streamWindow(streamId, options)
+      const { signal } = optionsOf(options, ['signal'])
+      const slice = await operations.perform(signal, () => storage.readStream(streamId, window, signal))
+      if (known === undefined) return slice
+      const events = upcastAll(known, slice.events, window.direction)
+      return events === slice.events ? slice : upcastSlice(slice, events)
+    },
+    readAll: (options) => readLog(storage, options, log, operations, known),
+  }
+}
+
+function streamWindow(streamId: string, options: ReadStreamOptions | undefined): StreamWindow {
+  checkReadName(streamId, 'streamId')
+  const {
+    fromVersion = 1,
+    toVersion = Number.MAX_SAFE_INTEGER,
+    asOf,
+    direction = 'forward',
+  } = optionsOf(options, ['fromVersion', 'toVersion', 'asOf', 'direction'])
+  const { limit = Number.MAX_SAFE_INTEGER } = optionsOf(options, ['limit'])
+  checkInteger(fromVersion, 'fromVersion', 1)
+  checkInteger(toVersion, 'toVersion', 0)
+  const moment = asOf === undefined ? undefined : checkedDate(asOf, 'asOf')
+  checkOneOf(direction, 'direction', ['forward', 'backward'])
+  checkInteger(limit, 'limit', 1)
+  return { fromVersion, toVersion, asOf: moment, direction, limit }
+}
