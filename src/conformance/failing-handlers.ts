@@ -153,7 +153,7 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
         },
       )
       assert.match(first?.stack ?? '', /cannot handle 2/)
-      assert.equal(numberOf((await store.parked('s').show(two))?.event as RecordedEvent), 2)
+      assert.equal(numberOf((await store.parked('s').show(two))?.events[0] as RecordedEvent), 2)
       assert.equal(await store.parked('s').show(positions[0] as number), undefined)
       assert.equal((await store.subscriptionStatus('s'))?.parked, 2)
 

@@ -7,7 +7,7 @@ import type { Projection } from './projection.ts'
 import { Registration } from './registration.ts'
 
 export interface AsyncProjection {
-  readonly filter: EventFilter
+  readonly filter: Required<EventFilter>
   /**
    * Looks up where to write. Must be called before each transaction, not inside it: an embedded database has only one
    * connection. @throws ProjectionVersionError if the stored documents have another version or mode
@@ -35,7 +35,7 @@ export function asyncProjection(
   const registration = new Registration([projection], 'async')
   let targets: readonly ProjectionTarget[] = []
   return {
-    filter: { types: projection.events, streamPrefix: projection.streamPrefix },
+    filter: { types: projection.events, streamPrefix: projection.streamPrefix, tags: undefined },
     async prepare() {
       targets = await registration.targets(storage)
     },

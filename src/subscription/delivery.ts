@@ -30,6 +30,7 @@ import { eventToPark } from './parking.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
 import type { FailedCall } from './subscription.ts'
+import { eventToday, NotUpcast } from './todays-events.ts'
 
 // The longest pause between two attempts, in milliseconds.
 const longestBackoff = 30_000
@@ -50,7 +51,7 @@ export interface DeliveryReport {
 /** Ends the work of a partition after a normal stop. It is not an error of the subscription. */
 export class Stopped extends Error {}
 
-/** `failures`: how many calls of the handler failed. `event`: as it was recorded. */
+/** `failures`: how many calls of the handler failed. `event`: as it is stored. */
 export type Outcome =
   | { readonly kind: 'handled' }
   | {
@@ -104,7 +105,7 @@ export class Delivery {
     this.#blockedStreams = new Map(streams.map(({ streamId, position }) => [streamId, position]))
   }
 
-  /** Handles events in their order. @throws Stopped, Interrupted, LeaseLostError or SubscriptionFailedError */
+  /** Handles events in their order. @throws Stopped, Interrupted, NotUpcast, LeaseLostError or SubscriptionFailedError */
   async deliver(events: readonly RecordedEvent[]): Promise<void> {
     const { takesBatches, isTransactional } = this.#plan.handler
     if (takesBatches) await this.#deliverBatches(events)
@@ -135,14 +136,17 @@ export class Delivery {
 
   async #deliverBatches(page: readonly RecordedEvent[]): Promise<void> {
     const events = [...page]
+    /** The index of an event that cannot be read: no batch has it together with others. */
+    let unreadable: number | undefined
     for (let from = 0; from < events.length; ) {
+      if (unreadable !== undefined && unreadable < from) unreadable = undefined
       if (this.#signals.stop.aborted) throw new Stopped()
       const next = events[from] as RecordedEvent
       if (await this.#parkIfBlocked(next)) {
         from++
         continue
       }
-      const batch = this.#nextBatch(events, from)
+      const batch = this.#nextBatch(events, from, unreadable === from ? from + 1 : unreadable)
       // The handler may change its events.
       const positions = batch.map(({ position }) => position)
       from += batch.length
@@ -151,6 +155,9 @@ export class Delivery {
       } catch (error) {
         if (batch.length === 1) {
           await this.#afterFailure(positions[0] as number, error)
+        } else if (error instanceof NotUpcast) {
+          from -= batch.length
+          unreadable = from + positions.indexOf(error.cause.position)
         } else if (hasCode(error, 'append-too-large')) {
           this.#batchSize = batch.length >> 1
           from -= batch.length
@@ -184,9 +191,16 @@ export class Delivery {
     }
   }
 
-  /** The events for the next call: at most a batch, and none of a blocked stream after the first event. */
-  #nextBatch(events: readonly RecordedEvent[], from: number): readonly RecordedEvent[] {
-    const batch = events.slice(from, from + this.#batchSize)
+  /**
+   * The events for the next call: at most a batch, up to the index `end` (exclusive), and none of a blocked stream after the
+   * first event.
+   */
+  #nextBatch(
+    events: readonly RecordedEvent[],
+    from: number,
+    end: number = events.length,
+  ): readonly RecordedEvent[] {
+    const batch = events.slice(from, Math.min(from + this.#batchSize, end))
     if (this.#blockedStreams.size === 0) return batch
     const blocked = batch.findIndex(({ streamId }, index) => index > 0 && this.#blockedStreams.has(streamId))
     return blocked < 0 ? batch : batch.slice(0, blocked)
@@ -218,7 +232,7 @@ export class Delivery {
     if (action === 'stop') throw new SubscriptionFailedError(name, position, outcome.error)
     const { event, failures } = outcome
     await this.#park(eventToPark(event, 'parked', failures, outcome.error))
-    this.#report.parking(outcome.error, { event, attempt: failures })
+    this.#report.parking(outcome.error, { event: this.eventToday(event), attempt: failures })
     if (action === 'block-stream') this.#blockedStreams.set(event.streamId, position)
   }
 
@@ -226,7 +240,7 @@ export class Delivery {
     if (!(await this.#isBlocked(event.streamId))) return false
     await this.#park(eventToPark(event, 'blocked', 0, undefined))
     this.#blockedStreams.set(event.streamId, event.position)
-    this.#report.parking(undefined, { event, attempt: 0 })
+    this.#report.parking(undefined, { event: this.eventToday(event), attempt: 0 })
     return true
   }
 
@@ -247,6 +261,11 @@ export class Delivery {
     await this.#environment.storage.park(this.#lease, [event], position, this.#signals.abandon)
     this.#checkpoint.markStored(position)
     this.#progress.parked++
+  }
+
+  /** Returns an event as the handler gets it, for reports. */
+  eventToday(event: RecordedEvent): RecordedEvent {
+    return eventToday(this.#plan.filter, event)
   }
 
   /** Handles a parked event. `unpark` removes it from the storage, in the handler's transaction or after it. */
@@ -280,11 +299,14 @@ export class Delivery {
     const { retries, backoff } = this.#plan
     this.#throwUnlessHandlerFailed(error)
     const event = await this.#recordedEvent(position, error)
+    // An upcast is a pure function, so a retry would fail too.
+    if (error instanceof NotUpcast) return { kind: 'failed', event, failures: 0, error: error.cause }
     let last = error
     for (let attempt = 1; ; attempt++) {
       this.#throwUnlessHandlerFailed(last)
-      this.#report.retrying(last, { event, attempt })
-      if (attempt > retries || !this.#mayRetry(last, { event, attempt })) {
+      const call = { event: this.eventToday(event), attempt }
+      this.#report.retrying(last, call)
+      if (attempt > retries || !this.#mayRetry(last, call)) {
         return { kind: 'failed', event, failures: attempt, error: last }
       }
       const pause = Math.min(longestBackoff, backoff * 2 ** (attempt - 1))
@@ -315,7 +337,7 @@ export class Delivery {
   /** Reads the events of a batch again. */
   #recordedBatch(positions: readonly number[]): Promise<readonly RecordedEvent[]> {
     const { partition: index, partitions: count } = this.#lease
-    return this.#recorded(positions, { ...this.#plan.filter, partition: { index, count } })
+    return this.#recorded(positions, { ...this.#plan.filter.stored, partition: { index, count } })
   }
 
   /** Reads events again, after a call of the handler that may have changed its own has failed. */
@@ -358,6 +380,8 @@ export class Delivery {
     const { stop, abandon } = this.#signals
     if (abandon.aborted) throw abandon.reason
     if (error instanceof Interrupted || hasCode(error, 'lease-lost')) throw error
+    // A newer process can read the event, so it is neither parked nor a failure.
+    if (error instanceof NotUpcast && error.cause.needsNewerProcess) throw error
     if (error instanceof ProjectionMovedError) throw new Interrupted(error.message, { cause: error })
     if (hasCode(error, 'projection-version')) {
       throw new SubscriptionFailedError(this.#plan.name, undefined, error)

@@ -62,6 +62,9 @@ export class ParkedDelivery {
     const parked = eventToPark(outcome.event, 'parked', failures, outcome.error)
     await storage.parkAgain(this.#lease, parked, this.#signals.abandon)
     this.#progress.parked++
-    this.#report.parking(outcome.error, { event: outcome.event, attempt: outcome.failures })
+    this.#report.parking(outcome.error, {
+      event: this.#delivery.eventToday(outcome.event),
+      attempt: outcome.failures,
+    })
   }
 }

@@ -1,4 +1,6 @@
 /** `store.parked(name)`: lists the parked events of a subscription, and retries or skips them. */
+import type { KnownEvents } from '../catalogue/known-events.ts'
+import { upcastAll } from '../catalogue/upcast.ts'
 import { NotParkedError, UnknownSubscriptionError } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkName, checkReadName, checkText } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
@@ -13,7 +15,7 @@ import type { ParkedCallOptions, ParkedEvent, ParkedEvents, ParkedFilter } from 
 const recordsPerPage = 500
 
 export function parkedEvents(
-  { storage }: EngineEnvironment,
+  { storage, known }: EngineEnvironment,
   operations: Operations,
   name: string,
 ): ParkedEvents {
@@ -26,7 +28,7 @@ export function parkedEvents(
         for (let after = 0; ; ) {
           const from = after
           const page = await perform(signal, () => storage.listParked(name, from, recordsPerPage, signal))
-          yield page.map(toParkedEvent)
+          yield page.map((record) => toParkedEvent(record, known))
           if (page.length < recordsPerPage) return
           after = (page.at(-1) as ParkedRecord).position
         }
@@ -39,8 +41,10 @@ export function parkedEvents(
       return perform(signal, async () => {
         const [record] = await storage.listParked(name, position - 1, 1, signal)
         if (record?.position !== position) return undefined
-        const event = await eventAt(storage, position, signal)
-        return event && { ...toParkedEvent(record), event }
+        const stored = await eventAt(storage, position, signal)
+        if (stored === undefined) return undefined
+        const events = known === undefined ? [stored] : upcastAll(known, [stored])
+        return { ...toParkedEvent(record, known), events }
       })
     },
 
@@ -85,7 +89,7 @@ export function parkedEvents(
     for (let after = 0; ; ) {
       const from = after
       const page = await perform(signal, () => storage.listParked(name, from, recordsPerPage, signal))
-      const chosen = page.filter((record) => isSelected(record, filter) && isMeant(record))
+      const chosen = page.filter((record) => isSelected(record, filter, known) && isMeant(record))
       const positions = chosen.map(({ position }) => position)
       if (positions.length > 0) {
         count += (await perform(signal, () => settlePositions(positions, signal))).length
@@ -132,15 +136,20 @@ function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
   return { type, streamId, error }
 }
 
-function isSelected(record: ParkedRecord, { type, streamId, error }: ParkedFilter): boolean {
+function isSelected(
+  record: ParkedRecord,
+  { type, streamId, error }: ParkedFilter,
+  known: KnownEvents | undefined,
+): boolean {
   return (
-    (type === undefined || record.type === type) &&
+    (type === undefined || record.type === type || known?.typesToday(record.type).includes(type) === true) &&
     (streamId === undefined || record.streamId === streamId) &&
     (error === undefined || record.error.includes(error))
   )
 }
 
-/** The public form of a stored record, with a copy of the date. */
-function toParkedEvent({ parkedAt, ...record }: ParkedRecord): ParkedEvent {
-  return { ...record, parkedAt: new Date(parkedAt) }
+/** The public form of a stored record: with today's name of its event, if it has one name today, and a copy of the date. */
+function toParkedEvent({ parkedAt, ...record }: ParkedRecord, known: KnownEvents | undefined): ParkedEvent {
+  const [type = record.type, ...more] = known?.typesToday(record.type) ?? []
+  return { ...record, type: more.length === 0 ? type : record.type, parkedAt: new Date(parkedAt) }
 }

@@ -6,10 +6,10 @@
  *         ▼  │       ▼  │       back after the next success
  *      retrying, parking        the handler or the storage has failed; an event was parked
  *
- * The run ends with 'stopped' after a stop, and with 'lost' when another worker owns the lease. It throws an error that
- * fails the subscription.
+ * The run ends with 'stopped' after a stop, with 'lost' when another worker owns the lease, and with an
+ * UnreadableEventError when the next event needs a newer process. It throws an error that fails the subscription.
  */
-import { hasCode, isOutage, LeaseLostError } from '../errors/index.ts'
+import { hasCode, isOutage, LeaseLostError, type UnreadableEventError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import type { LogMember } from '../log/log-reader.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
@@ -25,6 +25,7 @@ import { ParkedDelivery } from './parked-delivery.ts'
 import type { Plan } from './plan.ts'
 import type { Progress } from './progress.ts'
 import type { FailedCall } from './subscription.ts'
+import { NotUpcast } from './todays-events.ts'
 
 // Larger pages cost the storage less time per event, but cost the garbage collector more. Batches are cut from a page.
 const eventsPerPage = 2_000
@@ -99,7 +100,7 @@ export class PartitionRun {
     const { filter, pollInterval } = plan
     const { place: subscription, partition: index, partitions: count } = lease
     const partition = count === 1 ? undefined : { subscription, index, count }
-    this.#member = environment.log.join({ filter, pollInterval, partition })
+    this.#member = environment.log.join({ filter: filter.stored, pollInterval, partition })
   }
 
   /** Starts no further event. The run finishes the current event and writes the checkpoint. */
@@ -126,7 +127,7 @@ export class PartitionRun {
   }
 
   /** @throws the error that the subscription fails with */
-  async run(): Promise<'stopped' | 'lost'> {
+  async run(): Promise<'stopped' | 'lost' | UnreadableEventError> {
     try {
       return await this.#retryUntilEnd()
     } finally {
@@ -134,7 +135,7 @@ export class PartitionRun {
     }
   }
 
-  async #retryUntilEnd(): Promise<'stopped' | 'lost'> {
+  async #retryUntilEnd(): Promise<'stopped' | 'lost' | UnreadableEventError> {
     for (let failures = 0; ; failures++) {
       const before = this.#checkpoint.position
       try {
@@ -147,6 +148,7 @@ export class PartitionRun {
         // Without this write, the next owner would handle the events before the stop or the failed event again.
         if (isStopped || !isTransient(error)) await this.#writeLastCheckpoint()
         if (isStopped) return 'stopped'
+        if (error instanceof NotUpcast) return error.cause
         if (!isTransient(error)) throw error
         if (this.#checkpoint.position > before) failures = 0
         this.#report.state('retrying', error instanceof Interrupted ? error.cause : error)

@@ -1,4 +1,5 @@
 /** Starts a run for each partition that the worker leases, and ends it when the worker loses or releases the lease. */
+import type { UnreadableEventError } from '../errors/index.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { SkipLayer } from '../storage/registry.ts'
 import type { KeptLeases, Lease } from '../storage/subscriptions.ts'
@@ -19,6 +20,8 @@ export interface PartitionsReport {
   partitionChanged(partition: number, state: PartitionState, error?: unknown, call?: FailedCall): void
   /** A run has ended: the worker may be able to take other leases. */
   ended(): void
+  /** A partition has ended before an event that only a newer process can read. */
+  outdated(error: UnreadableEventError): void
   /** The subscription has failed. */
   failed(error: unknown): void
 }
@@ -91,6 +94,11 @@ export class Partitions {
     for (const { run } of this.#running.values()) run.stop()
   }
 
+  /** Lets `reconcile` start runs again after `stop`. */
+  resume(): void {
+    this.#isStopped = false
+  }
+
   /** Ends all runs at once; each drops its running calls. */
   abandon(): void {
     for (const { run } of this.#running.values()) run.abandon()
@@ -126,7 +134,10 @@ export class Partitions {
   async #runToEnd(run: PartitionRun): Promise<void> {
     const { lease } = run
     try {
-      if ((await run.run()) === 'stopped') await this.#release(lease)
+      const end = await run.run()
+      // Before the release: the worker must not take the lease again at once.
+      if (end instanceof Error) this.#report.outdated(end)
+      if (end !== 'lost') await this.#release(lease)
     } catch (error) {
       this.#report.failed(error)
       await this.#release(lease)

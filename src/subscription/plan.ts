@@ -1,4 +1,6 @@
 /** Checks the options of a subscription, fills in the defaults, and gives every kind of handler one form. */
+import type { KnownEvents } from '../catalogue/known-events.ts'
+import { type TypeFilter, typeFilter } from '../catalogue/type-filter.ts'
 import { InvalidInputError } from '../errors/index.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import {
@@ -11,7 +13,6 @@ import {
   checkOneOf,
   isDate,
 } from '../input/checks.ts'
-import type { EventFilter } from '../input/event-filter.ts'
 import { checkedFilter } from '../input/event-filter.ts'
 import { beginning, readSafely, refuse } from '../input/refusal.ts'
 import { asyncProjection } from '../projection/async.ts'
@@ -28,6 +29,7 @@ import type {
   SubscribeOptions,
   SubscriptionState,
 } from './subscription.ts'
+import { todaysEvents } from './todays-events.ts'
 
 // The databases store a version as a 32-bit number.
 const mostVersion = 2 ** 31 - 1
@@ -36,7 +38,10 @@ const mostVersion = 2 ** 31 - 1
 export interface Plan {
   readonly name: string
   readonly definition: SubscriptionDefinition
-  readonly filter: EventFilter
+  /** Selects the stored events, and reads them as the events of today that the handler wants. */
+  readonly filter: TypeFilter
+  /** Returns the types that stored events with these names are read as today; undefined stands for all. */
+  readonly typesToday: (names: readonly string[] | undefined) => readonly string[] | undefined
   readonly from: StartPosition
   /** The subscription whose place it takes over when it is new. */
   readonly predecessor: string | undefined
@@ -48,6 +53,8 @@ export interface Plan {
   readonly action: 'stop' | 'park' | 'block-stream'
   readonly handlerTimeout: number | undefined
   readonly retryIf: ErrorPolicy['retryIf']
+  /** Whether an event that needs a newer process is left to one. If not, it fails the subscription. */
+  readonly stepsBack: boolean
   readonly onStateChange: ((state: SubscriptionState, change: StateChange) => void) | undefined
   readonly handler: Handler
 }
@@ -60,8 +67,9 @@ interface Handler {
   readonly isTransactional: boolean
   /** Must be called before the subscription is created, and before each transaction. */
   prepare(): Promise<void>
+  /** Takes stored events, and calls the user's code with today's. @throws NotUpcast if it cannot read one of them */
   handle(
-    events: readonly RecordedEvent[],
+    stored: readonly RecordedEvent[],
     context: HandlerContext,
     transaction: StorageTransaction | undefined,
   ): Promise<void> | void
@@ -69,14 +77,19 @@ interface Handler {
 
 /** Checks all options at once, so that `subscribe` itself throws when an option is wrong. @throws InvalidInputError */
 export function planOf<E extends Event, Tx extends HandlerTransaction>(
-  storage: Pick<ProjectionStorage, 'registerProjections'>,
+  environment: PlanEnvironment,
   options: SubscribeOptions<E, Tx>,
 ): Plan {
-  return readSafely('options', options, () => plan(storage, options))
+  return readSafely('options', options, () => plan(environment, options))
+}
+
+interface PlanEnvironment {
+  readonly storage: Pick<ProjectionStorage, 'registerProjections'>
+  readonly known: KnownEvents | undefined
 }
 
 function plan<E extends Event, Tx extends HandlerTransaction>(
-  storage: Pick<ProjectionStorage, 'registerProjections'>,
+  { storage, known }: PlanEnvironment,
   options: SubscribeOptions<E, Tx>,
 ): Plan {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -90,6 +103,8 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
   if (handlerTimeout !== undefined) checkMilliseconds(handlerTimeout, 'handlerTimeout', 1)
   if (onStateChange !== undefined) checkFunction(onStateChange, 'onStateChange')
   const limits = {
+    typesToday: (names: readonly string[] | undefined) =>
+      known === undefined ? names : names?.flatMap((name) => known.typesToday(name)),
     batchSize,
     leaseTime,
     pollInterval,
@@ -98,18 +113,21 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
     backoff,
     action,
     retryIf,
+    stepsBack: true,
     onStateChange,
   }
   if (isOfProjection(options)) {
     const { projection } = options
     checkProjection(projection, 'projection')
-    const { filter, prepare, handleBatch } = asyncProjection(storage, projection)
+    const { filter: wanted, prepare, handleBatch } = asyncProjection(storage, projection)
+    const filter = typeFilter(known, wanted)
     const handler: Handler = {
       code: projection,
       takesBatches: true,
       isTransactional: true,
       prepare,
-      handle: (events, _context, transaction) => handleBatch(events, transaction as StorageTransaction),
+      handle: (events, _context, transaction) =>
+        handleBatch(todaysEvents(filter, events), transaction as StorageTransaction),
     }
     const definition = projectionDefinition(projection)
     const from = 'beginning'
@@ -123,9 +141,10 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
   checkInteger(version, 'version', 1, mostVersion)
   checkInteger(partitions, 'partitions', 1, 1_000)
   checkBoolean(transactional, 'transactional')
-  const filter = checkedFilter({ types, streamPrefix, tags })
-  const handler = handlerOf(options, transactional)
-  const definition = { kind: 'handler', version, partitions, transactional, ...sortedFilter(filter) } as const
+  const wanted = checkedFilter({ types, streamPrefix, tags })
+  const filter = typeFilter(known, wanted)
+  const handler = handlerOf(options, filter, transactional)
+  const definition = { kind: 'handler', version, partitions, transactional, ...sortedFilter(wanted) } as const
   return { ...limits, name, definition, filter, ...start, handler }
 }
 
@@ -142,6 +161,7 @@ function isOfProjection<E extends Event, Tx extends HandlerTransaction>(
 
 function handlerOf<E extends Event, Tx extends HandlerTransaction>(
   options: Exclude<SubscribeOptions<E, Tx>, ProjectOptions>,
+  filter: TypeFilter,
   isTransactional: boolean,
 ): Handler {
   const { handle, handleBatch } = options as { readonly handle?: unknown; readonly handleBatch?: unknown }
@@ -157,15 +177,30 @@ function handlerOf<E extends Event, Tx extends HandlerTransaction>(
       beginning(call),
     )
   }
+  const invoke = (argument: unknown, context: HandlerContext): Promise<void> | void =>
+    call.call(options, argument as never, context as HandlerContext<Tx>)
   return {
     code: call,
     takesBatches,
     isTransactional,
     async prepare() {},
-    // A handler may empty the list that it gets.
-    handle: (events, context) =>
-      call.call(options, (takesBatches ? [...events] : events[0]) as never, context as HandlerContext<Tx>),
+    handle(stored, context) {
+      const events = todaysEvents(filter, stored)
+      if (events.length === 0) return
+      // A handler may empty the list that it gets.
+      if (takesBatches) return invoke([...events], context)
+      return events.length === 1 ? invoke(events[0], context) : eachInTurn(events, invoke, context)
+    },
   }
+}
+
+/** The parts of a split event are one unit: if one call fails, all are handled again. */
+async function eachInTurn(
+  events: readonly RecordedEvent[],
+  invoke: (event: RecordedEvent, context: HandlerContext) => Promise<void> | void,
+  context: HandlerContext,
+): Promise<void> {
+  for (const event of events) await invoke(event, context)
 }
 
 function checkedPolicy(policy: ErrorPolicy = {}) {

@@ -2,7 +2,7 @@
 import { SubscriptionMismatchError } from '../errors/index.ts'
 import type { RegisteredSubscription } from '../storage/registry.ts'
 import type { Storage } from '../storage/storage.ts'
-import { differencesOf } from './definition.ts'
+import { differencesOf, sortedFilter } from './definition.ts'
 import type { Plan } from './plan.ts'
 import { startPosition } from './start-position.ts'
 import { untilUnchanged } from './until-unchanged.ts'
@@ -74,11 +74,17 @@ async function create(
 }
 
 function compare(
-  { name, definition }: Plan,
-  { definition: stored, partitions, successor }: RegisteredSubscription,
+  { name, definition, typesToday }: Plan,
+  { definition: registered, partitions, successor }: RegisteredSubscription,
 ): 'same' | 'raise' | 'superseded' {
   if (successor !== undefined) return 'superseded'
-  if (stored === undefined) return 'raise'
+  if (registered === undefined) return 'raise'
+  // A process of an earlier release may have registered it, with names that the catalogue has renamed since.
+  const { streamPrefix, tags } = registered
+  const stored = {
+    ...registered,
+    ...sortedFilter({ types: typesToday(registered.types), streamPrefix, tags }),
+  }
   const isSameKind = stored.kind === definition.kind
   if (isSameKind && stored.version > definition.version) return 'superseded'
   if (isSameKind && stored.version < definition.version) return 'raise'

@@ -18,7 +18,8 @@ export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
   limits?: RunOnceOptions,
 ): Promise<RunOnceResult> {
   const { timeout = 30_000, signal } = optionsOf(limits, ['timeout', 'signal'], 'limits')
-  const plan = planOf(environment.storage, options)
+  // The caller waits for the result, so the call must not wait for a newer process.
+  const plan = { ...planOf(environment, options), stepsBack: false }
   checkMilliseconds(timeout, 'timeout', 1)
   const { storage, clock } = environment
   const end = clock.now() + timeout

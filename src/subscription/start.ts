@@ -32,7 +32,7 @@ export function startSubscription<E extends Event, Tx extends HandlerTransaction
   options: SubscribeOptions<E, Tx>,
   onEnd: () => void,
 ): StartedSubscription {
-  const plan = planOf(environment.storage, options)
+  const plan = planOf(environment, options)
   const { name } = plan
   const endHandler = environment.liveHandlers.add(plan)
   const worker = new Worker(environment, plan)

@@ -170,6 +170,11 @@ export type SubscriptionState =
   | 'retrying'
   /** An event was parked. */
   | 'parking'
+  /**
+   * The next event was written by a newer release, and the catalogue of this process cannot read it. The worker has released
+   * its partitions for newer processes, and tries again after 5 s to 60 s.
+   */
+  | 'outdated'
   /** An operator has paused the subscription. */
   | 'paused'
   | 'stopping'
@@ -269,6 +274,7 @@ export interface ParkedEvent {
   readonly position: number
   readonly streamId: string
   readonly eventId: string
+  /** The type of the event today; the stored one if the catalogue of the store splits or drops it. */
   readonly type: string
   /** 'blocked': an earlier event of its stream is parked. 'retrying': a worker will handle it again. */
   readonly state: 'parked' | 'blocked' | 'retrying'
@@ -284,11 +290,15 @@ export interface ParkedEvent {
 export interface ParkedEvents {
   /** Lists them in order of position; nothing if no subscription has the name. */
   list(options?: CallOptions): AsyncIterable<ParkedEvent>
-  /** Returns a parked event with the event itself; `undefined` if none is parked at this position. */
+  /**
+   * Returns a parked event with `events`, as the handler gets them: one event, unless the catalogue of the store reads it as
+   * several events or none. Returns `undefined` if none is parked at this position.
+   * @throws UnreadableEventError if the catalogue cannot read the event
+   */
   show(
     position: number,
     options?: CallOptions,
-  ): Promise<(ParkedEvent & { readonly event: RecordedEvent }) | undefined>
+  ): Promise<(ParkedEvent & { readonly events: readonly RecordedEvent[] }) | undefined>
   /**
    * Lets the workers handle a parked event again, or all parked events that a filter selects. Returns the number of
    * events. Blocked events follow by themselves.
@@ -309,7 +319,7 @@ export interface ParkedEvents {
 
 /** Selects parked events. An event must match every given property; `{}` selects all. */
 export interface ParkedFilter {
-  /** Only events of this type. */
+  /** Only events of this type, under its stored name or under the name that it is read as today. */
   readonly type?: string | undefined
   /** Only events of this stream. */
   readonly streamId?: string | undefined

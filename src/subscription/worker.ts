@@ -2,6 +2,8 @@
  * One worker of a subscription: it leases partitions, renews the leases, and handles the events of its partitions.
  *
  *     starting ──▶ leasing ⇄ catching-up ⇄ live     (see partition-run.ts, also for retrying and parking)
+ *                     ▲            │          │
+ *                     └─ outdated ◀┴──────────┘     an event needs a newer process: leaves the work to others for a while
  *         │           │            │          │
  *         └───────────┴──────┬─────┴──────────┘
  *                            ▼
@@ -12,7 +14,13 @@
  * too late, the storage refuses its writes by their fencing token.
  */
 import { randomBytes } from 'node:crypto'
-import { hasCode, isOutage, StoreUnavailableError, SubscriptionFailedError } from '../errors/index.ts'
+import {
+  hasCode,
+  isOutage,
+  StoreUnavailableError,
+  SubscriptionFailedError,
+  type UnreadableEventError,
+} from '../errors/index.ts'
 import { abortable, onAbort } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { KeptLeases } from '../storage/subscriptions.ts'
@@ -27,6 +35,9 @@ import type { FailedCall, StateChange, SubscriptionState } from './subscription.
 // All in milliseconds. The pause after a transient error doubles from the first value up to the second.
 const shortestPause = 50
 const longestPause = 5_000
+// When an event needs a newer process, the worker takes no leases for this time. It doubles each time up to the second value.
+const shortestStepBack = 5_000
+const longestStepBack = 60_000
 // When one partition has failed, the others may finish their current events for this long.
 const failureTimeout = 30_000
 // How long an abandoned worker waits for the storage to release its leases. They expire if the storage does not answer.
@@ -73,6 +84,11 @@ export class Worker {
   /** Whether the leases have expired since then. */
   #isExpired = false
   #isPaused = false
+  /** Whether the worker has left its work to newer processes. */
+  #isOutdated = false
+  /** How often it has done so. */
+  #stepsBack = 0
+  #resolveOutdated = (_: UnreadableEventError) => {}
   #failure: { readonly error: unknown } | undefined
   /** The last state of a worker that ends without a failure. */
   #lastState: 'stopped' | 'superseded' | 'removed' = 'stopped'
@@ -96,6 +112,7 @@ export class Worker {
       partitionChanged: (partition, state, error, call) =>
         this.#noteOfPartition(partition, state, error, call),
       ended: () => this.#member?.beatNow(),
+      outdated: (error) => this.#noteOutdated(error),
       failed: (error) => this.#fail(error),
     })
     this.registered = new Promise((resolve) => {
@@ -177,18 +194,64 @@ export class Worker {
     return failed
   }
 
-  /** Takes part in the heartbeat of the process until the worker must stop. */
+  /** Takes part in the heartbeat of the process until the worker must stop. Leaves it for a while when it is outdated. */
   async #lease(): Promise<void> {
     this.#setState('leasing')
     void this.#watchExpiry()
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      const outdated = new Promise<UnreadableEventError>((resolve) => {
+        this.#resolveOutdated = resolve
+      })
+      this.#member = this.#joinHeartbeat()
+      let stopListening = () => {}
+      const stopped = new Promise<undefined>((resolve) => {
+        stopListening = onAbort(signal, () => resolve(undefined))
+      })
+      const error = await Promise.race([outdated, stopped])
+      stopListening()
+      if (error !== undefined) await this.#stepBack(error)
+    }
+  }
+
+  #joinHeartbeat(): HeartbeatMember {
     const { name: subscription, definition, leaseTime: milliseconds } = this.#plan
     const { version } = definition
     const beat = { subscription, place: this.#place as string, version, worker: this.name, milliseconds }
-    this.#member = this.#environment.heartbeat.join(beat, {
+    return this.#environment.heartbeat.join(beat, {
       kept: (kept, sentAt) => this.#takeLeases(kept, sentAt),
       failed: (error) => (isOutage(error) ? this.#reportOutage(error) : this.#fail(error)),
     })
-    await new Promise<void>((resolve) => onAbort(this.#stop.signal, resolve))
+  }
+
+  #noteOutdated(error: UnreadableEventError): void {
+    if (!this.#plan.stepsBack) {
+      return this.#fail(new SubscriptionFailedError(this.#plan.name, error.position, error))
+    }
+    this.lastError = error
+    this.#partitions.stop()
+    this.#resolveOutdated(error)
+  }
+
+  /**
+   * Releases all leases, so that a newer process can take them, and takes none for a while. The heartbeat renews the leases
+   * until the running handlers have ended.
+   */
+  async #stepBack(error: UnreadableEventError): Promise<void> {
+    const { clock } = this.#environment
+    const { signal } = this.#stop
+    await this.#partitions.ended()
+    await this.#member?.leave()
+    this.#isOutdated = true
+    if (!signal.aborted) this.#setState('outdated', { ...noChange, error })
+    await this.#leave()
+    const pause = Math.min(longestStepBack, shortestStepBack * 2 ** Math.min(this.#stepsBack++, 10))
+    await clock.sleep(pause * (0.5 + Math.random() / 2), signal).catch(() => {})
+    this.#isOutdated = false
+    if (signal.aborted) return
+    this.#renewedAt = clock.now()
+    this.#partitions.resume()
+    this.#setState('leasing')
   }
 
   /** Waits until all runs have ended. The heartbeat renews their leases until then: a handler may still be at work. */
@@ -245,6 +308,7 @@ export class Worker {
     const { signal } = this.#released
     this.#renewedAt = clock.now()
     while (!signal.aborted) {
+      if (this.#isOutdated) this.#renewedAt = clock.now()
       const left = Math.max(this.#renewedAt, this.#partitions.heldUntil) + leaseTime - clock.now()
       if (left <= 0) {
         this.#partitions.abandon()
@@ -306,6 +370,7 @@ export class Worker {
 
   /** The state of a worker that runs. */
   get #stateAtWork(): SubscriptionState {
+    if (this.#isOutdated) return 'outdated'
     const atRest = this.#isPaused ? 'paused' : 'leasing'
     return this.#partitions.state ?? (this.#isExpired ? 'retrying' : atRest)
   }
