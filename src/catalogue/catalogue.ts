@@ -1,4 +1,4 @@
-/** The public types of a catalogue: the events that a program knows, and how it reads those that it once knew. */
+/** The public types of a catalogue: the events that a program knows, and how it reads older ones. */
 import type { Event } from '../event.ts'
 import type { EventDefinitions, OfType } from './definitions.ts'
 import type { IsJson, NotJson } from './json-type.ts'
