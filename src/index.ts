@@ -94,11 +94,11 @@ export type {
   ReadAllOptions,
   ReadStreamOptions,
   StoredEvents,
-  StoreOptions,
   StreamAppend,
   StreamInfo,
   StreamSlice,
 } from './store.ts'
+export type { StoreOptions } from './store-options.ts'
 export type {
   MoveOptions,
   SubscriptionAdministration,
