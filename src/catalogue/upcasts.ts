@@ -13,7 +13,7 @@ type UpcastFunction = (
 ) => object | string | number | boolean | null | undefined | Literals
 
 /** The events that a stored event is read as, by type. `{}`: none. A function may return `undefined`: not this one. */
-export interface UpcastParts {
+interface UpcastParts {
   readonly [type: string]: UpcastFunction
 }
 
