@@ -12,6 +12,7 @@ import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
+import { catalogueMadeCases } from './catalogue-made.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
@@ -124,5 +125,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...subscriptionAdministrationCases,
   ...failingHandlerCases,
   ...changedEventCases,
+  ...catalogueMadeCases,
   ...closeCases,
 ]

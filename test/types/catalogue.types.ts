@@ -244,7 +244,7 @@ const places = stock.pick('StockAdded').projection({
   initialState: (): { place: string; status: 'empty' | 'full' } => ({ place: '', status: 'empty' }),
   evolve(_state, { type, data: { place } }) {
     holds<Equal<typeof type, 'StockAdded'>>()
-    return { place, status: 'full' }
+    return { place: `${type} ${place}`, status: 'full' }
   },
 })
 type Place = { place: string; status: 'empty' | 'full' }
