@@ -3,14 +3,7 @@ import type { Event } from '../event.ts'
 import { checkFunction, checkName, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
-import type {
-  Catalogue,
-  CatalogueOptions,
-  CheckedSchemas,
-  DataOf,
-  EventsOfSchemas,
-  Schemas,
-} from './catalogue.ts'
+import type { Catalogue, CatalogueOptions, CheckedSchemas, DataOf, Schemas } from './catalogue.ts'
 import type { EventsOf } from './definitions.ts'
 import {
   type DataStep,
@@ -25,7 +18,7 @@ import {
   type WrittenForm,
 } from './known-events.ts'
 import { makeDecider, makeProjection, makeRawProjection, makeSubscription } from './make.ts'
-import type { StandardSchema } from './standard-schema.ts'
+import type { OutputOf, StandardSchema } from './standard-schema.ts'
 import type { Upcasts } from './upcasts.ts'
 
 const compilerOnly: StandardSchema = {
@@ -51,7 +44,7 @@ export function defineEvents<E extends Event>(): Catalogue<E>
 export function defineEvents<const S extends Schemas, const Given extends Upcasts>(
   schemas: S & CheckedSchemas<S>,
   options?: CatalogueOptions<DataOf<S>, Given>,
-): Catalogue<EventsOfSchemas<S>>
+): Catalogue<{ [Type in keyof S & string]: Event<Type, OutputOf<S[Type]>> }[keyof S & string]>
 export function defineEvents(
   schemas?: Schemas,
   options?: CatalogueOptions<Record<string, unknown>, Upcasts>,
