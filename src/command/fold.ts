@@ -1,5 +1,6 @@
 /** Folds events into a state: the present one, or one of the past. */
 import type { CallOptions } from '../call-options.ts'
+import { checkDeciderEvents } from '../catalogue/required-events.ts'
 import { UndefinedStateError } from '../errors/index.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import { checkFunction } from '../input/checks.ts'
@@ -9,8 +10,11 @@ import type { EventStore } from '../store.ts'
 import type { Decider } from './decider.ts'
 import { changeOf, foldInPlace, initialStateFor } from './in-place.ts'
 
-/** The two functions of a decider that folding needs. */
-export type Evolution<State, E extends Event> = Pick<Decider<State, never, E>, 'initialState' | 'evolve'>
+/** The parts of a decider that folding needs. */
+export type Evolution<State, E extends Event> = Pick<
+  Decider<State, never, E>,
+  'initialState' | 'evolve' | 'events'
+>
 
 /**
  * Returns the state after these events, starting from `state` or, by default, from the initial state. Does not change
@@ -94,14 +98,16 @@ export interface FoldedStream<State> {
 /**
  * Reads a stream and folds it: the present state, the state at a version, or the state at a moment.
  * @throws UndefinedStateError, FoldInPlaceError as `fold` does
+ * @throws InvalidInputError if a catalogue has made the decider, and the store does not have its events
  */
 export async function foldStream<State, E extends Event>(
-  store: Pick<EventStore, 'readStream'>,
+  store: Pick<EventStore, 'readStream'> & Partial<Pick<EventStore, 'events'>>,
   streamId: string,
   evolution: Evolution<State, E>,
   options?: FoldStreamOptions,
 ): Promise<FoldedStream<State>> {
   checkEvolution(evolution, 'evolution')
+  checkDeciderEvents(evolution, store, 'evolution')
   const window = optionsOf(options, ['toVersion', 'asOf', 'signal'])
   const { events, exists } = await store.readStream<E>(streamId, window)
   return { state: fold(evolution, events), version: events.at(-1)?.version ?? 0, exists }
