@@ -7,6 +7,7 @@ import {
   commandHandler,
   decider,
   defineEvents,
+  inPlace,
   memoryStore,
   payload,
   projection,
@@ -44,6 +45,13 @@ decider({
         return { ...state, status: 'paid' }
     }
   },
+})
+
+decider({
+  initialState: open,
+  decide: (_command: 'hold'): BookingEvent[] => [],
+  // ({ ...state — nights: [number, number]; }' is not assignable to type 'undefined'
+  evolve: inPlace((state) => ({ ...state })),
 })
 
 projection({
