@@ -346,9 +346,9 @@ await store.readStream<Event<'Whatever'>>('order-1')
 store.subscribe({
   name: 'parcels',
   types: ['OrderShipped'],
-  handle({ type, data }, { tx }) {
-    holds<Equal<typeof type, 'OrderShipped'>>()
-    holds<Equal<typeof data, { parcel: string; weight?: number }>>()
+  handle(event, { tx }) {
+    holds<Equal<typeof event.type, 'OrderShipped'>>()
+    holds<Equal<typeof event.data, { parcel: string; weight?: number }>>()
     holds<Equal<typeof tx, HandlerTransaction>>()
   },
 })

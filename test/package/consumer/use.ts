@@ -1,6 +1,15 @@
 // The code of a user of the package. The package check compiles it against the published declarations; it never runs.
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { commandHandler, decider, foldStream, hasCode, memoryStore } from '@eventsourced/core'
+import {
+  commandHandler,
+  decider,
+  defineEvents,
+  foldStream,
+  hasCode,
+  memoryStore,
+  mergeEvents,
+  payload,
+} from '@eventsourced/core'
 import { conformanceCases } from '@eventsourced/core/conformance'
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { postgresStore } from '@eventsourced/core/postgres'
@@ -30,6 +39,38 @@ export async function use(): Promise<number> {
   })
   await store.close()
   return state + past + (position ?? 0)
+}
+
+const lamps = defineEvents(
+  { Switched: payload<{ isOn: boolean; by: 'hand' | 'clock' }>(), Broken: payload<null>() },
+  { upcasts: { Switched: { 1: (old: { on: boolean }) => ({ isOn: old.on, by: 'hand' }) }, Dimmed: {} } },
+)
+const house = mergeEvents(lamps, defineEvents({ Rang: payload<{ door: string }>() }))
+
+const lamp = lamps.decider({
+  initialState: (): { status: 'off' | 'on' | 'broken' } => ({ status: 'off' }),
+  commands: {
+    switch: (isOn: boolean, { status }) =>
+      status === 'broken' ? undefined : { type: 'Switched', data: { isOn, by: 'hand' } },
+    smash: (_data: undefined) => ({ type: 'Broken', data: null }),
+  },
+  evolve: {
+    Switched: (_state, { isOn }) => ({ status: isOn ? 'on' : 'off' }),
+    Broken: () => ({ status: 'broken' }),
+  },
+})
+
+export async function useCatalogue(): Promise<boolean> {
+  const store = memoryStore({ events: house })
+  const handle = commandHandler({ store, decider: lamp })
+  const { state } = await handle('lamp-1', { type: 'switch', data: true })
+  await handle('lamp-1', { type: 'smash' })
+  await store.append('door-1', [{ type: 'Rang', data: { door: 'front' } }])
+  const doors: string[] = []
+  for await (const { data } of store.readAll({ types: ['Rang'] })) doors.push(data.door)
+  const rings = house.pick('Rang').subscription({ name: 'rings', handle: ({ data }) => void data.door })
+  await store.runOnce(rings)
+  return state.status === 'on'
 }
 
 export const stores = [
