@@ -41,9 +41,10 @@ export async function use(): Promise<number> {
   return state + past + (position ?? 0)
 }
 
+// TypeScript 5.4 needs the `as const`.
 const lamps = defineEvents(
   { Switched: payload<{ isOn: boolean; by: 'hand' | 'clock' }>(), Broken: payload<null>() },
-  { upcasts: { Switched: { 1: (old: { on: boolean }) => ({ isOn: old.on, by: 'hand' }) }, Dimmed: {} } },
+  { upcasts: { Switched: { 1: (old: { on: boolean }) => ({ isOn: old.on, by: 'hand' as const }) }, Dimmed: {} } },
 )
 const house = mergeEvents(lamps, defineEvents({ Rang: payload<{ door: string }>() }))
 
