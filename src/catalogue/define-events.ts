@@ -3,6 +3,7 @@ import type { Event } from '../event.ts'
 import { checkFunction, checkName, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
+import { asyncApiDocument } from './async-api.ts'
 import type {
   Catalogue,
   CatalogueOptions,
@@ -11,7 +12,9 @@ import type {
   EventsOfSchemas,
   Schemas,
 } from './catalogue.ts'
+import { checkStored } from './check.ts'
 import type { EventsOf } from './definitions.ts'
+import { dataSchemas } from './json-schema.ts'
 import {
   type DataStep,
   isParts,
@@ -106,6 +109,9 @@ function catalogueOf(known: KnownEvents, types: readonly string[]): Catalogue {
       }
       return catalogueOf(known, [...new Set(picked)])
     },
+    check: (store, options) => checkStored(known, store, options),
+    jsonSchema: (options) => dataSchemas(known, types, options),
+    asyncApi: (options) => asyncApiDocument(known, types, options),
   }
   registerKnownEvents(catalogue, known)
   return Object.freeze(catalogue) as Catalogue
