@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The contract that every store fulfils and that the conformance suite proves. */
 import type { CallOptions } from './call-options.ts'
-import type { EventDefinitions } from './catalogue/definitions.ts'
+import type { EventDefinitions, OfType } from './catalogue/definitions.ts'
 import type { Event, Metadata, RecordedEvent } from './event.ts'
 import type { ExpectedVersion } from './expected-version.ts'
 import type { ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
@@ -92,8 +92,8 @@ export interface StreamSlice<E extends Event = Event> {
   readonly events: readonly RecordedEvent<E>[]
 }
 
-/** The options of `readAll`. */
-export interface ReadAllOptions<E extends Event = Event> extends CallOptions, EventFilter<E> {
+/** The options of `readAll`. `Type`: the types that the filter may name. */
+export interface ReadAllOptions<Type extends string = string> extends CallOptions, EventFilter<Type> {
   /** Only events after this position (exclusive). The log must reach that far. @default 0 */
   readonly after?: number | undefined
   /** Only events up to this position (inclusive). @default the end of the log */
@@ -202,12 +202,14 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction, 
   readStream<T extends E = E>(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice<T>>
 
   /**
-   * Reads the log in order of position. Returns an event only when no other event can still appear before it, so a
+   * Reads the log in order of position. With `types`, the compiler knows that only these events come. Returns an event only when no other event can still appear before it, so a
    * reader never misses an event that commits late. Keeps at most two pages in memory, and no connection between pages.
    * @throws LogTruncatedError in a forward read, if the log ends before `after` or no longer contains the last returned
    * event
    */
-  readAll<T extends E = E>(options?: ReadAllOptions<T>): AsyncIterable<RecordedEvent<T>>
+  readAll<T extends E = E, const Type extends T['type'] = T['type']>(
+    options?: ReadAllOptions<Type>,
+  ): AsyncIterable<RecordedEvent<OfType<T, Type>>>
 
   /** Returns the version, the times and the metadata of a stream; `undefined` if it does not exist. */
   streamInfo(streamId: string, options?: CallOptions): Promise<StreamInfo | undefined>
@@ -232,13 +234,18 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction, 
    * Starts a worker in this process that passes events to a handler. The worker resumes at the checkpoint that is
    * stored under the subscription's name.
    */
-  subscribe<T extends E = E>(options: SubscribeOptions<T, Tx>): Subscription
+  subscribe<T extends E = E, const Type extends T['type'] = T['type']>(
+    options: SubscribeOptions<T, Tx, Type>,
+  ): Subscription
 
   /**
    * Handles the events that are in the log now, then resolves. After `limits.timeout` it starts no further event, and
    * resolves with `caughtUp: false`. For scheduled functions and tests.
    */
-  runOnce<T extends E = E>(options: SubscribeOptions<T, Tx>, limits?: RunOnceOptions): Promise<RunOnceResult>
+  runOnce<T extends E = E, const Type extends T['type'] = T['type']>(
+    options: SubscribeOptions<T, Tx, Type>,
+    limits?: RunOnceOptions,
+  ): Promise<RunOnceResult>
 
   /** Returns the checkpoint, the lag and the owners of a subscription; `undefined` if no subscription has this name. */
   subscriptionStatus(name: string, options?: CallOptions): Promise<SubscriptionStatus | undefined>

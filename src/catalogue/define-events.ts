@@ -27,6 +27,7 @@ import {
   type UnknownPolicy,
   type WrittenForm,
 } from './known-events.ts'
+import { makeDecider, makeProjection, makeRawProjection, makeSubscription } from './make.ts'
 import type { StandardSchema } from './standard-schema.ts'
 import type { Upcasts } from './upcasts.ts'
 
@@ -112,6 +113,10 @@ function catalogueOf(known: KnownEvents, types: readonly string[]): Catalogue {
     check: (store, options) => checkStored(known, store, options),
     jsonSchema: (options) => dataSchemas(known, types, options),
     asyncApi: (options) => asyncApiDocument(known, types, options),
+    decider: (functions) => makeDecider(catalogue as Catalogue, functions),
+    projection: (options) => makeProjection(catalogue as Catalogue, options),
+    rawProjection: (options) => makeRawProjection(catalogue as Catalogue, options),
+    subscription: (options) => makeSubscription(catalogue as Catalogue, options),
   }
   registerKnownEvents(catalogue, known)
   return Object.freeze(catalogue) as Catalogue

@@ -1,4 +1,5 @@
 /** Deciders: the rules of a stream as three pure functions (Jérémie Chassaing, "Functional Event Sourcing Decider"). */
+import type { EventDefinitions } from '../catalogue/definitions.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 
 /** The events that a command causes: one, several, or none. */
@@ -18,6 +19,8 @@ export interface Decider<State, Command, E extends Event> {
    * fails with an `UndefinedStateError`, unless the initial state is `undefined` too.
    */
   evolve(state: State, event: RecordedEvent<E>): Evolved<State>
+  /** The catalogue that has made the decider. The decider then runs only on stores that have its events. */
+  readonly events?: EventDefinitions | undefined
 }
 
 /**

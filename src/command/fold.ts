@@ -8,8 +8,11 @@ import { readSafely, refuse } from '../input/refusal.ts'
 import type { EventStore } from '../store.ts'
 import type { Decider } from './decider.ts'
 
-/** The two functions of a decider that folding needs. */
-export type Evolution<State, E extends Event> = Pick<Decider<State, never, E>, 'initialState' | 'evolve'>
+/** The parts of a decider that folding needs. */
+export type Evolution<State, E extends Event> = Pick<
+  Decider<State, never, E>,
+  'initialState' | 'evolve' | 'events'
+>
 
 /**
  * Returns the state after these events, starting from `state` or, by default, from the initial state.
