@@ -35,7 +35,7 @@ export interface CheckOptions extends CallOptions {
   readonly sample?: number | undefined
   /** The largest number of examples for each stored type and version. @default 10 */
   readonly limit?: number | undefined
-  /** Called after every 5,000 events, and at the end. The check waits for the promise that it returns. */
+  /** Called after every 1,000 events, and at the end. The check waits for the promise that it returns. */
   readonly onProgress?: ((progress: CheckProgress) => Promise<void> | void) | undefined
 }
 

@@ -8,7 +8,7 @@ import { resumable } from './check-resume.ts'
 import { sampledEvents } from './check-sample.ts'
 import type { KnownEvents } from './known-events.ts'
 
-const eventsPerReport = 5000
+const eventsPerReport = 1000
 
 /** @throws InvalidInputError if an argument is wrong, if only the compiler knows the events, or if a schema is asynchronous */
 export async function checkStored(
@@ -46,19 +46,19 @@ export async function checkStored(
   const events = sample === undefined ? store.raw.readAll(range) : sampledEvents(known, store, range, sample)
   let count = 0
   let position = after
+  const result = () => findings.result(first, position, sample !== undefined)
   const report = async () => {
     const eventsPerSecond = Math.round(count / Math.max(0.001, (performance.now() - began) / 1000))
-    const result = findings.result(first, position, sample !== undefined)
-    await onProgress?.({ position, lastPosition, events: count, eventsPerSecond, result })
+    await onProgress?.({ position, lastPosition, events: count, eventsPerSecond, result: result() })
     signal?.throwIfAborted()
-    return result
   }
   for await (const event of events) {
     findings.add(event)
     // The events of a sample come in no order.
     position = Math.max(position, event.position)
-    if (++count % eventsPerReport === 0) await report()
+    if (++count % eventsPerReport === 0 && onProgress !== undefined) await report()
   }
   position = Math.max(position, lastPosition)
-  return report()
+  await report()
+  return result()
 }

@@ -146,8 +146,8 @@ export const catalogueCheckCases: readonly ConformanceCase[] = [
     name: 'resume where an aborted check ended, and begin after a position',
     async run({ open }) {
       const store = await open()
-      const count = 12_000
-      const isBad = (number: number) => number % 1000 === 1
+      const count = 2400
+      const isBad = (number: number) => number % 200 === 1
       await record(
         store,
         range(1, count).map((number) =>
@@ -159,13 +159,13 @@ export const catalogueCheckCases: readonly ConformanceCase[] = [
       const stopped = new Error('stopped')
       const onProgress = async (progress: CheckProgress) => {
         seen.push(progress)
-        if (progress.events === 5000) controller.abort(stopped)
+        if (progress.events === 1000) controller.abort(stopped)
       }
       const { signal } = controller
       assert.equal(await failure(payments.check(store, { onProgress, signal })), stopped)
       const [progress] = seen
       assert.equal(seen.length, 1)
-      assert.deepEqual([progress?.events, progress?.result.events, progress?.result.failed], [5000, 5000, 5])
+      assert.deepEqual([progress?.events, progress?.result.events, progress?.result.failed], [1000, 1000, 5])
 
       const whole = await payments.check(store, { limit: 7 })
       const resume: CheckResult = JSON.parse(JSON.stringify(progress?.result))
@@ -175,8 +175,8 @@ export const catalogueCheckCases: readonly ConformanceCase[] = [
       assert.deepEqual(again, whole)
 
       const rest = await payments.check(store, { after: resume.position })
-      assert.deepEqual([rest.events, rest.failed, rest.after, rest.unused], [7000, 7, resume.position, []])
-      await refused(payments.check(store, { after: whole.position + 1 }), 'log-truncated')
+      assert.deepEqual([rest.events, rest.failed, rest.after, rest.unused], [1400, 7, resume.position, []])
+      await refused(payments.check(store, { after: whole.position + 10 ** 9 }), 'log-truncated')
     },
   },
   {
