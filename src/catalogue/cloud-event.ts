@@ -21,7 +21,8 @@ export interface CloudEventOptions {
 }
 
 /** A CloudEvents 1.0 envelope in the JSON format. */
-export interface CloudEvent<Data = unknown> {
+// No interface: only a type alias is assignable to the types of other libraries that have an index signature.
+export type CloudEvent<Data = unknown> = {
   readonly specversion: '1.0'
   readonly id: string
   readonly source: string
