@@ -1,4 +1,4 @@
-/** The public types of a catalogue: the events that a program knows, and how it reads those that it once knew. */
+/** The public types of a catalogue: the events that a program knows, and how it reads older ones. */
 import type { Decider } from '../command/decider.ts'
 import type { Event } from '../event.ts'
 import type { DocumentProjection, RawProjection } from '../projection/projection.ts'

@@ -1,5 +1,6 @@
 /** Which catalogue has made a projection or a subscription, and whether a store has the events of that catalogue. */
 import { InvalidInputError } from '../errors/index.ts'
+import { readSafely } from '../input/refusal.ts'
 import type { EventDefinitions } from './definitions.ts'
 import { type KnownEvents, knownEventsOf } from './known-events.ts'
 
@@ -18,6 +19,22 @@ export function requiring(definitions: EventDefinitions | undefined): Requiring 
 /** Returns the catalogue that has made a projection or a subscription. */
 export function requiredEventsOf(definition: object): EventDefinitions | undefined {
   return (definition as Requiring)[requiredEvents]
+}
+
+/**
+ * Checks that a store has the events of the catalogue that has made a decider. Returns the events that the store knows;
+ * undefined if it was opened without a catalogue.
+ * @throws InvalidInputError as `checkRequiredEvents` does
+ */
+export function checkDeciderEvents(
+  decider: { readonly events?: EventDefinitions | undefined },
+  store: { readonly events?: EventDefinitions | undefined },
+  field: string,
+): KnownEvents | undefined {
+  const required = readSafely(field, decider, () => decider.events)
+  const known = knownEventsOf(readSafely('store', store, () => store.events))
+  checkRequiredEvents(required, known, field)
+  return known
 }
 
 const mostNames = 5

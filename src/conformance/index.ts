@@ -27,6 +27,7 @@ import { importAgainCases } from './import-again.ts'
 import { importAheadCases } from './import-ahead.ts'
 import { importRaceCases } from './import-races.ts'
 import { importTimeCases } from './import-times.ts'
+import { inPlaceCases } from './in-place.ts'
 import { inlineCases } from './inline.ts'
 import { inlineErrorCases } from './inline-errors.ts'
 import { missingInlineCases } from './inline-missing.ts'
@@ -44,6 +45,7 @@ import { readsAtOnceCases } from './reads-at-once.ts'
 import { rebuildCases } from './rebuild.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
+import { reservedMetadataCases } from './reserved-metadata.ts'
 import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
 import { subscriptionAdministrationCases } from './subscription-administration.ts'
@@ -95,6 +97,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...nameCases,
   ...payloadCases,
   ...inputCases,
+  ...reservedMetadataCases,
   ...optionCases,
   ...absentCases,
   ...untouchedCases,
@@ -108,6 +111,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...commandAgainCases,
   ...commandAtOnceCases,
   ...stateCacheCases,
+  ...inPlaceCases,
   ...inlineCases,
   ...inlineErrorCases,
   ...inlineTransactionCases,

@@ -1,6 +1,7 @@
 /** Inline projections: the store writes their documents in the transaction that appends the events. */
 import type { EventDefinitions } from '../catalogue/definitions.ts'
 import { type KnownEvents, knownEventsOf } from '../catalogue/known-events.ts'
+import { checkRequiredEvents, requiredEventsOf } from '../catalogue/required-events.ts'
 import { upcastAll } from '../catalogue/upcast.ts'
 import { MissingInlineProjectionError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -27,6 +28,8 @@ export class InlineProjections {
   constructor(projections: readonly Projection[] = [], events?: EventDefinitions) {
     this.#known = knownEventsOf(events)
     const checked = readSafely('inline', projections, () => checkedInline(projections))
+    for (const [index, projection] of checked.entries())
+      checkRequiredEvents(requiredEventsOf(projection), this.#known, `inline[${index}]`)
     this.isEmpty = checked.length === 0
     this.named = checked.map(({ name, version }) => ({ name, version }))
     this.#registration = new Registration(checked, 'inline')

@@ -33,8 +33,8 @@ interface DocumentFunctions<State, E extends Event, Type extends E['type']> exte
   initialState(key: string): State
   /**
    * Returns the state of the document after the event, a JSON value; null deletes the document. Must be a pure
-   * function: it does not modify `state`, and uses only its arguments. An impure function gives other documents in a
-   * rebuild.
+   * function: it does not modify `state` (unless it is made by `inPlace`), and uses only its arguments. An impure
+   * function gives other documents in a rebuild.
    */
   evolve(state: State, event: OfType<E, NoInfer<Type>>, key: string): Evolved<State> | null
   readonly handle?: undefined

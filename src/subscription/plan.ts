@@ -1,5 +1,6 @@
 /** Checks the options of a subscription, fills in the defaults, and gives every kind of handler one form. */
 import type { KnownEvents } from '../catalogue/known-events.ts'
+import { checkRequiredEvents, requiredEventsOf } from '../catalogue/required-events.ts'
 import { type TypeFilter, typeFilter } from '../catalogue/type-filter.ts'
 import { InvalidInputError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -112,6 +113,7 @@ function plan({ storage, known }: PlanEnvironment, options: AnySubscribeOptions)
   if (isOfProjection(options)) {
     const { projection } = options
     checkProjection(projection, 'projection')
+    checkRequiredEvents(requiredEventsOf(projection), known, 'projection')
     const { filter: wanted, prepare, handleBatch } = asyncProjection(storage, projection)
     const filter = typeFilter(known, wanted)
     const handler: Handler = {
@@ -129,6 +131,7 @@ function plan({ storage, known }: PlanEnvironment, options: AnySubscribeOptions)
 
   const { name, version = 1, from = 'beginning', partitions = 1, transactional = false } = options
   const { types, streamPrefix, tags } = options
+  checkRequiredEvents(requiredEventsOf(options), known, 'options')
   checkName(name, 'name')
   const start = checkedFrom(from, name)
   checkInteger(version, 'version', 1, mostVersion)

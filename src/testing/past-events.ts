@@ -37,7 +37,9 @@ export function storedEvents(
         'needs a catalogue that reads stored(…): let catalogue.decider, .projection or .subscription make what you test'
       refuse(field, problem, event)
     }
-    const prepared = preparation.imported(event, field, () => uuidOf(name, index), isStored)
+    // Without a catalogue, every past event is as it is stored. Decided and expected events are new.
+    const isAsStored = isStored || (known === undefined && name === 'given')
+    const prepared = preparation.imported(event, field, () => uuidOf(name, index), isAsStored)
     // An event that was read from a store keeps its stream, version, position and time.
     const { streamId = 'given', version, position, recordedAt } = event as Partial<RecordedEvent>
     const next = version ?? (versions.get(streamId) ?? after) + 1
