@@ -27,7 +27,7 @@ export async function checkStored(
   })
   const { after: given, resume: earlier, sample } = optionsOf(options, ['after', 'resume', 'sample'])
   const { limit = 10, onProgress, signal } = optionsOf(options, ['limit', 'onProgress', 'signal'])
-  const resume = earlier && resumable(earlier, { after: given, sample })
+  const resume = earlier === undefined ? undefined : resumable(earlier, { after: given, sample })
   const after = given ?? resume?.position ?? 0
   checkInteger(after, 'after', 0)
   if (sample !== undefined) checkInteger(sample, 'sample', 1)
@@ -42,7 +42,7 @@ export async function checkStored(
   for await (const { position } of store.raw.readAll({ direction: 'backward', limit: 1, signal }))
     lastPosition = position
   // Past the end of the log, the store reports that the log is too short.
-  const range = { after, until: Math.max(lastPosition, after + 1), signal }
+  const range = { after, until: Math.max(lastPosition, Math.min(after + 1, Number.MAX_SAFE_INTEGER)), signal }
   const events = sample === undefined ? store.raw.readAll(range) : sampledEvents(known, store, range, sample)
   let count = 0
   let position = after

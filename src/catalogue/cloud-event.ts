@@ -59,9 +59,9 @@ export function cloudEvent<E extends RecordedEvent>(
   const { events, schemaBase } = optionsOf(options, ['events', 'schemaBase'])
   checkUriReference(source, 'source')
   checkText(typePrefix, 'typePrefix')
-  const dataschema = dataSchemaUri(event.type, events, schemaBase)
   return readSafely('event', event, () => {
     const { id, type, streamId, position, recordedAt, data, metadata } = event
+    const dataschema = dataSchemaUri(type, events, schemaBase)
     const { correlationId, causationId, traceparent } = metadata
     return {
       specversion: '1.0',
