@@ -88,8 +88,8 @@ export interface Catalogue<E extends Event = any> extends EventDefinitions<E> {
   /** Returns an AsyncAPI 3.0 document with a message for each event, whose payload is the data of the event. */
   asyncApi(options: AsyncApiOptions): AsyncApiDocument
   /**
-   * Makes a decider of these events. Its commands are what `decide` takes, or those that the functions of `commands` name:
-   * `{ type, data }`. It runs on stores that have these events.
+   * Makes a decider of these events. Its commands are what `decide` takes, or `{ type, data }` for each
+   * function of `commands`. It runs on stores that have these events.
    * @throws InvalidInputError if a function is missing
    */
   decider<State, Command = never, Commands extends object = NonNullable<unknown>>(
