@@ -10,6 +10,7 @@ import {
   payload,
   type RecordedEvent,
 } from '@eventsourced/core'
+import { toStandardJsonSchema } from '@valibot/to-json-schema'
 import { Ajv, type AnySchema } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
@@ -34,6 +35,7 @@ const orders = defineEvents(
     FolderMade: Folder,
     Paid: payload<{ amount: number }>(),
     Packed: v.object({ boxes: v.number() }),
+    Sent: toStandardJsonSchema(v.object({ by: v.string() })),
     Weighed: z.object({ weight: z.string().transform((text) => text.trim()) }),
   },
   { upcasts: { FolderMade: { 1: (old: { name: string }) => ({ ...old, folders: [] }) } } },
@@ -44,6 +46,7 @@ const base = 'https://example.org/events'
 const samples = {
   'Order/Placed': [{ lines: [{ sku: 'a', count: 1 }] }, { lines: [{ sku: 'a', count: 0 }] }],
   'Order Placed': [{ item: 'a' }, { item: 'a', amount: 0 }],
+  Sent: [{ by: 'post' }, { by: 1 }],
   FolderMade: [
     { name: 'a', folders: [{ name: 'b', folders: [] }] },
     { name: 'a', folders: [{ name: 'b' }] },
@@ -77,6 +80,7 @@ describe('jsonSchema', () => {
       undefined,
       "The data of 'Paid' is not described: only the compiler knows its type",
       "The data of 'Packed' is not described: the schema (of valibot) has no '~standard'.jsonSchema",
+      undefined,
       "The data of 'Weighed' is not described: the schema (of zod) cannot be written as JSON Schema: Transforms cannot be represented in JSON Schema",
     ])
     const odd = {
@@ -126,7 +130,7 @@ describe('asyncApi', () => {
     const document = orders.asyncApi(options)
     const messages = document.channels.events.messages as Record<string, { $ref: string }>
     expect(Object.keys(messages)).toEqual([
-      ...['Order_Placed', 'Order_Placed_2', 'FolderMade', 'Paid', 'Packed', 'Weighed'],
+      ...['Order_Placed', 'Order_Placed_2', 'FolderMade', 'Paid', 'Packed', 'Sent', 'Weighed'],
     ])
     const ajv = new Ajv({ strict: false })
     formats.default(ajv)
