@@ -26,29 +26,30 @@ type AnyHandler = HandlerSubscription<any, any>
 /** Anything that `given` tests. */
 export type Subject = AnyDecider | AnyDocumentProjection | AnyHandler | Catalogue
 
+// The types below compare `[S]`, because the options of a subscription are a union, which must not be taken apart.
+
 /** The events that a subject knows. */
-type EventsOfSubject<S> =
-  S extends Decider<infer _State, infer _Command, infer E>
+type EventsOfSubject<S> = [S] extends [Decider<infer _State, infer _Command, infer E>]
+  ? E
+  : [S] extends [DocumentProjection<infer _State, infer E>]
     ? E
-    : S extends DocumentProjection<infer _State, infer E>
+    : [S] extends [HandlerSubscription<infer E, infer _Tx>]
       ? E
-      : S extends HandlerSubscription<infer E, infer _Tx>
-        ? E
-        : Event
+      : Event
 
 /** The past events that `given` takes for a subject. */
-export type PastOf<S> = S extends Catalogue
+export type PastOf<S> = [S] extends [Catalogue]
   ? readonly StoredShape[]
-  : S extends AnyDecider
+  : [S] extends [AnyDecider]
     ? readonly (EventsOfSubject<S> | StoredShape)[]
     : readonly ((EventsOfSubject<S> | StoredShape) & { readonly streamId?: string | undefined })[]
 
 /** The sentence that `given` begins for a subject. */
-export type GivenOf<S> = S extends Catalogue
+export type GivenOf<S> = [S] extends [Catalogue]
   ? GivenCatalogue<EventsOf<S>>
-  : S extends Decider<infer State, infer Command, infer E>
+  : [S] extends [Decider<infer State, infer Command, infer E>]
     ? Given<State, Command, E>
-    : S extends DocumentProjection<infer State, infer _E>
+    : [S] extends [DocumentProjection<infer State, infer _E>]
       ? GivenProjection<State>
       : GivenSubscription<EventsOfSubject<S>>
 
@@ -72,7 +73,7 @@ export function given<S extends Subject>(subject: S, past?: PastOf<S>): GivenOf<
   return begin(subject, events) as GivenOf<S>
 }
 
-function begin(subject: Subject, events: readonly TestEvent[]): GivenOf<Subject> {
+function begin(subject: Subject, events: readonly TestEvent[]): unknown {
   if (isCatalogue(subject)) return givenCatalogue(subject, events)
   switch (readSafely('subject', subject, () => kindOf(subject))) {
     case 'projection':
