@@ -17,6 +17,7 @@ import type { EventsOf } from './definitions.ts'
 import { dataSchemas } from './json-schema.ts'
 import {
   type DataStep,
+  isCatalogue,
   isParts,
   type KnownEvent,
   KnownEvents,
@@ -82,8 +83,9 @@ export function mergeEvents<const C extends readonly Catalogue[]>(
   const routes = new Map<string, Route>()
   let unknown: UnknownPolicy = 'refuse'
   for (const [index, catalogue] of catalogues.entries()) {
-    const known = knownEventsOf(catalogue)
     const field = `catalogues[${index}]`
+    if (!isCatalogue(catalogue)) refuse(field, 'must be made by defineEvents() or mergeEvents()', catalogue)
+    const known = knownEventsOf(catalogue)
     if (known.isOpen) refuse(field, 'must have schemas: only the compiler knows its events', catalogue)
     if (known.unknown === 'skip') unknown = 'skip'
     for (const [name, route] of known.routes) {

@@ -104,8 +104,10 @@ export function makeSubscription(
 /** Returns one function for all events. `types`: the types that must have a function; empty if they are not known. */
 function evolveOf(evolve: unknown, types: readonly string[], field: string): Evolve {
   if (typeof evolve === 'function') return evolve as Evolve
-  checkObject(evolve, field, 'must be a function, or an object with one function for each type of event')
-  const functions = functionsOf(evolve, field)
+  const functions = readSafely(field, evolve, () => {
+    checkObject(evolve, field, 'must be a function, or an object with one function for each type of event')
+    return functionsOf(evolve, field)
+  })
   for (const type of types) checkFunction(functions.get(type), `${field}.${type}`)
   for (const name of functions.keys()) {
     if (types.length === 0 || types.includes(name)) continue
