@@ -399,7 +399,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
 }
 
 /** Functions without input that could be wrong, or whose input comes from a store or an adapter. */
-export const withoutInput = ['causedBy', 'decider', 'eventStore', 'fold', 'hasCode', 'uuidv7']
+export const withoutInput = ['causedBy', 'decider', 'eventStore', 'fold', 'hasCode', 'payload', 'uuidv7']
 
 /** A decider that decides the events of the command. */
 const recorder = core.decider({

@@ -1,8 +1,9 @@
-/** The part of the table of all public calls that checks and describes the events of a catalogue. */
+/** The part of the table of all public calls that defines events, and uses a catalogue. */
 
 import type { CheckResult, RecordedEvent } from '@eventsourced/core'
 import * as core from '@eventsourced/core'
 import fc from 'fast-check'
+import { boxed } from './json.ts'
 import type { callKinds } from './kinds.ts'
 import type { Calls } from './public-call.ts'
 import type { Fault } from './samples.ts'
@@ -11,7 +12,10 @@ import { isText } from './texts.ts'
 /** The characters of a URI. */
 const characters = /^([\w\-.~:/?#[\]@!$&'()*+,;=]|%[\da-f]{2})+$/i
 
-const catalogue = core.defineEvents({ A: core.payload<object>() }, { unknown: 'skip' })
+const schemas = { A: core.payload<object>() }
+export const catalogue = core.defineEvents(schemas, { unknown: 'skip' })
+
+const handling = { name: 'a', handle() {} }
 
 const earlier: CheckResult = {
   ...{ ok: true, events: 1, failed: 0, after: 0, position: 0, isSample: false, unlisted: 0, unused: [] },
@@ -24,7 +28,7 @@ const recorded: RecordedEvent = {
 }
 
 export function catalogueCalls(kinds: ReturnType<typeof callKinds>): Calls {
-  const { leaf, optional, record, options, text, number, callback, oneOf } = kinds
+  const { leaf, optional, record, options, name, readName, text, number, callback, oneOf } = kinds
   const line = leaf(
     fc.constantFrom('Orders', '1.0.0', 'ä'),
     (value) => typeof value === 'string' && value !== '' && isText(value),
@@ -38,7 +42,63 @@ export function catalogueCalls(kinds: ReturnType<typeof callKinds>): Calls {
     (value) =>
       typeof value === 'string' && characters.test(value) && /^[a-z][a-z\d+.-]*:[^?#]+$/i.test(value),
   )
+  const noObject = boxed(fc.constantFrom<unknown>(null, 1, 'a', true, 1n))
+  // An object of functions by type would be refused too, with names of its properties.
+  const evolve = leaf(
+    fc.constant(() => undefined),
+    (value) => typeof value === 'function',
+    noObject,
+  )
+  const isCatalogue = (value: unknown) => value === catalogue
+  const versioned = {
+    name,
+    version: number(1, [1, 2 ** 31 - 1], 2 ** 31 - 1),
+    streamPrefix: optional(readName),
+  }
   return {
+    defineEvents: {
+      places: [
+        ['schemas', leaf(fc.constant(schemas), (value) => value === schemas, noObject)],
+        [
+          'options',
+          optional(record({ unknown: optional(oneOf('refuse', 'skip')) }, { nested: false, isStrict: true })),
+        ],
+      ],
+      call: (_store, given) => core.defineEvents(...(given as [never])).types,
+    },
+    mergeEvents: {
+      places: [
+        ['catalogues[0]', leaf(fc.constant(catalogue), isCatalogue)],
+        ['catalogues[1]', leaf(fc.constant(catalogue), isCatalogue)],
+      ],
+      call: (_store, given) => core.mergeEvents(...(given as never[])).types,
+    },
+    'catalogue.pick': {
+      places: [['types[0]', leaf(fc.constant('A'), (value) => value === 'A')]],
+      call: (_store, given) => catalogue.pick(...(given as [never])).types,
+    },
+    'catalogue.decider': {
+      places: [['decider', record({ initialState: callback, decide: callback, evolve })]],
+      call: (_store, given) => typeof catalogue.decider(...(given as [never])),
+    },
+    'catalogue.projection': {
+      places: [
+        [
+          'options',
+          record({ ...versioned, key: callback, initialState: callback, evolve }, { nested: false }),
+        ],
+      ],
+      call: (_store, given) => catalogue.projection(...(given as [never])).kind,
+    },
+    'catalogue.rawProjection': {
+      places: [['options', record({ ...versioned, handle: callback }, { nested: false })]],
+      call: (_store, given) => catalogue.rawProjection(...(given as [never])).kind,
+    },
+    // `subscribe` checks the options themselves.
+    'catalogue.subscription': {
+      places: [['options', leaf(fc.constant(handling), (value) => value === handling, noObject)]],
+      call: (_store, given) => catalogue.subscription(...(given as [never])).name,
+    },
     'catalogue.check': {
       places: [
         [
