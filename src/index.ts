@@ -1,9 +1,21 @@
 /** `@eventsourced/core`: the contract of all stores, deciders, projections, the errors, and the store in memory. */
 
 export type { CallOptions } from './call-options.ts'
+export type { AsyncApiDocument, AsyncApiOptions } from './catalogue/async-api.ts'
 export type { Catalogue, CatalogueOptions } from './catalogue/catalogue.ts'
+export type {
+  CheckableStore,
+  CheckOptions,
+  CheckProgress,
+  CheckResult,
+  FailedExample,
+  StoredKind,
+  UpcastName,
+} from './catalogue/check-result.ts'
+export { type CloudEvent, type CloudEventOptions, cloudEvent } from './catalogue/cloud-event.ts'
 export { defineEvents, mergeEvents, payload } from './catalogue/define-events.ts'
 export type { EventDefinitions, EventsOf, OfType } from './catalogue/definitions.ts'
+export type { JsonSchema, JsonSchemaOptions } from './catalogue/json-schema.ts'
 export type { StandardSchema } from './catalogue/standard-schema.ts'
 export type { StoredEvent } from './catalogue/stored-event.ts'
 export type { CommandResult, HandleOptions } from './command/command-call.ts'

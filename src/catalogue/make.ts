@@ -115,8 +115,10 @@ function evolveOf(owner: object, evolve: unknown, types: readonly string[], fiel
     const change = changeOf(evolve)
     return change === undefined ? evolve.bind(owner) : inPlace<Any, Any>(change.bind(owner))
   }
-  checkObject(evolve, field, 'must be a function, or an object with one function for each type of event')
-  const functions = functionsOf(evolve, field)
+  const functions = readSafely(field, evolve, () => {
+    checkObject(evolve, field, 'must be a function, or an object with one function for each type of event')
+    return functionsOf(evolve, field)
+  })
   for (const type of types) checkFunction(functions.get(type), `${field}.${type}`)
   for (const name of functions.keys()) {
     if (types.length === 0 || types.includes(name)) continue

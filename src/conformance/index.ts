@@ -12,6 +12,7 @@ import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
+import { catalogueCheckCases } from './catalogue-check.ts'
 import { catalogueMadeCases } from './catalogue-made.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
@@ -126,5 +127,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...failingHandlerCases,
   ...changedEventCases,
   ...catalogueMadeCases,
+  ...catalogueCheckCases,
   ...closeCases,
 ]

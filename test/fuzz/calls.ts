@@ -2,25 +2,10 @@
 import * as core from '@eventsourced/core'
 import { type EventStore, memoryStore } from '@eventsourced/core'
 import fc from 'fast-check'
+import { catalogueCalls } from './catalogue-calls.ts'
 import { byTag, callKinds } from './kinds.ts'
+import type { Calls, PublicCall } from './public-call.ts'
 import { either, type Fault, type Kind, type Mix } from './samples.ts'
-
-/** A public call, and what the tests must know about it. */
-export interface PublicCall {
-  /** The arguments in order, each with the name that errors use for it. */
-  readonly places: readonly (readonly [field: string, kind: Kind])[]
-  /** Finds faults of arguments that are wrong together, although each one is good. */
-  together?(given: readonly unknown[]): readonly Fault[]
-  /** The call writes step by step, and what it wrote before a refusal stays. */
-  readonly isPiecewise?: boolean
-  /** The call reads the store before it knows all events that it will append. */
-  readonly readsFirst?: boolean
-  /** The call needs a running worker, which reads the store also if the call is refused. */
-  readonly hasWorker?: boolean
-  call(store: EventStore, given: readonly unknown[]): unknown
-}
-
-export type Calls = Readonly<Record<string, PublicCall>>
 
 /** Passes arguments that TypeScript would not accept. */
 const as = (given: readonly unknown[]) => given as never[]
@@ -409,11 +394,12 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       places: [['parts[0]', leaf(fc.oneof(names, fc.constantFrom(0, -1, 1.5)), isPart)]],
       call: (_store, given) => core.uuidOf(...(as(given) as [never])),
     },
+    ...catalogueCalls(kinds),
   }
 }
 
 /** Functions without input that could be wrong, or whose input comes from a store or an adapter. */
-export const withoutInput = ['causedBy', 'decider', 'eventStore', 'fold', 'hasCode', 'uuidv7']
+export const withoutInput = ['causedBy', 'decider', 'eventStore', 'fold', 'hasCode', 'payload', 'uuidv7']
 
 /** A decider that decides the events of the command. */
 const recorder = core.decider({
