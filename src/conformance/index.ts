@@ -12,6 +12,7 @@ import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
+import { catalogueReadCases } from './catalogue-reads.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
@@ -120,5 +121,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...subscriptionAdministrationCases,
   ...failingHandlerCases,
   ...changedEventCases,
+  ...catalogueReadCases,
   ...closeCases,
 ]
