@@ -17,7 +17,7 @@ const poolerTests = ['test/pooler/**']
 const dynamodbTests = ['test/dynamodb/**']
 // These tests take long. They have their own commands: `npm run test:faults` and `npm run test:torture`.
 const longTests =
-  process.env.LONG === undefined ? ['test/faults/**', 'test/torture/{campaigns,breakages}.test.ts'] : []
+  process.env.LONG === undefined ? ['test/faults/**', 'test/takeover/**', 'test/torture/{campaigns,breakages}.test.ts'] : []
 const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
   ...(stores.some(({ name }) => name.startsWith('pg-pgbouncer')) ? [] : poolerTests),

@@ -156,7 +156,7 @@ for (const { name, server, start, ...store } of stores) {
         }
       }
       const program = fc.array(step, { minLength: 1, maxLength: 15, size: 'max' })
-      await fc.assert(fc.asyncProperty(program, runSteps), { numRuns: name === 'memory' ? 200 : 10 })
+      await fc.assert(fc.asyncProperty(program, runSteps), { numRuns: name === 'memory' ? 200 : 6 })
       assert.ok(refusals > 0, 'the projection must refuse some appends')
     })
   })

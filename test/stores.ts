@@ -51,6 +51,7 @@ const all: readonly StoreUnderTest[] = [
   },
   {
     name: 'postgres-js',
+    isApart: true,
     lacks: {},
     server: 'postgres',
     start: async (serverUrl) => (await import('./worlds/postgres-js.ts')).startPostgresJs(serverUrl),

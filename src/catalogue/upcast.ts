@@ -1,6 +1,7 @@
 /** Reads stored events as the events of today. */
 import { UnreadableEventError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
+import { jsonRoundTrip } from '../input/json-round-trip.ts'
 import { uuidOf } from '../uuid.ts'
 import { isParts, type KnownEvents, type Parts, type Route } from './known-events.ts'
 import { nearestName } from './nearest-name.ts'
@@ -111,11 +112,16 @@ function partsOf(route: Route, event: RecordedEvent, stored: StoredEvent): reado
   return [{ type: route.type, data }]
 }
 
-/** A function that returns undefined leaves its part out. */
+/** A function that returns undefined leaves its part out. Each function gets a copy, so that no part shares data with another. */
 function split(parts: Parts, data: unknown, event: RecordedEvent, stored: StoredEvent): readonly Part[] {
   const made: Part[] = []
   for (const [type, step] of parts) {
-    const own = run(() => step(data, stored), event, stored, `to '${type}'`)
+    const own = run(
+      () => step(parts.size > 1 ? jsonRoundTrip(data) : data, stored),
+      event,
+      stored,
+      `to '${type}'`,
+    )
     if (own !== undefined) made.push({ type, data: own })
   }
   return made
