@@ -1,5 +1,6 @@
 /** Rebuilds a projection: builds a new generation of its documents, then switches readers to that generation. */
 
+import { checkTypes } from '../catalogue/unknown-type.ts'
 import { hasCode, LogNotSettledError, SubscriptionMismatchError } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
@@ -20,6 +21,7 @@ export async function rebuild(
   options: RebuildOptions | undefined,
 ): Promise<RebuildResult> {
   checkDocumentProjection(projection)
+  checkTypes(environment.known, projection.events, 'projection.events')
   const {
     onProgress,
     batchSize = defaultBatchSize,

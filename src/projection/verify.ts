@@ -1,5 +1,6 @@
 /** Verifies a projection: builds its documents again in a new generation, and compares both generations. */
 
+import { checkTypes } from '../catalogue/unknown-type.ts'
 import { ProjectionVersionError } from '../errors/index.ts'
 import { checkFunction, checkInteger } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
@@ -21,6 +22,7 @@ export async function verify(
   options: VerifyOptions | undefined,
 ): Promise<VerifyResult> {
   checkDocumentProjection(projection)
+  checkTypes(environment.known, projection.events, 'projection.events')
   const { onProgress, limit = 100, signal } = optionsOf(options, ['onProgress', 'limit', 'signal'])
   if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
   checkInteger(limit, 'limit', 1)

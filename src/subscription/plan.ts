@@ -120,7 +120,7 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
     const { projection } = options
     checkProjection(projection, 'projection')
     const { filter: wanted, prepare, handleBatch } = asyncProjection(storage, projection)
-    const filter = typeFilter(known, wanted)
+    const filter = typeFilter(known, wanted, 'projection.events')
     const handler: Handler = {
       code: projection,
       takesBatches: true,

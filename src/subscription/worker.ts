@@ -226,7 +226,8 @@ export class Worker {
 
   #noteOutdated(error: UnreadableEventError): void {
     if (!this.#plan.stepsBack) {
-      return this.#fail(new SubscriptionFailedError(this.#plan.name, error.position, error))
+      this.#fail(new SubscriptionFailedError(this.#plan.name, error.position, error))
+      return
     }
     this.lastError = error
     this.#partitions.stop()
