@@ -12,6 +12,8 @@ import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
+import { catalogueCommandCases } from './catalogue-commands.ts'
+import { catalogueProjectionCases } from './catalogue-projections.ts'
 import { catalogueReadCases } from './catalogue-reads.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
@@ -122,5 +124,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...failingHandlerCases,
   ...changedEventCases,
   ...catalogueReadCases,
+  ...catalogueCommandCases,
+  ...catalogueProjectionCases,
   ...closeCases,
 ]
