@@ -13,8 +13,10 @@ import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
 import { catalogueCommandCases } from './catalogue-commands.ts'
+import { catalogueOutdatedCases } from './catalogue-outdated.ts'
 import { catalogueProjectionCases } from './catalogue-projections.ts'
 import { catalogueReadCases } from './catalogue-reads.ts'
+import { catalogueSubscriptionCases } from './catalogue-subscriptions.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
@@ -126,5 +128,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...catalogueReadCases,
   ...catalogueCommandCases,
   ...catalogueProjectionCases,
+  ...catalogueSubscriptionCases,
+  ...catalogueOutdatedCases,
   ...closeCases,
 ]
