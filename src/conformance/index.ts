@@ -17,6 +17,7 @@ import { catalogueOutdatedCases } from './catalogue-outdated.ts'
 import { catalogueProjectionCases } from './catalogue-projections.ts'
 import { catalogueReadCases } from './catalogue-reads.ts'
 import { catalogueSubscriptionCases } from './catalogue-subscriptions.ts'
+import { catalogueWriteCases } from './catalogue-writes.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
@@ -130,5 +131,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...catalogueProjectionCases,
   ...catalogueSubscriptionCases,
   ...catalogueOutdatedCases,
+  ...catalogueWriteCases,
   ...closeCases,
 ]
