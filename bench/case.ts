@@ -11,6 +11,7 @@ export type Group =
   | 'growth'
   | 'network'
   | 'dynamodb'
+  | 'catalogue'
 
 export interface Case {
   readonly name: string

@@ -15,6 +15,7 @@ const titles: Readonly<Record<Group, string>> = {
   growth: 'Long logs: memory, and speed among many events',
   network: 'The same, with 2 ms more for each round trip',
   dynamodb: 'On an emulator of DynamoDB',
+  catalogue: 'What a catalogue costs',
 }
 
 const legend =

@@ -12,7 +12,14 @@ export { commandHandler } from './command/command-handler.ts'
 export { type Decider, type Decision, decider } from './command/decider.ts'
 export type { Evolution, FoldedStream, FoldStreamOptions } from './command/fold.ts'
 export { fold, foldStream } from './command/fold.ts'
-export type { ErrorCode, EventIssue, KnownError, UnreadableReason } from './errors/index.ts'
+export { inPlace } from './command/in-place.ts'
+export type {
+  ErrorCode,
+  EventIssue,
+  FoldInPlaceReason,
+  KnownError,
+  UnreadableReason,
+} from './errors/index.ts'
 export {
   AppendTooLargeError,
   CommandOvertakenError,
@@ -21,6 +28,7 @@ export {
   DuplicateEventIdError,
   EventSourcedError,
   FolderInUseError,
+  FoldInPlaceError,
   HandlerTimeoutError,
   hasCode,
   ImportOutOfOrderError,
@@ -94,11 +102,11 @@ export type {
   ReadAllOptions,
   ReadStreamOptions,
   StoredEvents,
-  StoreOptions,
   StreamAppend,
   StreamInfo,
   StreamSlice,
 } from './store.ts'
+export type { StoreOptions } from './store-options.ts'
 export type {
   MoveOptions,
   SubscriptionAdministration,

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The contract that every store fulfils and that the conformance suite proves. */
 import type { CallOptions } from './call-options.ts'
-import type { EventDefinitions } from './catalogue/definitions.ts'
+import type { EventDefinitions, OfType } from './catalogue/definitions.ts'
 import type { Event, Metadata, RecordedEvent } from './event.ts'
 import type { ExpectedVersion } from './expected-version.ts'
 import type { ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
@@ -13,7 +13,7 @@ import type {
   VerifyOptions,
   VerifyResult,
 } from './projection/maintenance.ts'
-import type { AnyDocumentProjection, DocumentProjection, Projection } from './projection/projection.ts'
+import type { AnyDocumentProjection, DocumentProjection } from './projection/projection.ts'
 import type { HandlerTransaction } from './projection/transaction.ts'
 import type { View } from './projection/view.ts'
 import type { SubscriptionAdministration } from './subscription/administration.ts'
@@ -92,8 +92,8 @@ export interface StreamSlice<E extends Event = Event> {
   readonly events: readonly RecordedEvent<E>[]
 }
 
-/** The options of `readAll`. */
-export interface ReadAllOptions<E extends Event = Event> extends CallOptions, EventFilter<E> {
+/** The options of `readAll`. `Type`: the types that the filter may name. */
+export interface ReadAllOptions<Type extends string = string> extends CallOptions, EventFilter<Type> {
   /** Only events after this position (exclusive). The log must reach that far. @default 0 */
   readonly after?: number | undefined
   /** Only events up to this position (inclusive). @default the end of the log */
@@ -128,27 +128,6 @@ export interface ListStreamsOptions extends CallOptions {
   readonly after?: string | undefined
   /** The largest number of streams to return. @default all */
   readonly limit?: number | undefined
-}
-
-/** The options that every store takes when it is opened. */
-export interface StoreOptions<E extends Event = Event> {
-  /**
-   * The catalogue of the events of this store, which `defineEvents` makes. The store refuses other events, validates the
-   * data, and returns stored events as they are today. @default every event is accepted and returned as it is stored
-   */
-  readonly events?: EventDefinitions<E> | undefined
-  /**
-   * Inline projections: the store writes their documents in the transaction of the append. Every process that appends
-   * to the same data must name the same ones: an append without one of them throws a MissingInlineProjectionError.
-   * @default none
-   */
-  readonly inline?: readonly Projection[] | undefined
-  /**
-   * The beginning of the names of this process's workers, by which `status()` and `store.subscriptions` name the owners
-   * of partitions. The store adds a slash and eight hexadecimal digits.
-   * @default the name of the host, a slash, and the number of the process
-   */
-  readonly worker?: string | undefined
 }
 
 /** Reads events in the form in which they are stored, without the catalogue of the store. */
@@ -202,12 +181,14 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction, 
   readStream<T extends E = E>(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice<T>>
 
   /**
-   * Reads the log in order of position. Returns an event only when no other event can still appear before it, so a
+   * Reads the log in order of position. With `types`, the compiler knows that only these events come. Returns an event only when no other event can still appear before it, so a
    * reader never misses an event that commits late. Keeps at most two pages in memory, and no connection between pages.
    * @throws LogTruncatedError in a forward read, if the log ends before `after` or no longer contains the last returned
    * event
    */
-  readAll<T extends E = E>(options?: ReadAllOptions<T>): AsyncIterable<RecordedEvent<T>>
+  readAll<T extends E = E, const Type extends T['type'] = T['type']>(
+    options?: ReadAllOptions<Type>,
+  ): AsyncIterable<RecordedEvent<OfType<T, Type>>>
 
   /** Returns the version, the times and the metadata of a stream; `undefined` if it does not exist. */
   streamInfo(streamId: string, options?: CallOptions): Promise<StreamInfo | undefined>
@@ -232,13 +213,18 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction, 
    * Starts a worker in this process that passes events to a handler. The worker resumes at the checkpoint that is
    * stored under the subscription's name.
    */
-  subscribe<T extends E = E>(options: SubscribeOptions<T, Tx>): Subscription
+  subscribe<T extends E = E, const Type extends T['type'] = T['type']>(
+    options: SubscribeOptions<T, Tx, Type>,
+  ): Subscription
 
   /**
    * Handles the events that are in the log now, then resolves. After `limits.timeout` it starts no further event, and
    * resolves with `caughtUp: false`. For scheduled functions and tests.
    */
-  runOnce<T extends E = E>(options: SubscribeOptions<T, Tx>, limits?: RunOnceOptions): Promise<RunOnceResult>
+  runOnce<T extends E = E, const Type extends T['type'] = T['type']>(
+    options: SubscribeOptions<T, Tx, Type>,
+    limits?: RunOnceOptions,
+  ): Promise<RunOnceResult>
 
   /** Returns the checkpoint, the lag and the owners of a subscription; `undefined` if no subscription has this name. */
   subscriptionStatus(name: string, options?: CallOptions): Promise<SubscriptionStatus | undefined>

@@ -1,6 +1,7 @@
 /** `fold`: computes a state from events, without a store. */
-import { type Event, fold, type RecordedEvent, UndefinedStateError } from '@eventsourced/core'
+import { fold, UndefinedStateError } from '@eventsourced/core'
 import { expect, it } from 'vitest'
+import { recorded } from './recorded.ts'
 
 type Put = { type: 'Put'; data: string | undefined }
 
@@ -9,14 +10,6 @@ const last = (initial: string | undefined) => ({
   initialState: () => initial,
   evolve: (_state: string | undefined, { data }: Put) => data,
 })
-
-function recorded<E extends Event>(...events: E[]): RecordedEvent<E>[] {
-  return events.map((event, index) => ({
-    ...{ id: `${index}`, streamId: 's', version: index + 1, position: index + 1 },
-    ...{ recordedAt: new Date(), metadata: {}, tags: [] },
-    ...event,
-  }))
-}
 
 const put = (...values: readonly (string | undefined)[]) =>
   recorded(...values.map((data): Put => ({ type: 'Put', data })))

@@ -84,7 +84,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
       if (options.elle !== undefined) writeFileSync(options.elle, `${elleHistory(evidence).join('\n')}\n`)
       return { ...check(evidence), database: database.name, faults, seconds }
     } finally {
-      await step('closing the store', opened.store.close())
+      await step('closing the stores', Promise.all([opened.store.close(), opened.former?.close()]))
     }
   } finally {
     if (clients !== undefined) await step('killing the clients', clients.killAll())
@@ -97,9 +97,9 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
 type Step = <T>(what: string | (() => string), work: Promise<T>) => Promise<T>
 
 async function createTables({ address }: CampaignDatabase, breakage: Breakage | undefined): Promise<void> {
-  const { store } = await openStore(address)
+  const { store, former } = await openStore(address)
   await store.streamInfo('any')
-  await store.close()
+  await Promise.all([store.close(), former?.close()])
   if (breakage !== undefined && address.kind === 'postgres') await breakDatabase(address.url, breakage)
 }
 

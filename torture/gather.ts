@@ -7,6 +7,7 @@ import type { Delivered, DeliveryLine } from './delivery.ts'
 import { readHistory } from './history.ts'
 import type { OperationLine, Trace } from './operation.ts'
 import { asyncStates, inlinePrefix, inlineStates, rawStates } from './projections.ts'
+import { isNoted } from './releases.ts'
 import { countedBy, shardSubscriptions } from './shard-subscriptions.ts'
 
 const streamsAtOnce = 8
@@ -56,7 +57,7 @@ async function readStreams(store: EventStore): Promise<Map<string, LoggedEvent[]
   const reading = Array.from({ length: streamsAtOnce }, async () => {
     for (let name = names.pop(); name !== undefined; name = names.pop()) {
       const { events } = await store.readStream(name)
-      streams.set(name, events.map(logged))
+      streams.set(name, events.filter((event) => !isNoted(event)).map(logged))
     }
   })
   await Promise.all(reading)
@@ -65,8 +66,9 @@ async function readStreams(store: EventStore): Promise<Map<string, LoggedEvent[]
 
 async function readLog(store: EventStore): Promise<DeliveryLine[]> {
   const events: Delivered[] = []
-  for await (const { position, streamId, version, data } of store.readAll()) {
-    events.push([position, streamId, version, (data as Trace).name])
+  for await (const event of store.readAll()) {
+    const { position, streamId, version, data } = event
+    if (!isNoted(event)) events.push([position, streamId, version, (data as Trace).name])
   }
   return [{ by: 'the last reader', at: 0, events }]
 }
@@ -78,6 +80,6 @@ async function readDocuments(view: View<StreamState>, streamPrefix: string): Pro
 }
 
 function logged({ position, streamId, version, id, data }: RecordedEvent): LoggedEvent {
-  const { name, seen } = data as Trace
-  return { position, stream: streamId, version, id, name, seen }
+  const { name, seen, isSplit } = data as Trace
+  return { position, stream: streamId, version, id, name, seen, isSplit }
 }

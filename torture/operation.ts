@@ -64,6 +64,8 @@ export interface Trace {
   readonly name: string
   /** The state that the operation was decided on. */
   readonly seen?: Seen
+  /** Whether the event is the first part of one that the former release has written. */
+  readonly isSplit?: boolean
 }
 
 /** How many types the events have, so that a subscription can select a part of them. */

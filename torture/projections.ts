@@ -9,6 +9,7 @@ import {
 import { sleep } from '../src/runtime/abort.ts'
 import type { StreamState } from './check/evidence.ts'
 import { digest, type TracedEvent } from './operation.ts'
+import { isNoted, presentTrace } from './releases.ts'
 
 /** The prefix of streams with an inline document. The raw projection, which is slow, also handles only these streams. */
 export const inlinePrefix = 'inline-'
@@ -53,9 +54,15 @@ function ofStreams(name: string, streamPrefix: string): DocumentProjection<Strea
   })
 }
 
-const nothing: StreamState = { version: 0, digest: 0, doubled: 0, skipped: 0 }
+const nothing: StreamState = { version: 0, digest: 0, doubled: 0, skipped: 0, noted: 0 }
 
-function advance(state: StreamState, { version, data }: RecordedEvent<TracedEvent>): StreamState {
+function advance(state: StreamState, event: RecordedEvent<TracedEvent>): StreamState {
+  const { version } = event
+  const data = presentTrace(event.data)
+  if (isNoted(event)) {
+    const isNext = version === state.version
+    return isNext ? { ...state, noted: (state.noted ?? 0) + 1 } : { ...state, skipped: state.skipped + 1 }
+  }
   if (version <= state.version) return { ...state, doubled: state.doubled + 1 }
   return {
     ...state,

@@ -2,6 +2,7 @@
 import type { Case } from '../case.ts'
 import { appendCases } from './append.ts'
 import { appendLimitCases } from './append-limit.ts'
+import { catalogueCases } from './catalogue.ts'
 import { commandCases } from './command.ts'
 import { dynamodbCases } from './dynamodb.ts'
 import { growthCases } from './growth.ts'
@@ -21,6 +22,7 @@ export const allCases: readonly Case[] = [
   ...importCases,
   ...projectionCases,
   ...rebuildCases,
+  ...catalogueCases,
   ...growthCases,
   ...networkCases,
   ...dynamodbCases,

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors/index.ts'
 import type { Event, RecordedEvent } from '../event.ts'
+import { toJson } from '../input/json.ts'
 import { jsonRoundTrip } from '../input/json-round-trip.ts'
 import type { KnownEvent, KnownEvents } from './known-events.ts'
 import { schemaVersionKey } from './stored-event.ts'
@@ -42,7 +43,10 @@ export function storedForm(
   return olderForm(known, event, accepted.value, path, issues)
 }
 
-/** Returns the events with the data that their schemas return, so that an append need not validate them again. */
+/**
+ * Returns the events with the data that their schemas return, so that an append need not validate them again.
+ * @throws InvalidEventError, or InvalidInputError if a schema returns data that is not JSON
+ */
 export function acceptedEvents<E extends Event>(known: KnownEvents, events: readonly E[]): readonly E[] {
   if (known.isOpen) return events
   const issues: EventIssue[] = []
@@ -55,7 +59,7 @@ export function acceptedEvents<E extends Event>(known: KnownEvents, events: read
     if (definition.schema === undefined) return event
     const valid = validData(definition, event.data, ['events', index, 'data'], issues)
     if (valid === undefined) return event
-    const data = jsonRoundTrip(valid.value)
+    const data = JSON.parse(toJson(valid.value, `events[${index}].data`, Number.MAX_SAFE_INTEGER))
     if (typeof data === 'object' && data !== null) acceptedData.set(data, definition)
     return { ...event, data }
   })

@@ -1,8 +1,20 @@
-/** The public types of a catalogue: the events that a program knows, and how it reads those that it once knew. */
+/** The public types of a catalogue: the events that a program knows, and how it reads older ones. */
+import type { Decider } from '../command/decider.ts'
 import type { Event } from '../event.ts'
+import type { DocumentProjection, RawProjection } from '../projection/projection.ts'
+import type { HandlerTransaction } from '../projection/transaction.ts'
+import type { HandlerSubscription } from '../subscription/subscription.ts'
 import type { EventDefinitions, OfType } from './definitions.ts'
 import type { IsJson, NotJson } from './json-type.ts'
 import type { UnknownPolicy } from './known-events.ts'
+import type {
+  CatalogueProjection,
+  CatalogueRawProjection,
+  CatalogueSubscription,
+  CommandOf,
+  DecideByCommand,
+  DecideFunction,
+} from './made.ts'
 import type { InputOf, OutputOf, StandardSchema } from './standard-schema.ts'
 import type { CheckedUpcasts } from './upcasts.ts'
 
@@ -54,4 +66,31 @@ export interface Catalogue<E extends Event = any> extends EventDefinitions<E> {
   readonly unknown: UnknownPolicy
   /** Returns the same catalogue for fewer of its events. @throws InvalidInputError if it does not have one of them */
   pick<const Type extends E['type']>(...types: readonly Type[]): Catalogue<OfType<E, Type>>
+  /**
+   * Makes a decider of these events. Its commands are what `decide` takes, or those that the functions of `commands` name:
+   * `{ type, data }`. It runs on stores that have these events.
+   * @throws InvalidInputError if a function is missing
+   */
+  decider<State, Command = never, Commands extends object = NonNullable<unknown>>(
+    functions: DecideFunction<E, State, Command> | DecideByCommand<E, State, Commands>,
+  ): Decider<State, CommandOf<Command, Commands>, E>
+  /**
+   * Makes a projection of these events into documents. It runs on stores that have them.
+   * @throws InvalidInputError if an option breaks its rule
+   */
+  projection<State>(options: CatalogueProjection<E, State>): DocumentProjection<State, E>
+  /**
+   * Makes a projection of these events that writes through a transaction. It runs on stores that have them.
+   * @throws InvalidInputError if an option breaks its rule
+   */
+  rawProjection<Tx extends HandlerTransaction = HandlerTransaction>(
+    options: CatalogueRawProjection<E, Tx>,
+  ): RawProjection<E, Tx>
+  /**
+   * Returns the options of a subscription to these events, for `subscribe` and `runOnce` of a store that has them.
+   * @throws InvalidInputError if `types` is given
+   */
+  subscription<Tx extends HandlerTransaction = HandlerTransaction>(
+    options: CatalogueSubscription<E, Tx>,
+  ): HandlerSubscription<E, Tx>
 }

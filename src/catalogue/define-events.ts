@@ -24,6 +24,7 @@ import {
   type UnknownPolicy,
   type WrittenForm,
 } from './known-events.ts'
+import { makeDecider, makeProjection, makeRawProjection, makeSubscription } from './make.ts'
 import type { StandardSchema } from './standard-schema.ts'
 import type { Upcasts } from './upcasts.ts'
 
@@ -106,6 +107,10 @@ function catalogueOf(known: KnownEvents, types: readonly string[]): Catalogue {
       }
       return catalogueOf(known, [...new Set(picked)])
     },
+    decider: (functions) => makeDecider(catalogue as Catalogue, functions),
+    projection: (options) => makeProjection(catalogue as Catalogue, options),
+    rawProjection: (options) => makeRawProjection(catalogue as Catalogue, options),
+    subscription: (options) => makeSubscription(catalogue as Catalogue, options),
   }
   registerKnownEvents(catalogue, known)
   return Object.freeze(catalogue) as Catalogue

@@ -51,3 +51,7 @@ export type NotJson<T, Depth extends 0[] = []> = Depth['length'] extends 6
               : `.${Key}${NotJson<T[Key], [...Depth, 0]>}`
           }[keyof T & string]
       : ` ${Problem<T>}`
+
+/** Says why a state cannot be kept as JSON, in words that the compiler shows. `unknown`: nothing is wrong. */
+export type KeptAsJson<State> =
+  false extends IsJson<State> ? `the state has a part that is not JSON: state${NotJson<State>}` : unknown

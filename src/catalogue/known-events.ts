@@ -134,7 +134,17 @@ export function knownEventsOf(definitions: EventDefinitions | undefined): KnownE
   return known ?? refuse('events', 'must be made by defineEvents() or mergeEvents()', definitions)
 }
 
-/** Notes what belongs to a catalogue, or to a projection or subscription that a catalogue has made. */
-export function registerKnownEvents(owner: object, known: KnownEvents): void {
-  knownEvents.set(owner, known)
+/** Notes the known events of a catalogue. */
+export function registerKnownEvents(catalogue: object, known: KnownEvents): void {
+  knownEvents.set(catalogue, known)
+}
+
+/** Whether a value is a catalogue. */
+export function isCatalogue(value: unknown): value is EventDefinitions {
+  return typeof value === 'object' && value !== null && knownEvents.has(value)
+}
+
+/** Returns the types of a catalogue for a filter. Undefined if only the compiler knows them: then there is no filter. */
+export function typesOf({ types }: EventDefinitions): readonly string[] | undefined {
+  return types.length === 0 ? undefined : types
 }

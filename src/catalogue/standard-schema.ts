@@ -19,17 +19,17 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 }
 
 /** The part of the specification that describes a schema as a JSON Schema. */
-export interface StandardJsonSchema {
+interface StandardJsonSchema {
   readonly output: (options: { readonly target: 'draft-2020-12' }) => Record<string, unknown>
 }
 
 /** The outcome of a validation: a value, or at least one issue. */
-export type SchemaResult<Output> =
+type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] }
 
 /** One reason why a value is not valid, and where in the value. */
-export interface SchemaIssue {
+interface SchemaIssue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }

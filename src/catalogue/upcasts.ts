@@ -2,7 +2,9 @@
 import type { StoredEvent } from './stored-event.ts'
 
 /** Keeps literals in the result of an upcast: `'EUR'` and not `string`. */
-type Literals = '' | 0 | true | false | { readonly [key: string]: Literals }
+interface Literals {
+  readonly [key: string]: '' | 0 | true | false | Literals
+}
 
 /** Returns the data of the next version, or of the event that it is read as. Must be synchronous and pure. */
 type UpcastFunction = (
@@ -11,7 +13,7 @@ type UpcastFunction = (
 ) => object | string | number | boolean | null | undefined | Literals
 
 /** The events that a stored event is read as, by type. `{}`: none. A function may return `undefined`: not this one. */
-export interface UpcastParts {
+interface UpcastParts {
   readonly [type: string]: UpcastFunction
 }
 
@@ -81,18 +83,21 @@ type CheckedParts<Data, Given> = {
     : `${Type & string} is no event of this catalogue`
 }
 
-type CheckedSteps<Data, Steps, Today> = {
-  readonly [Version in keyof Steps]: Steps[Version] extends (...parameters: never) => unknown
-    ? (data: never, stored: StoredEvent) => DataAfter<Steps, Version, Today>
-    : CheckedParts<Data, Steps[Version]>
-}
-
-/** The upcasts with a message in place of each that is wrong. `Data`: today's data by type. */
+/**
+ * The upcasts with a message in place of each that is wrong. `Data`: today's data by type. The mapped type of the steps
+ * has no name of its own: then the compiler would widen literals in the results of the steps.
+ */
 export type CheckedUpcasts<Data, Given> = {
   readonly [Name in keyof Given]: Name extends keyof Data
     ? Given[Name] extends string
       ? `${Name & string} is an event of this catalogue: give the steps from its older versions, { 1: (data) => … }`
-      : CheckedSteps<Data, Given[Name], Data[Name]>
+      : {
+          readonly [Version in keyof Given[Name]]: Given[Name][Version] extends (
+            ...parameters: never
+          ) => unknown
+            ? (data: never, stored: StoredEvent) => DataAfter<Given[Name], Version, Data[Name]>
+            : CheckedParts<Data, Given[Name][Version]>
+        }
     : Given[Name] extends string
       ? keyof Data & string
       : CheckedParts<Data, Given[Name]>

@@ -12,6 +12,8 @@
  *      decide ──▶ append ──▶ done
  */
 import type { CallOptions } from '../call-options.ts'
+import { acceptedEvents } from '../catalogue/accept.ts'
+import type { KnownEvents } from '../catalogue/known-events.ts'
 import {
   CommandOvertakenError,
   hasCode,
@@ -23,8 +25,9 @@ import { type ExpectedVersion, isExpected } from '../expected-version.ts'
 import { decidedEvents } from '../input/events.ts'
 import { abortable } from '../runtime/abort.ts'
 import { pause } from '../runtime/retry.ts'
-import type { AppendResult, EventStore } from '../store.ts'
+import type { AppendResult } from '../store.ts'
 import { causedEvents, findCausedEvents, recordedEvents } from './caused-events.ts'
+import type { CommandStore } from './command-store.ts'
 import type { Decider } from './decider.ts'
 import type { KnownStream, StateCache } from './state-cache.ts'
 import type { Turns } from './turns.ts'
@@ -61,8 +64,10 @@ export interface CommandResult<State, E extends Event> {
 
 /** The values that all calls of a command handler share. */
 export interface HandlerSetup<State, Command, E extends Event> {
-  readonly store: Pick<EventStore, 'append'>
+  readonly store: Pick<CommandStore<E>, 'append'>
   readonly decider: Decider<State, Command, E>
+  /** The events of the store's catalogue. */
+  readonly known: KnownEvents | undefined
   readonly states: StateCache<State, E>
   readonly turns: Turns
   readonly retries: number
@@ -189,9 +194,11 @@ export class CommandCall<State, Command, E extends Event> {
 
   async #decideNow(state: State): Promise<CausedEvents<E>> {
     const { commandId, metadata, signal } = this.#options
-    const decision = Promise.resolve(this.#setup.decider.decide(this.#command, state))
+    const { decider, known } = this.#setup
+    const decision = Promise.resolve(decider.decide(this.#command, state))
     const decided = decidedEvents<E>(await abortable(decision, signal))
-    return causedEvents(decided, this.#stream, commandId, metadata)
+    const accepted = known === undefined ? decided : acceptedEvents(known, decided)
+    return causedEvents(accepted, this.#stream, commandId, metadata)
   }
 
   #append(events: CausedEvents<E>, expectedVersion: ExpectedVersion): Promise<AppendResult> {
@@ -235,6 +242,6 @@ function notVisible(stream: string, { firstVersion, version }: AppendResult, ret
 
 /** Returns `undefined` for a refusal that may not recur on the present state of the stream; throws any other error. */
 function ignoreRefusal(error: unknown): undefined {
-  const codes = ['wrong-expected-version', 'duplicate-event-id', 'invalid-input'] as const
+  const codes = ['wrong-expected-version', 'duplicate-event-id', 'invalid-input', 'invalid-event'] as const
   if (!codes.some((code) => hasCode(error, code))) throw error
 }

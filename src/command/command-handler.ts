@@ -1,4 +1,5 @@
 /** The command handler: it loads a stream, decides and appends. */
+import { checkDeciderEvents } from '../catalogue/required-events.ts'
 import type { Event } from '../event.ts'
 import { checkExpectedVersion, checkFunction, checkInteger, checkName, checkText } from '../input/checks.ts'
 import { checkMetadata } from '../input/json.ts'
@@ -6,6 +7,7 @@ import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
 import type { EventStore } from '../store.ts'
 import { CommandCall, type CommandResult, type HandleOptions } from './command-call.ts'
+import type { CommandStore } from './command-store.ts'
 import type { Decider } from './decider.ts'
 import { checkEvolution } from './fold.ts'
 import { StateCache } from './state-cache.ts'
@@ -13,7 +15,7 @@ import { Turns } from './turns.ts'
 
 /** The options of `commandHandler`. */
 export interface CommandHandlerOptions<State, Command, E extends Event> {
-  readonly store: Pick<EventStore, 'readStream' | 'append'>
+  readonly store: CommandStore<NoInfer<E>>
   readonly decider: Decider<State, Command, E>
   /** Returns the stream id for the `id` that the handler is called with. @default the id itself */
   readonly streamId?: ((id: string) => string) | undefined
@@ -44,7 +46,10 @@ export type CommandHandler<State, Command, E extends Event> = (
   options?: HandleOptions,
 ) => Promise<CommandResult<State, E>>
 
-/** Creates the function that handles the commands of a decider. */
+/**
+ * Creates the function that handles the commands of a decider.
+ * @throws InvalidInputError if a catalogue has made the decider, and the store does not have its events
+ */
 export function commandHandler<State, Command, E extends Event>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {
@@ -56,11 +61,12 @@ export function commandHandler<State, Command, E extends Event>(
   const { retries = 20, cacheSize = 0 } = optionsOf(options, ['retries', 'cacheSize'])
   checkStore(store)
   checkDecider(decider)
+  const known = checkDeciderEvents(decider, store, 'decider')
   checkFunction(streamId, 'streamId')
   checkInteger(retries, 'retries', 0)
   checkInteger(cacheSize, 'cacheSize', 0)
   const states = new StateCache(store, decider, cacheSize)
-  const setup = { store, decider, retries, states, turns: new Turns() }
+  const setup = { store, decider, known, retries, states, turns: new Turns() }
 
   return async function handle(id, command, options) {
     const checked = checkedOptions(options)

@@ -1,4 +1,5 @@
 /** Deciders: the rules of a stream as three pure functions (Jérémie Chassaing, "Functional Event Sourcing Decider"). */
+import type { EventDefinitions } from '../catalogue/definitions.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 
 /** The events that a command causes: one, several, or none. */
@@ -14,10 +15,12 @@ export interface Decider<State, Command, E extends Event> {
    */
   decide(command: Command, state: State): Decision<E> | Promise<Decision<E>>
   /**
-   * Returns the state after the event. Must not change the state that it gets. If it returns `undefined`, the fold
-   * fails with an `UndefinedStateError`, unless the initial state is `undefined` too.
+   * Returns the state after the event. Must not change the state that it gets, unless it is made by `inPlace`. If it
+   * returns `undefined`, the fold fails with an `UndefinedStateError`, unless the initial state is `undefined` too.
    */
   evolve(state: State, event: RecordedEvent<E>): Evolved<State>
+  /** The catalogue that has made the decider. The decider then runs only on stores that have its events. */
+  readonly events?: EventDefinitions | undefined
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Folds events into a state: the present one, or one of the past. */
 import type { CallOptions } from '../call-options.ts'
+import { checkDeciderEvents } from '../catalogue/required-events.ts'
 import { UndefinedStateError } from '../errors/index.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import { checkFunction } from '../input/checks.ts'
@@ -7,28 +8,49 @@ import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
 import type { EventStore } from '../store.ts'
 import type { Decider } from './decider.ts'
+import { changeOf, foldInPlace, initialStateFor } from './in-place.ts'
 
-/** The two functions of a decider that folding needs. */
-export type Evolution<State, E extends Event> = Pick<Decider<State, never, E>, 'initialState' | 'evolve'>
+/** The parts of a decider that folding needs. */
+export type Evolution<State, E extends Event> = Pick<
+  Decider<State, never, E>,
+  'initialState' | 'evolve' | 'events'
+>
 
 /**
- * Returns the state after these events, starting from `state` or, by default, from the initial state.
+ * Returns the state after these events, starting from `state` or, by default, from the initial state. Does not change
+ * `state`, also if `evolve` is made by `inPlace`.
  * @throws UndefinedStateError if `evolve` returns undefined, unless undefined is the initial state or the state before
+ * @throws FoldInPlaceError if `evolve` is made by `inPlace`, and its function or the state breaks the rules of `inPlace`
  */
 export function fold<State, E extends Event>(
   evolution: Evolution<State, E>,
   events: Iterable<RecordedEvent<E>>,
-  state: State = evolution.initialState(),
+  state?: State,
 ): State {
-  return foldOnto(evolution, state, events)
+  if (state !== undefined) return foldOnto(evolution, state, events)
+  return foldOnto(evolution, initialStateOf(evolution), events, 'own')
 }
 
-/** Folds events onto a state that may be `undefined`, which `fold` would replace with the initial state. */
+/**
+ * Returns a new initial state.
+ * @throws FoldInPlaceError if events are folded in place, and `initialState` does not return a new value in each call
+ */
+export function initialStateOf<State, E extends Event>(evolution: Evolution<State, E>): State {
+  return initialStateFor(evolution.evolve, () => evolution.initialState())
+}
+
+/**
+ * Folds events onto a state that may be `undefined`, which `fold` would replace with the initial state. Does not change
+ * a state that is 'shared' with a cache or a caller.
+ */
 export function foldOnto<State, E extends Event>(
   evolution: Evolution<State, E>,
   state: State,
   events: Iterable<RecordedEvent<E>>,
+  owner: 'shared' | 'own' = 'shared',
 ): State {
+  const change = changeOf(evolution.evolve)
+  if (change !== undefined) return foldInPlace(change, evolution, state, owner === 'shared', events)
   let current = state
   for (const event of events) {
     const next = evolution.evolve(current, event)
@@ -75,15 +97,17 @@ export interface FoldedStream<State> {
 
 /**
  * Reads a stream and folds it: the present state, the state at a version, or the state at a moment.
- * @throws UndefinedStateError as `fold` does
+ * @throws UndefinedStateError, FoldInPlaceError as `fold` does
+ * @throws InvalidInputError if a catalogue has made the decider, and the store does not have its events
  */
 export async function foldStream<State, E extends Event>(
-  store: Pick<EventStore, 'readStream'>,
+  store: Pick<EventStore, 'readStream'> & Partial<Pick<EventStore, 'events'>>,
   streamId: string,
   evolution: Evolution<State, E>,
   options?: FoldStreamOptions,
 ): Promise<FoldedStream<State>> {
   checkEvolution(evolution, 'evolution')
+  checkDeciderEvents(evolution, store, 'evolution')
   const window = optionsOf(options, ['toVersion', 'asOf', 'signal'])
   const { events, exists } = await store.readStream<E>(streamId, window)
   return { state: fold(evolution, events), version: events.at(-1)?.version ?? 0, exists }

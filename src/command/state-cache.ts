@@ -4,7 +4,7 @@
  */
 import type { Event, RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
-import { type Evolution, foldOnto } from './fold.ts'
+import { type Evolution, foldOnto, initialStateOf } from './fold.ts'
 
 /** The state of a stream at a version. The id of the last event shows whether a stream still has the folded events. */
 export interface KnownStream<State> {
@@ -108,7 +108,7 @@ export class StateCache<State, E extends Event> {
   }
 
   #emptyStream(): KnownStream<State> {
-    return { state: this.#evolution.initialState(), version: 0, position: 0, lastId: undefined }
+    return { state: initialStateOf(this.#evolution), version: 0, position: 0, lastId: undefined }
   }
 
   #keep(stream: string, known: KnownStream<State>): void {

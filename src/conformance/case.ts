@@ -1,6 +1,7 @@
 /** The type of a conformance case, and of what it needs from the store under test. No test runner is needed. */
 import type { Event } from '../event.ts'
-import type { AppendOptions, AppendResult, EventStore, StoreOptions } from '../store.ts'
+import type { AppendOptions, AppendResult, EventStore } from '../store.ts'
+import type { StoreOptions } from '../store-options.ts'
 
 /**
  * A feature that only some stores have. Skip the cases that need a feature your store lacks, and print the reason. The

@@ -32,6 +32,7 @@ import { importAgainCases } from './import-again.ts'
 import { importAheadCases } from './import-ahead.ts'
 import { importRaceCases } from './import-races.ts'
 import { importTimeCases } from './import-times.ts'
+import { inPlaceCases } from './in-place.ts'
 import { inlineCases } from './inline.ts'
 import { inlineErrorCases } from './inline-errors.ts'
 import { missingInlineCases } from './inline-missing.ts'
@@ -49,6 +50,7 @@ import { readsAtOnceCases } from './reads-at-once.ts'
 import { rebuildCases } from './rebuild.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
+import { reservedMetadataCases } from './reserved-metadata.ts'
 import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
 import { subscriptionAdministrationCases } from './subscription-administration.ts'
@@ -100,6 +102,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...nameCases,
   ...payloadCases,
   ...inputCases,
+  ...reservedMetadataCases,
   ...optionCases,
   ...absentCases,
   ...untouchedCases,
@@ -113,6 +116,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...commandAgainCases,
   ...commandAtOnceCases,
   ...stateCacheCases,
+  ...inPlaceCases,
   ...inlineCases,
   ...inlineErrorCases,
   ...inlineTransactionCases,

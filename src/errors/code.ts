@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'duplicate-event-id'
   | 'append-too-large'
   | 'undefined-state'
+  | 'fold-in-place'
   | 'import-out-of-order'
   | 'store-closed'
   | 'transaction-over'

@@ -31,6 +31,7 @@ import type {
   UnsupportedDatabaseError,
   UnsupportedIsolationError,
 } from './database.ts'
+import type { FoldInPlaceError } from './folding.ts'
 import type { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
 import type {
   MissingInlineProjectionError,
@@ -81,6 +82,8 @@ export {
   UnsupportedDatabaseError,
   UnsupportedIsolationError,
 } from './database.ts'
+export type { FoldInPlaceReason } from './folding.ts'
+export { FoldInPlaceError } from './folding.ts'
 export { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
 export { MissingInlineProjectionError, ProjectionVersionError, RebuildRunningError } from './projection.ts'
 export {
@@ -107,6 +110,7 @@ export type KnownError =
   | TransactionIdleError
   | NestedCallError
   | UndefinedStateError
+  | FoldInPlaceError
   | WriteConditionError
   | StoreUnavailableError
   | LockTimeoutError

@@ -1,11 +1,10 @@
 /** The filter by which a reader or a subscription selects events of the log. */
-import type { Event } from '../event.ts'
 import { checkedNames, checkReadName } from './checks.ts'
 
-/** Selects events of the log. An event must match every given property. */
-export interface EventFilter<E extends Event = Event> {
+/** Selects events of the log. An event must match every given property. `Type`: the types that it may name. */
+export interface EventFilter<Type extends string = string> {
   /** Only events of these types. @default all */
-  readonly types?: readonly E['type'][] | undefined
+  readonly types?: readonly Type[] | undefined
   /** Only events of streams whose id begins with this text. @default all */
   readonly streamPrefix?: string | undefined
   /** Only events that carry all of these tags. @default all */

@@ -20,6 +20,16 @@ import { readSafely, refuse } from './refusal.ts'
 
 const maxTags = 100
 
+/** How to prepare an event. */
+interface Preparing {
+  /** The catalogue that validates the event and says in which form it is stored. */
+  readonly known: KnownEvents | undefined
+  /** Makes the id of an event without one. @default a new id */
+  readonly makeId?: (() => string) | undefined
+  /** The event already has its stored form. @default false */
+  readonly isStored?: boolean
+}
+
 /**
  * Checks events and prepares them for a storage. `shared` is added to the metadata of each. `known`: the catalogue of the
  * store, which says whether an event is valid and in which form it is stored.
@@ -47,7 +57,9 @@ export class EventPreparation {
    */
   imported(event: Event, field: string, makeId: () => string, isStored: boolean): PreparedEvent {
     const known = isStored ? undefined : this.#known
-    const prepared = readSafely(field, event, () => this.#prepare(event, field, [field], known, makeId))
+    const prepared = readSafely(field, event, () =>
+      this.#prepare(event, field, [field], { known, makeId, isStored }),
+    )
     this.#throwIssues()
     return prepared
   }
@@ -56,8 +68,7 @@ export class EventPreparation {
     event: Event,
     field: string,
     path: Path,
-    known: KnownEvents | undefined,
-    makeId: (() => string) | undefined,
+    { known, makeId, isStored = false }: Preparing,
   ): PreparedEvent {
     const { id, type, data, metadata, tags } = checkedEvent(event, field)
     checkName(type, `${field}.type`)
@@ -73,14 +84,14 @@ export class EventPreparation {
       idFrom: isNewId ? 'library' : 'caller',
       type: form.type,
       data: toJson(form.data, `${field}.data`, this.#limits.maxPayloadBytes),
-      metadata: withSchemaVersion(this.#metadata(metadata, field), form.schemaVersion),
+      metadata: withSchemaVersion(this.#metadata(metadata, field, isStored), form.schemaVersion),
       tags: tags === undefined ? noTags : checkedTags(tags, `${field}.tags`),
     }
   }
 
-  #metadata(own: Metadata | undefined, field: string): string {
+  #metadata(own: Metadata | undefined, field: string, isStored: boolean): string {
     if (own === undefined) return this.#sharedJson
-    const json = metadataJson(own, `${field}.metadata`, this.#limits)
+    const json = metadataJson(own, `${field}.metadata`, this.#limits, isStored ? 'stored' : 'new')
     if (this.#shared === undefined) return json
     return metadataJson(mergedMetadata(this.#shared, own), `${field}.metadata`, this.#limits)
   }
@@ -111,7 +122,7 @@ export class EventPreparation {
       return Array.from(events, (event: Event, index) => {
         const field = `events[${index}]`
         return readSafely(field, event, () =>
-          this.#prepare(event, field, [...path, index], this.#known, undefined),
+          this.#prepare(event, field, [...path, index], { known: this.#known }),
         )
       })
     })

@@ -4,6 +4,7 @@ import type { Metadata } from '../event.ts'
 import { checkCharacters } from './checks.ts'
 import { defaultPayloadBytes, type InputLimits } from './limits.ts'
 import { beginning, readSafely, refuse } from './refusal.ts'
+import { checkMetadataKeys, type MetadataForm } from './reserved-metadata.ts'
 
 const maxDepth = 1000
 
@@ -145,15 +146,24 @@ export function stateJson(value: unknown, field: string): string {
 }
 
 /**
- * Returns the JSON text of metadata; `{}` if it is undefined. @throws InvalidInputError if it is no plain JSON object
+ * Returns the JSON text of metadata; `{}` if it is undefined.
+ * @throws InvalidInputError if it is no plain JSON object, or has a reserved key
  */
-export function metadataJson(value: unknown, field: string, limits: InputLimits): string {
+export function metadataJson(
+  value: unknown,
+  field: string,
+  limits: InputLimits,
+  form: MetadataForm = 'new',
+): string {
   if (value === undefined) return '{}'
   return readSafely(field, value, () => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       refuse(field, 'must be an object', value)
     }
-    return toJson(value, field, limits.maxPayloadBytes)
+    const json = toJson(value, field, limits.maxPayloadBytes)
+    // The check reads the text, because the value may have getters that return something else each time.
+    if (json.includes('"$')) checkMetadataKeys(JSON.parse(json), field, form)
+    return json
   })
 }
 

@@ -14,9 +14,10 @@ export function copyOfEvent(event: RecordedEvent): RecordedEvent {
   }
 }
 
-/** Copies a JSON value. Ten times as fast as `structuredClone`. */
-function copyOfJson(value: unknown): unknown {
+/** Copies a JSON value, which may contain dates. Ten times as fast as `structuredClone`. */
+export function copyOfJson(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Date) return new Date(value)
   if (Array.isArray(value)) return value.map(copyOfJson)
   const copy: Record<string, unknown> = {}
   for (const [key, member] of Object.entries(value)) {

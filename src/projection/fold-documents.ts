@@ -1,4 +1,5 @@
 /** Folds events into the documents of one projection. */
+import { applyChange, changeOf, initialStateFor } from '../command/in-place.ts'
 import { InvalidInputError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { checkName } from '../input/checks.ts'
@@ -68,23 +69,36 @@ export class DocumentStates {
 
   /** Folds an event into its documents, which must all be loaded. */
   fold({ event, keys }: KeyedEvent): void {
-    const { evolve, initialState, name } = this.#projection
     for (const key of keys) {
       // An interrupted storage may have written a part of a large batch. When the build repeats that batch, it must not
       // fold the events of this part in a second time.
       if (event.position <= (this.#folded.get(key) ?? 0)) continue
-      const before = this.#states.get(key) ?? initialState.call(this.#projection, key)
-      const after: unknown = evolve.call(this.#projection, before, event, key)
-      if (after === undefined) {
-        throw new InvalidInputError(
-          `the state of document '${key}' of projection '${name}'`,
-          'must be returned by evolve; return null to delete the document',
-          beginning(after),
-        )
-      }
-      this.#states.set(key, after)
+      this.#states.set(key, this.#after(event, key))
       this.#changed.set(key, event.position)
     }
+  }
+
+  /**
+   * Returns the state of a document after an event. No other object has the states, so a change in place needs no copy.
+   * @throws FoldInPlaceError, InvalidInputError
+   */
+  #after(event: RecordedEvent, key: string): unknown {
+    const projection = this.#projection
+    const { evolve, initialState, name } = projection
+    const before: unknown =
+      this.#states.get(key) ?? initialStateFor(evolve, () => initialState.call(projection, key))
+    const change = changeOf(evolve)
+    if (change !== undefined) {
+      applyChange(change, projection, before, [event, key])
+      return before
+    }
+    const after: unknown = evolve.call(projection, before, event, key)
+    if (after !== undefined) return after
+    throw new InvalidInputError(
+      `the state of document '${key}' of projection '${name}'`,
+      'must be returned by evolve; return null to delete the document',
+      beginning(after),
+    )
   }
 
   /** Returns the documents that were changed since the last call. */

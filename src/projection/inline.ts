@@ -1,6 +1,7 @@
 /** Inline projections: the store writes their documents in the transaction that appends the events. */
 import type { EventDefinitions } from '../catalogue/definitions.ts'
 import { type KnownEvents, knownEventsOf } from '../catalogue/known-events.ts'
+import { checkRequiredEvents, requiredEventsOf } from '../catalogue/required-events.ts'
 import { checkTypes } from '../catalogue/unknown-type.ts'
 import { upcastAll } from '../catalogue/upcast.ts'
 import { MissingInlineProjectionError } from '../errors/index.ts'
@@ -28,6 +29,8 @@ export class InlineProjections {
   constructor(projections: readonly Projection[] = [], events?: EventDefinitions) {
     this.#known = knownEventsOf(events)
     const checked = readSafely('inline', projections, () => checkedInline(projections, this.#known))
+    for (const [index, projection] of checked.entries())
+      checkRequiredEvents(requiredEventsOf(projection), this.#known, `inline[${index}]`)
     this.isEmpty = checked.length === 0
     this.named = checked.map(({ name, version }) => ({ name, version }))
     this.#registration = new Registration(checked, 'inline')

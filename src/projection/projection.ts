@@ -1,4 +1,7 @@
 /** Projections: how events become documents to read, or rows and items of the user's own. */
+import type { EventDefinitions } from '../catalogue/definitions.ts'
+import { isCatalogue, typesOf } from '../catalogue/known-events.ts'
+import { requiring } from '../catalogue/required-events.ts'
 import type { Evolved } from '../command/decider.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import { checkedNames, checkFunction, checkInteger, checkName, checkReadName } from '../input/checks.ts'
@@ -21,14 +24,7 @@ type OfType<E extends Event, Type extends string> = E extends Event
   ? RecordedEvent<E & { readonly type: Type }>
   : never
 
-/**
- * The options of a projection into documents. A document has a key, and a state that is folded from the events with
- * that key. `Type`: the event types that `events` lists.
- */
-export interface DocumentProjectionOptions<State, E extends Event, Type extends E['type'] = E['type']>
-  extends ProjectionName {
-  /** Selects events of these types. @default all */
-  readonly events?: readonly Type[] | undefined
+interface DocumentFunctions<State, E extends Event, Type extends E['type']> extends ProjectionName {
   /** Selects events of streams whose id begins with this text. @default all */
   readonly streamPrefix?: string | undefined
   /** Returns the keys of the documents that the event changes: one, several, or none (`undefined` or an empty list). */
@@ -37,17 +33,24 @@ export interface DocumentProjectionOptions<State, E extends Event, Type extends 
   initialState(key: string): State
   /**
    * Returns the state of the document after the event, a JSON value; null deletes the document. Must be a pure
-   * function: it does not modify `state`, and uses only its arguments. An impure function gives other documents in a
-   * rebuild.
+   * function: it does not modify `state` (unless it is made by `inPlace`), and uses only its arguments. An impure
+   * function gives other documents in a rebuild.
    */
   evolve(state: State, event: OfType<E, NoInfer<Type>>, key: string): Evolved<State> | null
   readonly handle?: undefined
 }
 
-/** The options of a raw projection, which writes what it likes through a transaction, such as rows of your tables. */
-export interface RawProjectionOptions<E extends Event, Tx extends HandlerTransaction> extends ProjectionName {
-  /** Selects events of these types. @default all */
-  readonly events?: readonly E['type'][] | undefined
+/**
+ * The options of a projection into documents. A document has a key, and a state that is folded from the events with
+ * that key. `Type`: the event types that `events` lists.
+ */
+export interface DocumentProjectionOptions<State, E extends Event, Type extends E['type'] = E['type']>
+  extends DocumentFunctions<State, E, Type> {
+  /** Selects events of these types, or the events of a catalogue, as a decider that a catalogue has made names them. @default all */
+  readonly events?: readonly Type[] | EventDefinitions | undefined
+}
+
+interface RawFunction<E extends Event, Tx extends HandlerTransaction> extends ProjectionName {
   /** Selects events of streams whose id begins with this text. @default all */
   readonly streamPrefix?: string | undefined
   /**
@@ -58,18 +61,29 @@ export interface RawProjectionOptions<E extends Event, Tx extends HandlerTransac
   handle(events: readonly RecordedEvent<E>[], tx: Tx): Promise<void> | void
 }
 
+/** The options of a raw projection, which writes what it likes through a transaction, such as rows of your tables. */
+export interface RawProjectionOptions<E extends Event, Tx extends HandlerTransaction>
+  extends RawFunction<E, Tx> {
+  /** Selects events of these types, or the events of a catalogue. @default all */
+  readonly events?: readonly E['type'][] | EventDefinitions | undefined
+}
+
 /** A projection into documents, as `projection` returns it. */
 export interface DocumentProjection<State = unknown, E extends Event = Event>
-  extends DocumentProjectionOptions<State, E> {
+  extends DocumentFunctions<State, E, E['type']> {
   readonly kind: 'documents'
   readonly version: number
+  /** The types of the selected events; undefined: all. */
+  readonly events?: readonly E['type'][] | undefined
 }
 
 /** A raw projection, as `projection` returns it. */
 export interface RawProjection<E extends Event = Event, Tx extends HandlerTransaction = HandlerTransaction>
-  extends RawProjectionOptions<E, Tx> {
+  extends RawFunction<E, Tx> {
   readonly kind: 'raw'
   readonly version: number
+  /** The types of the selected events; undefined: all. */
+  readonly events?: readonly E['type'][] | undefined
 }
 
 /** A projection into documents of any state. */
@@ -110,7 +124,12 @@ export function projection(
     const { name, version = 1, events, streamPrefix } = options
     if (options.handle !== undefined && 'key' in options && options.key !== undefined)
       refuse('handle', 'must not be given with key: a projection has documents, or a handle', options.handle)
-    const checked = { name, version, events: checkedEvents(events, ''), streamPrefix }
+    const definitions = isCatalogue(events) ? events : undefined
+    const types = definitions === undefined ? events : typesOf(definitions)
+    const checked = {
+      ...{ name, version, events: checkedEvents(types, ''), streamPrefix },
+      ...requiring(definitions),
+    }
     // The functions are copied by name, because a spread does not copy methods of a class.
     const defined: Projection =
       options.handle !== undefined

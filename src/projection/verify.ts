@@ -1,5 +1,6 @@
 /** Verifies a projection: builds its documents again in a new generation, and compares both generations. */
 
+import { checkRequiredEvents, requiredEventsOf } from '../catalogue/required-events.ts'
 import { checkTypes } from '../catalogue/unknown-type.ts'
 import { ProjectionVersionError } from '../errors/index.ts'
 import { checkFunction, checkInteger } from '../input/checks.ts'
@@ -22,6 +23,7 @@ export async function verify(
   options: VerifyOptions | undefined,
 ): Promise<VerifyResult> {
   checkDocumentProjection(projection)
+  checkRequiredEvents(requiredEventsOf(projection), environment.known, 'projection')
   checkTypes(environment.known, projection.events, 'projection.events')
   const { onProgress, limit = 100, signal } = optionsOf(options, ['onProgress', 'limit', 'signal'])
   if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')

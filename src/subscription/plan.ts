@@ -1,8 +1,9 @@
 /** Checks the options of a subscription, fills in the defaults, and gives every kind of handler one form. */
 import type { KnownEvents } from '../catalogue/known-events.ts'
+import { checkRequiredEvents, requiredEventsOf } from '../catalogue/required-events.ts'
 import { type TypeFilter, typeFilter } from '../catalogue/type-filter.ts'
 import { InvalidInputError } from '../errors/index.ts'
-import type { Event, RecordedEvent } from '../event.ts'
+import type { RecordedEvent } from '../event.ts'
 import {
   checkBoolean,
   checkedDate,
@@ -17,16 +18,15 @@ import { checkedFilter } from '../input/event-filter.ts'
 import { beginning, readSafely, refuse } from '../input/refusal.ts'
 import { asyncProjection } from '../projection/async.ts'
 import { checkProjection } from '../projection/projection.ts'
-import type { HandlerTransaction } from '../projection/transaction.ts'
 import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
 import type { SubscriptionDefinition } from '../storage/registry.ts'
 import { projectionDefinition, sortedFilter } from './definition.ts'
 import type {
+  AnySubscribeOptions,
   ErrorPolicy,
   HandlerContext,
   StartPosition,
   StateChange,
-  SubscribeOptions,
   SubscriptionState,
 } from './subscription.ts'
 import { todaysEvents } from './todays-events.ts'
@@ -76,10 +76,7 @@ interface Handler {
 }
 
 /** Checks all options at once, so that `subscribe` itself throws when an option is wrong. @throws InvalidInputError */
-export function planOf<E extends Event, Tx extends HandlerTransaction>(
-  environment: PlanEnvironment,
-  options: SubscribeOptions<E, Tx>,
-): Plan {
+export function planOf(environment: PlanEnvironment, options: AnySubscribeOptions): Plan {
   return readSafely('options', options, () => plan(environment, options))
 }
 
@@ -88,10 +85,7 @@ interface PlanEnvironment {
   readonly known: KnownEvents | undefined
 }
 
-function plan<E extends Event, Tx extends HandlerTransaction>(
-  { storage, known }: PlanEnvironment,
-  options: SubscribeOptions<E, Tx>,
-): Plan {
+function plan({ storage, known }: PlanEnvironment, options: AnySubscribeOptions): Plan {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     refuse('options', 'must be an object', options)
   }
@@ -119,6 +113,7 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
   if (isOfProjection(options)) {
     const { projection } = options
     checkProjection(projection, 'projection')
+    checkRequiredEvents(requiredEventsOf(projection), known, 'projection')
     const { filter: wanted, prepare, handleBatch } = asyncProjection(storage, projection)
     const filter = typeFilter(known, wanted, 'projection.events')
     const handler: Handler = {
@@ -136,6 +131,7 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
 
   const { name, version = 1, from = 'beginning', partitions = 1, transactional = false } = options
   const { types, streamPrefix, tags } = options
+  checkRequiredEvents(requiredEventsOf(options), known, 'options')
   checkName(name, 'name')
   const start = checkedFrom(from, name)
   checkInteger(version, 'version', 1, mostVersion)
@@ -148,19 +144,17 @@ function plan<E extends Event, Tx extends HandlerTransaction>(
   return { ...limits, name, definition, filter, ...start, handler }
 }
 
-type ProjectOptions = Extract<SubscribeOptions, { projection: unknown }>
+type ProjectOptions = Extract<AnySubscribeOptions, { projection: unknown }>
 
 /** A projection that is undefined counts as absent, unless the options have no name either: then it was forgotten. */
-function isOfProjection<E extends Event, Tx extends HandlerTransaction>(
-  options: SubscribeOptions<E, Tx>,
-): options is ProjectOptions {
+function isOfProjection(options: AnySubscribeOptions): options is ProjectOptions {
   if (!('projection' in options)) return false
   const { name } = options as { readonly name?: unknown }
   return options.projection !== undefined || name === undefined
 }
 
-function handlerOf<E extends Event, Tx extends HandlerTransaction>(
-  options: Exclude<SubscribeOptions<E, Tx>, ProjectOptions>,
+function handlerOf(
+  options: Exclude<AnySubscribeOptions, ProjectOptions>,
   filter: TypeFilter,
   isTransactional: boolean,
 ): Handler {
@@ -178,7 +172,7 @@ function handlerOf<E extends Event, Tx extends HandlerTransaction>(
     )
   }
   const invoke = (argument: unknown, context: HandlerContext): Promise<void> | void =>
-    call.call(options, argument as never, context as HandlerContext<Tx>)
+    call.call(options, argument as never, context)
   return {
     code: call,
     takesBatches,

@@ -1,20 +1,18 @@
 /** Handles the events that are in the log now, then returns: runs a worker and stops it once it has caught up. */
 
 import { hasCode } from '../errors/index.ts'
-import type { Event } from '../event.ts'
 import { checkMilliseconds } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
-import type { HandlerTransaction } from '../projection/transaction.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { lowestCheckpoint } from './checkpoint-waits.ts'
 import { planOf } from './plan.ts'
-import type { RunOnceOptions, RunOnceResult, SubscribeOptions } from './subscription.ts'
+import type { AnySubscribeOptions, RunOnceOptions, RunOnceResult } from './subscription.ts'
 import { Worker } from './worker.ts'
 
-export async function runOnce<E extends Event, Tx extends HandlerTransaction>(
+export async function runOnce(
   environment: EngineEnvironment,
-  options: SubscribeOptions<E, Tx>,
+  options: AnySubscribeOptions,
   limits?: RunOnceOptions,
 ): Promise<RunOnceResult> {
   const { timeout = 30_000, signal } = optionsOf(limits, ['timeout', 'signal'], 'limits')

@@ -5,16 +5,19 @@ import {
   type SubscriptionFailedError,
   UnknownSubscriptionError,
 } from '../errors/index.ts'
-import type { Event } from '../event.ts'
 import { checkInteger, checkMilliseconds } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
-import type { HandlerTransaction } from '../projection/transaction.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { planOf } from './plan.ts'
 import { emptyStatus, subscriptionStatus } from './status.ts'
-import type { SubscribeOptions, Subscription, SubscriptionState, SubscriptionStatus } from './subscription.ts'
+import type {
+  AnySubscribeOptions,
+  Subscription,
+  SubscriptionState,
+  SubscriptionStatus,
+} from './subscription.ts'
 import { Worker } from './worker.ts'
 
 /** A subscription, and the state of its worker in this store. */
@@ -27,9 +30,9 @@ export interface StartedSubscription {
  * `onEnd` is called when the subscription has stopped or failed. The store cannot use `done` for that: a listener on
  * `done` would count as handling the failure, and hide it from the user.
  */
-export function startSubscription<E extends Event, Tx extends HandlerTransaction>(
+export function startSubscription(
   environment: EngineEnvironment,
-  options: SubscribeOptions<E, Tx>,
+  options: AnySubscribeOptions,
   onEnd: () => void,
 ): StartedSubscription {
   const plan = planOf(environment, options)

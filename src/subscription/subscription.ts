@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public types of subscriptions: the options that start one, and its status. */
 import type { CallOptions } from '../call-options.ts'
+import type { OfType } from '../catalogue/definitions.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import type { Projection } from '../projection/projection.ts'
@@ -109,7 +110,7 @@ interface RunOptions {
   readonly onStateChange?: ((state: SubscriptionState, change: StateChange) => void) | undefined
 }
 
-interface HandlerOptions<E extends Event> extends RunOptions, EventFilter<E> {
+interface HandlerOptions<Type extends string> extends RunOptions, EventFilter<Type> {
   /** Unique among the store's subscriptions. Workers that use the same name share the work. */
   readonly name: string
   /**
@@ -131,18 +132,23 @@ interface HandlerOptions<E extends Event> extends RunOptions, EventFilter<E> {
 }
 
 /** A handler of single events. */
-interface HandleOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions<E> {
+interface HandleOptions<E extends Event, Tx extends HandlerTransaction, Type extends E['type']>
+  extends HandlerOptions<Type> {
   /** Called with one event at a time, in order. If it throws or rejects, the attempt has failed. */
-  handle(event: RecordedEvent<E>, context: HandlerContext<Tx>): Promise<void> | void
+  handle(event: RecordedEvent<OfType<E, NoInfer<Type>>>, context: HandlerContext<Tx>): Promise<void> | void
 }
 
 /** A handler of batches. */
-interface HandleBatchOptions<E extends Event, Tx extends HandlerTransaction> extends HandlerOptions<E> {
+interface HandleBatchOptions<E extends Event, Tx extends HandlerTransaction, Type extends E['type']>
+  extends HandlerOptions<Type> {
   /**
    * Called with several events, in order. If it fails, the subscription calls it with each event alone, to find the
    * event at fault.
    */
-  handleBatch(events: readonly RecordedEvent<E>[], context: HandlerContext<Tx>): Promise<void> | void
+  handleBatch(
+    events: readonly RecordedEvent<OfType<E, NoInfer<Type>>>[],
+    context: HandlerContext<Tx>,
+  ): Promise<void> | void
 }
 
 /** An async projection. The subscription has the name and the filter of the projection. */
@@ -150,11 +156,23 @@ interface ProjectOptions extends RunOptions {
   readonly projection: Projection
 }
 
+/** The options of a subscription with a handler. `Type`: the types of the events that it gets. */
+export type HandlerSubscription<
+  E extends Event = Event,
+  Tx extends HandlerTransaction = HandlerTransaction,
+  Type extends E['type'] = E['type'],
+> = HandleOptions<E, Tx, Type> | HandleBatchOptions<E, Tx, Type>
+
 /** The options of a subscription: a handler of single events, a handler of batches, or an async projection. */
-export type SubscribeOptions<E extends Event = Event, Tx extends HandlerTransaction = HandlerTransaction> =
-  | HandleOptions<E, Tx>
-  | HandleBatchOptions<E, Tx>
-  | ProjectOptions
+export type SubscribeOptions<
+  E extends Event = Event,
+  Tx extends HandlerTransaction = HandlerTransaction,
+  Type extends E['type'] = E['type'],
+> = HandlerSubscription<E, Tx, Type> | ProjectOptions
+
+/** The options of any subscription, for code that does not look at the events. */
+// biome-ignore lint/suspicious/noExplicitAny: the events and the transaction may have any type
+export type AnySubscribeOptions = SubscribeOptions<any, any>
 
 /** The state of one worker of a subscription. */
 export type SubscriptionState =

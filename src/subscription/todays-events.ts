@@ -1,4 +1,4 @@
-/** Gives handlers the events of today, whatever is stored. */
+/** Reads stored events as the events of today, for handlers. */
 import type { TypeFilter } from '../catalogue/type-filter.ts'
 import type { UnreadableEventError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'

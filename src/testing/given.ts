@@ -164,7 +164,9 @@ function toRecorded<E extends Event>(events: readonly E[], name: string, after =
     const next = after + index + 1
     // An event that was read from a store keeps its stream, version, position and time.
     const { streamId, version, position, recordedAt } = event as Partial<RecordedEvent>
-    const prepared = preparation.imported(event, `${name}[${index}]`, () => uuidOf(name, index), true)
+    // Past events may be in the form that a store keeps. Decided and expected events are new.
+    const isStored = name === 'given'
+    const prepared = preparation.imported(event, `${name}[${index}]`, () => uuidOf(name, index), isStored)
     return {
       ...event,
       streamId: streamId ?? 'given',

@@ -30,7 +30,19 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
   const kinds = callKinds(mix, names)
   const { leaf, optional, list, record, options, name, readName, text, whole, number, milliseconds, oneOf } =
     kinds
-  const { boolean, callback, date, pastDate, aborted, metadata, eventShape, event, events, filter } = kinds
+  const {
+    boolean,
+    callback,
+    date,
+    pastDate,
+    aborted,
+    metadata,
+    storedMetadata,
+    eventShape,
+    event,
+    events,
+    filter,
+  } = kinds
   const { start, from, parkedPosition } = kinds
   const { expectedVersion, documents, anyProjection, viewed } = kinds
 
@@ -147,7 +159,14 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       places: [
         [
           'source',
-          unlessIterable(list(record({ ...eventShape, streamId: name, recordedAt: optional(pastDate) }))),
+          unlessIterable(
+            list(
+              record({
+                ...{ ...eventShape, metadata: storedMetadata },
+                ...{ streamId: name, recordedAt: optional(pastDate) },
+              }),
+            ),
+          ),
         ],
         [
           'options',
@@ -343,6 +362,10 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
         ['options', options({ toVersion: number(0, [0, 1, 2 ** 53 - 1]), asOf: optional(date) })],
       ],
       call: (store, given) => core.foldStream(store, ...(as(given) as [never, never])),
+    },
+    inPlace: {
+      places: [['change', callback]],
+      call: (_store, given) => typeof core.inPlace(...(as(given) as [never])),
     },
     projection: {
       places: [

@@ -108,7 +108,25 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
   const objects = fc.dictionary(fc.oneof(names, fc.constantFrom('userId', 'correlationId')), anyJson, {
     maxKeys: 3,
   })
-  const metadata = optional(leaf(objects, (value) => isObject(value) && isFaithful(value)))
+  const reservedKeys = fc.dictionary(fc.constantFrom('$', '$own', '$schemaVersion', 'userId'), anyJson, {
+    minKeys: 1,
+  })
+  const badObjects = fc.oneof(anything, boxed(reservedKeys))
+  const isFree = (value: object) =>
+    Object.entries(value).every(([key, member]) => !key.startsWith('$') || member === undefined)
+  const isMetadata = (value: unknown): value is object => isObject(value) && isFaithful(value)
+  const metadata = optional(leaf(objects, (value) => isMetadata(value) && isFree(value), badObjects))
+  /** Metadata of imported events, which may have the version of the stored data. */
+  const versioned = fc
+    .tuple(objects, fc.constantFrom(undefined, 2, 3, longest))
+    .map(([object, $schemaVersion]) => ({ ...object, $schemaVersion }))
+  const isVersioned = (value: object) => {
+    const { $schemaVersion, ...others } = value as { readonly $schemaVersion?: unknown }
+    return isFree(others) && ($schemaVersion === undefined || isWhole(2, longest)($schemaVersion))
+  }
+  const storedMetadata = optional(
+    leaf(versioned, (value) => isMetadata(value) && isVersioned(value), badObjects),
+  )
   const ids = fc.oneof(fc.constantFrom(...fewIds), fc.uuid())
   const almostIds = fc.constantFrom('{00000000-0000-4000-8000-000000000001}', `${fewIds[0]}\n`)
   const badIds = fc.oneof(boxed(almostIds), badText)
@@ -185,6 +203,7 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
       pastDate,
       aborted,
       metadata,
+      storedMetadata,
       id,
       eventShape,
       event,

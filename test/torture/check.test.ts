@@ -1,4 +1,5 @@
 /** The checker of the campaigns on hand-written histories: which faults it must find, and which it must not report. */
+import type { RecordedEvent } from '@eventsourced/core'
 import { describe, expect, it } from 'vitest'
 import { check } from '../../torture/check/check.ts'
 import type { Evidence, LoggedEvent, ShardHistory, StreamState } from '../../torture/check/evidence.ts'
@@ -12,6 +13,7 @@ import {
   type Seen,
   shardOf,
 } from '../../torture/operation.ts'
+import { SplitEvents } from '../../torture/releases.ts'
 
 const clean = { lost: 0, duplicated: 0, 'out-of-order': 0, skipped: 0, stale: 0, phantom: 0 }
 
@@ -259,6 +261,35 @@ describe('the checker of campaigns: followers', () => {
     expect(projected(['s', { ...right, digest: 7 }])).toEqual({ ...clean, 'out-of-order': 1 })
     expect(projected()).toEqual({ ...clean, skipped: 2 })
     expect(projected(['s', right], ['t', right])).toEqual({ ...clean, phantom: 1 })
+  })
+
+  it('finds a second part of a split event that a projection left out, or counted twice', () => {
+    const [first, second] = all.streams.get('s') ?? []
+    const streams = new Map([['s', [{ ...first, isSplit: true } as LoggedEvent, second as LoggedEvent]]])
+    const state = { version: 2, digest: digestOf('a.1/0', 'a.2/0'), doubled: 0, skipped: 0 }
+    const noted = (noted: number) => {
+      const documents = new Map([['s', { ...state, noted }]])
+      return found({ ...all, streams, projections: new Map([['p', { streamPrefix: '', documents }]]) })
+    }
+    expect(noted(1)).toEqual(clean)
+    expect(noted(0)).toEqual({ ...clean, skipped: 1 })
+    expect(noted(2)).toEqual({ ...clean, duplicated: 1 })
+  })
+
+  it('finds parts of a split event that do not come together', () => {
+    const event = { id: 'i', streamId: 's', metadata: {}, tags: [], recordedAt: new Date(0) }
+    const whole = { ...event, type: 'Happened1', data: {}, version: 1, position: 1 }
+    const first = { ...event, type: 'Happened15', data: { isSplit: true }, version: 2, position: 2 }
+    const second = { ...first, type: 'Noted', data: {} }
+    const check = (...events: RecordedEvent[]) => {
+      const parts = new SplitEvents()
+      parts.add(events)
+      parts.end()
+    }
+    check(whole, first, second, whole)
+    for (const wrong of [[first], [second], [first, whole], [whole, second], [first, second, second]]) {
+      expect(() => check(...wrong)).toThrow('did not come together')
+    }
   })
 
   it('checks a subscription that selects a part of the events against that part of the streams', () => {

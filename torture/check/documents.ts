@@ -25,6 +25,13 @@ export function checkDocuments(
       `${who} ends at version ${version} of ${stream}, not ${events.length}`,
       Math.max(0, events.length - version),
     )
+    // The inline projection of the former release does not see the second parts.
+    const noted = who.startsWith('inline') ? undefined : document?.noted
+    const splits = events.filter(({ isSplit }) => isSplit).length
+    if (noted !== undefined && noted > splits)
+      findings.note('duplicated', `${who} counted second parts of ${stream} again`, noted - splits)
+    if (noted !== undefined && noted < splits)
+      findings.note('skipped', `${who} left out second parts of ${stream}`, splits - noted)
     if (version > events.length)
       findings.note('phantom', `${who} has version ${version} of ${stream}, which ends at ${events.length}`)
     else if (

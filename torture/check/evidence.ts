@@ -9,6 +9,8 @@ export interface LoggedEvent {
   readonly id: string
   readonly name: string
   readonly seen?: Seen | undefined
+  /** Whether it is the first part of a split event. */
+  readonly isSplit?: boolean | undefined
 }
 
 export interface Evidence {
@@ -49,4 +51,6 @@ export interface StreamState {
   readonly doubled: number
   /** How many events it left out. */
   readonly skipped: number
+  /** How many second parts of split events it counted. @default it does not count them */
+  readonly noted?: number
 }

@@ -8,7 +8,8 @@ import { type Fault, waitUnlessEnded } from './faults.ts'
 export const changedSubscriptions: Fault = async (context) => {
   const { database, clients, random, subscriptions, count } = context
   const all = shardSubscriptions(subscriptions)
-  const { store } = await openStore(database.address)
+  const { store, former } = await openStore(database.address)
+  await former?.close()
   const paused = new Set<string>()
   let generation = 1
   try {

@@ -16,17 +16,19 @@ const random = randomOf(seed, client, life, 'faults')
 const retries = task.breakage === 'retry-without-ids' ? 0 : undefined
 const {
   store: opened,
+  former: formerOpened,
   postgres,
   faults,
 } = await openStore(address, retries, task.requestFaults ? random : undefined)
 const broken = breakageNamed(task.breakage)
 const store = broken.store?.(opened) ?? opened
+const former = formerOpened && (broken.store?.(formerOpened) ?? formerOpened)
 const slow =
   postgres && address.kind === 'postgres' && slowness > 0
     ? slowAppend(address.url, postgres, slowness, random)
     : undefined
 
-const writer = task.writers > 0 ? new Writer(task, store, slow) : undefined
+const writer = task.writers > 0 ? new Writer(task, store, former, slow) : undefined
 const follower = task.follows ? new Follower(task, store) : undefined
 
 const send = (message: ClientMessage) => process.send?.(message)
@@ -61,6 +63,6 @@ async function carryOut(order: ClientOrder): Promise<void> {
   }
   await follower?.end()
   clearInterval(reporting)
-  await within(task.patience, 'closing the store', store.close())
+  await within(task.patience, 'closing the stores', Promise.all([store.close(), former?.close()]))
   process.send?.({ kind: 'ended' } satisfies ClientMessage, () => process.exit())
 }

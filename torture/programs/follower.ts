@@ -4,6 +4,7 @@ import type { Delivered, DeliveryLine, Handle } from '../delivery.ts'
 import { History, readHistory } from '../history.ts'
 import { now, type Trace, type TracedEvent } from '../operation.ts'
 import { asyncStates, rawProjection } from '../projections.ts'
+import { isNoted, SplitEvents } from '../releases.ts'
 import { countEvents, optionsIn, shardSubscriptions } from '../shard-subscriptions.ts'
 import { type ClientTask, historyFile } from '../task.ts'
 import { within } from '../within.ts'
@@ -42,7 +43,12 @@ export class Follower {
         partitions: 4,
         batchSize: eventsPerLine,
         leaseTime,
-        handleBatch: wrapHandler(async (events) => this.#handled.write(this.#line(events))),
+        handleBatch: wrapHandler(async (events) => {
+          const parts = new SplitEvents()
+          parts.add(events)
+          parts.end()
+          this.#handled.write(this.#line(events))
+        }),
       }),
       this.#store.subscribe({ projection: asyncStates, leaseTime }),
       // A transaction of DynamoDB has at most 100 items, and each document is one.
@@ -113,8 +119,10 @@ export class Follower {
       batch = []
     }
     const flushing = setInterval(flush, 50)
+    const parts = new SplitEvents()
     try {
       for await (const event of events) {
+        parts.add([event])
         batch.push(event)
         if (batch.length >= eventsPerLine) flush()
       }
@@ -125,14 +133,16 @@ export class Follower {
   }
 
   #line(events: readonly RecordedEvent[]): DeliveryLine {
-    const delivered = events.map(
-      ({ position, streamId, version, data }): Delivered => [
-        position,
-        streamId,
-        version,
-        (data as Trace).name,
-      ],
-    )
+    const delivered = events
+      .filter((event) => !isNoted(event))
+      .map(
+        ({ position, streamId, version, data }): Delivered => [
+          position,
+          streamId,
+          version,
+          (data as Trace).name,
+        ],
+      )
     return { by: `${this.#task.client} (life ${this.#task.life})`, at: now(), events: delivered }
   }
 }

@@ -5,6 +5,7 @@ import {
   type EventStore,
   foldStream,
   type KnownError,
+  type RecordedEvent,
 } from '@eventsourced/core'
 import { sleep } from '../../src/runtime/abort.ts'
 import { History, readHistory } from '../history.ts'
@@ -22,6 +23,7 @@ import {
 } from '../operation.ts'
 import { inlinePrefix } from '../projections.ts'
 import { type Random, randomOf } from '../random.ts'
+import { isNoted, ofFormerRelease } from '../releases.ts'
 import { type ClientTask, historyFile } from '../task.ts'
 import type { SlowAppend } from './slow-append.ts'
 
@@ -39,12 +41,15 @@ const unknowns = new Set(['store-unavailable', 'connection-lost'])
 
 const seenStream = {
   initialState: (): Seen => [0, 0],
-  evolve: ([version, before]: Seen, { data }: TracedEvent): Seen => [version + 1, digest(before, data.name)],
+  evolve: (seen: Seen, event: RecordedEvent<TracedEvent>): Seen =>
+    isNoted(event) ? seen : [seen[0] + 1, digest(seen[1], event.data.name)],
 }
 
 export class Writer {
   readonly #task: ClientTask
   readonly #store: EventStore
+  /** The store of the former release, for a part of the appends. */
+  readonly #former: EventStore | undefined
   readonly #slowAppend: SlowAppend | undefined
   readonly #handle: CommandHandler<Seen, Command, TracedEvent>
   readonly #history: History<OperationLine>
@@ -57,9 +62,15 @@ export class Writer {
   /** How many events were acknowledged. */
   appended = 0
 
-  constructor(task: ClientTask, store: EventStore, slowAppend: SlowAppend | undefined) {
+  constructor(
+    task: ClientTask,
+    store: EventStore,
+    former: EventStore | undefined,
+    slowAppend: SlowAppend | undefined,
+  ) {
     this.#task = task
     this.#store = store
+    this.#former = former
     this.#slowAppend = slowAppend
     const path = historyFile(task.folder, task.client, 'operations')
     const before = readHistory<OperationLine>(path)
@@ -197,19 +208,24 @@ export class Writer {
     const [first] = parts
     if (first === undefined) throw new RangeError(`${op} is about no stream`)
     let nth = 0
-    const eventsOf = ({ count }: Part) => Array.from({ length: count }, () => eventOf(op, nth++, seen))
+    // A repeated operation must be of the same release, because its events have the same ids.
+    const former = digest(0, op) % 2 === 0 ? this.#former : undefined
+    const store = former ?? this.#store
+    const presentEvents = ({ count }: Part) => Array.from({ length: count }, () => eventOf(op, nth++, seen))
+    const eventsOf = (part: Part) =>
+      former === undefined ? presentEvents(part) : presentEvents(part).map(ofFormerRelease)
     switch (kind) {
       case 'read':
         return { seen: (await foldStream(this.#store, first.stream, seenStream)).state }
       case 'append':
-        return { appended: [answer(await this.#store.append(first.stream, eventsOf(first)))] }
+        return { appended: [answer(await store.append(first.stream, eventsOf(first)))] }
       case 'append-at': {
         const options = { expectedVersion: seen?.[0] }
-        return { appended: [answer(await this.#store.append(first.stream, eventsOf(first), options))] }
+        return { appended: [answer(await store.append(first.stream, eventsOf(first), options))] }
       }
       case 'append-all': {
         const appends = parts.map((part) => ({ streamId: part.stream, events: eventsOf(part) }))
-        return { appended: (await this.#store.appendAll(appends)).map(answer) }
+        return { appended: (await store.appendAll(appends)).map(answer) }
       }
       case 'command': {
         const { events } = await this.#handle(first.stream, { op, count: first.count }, { commandId: op })
@@ -217,7 +233,9 @@ export class Writer {
         return { appended: [{ stream: first.stream, firstVersion: events[0]?.version ?? 0, positions }] }
       }
       case 'slow':
-        return { appended: [answer(await (this.#slowAppend as SlowAppend)(first.stream, eventsOf(first)))] }
+        return {
+          appended: [answer(await (this.#slowAppend as SlowAppend)(first.stream, presentEvents(first)))],
+        }
     }
   }
 }

@@ -1,0 +1,12 @@
+/** What a command handler needs of a store. */
+import type { EventDefinitions } from '../catalogue/definitions.ts'
+import type { Event } from '../event.ts'
+import type { AppendOptions, AppendResult, EventStore } from '../store.ts'
+
+/** The part of a store that a command handler uses. `E`: events that the store must accept. */
+export interface CommandStore<E extends Event> extends Pick<EventStore, 'readStream'> {
+  /** The catalogue of the store. */
+  readonly events?: EventDefinitions | undefined
+  // No method: the compiler compares the parameters of methods in both directions, and would accept a store without `E`.
+  readonly append: (streamId: string, events: readonly E[], options?: AppendOptions) => Promise<AppendResult>
+}
