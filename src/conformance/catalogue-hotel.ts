@@ -131,7 +131,7 @@ export async function remember(
     type,
     data,
     metadata:
-      schemaVersion === undefined ? { userId: 'ann' } : { userId: 'ann', $schemaVersion: schemaVersion },
+      (schemaVersion ?? 1) === 1 ? { userId: 'ann' } : { userId: 'ann', $schemaVersion: schemaVersion },
   }))
   await store.import(source, { name, shape: 'stored' })
 }
