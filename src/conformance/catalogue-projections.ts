@@ -37,7 +37,7 @@ const stored = memories.map((memory) => memory.stored)
 export const catalogueProjectionCases: readonly ConformanceCase[] = [
   {
     group,
-    name: 'get the events of today inline, also those that an import or an older form writes',
+    name: 'get the events of today inline, also the events of an import',
     async run({ open }) {
       const raw: RecordedEvent[] = []
       const inline = [
