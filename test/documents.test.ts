@@ -37,7 +37,7 @@ it('the code of docs/changing-events.md runs, and prints what the page says', as
   try {
     const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly, file]
     const { stdout } = await promisify(execFile)('node', words)
-    const printed = [...code.matchAll(/^console\.log\(.*?\) +\/\/ (.*)$/gm)].map(([, line]) => line)
+    const printed = [...code.matchAll(/^console\.log\(.*?\)\s+\/\/ (.*)$/gm)].map(([, line]) => line)
     expect(printed.length).toBeGreaterThan(0)
     expect(stdout.trimEnd().split('\n')).toEqual(printed)
   } finally {
