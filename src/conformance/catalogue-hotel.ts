@@ -5,7 +5,7 @@ import type { Event, RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceContext } from './case.ts'
 
-export interface Requested {
+interface Requested {
   readonly guest: string
   readonly nights: readonly string[]
   readonly price: { readonly amount: number; readonly currency: string }
