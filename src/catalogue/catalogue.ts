@@ -67,8 +67,8 @@ export interface Catalogue<E extends Event = any> extends EventDefinitions<E> {
   /** Returns the same catalogue for fewer of its events. @throws InvalidInputError if it does not have one of them */
   pick<const Type extends E['type']>(...types: readonly Type[]): Catalogue<OfType<E, Type>>
   /**
-   * Makes a decider of these events. Its commands are what `decide` takes, or the commands that the functions of `commands`
-   * name: `{ type, data }`. It runs on stores that have these events.
+   * Makes a decider of these events. Its commands are what `decide` takes, or `{ type, data }` for each
+   * function of `commands`. It runs on stores that have these events.
    * @throws InvalidInputError if a function is missing
    */
   decider<State, Command = never, Commands extends object = NonNullable<unknown>>(

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { defineEvents, payload } from '../catalogue/define-events.ts'
 import type { RecordedEvent } from '../event.ts'
+import { projection } from '../projection/projection.ts'
 import type { SubscriptionState } from '../subscription/subscription.ts'
 import type { ConformanceCase } from './case.ts'
 import { openUnreadable, type Unreadable, unreadables } from './catalogue-unreadable.ts'
@@ -119,6 +120,27 @@ export const catalogueOutdatedCases: readonly ConformanceCase[] = [
           [{ number: 1 }, { number: 2 }, { number: 3 }],
         )
         assert.equal(handled.length, 2)
+
+        const counts = projection({
+          name: 'counts',
+          key: ({ streamId }: RecordedEvent) => streamId,
+          initialState: (): unknown[] => [],
+          evolve: (seen, { data }) => [...seen, data],
+        })
+        const projectionIsOutdated = latch()
+        await using projecting = store.subscribe({
+          projection: counts,
+          onStateChange: (state) => void (state === 'outdated' && projectionIsOutdated.release()),
+        })
+        await projectionIsOutdated.released
+        assert.deepEqual((await store.view(counts).get('a'))?.state, [{ number: 1 }])
+        assert.equal((await newer.runOnce({ projection: counts })).caughtUp, true)
+        assert.deepEqual((await newer.view(counts).get('a'))?.state, [
+          { number: 1 },
+          { number: 2 },
+          { number: 3 },
+        ])
+        assert.equal((await projecting.status()).parked, 0)
         assert.ok(!states.includes('failed') && !states.includes('parking'), states.join())
       },
     }),

@@ -277,6 +277,36 @@ export const catalogueSubscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'need a higher version for a type that the catalogue gets, and then leave it to the newer release',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const older = defineEvents({ Booked: payload<object>() })
+      const newer = defineEvents({ Booked: payload<object>(), Extended: payload<object>() })
+      const [before, after] = [await open({ events: older }), await open({ events: newer })]
+      const first = collector()
+      await using running = before.subscribe(older.subscription({ name: 's', handle: first.handle }))
+      await before.append('a', [{ type: 'Booked', data: {} }])
+      await running.caughtUp()
+      const handler = collector()
+      const options = newer.subscription({ name: 's', handle: handler.handle })
+      const { cause } = await refused(after.runOnce(options), 'subscription-failed')
+      const { message } = await refused(Promise.reject(cause), 'subscription-mismatch')
+      assert.match(message, /stored with types \["Booked"\].*raise its version to 2/)
+      await after.append('a', [
+        { type: 'Extended', data: {} },
+        { type: 'Booked', data: {} },
+      ])
+      assert.equal((await after.runOnce({ ...options, version: 2 })).caughtUp, true)
+      await running.done
+      const all = [...first.handled, ...handler.handled]
+      assert.deepEqual(
+        all.map(({ type }) => type),
+        ['Booked', 'Extended', 'Booked'],
+      )
+    },
+  },
+  {
+    group,
     name: 'move their checkpoint over events that are read as none, and over unknown ones if the catalogue skips them',
     async run({ open }) {
       const store = await open({ events: hotel({ count: 0 }, 'skip') })

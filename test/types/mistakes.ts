@@ -3,7 +3,7 @@
  * which words it must contain. `mistakes.test.ts` checks that. This file does not compile, so `npm run check:types`
  * leaves it out.
  */
-import { decider, memoryStore, projection, type RecordedEvent } from '@eventsourced/core'
+import { decider, inPlace, memoryStore, projection, type RecordedEvent } from '@eventsourced/core'
 
 type Held = { type: 'Held'; data: { guest: string } }
 type Paid = { type: 'Paid'; data: { amount: number } }
@@ -35,6 +35,13 @@ decider({
         return { ...state, status: 'paid' }
     }
   },
+})
+
+decider({
+  initialState: open,
+  decide: (_command: 'hold'): BookingEvent[] => [],
+  // ({ ...state — nights: [number, number]; }' is not assignable to type 'undefined'
+  evolve: inPlace((state) => ({ ...state })),
 })
 
 projection({
