@@ -126,7 +126,7 @@ function evolveOf(owner: object, evolve: unknown, types: readonly string[], fiel
     const hint = nearest === undefined ? '' : ` (did you mean '${nearest}'?)`
     refuse(`${field}.${name}`, `must have the name of one of the events${hint}`, name)
   }
-  return byType(evolve, functions, field)
+  return byType(evolve as object, functions, field)
 }
 
 function byType(owner: object, functions: ReadonlyMap<string, EvolveData>, field: string): Evolve {

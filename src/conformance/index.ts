@@ -13,7 +13,13 @@ import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
 import { catalogueCheckCases } from './catalogue-check.ts'
+import { catalogueCommandCases } from './catalogue-commands.ts'
 import { catalogueMadeCases } from './catalogue-made.ts'
+import { catalogueOutdatedCases } from './catalogue-outdated.ts'
+import { catalogueProjectionCases } from './catalogue-projections.ts'
+import { catalogueReadCases } from './catalogue-reads.ts'
+import { catalogueSubscriptionCases } from './catalogue-subscriptions.ts'
+import { catalogueWriteCases } from './catalogue-writes.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
 import { commandAgainCases } from './commands-again.ts'
@@ -128,5 +134,11 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...changedEventCases,
   ...catalogueMadeCases,
   ...catalogueCheckCases,
+  ...catalogueReadCases,
+  ...catalogueCommandCases,
+  ...catalogueProjectionCases,
+  ...catalogueSubscriptionCases,
+  ...catalogueOutdatedCases,
+  ...catalogueWriteCases,
   ...closeCases,
 ]
