@@ -8,12 +8,15 @@ import type { EventStore } from '../store.ts'
 import { CommandCall, type CommandResult, type HandleOptions } from './command-call.ts'
 import type { Decider } from './decider.ts'
 import { checkEvolution } from './fold.ts'
+import type { SnapshotOptions, SnapshotSource } from './snapshot-options.ts'
 import { StateCache } from './state-cache.ts'
+import { StateSnapshots } from './state-snapshots.ts'
 import { Turns } from './turns.ts'
 
 /** The options of `commandHandler`. */
 export interface CommandHandlerOptions<State, Command, E extends Event> {
-  readonly store: Pick<EventStore, 'readStream' | 'append'>
+  /** The store, or an object with these of its methods. The option `snapshot` also needs its `snapshots`. */
+  readonly store: Pick<EventStore, 'append'> & SnapshotSource
   readonly decider: Decider<State, Command, E>
   /** Returns the stream id for the `id` that the handler is called with. @default the id itself */
   readonly streamId?: ((id: string) => string) | undefined
@@ -30,6 +33,11 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
    * transaction, because a rollback would remove events that the kept state contains. @default 0
    */
   readonly cacheSize?: number | undefined
+  /**
+   * Keeps states of long streams in the store, so that a process that does not know a stream yet reads a snapshot and the
+   * newer events instead of all events. The result is the same as without snapshots. @default none
+   */
+  readonly snapshot?: SnapshotOptions<NoInfer<State>> | undefined
 }
 
 /**
@@ -44,7 +52,10 @@ export type CommandHandler<State, Command, E extends Event> = (
   options?: HandleOptions,
 ) => Promise<CommandResult<State, E>>
 
-/** Creates the function that handles the commands of a decider. */
+/**
+ * Creates the function that handles the commands of a decider.
+ * @throws InvalidInputError if an option is wrong, or if `snapshot` is given and the store keeps no snapshots
+ */
 export function commandHandler<State, Command, E extends Event>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {
@@ -53,14 +64,15 @@ export function commandHandler<State, Command, E extends Event>(
     decider,
     streamId = (id: string) => id,
   } = optionsOf(options, ['store', 'decider', 'streamId'])
-  const { retries = 20, cacheSize = 0 } = optionsOf(options, ['retries', 'cacheSize'])
+  const { retries = 20, cacheSize = 0, snapshot } = optionsOf(options, ['retries', 'cacheSize', 'snapshot'])
   checkStore(store)
   checkDecider(decider)
   checkFunction(streamId, 'streamId')
   checkInteger(retries, 'retries', 0)
   checkInteger(cacheSize, 'cacheSize', 0)
-  const states = new StateCache(store, decider, cacheSize)
-  const setup = { store, decider, retries, states, turns: new Turns() }
+  const snapshots = snapshot && new StateSnapshots<State>(store, '', snapshot)
+  const states = new StateCache(store, decider, cacheSize, snapshots)
+  const setup = { store, decider, retries, states, snapshots, turns: new Turns() }
 
   return async function handle(id, command, options) {
     const checked = checkedOptions(options)

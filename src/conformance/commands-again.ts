@@ -1,7 +1,7 @@
 /** Cases of repeated commands, which a handler recognises by their command id, and of `foldStream`. */
 import assert from 'node:assert/strict'
 import { decider } from '../command/decider.ts'
-import { foldStream } from '../command/fold.ts'
+import { foldStream } from '../command/fold-stream.ts'
 import type { Event } from '../event.ts'
 import { uuidOf } from '../uuid.ts'
 import { withAndWithoutCache } from './caching.ts'

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { type Decider, decider } from '../command/decider.ts'
-import { foldStream } from '../command/fold.ts'
+import { foldStream } from '../command/fold-stream.ts'
 import type { Metadata } from '../event.ts'
 import type { EventStore } from '../store.ts'
 import { withAndWithoutCache } from './caching.ts'
