@@ -43,6 +43,7 @@ import { readsAtOnceCases } from './reads-at-once.ts'
 import { rebuildCases } from './rebuild.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
+import { snapshotCases } from './snapshots.ts'
 import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
 import { subscriptionAdministrationCases } from './subscription-administration.ts'
@@ -107,6 +108,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...commandAgainCases,
   ...commandAtOnceCases,
   ...stateCacheCases,
+  ...snapshotCases,
   ...inlineCases,
   ...inlineErrorCases,
   ...inlineTransactionCases,
