@@ -1,5 +1,4 @@
 /** Random commands on two streams, and their outcomes under the options of a handler. */
-import assert from 'node:assert/strict'
 import {
   type CommandHandlerOptions,
   commandHandler,

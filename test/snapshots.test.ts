@@ -75,6 +75,6 @@ it('sequential commands have the same outcomes with and without snapshots', asyn
         assert.deepEqual(await outcomesOf(steps, { cacheSize, retries, snapshot }, damages), without)
       },
     ),
-    { numRuns: 1500 },
+    { numRuns: 250 },
   )
 })

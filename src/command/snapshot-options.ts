@@ -39,7 +39,13 @@ export function checkedSnapshotOptions<State>(
   options: SnapshotOptions<State>,
 ): CheckedSnapshotOptions<State> {
   const names = ['name', 'version', 'every', 'schema', 'wait'] as const
-  const { name, version, every = 100, schema, wait = false } = optionsOf(options, names, 'snapshot')
+  const {
+    name,
+    version,
+    every = 100,
+    schema,
+    wait = false,
+  } = optionsOf(options, names, 'snapshot', 'snapshot.')
   checkName(name, 'snapshot.name')
   checkInteger(version, 'snapshot.version', 1)
   checkInteger(every, 'snapshot.every', 1)

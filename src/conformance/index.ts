@@ -43,6 +43,7 @@ import { readsAtOnceCases } from './reads-at-once.ts'
 import { rebuildCases } from './rebuild.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
+import { snapshotWriteCases } from './snapshot-writes.ts'
 import { snapshotCases } from './snapshots.ts'
 import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
@@ -109,6 +110,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...commandAtOnceCases,
   ...stateCacheCases,
   ...snapshotCases,
+  ...snapshotWriteCases,
   ...inlineCases,
   ...inlineErrorCases,
   ...inlineTransactionCases,

@@ -1,132 +1,30 @@
-/** Cases of snapshots: a handler or a fold that begins with a stored state must answer as one that reads all events. */
+/** Cases of snapshots: a handler or a fold that begins with a stored state answers as one that reads all events. */
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
-import { commandHandler } from '../command/command-handler.ts'
-import { decider } from '../command/decider.ts'
 import { foldStream } from '../command/fold-stream.ts'
-import type { SnapshotOptions } from '../command/snapshot-options.ts'
 import { projection } from '../projection/projection.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, logOf, range, streamOf, streamsOf } from './events.ts'
-import { allAtOnce, failure, latch, refused } from './expect.ts'
-
-const group = 'snapshots'
-const every = 10
-
-type Grown = { type: 'Grown'; data: { by: number } }
-interface Plant {
-  readonly size: number
-  /** The size after each of the last events. */
-  readonly last: readonly number[]
-}
-/** A command: grow by each of these numbers, or be refused. */
-type Growth = readonly number[] | 'refuse'
-
-class Refused extends Error {}
-
-/** A decider, and a list of the sizes that it has decided on. */
-function plantDecider() {
-  const decidedOn: number[] = []
-  const plant = decider({
-    initialState: (): Plant => ({ size: 0, last: [] }),
-    decide(growth: Growth, { size }): Grown[] {
-      decidedOn.push(size)
-      if (growth === 'refuse') throw new Refused(`refused at ${size}`)
-      return growth.map((by) => ({ type: 'Grown', data: { by } }))
-    },
-    evolve: ({ size, last }, { data }) => ({
-      size: size + data.by,
-      last: [...last.slice(-2), size + data.by],
-    }),
-  })
-  return { plant, decidedOn }
-}
-
-const { plant } = plantDecider()
-const snapshot: SnapshotOptions<Plant> = { name: 'plant', version: 1, every, wait: true }
-const ones = (count: number): number[] => range(1, count).map(() => 1)
-const grown = (count: number): Grown[] => ones(count).map((by) => ({ type: 'Grown', data: { by } }))
-
-type CommandStore = Pick<EventStore, 'append' | 'readStream' | 'snapshots'>
-
-/** The methods that a handler needs, and a count of the events that it has read. */
-function observedStore({ append, readStream, snapshots }: CommandStore) {
-  const counts = { read: 0, reads: 0 }
-  const store: CommandStore = {
-    append,
-    snapshots,
-    async readStream(streamId, options) {
-      const slice = await readStream(streamId, options)
-      counts.reads++
-      counts.read += slice.events.length
-      return slice as never
-    },
-  }
-  return { store, counts }
-}
-
-/** A handler that knows no stream, as that of a process that has just started. */
-function coldHandler(given: CommandStore, options: Partial<SnapshotOptions<Plant>> = {}) {
-  const { store, counts } = observedStore(given)
-  const { plant, decidedOn } = plantDecider()
-  const handle = commandHandler({ store, decider: plant, snapshot: { ...snapshot, ...options } })
-  return { handle, counts, decidedOn }
-}
-
-/** Appends events of a stream and lets a handler write a snapshot at its end. */
-async function grownStream(store: EventStore, streamId: string, count: number): Promise<void> {
-  await store.append(streamId, grown(count - 1))
-  await coldHandler(store).handle(streamId, [1])
-  assert.equal((await store.snapshots.read('plant', streamId))?.version, count)
-}
-
-interface Content {
-  format: number
-  version: number
-  upcasts: string
-  stream: { version: number; position: number; lastId: string }
-  state: unknown
-}
-
-/** Replaces the stored snapshot of a stream by a changed one. */
-async function changeSnapshot(
-  store: EventStore,
-  streamId: string,
-  change: (content: Content) => object | void,
-) {
-  const stored = await store.snapshots.read('plant', streamId)
-  assert.ok(stored)
-  const content = JSON.parse(stored.json)
-  const json = JSON.stringify(change(content) ?? content)
-  await store.snapshots.write('plant', streamId, { version: stored.version, json })
-}
-
-/** Asserts that the store has the right state, and a snapshot of the whole stream. */
-async function assertRight(store: EventStore, streamId: string, state: Plant): Promise<void> {
-  const whole = await foldStream(store, streamId, plant)
-  assert.deepEqual(state, whole.state)
-  const stored = await store.snapshots.read('plant', streamId)
-  assert.deepEqual(JSON.parse(stored?.json ?? '').state, whole.state)
-  assert.equal(stored?.version, whole.version)
-}
-
-/** Returns the warnings that the work emits with the code of a failed snapshot. */
-async function warningsOf(work: () => Promise<unknown>): Promise<string[]> {
-  const warnings: string[] = []
-  const hear = (warning: Error & { code?: string }) => {
-    if (warning.code === 'snapshot-failed') warnings.push(warning.message)
-  }
-  process.on('warning', hear)
-  try {
-    await work()
-    await new Promise((resolve) => setImmediate(resolve))
-  } finally {
-    process.off('warning', hear)
-  }
-  return warnings
-}
+import { failure, refused } from './expect.ts'
+import {
+  assertRight,
+  type Content,
+  changeSnapshot,
+  coldHandler,
+  type Grown,
+  type Growth,
+  group,
+  grown,
+  grownStream,
+  observedStore,
+  ones,
+  type Plant,
+  plant,
+  Refused,
+  snapshot,
+  warningsOf,
+} from './snapshot-plant.ts'
 
 const wrongContents: Readonly<Record<string, (content: Content) => object | void>> = {
   'whose last event has another id': (content) => {
@@ -325,105 +223,6 @@ export const snapshotCases: readonly ConformanceCase[] = [
   ),
   {
     group,
-    name: 'keeps the latest of the snapshots that are written at once, unless that one is wrong',
-    async run({ open }) {
-      const store = await open()
-      const write = (version: number, replaces?: number) =>
-        store.snapshots.write('plant', 'a', { version, json: JSON.stringify(version) }, { replaces })
-      await allAtOnce(16, (index) => write(((index * 7) % 16) + 1))
-      const read = () => store.snapshots.read('plant', 'a')
-      assert.deepEqual(await read(), { version: 16, json: '16' })
-      await write(15)
-      await write(14, 15)
-      assert.deepEqual(await read(), { version: 16, json: '16' })
-      await write(3, 16)
-      assert.deepEqual(await read(), { version: 3, json: '3' })
-      await write(3)
-      await write(4, 9)
-      assert.deepEqual(await read(), { version: 4, json: '4' })
-    },
-  },
-  {
-    group,
-    name: 'keeps one snapshot for each name and stream, and deletes that of a stream or all of a name',
-    async run({ open }) {
-      const store = await open()
-      const streams = ['x', 'y%', 'z#1', ...range(1, 110).map((number) => `s${number}`)]
-      // More snapshots of one name than one step deletes.
-      const counts = { a: 5, b: streams.length, ['__proto__']: 5 }
-      const names = Object.keys(counts)
-      for (const [name, count] of Object.entries(counts)) {
-        for (const [index, stream] of streams.slice(0, count).entries()) {
-          const json = JSON.stringify({ name, text: 'ä '.repeat(index * 10) })
-          await store.snapshots.write(name, stream, { version: index + 1, json })
-        }
-      }
-      const found = async (name: string) => {
-        const all = await Promise.all(streams.map((stream) => store.snapshots.read(name, stream)))
-        return all.filter((one) => one !== undefined && JSON.parse(one.json).name === name).length
-      }
-      assert.deepEqual(await Promise.all(names.map(found)), [5, 113, 5])
-      await store.snapshots.delete('a', { streamId: 'x' })
-      await store.snapshots.delete('a', { streamId: 'absent' })
-      await store.snapshots.delete('b')
-      await store.snapshots.delete('absent')
-      assert.deepEqual(await Promise.all(names.map(found)), [4, 0, 5])
-      assert.equal(await store.snapshots.read('a', 'x'), undefined)
-      await store.snapshots.write('a', 'x', { version: 1, json: '1' })
-      assert.deepEqual(await store.snapshots.read('a', 'x'), { version: 1, json: '1' })
-    },
-  },
-  {
-    group,
-    name: 'refuses wrong input before it reads or writes',
-    async run({ open }) {
-      const { snapshots } = await open()
-      const good = { version: 1, json: '1' }
-      await refused(snapshots.read('', 'a'), 'invalid-input', { field: 'name' })
-      await refused(snapshots.read('$a', 'a'), 'invalid-input', { field: 'name' })
-      await refused(snapshots.write('a', '$a', good), 'invalid-input', { field: 'streamId' })
-      for (const version of [0, 1.5, '1'] as number[]) {
-        const work = snapshots.write('a', 'a', { ...good, version })
-        await refused(work, 'invalid-input', { field: 'snapshot.version' })
-      }
-      for (const json of ['', '{', 'undefined', 1, undefined] as string[]) {
-        await refused(snapshots.write('a', 'a', { ...good, json }), 'invalid-input', {
-          field: 'snapshot.json',
-        })
-      }
-      const wrong = snapshots.write('a', 'a', good, { replaces: 0 })
-      await refused(wrong, 'invalid-input', { field: 'replaces' })
-      await refused(snapshots.delete('a', { streamId: '' }), 'invalid-input', { field: 'streamId' })
-      assert.equal(await snapshots.read('a', 'a'), undefined)
-    },
-  },
-  {
-    group,
-    name: 'refuses wrong options, and a store that keeps no snapshots',
-    async run({ open }) {
-      const store = await open()
-      const { append, readStream } = store
-      const without = { append, readStream }
-      const facts = { field: 'store' }
-      await refused(
-        () => commandHandler({ store: without, decider: plant, snapshot }),
-        'invalid-input',
-        facts,
-      )
-      await refused(foldStream(without, 'a', plant, { snapshot }), 'invalid-input', facts)
-      const wrong = { name: '', version: 0, every: 0, wait: 1, schema: {} }
-      for (const [option, value] of Object.entries(wrong)) {
-        const options = { ...snapshot, [option]: value }
-        const field = option === 'schema' ? "snapshot.schema['~standard'].validate" : `snapshot.${option}`
-        await refused(() => commandHandler({ store, decider: plant, snapshot: options }), 'invalid-input', {
-          field,
-        })
-        await refused(foldStream(store, 'a', plant, { snapshot: options }), 'invalid-input', { field })
-      }
-    },
-  },
-  {
-    group,
     name: 'recognises a command that was handled before the snapshot, whatever it would decide now',
     async run({ open }) {
       const store = await open()
@@ -469,169 +268,6 @@ export const snapshotCases: readonly ConformanceCase[] = [
       assert.equal((await streamOf(store, 'a')).length, 41)
     },
   },
-  {
-    group,
-    name: 'does not delay a command by its snapshot, and a burst of commands writes few of them',
-    async run({ open }) {
-      const store = await open()
-      await store.append('a', grown(30))
-      const [begun, held] = [latch(), latch()]
-      const written: number[] = []
-      const settled: Promise<void>[] = []
-      const write: EventStore['snapshots']['write'] = (...given) => {
-        const work = async () => {
-          written.push(given[2].version)
-          begun.release()
-          await held.released
-          await store.snapshots.write(...given)
-        }
-        settled.push(work())
-        return settled.at(-1) as Promise<void>
-      }
-      const slow = { ...store, snapshots: { ...store.snapshots, write } }
-      const { handle } = coldHandler(slow, { wait: false })
-      await handle('a', [1])
-      await begun.released
-      for (const _ of range(1, 8)) await handle('a', ones(5))
-      assert.deepEqual(written, [31])
-      held.release()
-      for (let done = 0; done < settled.length; ) {
-        await settled[done++]
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-      assert.deepEqual(written, [31, 71])
-      assert.equal((await store.snapshots.read('plant', 'a'))?.version, 71)
-    },
-  },
-  {
-    group,
-    name: 'writes a snapshot of the state as it was returned, although the caller then changes it',
-    async run({ open }) {
-      const store = await open()
-      await store.append('a', grown(30))
-      const { state } = await coldHandler(store, { wait: false }).handle('a', [1])
-      const expected = structuredClone(state)
-      Object.assign(state, { size: -1 })
-      for (let tries = 0; (await store.snapshots.read('plant', 'a')) === undefined; tries++) {
-        assert.ok(tries < 1_000, 'the snapshot is written soon')
-        await new Promise((resolve) => setTimeout(resolve, 5))
-      }
-      await assertRight(store, 'a', expected)
-    },
-  },
-  {
-    group,
-    name: 'turns failures to read and write snapshots into one warning, and does not try again with each command',
-    async run({ open }) {
-      const store = await open()
-      await store.append('a', grown(30))
-      let tries = 0
-      const fail = async () => {
-        tries++
-        throw new Error('the disk is full')
-      }
-      const failing = { ...store, snapshots: { ...store.snapshots, write: fail } }
-      const warnings = await warningsOf(async () => {
-        for (const number of range(1, 8)) {
-          const { state } = await coldHandler(failing).handle('a', [1])
-          assert.equal(state.size, 30 + number)
-        }
-        assert.equal(tries, 1)
-        await coldHandler(failing).handle('a', ones(5))
-        assert.equal(tries, 2)
-      })
-      assert.equal(warnings.length, 1)
-      assert.match(warnings[0] ?? '', /'plant' of stream 'a' could not be written: the disk is full/)
-
-      await grownStream(store, 'b', 30)
-      const unreadable = { ...store, snapshots: { ...store.snapshots, read: fail } }
-      const others = await warningsOf(async () => {
-        for (const number of range(1, 3)) {
-          assert.equal((await coldHandler(unreadable).handle('b', [1])).state.size, 30 + number)
-        }
-      })
-      assert.equal(others.length, 1)
-      assert.match(others[0] ?? '', /could not be read/)
-    },
-  },
-  {
-    group,
-    name: 'handles commands also if the state is too large for a snapshot, or no JSON',
-    async run({ open }) {
-      const store = await open()
-      // Text that no compression makes short.
-      const text = (length: number) =>
-        range(1, Math.ceil(length / 64))
-          .map((number) => createHash('sha256').update(String(number)).digest('hex'))
-          .join('')
-      for (const [name, extra] of Object.entries({ large: text(900_000), none: new Map([[1, 2]]) })) {
-        const odd = decider({
-          ...plant,
-          initialState: () => ({ size: 0, last: [], extra: undefined as unknown }),
-          decide: (by: number, _): Grown => ({ type: 'Grown', data: { by } }),
-          evolve: ({ size }, { data }) => ({ size: size + data.by, last: [], extra }),
-        })
-        for (const number of range(1, 4)) {
-          const options = { name, version: 1, every: 2, wait: true }
-          const handle = commandHandler({ store, decider: odd, snapshot: options })
-          const { state, version } = await handle(name, number)
-          assert.deepEqual([state.size, version], [(number * (number + 1)) / 2, number])
-        }
-      }
-    },
-  },
-  {
-    group,
-    name: 'answers as the state cache does, when other handlers append and write snapshots',
-    async run({ open }) {
-      const store = await open()
-      const handlers = [0, 10, 10].map((cacheSize) =>
-        commandHandler({ store, decider: plant, cacheSize, snapshot: { ...snapshot, every: 2 } }),
-      )
-      let size = 0
-      for (const round of range(0, 20)) {
-        for (const growth of [[1, round % 3], [], [2]]) {
-          const handle = handlers[(round * 2 + growth.length) % 3] ?? assert.fail()
-          size += growth.reduce((sum, by) => sum + by, 0)
-          const { state } = await handle(
-            'a',
-            growth,
-            round % 4 === 0 ? { commandId: `${round} ${growth}` } : {},
-          )
-          assert.equal(state.size, size)
-        }
-      }
-      await assertRight(
-        store,
-        'a',
-        (await foldStream(store, 'a', plant, { snapshot: { ...snapshot, every: 1 } })).state,
-      )
-    },
-  },
-  ...([[], ['shared-data']] as const).map(
-    (needs): ConformanceCase => ({
-      group,
-      name: `loses nothing among 16 callers with cold handlers on ${needs.length === 0 ? 'one store' : 'two stores'}`,
-      needs,
-      async run({ open }) {
-        const first = await open()
-        const stores = needs.length === 0 ? [first, first] : [first, await open()]
-        await allAtOnce(16, async (caller) => {
-          for (const round of range(1, 4)) {
-            const store = stores[caller % 2] ?? assert.fail()
-            const options = { ...snapshot, every: 1 + (caller % 3), wait: caller % 4 === 0 }
-            const handle = commandHandler({ store, decider: plant, retries: 1_000, snapshot: options })
-            await handle('a', [1, 1], caller % 2 === 0 ? { commandId: `${caller} ${round}` } : {})
-          }
-        })
-        const { state, version } = await foldStream(first, 'a', plant)
-        assert.deepEqual([state.size, version], [128, 128])
-        const cold = await coldHandler(first, { every: 1 }).handle('a', [1])
-        assert.equal(cold.state.size, 129)
-        await assertRight(first, 'a', cold.state)
-      },
-    }),
-  ),
   {
     group,
     name: 'serves foldStream for the present state, and never for one of the past',

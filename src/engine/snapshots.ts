@@ -18,7 +18,7 @@ export function storeSnapshots(storage: SnapshotStorage, operations: Operations)
     async write(name, streamId, snapshot, options) {
       checkName(name, 'name')
       checkName(streamId, 'streamId')
-      const { version, json } = optionsOf(snapshot, ['version', 'json'], 'snapshot')
+      const { version, json } = optionsOf(snapshot, ['version', 'json'], 'snapshot', 'snapshot.')
       checkInteger(version, 'snapshot.version', 1)
       checkJsonText(json, 'snapshot.json')
       const { replaces, signal } = optionsOf(options, ['replaces', 'signal'])
