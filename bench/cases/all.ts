@@ -2,6 +2,7 @@
 import type { Case } from '../case.ts'
 import { appendCases } from './append.ts'
 import { appendLimitCases } from './append-limit.ts'
+import { coldCommandCases } from './cold-command.ts'
 import { commandCases } from './command.ts'
 import { dynamodbCases } from './dynamodb.ts'
 import { growthCases } from './growth.ts'
@@ -18,6 +19,7 @@ export const allCases: readonly Case[] = [
   ...appendLimitCases,
   ...readCases,
   ...commandCases,
+  ...coldCommandCases,
   ...importCases,
   ...projectionCases,
   ...rebuildCases,

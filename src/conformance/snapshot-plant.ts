@@ -1,7 +1,7 @@
 /** What the cases of snapshots share: a decider, handlers of processes that have just started, and checks. */
 import assert from 'node:assert/strict'
-import { commandHandler } from '../command/command-handler.ts'
-import { decider } from '../command/decider.ts'
+import { type CommandHandler, commandHandler } from '../command/command-handler.ts'
+import { type Decider, decider } from '../command/decider.ts'
 import { foldStream } from '../command/fold-stream.ts'
 import type { SnapshotOptions } from '../command/snapshot-options.ts'
 import type { EventStore } from '../store.ts'
@@ -22,7 +22,10 @@ export type Growth = readonly number[] | 'refuse'
 export class Refused extends Error {}
 
 /** A decider, and a list of the sizes that it has decided on. */
-export function plantDecider() {
+export function plantDecider(): {
+  readonly plant: Decider<Plant, Growth, Grown>
+  readonly decidedOn: number[]
+} {
   const decidedOn: number[] = []
   const plant = decider({
     initialState: (): Plant => ({ size: 0, last: [] }),
@@ -39,15 +42,24 @@ export function plantDecider() {
   return { plant, decidedOn }
 }
 
-export const { plant } = plantDecider()
+export const plant: Decider<Plant, Growth, Grown> = plantDecider().plant
 export const snapshot: SnapshotOptions<Plant> = { name: 'plant', version: 1, every, wait: true }
 export const ones = (count: number): number[] => range(1, count).map(() => 1)
 export const grown = (count: number): Grown[] => ones(count).map((by) => ({ type: 'Grown', data: { by } }))
 
 type CommandStore = Pick<EventStore, 'append' | 'readStream' | 'snapshots'>
 
+interface ReadCounts {
+  /** The number of events that were read. */
+  read: number
+  reads: number
+}
+
 /** The methods that a handler needs, and a count of the events that it has read. */
-export function observedStore({ append, readStream, snapshots }: CommandStore) {
+export function observedStore({ append, readStream, snapshots }: CommandStore): {
+  readonly store: CommandStore
+  readonly counts: ReadCounts
+} {
   const counts = { read: 0, reads: 0 }
   const store: CommandStore = {
     append,
@@ -63,7 +75,14 @@ export function observedStore({ append, readStream, snapshots }: CommandStore) {
 }
 
 /** A handler that knows no stream, as that of a process that has just started. */
-export function coldHandler(given: CommandStore, options: Partial<SnapshotOptions<Plant>> = {}) {
+export function coldHandler(
+  given: CommandStore,
+  options: Partial<SnapshotOptions<Plant>> = {},
+): {
+  readonly handle: CommandHandler<Plant, Growth, Grown>
+  readonly counts: ReadCounts
+  readonly decidedOn: number[]
+} {
   const { store, counts } = observedStore(given)
   const { plant, decidedOn } = plantDecider()
   const handle = commandHandler({ store, decider: plant, snapshot: { ...snapshot, ...options } })
@@ -90,7 +109,7 @@ export async function changeSnapshot(
   store: EventStore,
   streamId: string,
   change: (content: Content) => object | void,
-) {
+): Promise<void> {
   const stored = await store.snapshots.read('plant', streamId)
   assert.ok(stored)
   const content = JSON.parse(stored.json)
