@@ -70,7 +70,7 @@ export function commandHandler<State, Command, E extends Event>(
   checkFunction(streamId, 'streamId')
   checkInteger(retries, 'retries', 0)
   checkInteger(cacheSize, 'cacheSize', 0)
-  const snapshots = snapshot && new StateSnapshots<State>(store, '', snapshot)
+  const snapshots = snapshot === undefined ? undefined : new StateSnapshots<State>(store, '', snapshot)
   const states = new StateCache(store, decider, cacheSize, snapshots)
   const setup = { store, decider, retries, states, snapshots, turns: new Turns() }
 

@@ -44,7 +44,7 @@ export async function foldStream<State, E extends Event>(
   checkEvolution(evolution, 'evolution')
   const window = optionsOf(options, ['toVersion', 'asOf', 'signal'])
   const { snapshot } = optionsOf(options, ['snapshot'])
-  const snapshots = snapshot && new StateSnapshots<State>(store, '', snapshot)
+  const snapshots = snapshot === undefined ? undefined : new StateSnapshots<State>(store, '', snapshot)
   if (snapshots === undefined || window.toVersion !== undefined || window.asOf !== undefined) {
     const slice = await store.readStream<E>(streamId, window)
     const version = storedEventsOf(slice).at(-1)?.version ?? 0

@@ -106,7 +106,7 @@ export class StateCache<State, E extends Event> {
   async #loadUnknown(stream: string, signal: AbortSignal | undefined): Promise<LoadedStream<State, E>> {
     const snapshots = this.#snapshots
     if (snapshots === undefined) return this.loadWhole(stream, signal)
-    const limit = Math.ceil(snapshots.every * 1.25) + 1
+    const limit = Math.min(Math.ceil(snapshots.every * 1.25) + 1, Number.MAX_SAFE_INTEGER)
     const [found, slice] = await Promise.all([
       snapshots.read(stream, signal),
       this.#store.readStream<E>(stream, { direction: 'backward', limit, signal }),
