@@ -11,7 +11,7 @@ import {
 
 const [longLength, shortLength] = [20_000, 100]
 // Each command adds an event, so that few short streams would soon be long ones.
-const shortStreams = 200
+const shortStreams = 20
 
 export const coldCommandCases: readonly Case[] = [
   coldCommandCase('cold-command', 'command', openPostgres),

@@ -32,7 +32,8 @@ export const openDynamodb: OpenStore = async (url) => {
   }
 }
 
-const eventsPerAppend = 100
+// The last events of each stream come from appends of one event, as commands make them. The earlier ones only fill it.
+const [singleEvents, eventsPerAppend] = [150, 100]
 const snapshot = { name: 'order', version: 1 }
 
 /** Counts the lines of an order, and its amount by product: a state that does not grow with the stream. */
@@ -55,8 +56,10 @@ export function coldCommands(open: OpenStore, length: number, streams: number): 
       const handle = (stream: string, wait: boolean) =>
         commandHandler({ store, decider: order, snapshot: { ...snapshot, wait } })(stream, 'addLine')
       await forEachOf(names, 4, async (stream) => {
-        for (let left = length - 1; left > 0; left -= eventsPerAppend) {
-          await store.append(stream, orderEvents(Math.min(left, eventsPerAppend)))
+        for (let left = length - 1; left > 0; ) {
+          const count = left > singleEvents ? Math.min(left - singleEvents, eventsPerAppend) : 1
+          await store.append(stream, orderEvents(count))
+          left -= count
         }
         await handle(stream, true)
       })

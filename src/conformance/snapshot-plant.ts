@@ -22,7 +22,7 @@ export type Growth = readonly number[] | 'refuse'
 export class Refused extends Error {}
 
 /** A decider, and a list of the sizes that it has decided on. */
-export function plantDecider(): {
+function plantDecider(): {
   readonly plant: Decider<Plant, Growth, Grown>
   readonly decidedOn: number[]
 } {
