@@ -53,6 +53,8 @@ import { rebuildCases } from './rebuild.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { reservedMetadataCases } from './reserved-metadata.ts'
+import { snapshotWriteCases } from './snapshot-writes.ts'
+import { snapshotCases } from './snapshots.ts'
 import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
 import { subscriptionAdministrationCases } from './subscription-administration.ts'
@@ -119,6 +121,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...commandAtOnceCases,
   ...stateCacheCases,
   ...inPlaceCases,
+  ...snapshotCases,
+  ...snapshotWriteCases,
   ...inlineCases,
   ...inlineErrorCases,
   ...inlineTransactionCases,
