@@ -115,8 +115,10 @@ function evolveOf(owner: object, evolve: unknown, types: readonly string[], fiel
     const change = changeOf(evolve)
     return change === undefined ? evolve.bind(owner) : inPlace<Any, Any>(change.bind(owner))
   }
-  checkObject(evolve, field, 'must be a function, or an object with one function for each type of event')
-  const functions = functionsOf(evolve, field)
+  const functions = readSafely(field, evolve, () => {
+    checkObject(evolve, field, 'must be a function, or an object with one function for each type of event')
+    return functionsOf(evolve, field)
+  })
   for (const type of types) checkFunction(functions.get(type), `${field}.${type}`)
   for (const name of functions.keys()) {
     if (types.length === 0 || types.includes(name)) continue
@@ -124,7 +126,7 @@ function evolveOf(owner: object, evolve: unknown, types: readonly string[], fiel
     const hint = nearest === undefined ? '' : ` (did you mean '${nearest}'?)`
     refuse(`${field}.${name}`, `must have the name of one of the events${hint}`, name)
   }
-  return byType(evolve, functions, field)
+  return byType(evolve as object, functions, field)
 }
 
 function byType(owner: object, functions: ReadonlyMap<string, EvolveData>, field: string): Evolve {
