@@ -1,4 +1,5 @@
 /** The command handler: it loads a stream, decides and appends. */
+import type { KeptAsJson } from '../catalogue/json-type.ts'
 import { checkDeciderEvents } from '../catalogue/required-events.ts'
 import type { Event } from '../event.ts'
 import { checkExpectedVersion, checkFunction, checkInteger, checkName, checkText } from '../input/checks.ts'
@@ -39,7 +40,7 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
    * Keeps states of long streams in the store, so that a process that does not know a stream yet reads a snapshot and the
    * newer events instead of all events. The result is the same as without snapshots. @default none
    */
-  readonly snapshot?: SnapshotOptions<NoInfer<State>> | undefined
+  readonly snapshot?: (SnapshotOptions<NoInfer<State>> & KeptAsJson<NoInfer<State>>) | undefined
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Reads a stream and folds it into a state: the present one, or one of the past. */
 import type { CallOptions } from '../call-options.ts'
+import type { KeptAsJson } from '../catalogue/json-type.ts'
 import { checkDeciderEvents } from '../catalogue/required-events.ts'
 import { storedEventsOf } from '../catalogue/stored-slice.ts'
 import type { Event } from '../event.ts'
@@ -20,7 +21,7 @@ export interface FoldStreamOptions<State = unknown> extends CallOptions {
    * Begins with a stored snapshot and reads only the newer events, as a command handler with this option does. States of
    * the past (`toVersion`, `asOf`) are folded from the first event. @default none
    */
-  readonly snapshot?: SnapshotOptions<State> | undefined
+  readonly snapshot?: (SnapshotOptions<State> & KeptAsJson<State>) | undefined
 }
 
 /** The state of a stream. */

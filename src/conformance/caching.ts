@@ -31,5 +31,7 @@ const snapshotHandler: typeof commandHandler = (options) => {
   if (store?.snapshots === undefined || typeof evolve !== 'function') return commandHandler(options)
   const name = names.get(evolve) ?? `decider ${++lastName}`
   names.set(evolve, name)
-  return commandHandler({ snapshot: { name, version: 1, every: 1, wait: true }, ...options })
+  // The compiler cannot know that a state of any type is JSON. The states of the cases are.
+  const snapshot = { name, version: 1, every: 1, wait: true } as NonNullable<typeof options.snapshot>
+  return commandHandler({ snapshot, ...options })
 }

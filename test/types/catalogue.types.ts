@@ -495,6 +495,19 @@ defineEvents({ A: z.object({ n: z.string().transform(Number) }) })
 defineEvents({ A: { n: 1 } })
 
 // The state of a snapshot must be JSON too.
+const snapshot = { name: 'orders', version: 1 }
+commandHandler({ store, decider: order, snapshot })
+await foldStream(store, 'order-1', order, { snapshot: { ...snapshot, every: 50 } })
+const dated = orders.decider({
+  initialState: () => ({ at: new Date() }),
+  decide: (_command: 'place') => undefined,
+  evolve: (state) => state,
+})
+commandHandler({ store, decider: dated })
+// @ts-expect-error the state has a part that is not JSON: state.at is a Date
+commandHandler({ store, decider: dated, snapshot })
+// @ts-expect-error the state has a part that is not JSON: state.at is a Date
+await foldStream(store, 'order-1', dated, { snapshot })
 holds<Equal<KeptAsJson<Order>, unknown>>()
 holds<
   Equal<
