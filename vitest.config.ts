@@ -15,6 +15,7 @@ const postgresTests = [
 ]
 const poolerTests = ['test/pooler/**']
 const dynamodbTests = ['test/dynamodb/**']
+const severalProcessTests = ['test/releases/**']
 // These tests take long. They have their own commands: `npm run test:faults` and `npm run test:torture`.
 const longTests =
   process.env.LONG === undefined
@@ -24,6 +25,9 @@ const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
   ...(stores.some(({ name }) => name.startsWith('pg-pgbouncer')) ? [] : poolerTests),
   ...(stores.some(({ emulator }) => emulator && isMissing(emulator) === undefined) ? [] : dynamodbTests),
+  ...(stores.some(({ name }) => ['pg', 'dynoxide', 'dynamodb-local'].includes(name))
+    ? []
+    : severalProcessTests),
 ]
 if (testsWithoutStore.length > 0)
   console.log(`left out, because STORES names no store that they test: ${testsWithoutStore.join(', ')}`)

@@ -3,14 +3,29 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { realpath } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { type ImportedEvent, uuidOf } from '@eventsourced/core'
+import { defineEvents, type ImportedEvent, payload, uuidOf } from '@eventsourced/core'
 import { type Input, InputError } from './input.ts'
 import { count } from './print.ts'
 
 const root = `${import.meta.dirname}/..`
 const fewestChanges = 20
 
-const types: Readonly<Record<string, string>> = { A: 'FileAdded', D: 'FileRemoved' }
+interface FileChange {
+  readonly commit: string
+  readonly authoredAt: string
+  readonly subject: string
+}
+
+/** The log keeps the letters of git. Everything that reads it gets these names. */
+const files = defineEvents(
+  {
+    FileAdded: payload<FileChange>(),
+    FileChanged: payload<FileChange>(),
+    FileRemoved: payload<FileChange>(),
+  },
+  // M: modified; T: a file became a link, or the reverse
+  { upcasts: { A: 'FileAdded', M: 'FileChanged', T: 'FileChanged', D: 'FileRemoved' } },
+)
 
 interface Change {
   readonly commit: string
@@ -42,6 +57,8 @@ export async function gitHistory(): Promise<Input | undefined> {
     subtitle: 'one stream per file, one event per change',
     schema: `git_${uuidOf('git', await realpath(root), first.commit).slice(0, 8)}`,
 
+    catalogue: files,
+
     async *events() {
       for await (const change of readChanges()) {
         if (change.commit !== commit) commitsRead++
@@ -53,12 +70,14 @@ export async function gitHistory(): Promise<Input | undefined> {
     },
     progress: () => Math.min(1, commitsRead / commits),
     place: () => `commit ${commit}`,
-    remarks: () =>
-      leftOut === 0
+    remarks: () => [
+      'Stored with the letters of git (A, M, D), and read as FileAdded, FileChanged and FileRemoved',
+      ...(leftOut === 0
         ? []
         : [
             `${count(leftOut, 'change')} left out, because no stream can have such a name (not UTF-8, over 512 bytes, $…)`,
-          ],
+          ]),
+    ],
   }
 }
 
@@ -75,7 +94,7 @@ function toEvent({
   if (path.length > 512 || name.includes('\uFFFD') || name.startsWith('$')) return undefined
   return {
     streamId: name,
-    type: types[status] ?? 'FileChanged',
+    type: status,
     data: { commit, authoredAt, subject },
     id: uuidOf('git', commit, status, name),
     // A commit may come from a machine with a fast clock, and an import refuses times in the future.

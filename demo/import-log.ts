@@ -13,6 +13,7 @@ export async function importLog(store: EventStore, input: Input, signal: AbortSi
     const result = await store.import(input.events(), {
       // Times in a stream never decrease, but real logs are not always in order of time.
       clampTimes: true,
+      shape: 'stored',
       signal,
       onProgress({ read }) {
         stored = read

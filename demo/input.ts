@@ -1,5 +1,5 @@
 /** The input of the demo's second part: a log from another system, one event after the other. */
-import type { ImportedEvent } from '@eventsourced/core'
+import type { EventDefinitions, ImportedEvent } from '@eventsourced/core'
 
 export interface Input {
   /** The heading that names the input. */
@@ -8,6 +8,8 @@ export interface Input {
   readonly subtitle: string
   /** The database schema for this input, so that two inputs do not mix. */
   readonly schema: string
+  /** How its events are read; undefined if nothing is known about them. */
+  readonly catalogue: EventDefinitions | undefined
   events(): AsyncIterable<ImportedEvent>
   /** Returns the share that was read so far, from 0 to 1. */
   progress(): number

@@ -56,6 +56,8 @@ export async function jsonLines(path: string, shownPath: string = path): Promise
     // Another log at the same path has another first line, and gets another schema.
     schema: `log_${uuidOf('json-lines', resolve(path), first.value?.text ?? '').slice(0, 8)}`,
 
+    catalogue: undefined,
+
     async *events() {
       const latest = new Map<string, number>()
       let place = 0

@@ -1,7 +1,7 @@
 /** `npm run demo [-- FILE]`: tells a story on an embedded Postgres, and then imports a real log. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { EventSourcedError } from '@eventsourced/core'
+import { type EventDefinitions, EventSourcedError } from '@eventsourced/core'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { readArguments } from './arguments.ts'
 import { gitHistory } from './git-history.ts'
@@ -19,7 +19,8 @@ process.once('SIGINT', () => interruption.abort())
 process.stdout.on('error', () => process.exit(0))
 
 /** Opens a store in the folder, which holds several stores: each has its own schema. */
-const openStore = (schema: string) => postgresStore(`pglite:${join(folder.path, 'postgres')}`, { schema })
+const openStore = (schema: string, events?: EventDefinitions) =>
+  postgresStore(`pglite:${join(folder.path, 'postgres')}`, { schema, events })
 
 async function main(): Promise<void> {
   // The input comes first, so that a wrong path fails at once.
@@ -30,7 +31,7 @@ async function main(): Promise<void> {
     await using concerts = openStore('story')
     await tellStory(concerts, folder.shown)
   }
-  await using log = openStore(input.schema)
+  await using log = openStore(input.schema, input.catalogue)
   // The store would create its tables on first use. Created here, they do not count in the time of the import.
   await log.schema.create()
   const { read } = await importLog(log, input, interruption.signal)

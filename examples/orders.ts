@@ -1,28 +1,36 @@
-/** An order system: an inline stock that is always exact, an async search view, and mails that are sent once. */
-import {
-  commandHandler,
-  decider,
-  type Event,
-  memoryStore,
-  projection,
-  type RecordedEvent,
-} from '@eventsourced/core'
+/**
+ * An order system: an inline stock that is always exact, an async search view, and mails that are sent once. Its catalogue
+ * reads the orders of an earlier release as those of today.
+ */
+import { commandHandler, defineEvents, memoryStore, mergeEvents, payload } from '@eventsourced/core'
 
-type OrderEvent =
-  | { type: 'OrderPlaced'; data: { customer: string; item: string; quantity: number } }
-  | { type: 'OrderShipped'; data: { carrier: string } }
-  | { type: 'OrderCancelled'; data: { item: string; quantity: number } }
-type StockEvent = { type: 'GoodsReceived'; data: { item: string; quantity: number } }
+const orders = defineEvents(
+  {
+    OrderPlaced: payload<{ customer: string; item: string; quantity: number; express: boolean }>(),
+    OrderShipped: payload<{ carrier: string }>(),
+    OrderCancelled: payload<{ item: string; quantity: number }>(),
+  },
+  {
+    // The first release knew no express orders, and it said 'sent' for shipped.
+    upcasts: {
+      OrderPlaced: {
+        1: (old: { customer: string; item: string; quantity: number }) => ({ ...old, express: false }),
+      },
+      OrderSent: 'OrderShipped',
+    },
+  },
+)
+const warehouse = defineEvents({ GoodsReceived: payload<{ item: string; quantity: number }>() })
+const shop = mergeEvents(orders, warehouse)
 
-const order = decider({
+type Order = { customer: string; item: string; quantity: number; express?: boolean }
+
+const order = orders.decider({
   initialState: () => ({ status: 'new', item: '', quantity: 0 }),
-  decide(
-    command: { place: { customer: string; item: string; quantity: number } } | 'ship' | 'cancel',
-    { status, item, quantity },
-  ): OrderEvent {
+  decide(command: { place: Order } | 'ship' | 'cancel', { status, item, quantity }) {
     if (typeof command === 'object') {
       if (status !== 'new') throw new Error('This order was placed already')
-      return { type: 'OrderPlaced', data: command.place }
+      return { type: 'OrderPlaced', data: { express: false, ...command.place } }
     }
     if (status !== 'placed') throw new Error(`This order is ${status}`)
     if (command === 'ship') return { type: 'OrderShipped', data: { carrier: 'Snail' } }
@@ -41,10 +49,9 @@ const order = decider({
 })
 
 // Inline: the stock changes in the transaction of the event. An order for more than is available is rolled back.
-const stock = projection({
+const stock = shop.pick('GoodsReceived', 'OrderPlaced', 'OrderCancelled').projection({
   name: 'stock',
-  events: ['GoodsReceived', 'OrderPlaced', 'OrderCancelled'],
-  key: ({ data }: RecordedEvent<StockEvent | Exclude<OrderEvent, { type: 'OrderShipped' }>>) => data.item,
+  key: ({ data }) => data.item,
   initialState: () => ({ available: 0 }),
   evolve({ available }, { type, data }) {
     if (type !== 'OrderPlaced') return { available: available + data.quantity }
@@ -54,10 +61,9 @@ const stock = projection({
 })
 
 // Async: the projection follows the log, a moment behind the appends.
-const search = projection({
+const search = orders.projection({
   name: 'search',
-  streamPrefix: 'order-',
-  key: ({ streamId }: RecordedEvent<OrderEvent>) => streamId,
+  key: ({ streamId }) => streamId,
   initialState: () => ({ customer: '', item: '', status: 'placed' }),
   evolve(state, { type, data }) {
     switch (type) {
@@ -77,15 +83,25 @@ async function sendMail(idempotencyKey: string, text: string): Promise<void> {
   if (!sent.has(idempotencyKey)) sent.set(idempotencyKey, text)
 }
 
-// This line moves it to Postgres: postgresStore('postgres://user@host/database', { inline: [stock] })
-const store = memoryStore({ inline: [stock] })
-const searching = store.subscribe({ projection: search })
-const mailer = store.subscribe({
+const mails = orders.pick('OrderShipped').subscription({
   name: 'mailer',
-  types: ['OrderShipped'],
-  handle: (event: RecordedEvent<Event>) => sendMail(event.id, `${event.streamId} is on its way`),
+  handle: ({ id, streamId, data }) => sendMail(id, `${streamId} is on its way with ${data.carrier}`),
   onError: { retries: 5, action: 'park' },
 })
+
+// This line moves it to Postgres: postgresStore('postgres://user@host/database', { events: shop, inline: [stock] })
+const store = memoryStore({ events: shop, inline: [stock] })
+
+// What the first release has stored.
+const past = [
+  { streamId: 'warehouse', type: 'GoodsReceived', data: { item: 'blanket', quantity: 1 } },
+  { streamId: 'order-0', type: 'OrderPlaced', data: { customer: 'Mary', item: 'blanket', quantity: 1 } },
+  { streamId: 'order-0', type: 'OrderSent', data: { carrier: 'Tortoise' } },
+]
+await store.import(past, { name: 'first release', shape: 'stored' })
+
+const searching = store.subscribe({ projection: search })
+const mailer = store.subscribe(mails)
 
 const handle = commandHandler({ store, decider: order })
 await store.append('warehouse', [{ type: 'GoodsReceived', data: { item: 'blanket', quantity: 3 } }])

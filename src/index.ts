@@ -22,9 +22,12 @@ export type { CommandResult, HandleOptions } from './command/command-call.ts'
 export type { CommandHandler, CommandHandlerOptions } from './command/command-handler.ts'
 export { commandHandler } from './command/command-handler.ts'
 export { type Decider, type Decision, decider } from './command/decider.ts'
-export type { Evolution, FoldedStream, FoldStreamOptions } from './command/fold.ts'
-export { fold, foldStream } from './command/fold.ts'
+export type { Evolution } from './command/fold.ts'
+export { fold } from './command/fold.ts'
+export type { FoldedStream, FoldStreamOptions } from './command/fold-stream.ts'
+export { foldStream } from './command/fold-stream.ts'
 export { inPlace } from './command/in-place.ts'
+export type { SnapshotOptions } from './command/snapshot-options.ts'
 export type {
   ErrorCode,
   EventIssue,
@@ -103,6 +106,12 @@ export type {
 export { projection } from './projection/projection.ts'
 export type { Documents, HandlerTransaction } from './projection/transaction.ts'
 export type { ListDocumentsOptions, View, ViewDocument, ViewOptions } from './projection/view.ts'
+export type {
+  DeleteSnapshotsOptions,
+  Snapshot,
+  Snapshots,
+  WriteSnapshotOptions,
+} from './snapshot/snapshots.ts'
 export type { StoreWarning } from './storage/warnings.ts'
 export type {
   AppendOptions,

@@ -1,6 +1,7 @@
 /** Runs the code of the documents: the README shows the quickstart file itself, every example runs, every link works. */
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { expect, inject, it } from 'vitest'
 import { quietly } from './child-program.ts'
@@ -26,6 +27,23 @@ it.each(['README.md', 'CONTRIBUTING.md', ...documents.map((file) => `docs/${file
     }
   },
 )
+
+it('the code of docs/changing-events.md runs, and prints what the page says', async () => {
+  const page = readFileSync('docs/changing-events.md', 'utf8')
+  const code = [...page.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block).join('\n')
+  // Within the package, so that the imports find it.
+  const file = `test/${randomUUID()}.page.ts`
+  writeFileSync(file, code)
+  try {
+    const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly, file]
+    const { stdout } = await promisify(execFile)('node', words)
+    const printed = [...code.matchAll(/^console\.log\(.*?\)\s+\/\/ (.*)$/gm)].map(([, line]) => line)
+    expect(printed.length).toBeGreaterThan(0)
+    expect(stdout.trimEnd().split('\n')).toEqual(printed)
+  } finally {
+    rmSync(file)
+  }
+})
 
 it.each(examples)('examples/%s runs', async (example) => {
   const { url, drop } = await createDatabase(inject('servers').postgres)

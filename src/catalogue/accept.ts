@@ -4,9 +4,9 @@ import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors
 import type { Event, RecordedEvent } from '../event.ts'
 import { toJson } from '../input/json.ts'
 import { jsonRoundTrip } from '../input/json-round-trip.ts'
-import { isParts, type KnownEvent, type KnownEvents } from './known-events.ts'
-import { nearestName } from './nearest-name.ts'
+import type { KnownEvent, KnownEvents } from './known-events.ts'
 import { schemaVersionKey } from './stored-event.ts'
+import { unknownTypeProblem } from './unknown-type.ts'
 import { upcastAll } from './upcast.ts'
 
 export type Path = readonly (string | number)[]
@@ -32,7 +32,7 @@ export function storedForm(
   if (known.isOpen) return { type, data, schemaVersion: 1 }
   const event = known.events.get(type)
   if (event === undefined) {
-    issues.push({ path: [...path, 'type'], message: unknownType(known, type) })
+    issues.push({ path: [...path, 'type'], message: unknownTypeProblem(known, type) })
     return undefined
   }
   const isAccepted = typeof data === 'object' && data !== null && acceptedData.get(data) === event
@@ -53,7 +53,7 @@ export function acceptedEvents<E extends Event>(known: KnownEvents, events: read
   const accepted = events.map((event, index) => {
     const definition = known.events.get(event.type)
     if (definition === undefined) {
-      issues.push({ path: ['events', index, 'type'], message: unknownType(known, event.type) })
+      issues.push({ path: ['events', index, 'type'], message: unknownTypeProblem(known, event.type) })
       return event
     }
     if (definition.schema === undefined) return event
@@ -73,17 +73,6 @@ export function issuesOf(known: KnownEvents, { type, data }: Event): readonly Ev
   const event = known.events.get(type)
   if (event !== undefined) validData(event, data, ['data'], issues)
   return issues
-}
-
-function unknownType(known: KnownEvents, type: string): string {
-  const route = known.routes.get(type)
-  if (route !== undefined) {
-    const today = isParts(route) ? [...route.keys()] : [route.type]
-    if (today.length === 0) return `'${type}' is not read any more: the catalogue drops it`
-    return `'${type}' is an old name: append ${today.map((name) => `'${name}'`).join(' or ')}`
-  }
-  const nearest = nearestName(String(type), known.events.keys())
-  return `'${type}' is not in the catalogue${nearest === undefined ? '' : `; did you mean '${nearest}'?`}`
 }
 
 /** Makes the form that older processes know, and checks that it is read back as the same event. */

@@ -28,11 +28,6 @@ export type Schemas = { readonly [type: string]: StandardSchema<any, any> }
 /** Today's data of each event. */
 export type DataOf<S> = { [Type in keyof S & string]: OutputOf<S[Type]> }
 
-/** The events of some schemas, as a union that `type` discriminates. */
-export type EventsOfSchemas<S> = {
-  [Type in keyof S & string]: Event<Type, OutputOf<S[Type]>>
-}[keyof S & string]
-
 /** Says what is wrong with a schema, in words that the compiler shows. `unknown`: nothing is. */
 export type CheckedSchemas<S> = {
   [Type in keyof S]: false extends IsJson<OutputOf<S[Type]>>

@@ -4,14 +4,7 @@ import { checkFunction, checkName, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
 import { asyncApiDocument } from './async-api.ts'
-import type {
-  Catalogue,
-  CatalogueOptions,
-  CheckedSchemas,
-  DataOf,
-  EventsOfSchemas,
-  Schemas,
-} from './catalogue.ts'
+import type { Catalogue, CatalogueOptions, CheckedSchemas, DataOf, Schemas } from './catalogue.ts'
 import { checkStored } from './check.ts'
 import type { EventsOf } from './definitions.ts'
 import { dataSchemas } from './json-schema.ts'
@@ -29,7 +22,7 @@ import {
   type WrittenForm,
 } from './known-events.ts'
 import { makeDecider, makeProjection, makeRawProjection, makeSubscription } from './make.ts'
-import type { StandardSchema } from './standard-schema.ts'
+import type { OutputOf, StandardSchema } from './standard-schema.ts'
 import type { Upcasts } from './upcasts.ts'
 
 const compilerOnly: StandardSchema = {
@@ -55,7 +48,7 @@ export function defineEvents<E extends Event>(): Catalogue<E>
 export function defineEvents<const S extends Schemas, const Given extends Upcasts>(
   schemas: S & CheckedSchemas<S>,
   options?: CatalogueOptions<DataOf<S>, Given>,
-): Catalogue<EventsOfSchemas<S>>
+): Catalogue<{ [Type in keyof S & string]: Event<Type, OutputOf<S[Type]>> }[keyof S & string]>
 export function defineEvents(
   schemas?: Schemas,
   options?: CatalogueOptions<Record<string, unknown>, Upcasts>,

@@ -74,8 +74,7 @@ export class KnownEvents {
 
   /**
    * Returns the stored names that may be read as these types, and whether each event with one of the names is read as one
-   * of the types. Types that the catalogue does not have count as stored names. No names: all events must be read, so
-   * that the reader meets events that the catalogue does not have.
+   * of the types. No names: all events must be read, so that the reader meets events that the catalogue does not have.
    */
   storedTypes(types: readonly string[]): {
     readonly types: readonly string[] | undefined
@@ -85,7 +84,7 @@ export class KnownEvents {
     const wanted = new Set(types)
     const isAll = [...this.events.keys()].every((type) => wanted.has(type))
     if (isAll) return { types: undefined, isExact: true }
-    const names = new Set(types.filter((type) => !this.events.has(type)))
+    const names = new Set<string>()
     let isExact = true
     for (const [name, route] of this.routes) {
       const parts = this.#partTypes.get(name)
@@ -106,11 +105,11 @@ export class KnownEvents {
   }
 
   /**
-   * Returns a text that changes with each change of the catalogue that may change a state folded from these types. A
-   * snapshot keeps it.
+   * Returns a text that changes with each change of the catalogue that may change a state folded from these types (none
+   * given: from all events). A snapshot keeps it.
    */
-  upcastText(types: readonly string[]): string {
-    const wanted = new Set(types)
+  upcastText(types: readonly string[] = []): string {
+    const wanted = new Set(types.length === 0 ? this.events.keys() : types)
     const texts: string[] = []
     for (const [name, route] of this.routes) {
       const today = this.typesToday(name)

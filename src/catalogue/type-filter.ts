@@ -2,6 +2,7 @@
 import type { RecordedEvent } from '../event.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import type { KnownEvents } from './known-events.ts'
+import { checkTypes } from './unknown-type.ts'
 import { type Upcast, upcast } from './upcast.ts'
 
 /** Reads the events of a filter through a catalogue. */
@@ -12,14 +13,22 @@ export interface TypeFilter {
   today(stored: readonly RecordedEvent[], direction?: 'forward' | 'backward'): Upcast
 }
 
-/** Returns the filter itself, for reading events as they are stored, if there is no catalogue. */
-export function typeFilter(known: KnownEvents | undefined, filter: Required<EventFilter>): TypeFilter {
+/**
+ * Returns the filter itself, for reading events as they are stored, if there is no catalogue. `field`: the option that has
+ * the types. @throws InvalidInputError if a type is no event of the catalogue
+ */
+export function typeFilter(
+  known: KnownEvents | undefined,
+  filter: Required<EventFilter>,
+  field = 'types',
+): TypeFilter {
   if (known === undefined) {
     return { stored: filter, today: (events) => ({ events, unreadable: undefined }) }
   }
   if (filter.types === undefined) {
     return { stored: filter, today: (events, direction) => upcast(known, events, direction) }
   }
+  checkTypes(known, filter.types, field)
   const { types, isExact } = known.storedTypes(filter.types)
   const stored = { ...filter, types }
   // Without a filter by names, an event that the catalogue reads as another one may come too.

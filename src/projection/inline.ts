@@ -2,6 +2,7 @@
 import type { EventDefinitions } from '../catalogue/definitions.ts'
 import { type KnownEvents, knownEventsOf } from '../catalogue/known-events.ts'
 import { checkRequiredEvents, requiredEventsOf } from '../catalogue/required-events.ts'
+import { checkTypes } from '../catalogue/unknown-type.ts'
 import { upcastAll } from '../catalogue/upcast.ts'
 import { MissingInlineProjectionError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -27,7 +28,7 @@ export class InlineProjections {
   /** `events`: the catalogue of the store, through which the projections get the events. */
   constructor(projections: readonly Projection[] = [], events?: EventDefinitions) {
     this.#known = knownEventsOf(events)
-    const checked = readSafely('inline', projections, () => checkedInline(projections))
+    const checked = readSafely('inline', projections, () => checkedInline(projections, this.#known))
     for (const [index, projection] of checked.entries())
       checkRequiredEvents(requiredEventsOf(projection), this.#known, `inline[${index}]`)
     this.isEmpty = checked.length === 0
@@ -134,10 +135,14 @@ interface TodaysEvents {
 }
 
 /** Returns a copy, because the caller's array may change later. */
-function checkedInline(projections: readonly Projection[]): readonly Projection[] {
+function checkedInline(
+  projections: readonly Projection[],
+  known: KnownEvents | undefined,
+): readonly Projection[] {
   if (!Array.isArray(projections)) refuse('inline', 'must be an array of projections', projections)
   const checked = Array.from(projections, (projection, index) => {
     checkProjection(projection, `inline[${index}]`)
+    checkTypes(known, projection.events, `inline[${index}].events`)
     return projection
   })
   const names = checked.map(({ name }) => name)

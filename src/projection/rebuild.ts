@@ -1,6 +1,7 @@
 /** Rebuilds a projection: builds a new generation of its documents, then switches readers to that generation. */
 
 import { checkRequiredEvents, requiredEventsOf } from '../catalogue/required-events.ts'
+import { checkTypes } from '../catalogue/unknown-type.ts'
 import { hasCode, LogNotSettledError, SubscriptionMismatchError } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
@@ -22,6 +23,7 @@ export async function rebuild(
 ): Promise<RebuildResult> {
   checkDocumentProjection(projection)
   checkRequiredEvents(requiredEventsOf(projection), environment.known, 'projection')
+  checkTypes(environment.known, projection.events, 'projection.events')
   const {
     onProgress,
     batchSize = defaultBatchSize,

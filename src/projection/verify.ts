@@ -1,6 +1,7 @@
 /** Verifies a projection: builds its documents again in a new generation, and compares both generations. */
 
 import { checkRequiredEvents, requiredEventsOf } from '../catalogue/required-events.ts'
+import { checkTypes } from '../catalogue/unknown-type.ts'
 import { ProjectionVersionError } from '../errors/index.ts'
 import { checkFunction, checkInteger } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
@@ -23,6 +24,7 @@ export async function verify(
 ): Promise<VerifyResult> {
   checkDocumentProjection(projection)
   checkRequiredEvents(requiredEventsOf(projection), environment.known, 'projection')
+  checkTypes(environment.known, projection.events, 'projection.events')
   const { onProgress, limit = 100, signal } = optionsOf(options, ['onProgress', 'limit', 'signal'])
   if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
   checkInteger(limit, 'limit', 1)

@@ -155,12 +155,10 @@ export class Delivery {
       } catch (error) {
         if (batch.length === 1) {
           await this.#afterFailure(positions[0] as number, error)
-        } else if (error instanceof NotUpcast) {
+        } else if (error instanceof NotUpcast || hasCode(error, 'append-too-large')) {
           from -= batch.length
-          unreadable = from + positions.indexOf(error.cause.position)
-        } else if (hasCode(error, 'append-too-large')) {
-          this.#batchSize = batch.length >> 1
-          from -= batch.length
+          if (error instanceof NotUpcast) unreadable = from + positions.indexOf(error.cause.position)
+          else this.#batchSize = batch.length >> 1
           for (const [index, event] of (await this.#recordedBatch(positions)).entries()) {
             events[from + index] = event
           }
@@ -263,9 +261,9 @@ export class Delivery {
     this.#progress.parked++
   }
 
-  /** Returns an event as the handler gets it, for reports. */
+  /** Returns an event as the handler gets it, for reports. The next attempt needs it unchanged, and upcasts may change it. */
   eventToday(event: RecordedEvent): RecordedEvent {
-    return eventToday(this.#plan.filter, event)
+    return eventToday(this.#plan.filter, copyOfEvent(event))
   }
 
   /** Handles a parked event. `unpark` removes it from the storage, in the handler's transaction or after it. */

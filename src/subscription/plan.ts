@@ -115,7 +115,7 @@ function plan({ storage, known }: PlanEnvironment, options: AnySubscribeOptions)
     checkProjection(projection, 'projection')
     checkRequiredEvents(requiredEventsOf(projection), known, 'projection')
     const { filter: wanted, prepare, handleBatch } = asyncProjection(storage, projection)
-    const filter = typeFilter(known, wanted)
+    const filter = typeFilter(known, wanted, 'projection.events')
     const handler: Handler = {
       code: projection,
       takesBatches: true,

@@ -79,20 +79,18 @@ function compare(
 ): 'same' | 'raise' | 'superseded' {
   if (successor !== undefined) return 'superseded'
   if (registered === undefined) return 'raise'
-  // A process of an earlier release may have registered it, with names that the catalogue has renamed since.
-  const { streamPrefix, tags } = registered
-  const stored = {
-    ...registered,
-    ...sortedFilter({ types: typesToday(registered.types), streamPrefix, tags }),
-  }
-  const isSameKind = stored.kind === definition.kind
-  if (isSameKind && stored.version > definition.version) return 'superseded'
-  if (isSameKind && stored.version < definition.version) return 'raise'
+  const isSameKind = registered.kind === definition.kind
+  if (isSameKind && registered.version > definition.version) return 'superseded'
+  if (isSameKind && registered.version < definition.version) return 'raise'
   if (!isSameKind) {
-    const problem = `the stored one is a ${stored.kind}, and this program starts a ${definition.kind}. Give one of the two another name`
+    const problem = `the stored one is a ${registered.kind}, and this program starts a ${definition.kind}. Give one of the two another name`
     throw new SubscriptionMismatchError(name, problem)
   }
-  const differences = differencesOf(definition, stored, partitions)
+  if (differencesOf(definition, registered, partitions).length === 0) return 'same'
+  // A process of an earlier release may have registered it, with names that the catalogue has renamed or split since.
+  const { streamPrefix, tags } = registered
+  const today = sortedFilter({ types: typesToday(registered.types), streamPrefix, tags })
+  const differences = differencesOf(definition, { ...registered, ...today }, partitions)
   if (differences.length === 0) return 'same'
   const { version } = definition
   const has = differences.map(({ stored }) => stored).join(', ')
