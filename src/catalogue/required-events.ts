@@ -5,7 +5,7 @@ import type { EventDefinitions } from './definitions.ts'
 import { type KnownEvents, knownEventsOf } from './known-events.ts'
 
 // A property and no WeakMap, so that a copy that a user makes by a spread keeps it.
-const requiredEvents = Symbol('eventsourced.requiredEvents')
+const requiredEvents: unique symbol = Symbol('eventsourced.requiredEvents')
 
 interface Requiring {
   readonly [requiredEvents]?: EventDefinitions
