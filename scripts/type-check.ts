@@ -14,8 +14,18 @@ export interface TypeCheck {
   readonly output: string
 }
 
+/** The compilers by their version: the one of the project, and the last one before version 7. */
+const compilers = {
+  7: 'node_modules/typescript/bin/tsc',
+  5: 'test/typescript-5/node_modules/typescript/bin/tsc',
+} as const
+
 /** Type-checks the files. `files`: the text of each file by its name. `flags`: more flags for the compiler. */
-export function typeCheck(files: ReadonlyMap<string, string>, flags: readonly string[] = []): TypeCheck {
+export function typeCheck(
+  files: ReadonlyMap<string, string>,
+  flags: readonly string[] = [],
+  version: keyof typeof compilers = 7,
+): TypeCheck {
   // .gitignore lists this name.
   const folder = mkdtempSync(join(root, '.check-'))
   try {
@@ -26,9 +36,9 @@ export function typeCheck(files: ReadonlyMap<string, string>, flags: readonly st
     const config = { extends: '../tsconfig.check.json', include: [], files: [...files.keys()] }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
     const { status, stdout, stderr, error } = spawnSync(
+      process.execPath,
       // Not through npx: within another `npx -c` it would run the outer command.
-      join(root, 'node_modules/.bin/tsc'),
-      ['-p', join(folder, 'tsconfig.json'), '--pretty', 'false', ...flags],
+      [join(root, compilers[version]), '-p', join(folder, 'tsconfig.json'), '--pretty', 'false', ...flags],
       { cwd: root, encoding: 'utf8' },
     )
     if (error) throw error

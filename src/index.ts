@@ -1,18 +1,33 @@
 /** `@eventsourced/core`: the contract of all stores, deciders, projections, the errors, and the store in memory. */
 
 export type { CallOptions } from './call-options.ts'
+export type { AsyncApiDocument, AsyncApiOptions } from './catalogue/async-api.ts'
 export type { Catalogue, CatalogueOptions } from './catalogue/catalogue.ts'
+export type {
+  CheckableStore,
+  CheckOptions,
+  CheckProgress,
+  CheckResult,
+  FailedExample,
+  StoredKind,
+  UpcastName,
+} from './catalogue/check-result.ts'
+export { type CloudEvent, type CloudEventOptions, cloudEvent } from './catalogue/cloud-event.ts'
 export { defineEvents, mergeEvents, payload } from './catalogue/define-events.ts'
 export type { EventDefinitions, EventsOf, OfType } from './catalogue/definitions.ts'
+export type { JsonSchema, JsonSchemaOptions } from './catalogue/json-schema.ts'
 export type { StandardSchema } from './catalogue/standard-schema.ts'
 export type { StoredEvent } from './catalogue/stored-event.ts'
 export type { CommandResult, HandleOptions } from './command/command-call.ts'
 export type { CommandHandler, CommandHandlerOptions } from './command/command-handler.ts'
 export { commandHandler } from './command/command-handler.ts'
 export { type Decider, type Decision, decider } from './command/decider.ts'
-export type { Evolution, FoldedStream, FoldStreamOptions } from './command/fold.ts'
-export { fold, foldStream } from './command/fold.ts'
+export type { Evolution } from './command/fold.ts'
+export { fold } from './command/fold.ts'
+export type { FoldedStream, FoldStreamOptions } from './command/fold-stream.ts'
+export { foldStream } from './command/fold-stream.ts'
 export { inPlace } from './command/in-place.ts'
+export type { SnapshotOptions } from './command/snapshot-options.ts'
 export type {
   ErrorCode,
   EventIssue,
@@ -91,6 +106,12 @@ export type {
 export { projection } from './projection/projection.ts'
 export type { Documents, HandlerTransaction } from './projection/transaction.ts'
 export type { ListDocumentsOptions, View, ViewDocument, ViewOptions } from './projection/view.ts'
+export type {
+  DeleteSnapshotsOptions,
+  Snapshot,
+  Snapshots,
+  WriteSnapshotOptions,
+} from './snapshot/snapshots.ts'
 export type { StoreWarning } from './storage/warnings.ts'
 export type {
   AppendOptions,

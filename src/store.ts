@@ -16,6 +16,7 @@ import type {
 import type { AnyDocumentProjection, DocumentProjection } from './projection/projection.ts'
 import type { HandlerTransaction } from './projection/transaction.ts'
 import type { View } from './projection/view.ts'
+import type { Snapshots } from './snapshot/snapshots.ts'
 import type { SubscriptionAdministration } from './subscription/administration.ts'
 import type {
   ParkedEvents,
@@ -204,6 +205,9 @@ export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction, 
    * @throws DuplicateEventIdError if an event id is recorded in another stream
    */
   import(source: ImportSource, options?: ImportOptions): Promise<ImportResult>
+
+  /** States of long streams, which `commandHandler` and `foldStream` keep in the store. */
+  readonly snapshots: Snapshots
 
   /** Returns a view of the documents of a projection, or of a collection that handlers write. */
   // biome-ignore lint/suspicious/noExplicitAny: a view does not depend on the projection's events

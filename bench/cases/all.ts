@@ -3,6 +3,7 @@ import type { Case } from '../case.ts'
 import { appendCases } from './append.ts'
 import { appendLimitCases } from './append-limit.ts'
 import { catalogueCases } from './catalogue.ts'
+import { coldCommandCases } from './cold-command.ts'
 import { commandCases } from './command.ts'
 import { dynamodbCases } from './dynamodb.ts'
 import { growthCases } from './growth.ts'
@@ -19,6 +20,7 @@ export const allCases: readonly Case[] = [
   ...appendLimitCases,
   ...readCases,
   ...commandCases,
+  ...coldCommandCases,
   ...importCases,
   ...projectionCases,
   ...rebuildCases,

@@ -4,7 +4,10 @@ import type { Event } from '../event.ts'
 import type { DocumentProjection, RawProjection } from '../projection/projection.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import type { HandlerSubscription } from '../subscription/subscription.ts'
+import type { AsyncApiDocument, AsyncApiOptions } from './async-api.ts'
+import type { CheckableStore, CheckOptions, CheckResult } from './check-result.ts'
 import type { EventDefinitions, OfType } from './definitions.ts'
+import type { JsonSchema, JsonSchemaOptions } from './json-schema.ts'
 import type { IsJson, NotJson } from './json-type.ts'
 import type { UnknownPolicy } from './known-events.ts'
 import type {
@@ -24,11 +27,6 @@ export type Schemas = { readonly [type: string]: StandardSchema<any, any> }
 
 /** Today's data of each event. */
 export type DataOf<S> = { [Type in keyof S & string]: OutputOf<S[Type]> }
-
-/** The events of some schemas, as a union that `type` discriminates. */
-export type EventsOfSchemas<S> = {
-  [Type in keyof S & string]: Event<Type, OutputOf<S[Type]>>
-}[keyof S & string]
 
 /** Says what is wrong with a schema, in words that the compiler shows. `unknown`: nothing is. */
 export type CheckedSchemas<S> = {
@@ -66,6 +64,24 @@ export interface Catalogue<E extends Event = any> extends EventDefinitions<E> {
   readonly unknown: UnknownPolicy
   /** Returns the same catalogue for fewer of its events. @throws InvalidInputError if it does not have one of them */
   pick<const Type extends E['type']>(...types: readonly Type[]): Catalogue<OfType<E, Type>>
+
+  /**
+   * Reads what a store has stored with this catalogue, before a process uses it: the whole log, the events after a position,
+   * or a sample. Reports for each stored type and version how many events cannot be read, or do not fit their schema today.
+   * Reads at most two pages of events into memory, and changes nothing. The store may have another catalogue, or none.
+   * @throws InvalidInputError if an option is wrong, or if only the compiler knows the events of this catalogue
+   * @throws LogTruncatedError if the log ends before `after`
+   */
+  check(store: CheckableStore, options?: CheckOptions): Promise<CheckResult>
+
+  /**
+   * Returns a JSON Schema of the data of each event, by type. A schema that cannot be described allows every value, and its
+   * `$comment` says why: `payload`, and libraries that cannot write JSON Schema.
+   */
+  jsonSchema(options?: JsonSchemaOptions): { readonly [Type in E['type']]: JsonSchema }
+
+  /** Returns an AsyncAPI 3.0 document with a message for each event, whose payload is the data of the event. */
+  asyncApi(options: AsyncApiOptions): AsyncApiDocument
   /**
    * Makes a decider of these events. Its commands are what `decide` takes, or `{ type, data }` for each
    * function of `commands`. It runs on stores that have these events.

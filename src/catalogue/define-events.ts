@@ -3,17 +3,14 @@ import type { Event } from '../event.ts'
 import { checkFunction, checkName, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
-import type {
-  Catalogue,
-  CatalogueOptions,
-  CheckedSchemas,
-  DataOf,
-  EventsOfSchemas,
-  Schemas,
-} from './catalogue.ts'
+import { asyncApiDocument } from './async-api.ts'
+import type { Catalogue, CatalogueOptions, CheckedSchemas, DataOf, Schemas } from './catalogue.ts'
+import { checkStored } from './check.ts'
 import type { EventsOf } from './definitions.ts'
+import { dataSchemas } from './json-schema.ts'
 import {
   type DataStep,
+  isCatalogue,
   isParts,
   type KnownEvent,
   KnownEvents,
@@ -25,7 +22,7 @@ import {
   type WrittenForm,
 } from './known-events.ts'
 import { makeDecider, makeProjection, makeRawProjection, makeSubscription } from './make.ts'
-import type { StandardSchema } from './standard-schema.ts'
+import type { OutputOf, StandardSchema } from './standard-schema.ts'
 import type { Upcasts } from './upcasts.ts'
 
 const compilerOnly: StandardSchema = {
@@ -51,7 +48,7 @@ export function defineEvents<E extends Event>(): Catalogue<E>
 export function defineEvents<const S extends Schemas, const Given extends Upcasts>(
   schemas: S & CheckedSchemas<S>,
   options?: CatalogueOptions<DataOf<S>, Given>,
-): Catalogue<EventsOfSchemas<S>>
+): Catalogue<{ [Type in keyof S & string]: Event<Type, OutputOf<S[Type]>> }[keyof S & string]>
 export function defineEvents(
   schemas?: Schemas,
   options?: CatalogueOptions<Record<string, unknown>, Upcasts>,
@@ -79,8 +76,9 @@ export function mergeEvents<const C extends readonly Catalogue[]>(
   const routes = new Map<string, Route>()
   let unknown: UnknownPolicy = 'refuse'
   for (const [index, catalogue] of catalogues.entries()) {
-    const known = knownEventsOf(catalogue)
     const field = `catalogues[${index}]`
+    if (!isCatalogue(catalogue)) refuse(field, 'must be made by defineEvents() or mergeEvents()', catalogue)
+    const known = knownEventsOf(catalogue)
     if (known.isOpen) refuse(field, 'must have schemas: only the compiler knows its events', catalogue)
     if (known.unknown === 'skip') unknown = 'skip'
     for (const [name, route] of known.routes) {
@@ -107,6 +105,9 @@ function catalogueOf(known: KnownEvents, types: readonly string[]): Catalogue {
       }
       return catalogueOf(known, [...new Set(picked)])
     },
+    check: (store, options) => checkStored(known, store, options),
+    jsonSchema: (options) => dataSchemas(known, types, options),
+    asyncApi: (options) => asyncApiDocument(known, types, options),
     decider: (functions) => makeDecider(catalogue as Catalogue, functions),
     projection: (options) => makeProjection(catalogue as Catalogue, options),
     rawProjection: (options) => makeRawProjection(catalogue as Catalogue, options),

@@ -105,11 +105,11 @@ export class KnownEvents {
   }
 
   /**
-   * Returns a text that changes with each change of the catalogue that may change a state folded from these types. A
-   * snapshot keeps it.
+   * Returns a text that changes with each change of the catalogue that may change a state folded from these types (none
+   * given: from all events). A snapshot keeps it.
    */
-  upcastText(types: readonly string[]): string {
-    const wanted = new Set(types)
+  upcastText(types: readonly string[] = []): string {
+    const wanted = new Set(types.length === 0 ? this.events.keys() : types)
     const texts: string[] = []
     for (const [name, route] of this.routes) {
       const today = this.typesToday(name)

@@ -1,5 +1,6 @@
 /** Makes deciders, projections and subscriptions of the events of a catalogue. */
 import type { Decider } from '../command/decider.ts'
+import { changeOf, inPlace } from '../command/in-place.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import { checkFunction } from '../input/checks.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
@@ -36,12 +37,16 @@ export function makeDecider(definitions: EventDefinitions, parts: DeciderParts):
     if (commands === undefined) checkFunction(decide, 'decider.decide')
     return {
       events: definitions,
-      initialState: () => initialState.call(parts),
+      initialState: initialState.bind(parts),
       decide:
         commands === undefined
           ? (decide as Decider<Any, Any, Any>['decide']).bind(parts)
           : decideByName(commands),
-      evolve: evolveOf(evolve, definitions.types, 'decider.evolve') as Decider<Any, Any, Any>['evolve'],
+      evolve: evolveOf(parts, evolve, definitions.types, 'decider.evolve') as Decider<
+        Any,
+        Any,
+        Any
+      >['evolve'],
     }
   })
 }
@@ -53,16 +58,11 @@ export function makeProjection(
 ): DocumentProjection<Any, Any> {
   return readSafely('options', options, () => {
     checkObject(options, 'options')
-    const { name, version, streamPrefix, key, initialState } = options
-    const evolve = evolveOf(options.evolve, definitions.types, 'evolve')
+    const { name, version, streamPrefix, key, initialState, evolve } = options
     return projection<Any, Any>({
-      name,
-      version,
-      streamPrefix,
-      events: definitions,
-      key,
-      initialState,
-      evolve,
+      ...{ name, version, streamPrefix, events: definitions },
+      ...{ key: boundTo(options, key), initialState: boundTo(options, initialState) },
+      evolve: evolveOf(options, evolve, definitions.types, 'evolve'),
     })
   })
 }
@@ -76,7 +76,10 @@ export function makeRawProjection(
     checkObject(options, 'options')
     const { name, version, streamPrefix, handle } = options
     checkFunction(handle, 'handle')
-    return projection<never, Any>({ name, version, streamPrefix, events: definitions, handle })
+    return projection<never, Any>({
+      ...{ name, version, streamPrefix, events: definitions },
+      handle: boundTo(options, handle),
+    })
   })
 }
 
@@ -101,11 +104,21 @@ export function makeSubscription(
   })
 }
 
+/** Returns the function with `owner` as its `this`. Leaves a value that is no function to the check that follows. */
+function boundTo<F>(owner: object, one: F): F {
+  return typeof one === 'function' ? one.bind(owner) : one
+}
+
 /** Returns one function for all events. `types`: the types that must have a function; empty if they are not known. */
-function evolveOf(evolve: unknown, types: readonly string[], field: string): Evolve {
-  if (typeof evolve === 'function') return evolve as Evolve
-  checkObject(evolve, field, 'must be a function, or an object with one function for each type of event')
-  const functions = functionsOf(evolve, field)
+function evolveOf(owner: object, evolve: unknown, types: readonly string[], field: string): Evolve {
+  if (typeof evolve === 'function') {
+    const change = changeOf(evolve)
+    return change === undefined ? evolve.bind(owner) : inPlace<Any, Any>(change.bind(owner))
+  }
+  const functions = readSafely(field, evolve, () => {
+    checkObject(evolve, field, 'must be a function, or an object with one function for each type of event')
+    return functionsOf(evolve, field)
+  })
   for (const type of types) checkFunction(functions.get(type), `${field}.${type}`)
   for (const name of functions.keys()) {
     if (types.length === 0 || types.includes(name)) continue
@@ -113,11 +126,27 @@ function evolveOf(evolve: unknown, types: readonly string[], field: string): Evo
     const hint = nearest === undefined ? '' : ` (did you mean '${nearest}'?)`
     refuse(`${field}.${name}`, `must have the name of one of the events${hint}`, name)
   }
-  return (state, event, key) => {
-    const own = functions.get(event.type) as EvolveData | undefined
-    if (own === undefined) refuse(field, 'must have a function for each type of event', event.type)
-    return own.call(evolve, state, event.data, event, key)
+  return byType(evolve as object, functions, field)
+}
+
+function byType(owner: object, functions: ReadonlyMap<string, EvolveData>, field: string): Evolve {
+  const changes = new Map([...functions].flatMap(([type, one]) => changesOf(type, one)))
+  const all = changes.size === 0 ? functions : changes
+  for (const type of functions.keys()) {
+    if (all.has(type)) continue
+    refuse(`${field}.${type}`, 'must be made by inPlace, as the other functions are', functions.get(type))
   }
+  const evolve: Evolve = (state, event, key) => {
+    const own = all.get(event.type)
+    if (own === undefined) refuse(field, 'must have a function for each type of event', event.type)
+    return own.call(owner, state, event.data, event, key)
+  }
+  return changes.size === 0 ? evolve : inPlace(evolve)
+}
+
+function changesOf(type: string, evolve: EvolveData): readonly (readonly [string, EvolveData])[] {
+  const change = changeOf(evolve)
+  return change === undefined ? [] : [[type, change]]
 }
 
 function decideByName(commands: unknown): Decider<Any, Any, Event>['decide'] {

@@ -20,7 +20,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 
 /** The part of the specification that describes a schema as a JSON Schema. */
 interface StandardJsonSchema {
-  readonly output: (options: { readonly target: 'draft-2020-12' }) => Record<string, unknown>
+  readonly output: (options: { readonly target: 'draft-2020-12' | 'draft-07' }) => Record<string, unknown>
 }
 
 /** The outcome of a validation: a value, or at least one issue. */

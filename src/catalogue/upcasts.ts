@@ -83,6 +83,11 @@ type CheckedParts<Data, Given> = {
     : `${Type & string} is no event of this catalogue`
 }
 
+/** A message in place of a name. The compiler would reduce the intersection of a name and another text to `never`. */
+interface Mistake<Message extends string> {
+  readonly mistake: Message
+}
+
 /**
  * The upcasts with a message in place of each that is wrong. `Data`: today's data by type. The mapped type of the steps
  * has no name of its own: then the compiler would widen literals in the results of the steps.
@@ -90,7 +95,7 @@ type CheckedParts<Data, Given> = {
 export type CheckedUpcasts<Data, Given> = {
   readonly [Name in keyof Given]: Name extends keyof Data
     ? Given[Name] extends string
-      ? `${Name & string} is an event of this catalogue: give the steps from its older versions, { 1: (data) => … }`
+      ? Mistake<`${Name & string} is an event of this catalogue: give the steps from its older versions, { 1: (data) => … }`>
       : {
           readonly [Version in keyof Given[Name]]: Given[Name][Version] extends (
             ...parameters: never
@@ -99,6 +104,8 @@ export type CheckedUpcasts<Data, Given> = {
             : CheckedParts<Data, Given[Name][Version]>
         }
     : Given[Name] extends string
-      ? keyof Data & string
+      ? Given[Name] extends keyof Data
+        ? unknown
+        : Mistake<`${Given[Name]} is no event of this catalogue`>
       : CheckedParts<Data, Given[Name]>
 }

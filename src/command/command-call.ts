@@ -29,7 +29,9 @@ import type { AppendResult } from '../store.ts'
 import { causedEvents, findCausedEvents, recordedEvents } from './caused-events.ts'
 import type { CommandStore } from './command-store.ts'
 import type { Decider } from './decider.ts'
-import type { KnownStream, StateCache } from './state-cache.ts'
+import type { KnownStream } from './known-stream.ts'
+import type { StateCache } from './state-cache.ts'
+import type { StateSnapshots } from './state-snapshots.ts'
 import type { Turns } from './turns.ts'
 
 /** The options of a command handler's call. */
@@ -69,11 +71,25 @@ export interface HandlerSetup<State, Command, E extends Event> {
   /** The events of the store's catalogue. */
   readonly known: KnownEvents | undefined
   readonly states: StateCache<State, E>
+  readonly snapshots: StateSnapshots<State> | undefined
   readonly turns: Turns
   readonly retries: number
 }
 
 type CausedEvents<E extends Event> = ReturnType<typeof causedEvents<E>>
+
+/** The outcome of a command. */
+interface Handled<State, E extends Event> {
+  readonly known: KnownStream<State>
+  readonly events: readonly RecordedEvent<E>[]
+  readonly deduplicated: boolean
+}
+
+/** A decision of at least one event, and the state on which it was made. */
+interface Decided<State, E extends Event> {
+  readonly present: KnownStream<State>
+  readonly events: CausedEvents<E>
+}
 
 export class CommandCall<State, Command, E extends Event> {
   readonly #setup: HandlerSetup<State, Command, E>
@@ -85,6 +101,10 @@ export class CommandCall<State, Command, E extends Event> {
   /** How often `decide` was called. */
   #decisions = 0
   #extendTurn = () => {}
+  /** Whether the next load must read the whole stream. */
+  #needsWhole = false
+  /** Whether the events that were read show that no earlier call has handled this command. */
+  #isUnhandled: boolean
 
   constructor(
     setup: HandlerSetup<State, Command, E>,
@@ -96,31 +116,43 @@ export class CommandCall<State, Command, E extends Event> {
     this.#stream = stream
     this.#command = command
     this.#options = options
+    // Without an id, each call is a command of its own.
+    this.#isUnhandled = options.commandId === undefined
   }
 
   async run(): Promise<CommandResult<State, E>> {
-    const { states, turns } = this.#setup
+    const { states, turns, snapshots } = this.#setup
     const { expectedVersion, signal } = this.#options
-    return states.duringCall(this.#stream, () => {
+    let written: Promise<void> | undefined
+    const handle = async () => {
+      const handled = await this.#handle()
+      written = snapshots?.keep(this.#stream, handled.known)
+      return handled
+    }
+    const { known, events, deduplicated } = await states.duringCall(this.#stream, () => {
       // An append that expects 'any' cannot lose a race, so such commands share group commits instead of taking turns.
-      if (expectedVersion === 'any') return this.#handle()
+      if (expectedVersion === 'any') return handle()
       return turns.take(this.#stream, signal, (extendTurn) => {
         this.#extendTurn = extendTurn
-        return this.#handle()
+        return handle()
       })
     })
+    await written
+    return { state: known.state, version: known.version, events, position: known.position, deduplicated }
   }
 
-  async #handle(): Promise<CommandResult<State, E>> {
+  async #handle(): Promise<Handled<State, E>> {
     const { states } = this.#setup
     const kept = states.recall(this.#stream)
     if (kept === undefined) return this.#onLoadedState(undefined)
-    const result = await this.#onKeptState(kept)
-    if (result !== undefined) return result
-    if (this.#options.commandId === undefined) return this.#onLoadedState(kept)
+    const handled = await this.#onKeptState(kept)
+    if (handled !== undefined) return handled
     // An earlier call with this command id may have recorded its events anywhere in the stream, so read all of it.
-    states.forget(this.#stream, kept)
-    return this.#onLoadedState(undefined)
+    if (this.#options.commandId !== undefined) {
+      this.#needsWhole = true
+      states.forget(this.#stream, kept)
+    }
+    return this.#onLoadedState(kept)
   }
 
   /**
@@ -128,7 +160,7 @@ export class CommandCall<State, Command, E extends Event> {
    * the kept version proves that the state was the present one. With an old state, the decider may wrongly return no
    * events or refuse, and the append may conflict or repeat an earlier one.
    */
-  async #onKeptState(kept: KnownStream<State>): Promise<CommandResult<State, E> | undefined> {
+  async #onKeptState(kept: KnownStream<State>): Promise<Handled<State, E> | undefined> {
     if (!isExpected(this.#options.expectedVersion ?? 'any', true, kept.version)) return undefined
     const events = await this.#decide(kept).catch(() => [])
     if (events.length === 0) return undefined
@@ -137,21 +169,16 @@ export class CommandCall<State, Command, E extends Event> {
     return this.#appended(kept, events, result)
   }
 
-  async #onLoadedState(kept: KnownStream<State> | undefined): Promise<CommandResult<State, E>> {
+  async #onLoadedState(kept: KnownStream<State> | undefined): Promise<Handled<State, E>> {
     const { expectedVersion, commandId, signal } = this.#options
-    const { retries, states } = this.#setup
+    const { retries } = this.#setup
     const stream = this.#stream
     let known = kept
     for (let attempt = 0; ; attempt++) {
-      const { present, exists, news } = await states.load(stream, signal, known)
+      const next = await this.#decideOnLoaded(known)
+      if ('known' in next) return next
+      const { present, events } = next
       known = present
-      const earlier = commandId === undefined ? [] : findCausedEvents(news, stream, commandId)
-      if (earlier.length > 0) return resultOf(present, earlier, true)
-      if (expectedVersion !== undefined && !isExpected(expectedVersion, exists, present.version)) {
-        throw new WrongExpectedVersionError(stream, expectedVersion, present.version)
-      }
-      const events = await this.#decide(present)
-      if (events.length === 0) return resultOf(present, [])
 
       let result: AppendResult
       try {
@@ -160,10 +187,12 @@ export class CommandCall<State, Command, E extends Event> {
         const isPassedOn = expectedVersion === 'any' || expectedVersion === 'noStream'
         result = await this.#append(events, isPassedOn ? expectedVersion : present.version)
       } catch (error) {
-        // A concurrent call with the same command id appended first, with more or fewer events: the next load finds
-        // these.
+        // Another call with the same command id appended first, with more or fewer events: the next load finds these.
         const isRepeat = commandId !== undefined && hasCode(error, 'duplicate-event-id')
-        if (isRepeat && attempt <= retries) continue
+        if (isRepeat && attempt <= retries) {
+          this.#needsWhole = !this.#isUnhandled
+          continue
+        }
         const acceptsAnyVersion = expectedVersion === undefined || expectedVersion === 'streamExists'
         if (!acceptsAnyVersion || !hasCode(error, 'wrong-expected-version')) throw error
         if (attempt >= retries) throw new CommandOvertakenError(stream, this.#decisions, error.actual)
@@ -172,20 +201,56 @@ export class CommandCall<State, Command, E extends Event> {
         continue
       }
       if (result.deduplicated && commandId !== undefined) {
-        // A concurrent call with the same command id recorded these events: the next load finds them.
+        // Another call with the same command id recorded these events: the next load finds them.
+        this.#needsWhole = !this.#isUnhandled
         if (attempt <= retries) continue
         throw notVisible(stream, result, attempt)
       }
       // With 'any', other appends may have come in between. The present state then contains their events too.
       const othersCameBetween = result.firstVersion !== present.version + 1
-      if (result.deduplicated || othersCameBetween) return this.#reread(result)
+      if (result.deduplicated || othersCameBetween) return this.#reread(present, result)
       return this.#appended(present, events, result)
     }
   }
 
+  /**
+   * Loads the events after `known` and decides on the present state. If only a part of the stream was read, and the outcome
+   * might differ for a command that was handled before, loads the whole stream first.
+   */
+  async #decideOnLoaded(
+    known: KnownStream<State> | undefined,
+  ): Promise<Handled<State, E> | Decided<State, E>> {
+    const { expectedVersion, commandId, signal } = this.#options
+    const { states } = this.#setup
+    const stream = this.#stream
+    const loaded = this.#needsWhole
+      ? await states.loadWhole(stream, signal, known?.snapshot)
+      : await states.load(stream, signal, known)
+    this.#needsWhole = false
+    if (commandId !== undefined && loaded.from !== 'known') this.#isUnhandled = loaded.from === 'start'
+    const { present, exists, stored } = loaded
+    const earlier = commandId === undefined ? [] : findCausedEvents(stored, stream, commandId)
+    const [first] = earlier
+    if (first !== undefined) {
+      const events = ofVersions(loaded.events, first.version, first.version + earlier.length - 1)
+      return { known: present, events, deduplicated: true }
+    }
+    const isElsewhere = expectedVersion !== undefined && !isExpected(expectedVersion, exists, present.version)
+    if (this.#isUnhandled) {
+      if (isElsewhere) throw new WrongExpectedVersionError(stream, expectedVersion, present.version)
+      const events = await this.#decide(present)
+      return events.length === 0 ? { known: present, events: [], deduplicated: false } : { present, events }
+    }
+    // The store refuses the events of a command that was handled before, but nothing shows that of a command without events.
+    const events = isElsewhere ? [] : await this.#decide(present).catch(() => [])
+    if (events.length > 0) return { present, events }
+    this.#needsWhole = true
+    return this.#decideOnLoaded(present)
+  }
+
   /** Returns the decision on this state. Calls `decide` only once for each state. */
   #decide(known: KnownStream<State>): Promise<CausedEvents<E>> {
-    if (this.#decided?.on !== known) {
+    if (this.#decided === undefined || !isSame(this.#decided.on, known)) {
       this.#decisions++
       this.#decided = { on: known, events: this.#decideNow(known.state) }
     }
@@ -206,30 +271,44 @@ export class CommandCall<State, Command, E extends Event> {
     return this.#setup.store.append(this.#stream, events, { expectedVersion, signal })
   }
 
-  #appended(
-    before: KnownStream<State>,
-    events: CausedEvents<E>,
-    result: AppendResult,
-  ): CommandResult<State, E> {
+  #appended(before: KnownStream<State>, events: CausedEvents<E>, result: AppendResult): Handled<State, E> {
     const recorded = recordedEvents(events, result)
-    return resultOf(this.#setup.states.advance(this.#stream, before, recorded), recorded)
+    const known = this.#setup.states.advance(this.#stream, before, recorded)
+    return { known, events: recorded, deduplicated: false }
   }
 
   /**
    * Loads the present state, and returns it with the events of an append of this call, or of the one that it repeats.
+   * `before`: a state before the append, unless it repeats one.
    */
-  async #reread({ firstVersion, version, deduplicated }: AppendResult): Promise<CommandResult<State, E>> {
-    const { present, news: history } = await this.#setup.states.load(this.#stream, this.#options.signal)
-    return resultOf(present, history.slice(firstVersion - 1, version), deduplicated)
+  async #reread(
+    before: KnownStream<State>,
+    { firstVersion, version, deduplicated }: AppendResult,
+  ): Promise<Handled<State, E>> {
+    const { states } = this.#setup
+    const { signal } = this.#options
+    let loaded = deduplicated ? undefined : await states.load(this.#stream, signal, before)
+    const isRead = loaded !== undefined && (loaded.stored[0]?.version ?? version) <= firstVersion
+    if (loaded === undefined || !isRead) {
+      loaded = await states.loadWhole(this.#stream, signal, before.snapshot)
+    }
+    const events = ofVersions(loaded.events, firstVersion, version)
+    return { known: loaded.present, events, deduplicated }
   }
 }
 
-function resultOf<State, E extends Event>(
-  { state, version, position }: KnownStream<State>,
+/** Returns true for the same version of the same history. */
+function isSame(one: KnownStream<unknown>, other: KnownStream<unknown>): boolean {
+  return one.version === other.version && one.lastId === other.lastId
+}
+
+/** Returns the events that stored events of these versions (inclusive) are today. */
+function ofVersions<E extends Event>(
   events: readonly RecordedEvent<E>[],
-  deduplicated = false,
-): CommandResult<State, E> {
-  return { state, version, events, position, deduplicated }
+  first: number,
+  last: number,
+): readonly RecordedEvent<E>[] {
+  return events.filter(({ version }) => version >= first && version <= last)
 }
 
 /**

@@ -10,12 +10,15 @@ import { CommandCall, type CommandResult, type HandleOptions } from './command-c
 import type { CommandStore } from './command-store.ts'
 import type { Decider } from './decider.ts'
 import { checkEvolution } from './fold.ts'
+import type { SnapshotOptions, SnapshotSource } from './snapshot-options.ts'
 import { StateCache } from './state-cache.ts'
+import { StateSnapshots } from './state-snapshots.ts'
 import { Turns } from './turns.ts'
 
 /** The options of `commandHandler`. */
 export interface CommandHandlerOptions<State, Command, E extends Event> {
-  readonly store: CommandStore<NoInfer<E>>
+  /** The store, or an object with these of its methods. The option `snapshot` also needs its `snapshots`. */
+  readonly store: CommandStore<NoInfer<E>> & SnapshotSource
   readonly decider: Decider<State, Command, E>
   /** Returns the stream id for the `id` that the handler is called with. @default the id itself */
   readonly streamId?: ((id: string) => string) | undefined
@@ -32,6 +35,11 @@ export interface CommandHandlerOptions<State, Command, E extends Event> {
    * transaction, because a rollback would remove events that the kept state contains. @default 0
    */
   readonly cacheSize?: number | undefined
+  /**
+   * Keeps states of long streams in the store, so that a process that does not know a stream yet reads a snapshot and the
+   * newer events instead of all events. The result is the same as without snapshots. @default none
+   */
+  readonly snapshot?: SnapshotOptions<NoInfer<State>> | undefined
 }
 
 /**
@@ -49,6 +57,7 @@ export type CommandHandler<State, Command, E extends Event> = (
 /**
  * Creates the function that handles the commands of a decider.
  * @throws InvalidInputError if a catalogue has made the decider, and the store does not have its events
+ * @throws InvalidInputError if an option is wrong, or if `snapshot` is given and the store keeps no snapshots
  */
 export function commandHandler<State, Command, E extends Event>(
   options: CommandHandlerOptions<State, Command, E>,
@@ -58,15 +67,17 @@ export function commandHandler<State, Command, E extends Event>(
     decider,
     streamId = (id: string) => id,
   } = optionsOf(options, ['store', 'decider', 'streamId'])
-  const { retries = 20, cacheSize = 0 } = optionsOf(options, ['retries', 'cacheSize'])
+  const { retries = 20, cacheSize = 0, snapshot } = optionsOf(options, ['retries', 'cacheSize', 'snapshot'])
   checkStore(store)
   checkDecider(decider)
   const known = checkDeciderEvents(decider, store, 'decider')
   checkFunction(streamId, 'streamId')
   checkInteger(retries, 'retries', 0)
   checkInteger(cacheSize, 'cacheSize', 0)
-  const states = new StateCache(store, decider, cacheSize)
-  const setup = { store, decider, known, retries, states, turns: new Turns() }
+  const upcasts = known?.upcastText(decider.events?.types) ?? ''
+  const snapshots = snapshot === undefined ? undefined : new StateSnapshots<State>(store, upcasts, snapshot)
+  const states = new StateCache(store, decider, cacheSize, snapshots)
+  const setup = { store, decider, known, retries, states, snapshots, turns: new Turns() }
 
   return async function handle(id, command, options) {
     const checked = checkedOptions(options)

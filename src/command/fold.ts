@@ -1,12 +1,8 @@
-/** Folds events into a state: the present one, or one of the past. */
-import type { CallOptions } from '../call-options.ts'
-import { checkDeciderEvents } from '../catalogue/required-events.ts'
+/** Folds events into a state. */
 import { UndefinedStateError } from '../errors/index.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import { checkFunction } from '../input/checks.ts'
-import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
-import type { EventStore } from '../store.ts'
 import type { Decider } from './decider.ts'
 import { changeOf, foldInPlace, initialStateFor } from './in-place.ts'
 
@@ -76,39 +72,4 @@ export function checkEvolution(value: unknown, field: string): void {
     checkFunction(initialState, `${field}.initialState`)
     checkFunction(evolve, `${field}.evolve`)
   })
-}
-
-/** The options of `foldStream`. */
-export interface FoldStreamOptions extends CallOptions {
-  /** Folds events up to this version (inclusive). @default the stream's version */
-  readonly toVersion?: number | undefined
-  /** Folds events that were recorded at or before this moment (inclusive). @default all */
-  readonly asOf?: Date | undefined
-}
-
-/** The state of a stream. */
-export interface FoldedStream<State> {
-  readonly state: State
-  /** The version of the last event that was folded in; 0: none. */
-  readonly version: number
-  /** True if the stream was created or appended to. */
-  readonly exists: boolean
-}
-
-/**
- * Reads a stream and folds it: the present state, the state at a version, or the state at a moment.
- * @throws UndefinedStateError, FoldInPlaceError as `fold` does
- * @throws InvalidInputError if a catalogue has made the decider, and the store does not have its events
- */
-export async function foldStream<State, E extends Event>(
-  store: Pick<EventStore, 'readStream'> & Partial<Pick<EventStore, 'events'>>,
-  streamId: string,
-  evolution: Evolution<State, E>,
-  options?: FoldStreamOptions,
-): Promise<FoldedStream<State>> {
-  checkEvolution(evolution, 'evolution')
-  checkDeciderEvents(evolution, store, 'evolution')
-  const window = optionsOf(options, ['toVersion', 'asOf', 'signal'])
-  const { events, exists } = await store.readStream<E>(streamId, window)
-  return { state: fold(evolution, events), version: events.at(-1)?.version ?? 0, exists }
 }

@@ -1,10 +1,10 @@
 /** Cases of repeated commands, which a handler recognises by their command id, and of `foldStream`. */
 import assert from 'node:assert/strict'
 import { decider } from '../command/decider.ts'
-import { foldStream } from '../command/fold.ts'
+import { foldStream } from '../command/fold-stream.ts'
 import type { Event } from '../event.ts'
 import { uuidOf } from '../uuid.ts'
-import { withAndWithoutCache } from './caching.ts'
+import { onEachHandler } from './caching.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, logOf, range, streamOf } from './events.ts'
 import { allAtOnce, type Latch, latch, refused } from './expect.ts'
@@ -31,7 +31,7 @@ const plant = decider({
   evolve: (size, _event) => size + 1,
 })
 
-const againCases = withAndWithoutCache((handlerOf) => [
+const againCases = onEachHandler((handlerOf) => [
   {
     group: 'commands again',
     name: 'returns the events of the first time for a repeated command id, also after later events',

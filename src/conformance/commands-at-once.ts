@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { decider } from '../command/decider.ts'
-import { withAndWithoutCache } from './caching.ts'
+import { onEachHandler } from './caching.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, range, streamOf } from './events.ts'
 import { allAtOnce, failure, latch, refused } from './expect.ts'
@@ -28,7 +28,7 @@ function listDecider(beforeDeciding: (text: string) => Promise<unknown> | undefi
 
 const after = (count: number) => range(0, count - 1)
 
-export const commandAtOnceCases: readonly ConformanceCase[] = withAndWithoutCache((handlerOf) => {
+export const commandAtOnceCases: readonly ConformanceCase[] = onEachHandler((handlerOf) => {
   const group = 'commands at once'
   return [
     {

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { type Decider, decider } from '../command/decider.ts'
-import { foldStream } from '../command/fold.ts'
+import { foldStream } from '../command/fold-stream.ts'
 import type { Metadata } from '../event.ts'
 import type { EventStore } from '../store.ts'
-import { withAndWithoutCache } from './caching.ts'
+import { onEachHandler } from './caching.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, everything, logOf, range, streamOf } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
@@ -47,7 +47,7 @@ const namedFrom = (initial: string | undefined) =>
     evolve: (state, { data: { text } }) => (text === 'gone' ? undefined : `${state}, ${text}`),
   })
 
-export const handleCases: readonly ConformanceCase[] = withAndWithoutCache((handlerOf) => {
+export const handleCases: readonly ConformanceCase[] = onEachHandler((handlerOf) => {
   const accountOf = (store: EventStore, retries?: number) =>
     handlerOf({ store, decider: account, streamId: (id) => `account-${id}`, retries })
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { commandHandler } from '../command/command-handler.ts'
 import { decider } from '../command/decider.ts'
-import { foldStream } from '../command/fold.ts'
+import { foldStream } from '../command/fold-stream.ts'
 import { inPlace } from '../command/in-place.ts'
 import type { RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'

@@ -12,7 +12,9 @@ import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
 import type { ConformanceCase } from './case.ts'
+import { catalogueCheckCases } from './catalogue-check.ts'
 import { catalogueCommandCases } from './catalogue-commands.ts'
+import { catalogueMadeCases } from './catalogue-made.ts'
 import { catalogueOutdatedCases } from './catalogue-outdated.ts'
 import { catalogueProjectionCases } from './catalogue-projections.ts'
 import { catalogueReadCases } from './catalogue-reads.ts'
@@ -51,6 +53,8 @@ import { rebuildCases } from './rebuild.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { reservedMetadataCases } from './reserved-metadata.ts'
+import { snapshotWriteCases } from './snapshot-writes.ts'
+import { snapshotCases } from './snapshots.ts'
 import { stateCacheCases } from './state-cache.ts'
 import { streamCases } from './streams.ts'
 import { subscriptionAdministrationCases } from './subscription-administration.ts'
@@ -117,6 +121,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...commandAtOnceCases,
   ...stateCacheCases,
   ...inPlaceCases,
+  ...snapshotCases,
+  ...snapshotWriteCases,
   ...inlineCases,
   ...inlineErrorCases,
   ...inlineTransactionCases,
@@ -130,6 +136,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...subscriptionAdministrationCases,
   ...failingHandlerCases,
   ...changedEventCases,
+  ...catalogueMadeCases,
+  ...catalogueCheckCases,
   ...catalogueReadCases,
   ...catalogueCommandCases,
   ...catalogueProjectionCases,

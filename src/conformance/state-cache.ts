@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { commandHandler } from '../command/command-handler.ts'
 import { decider } from '../command/decider.ts'
-import { foldStream } from '../command/fold.ts'
+import { foldStream } from '../command/fold-stream.ts'
 import type { Event } from '../event.ts'
 import type { EventStore, ReadStreamOptions } from '../store.ts'
 import type { ConformanceCase } from './case.ts'

@@ -20,6 +20,7 @@
  *       a worker          K#<place>                  w#<worker>
  *       a parked event    P#<place>                  <position>              see parked.ts
  *       a process         H#<process>                0                       its heartbeat, see process-beats.ts
+ *       a snapshot        F#<shard>#<name>           <stream>                a folded state, see snapshots.ts
  *       the change number subscriptions              0                       see change-number.ts
  *
  * A block holds 128 slots. So the log moves from one partition of the table to the next, and readers can compute all
@@ -101,6 +102,9 @@ export const parkedPartition = (place: string): string => `P#${place}`
 export const parkedKey = (place: string, position: number): Key =>
   key(parkedPartition(place), digits(position))
 export const processKey = (process: string): Key => key(`H#${process}`, '0')
+export const snapshotPartition = (name: string, shard: number): string => `F#${shard}#${name}`
+export const snapshotKey = (name: string, streamId: string): Key =>
+  key(snapshotPartition(name, shardOf(streamId)), streamId)
 /** The item with the change number of all subscriptions. */
 export const changeNumberKey: Key = key('subscriptions', '0')
 

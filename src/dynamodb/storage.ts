@@ -17,6 +17,7 @@ import { ProjectionLocks } from './projection-lock.ts'
 import { ProjectionRegistry } from './projection-registry.ts'
 import { streamReads } from './read.ts'
 import { Slots } from './slots.ts'
+import { snapshots } from './snapshots.ts'
 import { streamIndex } from './stream-index.ts'
 import { DynamodbSubscriptions } from './subscription.ts'
 import { DynamodbStorageTransaction, type TransactionContext } from './transaction.ts'
@@ -54,6 +55,7 @@ export function dynamodbStorage(
     ...imports(environment, commits, ids),
     ...streamReads(connection, tables, heads),
     ...streamIndex(environment),
+    ...snapshots(environment),
 
     readLogPage: (query, signal) => log.readLogPage(query, signal),
     lastPosition: (signal) => log.lastPosition(signal),

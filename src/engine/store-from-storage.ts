@@ -38,6 +38,7 @@ import { uuidv7 } from '../uuid.ts'
 import { engineEnvironment } from './environment.ts'
 import { importEvents } from './import.ts'
 import { reader } from './reader.ts'
+import { storeSnapshots } from './snapshots.ts'
 
 const streamsPerPage = 500
 
@@ -160,6 +161,8 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction, E
       }
       return importEvents({ importBatch }, source, options, limits, known)
     },
+
+    snapshots: storeSnapshots(storage, operations),
 
     view: (projection) => readView(environment, operations, projection),
 

@@ -5,13 +5,15 @@ const none: object = Object.freeze({})
 
 /**
  * Returns the options with these names; an option that is undefined is left out. Checks that `options` is an object and
- * that `signal` is an AbortSignal. The caller checks the other values.
+ * that `signal` is an AbortSignal. The caller checks the other values. `within`: what errors put before the name of an
+ * option, such as `snapshot.`.
  * @throws InvalidInputError
  */
 export function optionsOf<Options extends object, Name extends keyof Options & string>(
   options: Options | undefined,
   names: readonly Name[],
   field = 'options',
+  within = '',
 ): Pick<Options, Name> {
   if (options === undefined) return none as Pick<Options, Name>
   return readSafely(field, options, () => {
@@ -20,7 +22,7 @@ export function optionsOf<Options extends object, Name extends keyof Options & s
     }
     const read: Partial<Pick<Options, Name>> = {}
     for (const name of names) {
-      const value = readSafely(name, options, () => options[name])
+      const value = readSafely(within + name, options, () => options[name])
       if (value === undefined) continue
       read[name] = name === 'signal' ? (checkedSignal(value) as typeof value) : value
     }

@@ -4,6 +4,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import {
+  documentSnapshots,
   type Event,
   type EventStore,
   eventStore,
@@ -11,6 +12,7 @@ import {
   InlineProjections,
   type InputLimits,
   optionsOf,
+  type ProjectionStorage,
   type Storage,
   type StoreOptions,
 } from '../storage/index.ts'
@@ -86,6 +88,22 @@ export function memoryStorage(inline: InlineProjections): Storage {
     return transact(data, create, signal)
   }
 
+  const projections: ProjectionStorage = {
+    transaction: (_what, work, signal) => transact(data, work, signal),
+    async registerProjections(projections) {
+      const isNew = (await log.lastPosition()) === 0
+      return projections.map((projection) => documents.register(projection, isNew))
+    },
+    registeredProjection: async (name) => documents.registered(name),
+    listProjections: async (after, limit) => documents.listRegistered(after, limit),
+    countDocuments: async (projection) => documents.count(projection),
+    beginBuild: async (projection) => documents.beginBuild(projection),
+    readDocument: async (projection, key) =>
+      documents.at({ projection, generation: documents.current(projection), key }),
+    listDocuments: async (projection, prefix, after, limit) =>
+      documents.list(projection, prefix, after, limit),
+    dropDocuments: async (projection, keep) => documents.drop(projection, keep),
+  }
   const storage: Storage = {
     createStream: (streamId, metadata, _creationId, signal) => createStream(streamId, metadata, signal),
     append: (appends, signal) =>
@@ -108,20 +126,8 @@ export function memoryStorage(inline: InlineProjections): Storage {
     lastPosition: () => log.lastPosition(),
     positionBefore: (time) => log.positionBefore(time),
 
-    transaction: (_what, work, signal) => transact(data, work, signal),
-    async registerProjections(projections) {
-      const isNew = (await log.lastPosition()) === 0
-      return projections.map((projection) => documents.register(projection, isNew))
-    },
-    registeredProjection: async (name) => documents.registered(name),
-    listProjections: async (after, limit) => documents.listRegistered(after, limit),
-    countDocuments: async (projection) => documents.count(projection),
-    beginBuild: async (projection) => documents.beginBuild(projection),
-    readDocument: async (projection, key) =>
-      documents.at({ projection, generation: documents.current(projection), key }),
-    listDocuments: async (projection, prefix, after, limit) =>
-      documents.list(projection, prefix, after, limit),
-    dropDocuments: async (projection, keep) => documents.drop(projection, keep),
+    ...projections,
+    ...documentSnapshots(projections),
 
     readSubscription: (name) => subscriptions.readSubscription(name),
     createSubscription: (name, definition, position) =>

@@ -1,5 +1,11 @@
 /** Assembles the Postgres storage from its parts. */
-import type { InlineProjections, LogQuery, Storage, StreamInfo } from '../storage/index.ts'
+import {
+  documentSnapshots,
+  type InlineProjections,
+  type LogQuery,
+  type Storage,
+  type StreamInfo,
+} from '../storage/index.ts'
 import { appends } from './append.ts'
 import { appendCalls } from './append-calls.ts'
 import type { Row, Session } from './client.ts'
@@ -42,6 +48,7 @@ export function postgresStorage(
     }),
     ...imports(runner, statements, inline.named, documents),
     ...projectionStorage,
+    ...documentSnapshots(projectionStorage),
     ...subscriptionRegistry(runner, statements),
     ...subscriptions(runner, statements),
 

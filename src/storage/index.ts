@@ -59,11 +59,13 @@ export type { HandlerTransaction } from '../projection/transaction.ts'
 export { abortable, sleep } from '../runtime/abort.ts'
 export { lockPause, pause } from '../runtime/retry.ts'
 export { Semaphore } from '../runtime/semaphore.ts'
+export type { Snapshot } from '../snapshot/snapshots.ts'
 export type { EventStore, StreamInfo, StreamSlice } from '../store.ts'
 export type { StoreOptions } from '../store-options.ts'
 export { uuidv7 } from '../uuid.ts'
 // Techniques that stores share
 export { type CallerOf, callersOf, presentCaller } from './caller.ts'
+export { documentSnapshots } from './document-snapshots.ts'
 export { driverError } from './driver.ts'
 export { type Busy, type Failed, GroupCommit, type GroupCommitOptions } from './group-commit.ts'
 export { GroupRead, type GroupReadOptions } from './group-read.ts'
@@ -98,6 +100,7 @@ export {
   type SubscriptionRegistry,
 } from './registry.ts'
 export { type RecordedId, settleRepeat } from './repeat.ts'
+export type { SnapshotStorage, SnapshotToWrite } from './snapshots.ts'
 export type {
   AppendOutcome,
   AppendSuccess,

@@ -18,6 +18,7 @@ import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
 import type { Caller } from './caller.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
 import type { ProjectionStorage } from './projections.ts'
+import type { SnapshotStorage } from './snapshots.ts'
 import type { SubscriptionStorage } from './subscriptions.ts'
 
 /** An event that passed the input rules. */
@@ -112,7 +113,7 @@ export interface StreamWindow {
 }
 
 /** A database as the engine of this library uses it. */
-export interface Storage extends ProjectionStorage, SubscriptionStorage {
+export interface Storage extends ProjectionStorage, SnapshotStorage, SubscriptionStorage {
   /**
    * Creates a stream without events. `metadata` is JSON text. `creationId` is a UUID of this call alone: with it, a
    * retry recognises a stream that an earlier attempt created, and returns `created`.

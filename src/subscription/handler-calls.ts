@@ -37,7 +37,7 @@ export interface HeldLease {
 }
 
 /** The context of a handler without a transaction: reading `tx` is a mistake in the handler, so it throws. */
-class PlainContext implements HandlerContext {
+export class PlainContext implements HandlerContext {
   readonly signal: AbortSignal
   readonly attempt: number
 

@@ -1,26 +1,12 @@
 /** The table of all public calls: which arguments they take, and how to make them. */
 import * as core from '@eventsourced/core'
-import { type EventStore, memoryStore } from '@eventsourced/core'
+import { type EventStore, memoryStore, type StandardSchema } from '@eventsourced/core'
 import fc from 'fast-check'
+import { catalogueCalls } from './catalogue-calls.ts'
 import { byTag, callKinds } from './kinds.ts'
+import type { Calls, PublicCall } from './public-call.ts'
 import { either, type Fault, type Kind, type Mix } from './samples.ts'
-
-/** A public call, and what the tests must know about it. */
-export interface PublicCall {
-  /** The arguments in order, each with the name that errors use for it. */
-  readonly places: readonly (readonly [field: string, kind: Kind])[]
-  /** Finds faults of arguments that are wrong together, although each one is good. */
-  together?(given: readonly unknown[]): readonly Fault[]
-  /** The call writes step by step, and what it wrote before a refusal stays. */
-  readonly isPiecewise?: boolean
-  /** The call reads the store before it knows all events that it will append. */
-  readonly readsFirst?: boolean
-  /** The call needs a running worker, which reads the store also if the call is refused. */
-  readonly hasWorker?: boolean
-  call(store: EventStore, given: readonly unknown[]): unknown
-}
-
-export type Calls = Readonly<Record<string, PublicCall>>
+import { isText } from './texts.ts'
 
 /** Passes arguments that TypeScript would not accept. */
 const as = (given: readonly unknown[]) => given as never[]
@@ -83,6 +69,14 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     { type: optional(readName), streamId: optional(readName), error: optional(text) },
     { nested: false, isStrict: true },
   )
+  const isSchema = (value: unknown) => typeof (value as StandardSchema)['~standard'].validate === 'function'
+  const snapshot = record({
+    name,
+    version: whole(1, [1, 2 ** 53 - 1]),
+    every: number(1, [1, 100, 2 ** 53 - 1]),
+    schema: optional(leaf(fc.constant(anySchema), isSchema)),
+    wait: optional(boolean),
+  })
   const waiting = { atLeast: number(0, [0]), timeout: milliseconds(0, [0, 2 ** 31 - 1]) }
   const listing = { prefix: optional(readName), after: optional(readName), limit }
 
@@ -292,6 +286,39 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       ],
       call: (store, given) => store.subscriptions.repartition(...(as(given) as [never, never])),
     },
+    'snapshots.read': {
+      places: [
+        ['name', name],
+        ['streamId', readName],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.snapshots.read(...(as(given) as [never, never])),
+    },
+    'snapshots.write': {
+      places: [
+        ['name', name],
+        ['streamId', name],
+        [
+          'snapshot',
+          record(
+            {
+              version: whole(1, [1, 2, 2 ** 53 - 1]),
+              json: leaf(fc.constantFrom('1', '{"a":[]}'), isJsonText),
+            },
+            { nested: true },
+          ),
+        ],
+        ['options', options({ replaces: number(1, [1, 2, 2 ** 53 - 1]) })],
+      ],
+      call: (store, given) => store.snapshots.write(...(as(given) as [never, never, never])),
+    },
+    'snapshots.delete': {
+      places: [
+        ['name', name],
+        ['options', options({ streamId: optional(readName) })],
+      ],
+      call: (store, given) => store.snapshots.delete(...(as(given) as [never])),
+    },
     listProjections: {
       places: [['options', options({})]],
       call: (store, given) => collect(store.listProjections(...as(given))),
@@ -336,6 +363,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
               streamId: optional(callback),
               retries: number(0, [0, 3, 2 ** 53 - 1]),
               cacheSize: number(0, [0, 1, 2 ** 53 - 1]),
+              snapshot: optional(snapshot),
             },
             { nested: false },
           ),
@@ -359,7 +387,14 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       places: [
         ['streamId', readName],
         ['evolution', leaf(fc.constant(recorder), (value) => value === recorder)],
-        ['options', options({ toVersion: number(0, [0, 1, 2 ** 53 - 1]), asOf: optional(date) })],
+        [
+          'options',
+          options({
+            toVersion: number(0, [0, 1, 2 ** 53 - 1]),
+            asOf: optional(date),
+            snapshot: optional(snapshot),
+          }),
+        ],
       ],
       call: (store, given) => core.foldStream(store, ...(as(given) as [never, never])),
     },
@@ -409,11 +444,12 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       places: [['parts[0]', leaf(fc.oneof(names, fc.constantFrom(0, -1, 1.5)), isPart)]],
       call: (_store, given) => core.uuidOf(...(as(given) as [never])),
     },
+    ...catalogueCalls(kinds),
   }
 }
 
 /** Functions without input that could be wrong, or whose input comes from a store or an adapter. */
-export const withoutInput = ['causedBy', 'decider', 'eventStore', 'fold', 'hasCode', 'uuidv7']
+export const withoutInput = ['causedBy', 'decider', 'eventStore', 'fold', 'hasCode', 'payload', 'uuidv7']
 
 /** A decider that decides the events of the command. */
 const recorder = core.decider({
@@ -422,6 +458,15 @@ const recorder = core.decider({
   evolve: ({ count }) => ({ count: count + 1 }),
 })
 
+/** A schema that accepts every state. */
+const anySchema: StandardSchema<unknown, { count: number }> = {
+  '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as { count: number } }) },
+}
+
+const isJsonText = (value: unknown) => {
+  JSON.parse(value as string)
+  return typeof value === 'string' && isText(value)
+}
 const isStore = (value: unknown) =>
   typeof (value as EventStore).append === 'function' && typeof (value as EventStore).readStream === 'function'
 const isPart = (value: unknown) =>

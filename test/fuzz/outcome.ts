@@ -2,8 +2,8 @@
 import { inspect } from 'node:util'
 import { EventSourcedError, type EventStore } from '@eventsourced/core'
 import fc from 'fast-check'
-import type { Calls, PublicCall } from './calls.ts'
 import { givenUp } from './kinds.ts'
+import type { Calls, PublicCall } from './public-call.ts'
 import { type Fault, joined } from './samples.ts'
 
 /** A call with its arguments. */

@@ -8,6 +8,7 @@ import { eventStore } from '../../src/engine/store-from-storage.ts'
 import { memoryStorage } from '../../src/memory/store.ts'
 import { InlineProjections } from '../../src/projection/inline.ts'
 import { publicCalls, withoutInput } from './calls.ts'
+import { catalogue } from './catalogue-calls.ts'
 import { byTag } from './kinds.ts'
 import { outcomeOf, type Trial, trialOf } from './outcome.ts'
 import { assertTells } from './refusal-facts.ts'
@@ -29,7 +30,9 @@ it('the table of calls names every function of the library, of a store, and of w
     ...functionsOf(store.view('a'), 'view.'),
     ...functionsOf(store.parked('a'), 'parked.'),
     ...functionsOf(store.subscriptions, 'subscriptions.'),
+    ...functionsOf(store.snapshots, 'snapshots.'),
     ...functionsOf(subscription, 'subscription.'),
+    ...functionsOf(catalogue, 'catalogue.'),
   ]
   await store.close()
   const isErrorBase = (name: string) => name === 'EventSourcedError'

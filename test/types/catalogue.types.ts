@@ -12,6 +12,7 @@ import {
   type EventsOf,
   foldStream,
   type HandlerTransaction,
+  inPlace,
   memoryStore,
   mergeEvents,
   payload,
@@ -207,6 +208,34 @@ const wide = decider({
 type Wide = { status: string; open: boolean; count: number }
 holds<Equal<typeof wide, Decider<Wide, OrderCommand, OrderEvent>>>()
 
+// Folding in place: one function, or one for each event.
+const shelf = stock.decider({
+  initialState: () => ({ places: {} as Record<string, string> }),
+  decide: (sku: string, { places }) =>
+    places[sku] === undefined ? { type: 'StockAdded', data: { sku, place: 'a' } } : undefined,
+  evolve: inPlace((state, { type, data }) => {
+    if (type === 'StockAdded') state.places[data.sku] = data.place
+    else delete state.places[data.sku]
+  }),
+})
+holds<Equal<typeof shelf, Decider<{ places: Record<string, string> }, string, StockEvent>>>()
+stock.decider({
+  initialState: () => ({ places: {} as Record<string, string> }),
+  decide: (_sku: string) => undefined,
+  evolve: {
+    StockAdded: inPlace((state, { sku, place }) => {
+      state.places[sku] = place
+    }),
+    StockRemoved: inPlace(() => {}),
+  },
+})
+stock.decider({
+  initialState: () => ({ places: {} as Record<string, string> }),
+  decide: (_sku: string) => undefined,
+  // @ts-expect-error the new state would be lost
+  evolve: inPlace((state) => ({ ...state })),
+})
+
 // Projections and subscriptions.
 
 const places = stock.pick('StockAdded').projection({
@@ -215,7 +244,7 @@ const places = stock.pick('StockAdded').projection({
   initialState: (): { place: string; status: 'empty' | 'full' } => ({ place: '', status: 'empty' }),
   evolve(_state, { type, data: { place } }) {
     holds<Equal<typeof type, 'StockAdded'>>()
-    return { place, status: 'full' }
+    return { place: `${type} ${place}`, status: 'full' }
   },
 })
 type Place = { place: string; status: 'empty' | 'full' }
