@@ -13,6 +13,8 @@ import type { KnownEvents } from './known-events.ts'
 import { schemaVersionOf } from './stored-event.ts'
 
 const places = 20
+/** The largest number of reads of one search, for a log in which versions rise and fall. */
+const mostProbes = 100
 
 interface Range {
   /** Exclusive. */
@@ -58,9 +60,10 @@ export async function* sampledEvents(
   for (const [type, own] of found) {
     if (!known.routes.has(type)) continue
     own.sort((a, b) => a.position - b.position)
+    const search = { raw, type, signal, probes: mostProbes }
     // A copy, because each event that is found joins the list.
     for (const [index, lower] of [...own.entries()].slice(0, -1))
-      yield* read(between(raw, type, lower, own[index + 1] as Found, signal))
+      yield* read(between(search, lower, own[index + 1] as Found))
   }
 }
 
@@ -103,23 +106,30 @@ async function* firstOfEach(
   }
 }
 
+interface Search {
+  readonly raw: CheckableStore['raw']
+  readonly type: string
+  readonly signal: AbortSignal | undefined
+  /** How many more reads it may make. */
+  probes: number
+}
+
 /** Reads events between two of them, if a version between theirs may be there. */
 async function* between(
-  raw: CheckableStore['raw'],
-  type: string,
+  search: Search,
   lower: Found,
   upper: Found,
-  signal: AbortSignal | undefined,
 ): AsyncGenerator<RecordedEvent, void, undefined> {
   if (!(Math.abs(upper.version - lower.version) > 1)) return
   const middle = Math.floor((lower.position + upper.position) / 2)
-  if (middle <= lower.position) return
-  const until = upper.position - 1
+  if (middle <= lower.position || search.probes-- <= 0) return
+  const { raw, type, signal } = search
+  const range = { after: middle - 1, until: upper.position - 1, limit: 1 }
   let first: Found | undefined
-  for await (const event of raw.readAll({ types: [type], after: middle - 1, until, limit: 1, signal })) {
+  for await (const event of raw.readAll({ types: [type], ...range, signal })) {
     first = { position: event.position, version: schemaVersionOf(event.metadata) }
     yield event
   }
-  yield* between(raw, type, lower, { position: middle, version: (first ?? upper).version }, signal)
-  if (first !== undefined) yield* between(raw, type, first, upper, signal)
+  yield* between(search, lower, { position: middle, version: (first ?? upper).version })
+  if (first !== undefined) yield* between(search, first, upper)
 }

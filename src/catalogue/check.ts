@@ -28,7 +28,7 @@ export async function checkStored(
   const { after: given, resume: earlier, sample } = optionsOf(options, ['after', 'resume', 'sample'])
   const { limit = 10, onProgress, signal } = optionsOf(options, ['limit', 'onProgress', 'signal'])
   const resume = earlier === undefined ? undefined : resumable(earlier, { after: given, sample })
-  const after = given ?? resume?.position ?? 0
+  const after = given === undefined ? (resume?.position ?? 0) : given
   checkInteger(after, 'after', 0)
   if (sample !== undefined) checkInteger(sample, 'sample', 1)
   checkInteger(limit, 'limit', 0)

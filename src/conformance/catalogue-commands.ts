@@ -25,10 +25,17 @@ const nights = decider({
 const reserved = (count: number) =>
   range(1, count).map((night) => ({ type: 'Reserved', data: { nights: [String(night)] } }))
 
-/** Handlers without a cache and with one, each on a stream of its own that has all memories. */
+/** The ways in which a handler loads a state. */
+const ways = [
+  { cacheSize: 0 },
+  { cacheSize: 10 },
+  { snapshot: { name: 'nights', version: 1, every: 2, wait: true } },
+]
+
+/** Handlers that load a state in different ways, each on a stream of its own that has all memories. */
 async function handlersOf(store: EventStore) {
-  const handlers = [0, 10].map((cacheSize) => commandHandler({ store, decider: nights, cacheSize }))
-  const streams = ['cached-0', 'cached-10']
+  const handlers = ways.map((way) => commandHandler({ store, decider: nights, ...way }))
+  const streams = ways.map((_, index) => `way-${index}`)
   for (const stream of streams) {
     await remember(
       store,
@@ -66,8 +73,8 @@ export const catalogueCommandCases: readonly ConformanceCase[] = [
       assert.equal((await foldStream(store, 'a', nights)).version, 2)
       await remember(store, 'b', [{ type: 'Noted', data: {} }])
       assert.deepEqual(await foldStream(store, 'b', nights), { state: [], version: 1, exists: true })
-      for (const cacheSize of [0, 10]) {
-        const handle = commandHandler({ store, decider: nights, cacheSize })
+      for (const way of ways) {
+        const handle = commandHandler({ store, decider: nights, ...way })
         for (const stream of ['a', 'b']) {
           const before = (await store.readStream(stream)).version
           const nothing = await handle(stream, 0, { expectedVersion: before })
@@ -129,8 +136,8 @@ export const catalogueCommandCases: readonly ConformanceCase[] = [
       for (const [index, types] of commands.entries()) await before(stream, types, { commandId: `c${index}` })
       const newer = await open({ events: hotel() })
       const { version } = await newer.readStream(stream)
-      for (const cacheSize of [0, 10]) {
-        const after = commandHandler({ store: newer, decider: nights, cacheSize })
+      for (const way of ways) {
+        const after = commandHandler({ store: newer, decider: nights, ...way })
         for (const [index, types] of commands.entries()) {
           // Another decision than the first time: the events of the first call count.
           const result = await after(stream, index % 3, { commandId: `c${index}` })
@@ -174,18 +181,18 @@ export const catalogueCommandCases: readonly ConformanceCase[] = [
         const store = await openUnreadable(context, one)
         const facts = { reason: one.reason, streamId: 'a', version: 2 }
         await refused(foldStream(store, 'a', nights), 'unreadable-event', facts)
-        for (const cacheSize of [0, 10]) {
+        for (const [index, way] of ways.entries()) {
           const count = decider({
             initialState: () => 0,
             decide: (): Event => ({ type: 'Good', data: {} }),
             evolve: (state) => state + 1,
           })
-          const handle = commandHandler({ store, decider: count, cacheSize })
+          const handle = commandHandler({ store, decider: count, ...way })
           for (const options of [{}, { commandId: 'c' }, { expectedVersion: 3 }]) {
             await refused(handle('a', undefined, options), 'unreadable-event', facts)
           }
           // Another stream is not concerned.
-          await handle(`b${cacheSize}`, undefined)
+          await handle(`b${index}`, undefined)
         }
         const stored: readonly RecordedEvent[] = await collect(store.raw.readAll({ streamPrefix: 'a' }))
         assert.equal(stored.length, 3)
