@@ -136,7 +136,8 @@ it('reads the words of all sources and docs, but not what is generated', () => {
 })
 
 it('measures what types cost, and refuses more than a ceiling', () => {
-  const compile = (program: string) => typeCheck(new Map([['program.ts', program]]), ['--extendedDiagnostics'])
+  const compile = (program: string) =>
+    typeCheck(new Map([['program.ts', program]]), ['--extendedDiagnostics'])
   const [first, second] = [compile(typeCostProgram(2)), compile(catalogueCostProgram(2))]
   expect(first.passed, first.output).toBe(true)
   expect(second.passed, second.output).toBe(true)

@@ -44,7 +44,12 @@ export async function use(): Promise<number> {
 // TypeScript 5.4 needs the `as const`.
 const lamps = defineEvents(
   { Switched: payload<{ isOn: boolean; by: 'hand' | 'clock' }>(), Broken: payload<null>() },
-  { upcasts: { Switched: { 1: (old: { on: boolean }) => ({ isOn: old.on, by: 'hand' as const }) }, Dimmed: {} } },
+  {
+    upcasts: {
+      Switched: { 1: (old: { on: boolean }) => ({ isOn: old.on, by: 'hand' as const }) },
+      Dimmed: {},
+    },
+  },
 )
 const house = mergeEvents(lamps, defineEvents({ Rang: payload<{ door: string }>() }))
 
