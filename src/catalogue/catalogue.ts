@@ -62,7 +62,11 @@ export interface CatalogueOptions<Data, Given> {
 // biome-ignore lint/suspicious/noExplicitAny: a catalogue of any events
 export interface Catalogue<E extends Event = any> extends EventDefinitions<E> {
   readonly unknown: UnknownPolicy
-  /** Returns the same catalogue for fewer of its events. @throws InvalidInputError if it does not have one of them */
+  /**
+   * Returns the same catalogue for fewer of its events. Its subscriptions and projections select these types only. A whole
+   * catalogue also gives them the events that later releases add.
+   * @throws InvalidInputError if the catalogue does not have one of the types
+   */
   pick<const Type extends E['type']>(...types: readonly Type[]): Catalogue<OfType<E, Type>>
 
   /**

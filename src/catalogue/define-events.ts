@@ -93,7 +93,7 @@ export function mergeEvents<const C extends readonly Catalogue[]>(
   return catalogueOf(known, [...events.keys()]) as Catalogue<EventsOf<C[number]>>
 }
 
-function catalogueOf(known: KnownEvents, types: readonly string[]): Catalogue {
+function catalogueOf(known: KnownEvents, types: readonly string[], isPicked = false): Catalogue {
   const catalogue: Omit<Catalogue, '~events'> = {
     types: Object.freeze([...types]),
     unknown: known.unknown,
@@ -103,7 +103,7 @@ function catalogueOf(known: KnownEvents, types: readonly string[]): Catalogue {
         if (!known.isOpen && !known.events.has(type))
           refuse(`types[${index}]`, 'must be an event of this catalogue', type)
       }
-      return catalogueOf(known, [...new Set(picked)])
+      return catalogueOf(known, [...new Set(picked)], true)
     },
     check: (store, options) => checkStored(known, store, options),
     jsonSchema: (options) => dataSchemas(known, types, options),
@@ -113,7 +113,7 @@ function catalogueOf(known: KnownEvents, types: readonly string[]): Catalogue {
     rawProjection: (options) => makeRawProjection(catalogue as Catalogue, options),
     subscription: (options) => makeSubscription(catalogue as Catalogue, options),
   }
-  registerKnownEvents(catalogue, known)
+  registerKnownEvents(catalogue, known, isPicked)
   return Object.freeze(catalogue) as Catalogue
 }
 

@@ -134,9 +134,18 @@ export function knownEventsOf(definitions: EventDefinitions | undefined): KnownE
   return known ?? refuse('events', 'must be made by defineEvents() or mergeEvents()', definitions)
 }
 
-/** Notes the known events of a catalogue. */
-export function registerKnownEvents(catalogue: object, known: KnownEvents): void {
+/** The catalogues with some events of another one, which `pick` has made. */
+const pickedCatalogues = new WeakSet<object>()
+
+/** Notes the known events of a catalogue, and whether it has only some of them. */
+export function registerKnownEvents(catalogue: object, known: KnownEvents, isPicked: boolean): void {
   knownEvents.set(catalogue, known)
+  if (isPicked) pickedCatalogues.add(catalogue)
+}
+
+/** Whether `pick` has made the catalogue. Then it stays as it is when its program gets more events. */
+export function isPicked(catalogue: EventDefinitions): boolean {
+  return pickedCatalogues.has(catalogue)
 }
 
 /** Whether a value is a catalogue. */

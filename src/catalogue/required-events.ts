@@ -2,7 +2,7 @@
 import { InvalidInputError } from '../errors/index.ts'
 import { readSafely } from '../input/refusal.ts'
 import type { EventDefinitions } from './definitions.ts'
-import { type KnownEvents, knownEventsOf } from './known-events.ts'
+import { isPicked, type KnownEvents, knownEventsOf } from './known-events.ts'
 
 // A property and no WeakMap, so that a copy that a user makes by a spread keeps it.
 const requiredEvents: unique symbol = Symbol('eventsourced.requiredEvents')
@@ -19,6 +19,17 @@ export function requiring(definitions: EventDefinitions | undefined): Requiring 
 /** Returns the catalogue that has made a projection or a subscription. */
 export function requiredEventsOf(definition: object): EventDefinitions | undefined {
   return (definition as Requiring)[requiredEvents]
+}
+
+/**
+ * Returns true if a definition selects all events of the catalogue that has made it. It then also selects the events that
+ * later releases add to the catalogue.
+ */
+export function selectsWholeCatalogue(definition: object, types: readonly string[] | undefined): boolean {
+  const required = requiredEventsOf(definition)
+  if (required === undefined || types === undefined || isPicked(required)) return false
+  const selected = new Set(types)
+  return required.types.length > 0 && required.types.every((type) => selected.has(type))
 }
 
 /**

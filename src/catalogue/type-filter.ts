@@ -13,14 +13,25 @@ export interface TypeFilter {
   today(stored: readonly RecordedEvent[], direction?: 'forward' | 'backward'): Upcast
 }
 
+interface TypeFilterOptions {
+  /** The option that has the types, for errors. @default 'types' */
+  readonly field?: string
+  /**
+   * Whether the types are all events of a catalogue. A newer release may add events to it. If a process of this release
+   * filtered by the names that it knows, it would pass over such an event. So it reads all events, and meets the new ones
+   * as events that it cannot read. @default false
+   */
+  readonly isWholeCatalogue?: boolean
+}
+
 /**
- * Returns the filter itself, for reading events as they are stored, if there is no catalogue. `field`: the option that has
- * the types. @throws InvalidInputError if a type is no event of the catalogue
+ * Returns the filter itself, for reading events as they are stored, if there is no catalogue.
+ * @throws InvalidInputError if a type is no event of the catalogue
  */
 export function typeFilter(
   known: KnownEvents | undefined,
   filter: Required<EventFilter>,
-  field = 'types',
+  { field = 'types', isWholeCatalogue = false }: TypeFilterOptions = {},
 ): TypeFilter {
   if (known === undefined) {
     return { stored: filter, today: (events) => ({ events, unreadable: undefined }) }
@@ -29,7 +40,9 @@ export function typeFilter(
     return { stored: filter, today: (events, direction) => upcast(known, events, direction) }
   }
   checkTypes(known, filter.types, field)
-  const { types, isExact } = known.storedTypes(filter.types)
+  const { types, isExact } = isWholeCatalogue
+    ? { types: undefined, isExact: false }
+    : known.storedTypes(filter.types)
   const stored = { ...filter, types }
   // Without a filter by names, an event that the catalogue reads as another one may come too.
   if (isExact && types !== undefined)

@@ -6,6 +6,7 @@ import type { StandardSchema } from '../catalogue/standard-schema.ts'
 import { commandHandler } from '../command/command-handler.ts'
 import { foldStream } from '../command/fold-stream.ts'
 import { inPlace } from '../command/in-place.ts'
+import { hasCode } from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import type { EventStore } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
@@ -285,6 +286,43 @@ export const catalogueMadeCases: readonly ConformanceCase[] = [
     name: 'run on no store without a catalogue',
     async run({ open }) {
       await refusesAll(await open(), accounts().events, 'a store without a catalogue')
+    },
+  },
+  {
+    group,
+    name: 'of a whole catalogue need no new version when it gets an event, and pass over no event that they do not know',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const guests = defineEvents({ Arrived: payload<{ guest: string }>() })
+      const [former, later] = [
+        defineEvents({ Reserved: payload<{ night: string }>() }),
+        defineEvents({ Reserved: payload<{ night: string }>(), Released: payload<{ night: string }>() }),
+      ]
+      const before = await open({ events: mergeEvents(former, guests) })
+      const after = await open({ events: mergeEvents(later, guests) })
+      const handled: unknown[] = []
+      const handle = ({ type }: Event) => void handled.push(type)
+      const nights = {
+        name: 'nights',
+        key: ({ streamId }: { readonly streamId: string }) => streamId,
+        initialState: () => [] as string[],
+        evolve: (types: readonly string[], { type }: Event) => [...types, type],
+      }
+      await before.append('a', [{ type: 'Arrived', data: { guest: 'Ada' } }])
+      await before.append('a', [{ type: 'Reserved', data: { night: 'mo' } }])
+      await before.runOnce(former.subscription({ name: 'mailer', handle }))
+      await before.runOnce({ projection: former.projection(nights) })
+      await after.append('a', [{ type: 'Released', data: { night: 'mo' } }])
+      const mailer = former.subscription({ name: 'mailer', handle })
+      const { cause } = await refused(before.runOnce(mailer), 'subscription-failed')
+      assert.ok(hasCode(cause, 'unreadable-event') && cause.needsNewerProcess)
+      assert.deepEqual(handled, ['Reserved'])
+      await after.runOnce(later.subscription({ name: 'mailer', handle }))
+      await after.runOnce({ projection: later.projection(nights) })
+      assert.deepEqual(handled, ['Reserved', 'Released'])
+      assert.deepEqual((await after.view(later.projection(nights)).get('a'))?.state, handled)
+      assert.equal((await after.rebuild(later.projection(nights))).events, 3)
+      assert.deepEqual((await after.view(later.projection(nights)).get('a'))?.state, handled)
     },
   },
   {

@@ -277,18 +277,21 @@ export const catalogueSubscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
-    name: 'need a higher version for a type that the catalogue gets, and then leave it to the newer release',
+    name: 'need a higher version for another type in their filter, and then leave it to the newer release',
     needs: ['shared-data'],
     async run({ open }) {
       const older = defineEvents({ Booked: payload<object>() })
       const newer = defineEvents({ Booked: payload<object>(), Extended: payload<object>() })
       const [before, after] = [await open({ events: older }), await open({ events: newer })]
       const first = collector()
-      await using running = before.subscribe(older.subscription({ name: 's', handle: first.handle }))
+      await using running = before.subscribe(
+        older.pick('Booked').subscription({ name: 's', handle: first.handle }),
+      )
       await before.append('a', [{ type: 'Booked', data: {} }])
       await running.caughtUp()
       const handler = collector()
-      const options = newer.subscription({ name: 's', handle: handler.handle })
+      const picked = newer.pick('Booked', 'Extended')
+      const options = picked.subscription({ name: 's', handle: handler.handle })
       const { cause } = await refused(after.runOnce(options), 'subscription-failed')
       const { message } = await refused(Promise.reject(cause), 'subscription-mismatch')
       assert.match(message, /stored with types \["Booked"\].*raise its version to 2/)

@@ -29,8 +29,6 @@ export class InlineProjections {
   constructor(projections: readonly Projection[] = [], events?: EventDefinitions) {
     this.#known = knownEventsOf(events)
     const checked = readSafely('inline', projections, () => checkedInline(projections, this.#known))
-    for (const [index, projection] of checked.entries())
-      checkRequiredEvents(requiredEventsOf(projection), this.#known, `inline[${index}]`)
     this.isEmpty = checked.length === 0
     this.named = checked.map(({ name, version }) => ({ name, version }))
     this.#registration = new Registration(checked, 'inline')
@@ -45,8 +43,8 @@ export class InlineProjections {
   }
 
   /**
-   * Writes the documents for events, as they are stored, that were appended in this transaction. Returns 'stale' if a projection was rebuilt
-   * since `targets`: then the caller must roll back and retry the transaction.
+   * Writes the documents for events, as they are stored, that were appended in this transaction. Returns 'stale' if a
+   * projection was rebuilt since `targets`: then the caller must roll back and retry the transaction.
    * @throws InlineFailure with the error of a projection as its cause
    */
   async apply(
@@ -142,6 +140,7 @@ function checkedInline(
   if (!Array.isArray(projections)) refuse('inline', 'must be an array of projections', projections)
   const checked = Array.from(projections, (projection, index) => {
     checkProjection(projection, `inline[${index}]`)
+    checkRequiredEvents(requiredEventsOf(projection), known, `inline[${index}]`)
     checkTypes(known, projection.events, `inline[${index}].events`)
     return projection
   })

@@ -2,6 +2,7 @@
  * Builds a new generation of documents while readers still get the present one. It folds the log in batches. Each batch
  * commits in one transaction with the checkpoint of the build, so that an interrupted build resumes where it was.
  */
+import { selectsWholeCatalogue } from '../catalogue/required-events.ts'
 import { type TypeFilter, typeFilter } from '../catalogue/type-filter.ts'
 import { hasCode, isOutage, LogNotSettledError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -66,7 +67,11 @@ export class ProjectionBuild {
     this.#options = options
     this.#states = new DocumentStates(projection)
     const { events, streamPrefix } = projection
-    this.#filter = typeFilter(environment.known, { types: events, streamPrefix, tags: undefined })
+    this.#filter = typeFilter(
+      environment.known,
+      { types: events, streamPrefix, tags: undefined },
+      { field: 'projection.events', isWholeCatalogue: selectsWholeCatalogue(projection, events) },
+    )
     this.#startedAt = environment.clock.now()
   }
 

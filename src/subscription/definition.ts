@@ -1,4 +1,5 @@
 /** Compares a program's definition of a subscription with the stored one. */
+import { selectsWholeCatalogue } from '../catalogue/required-events.ts'
 import type { EventFilter } from '../input/event-filter.ts'
 import type { Projection } from '../projection/projection.ts'
 import type { SubscriptionDefinition } from '../storage/registry.ts'
@@ -15,9 +16,14 @@ export function sortedFilter({ types, streamPrefix, tags }: EventFilter): Stored
   }
 }
 
-/** Returns the definition of the subscription of an async projection. */
-export function projectionDefinition({ version, events, streamPrefix }: Projection): SubscriptionDefinition {
-  const filter = sortedFilter({ types: events, streamPrefix })
+/**
+ * Returns the definition of the subscription of an async projection. A whole catalogue counts as all types, so that a new
+ * event in it is no change of the definition.
+ */
+export function projectionDefinition(projection: Projection): SubscriptionDefinition {
+  const { version, events, streamPrefix } = projection
+  const types = selectsWholeCatalogue(projection, events) ? undefined : events
+  const filter = sortedFilter({ types, streamPrefix })
   return { kind: 'projection', version, partitions: 1, transactional: true, ...filter }
 }
 

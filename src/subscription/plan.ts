@@ -1,6 +1,6 @@
 /** Checks the options of a subscription, fills in the defaults, and gives every kind of handler one form. */
 import type { KnownEvents } from '../catalogue/known-events.ts'
-import { checkRequiredEvents, requiredEventsOf } from '../catalogue/required-events.ts'
+import { checkRequiredEvents, requiredEventsOf, selectsWholeCatalogue } from '../catalogue/required-events.ts'
 import { type TypeFilter, typeFilter } from '../catalogue/type-filter.ts'
 import { InvalidInputError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
@@ -115,7 +115,8 @@ function plan({ storage, known }: PlanEnvironment, options: AnySubscribeOptions)
     checkProjection(projection, 'projection')
     checkRequiredEvents(requiredEventsOf(projection), known, 'projection')
     const { filter: wanted, prepare, handleBatch } = asyncProjection(storage, projection)
-    const filter = typeFilter(known, wanted, 'projection.events')
+    const isWholeCatalogue = selectsWholeCatalogue(projection, projection.events)
+    const filter = typeFilter(known, wanted, { field: 'projection.events', isWholeCatalogue })
     const handler: Handler = {
       code: projection,
       takesBatches: true,
@@ -138,9 +139,11 @@ function plan({ storage, known }: PlanEnvironment, options: AnySubscribeOptions)
   checkInteger(partitions, 'partitions', 1, 1_000)
   checkBoolean(transactional, 'transactional')
   const wanted = checkedFilter({ types, streamPrefix, tags })
-  const filter = typeFilter(known, wanted)
+  const isWholeCatalogue = selectsWholeCatalogue(options, wanted.types)
+  const filter = typeFilter(known, wanted, { isWholeCatalogue })
   const handler = handlerOf(options, filter, transactional)
-  const definition = { kind: 'handler', version, partitions, transactional, ...sortedFilter(wanted) } as const
+  const defined = sortedFilter(isWholeCatalogue ? { ...wanted, types: undefined } : wanted)
+  const definition = { kind: 'handler', version, partitions, transactional, ...defined } as const
   return { ...limits, name, definition, filter, ...start, handler }
 }
 
