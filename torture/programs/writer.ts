@@ -45,6 +45,9 @@ const seenStream = {
     isNoted(event) ? seen : [seen[0] + 1, digest(seen[1], event.data.name)],
 }
 
+/** All reads of states begin with a snapshot. A stale one that is not recognised would show in the decisions. */
+const snapshot = { name: 'seen', version: 1, every: 5 }
+
 export class Writer {
   readonly #task: ClientTask
   readonly #store: EventStore
@@ -96,6 +99,7 @@ export class Writer {
       },
       retries: 20,
       cacheSize: task.client.charCodeAt(task.client.length - 1) % 2 === 0 ? 50 : 0,
+      snapshot,
     })
   }
 
@@ -167,7 +171,7 @@ export class Writer {
       try {
         const { state } = await this.#tracked(
           `a look at ${stream}`,
-          foldStream(this.#store, stream, seenStream),
+          foldStream(this.#store, stream, seenStream, { snapshot }),
         )
         return state
       } catch (error) {
@@ -216,7 +220,7 @@ export class Writer {
       former === undefined ? presentEvents(part) : presentEvents(part).map(ofFormerRelease)
     switch (kind) {
       case 'read':
-        return { seen: (await foldStream(this.#store, first.stream, seenStream)).state }
+        return { seen: (await foldStream(this.#store, first.stream, seenStream, { snapshot })).state }
       case 'append':
         return { appended: [answer(await store.append(first.stream, eventsOf(first)))] }
       case 'append-at': {
