@@ -103,7 +103,8 @@ await store.import(past, { name: 'first release', shape: 'stored' })
 const searching = store.subscribe({ projection: search })
 const mailer = store.subscribe(mails)
 
-const handle = commandHandler({ store, decider: order })
+// With snapshots, a process that starts reads only the last events of a long order.
+const handle = commandHandler({ store, decider: order, snapshot: { name: 'order', version: 1 } })
 await store.append('warehouse', [{ type: 'GoodsReceived', data: { item: 'blanket', quantity: 3 } }])
 await handle('order-1', { place: { customer: 'Ada', item: 'blanket', quantity: 2 } })
 const { position } = await handle('order-1', 'ship')
