@@ -32,6 +32,20 @@ async function until(condition: () => boolean): Promise<void> {
 export const subscriptionCases: readonly ConformanceCase[] = [
   {
     group,
+    name: 'store soon that they have passed over events, however long their poll interval is',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(3))
+      const options = { name: 's', types: ['Other'], pollInterval: 3_600_000, handle() {} }
+      const { caughtUp } = await store.runOnce(options, { timeout: 10_000 })
+      assert.equal(caughtUp, true)
+      await using running = store.subscribe(options)
+      await store.append('a', counted(3, 4))
+      await running.caughtUp({ timeout: 10_000 })
+    },
+  },
+  {
+    group,
     name: 'delivers all recorded and all new events in order and once, and resumes at the checkpoint',
     async run({ open }) {
       const store = await open()

@@ -49,9 +49,14 @@ export class Checkpoint {
     this.#failure = undefined
   }
 
+  /** Whether events have been passed that no write has stored yet. */
+  get isBehind(): boolean {
+    return this.#position > this.#stored
+  }
+
   /** Whether there is something to write, and the last write is longer ago than the interval. */
   get isDue(): boolean {
-    return this.#position > this.#stored && this.#environment.clock.now() - this.#writtenAt > writeInterval
+    return this.isBehind && this.#environment.clock.now() - this.#writtenAt > writeInterval
   }
 
   /**

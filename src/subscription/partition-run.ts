@@ -32,6 +32,8 @@ const eventsPerPage = 2_000
 // The pause after a transient error doubles from the first value up to the second.
 const shortestPause = 50
 const longestPause = 5_000
+// How long a checkpoint may stay unstored while the run waits for events, in milliseconds. The poll interval may be longer.
+const longestUnstored = 1_000
 
 export type PartitionState = 'catching-up' | 'live' | 'retrying' | 'parking'
 
@@ -244,14 +246,25 @@ export class PartitionRun {
     if (this.#parkedRequests !== this.#parkedRequestsSeen) return
     const { controller, unlink } = linkedController(this.#stop.signal)
     this.#wake = () => controller.abort(wake)
+    const timer = new AbortController()
+    if (this.#checkpoint.isBehind) void this.#wakeAfter(longestUnstored, timer.signal)
     try {
       await this.#member.wait(through, controller.signal)
     } catch (error) {
       if (error !== wake) throw error
     } finally {
       this.#wake = () => {}
+      timer.abort()
       unlink()
     }
+  }
+
+  /** Never rejects. */
+  async #wakeAfter(milliseconds: number, signal: AbortSignal): Promise<void> {
+    await this.#environment.clock.sleep(milliseconds, signal).then(
+      () => this.#wake(),
+      () => {},
+    )
   }
 
   #requestPage(after: number): Promise<LogPage> {
