@@ -19,12 +19,20 @@ export interface StoredForm {
   readonly schemaVersion: number
 }
 
-// Data that a schema has accepted, and for which event. Only the library has these objects, so nobody changes them.
-const acceptedData = new WeakMap<object, KnownEvent>()
+/** Data that the schema of an event has returned. */
+interface Accepted {
+  readonly event: KnownEvent
+  readonly data: unknown
+}
+
+// By event, and by data that is an object, for stores that wrap another one and copy the events. Only the library has such
+// data, so nobody changes it.
+const acceptedData = new WeakMap<object, Accepted>()
 
 /** Returns the stored form of an event. If the event does not fit, adds the reasons to `issues` and returns undefined. */
 export function storedForm(
   known: KnownEvents,
+  given: Event,
   { type, data }: Event,
   path: Path,
   issues: EventIssue[],
@@ -35,8 +43,9 @@ export function storedForm(
     issues.push({ path: [...path, 'type'], message: unknownTypeProblem(known, type) })
     return undefined
   }
-  const isAccepted = typeof data === 'object' && data !== null && acceptedData.get(data) === event
-  const accepted = isAccepted ? { value: data } : validData(event, data, [...path, 'data'], issues)
+  const accepted = isAccepted(event, given, data)
+    ? { value: data }
+    : validData(event, data, [...path, 'data'], issues)
   if (accepted === undefined) return undefined
   const { writeAs } = event
   if (writeAs === undefined) return { type, data: accepted.value, schemaVersion: event.version }
@@ -60,11 +69,26 @@ export function acceptedEvents<E extends Event>(known: KnownEvents, events: read
     const valid = validData(definition, event.data, ['events', index, 'data'], issues)
     if (valid === undefined) return event
     const data = JSON.parse(toJson(valid.value, `events[${index}].data`, Number.MAX_SAFE_INTEGER))
-    if (typeof data === 'object' && data !== null) acceptedData.set(data, definition)
-    return { ...event, data }
+    const own = { ...event, data }
+    for (const key of [own, data]) {
+      if (typeof key === 'object' && key !== null) acceptedData.set(key, { event: definition, data })
+    }
+    return own
   })
   if (issues.length > 0) throw new InvalidEventError(issues)
   return accepted
+}
+
+function isAccepted(event: KnownEvent, given: Event, data: unknown): boolean {
+  const key = typeof data === 'object' && data !== null ? data : given
+  const accepted = acceptedData.get(key)
+  return accepted !== undefined && accepted.event === event && Object.is(accepted.data, data)
+}
+
+/** Notes that a copy of an event has the same data, which need not be validated again. */
+export function markAsAccepted(copy: object, event: object): void {
+  const accepted = acceptedData.get(event)
+  if (accepted !== undefined) acceptedData.set(copy, accepted)
 }
 
 /** Returns the reasons why an event of today does not fit its schema. */

@@ -118,6 +118,37 @@ export const catalogueWriteCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'validate the events of a command once, so that the stored data is the data that was folded',
+    async run({ open }) {
+      const louder: StandardSchema = {
+        '~standard': {
+          version: 1,
+          vendor: 'conformance',
+          validate: (value) => ({ value: typeof value === 'string' ? `${value}!` : { loud: value } }),
+        },
+      }
+      const store = await open({ events: defineEvents({ Said: louder }) as EventDefinitions<Event> })
+      const hearing = decider({
+        initialState: (): readonly unknown[] => [],
+        decide: (data: unknown): Event[] => [{ type: 'Said', data }],
+        evolve: (state, { data }) => [...state, data],
+      })
+      const handle = commandHandler({ store, decider: hearing, cacheSize: 10 })
+      const told = [...(await handle('a', 'hello')).events, ...(await handle('a', 1)).events]
+      const { state } = await handle('a', 'bye')
+      assert.deepEqual(state, ['hello!', { loud: 1 }, 'bye!'])
+      assert.deepEqual(
+        told.map(({ data }) => data),
+        state.slice(0, 2),
+      )
+      assert.deepEqual(
+        (await stored(store)).map(({ data }) => data),
+        state,
+      )
+    },
+  },
+  {
+    group,
     name: 'refuse a schema that validates asynchronously',
     async run({ open }) {
       const later: StandardSchema<Price> = {
