@@ -4,7 +4,9 @@ import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors
 import type { Event, RecordedEvent } from '../event.ts'
 import { toJson } from '../input/json.ts'
 import { jsonRoundTrip } from '../input/json-round-trip.ts'
+import { beginning, readSafely, refuse } from '../input/refusal.ts'
 import type { KnownEvent, KnownEvents } from './known-events.ts'
+import type { SchemaIssue, StandardSchema } from './standard-schema.ts'
 import { schemaVersionKey } from './stored-event.ts'
 import { unknownTypeProblem } from './unknown-type.ts'
 import { upcastAll } from './upcast.ts'
@@ -132,7 +134,9 @@ function asStored(type: string, data: unknown, metadata: RecordedEvent['metadata
   return { id, type, data, metadata, tags: [], streamId: '', version: 1, position: 1, recordedAt: new Date() }
 }
 
-/** @throws InvalidInputError if the schema is asynchronous */
+const expectedResult = 'must return { value }, or { issues } with at least one issue'
+
+/** @throws InvalidInputError if the schema is asynchronous, or breaks the rules of Standard Schema */
 function validData(
   { type, schema }: KnownEvent,
   data: unknown,
@@ -140,19 +144,41 @@ function validData(
   issues: EventIssue[],
 ): { readonly value: unknown } | undefined {
   if (schema === undefined) return { value: data }
-  const result = schema['~standard'].validate(data)
+  const field = `the schema of '${type}'`
+  const result: unknown = resultOf(schema, data, field)
   if (result instanceof Promise) {
     result.catch(() => {})
     const problem = 'must validate synchronously, because events are validated before they are appended'
-    throw new InvalidInputError(`the schema of '${type}'`, problem, 'a promise')
+    throw new InvalidInputError(field, problem, 'a promise')
   }
-  if (result.issues === undefined) return result
-  for (const { message, path: within = [] } of result.issues) {
-    const keys = within.map((key) => (typeof key === 'object' ? key.key : key))
-    issues.push({
-      path: [...path, ...keys.map((key) => (typeof key === 'number' ? key : String(key)))],
-      message,
+  return readSafely(field, result, () => {
+    if (typeof result !== 'object' || result === null) refuse(field, expectedResult, result)
+    const found = result as { readonly value?: unknown; readonly issues?: readonly SchemaIssue[] }
+    if (found.issues === undefined) {
+      if (!('value' in found)) refuse(field, expectedResult, result)
+      return { value: found.value }
+    }
+    // Without an issue, the event would count as valid.
+    const all: readonly SchemaIssue[] = found.issues
+    if (!Array.isArray(found.issues) || all.length === 0) refuse(field, expectedResult, found.issues)
+    for (const { message, path: within = [] } of all) {
+      const keys = within.map((key) => (typeof key === 'object' ? key.key : key))
+      issues.push({
+        path: [...path, ...keys.map((key) => (typeof key === 'number' ? key : String(key)))],
+        message,
+      })
+    }
+    return undefined
+  })
+}
+
+function resultOf(schema: StandardSchema, data: unknown, field: string): unknown {
+  try {
+    return schema['~standard'].validate(data)
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
+    throw new InvalidInputError(field, `must return issues and not throw (${reason})`, beginning(data), {
+      cause: thrown,
     })
   }
-  return undefined
 }

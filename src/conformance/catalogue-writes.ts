@@ -149,6 +149,57 @@ export const catalogueWriteCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'refuse what a broken schema returns or throws, and write nothing',
+    async run({ open }) {
+      const results: Readonly<Record<string, () => unknown>> = {
+        'a thrown error': () => {
+          throw new Error('boom')
+        },
+        nothing: () => undefined,
+        'no value': () => ({}),
+        'no issue': () => ({ issues: [] }),
+        'a text of issues': () => ({ issues: 'wrong' }),
+        'a thenable': () => ({ then: () => undefined }),
+      }
+      for (const [name, validate] of Object.entries(results)) {
+        const schema = { '~standard': { version: 1, vendor: 'conformance', validate } } as StandardSchema
+        const events = defineEvents({ Priced: schema }) as EventDefinitions<Event>
+        const store = await open({ events })
+        const event = { type: 'Priced', data: {} }
+        const { message } = await refused(store.append('a', [event]), 'invalid-input')
+        assert.match(message, /the schema of 'Priced' must return/, name)
+        const handle = commandHandler({ store, decider: deciding })
+        await refused(handle('a', [event]), 'invalid-input')
+        await refused(store.import([{ ...event, streamId: 'a' }], { name: 'i' }), 'invalid-input')
+        assert.deepEqual(await logOf(store), [])
+      }
+    },
+  },
+  {
+    group,
+    name: 'take events that are named like properties of every object',
+    async run({ open }) {
+      const names = ['constructor', 'toString', '__proto__', 'hasOwnProperty']
+      const schemas = Object.fromEntries(names.map((name) => [name, payload<{ value: number }>()]))
+      const past = Object.fromEntries(names.map((name) => [name, { 1: (value: number) => ({ value }) }]))
+      const first = defineEvents(schemas) as EventDefinitions<Event>
+      const events = defineEvents(schemas, { upcasts: past }) as EventDefinitions<Event>
+      const old = names.map((type, value) => ({ type, data: value, streamId: 'a' }))
+      const store = await open({ events })
+      await store.import(old, { name: 'i', shape: 'stored' })
+      await store.append(
+        'a',
+        names.map((type) => ({ type, data: { value: 9 } })),
+      )
+      assert.deepEqual(plain(await logOf(store)), [
+        ...names.map((type, value) => ({ type, data: { value } })),
+        ...names.map((type) => ({ type, data: { value: 9 } })),
+      ])
+      assert.deepEqual(first.types, names)
+    },
+  },
+  {
+    group,
     name: 'refuse a schema that validates asynchronously',
     async run({ open }) {
       const later: StandardSchema<Price> = {
