@@ -120,7 +120,8 @@ export class KnownEvents {
       if (isParts(route) || name !== route.type) texts.push(`${name} ${today.join('+')}`)
       else if (route.version > 1) texts.push(`${name} ${route.version}`)
     }
-    if (this.unknown === 'skip') texts.push(`skips all but ${uuidOf('known', ...[...this.routes.keys()].sort())}`)
+    if (this.unknown === 'skip')
+      texts.push(`skips all but ${uuidOf('known', ...[...this.routes.keys()].sort())}`)
     return texts.sort().join(', ')
   }
 }
