@@ -45,6 +45,9 @@ export function isParts(value: Route | DataStep): value is Parts {
   return value instanceof Map
 }
 
+// Each snapshot has the text of the upcasts, so a longer one is replaced with a short one that is derived from it.
+const mostUpcastText = 200
+
 export class KnownEvents {
   readonly events: ReadonlyMap<string, KnownEvent>
   /** By stored name. */
@@ -122,7 +125,8 @@ export class KnownEvents {
     }
     if (this.unknown === 'skip')
       texts.push(`skips all but ${uuidOf('known', ...[...this.routes.keys()].sort())}`)
-    return texts.sort().join(', ')
+    const text = texts.sort().join(', ')
+    return text.length > mostUpcastText ? uuidOf('upcasts', text) : text
   }
 }
 
