@@ -51,3 +51,8 @@ it('is not changed by a later change of its arguments', () => {
   delete upcasts.Old
   expect(events.types).toEqual(['Opened'])
 })
+
+it('picks only among the events that a pick has', () => {
+  const picked = defineEvents({ ...schemas, Closed: payload<{ reason: string }>() }).pick('Opened')
+  expect(() => picked.pick('Closed' as never)).toThrow('types[0] must be an event of this catalogue')
+})

@@ -127,7 +127,7 @@ function catalogueOf(known: KnownEvents, types: readonly string[], isPicked = fa
     pick(...picked: readonly string[]) {
       if (picked.length === 0) refuse('types', 'must name at least one event', picked)
       for (const [index, type] of picked.entries()) {
-        if (!known.isOpen && !known.events.has(type))
+        if (!known.isOpen && !types.includes(type))
           refuse(`types[${index}]`, 'must be an event of this catalogue', type)
       }
       return catalogueOf(known, [...new Set(picked)], true)

@@ -179,7 +179,10 @@ export const catalogueCommandCases: readonly ConformanceCase[] = [
     needs: ['shared-data'],
     async run({ open }) {
       const early = defineEvents({ Reserved: payload<unknown>() }, { unknown: 'skip' })
-      const later = defineEvents({ Reserved: payload<unknown>(), Paid: payload<unknown>() }, { unknown: 'skip' })
+      const later = defineEvents(
+        { Reserved: payload<unknown>(), Paid: payload<unknown>() },
+        { unknown: 'skip' },
+      )
       const store = await open()
       const snapshot = { name: 'nights', version: 1, every: 2, wait: true }
       const paid = { type: 'Paid', data: {} }

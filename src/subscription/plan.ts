@@ -21,7 +21,6 @@ import { checkProjection } from '../projection/projection.ts'
 import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
 import type { SubscriptionDefinition } from '../storage/registry.ts'
 import { projectionDefinition, sortedFilter } from './definition.ts'
-import type { Turn } from './handler-calls.ts'
 import type {
   AnySubscribeOptions,
   ErrorPolicy,
@@ -31,6 +30,7 @@ import type {
   SubscriptionState,
 } from './subscription.ts'
 import { todaysEvents } from './todays-events.ts'
+import type { Turn } from './turn.ts'
 
 // The databases store a version as a 32-bit number.
 const mostVersion = 2 ** 31 - 1
