@@ -4,7 +4,9 @@ import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors
 import type { Event, RecordedEvent } from '../event.ts'
 import { toJson } from '../input/json.ts'
 import { jsonRoundTrip } from '../input/json-round-trip.ts'
+import { beginning, readSafely, refuse } from '../input/refusal.ts'
 import type { KnownEvent, KnownEvents } from './known-events.ts'
+import type { SchemaIssue, StandardSchema } from './standard-schema.ts'
 import { schemaVersionKey } from './stored-event.ts'
 import { unknownTypeProblem } from './unknown-type.ts'
 import { upcastAll } from './upcast.ts'
@@ -19,12 +21,20 @@ export interface StoredForm {
   readonly schemaVersion: number
 }
 
-// Data that a schema has accepted, and for which event. Only the library has these objects, so nobody changes them.
-const acceptedData = new WeakMap<object, KnownEvent>()
+/** Data that the schema of an event has returned. */
+interface Accepted {
+  readonly event: KnownEvent
+  readonly data: unknown
+}
+
+// By event, and by data that is an object, for stores that wrap another one and copy the events. Only the library has such
+// data, so nobody changes it.
+const acceptedData = new WeakMap<object, Accepted>()
 
 /** Returns the stored form of an event. If the event does not fit, adds the reasons to `issues` and returns undefined. */
 export function storedForm(
   known: KnownEvents,
+  given: Event,
   { type, data }: Event,
   path: Path,
   issues: EventIssue[],
@@ -35,8 +45,9 @@ export function storedForm(
     issues.push({ path: [...path, 'type'], message: unknownTypeProblem(known, type) })
     return undefined
   }
-  const isAccepted = typeof data === 'object' && data !== null && acceptedData.get(data) === event
-  const accepted = isAccepted ? { value: data } : validData(event, data, [...path, 'data'], issues)
+  const accepted = isAccepted(event, given, data)
+    ? { value: data }
+    : validData(event, data, [...path, 'data'], issues)
   if (accepted === undefined) return undefined
   const { writeAs } = event
   if (writeAs === undefined) return { type, data: accepted.value, schemaVersion: event.version }
@@ -60,11 +71,26 @@ export function acceptedEvents<E extends Event>(known: KnownEvents, events: read
     const valid = validData(definition, event.data, ['events', index, 'data'], issues)
     if (valid === undefined) return event
     const data = JSON.parse(toJson(valid.value, `events[${index}].data`, Number.MAX_SAFE_INTEGER))
-    if (typeof data === 'object' && data !== null) acceptedData.set(data, definition)
-    return { ...event, data }
+    const own = { ...event, data }
+    for (const key of [own, data]) {
+      if (typeof key === 'object' && key !== null) acceptedData.set(key, { event: definition, data })
+    }
+    return own
   })
   if (issues.length > 0) throw new InvalidEventError(issues)
   return accepted
+}
+
+function isAccepted(event: KnownEvent, given: Event, data: unknown): boolean {
+  const key = typeof data === 'object' && data !== null ? data : given
+  const accepted = acceptedData.get(key)
+  return accepted !== undefined && accepted.event === event && Object.is(accepted.data, data)
+}
+
+/** Notes that a copy of an event has the same data, which need not be validated again. */
+export function markAsAccepted(copy: object, event: object): void {
+  const accepted = acceptedData.get(event)
+  if (accepted !== undefined) acceptedData.set(copy, accepted)
 }
 
 /** Returns the reasons why an event of today does not fit its schema. */
@@ -108,7 +134,9 @@ function asStored(type: string, data: unknown, metadata: RecordedEvent['metadata
   return { id, type, data, metadata, tags: [], streamId: '', version: 1, position: 1, recordedAt: new Date() }
 }
 
-/** @throws InvalidInputError if the schema is asynchronous */
+const expectedResult = 'must return { value }, or { issues } with at least one issue'
+
+/** @throws InvalidInputError if the schema is asynchronous, or breaks the rules of Standard Schema */
 function validData(
   { type, schema }: KnownEvent,
   data: unknown,
@@ -116,19 +144,41 @@ function validData(
   issues: EventIssue[],
 ): { readonly value: unknown } | undefined {
   if (schema === undefined) return { value: data }
-  const result = schema['~standard'].validate(data)
+  const field = `the schema of '${type}'`
+  const result: unknown = resultOf(schema, data, field)
   if (result instanceof Promise) {
     result.catch(() => {})
     const problem = 'must validate synchronously, because events are validated before they are appended'
-    throw new InvalidInputError(`the schema of '${type}'`, problem, 'a promise')
+    throw new InvalidInputError(field, problem, 'a promise')
   }
-  if (result.issues === undefined) return result
-  for (const { message, path: within = [] } of result.issues) {
-    const keys = within.map((key) => (typeof key === 'object' ? key.key : key))
-    issues.push({
-      path: [...path, ...keys.map((key) => (typeof key === 'number' ? key : String(key)))],
-      message,
+  return readSafely(field, result, () => {
+    if (typeof result !== 'object' || result === null) refuse(field, expectedResult, result)
+    const found = result as { readonly value?: unknown; readonly issues?: readonly SchemaIssue[] }
+    if (found.issues === undefined) {
+      if (!('value' in found)) refuse(field, expectedResult, result)
+      return { value: found.value }
+    }
+    // Without an issue, the event would count as valid.
+    const all: readonly SchemaIssue[] = found.issues
+    if (!Array.isArray(found.issues) || all.length === 0) refuse(field, expectedResult, found.issues)
+    for (const { message, path: within = [] } of all) {
+      const keys = within.map((key) => (typeof key === 'object' ? key.key : key))
+      issues.push({
+        path: [...path, ...keys.map((key) => (typeof key === 'number' ? key : String(key)))],
+        message,
+      })
+    }
+    return undefined
+  })
+}
+
+function resultOf(schema: StandardSchema, data: unknown, field: string): unknown {
+  try {
+    return schema['~standard'].validate(data)
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
+    throw new InvalidInputError(field, `must return issues and not throw (${reason})`, beginning(data), {
+      cause: thrown,
     })
   }
-  return undefined
 }

@@ -22,6 +22,7 @@ import {
   type WrittenForm,
 } from './known-events.ts'
 import { makeDecider, makeProjection, makeRawProjection, makeSubscription } from './make.ts'
+import { nearestName } from './nearest-name.ts'
 import type { OutputOf, StandardSchema } from './standard-schema.ts'
 import type { Upcasts } from './upcasts.ts'
 
@@ -55,11 +56,16 @@ export function defineEvents(
 ): Catalogue {
   if (schemas === undefined) return catalogueOf(new KnownEvents(new Map(), new Map(), 'refuse', true), [])
   return readSafely('schemas', schemas, () => {
-    if (typeof schemas !== 'object' || schemas === null) refuse('schemas', 'must be an object', schemas)
     const { unknown = 'refuse' } = optionsOf(options, ['unknown'])
     const { upcasts = {}, writeAs = {} } = optionsOf(options, ['upcasts', 'writeAs'])
+    checkOptionNames(options ?? {}, ['unknown', 'upcasts', 'writeAs'])
     checkOneOf(unknown, 'unknown', ['refuse', 'skip'])
-    const known = knownEvents(schemas, upcasts as AnyUpcasts, writeAs as AnyWriteAs, unknown)
+    const known = knownEvents(
+      ownProperties(schemas, 'schemas'),
+      ownProperties(upcasts as AnyUpcasts, 'upcasts'),
+      ownProperties(writeAs as AnyWriteAs, 'writeAs'),
+      unknown,
+    )
     return catalogueOf(known, [...known.events.keys()])
   })
 }
@@ -93,6 +99,27 @@ export function mergeEvents<const C extends readonly Catalogue[]>(
   return catalogueOf(known, [...events.keys()]) as Catalogue<EventsOf<C[number]>>
 }
 
+/** A misspelt option would leave old events as they are. */
+function checkOptionNames(options: object, names: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue
+    const nearest = nearestName(name, names)
+    refuse(
+      name,
+      `is no option of defineEvents${nearest === undefined ? '' : `; did you mean '${nearest}'?`}`,
+      name,
+    )
+  }
+}
+
+/** Returns a copy that inherits nothing, so that an event may be called 'constructor'. @throws InvalidInputError */
+function ownProperties<T extends object>(given: T, field: string): T {
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || given instanceof Map) {
+    refuse(field, 'must be an object', given)
+  }
+  return Object.assign(Object.create(null), given)
+}
+
 function catalogueOf(known: KnownEvents, types: readonly string[], isPicked = false): Catalogue {
   const catalogue: Omit<Catalogue, '~events'> = {
     types: Object.freeze([...types]),
@@ -100,7 +127,7 @@ function catalogueOf(known: KnownEvents, types: readonly string[], isPicked = fa
     pick(...picked: readonly string[]) {
       if (picked.length === 0) refuse('types', 'must name at least one event', picked)
       for (const [index, type] of picked.entries()) {
-        if (!known.isOpen && !known.events.has(type))
+        if (!known.isOpen && !types.includes(type))
           refuse(`types[${index}]`, 'must be an event of this catalogue', type)
       }
       return catalogueOf(known, [...new Set(picked)], true)
@@ -174,13 +201,13 @@ function stepsOf(
   const field = `upcasts.${type}`
   const expected =
     'must have the steps from its older versions, { 1: (data) => … }, because it is an event of this catalogue'
-  if (typeof given === 'string') refuse(field, expected, given)
+  if (given !== undefined && (typeof given !== 'object' || given === null)) refuse(field, expected, given)
+  const own = ownProperties(given ?? {}, field)
   const steps = new Map<number, DataStep | Parts>()
-  for (const [key, step] of Object.entries(given ?? {})) {
+  for (const [key, step] of Object.entries(own)) {
     if (!/^[1-9]\d{0,8}$/.test(key)) refuse(field, expected, key)
-    const own: DataStep | Parts =
-      typeof step === 'function' ? (step as DataStep) : partsOf(step, `${field}.${key}`, schemas)
-    steps.set(Number(key), own)
+    const isFunction = typeof step === 'function'
+    steps.set(Number(key), isFunction ? (step as DataStep) : partsOf(step, `${field}.${key}`, schemas))
   }
   const versions = [...steps.keys()]
   const [first, last] = [Math.min(...versions), Math.max(...versions)]
@@ -191,7 +218,7 @@ function stepsOf(
 }
 
 function partsOf(given: unknown, field: string, schemas: Schemas): Parts {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (typeof given !== 'object' || given === null || Array.isArray(given) || given instanceof Map) {
     refuse(field, "must be today's name, or functions by the types of the events that it is read as", given)
   }
   const parts = new Map<string, DataStep>()

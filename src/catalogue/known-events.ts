@@ -5,6 +5,7 @@
  *                        └────▶ parts: several events of today, or none
  */
 import { refuse } from '../input/refusal.ts'
+import { uuidOf } from '../uuid.ts'
 import type { EventDefinitions } from './definitions.ts'
 import type { StandardSchema } from './standard-schema.ts'
 import type { StoredEvent } from './stored-event.ts'
@@ -43,6 +44,9 @@ export type UnknownPolicy = 'refuse' | 'skip'
 export function isParts(value: Route | DataStep): value is Parts {
   return value instanceof Map
 }
+
+// Each snapshot has the text of the upcasts, so a longer one is replaced with a short one that is derived from it.
+const mostUpcastText = 200
 
 export class KnownEvents {
   readonly events: ReadonlyMap<string, KnownEvent>
@@ -106,7 +110,8 @@ export class KnownEvents {
 
   /**
    * Returns a text that changes with each change of the catalogue that may change a state folded from these types (none
-   * given: from all events). A snapshot keeps it.
+   * given: from all events). A snapshot keeps it. If unknown events are skipped, it changes with each new event: stored ones
+   * may have been skipped so far.
    */
   upcastText(types: readonly string[] = []): string {
     const wanted = new Set(types.length === 0 ? this.events.keys() : types)
@@ -118,7 +123,10 @@ export class KnownEvents {
       if (isParts(route) || name !== route.type) texts.push(`${name} ${today.join('+')}`)
       else if (route.version > 1) texts.push(`${name} ${route.version}`)
     }
-    return texts.sort().join(', ')
+    if (this.unknown === 'skip')
+      texts.push(`skips all but ${uuidOf('known', ...[...this.routes.keys()].sort())}`)
+    const text = texts.sort().join(', ')
+    return text.length > mostUpcastText ? uuidOf('upcasts', text) : text
   }
 }
 

@@ -29,7 +29,7 @@ type SchemaResult<Output> =
   | { readonly issues: readonly SchemaIssue[] }
 
 /** One reason why a value is not valid, and where in the value. */
-interface SchemaIssue {
+export interface SchemaIssue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }

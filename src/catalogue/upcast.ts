@@ -2,6 +2,7 @@
 import { UnreadableEventError } from '../errors/index.ts'
 import type { Metadata, RecordedEvent } from '../event.ts'
 import { jsonRoundTrip } from '../input/json-round-trip.ts'
+import { copyOfEvent, copyOfJson } from '../log/event-copy.ts'
 import { uuidOf } from '../uuid.ts'
 import { type DataStep, isParts, type KnownEvents, type Parts } from './known-events.ts'
 import { nearestName } from './nearest-name.ts'
@@ -96,7 +97,9 @@ function upcastEvent(known: KnownEvents, event: RecordedEvent): RecordedEvent | 
       throw new UnreadableEventError('upcast-failed', event, schemaVersion, problem)
     }
   }
-  return partOf(event, metadata, id, route.type, data)
+  // An upcast may put a value of its program into the data of each event, and a handler may change its event.
+  const own = schemaVersion < route.version ? copyOfJson(data) : data
+  return partOf(event, metadata, id, route.type, own)
 }
 
 function withoutSchemaVersion(metadata: Metadata): Metadata {
@@ -131,7 +134,8 @@ function split(
     const own = run(step, parts.size > 1 ? jsonRoundTrip(data) : data, event, stored, type)
     if (own === undefined) continue
     const id = made.length === 0 ? event.id : uuidOf('part', event.id, made.length)
-    made.push(partOf(event, stored.metadata, id, type, own))
+    const part = { ...event, id, type, data: own, metadata: stored.metadata }
+    made.push(copyOfEvent(part))
   }
   return made
 }

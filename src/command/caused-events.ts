@@ -1,4 +1,5 @@
 /** The events of a command: gives them ids before the append, finds them in a stream, and shows them as recorded. */
+import { markAsAccepted } from '../catalogue/accept.ts'
 import type { Event, Metadata, RecordedEvent } from '../event.ts'
 import { markNamedByLibrary } from '../input/id-origin.ts'
 import { mergedMetadata } from '../input/json.ts'
@@ -25,6 +26,7 @@ export function causedEvents<E extends Event>(
       metadata: mergedMetadata(made, metadata, event.metadata),
     }
     if (commandId === undefined && event.id === undefined) markNamedByLibrary(caused)
+    markAsAccepted(caused, event)
     return caused
   })
 }

@@ -3,6 +3,7 @@
  * state is: loading checks that the stream still has its last event, and an append at its version proves the rest.
  */
 import { stateJson } from '../input/json.ts'
+import { refuse } from '../input/refusal.ts'
 import type { Snapshots } from '../snapshot/snapshots.ts'
 import type { KnownStream } from './known-stream.ts'
 import {
@@ -93,6 +94,9 @@ export class StateSnapshots<State> {
     snapshot.wrong = undefined
     let json: string
     try {
+      // As a property it would count as absent, and the snapshot would be one without a state.
+      if (state === undefined)
+        refuse('the snapshot.state', 'must be a JSON value (use null for nothing)', state)
       const stream = { version, position, lastId }
       const content: Content = {
         format,

@@ -1,6 +1,7 @@
 /** Cases of folding and of commands through a catalogue: versions and ids are those of the stored events. */
 import assert from 'node:assert/strict'
 import { defineEvents, payload } from '../catalogue/define-events.ts'
+import type { EventDefinitions } from '../catalogue/definitions.ts'
 import { commandHandler } from '../command/command-handler.ts'
 import { decider } from '../command/decider.ts'
 import { foldStream } from '../command/fold-stream.ts'
@@ -170,6 +171,31 @@ export const catalogueCommandCases: readonly ConformanceCase[] = [
         assert.deepEqual([again.deduplicated, again.version], [true, 2 * memories.length + 2])
         assert.deepEqual(again.state, [...todayOf(), ...reserved(2), ...todayOf()])
       }
+    },
+  },
+  {
+    group,
+    name: 'fold events that were unknown when a snapshot was written, and are known today',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const early = defineEvents({ Reserved: payload<unknown>() }, { unknown: 'skip' })
+      const later = defineEvents(
+        { Reserved: payload<unknown>(), Paid: payload<unknown>() },
+        { unknown: 'skip' },
+      )
+      const store = await open()
+      const snapshot = { name: 'nights', version: 1, every: 2, wait: true }
+      const paid = { type: 'Paid', data: {} }
+      await store.append('a', [...reserved(1), paid, ...reserved(6)])
+      const types = async (events?: EventDefinitions<Event>) => {
+        const { state } = await foldStream(await open({ events }), 'a', nights, { snapshot })
+        return state.map(({ type }) => type)
+      }
+      const nightly = (count: number) => Array(count).fill('Reserved')
+      assert.deepEqual(await types(early), nightly(7))
+      assert.deepEqual(await types(later), ['Reserved', 'Paid', ...nightly(6)])
+      assert.deepEqual(await types(early), nightly(7))
+      assert.deepEqual(await types(), ['Reserved', 'Paid', ...nightly(6)])
     },
   },
   ...unreadables.map(

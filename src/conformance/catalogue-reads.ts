@@ -1,6 +1,8 @@
 /** Cases of reading through a catalogue: streams, the log, its followers, and events that cannot be read. */
 import assert from 'node:assert/strict'
-import type { RecordedEvent } from '../event.ts'
+import { defineEvents, payload } from '../catalogue/define-events.ts'
+import type { EventDefinitions } from '../catalogue/definitions.ts'
+import type { Event, RecordedEvent } from '../event.ts'
 import type { ReadStreamOptions } from '../store.ts'
 import { uuidOf } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
@@ -215,6 +217,43 @@ export const catalogueReadCases: readonly ConformanceCase[] = [
         await read()
         assert.equal(calls.count, each)
       }
+    },
+  },
+  {
+    group,
+    name: 'give each reader data that no other event shares, also if an upcast puts the same value into each event',
+    async run({ open }) {
+      const none: { list: string[] } = { list: [] }
+      const fields = payload<{ list: string[] }>()
+      const events = defineEvents(
+        { Listed: fields, Left: fields, Right: fields },
+        {
+          upcasts: {
+            Listed: { 1: () => none },
+            Split: { Left: () => none, Right: () => none },
+          },
+        },
+      ) as EventDefinitions<Event>
+      const store = await open({ events })
+      await remember(store, 'a', [
+        { type: 'Listed', data: {} },
+        { type: 'Split', data: {} },
+        { type: 'Listed', data: {} },
+      ])
+      const handle = ({ data, tags, metadata }: RecordedEvent) => {
+        ;(data as typeof none).list.push('mine')
+        ;(tags as string[]).push('mine')
+        ;(metadata as Record<string, unknown>).mine = true
+      }
+      for (let read = 0; read < 2; read++) {
+        const all = await collect(store.readAll())
+        for (const event of all) {
+          assert.deepEqual([event.data, event.tags, event.metadata], [{ list: [] }, [], { userId: 'ann' }])
+          handle(event)
+        }
+      }
+      await store.runOnce({ name: 's', handle })
+      assert.deepEqual(none, { list: [] })
     },
   },
   {

@@ -133,6 +133,41 @@ export const catalogueSubscriptionCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'begin no later part of a split event once its call was given up',
+    async run({ open }) {
+      const store = await open({ events: hotel() })
+      await remember(store, 'a', [moved])
+      for (const way of ['too long', 'too long in a transaction', 'abandoned'] as const) {
+        const seen: string[] = []
+        const first = latch()
+        const late = latch()
+        let left = 1
+        const options = {
+          name: way,
+          transactional: way === 'too long in a transaction',
+          onError: { retries: 1, backoff: 1 },
+          async handle({ type }: RecordedEvent) {
+            seen.push(type)
+            if (left-- > 0) {
+              first.release()
+              await late.released
+            }
+          },
+        }
+        if (way === 'abandoned') {
+          const lost = store.subscribe(options)
+          await first.released
+          await lost.stop({ timeout: 0 })
+        }
+        await store.runOnce({ ...options, handlerTimeout: 500 })
+        late.release()
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        assert.deepEqual(seen, ['Released', 'Released', 'Reserved'], way)
+      }
+    },
+  },
+  {
+    group,
     name: 'park a split event once, show its parts, and select it by its stored name and by those of its parts',
     async run({ open }) {
       const store = await open({ events: hotel() })

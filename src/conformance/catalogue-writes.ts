@@ -118,6 +118,87 @@ export const catalogueWriteCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'validate the events of a command once, so that the stored data is the data that was folded',
+    async run({ open }) {
+      const louder: StandardSchema = {
+        '~standard': {
+          version: 1,
+          vendor: 'conformance',
+          validate: (value) => ({ value: typeof value === 'string' ? `${value}!` : { loud: value } }),
+        },
+      }
+      const store = await open({ events: defineEvents({ Said: louder }) as EventDefinitions<Event> })
+      const hearing = decider({
+        initialState: (): readonly unknown[] => [],
+        decide: (data: unknown): Event[] => [{ type: 'Said', data }],
+        evolve: (state, { data }) => [...state, data],
+      })
+      const handle = commandHandler({ store, decider: hearing, cacheSize: 10 })
+      const told = [...(await handle('a', 'hello')).events, ...(await handle('a', 1)).events]
+      const { state } = await handle('a', 'bye')
+      assert.deepEqual(state, ['hello!', { loud: 1 }, 'bye!'])
+      assert.deepEqual(
+        told.map(({ data }) => data),
+        state.slice(0, 2),
+      )
+      assert.deepEqual(
+        (await stored(store)).map(({ data }) => data),
+        state,
+      )
+    },
+  },
+  {
+    group,
+    name: 'refuse what a broken schema returns or throws, and write nothing',
+    async run({ open }) {
+      const results: Readonly<Record<string, () => unknown>> = {
+        'a thrown error': () => {
+          throw new Error('boom')
+        },
+        nothing: () => undefined,
+        'no value': () => ({}),
+        'no issue': () => ({ issues: [] }),
+        'a text of issues': () => ({ issues: 'wrong' }),
+      }
+      for (const [name, validate] of Object.entries(results)) {
+        const schema = { '~standard': { version: 1, vendor: 'conformance', validate } } as StandardSchema
+        const events = defineEvents({ Priced: schema }) as EventDefinitions<Event>
+        const store = await open({ events })
+        const event = { type: 'Priced', data: {} }
+        const { message } = await refused(store.append('a', [event]), 'invalid-input')
+        assert.match(message, /the schema of 'Priced' must return/, name)
+        const handle = commandHandler({ store, decider: deciding })
+        await refused(handle('a', [event]), 'invalid-input')
+        await refused(store.import([{ ...event, streamId: 'a' }], { name: 'i' }), 'invalid-input')
+        assert.deepEqual(await logOf(store), [])
+      }
+    },
+  },
+  {
+    group,
+    name: 'take events that are named like properties of every object',
+    async run({ open }) {
+      const names = ['constructor', 'toString', '__proto__', 'hasOwnProperty']
+      const schemas = Object.fromEntries(names.map((name) => [name, payload<{ value: number }>()]))
+      const past = Object.fromEntries(names.map((name) => [name, { 1: (value: number) => ({ value }) }]))
+      const first = defineEvents(schemas) as EventDefinitions<Event>
+      const events = defineEvents(schemas, { upcasts: past }) as EventDefinitions<Event>
+      const old = names.map((type, value) => ({ type, data: value, streamId: 'a' }))
+      const store = await open({ events })
+      await store.import(old, { name: 'i', shape: 'stored' })
+      await store.append(
+        'a',
+        names.map((type) => ({ type, data: { value: 9 } })),
+      )
+      assert.deepEqual(plain(await logOf(store)), [
+        ...names.map((type, value) => ({ type, data: { value } })),
+        ...names.map((type) => ({ type, data: { value: 9 } })),
+      ])
+      assert.deepEqual(first.types, names)
+    },
+  },
+  {
+    group,
     name: 'refuse a schema that validates asynchronously',
     async run({ open }) {
       const later: StandardSchema<Price> = {

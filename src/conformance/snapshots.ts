@@ -1,6 +1,9 @@
 /** Cases of snapshots: a handler or a fold that begins with a stored state answers as one that reads all events. */
 import assert from 'node:assert/strict'
+import { defineEvents, payload } from '../catalogue/define-events.ts'
+import type { EventDefinitions } from '../catalogue/definitions.ts'
 import { foldStream } from '../command/fold-stream.ts'
+import type { Event } from '../event.ts'
 import { projection } from '../projection/projection.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import type { EventStore } from '../store.ts'
@@ -189,6 +192,33 @@ export const snapshotCases: readonly ConformanceCase[] = [
       })
       assert.match(warnings.join(), /could not be read: cannot validate/)
       assert.equal(warnings.length, 1)
+    },
+  },
+  {
+    group,
+    name: 'are not written of a state that is undefined, and are short also for a large catalogue',
+    async run({ open }) {
+      const types = range(1, 200).map((number) => `Type${number}`)
+      const schemas = Object.fromEntries(['Grown', ...types].map((type) => [type, payload<unknown>()]))
+      const upcasts = Object.fromEntries(types.map((type) => [`Old${type}`, type]))
+      const events = defineEvents(schemas, { upcasts: upcasts as never }) as EventDefinitions<Event>
+      const store = await open({ events })
+      await store.append('a', grown(30))
+      const nothing = { initialState: () => undefined, evolve: () => undefined }
+      const warnings = await warningsOf(async () => {
+        await foldStream(store, 'a', nothing, {
+          snapshot: { name: 'nothing', version: 1, wait: true, every: 1 },
+        })
+      })
+      assert.match(
+        warnings.join(),
+        /'nothing' of stream 'a' could not be written: the snapshot.state must be/,
+      )
+      assert.equal(await store.snapshots.read('nothing', 'a'), undefined)
+      const count = { initialState: () => 0, evolve: (state: number) => state + 1 }
+      await foldStream(store, 'a', count, { snapshot: { name: 'count', version: 1, wait: true, every: 1 } })
+      const { json = '' } = (await store.snapshots.read('count', 'a')) ?? {}
+      assert.ok(json.length > 0 && json.length < 400, json)
     },
   },
   ...[5, 13, 29, 30, 31, 80].map(

@@ -74,7 +74,7 @@ export class EventPreparation {
     checkName(type, `${field}.type`)
     if (id !== undefined) checkId(id, `${field}.id`)
     const isNewId = id === undefined ? makeId === undefined : isNamedByLibrary(event)
-    const form: StoredForm = (known && storedForm(known, { type, data }, path, this.#issues)) ?? {
+    const form: StoredForm = (known && storedForm(known, event, { type, data }, path, this.#issues)) ?? {
       type,
       data,
       schemaVersion: 1,

@@ -260,7 +260,10 @@ export function postgresStore<E extends Event = Event>(
     },
     inTransaction(transaction) {
       const session = sessionRunner(sessionOf(transaction, prepare), statements)
-      return eventStore(postgresStorage(session, statements, { maxBatch: 1, timeout }, inline), options)
+      const storage = postgresStorage(session, statements, { maxBatch: 1, timeout }, inline)
+      // A snapshot is written after the command, when the transaction may be over, and the failure of one would end it.
+      const { snapshots: _, ...inside } = eventStore(storage, options)
+      return inside
     },
   }
 }

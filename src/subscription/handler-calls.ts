@@ -58,6 +58,7 @@ export class HandlerCalls {
   readonly #held: HeldLease
   readonly #signals: RunSignals
   readonly #firstAttempt: HandlerContext
+  readonly #turn = { number: 0 }
   #rejectCall = (_: unknown) => {}
   #abortHandler = (_: unknown) => {}
 
@@ -69,7 +70,11 @@ export class HandlerCalls {
     this.#firstAttempt = new PlainContext(signals.stop, 1)
     const { stop, abandon } = signals
     // One listener for all calls: adding a listener for each call would take longer than the rest of the call.
-    abandon.addEventListener('abort', () => this.#rejectCall(abandon.reason), { once: true })
+    const endCall = () => {
+      this.#turn.number++
+      this.#rejectCall(abandon.reason)
+    }
+    abandon.addEventListener('abort', endCall, { once: true })
     stop.addEventListener('abort', () => this.#abortHandler(stop.reason), { once: true })
   }
 
@@ -80,7 +85,7 @@ export class HandlerCalls {
   handleFirstAttempt(event: RecordedEvent): Promise<void> | undefined {
     const { handler, handlerTimeout } = this.#plan
     if (handlerTimeout !== undefined) return this.#invoke([event], 1, undefined)
-    const handled = handler.handle([event], this.#firstAttempt, undefined)
+    const handled = handler.handle([event], this.#firstAttempt, undefined, this.#turn)
     return isThenable(handled) ? this.#unlessAbandoned(handled) : undefined
   }
 
@@ -128,7 +133,7 @@ export class HandlerCalls {
       const context = transaction
         ? { signal, attempt, tx: transaction.user }
         : new PlainContext(signal, attempt)
-      await handler.handle(events, context, transaction)
+      await handler.handle(events, context, transaction, this.#turn)
     }
     if (handlerTimeout === undefined) return this.#unlessAbandoned(call(stop))
     const [timer, handlerAbort] = [new AbortController(), new AbortController()]
@@ -145,6 +150,7 @@ export class HandlerCalls {
     try {
       await this.#unlessAbandoned(Promise.race([call(handlerAbort.signal), timeout]))
     } finally {
+      this.#turn.number++
       timer.abort()
     }
   }

@@ -30,6 +30,7 @@ import type {
   SubscriptionState,
 } from './subscription.ts'
 import { todaysEvents } from './todays-events.ts'
+import type { Turn } from './turn.ts'
 
 // The databases store a version as a 32-bit number.
 const mostVersion = 2 ** 31 - 1
@@ -72,6 +73,7 @@ interface Handler {
     stored: readonly RecordedEvent[],
     context: HandlerContext,
     transaction: StorageTransaction | undefined,
+    turn: Turn,
   ): Promise<void> | void
 }
 
@@ -181,23 +183,32 @@ function handlerOf(
     takesBatches,
     isTransactional,
     async prepare() {},
-    handle(stored, context) {
+    handle(stored, context, _transaction, turn) {
       const events = todaysEvents(filter, stored)
       if (events.length === 0) return
       // A handler may empty the list that it gets.
       if (takesBatches) return invoke([...events], context)
-      return events.length === 1 ? invoke(events[0], context) : eachInTurn(events, invoke, context)
+      return events.length === 1
+        ? invoke(events[0], context)
+        : eachInTurn(events, (event) => invoke(event, context), turn)
     },
   }
 }
 
-/** The parts of a split event are one unit: if one call fails, all are handled again. */
+/**
+ * The parts of a split event are one unit: if one call fails, all are handled again. After a call that was given up, no
+ * other call begins: the event may be handled again by then, and later events too.
+ */
 async function eachInTurn(
   events: readonly RecordedEvent[],
-  invoke: (event: RecordedEvent, context: HandlerContext) => Promise<void> | void,
-  context: HandlerContext,
+  invoke: (event: RecordedEvent) => Promise<void> | void,
+  turn: Turn,
 ): Promise<void> {
-  for (const event of events) await invoke(event, context)
+  const { number } = turn
+  for (const event of events) {
+    if (turn.number !== number) return
+    await invoke(event)
+  }
 }
 
 function checkedPolicy(policy: ErrorPolicy = {}) {

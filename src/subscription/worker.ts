@@ -241,10 +241,12 @@ export class Worker {
   async #stepBack(error: UnreadableEventError): Promise<void> {
     const { clock } = this.#environment
     const { signal } = this.#stop
-    await this.#partitions.ended()
-    await this.#member?.leave()
+    // A storage that does not answer must not delay a stop.
+    await Promise.race([this.#partitions.ended(), this.#releaseTimedOut])
+    await Promise.race([this.#member?.leave(), this.#releaseTimedOut])
+    if (signal.aborted) return
     this.#isOutdated = true
-    if (!signal.aborted) this.#setState('outdated', { ...noChange, error })
+    this.#setState('outdated', { ...noChange, error })
     await this.#leave()
     const pause = Math.min(longestStepBack, shortestStepBack * 2 ** Math.min(this.#stepsBack++, 10))
     await clock.sleep(pause * (0.5 + Math.random() / 2), signal).catch(() => {})

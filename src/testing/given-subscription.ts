@@ -62,7 +62,9 @@ export function givenSubscription<E extends Event>(
     if (unreadable !== undefined) throw unreadable
     if (events.length === 0) return 'ignored'
     try {
-      await plan.handler.handle([event], new PlainContext(new AbortController().signal, 1), undefined)
+      await plan.handler.handle([event], new PlainContext(new AbortController().signal, 1), undefined, {
+        number: 0,
+      })
       return 'handled'
     } catch (error) {
       return { error }

@@ -112,4 +112,14 @@ describe.each(Object.entries(drivers))('with %s', (name, openDriver) => {
     })
     expect(typesOf((await store.readStream('b')).events)).toEqual(['Reserved'])
   })
+
+  it('keeps no snapshots: they would be written when the transaction is over', async () => {
+    await driver.transact('read committed', async ({ handle }) => {
+      const inside = store.inTransaction(handle)
+      const snapshot = { name: 'bookings', version: 1 }
+      expect(() => commandHandler({ store: inside, decider: booking, snapshot })).toThrow(
+        'store must have snapshots, because the option snapshot is given',
+      )
+    })
+  })
 })

@@ -155,3 +155,21 @@ it('stops at once while it is outdated', async () => {
   expect(performance.now() - before).toBeLessThan(1_000)
   expect(states.at(-1)).toBe('stopped')
 })
+
+it('stops in time while it steps back and the storage does not answer', async () => {
+  await append('a', 'Good', 'New')
+  const { keepLeases } = storage
+  let calls = 0
+  storage.keepLeases = (...parameters) =>
+    calls++ === 0 ? keepLeases.apply(storage, parameters) : new Promise(() => {})
+  const { subscription, handled } = start(older, {
+    async handle(event: RecordedEvent) {
+      await vi.waitUntil(() => calls > 1, { timeout: 10_000 })
+      handled.push(event)
+    },
+  })
+  await vi.waitUntil(() => handled.length > 0, { timeout: 10_000 })
+  await systemClock.sleep(50)
+  const stopped = subscription.stop({ timeout: 100 }).then(() => 'stopped')
+  expect(await Promise.race([stopped, systemClock.sleep(3_000)])).toBe('stopped')
+})
