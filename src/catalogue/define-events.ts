@@ -23,6 +23,7 @@ import {
 } from './known-events.ts'
 import { makeDecider, makeProjection, makeRawProjection, makeSubscription } from './make.ts'
 import type { OutputOf, StandardSchema } from './standard-schema.ts'
+import { checkTypes } from './unknown-type.ts'
 import type { Upcasts } from './upcasts.ts'
 
 const compilerOnly: StandardSchema = {
@@ -99,10 +100,7 @@ function catalogueOf(known: KnownEvents, types: readonly string[], isPicked = fa
     unknown: known.unknown,
     pick(...picked: readonly string[]) {
       if (picked.length === 0) refuse('types', 'must name at least one event', picked)
-      for (const [index, type] of picked.entries()) {
-        if (!known.isOpen && !known.events.has(type))
-          refuse(`types[${index}]`, 'must be an event of this catalogue', type)
-      }
+      checkTypes(known, picked, 'types')
       return catalogueOf(known, [...new Set(picked)], true)
     },
     check: (store, options) => checkStored(known, store, options),
@@ -222,7 +220,11 @@ function writtenForm(
   const [[key, convert] = [], ...more] = Object.entries(given)
   const step = steps.get(Number(key))
   if (key === undefined || more.length > 0 || step === undefined || isParts(step)) {
-    refuse(field, 'must have one function, for a version from which upcasts has a step', key)
+    refuse(
+      field,
+      `must have one function, under an older version that upcasts.${type} reads as one event`,
+      key,
+    )
   }
   checkFunction(convert, `${field}.${key}`)
   return { type, version: Number(key), convert: convert as (data: unknown) => unknown }
