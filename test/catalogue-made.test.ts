@@ -1,9 +1,11 @@
 /** A catalogue refuses mistakes in the deciders, projections and subscriptions that it makes. */
 import {
+  commandHandler,
   decider,
   defineEvents,
   InvalidInputError,
   inPlace,
+  memoryStore,
   payload,
   projection,
   type RecordedEvent,
@@ -113,6 +115,25 @@ it('rawProjection and subscription refuse mistakes', () => {
     },
   }
   expect(() => events.projection(wrong(throwing))).toThrow('options could not be read')
+})
+
+it('pick explains an old or a misspelt name as a filter does', () => {
+  const renamed = defineEvents({ Opened: payload<null>() }, { upcasts: { Started: 'Opened' } })
+  expect(() => renamed.pick(wrong('Started'))).toThrow(
+    "types[0] must be an event of the catalogue: 'Started' is an old name: use 'Opened'",
+  )
+  expect(() => renamed.pick('Opened', wrong('Opend'))).toThrow(
+    "types[1] must be an event of the catalogue: 'Opend'",
+  )
+})
+
+it('a store that is wrapped needs the events of the store', () => {
+  const made = events.decider({ initialState: () => 0, decide: () => undefined, evolve: (state) => state })
+  const { append, readStream, events: own } = memoryStore({ events })
+  expect(() => commandHandler({ store: { append, readStream }, decider: made })).toThrow(
+    'If you wrap the store, give the wrapper its `events`; received a store without a catalogue',
+  )
+  commandHandler({ store: { append, readStream, events: own }, decider: made })
 })
 
 it('evolve by type refuses an event for which it has no function', () => {

@@ -1,25 +1,16 @@
 /** Checks the events that a program appends against its catalogue, and makes their stored form. */
-import { isDeepStrictEqual } from 'node:util'
 import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors/index.ts'
-import type { Event, RecordedEvent } from '../event.ts'
+import type { Event } from '../event.ts'
 import { toJson } from '../input/json.ts'
 import { jsonRoundTrip } from '../input/json-round-trip.ts'
 import { beginning, readSafely, refuse } from '../input/refusal.ts'
 import type { KnownEvent, KnownEvents } from './known-events.ts'
+import { olderForm } from './older-form.ts'
 import type { SchemaIssue, StandardSchema } from './standard-schema.ts'
-import { schemaVersionKey } from './stored-event.ts'
+import type { StoredForm } from './stored-event.ts'
 import { unknownTypeProblem } from './unknown-type.ts'
-import { upcastAll } from './upcast.ts'
 
 export type Path = readonly (string | number)[]
-
-/** An event as it will be stored. */
-export interface StoredForm {
-  readonly type: string
-  readonly data: unknown
-  /** The version of its data. */
-  readonly schemaVersion: number
-}
 
 /** Data that the schema of an event has returned. */
 interface Accepted {
@@ -51,7 +42,10 @@ export function storedForm(
   if (accepted === undefined) return undefined
   const { writeAs } = event
   if (writeAs === undefined) return { type, data: accepted.value, schemaVersion: event.version }
-  return olderForm(known, event, accepted.value, path, issues)
+  const older = olderForm(known, writeAs, type, accepted.value)
+  if (!('message' in older)) return older
+  issues.push({ ...older, path: [...path, 'data', ...older.path] })
+  return undefined
 }
 
 /**
@@ -99,39 +93,6 @@ export function issuesOf(known: KnownEvents, { type, data }: Event): readonly Ev
   const event = known.events.get(type)
   if (event !== undefined) validData(event, data, ['data'], issues)
   return issues
-}
-
-/** Makes the form that older processes know, and checks that it is read back as the same event. */
-function olderForm(
-  known: KnownEvents,
-  event: KnownEvent,
-  data: unknown,
-  path: Path,
-  issues: EventIssue[],
-): StoredForm | undefined {
-  const { type, version, convert } = event.writeAs as NonNullable<KnownEvent['writeAs']>
-  const today = jsonRoundTrip(data)
-  try {
-    const older = convert === undefined ? today : convert(jsonRoundTrip(today))
-    const metadata = version === 1 ? {} : { [schemaVersionKey]: version }
-    const [readBack, ...more] = upcastAll(known, [asStored(type, jsonRoundTrip(older), metadata)])
-    const isSame = more.length === 0 && readBack?.type === event.type
-    if (isSame && isDeepStrictEqual(jsonRoundTrip(readBack.data), today)) {
-      return { type, data: older, schemaVersion: version }
-    }
-    const message = `is not the same event when it is read back as '${type}' of version ${version}: writeAs and upcasts must be inverse`
-    issues.push({ path: [...path, 'data'], message })
-  } catch (thrown) {
-    const message = `cannot be written as '${type}' of version ${version}: ${thrown instanceof Error ? thrown.message : thrown}`
-    issues.push({ path: [...path, 'data'], message })
-  }
-  return undefined
-}
-
-/** An event that is not stored yet, for upcasting it. */
-function asStored(type: string, data: unknown, metadata: RecordedEvent['metadata']): RecordedEvent {
-  const id = '00000000-0000-0000-0000-000000000000'
-  return { id, type, data, metadata, tags: [], streamId: '', version: 1, position: 1, recordedAt: new Date() }
 }
 
 const expectedResult = 'must return { value }, or { issues } with at least one issue'

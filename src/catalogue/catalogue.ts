@@ -39,12 +39,12 @@ export type CheckedSchemas<S> = {
 
 /** The options of `defineEvents`. `Data`: today's data by type; `Given`: the upcasts as they are written. */
 export interface CatalogueOptions<Data, Given> {
-  /** How events are read that are stored under old names or in old versions, by stored name. @default {} */
+  /** How to read events that were stored under old names or in old versions, by the name that is stored. @default {} */
   readonly upcasts?: (Given & CheckedUpcasts<Data, Given>) | undefined
   /**
-   * The form in which events are still stored while processes of the previous release run: under a name that `upcasts`
-   * reads as this event, or in an older version, with the function that makes its data. Each append checks that the
-   * written form is read back as the same event. @default {}
+   * The older form in which `append` stores an event while processes of the previous release run. A string: the old name,
+   * which `upcasts` reads as this event. `{ version: (data) => … }`: an older version, and the function that makes its data.
+   * Each append checks that the older form is read back as the same event. @default {}
    */
   readonly writeAs?:
     | {
@@ -70,8 +70,9 @@ export interface Catalogue<E extends Event = any> extends EventDefinitions<E> {
   pick<const Type extends E['type']>(...types: readonly Type[]): Catalogue<OfType<E, Type>>
 
   /**
-   * Reads what a store has stored with this catalogue, before a process uses it: the whole log, the events after a position,
-   * or a sample. Reports for each stored type and version how many events cannot be read, or do not fit their schema today.
+   * Tries this catalogue on the stored events of a store, before a process uses it: on the whole log, on the events after
+   * a position, or on a sample. Reports for each stored type and version how many events cannot be read, or do not fit
+   * their schema today.
    * Reads at most two pages of events into memory, and changes nothing. The store may have another catalogue, or none.
    * @throws InvalidInputError if an option is wrong, or if only the compiler knows the events of this catalogue
    * @throws LogTruncatedError if the log ends before `after`

@@ -1,4 +1,4 @@
-/** Reads what a store has stored with a catalogue that no process uses yet, and reports what would fail. */
+/** Tries a catalogue that no process uses yet on stored events, and reports which of them it could not read. */
 import { checkFunction, checkInteger } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'

@@ -24,6 +24,7 @@ import {
 import { makeDecider, makeProjection, makeRawProjection, makeSubscription } from './make.ts'
 import { nearestName } from './nearest-name.ts'
 import type { OutputOf, StandardSchema } from './standard-schema.ts'
+import { checkTypes } from './unknown-type.ts'
 import type { Upcasts } from './upcasts.ts'
 
 const compilerOnly: StandardSchema = {
@@ -126,6 +127,7 @@ function catalogueOf(known: KnownEvents, types: readonly string[], isPicked = fa
     unknown: known.unknown,
     pick(...picked: readonly string[]) {
       if (picked.length === 0) refuse('types', 'must name at least one event', picked)
+      checkTypes(known, picked, 'types')
       for (const [index, type] of picked.entries()) {
         if (!known.isOpen && !types.includes(type))
           refuse(`types[${index}]`, 'must be an event of this catalogue', type)
@@ -249,7 +251,11 @@ function writtenForm(
   const [[key, convert] = [], ...more] = Object.entries(given)
   const step = steps.get(Number(key))
   if (key === undefined || more.length > 0 || step === undefined || isParts(step)) {
-    refuse(field, 'must have one function, for a version from which upcasts has a step', key)
+    refuse(
+      field,
+      `must have one function, under an older version that upcasts.${type} reads as one event`,
+      key,
+    )
   }
   checkFunction(convert, `${field}.${key}`)
   return { type, version: Number(key), convert: convert as (data: unknown) => unknown }

@@ -132,7 +132,7 @@ export class KnownEvents {
 
 const knownEvents = new WeakMap<object, KnownEvents>()
 
-/** Returns what `registerKnownEvents` was called with. @throws InvalidInputError if it is no catalogue */
+/** Returns the known events of a catalogue. @throws InvalidInputError if the value is no catalogue */
 export function knownEventsOf(definitions: EventDefinitions): KnownEvents
 export function knownEventsOf(definitions: EventDefinitions | undefined): KnownEvents | undefined
 export function knownEventsOf(definitions: EventDefinitions | undefined): KnownEvents | undefined {

@@ -1,4 +1,4 @@
-/** The types of what a user gives a catalogue to make deciders, projections and subscriptions of its events. */
+/** The types of the options from which a catalogue makes deciders, projections and subscriptions. */
 import type { Decision, Evolved } from '../command/decider.ts'
 import type { Event, RecordedEvent } from '../event.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'

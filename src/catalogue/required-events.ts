@@ -51,8 +51,9 @@ export function checkDeciderEvents(
 const mostNames = 5
 
 /**
- * Checks that a store reads and validates the events that something needs. Otherwise that thing would get the stored
- * forms of old events. `required`: the catalogue that has made it, if any; `known`: the catalogue of the store.
+ * Checks that a store reads and validates the events that a decider, a projection or a subscription needs. Otherwise it
+ * would get the stored forms of old events. `required`: the catalogue that has made it, if any; `known`: the catalogue of
+ * the store. `field`: the name of what needs them, for errors.
  * @throws InvalidInputError if the store has no catalogue, or one without these events
  */
 export function checkRequiredEvents(
@@ -63,7 +64,8 @@ export function checkRequiredEvents(
   const own = knownEventsOf(required)
   if (required === undefined || own === undefined || own.isOpen) return
   if (known === undefined) {
-    const problem = 'needs the events of its catalogue: open the store with { events: catalogue }'
+    const problem =
+      'needs the events of its catalogue: open the store with { events: catalogue }. If you wrap the store, give the wrapper its `events`'
     throw new InvalidInputError(field, problem, 'a store without a catalogue')
   }
   const missing = required.types.filter((type) => known.events.get(type) !== own.events.get(type))

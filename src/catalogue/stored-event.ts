@@ -1,7 +1,7 @@
-/** A stored event as upcasters get it, and the version of its data. */
+/** How events are stored: what an upcast gets, what an append stores, and the version of the data. */
 import type { Metadata } from '../event.ts'
 
-/** Facts about a stored event, for upcasters that need more than its data. */
+/** Facts about a stored event, for upcasts that need more than its data. */
 export interface StoredEvent {
   /** The type under which it is stored. */
   readonly type: string
@@ -13,6 +13,14 @@ export interface StoredEvent {
   /** Without `$schemaVersion`. */
   readonly metadata: Metadata
   readonly tags: readonly string[]
+}
+
+/** An event as it will be stored. */
+export interface StoredForm {
+  readonly type: string
+  readonly data: unknown
+  /** The version of its data. */
+  readonly schemaVersion: number
 }
 
 /** The metadata property that holds the version of an event's data. It is absent if the version is 1. */

@@ -16,8 +16,9 @@ export function unknownTypeProblem(known: KnownEvents, type: string): string {
 }
 
 /**
- * Checks the types of a filter. Under a name of the past, the filter would select events that come with another name, or
- * none. @throws InvalidInputError
+ * Checks the types of a filter or of `pick`. With an old name, a filter would select events that have another name today,
+ * or none.
+ * @throws InvalidInputError if a type is no event of the catalogue
  */
 export function checkTypes(
   known: KnownEvents | undefined,

@@ -1,6 +1,6 @@
 /**
- * Writes the snapshots of one store behind the commands: one at a time for each stream. While one is being written, only
- * the latest of the next ones waits. A failed write costs no command anything, so it ends in a warning.
+ * Writes the snapshots of one store in the background, one at a time for each stream. While the writer writes one, it keeps
+ * only the latest of the next ones. A failed write fails no command: it emits a warning.
  */
 import { hasCode } from '../errors/index.ts'
 import type { Snapshot, Snapshots, WriteSnapshotOptions } from '../snapshot/snapshots.ts'
@@ -44,8 +44,8 @@ export class SnapshotWriter {
   }
 
   /**
-   * The latest version whose snapshot is being written or waits for that, or could not be written; 0 if there is none. A
-   * snapshot that fails each time, as one that is too large, is thus not tried with each command.
+   * Returns the latest version whose snapshot is being written, waits for its turn, or could not be written; 0 if there is
+   * none. Without it, each command would retry a snapshot that always fails, for example because it is too large.
    */
   triedAt({ name, streamId }: SnapshotPlace): number {
     const key = keyOf(name, streamId)

@@ -100,8 +100,8 @@ export class StateCache<State, E extends Event> {
   }
 
   /**
-   * Reads the snapshot and the last events at once, enough of them that a snapshot written in time is among them. They are
-   * the whole stream if it has no more events.
+   * Reads the snapshot and the last events of the stream in parallel: so many events that the last event of a snapshot that
+   * is not overdue is among them. If the stream has no other events, no snapshot is needed.
    */
   async #loadUnknown(stream: string, signal: AbortSignal | undefined): Promise<LoadedStream<State, E>> {
     const snapshots = this.#snapshots

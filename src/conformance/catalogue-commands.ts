@@ -156,6 +156,27 @@ export const catalogueCommandCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'ignore a snapshot that an older release has written with other upcasts',
+    needs: ['shared-data'],
+    async run({ open }) {
+      const today = { Reserved: payload<{ nights: string[] }>() }
+      const older = await open({ events: defineEvents(today) })
+      const upcasts = { Reserved: { 1: (old: { nights: string[] }) => ({ nights: [...old.nights, 'so'] }) } }
+      const newer = await open({ events: defineEvents(today, { upcasts }) })
+      const snapshot = { name: 'nights', version: 1, every: 1, wait: true }
+      await commandHandler({ store: older, decider: nights, snapshot })('a', 12)
+      assert.notEqual(await newer.snapshots.read('nights', 'a'), undefined)
+      const expected = range(1, 12).map((night) => ({
+        type: 'Reserved',
+        data: { nights: [String(night), 'so'] },
+      }))
+      assert.deepEqual((await foldStream(newer, 'a', nights, { snapshot })).state, expected)
+      const handle = commandHandler({ store: newer, decider: nights, snapshot })
+      assert.deepEqual((await handle('a', 0)).state, expected)
+    },
+  },
+  {
+    group,
     name: 'repeat a command with its id on a stream that has splits and dropped events around it',
     async run({ open }) {
       const store = await open({ events: hotel() })

@@ -89,9 +89,9 @@ async function refusesAll(store: EventStore, events: AccountEvents, received: st
   const refusals = [
     await refused(() => commandHandler({ store, decider }), 'invalid-input', { field: 'decider' }),
     await refused(foldStream(store, 'a', decider), 'invalid-input', { field: 'evolution' }),
-    await refused(() => store.subscribe(subscription), 'invalid-input', { field: 'options' }),
+    await refused(() => store.subscribe(subscription), 'invalid-input', { field: 'subscription' }),
     await refused(() => store.subscribe({ ...subscription, from: 'end' }), 'invalid-input'),
-    await refused(store.runOnce(subscription), 'invalid-input', { field: 'options' }),
+    await refused(store.runOnce(subscription), 'invalid-input', { field: 'subscription' }),
     await refused(() => store.subscribe({ projection: raw }), 'invalid-input', { field: 'projection' }),
     await refused(store.runOnce({ projection: { ...totals, version: 2 } }), 'invalid-input'),
     await refused(store.rebuild(totals), 'invalid-input', { field: 'projection' }),

@@ -2,8 +2,9 @@
  * Applies the input rules to events before the store sends anything to a database; they are the same for every store.
  * An event that passes can be stored and read back unchanged. Any other event is refused with an InvalidInputError.
  */
-import { type Path, type StoredForm, storedForm } from '../catalogue/accept.ts'
+import { type Path, storedForm } from '../catalogue/accept.ts'
 import type { KnownEvents } from '../catalogue/known-events.ts'
+import type { StoredForm } from '../catalogue/stored-event.ts'
 import { schemaVersionKey } from '../catalogue/stored-event.ts'
 import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors/index.ts'
 import type { Event, Metadata } from '../event.ts'

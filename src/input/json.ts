@@ -86,6 +86,9 @@ class JsonCheck {
     if (this.#path.length >= maxDepth) {
       this.#refuse(`must not be nested deeper than ${maxDepth} levels, nor refer to itself`, value)
     }
+    if (value instanceof Date) {
+      this.#refuse('must be plain JSON: keep a date as an ISO string, date.toISOString()', value)
+    }
     if (!isPlain(value)) {
       this.#refuse('must be plain JSON (an object of a class would not read back as one)', value)
     }

@@ -134,7 +134,7 @@ function plan({ storage, known }: PlanEnvironment, options: AnySubscribeOptions)
 
   const { name, version = 1, from = 'beginning', partitions = 1, transactional = false } = options
   const { types, streamPrefix, tags } = options
-  checkRequiredEvents(requiredEventsOf(options), known, 'options')
+  checkRequiredEvents(requiredEventsOf(options), known, 'subscription')
   checkName(name, 'name')
   const start = checkedFrom(from, name)
   checkInteger(version, 'version', 1, mostVersion)

@@ -29,7 +29,7 @@ function matches(error: unknown, expected: ExpectedError): boolean {
   return expected(error)
 }
 
-/** Tells a class of errors from a test function. */
+/** Returns true for a class of errors, and false for a function that checks an error. */
 function isErrorClass(expected: ErrorClass | ((error: unknown) => boolean)): expected is ErrorClass {
   return expected === Error || expected.prototype instanceof Error
 }

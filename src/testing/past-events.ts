@@ -18,7 +18,7 @@ const beginning = Date.UTC(2000, 0, 1)
 
 /**
  * Returns the events as a store keeps them: a second apart, and with payloads that went through JSON. A catalogue validates
- * today's events, and writes them in its form. `name`: the name of the list in errors; `after`: how many events precede it.
+ * today's events, and makes their stored form. `name`: the name of the list in errors; `after`: how many events precede it.
  * @throws InvalidInputError, InvalidEventError
  */
 export function storedEvents(
