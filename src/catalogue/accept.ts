@@ -2,7 +2,6 @@
 import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import { toJson } from '../input/json.ts'
-import { jsonRoundTrip } from '../input/json-round-trip.ts'
 import { beginning, readSafely, refuse } from '../input/refusal.ts'
 import type { KnownEvent, KnownEvents } from './known-events.ts'
 import { olderForm } from './older-form.ts'
