@@ -140,10 +140,10 @@ export interface StoredEvents {
 }
 
 /**
- * An event store. `Tx`: the transaction through which handlers and raw projections write. `E`: the events of the store's
- * catalogue.
+ * An event store. `E`: the events of the store's catalogue. `Tx`: the transaction through which handlers and raw projections
+ * write.
  */
-export interface EventStore<Tx extends HandlerTransaction = HandlerTransaction, E extends Event = Event>
+export interface EventStore<E extends Event = Event, Tx extends HandlerTransaction = HandlerTransaction>
   extends AsyncDisposable {
   /** The catalogue that the store was opened with. */
   readonly events: EventDefinitions<E> | undefined

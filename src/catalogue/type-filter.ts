@@ -9,6 +9,8 @@ import { type Upcast, upcast } from './upcast.ts'
 export interface TypeFilter {
   /** The filter of the stored events. */
   readonly stored: Required<EventFilter>
+  /** Whether some of the stored events may be read as none, or as events that are not selected. */
+  readonly mayLeaveOut: boolean
   /** Returns today's events that the filter selects, up to the first stored event that cannot be read. */
   today(stored: readonly RecordedEvent[], direction?: 'forward' | 'backward'): Upcast
 }
@@ -34,10 +36,14 @@ export function typeFilter(
   { field = 'types', isWholeCatalogue = false }: TypeFilterOptions = {},
 ): TypeFilter {
   if (known === undefined) {
-    return { stored: filter, today: (events) => ({ events, unreadable: undefined }) }
+    return { stored: filter, mayLeaveOut: false, today: (events) => ({ events, unreadable: undefined }) }
   }
   if (filter.types === undefined) {
-    return { stored: filter, today: (events, direction) => upcast(known, events, direction) }
+    return {
+      stored: filter,
+      mayLeaveOut: true,
+      today: (events, direction) => upcast(known, events, direction),
+    }
   }
   checkTypes(known, filter.types, field)
   const { types, isExact } = isWholeCatalogue
@@ -46,10 +52,11 @@ export function typeFilter(
   const stored = { ...filter, types }
   // Without a filter by names, an event that the catalogue reads as another one may come too.
   if (isExact && types !== undefined)
-    return { stored, today: (events, direction) => upcast(known, events, direction) }
+    return { stored, mayLeaveOut: true, today: (events, direction) => upcast(known, events, direction) }
   const wanted = new Set(filter.types)
   return {
     stored,
+    mayLeaveOut: true,
     today(stored, direction) {
       const { events, unreadable } = upcast(known, stored, direction)
       const isWanted = ({ type }: RecordedEvent) => wanted.has(type)

@@ -73,6 +73,40 @@ export const catalogueReadCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'end a read of the log at its limit, before an event that cannot be read and after many that are left out',
+    async run({ open }) {
+      let isBroken = false
+      const events = defineEvents(
+        { Good: payload<object>(), Half: payload<object>() },
+        {
+          upcasts: {
+            Noted: {},
+            Pair: { Good: () => ({}), Half: () => ({}) },
+            Bad: {
+              Good: () => {
+                if (isBroken) throw new Error('broken')
+                return {}
+              },
+            },
+          },
+        },
+      )
+      const store = await open({ events })
+      const types = [...Array.from({ length: 250 }, () => 'Noted'), 'Pair', 'Pair', 'Bad']
+      await remember(
+        store,
+        'a',
+        types.map((type) => ({ type, data: {} })),
+      )
+      isBroken = true
+      const typesOf = async (limit: number) => (await logOf(store, { limit })).map(({ type }) => type)
+      assert.deepEqual(await typesOf(1), ['Good', 'Half'])
+      assert.deepEqual(await typesOf(2), ['Good', 'Half', 'Good', 'Half'])
+      await refused(typesOf(3), 'unreadable-event')
+    },
+  },
+  {
+    group,
     name: 'return the log as its events of today, forward and backward, and limits count stored events that are returned',
     async run(context) {
       const store = await openHotel(context)

@@ -58,7 +58,7 @@ export interface DynamodbStoreOptions<E extends Event = Event>
 }
 
 /** An event store on DynamoDB. */
-export interface DynamodbStore<E extends Event = Event> extends EventStore<DynamodbTransaction, E> {
+export interface DynamodbStore<E extends Event = Event> extends EventStore<E, DynamodbTransaction> {
   readonly schema: {
     /**
      * Creates the tables that are missing, and checks them. Many processes may call it at once.
@@ -145,7 +145,7 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   }
 
   return {
-    ...eventStore<DynamodbTransaction, E>(
+    ...eventStore<E, DynamodbTransaction>(
       dynamodbStorage(connection, tables, inline, { maxBatch, gapTimeout, compress }),
       options,
     ),

@@ -18,6 +18,8 @@ import type { Storage } from '../storage/storage.ts'
 import type { ReadAllOptions } from '../store.ts'
 
 const eventsPerPage = 1000
+// The limit of a page if a reader wants fewer events, and the catalogue may leave some out: not one page for each event.
+const leastEventsPerPage = 100
 
 // The longest pause between two polls of the end of the log, in milliseconds.
 const pollInterval = 250
@@ -100,7 +102,9 @@ async function* readPages(
   }
 
   function requestPage(): Promise<LogPage> {
-    const request = { ...query, after, until, limit: Math.min(remaining, eventsPerPage) }
+    // The catalogue may read some of the events as none, or as events that the filter does not select.
+    const wanted = filter.mayLeaveOut ? Math.max(remaining, leastEventsPerPage) : remaining
+    const request = { ...query, after, until, limit: Math.min(wanted, eventsPerPage) }
     const fromStorage = !hasReachedEnd
     return operations.perform(signal, () =>
       follower === undefined
@@ -129,7 +133,7 @@ async function* readPages(
     }
     let today: Upcast | undefined
     const upcastPage = () => {
-      today ??= filter.today(page.events, query.direction)
+      today ??= firstOf(filter.today(page.events, query.direction), remaining)
       return today
     }
     // Without a limit nothing is counted: `events` may be a getter that decodes the page.
@@ -148,6 +152,7 @@ async function* readPages(
     const { events, unreadable } = upcastPage()
     yield events
     if (unreadable !== undefined) throw unreadable
+    if (remaining === 0) return
     last = page.events.at(-1) ?? last
     if (page.full) continue
     if (follower === undefined || page.frontier >= until) return
@@ -165,4 +170,17 @@ function countStored(events: readonly RecordedEvent[]): number {
     last = position
   }
   return count
+}
+
+/** Returns today's events of the first stored ones. What follows them, also an event that cannot be read, is not wanted. */
+function firstOf(today: Upcast, count: number): Upcast {
+  const { events } = today
+  if (events.length < count) return today
+  let left = count
+  let last = 0
+  for (const [index, { position }] of events.entries()) {
+    if (position !== last && left-- === 0) return { events: events.slice(0, index), unreadable: undefined }
+    last = position
+  }
+  return left === 0 ? { events, unreadable: undefined } : today
 }

@@ -46,10 +46,10 @@ const streamsPerPage = 500
  * Makes a store of a storage. The storage writes the documents of the `inline` projections itself.
  * @throws InvalidInputError if an option is wrong
  */
-export function eventStore<Tx extends HandlerTransaction = HandlerTransaction, E extends Event = Event>(
+export function eventStore<E extends Event = Event, Tx extends HandlerTransaction = HandlerTransaction>(
   storage: Storage,
   options: InputLimits & StoreOptions<E> = {},
-): EventStore<Tx, E> {
+): EventStore<E, Tx> {
   const limits = checkedLimits(options)
   const { inline = [], worker, events } = optionsOf(options, ['inline', 'worker', 'events'])
   const known = knownEventsOf(events)
@@ -87,7 +87,7 @@ export function eventStore<Tx extends HandlerTransaction = HandlerTransaction, E
     events,
     // The compiler's types of the events are what the catalogue, or without one the caller, says. Nothing checks them here.
     ...(reader(storage, environment.log, operations, known) as Pick<
-      EventStore<Tx, E>,
+      EventStore<E, Tx>,
       'readStream' | 'readAll'
     >),
     raw: reader(storage, environment.log, operations, undefined),

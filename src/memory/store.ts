@@ -25,9 +25,7 @@ import { type MemoryTransaction, Turnstile, transact } from './transaction.ts'
  * Creates an event store in the memory of this process. It behaves exactly as the stores on a database do, which makes
  * it the store for tests. Every call creates a store with its own, empty data.
  */
-export function memoryStore<E extends Event = Event>(
-  options?: InputLimits & StoreOptions<E>,
-): EventStore<HandlerTransaction, E> {
+export function memoryStore<E extends Event = Event>(options?: InputLimits & StoreOptions<E>): EventStore<E> {
   const { inline, events } = optionsOf(options, ['inline', 'events'])
   return eventStore(memoryStorage(new InlineProjections(inline, events)), options)
 }

@@ -124,7 +124,7 @@ export interface Frontier {
 }
 
 /** An event store on Postgres: the contract of all stores, its tables, its frontier, and your own transactions. */
-export interface PostgresStore<E extends Event = Event> extends EventStore<SqlTransaction, E> {
+export interface PostgresStore<E extends Event = Event> extends EventStore<E, SqlTransaction> {
   /** Creates and describes the tables and functions of the store. */
   readonly schema: {
     /**
@@ -168,7 +168,7 @@ export interface PostgresStore<E extends Event = Event> extends EventStore<SqlTr
 
 /** The part of the store that works inside your own transaction. */
 export type TransactionalStore<E extends Event = Event> = Pick<
-  EventStore<HandlerTransaction, E>,
+  EventStore<E>,
   'append' | 'appendAll' | 'createStream' | 'readStream' | 'streamInfo' | 'events'
 >
 
@@ -230,7 +230,7 @@ export function postgresStore<E extends Event = Event>(
   const storage = postgresStorage(runner, statements, { maxBatch, timeout }, inline)
   const hints = notify ? notifications(database, runner, statements, schema, onWarning) : undefined
 
-  const store = eventStore<SqlTransaction, E>(
+  const store = eventStore<E, SqlTransaction>(
     { ...storage, notifications: hints, checkNesting: () => nesting.check() },
     options,
   )

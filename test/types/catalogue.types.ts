@@ -297,7 +297,7 @@ const batches = orders.subscription({
 // Stores: the catalogue in the option `events` gives `append`, reads and handlers their types.
 
 const store = memoryStore({ events: shop, inline: [places, documents] })
-holds<Equal<typeof store, EventStore<HandlerTransaction, ShopEvent>>>()
+holds<Equal<typeof store, EventStore<ShopEvent>>>()
 const onPostgres = postgresStore('postgres://localhost', { events: shop, inline: [rows] })
 holds<Equal<typeof onPostgres, PostgresStore<ShopEvent>>>()
 const onDynamodb = dynamodbStore({ events: shop })
