@@ -8,7 +8,6 @@ import {
   type Event,
   type EventStore,
   eventStore,
-  type HandlerTransaction,
   InlineProjections,
   type InputLimits,
   optionsOf,

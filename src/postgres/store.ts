@@ -8,7 +8,6 @@ import {
   type EventStore,
   emitWarning,
   eventStore,
-  type HandlerTransaction,
   InlineProjections,
   type InputLimits,
   optionsOf,
