@@ -19,7 +19,12 @@ const severalProcessTests = ['test/releases/**']
 // These tests take long. They have their own commands: `npm run test:faults` and `npm run test:torture`.
 const longTests =
   process.env.LONG === undefined
-    ? ['test/faults/**', 'test/takeover/**', 'test/torture/{campaigns,breakages}.test.ts']
+    ? [
+        'test/{faults,takeover,releases}/**',
+        'test/subscription/stories.test.ts',
+        'test/postgres/{frontier,held-streams,rare-events,shared-schema,feed-load}.test.ts',
+        'test/torture/{campaigns,breakages}.test.ts',
+      ]
     : []
 const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),

@@ -23,6 +23,7 @@ const all: readonly StoreUnderTest[] = [
   },
   {
     name: 'pglite',
+    isApart: true,
     lacks: {
       'open-transactions': 'it has one connection, which a transaction keeps to itself',
       'cut-connections': 'it runs within the process of the caller',

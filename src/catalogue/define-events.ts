@@ -1,6 +1,6 @@
 /** Makes catalogues: checks what a program says about its events, and keeps it in the form that reading and writing use. */
 import type { Event } from '../event.ts'
-import { checkFunction, checkName, checkOneOf } from '../input/checks.ts'
+import { checkedNames, checkFunction, checkName, checkOneOf } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
 import { asyncApiDocument } from './async-api.ts'
@@ -126,13 +126,13 @@ function catalogueOf(known: KnownEvents, types: readonly string[], isPicked = fa
     types: Object.freeze([...types]),
     unknown: known.unknown,
     pick(...picked: readonly string[]) {
-      if (picked.length === 0) refuse('types', 'must name at least one event', picked)
-      checkTypes(known, picked, 'types')
-      for (const [index, type] of picked.entries()) {
+      const names = checkedNames(picked, 'types', 'must name at least one event')
+      checkTypes(known, names, 'types')
+      for (const [index, type] of names.entries()) {
         if (!known.isOpen && !types.includes(type))
           refuse(`types[${index}]`, 'must be an event of this catalogue', type)
       }
-      return catalogueOf(known, [...new Set(picked)], true)
+      return catalogueOf(known, [...new Set(names)], true)
     },
     check: (store, options) => checkStored(known, store, options),
     jsonSchema: (options) => dataSchemas(known, types, options),

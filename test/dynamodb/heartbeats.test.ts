@@ -93,6 +93,8 @@ describe.each(oneEmulator)('heartbeats on %s', (emulator) => {
       expect(await held()).toEqual([0, 0, 0, 0, 0])
       letTimePass(1_000)
     }
+    // A slow call sends a heartbeat again while it runs. The others then observe it up to a few seconds later.
+    for (let time = 0; time < 3 && (await held()).includes(0); time++) letTimePass(1_000)
     expect(await held()).toEqual([1, 1, 1, 1, 1])
   })
 
@@ -139,9 +141,14 @@ describe.each(oneEmulator)('heartbeats on %s', (emulator) => {
       await keepOne(one.storage, beats[1])
       expect(await leasesOf(other.storage, waiting)).toEqual([])
     }
-    letTimePass(1_000)
-    await keepOne(one.storage, beats[1])
-    expect(await leasesOf(other.storage, waiting)).toHaveLength(1)
+    // A slow call sends a heartbeat again while it runs. The others then observe it up to a few seconds later.
+    let leases: readonly unknown[] = []
+    for (let time = 0; time < 4 && leases.length === 0; time++) {
+      letTimePass(1_000)
+      await keepOne(one.storage, beats[1])
+      leases = await leasesOf(other.storage, waiting)
+    }
+    expect(leases).toHaveLength(1)
   })
 
   it('answer by what the process knows, if an eventually consistent read is stale', async () => {
