@@ -97,9 +97,26 @@ function upcastEvent(known: KnownEvents, event: RecordedEvent): RecordedEvent | 
       throw new UnreadableEventError('upcast-failed', event, schemaVersion, problem)
     }
   }
-  // An upcast may put a value of its program into the data of each event, and a handler may change its event.
-  const own = schemaVersion < route.version ? copyOfJson(data) : data
-  return partOf(event, metadata, id, route.type, own)
+  return partOf(event, metadata, id, route.type, ownData(data, event.data))
+}
+
+/**
+ * Returns data that the event shares with no other one: an upcast may put an object of its program into the data of each
+ * event, and a handler may change its event. Copies only the objects that the stored data does not have: copying all would
+ * take longer than the upcast.
+ */
+function ownData(made: unknown, stored: unknown): unknown {
+  if (made === stored || typeof made !== 'object' || made === null) return made
+  if (Array.isArray(made) || typeof stored !== 'object' || stored === null) return copyOfJson(made)
+  const own: Record<string, unknown> = { ...made }
+  for (const key of Object.keys(own)) {
+    const value = own[key]
+    if (typeof value !== 'object' || value === null) continue
+    // An assignment to this key would set the prototype.
+    if (key === '__proto__') return copyOfJson(made)
+    if (value !== (stored as Record<string, unknown>)[key]) own[key] = copyOfJson(value)
+  }
+  return own
 }
 
 function withoutSchemaVersion(metadata: Metadata): Metadata {
