@@ -1,4 +1,4 @@
-/** The conformance suite on every fourth store, from the third one on. */
+/** Every fourth case of the conformance suite on each store, from the third one on. */
 import { conformEveryFourth } from './conform.ts'
 
 conformEveryFourth(2)

@@ -1,7 +1,6 @@
 /** Reads stored events as the events of today. */
 import { UnreadableEventError } from '../errors/index.ts'
 import type { Metadata, RecordedEvent } from '../event.ts'
-import { jsonRoundTrip } from '../input/json-round-trip.ts'
 import { copyOfEvent, copyOfJson } from '../log/event-copy.ts'
 import { uuidOf } from '../uuid.ts'
 import { type DataStep, isParts, type KnownEvents, type Parts } from './known-events.ts'
@@ -148,7 +147,7 @@ function split(
 ): readonly RecordedEvent[] {
   const made: RecordedEvent[] = []
   for (const [type, step] of parts) {
-    const own = run(step, parts.size > 1 ? jsonRoundTrip(data) : data, event, stored, type)
+    const own = run(step, parts.size > 1 ? copyOfJson(data) : data, event, stored, type)
     if (own === undefined) continue
     const id = made.length === 0 ? event.id : uuidOf('part', event.id, made.length)
     const part = { ...event, id, type, data: own, metadata: stored.metadata }
