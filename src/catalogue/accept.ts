@@ -1,4 +1,5 @@
 /** Checks the events that a program appends against its catalogue, and makes their stored form. */
+import { describeError } from '../errors/base.ts'
 import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import { toJson } from '../input/json.ts'
@@ -136,8 +137,8 @@ function resultOf(schema: StandardSchema, data: unknown, field: string): unknown
   try {
     return schema['~standard'].validate(data)
   } catch (thrown) {
-    const reason = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
-    throw new InvalidInputError(field, `must return issues and not throw (${reason})`, beginning(data), {
+    const { text } = describeError(thrown)
+    throw new InvalidInputError(field, `must return issues and not throw (${text})`, beginning(data), {
       cause: thrown,
     })
   }

@@ -1,5 +1,4 @@
 /** Collects what a check finds out about stored events, in bounded memory. */
-import { reasonOf } from '../errors/base.ts'
 import { InvalidInputError, pathText } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { issuesOf } from './accept.ts'
@@ -118,8 +117,9 @@ function problemsOf(known: KnownEvents, event: RecordedEvent): readonly string[]
   try {
     return issuesOf(known, event).map(({ path, message }) => `'${event.type}' ${pathText(path)}: ${message}`)
   } catch (error) {
-    if (error instanceof InvalidInputError) throw error
-    return [`the schema of '${event.type}' threw ${reasonOf(error)}`]
+    // Without a cause, the schema is asynchronous: that is a mistake in the catalogue, and no finding of this event.
+    if (!(error instanceof InvalidInputError) || error.cause === undefined) throw error
+    return [error.message]
   }
 }
 

@@ -1,4 +1,5 @@
 /** Makes the form of an event that processes of the previous release know (`writeAs`). */
+import { describeError } from '../errors/base.ts'
 import type { EventIssue } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
 import { jsonRoundTrip } from '../input/json-round-trip.ts'
@@ -23,7 +24,7 @@ export function olderForm(
   try {
     if (writeAs.convert !== undefined) older = writeAs.convert(jsonRoundTrip(today))
   } catch (thrown) {
-    return { path: [], message: `cannot be written as ${name}: writeAs threw ${textOf(thrown)}` }
+    return { path: [], message: `cannot be written as ${name}: writeAs threw ${describeError(thrown).text}` }
   }
   if (older instanceof Promise) {
     older.catch(() => {})
@@ -45,7 +46,7 @@ export function olderForm(
   } catch (thrown) {
     return {
       path: [],
-      message: `cannot be read back as ${name}, the form that writeAs makes: ${textOf(thrown)}`,
+      message: `cannot be read back as ${name}, the form that writeAs makes: ${describeError(thrown).text}`,
     }
   }
   const [event, ...more] = readBack
@@ -63,9 +64,6 @@ export function olderForm(
     message: `would be read back with another value, because writeAs stores the event as ${name}. ${hint}`,
   }
 }
-
-const textOf = (thrown: unknown): string =>
-  thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
 
 /** Returns where two JSON values first differ; undefined if they are equal. */
 function firstDifference(a: unknown, b: unknown): EventIssue['path'] | undefined {

@@ -1,4 +1,5 @@
 /** Reads stored events as the events of today. */
+import { describeError } from '../errors/base.ts'
 import { UnreadableEventError } from '../errors/index.ts'
 import type { Metadata, RecordedEvent } from '../event.ts'
 import { copyOfEvent, copyOfJson } from '../log/event-copy.ts'
@@ -171,8 +172,7 @@ function run(
   try {
     result = step(data, stored)
   } catch (thrown) {
-    const reason = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
-    const problem = `the upcast ${describe(from)} threw ${reason}`
+    const problem = `the upcast ${describe(from)} threw ${describeError(thrown).text}`
     throw new UnreadableEventError('upcast-failed', event, stored.schemaVersion, problem, { cause: thrown })
   }
   if (!(result instanceof Promise)) return result

@@ -2,6 +2,7 @@
  * Writes the snapshots of one store in the background, one at a time for each stream. While the writer writes one, it keeps
  * only the latest of the next ones. A failed write fails no command: it emits a warning.
  */
+import { reasonOf } from '../errors/base.ts'
 import { hasCode } from '../errors/index.ts'
 import type { Snapshot, Snapshots, WriteSnapshotOptions } from '../snapshot/snapshots.ts'
 import { emitWarning } from '../storage/warnings.ts'
@@ -97,10 +98,9 @@ export class SnapshotWriter {
     // A program that ends closes its store while a snapshot is still to be written.
     if (hasCode(error, 'store-closed') || this.#reported.has(name)) return
     this.#reported.add(name)
-    const reason = error instanceof Error ? error.message : String(error)
     emitWarning({
       code: 'snapshot-failed',
-      message: `The snapshot '${name}' of stream '${streamId}' could not be ${what}: ${reason}. Commands still succeed, but read more events. Further failures of '${name}' are not reported`,
+      message: `The snapshot '${name}' of stream '${streamId}' could not be ${what}: ${reasonOf(error)}. Commands still succeed, but read more events. Further failures of '${name}' are not reported`,
     })
   }
 }

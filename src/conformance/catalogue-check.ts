@@ -61,7 +61,31 @@ function kindsOf({ stored }: CheckResult): readonly string[] {
   )
 }
 
+/** A schema that throws for data without `amount`. */
+const throwing: StandardSchema<{ amount: number }> = {
+  '~standard': {
+    version: 1,
+    vendor: 'conformance',
+    validate(value) {
+      const { amount } = value as { amount?: number }
+      if (amount === undefined) throw new RangeError('no amount')
+      return { value: { amount } }
+    },
+  },
+}
+
 export const catalogueCheckCases: readonly ConformanceCase[] = [
+  {
+    group,
+    name: 'report an event for which the schema throws, and continue',
+    async run({ open }) {
+      const store = await open()
+      await record(store, [stored('Paid', {}), stored('Paid', { amount: 1 })])
+      const result = await defineEvents({ Paid: throwing }).check(store)
+      assert.deepEqual(kindsOf(result), ['Paid 1: 2 → Paid, 1 failed: 1'])
+      assert.match(result.stored[0]?.examples[0]?.message ?? '', /RangeError: no amount/)
+    },
+  },
   {
     group,
     name: 'count each stored type and version, give examples of failures, and name upcasts that nothing needs',

@@ -50,6 +50,9 @@ export const unreadables: readonly Unreadable[] = [
   failingUpcast('an event whose upcast throws', () => {
     throw new TypeError('broken')
   }),
+  failingUpcast('an event whose upcast throws a value that has no text', () => {
+    throw Object.create(null)
+  }),
   failingUpcast('an event whose upcast returns nothing', () => undefined),
   failingUpcast('an event whose upcast returns a promise', async () => ({})),
   failingUpcast('an event whose upcast returns a rejected promise', () => Promise.reject(new Error('later'))),
