@@ -1,6 +1,6 @@
 /** Checks the events that a program appends against its catalogue, and makes their stored form. */
 import { describeError } from '../errors/base.ts'
-import { type EventIssue, InvalidEventError, InvalidInputError } from '../errors/index.ts'
+import { type EventIssue, InvalidEventError, InvalidInputError, pathText } from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import { toJson } from '../input/json.ts'
 import { beginning, readSafely, refuse } from '../input/refusal.ts'
@@ -93,6 +93,11 @@ export function issuesOf(known: KnownEvents, { type, data }: Event): readonly Ev
   const event = known.events.get(type)
   if (event !== undefined) validData(event, data, ['data'], issues)
   return issues
+}
+
+/** Returns the same reasons as texts, each with the type and the path. */
+export function issueTexts(known: KnownEvents, event: Event): readonly string[] {
+  return issuesOf(known, event).map(({ path, message }) => `'${event.type}' ${pathText(path)}: ${message}`)
 }
 
 const expectedResult = 'must return { value }, or { issues } with at least one issue'

@@ -1,7 +1,7 @@
 /** Collects what a check finds out about stored events, in bounded memory. */
-import { InvalidInputError, pathText } from '../errors/index.ts'
+import { InvalidInputError } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
-import { issuesOf } from './accept.ts'
+import { issueTexts } from './accept.ts'
 import type { CheckResult, FailedExample, StoredKind } from './check-result.ts'
 import { isParts, type KnownEvents } from './known-events.ts'
 import { schemaVersionOf } from './stored-event.ts'
@@ -115,7 +115,7 @@ function readToday(known: KnownEvents, event: RecordedEvent) {
 
 function problemsOf(known: KnownEvents, event: RecordedEvent): readonly string[] {
   try {
-    return issuesOf(known, event).map(({ path, message }) => `'${event.type}' ${pathText(path)}: ${message}`)
+    return issueTexts(known, event)
   } catch (error) {
     // Without a cause, the schema is asynchronous: that is a mistake in the catalogue, and no finding of this event.
     if (!(error instanceof InvalidInputError) || error.cause === undefined) throw error

@@ -1,5 +1,5 @@
 /** Tests a catalogue: given stored events, then these are the events of today; and how an event of today is stored. */
-import { issuesOf } from '../catalogue/accept.ts'
+import { issueTexts } from '../catalogue/accept.ts'
 import type { EventDefinitions } from '../catalogue/definitions.ts'
 import { isParts, type KnownEvents, knownEventsOf } from '../catalogue/known-events.ts'
 import { schemaVersionKey, schemaVersionOf } from '../catalogue/stored-event.ts'
@@ -70,7 +70,7 @@ export function givenCatalogue<E extends Event>(
       const wanted = [expected].flat() as readonly E[]
       const { events, unreadable } = upcast(known, stored)
       if (unreadable !== undefined) throw unreadable
-      const problems = events.flatMap((event) => problemsOf(known, event))
+      const problems = events.flatMap((event) => issueTexts(known, event))
       if (problems.length > 0)
         fail([`${given}, today's data does not fit the schemas:`, ...problems].join('\n  '))
       const required = todaysEvents(known, wanted, 'then')
@@ -101,7 +101,7 @@ export function givenCatalogue<E extends Event>(
         const { events, unreadable } = upcast(known, [event])
         const problems = unreadable
           ? [unreadable.message]
-          : events.flatMap((today) => problemsOf(known, today))
+          : events.flatMap((today) => issueTexts(known, today))
         return problems.map((problem) => `sample ${index}: ${problem}`)
       })
       const missing = missingSamples(known, stored)
@@ -147,10 +147,6 @@ function missingSamples(known: KnownEvents, stored: readonly RecordedEvent[]): r
       `no sample runs the upcast of '${type}'${schemaVersion === undefined ? '' : ` from version ${schemaVersion}`}`,
     ]
   })
-}
-
-function problemsOf(known: KnownEvents, event: RecordedEvent): readonly string[] {
-  return issuesOf(known, event).map(({ path, message }) => `'${event.type}' ${pathText(path)}: ${message}`)
 }
 
 /** Returns the event as it would be stored, or the reasons why it is refused, with paths within the event. */
