@@ -58,14 +58,13 @@ export function documentSnapshots(
 
     async deleteSnapshots(name, streamId, signal) {
       if (streamId !== undefined) return remove(name, [streamId], signal)
-      for (;;) {
-        const page = await documents.listDocuments(collectionOf(name), '', '', deletedAtOnce, signal)
-        if (page.length === 0) return
-        await remove(
-          name,
-          page.map(({ key }) => key),
-          signal,
-        )
+      // One pass in order of the keys: commands may write new snapshots all the while.
+      for (let after = ''; ; ) {
+        const page = await documents.listDocuments(collectionOf(name), '', after, deletedAtOnce, signal)
+        const keys = page.map(({ key }) => key)
+        if (keys.length > 0) await remove(name, keys, signal)
+        if (keys.length < deletedAtOnce) return
+        after = keys.at(-1) as string
       }
     },
   }
