@@ -132,7 +132,7 @@ export class Log {
         continue
       }
       const next = slot + found.length
-      const isPast = found.some(({ first }) => first > until)
+      const isPast = found.some((one) => lastPositionIn(one) > until)
       const wanted = candidatesOf(found, query)
       const mayFill = wanted.reduce((sum, { run }) => sum + run.count, events.length) >= limit
       if (!isPast && !mayFill) ahead = readAhead(next)
