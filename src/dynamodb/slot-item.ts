@@ -92,7 +92,7 @@ const deflatedJson = 2
 const minBytesToCompress = 1_000
 const fastestLevel = 1
 // Bodies with more characters are not tried.
-const maxCharactersOfBodies = 500_000
+const maxCharactersOfBodies = 200_000
 // A slot contains its commits if that adds no more than this to the price of each of them.
 const maxUnitsPerCommit = 0.25
 const bytesOfKilobyte = 1_024
