@@ -16,8 +16,10 @@ import {
   SchemaMismatchError,
   type StoreOptions,
 } from '../storage/index.ts'
-import { Connection, type DynamodbAddress, type DynamodbMetric, opener } from './connection.ts'
+import { type DynamodbAddress, opener } from './client.ts'
+import { Connection } from './connection.ts'
 import { tablesOf } from './keys.ts'
+import type { DynamodbMetric } from './metric.ts'
 import { type RepairResult, repairTables, type VerifyTablesResult, verifyTables } from './repair.ts'
 import { dynamodbStorage } from './storage.ts'
 import { createTables, format, readFormat, type TablesStatus, tablesStatus } from './tables.ts'
@@ -35,6 +37,22 @@ export interface DynamodbStoreOptions<E extends Event = Event>
   readonly autoCreate?: boolean | undefined
   /** Maximum number of retries of a request after transient errors; 0: no retry. @default 9 */
   readonly retries?: number | undefined
+  /**
+   * The longest time that one attempt of a request waits for its answer, in milliseconds, with any client. After that
+   * time the store aborts the attempt and retries: the connection may be silent. The SDK's own `requestTimeout` aborts
+   * nothing by default. A write that was aborted may have happened; the store recognises it, as after any lost answer.
+   *
+   * An attempt that reads many items (`Query`, `Scan`, `BatchGetItem`) waits twice as long after each timeout, up to
+   * four times `requestTimeout`, so that an answer of up to 16 MB arrives on a slow connection too.
+   *
+   * One request ends within (`retries` + 1) × `requestTimeout`, plus `retries` pauses of at most 1 second each: by
+   * default 10 × 5 s + 4 s = 54 seconds. A request that reads many items ends within 5 + 10 + 8 × 20 + 4 = 179 seconds.
+   * A call sends several requests one after the other: an append 2 to 5, and more after conflicts. `close()` waits for
+   * the calls under way. To limit a call as a whole, pass it a `signal`.
+   *
+   * @default 5000
+   */
+  readonly requestTimeout?: number | undefined
   /**
    * Maximum number of concurrent appends in one transaction. 1: each append has its own transaction.
    *
@@ -104,9 +122,10 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   } = optionsOf(options, ['table', 'inline', 'events'])
   const {
     retries = 9,
+    requestTimeout = 5_000,
     maxBatch = 98,
     gapTimeout = 2_000,
-  } = optionsOf(options, ['retries', 'maxBatch', 'gapTimeout'])
+  } = optionsOf(options, ['retries', 'requestTimeout', 'maxBatch', 'gapTimeout'])
   const {
     autoCreate = true,
     compress = true,
@@ -120,6 +139,7 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   ])
   checkTableName(table)
   checkInteger(retries, 'retries', 0)
+  checkMilliseconds(requestTimeout, 'requestTimeout', 1)
   checkInteger(maxBatch, 'maxBatch', 1)
   checkMilliseconds(gapTimeout, 'gapTimeout', 1)
   const tables = tablesOf(table)
@@ -127,7 +147,7 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   checkBoolean(compress, 'compress')
   if (onMetric !== undefined) checkFunction(onMetric, 'onMetric')
   const inline = new InlineProjections(projections, events)
-  const connection = new Connection(opener(address), { retries, onMetric }, prepare)
+  const connection = new Connection(opener(address), { retries, requestTimeout, onMetric }, prepare)
   const unprepared = connection.unprepared()
 
   async function prepare(): Promise<void> {

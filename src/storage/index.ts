@@ -56,7 +56,7 @@ export type { ProjectionTarget } from '../projection/project.ts'
 export { isSameJson } from '../projection/same-json.ts'
 export type { HandlerTransaction } from '../projection/transaction.ts'
 // Waiting
-export { abortable, sleep } from '../runtime/abort.ts'
+export { abortable, linkedController, sleep } from '../runtime/abort.ts'
 export { lockPause, pause } from '../runtime/retry.ts'
 export { Semaphore } from '../runtime/semaphore.ts'
 export type { Snapshot } from '../snapshot/snapshots.ts'

@@ -116,6 +116,7 @@ const calls: Calls = {
                 leaf(tables, (value) => typeof value === 'string' && /^[a-zA-Z0-9_.-]{1,240}$/.test(value)),
               ),
               gapTimeout: milliseconds(1, [1, 2_000]),
+              requestTimeout: milliseconds(1, [1, 5_000]),
               compress: optional(boolean),
               onMetric: optional(callback),
               endpoint: optional(text),
