@@ -5,6 +5,7 @@
  *     sent ──▶ answered
  *      ▲  └──▶ condition failed                            returned to the caller, which knows what it means
  *      │  └──▶ throttled, conflict, connection lost ──┐    retried, up to `retries` times
+ *      │  └──▶ signature expired, clock wrong ────────┤    retried, up to 3 times
  *      └──────────────────────────────────────────────┘
  *
  * If the answer to a write was lost, the write may have happened. A retried transaction has the same token,
@@ -20,6 +21,7 @@ import {
   DynamodbFailure,
   failedCondition,
   isConditionFailed,
+  isExpired,
   isRequestAtFault,
   reasonsOf,
   refusal,
@@ -56,6 +58,9 @@ export interface QueryResult {
 const maxKeys = 100
 const maxDeletes = 25
 const requestsAtOnce = 8
+
+// How often a request is signed again after DynamoDB refused its signature: a wrong secret fails quickly.
+const maxRefusals = 3
 
 const reads = new Set(['GetItem', 'Query', 'Scan', 'BatchGetItem', 'DescribeTable', 'DescribeTimeToLive'])
 
@@ -141,6 +146,7 @@ export class Connection {
     const attemptSignal = reads.has(command) ? signal : undefined
     let mayBeDone = false
     let timeouts = 0
+    let refusals = 0
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
       try {
@@ -154,17 +160,17 @@ export class Connection {
         const answer = answerOf(error)
         if (answer !== undefined) return { answer }
         const kind = transientKindOf(error)
-        if (kind === undefined) {
+        const failure = new DynamodbFailure(subject, error)
+        if (kind !== undefined) this.report(kind, subject, failure.reason, attempt)
+        const isLast = attempt > this.#options.retries || (kind === 'credentials' && ++refusals > maxRefusals)
+        if (kind === undefined || (isLast && kind === 'credentials' && !isExpired(error))) {
           const refused = refusal(subject, error)
           // The answer to an earlier attempt was lost, and this refusal says nothing about it: the outcome is
           // unknown.
           const isUnknown = mayBeDone && refused instanceof StorageError && !isRequestAtFault(refused)
           throw isUnknown ? new StoreUnavailableError(subject.doing, attempt - 1, refused.cause) : refused
         }
-        const failure = new DynamodbFailure(subject, error)
-        this.report(kind, subject, failure.reason, attempt)
-        if (attempt > this.#options.retries)
-          throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
+        if (isLast) throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
         mayBeDone ||= kind === 'retry'
         if (error instanceof AttemptTimeout) timeouts++
       }
