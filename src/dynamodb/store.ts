@@ -22,7 +22,14 @@ import { tablesOf } from './keys.ts'
 import type { DynamodbMetric } from './metric.ts'
 import { type RepairResult, repairTables, type VerifyTablesResult, verifyTables } from './repair.ts'
 import { dynamodbStorage } from './storage.ts'
-import { createTables, format, readFormat, type TablesStatus, tablesStatus } from './tables.ts'
+import {
+  createTables,
+  format,
+  readFormat,
+  readFormatOnceCreated,
+  type TablesStatus,
+  tablesStatus,
+} from './tables.ts'
 import { cloudFormation, type IamPolicy, iamPolicy, terraform } from './templates.ts'
 import type { DynamodbTransaction } from './transaction.ts'
 
@@ -152,8 +159,8 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
 
   async function prepare(): Promise<void> {
     const found = await readFormat(unprepared, tables).catch((error: unknown) => {
-      if (!autoCreate || !(error instanceof SchemaMismatchError)) throw error
-      return 0
+      if (!(error instanceof SchemaMismatchError)) throw error
+      return autoCreate ? 0 : readFormatOnceCreated(unprepared, tables)
     })
     if (found === format) return
     if (!autoCreate) {
