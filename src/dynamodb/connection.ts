@@ -14,7 +14,9 @@
  */
 import { abortable, pause, StorageError, StoreUnavailableError } from '../storage/index.ts'
 import type { Item } from './attributes.ts'
+import { askingForCapacity, capacitiesOf } from './capacity.ts'
 import type { CommandClass, OpenedClient } from './client.ts'
+import { isRead } from './commands.ts'
 import { AttemptTimeout, deadlineOf, sendWithin } from './deadline.ts'
 import {
   type CancellationReason,
@@ -29,13 +31,15 @@ import {
   transientKindOf,
 } from './errors.ts'
 import type { Key } from './keys.ts'
-import type { DynamodbMetric } from './metric.ts'
+import { type DynamodbIncident, type DynamodbMetric, metricReporter } from './metric.ts'
 
 export interface ConnectionOptions {
   /** Maximum number of retries of a request after transient errors. */
   readonly retries: number
   /** The longest time that an attempt waits for its answer, in milliseconds. Large answers may take longer. */
   readonly requestTimeout: number
+  /** Whether each answer contains the consumed capacity, which goes to `onMetric`. */
+  readonly reportCapacity: boolean
   readonly onMetric: ((metric: DynamodbMetric) => void) | undefined
 }
 
@@ -62,11 +66,10 @@ const requestsAtOnce = 8
 // How often a request is signed again after DynamoDB refused its signature: a wrong secret fails quickly.
 const maxRefusals = 3
 
-const reads = new Set(['GetItem', 'Query', 'Scan', 'BatchGetItem', 'DescribeTable', 'DescribeTimeToLive'])
-
 export class Connection {
   readonly #open: () => Promise<OpenedClient>
   readonly #options: ConnectionOptions
+  readonly #reportMetric: (metric: DynamodbMetric) => void
   #opened: Promise<OpenedClient> | undefined
   #prepared: Promise<void> | undefined
   readonly #prepare: (connection: Connection) => Promise<void>
@@ -76,9 +79,11 @@ export class Connection {
     open: () => Promise<OpenedClient>,
     options: ConnectionOptions,
     prepare: (connection: Connection) => Promise<void>,
+    reportMetric: (metric: DynamodbMetric) => void = metricReporter(options.onMetric),
   ) {
     this.#open = open
     this.#options = options
+    this.#reportMetric = reportMetric
     this.#prepare = prepare
   }
 
@@ -88,6 +93,7 @@ export class Connection {
       () => this.opened(),
       this.#options,
       async () => {},
+      this.#reportMetric,
     )
   }
 
@@ -108,8 +114,8 @@ export class Connection {
     return this.opened()
   }
 
-  report(kind: DynamodbMetric['kind'], { table, key }: Subject, reason: string, attempt: number): void {
-    this.#options.onMetric?.({ kind, table, key, reason, attempt })
+  report(kind: DynamodbIncident['kind'], { table, key }: Subject, reason: string, attempt: number): void {
+    this.#reportMetric({ kind, table, key, reason, attempt })
   }
 
   /**
@@ -142,18 +148,21 @@ export class Connection {
   ): Promise<{ readonly output?: Output; readonly answer?: Answer }> {
     const { client, sdk } = await abortable(this.#ready(), signal)
     const Command = sdk[`${command}Command`] as CommandClass
+    const { reportCapacity, requestTimeout } = this.#options
+    const whole = reportCapacity ? askingForCapacity(command, input) : input
     // An abort ends a read at once. It does not end an attempt of a write: the answer says whether it was written.
-    const attemptSignal = reads.has(command) ? signal : undefined
+    const attemptSignal = isRead(command) ? signal : undefined
     let mayBeDone = false
     let timeouts = 0
     let refusals = 0
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
       try {
-        const deadline = deadlineOf(command, this.#options.requestTimeout, timeouts)
+        const deadline = deadlineOf(command, requestTimeout, timeouts)
         const output = await sendWithin(deadline, attemptSignal, async (abortSignal) =>
-          client.send(new Command(input), { abortSignal }),
+          client.send(new Command(whole), { abortSignal }),
         )
+        if (reportCapacity) capacitiesOf(subject, command, output).forEach(this.#reportMetric)
         return { output: output as Output }
       } catch (error) {
         attemptSignal?.throwIfAborted()

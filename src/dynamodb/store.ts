@@ -13,6 +13,7 @@ import {
   type InputLimits,
   InvalidInputError,
   optionsOf,
+  refuse,
   SchemaMismatchError,
   type StoreOptions,
 } from '../storage/index.ts'
@@ -77,9 +78,15 @@ export interface DynamodbStoreOptions<E extends Event = Event>
   readonly compress?: boolean | undefined
   /**
    * Called for each failed attempt of a request (transient error), each sealed slot, and each append that found its
-   * slot sealed. @default none
+   * slot sealed; with `reportCapacity`, also for each answer. It only informs: if it throws, or its promise rejects,
+   * the call continues, and the store emits one process warning with the code `metric-failed`. @default none
    */
   readonly onMetric?: ((metric: DynamodbMetric) => void) | undefined
+  /**
+   * Whether the store asks DynamoDB for the capacity that each request consumes, and passes it to `onMetric` with the
+   * kind `capacity`: once for each request and table. Requires `onMetric`. @default false
+   */
+  readonly reportCapacity?: boolean | undefined
 }
 
 /** An event store on DynamoDB. */
@@ -136,8 +143,9 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   const {
     autoCreate = true,
     compress = true,
+    reportCapacity = false,
     onMetric,
-  } = optionsOf(options, ['autoCreate', 'compress', 'onMetric'])
+  } = optionsOf(options, ['autoCreate', 'compress', 'reportCapacity', 'onMetric'])
   const address = optionsOf<DynamodbAddress, keyof DynamodbAddress>(options, [
     'client',
     'endpoint',
@@ -153,8 +161,16 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   checkBoolean(autoCreate, 'autoCreate')
   checkBoolean(compress, 'compress')
   if (onMetric !== undefined) checkFunction(onMetric, 'onMetric')
+  checkBoolean(reportCapacity, 'reportCapacity')
+  if (reportCapacity && onMetric === undefined) {
+    refuse('reportCapacity', 'must not be true without onMetric, which gets the capacity', reportCapacity)
+  }
   const inline = new InlineProjections(projections, events)
-  const connection = new Connection(opener(address), { retries, requestTimeout, onMetric }, prepare)
+  const connection = new Connection(
+    opener(address),
+    { retries, requestTimeout, reportCapacity, onMetric },
+    prepare,
+  )
   const unprepared = connection.unprepared()
 
   async function prepare(): Promise<void> {

@@ -6,7 +6,7 @@
 
 // Makes a store of a storage
 export { eventStore } from '../engine/store-from-storage.ts'
-
+export { reasonOf } from '../errors/base.ts'
 // The errors that a storage throws
 export {
   AppendTooLargeError,
@@ -33,7 +33,6 @@ export {
   UnsupportedIsolationError,
   WriteConditionError,
 } from '../errors/index.ts'
-
 // Events and the contract
 export type { Event, Metadata, RecordedEvent } from '../event.ts'
 export { type ExpectedVersion, isExpected } from '../expected-version.ts'

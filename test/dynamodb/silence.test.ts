@@ -62,9 +62,8 @@ describe.each(oneEmulator)('a silent connection to %s', (name) => {
       treatFirst(2, 'silent', () => true)
       const results = await Promise.all([1, 2, 3].map((number) => store.append('a', counted(number))))
       expect(results.map(({ version }) => version)).toEqual([1, 2, 3])
-      const [first] = metrics
-      expect(first).toMatchObject({ kind: 'retry', attempt: 1 })
-      expect(first?.reason).toContain(`no answer within ${requestTimeout} ms`)
+      const reason = expect.stringContaining(`no answer within ${requestTimeout} ms`)
+      expect(metrics[0]).toMatchObject({ kind: 'retry', attempt: 1, reason })
     })
 
     it.each(['unanswered', 'half'] as const)(
@@ -191,6 +190,6 @@ describe.each(oneEmulator)('a silent connection to %s', (name) => {
     const { store, metrics } = await opened({ client: slow, retries: 2 })
     isSlow = true
     expect((await store.readStream('before')).version).toBe(1)
-    expect(metrics.map(({ attempt }) => attempt)).toEqual([1, 2])
+    expect(metrics).toMatchObject([{ attempt: 1 }, { attempt: 2 }])
   })
 })

@@ -119,6 +119,7 @@ const calls: Calls = {
               requestTimeout: milliseconds(1, [1, 5_000]),
               compress: optional(boolean),
               onMetric: optional(callback),
+              reportCapacity: optional(boolean),
               endpoint: optional(text),
               region: optional(text),
             },
@@ -127,6 +128,12 @@ const calls: Calls = {
         ),
       ],
     ],
+    together: ([options]) => {
+      const { reportCapacity, onMetric } = (options ?? {}) as dynamodb.DynamodbStoreOptions
+      return reportCapacity === true && onMetric === undefined
+        ? [{ field: 'reportCapacity', value: true }]
+        : []
+    },
     call: (_store, given) => Object.keys(dynamodb.dynamodbStore(...(given as [never]))),
   },
 }
