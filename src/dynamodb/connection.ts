@@ -341,8 +341,10 @@ export class Connection {
         const input = { RequestItems: { [subject.table]: remaining } }
         type Output = { UnprocessedItems?: Record<string, object[]> }
         const output = await this.call<Output>(subject, 'BatchWriteItem', input, signal)
-        remaining = output.UnprocessedItems?.[subject.table] ?? []
-        if (remaining.length > 0) await this.#unprocessed(subject, attempt, signal)
+        const unprocessed = output.UnprocessedItems?.[subject.table] ?? []
+        if (unprocessed.length < remaining.length) attempt = 1
+        if (unprocessed.length > 0) await this.#unprocessed(subject, attempt, signal)
+        remaining = unprocessed
       }
     }
   }
