@@ -1,8 +1,16 @@
 /** Creates the tables, and checks that they are as they must be. */
-import { SchemaMismatchError, StoreUnavailableError, sleep } from '../storage/index.ts'
+import { SchemaMismatchError, sleep } from '../storage/index.ts'
 import { type Item, number, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { counterKey, eraKey, type Key, metaKey, type Tables } from './keys.ts'
+import {
+  describe,
+  isBeingCreated,
+  isUsable,
+  type TableDescription,
+  untilFound,
+  untilUsable,
+} from './table-state.ts'
 
 /** The layout of items that this version of the library reads and writes. */
 export const format = 3
@@ -17,12 +25,6 @@ export interface TablesStatus {
   readonly tables: readonly string[]
 }
 
-interface TableDescription {
-  readonly TableStatus?: string
-  readonly KeySchema?: readonly { readonly AttributeName?: string; readonly KeyType?: string }[]
-  readonly LocalSecondaryIndexes?: readonly { readonly IndexName?: string }[]
-}
-
 const keySchema = [
   { AttributeName: 'p', KeyType: 'HASH' },
   { AttributeName: 's', KeyType: 'RANGE' },
@@ -34,8 +36,10 @@ export const tableDefinition: object = {
   BillingMode: 'PAY_PER_REQUEST',
 }
 
-// In milliseconds. AWS creates a table within seconds.
-const longestWait = 120_000
+// How long the time to live is set again after DynamoDB refused it, in milliseconds.
+const longestTtlWait = 10_000
+// How long after its tables were created another process may take to note the format, in milliseconds.
+const longestNoting = 10_000
 const pollInterval = 250
 
 /**
@@ -47,18 +51,20 @@ export async function createTables(connection: Connection, tables: Tables): Prom
   const { log } = tables
   const described = await Promise.all(
     namesOf(tables).map(async (table) => {
-      const existing = await describe(connection, table)
-      if (existing !== undefined) return existing
-      await connection
-        .call({ doing: 'Creating a table', table, key: '' }, 'CreateTable', {
-          TableName: table,
-          ...tableDefinition,
-        })
-        .catch(unlessNamed('ResourceInUseException'))
-      return untilActive(connection, table)
+      if ((await describe(connection, table)) === undefined) {
+        await connection
+          .call({ doing: 'Creating a table', table, key: '' }, 'CreateTable', {
+            TableName: table,
+            ...tableDefinition,
+          })
+          .catch(unlessNamed('ResourceInUseException'))
+      }
+      return untilUsable(connection, table)
     }),
   )
-  const ttls = await checkTables(connection, tables, described)
+  checkKeys(tables, described)
+  await Promise.all(namesOf(tables).map((table) => untilFound(connection, table)))
+  const ttls = await checkTimesToLive(connection, tables)
   if (ttls.log === undefined) await enableTtl(connection, log)
   // The log has one era, with one chain of slots: a later version of the library can end it, and begin another.
   await putIfMissing(connection, log, { ...eraKey, base: number(1), P: number(1) })
@@ -83,8 +89,10 @@ export async function tablesStatus(connection: Connection, tables: Tables): Prom
   const names = namesOf(tables)
   const described = await Promise.all(names.map((table) => describe(connection, table)))
   const existing = described.filter((table) => table !== undefined)
-  if (existing.length < names.length) return { upToDate: false, format: 0, tables: names }
-  await checkTables(connection, tables, existing)
+  if (existing.length < names.length || !existing.every(isUsable))
+    return { upToDate: false, format: 0, tables: names }
+  checkKeys(tables, existing)
+  await checkTimesToLive(connection, tables)
   const found = await readFormat(connection, tables)
   return { upToDate: found === format, format: found, tables: names }
 }
@@ -112,43 +120,28 @@ export async function readFormat(connection: Connection, { log }: Tables): Promi
   return found
 }
 
-async function describe(connection: Connection, table: string): Promise<TableDescription | undefined> {
-  const subject = { doing: 'Looking at a table', table, key: '' }
-  const output = await connection
-    .call<{ Table?: TableDescription }>(subject, 'DescribeTable', { TableName: table })
-    .catch((error: unknown) => {
-      if (error instanceof SchemaMismatchError) return undefined
-      throw error
-    })
-  return output?.Table
-}
-
-async function untilActive(connection: Connection, table: string): Promise<TableDescription> {
-  for (const end = performance.now() + longestWait; ; ) {
-    const description = await describe(connection, table)
-    if (description?.TableStatus === 'ACTIVE') return description
-    if (performance.now() > end) {
-      throw new StoreUnavailableError(
-        'Creating a table',
-        0,
-        new Error(`table '${table}' does not become active`),
-      )
+/**
+ * Reads the format like `readFormat`. If another process is creating the tables, waits until that process has noted the
+ * format.
+ */
+export async function readFormatOnceCreated(connection: Connection, tables: Tables): Promise<number> {
+  for (let end = 0; ; ) {
+    const described = await Promise.all(namesOf(tables).map((table) => describe(connection, table)))
+    const creating = described.findIndex((table) => table !== undefined && isBeingCreated(table))
+    if (creating >= 0) {
+      await untilUsable(connection, namesOf(tables)[creating] as string)
+      end = performance.now() + longestNoting
+      continue
     }
+    if (end === 0 || performance.now() > end) return readFormat(connection, tables)
+    const found = described.includes(undefined) ? 0 : await readFormat(connection, tables)
+    if (found > 0) return found
     await sleep(pollInterval)
   }
 }
 
-/**
- * Checks keys, indexes and time to live. Returns the attribute of the log table by which DynamoDB deletes
- * items, if it has one.
- *
- * @throws SchemaMismatchError if a table is not as it must be
- */
-async function checkTables(
-  connection: Connection,
-  tables: Tables,
-  described: readonly TableDescription[],
-): Promise<{ readonly log: string | undefined }> {
+/** @throws SchemaMismatchError if a table has other keys, or a local index */
+function checkKeys(tables: Tables, described: readonly TableDescription[]): void {
   for (const [index, table] of namesOf(tables).entries()) {
     const { KeySchema = [], LocalSecondaryIndexes = [] } = described[index] ?? {}
     const keys = KeySchema.map(({ AttributeName, KeyType }) => `${AttributeName} ${KeyType}`).join(', ')
@@ -164,6 +157,18 @@ async function checkTables(
       )
     }
   }
+}
+
+/**
+ * Checks that DynamoDB deletes no events. Returns the attribute of the log table by which it deletes items, if it has
+ * one.
+ *
+ * @throws SchemaMismatchError if the events have a time to live
+ */
+async function checkTimesToLive(
+  connection: Connection,
+  tables: Tables,
+): Promise<{ readonly log: string | undefined }> {
   const [events, log] = await Promise.all(namesOf(tables).map((table) => ttlOf(connection, table)))
   if (events !== undefined) {
     throw new SchemaMismatchError(
@@ -184,20 +189,34 @@ async function ttlOf(connection: Connection, table: string): Promise<string | un
   return TimeToLiveStatus.startsWith('ENABL') ? AttributeName : undefined
 }
 
+/** Sets the time to live of the log. Many processes may call it at once. */
 async function enableTtl(connection: Connection, table: string): Promise<void> {
-  await connection
-    .call({ doing: 'Setting a time to live', table, key: '' }, 'UpdateTimeToLive', {
-      TableName: table,
-      TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
-    })
-    // DynamoDB refuses it if another process has just enabled it.
-    .catch(unlessNamed('ValidationException'))
+  for (const end = performance.now() + longestTtlWait; ; ) {
+    try {
+      await connection.call({ doing: 'Setting a time to live', table, key: '' }, 'UpdateTimeToLive', {
+        TableName: table,
+        TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
+      })
+      return
+    } catch (error) {
+      // DynamoDB refuses it while another process sets it, and when it is set.
+      if (!isNamed(error, 'ValidationException') && !isNamed(error, 'ResourceInUseException')) throw error
+      if ((await ttlOf(connection, table)) !== undefined) return
+      if (performance.now() > end) throw error
+    }
+    await sleep(pollInterval)
+  }
 }
 
 /** Ignores a refusal with this name, which says that another process has done the same already. */
 function unlessNamed(name: string): (error: unknown) => void {
   return (error) => {
-    const failure = error instanceof Error && error.cause instanceof Error ? error.cause.cause : undefined
-    if (!(failure instanceof Error) || failure.name !== name) throw error
+    if (!isNamed(error, name)) throw error
   }
+}
+
+/** Whether DynamoDB refused a request with this name. */
+function isNamed(error: unknown, name: string): boolean {
+  const failure = error instanceof Error && error.cause instanceof Error ? error.cause.cause : undefined
+  return failure instanceof Error && failure.name === name
 }

@@ -175,7 +175,7 @@ describe.runIf(emulators.includes('dynoxide'))('billed units', () => {
   it.each([
     [120, 0.7],
     [600, 1.2],
-    [1_200, 1.5],
+    [1_000, 1.5],
   ])(
     '100 events of %i bytes that were appended together by many callers cost up to %f read units',
     async (bytes, most) => {

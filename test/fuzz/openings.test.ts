@@ -116,8 +116,10 @@ const calls: Calls = {
                 leaf(tables, (value) => typeof value === 'string' && /^[a-zA-Z0-9_.-]{1,240}$/.test(value)),
               ),
               gapTimeout: milliseconds(1, [1, 2_000]),
+              requestTimeout: milliseconds(1, [1, 5_000]),
               compress: optional(boolean),
               onMetric: optional(callback),
+              reportCapacity: optional(boolean),
               endpoint: optional(text),
               region: optional(text),
             },
@@ -126,6 +128,12 @@ const calls: Calls = {
         ),
       ],
     ],
+    together: ([options]) => {
+      const { reportCapacity, onMetric } = (options ?? {}) as dynamodb.DynamodbStoreOptions
+      return reportCapacity === true && onMetric === undefined
+        ? [{ field: 'reportCapacity', value: true }]
+        : []
+    },
     call: (_store, given) => Object.keys(dynamodb.dynamodbStore(...(given as [never]))),
   },
 }
