@@ -7,20 +7,17 @@ import { metaKey, type Tables } from './keys.ts'
 /** The layout of items that this version of the library reads and writes. */
 export const format = 2
 
-/** The state of the two tables. */
-export interface TablesStatus {
-  /** Whether both tables exist, in the format of this library. */
-  readonly upToDate: boolean
-  /** The format of the tables; 0 if they are missing or were not set up. */
-  readonly format: number
-  /** The names of both tables. */
-  readonly tables: readonly string[]
-}
-
-interface TableDescription {
+/** What DynamoDB says about a table. */
+export interface TableDescription {
   readonly TableStatus?: string
   readonly KeySchema?: readonly { readonly AttributeName?: string; readonly KeyType?: string }[]
   readonly LocalSecondaryIndexes?: readonly { readonly IndexName?: string }[]
+  readonly DeletionProtectionEnabled?: boolean
+  readonly TableClassSummary?: { readonly TableClass?: string }
+  readonly StreamSpecification?: { readonly StreamEnabled?: boolean; readonly StreamViewType?: string }
+  /** The consistency of a global table between its regions. */
+  readonly MultiRegionConsistency?: string
+  readonly Replicas?: readonly { readonly RegionName?: string }[]
 }
 
 const keySchema = [
@@ -34,6 +31,9 @@ export const tableDefinition: object = {
   BillingMode: 'PAY_PER_REQUEST',
 }
 
+/** The attribute of the log table by which DynamoDB deletes items. */
+export const ttlAttribute = 'ttl'
+
 // In milliseconds. AWS creates a table within seconds.
 const longestWait = 120_000
 const pollInterval = 250
@@ -43,7 +43,7 @@ const pollInterval = 250
  *
  * @throws SchemaMismatchError if the tables have another format, or are not as they must be
  */
-export async function createTables(connection: Connection, tables: Tables): Promise<TablesStatus> {
+export async function createTables(connection: Connection, tables: Tables): Promise<void> {
   const { log } = tables
   const described = await Promise.all(
     namesOf(tables).map(async (table) => {
@@ -64,26 +64,10 @@ export async function createTables(connection: Connection, tables: Tables): Prom
     Item: { ...metaKey, f: number(format) },
     ConditionExpression: 'attribute_not_exists(p)',
   })
-  const found = await readFormat(connection, tables)
-  return { upToDate: found === format, format: found, tables: namesOf(tables) }
+  await readFormat(connection, tables)
 }
 
-/**
- * Checks the tables.
- *
- * @throws SchemaMismatchError if they have another format, or are not as they must be
- */
-export async function tablesStatus(connection: Connection, tables: Tables): Promise<TablesStatus> {
-  const names = namesOf(tables)
-  const described = await Promise.all(names.map((table) => describe(connection, table)))
-  const existing = described.filter((table) => table !== undefined)
-  if (existing.length < names.length) return { upToDate: false, format: 0, tables: names }
-  await checkTables(connection, tables, existing)
-  const found = await readFormat(connection, tables)
-  return { upToDate: found === format, format: found, tables: names }
-}
-
-const namesOf = ({ events, log }: Tables) => [events, log]
+export const namesOf = ({ events, log }: Tables): readonly [string, string] => [events, log]
 
 /**
  * Reads the format that is stored in the tables; 0 if there is none.
@@ -106,7 +90,7 @@ export async function readFormat(connection: Connection, { log }: Tables): Promi
   return found
 }
 
-async function describe(connection: Connection, table: string): Promise<TableDescription | undefined> {
+export async function describe(connection: Connection, table: string): Promise<TableDescription | undefined> {
   const subject = { doing: 'Looking at a table', table, key: '' }
   const output = await connection
     .call<{ Table?: TableDescription }>(subject, 'DescribeTable', { TableName: table })
@@ -133,18 +117,18 @@ async function untilActive(connection: Connection, table: string): Promise<Table
 }
 
 /**
- * Checks keys, indexes and time to live. Returns the attribute of the log table by which DynamoDB deletes
- * items, if it has one.
+ * Checks keys, indexes, regions and time to live. Returns the attribute of the log table by which DynamoDB
+ * deletes items, if it has one.
  *
  * @throws SchemaMismatchError if a table is not as it must be
  */
-async function checkTables(
+export async function checkTables(
   connection: Connection,
   tables: Tables,
   described: readonly TableDescription[],
 ): Promise<{ readonly log: string | undefined }> {
   for (const [index, table] of namesOf(tables).entries()) {
-    const { KeySchema = [], LocalSecondaryIndexes = [] } = described[index] ?? {}
+    const { KeySchema = [], LocalSecondaryIndexes = [], MultiRegionConsistency } = described[index] ?? {}
     const keys = KeySchema.map(({ AttributeName, KeyType }) => `${AttributeName} ${KeyType}`).join(', ')
     if (keys !== 'p HASH, s RANGE') {
       throw new SchemaMismatchError(
@@ -157,11 +141,21 @@ async function checkTables(
         `Table '${table}' has the local index '${local.IndexName}', with which no stream can grow beyond 10 GB: create the table again without it`,
       )
     }
+    if (MultiRegionConsistency === 'STRONG') {
+      throw new SchemaMismatchError(
+        `Table '${table}' is a global table with strong consistency between regions (MRSC), in which DynamoDB refuses transactions, and each append is one: create the table again with eventual consistency (MREC), or in one region`,
+      )
+    }
   }
   const [events, log] = await Promise.all(namesOf(tables).map((table) => ttlOf(connection, table)))
   if (events !== undefined) {
     throw new SchemaMismatchError(
       `Table '${tables.events}' deletes items by the attribute '${events}' (time to live): events would be lost. Turn it off`,
+    )
+  }
+  if (log !== undefined && log !== ttlAttribute) {
+    throw new SchemaMismatchError(
+      `Table '${tables.log}' deletes items by the attribute '${log}' (time to live), and not by '${ttlAttribute}': turn it off, and call \`await store.schema.create()\``,
     )
   }
   return { log }
@@ -182,7 +176,7 @@ async function enableTtl(connection: Connection, table: string): Promise<void> {
   await connection
     .call({ doing: 'Setting a time to live', table, key: '' }, 'UpdateTimeToLive', {
       TableName: table,
-      TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
+      TimeToLiveSpecification: { AttributeName: ttlAttribute, Enabled: true },
     })
     // DynamoDB refuses it if another process has just enabled it.
     .catch(unlessNamed('ValidationException'))
@@ -191,7 +185,12 @@ async function enableTtl(connection: Connection, table: string): Promise<void> {
 /** Ignores a refusal with this name, which says that another process has done the same already. */
 function unlessNamed(name: string): (error: unknown) => void {
   return (error) => {
-    const failure = error instanceof Error && error.cause instanceof Error ? error.cause.cause : undefined
-    if (!(failure instanceof Error) || failure.name !== name) throw error
+    if (refusedAs(error) !== name) throw error
   }
+}
+
+/** The AWS name of the error with which DynamoDB refused a request; undefined if it did not. */
+export function refusedAs(error: unknown): string | undefined {
+  const failure = error instanceof Error && error.cause instanceof Error ? error.cause.cause : undefined
+  return failure instanceof Error ? failure.name : undefined
 }
