@@ -200,8 +200,13 @@ export class Connection {
     }
   }
 
-  async get(subject: Subject, key: Key, signal?: AbortSignal): Promise<Item | undefined> {
-    const input = { TableName: subject.table, Key: key, ConsistentRead: true }
+  async get(
+    subject: Subject,
+    key: Key,
+    signal?: AbortSignal,
+    { consistent = true }: { readonly consistent?: boolean } = {},
+  ): Promise<Item | undefined> {
+    const input = { TableName: subject.table, Key: key, ConsistentRead: consistent }
     return (await this.call<{ Item?: Item }>(subject, 'GetItem', input, signal)).Item
   }
 

@@ -36,7 +36,7 @@ export function dynamodbStorage(
   { maxBatch, gapTimeout, compress }: DynamodbStorageOptions,
 ): Storage {
   const writer = new Writer(connection, tables)
-  const slots = new Slots(connection, tables)
+  const slots = new Slots(connection, tables, gapTimeout)
   const heads = new Heads(connection, tables)
   const log = new Log(connection, tables, slots, gapTimeout)
   const environment: Environment = { connection, tables, writer, slots, heads, log, compress }
@@ -108,9 +108,6 @@ export function dynamodbStorage(
     skipParked: (name, positions, signal) => parked.skipParked(name, positions, signal),
     countParked: (name, signal) => parked.countParked(name, signal),
 
-    async close() {
-      await slots.close()
-      await connection.close()
-    },
+    close: () => connection.close(),
   }
 }

@@ -1,11 +1,11 @@
 /** Creates the tables, and checks that they are as they must be. */
 import { SchemaMismatchError, StoreUnavailableError, sleep } from '../storage/index.ts'
-import { number, numberOf } from './attributes.ts'
+import { type Item, number, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
-import { metaKey, type Tables } from './keys.ts'
+import { counterKey, eraKey, type Key, metaKey, type Tables } from './keys.ts'
 
 /** The layout of items that this version of the library reads and writes. */
-export const format = 2
+export const format = 3
 
 /** What DynamoDB says about a table. */
 export interface TableDescription {
@@ -60,11 +60,17 @@ export async function createTables(connection: Connection, tables: Tables): Prom
   )
   const ttls = await checkTables(connection, tables, described)
   if (ttls.log === undefined) await enableTtl(connection, log)
-  await connection.write({ doing: 'Noting the format', table: log, key: metaKey.p.S }, 'PutItem', {
-    Item: { ...metaKey, f: number(format) },
-    ConditionExpression: 'attribute_not_exists(p)',
-  })
+  // The log has one era, with one chain of slots: a later version of the library can end it, and begin another.
+  await putIfMissing(connection, log, { ...eraKey, base: number(1), P: number(1) })
+  await putIfMissing(connection, log, { ...counterKey, n: number(0), c: number(0) })
+  await putIfMissing(connection, log, { ...metaKey, f: number(format) })
   await readFormat(connection, tables)
+}
+
+async function putIfMissing(connection: Connection, table: string, item: Item & Key): Promise<void> {
+  const subject = { doing: 'Setting the tables up', table, key: item.p.S }
+  const input = { Item: item, ConditionExpression: 'attribute_not_exists(p)' }
+  await connection.write(subject, 'PutItem', input)
 }
 
 export const namesOf = ({ events, log }: Tables): readonly [string, string] => [events, log]

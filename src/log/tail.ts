@@ -232,7 +232,13 @@ export class Tail {
     this.#pollBegan = this.#clock.now()
     this.#wakeups = wakeups
     this.#isDue = false
-    const query = { ...wholeLog, ...segment.filter, after: segment.through, limit: segment.eventsToAsk }
+    const query = {
+      ...wholeLog,
+      ...segment.filter,
+      after: segment.through,
+      limit: segment.eventsToAsk,
+      mayLag: true,
+    }
     let page: LogPage
     try {
       page = await this.#readLogPage(query, signal)

@@ -68,7 +68,7 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(error.cause).toBeInstanceOf(DynamodbFailure)
     const { table, keyRange, reason: thrownReason } = error.cause as DynamodbFailure
     expect(table).toMatch(/_log$/)
-    expect(keyRange).toBe('C')
+    expect(keyRange).toBe('C#1#0')
     expect(thrownReason).toContain(reason)
     expect(error.message).toContain(resource)
     faults.clear()

@@ -254,8 +254,9 @@ describe('a policy', () => {
         ...(holder === 'repair'
           ? []
           : [
-              ['eventsourced_log', 'L#0'],
-              ['eventsourced_log', 'C'],
+              ['eventsourced_log', 'L#1#0#0'],
+              ['eventsourced_log', 'C#1#0'],
+              ['eventsourced_log', 'E'],
             ]),
       ] as [string, string][]
       for (const [table, key] of keys) {

@@ -38,7 +38,7 @@ describe.each(emulators)('the tables on %s', (name) => {
     expect(await store.schema.status()).toMatchObject({ upToDate: false, format: 0 })
     const tables = [`${table}_events`, `${table}_log`]
     for (let time = 0; time < 2; time++) {
-      expect(await store.schema.create()).toMatchObject({ upToDate: true, format: 2, tables })
+      expect(await store.schema.create()).toMatchObject({ upToDate: true, format: 3, tables })
     }
     const ttls = await Promise.all(
       tables.map(async (TableName) => {
@@ -130,7 +130,7 @@ describe.each(emulators)('the tables on %s', (name) => {
   })
 
   it.each([
-    ['newer', '3', /format 3.*update the library/],
+    ['newer', '4', /format 4.*update the library/],
     ['older', '1', /format 1.*import the events/],
   ])('are refused if they have a format that is %s than the one of this library', async (_, f, message) => {
     const table = ground.table()

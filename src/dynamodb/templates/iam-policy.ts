@@ -1,6 +1,6 @@
 /** Prints the IAM policies of the processes that use the tables. */
 import { checkBoolean, InvalidInputError, optionsOf, refuse } from '../../storage/index.ts'
-import { blockPartition, counterKey, listedKey, listPartition, metaKey, tablesOf } from '../keys.ts'
+import { counterKey, eraKey, listedKey, metaKey, tablesOf } from '../keys.ts'
 import { checkTableName, defaultTable } from '../table-name.ts'
 import { checkAccount, checkKmsKey, checkRegion } from './aws-names.ts'
 
@@ -60,13 +60,14 @@ interface Grant {
   readonly keys?: { readonly only: readonly string[] } | { readonly except: readonly string[] }
 }
 
-const slots = `${blockPartition(0).slice(0, 2)}*`
-const counters = counterKey.p.S
+// In all eras of the log, and all its chains.
+const slots = 'L#*'
+const counters = 'C#*'
 const listing: Grant = {
   id: 'ListStreams',
   table: 'events',
   actions: ['UpdateItem'],
-  keys: { only: [`${listPartition(0).slice(0, 2)}*`, listedKey.p.S] },
+  keys: { only: ['T#*', listedKey.p.S] },
 }
 
 /**
@@ -90,7 +91,7 @@ const grants: Readonly<Record<PolicyHolder, readonly Grant[]>> = {
       id: 'DeleteFromLog',
       table: 'log',
       actions: ['DeleteItem', 'BatchWriteItem'],
-      keys: { except: [slots, counters, metaKey.p.S] },
+      keys: { except: [slots, counters, eraKey.p.S, metaKey.p.S] },
     },
   ],
   reader: [
@@ -117,7 +118,12 @@ const grants: Readonly<Record<PolicyHolder, readonly Grant[]>> = {
         'UpdateTimeToLive',
       ],
     },
-    { id: 'Format', table: 'log', actions: ['GetItem', 'PutItem'], keys: { only: [metaKey.p.S] } },
+    {
+      id: 'Format',
+      table: 'log',
+      actions: ['GetItem', 'PutItem'],
+      keys: { only: [metaKey.p.S, eraKey.p.S, counterKey.p.S] },
+    },
   ],
   repair: [
     { id: 'Events', table: 'events', actions: ['Scan', 'Query', 'PutItem'] },
