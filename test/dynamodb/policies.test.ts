@@ -2,6 +2,7 @@
  * Tests the IAM policies: the stores of these tests have the rights of their policy and no others, and use each of
  * them. (All other tests on an emulator have the rights of an application, too: see `test/worlds/dynamodb.ts`.)
  */
+import { randomBytes } from 'node:crypto'
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import type { DynamodbStoreOptions } from '@eventsourced/core/dynamodb'
@@ -12,6 +13,8 @@ import { type Ground, type OpenedStore, oneEmulator, startGround } from './groun
 
 const counted = (number: number) => ({ type: 'Counted', data: { number } })
 const failing = (number: number) => ({ type: 'Failed', data: { number } })
+/** Too large to be stored in its slot, too. */
+const large = { type: 'Large', data: { text: randomBytes(50_000).toString('hex') } }
 const totals = projection({
   name: 'totals',
   key: ({ streamId }: RecordedEvent) => streamId,
@@ -74,6 +77,7 @@ describe.each(oneEmulator)('the policies on %s', (name) => {
     await store.createStream(order, { metadata: { owner: 'a' } })
     await store.append(order, [counted(1), counted(2)], { expectedVersion: 0 })
     await store.append(order, [{ ...counted(3), id: crypto.randomUUID() }])
+    await store.append('large', [large])
     await store.appendAll([
       { streamId: 'a', events: [counted(4)] },
       { streamId: 'b', events: [failing(5)] },
@@ -138,7 +142,7 @@ describe.each(oneEmulator)('the policies on %s', (name) => {
     const table = ground.table()
     const writer = ground.open(table, { inline: [totals] })
     await useEverything(writer)
-    await writer.store.append('new', [{ type: 'Large', data: { text: 'x'.repeat(100_000) } }])
+    await writer.store.append('new', [large])
     await takeSlot(writer)
     const { store, used } = open(table, 'reader')
     await store.readStream('a')
