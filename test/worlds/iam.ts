@@ -16,7 +16,7 @@ type Input = Record<string, unknown>
 type Item = Readonly<Record<string, { readonly S?: string }>>
 
 /** Returns the rights that a request needs. A transaction needs the rights of its items. */
-export function rightsOf(command: string, input: Input): readonly Right[] {
+function rightsOf(command: string, input: Input): readonly Right[] {
   const right = (action: string, one: Input): Right => ({
     action,
     table: one.TableName as string,
