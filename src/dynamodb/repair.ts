@@ -123,14 +123,32 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
         const { version, position } = headOf(item)
         const parts = partsIn(item)
         const firstPosition = numberOf(item, 'o') as number
-        gathered.commit = { streamId, first, last: version, slot, firstPosition, lastPosition: position, parts }
+        gathered.commit = {
+          streamId,
+          first,
+          last: version,
+          slot,
+          firstPosition,
+          lastPosition: position,
+          parts,
+        }
       }
       found.set(name, gathered)
     }
   })
   const commits = [...found].map(([name, { commit, found }]): StoredCommit => {
     const [first, streamId] = [Number(name.split(' ', 1)[0]), name.slice(name.indexOf(' ') + 1)]
-    return { streamId, first, last: first, slot: 0, firstPosition: 0, lastPosition: 0, parts: found + 1, ...commit, found }
+    return {
+      streamId,
+      first,
+      last: first,
+      slot: 0,
+      firstPosition: 0,
+      lastPosition: 0,
+      parts: found + 1,
+      ...commit,
+      found,
+    }
   })
   const slots = new Map<number, Slot>()
   let counter = counterOf(undefined)
@@ -281,9 +299,7 @@ class Repair {
     const isStored = (streamId: string, position: number) =>
       commits.some(
         (commit) =>
-          commit.streamId === streamId &&
-          commit.firstPosition <= position &&
-          position <= commit.lastPosition,
+          commit.streamId === streamId && commit.firstPosition <= position && position <= commit.lastPosition,
       )
     const keys: Key[] = []
     await scan(this.#connection, this.#tables.log, {}, (item) => {
