@@ -159,8 +159,10 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
     const { p, s } = item as Key
     if (p.S.startsWith('L#')) slots.set(slotOfItem(item).number, slotOfItem(item))
     else if (p.S === counterKey.p.S) counter = counterOf(item)
-    else if (p.S.startsWith('K#') && s.S.startsWith('c#')) {
-      checkpoint = Math.max(checkpoint, numberOf(item, 'o') ?? 0)
+    else if (p.S.startsWith('K#') && /^[cs]#/.test(s.S)) {
+      // A checkpoint, or the checkpoints of former partitions.
+      const former: readonly number[] = JSON.parse(textOf(item, 'l') ?? '[]')
+      checkpoint = Math.max(checkpoint, numberOf(item, 'o') ?? 0, ...former)
     }
   })
   const byName = new Map(commits.map((commit) => [`${commit.first} ${commit.streamId}`, commit]))
