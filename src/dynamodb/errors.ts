@@ -150,7 +150,7 @@ export function refusal(subject: Subject, error: unknown): Error {
   if (error instanceof EventSourcedError) return error
   if (isTableMissing(error)) {
     return new SchemaMismatchError(
-      `There is no table '${subject.table}': call \`await store.schema.create()\` first, or deploy \`store.schema.cloudFormation()\``,
+      `There is no table '${subject.table}': call \`await store.schema.create()\` first, or deploy the tables with a template of '@eventsourced/core/dynamodb/templates'`,
     )
   }
   if (asAwsError(error)?.name === 'AbortError') return error as Error

@@ -53,7 +53,7 @@ export type TableProblem =
       readonly streamId: string
       readonly version: number
     }
-  /** Slots or positions beyond the counter: writers would take them a second time. */
+  /** Slots, positions or checkpoints beyond the counter: writers would take them a second time. */
   | { readonly kind: 'counter-behind'; readonly slot: number; readonly position: number }
   /** Lost versions before other versions of the stream. No repair restores them. */
   | { readonly kind: 'missing-version'; readonly streamId: string; readonly version: number }
@@ -96,6 +96,8 @@ interface Contents {
   readonly commits: readonly StoredCommit[]
   readonly slots: ReadonlyMap<number, Slot>
   readonly counter: Counter
+  /** The highest position of a checkpoint: a subscription would skip later events up to it. */
+  readonly checkpoint: number
   /** Whether the events that a slot lists are stored, and belong to it. */
   isStored(slot: number, run: Run): boolean
 }
@@ -152,10 +154,16 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
   })
   const slots = new Map<number, Slot>()
   let counter = counterOf(undefined)
+  let checkpoint = 0
   await scan(connection, tables.log, {}, (item) => {
-    const { p } = item as Key
+    const { p, s } = item as Key
     if (p.S.startsWith('L#')) slots.set(slotOfItem(item).number, slotOfItem(item))
     else if (p.S === counterKey.p.S) counter = counterOf(item)
+    else if (p.S.startsWith('K#') && /^[cs]#/.test(s.S)) {
+      // A checkpoint, or the checkpoints of former partitions.
+      const former: readonly number[] = JSON.parse(textOf(item, 'l') ?? '[]')
+      checkpoint = Math.max(checkpoint, numberOf(item, 'o') ?? 0, ...former)
+    }
   })
   const byName = new Map(commits.map((commit) => [`${commit.first} ${commit.streamId}`, commit]))
   const isStored = (slot: number, run: Run) => {
@@ -163,7 +171,7 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
     // A commit that was written again after the restore belongs to its new slot, and not to the old one.
     return commit?.slot === slot
   }
-  return { commits, slots, counter, isStored }
+  return { commits, slots, counter, checkpoint, isStored }
 }
 
 async function scan(
@@ -187,7 +195,7 @@ async function scan(
   }
 }
 
-function problemsOf({ commits, slots, counter, isStored }: Contents): TableProblem[] {
+function problemsOf({ commits, slots, counter, checkpoint, isStored }: Contents): TableProblem[] {
   const problems: TableProblem[] = []
   const listed = new Set<string>()
   for (const { number, runs } of slots.values()) {
@@ -199,7 +207,7 @@ function problemsOf({ commits, slots, counter, isStored }: Contents): TableProbl
     }
   }
   const ends = new Map<string, number>()
-  let [highest, position] = [0, 0]
+  let [highest, position] = [0, checkpoint]
   for (const slot of slots.values()) {
     highest = Math.max(highest, slot.number)
     if (slot.count > 0) position = Math.max(position, lastPositionIn(slot))

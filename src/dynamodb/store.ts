@@ -1,17 +1,14 @@
 /** Opens an event store on DynamoDB. */
 import {
-  beginning,
   checkBoolean,
   checkFunction,
   checkInteger,
   checkMilliseconds,
-  checkText,
   type Event,
   type EventStore,
   eventStore,
   InlineProjections,
   type InputLimits,
-  InvalidInputError,
   optionsOf,
   refuse,
   SchemaMismatchError,
@@ -21,17 +18,11 @@ import { type DynamodbAddress, opener } from './client.ts'
 import { Connection } from './connection.ts'
 import { tablesOf } from './keys.ts'
 import type { DynamodbMetric } from './metric.ts'
-import { type RepairResult, repairTables, type VerifyTablesResult, verifyTables } from './repair.ts'
+import type { RepairResult, VerifyTablesResult } from './repair.ts'
 import { dynamodbStorage } from './storage.ts'
-import {
-  createTables,
-  format,
-  readFormat,
-  readFormatOnceCreated,
-  type TablesStatus,
-  tablesStatus,
-} from './tables.ts'
-import { cloudFormation, type IamPolicy, iamPolicy, terraform } from './templates.ts'
+import { checkTableName, defaultTable } from './table-name.ts'
+import { createTables, format, readFormat, readFormatOnceCreated } from './tables.ts'
+import type { TablesStatus } from './tables-status.ts'
 import type { DynamodbTransaction } from './transaction.ts'
 
 /** The options of `dynamodbStore`. */
@@ -93,26 +84,19 @@ export interface DynamodbStoreOptions<E extends Event = Event>
 export interface DynamodbStore<E extends Event = Event> extends EventStore<E, DynamodbTransaction> {
   readonly schema: {
     /**
-     * Creates the tables that are missing, and checks them. Many processes may call it at once.
+     * Creates the tables that are missing, turns on the time to live of the log, and checks both tables. Many
+     * processes may call it at once. It turns on neither deletion protection nor point-in-time recovery, which the
+     * templates of `@eventsourced/core/dynamodb/templates` do; `warnings` says what is off.
      *
      * @throws SchemaMismatchError if the tables have another format, or are not as they must be
      */
     create(): Promise<TablesStatus>
     /**
-     * Checks the tables, and changes nothing.
+     * Checks the tables, and changes nothing. What only protects the tables is a warning in the result, not an error.
      *
      * @throws SchemaMismatchError if the tables have another format, or are not as they must be
      */
     status(): Promise<TablesStatus>
-    /**
-     * Returns a CloudFormation template of the tables as JSON, with deletion protection and point-in-time
-     * recovery.
-     */
-    cloudFormation(): string
-    /** Returns the same tables as a Terraform file. */
-    terraform(): string
-    /** Returns the IAM policy with exactly the rights of a process that appends, reads and subscribes. */
-    iamPolicy(options?: { readonly region?: string; readonly account?: string }): IamPolicy
     /**
      * Checks whether commits and log agree, which may not be so after a restore. Reads both tables
      * completely.
@@ -130,7 +114,7 @@ export interface DynamodbStore<E extends Event = Event> extends EventStore<E, Dy
  */
 export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOptions<E>): DynamodbStore<E> {
   const {
-    table = 'eventsourced',
+    table = defaultTable,
     inline: projections = [],
     events,
   } = optionsOf(options, ['table', 'inline', 'events'])
@@ -187,37 +171,23 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
     await createTables(unprepared, tables)
   }
 
+  // A process that appends never loads what only operators call.
+  const status = async () => (await import('./tables-status.ts')).tablesStatus(unprepared, tables)
+  const repairs = () => import('./repair.ts')
+
   return {
     ...eventStore<E, DynamodbTransaction>(
       dynamodbStorage(connection, tables, inline, { maxBatch, gapTimeout, compress }),
       options,
     ),
     schema: {
-      create: () => createTables(unprepared, tables),
-      status: () => tablesStatus(unprepared, tables),
-      cloudFormation: () => cloudFormation(tables),
-      terraform: () => terraform(tables),
-      iamPolicy: (options) => {
-        const { region, account } = optionsOf(options, ['region', 'account'])
-        if (region !== undefined) checkText(region, 'region')
-        if (account !== undefined) checkText(account, 'account')
-        return iamPolicy(tables, {
-          ...(region !== undefined && { region }),
-          ...(account !== undefined && { account }),
-        })
+      async create() {
+        await createTables(unprepared, tables)
+        return status()
       },
-      verify: () => verifyTables(connection, tables),
-      repair: () => repairTables(connection, tables),
+      status,
+      verify: async () => (await repairs()).verifyTables(connection, tables),
+      repair: async () => (await repairs()).repairTables(connection, tables),
     },
   }
-}
-
-// The rule of AWS, with room for the suffixes.
-function checkTableName(table: string): void {
-  if (typeof table === 'string' && /^[a-zA-Z0-9_.-]{1,240}$/.test(table)) return
-  throw new InvalidInputError(
-    'table',
-    'must be 1 to 240 letters, digits, underscores, hyphens and dots',
-    beginning(table),
-  )
 }

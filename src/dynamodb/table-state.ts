@@ -10,10 +10,17 @@ import { SchemaMismatchError, StoreUnavailableError, sleep } from '../storage/in
 import type { Connection } from './connection.ts'
 import { metaKey } from './keys.ts'
 
+/** What DynamoDB says about a table. */
 export interface TableDescription {
   readonly TableStatus?: string
   readonly KeySchema?: readonly { readonly AttributeName?: string; readonly KeyType?: string }[]
   readonly LocalSecondaryIndexes?: readonly { readonly IndexName?: string }[]
+  readonly DeletionProtectionEnabled?: boolean
+  readonly TableClassSummary?: { readonly TableClass?: string }
+  readonly StreamSpecification?: { readonly StreamEnabled?: boolean; readonly StreamViewType?: string }
+  /** The consistency of a global table between its regions. */
+  readonly MultiRegionConsistency?: string
+  readonly Replicas?: readonly { readonly RegionName?: string }[]
 }
 
 // In milliseconds. AWS creates a table within seconds.

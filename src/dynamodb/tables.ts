@@ -3,27 +3,10 @@ import { SchemaMismatchError, sleep } from '../storage/index.ts'
 import { type Item, number, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { counterKey, eraKey, type Key, metaKey, type Tables } from './keys.ts'
-import {
-  describe,
-  isBeingCreated,
-  isUsable,
-  type TableDescription,
-  untilFound,
-  untilUsable,
-} from './table-state.ts'
+import { describe, isBeingCreated, type TableDescription, untilFound, untilUsable } from './table-state.ts'
 
 /** The layout of items that this version of the library reads and writes. */
 export const format = 3
-
-/** The state of the two tables. */
-export interface TablesStatus {
-  /** Whether both tables exist, in the format of this library. */
-  readonly upToDate: boolean
-  /** The format of the tables; 0 if they are missing or were not set up. */
-  readonly format: number
-  /** The names of both tables. */
-  readonly tables: readonly string[]
-}
 
 const keySchema = [
   { AttributeName: 'p', KeyType: 'HASH' },
@@ -36,10 +19,15 @@ export const tableDefinition: object = {
   BillingMode: 'PAY_PER_REQUEST',
 }
 
+/** The attribute of the log table by which DynamoDB deletes items. */
+export const ttlAttribute = 'ttl'
+
 // How long the time to live is set again after DynamoDB refused it, in milliseconds.
 const longestTtlWait = 10_000
 // How long after its tables were created another process may take to note the format, in milliseconds.
 const longestNoting = 10_000
+// DynamoDB refuses to set a time to live with these names while another process sets it, and when it is set.
+const isBeingSet = new Set(['ValidationException', 'ResourceInUseException'])
 const pollInterval = 250
 
 /**
@@ -47,7 +35,7 @@ const pollInterval = 250
  *
  * @throws SchemaMismatchError if the tables have another format, or are not as they must be
  */
-export async function createTables(connection: Connection, tables: Tables): Promise<TablesStatus> {
+export async function createTables(connection: Connection, tables: Tables): Promise<void> {
   const { log } = tables
   const described = await Promise.all(
     namesOf(tables).map(async (table) => {
@@ -70,8 +58,7 @@ export async function createTables(connection: Connection, tables: Tables): Prom
   await putIfMissing(connection, log, { ...eraKey, base: number(1), P: number(1) })
   await putIfMissing(connection, log, { ...counterKey, n: number(0), c: number(0) })
   await putIfMissing(connection, log, { ...metaKey, f: number(format) })
-  const found = await readFormat(connection, tables)
-  return { upToDate: found === format, format: found, tables: namesOf(tables) }
+  await readFormat(connection, tables)
 }
 
 async function putIfMissing(connection: Connection, table: string, item: Item & Key): Promise<void> {
@@ -80,24 +67,7 @@ async function putIfMissing(connection: Connection, table: string, item: Item & 
   await connection.write(subject, 'PutItem', input)
 }
 
-/**
- * Checks the tables.
- *
- * @throws SchemaMismatchError if they have another format, or are not as they must be
- */
-export async function tablesStatus(connection: Connection, tables: Tables): Promise<TablesStatus> {
-  const names = namesOf(tables)
-  const described = await Promise.all(names.map((table) => describe(connection, table)))
-  const existing = described.filter((table) => table !== undefined)
-  if (existing.length < names.length || !existing.every(isUsable))
-    return { upToDate: false, format: 0, tables: names }
-  checkKeys(tables, existing)
-  await checkTimesToLive(connection, tables)
-  const found = await readFormat(connection, tables)
-  return { upToDate: found === format, format: found, tables: names }
-}
-
-const namesOf = ({ events, log }: Tables) => [events, log]
+export const namesOf = ({ events, log }: Tables): readonly [string, string] => [events, log]
 
 /**
  * Reads the format that is stored in the tables; 0 if there is none.
@@ -140,10 +110,25 @@ export async function readFormatOnceCreated(connection: Connection, tables: Tabl
   }
 }
 
-/** @throws SchemaMismatchError if a table has other keys, or a local index */
+/**
+ * Checks keys, indexes, regions and time to live. Returns the attribute of the log table by which DynamoDB
+ * deletes items, if it has one.
+ *
+ * @throws SchemaMismatchError if a table is not as it must be
+ */
+export function checkTables(
+  connection: Connection,
+  tables: Tables,
+  described: readonly TableDescription[],
+): Promise<{ readonly log: string | undefined }> {
+  checkKeys(tables, described)
+  return checkTimesToLive(connection, tables)
+}
+
+/** @throws SchemaMismatchError if a table has other keys, a local index, or strong consistency between regions */
 function checkKeys(tables: Tables, described: readonly TableDescription[]): void {
   for (const [index, table] of namesOf(tables).entries()) {
-    const { KeySchema = [], LocalSecondaryIndexes = [] } = described[index] ?? {}
+    const { KeySchema = [], LocalSecondaryIndexes = [], MultiRegionConsistency } = described[index] ?? {}
     const keys = KeySchema.map(({ AttributeName, KeyType }) => `${AttributeName} ${KeyType}`).join(', ')
     if (keys !== 'p HASH, s RANGE') {
       throw new SchemaMismatchError(
@@ -154,6 +139,11 @@ function checkKeys(tables: Tables, described: readonly TableDescription[]): void
     if (local !== undefined) {
       throw new SchemaMismatchError(
         `Table '${table}' has the local index '${local.IndexName}', with which no stream can grow beyond 10 GB: create the table again without it`,
+      )
+    }
+    if (MultiRegionConsistency === 'STRONG') {
+      throw new SchemaMismatchError(
+        `Table '${table}' is a global table with strong consistency between regions (MRSC), in which DynamoDB refuses transactions, and each append is one: create the table again with eventual consistency (MREC), or in one region`,
       )
     }
   }
@@ -173,6 +163,11 @@ async function checkTimesToLive(
   if (events !== undefined) {
     throw new SchemaMismatchError(
       `Table '${tables.events}' deletes items by the attribute '${events}' (time to live): events would be lost. Turn it off`,
+    )
+  }
+  if (log !== undefined && log !== ttlAttribute) {
+    throw new SchemaMismatchError(
+      `Table '${tables.log}' deletes items by the attribute '${log}' (time to live), and not by '${ttlAttribute}': turn it off, and call \`await store.schema.create()\``,
     )
   }
   return { log }
@@ -195,12 +190,11 @@ async function enableTtl(connection: Connection, table: string): Promise<void> {
     try {
       await connection.call({ doing: 'Setting a time to live', table, key: '' }, 'UpdateTimeToLive', {
         TableName: table,
-        TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
+        TimeToLiveSpecification: { AttributeName: ttlAttribute, Enabled: true },
       })
       return
     } catch (error) {
-      // DynamoDB refuses it while another process sets it, and when it is set.
-      if (!isNamed(error, 'ValidationException') && !isNamed(error, 'ResourceInUseException')) throw error
+      if (!isBeingSet.has(refusedAs(error) ?? '')) throw error
       if ((await ttlOf(connection, table)) !== undefined) return
       if (performance.now() > end) throw error
     }
@@ -211,12 +205,12 @@ async function enableTtl(connection: Connection, table: string): Promise<void> {
 /** Ignores a refusal with this name, which says that another process has done the same already. */
 function unlessNamed(name: string): (error: unknown) => void {
   return (error) => {
-    if (!isNamed(error, name)) throw error
+    if (refusedAs(error) !== name) throw error
   }
 }
 
-/** Whether DynamoDB refused a request with this name. */
-function isNamed(error: unknown, name: string): boolean {
+/** The AWS name of the error with which DynamoDB refused a request; undefined if it did not. */
+export function refusedAs(error: unknown): string | undefined {
   const failure = error instanceof Error && error.cause instanceof Error ? error.cause.cause : undefined
-  return failure instanceof Error && failure.name === name
+  return failure instanceof Error ? failure.name : undefined
 }
