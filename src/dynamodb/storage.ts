@@ -94,7 +94,7 @@ export function dynamodbStorage(
     removeSubscription: (current, signal) => registered.removeSubscription(current, signal),
     listSubscriptions: (after, limit, signal) => registered.listSubscriptions(after, limit, signal),
 
-    keepLeases: (beats, signal) => subscriptions.keepLeases(beats, signal),
+    keepLeases: (...parameters) => subscriptions.keepLeases(...parameters),
     releaseLeases: (leases) => subscriptions.releaseLeases(leases),
     leave: (place, worker) => subscriptions.leave(place, worker),
     advance: (moves, signal) => subscriptions.advance(moves, signal),
