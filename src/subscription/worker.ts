@@ -292,8 +292,9 @@ export class Worker {
     }
     // The answer has come too late: other workers may own these leases by now. They stay as they are, and the next
     // heartbeat tells. To release them and take them again would take a busy storage as long as this time, and so for ever.
-    if (this.#environment.clock.now() - sentAt >= this.#plan.leaseTime) return
-    this.#renewedAt = sentAt
+    const renewedAt = sentAt - (kept.renewedBefore ?? 0)
+    if (this.#environment.clock.now() - renewedAt >= this.#plan.leaseTime) return
+    this.#renewedAt = renewedAt
     this.#isExpired = false
     this.#isPaused = kept.isPaused
     if (kept.isPaused) this.#resolvePaused()
