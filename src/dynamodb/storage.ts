@@ -1,5 +1,5 @@
 /** Builds the storage for DynamoDB from its parts. */
-import { abortable, type InlineProjections, type Pace, type Storage } from '../storage/index.ts'
+import { abortable, type InlineProjections, type Storage } from '../storage/index.ts'
 import { appends } from './append.ts'
 import { Commits } from './commit.ts'
 import type { Connection } from './connection.ts'
@@ -11,11 +11,11 @@ import { Heads } from './heads.ts'
 import { imports } from './import.ts'
 import type { Tables } from './keys.ts'
 import { Log } from './log.ts'
+import { pace } from './pace.ts'
 import { ParkedEvents } from './parked.ts'
 import { listProjections } from './projection-list.ts'
 import { ProjectionLocks } from './projection-lock.ts'
 import { ProjectionRegistry } from './projection-registry.ts'
-import { heartbeatInterval } from './process-beats.ts'
 import { streamReads } from './read.ts'
 import { Slots } from './slots.ts'
 import { snapshots } from './snapshots.ts'
@@ -23,17 +23,6 @@ import { streamIndex } from './stream-index.ts'
 import { DynamodbSubscriptions } from './subscription.ts'
 import { DynamodbStorageTransaction, type TransactionContext } from './transaction.ts'
 import { Writer } from './writer.ts'
-
-/**
- * DynamoDB bills each request. A burst goes at once, so that an event after a quiet time is handled at once, and a call that waits
- * for it returns at once.
- */
-const pace: Pace = {
-  pollInterval: 2_000,
-  heartbeatInterval,
-  polls: { perSecond: 8, burst: 16 },
-  checkpoints: { perSecond: 2, burst: 10 },
-}
 
 export interface DynamodbStorageOptions {
   readonly maxBatch: number

@@ -22,7 +22,7 @@ import { Segment, type SegmentQuery } from './segment.ts'
 import { SharedCall } from './shared-call.ts'
 
 // All in milliseconds. The pause between two polls doubles from `shortestPause` up to `longestDoubled`. From there on it grows
-// slowly: an event then waits for about an eighth of the time without events before it. It grows up to the shortest poll
+// slowly: an event then waits for at most about an eighth of the time without events before it. It grows up to the shortest poll
 // interval of the members that wait, or to `longestPause`. Two polls begin at least `shortestPause` apart, also under load.
 const shortestPause = 5
 const longestDoubled = 250

@@ -86,17 +86,19 @@ export class Checkpoint {
     this.#writtenAt = this.#environment.clock.now()
     const { checkpointWriter } = this.#environment
     // The write may wait. It then stores the position of the moment when it is sent.
-    this.#writing = checkpointWriter.write(this.#lease, () => this.#position, this.#abandon).then(
-      (position) => {
-        this.#writing = undefined
-        this.#stored = Math.max(this.#stored, position)
-        if (this.#isWriteRequested) this.#startWrite()
-      },
-      (error: unknown) => {
-        this.#writing = undefined
-        this.#failure = { error }
-      },
-    )
+    this.#writing = checkpointWriter
+      .write(this.#lease, () => this.#position, this.#abandon)
+      .then(
+        (position) => {
+          this.#writing = undefined
+          this.#stored = Math.max(this.#stored, position)
+          if (this.#isWriteRequested) this.#startWrite()
+        },
+        (error: unknown) => {
+          this.#writing = undefined
+          this.#failure = { error }
+        },
+      )
   }
 
   #checkFailure(): void {

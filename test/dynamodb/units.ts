@@ -44,5 +44,9 @@ function partitionOf({ input }: Request): string {
 const isLook = (request: Request) => /^C(#|$)/.test(partitionOf(request))
 
 function isOfLog(request: Request): boolean {
-  return isLook(request) || partitionOf(request).startsWith('L#') || JSON.stringify(request.input).includes('_events"')
+  return (
+    isLook(request) ||
+    partitionOf(request).startsWith('L#') ||
+    JSON.stringify(request.input).includes('_events"')
+  )
 }
