@@ -72,6 +72,7 @@ export { InlineFailure } from './inline-failure.ts'
 // The contract of a storage
 export { type LogPage, type LogQuery, type Partition, wholeLog } from './log-query.ts'
 export { compareNames } from './names.ts'
+export type { Pace, Rate } from './pace.ts'
 export { isInPartition, partitionOf } from './partition.ts'
 export type {
   Comparison,

@@ -100,7 +100,7 @@ interface RunOptions {
    * takes its partitions over after this time. @default 15,000
    */
   readonly leaseTime?: number | undefined
-  /** The longest pause between two polls of the log, in milliseconds. @default 250 */
+  /** The longest pause between two polls of the log, in milliseconds. @default 250; on DynamoDB 2,000 */
   readonly pollInterval?: number | undefined
   /**
    * Called whenever the state of the worker changes, and also for each failed call of the handler ('retrying') and each
