@@ -52,6 +52,17 @@ export interface WriteResult {
   readonly item: Item | undefined
 }
 
+/** The condition of a write has failed. */
+interface FailedCondition {
+  /** The stored item. */
+  readonly item: Item | undefined
+}
+
+/** DynamoDB has throttled a request, and nothing is written. */
+export interface Throttled {
+  readonly throttled: DynamodbFailure
+}
+
 export interface QueryResult {
   readonly items: readonly Item[]
   /** The key to begin the next page with; undefined if there is none. */
@@ -85,6 +96,11 @@ export class Connection {
     this.#options = options
     this.#reportMetric = reportMetric
     this.#prepare = prepare
+  }
+
+  /** The largest number of retries of a request. */
+  get retries(): number {
+    return this.#options.retries
   }
 
   /** The same connection without its preparation: the preparation itself uses it. */
@@ -306,15 +322,41 @@ export class Connection {
     input: object,
     signal?: AbortSignal,
   ): Promise<WriteResult> {
+    return (await this.#write(subject, command, input, failedCondition, signal)) as WriteResult
+  }
+
+  /** Writes one item like `write`, but does not retry a request that DynamoDB throttles. */
+  async writeUnlessThrottled(
+    subject: Subject,
+    command: 'PutItem' | 'UpdateItem' | 'DeleteItem',
+    input: object,
+    signal?: AbortSignal,
+  ): Promise<WriteResult | Throttled> {
+    const answerOf = (error: unknown): FailedCondition | Throttled | undefined => {
+      if (transientKindOf(error) !== 'throttle') return failedCondition(error)
+      const throttled = new DynamodbFailure(subject, error)
+      this.report('throttle', subject, throttled.reason, 1)
+      return { throttled }
+    }
+    return this.#write(subject, command, input, answerOf, signal)
+  }
+
+  async #write(
+    subject: Subject,
+    command: string,
+    input: object,
+    answerOf: (error: unknown) => FailedCondition | Throttled | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<WriteResult | Throttled> {
     const whole = { TableName: subject.table, ReturnValuesOnConditionCheckFailure: 'ALL_OLD', ...input }
-    const { output, answer } = await this.#call<{ Attributes?: Item }, { item: Item | undefined }>(
+    const { output, answer } = await this.#call<{ Attributes?: Item }, FailedCondition | Throttled>(
       subject,
       command,
       whole,
-      failedCondition,
+      answerOf,
       signal,
     )
-    if (answer !== undefined) return { done: false, item: answer.item }
+    if (answer !== undefined) return 'throttled' in answer ? answer : { done: false, item: answer.item }
     return { done: true, item: output?.Attributes }
   }
 
