@@ -10,15 +10,18 @@ import {
   InlineProjections,
   type InputLimits,
   optionsOf,
+  refuse,
   SchemaMismatchError,
   type StoreOptions,
 } from '../storage/index.ts'
-import { Connection, type DynamodbAddress, type DynamodbMetric, opener } from './connection.ts'
+import { type DynamodbAddress, opener } from './client.ts'
+import { Connection } from './connection.ts'
 import { tablesOf } from './keys.ts'
+import type { DynamodbMetric } from './metric.ts'
 import type { RepairResult, VerifyTablesResult } from './repair.ts'
 import { dynamodbStorage } from './storage.ts'
 import { checkTableName, defaultTable } from './table-name.ts'
-import { createTables, format, readFormat } from './tables.ts'
+import { createTables, format, readFormat, readFormatOnceCreated } from './tables.ts'
 import type { TablesStatus } from './tables-status.ts'
 import type { DynamodbTransaction } from './transaction.ts'
 
@@ -33,6 +36,22 @@ export interface DynamodbStoreOptions<E extends Event = Event>
   readonly autoCreate?: boolean | undefined
   /** Maximum number of retries of a request after transient errors; 0: no retry. @default 9 */
   readonly retries?: number | undefined
+  /**
+   * The longest time that one attempt of a request waits for its answer, in milliseconds, with any client. After that
+   * time the store aborts the attempt and retries: the connection may be silent. The SDK's own `requestTimeout` aborts
+   * nothing by default. A write that was aborted may have happened; the store recognises it, as after any lost answer.
+   *
+   * An attempt that reads many items (`Query`, `Scan`, `BatchGetItem`) waits twice as long after each timeout, up to
+   * four times `requestTimeout`, so that an answer of up to 16 MB arrives on a slow connection too.
+   *
+   * One request ends within (`retries` + 1) × `requestTimeout`, plus `retries` pauses of at most 1 second each: by
+   * default 10 × 5 s + 4 s = 54 seconds. A request that reads many items ends within 5 + 10 + 8 × 20 + 4 = 179 seconds.
+   * A call sends several requests one after the other: an append 2 to 5, and more after conflicts. `close()` waits for
+   * the calls under way. To limit a call as a whole, pass it a `signal`.
+   *
+   * @default 5000
+   */
+  readonly requestTimeout?: number | undefined
   /**
    * Maximum number of concurrent appends in one transaction. 1: each append has its own transaction.
    *
@@ -50,9 +69,15 @@ export interface DynamodbStoreOptions<E extends Event = Event>
   readonly compress?: boolean | undefined
   /**
    * Called for each failed attempt of a request (transient error), each sealed slot, and each append that found its
-   * slot sealed. @default none
+   * slot sealed; with `reportCapacity`, also for each answer. It only informs: if it throws, or its promise rejects,
+   * the call continues, and the store emits one process warning with the code `metric-failed`. @default none
    */
   readonly onMetric?: ((metric: DynamodbMetric) => void) | undefined
+  /**
+   * Whether the store asks DynamoDB for the capacity that each request consumes, and passes it to `onMetric` with the
+   * kind `capacity`: once for each request and table. Requires `onMetric`. @default false
+   */
+  readonly reportCapacity?: boolean | undefined
 }
 
 /** An event store on DynamoDB. */
@@ -95,14 +120,16 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   } = optionsOf(options, ['table', 'inline', 'events'])
   const {
     retries = 9,
+    requestTimeout = 5_000,
     maxBatch = 98,
     gapTimeout = 2_000,
-  } = optionsOf(options, ['retries', 'maxBatch', 'gapTimeout'])
+  } = optionsOf(options, ['retries', 'requestTimeout', 'maxBatch', 'gapTimeout'])
   const {
     autoCreate = true,
     compress = true,
+    reportCapacity = false,
     onMetric,
-  } = optionsOf(options, ['autoCreate', 'compress', 'onMetric'])
+  } = optionsOf(options, ['autoCreate', 'compress', 'reportCapacity', 'onMetric'])
   const address = optionsOf<DynamodbAddress, keyof DynamodbAddress>(options, [
     'client',
     'endpoint',
@@ -111,20 +138,29 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   ])
   checkTableName(table)
   checkInteger(retries, 'retries', 0)
+  checkMilliseconds(requestTimeout, 'requestTimeout', 1)
   checkInteger(maxBatch, 'maxBatch', 1)
   checkMilliseconds(gapTimeout, 'gapTimeout', 1)
   const tables = tablesOf(table)
   checkBoolean(autoCreate, 'autoCreate')
   checkBoolean(compress, 'compress')
   if (onMetric !== undefined) checkFunction(onMetric, 'onMetric')
+  checkBoolean(reportCapacity, 'reportCapacity')
+  if (reportCapacity && onMetric === undefined) {
+    refuse('reportCapacity', 'must not be true without onMetric, which gets the capacity', reportCapacity)
+  }
   const inline = new InlineProjections(projections, events)
-  const connection = new Connection(opener(address), { retries, onMetric }, prepare)
+  const connection = new Connection(
+    opener(address),
+    { retries, requestTimeout, reportCapacity, onMetric },
+    prepare,
+  )
   const unprepared = connection.unprepared()
 
   async function prepare(): Promise<void> {
     const found = await readFormat(unprepared, tables).catch((error: unknown) => {
-      if (!autoCreate || !(error instanceof SchemaMismatchError)) throw error
-      return 0
+      if (!(error instanceof SchemaMismatchError)) throw error
+      return autoCreate ? 0 : readFormatOnceCreated(unprepared, tables)
     })
     if (found === format) return
     if (!autoCreate) {

@@ -1,15 +1,8 @@
 /** Says whether the tables are as they must be, and what would protect them better. */
 import type { Connection } from './connection.ts'
 import type { Tables } from './keys.ts'
-import {
-  checkTables,
-  describe,
-  format,
-  namesOf,
-  readFormat,
-  refusedAs,
-  type TableDescription,
-} from './tables.ts'
+import { describe, isUsable, type TableDescription } from './table-state.ts'
+import { checkTables, format, namesOf, readFormat, refusedAs } from './tables.ts'
 
 /** A setting of a table that works, but may lose events or cost money. */
 export interface TableWarning {
@@ -48,7 +41,7 @@ export interface TablesStatus {
 export async function tablesStatus(connection: Connection, tables: Tables): Promise<TablesStatus> {
   const names = namesOf(tables)
   const [events, log] = await Promise.all(names.map((table) => describe(connection, table)))
-  if (events === undefined || log === undefined) {
+  if (events === undefined || log === undefined || !isUsable(events) || !isUsable(log)) {
     return { upToDate: false, format: 0, tables: names, warnings: [] }
   }
   const ttls = await checkTables(connection, tables, [events, log])

@@ -1,24 +1,12 @@
 /** Creates the tables, and checks that they are as they must be. */
-import { SchemaMismatchError, StoreUnavailableError, sleep } from '../storage/index.ts'
+import { SchemaMismatchError, sleep } from '../storage/index.ts'
 import { type Item, number, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { counterKey, eraKey, type Key, metaKey, type Tables } from './keys.ts'
+import { describe, isBeingCreated, type TableDescription, untilFound, untilUsable } from './table-state.ts'
 
 /** The layout of items that this version of the library reads and writes. */
 export const format = 3
-
-/** What DynamoDB says about a table. */
-export interface TableDescription {
-  readonly TableStatus?: string
-  readonly KeySchema?: readonly { readonly AttributeName?: string; readonly KeyType?: string }[]
-  readonly LocalSecondaryIndexes?: readonly { readonly IndexName?: string }[]
-  readonly DeletionProtectionEnabled?: boolean
-  readonly TableClassSummary?: { readonly TableClass?: string }
-  readonly StreamSpecification?: { readonly StreamEnabled?: boolean; readonly StreamViewType?: string }
-  /** The consistency of a global table between its regions. */
-  readonly MultiRegionConsistency?: string
-  readonly Replicas?: readonly { readonly RegionName?: string }[]
-}
 
 const keySchema = [
   { AttributeName: 'p', KeyType: 'HASH' },
@@ -34,8 +22,12 @@ export const tableDefinition: object = {
 /** The attribute of the log table by which DynamoDB deletes items. */
 export const ttlAttribute = 'ttl'
 
-// In milliseconds. AWS creates a table within seconds.
-const longestWait = 120_000
+// How long the time to live is set again after DynamoDB refused it, in milliseconds.
+const longestTtlWait = 10_000
+// How long after its tables were created another process may take to note the format, in milliseconds.
+const longestNoting = 10_000
+// DynamoDB refuses to set a time to live with these names while another process sets it, and when it is set.
+const isBeingSet = new Set(['ValidationException', 'ResourceInUseException'])
 const pollInterval = 250
 
 /**
@@ -47,18 +39,20 @@ export async function createTables(connection: Connection, tables: Tables): Prom
   const { log } = tables
   const described = await Promise.all(
     namesOf(tables).map(async (table) => {
-      const existing = await describe(connection, table)
-      if (existing !== undefined) return existing
-      await connection
-        .call({ doing: 'Creating a table', table, key: '' }, 'CreateTable', {
-          TableName: table,
-          ...tableDefinition,
-        })
-        .catch(unlessNamed('ResourceInUseException'))
-      return untilActive(connection, table)
+      if ((await describe(connection, table)) === undefined) {
+        await connection
+          .call({ doing: 'Creating a table', table, key: '' }, 'CreateTable', {
+            TableName: table,
+            ...tableDefinition,
+          })
+          .catch(unlessNamed('ResourceInUseException'))
+      }
+      return untilUsable(connection, table)
     }),
   )
-  const ttls = await checkTables(connection, tables, described)
+  checkKeys(tables, described)
+  await Promise.all(namesOf(tables).map((table) => untilFound(connection, table)))
+  const ttls = await checkTimesToLive(connection, tables)
   if (ttls.log === undefined) await enableTtl(connection, log)
   // The log has one era, with one chain of slots: a later version of the library can end it, and begin another.
   await putIfMissing(connection, log, { ...eraKey, base: number(1), P: number(1) })
@@ -96,28 +90,22 @@ export async function readFormat(connection: Connection, { log }: Tables): Promi
   return found
 }
 
-export async function describe(connection: Connection, table: string): Promise<TableDescription | undefined> {
-  const subject = { doing: 'Looking at a table', table, key: '' }
-  const output = await connection
-    .call<{ Table?: TableDescription }>(subject, 'DescribeTable', { TableName: table })
-    .catch((error: unknown) => {
-      if (error instanceof SchemaMismatchError) return undefined
-      throw error
-    })
-  return output?.Table
-}
-
-async function untilActive(connection: Connection, table: string): Promise<TableDescription> {
-  for (const end = performance.now() + longestWait; ; ) {
-    const description = await describe(connection, table)
-    if (description?.TableStatus === 'ACTIVE') return description
-    if (performance.now() > end) {
-      throw new StoreUnavailableError(
-        'Creating a table',
-        0,
-        new Error(`table '${table}' does not become active`),
-      )
+/**
+ * Reads the format like `readFormat`. If another process is creating the tables, waits until that process has noted the
+ * format.
+ */
+export async function readFormatOnceCreated(connection: Connection, tables: Tables): Promise<number> {
+  for (let end = 0; ; ) {
+    const described = await Promise.all(namesOf(tables).map((table) => describe(connection, table)))
+    const creating = described.findIndex((table) => table !== undefined && isBeingCreated(table))
+    if (creating >= 0) {
+      await untilUsable(connection, namesOf(tables)[creating] as string)
+      end = performance.now() + longestNoting
+      continue
     }
+    if (end === 0 || performance.now() > end) return readFormat(connection, tables)
+    const found = described.includes(undefined) ? 0 : await readFormat(connection, tables)
+    if (found > 0) return found
     await sleep(pollInterval)
   }
 }
@@ -128,11 +116,17 @@ async function untilActive(connection: Connection, table: string): Promise<Table
  *
  * @throws SchemaMismatchError if a table is not as it must be
  */
-export async function checkTables(
+export function checkTables(
   connection: Connection,
   tables: Tables,
   described: readonly TableDescription[],
 ): Promise<{ readonly log: string | undefined }> {
+  checkKeys(tables, described)
+  return checkTimesToLive(connection, tables)
+}
+
+/** @throws SchemaMismatchError if a table has other keys, a local index, or strong consistency between regions */
+function checkKeys(tables: Tables, described: readonly TableDescription[]): void {
   for (const [index, table] of namesOf(tables).entries()) {
     const { KeySchema = [], LocalSecondaryIndexes = [], MultiRegionConsistency } = described[index] ?? {}
     const keys = KeySchema.map(({ AttributeName, KeyType }) => `${AttributeName} ${KeyType}`).join(', ')
@@ -153,6 +147,18 @@ export async function checkTables(
       )
     }
   }
+}
+
+/**
+ * Checks that DynamoDB deletes no events. Returns the attribute of the log table by which it deletes items, if it has
+ * one.
+ *
+ * @throws SchemaMismatchError if the events have a time to live
+ */
+async function checkTimesToLive(
+  connection: Connection,
+  tables: Tables,
+): Promise<{ readonly log: string | undefined }> {
   const [events, log] = await Promise.all(namesOf(tables).map((table) => ttlOf(connection, table)))
   if (events !== undefined) {
     throw new SchemaMismatchError(
@@ -178,14 +184,22 @@ async function ttlOf(connection: Connection, table: string): Promise<string | un
   return TimeToLiveStatus.startsWith('ENABL') ? AttributeName : undefined
 }
 
+/** Sets the time to live of the log. Many processes may call it at once. */
 async function enableTtl(connection: Connection, table: string): Promise<void> {
-  await connection
-    .call({ doing: 'Setting a time to live', table, key: '' }, 'UpdateTimeToLive', {
-      TableName: table,
-      TimeToLiveSpecification: { AttributeName: ttlAttribute, Enabled: true },
-    })
-    // DynamoDB refuses it if another process has just enabled it.
-    .catch(unlessNamed('ValidationException'))
+  for (const end = performance.now() + longestTtlWait; ; ) {
+    try {
+      await connection.call({ doing: 'Setting a time to live', table, key: '' }, 'UpdateTimeToLive', {
+        TableName: table,
+        TimeToLiveSpecification: { AttributeName: ttlAttribute, Enabled: true },
+      })
+      return
+    } catch (error) {
+      if (!isBeingSet.has(refusedAs(error) ?? '')) throw error
+      if ((await ttlOf(connection, table)) !== undefined) return
+      if (performance.now() > end) throw error
+    }
+    await sleep(pollInterval)
+  }
 }
 
 /** Ignores a refusal with this name, which says that another process has done the same already. */

@@ -190,8 +190,10 @@ const calls: Calls = {
               ...shared,
               table: optional(table),
               gapTimeout: milliseconds(1, [1, 2_000]),
+              requestTimeout: milliseconds(1, [1, 5_000]),
               compress: optional(boolean),
               onMetric: optional(callback),
+              reportCapacity: optional(boolean),
               endpoint: optional(text),
               region: optional(text),
             },
@@ -200,6 +202,12 @@ const calls: Calls = {
         ),
       ],
     ],
+    together: ([options]) => {
+      const { reportCapacity, onMetric } = (options ?? {}) as dynamodb.DynamodbStoreOptions
+      return reportCapacity === true && onMetric === undefined
+        ? [{ field: 'reportCapacity', value: true }]
+        : []
+    },
     call: (_store, given) => Object.keys(dynamodb.dynamodbStore(...(given as [never]))),
   },
 }
