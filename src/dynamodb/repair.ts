@@ -24,6 +24,7 @@ import {
   type Tables,
 } from './keys.ts'
 import { eventsOf, partsIn } from './read.ts'
+import { scan } from './scan.ts'
 import {
   isLost,
   lastPositionIn,
@@ -172,27 +173,6 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
     return commit?.slot === slot
   }
   return { commits, slots, counter, checkpoint, isStored }
-}
-
-async function scan(
-  connection: Connection,
-  table: string,
-  options: object,
-  take: (item: Item) => void,
-): Promise<void> {
-  const subject = { doing: 'Reading a whole table', table, key: '' }
-  for (let start: Item | undefined; ; ) {
-    const input = {
-      TableName: table,
-      ConsistentRead: true,
-      ...options,
-      ...(start && { ExclusiveStartKey: start }),
-    }
-    const output = await connection.call<{ Items?: Item[]; LastEvaluatedKey?: Item }>(subject, 'Scan', input)
-    for (const item of output.Items ?? []) take(item)
-    start = output.LastEvaluatedKey
-    if (start === undefined) return
-  }
 }
 
 function problemsOf({ commits, slots, counter, checkpoint, isStored }: Contents): TableProblem[] {
