@@ -18,6 +18,8 @@ export interface Checkpoint {
   readonly token: number
   /** The id of the rebuild or verification that keeps the checkpoint from moving: a new one each time. */
   readonly hold: string | undefined
+  /** The `parkedRequests` up to which no parked event of the partition is due. */
+  readonly parkedRequests: number
   /** A change has ended the lease. The position is final, and no worker can take the lease. */
   readonly isClosed: boolean
 }
@@ -61,6 +63,7 @@ export function checkpointOf(item: Item): Checkpoint {
     owner: textOf(item, 'owner'),
     token: numberOf(item, 'token') as number,
     hold: textOf(item, 'k'),
+    parkedRequests: numberOf(item, 'asks') ?? 0,
     isClosed: item.x !== undefined,
   }
 }
@@ -99,6 +102,17 @@ export function releaseUpdate(lease: Lease): object {
     ConditionExpression: '#token = :token',
     ExpressionAttributeNames: checkpointNames,
     ExpressionAttributeValues: { ':token': number(lease.token) },
+  }
+}
+
+/** The update that stores up to which `parkedRequests` no parked event of the lease's partition is due. */
+export function parkedRequestsUpdate(lease: Lease, parkedRequests: number): object {
+  return {
+    Key: keyOfLease(lease),
+    UpdateExpression: 'SET asks = :asks',
+    ConditionExpression: hasLease,
+    ExpressionAttributeNames: checkpointNames,
+    ExpressionAttributeValues: { ':asks': number(parkedRequests), ':token': number(lease.token) },
   }
 }
 

@@ -94,11 +94,10 @@ export class ParkedEvents {
     return { item: put, size: 0, name: `parked event of '${subscription}'`, failed: () => undefined }
   }
 
-  /** The position up to which parked events no longer count: a rebuild has moved the checkpoint past them. */
-  async #voidUpTo(place: string, signal: AbortSignal | undefined): Promise<number> {
+  async #header(place: string, signal: AbortSignal | undefined): Promise<Header | undefined> {
     const subject = { doing: 'Reading a subscription', table: this.#table, key: placePartition(place) }
     const item = await this.#connection.get(subject, headerKey(place), signal)
-    return item === undefined ? 0 : headerOf(item).voidUpTo
+    return item && headerOf(item)
   }
 
   #parkedAfter(place: string, after: number) {
@@ -113,9 +112,12 @@ export class ParkedEvents {
   }
 
   /** All parked events of the partition of a lease, without their errors and stacks, which are most of their bytes. */
-  async #parkedOf(lease: Lease, signal: AbortSignal | undefined): Promise<ParkedRecord[]> {
-    const { place, partition: index, partitions: count } = lease
-    const { subject, input } = this.#parkedAfter(place, await this.#voidUpTo(place, signal))
+  async #parkedOf(
+    { place, partition: index, partitions: count }: Lease,
+    header: Header | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<ParkedRecord[]> {
+    const { subject, input } = this.#parkedAfter(place, header?.voidUpTo ?? 0)
     const withoutErrors = {
       ...input,
       ProjectionExpression: 's, #stream, id, y, #state, n, t',
@@ -128,18 +130,21 @@ export class ParkedEvents {
 
   async parkedToHandle(lease: Lease, limit: number, signal?: AbortSignal): Promise<readonly ParkedRecord[]> {
     const first = new Map<string, number>()
-    const parked = await this.#parkedOf(lease, signal)
+    // Before the parked events: a request that comes meanwhile then counts as not handled.
+    const header = await this.#header(lease.place, signal)
+    const parked = await this.#parkedOf(lease, header, signal)
     for (const { streamId, position } of parked) if (!first.has(streamId)) first.set(streamId, position)
-    return parked
-      .filter(
-        ({ state, streamId, position }) =>
-          state === 'retrying' || (state === 'blocked' && first.get(streamId) === position),
-      )
-      .slice(0, limit)
+    const due = parked.filter(
+      ({ state, streamId, position }) =>
+        state === 'retrying' || (state === 'blocked' && first.get(streamId) === position),
+    )
+    if (due.length === 0 && header !== undefined)
+      await this.#subscriptions.noteNoneDue(lease, header.parkedRequests, signal)
+    return due.slice(0, limit)
   }
 
   async parkedStreams(lease: Lease, signal?: AbortSignal): Promise<readonly ParkedStream[]> {
-    const parked = await this.#parkedOf(lease, signal)
+    const parked = await this.#parkedOf(lease, await this.#header(lease.place, signal), signal)
     // They come in order of position, so the last one of each stream wins.
     const last = new Map(parked.map(({ streamId, position }) => [streamId, position]))
     return [...last].map(([streamId, position]) => ({ streamId, position }))

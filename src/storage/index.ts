@@ -124,6 +124,7 @@ export type {
   ParkedState,
   ParkedStream,
   PartitionCheckpoint,
+  SubscriptionProgress,
   SubscriptionStorage,
   WorkerBeat,
 } from './subscriptions.ts'
