@@ -4,6 +4,7 @@
  * A token consists of the number of the shape and of the number of the owner within that shape. So tokens rise with each
  * owner and with each shape, and a lease alone says in which item its checkpoint is.
  */
+import { randomUUID } from 'node:crypto'
 import { type Lease, LeaseLostError, StoreUnavailableError } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
 import type { CancellationReason } from './errors.ts'
@@ -163,7 +164,18 @@ export function moveUpdate(
   }
 }
 
-export function advanceUpdate(table: string, lease: Lease, position: number): object {
+/** An update of a checkpoint; without `UpdateExpression`, a condition on it. */
+interface CheckpointUpdate {
+  readonly TableName: string
+  readonly Key: Key
+  readonly UpdateExpression?: string
+  readonly ConditionExpression: string
+  readonly ExpressionAttributeNames: Readonly<Record<string, string>>
+  readonly ExpressionAttributeValues: Item
+  readonly ReturnValuesOnConditionCheckFailure: string
+}
+
+export function advanceUpdate(table: string, lease: Lease, position: number): CheckpointUpdate {
   return {
     TableName: table,
     Key: keyOfLease(lease),
@@ -196,12 +208,40 @@ export function refusedAdvance(lease: Lease, item: CancellationReason['Item']): 
   return new StoreUnavailableError('Moving a checkpoint', 0, cause)
 }
 
+/**
+ * Adds to an update of a checkpoint that it stores a new id of the transaction, `last`, and demands that the item does not have it.
+ * So a transaction cannot be written twice, not even when DynamoDB has forgotten its token, and a retry recognises that it is written.
+ */
+function markedPart(
+  lease: Lease,
+  update: CheckpointUpdate,
+): Pick<Part, 'item' | 'size' | 'name' | 'isWritten'> {
+  const id = randomUUID()
+  const {
+    UpdateExpression: set,
+    ConditionExpression,
+    ExpressionAttributeNames,
+    ExpressionAttributeValues,
+  } = update
+  const marked = {
+    ...update,
+    UpdateExpression: set === undefined ? 'SET #last = :last' : `${set}, #last = :last`,
+    ConditionExpression: `${ConditionExpression} AND (attribute_not_exists(#last) OR #last <> :last)`,
+    ExpressionAttributeNames: { ...ExpressionAttributeNames, '#last': 'last' },
+    ExpressionAttributeValues: { ...ExpressionAttributeValues, ':last': { S: id } },
+  }
+  return {
+    item: { Update: marked },
+    size: 0,
+    name: `checkpoint of '${lease.subscription}'`,
+    isWritten: ({ Item }) => textOf(Item, 'last') === id,
+  }
+}
+
 /** Part of a transaction: advances a checkpoint. */
 export function advancePart(table: string, lease: Lease, position: number): Part {
   return {
-    item: { Update: advanceUpdate(table, lease, position) },
-    size: 0,
-    name: `checkpoint of '${lease.subscription}'`,
+    ...markedPart(lease, advanceUpdate(table, lease, position)),
     // If the checkpoint is ahead, an earlier request of this lease advanced it, and its answer was lost. The lease is
     // not lost: the transaction fails with a StoreUnavailableError, and the worker then reads the stored checkpoint.
     failed: ({ Item }) => (isAhead(Item, lease) ? undefined : refusedAdvance(lease, Item)),
@@ -213,14 +253,22 @@ export function advancePart(table: string, lease: Lease, position: number): Part
  * checkpoint.
  */
 export function fencePart(table: string, lease: Lease): Part {
-  const check = {
-    TableName: table,
-    Key: keyOfLease(lease),
-    ConditionExpression: `${hasLease} AND ${isNotHeld}`,
-    ExpressionAttributeNames: checkpointNames,
-    ExpressionAttributeValues: { ':token': number(lease.token) },
-    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-  }
   const failed = ({ Item }: CancellationReason) => refusedAdvance(lease, Item)
-  return { item: { ConditionCheck: check }, size: 0, name: `lease of '${lease.subscription}'`, failed }
+  const item = { ConditionCheck: fenceCheck(table, lease) }
+  return { item, size: 0, name: `lease of '${lease.subscription}'`, failed }
 }
+
+/** The same for a transaction that moves no checkpoint and must not be written twice. */
+export function fenceOncePart(table: string, lease: Lease): Part {
+  const failed = ({ Item }: CancellationReason) => refusedAdvance(lease, Item)
+  return { ...markedPart(lease, fenceCheck(table, lease)), failed }
+}
+
+const fenceCheck = (table: string, lease: Lease): CheckpointUpdate => ({
+  TableName: table,
+  Key: keyOfLease(lease),
+  ConditionExpression: `${hasLease} AND ${isNotHeld}`,
+  ExpressionAttributeNames: checkpointNames,
+  ExpressionAttributeValues: { ':token': number(lease.token) },
+  ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+})

@@ -10,7 +10,7 @@ import {
   type ParkedStream,
 } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
-import { advancePart, fencePart, refusedAdvance } from './checkpoint.ts'
+import { advancePart, fenceOncePart, refusedAdvance } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import { updateOf } from './item-update.ts'
 import {
@@ -60,7 +60,7 @@ export class ParkedEvents {
     await this.#write(
       'Parking an event',
       lease,
-      [fencePart(this.#table, lease), this.#parkPart(lease, event)],
+      [fenceOncePart(this.#table, lease), this.#parkPart(lease, event)],
       signal,
     )
   }
