@@ -1,14 +1,13 @@
 /** Selects the runs of slots that may hold events that a query of the log wants. */
 import { isInPartition, type LogQuery, type RecordedEvent } from '../storage/index.ts'
-import { positionOf } from './keys.ts'
-import { isLost, type Run, type Slot } from './slots.ts'
+import { isLost, type Run, type Slot } from './slot-item.ts'
 
 /** A run that may contain wanted events. Which of them are wanted is known only when they are read. */
 export interface Candidate {
   readonly slot: Slot
   readonly run: Run
-  /** The index of its first event in the slot. */
-  readonly index: number
+  /** The position of its first event. */
+  readonly first: number
 }
 
 /** Returns the runs that may contain wanted events, in the order of the log. */
@@ -24,17 +23,16 @@ export function candidatesOf(
 ): Candidate[] {
   const candidates: Candidate[] = []
   for (const slot of slots) {
-    let index = 0
+    let first = slot.first
     for (const run of slot.runs) {
-      const first = positionOf(slot.number, index)
       const isInRange = first <= until && first + run.count - 1 > after
       const mayMatch =
         !isLost(run) &&
         (streamPrefix === undefined || run.streamId.startsWith(streamPrefix)) &&
         (types === undefined || run.types.some((type) => types.includes(type))) &&
         (partition === undefined || isInPartition(run.streamId, partition))
-      if (isInRange && mayMatch) candidates.push({ slot, run, index })
-      index += run.count
+      if (isInRange && mayMatch) candidates.push({ slot, run, first })
+      first += run.count
     }
   }
   return candidates

@@ -1,7 +1,7 @@
 /**
  * Encodes the events of a commit as one value: a JSON array with `[id, type, data, metadata, tags]` for each
- * event. One `JSON.parse` then reads the whole commit. Imported events add `[…, recordedAt, index]`: each has
- * its own time, and its own index in the slot.
+ * event. One `JSON.parse` then reads the whole commit. Imported events add `[…, recordedAt, offset]`: each has
+ * its own time, and its own position, counted from the commit's first position.
  *
  * Above 1 KB the value is compressed (raw deflate, RFC 1951), because DynamoDB bills each KB. A value that is
  * larger than an item continues in further items.
@@ -9,17 +9,13 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { PreparedEvent, RecordedEvent } from '../storage/index.ts'
 import { type Attribute, bytes, type Item, number, text } from './attributes.ts'
-import { positionOf } from './keys.ts'
 
-/**
- * The time and the index of an imported event: in a commit of an import, they do not follow from the first
- * event.
- */
+/** The time and the position of an imported event: they do not follow from the first event of its commit. */
 export interface ImportedPlace {
   /** Milliseconds since 1970. */
   readonly recordedAt: number
-  /** Its index in the slot. */
-  readonly index: number
+  /** Its position, less the position of the commit's first event. */
+  readonly offset: number
 }
 
 /**
@@ -37,20 +33,20 @@ const minBytesToCompress = 1_000
 export const maxBytesOfPart = 390_000
 const fastestLevel = 1
 
-export function encodeBody(
+/** Returns the body of a commit as JSON text. */
+export function bodyText(
   events: readonly PreparedEvent[],
-  compress: boolean,
   importedPlaces?: readonly ImportedPlace[],
-): EncodedBody {
+): string {
   const tuples = events.map(({ id, type, data, metadata, tags }, index) => {
     const place = importedPlaces?.[index]
-    const own = place === undefined ? '' : `,${place.recordedAt},${place.index}`
+    const own = place === undefined ? '' : `,${place.recordedAt},${place.offset}`
     return `[${JSON.stringify(id)},${JSON.stringify(type)},${data},${metadata},${JSON.stringify(tags)}${own}]`
   })
-  return encodeText(`[${tuples.join(',')}]`, compress)
+  return `[${tuples.join(',')}]`
 }
 
-/** Encodes any text in the same way. */
+/** Encodes a text, compressed or not, in as many items as it needs. */
 export function encodeText(whole: string, compress: boolean): EncodedBody {
   const size = Buffer.byteLength(whole)
   if (compress && size > minBytesToCompress) {
@@ -86,25 +82,26 @@ type Tuple = [
   metadata: RecordedEvent['metadata'],
   tags: string[],
   recordedAt?: number,
-  index?: number,
+  offset?: number,
 ]
+
+/** The body of a commit as a value. */
+export type CommitTuples = readonly Tuple[]
 
 /** The stream, the versions and the positions of a commit. */
 export interface CommitPlace {
   readonly streamId: string
   readonly firstVersion: number
-  readonly slot: number
-  /** The index of its first event in the slot. */
-  readonly index: number
+  /** The position of its first event. */
+  readonly firstPosition: number
   readonly recordedAt: number
 }
 
-export function decodeBody(
-  body: string,
-  { streamId, firstVersion, slot, index, recordedAt }: CommitPlace,
+export function eventsOfTuples(
+  tuples: CommitTuples,
+  { streamId, firstVersion, firstPosition, recordedAt }: CommitPlace,
 ): RecordedEvent[] {
-  const tuples = JSON.parse(body) as Tuple[]
-  return tuples.map(([id, type, data, metadata, tags, ownTime, ownIndex], nth) => ({
+  return tuples.map(([id, type, data, metadata, tags, ownTime, ownOffset], nth) => ({
     id,
     type,
     data,
@@ -112,7 +109,7 @@ export function decodeBody(
     tags,
     streamId,
     version: firstVersion + nth,
-    position: positionOf(slot, ownIndex ?? index + nth),
+    position: firstPosition + (ownOffset ?? nth),
     recordedAt: new Date(ownTime ?? recordedAt),
   }))
 }

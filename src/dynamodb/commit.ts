@@ -12,12 +12,13 @@ import {
   recordedEvent,
 } from '../storage/index.ts'
 import { type Item, isSameAttribute, number, numberOf, sizeOf } from './attributes.ts'
-import { type EncodedBody, encodeBody, type ImportedPlace } from './commit-body.ts'
+import { bodyText, type EncodedBody, encodeText, type ImportedPlace } from './commit-body.ts'
 import type { Environment } from './environment.ts'
 import { eventIdPut, hasCallerId } from './event-ids.ts'
 import type { Head } from './heads.ts'
-import { commitKey, commitPartKey, type Key, positionOf, positionsPerSlot, streamKey } from './keys.ts'
-import { type Counter, type Run, runsOf, slotItem } from './slots.ts'
+import { commitKey, commitPartKey, type Key, streamKey } from './keys.ts'
+import { commitNameOf, commitNamesOf, type Run, runsOf, slotItem } from './slot-item.ts'
+import type { Counter, TakenSlot } from './slots.ts'
 import { DynamodbStorageTransaction, type TransactionContext } from './transaction.ts'
 import type { FailedPart, Part } from './writer.ts'
 
@@ -49,9 +50,6 @@ interface EventReference {
   readonly eventIndex: number
 }
 
-// Up to this size, a slot that also holds the body of its only commit costs no more write units than without
-// it.
-const maxBytesInSlot = 1_000
 // After so many conflicts over documents with the same slot, the append takes another slot.
 const maxFolds = 20
 
@@ -93,25 +91,21 @@ export class Commits {
   ): Promise<readonly CommitResult[]> {
     if (order.length === 0) return this.#check(entries, signal)
     const targets = await this.#targets(signal)
-    const slotCount = Math.ceil(order.length / positionsPerSlot)
-    const takingSlots = this.#environment.slots.take(slotCount, signal)
+    const { slots, writer } = this.#environment
+    const takingSlot = slots.take(order.length, signal)
     // The `await` below throws its error.
-    takingSlots.catch(() => {})
+    takingSlot.catch(() => {})
     // Encode the events while the request for the slot is under way.
     const plan = new CommitPlan(this.#environment, entries, order)
-    const counter = await takingSlots
-    const sealUnused = () => {
-      for (let nth = 0; nth < slotCount; nth++) this.#environment.slots.sealUnused(counter.last - nth)
-    }
-    const slot = counter.last - slotCount + 1
+    const slot = await takingSlot
     let isUsed = false
     try {
-      if (!(await this.#admit(targets, counter, signal))) return entries.map(() => 'again')
+      if (!(await this.#admit(targets, slot.counter, signal))) return entries.map(() => 'again')
       const parts = plan.partsAt(slot)
       for (let fold = 1; ; fold++) {
         const documents = await this.#fold(targets, plan, slot, signal)
         if (documents === undefined) return entries.map(() => 'again')
-        const failures = await this.#environment.writer.write('Appending', [...parts, ...documents], signal)
+        const failures = await writer.write('Appending', [...parts, ...documents], signal)
         isUsed = failures === undefined || plan.isDone(failures)
         if (isUsed) return plan.done()
         const others = failures as readonly FailedPart<CommitPart>[]
@@ -124,7 +118,7 @@ export class Commits {
         return entries.map((_, index) => resultOf(others, index))
       }
     } finally {
-      if (!isUsed) sealUnused()
+      if (!isUsed) await slots.giveBack(slot.number)
     }
   }
 
@@ -175,11 +169,11 @@ export class Commits {
   async #fold(
     targets: readonly ProjectionTarget[],
     plan: CommitPlan,
-    slot: number,
+    slot: TakenSlot,
     signal: AbortSignal | undefined,
   ): Promise<CommitPart[] | undefined> {
     if (targets.length === 0) return []
-    const transaction = new DynamodbStorageTransaction(this.#context, slot, signal)
+    const transaction = new DynamodbStorageTransaction(this.#context, slot.first, signal)
     try {
       await this.#inline.apply(targets, plan.recorded(), transaction, plan.callerOf())
       if (transaction.isTooEarly) return undefined
@@ -201,10 +195,10 @@ export class Commits {
     }
   }
 
-  #reportLate(slot: number): void {
+  #reportLate({ number }: TakenSlot): void {
     const { connection, tables } = this.#environment
-    const subject = { doing: 'Appending', table: tables.log, key: `slot ${slot}` }
-    connection.report('late', subject, `slot ${slot} was sealed before it was used`, 1)
+    const subject = { doing: 'Appending', table: tables.log, key: `slot ${number}` }
+    connection.report('late', subject, `slot ${number} was sealed before it was used`, 1)
   }
 }
 
@@ -228,8 +222,10 @@ class CommitPlan {
   readonly #environment: Environment
   readonly #entries: readonly CommitEntry[]
   readonly #order: readonly EventReference[]
+  /** The body of each entry. */
+  readonly #texts: readonly string[]
   readonly #bodies: readonly EncodedBody[]
-  #slot = 0
+  #slot: Pick<TakenSlot, 'number' | 'first'> = { number: 0, first: 0 }
   readonly #now = Date.now()
   /** When the events of each entry are recorded. */
   readonly #times: readonly (readonly number[])[]
@@ -250,11 +246,12 @@ class CommitPlan {
       own[eventIndex] = index
     }
     this.#indexes = indexes
-    this.#bodies = entries.map((entry, index) => this.#bodyOf(entry, index))
+    this.#texts = entries.map((entry, index) => this.#textOf(entry, index))
+    this.#bodies = this.#texts.map((text) => encodeText(text, environment.compress))
   }
 
-  partsAt(slot: number): CommitPart[] {
-    this.#slot = slot
+  partsAt({ number, first }: TakenSlot): CommitPart[] {
+    this.#slot = { number, first }
     const { tables } = this.#environment
     const parts: CommitPart[] = []
     for (const [index, entry] of this.#entries.entries()) {
@@ -267,24 +264,22 @@ class CommitPlan {
         parts.push(...this.#idParts(entry, index))
       }
     }
-    for (let from = 0; from < this.#order.length; from += positionsPerSlot) {
-      const item = this.#slotItem(from)
-      const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }
-      parts.push({ ...retriable, item: { Put: put }, size: sizeOf(item), name: 'slot', about: 'slot' })
-    }
+    const item = this.#slotItem()
+    const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }
+    parts.push({ ...retriable, item: { Put: put }, size: sizeOf(item), name: 'slot', about: 'slot' })
     return parts
   }
 
-  #bodyOf({ append, times }: CommitEntry, index: number): EncodedBody {
-    const { compress } = this.#environment
-    if (times === undefined) return encodeBody(append.events, compress)
+  #textOf({ append, times }: CommitEntry, index: number): string {
+    if (times === undefined) return bodyText(append.events)
+    const indexes = this.#indexes[index] as readonly number[]
     const places = append.events.map(
       (_, eventIndex): ImportedPlace => ({
         recordedAt: times[eventIndex] as number,
-        index: this.#indexes[index]?.[eventIndex] as number,
+        offset: (indexes[eventIndex] as number) - (indexes[0] as number),
       }),
     )
-    return encodeBody(append.events, compress, places)
+    return bodyText(append.events, places)
   }
 
   #commitParts({ append, head }: CommitEntry, index: number, { parts }: EncodedBody): CommitPart[] {
@@ -295,9 +290,9 @@ class CommitPlan {
     const attributes = {
       v: number(head.version + events.length),
       t: number(this.#times[index]?.at(-1) as number),
-      g: number(this.#slot),
-      x: number(first),
-      ...(last !== first + events.length - 1 && { y: number(last) }),
+      g: number(this.#slot.number),
+      o: number(this.#slot.first + first),
+      ...(last !== first + events.length - 1 && { y: number(last - first) }),
       ...(parts.length > 1 && { m: number(parts.length) }),
       ...(version === 1 && { w: number(this.#now) }),
     }
@@ -330,8 +325,7 @@ class CommitPlan {
       const { item, size } = eventIdPut(this.#environment.tables, event.id, {
         streamId: append.streamId,
         version: head.version + eventIndex + 1,
-        slot: this.#slot,
-        index: this.#indexes[entryIndex]?.[eventIndex] as number,
+        position: this.#positionOf(entryIndex, eventIndex),
         recordedAt: this.#times[entryIndex]?.[eventIndex] as number,
       })
       parts.push({
@@ -346,26 +340,31 @@ class CommitPlan {
     return parts
   }
 
-  /**
-   * The item of one slot. A slot has a limited number of positions: more events continue in the next slot.
-   */
-  #slotItem(from: number): Item {
-    const order = this.#order.slice(from, from + positionsPerSlot)
-    const slot = this.#slot + from / positionsPerSlot
-    const recordedAt = order.map(
-      ({ entryIndex, eventIndex }) => this.#times[entryIndex]?.[eventIndex] as number,
-    )
-    const latest = recordedAt.reduce((a, b) => Math.max(a, b))
-    const item = slotItem(slot, this.#runs(order), { recordedAt: latest, writtenAt: this.#now })
-    const written = this.#bodies.filter((_, index) => this.#entries[index]?.append.events.length !== 0)
-    const body = written.length === 1 ? written[0]?.parts : undefined
-    const isSmall = body?.length === 1 && sizeOf(item) + sizeOf(body[0] as Item) <= maxBytesInSlot
-    return isSmall && order.length === this.#order.length ? { ...item, ...body[0] } : item
+  #positionOf(entryIndex: number, eventIndex: number): number {
+    return this.#slot.first + (this.#indexes[entryIndex]?.[eventIndex] as number)
   }
 
-  #runs(order: readonly EventReference[]): Run[] {
+  #slotItem(): Item {
+    const runs = this.#runs()
+    const written = this.#entries.flatMap(({ append, head }, index) => {
+      if (append.events.length === 0) return []
+      const name = commitNameOf({ commit: head.version + 1, streamId: append.streamId })
+      return [{ name, recordedAt: this.#times[index]?.at(-1) as number, body: this.#texts[index] as string }]
+    })
+    const byName = new Map(written.map((commit) => [commit.name, commit]))
+    const content = {
+      ...this.#slot,
+      recordedAt: this.#times.flat().reduce((latest, time) => Math.max(latest, time)),
+      writtenAt: this.#now,
+      runs,
+      commits: [...commitNamesOf(runs)].map((name) => byName.get(name) as (typeof written)[number]),
+    }
+    return slotItem(content, this.#environment.compress)
+  }
+
+  #runs(): Run[] {
     return runsOf(
-      order.map(({ entryIndex, eventIndex }) => {
+      this.#order.map(({ entryIndex, eventIndex }) => {
         const { append, head } = this.#entries[entryIndex] as CommitEntry
         const { type } = append.events[eventIndex] as PreparedAppend['events'][number]
         return {
@@ -373,6 +372,7 @@ class CommitPlan {
           version: head.version + eventIndex + 1,
           type,
           commit: head.version + 1,
+          bytes: (this.#texts[entryIndex] as string).length,
         }
       }),
     )
@@ -384,7 +384,7 @@ class CommitPlan {
       const { append, head } = this.#entries[entryIndex] as CommitEntry
       return recordedEvent(append.streamId, append.events[eventIndex] as PreparedAppend['events'][number], {
         version: head.version + eventIndex + 1,
-        position: positionOf(this.#slot, index),
+        position: this.#slot.first + index,
         recordedAt: new Date(this.#times[entryIndex]?.[eventIndex] as number),
       })
     })
@@ -400,7 +400,8 @@ class CommitPlan {
    */
   isDone(failures: readonly FailedPart<CommitPart>[]): boolean {
     return failures.some(({ part: { entryIndex, about }, reason: { Item: stored } }) => {
-      if (about !== 'stale' || entryIndex === undefined || numberOf(stored, 'g') !== this.#slot) return false
+      if (about !== 'stale' || entryIndex === undefined || numberOf(stored, 'g') !== this.#slot.number)
+        return false
       const own = this.#bodies[entryIndex]?.parts[0]?.e
       return own !== undefined && isSameAttribute(own, stored?.e)
     })
@@ -410,8 +411,7 @@ class CommitPlan {
   done(): AppendSuccess[] {
     return this.#entries.map(({ append, head }, index) => {
       if (append.events.length === 0) return unchanged(head)
-      const indexes = this.#indexes[index] as readonly number[]
-      const positions = indexes.map((indexInSlot) => positionOf(this.#slot, indexInSlot))
+      const positions = append.events.map((_, eventIndex) => this.#positionOf(index, eventIndex))
       const recordedAt = this.#times[index]?.at(-1) as number
       const version = head.version + append.events.length
       this.#environment.heads.remember(append.streamId, {

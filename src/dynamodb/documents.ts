@@ -5,7 +5,7 @@
  *     r      the revision
  *     o      the position of the event that changed the document last
  *     w      the number of writes of the item: the condition of the next write
- *     g      the slot of the append that wrote or read it last
+ *     g      the first position of the append that wrote or read it last
  *     x      true for a deleted document
  *
  * A deleted document stays for a day. An append with an earlier slot may come later, and must see that it is
@@ -79,17 +79,17 @@ export function documentUpdate(
   change: DocumentChange,
   known: KnownItem | undefined,
   {
-    slot,
+    appendsAt,
     compress,
     keepDeleted,
-  }: { readonly slot: number | undefined; readonly compress: boolean; readonly keepDeleted: boolean },
+  }: { readonly appendsAt: number | undefined; readonly compress: boolean; readonly keepDeleted: boolean },
 ): DocumentWrite {
   const { state, position } = change
   const values: Record<string, Attribute> = { ':one': number(1), ':o': number(position) }
   const sets = ['o = :o']
   const removes: string[] = []
-  if (slot !== undefined) {
-    values[':g'] = number(slot)
+  if (appendsAt !== undefined) {
+    values[':g'] = number(appendsAt)
     sets.push('g = :g')
   }
   if (state === null) {
@@ -139,17 +139,17 @@ function tooLarge({ projection, key }: DocumentAddress, size: number): InvalidIn
 }
 
 /**
- * Checks that a document has not changed since it was read. The check of an append also stores its slot in
- * the item.
+ * Checks that a document has not changed since it was read. The check of an append also stores its first
+ * position in the item.
  */
 export function documentCheck(
   tables: Tables,
   address: DocumentAddress,
   { item }: KnownItem,
-  slot: number | undefined,
+  appendsAt: number | undefined,
 ): object {
   const { expression, values } = isUnchanged(item)
-  if (slot !== undefined) {
+  if (appendsAt !== undefined) {
     const now = Math.floor(Date.now() / 1000)
     const placeholder = item === undefined ? ', x = :x, o = :zero, #ttl = :ttl' : ''
     return {
@@ -161,7 +161,7 @@ export function documentCheck(
         ...(item === undefined && { ExpressionAttributeNames: { '#ttl': 'ttl' } }),
         ExpressionAttributeValues: {
           ...values,
-          ':g': number(slot),
+          ':g': number(appendsAt),
           ':one': number(1),
           ...(item === undefined && {
             ':x': { BOOL: true },

@@ -10,15 +10,14 @@ import type { PreparedEvent, RecordedId } from '../storage/index.ts'
 import { type Item, number, numberOf, sizeOf, text, textOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { allCommits } from './heads.ts'
-import { eventIdKey, type Key, positionOf, streamPartition, type Tables } from './keys.ts'
+import { eventIdKey, type Key, streamPartition, type Tables } from './keys.ts'
 import { eventsOf, partsIn } from './read.ts'
 
 /** The stream, the version and the position of an event. */
 export interface EventLocation {
   readonly streamId: string
   readonly version: number
-  readonly slot: number
-  readonly index: number
+  readonly position: number
   readonly recordedAt: number
 }
 
@@ -26,14 +25,13 @@ export interface EventLocation {
 export function eventIdPut(
   tables: Tables,
   id: string,
-  { streamId, version, slot, index, recordedAt }: EventLocation,
+  { streamId, version, position, recordedAt }: EventLocation,
 ): { readonly item: object; readonly size: number } {
   const item: Item = {
     ...eventIdKey(id),
     stream: text(streamId),
     v: number(version),
-    g: number(slot),
-    x: number(index),
+    o: number(position),
     t: number(recordedAt),
   }
   const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }
@@ -152,7 +150,7 @@ function recordedOf(item: Item): RecordedId {
     id: (item as Key).p.S.slice(2),
     streamId: textOf(item, 'stream') as string,
     version: numberOf(item, 'v') as number,
-    position: positionOf(numberOf(item, 'g') as number, numberOf(item, 'x') as number),
+    position: numberOf(item, 'o') as number,
     recordedAt: new Date(numberOf(item, 't') as number),
   }
 }

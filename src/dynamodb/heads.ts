@@ -5,7 +5,7 @@
  */
 import { type Item, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
-import { firstVersionOf, positionOf, range, streamKey, streamPartition, type Tables } from './keys.ts'
+import { firstVersionOf, range, streamKey, streamPartition, type Tables } from './keys.ts'
 
 export interface Head {
   /** 0 for a stream without events. */
@@ -56,7 +56,7 @@ export class Heads {
     const input = {
       KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
       ExpressionAttributeValues: allCommits(streamId),
-      ProjectionExpression: 's, v, t, g, x, y',
+      ProjectionExpression: 's, v, t, o, y',
       ScanIndexForward: false,
       Limit: 1,
     }
@@ -80,16 +80,15 @@ export class Heads {
 }
 
 /**
- * The head of a stream that ends with this commit. In the item, `v` is the last version, `t` the time, `g`
- * the slot, and `x` and `y` are the first and the last index in the slot.
+ * The head of a stream that ends with this commit. In the item, `v` is the last version, `t` the time, `o` the position of
+ * the first event, and `y` the position of the last event less that of the first, if the commit has not all positions
+ * between them.
  */
 export function headOf(item: Item): Head {
   const version = numberOf(item, 'v') as number
-  const first = firstVersionOf(item)
-  const last = numberOf(item, 'y') ?? (numberOf(item, 'x') as number) + version - first
   return {
     version,
     recordedAt: numberOf(item, 't') as number,
-    position: positionOf(numberOf(item, 'g') as number, last),
+    position: (numberOf(item, 'o') as number) + (numberOf(item, 'y') ?? version - firstVersionOf(item)),
   }
 }

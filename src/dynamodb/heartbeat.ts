@@ -67,39 +67,34 @@ export class Heartbeat {
     return { doing, table: this.#parts.table, key: placePartition(place) }
   }
 
-  async keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]> {
+  async keepLeases(
+    beats: readonly WorkerBeat[],
+    signal?: AbortSignal,
+    renewed: (ago: number) => void = () => {},
+  ): Promise<readonly KeptLeases[]> {
     if (beats.length === 0) return []
     const { changeNumber: changeNumbers } = this.#parts
     this.#workers.note(beats)
     const calledAt = performance.now()
-    const [changeNumber] = await Promise.all([
-      changeNumbers.read(signal),
-      this.#beats.keep(this.#workers.leaseTimes, signal),
-    ])
-    const renewedBefore = Math.max(0, this.#beats.age - (performance.now() - calledAt))
+    const beat = async () => {
+      const sentAt = performance.now()
+      await this.#beats.send(this.#workers.leaseTimes.longest, signal)
+      renewed(performance.now() - sentAt)
+    }
     const changed = { isChanged: false }
-    const stopBeating = this.#beatMeanwhile(beats, signal)
+    const stopBeating = beatMeanwhile(beats, beat)
     try {
+      const [changeNumber] = await Promise.all([
+        changeNumbers.read(signal),
+        this.#beats.keep(this.#workers.leaseTimes, signal),
+      ])
+      const renewedBefore = Math.max(0, this.#beats.age - (performance.now() - calledAt))
       const answers = await this.#answerAll(beats, changeNumber, changed, signal)
       return answers.map((kept) => (kept.kind === 'kept' ? { ...kept, renewedBefore } : kept))
     } finally {
       stopBeating()
       if (changed.isChanged) await changeNumbers.raise()
     }
-  }
-
-  /**
-   * Sends the heartbeat again each third of the shortest lease time, until the returned function is called: a process whose
-   * call takes longer than a lease must not count as dead. Most calls end before the first time.
-   */
-  #beatMeanwhile(beats: readonly WorkerBeat[], signal: AbortSignal | undefined): () => void {
-    const interval = Math.min(...beats.map(({ milliseconds }) => milliseconds)) / 3
-    const send = () => {
-      // The next one follows soon. If none arrives, the leases end.
-      this.#beats.send(this.#workers.leaseTimes.longest, signal).catch(() => {})
-    }
-    const timer = setInterval(send, interval)
-    return () => clearInterval(timer)
   }
 
   async #answerAll(
@@ -248,6 +243,17 @@ export class Heartbeat {
     const alive = await this.#beats.alive([...new Set(workers.map(({ process }) => process))], signal)
     return new Set(workers.filter(({ process }) => alive.has(process)).map(({ name }) => name))
   }
+}
+
+/**
+ * Sends the heartbeat again each third of the shortest lease time, until the returned function is called: a process whose
+ * call takes longer than a lease must neither count as dead, nor believe that its leases have expired.
+ */
+function beatMeanwhile(beats: readonly WorkerBeat[], beat: () => Promise<void>): () => void {
+  const interval = Math.min(...beats.map(({ milliseconds }) => milliseconds)) / 3
+  // After a failure, the next one follows soon. If none arrives, the leases end.
+  const timer = setInterval(() => beat().catch(() => {}), interval)
+  return () => clearInterval(timer)
 }
 
 function groupByPlace(beats: readonly WorkerBeat[]): ReadonlyMap<string, readonly WorkerBeat[]> {

@@ -1,24 +1,38 @@
 /** Reads the events that slots point to. */
 import { pause, type RecordedEvent } from '../storage/index.ts'
-import { type Item, numberOf } from './attributes.ts'
+import type { Item } from './attributes.ts'
 import type { Candidate } from './candidates.ts'
-import { decodeBody, decodeText } from './commit-body.ts'
+import { eventsOfTuples } from './commit-body.ts'
 import type { Connection } from './connection.ts'
 import { damagedLog } from './errors.ts'
 import {
   afterCommitSort,
   commitKey,
   commitSort,
+  firstVersionOf,
   type Key,
-  positionOf,
   range,
   streamPartition,
   type Tables,
 } from './keys.ts'
 import { eventsOf, partsIn, textOfCommit } from './read.ts'
+import { type CommitInSlot, commitNameOf, type Slot } from './slot-item.ts'
 
+/** How much a page may hold. */
+interface Room {
+  readonly forward: boolean
+  /** Of events. */
+  readonly limit: number
+  /** Of decoded text, about. The last event may exceed it. */
+  readonly maxBytes: number
+}
+
+/** A page of the log ends with the event that reaches this size. */
+export const maxBytesOfPage = 8_388_608
 // How many commits are read at once, in two requests.
 const commitsAtOnce = 200
+// How much text is read at once, about. A larger commit is read alone.
+const maxBytesAtOnce = 8_388_608
 // A reader can see a slot a moment before the commit of the same transaction. Then it reads the commit again.
 const maxReads = 12
 
@@ -33,32 +47,32 @@ export class Hydration {
 
   /**
    * Returns the wanted events of the candidates, in the order of the candidates, and about how many bytes of decoded
-   * text they take.
+   * text they take. `isFull`: it ended because of `limit` or `maxBytes`, with at least one event.
    */
   async read(
     candidates: readonly Candidate[],
-    { forward, limit }: { readonly forward: boolean; readonly limit: number },
+    { forward, limit, maxBytes }: Room,
     isWanted: (event: RecordedEvent) => boolean,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly events: RecordedEvent[]; readonly bytes: number }> {
+  ): Promise<{ readonly events: RecordedEvent[]; readonly bytes: number; readonly isFull: boolean }> {
     const events: RecordedEvent[] = []
     let bytes = 0
-    for (let from = 0; from < candidates.length && events.length < limit; ) {
+    for (let from = 0; from < candidates.length; ) {
       const some = nextOf(candidates, from, limit - events.length)
       from += some.length
       const commits = await this.#commitsOf(some, signal)
       for (const candidate of some) {
         const own = eventsIn(candidate, commits)
-        const before = events.length
+        const bytesOfOne = bytesOfEvent(candidate, commits)
         for (const event of forward ? own : own.reverse()) {
-          if (isWanted(event)) events.push(event)
-          if (events.length === limit) break
+          if (!isWanted(event)) continue
+          events.push(event)
+          bytes += bytesOfOne
+          if (events.length === limit || bytes >= maxBytes) return { events, bytes, isFull: true }
         }
-        bytes += (events.length - before) * bytesOfEvent(candidate, commits)
-        if (events.length === limit) return { events, bytes }
       }
     }
-    return { events, bytes }
+    return { events, bytes, isFull: false }
   }
 
   /** Returns the events of whole commits, by the name of their run. */
@@ -67,8 +81,10 @@ export class Hydration {
     const missing = new Map<string, Candidate>()
     for (const candidate of candidates) {
       const { run, slot } = candidate
-      if (slot.inlined === undefined) missing.set(commitNameOf(run), candidate)
-      else commits.set(commitNameOf(run), inlinedEvents(candidate, slot.inlined))
+      const name = commitNameOf(run)
+      const stored = slot.commits?.get(name)
+      if (stored === undefined) missing.set(name, candidate)
+      else if (!commits.has(name)) commits.set(name, eventsInSlot(slot, run, stored))
     }
     // A commit never changes. So an eventually consistent read, at half the price, finds it unless it is very
     // new. Only then is a consistent read necessary.
@@ -98,13 +114,12 @@ export class Hydration {
     const items = await this.#connection.batchGet(subject, keys, { consistent }, signal)
     await Promise.all(
       items.map(async (item) => {
-        const { p, s } = item as Key
-        const streamId = p.S.slice(2)
+        const streamId = (item as Key).p.S.slice(2)
         const others = partsIn(item) === 1 ? [] : await this.#partsOf(streamId, item, consistent, signal)
         if (others === undefined) return
         const commit = { first: item, others }
         const text = textOfCommit(commit)
-        commits.set(`${s.S} ${streamId}`, {
+        commits.set(commitNameOf({ commit: firstVersionOf(item), streamId }), {
           events: eventsOf(streamId, commit, text),
           bytes: text.length,
         })
@@ -118,7 +133,7 @@ export class Hydration {
     consistent: boolean,
     signal: AbortSignal | undefined,
   ): Promise<readonly Item[] | undefined> {
-    const version = Number((first as Key).s.S.slice(2))
+    const version = firstVersionOf(first)
     const partition = streamPartition(streamId)
     const subject = { doing: 'Reading the log', table: this.#table, key: partition }
     const input = {
@@ -131,11 +146,19 @@ export class Hydration {
   }
 }
 
-/** Returns as many candidates as contain the missing number of events, if all their events are wanted. */
+/**
+ * Returns as many candidates as contain the missing number of events, if all their events are wanted. Their commits are not
+ * larger than `maxBytesAtOnce` together.
+ */
 function nextOf(candidates: readonly Candidate[], from: number, missing: number): readonly Candidate[] {
   let to = from
-  for (let events = 0; to < candidates.length && to - from < commitsAtOnce && events < missing; to++) {
-    events += (candidates[to] as Candidate).run.count
+  let events = 0
+  let bytes = 0
+  for (; to < candidates.length && to - from < commitsAtOnce && events < missing; to++) {
+    const { run } = candidates[to] as Candidate
+    bytes += run.bytes
+    if (bytes > maxBytesAtOnce && to > from) break
+    events += run.count
   }
   return candidates.slice(from, to)
 }
@@ -146,19 +169,23 @@ interface DecodedCommit {
   readonly bytes: number
 }
 
-/** By the commit's sort key and stream. */
+/** By the names of the commits. */
 type Commits = Map<string, DecodedCommit>
 
 const noCommit: DecodedCommit = { events: [], bytes: 0 }
 
-const commitNameOf = ({ streamId, commit }: Candidate['run']) => `${commitSort(commit)} ${streamId}`
-
-function inlinedEvents({ run, slot, index }: Candidate, item: Item): DecodedCommit {
-  const { streamId, commit } = run
-  const recordedAt = numberOf(item, 't') as number
-  const text = decodeText(item)
-  const place = { streamId, firstVersion: commit, slot: slot.number, index, recordedAt }
-  return { events: decodeBody(text, place), bytes: text.length }
+function eventsInSlot(
+  slot: Slot,
+  { streamId, commit }: Candidate['run'],
+  { tuples, recordedAt, bytes }: CommitInSlot,
+): DecodedCommit {
+  let firstPosition = slot.first
+  for (const run of slot.runs) {
+    if (run.streamId === streamId && run.commit === commit) break
+    firstPosition += run.count
+  }
+  const place = { streamId, firstVersion: commit, firstPosition, recordedAt }
+  return { events: eventsOfTuples(tuples, place), bytes }
 }
 
 /** About how many bytes each event of the candidate's commit takes. */
@@ -174,6 +201,6 @@ function eventsIn({ run }: Candidate, commits: Commits): RecordedEvent[] {
   return events.length === run.count ? [...events] : events.slice(from, from + run.count)
 }
 
-function missingCommit({ slot, run, index }: Candidate): Error {
-  return damagedLog(run.streamId, run.commit, positionOf(slot.number, index))
+function missingCommit({ run, first }: Candidate): Error {
+  return damagedLog(run.streamId, run.commit, first)
 }

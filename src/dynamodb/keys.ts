@@ -2,14 +2,15 @@
  * The keys of all items. Both tables have the partition key `p` and the sort key `s`.
  *
  *     <table>_events
- *       a commit          S#<stream>                 e#<first version>       its events, and the slot they are in
+ *       a commit          S#<stream>                 e#<first version>       its events, their positions, and their slot
  *         … continued     S#<stream>                 e#<first version>+<nn>  the part that exceeds the size of an item
  *       a listed stream   T#<shard>                  <stream>                when it was created, its metadata
  *       the list's end    listed                     0                       up to which slot of the log streams are listed
  *     <table>_log
  *       the format        meta                       0                       the format of the items
- *       the counter       C                          0                       the last slot that was taken
- *       a slot            L#<block>                  <slot>                  which events are in it
+ *       an era            E                          <era>                   how the log is divided, see slots.ts
+ *       the counter       C#<era>#<chain>            0                       how many slots and positions were taken
+ *       a slot            L#<era>#<chain>#<block>    <slot>                  which events are in it
  *       an event id       I#<id>                     0                       where the event with an id from the caller is
  *       a document        D#<generation>#<shard>#<projection>  <key>         see documents.ts
  *       a projection      V#<projection>             0                       see projection-registry.ts
@@ -23,8 +24,9 @@
  *       a snapshot        F#<shard>#<name>           <stream>                a folded state, see snapshots.ts
  *       the change number subscriptions              0                       see change-number.ts
  *
- * A block holds 128 slots. So the log moves from one partition of the table to the next, and readers can compute all
- * keys.
+ * A block holds 16 slots. So the log moves from one partition of the table to the next, and readers can compute all
+ * keys. The log has one era and one chain of slots: era 1 and chain 0. A later version of the library may end era 1 and
+ * continue the log with several chains, without a change to the items that are stored.
  */
 import { createHash } from 'node:crypto'
 import { type Item, text } from './attributes.ts'
@@ -39,15 +41,11 @@ const key = (p: string, s: string): Key => ({ p: { S: p }, s: { S: s } })
 /** A number as digits that sort as text. */
 export const digits = (value: number): string => String(value).padStart(16, '0')
 
-export const slotsPerBlock = 128
-/** The positions of one slot: each of its events has one. */
-export const positionsPerSlot = 65_536
+export const slotsPerBlock = 16
+const era = 1
+const chain = 0
 /** The shards of a list by name. Each shard takes as many writes per second as a partition of the table. */
 export const shards = 8
-
-export const positionOf = (slot: number, index: number): number => slot * positionsPerSlot + index
-export const slotOf = (position: number): number => Math.floor(position / positionsPerSlot)
-export const lastPositionOf = (slot: number): number => positionOf(slot, positionsPerSlot - 1)
 
 /** The shard of a name. It must be the same on every machine and in every version of the library. */
 function shardOf(name: string): number {
@@ -74,9 +72,12 @@ export const streamKey = (streamId: string): Key => key(listPartition(shardOf(st
 export const listedKey: Key = key('listed', '0')
 
 export const metaKey: Key = key('meta', '0')
-export const counterKey: Key = key('C', '0')
+export const eraKey: Key = key('E', String(era))
+export const counterKey: Key = key(`C#${era}#${chain}`, '0')
 export const blockOf = (slot: number): number => Math.floor(slot / slotsPerBlock)
-export const blockPartition = (block: number): string => `L#${block}`
+export const firstOfBlock = (block: number): number => Math.max(1, block * slotsPerBlock)
+export const lastOfBlock = (block: number): number => (block + 1) * slotsPerBlock - 1
+export const blockPartition = (block: number): string => `L#${era}#${chain}#${block}`
 export const slotKey = (slot: number): Key => key(blockPartition(blockOf(slot)), digits(slot))
 export const eventIdKey = (id: string): Key => key(`I#${id}`, '0')
 

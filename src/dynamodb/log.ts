@@ -1,115 +1,162 @@
 /**
- * Reads the log, slot after slot. A reader waits for a slot that was taken and is missing, and seals it after
- * `gapTimeout`: then no event can appear there any more. The timeout decides when readers continue, never
- * whether they miss an event. No clock of another machine counts.
+ * Reads pages of the log. A page ends before a slot that is missing; the next page waits until the slot is settled (see
+ * gaps.ts). Blocks of slots are read ahead, several at once, while the events of the blocks before them are fetched.
  */
-import { type LogPage, type LogQuery, type RecordedEvent, sleep, wholeLog } from '../storage/index.ts'
-import type { Item } from './attributes.ts'
+import { type LogPage, type LogQuery, type RecordedEvent, wholeLog } from '../storage/index.ts'
 import { candidatesOf, isWanted } from './candidates.ts'
 import type { Connection } from './connection.ts'
-import { Hydration } from './hydration.ts'
-import {
-  blockOf,
-  blockPartition,
-  digits,
-  lastPositionOf,
-  positionOf,
-  range,
-  slotOf,
-  slotsPerBlock,
-  type Tables,
-} from './keys.ts'
-import { type Slot, type Slots, slotOfItem } from './slots.ts'
+import { Gaps } from './gaps.ts'
+import { Hydration, maxBytesOfPage } from './hydration.ts'
+import { blockOf, firstOfBlock, lastOfBlock, type Tables } from './keys.ts'
+import { lastPositionIn, type Slot } from './slot-item.ts'
+import { lastEventIn, SlotReads } from './slot-reads.ts'
+import { SlotSearch } from './slot-search.ts'
+import type { Slots } from './slots.ts'
 
 // A page ends after so many slots, even if few or none of their events are wanted.
-const maxSlotsPerPage = 64 * slotsPerBlock
-const shortestPoll = 2
-const longestPoll = 50
+const maxSlotsPerPage = 8_192
+// How many blocks are read at once, at most. A page begins with one block, and doubles the number.
+const maxBlocksAtOnce = 8
+const eventually = { consistent: false }
 
 type PageOfSlots = Omit<LogPage, 'frontier' | 'readAt'>
 
+/** How far a forward page reads, and what it has read already. */
+interface Look {
+  /** The first slot that may have an event after the query's `after`. */
+  readonly start: number
+  /** The last slot to read. */
+  readonly end: number
+  /** The first slots, which are read already. There is no gap between them. */
+  readonly slots: readonly Slot[]
+  readonly frontier: number
+}
+
 export class Log {
-  readonly #connection: Connection
-  readonly #table: string
   readonly #slots: Slots
+  readonly #reads: SlotReads
+  readonly #gaps: Gaps
+  readonly #search: SlotSearch
   readonly #hydration: Hydration
-  readonly #gapTimeout: number
-  /** When this process first saw each missing slot as missing, by its own monotonic clock. */
-  readonly #missingSince = new Map<number, number>()
-  /**
-   * There is no event after this position and before this slot. So a follower does not read sealed slots
-   * again.
-   */
-  #emptyRange = { position: 0, slot: 1 }
+  /** Whether the last look at the end of the log found new slots. Then the next look does not read the counter. */
+  #isBusy = false
 
-  /** All slots up to here (inclusive) are settled, as far as this process knows. */
-  #settledUpTo = 0
-
+  /** `gapTimeout`: in milliseconds. */
   constructor(connection: Connection, tables: Tables, slots: Slots, gapTimeout: number) {
-    this.#connection = connection
-    this.#table = tables.log
     this.#slots = slots
+    this.#reads = new SlotReads(connection, tables)
+    this.#gaps = new Gaps({ connection, tables, slots, reads: this.#reads, gapTimeout })
+    this.#search = new SlotSearch(slots, this.#reads)
     this.#hydration = new Hydration(connection, tables)
-    this.#gapTimeout = gapTimeout
   }
 
   async readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
     const readAt = new Date()
-    const { last } = await this.#slots.counter(signal)
+    if (query.direction === 'backward') {
+      const { slot, position } = await this.#slots.counter(signal)
+      return { frontier: position, readAt, ...(await this.#backward(query, slot, signal)) }
+    }
+    const look = await this.#look(query, signal)
     // Slots up to this frontier may not be settled yet. A page that ends before such a slot is `full`, and
     // the next page waits.
-    const frontier = lastPositionOf(last)
-    const page =
-      query.direction === 'forward' ? this.#forward(query, last, signal) : this.#backward(query, last, signal)
-    return { frontier, readAt, ...(await page) }
+    return { frontier: look.frontier, readAt, ...(await this.#forward(query, look, signal)) }
   }
 
-  async #forward(query: LogQuery, last: number, signal: AbortSignal | undefined): Promise<PageOfSlots> {
+  async #look({ after, mayLag = false }: LogQuery, signal: AbortSignal | undefined): Promise<Look> {
+    const [{ slot: start, slots }, counter] = await Promise.all([
+      this.#search.after(after, signal),
+      mayLag ? undefined : this.#slots.counter(signal),
+    ])
+    if (counter !== undefined) return { start, end: counter.slot, slots, frontier: counter.position }
+    return this.#lookAgain(after, start, slots, signal)
+  }
+
+  /**
+   * Looks for new slots at the end of the log, at half the price. While events arrive, it reads the next slots: if a slot
+   * is there, all slots before it were taken. Otherwise it reads the counter, which also shows taken slots that are missing.
+   */
+  async #lookAgain(
+    after: number,
+    start: number,
+    slots: readonly Slot[],
+    signal: AbortSignal | undefined,
+  ): Promise<Look> {
+    const next = start + slots.length
+    if (this.#isBusy) {
+      const found = await this.#reads.read(next, lastOfBlock(blockOf(next)), eventually, signal)
+      const last = found.at(-1)
+      const frontier = Math.max(after, lastEventIn([...slots, ...found]) ?? 0)
+      if (last !== undefined) {
+        const settled = await this.#gaps.upToGap(found, next, last.number, signal)
+        return { start, end: last.number, slots: [...slots, ...settled], frontier }
+      }
+      this.#isBusy = slots.length > 0
+      return { start, end: next - 1, slots, frontier }
+    }
+    let counter = await this.#slots.counter(signal, eventually)
+    if (counter.slot < next - 1) counter = await this.#slots.counter(signal)
+    this.#isBusy = counter.slot >= next
+    return { start, end: counter.slot, slots, frontier: counter.position }
+  }
+
+  async #forward(query: LogQuery, look: Look, signal: AbortSignal | undefined): Promise<PageOfSlots> {
     const { after, until, limit } = query
-    const end = Math.min(last, slotOf(until))
+    const { start, end } = look
     const events: RecordedEvent[] = []
     let bytes = 0
     let through = after
-    const known = this.#emptyRange
-    const start = known.position === after ? known.slot : Math.max(1, slotOf(after))
-    let ahead = this.#readAhead(start, end, signal)
+    let blocks = 1
+    const readAhead = (slot: number) => {
+      const last = Math.min(end, lastOfBlock(blockOf(slot) + blocks - 1))
+      blocks = Math.min(maxBlocksAtOnce, blocks * 2)
+      const found = slot > end ? Promise.resolve([]) : this.#reads.read(slot, last, eventually, signal)
+      // The error is thrown when the loop awaits the slots.
+      found.catch(() => {})
+      return { last, found }
+    }
+    let found = look.slots
+    let ahead: ReturnType<typeof readAhead> | undefined
     for (let slot = start; slot <= end; ) {
-      const blockEnd = Math.min(end, lastOfBlock(slot))
-      let found = await ahead
-      const gap = firstMissing(found, slot)
-      this.#noteMissing(found, gap, blockEnd)
-      if (gap <= blockEnd) {
-        // The events before the gap are returned at once, without waiting for it.
-        if (gap === slot && events.length > 0) return { events, bytes, through, full: true }
-        if (gap === slot) {
-          await this.#settle(slot, signal)
-          ahead = this.#readAhead(slot, end, signal)
-          continue
-        }
-        found = found.filter(({ number }) => number < gap)
+      if (found.length === 0) {
+        const { last, found: read } = ahead ?? readAhead(slot)
+        ahead = undefined
+        found = await this.#gaps.upToGap(await read, slot, last, signal)
       }
-      const next = Math.min(gap, blockEnd + 1)
-      ahead = this.#readAhead(next, end, signal)
+      if (found.length === 0) {
+        // The events before the gap are returned at once, without waiting for it.
+        if (events.length > 0) {
+          this.#search.remember(through, { slot, slots: [] })
+          return { events, bytes, through, full: true }
+        }
+        await this.#gaps.settle(slot, signal)
+        continue
+      }
+      const next = slot + found.length
+      const isPast = found.some((one) => lastPositionIn(one) > until)
       const wanted = candidatesOf(found, query)
-      const hydrated = await this.#hydration.read(
-        wanted,
-        { forward: true, limit: limit - events.length },
-        isWanted(query),
-        signal,
-      )
+      const mayFill = wanted.reduce((sum, { run }) => sum + run.count, events.length) >= limit
+      if (!isPast && !mayFill) ahead = readAhead(next)
+      const room = { forward: true, limit: limit - events.length, maxBytes: maxBytesOfPage - bytes }
+      const hydrated = await this.#hydration.read(wanted, room, isWanted(query), signal)
       events.push(...hydrated.events)
       bytes += hydrated.bytes
-      if (events.length >= limit)
-        return { events, bytes, through: (events.at(-1) as RecordedEvent).position, full: true }
-      through = Math.max(through, Math.min(until, lastEventOf(found) ?? 0))
-      this.#noteSettled(slot, next - 1)
+      if (hydrated.isFull) {
+        through = (events.at(-1) as RecordedEvent).position
+        const slots = found.slice(found.findIndex((one) => lastPositionIn(one) >= through))
+        this.#search.remember(through, { slot: (slots[0] as Slot).number, slots })
+        return { events, bytes, through, full: true }
+      }
+      through = Math.max(through, lastEventIn(found, until) ?? 0)
+      if (isPast) return { events, bytes, through, full: false }
       slot = next
+      found = []
       // Only if the page has advanced: otherwise the reader would ask for the same page again and again.
       if (slot - start >= maxSlotsPerPage && slot <= end && through > after) {
+        this.#search.remember(through, { slot, slots: [] })
         return { events, bytes, through, full: true }
       }
     }
-    if (end === last && until >= lastPositionOf(last)) this.#emptyRange = { position: through, slot: end + 1 }
+    this.#search.remember(through, { slot: Math.max(start, end + 1), slots: [] })
     return { events, bytes, through, full: false }
   }
 
@@ -117,116 +164,40 @@ export class Log {
     const { after, until, limit } = query
     const events: RecordedEvent[] = []
     let bytes = 0
-    const lowest = Math.max(1, slotOf(after))
-    const highest = Math.min(last, slotOf(until))
+    const highest =
+      until === Number.MAX_SAFE_INTEGER ? last : await this.#search.lastSlotFor(until, last, signal)
     let through = Number.POSITIVE_INFINITY
-    for (let end = highest; end >= lowest; ) {
-      const start = Math.max(lowest, blockOf(end) * slotsPerBlock)
-      const found = await this.#settled(start, end, signal)
+    for (let end = highest; end >= 1; end = firstOfBlock(blockOf(end)) - 1) {
+      const found = await this.#gaps.settled(firstOfBlock(blockOf(end)), end, signal)
+      const room = { forward: false, limit: limit - events.length, maxBytes: maxBytesOfPage - bytes }
       const wanted = candidatesOf(found, query).reverse()
-      const hydrated = await this.#hydration.read(
-        wanted,
-        { forward: false, limit: limit - events.length },
-        isWanted(query),
-        signal,
-      )
+      const hydrated = await this.#hydration.read(wanted, room, isWanted(query), signal)
       events.push(...hydrated.events)
       bytes += hydrated.bytes
-      if (events.length >= limit)
+      if (hydrated.isFull) {
         return { events, bytes, through: (events.at(-1) as RecordedEvent).position, full: true }
-      end = start - 1
-      through = firstEventOf(found) ?? through
-      if (highest - end >= maxSlotsPerPage && end >= lowest && through < Number.POSITIVE_INFINITY) {
-        return { events, bytes, through, full: true }
       }
+      through = found.find(({ count }) => count > 0)?.first ?? through
+      if (through <= after) break
+      if (highest - end >= maxSlotsPerPage && through <= until) return { events, bytes, through, full: true }
     }
     return { events, bytes, through: after, full: false }
   }
 
-  /** Returns all slots of a range within one block, once all of them are settled. */
-  async #settled(start: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
-    for (;;) {
-      const found = await this.#read(start, end, signal)
-      const gap = firstMissing(found, start)
-      if (gap > end) {
-        this.#noteSettled(start, end)
-        return found
-      }
-      this.#noteMissing(found, gap, end)
-      await this.#settle(gap, signal)
-    }
+  /** Waits until all slots are settled that may have an event after the position and were taken before the call. */
+  async settleAfter(position: number, signal?: AbortSignal): Promise<void> {
+    const { slot } = await this.#search.after(position, signal)
+    for await (const _ of this.slotsFrom(slot, signal));
   }
 
-  /** Waits until all slots are settled, up to the last that was taken. */
-  async settleAll(signal?: AbortSignal): Promise<void> {
-    for await (const _ of this.slotsFrom(this.#settledUpTo + 1, signal));
-  }
-
-  /** Yields the settled slots from `start` (inclusive) to the last that was taken, block by block. */
+  /** Yields the settled slots from `start` (inclusive) to the last that was taken, some blocks at a time. */
   async *slotsFrom(start: number, signal?: AbortSignal): AsyncGenerator<readonly Slot[]> {
-    const { last } = await this.#slots.counter(signal)
-    for (let slot = start; slot <= last; slot = lastOfBlock(slot) + 1) {
-      const end = Math.min(last, lastOfBlock(slot))
-      yield await this.#settled(slot, end, signal)
+    const { slot: last } = await this.#slots.counter(signal)
+    for (let slot = start; slot <= last; ) {
+      const end = Math.min(last, lastOfBlock(blockOf(slot) + maxBlocksAtOnce - 1))
+      yield await this.#gaps.settled(slot, end, signal)
+      slot = end + 1
     }
-  }
-
-  #noteSettled(start: number, end: number): void {
-    if (this.#missingSince.size > 0) {
-      for (let slot = start; slot <= end; slot++) this.#missingSince.delete(slot)
-    }
-    if (start <= this.#settledUpTo + 1) this.#settledUpTo = Math.max(this.#settledUpTo, end)
-  }
-
-  /** Starts the timeout of all missing slots at once, so that it does not run for one after the other. */
-  #noteMissing(found: readonly Slot[], start: number, end: number): void {
-    if (start > end) return
-    const there = new Set(found.map(({ number }) => number))
-    const now = performance.now()
-    for (let slot = start; slot <= end; slot++) {
-      if (!there.has(slot) && !this.#missingSince.has(slot)) this.#missingSince.set(slot, now)
-    }
-  }
-
-  /** Resolves once a slot that was taken is used or sealed. Seals it after `gapTimeout`. */
-  async #settle(slot: number, signal: AbortSignal | undefined): Promise<void> {
-    const since = this.#missingSince.get(slot) ?? performance.now()
-    this.#missingSince.set(slot, since)
-    for (
-      let poll = shortestPoll;
-      performance.now() - since < this.#gapTimeout;
-      poll = Math.min(poll * 2, longestPoll)
-    ) {
-      await sleep(poll, signal)
-      if ((await this.#read(slot, slot, signal)).length === 0) continue
-      this.#missingSince.delete(slot)
-      return
-    }
-    const subject = { doing: '', table: this.#table, key: blockPartition(blockOf(slot)) }
-    if (await this.#slots.seal(slot, signal)) {
-      this.#connection.report('seal', subject, `slot ${slot} was not used in ${this.#gapTimeout} ms`, 1)
-    }
-    this.#missingSince.delete(slot)
-  }
-
-  /** Begins to read the slots up to the end of a block, while the caller works on the slots before them. */
-  #readAhead(slot: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
-    const found =
-      slot > end ? Promise.resolve([]) : this.#read(slot, Math.min(end, lastOfBlock(slot)), signal)
-    // The error is thrown when the caller awaits the slots.
-    found.catch(() => {})
-    return found
-  }
-
-  /** Reads the slots of a range within one block, without the missing ones. */
-  async #read(start: number, end: number, signal: AbortSignal | undefined): Promise<readonly Slot[]> {
-    const partition = blockPartition(blockOf(start))
-    const subject = { doing: 'Reading the log', table: this.#table, key: partition }
-    const input = {
-      KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
-      ExpressionAttributeValues: range(partition, digits(start), digits(end)),
-    }
-    return (await this.#connection.queryAll(subject, input, signal)).map((item: Item) => slotOfItem(item))
   }
 
   /**
@@ -234,10 +205,10 @@ export class Log {
    * none.
    */
   async lastPosition(signal?: AbortSignal): Promise<number> {
-    const { last } = await this.#slots.counter(signal)
-    for (let end = last; end >= 1; end = blockOf(end) * slotsPerBlock - 1) {
-      const found = await this.#read(Math.max(1, blockOf(end) * slotsPerBlock), end, signal)
-      const position = lastEventOf(found)
+    const { slot: last } = await this.#slots.counter(signal)
+    for (let end = last; end >= 1; end = firstOfBlock(blockOf(end)) - 1) {
+      const found = await this.#reads.read(firstOfBlock(blockOf(end)), end, { consistent: true }, signal)
+      const position = lastEventIn(found)
       if (position !== undefined) return position
     }
     return 0
@@ -248,23 +219,19 @@ export class Log {
    * position.
    */
   async positionBefore(time: Date, signal?: AbortSignal): Promise<number> {
-    const { last } = await this.#slots.counter(signal)
-    if (last === 0) return 0
+    const start = await this.#search.writtenAfter(time.getTime() - clockTolerance, signal)
     let before = 0
-    const from = await this.#firstBlockWrittenAfter(time.getTime() - clockTolerance, last, signal)
-    if (from > 0) before = (await this.#lastEventBefore(from * slotsPerBlock, signal)) ?? 0
-    for (let block = from; block <= blockOf(last); block++) {
-      const start = Math.max(1, block * slotsPerBlock)
-      const found = await this.#settled(start, Math.min(last, lastOfBlock(start)), signal)
-      for (const slot of found) {
+    for await (const slots of this.slotsFrom(start, signal)) {
+      for (const slot of slots) {
         if (slot.count === 0) continue
         if (slot.recordedAt < time.getTime()) {
-          before = positionOf(slot.number, slot.count - 1)
+          before = lastPositionIn(slot)
           continue
         }
+        const room = { forward: true, limit: Number.MAX_SAFE_INTEGER, maxBytes: Number.POSITIVE_INFINITY }
         const { events } = await this.#hydration.read(
           candidatesOf([slot], wholeLog),
-          { forward: true, limit: Number.MAX_SAFE_INTEGER },
+          room,
           () => true,
           signal,
         )
@@ -276,60 +243,8 @@ export class Log {
     }
     return before
   }
-
-  async #lastEventBefore(slot: number, signal: AbortSignal | undefined): Promise<number | undefined> {
-    for (let end = slot - 1; end >= 1; end = blockOf(end) * slotsPerBlock - 1) {
-      const found = await this.#settled(Math.max(1, blockOf(end) * slotsPerBlock), end, signal)
-      const position = lastEventOf(found)
-      if (position !== undefined) return position
-    }
-    return undefined
-  }
-
-  /**
-   * Finds the block by binary search: slots are written roughly in their order. An event is not written
-   * before the time that it was recorded at, except for the difference between the clocks of two machines.
-   */
-  async #firstBlockWrittenAfter(
-    time: number,
-    last: number,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    let [low, high] = [0, blockOf(last)]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const start = Math.max(1, middle * slotsPerBlock)
-      const found = await this.#read(start, Math.min(last, lastOfBlock(start)), signal)
-      const writtenAt = found.findLast(({ count }) => count > 0)?.writtenAt
-      if (writtenAt !== undefined && writtenAt < time) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
 }
 
 // In milliseconds. An imported event may be a minute ahead of the clock, and the clocks of two machines
 // differ by less than another minute.
 const clockTolerance = 120_000
-
-const lastOfBlock = (slot: number) => (blockOf(slot) + 1) * slotsPerBlock - 1
-
-/** The first missing slot from `start` on. */
-function firstMissing(found: readonly Slot[], start: number): number {
-  let expected = start
-  for (const { number } of found) {
-    if (number !== expected) break
-    expected++
-  }
-  return expected
-}
-
-function firstEventOf(found: readonly Slot[]): number | undefined {
-  const slot = found.find(({ count }) => count > 0)
-  return slot && positionOf(slot.number, 0)
-}
-
-function lastEventOf(found: readonly Slot[]): number | undefined {
-  const slot = found.findLast(({ count }) => count > 0)
-  return slot && positionOf(slot.number, slot.count - 1)
-}

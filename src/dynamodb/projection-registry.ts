@@ -104,22 +104,21 @@ export class ProjectionRegistry {
     signal: AbortSignal | undefined,
   ): Promise<Part | undefined> {
     const { log, slots, tables } = this.#environment
-    const { last, epoch, inline } = await slots.counter(signal)
-    if (last > maxEmptySlots) return undefined
-    await log.settleAll(signal)
+    const { slot, epoch, inline } = await slots.counter(signal)
+    if (slot > maxEmptySlots) return undefined
+    await log.settleAfter(0, signal)
     if ((await log.lastPosition(signal)) > 0) return undefined
     const update = {
       TableName: tables.log,
       Key: counterKey,
       UpdateExpression: 'SET i = :i, r = :next',
-      ConditionExpression: [
-        last === 0 ? 'attribute_not_exists(n)' : 'n = :last',
-        epoch === 0 ? 'attribute_not_exists(r)' : 'r = :epoch',
-      ].join(' AND '),
+      ConditionExpression: ['n = :last', epoch === 0 ? 'attribute_not_exists(r)' : 'r = :epoch'].join(
+        ' AND ',
+      ),
       ExpressionAttributeValues: {
         ':i': text(inlineText(inline, projection)),
         ':next': number(epoch + 1),
-        ...(last > 0 && { ':last': number(last) }),
+        ':last': number(slot),
         ...(epoch > 0 && { ':epoch': number(epoch) }),
       },
     }

@@ -7,7 +7,7 @@ import {
   type StreamWindow,
 } from '../storage/index.ts'
 import { type Item, numberOf, textOf } from './attributes.ts'
-import { decodeBody, decodeText } from './commit-body.ts'
+import { decodeText, eventsOfTuples } from './commit-body.ts'
 import type { Connection } from './connection.ts'
 import { damagedLog } from './errors.ts'
 import { type Heads, headOf, noHead } from './heads.ts'
@@ -188,11 +188,10 @@ export function eventsOf(
   { first, others }: Commit,
   text: string = decodeText(first, others),
 ): RecordedEvent[] {
-  return decodeBody(text, {
+  return eventsOfTuples(JSON.parse(text), {
     streamId,
     firstVersion: firstVersionOf(first),
-    slot: numberOf(first, 'g') as number,
-    index: numberOf(first, 'x') as number,
+    firstPosition: numberOf(first, 'o') as number,
     recordedAt: numberOf(first, 't') as number,
   })
 }

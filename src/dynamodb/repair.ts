@@ -18,16 +18,24 @@ import {
   firstVersionOf,
   type Key,
   listedKey,
-  positionOf,
-  positionsPerSlot,
   range,
   slotKey,
-  slotOf,
   streamPartition,
   type Tables,
 } from './keys.ts'
 import { eventsOf, partsIn } from './read.ts'
-import { counterOf, isLost, lostRun, type Run, runsOf, type Slot, slotItem, slotOfItem } from './slots.ts'
+import {
+  isLost,
+  lastPositionIn,
+  lostRun,
+  type Run,
+  runsOf,
+  type Slot,
+  sealedItem,
+  slotItem,
+  slotOfItem,
+} from './slot-item.ts'
+import { type Counter, counterOf } from './slots.ts'
 
 /** One way in which the two tables do not agree. */
 export type TableProblem =
@@ -45,8 +53,8 @@ export type TableProblem =
       readonly streamId: string
       readonly version: number
     }
-  /** Slots beyond the counter: writers would take them a second time. */
-  | { readonly kind: 'counter-behind'; readonly counter: number; readonly slot: number }
+  /** Slots, positions or checkpoints beyond the counter: writers would take them a second time. */
+  | { readonly kind: 'counter-behind'; readonly slot: number; readonly position: number }
   /** Lost versions before other versions of the stream. No repair restores them. */
   | { readonly kind: 'missing-version'; readonly streamId: string; readonly version: number }
   /** A commit that has lost some of its items. No repair restores it. */
@@ -76,8 +84,8 @@ interface StoredCommit {
   readonly first: number
   readonly last: number
   readonly slot: number
-  /** A commit with more events than a slot has positions continues in the next slots. */
-  readonly lastSlot: number
+  readonly firstPosition: number
+  readonly lastPosition: number
   /** How many items it must have. */
   readonly parts: number
   /** How many of them are stored. */
@@ -87,7 +95,9 @@ interface StoredCommit {
 interface Contents {
   readonly commits: readonly StoredCommit[]
   readonly slots: ReadonlyMap<number, Slot>
-  readonly counter: number
+  readonly counter: Counter
+  /** The highest position of a checkpoint: a subscription would skip later events up to it. */
+  readonly checkpoint: number
   /** Whether the events that a slot lists are stored, and belong to it. */
   isStored(slot: number, run: Run): boolean
 }
@@ -101,7 +111,7 @@ export async function verifyTables(connection: Connection, tables: Tables): Prom
 
 async function readContents(connection: Connection, tables: Tables): Promise<Contents> {
   const found = new Map<string, { commit: Omit<StoredCommit, 'found'> | undefined; found: number }>()
-  const attributes = 'p, s, v, t, g, x, y, m'
+  const attributes = 'p, s, v, t, g, o, y, m'
   await scan(connection, tables.events, { ProjectionExpression: attributes }, (item) => {
     const { p, s } = item as Key
     if (p.S.startsWith('S#')) {
@@ -113,30 +123,55 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
       if (!s.S.includes('+')) {
         const slot = numberOf(item, 'g') as number
         const { version, position } = headOf(item)
-        const lastSlot = slotOf(position)
-        gathered.commit = { streamId, first, last: version, slot, lastSlot, parts: partsIn(item) }
+        const parts = partsIn(item)
+        const firstPosition = numberOf(item, 'o') as number
+        gathered.commit = {
+          streamId,
+          first,
+          last: version,
+          slot,
+          firstPosition,
+          lastPosition: position,
+          parts,
+        }
       }
       found.set(name, gathered)
     }
   })
   const commits = [...found].map(([name, { commit, found }]): StoredCommit => {
     const [first, streamId] = [Number(name.split(' ', 1)[0]), name.slice(name.indexOf(' ') + 1)]
-    return { streamId, first, last: first, slot: 0, lastSlot: 0, parts: found + 1, ...commit, found }
+    return {
+      streamId,
+      first,
+      last: first,
+      slot: 0,
+      firstPosition: 0,
+      lastPosition: 0,
+      parts: found + 1,
+      ...commit,
+      found,
+    }
   })
   const slots = new Map<number, Slot>()
-  let counter = 0
+  let counter = counterOf(undefined)
+  let checkpoint = 0
   await scan(connection, tables.log, {}, (item) => {
-    const { p } = item as Key
+    const { p, s } = item as Key
     if (p.S.startsWith('L#')) slots.set(slotOfItem(item).number, slotOfItem(item))
-    else if (p.S === counterKey.p.S) counter = counterOf(item).last
+    else if (p.S === counterKey.p.S) counter = counterOf(item)
+    else if (p.S.startsWith('K#') && /^[cs]#/.test(s.S)) {
+      // A checkpoint, or the checkpoints of former partitions.
+      const former: readonly number[] = JSON.parse(textOf(item, 'l') ?? '[]')
+      checkpoint = Math.max(checkpoint, numberOf(item, 'o') ?? 0, ...former)
+    }
   })
   const byName = new Map(commits.map((commit) => [`${commit.first} ${commit.streamId}`, commit]))
   const isStored = (slot: number, run: Run) => {
     const commit = byName.get(`${run.commit} ${run.streamId}`)
     // A commit that was written again after the restore belongs to its new slot, and not to the old one.
-    return commit !== undefined && commit.slot <= slot && slot <= commit.lastSlot
+    return commit?.slot === slot
   }
-  return { commits, slots, counter, isStored }
+  return { commits, slots, counter, checkpoint, isStored }
 }
 
 async function scan(
@@ -160,7 +195,7 @@ async function scan(
   }
 }
 
-function problemsOf({ commits, slots, counter, isStored }: Contents): TableProblem[] {
+function problemsOf({ commits, slots, counter, checkpoint, isStored }: Contents): TableProblem[] {
   const problems: TableProblem[] = []
   const listed = new Set<string>()
   for (const { number, runs } of slots.values()) {
@@ -172,24 +207,28 @@ function problemsOf({ commits, slots, counter, isStored }: Contents): TableProbl
     }
   }
   const ends = new Map<string, number>()
-  let highest = 0
-  for (const number of slots.keys()) highest = Math.max(highest, number)
+  let [highest, position] = [0, checkpoint]
+  for (const slot of slots.values()) {
+    highest = Math.max(highest, slot.number)
+    if (slot.count > 0) position = Math.max(position, lastPositionIn(slot))
+  }
   for (const commit of [...commits].sort((a, b) => a.first - b.first)) {
-    const { streamId, first: version, last, lastSlot, parts, found } = commit
+    const { streamId, first: version, last, slot, lastPosition, parts, found } = commit
     const end = ends.get(streamId) ?? 0
     if (version > end + 1) problems.push({ kind: 'missing-version', streamId, version: end + 1 })
     ends.set(streamId, last)
-    highest = Math.max(highest, lastSlot)
+    highest = Math.max(highest, slot)
+    position = Math.max(position, lastPosition)
     if (found < parts) {
       problems.push({ kind: 'incomplete-commit', streamId, version })
       continue
     }
-    for (let slot = commit.slot; slot <= lastSlot; slot++) {
-      if (listed.has(`${slot} ${version} ${streamId}`)) continue
-      problems.push({ kind: 'commit-without-slot', streamId, version, slot })
-    }
+    if (listed.has(`${slot} ${version} ${streamId}`)) continue
+    problems.push({ kind: 'commit-without-slot', streamId, version, slot })
   }
-  if (highest > counter) problems.push({ kind: 'counter-behind', counter, slot: highest })
+  if (highest > counter.slot || position > counter.position) {
+    problems.push({ kind: 'counter-behind', slot: highest, position })
+  }
   return problems
 }
 
@@ -202,7 +241,7 @@ export async function repairTables(connection: Connection, tables: Tables): Prom
   )
   const problemsOfKind = <K extends TableProblem['kind']>(kind: K) =>
     problems.filter((problem): problem is Extract<TableProblem, { kind: K }> => problem.kind === kind)
-  for (const { slot } of problemsOfKind('counter-behind')) await repair.moveCounter(slot)
+  for (const problem of problemsOfKind('counter-behind')) await repair.moveCounter(problem)
   const lost = problemsOfKind('slot-without-commit')
   for (const slot of new Set(lost.map((problem) => problem.slot))) await repair.emptySlot(slot)
   if (lost.length > 0) await repair.forgetIds(lost)
@@ -233,11 +272,15 @@ class Repair {
     return this.#connection.write({ doing: 'Repairing the tables', table, key: key.p.S }, command, input)
   }
 
-  async moveCounter(slot: number): Promise<void> {
+  async moveCounter({ slot, position }: { readonly slot: number; readonly position: number }): Promise<void> {
+    const { counter } = this.#contents
     await this.#write(this.#tables.log, counterKey, 'UpdateItem', {
       Key: counterKey,
-      UpdateExpression: 'SET n = :slot',
-      ExpressionAttributeValues: { ':slot': number(slot) },
+      UpdateExpression: 'SET n = :slot, c = :position',
+      ExpressionAttributeValues: {
+        ':slot': number(Math.max(slot, counter.slot)),
+        ':position': number(Math.max(position, counter.position)),
+      },
     })
   }
 
@@ -248,23 +291,30 @@ class Repair {
 
   /** Empties the positions of lost events. The positions of the other events in the slot stay as they are. */
   async emptySlot(slot: number): Promise<void> {
-    const { runs, recordedAt, writtenAt } = this.#contents.slots.get(slot) as Slot
+    const { runs, ...stored } = this.#contents.slots.get(slot) as Slot
     const kept = runs.map((run) => (this.#contents.isStored(slot, run) ? run : lostRun(run.count)))
+    // Without the commits: readers fetch them from the events table.
     const item = kept.every(isLost)
-      ? { ...slotKey(slot), x: { BOOL: true } }
-      : slotItem(slot, kept, { recordedAt, writtenAt })
+      ? sealedItem(slot)
+      : slotItem({ ...stored, runs: kept, commits: [] }, true)
     await this.#write(this.#tables.log, slotKey(slot), 'PutItem', { Item: item })
   }
 
   /** Deletes the ids of lost events, so that they can be used again. */
   async forgetIds(lost: readonly { readonly slot: number; readonly streamId: string }[]): Promise<void> {
-    const lostCommits = new Set(lost.map(({ slot, streamId }) => `${slot} ${streamId}`))
-    const storedCommits = new Set(this.#contents.commits.map(({ slot, streamId }) => `${slot} ${streamId}`))
+    const lostStreams = new Set(lost.map(({ streamId }) => streamId))
+    const { commits } = this.#contents
+    const isStored = (streamId: string, position: number) =>
+      commits.some(
+        (commit) =>
+          commit.streamId === streamId && commit.firstPosition <= position && position <= commit.lastPosition,
+      )
     const keys: Key[] = []
     await scan(this.#connection, this.#tables.log, {}, (item) => {
       const { p, s } = item as Key
-      const commit = `${numberOf(item, 'g')} ${textOf(item, 'stream')}`
-      if (p.S.startsWith('I#') && lostCommits.has(commit) && !storedCommits.has(commit)) keys.push({ p, s })
+      const streamId = textOf(item, 'stream') ?? ''
+      if (!p.S.startsWith('I#') || !lostStreams.has(streamId)) return
+      if (!isStored(streamId, numberOf(item, 'o') ?? 0)) keys.push({ p, s })
     })
     await this.#connection.deleteAll(
       { doing: 'Repairing the tables', table: this.#tables.log, key: 'I#' },
@@ -286,13 +336,12 @@ class Repair {
     }
     const events: RecordedEvent[] = []
     for (const { streamId, version } of commits) events.push(...(await this.#eventsOf(streamId, version)))
-    const own = events.filter(({ position }) => slotOf(position) === slot)
     await this.#restoreSlot(
       slot,
-      own.sort((a, b) => a.position - b.position),
+      events.sort((a, b) => a.position - b.position),
       commits,
     )
-    for (const event of own) await this.#putId(event)
+    for (const event of events) await this.#putId(event)
     return []
   }
 
@@ -315,7 +364,8 @@ class Repair {
     commits: readonly Unlisted[],
   ): Promise<void> {
     const runs: Run[] = []
-    let next = positionOf(slot, 0)
+    const first = events[0]?.position as number
+    let next = first
     for (let from = 0; from < events.length; ) {
       const { position } = events[from] as RecordedEvent
       let to = from + 1
@@ -326,7 +376,10 @@ class Repair {
       from = to
     }
     await this.#write(this.#tables.log, slotKey(slot), 'PutItem', {
-      Item: slotItem(slot, runs, { recordedAt: latestOf(events), writtenAt: Date.now() }),
+      Item: slotItem(
+        { number: slot, first, runs, commits: [], recordedAt: latestOf(events), writtenAt: Date.now() },
+        true,
+      ),
       ConditionExpression: 'attribute_not_exists(p)',
     })
   }
@@ -339,6 +392,7 @@ class Repair {
         type,
         commit: commits.findLast((commit) => commit.streamId === streamId && commit.version <= version)
           ?.version as number,
+        bytes: 0,
       })),
     )
   }
@@ -357,14 +411,15 @@ class Repair {
       index,
     ])
     const { parts } = encodeText(JSON.stringify(tuples), true)
-    if (parts.length > 1 || events.length > positionsPerSlot) return false
+    if (parts.length > 1) return false
     const taken = await this.#write(this.#tables.log, counterKey, 'UpdateItem', {
       Key: counterKey,
-      UpdateExpression: 'ADD n :one',
-      ExpressionAttributeValues: { ':one': number(1) },
+      UpdateExpression: 'SET n = n + :one, c = c + :count',
+      ExpressionAttributeValues: { ':one': number(1), ':count': number(events.length) },
       ReturnValues: 'ALL_NEW',
     })
-    const slot = counterOf(taken.item).last
+    const { slot, position } = counterOf(taken.item)
+    const firstPosition = position - events.length + 1
     const times = { recordedAt: latestOf(events), writtenAt: Date.now() }
     const key = commitKey(streamId, version)
     await this.#write(this.#tables.events, key, 'PutItem', {
@@ -373,13 +428,22 @@ class Repair {
         v: number(version + events.length - 1),
         t: number(times.recordedAt),
         g: number(slot),
-        x: number(0),
+        o: number(firstPosition),
         ...(version === 1 && { w: number(times.writtenAt) }),
         ...parts[0],
       },
     })
     await this.#write(this.#tables.log, slotKey(slot), 'PutItem', {
-      Item: slotItem(slot, this.#runs(events, [{ streamId, version }]), times),
+      Item: slotItem(
+        {
+          number: slot,
+          first: firstPosition,
+          runs: this.#runs(events, [{ streamId, version }]),
+          commits: [],
+          ...times,
+        },
+        true,
+      ),
     })
     for (const event of await this.#eventsOf(streamId, version)) await this.#putId(event)
     return true
@@ -392,8 +456,7 @@ class Repair {
     const { item } = eventIdPut(this.#tables, id, {
       streamId,
       version,
-      slot: slotOf(position),
-      index: position - positionOf(slotOf(position), 0),
+      position,
       recordedAt: recordedAt.getTime(),
     })
     const { Put } = item as { Put: { Item: Item } }

@@ -37,7 +37,7 @@ export function dynamodbStorage(
   { maxBatch, gapTimeout, compress }: DynamodbStorageOptions,
 ): Storage {
   const writer = new Writer(connection, tables)
-  const slots = new Slots(connection, tables)
+  const slots = new Slots(connection, tables, gapTimeout)
   const heads = new Heads(connection, tables)
   const log = new Log(connection, tables, slots, gapTimeout)
   const environment: Environment = { connection, tables, writer, slots, heads, log, compress }
@@ -96,7 +96,7 @@ export function dynamodbStorage(
     removeSubscription: (current, signal) => registered.removeSubscription(current, signal),
     listSubscriptions: (after, limit, signal) => registered.listSubscriptions(after, limit, signal),
 
-    keepLeases: (beats, signal) => subscriptions.keepLeases(beats, signal),
+    keepLeases: (...parameters) => subscriptions.keepLeases(...parameters),
     releaseLeases: (leases) => subscriptions.releaseLeases(leases),
     leave: (place, worker) => subscriptions.leave(place, worker),
     advance: (moves, signal) => subscriptions.advance(moves, signal),
@@ -111,9 +111,6 @@ export function dynamodbStorage(
     skipParked: (name, positions, signal) => parked.skipParked(name, positions, signal),
     countParked: (name, signal) => parked.countParked(name, signal),
 
-    async close() {
-      await slots.close()
-      await connection.close()
-    },
+    close: () => connection.close(),
   }
 }

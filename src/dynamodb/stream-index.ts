@@ -9,7 +9,7 @@ import { type Item, number, numberOf, text, textOf } from './attributes.ts'
 import type { Environment } from './environment.ts'
 import { commitKey, listedKey, listPartition, shards, streamKey } from './keys.ts'
 import { listPage, mergeShards } from './merge-shards.ts'
-import { isLost, type Slot } from './slots.ts'
+import { isLost, type Slot } from './slot-item.ts'
 
 const requestsAtOnce = 16
 

@@ -65,8 +65,12 @@ export class DynamodbSubscriptions {
     this.registry = new DynamodbSubscriptionRegistry(this.#registryParts)
   }
 
-  keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]> {
-    return this.#heartbeat.keepLeases(beats, signal)
+  keepLeases(
+    beats: readonly WorkerBeat[],
+    signal?: AbortSignal,
+    renewed?: (ago: number) => void,
+  ): Promise<readonly KeptLeases[]> {
+    return this.#heartbeat.keepLeases(beats, signal, renewed)
   }
 
   releaseLeases(leases: readonly Lease[]): Promise<void> {

@@ -53,7 +53,7 @@ export interface DynamodbTransaction extends HandlerTransaction {
   write(...items: readonly TransactItem[]): void
 }
 
-/** Thrown when a later slot has already written one of the documents: this append must take a later slot. */
+/** Thrown when an append with a later slot has already written one of the documents: this append must take a later slot. */
 class SlotTooEarly extends Error {}
 
 /** The parts of the storage that a transaction uses. */
@@ -69,8 +69,8 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   readonly user: DynamodbTransaction
   readonly #context: TransactionContext
   readonly #environment: Environment
-  /** The slot of the append that the transaction belongs to; undefined if it belongs to none. */
-  readonly #slot: number | undefined
+  /** The first position of the append that the transaction belongs to; undefined if it belongs to none. */
+  readonly #appendsAt: number | undefined
   readonly #signal: AbortSignal | undefined
   readonly #known = new Map<
     string,
@@ -93,10 +93,10 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   isTooEarly = false
   #isOver = false
 
-  constructor(context: TransactionContext, slot: number | undefined, signal: AbortSignal | undefined) {
+  constructor(context: TransactionContext, appendsAt: number | undefined, signal: AbortSignal | undefined) {
     this.#context = context
     this.#environment = context.environment
-    this.#slot = slot
+    this.#appendsAt = appendsAt
     this.#signal = signal
     this.user = {
       ...handlerDocuments(this),
@@ -133,7 +133,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
    * slot has ruled that out. But a name that this process uses for a collection may be a projection of another process.
    */
   #mayBeStale({ generation }: DocumentAddress): boolean {
-    return this.#slot === undefined || generation === collectionGeneration
+    return this.#appendsAt === undefined || generation === collectionGeneration
   }
 
   /** Returns a deleted document with the state `null`: its position says which events it contains. */
@@ -155,7 +155,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
     const found = await readDocumentItems(connection, tables, unknown, this.#signal)
     for (const [index, address] of unknown.entries()) {
       const item = found[index]
-      if (this.#slot !== undefined && (numberOf(item, 'g') ?? 0) > this.#slot) {
+      if (this.#appendsAt !== undefined && (numberOf(item, 'g') ?? 0) > this.#appendsAt) {
         this.isTooEarly = true
         throw new SlotTooEarly()
       }
@@ -198,7 +198,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   async lockProjection(name: string): Promise<void> {
     this.#checkOpen()
     // Inside an append, its slot orders the writes: no lock is needed.
-    if (this.#slot !== undefined || this.#locks.some((lock) => lock.name === name)) return
+    if (this.#appendsAt !== undefined || this.#locks.some((lock) => lock.name === name)) return
     await this.#takeLock(() => this.#context.locks.lock(name, this.#signal))
   }
 
@@ -222,10 +222,11 @@ export class DynamodbStorageTransaction implements StorageTransaction {
     return this.#environment.log.readLogPage(query, this.#signal)
   }
 
-  async lastPosition(): Promise<number> {
+  async lastPosition(readTo = 0): Promise<number> {
     const { log } = this.#environment
-    // An append that took its slot before the lock may still use it: wait until all slots are settled.
-    if (this.#locks.length > 0) await log.settleAll(this.#signal)
+    // An append that took its slot before the lock may still use it: wait until all slots are settled. Appends wait
+    // meanwhile, so skip the slots that the caller has read: they are settled.
+    if (this.#locks.length > 0) await log.settleAfter(readTo, this.#signal)
     return log.lastPosition(this.#signal)
   }
 
@@ -258,7 +259,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
 
   /** All writes, with the conditions on the documents that were read. */
   parts(): Part[] {
-    const keepDeleted = this.#slot === undefined && this.#isBuild()
+    const keepDeleted = this.#appendsAt === undefined && this.#isBuild()
     return [...this.#documentParts(keepDeleted), ...this.#userParts(), ...this.#endParts()]
   }
 
@@ -281,7 +282,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
     for (const [name, change] of this.#changes) {
       const known = this.#known.get(name)
       const { update, size } = documentUpdate(tables, change, known?.isLocked ? known : undefined, {
-        slot: this.#slot,
+        appendsAt: this.#appendsAt,
         compress,
         keepDeleted,
       })
@@ -292,7 +293,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
       // An append with an earlier slot may come later: it must see that this transaction has read the
       // document.
       const { key, projection } = known.address
-      const item = documentCheck(tables, known.address, known, this.#slot)
+      const item = documentCheck(tables, known.address, known, this.#appendsAt)
       parts.push({ item, size: 0, name: `document '${key}' of '${projection}'`, failed })
     }
     return parts

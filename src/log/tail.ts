@@ -245,7 +245,13 @@ export class Tail {
     this.#budget.spend(1)
     this.#wakeups = wakeups
     this.#isDue = false
-    const query = { ...wholeLog, ...segment.filter, after: segment.through, limit: segment.eventsToAsk }
+    const query = {
+      ...wholeLog,
+      ...segment.filter,
+      after: segment.through,
+      limit: segment.eventsToAsk,
+      mayLag: true,
+    }
     let page: LogPage
     try {
       page = await this.#readLogPage(query, signal)

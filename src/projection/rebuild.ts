@@ -133,7 +133,7 @@ async function switchGeneration(
     async (transaction) => {
       await transaction.lockProjection(name)
       const isSettled = mode === 'async' || (await transaction.lockAppends())
-      const target = mode === 'inline' ? await transaction.lastPosition() : 0
+      const target = mode === 'inline' ? await transaction.lastPosition(build.position) : 0
       if (!isSettled) throw new LogNotSettledError(build.position, target)
       await build.catchUp(transaction, target)
       if (mode === 'async') {

@@ -59,7 +59,9 @@ export async function verify(
       'Comparing documents',
       async (transaction) => {
         await transaction.lockProjection(name)
-        const until = isAsync ? await transaction.checkpoint(name) : await transaction.lastPosition()
+        const until = isAsync
+          ? await transaction.checkpoint(name)
+          : await transaction.lastPosition(build.position)
         await build.catchUp(transaction, until ?? 0, until ?? 0)
         return transaction.compareDocuments(name, generation, registered.generation, limit)
       },

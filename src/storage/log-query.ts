@@ -19,6 +19,11 @@ export interface LogQuery {
   readonly direction: Direction
   /** The largest number of events on the page, at least 1. */
   readonly limit: number
+  /**
+   * Whether the page may lack the newest events, because the caller will soon read again. A storage whose consistent reads
+   * cost more can then use cheaper ones. @default false: the page has all events that were recorded before the call
+   */
+  readonly mayLag?: boolean
 }
 
 /** One of several parts into which the streams are divided; `partitionOf` says which stream is in which part. */

@@ -153,8 +153,11 @@ export interface StorageTransaction {
    */
   readLogPage(query: LogQuery): Promise<LogPage>
 
-  /** Returns the position of the last event, like `SubscriptionStorage.lastPosition`. */
-  lastPosition(): Promise<number>
+  /**
+   * Returns the position of the last event, like `SubscriptionStorage.lastPosition`. `readTo`: the caller has read the log
+   * up to this position. A storage that waits for running appends need not wait for earlier ones.
+   */
+  lastPosition(readTo?: number): Promise<number>
 
   /** Returns the lowest checkpoint of the subscription's partitions; undefined if there is no such subscription. */
   checkpoint(subscription: string): Promise<number | undefined>

@@ -133,8 +133,15 @@ export interface SubscriptionStorage extends SubscriptionRegistry {
    * worker has its share. It may leave a renewal to a later heartbeat, if the leases last until then. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
    * must not decide whether another worker's lease has expired. If another transaction holds a checkpoint, the call does not
    * wait for it, and leaves its lease as it is. Returns one answer for each beat, in their order.
+   *
+   * A call may take longer than the leases last. If the storage then renews the leases of all workers of the process again, it
+   * calls `renewed` after each renewal. `ago`: how long ago it has sent that renewal, in milliseconds.
    */
-  keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]>
+  keepLeases(
+    beats: readonly WorkerBeat[],
+    signal?: AbortSignal,
+    renewed?: (ago: number) => void,
+  ): Promise<readonly KeptLeases[]>
 
   /** Releases leases, so that other workers can take them at once. Ignores leases that are already lost. */
   releaseLeases(leases: readonly Lease[], worker: string): Promise<void>

@@ -11,6 +11,10 @@ import type { KeptLeases, WorkerBeat } from '../storage/subscriptions.ts'
 export interface HeartbeatListener {
   /** `sentAt`: when the process sent the heartbeat, by its own clock. The lease time counts from then on. */
   kept(kept: KeptLeases, sentAt: number): void
+  /**
+   * The storage has renewed the leases while a heartbeat runs. `sentAt`: when it sent the renewal, by the clock of the process.
+   */
+  renewed(sentAt: number): void
   /** The heartbeat failed. The process sends the next one after the usual interval. */
   failed(error: unknown): void
 }
@@ -97,9 +101,13 @@ export class Heartbeat {
 
   async #beat(members: readonly Member[]): Promise<void> {
     const sentAt = this.#clock.now()
+    const beats = members.map(({ beat }) => beat)
+    const renewed = (ago: number) => {
+      for (const { listener } of this.#members) listener.renewed(this.#clock.now() - ago)
+    }
     let answers: readonly KeptLeases[]
     try {
-      answers = await this.#storage.keepLeases(members.map(({ beat }) => beat))
+      answers = await this.#storage.keepLeases(beats, undefined, renewed)
     } catch (error) {
       for (const member of members) if (this.#members.has(member)) member.listener.failed(error)
       return

@@ -346,8 +346,11 @@ export interface ParkedFilter {
 }
 
 export interface ParkedCallOptions extends CallOptions {
-  /** Called after each page of 500 parked events, if `which` is a filter. If it throws, the call fails with that error. */
-  readonly onProgress?: ((progress: ParkedProgress) => void) | undefined
+  /**
+   * Called after each page of 500 parked events, if `which` is a filter; the call waits for the promise that it returns.
+   * If it throws, or its promise rejects, the call fails with that error.
+   */
+  readonly onProgress?: ((progress: ParkedProgress) => Promise<void> | void) | undefined
 }
 
 export interface ParkedProgress {

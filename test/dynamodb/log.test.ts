@@ -1,6 +1,8 @@
 /** Tests of reading an unusual log: thousands of slots without an event, and positions within a slot. */
 import { BatchWriteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { counterKey } from '../../src/dynamodb/keys.ts'
+import { sealedItem } from '../../src/dynamodb/slot-item.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
 
 const counted = (count: number) =>
@@ -29,11 +31,7 @@ describe.each(oneEmulator)('the log on %s', (name) => {
       const slots = Array.from({ length: Math.min(25, to - start + 1) }, (_, nth) => start + nth)
       const puts = slots.map((slot) => ({
         PutRequest: {
-          Item: {
-            p: { S: `L#${Math.floor(slot / 128)}` },
-            s: { S: String(slot).padStart(16, '0') },
-            x: { BOOL: true },
-          },
+          Item: sealedItem(slot),
         },
       }))
       await ground.admin.send(new BatchWriteItemCommand({ RequestItems: { [TableName]: puts } }))
@@ -41,7 +39,7 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     await ground.admin.send(
       new UpdateItemCommand({
         TableName,
-        Key: { p: { S: 'C' }, s: { S: '0' } },
+        Key: counterKey,
         UpdateExpression: 'SET n = :n',
         ExpressionAttributeValues: { ':n': { N: String(to) } },
       }),

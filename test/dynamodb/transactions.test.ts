@@ -8,6 +8,7 @@ import { projection, type RecordedEvent, WriteConditionError } from '@eventsourc
 import type { DynamodbTransaction } from '@eventsourced/core/dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { latch } from '../../src/conformance/expect.ts'
+import { counterKey } from '../../src/dynamodb/keys.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { lost } from '../worlds/faulty-client.ts'
 import { emulators, type Ground, letTimePass, startGround } from './ground.ts'
@@ -141,7 +142,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     ground.admin.send(
       new UpdateItemCommand({
         TableName: `${table}_log`,
-        Key: { p: { S: 'C' }, s: { S: '0' } },
+        Key: counterKey,
         UpdateExpression: 'SET l = :l, r = :r',
         ExpressionAttributeValues: { ':l': { S: '{"per-stream":"dead"}' }, ':r': { N: '1' } },
       }),
@@ -199,7 +200,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     await ground.admin.send(
       new UpdateItemCommand({
         TableName: `${table}_log`,
-        Key: { p: { S: 'C' }, s: { S: '0' } },
+        Key: counterKey,
         UpdateExpression: 'SET l = :l, r = :r',
         ExpressionAttributeValues: { ':l': { S: '{"another":"one"}' }, ':r': { N: '1' } },
       }),
@@ -217,7 +218,12 @@ describe.each(emulators)('transactions on %s', (name) => {
     const [sent, released] = [latch(), latch()]
     let isFirst = true
     one.faults.before(async ({ command, input }) => {
-      if (!isFirst || command !== 'UpdateItem' || input.UpdateExpression !== 'ADD n :count') return undefined
+      if (
+        !isFirst ||
+        command !== 'UpdateItem' ||
+        input.UpdateExpression !== 'SET n = n + :one, c = c + :count'
+      )
+        return undefined
       isFirst = false
       sent.release()
       await released.released
@@ -249,7 +255,7 @@ describe.each(emulators)('transactions on %s', (name) => {
     one.faults.clear()
     const locks = async () => {
       const items = await ground.items(`${table}_log`)
-      return items.find(({ p }) => p?.S === 'C')?.l?.S ?? '{}'
+      return items.find(({ p }) => p?.S === counterKey.p.S)?.l?.S ?? '{}'
     }
     for (let look = 0; look < 100 && (await locks()) !== '{}'; look++) await sleep(20)
     expect(await locks()).toBe('{}')
