@@ -19,6 +19,8 @@ export interface Checkpoint {
   readonly token: number
   /** The id of the rebuild or verification that keeps the checkpoint from moving: a new one each time. */
   readonly hold: string | undefined
+  /** The id of the last transaction that has parked or unparked events of the partition. */
+  readonly parkedBy: string | undefined
   /** The `parkedRequests` up to which no parked event of the partition is due. */
   readonly parkedRequests: number
   /** A change has ended the lease. The position is final, and no worker can take the lease. */
@@ -64,6 +66,7 @@ export function checkpointOf(item: Item): Checkpoint {
     owner: textOf(item, 'owner'),
     token: numberOf(item, 'token') as number,
     hold: textOf(item, 'k'),
+    parkedBy: textOf(item, 'parked'),
     parkedRequests: numberOf(item, 'asks') ?? 0,
     isClosed: item.x !== undefined,
   }
@@ -210,25 +213,22 @@ export function refusedAdvance(lease: Lease, item: CancellationReason['Item']): 
 
 /**
  * Adds to an update of a checkpoint that it stores a new id of the transaction, `last`, and demands that the item does not have it.
- * So a transaction cannot be written twice, not even when DynamoDB has forgotten its token, and a retry recognises that it is written.
+ * So a transaction cannot be written twice, not even when DynamoDB has forgotten its token, and a retry recognises that it is
+ * written. `parks`: whether the transaction changes which events are parked; the id is then also stored as `parked`.
  */
 function markedPart(
   lease: Lease,
-  update: CheckpointUpdate,
+  { UpdateExpression: set, ...update }: CheckpointUpdate,
+  parks: boolean,
 ): Pick<Part, 'item' | 'size' | 'name' | 'isWritten'> {
   const id = randomUUID()
-  const {
-    UpdateExpression: set,
-    ConditionExpression,
-    ExpressionAttributeNames,
-    ExpressionAttributeValues,
-  } = update
+  const sets = ['#last = :last', ...(parks ? ['parked = :last'] : [])].join(', ')
   const marked = {
     ...update,
-    UpdateExpression: set === undefined ? 'SET #last = :last' : `${set}, #last = :last`,
-    ConditionExpression: `${ConditionExpression} AND (attribute_not_exists(#last) OR #last <> :last)`,
-    ExpressionAttributeNames: { ...ExpressionAttributeNames, '#last': 'last' },
-    ExpressionAttributeValues: { ...ExpressionAttributeValues, ':last': { S: id } },
+    UpdateExpression: set === undefined ? `SET ${sets}` : `${set}, ${sets}`,
+    ConditionExpression: `${update.ConditionExpression} AND (attribute_not_exists(#last) OR #last <> :last)`,
+    ExpressionAttributeNames: { ...update.ExpressionAttributeNames, '#last': 'last' },
+    ExpressionAttributeValues: { ...update.ExpressionAttributeValues, ':last': { S: id } },
   }
   return {
     item: { Update: marked },
@@ -238,10 +238,10 @@ function markedPart(
   }
 }
 
-/** Part of a transaction: advances a checkpoint. */
-export function advancePart(table: string, lease: Lease, position: number): Part {
+/** Part of a transaction: advances a checkpoint. `parks`: whether the transaction also parks events. */
+export function advancePart(table: string, lease: Lease, position: number, parks = false): Part {
   return {
-    ...markedPart(lease, advanceUpdate(table, lease, position)),
+    ...markedPart(lease, advanceUpdate(table, lease, position), parks),
     // If the checkpoint is ahead, an earlier request of this lease advanced it, and its answer was lost. The lease is
     // not lost: the transaction fails with a StoreUnavailableError, and the worker then reads the stored checkpoint.
     failed: ({ Item }) => (isAhead(Item, lease) ? undefined : refusedAdvance(lease, Item)),
@@ -258,10 +258,10 @@ export function fencePart(table: string, lease: Lease): Part {
   return { item, size: 0, name: `lease of '${lease.subscription}'`, failed }
 }
 
-/** The same for a transaction that moves no checkpoint and must not be written twice. */
-export function fenceOncePart(table: string, lease: Lease): Part {
+/** The same for a transaction that changes parked events, moves no checkpoint, and must not be written twice. */
+export function parkingFencePart(table: string, lease: Lease): Part {
   const failed = ({ Item }: CancellationReason) => refusedAdvance(lease, Item)
-  return { ...markedPart(lease, fenceCheck(table, lease)), failed }
+  return { ...markedPart(lease, fenceCheck(table, lease), true), failed }
 }
 
 const fenceCheck = (table: string, lease: Lease): CheckpointUpdate => ({

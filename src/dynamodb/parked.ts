@@ -10,7 +10,7 @@ import {
   type ParkedStream,
 } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
-import { advancePart, fenceOncePart, refusedAdvance } from './checkpoint.ts'
+import { advancePart, parkingFencePart, refusedAdvance } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import { updateOf } from './item-update.ts'
 import {
@@ -33,6 +33,8 @@ export class ParkedEvents {
   readonly #writer: Writer
   readonly #table: string
   readonly #subscriptions: DynamodbSubscriptions
+  /** By the names of the subscriptions: how many events were parked in a state of the stored items. */
+  readonly #counts = new Map<string, { readonly state: string; readonly count: number }>()
 
   constructor(connection: Connection, writer: Writer, { log }: Tables, subscriptions: DynamodbSubscriptions) {
     this.#connection = connection
@@ -50,7 +52,10 @@ export class ParkedEvents {
     await this.#write(
       'Parking events',
       lease,
-      [advancePart(this.#table, lease, position), ...events.map((event) => this.#parkPart(lease, event))],
+      [
+        advancePart(this.#table, lease, position, true),
+        ...events.map((event) => this.#parkPart(lease, event)),
+      ],
       signal,
     )
     this.#subscriptions.noteAdvanced(lease, position)
@@ -60,7 +65,7 @@ export class ParkedEvents {
     await this.#write(
       'Parking an event',
       lease,
-      [fenceOncePart(this.#table, lease), this.#parkPart(lease, event)],
+      [parkingFencePart(this.#table, lease), this.#parkPart(lease, event)],
       signal,
     )
   }
@@ -175,11 +180,19 @@ export class ParkedEvents {
     return records
   }
 
+  /** Counting costs as much as reading all parked events. So the process counts again only if they may have changed. */
   async countParked(name: string, signal?: AbortSignal): Promise<number> {
-    const header = await this.#subscriptions.registry.header(name, signal)
-    if (header === undefined) return 0
-    const { subject, input } = this.#parkedAfter(header.place, header.voidUpTo)
-    return this.#connection.count(subject, input, signal)
+    const stored = await this.#subscriptions.stored(name, signal)
+    if (stored === undefined) return 0
+    const { place, shape, parkedRequests, voidUpTo } = stored.header
+    const changes = stored.checkpoints.map(({ parkedBy }) => parkedBy)
+    const state = JSON.stringify([place, shape, parkedRequests, voidUpTo, changes])
+    const known = this.#counts.get(name)
+    if (known?.state === state) return known.count
+    const { subject, input } = this.#parkedAfter(place, voidUpTo)
+    const count = await this.#connection.count(subject, input, signal)
+    this.#counts.set(name, { state, count })
+    return count
   }
 
   retryParked(name: string, positions: readonly number[], signal?: AbortSignal): Promise<readonly number[]> {

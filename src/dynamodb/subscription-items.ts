@@ -7,7 +7,7 @@
  *
  *     a                        the header: what the subscription is, and the change under way
  *     c#<shape>#<partition>    the checkpoint `o`, the owner of its lease, the fencing token, the hold `k`; `x`: closed;
- *                              `last`: the id of the last transaction that has changed it;
+ *                              `last`, `parked`: the ids of the last transactions that have moved it and parked events;
  *                              `asks`: the header's `asks` up to which no parked event of the partition is due
  *     s#<shape>#<nnnn>         a skip layer, as JSON
  *     w#<worker>               the process of a worker and its lease time

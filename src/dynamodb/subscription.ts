@@ -27,7 +27,12 @@ import { placePartition, type Tables } from './keys.ts'
 import { KnownPlaces } from './known-places.ts'
 import { sideBySide } from './side-by-side.ts'
 import { SubscriptionChanges } from './subscription-change.ts'
-import { mayHaveDueEvents, registeredOf, SubscriptionItems } from './subscription-items.ts'
+import {
+  mayHaveDueEvents,
+  registeredOf,
+  type StoredSubscription,
+  SubscriptionItems,
+} from './subscription-items.ts'
 import { DynamodbSubscriptionRegistry, type RegistryParts } from './subscription-registry.ts'
 import type { Part, Writer } from './writer.ts'
 
@@ -160,21 +165,26 @@ export class DynamodbSubscriptions {
   }
 
   /** Calls that wait poll this often. So it first reads the place that the name had last. */
-  async checkpoints(name: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]> {
+  async stored(name: string, signal?: AbortSignal): Promise<StoredSubscription | undefined> {
     for (let place = this.#lastPlaces.get(name); ; place = undefined) {
       place ??= (await this.registry.header(name, signal))?.place
-      if (place === undefined) return []
+      if (place === undefined) return undefined
       const stored = await this.#items.read(place, { consistent: true }, signal)
       if (stored?.header.name !== name || stored.header.change !== undefined) continue
       this.#lastPlaces.set(name, place)
-      const owners = new Set(stored.checkpoints.map(({ owner }) => owner))
-      const workers = stored.workers.filter((worker) => owners.has(worker.name))
-      const alive = await this.#heartbeat.aliveWorkers(workers, signal)
-      return stored.checkpoints.map(({ partition, position, owner }) => ({
-        partition,
-        position,
-        owner: owner !== undefined && alive.has(owner) ? owner : undefined,
-      }))
+      return stored
     }
+  }
+
+  async checkpoints(name: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]> {
+    const { checkpoints = [], workers = [] } = (await this.stored(name, signal)) ?? {}
+    const owners = new Set(checkpoints.map(({ owner }) => owner))
+    const owning = workers.filter((worker) => owners.has(worker.name))
+    const alive = await this.#heartbeat.aliveWorkers(owning, signal)
+    return checkpoints.map(({ partition, position, owner }) => ({
+      partition,
+      position,
+      owner: owner !== undefined && alive.has(owner) ? owner : undefined,
+    }))
   }
 }
