@@ -1,8 +1,14 @@
 /** Tests what subscriptions cost in the units that AWS bills, beside what pace.test.ts says of their number of requests. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { emulators, type Ground, type OpenedStore, startGround } from './ground.ts'
 import { countUnits, type Units } from './units.ts'
+
+// The prices of AWS in us-east-1, on demand, of November 2026: https://aws.amazon.com/dynamodb/pricing/on-demand/
+const dollarsPerWrite = 0.625 / 1_000_000
+const dollarsPerRead = 0.125 / 1_000_000
+const secondsPerMonth = 730 * 3_600
 
 describe.runIf(emulators.includes('dynoxide'))('billed units of subscriptions', () => {
   let ground: Ground
@@ -74,4 +80,27 @@ describe.runIf(emulators.includes('dynoxide'))('billed units of subscriptions', 
     await store.runOnce(options)
     expect(await parkedNow()).toBe(299)
   })
+
+  it('a process with an idle subscription costs at most 50 cents a month', async () => {
+    const { store, faults } = ground.open(ground.table())
+    await store.append('a', counted(1))
+    const subscription = store.subscribe({ name: 's', handle() {} })
+    await subscription.caughtUp()
+    // The pause between two looks at the log grows up to 2 s.
+    await sleep(18_000)
+    const units = countUnits(faults)
+    const afterWrites = async (count: number) => {
+      while (units.writes < count) await sleep(50)
+      return { ...units, at: performance.now() }
+    }
+    const begin = await afterWrites(1)
+    const end = await afterWrites(process.env.LONG === undefined ? 4 : 601)
+    const seconds = (end.at - begin.at) / 1_000
+    const writes = (end.writes - begin.writes) / seconds
+    const reads = (end.reads + end.logReads - begin.reads - begin.logReads) / seconds
+    const dollars = (writes * dollarsPerWrite + reads * dollarsPerRead) * secondsPerMonth
+    expect(dollars).toBeGreaterThan(0.3)
+    expect(dollars).toBeLessThanOrEqual(0.5)
+    await subscription.stop()
+  }, 4_000_000)
 })
