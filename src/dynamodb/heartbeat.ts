@@ -24,7 +24,12 @@ import { LeaseShares, leasesOf, type Round, refusalOf } from './lease-shares.ts'
 import { OwnWorkers } from './own-workers.ts'
 import { ProcessBeats } from './process-beats.ts'
 import { sideBySide } from './side-by-side.ts'
-import type { StoredSubscription, StoredWorker, SubscriptionItems } from './subscription-items.ts'
+import {
+  mayHaveDueEvents,
+  type StoredSubscription,
+  type StoredWorker,
+  type SubscriptionItems,
+} from './subscription-items.ts'
 
 export interface HeartbeatParts {
   readonly connection: Connection
@@ -164,7 +169,7 @@ export class Heartbeat {
       share: this.#shares.shareOf(stored, round),
       isPaused,
       skip: await this.#skipOf(stored, signal),
-      parkedRequests,
+      parkedRequests: mayHaveDueEvents(stored) ? parkedRequests : 0,
     }
   }
 

@@ -101,6 +101,7 @@ export function dynamodbStorage(
     leave: (place, worker) => subscriptions.leave(place, worker),
     advance: (moves, signal) => subscriptions.advance(moves, signal),
     checkpoints: (name, signal) => subscriptions.checkpoints(name, signal),
+    readProgress: (name, signal) => subscriptions.readProgress(name, signal),
     park: (lease, events, position, signal) => parked.park(lease, events, position, signal),
     parkedToHandle: (lease, limit, signal) => parked.parkedToHandle(lease, limit, signal),
     parkAgain: (lease, event, signal) => parked.parkAgain(lease, event, signal),

@@ -129,6 +129,7 @@ export type {
   ParkedState,
   ParkedStream,
   PartitionCheckpoint,
+  SubscriptionProgress,
   SubscriptionStorage,
   WorkerBeat,
 } from './subscriptions.ts'

@@ -1,5 +1,5 @@
 /** The part of the `Storage` contract that keeps subscriptions: checkpoints, leases and parked events. */
-import type { SkipLayer, SubscriptionRegistry } from './registry.ts'
+import type { RegisteredSubscription, SkipLayer, SubscriptionRegistry } from './registry.ts'
 
 /**
  * The right of one worker to handle a partition of a subscription. Every new owner gets a higher token. With it, the
@@ -52,7 +52,8 @@ export type KeptLeases =
       readonly skip: readonly SkipLayer[]
       /**
        * Differs after each call of `retryParked` or `skipParked` that changed an event, and after `moveCheckpoints`; 0 before
-       * the first such call. While the number stays the same, no parked event becomes due.
+       * the first such call. While the number stays the same, no parked event becomes due. It may be 0 again when no parked
+       * event is due.
        */
       readonly parkedRequests: number
     }
@@ -79,6 +80,14 @@ export interface PartitionCheckpoint {
   readonly position: number
   /** The worker that holds the lease; undefined if no worker does. */
   readonly owner: string | undefined
+}
+
+export interface SubscriptionProgress {
+  readonly subscription: RegisteredSubscription
+  /** The lowest checkpoint of all partitions. */
+  readonly checkpoint: number
+  /** Whether a parked event may be due, see `parkedToHandle`. */
+  readonly mayHaveDueEvents: boolean
 }
 
 export type ParkedState =
@@ -198,6 +207,12 @@ export interface SubscriptionStorage extends SubscriptionRegistry {
 
   /** Returns the checkpoint of each partition, in order; an empty list if there is no such subscription. */
   checkpoints(subscription: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]>
+
+  /**
+   * Returns what a subscription is and how far it has come, for a call that may find that it has nothing to do. Returns undefined
+   * if there is no such subscription, or if only a worker can tell. @default a worker runs, and finds out
+   */
+  readProgress?(subscription: string, signal?: AbortSignal): Promise<SubscriptionProgress | undefined>
 
   /** Returns the number of events that are parked, blocked or retrying. */
   countParked(subscription: string, signal?: AbortSignal): Promise<number>

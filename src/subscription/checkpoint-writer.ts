@@ -69,6 +69,11 @@ export class CheckpointWriter {
     this.#wake()
   }
 
+  /** Whether a caller waits for a checkpoint. */
+  get isAwaited(): boolean {
+    return this.#watchers > 0
+  }
+
   /** Writes all checkpoints without waiting for the budget, until the returned function is called. */
   hurryAll(): () => void {
     this.#watchers++
@@ -104,7 +109,7 @@ export class CheckpointWriter {
   get #timeLeft(): number {
     const now = this.#clock.now()
     const shortest = this.#writtenAt + interval - now
-    const mustHurry = this.#watchers > 0 || this.#waiting.some(({ lease }) => this.#urgent.has(lease))
+    const mustHurry = this.isAwaited || this.#waiting.some(({ lease }) => this.#urgent.has(lease))
     if (mustHurry) return shortest
     const oldest = Math.min(...this.#waiting.map(({ since }) => since))
     return Math.max(shortest, Math.min(this.#budget.timeLeft, oldest + longestWait - now))
