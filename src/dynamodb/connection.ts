@@ -35,6 +35,7 @@ import {
   transientKindOf,
 } from './errors.ts'
 import type { Key } from './keys.ts'
+import { gateOf, type Urgency } from './request-gate.ts'
 
 /** A `DynamoDBClient` of the AWS SDK, version 3. */
 export interface DynamodbClient {
@@ -102,16 +103,19 @@ export class Connection {
   #opened: Promise<OpenedClient> | undefined
   #prepared: Promise<void> | undefined
   readonly #prepare: (connection: Connection) => Promise<void>
+  readonly #urgency: Urgency
 
   /** `prepare`: called before the first request, and again if it failed. */
   constructor(
     open: () => Promise<OpenedClient>,
     options: ConnectionOptions,
     prepare: (connection: Connection) => Promise<void>,
+    urgency: Urgency = 'in turn',
   ) {
     this.#open = open
     this.#options = options
     this.#prepare = prepare
+    this.#urgency = urgency
   }
 
   /** The same connection without its preparation: the preparation itself uses it. */
@@ -121,6 +125,14 @@ export class Connection {
       this.#options,
       async () => {},
     )
+  }
+
+  /** The same connection, for requests of this urgency. */
+  withUrgency(urgency: Urgency): Connection {
+    const prepare = async () => {
+      await this.#ready()
+    }
+    return new Connection(() => this.opened(), this.#options, prepare, urgency)
   }
 
   opened(): Promise<OpenedClient> {
@@ -174,9 +186,11 @@ export class Connection {
   ): Promise<{ readonly output?: Output; readonly answer?: Answer }> {
     const { client, sdk } = await this.#ready()
     const Command = sdk[`${command}Command`] as CommandClass
+    const gate = gateOf(client)
     let mayBeDone = false
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
+      await gate.enter(this.#urgency, signal)
       try {
         return { output: (await client.send(new Command(input))) as Output }
       } catch (error) {
@@ -195,6 +209,8 @@ export class Connection {
         if (attempt > this.#options.retries)
           throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
         mayBeDone ||= kind === 'retry'
+      } finally {
+        gate.leave()
       }
       await pause(attempt, signal)
     }

@@ -46,7 +46,9 @@ export class DynamodbSubscriptions {
   /** By the names of the subscriptions. */
   readonly #lastPlaces = new Map<string, string>()
 
-  constructor(connection: Connection, writer: Writer, { log: table }: Tables) {
+  constructor(given: Connection, writer: Writer, { log: table }: Tables) {
+    // Log reads of many subscriptions must not delay what keeps their leases.
+    const connection = given.withUrgency('soon')
     const changeNumber = new ChangeNumber(connection, table)
     const holds = new CheckpointHolds(connection, table)
     const items = new SubscriptionItems(connection, table)
