@@ -1,11 +1,11 @@
 /**
- * The heartbeat of a process. It costs one write, however many workers the process has, and one read of the change number.
- * The process reads its subscriptions only
+ * The heartbeat of a process. It costs one read of the change number, however many workers the process has, and at most each
+ * half of the shortest lease time one write. The process reads its subscriptions only
  *
  * - if the change number has changed: another process has registered, changed, paused or removed a subscription, asked
  *   for a retry of parked events, moved checkpoints, joined, released leases or left,
  * - if a worker is new,
- * - a third of the shortest lease time after it has last read them.
+ * - some time after it has last read them, see `readInterval`.
  *
  * Otherwise it answers with what it knows (see known-places.ts). To renew a lease writes nothing: a lease lasts as long as
  * its worker is alive.
@@ -34,6 +34,12 @@ export interface HeartbeatParts {
   readonly changeNumber: ChangeNumber
   readonly table: string
 }
+
+/**
+ * The longest time between two reads of a place, in milliseconds: the lease time, or a third of it if it is long. The read finds
+ * a change whose process died before it reported it.
+ */
+const readInterval = (leaseTime: number) => Math.max(leaseTime / 3, Math.min(leaseTime, 15_000))
 
 const placesAtOnce = 8
 const writesAtOnce = 32
@@ -64,16 +70,22 @@ export class Heartbeat {
     if (beats.length === 0) return []
     const { changeNumber: changeNumbers } = this.#parts
     this.#workers.note(beats)
-    const beat = async () => {
-      const sentAt = performance.now()
-      await this.#beats.send(this.#workers.longestLeaseTime, signal)
-      renewed(performance.now() - sentAt)
+    const calledAt = performance.now()
+    const { leaseTimes } = this.#workers
+    const renew = async (beat: Promise<void>) => {
+      await beat
+      renewed(this.#beats.age)
     }
     const changed = { isChanged: false }
-    const stopBeating = beatMeanwhile(beats, beat)
+    const stopBeating = beatMeanwhile(beats, () => renew(this.#beats.send(leaseTimes.longest, signal)))
     try {
-      const [changeNumber] = await Promise.all([changeNumbers.read(signal), beat()])
-      return await this.#answerAll(beats, changeNumber, changed, signal)
+      const [changeNumber] = await Promise.all([
+        changeNumbers.read(signal),
+        renew(this.#beats.keep(leaseTimes, signal)),
+      ])
+      const renewedBefore = Math.max(0, this.#beats.age - (performance.now() - calledAt))
+      const answers = await this.#answerAll(beats, changeNumber, changed, signal)
+      return answers.map((kept) => (kept.kind === 'kept' ? { ...kept, renewedBefore } : kept))
     } finally {
       stopBeating()
       if (changed.isChanged) await changeNumbers.raise()
@@ -91,7 +103,7 @@ export class Heartbeat {
     places.forgetOthers(this.#workers.places)
     const byPlace = groupByPlace(beats)
     await sideBySide(placesAtOnce, [...byPlace], ([place, ofPlace]) => {
-      const interval = Math.min(...ofPlace.map(({ milliseconds }) => milliseconds)) / 3
+      const interval = readInterval(Math.min(...ofPlace.map(({ milliseconds }) => milliseconds)))
       return places.readIfDue(place, { changeNumber, interval }, signal)
     })
     const idleTimes = await this.#beats.idleTimes(this.#otherProcesses(), signal)

@@ -132,7 +132,7 @@ export class Log {
         continue
       }
       const next = slot + found.length
-      const isPast = found.some(({ first }) => first > until)
+      const isPast = found.some((one) => lastPositionIn(one) > until)
       const wanted = candidatesOf(found, query)
       const mayFill = wanted.reduce((sum, { run }) => sum + run.count, events.length) >= limit
       if (!isPast && !mayFill) ahead = readAhead(next)
@@ -229,7 +229,12 @@ export class Log {
           continue
         }
         const room = { forward: true, limit: Number.MAX_SAFE_INTEGER, maxBytes: Number.POSITIVE_INFINITY }
-        const { events } = await this.#hydration.read(candidatesOf([slot], wholeLog), room, () => true, signal)
+        const { events } = await this.#hydration.read(
+          candidatesOf([slot], wholeLog),
+          room,
+          () => true,
+          signal,
+        )
         for (const event of events) {
           if (event.recordedAt >= time) return before
           before = event.position

@@ -11,6 +11,7 @@ import { Heads } from './heads.ts'
 import { imports } from './import.ts'
 import type { Tables } from './keys.ts'
 import { Log } from './log.ts'
+import { pace } from './pace.ts'
 import { ParkedEvents } from './parked.ts'
 import { listProjections } from './projection-list.ts'
 import { ProjectionLocks } from './projection-lock.ts'
@@ -51,6 +52,7 @@ export function dynamodbStorage(
   const commits = new Commits(context, inline)
 
   return {
+    pace,
     ...appends(environment, commits, ids, maxBatch),
     ...imports(environment, commits, ids),
     ...streamReads(connection, tables, heads),

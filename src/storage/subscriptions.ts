@@ -38,8 +38,10 @@ export interface WorkerBeat {
 export type KeptLeases =
   | {
       readonly kind: 'kept'
-      /** All leases of the worker, valid for its lease time. */
+      /** All leases of the worker, valid for its lease time from the last renewal on. */
       readonly leases: readonly Lease[]
+      /** How long before the call the leases were last renewed, in milliseconds. @default 0: the call has renewed them */
+      readonly renewedBefore?: number
       /**
        * The largest number of leases that the worker should hold, so that all workers hold about the same number; 0 if the
        * subscription is paused.
@@ -119,7 +121,7 @@ export type EventToPark = Omit<ParkedRecord, 'parkedAt'>
 export interface SubscriptionStorage extends SubscriptionRegistry {
   /**
    * The heartbeat of a process: marks its workers as alive, renews their leases, and takes free or expired leases until each
-   * worker has its share. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
+   * worker has its share. It may leave a renewal to a later heartbeat, if the leases last until then. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
    * must not decide whether another worker's lease has expired. If another transaction holds a checkpoint, the call does not
    * wait for it, and leaves its lease as it is. Returns one answer for each beat, in their order.
    *

@@ -297,7 +297,7 @@ export class Worker {
     }
     // The answer has come too late: other workers may own these leases by now. They stay as they are, and the next
     // heartbeat tells. To release them and take them again would take a busy storage as long as this time, and so for ever.
-    this.#noteRenewal(sentAt)
+    this.#noteRenewal(sentAt - (kept.renewedBefore ?? 0))
     if (this.#environment.clock.now() - this.#renewedAt >= this.#plan.leaseTime) return
     this.#isExpired = false
     this.#isPaused = kept.isPaused
