@@ -52,7 +52,7 @@ export class Heartbeat {
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts
-    this.#beats = new ProcessBeats(parts.connection.withUrgency('now'), parts.table)
+    this.#beats = new ProcessBeats(parts.connection, parts.table)
     this.#workers = new OwnWorkers(parts.connection, parts.table, this.#beats.process)
     const { connection, places, table } = parts
     this.#shares = new LeaseShares({ connection, places, workers: this.#workers, table })

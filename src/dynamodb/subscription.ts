@@ -47,7 +47,8 @@ export class DynamodbSubscriptions {
   readonly #lastPlaces = new Map<string, string>()
 
   constructor(given: Connection, writer: Writer, { log: table }: Tables) {
-    // Log reads of many subscriptions must not delay what keeps their leases.
+    // The log reads of many subscriptions must not delay what keeps their leases, and the calls that wait for them must not
+    // delay the log reads.
     const connection = given.withUrgency('soon')
     const changeNumber = new ChangeNumber(connection, table)
     const holds = new CheckpointHolds(connection, table)
@@ -56,7 +57,7 @@ export class DynamodbSubscriptions {
     const places = new KnownPlaces({ items, changes, holds })
     this.#connection = connection
     this.#table = table
-    this.#items = items
+    this.#items = new SubscriptionItems(given, table)
     this.#changes = changes
     this.#holds = holds
     this.#places = places

@@ -31,7 +31,8 @@ describe.each(oneEmulator)('on %s', (emulator) => {
     await Promise.all(
       Array.from({ length: writers }, async (_, writer) => {
         const { store } = ground.open(table)
-        for (let nth = 0; nth < eventsOfWriter; nth++) await store.append(`w-${writer}`, { type: 'Written' })
+        for (let nth = 0; nth < eventsOfWriter; nth++)
+          await store.append(`w-${writer}`, [{ type: 'Written', data: {} }])
       }),
     )
     const slow = await startSlowEndpoint(ground.endpoint, latency)
@@ -59,7 +60,7 @@ describe.each(oneEmulator)('on %s', (emulator) => {
       }),
     )
     try {
-      await Promise.all(started.map((subscription) => subscription.caughtUp({ timeout: 100_000 })))
+      for (const subscription of started) await subscription.caughtUp({ timeout: 100_000 })
       expect(handled.size).toBe(subscriptions * writers * eventsOfWriter)
       expect(losses).toBeLessThan(subscriptions)
     } finally {
