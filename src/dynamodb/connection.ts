@@ -32,6 +32,7 @@ import {
 } from './errors.ts'
 import type { Key } from './keys.ts'
 import { type DynamodbIncident, type DynamodbMetric, metricReporter } from './metric.ts'
+import { gateOf, type Urgency } from './request-gate.ts'
 
 export interface ConnectionOptions {
   /** Maximum number of retries of a request after transient errors. */
@@ -84,6 +85,7 @@ export class Connection {
   #opened: Promise<OpenedClient> | undefined
   #prepared: Promise<void> | undefined
   readonly #prepare: (connection: Connection) => Promise<void>
+  readonly #urgency: Urgency
 
   /** `prepare`: called before the first request, and again if it failed. */
   constructor(
@@ -91,11 +93,13 @@ export class Connection {
     options: ConnectionOptions,
     prepare: (connection: Connection) => Promise<void>,
     reportMetric: (metric: DynamodbMetric) => void = metricReporter(options.onMetric),
+    urgency: Urgency = 'in turn',
   ) {
     this.#open = open
     this.#options = options
     this.#reportMetric = reportMetric
     this.#prepare = prepare
+    this.#urgency = urgency
   }
 
   /** The largest number of retries of a request. */
@@ -111,6 +115,14 @@ export class Connection {
       async () => {},
       this.#reportMetric,
     )
+  }
+
+  /** The same connection, for requests of this urgency. */
+  withUrgency(urgency: Urgency): Connection {
+    const prepare = async () => {
+      await this.#ready()
+    }
+    return new Connection(() => this.opened(), this.#options, prepare, this.#reportMetric, urgency)
   }
 
   opened(): Promise<OpenedClient> {
@@ -164,6 +176,7 @@ export class Connection {
   ): Promise<{ readonly output?: Output; readonly answer?: Answer }> {
     const { client, sdk } = await abortable(this.#ready(), signal)
     const Command = sdk[`${command}Command`] as CommandClass
+    const gate = gateOf(client)
     const { reportCapacity, requestTimeout } = this.#options
     const whole = reportCapacity ? askingForCapacity(command, input) : input
     // An abort ends a read at once. It does not end an attempt of a write: the answer says whether it was written.
@@ -173,6 +186,7 @@ export class Connection {
     let refusals = 0
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
+      await gate.enter(this.#urgency, signal)
       try {
         const deadline = deadlineOf(command, requestTimeout, timeouts)
         const output = await sendWithin(deadline, attemptSignal, async (abortSignal) =>
@@ -198,6 +212,8 @@ export class Connection {
         if (isLast) throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
         mayBeDone ||= kind === 'retry'
         if (error instanceof AttemptTimeout) timeouts++
+      } finally {
+        gate.leave()
       }
       await pause(attempt, signal)
     }
