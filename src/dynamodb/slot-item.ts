@@ -192,8 +192,7 @@ export function slotOfItem(item: Item): Slot {
     runs,
     count,
     commits:
-      storedCommits &&
-      new Map(storedCommits.map((commit, nth) => [names[nth] as string, commitOf(commit)])),
+      storedCommits && new Map(storedCommits.map((commit, nth) => [names[nth] as string, commitOf(commit)])),
   }
 }
 
