@@ -18,7 +18,7 @@ import { hasCallerId } from './event-ids.ts'
 import type { Head } from './heads.ts'
 import { hasId, idUpdate, type LocatedId, neighboursIn } from './id-item.ts'
 import { commitKey, commitPartKey, type Key, streamKey } from './keys.ts'
-import { commitNameOf, commitNamesOf, type Run, runsOf, slotItem } from './slot-item.ts'
+import { commitNameOf, commitNamesOf, runsOf, type Run, slotItem } from './slot-item.ts'
 import type { Counter, TakenSlot } from './slots.ts'
 import { DynamodbStorageTransaction, type TransactionContext } from './transaction.ts'
 import type { FailedPart, Part } from './writer.ts'
@@ -412,8 +412,7 @@ class CommitPlan {
    */
   isDone(failures: readonly FailedPart<CommitPart>[]): boolean {
     return failures.some(({ part: { entryIndex, about }, reason: { Item: stored } }) => {
-      if (about !== 'stale' || entryIndex === undefined || numberOf(stored, 'g') !== this.#slot.number)
-        return false
+      if (about !== 'stale' || entryIndex === undefined || numberOf(stored, 'g') !== this.#slot.number) return false
       const own = this.#bodies[entryIndex]?.parts[0]?.e
       return own !== undefined && isSameAttribute(own, stored?.e)
     })

@@ -229,12 +229,7 @@ export class Log {
           continue
         }
         const room = { forward: true, limit: Number.MAX_SAFE_INTEGER, maxBytes: Number.POSITIVE_INFINITY }
-        const { events } = await this.#hydration.read(
-          candidatesOf([slot], wholeLog),
-          room,
-          () => true,
-          signal,
-        )
+        const { events } = await this.#hydration.read(candidatesOf([slot], wholeLog), room, () => true, signal)
         for (const event of events) {
           if (event.recordedAt >= time) return before
           before = event.position

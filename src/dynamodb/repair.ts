@@ -4,7 +4,7 @@
  * slot its slot, and empties the positions of a slot whose commit is lost.
  */
 import type { RecordedEvent } from '../storage/index.ts'
-import { type Item, number, numberOf, textOf } from './attributes.ts'
+import { type Item, number, numberOf } from './attributes.ts'
 import { encodeText } from './commit-body.ts'
 import type { Connection } from './connection.ts'
 import { headOf } from './heads.ts'
@@ -123,32 +123,14 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
         const { version, position } = headOf(item)
         const parts = partsIn(item)
         const firstPosition = numberOf(item, 'o') as number
-        gathered.commit = {
-          streamId,
-          first,
-          last: version,
-          slot,
-          firstPosition,
-          lastPosition: position,
-          parts,
-        }
+        gathered.commit = { streamId, first, last: version, slot, firstPosition, lastPosition: position, parts }
       }
       found.set(name, gathered)
     }
   })
   const commits = [...found].map(([name, { commit, found }]): StoredCommit => {
     const [first, streamId] = [Number(name.split(' ', 1)[0]), name.slice(name.indexOf(' ') + 1)]
-    return {
-      streamId,
-      first,
-      last: first,
-      slot: 0,
-      firstPosition: 0,
-      lastPosition: 0,
-      parts: found + 1,
-      ...commit,
-      found,
-    }
+    return { streamId, first, last: first, slot: 0, firstPosition: 0, lastPosition: 0, parts: found + 1, ...commit, found }
   })
   const slots = new Map<number, Slot>()
   let counter = counterOf(undefined)
@@ -299,7 +281,9 @@ class Repair {
     const isStored = (streamId: string, position: number) =>
       commits.some(
         (commit) =>
-          commit.streamId === streamId && commit.firstPosition <= position && position <= commit.lastPosition,
+          commit.streamId === streamId &&
+          commit.firstPosition <= position &&
+          position <= commit.lastPosition,
       )
     const lostIds: { readonly key: Key; readonly attributes: readonly string[] }[] = []
     await scan(this.#connection, this.#tables.log, {}, (item) => {

@@ -192,7 +192,8 @@ export function slotOfItem(item: Item): Slot {
     runs,
     count,
     commits:
-      storedCommits && new Map(storedCommits.map((commit, nth) => [names[nth] as string, commitOf(commit)])),
+      storedCommits &&
+      new Map(storedCommits.map((commit, nth) => [names[nth] as string, commitOf(commit)])),
   }
 }
 
