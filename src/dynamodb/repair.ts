@@ -296,7 +296,7 @@ class Repair {
         .map(({ id }) => attributeOf(id))
       if (attributes.length > 0) lostIds.push({ key: { p, s }, attributes })
     })
-    // Without deleting an item that is empty then: other processes may add ids to it.
+    // An item that has no ids left does no harm.
     for (const { key, attributes } of lostIds) {
       const input = { Key: key, UpdateExpression: `REMOVE ${attributes.join(', ')}` }
       await this.#write(this.#tables.log, key, 'UpdateItem', input)
