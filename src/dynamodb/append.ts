@@ -32,6 +32,7 @@ import type { Environment } from './environment.ts'
 import { isRequestAtFault } from './errors.ts'
 import { type EventIds, hasCallerId } from './event-ids.ts'
 import { type Head, noHead } from './heads.ts'
+import { itemsFor } from './id-item.ts'
 import { maxTransactionItems } from './writer.ts'
 
 /** An append that has no outcome yet. */
@@ -366,7 +367,7 @@ function packsOf(chains: readonly (readonly Accepted[])[], retries: PendingAppen
 }
 
 const itemsOf = ({ pending, mustBeNew }: Accepted): number =>
-  1 + (mustBeNew ? 1 : 0) + pending.append.events.filter(hasCallerId).length
+  1 + (mustBeNew ? 1 : 0) + itemsFor(pending.append.events.filter(hasCallerId).map(({ id }) => id))
 
 /**
  * The transaction found the id taken, and a moment later it was free: another program deletes items of the
