@@ -57,9 +57,10 @@ export class Log {
       return { frontier: position, readAt, ...(await this.#backward(query, slot, signal)) }
     }
     const look = await this.#look(query, signal)
+    const page = await this.#forward(query, look, signal)
     // Slots up to this frontier may not be settled yet. A page that ends before such a slot is `full`, and
-    // the next page waits.
-    return { frontier: look.frontier, readAt, ...(await this.#forward(query, look, signal)) }
+    // the next page waits. The page may have found events that the look at the end of the log lacked.
+    return { frontier: Math.max(look.frontier, page.through), readAt, ...page }
   }
 
   async #look({ after, mayLag = false }: LogQuery, signal: AbortSignal | undefined): Promise<Look> {
@@ -132,7 +133,8 @@ export class Log {
         continue
       }
       const next = slot + found.length
-      const isPast = found.some(({ first }) => first > until)
+      // Then the page is not remembered: it may end within a slot.
+      const isPast = found.some((one) => lastPositionIn(one) >= until)
       const wanted = candidatesOf(found, query)
       const mayFill = wanted.reduce((sum, { run }) => sum + run.count, events.length) >= limit
       if (!isPast && !mayFill) ahead = readAhead(next)
