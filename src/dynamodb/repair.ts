@@ -4,7 +4,7 @@
  * slot its slot, and empties the positions of a slot whose commit is lost.
  */
 import type { RecordedEvent } from '../storage/index.ts'
-import { type Item, number, numberOf } from './attributes.ts'
+import { type Item, number, numberOf, textOf } from './attributes.ts'
 import { encodeText } from './commit-body.ts'
 import type { Connection } from './connection.ts'
 import { headOf } from './heads.ts'
