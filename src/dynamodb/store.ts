@@ -18,7 +18,9 @@ import {
 } from '../storage/index.ts'
 import { Connection, type DynamodbAddress, type DynamodbMetric, opener } from './connection.ts'
 import { tablesOf } from './keys.ts'
-import { type RepairResult, repairTables, type VerifyTablesResult, verifyTables } from './repair.ts'
+import type { RepairResult, TableCheckOptions, VerifyTablesResult } from './repair/problems.ts'
+import { repairTables } from './repair/repair.ts'
+import { verifyTables } from './repair/verify.ts'
 import { dynamodbStorage } from './storage.ts'
 import { createTables, format, readFormat, type TablesStatus, tablesStatus } from './tables.ts'
 import { cloudFormation, type IamPolicy, iamPolicy, terraform } from './templates.ts'
@@ -82,12 +84,21 @@ export interface DynamodbStore<E extends Event = Event> extends EventStore<E, Dy
     /** Returns the IAM policy with exactly the rights of a process that appends, reads and subscribes. */
     iamPolicy(options?: { readonly region?: string; readonly account?: string }): IamPolicy
     /**
-     * Checks whether commits and log agree, which may not be so after a restore. Reads both tables
-     * completely.
+     * Checks whether commits and log agree, which may not be so after a restore. Reads all commits and all slots, page
+     * by page. An append that is being written meanwhile may be reported: call it again.
+     *
+     * @throws InvalidInputError if an option is not valid
+     * @throws SchemaMismatchError if a later version of the library has divided the log
      */
-    verify(): Promise<VerifyTablesResult>
-    /** Repairs commits and log so that they agree. No other process may use the tables meanwhile. */
-    repair(): Promise<RepairResult>
+    verify(options?: TableCheckOptions): Promise<VerifyTablesResult>
+    /**
+     * Repairs commits and log so that they agree. No other process may use the tables meanwhile. A repair that was
+     * interrupted can be called again.
+     *
+     * @throws InvalidInputError if an option is not valid
+     * @throws SchemaMismatchError if a later version of the library has divided the log
+     */
+    repair(options?: TableCheckOptions): Promise<RepairResult>
   }
 }
 
@@ -163,8 +174,8 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
           ...(account !== undefined && { account }),
         })
       },
-      verify: () => verifyTables(connection, tables),
-      repair: () => repairTables(connection, tables),
+      verify: (options) => verifyTables(connection, tables, options),
+      repair: (options) => repairTables(connection, tables, options),
     },
   }
 }

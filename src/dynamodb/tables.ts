@@ -34,6 +34,9 @@ export const tableDefinition: object = {
   BillingMode: 'PAY_PER_REQUEST',
 }
 
+/** The log has one era, with one chain of slots: a later version of the library can end it, and begin another. */
+export const firstEra: Item & Key = { ...eraKey, base: number(1), P: number(1) }
+
 // In milliseconds. AWS creates a table within seconds.
 const longestWait = 120_000
 const pollInterval = 250
@@ -60,8 +63,7 @@ export async function createTables(connection: Connection, tables: Tables): Prom
   )
   const ttls = await checkTables(connection, tables, described)
   if (ttls.log === undefined) await enableTtl(connection, log)
-  // The log has one era, with one chain of slots: a later version of the library can end it, and begin another.
-  await putIfMissing(connection, log, { ...eraKey, base: number(1), P: number(1) })
+  await putIfMissing(connection, log, firstEra)
   await putIfMissing(connection, log, { ...counterKey, n: number(0), c: number(0) })
   await putIfMissing(connection, log, { ...metaKey, f: number(format) })
   const found = await readFormat(connection, tables)
