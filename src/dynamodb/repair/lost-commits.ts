@@ -26,7 +26,7 @@ export class LostCommits {
     this.#environment = environment
   }
 
-  /** Repairs the lost commits of one slot. */
+  /** Repairs the lost commits of one slot. The commits of one stream must have the order of their versions. */
   async repair(
     number: number,
     problems: readonly ProblemOf<'slot-without-commit'>[],
@@ -35,8 +35,7 @@ export class LostCommits {
     const places = placesIn(slot)
     const repaired: RepairedProblem[] = []
     const emptied = new Set<string>()
-    // Several commits of one stream are restored in the order of their versions.
-    for (const problem of [...problems].sort((a, b) => a.version - b.version)) {
+    for (const problem of problems) {
       const name = commitNameOf({ streamId: problem.streamId, commit: problem.version })
       const copy = slot.commits?.get(name)
       const place = places.get(name) as CommitPlace

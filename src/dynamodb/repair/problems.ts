@@ -1,4 +1,5 @@
 /** What `schema.verify()` and `schema.repair()` return, and their options. */
+import { compareNames } from '../../storage/index.ts'
 
 /** One way in which the two tables do not agree. */
 export type TableProblem =
@@ -76,3 +77,27 @@ export interface TableCheckOptions {
 
 /** The problems of one kind. */
 export type ProblemOf<Kind extends TableProblem['kind']> = Extract<TableProblem, { readonly kind: Kind }>
+
+const kinds: readonly TableProblem['kind'][] = [
+  'era-missing',
+  'counter-missing',
+  'counter-behind',
+  'slot-out-of-order',
+  'slot-without-commit',
+  'commit-without-slot',
+  'missing-version',
+  'incomplete-commit',
+]
+
+/** Compares problems by kind, then by slot, by stream and by version. */
+export function compareProblems(a: TableProblem, b: TableProblem): number {
+  const slotOf = (problem: TableProblem) => ('slot' in problem ? problem.slot : 0)
+  const streamOf = (problem: TableProblem) => ('streamId' in problem ? problem.streamId : '')
+  const versionOf = (problem: TableProblem) => ('version' in problem ? problem.version : 0)
+  return (
+    kinds.indexOf(a.kind) - kinds.indexOf(b.kind) ||
+    slotOf(a) - slotOf(b) ||
+    compareNames(streamOf(a), streamOf(b)) ||
+    versionOf(a) - versionOf(b)
+  )
+}

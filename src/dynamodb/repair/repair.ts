@@ -123,16 +123,15 @@ async function repairUnlistedCommits(
   return repaired
 }
 
-/** Groups problems by slot, in the order of the slots. */
-function bySlot<Problem extends { readonly slot: number; readonly version: number }>(
+/** Groups problems by slot. They have the order of the slots already. */
+function bySlot<Problem extends { readonly slot: number }>(
   problems: readonly Problem[],
-): readonly (readonly [slot: number, problems: readonly Problem[]])[] {
+): ReadonlyMap<number, readonly Problem[]> {
   const grouped = new Map<number, Problem[]>()
   for (const problem of problems) {
     const own = grouped.get(problem.slot)
     if (own === undefined) grouped.set(problem.slot, [problem])
     else own.push(problem)
   }
-  for (const own of grouped.values()) own.sort((a, b) => a.version - b.version)
-  return [...grouped].sort(([a], [b]) => a - b)
+  return grouped
 }

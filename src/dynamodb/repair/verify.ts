@@ -16,7 +16,12 @@ import { counterOf, Slots } from '../slots.ts'
 import { type CommitPlace, placesIn } from './commit-place.ts'
 import { type ScannedCommit, scanCommits } from './commit-scan.ts'
 import { EmptyPositions, SlotChecksums } from './marks.ts'
-import type { TableCheckOptions, TableProblem, VerifyTablesResult } from './problems.ts'
+import {
+  compareProblems,
+  type TableCheckOptions,
+  type TableProblem,
+  type VerifyTablesResult,
+} from './problems.ts'
 import { Progress } from './scan.ts'
 import { StoredCommits } from './stored-commits.ts'
 
@@ -36,6 +41,7 @@ export async function verifyTables(
 }
 
 export class Verification {
+  /** In the order of `compareProblems`. */
   readonly problems: TableProblem[] = []
   /** The positions that no slot has. */
   readonly empty: EmptyPositions = new EmptyPositions()
@@ -66,9 +72,12 @@ export class Verification {
     await this.#scanCommits()
     await this.#readSlots()
     await this.#checkCounter()
-    if (!this.#checksums.differsAnywhere) return
-    await this.#findLostCommits()
-    await this.#findUnlistedCommits()
+    if (this.#checksums.differsAnywhere) {
+      await this.#findLostCommits()
+      await this.#findUnlistedCommits()
+    }
+    // Segments end in any order.
+    this.problems.sort(compareProblems)
   }
 
   async #scanCommits(): Promise<void> {
