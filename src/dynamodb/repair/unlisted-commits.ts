@@ -158,6 +158,7 @@ export class UnlistedCommits {
       if (failures === undefined) {
         empty.mark(firstPosition, lastPosition)
         moved.set(commitNameOf({ streamId, commit: version }), shift)
+        await putIds(this.#environment, events)
         return
       }
       // A reader has sealed the new slot: take another one.
