@@ -163,7 +163,7 @@ describe.each(oneEmulator)('items of %s', (name) => {
         expect(hasCode(refusalOf(call), 'invalid-input')).toBe(true)
       }
     }
-    const [[commit], [other], [slot]] = [partsOf('a'), partsOf('b'), slots] as ItemImage[][]
+    const [commit, other, slot] = [partsOf('a')[0], partsOf('b')[0], slots[0]] as ItemImage[]
     const refused: [call: () => unknown, message: RegExp][] = [
       [() => eventsOf(slot as ItemImage), /^image must be the image of a commit/],
       [() => slotOf(commit as ItemImage), /^image must be the image of a slot/],
@@ -183,7 +183,7 @@ describe.each(oneEmulator)('items of %s', (name) => {
   })
 
   it('of a later version are refused as such', () => {
-    const [[commit], [slot]] = [partsOf('a'), slots] as ItemImage[][]
+    const [commit, slot] = [partsOf('a')[0], slots[0]] as ItemImage[]
     for (const call of [
       () => eventsOf({ ...commit, z: { N: '2' } }),
       () => eventsOf({ ...commit, e: { S: '[["id","type"]]' } }),

@@ -236,6 +236,6 @@ describe.each(oneEmulator)('a repair on %s', (name) => {
   }
 
   it('restores all that can be restored, and leaves nothing for a second repair', async () => {
-    await fc.assert(fc.asyncProperty(loss, test), { ...runs(8, 10), endOnFailure: true })
+    await fc.assert(fc.asyncProperty(loss, test), { ...runs(5, 10), endOnFailure: true })
   }, 300_000)
 })
