@@ -57,9 +57,10 @@ export class Log {
       return { frontier: position, readAt, ...(await this.#backward(query, slot, signal)) }
     }
     const look = await this.#look(query, signal)
+    const page = await this.#forward(query, look, signal)
     // Slots up to this frontier may not be settled yet. A page that ends before such a slot is `full`, and
-    // the next page waits.
-    return { frontier: look.frontier, readAt, ...(await this.#forward(query, look, signal)) }
+    // the next page waits. The page may have found events that the look at the end of the log lacked.
+    return { frontier: Math.max(look.frontier, page.through), readAt, ...page }
   }
 
   async #look({ after, mayLag = false }: LogQuery, signal: AbortSignal | undefined): Promise<Look> {
@@ -132,7 +133,7 @@ export class Log {
         continue
       }
       const next = slot + found.length
-      const isPast = found.some(({ first }) => first > until)
+      const isPast = found.some((one) => lastPositionIn(one) >= until)
       const wanted = candidatesOf(found, query)
       const mayFill = wanted.reduce((sum, { run }) => sum + run.count, events.length) >= limit
       if (!isPast && !mayFill) ahead = readAhead(next)
@@ -147,7 +148,10 @@ export class Log {
         return { events, bytes, through, full: true }
       }
       through = Math.max(through, lastEventIn(found, until) ?? 0)
-      if (isPast) return { events, bytes, through, full: false }
+      if (isPast) {
+        this.#rememberEnd(found, through)
+        return { events, bytes, through, full: false }
+      }
       slot = next
       found = []
       // Only if the page has advanced: otherwise the reader would ask for the same page again and again.
@@ -158,6 +162,14 @@ export class Log {
     }
     this.#search.remember(through, { slot: Math.max(start, end + 1), slots: [] })
     return { events, bytes, through, full: false }
+  }
+
+  /** Remembers where the log continues after the last event of a page, unless the page ends within a slot. */
+  #rememberEnd(found: readonly Slot[], through: number): void {
+    const at = found.findIndex((one) => one.count > 0 && lastPositionIn(one) === through)
+    const last = found[at]
+    if (last !== undefined)
+      this.#search.remember(through, { slot: last.number + 1, slots: found.slice(at + 1) })
   }
 
   async #backward(query: LogQuery, last: number, signal: AbortSignal | undefined): Promise<PageOfSlots> {
@@ -229,7 +241,12 @@ export class Log {
           continue
         }
         const room = { forward: true, limit: Number.MAX_SAFE_INTEGER, maxBytes: Number.POSITIVE_INFINITY }
-        const { events } = await this.#hydration.read(candidatesOf([slot], wholeLog), room, () => true, signal)
+        const { events } = await this.#hydration.read(
+          candidatesOf([slot], wholeLog),
+          room,
+          () => true,
+          signal,
+        )
         for (const event of events) {
           if (event.recordedAt >= time) return before
           before = event.position

@@ -1,8 +1,9 @@
 /** Tests tables as a restore to a point in time may leave them: with only a part of a transaction. */
 import { randomBytes } from 'node:crypto'
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import { hasCode, projection, type RecordedEvent } from '@eventsourced/core'
+import { commandHandler, decider, hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { commandEventId } from '../../src/command/caused-events.ts'
 import type { Item } from '../../src/dynamodb/attributes.ts'
 import { counterKey } from '../../src/dynamodb/keys.ts'
 import { slotOfItem } from '../../src/dynamodb/slot-item.ts'
@@ -18,6 +19,16 @@ const imported = numbered(21, 32).map((event, index) => ({
   streamId: `import-${index % 3}`,
   id: crypto.randomUUID(),
 }))
+/** Whether an item of event ids has an event of the stream. */
+const namesStream = (item: StoredItem, streamId: string) =>
+  Object.values(item).some((value) => value?.S?.startsWith(JSON.stringify([streamId]).slice(0, -1)))
+const counting = decider({
+  initialState: () => 0,
+  // So much data that no slot contains the commit.
+  decide: (count: number) =>
+    numbered(1, count).map(({ type, data }) => ({ type, data: { ...data, filler: fill(300) } })),
+  evolve: (count) => count + 1,
+})
 const known = numbered(10, 10).map((event) => ({ ...event, id: crypto.randomUUID() }))
 /** Data that no slot contains, because it is too large. */
 const fill = (bytes = 3_000) => randomBytes(bytes).toString('base64')
@@ -206,6 +217,43 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(result).toMatchObject({ version: 1, deduplicated: false })
   })
 
+  it('frees the ids of a lost command, so that it can be handled again, and keeps the ids of its neighbours', async () => {
+    const handle = commandHandler({ store: opened.store, decider: counting })
+    await handle('lost', 20, { commandId: 'x' })
+    // The last digit of this id is one that the command has not used.
+    await opened.store.append('kept', [{ type: 'Counted', data: {}, id: commandEventId('lost', 'x', 20) }])
+    const [commit] = await itemsOf('events', /^S#lost$/)
+    await ground.remove(`${table}_events`, commit as StoredItem)
+    await opened.store.schema.repair()
+    const result = await commandHandler({ store: another().store, decider: counting })('lost', 3, {
+      commandId: 'x',
+    })
+    expect(result).toMatchObject({ version: 3, deduplicated: false })
+    const again = another().store.append('other', [
+      { type: 'Counted', data: {}, id: commandEventId('lost', 'x', 20) },
+    ])
+    await expect(again).rejects.toMatchObject({ code: 'duplicate-event-id', streamId: 'kept' })
+  })
+
+  it('restores the lost ids of a command', async () => {
+    const handle = commandHandler({ store: opened.store, decider: counting })
+    const { events } = await handle('commanded', 20, { commandId: 'x' })
+    const slot = await slotOf('commanded')
+    const ids = (await itemsOf('log', /^I#/)).filter((item) => namesStream(item, 'commanded'))
+    expect(ids).toHaveLength(2)
+    for (const item of [slot, ...ids]) await ground.remove(`${table}_log`, item as StoredItem)
+    await opened.store.schema.repair()
+    const { store } = another()
+    for (const [from, to] of [
+      [0, 20],
+      [17, 19],
+    ] as const) {
+      const again = await store.append('commanded', events.slice(from, to))
+      expect(again).toMatchObject({ firstVersion: from + 1, version: to, deduplicated: true })
+      expect(again.positions).toEqual(events.slice(from, to).map(({ position }) => position))
+    }
+  })
+
   it('finds events that were appended again before the repair, and keeps them once', async () => {
     const [commit] = await itemsOf('events', /^S#z$/)
     await ground.remove(`${table}_events`, commit as StoredItem)
@@ -220,7 +268,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
 
   it('restores the lost items of event ids', async () => {
     const slot = await slotOf('known')
-    const [id] = (await itemsOf('log', /^I#/)).filter(({ stream }) => stream?.S === 'known')
+    const [id] = (await itemsOf('log', /^I#/)).filter((item) => namesStream(item, 'known'))
     for (const item of [slot, id]) await ground.remove(`${table}_log`, item as StoredItem)
     await opened.store.schema.repair()
     expect(await another().store.append('known', known)).toMatchObject({ version: 1, deduplicated: true })
@@ -315,6 +363,53 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     await ground.open(table, { inline: [counts] }).store.append('a', numbered(4, 4))
     expect(await store.verify(counts)).toMatchObject({ ok: true })
   })
+
+  it.each(['a checkpoint', 'a checkpoint of former partitions'])(
+    'moves the counter past %s, so that no subscription skips the next events',
+    async (kind) => {
+      const handled: number[] = []
+      let fails = kind !== 'a checkpoint'
+      const counting = {
+        name: 'counting',
+        partitions: fails ? 2 : 1,
+        handle({ streamId, data }: RecordedEvent) {
+          if (fails && streamId === 'x') throw new Error('the handler fails')
+          handled.push((data as { number: number }).number)
+        },
+        onError: { retries: 0 },
+      }
+      await opened.store.runOnce(counting).catch(() => {})
+      if (fails) await opened.store.subscriptions.repartition('counting', 3)
+      fails = false
+      // The last append, its slot and the counter are lost, and the checkpoint is not.
+      const slots = await itemsOf('log', /^L#/)
+      const number = (item: StoredItem) => slotOfItem(item as Item).number
+      const last = slots.reduce((most, slot) => (number(slot) > number(most) ? slot : most))
+      await ground.remove(`${table}_log`, last)
+      const commits = await itemsOf('events', /^S#alone$/)
+      const commit = commits.find(({ g }) => g?.N === String(number(last)))
+      await ground.remove(`${table}_events`, commit as StoredItem)
+      await ground.admin.send(
+        new UpdateItemCommand({
+          TableName: `${table}_log`,
+          Key: counterKey,
+          UpdateExpression: 'SET n = n - :one, c = c - :two',
+          ExpressionAttributeValues: { ':one': { N: '1' }, ':two': { N: '2' } },
+        }),
+      )
+      const end = log.at(-1)?.position as number
+      expect((await opened.store.schema.verify()).problems).toMatchObject([
+        { kind: 'counter-behind', position: end },
+      ])
+      await opened.store.schema.repair()
+      expect((await opened.store.schema.verify()).ok).toBe(true)
+      const { store } = another()
+      await store.append('after', numbered(50, 51))
+      await store.runOnce(counting)
+      expect(handled.filter((one) => one >= 50)).toEqual([50, 51])
+      expect((await store.readStream('after')).events[0]?.position).toBeGreaterThan(end)
+    },
+  )
 
   it('reports a commit that lacks a part, and does not read the rest of it', async () => {
     const filler = randomBytes(600_000).toString('base64')

@@ -14,8 +14,9 @@ import {
   slotOfItem,
 } from '../slot-item.ts'
 import { type CommitPlace, placesIn } from './commit-place.ts'
+import { putIds } from './event-id-places.ts'
 import type { ProblemOf, RepairedProblem } from './problems.ts'
-import { putIds, type RepairEnvironment, repairing } from './repair-environment.ts'
+import { type RepairEnvironment, repairing } from './repair-environment.ts'
 
 const mustNotExist = { ConditionExpression: 'attribute_not_exists(p)' }
 

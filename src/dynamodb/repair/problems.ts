@@ -19,7 +19,7 @@ export type TableProblem =
     }
   /** A slot whose positions do not follow the positions of the slots before it. `position`: its first position. */
   | { readonly kind: 'slot-out-of-order'; readonly slot: number; readonly position: number }
-  /** Slots or positions beyond the counter: writers would take them a second time. */
+  /** Slots, positions or checkpoints beyond the counter: writers would take them a second time. */
   | { readonly kind: 'counter-behind'; readonly slot: number; readonly position: number }
   /** The counter is lost. `slot` and `position`: the last ones that are stored. */
   | { readonly kind: 'counter-missing'; readonly slot: number; readonly position: number }

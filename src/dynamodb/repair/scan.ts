@@ -31,8 +31,6 @@ export class Progress {
 interface ScanOptions {
   /** The attributes to read, as DynamoDB expects them. */
   readonly attributes: string
-  /** The placeholders in `attributes`. */
-  readonly names?: Readonly<Record<string, string>>
   readonly consistent: boolean
 }
 
@@ -43,7 +41,7 @@ interface ScanOptions {
 export async function scan(
   connection: Connection,
   table: string,
-  { attributes, names, consistent }: ScanOptions,
+  { attributes, consistent }: ScanOptions,
   progress: Progress,
   takers: () => (items: readonly Item[], isLast: boolean) => Promise<void> | void,
 ): Promise<void> {
@@ -58,7 +56,6 @@ export async function scan(
         TableName: table,
         ConsistentRead: consistent,
         ProjectionExpression: attributes,
-        ...(names && { ExpressionAttributeNames: names }),
         Segment: segment,
         TotalSegments: segments,
         ...(start && { ExclusiveStartKey: start }),

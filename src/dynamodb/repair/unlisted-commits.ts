@@ -17,8 +17,9 @@ import {
 import { SlotReads } from '../slot-reads.ts'
 import { counterOf } from '../slots.ts'
 import { type CommitPlace, placeOf, placesIn } from './commit-place.ts'
+import { putIds } from './event-id-places.ts'
 import type { ProblemOf, RepairedProblem } from './problems.ts'
-import { putIds, type RepairEnvironment, repairing } from './repair-environment.ts'
+import { type RepairEnvironment, repairing } from './repair-environment.ts'
 
 /** A stored commit with all of its items. */
 interface WholeCommit {

@@ -13,6 +13,7 @@ import { blockOf, blockPartition, eraKey, firstOfBlock, lastOfBlock, slotKey, ty
 import { commitNameOf, lastPositionIn, type Slot, slotOfItem } from '../slot-item.ts'
 import { SlotReads } from '../slot-reads.ts'
 import { counterOf, Slots } from '../slots.ts'
+import { highestCheckpoint } from './checkpoints.ts'
 import { type CommitPlace, placesIn } from './commit-place.ts'
 import { type ScannedCommit, scanCommits } from './commit-scan.ts'
 import { EmptyPositions, SlotChecksums } from './marks.ts'
@@ -147,7 +148,8 @@ export class Verification {
     if (era === undefined) this.problems.push({ kind: 'era-missing' })
     const item = await this.#counter.counterItem(signal)
     const counter = counterOf(item)
-    const stored = { slot: this.#highestSlot, position: this.#highestPosition }
+    const checkpoint = await highestCheckpoint(this.#connection, this.#tables, signal)
+    const stored = { slot: this.#highestSlot, position: Math.max(this.#highestPosition, checkpoint) }
     if (item === undefined) this.problems.push({ kind: 'counter-missing', ...stored })
     else if (stored.slot > counter.slot || stored.position > counter.position) {
       this.problems.push({ kind: 'counter-behind', ...stored })
