@@ -22,6 +22,7 @@ import { catalogueSubscriptionCases } from './catalogue-subscriptions.ts'
 import { catalogueWriteCases } from './catalogue-writes.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
+import { commandIdCases } from './command-ids.ts'
 import { commandAgainCases } from './commands-again.ts'
 import { commandAtOnceCases } from './commands-at-once.ts'
 import { expectedVersionCases } from './expected-version.ts'
@@ -120,6 +121,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...handleCases,
   ...commandAgainCases,
   ...commandAtOnceCases,
+  ...commandIdCases,
   ...stateCacheCases,
   ...inPlaceCases,
   ...snapshotCases,

@@ -19,10 +19,10 @@ export function capacitiesOf(
   command: string,
   output: unknown,
 ): readonly DynamodbCapacity[] {
-  const { ConsumedCapacity: consumed = [] } = (output ?? {}) as {
+  const { ConsumedCapacity: consumed } = (output ?? {}) as {
     readonly ConsumedCapacity?: ConsumedCapacity | readonly ConsumedCapacity[]
   }
-  return [consumed].flat().map(({ TableName = table, CapacityUnits = 0 }) => ({
+  return [consumed ?? []].flat().map(({ TableName = table, CapacityUnits = 0 }) => ({
     kind: 'capacity',
     table: TableName,
     key,

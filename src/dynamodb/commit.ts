@@ -13,9 +13,11 @@ import {
 } from '../storage/index.ts'
 import { type Item, isSameAttribute, number, numberOf, sizeOf } from './attributes.ts'
 import { bodyText, type EncodedBody, encodeText, type ImportedPlace } from './commit-body.ts'
+import type { Throttled } from './connection.ts'
 import type { Environment } from './environment.ts'
-import { eventIdPut, hasCallerId } from './event-ids.ts'
+import { hasCallerId } from './event-ids.ts'
 import type { Head } from './heads.ts'
+import { hasId, idUpdate, type LocatedId, neighboursIn } from './id-item.ts'
 import { commitKey, commitPartKey, type Key, streamKey } from './keys.ts'
 import { commitNameOf, commitNamesOf, type Run, runsOf, slotItem } from './slot-item.ts'
 import type { Counter, TakenSlot } from './slots.ts'
@@ -42,6 +44,13 @@ export type CommitResult = AppendSuccess | 'stale' | 'repeat' | 'again'
 interface CommitPart extends Part {
   readonly about: 'stale' | 'repeat' | 'slot' | 'document'
   readonly entryIndex?: number
+  /** The ids of events that the part adds. */
+  readonly ids?: readonly EntryId[]
+}
+
+/** An event id, and the index of its entry. */
+interface EntryId extends LocatedId {
+  readonly entryIndex: number
 }
 
 /** An event to write, by the index of its entry, and by its own index there. */
@@ -85,19 +94,35 @@ export class Commits {
   async write(
     entries: readonly CommitEntry[],
     signal: AbortSignal | undefined,
-    order: readonly EventReference[] = entries.flatMap(({ append }, entryIndex) =>
-      append.events.map((_, eventIndex) => ({ entryIndex, eventIndex })),
-    ),
+    order: readonly EventReference[] = orderOf(entries),
   ): Promise<readonly CommitResult[]> {
     if (order.length === 0) return this.#check(entries, signal)
+    const take = () => this.#environment.slots.take(order.length, signal)
+    return (await this.#writeAt(take, entries, signal, order)) as readonly CommitResult[]
+  }
+
+  /** Writes a group of appends in one transaction, or none of them. Does not retry a throttled request for the slot. */
+  writeGroup(entries: readonly CommitEntry[]): Promise<readonly CommitResult[] | Throttled> {
+    const order = orderOf(entries)
+    const take = () => this.#environment.slots.takeUnlessThrottled(order.length)
+    return this.#writeAt(take, entries, undefined, order)
+  }
+
+  async #writeAt(
+    take: () => Promise<TakenSlot | Throttled>,
+    entries: readonly CommitEntry[],
+    signal: AbortSignal | undefined,
+    order: readonly EventReference[],
+  ): Promise<readonly CommitResult[] | Throttled> {
     const targets = await this.#targets(signal)
     const { slots, writer } = this.#environment
-    const takingSlot = slots.take(order.length, signal)
+    const takingSlot = take()
     // The `await` below throws its error.
     takingSlot.catch(() => {})
     // Encode the events while the request for the slot is under way.
     const plan = new CommitPlan(this.#environment, entries, order)
     const slot = await takingSlot
+    if ('throttled' in slot) return slot
     let isUsed = false
     try {
       if (!(await this.#admit(targets, slot.counter, signal))) return entries.map(() => 'again')
@@ -202,9 +227,21 @@ export class Commits {
   }
 }
 
+/** The events of the appends, one append after the other. */
+function orderOf(entries: readonly CommitEntry[]): readonly EventReference[] {
+  return entries.flatMap(({ append }, entryIndex) =>
+    append.events.map((_, eventIndex) => ({ entryIndex, eventIndex })),
+  )
+}
+
 /** The result of an entry in a transaction that failed. */
 function resultOf(failures: readonly FailedPart<CommitPart>[], entryIndex: number): CommitResult {
-  const own = failures.filter(({ part }) => part.entryIndex === entryIndex)
+  const own = failures.filter(({ part: { entryIndex: index, ids }, reason: { Item: stored } }) =>
+    // Entries may share the item of their ids: only an entry with an id that is stored is at fault.
+    ids === undefined
+      ? index === entryIndex
+      : ids.some((one) => one.entryIndex === entryIndex && (stored === undefined || hasId(stored, one.id))),
+  )
   if (own.some(({ part }) => part.about === 'repeat')) return 'repeat'
   return own.length > 0 ? 'stale' : 'again'
 }
@@ -261,9 +298,9 @@ class CommitPlan {
         parts.push(...this.#commitParts(entry, index, this.#bodies[index] as EncodedBody))
         if (mustBeNew)
           parts.push(checkPart(this.#environment, append.streamId, streamKey(append.streamId), index))
-        parts.push(...this.#idParts(entry, index))
       }
     }
+    parts.push(...this.#idParts())
     const item = this.#slotItem()
     const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }
     parts.push({ ...retriable, item: { Put: put }, size: sizeOf(item), name: 'slot', about: 'slot' })
@@ -318,26 +355,25 @@ class CommitPlan {
     })
   }
 
-  #idParts({ append, head }: CommitEntry, entryIndex: number): CommitPart[] {
-    const parts: CommitPart[] = []
-    for (const [eventIndex, event] of append.events.entries()) {
-      if (!hasCallerId(event)) continue
-      const { item, size } = eventIdPut(this.#environment.tables, event.id, {
-        streamId: append.streamId,
-        version: head.version + eventIndex + 1,
-        position: this.#positionOf(entryIndex, eventIndex),
-        recordedAt: this.#times[entryIndex]?.[eventIndex] as number,
-      })
-      parts.push({
-        ...retriable,
-        item,
-        size,
-        name: 'event id given by the caller',
-        about: 'repeat',
-        entryIndex,
-      })
-    }
-    return parts
+  #idParts(): CommitPart[] {
+    const ids = this.#entries.flatMap(({ append: { streamId, events }, head }, entryIndex) =>
+      events.flatMap((event, eventIndex): EntryId | [] => {
+        if (!hasCallerId(event)) return []
+        const location = {
+          streamId,
+          version: head.version + eventIndex + 1,
+          position: this.#positionOf(entryIndex, eventIndex),
+          recordedAt: this.#times[entryIndex]?.[eventIndex] as number,
+        }
+        return { id: event.id, location, entryIndex }
+      }),
+    )
+    return neighboursIn(ids).map((neighbours) => {
+      const { update, size } = idUpdate(neighbours)
+      const item = { Update: { TableName: this.#environment.tables.log, ...update, ...returnStored } }
+      const name = 'event id given by the caller'
+      return { ...retriable, item, size, name, about: 'repeat', ids: [...neighbours.values()] }
+    })
   }
 
   #positionOf(entryIndex: number, eventIndex: number): number {
@@ -426,10 +462,8 @@ class CommitPlan {
 
 /** A failed condition of such a part is not an error: the append retries. */
 const retriable = { failed: () => undefined }
-const mustNotExist = {
-  ConditionExpression: 'attribute_not_exists(p)',
-  ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-}
+const returnStored = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' }
+const mustNotExist = { ConditionExpression: 'attribute_not_exists(p)', ...returnStored }
 
 /** Checks that a stream still ends at the head of its entry. */
 function checkParts(

@@ -32,6 +32,7 @@ import {
 } from './errors.ts'
 import type { Key } from './keys.ts'
 import { type DynamodbIncident, type DynamodbMetric, metricReporter } from './metric.ts'
+import { gateOf, type Urgency } from './request-gate.ts'
 
 export interface ConnectionOptions {
   /** Maximum number of retries of a request after transient errors. */
@@ -50,6 +51,17 @@ export interface ConnectionOptions {
 export interface WriteResult {
   readonly done: boolean
   readonly item: Item | undefined
+}
+
+/** The condition of a write has failed. */
+interface FailedCondition {
+  /** The stored item. */
+  readonly item: Item | undefined
+}
+
+/** DynamoDB has throttled a request, and nothing is written. */
+export interface Throttled {
+  readonly throttled: DynamodbFailure
 }
 
 export interface QueryResult {
@@ -73,6 +85,7 @@ export class Connection {
   #opened: Promise<OpenedClient> | undefined
   #prepared: Promise<void> | undefined
   readonly #prepare: (connection: Connection) => Promise<void>
+  readonly #urgency: Urgency
 
   /** `prepare`: called before the first request, and again if it failed. */
   constructor(
@@ -80,11 +93,18 @@ export class Connection {
     options: ConnectionOptions,
     prepare: (connection: Connection) => Promise<void>,
     reportMetric: (metric: DynamodbMetric) => void = metricReporter(options.onMetric),
+    urgency: Urgency = 'in turn',
   ) {
     this.#open = open
     this.#options = options
     this.#reportMetric = reportMetric
     this.#prepare = prepare
+    this.#urgency = urgency
+  }
+
+  /** The largest number of retries of a request. */
+  get retries(): number {
+    return this.#options.retries
   }
 
   /** The same connection without its preparation: the preparation itself uses it. */
@@ -95,6 +115,14 @@ export class Connection {
       async () => {},
       this.#reportMetric,
     )
+  }
+
+  /** The same connection, for requests of this urgency. */
+  withUrgency(urgency: Urgency): Connection {
+    const prepare = async () => {
+      await this.#ready()
+    }
+    return new Connection(() => this.opened(), this.#options, prepare, this.#reportMetric, urgency)
   }
 
   opened(): Promise<OpenedClient> {
@@ -148,6 +176,7 @@ export class Connection {
   ): Promise<{ readonly output?: Output; readonly answer?: Answer }> {
     const { client, sdk } = await abortable(this.#ready(), signal)
     const Command = sdk[`${command}Command`] as CommandClass
+    const gate = gateOf(client)
     const { reportCapacity, requestTimeout } = this.#options
     const whole = reportCapacity ? askingForCapacity(command, input) : input
     // An abort ends a read at once. It does not end an attempt of a write: the answer says whether it was written.
@@ -157,6 +186,7 @@ export class Connection {
     let refusals = 0
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
+      await gate.enter(this.#urgency, signal)
       try {
         const deadline = deadlineOf(command, requestTimeout, timeouts)
         const output = await sendWithin(deadline, attemptSignal, async (abortSignal) =>
@@ -182,6 +212,8 @@ export class Connection {
         if (isLast) throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
         mayBeDone ||= kind === 'retry'
         if (error instanceof AttemptTimeout) timeouts++
+      } finally {
+        gate.leave()
       }
       await pause(attempt, signal)
     }
@@ -306,15 +338,41 @@ export class Connection {
     input: object,
     signal?: AbortSignal,
   ): Promise<WriteResult> {
+    return (await this.#write(subject, command, input, failedCondition, signal)) as WriteResult
+  }
+
+  /** Writes one item like `write`, but does not retry a request that DynamoDB throttles. */
+  async writeUnlessThrottled(
+    subject: Subject,
+    command: 'PutItem' | 'UpdateItem' | 'DeleteItem',
+    input: object,
+    signal?: AbortSignal,
+  ): Promise<WriteResult | Throttled> {
+    const answerOf = (error: unknown): FailedCondition | Throttled | undefined => {
+      if (transientKindOf(error) !== 'throttle') return failedCondition(error)
+      const throttled = new DynamodbFailure(subject, error)
+      this.report('throttle', subject, throttled.reason, 1)
+      return { throttled }
+    }
+    return this.#write(subject, command, input, answerOf, signal)
+  }
+
+  async #write(
+    subject: Subject,
+    command: string,
+    input: object,
+    answerOf: (error: unknown) => FailedCondition | Throttled | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<WriteResult | Throttled> {
     const whole = { TableName: subject.table, ReturnValuesOnConditionCheckFailure: 'ALL_OLD', ...input }
-    const { output, answer } = await this.#call<{ Attributes?: Item }, { item: Item | undefined }>(
+    const { output, answer } = await this.#call<{ Attributes?: Item }, FailedCondition | Throttled>(
       subject,
       command,
       whole,
-      failedCondition,
+      answerOf,
       signal,
     )
-    if (answer !== undefined) return { done: false, item: answer.item }
+    if (answer !== undefined) return 'throttled' in answer ? answer : { done: false, item: answer.item }
     return { done: true, item: output?.Attributes }
   }
 

@@ -76,17 +76,17 @@ export class Heartbeat {
     const { changeNumber: changeNumbers } = this.#parts
     this.#workers.note(beats)
     const calledAt = performance.now()
-    const beat = async () => {
-      const sentAt = performance.now()
-      await this.#beats.send(this.#workers.leaseTimes.longest, signal)
-      renewed(performance.now() - sentAt)
+    const { leaseTimes } = this.#workers
+    const renew = async (beat: Promise<void>) => {
+      await beat
+      renewed(this.#beats.age)
     }
     const changed = { isChanged: false }
-    const stopBeating = beatMeanwhile(beats, beat)
+    const stopBeating = beatMeanwhile(beats, () => renew(this.#beats.send(leaseTimes.longest, signal)))
     try {
       const [changeNumber] = await Promise.all([
         changeNumbers.read(signal),
-        this.#beats.keep(this.#workers.leaseTimes, signal),
+        renew(this.#beats.keep(leaseTimes, signal)),
       ])
       const renewedBefore = Math.max(0, this.#beats.age - (performance.now() - calledAt))
       const answers = await this.#answerAll(beats, changeNumber, changed, signal)

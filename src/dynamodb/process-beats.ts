@@ -27,6 +27,7 @@ export class ProcessBeats {
   /** The name of this process: each storage object counts as one. */
   readonly process: string = randomUUID()
   readonly #connection: Connection
+  readonly #urgent: Connection
   readonly #table: string
   readonly #liveness = new Liveness()
   /** When the last request was sent that has marked this process as alive, by the monotonic clock. */
@@ -34,6 +35,7 @@ export class ProcessBeats {
 
   constructor(connection: Connection, table: string) {
     this.#connection = connection
+    this.#urgent = connection.withUrgency('now')
     this.#table = table
   }
 
@@ -66,7 +68,7 @@ export class ProcessBeats {
       ttl: number(Math.floor(now / 1000) + secondsToKeep),
     }
     const sentAt = performance.now()
-    await this.#connection.write(this.#subject(this.process), 'PutItem', { Item: item }, signal)
+    await this.#urgent.write(this.#subject(this.process), 'PutItem', { Item: item }, signal)
     this.#sentAt = Math.max(this.#sentAt, sentAt)
   }
 

@@ -7,14 +7,14 @@ import type { RecordedEvent } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
 import { encodeText } from './commit-body.ts'
 import type { Connection } from './connection.ts'
-import { eventIdPut } from './event-ids.ts'
 import { headOf } from './heads.ts'
+import { attributeOf, idsIn, idUpdate, type LocatedId, neighboursIn } from './id-item.ts'
 import {
   afterCommitSort,
   commitKey,
   commitSort,
   counterKey,
-  eventIdKey,
+  eventIdPrefix,
   firstVersionOf,
   type Key,
   listedKey,
@@ -24,6 +24,7 @@ import {
   type Tables,
 } from './keys.ts'
 import { eventsOf, partsIn } from './read.ts'
+import { scan } from './scan.ts'
 import {
   isLost,
   lastPositionIn,
@@ -174,27 +175,6 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
   return { commits, slots, counter, checkpoint, isStored }
 }
 
-async function scan(
-  connection: Connection,
-  table: string,
-  options: object,
-  take: (item: Item) => void,
-): Promise<void> {
-  const subject = { doing: 'Reading a whole table', table, key: '' }
-  for (let start: Item | undefined; ; ) {
-    const input = {
-      TableName: table,
-      ConsistentRead: true,
-      ...options,
-      ...(start && { ExclusiveStartKey: start }),
-    }
-    const output = await connection.call<{ Items?: Item[]; LastEvaluatedKey?: Item }>(subject, 'Scan', input)
-    for (const item of output.Items ?? []) take(item)
-    start = output.LastEvaluatedKey
-    if (start === undefined) return
-  }
-}
-
 function problemsOf({ commits, slots, counter, checkpoint, isStored }: Contents): TableProblem[] {
   const problems: TableProblem[] = []
   const listed = new Set<string>()
@@ -309,17 +289,22 @@ class Repair {
         (commit) =>
           commit.streamId === streamId && commit.firstPosition <= position && position <= commit.lastPosition,
       )
-    const keys: Key[] = []
+    const lostIds: { readonly key: Key; readonly attributes: readonly string[] }[] = []
     await scan(this.#connection, this.#tables.log, {}, (item) => {
       const { p, s } = item as Key
-      const streamId = textOf(item, 'stream') ?? ''
-      if (!p.S.startsWith('I#') || !lostStreams.has(streamId)) return
-      if (!isStored(streamId, numberOf(item, 'o') ?? 0)) keys.push({ p, s })
+      if (!p.S.startsWith(eventIdPrefix)) return
+      const isLost = ({ location: { streamId, position } }: LocatedId) =>
+        lostStreams.has(streamId) && !isStored(streamId, position)
+      const attributes = idsIn(item)
+        .filter(isLost)
+        .map(({ id }) => attributeOf(id))
+      if (attributes.length > 0) lostIds.push({ key: { p, s }, attributes })
     })
-    await this.#connection.deleteAll(
-      { doing: 'Repairing the tables', table: this.#tables.log, key: 'I#' },
-      keys,
-    )
+    // An item that has no ids left does no harm.
+    for (const { key, attributes } of lostIds) {
+      const input = { Key: key, UpdateExpression: `REMOVE ${attributes.join(', ')}` }
+      await this.#write(this.#tables.log, key, 'UpdateItem', input)
+    }
   }
 
   /**
@@ -341,7 +326,7 @@ class Repair {
       events.sort((a, b) => a.position - b.position),
       commits,
     )
-    for (const event of events) await this.#putId(event)
+    await this.#putIds(events)
     return []
   }
 
@@ -445,22 +430,22 @@ class Repair {
         true,
       ),
     })
-    for (const event of await this.#eventsOf(streamId, version)) await this.#putId(event)
+    await this.#putIds(await this.#eventsOf(streamId, version))
     return true
   }
 
   /**
-   * Puts an event's id with its new place. It does no harm if the id came from the library and needs no item.
+   * Stores the ids of a commit with its new place. It does no harm if an id came from the library and needs no item.
    */
-  async #putId({ id, streamId, version, position, recordedAt }: RecordedEvent): Promise<void> {
-    const { item } = eventIdPut(this.#tables, id, {
-      streamId,
-      version,
-      position,
-      recordedAt: recordedAt.getTime(),
-    })
-    const { Put } = item as { Put: { Item: Item } }
-    await this.#write(this.#tables.log, eventIdKey(id), 'PutItem', { Item: Put.Item })
+  async #putIds(events: readonly RecordedEvent[]): Promise<void> {
+    const located = events.map(({ id, streamId, version, position, recordedAt }) => ({
+      id,
+      location: { streamId, version, position, recordedAt: recordedAt.getTime() },
+    }))
+    for (const neighbours of neighboursIn(located)) {
+      const { ConditionExpression: _, ...update } = idUpdate(neighbours).update
+      await this.#write(this.#tables.log, update.Key, 'UpdateItem', update)
+    }
   }
 }
 

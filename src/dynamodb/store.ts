@@ -21,7 +21,7 @@ import type { DynamodbMetric } from './metric.ts'
 import type { RepairResult, VerifyTablesResult } from './repair.ts'
 import { dynamodbStorage } from './storage.ts'
 import { checkTableName, defaultTable } from './table-name.ts'
-import { createTables, format, readFormat, readFormatOnceCreated } from './tables.ts'
+import { createTables, format, readFormat, readFormatOnceCreated, refusedAs } from './tables.ts'
 import type { TablesStatus } from './tables-status.ts'
 import type { DynamodbTransaction } from './transaction.ts'
 
@@ -158,17 +158,23 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   const unprepared = connection.unprepared()
 
   async function prepare(): Promise<void> {
+    let mismatch: SchemaMismatchError | undefined
     const found = await readFormat(unprepared, tables).catch((error: unknown) => {
       if (!(error instanceof SchemaMismatchError)) throw error
-      return autoCreate ? 0 : readFormatOnceCreated(unprepared, tables)
+      mismatch = error
+      return 0
     })
     if (found === format) return
-    if (!autoCreate) {
-      throw new SchemaMismatchError(
-        `The tables '${tables.events}' and '${tables.log}' are not set up: call \`await store.schema.create()\` first`,
-      )
+    try {
+      if (autoCreate) return await createTables(unprepared, tables)
+      if (mismatch !== undefined && (await readFormatOnceCreated(unprepared, tables)) === format) return
+    } catch (error) {
+      // Without the right to look at tables or to create them, the first error says more.
+      throw refusedAs(error) === 'AccessDeniedException' ? (mismatch ?? error) : error
     }
-    await createTables(unprepared, tables)
+    throw new SchemaMismatchError(
+      `The tables '${tables.events}' and '${tables.log}' are not set up: call \`await store.schema.create()\` first`,
+    )
   }
 
   // A process that appends never loads what only operators call.

@@ -52,7 +52,10 @@ export class DynamodbSubscriptions {
   /** By the names of the subscriptions. */
   readonly #lastPlaces = new Map<string, string>()
 
-  constructor(connection: Connection, writer: Writer, { log: table }: Tables) {
+  constructor(given: Connection, writer: Writer, { log: table }: Tables) {
+    // The log reads of many subscriptions must not delay what keeps their leases, and the calls that wait for them must not
+    // delay the log reads.
+    const connection = given.withUrgency('soon')
     const changeNumber = new ChangeNumber(connection, table)
     const holds = new CheckpointHolds(connection, table)
     const items = new SubscriptionItems(connection, table)
@@ -60,7 +63,7 @@ export class DynamodbSubscriptions {
     const places = new KnownPlaces({ items, changes, holds })
     this.#connection = connection
     this.#table = table
-    this.#items = items
+    this.#items = new SubscriptionItems(given, table)
     this.#changes = changes
     this.#holds = holds
     this.#places = places

@@ -66,7 +66,13 @@ export { uuidv7 } from '../uuid.ts'
 export { type CallerOf, callersOf, presentCaller } from './caller.ts'
 export { documentSnapshots } from './document-snapshots.ts'
 export { driverError } from './driver.ts'
-export { type Busy, type Failed, GroupCommit, type GroupCommitOptions } from './group-commit.ts'
+export {
+  type Busy,
+  type Failed,
+  GroupCommit,
+  type GroupCommitOptions,
+  type GroupOutcome,
+} from './group-commit.ts'
 export { GroupRead, type GroupReadOptions } from './group-read.ts'
 export { InlineFailure } from './inline-failure.ts'
 // The contract of a storage

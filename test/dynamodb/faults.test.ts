@@ -71,6 +71,25 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(numbersOf(await collect())).toEqual([0])
   })
 
+  it('appends that wait while the counter is throttled are written in few large transactions', async () => {
+    const { store, faults, metrics, collect } = await opened()
+    let transactions = 0
+    let left = 4
+    faults.before(({ command }) => {
+      if (command === 'TransactWriteItems') transactions++
+      return command === 'UpdateItem' && left-- > 0 ? serviceError('ThrottlingException') : undefined
+    })
+    const appending: Promise<unknown>[] = []
+    for (let round = 0; round < 30; round++) {
+      for (let nth = 0; nth < 3; nth++) appending.push(store.append(`s-${round}-${nth}`, counted(round)))
+      await sleep(1)
+    }
+    await Promise.all(appending)
+    expect(await collect()).toHaveLength(91)
+    expect(metrics.filter(({ kind }) => kind === 'throttle')).toHaveLength(4)
+    expect(transactions).toBeLessThan(30)
+  })
+
   it('an append is written once, though each of its answers is lost once', async () => {
     const { store, faults, collect } = await opened({ gapTimeout: 50 })
     const seen = new Set<unknown>()

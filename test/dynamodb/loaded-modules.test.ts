@@ -35,7 +35,7 @@ async function loadedBy(name: string, program: string): Promise<string[]> {
   return [...printed.matchAll(/^loaded (.+)$/gm)].map(([, loaded]) => loaded as string)
 }
 
-const administration = /^dynamodb\/(repair|tables-status|templates\/.*)\.ts$/
+const administration = /^dynamodb\/(repair|scan|tables-status|templates\/.*)\.ts$/
 
 it('a program that appends loads neither repair nor templates', async () => {
   const options = `{ endpoint: '${ground.endpoint}', table: '${ground.table()}' }`
@@ -51,9 +51,10 @@ it('a program that appends loads neither repair nor templates', async () => {
     'operated',
     `${open}\nawait store.schema.status()\nawait store.schema.repair()\nawait store.close()`,
   )
-  expect(operated.filter((file) => !hot.includes(file))).toEqual([
-    'dynamodb/tables-status.ts',
+  expect(operated.filter((file) => !hot.includes(file)).sort()).toEqual([
     'dynamodb/repair.ts',
+    'dynamodb/scan.ts',
+    'dynamodb/tables-status.ts',
   ])
 })
 

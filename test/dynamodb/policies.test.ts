@@ -8,6 +8,7 @@ import { hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import type { DynamodbStoreOptions } from '@eventsourced/core/dynamodb'
 import { type IamPolicyOptions, iamPolicy, type PolicyHolder } from '@eventsourced/core/dynamodb/templates'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { metaKey } from '../../src/dynamodb/keys.ts'
 import { isAllowed, type Right, restrict } from '../worlds/iam.ts'
 import { type Ground, type OpenedStore, oneEmulator, startGround } from './ground.ts'
 
@@ -28,6 +29,11 @@ const counts = projection({
   evolve: ({ total }) => ({ total: total + 1 }),
 })
 
+const codeOf = (call: Promise<unknown>) =>
+  call.then(
+    () => undefined,
+    (error: { readonly code?: string }) => error.code,
+  )
 const collected = async <T>(source: AsyncIterable<T>): Promise<T[]> => {
   const all: T[] = []
   for await (const one of source) all.push(one)
@@ -129,8 +135,9 @@ describe.each(oneEmulator)('the policies on %s', (name) => {
 
   it('the application does everything that stores do, and needs each right', async () => {
     const table = ground.table()
-    await ground.open(table).store.schema.create()
     const application = open(table, 'application', { inline: [totals] })
+    expect(await codeOf(application.store.append('a', [counted(1)]))).toBe('schema-mismatch')
+    await ground.open(table).store.schema.create()
     await useEverything(application)
     expect(unused(table, 'application', application.used)).toEqual([])
     for (const call of [application.store.schema.verify, application.store.schema.repair]) {
@@ -140,11 +147,12 @@ describe.each(oneEmulator)('the policies on %s', (name) => {
 
   it('a reader reads, seals slots and lists streams, needs each right, and appends nothing', async () => {
     const table = ground.table()
+    const { store, used } = open(table, 'reader')
+    expect(await codeOf(store.readStream('a'))).toBe('schema-mismatch')
     const writer = ground.open(table, { inline: [totals] })
     await useEverything(writer)
     await writer.store.append('new', [large])
     await takeSlot(writer)
-    const { store, used } = open(table, 'reader')
     await store.readStream('a')
     await store.readStream('a', { direction: 'backward', limit: 1 })
     await collected(store.readAll())
@@ -166,6 +174,40 @@ describe.each(oneEmulator)('the policies on %s', (name) => {
     ]
     for (const write of writes) expect(await write().catch((error: Error) => error)).toBeInstanceOf(Error)
   })
+
+  it.each([true, false])(
+    'a process without the right to look at tables learns that they are missing, or too new (autoCreate: %s)',
+    async (autoCreate) => {
+      const table = ground.table()
+      const open = () => {
+        const { store, client } = ground.open(table, { autoCreate })
+        const { Version, Statement } = iamPolicy({ table })
+        const without = Statement.map((one) => ({
+          ...one,
+          Action: one.Action.filter((action) => action !== 'dynamodb:DescribeTable'),
+        }))
+        restrict(client, table, [{ Version, Statement: without }])
+        return store
+      }
+      const missing = await open()
+        .append('a', [counted(1)])
+        .catch((error: Error) => error)
+      expect(String(missing)).toMatch(/SchemaMismatchError: There is no table .*schema\.create\(\)/)
+      await ground.open(table).store.schema.create()
+      await ground.admin.send(
+        new UpdateItemCommand({
+          TableName: `${table}_log`,
+          Key: metaKey,
+          UpdateExpression: 'SET f = :f',
+          ExpressionAttributeValues: { ':f': { N: '99' } },
+        }),
+      )
+      const newer = await open()
+        .append('a', [counted(1)])
+        .catch((error: Error) => error)
+      expect(String(newer)).toMatch(/SchemaMismatchError: .*format 99.*update the library/)
+    },
+  )
 
   it('the repair repairs everything, and needs each right', async () => {
     const table = ground.table()

@@ -1,8 +1,9 @@
 /** Tests tables as a restore to a point in time may leave them: with only a part of a transaction. */
 import { randomBytes } from 'node:crypto'
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import { hasCode, type RecordedEvent } from '@eventsourced/core'
+import { commandHandler, decider, hasCode, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { commandEventId } from '../../src/command/caused-events.ts'
 import type { Item } from '../../src/dynamodb/attributes.ts'
 import { counterKey } from '../../src/dynamodb/keys.ts'
 import { slotOfItem } from '../../src/dynamodb/slot-item.ts'
@@ -18,6 +19,14 @@ const imported = numbered(21, 32).map((event, index) => ({
   streamId: `import-${index % 3}`,
   id: crypto.randomUUID(),
 }))
+/** Whether an item of event ids has an event of the stream. */
+const namesStream = (item: StoredItem, streamId: string) =>
+  Object.values(item).some((value) => value?.S?.startsWith(JSON.stringify([streamId]).slice(0, -1)))
+const counting = decider({
+  initialState: () => 0,
+  decide: (count: number) => numbered(1, count),
+  evolve: (count) => count + 1,
+})
 const known = numbered(10, 10).map((event) => ({ ...event, id: crypto.randomUUID() }))
 
 describe.each(oneEmulator)('a restore on %s', (name) => {
@@ -125,6 +134,43 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(result).toMatchObject({ version: 1, deduplicated: false })
   })
 
+  it('frees the ids of a lost command, so that it can be handled again, and keeps the ids of its neighbours', async () => {
+    const handle = commandHandler({ store: opened.store, decider: counting })
+    await handle('lost', 20, { commandId: 'x' })
+    // The last digit of this id is one that the command has not used.
+    await opened.store.append('kept', [{ type: 'Counted', data: {}, id: commandEventId('lost', 'x', 20) }])
+    const [commit] = await itemsOf('events', /^S#lost$/)
+    await ground.remove(`${table}_events`, commit as StoredItem)
+    await opened.store.schema.repair()
+    const result = await commandHandler({ store: another().store, decider: counting })('lost', 3, {
+      commandId: 'x',
+    })
+    expect(result).toMatchObject({ version: 3, deduplicated: false })
+    const again = another().store.append('other', [
+      { type: 'Counted', data: {}, id: commandEventId('lost', 'x', 20) },
+    ])
+    await expect(again).rejects.toMatchObject({ code: 'duplicate-event-id', streamId: 'kept' })
+  })
+
+  it('restores the lost ids of a command', async () => {
+    const handle = commandHandler({ store: opened.store, decider: counting })
+    const { events } = await handle('commanded', 20, { commandId: 'x' })
+    const slot = await slotOf('commanded')
+    const ids = (await itemsOf('log', /^I#/)).filter((item) => namesStream(item, 'commanded'))
+    expect(ids).toHaveLength(2)
+    for (const item of [slot, ...ids]) await ground.remove(`${table}_log`, item as StoredItem)
+    await opened.store.schema.repair()
+    const { store } = another()
+    for (const [from, to] of [
+      [0, 20],
+      [17, 19],
+    ] as const) {
+      const again = await store.append('commanded', events.slice(from, to))
+      expect(again).toMatchObject({ firstVersion: from + 1, version: to, deduplicated: true })
+      expect(again.positions).toEqual(events.slice(from, to).map(({ position }) => position))
+    }
+  })
+
   it('finds events that were appended again before the repair, and keeps them once', async () => {
     const [commit] = await itemsOf('events', /^S#z$/)
     await ground.remove(`${table}_events`, commit as StoredItem)
@@ -141,7 +187,7 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
 
   it('restores the lost items of event ids', async () => {
     const slot = await slotOf('known')
-    const [id] = (await itemsOf('log', /^I#/)).filter(({ stream }) => stream?.S === 'known')
+    const [id] = (await itemsOf('log', /^I#/)).filter((item) => namesStream(item, 'known'))
     for (const item of [slot, id]) await ground.remove(`${table}_log`, item as StoredItem)
     await opened.store.schema.repair()
     expect(await another().store.append('known', known)).toMatchObject({ version: 1, deduplicated: true })

@@ -3,7 +3,7 @@
  * transactions as AWS does, and DynamoDB Local does not.
  */
 import { randomBytes } from 'node:crypto'
-import { projection, type RecordedEvent } from '@eventsourced/core'
+import { commandHandler, decider, projection, type RecordedEvent } from '@eventsourced/core'
 import type { DynamodbStoreOptions } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { emulators, type Ground, startGround } from './ground.ts'
@@ -103,6 +103,39 @@ describe.runIf(emulators.includes('dynoxide'))('billed units', () => {
     const { store, units } = await counted()
     const event = { ...eventOf(), id: crypto.randomUUID() }
     expect((await units(() => store.append('a', [event]))).writes).toBe(7)
+  })
+
+  it('a command with an id costs 2 write units more, for up to 16 events', async () => {
+    const { store, units } = await counted()
+    const handle = commandHandler({
+      store,
+      decider: decider({
+        initialState: () => undefined,
+        decide: (count: number) => Array.from({ length: count }, () => eventOf()),
+        evolve: () => undefined,
+      }),
+    })
+    expect((await units(() => handle('a', 1, { commandId: 'pay-1' }))).writes).toBe(7)
+    expect((await units(() => handle('a', 10, { commandId: 'pay-2' }))).writes).toBe(17)
+    expect((await units(() => handle('a', 10, { commandId: 'pay-2' }))).writes).toBe(0)
+  })
+
+  it('an import costs 2 write units for the ids of up to 10 events, if it has a name', async () => {
+    const { store, units } = await counted()
+    const source = Array.from({ length: 80 }, (_, index) => ({
+      streamId: `import-${index % 8}`,
+      ...eventOf(200),
+      recordedAt: new Date(Date.UTC(2020, 0, 1) + index),
+    }))
+    const [named, identified] = [
+      await units(() => store.import(source, { name: 'shop' })),
+      await units(() =>
+        store.import(
+          source.map((event) => ({ ...event, streamId: `b${event.streamId}`, id: crypto.randomUUID() })),
+        ),
+      ),
+    ]
+    expect(identified.writes - named.writes).toBeGreaterThan(130)
   })
 
   it('16 concurrent callers share a slot: an append costs about 2.3 write units', async () => {

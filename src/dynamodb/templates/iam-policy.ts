@@ -71,7 +71,8 @@ const listing: Grant = {
 }
 
 /**
- * An append needs `PutItem`, which could also replace an event. IAM cannot prevent that; the conditions of an append do.
+ * A process that starts before the tables are there looks at them by `DescribeTable` until they are. An append needs
+ * `PutItem`, which could also replace an event. IAM cannot prevent that; the conditions of an append do.
  * A transaction needs the rights of its items, and none of its own.
  */
 const grants: Readonly<Record<PolicyHolder, readonly Grant[]>> = {
@@ -79,13 +80,21 @@ const grants: Readonly<Record<PolicyHolder, readonly Grant[]>> = {
     {
       id: 'Events',
       table: 'events',
-      actions: ['GetItem', 'Query', 'BatchGetItem', 'ConditionCheckItem', 'PutItem'],
+      actions: ['DescribeTable', 'GetItem', 'Query', 'BatchGetItem', 'ConditionCheckItem', 'PutItem'],
     },
     listing,
     {
       id: 'Log',
       table: 'log',
-      actions: ['GetItem', 'Query', 'BatchGetItem', 'ConditionCheckItem', 'PutItem', 'UpdateItem'],
+      actions: [
+        'DescribeTable',
+        'GetItem',
+        'Query',
+        'BatchGetItem',
+        'ConditionCheckItem',
+        'PutItem',
+        'UpdateItem',
+      ],
     },
     {
       id: 'DeleteFromLog',
@@ -95,9 +104,9 @@ const grants: Readonly<Record<PolicyHolder, readonly Grant[]>> = {
     },
   ],
   reader: [
-    { id: 'Events', table: 'events', actions: ['GetItem', 'Query', 'BatchGetItem'] },
+    { id: 'Events', table: 'events', actions: ['DescribeTable', 'GetItem', 'Query', 'BatchGetItem'] },
     listing,
-    { id: 'Log', table: 'log', actions: ['GetItem', 'Query', 'BatchGetItem'] },
+    { id: 'Log', table: 'log', actions: ['DescribeTable', 'GetItem', 'Query', 'BatchGetItem'] },
     // A reader seals a slot that its writer has left open.
     { id: 'SealSlots', table: 'log', actions: ['PutItem'], keys: { only: [slots] } },
   ],
@@ -118,6 +127,7 @@ const grants: Readonly<Record<PolicyHolder, readonly Grant[]>> = {
         'UpdateTimeToLive',
       ],
     },
+    { id: 'FindEvents', table: 'events', actions: ['GetItem'], keys: { only: [metaKey.p.S] } },
     {
       id: 'Format',
       table: 'log',

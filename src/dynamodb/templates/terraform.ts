@@ -11,7 +11,7 @@ interface Block {
 }
 
 /**
- * Returns both tables as a Terraform file for the provider `hashicorp/aws`, version 6.3 or later.
+ * Returns both tables as a Terraform file for the provider `hashicorp/aws`, version 6.13 or later.
  *
  * @throws InvalidInputError if an option is not valid
  */
