@@ -54,6 +54,7 @@ import { rebuildCases } from './rebuild.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { reservedMetadataCases } from './reserved-metadata.ts'
+import { runOnceCases } from './run-once.ts'
 import { snapshotWriteCases } from './snapshot-writes.ts'
 import { snapshotCases } from './snapshots.ts'
 import { stateCacheCases } from './state-cache.ts'
@@ -134,6 +135,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...subscriptionCases,
   ...manyReaderCases,
   ...subscriptionStartCases,
+  ...runOnceCases,
   ...subscriptionRegistryCases,
   ...subscriptionAdministrationCases,
   ...failingHandlerCases,

@@ -13,12 +13,13 @@ import {
 } from '../storage/index.ts'
 import { type Item, isSameAttribute, number, numberOf, sizeOf } from './attributes.ts'
 import { bodyText, type EncodedBody, encodeText, type ImportedPlace } from './commit-body.ts'
+import type { Throttled } from './connection.ts'
 import type { Environment } from './environment.ts'
 import { hasCallerId } from './event-ids.ts'
 import type { Head } from './heads.ts'
 import { type EntryId, hasTakenId, idParts } from './id-parts.ts'
 import { commitKey, commitPartKey, type Key, streamKey } from './keys.ts'
-import { commitNameOf, commitNamesOf, runsOf, type Run, slotItem } from './slot-item.ts'
+import { commitNameOf, commitNamesOf, type Run, runsOf, slotItem } from './slot-item.ts'
 import type { Counter, TakenSlot } from './slots.ts'
 import { DynamodbStorageTransaction, type TransactionContext } from './transaction.ts'
 import type { FailedPart, Part } from './writer.ts'
@@ -88,19 +89,35 @@ export class Commits {
   async write(
     entries: readonly CommitEntry[],
     signal: AbortSignal | undefined,
-    order: readonly EventReference[] = entries.flatMap(({ append }, entryIndex) =>
-      append.events.map((_, eventIndex) => ({ entryIndex, eventIndex })),
-    ),
+    order: readonly EventReference[] = orderOf(entries),
   ): Promise<readonly CommitResult[]> {
     if (order.length === 0) return this.#check(entries, signal)
+    const take = () => this.#environment.slots.take(order.length, signal)
+    return (await this.#writeAt(take, entries, signal, order)) as readonly CommitResult[]
+  }
+
+  /** Writes a group of appends in one transaction, or none of them. Does not retry a throttled request for the slot. */
+  writeGroup(entries: readonly CommitEntry[]): Promise<readonly CommitResult[] | Throttled> {
+    const order = orderOf(entries)
+    const take = () => this.#environment.slots.takeUnlessThrottled(order.length)
+    return this.#writeAt(take, entries, undefined, order)
+  }
+
+  async #writeAt(
+    take: () => Promise<TakenSlot | Throttled>,
+    entries: readonly CommitEntry[],
+    signal: AbortSignal | undefined,
+    order: readonly EventReference[],
+  ): Promise<readonly CommitResult[] | Throttled> {
     const targets = await this.#targets(signal)
     const { slots, writer } = this.#environment
-    const takingSlot = slots.take(order.length, signal)
+    const takingSlot = take()
     // The `await` below throws its error.
     takingSlot.catch(() => {})
     // Encode the events while the request for the slot is under way.
     const plan = new CommitPlan(this.#environment, entries, order)
     const slot = await takingSlot
+    if ('throttled' in slot) return slot
     let isUsed = false
     try {
       if (!(await this.#admit(targets, slot.counter, signal))) return entries.map(() => 'again')
@@ -203,6 +220,13 @@ export class Commits {
     const subject = { doing: 'Appending', table: tables.log, key: `slot ${number}` }
     connection.report('late', subject, `slot ${number} was sealed before it was used`, 1)
   }
+}
+
+/** The events of the appends, one append after the other. */
+function orderOf(entries: readonly CommitEntry[]): readonly EventReference[] {
+  return entries.flatMap(({ append }, entryIndex) =>
+    append.events.map((_, eventIndex) => ({ entryIndex, eventIndex })),
+  )
 }
 
 /** The result of an entry in a transaction that failed. */
@@ -399,7 +423,8 @@ class CommitPlan {
    */
   isDone(failures: readonly FailedPart<CommitPart>[]): boolean {
     return failures.some(({ part: { entryIndex, about }, reason: { Item: stored } }) => {
-      if (about !== 'stale' || entryIndex === undefined || numberOf(stored, 'g') !== this.#slot.number) return false
+      if (about !== 'stale' || entryIndex === undefined || numberOf(stored, 'g') !== this.#slot.number)
+        return false
       const own = this.#bodies[entryIndex]?.parts[0]?.e
       return own !== undefined && isSameAttribute(own, stored?.e)
     })

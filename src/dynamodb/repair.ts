@@ -4,7 +4,7 @@
  * slot its slot, and empties the positions of a slot whose commit is lost.
  */
 import type { RecordedEvent } from '../storage/index.ts'
-import { type Item, number, numberOf } from './attributes.ts'
+import { type Item, number, numberOf, textOf } from './attributes.ts'
 import { encodeText } from './commit-body.ts'
 import type { Connection } from './connection.ts'
 import { headOf } from './heads.ts'
@@ -24,6 +24,7 @@ import {
   type Tables,
 } from './keys.ts'
 import { eventsOf, partsIn } from './read.ts'
+import { scan } from './scan.ts'
 import {
   isLost,
   lastPositionIn,
@@ -53,7 +54,7 @@ export type TableProblem =
       readonly streamId: string
       readonly version: number
     }
-  /** Slots or positions beyond the counter: writers would take them a second time. */
+  /** Slots, positions or checkpoints beyond the counter: writers would take them a second time. */
   | { readonly kind: 'counter-behind'; readonly slot: number; readonly position: number }
   /** Lost versions before other versions of the stream. No repair restores them. */
   | { readonly kind: 'missing-version'; readonly streamId: string; readonly version: number }
@@ -96,6 +97,8 @@ interface Contents {
   readonly commits: readonly StoredCommit[]
   readonly slots: ReadonlyMap<number, Slot>
   readonly counter: Counter
+  /** The highest position of a checkpoint: a subscription would skip later events up to it. */
+  readonly checkpoint: number
   /** Whether the events that a slot lists are stored, and belong to it. */
   isStored(slot: number, run: Run): boolean
 }
@@ -123,21 +126,45 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
         const { version, position } = headOf(item)
         const parts = partsIn(item)
         const firstPosition = numberOf(item, 'o') as number
-        gathered.commit = { streamId, first, last: version, slot, firstPosition, lastPosition: position, parts }
+        gathered.commit = {
+          streamId,
+          first,
+          last: version,
+          slot,
+          firstPosition,
+          lastPosition: position,
+          parts,
+        }
       }
       found.set(name, gathered)
     }
   })
   const commits = [...found].map(([name, { commit, found }]): StoredCommit => {
     const [first, streamId] = [Number(name.split(' ', 1)[0]), name.slice(name.indexOf(' ') + 1)]
-    return { streamId, first, last: first, slot: 0, firstPosition: 0, lastPosition: 0, parts: found + 1, ...commit, found }
+    return {
+      streamId,
+      first,
+      last: first,
+      slot: 0,
+      firstPosition: 0,
+      lastPosition: 0,
+      parts: found + 1,
+      ...commit,
+      found,
+    }
   })
   const slots = new Map<number, Slot>()
   let counter = counterOf(undefined)
+  let checkpoint = 0
   await scan(connection, tables.log, {}, (item) => {
-    const { p } = item as Key
+    const { p, s } = item as Key
     if (p.S.startsWith('L#')) slots.set(slotOfItem(item).number, slotOfItem(item))
     else if (p.S === counterKey.p.S) counter = counterOf(item)
+    else if (p.S.startsWith('K#') && /^[cs]#/.test(s.S)) {
+      // A checkpoint, or the checkpoints of former partitions.
+      const former: readonly number[] = JSON.parse(textOf(item, 'l') ?? '[]')
+      checkpoint = Math.max(checkpoint, numberOf(item, 'o') ?? 0, ...former)
+    }
   })
   const byName = new Map(commits.map((commit) => [`${commit.first} ${commit.streamId}`, commit]))
   const isStored = (slot: number, run: Run) => {
@@ -145,31 +172,10 @@ async function readContents(connection: Connection, tables: Tables): Promise<Con
     // A commit that was written again after the restore belongs to its new slot, and not to the old one.
     return commit?.slot === slot
   }
-  return { commits, slots, counter, isStored }
+  return { commits, slots, counter, checkpoint, isStored }
 }
 
-async function scan(
-  connection: Connection,
-  table: string,
-  options: object,
-  take: (item: Item) => void,
-): Promise<void> {
-  const subject = { doing: 'Reading a whole table', table, key: '' }
-  for (let start: Item | undefined; ; ) {
-    const input = {
-      TableName: table,
-      ConsistentRead: true,
-      ...options,
-      ...(start && { ExclusiveStartKey: start }),
-    }
-    const output = await connection.call<{ Items?: Item[]; LastEvaluatedKey?: Item }>(subject, 'Scan', input)
-    for (const item of output.Items ?? []) take(item)
-    start = output.LastEvaluatedKey
-    if (start === undefined) return
-  }
-}
-
-function problemsOf({ commits, slots, counter, isStored }: Contents): TableProblem[] {
+function problemsOf({ commits, slots, counter, checkpoint, isStored }: Contents): TableProblem[] {
   const problems: TableProblem[] = []
   const listed = new Set<string>()
   for (const { number, runs } of slots.values()) {
@@ -181,7 +187,7 @@ function problemsOf({ commits, slots, counter, isStored }: Contents): TableProbl
     }
   }
   const ends = new Map<string, number>()
-  let [highest, position] = [0, 0]
+  let [highest, position] = [0, checkpoint]
   for (const slot of slots.values()) {
     highest = Math.max(highest, slot.number)
     if (slot.count > 0) position = Math.max(position, lastPositionIn(slot))
@@ -281,9 +287,7 @@ class Repair {
     const isStored = (streamId: string, position: number) =>
       commits.some(
         (commit) =>
-          commit.streamId === streamId &&
-          commit.firstPosition <= position &&
-          position <= commit.lastPosition,
+          commit.streamId === streamId && commit.firstPosition <= position && position <= commit.lastPosition,
       )
     const lostIds: { readonly key: Key; readonly attributes: readonly string[] }[] = []
     await scan(this.#connection, this.#tables.log, {}, (item) => {

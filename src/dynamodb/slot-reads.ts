@@ -60,7 +60,10 @@ export function firstMissing(found: readonly Slot[], start: number): number {
 }
 
 /** The position of the last event in these slots, at or before `until`; undefined if there is none. */
-export function lastEventIn(slots: readonly Slot[], until: number = Number.MAX_SAFE_INTEGER): number | undefined {
+export function lastEventIn(
+  slots: readonly Slot[],
+  until: number = Number.MAX_SAFE_INTEGER,
+): number | undefined {
   const slot = slots.findLast(({ count, first }) => count > 0 && first <= until)
   return slot && Math.min(until, lastPositionIn(slot))
 }

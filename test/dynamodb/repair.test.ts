@@ -213,6 +213,53 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(events.at(-1)?.streamId).toBe('after')
   })
 
+  it.each(['a checkpoint', 'a checkpoint of former partitions'])(
+    'moves the counter past %s, so that no subscription skips the next events',
+    async (kind) => {
+      const handled: number[] = []
+      let fails = kind !== 'a checkpoint'
+      const counting = {
+        name: 'counting',
+        partitions: fails ? 2 : 1,
+        handle({ streamId, data }: RecordedEvent) {
+          if (fails && streamId === 'x') throw new Error('the handler fails')
+          handled.push((data as { number: number }).number)
+        },
+        onError: { retries: 0 },
+      }
+      await opened.store.runOnce(counting).catch(() => {})
+      if (fails) await opened.store.subscriptions.repartition('counting', 3)
+      fails = false
+      // The last append, its slot and the counter are lost, and the checkpoint is not.
+      const slots = await itemsOf('log', /^L#/)
+      const number = (item: StoredItem) => slotOfItem(item as Item).number
+      const last = slots.reduce((most, slot) => (number(slot) > number(most) ? slot : most))
+      await ground.remove(`${table}_log`, last)
+      const commits = await itemsOf('events', /^S#alone$/)
+      const commit = commits.find(({ g }) => g?.N === String(number(last)))
+      await ground.remove(`${table}_events`, commit as StoredItem)
+      await ground.admin.send(
+        new UpdateItemCommand({
+          TableName: `${table}_log`,
+          Key: counterKey,
+          UpdateExpression: 'SET n = n - :one, c = c - :two',
+          ExpressionAttributeValues: { ':one': { N: '1' }, ':two': { N: '2' } },
+        }),
+      )
+      const end = log.at(-1)?.position as number
+      expect((await opened.store.schema.verify()).problems).toMatchObject([
+        { kind: 'counter-behind', position: end },
+      ])
+      await opened.store.schema.repair()
+      expect((await opened.store.schema.verify()).ok).toBe(true)
+      const { store } = another()
+      await store.append('after', numbered(50, 51))
+      await store.runOnce(counting)
+      expect(handled.filter((one) => one >= 50)).toEqual([50, 51])
+      expect((await store.readStream('after')).events[0]?.position).toBeGreaterThan(end)
+    },
+  )
+
   it('reports a commit that lacks a part, and does not read the rest of it', async () => {
     const filler = randomBytes(600_000).toString('base64')
     await opened.store.append('large', [{ type: 'Filled', data: { filler } }])

@@ -189,4 +189,50 @@ describe.runIf(emulators.includes('dynoxide'))('billed units', () => {
     })
     expect({ reads, requests }).toEqual({ reads: 1, requests: ['GetItem'] })
   })
+
+  /** An event as programs write them, of about so many bytes of JSON: it compresses to about a third. */
+  const orderOf = (bytes: number, number: number) => ({
+    type: 'OrderPlaced',
+    data: {
+      order: `order-${number}`,
+      customer: `customer-${(number * 7919) % 1000}`,
+      placedAt: new Date(Date.UTC(2026, 0, 1) + number * 61_003).toISOString(),
+      lines: Array.from({ length: Math.max(1, Math.round((bytes - 130) / 90)) }, (_, line) => ({
+        article: `A-${(number * 31 + line * 17) % 9_973}`,
+        quantity: 1 + ((number + line) % 5),
+        price: { amount: ((number * 137 + line * 71) % 10_000) / 100, currency: 'EUR' },
+      })),
+    },
+  })
+
+  it.each([
+    [120, 0.7],
+    [600, 1.2],
+    [1_000, 1.5],
+  ])(
+    '100 events of %i bytes that were appended together by many callers cost up to %f read units',
+    async (bytes, most) => {
+      const { store, units } = await counted({ compress: true })
+      const append = (number: number) => store.append(`order-${number}`, [orderOf(bytes, number)])
+      for (let from = 0; from < 980; from += 98) {
+        await Promise.all(Array.from({ length: 98 }, (_, nth) => append(from + nth)))
+      }
+      let events = 0
+      const { reads, requests } = await units(async () => {
+        for await (const _ of store.readAll()) events++
+      })
+      expect(events).toBe(981)
+      expect(requests.filter((request) => request === 'BatchGetItem')).toHaveLength(0)
+      expect((reads * 100) / events).toBeLessThanOrEqual(most)
+    },
+  )
+
+  it('bodies that make a slot dearer are not in the slot: appends stay cheap', async () => {
+    const { store, units } = await counted({ compress: true })
+    const append = () =>
+      Promise.all(Array.from({ length: 98 }, (_, nth) => store.append(`order-${nth}`, [eventOf()])))
+    await append()
+    const { writes } = await units(append)
+    expect(writes / 98).toBeLessThanOrEqual(2.3)
+  })
 })
