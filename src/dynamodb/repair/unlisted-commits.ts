@@ -36,7 +36,7 @@ const consistently = { consistent: true }
 export class UnlistedCommits {
   readonly #environment: RepairEnvironment
   readonly #reads: SlotReads
-  /** The next used slot after those that were restored so far; its number is 0 if that is not known. */
+  /** The next used slot after the last restored slot; its number is 0 if it is not known. */
   #next: { readonly number: number; readonly first: number } = { number: 0, first: 0 }
 
   constructor(environment: RepairEnvironment) {
