@@ -17,7 +17,7 @@ import type { Throttled } from './connection.ts'
 import type { Environment } from './environment.ts'
 import { hasCallerId } from './event-ids.ts'
 import type { Head } from './heads.ts'
-import { hasId, idUpdate, type LocatedId, neighboursIn } from './id-item.ts'
+import { type EntryId, hasTakenId, idParts } from './id-parts.ts'
 import { commitKey, commitPartKey, type Key, streamKey } from './keys.ts'
 import { commitNameOf, commitNamesOf, type Run, runsOf, slotItem } from './slot-item.ts'
 import type { Counter, TakenSlot } from './slots.ts'
@@ -46,11 +46,6 @@ interface CommitPart extends Part {
   readonly entryIndex?: number
   /** The ids of events that the part adds. */
   readonly ids?: readonly EntryId[]
-}
-
-/** An event id, and the index of its entry. */
-interface EntryId extends LocatedId {
-  readonly entryIndex: number
 }
 
 /** An event to write, by the index of its entry, and by its own index there. */
@@ -236,11 +231,8 @@ function orderOf(entries: readonly CommitEntry[]): readonly EventReference[] {
 
 /** The result of an entry in a transaction that failed. */
 function resultOf(failures: readonly FailedPart<CommitPart>[], entryIndex: number): CommitResult {
-  const own = failures.filter(({ part: { entryIndex: index, ids }, reason: { Item: stored } }) =>
-    // Entries may share the item of their ids: only an entry with an id that is stored is at fault.
-    ids === undefined
-      ? index === entryIndex
-      : ids.some((one) => one.entryIndex === entryIndex && (stored === undefined || hasId(stored, one.id))),
+  const own = failures.filter(({ part: { ids, ...part }, reason }) =>
+    ids === undefined ? part.entryIndex === entryIndex : hasTakenId(ids, entryIndex, reason.Item),
   )
   if (own.some(({ part }) => part.about === 'repeat')) return 'repeat'
   return own.length > 0 ? 'stale' : 'again'
@@ -300,7 +292,7 @@ class CommitPlan {
           parts.push(checkPart(this.#environment, append.streamId, streamKey(append.streamId), index))
       }
     }
-    parts.push(...this.#idParts())
+    parts.push(...idParts(tables, this.#ids()))
     const item = this.#slotItem()
     const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }
     parts.push({ ...retriable, item: { Put: put }, size: sizeOf(item), name: 'slot', about: 'slot' })
@@ -355,8 +347,9 @@ class CommitPlan {
     })
   }
 
-  #idParts(): CommitPart[] {
-    const ids = this.#entries.flatMap(({ append: { streamId, events }, head }, entryIndex) =>
+  /** The ids that come from the caller. */
+  #ids(): EntryId[] {
+    return this.#entries.flatMap(({ append: { streamId, events }, head }, entryIndex) =>
       events.flatMap((event, eventIndex): EntryId | [] => {
         if (!hasCallerId(event)) return []
         const location = {
@@ -368,12 +361,6 @@ class CommitPlan {
         return { id: event.id, location, entryIndex }
       }),
     )
-    return neighboursIn(ids).map((neighbours) => {
-      const { update, size } = idUpdate(neighbours)
-      const item = { Update: { TableName: this.#environment.tables.log, ...update, ...returnStored } }
-      const name = 'event id given by the caller'
-      return { ...retriable, item, size, name, about: 'repeat', ids: [...neighbours.values()] }
-    })
   }
 
   #positionOf(entryIndex: number, eventIndex: number): number {
@@ -462,8 +449,10 @@ class CommitPlan {
 
 /** A failed condition of such a part is not an error: the append retries. */
 const retriable = { failed: () => undefined }
-const returnStored = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' }
-const mustNotExist = { ConditionExpression: 'attribute_not_exists(p)', ...returnStored }
+const mustNotExist = {
+  ConditionExpression: 'attribute_not_exists(p)',
+  ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+}
 
 /** Checks that a stream still ends at the head of its entry. */
 function checkParts(

@@ -179,8 +179,11 @@ export class Log {
     const highest =
       until === Number.MAX_SAFE_INTEGER ? last : await this.#search.lastSlotFor(until, last, signal)
     let through = Number.POSITIVE_INFINITY
-    for (let end = highest; end >= 1; end = firstOfBlock(blockOf(end)) - 1) {
-      const found = await this.#gaps.settled(firstOfBlock(blockOf(end)), end, signal)
+    let blocks = 1
+    for (let end = highest; end >= 1; ) {
+      const start = firstOfBlock(Math.max(0, blockOf(end) - blocks + 1))
+      blocks = Math.min(maxBlocksAtOnce, blocks * 2)
+      const found = await this.#gaps.settled(start, end, signal)
       const room = { forward: false, limit: limit - events.length, maxBytes: maxBytesOfPage - bytes }
       const wanted = candidatesOf(found, query).reverse()
       const hydrated = await this.#hydration.read(wanted, room, isWanted(query), signal)
@@ -191,6 +194,7 @@ export class Log {
       }
       through = found.find(({ count }) => count > 0)?.first ?? through
       if (through <= after) break
+      end = start - 1
       if (highest - end >= maxSlotsPerPage && through <= until) return { events, bytes, through, full: true }
     }
     return { events, bytes, through: after, full: false }
@@ -218,10 +222,14 @@ export class Log {
    */
   async lastPosition(signal?: AbortSignal): Promise<number> {
     const { slot: last } = await this.#slots.counter(signal)
-    for (let end = last; end >= 1; end = firstOfBlock(blockOf(end)) - 1) {
-      const found = await this.#reads.read(firstOfBlock(blockOf(end)), end, { consistent: true }, signal)
+    let blocks = 1
+    for (let end = last; end >= 1; ) {
+      const start = firstOfBlock(Math.max(0, blockOf(end) - blocks + 1))
+      blocks = Math.min(maxBlocksAtOnce, blocks * 2)
+      const found = await this.#reads.read(start, end, { consistent: true }, signal)
       const position = lastEventIn(found)
       if (position !== undefined) return position
+      end = start - 1
     }
     return 0
   }
