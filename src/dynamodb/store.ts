@@ -107,7 +107,7 @@ export interface DynamodbStore<E extends Event = Event> extends EventStore<E, Dy
     verify(options?: TableCheckOptions): Promise<VerifyTablesResult>
     /**
      * Repairs commits and log so that they agree. No other process may use the tables meanwhile. A repair that was
-     * interrupted can be called again.
+     * interrupted can be called again. Open the store again afterwards: a store remembers what it has read of the log.
      *
      * @throws InvalidInputError if an option is not valid
      * @throws SchemaMismatchError if a later version of the library has divided the log

@@ -66,3 +66,13 @@ it('a program that prints templates opens no store', async () => {
   expect(files).not.toContain('dynamodb/connection.ts')
   expect(files).not.toContain('dynamodb/store.ts')
 })
+
+it('a program that decodes items opens no store, and loads no SDK', async () => {
+  const files = await loadedBy(
+    'items',
+    `const { kindOf } = await import('@eventsourced/core/dynamodb/items')\nkindOf({})`,
+  )
+  expect(files).toContain('dynamodb/items/index.ts')
+  expect(files).not.toContain('dynamodb/client.ts')
+  expect(files).not.toContain('dynamodb/store.ts')
+})

@@ -73,15 +73,10 @@ async function repairItem(
   }
   if (!isChanged) return
   const { p, s } = item as Key
-  const subject = repairing(tables.log, { p, s })
   const [neighbours] = neighboursIn(kept)
-  if (neighbours === undefined) {
-    await connection.write(subject, 'DeleteItem', { Key: { p, s } }, progress.signal)
-  } else {
-    // The whole item: some ids are stored as neighbours of others.
-    const put = { Item: itemOf(idUpdate(neighbours).update) }
-    await connection.write(subject, 'PutItem', put, progress.signal)
-  }
+  // The whole item, because some ids are stored as neighbours of others. An item without ids does no harm.
+  const put = { Item: neighbours === undefined ? { p, s } : itemOf(idUpdate(neighbours).update) }
+  await connection.write(repairing(tables.log, { p, s }), 'PutItem', put, progress.signal)
 }
 
 const itemOf = ({ Key, ExpressionAttributeValues: values }: IdUpdate): Item => ({

@@ -6,7 +6,7 @@ import type { CommitPlace } from './commit-place.ts'
 const spans = 65_536
 
 /**
- * Compares two sets of commits: those that are stored, and those that slots list. It keeps a checksum of 64 bits for
+ * Compares two sets of commits: the stored commits, and the commits that slots list. It keeps a checksum of 64 bits for
  * each span of slots. If a checksum is zero, each commit of the span is in both sets.
  */
 export class SlotChecksums {

@@ -1,6 +1,6 @@
 /** Lists commits in the log that no slot lists: in their own slot again, or in a new slot at the end of the log. */
 import { randomUUID } from 'node:crypto'
-import { pause, type RecordedEvent } from '../../storage/index.ts'
+import { pause, type RecordedEvent, StoreUnavailableError } from '../../storage/index.ts'
 import { type Item, number } from '../attributes.ts'
 import { blockOf, commitKey, counterKey, firstOfBlock, type Key, lastOfBlock, slotKey } from '../keys.ts'
 import { eventsOf, textOfCommit } from '../read.ts'
@@ -31,12 +31,14 @@ interface WholeCommit {
 }
 
 const mustNotExist = { ConditionExpression: 'attribute_not_exists(p)' }
+const maxAttempts = 20
+const inUse = () => new Error('another process seals slots or changes commits: stop all other processes')
 const consistently = { consistent: true }
 
 export class UnlistedCommits {
   readonly #environment: RepairEnvironment
   readonly #reads: SlotReads
-  /** The next used slot after those that were restored so far; its number is 0 if that is not known. */
+  /** The next used slot after the last restored slot; its number is 0 if it is not known. */
   #next: { readonly number: number; readonly first: number } = { number: 0, first: 0 }
 
   constructor(environment: RepairEnvironment) {
@@ -163,6 +165,8 @@ export class UnlistedCommits {
         return
       }
       // A reader has sealed the new slot: take another one.
+      if (attempt === maxAttempts)
+        throw new StoreUnavailableError('Repairing the tables', attempt - 1, inUse())
       await pause(attempt, progress.signal)
     }
   }

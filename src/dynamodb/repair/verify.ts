@@ -9,7 +9,7 @@
  * The first two steps read eventually consistently, at half the price. All others read consistently: they decide.
  */
 import type { Connection } from '../connection.ts'
-import { blockOf, blockPartition, eraKey, firstOfBlock, lastOfBlock, slotKey, type Tables } from '../keys.ts'
+import { blockOf, eraKey, firstOfBlock, lastOfBlock, slotKey, type Tables } from '../keys.ts'
 import { commitNameOf, lastPositionIn, type Slot, slotOfItem } from '../slot-item.ts'
 import { SlotReads } from '../slot-reads.ts'
 import { counterOf, Slots } from '../slots.ts'
@@ -199,7 +199,7 @@ export class Verification {
 
   async #checkListed(commits: readonly CommitPlace[]): Promise<void> {
     const numbers = [...new Set(commits.map(({ slot }) => slot))]
-    const subject = { doing: 'Reading the log', table: this.#tables.log, key: blockPartition(0) }
+    const subject = { doing: 'Reading the log', table: this.#tables.log, key: `${numbers.length} slots` }
     const keys = numbers.map(slotKey)
     const { signal } = this.#progress
     const items = await this.#connection.batchGet(subject, keys, { consistent: true }, signal)
