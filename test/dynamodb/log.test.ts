@@ -1,8 +1,9 @@
 /** Tests of reading an unusual log: thousands of slots without an event, and positions within a slot. */
-import { BatchWriteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { BatchWriteItemCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { counterKey, slotsPerBlock } from '../../src/dynamodb/keys.ts'
 import { sealedItem } from '../../src/dynamodb/slot-item.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
 
 const counted = (count: number) =>
@@ -44,6 +45,14 @@ describe.each(oneEmulator)('the log on %s', (name) => {
         ExpressionAttributeValues: { ':n': { N: String(to) } },
       }),
     )
+  }
+
+  /** The number of slots that were taken. */
+  async function counterOf(table: string): Promise<number> {
+    const { Item } = await ground.admin.send(
+      new GetItemCommand({ TableName: `${table}_log`, Key: counterKey, ConsistentRead: true }),
+    )
+    return Number(Item?.n?.N)
   }
 
   it('is read past thousands of sealed slots, in both directions and by subscriptions', async () => {
@@ -119,5 +128,23 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     expect(await collect(store.readAll({ streamPrefix: 'b', limit: 5 }))).toEqual(
       events.filter(({ streamId }) => streamId === 'b').slice(0, 5),
     )
+  })
+
+  it('is read backward from an event that is not stored yet, and whose slot begins a block', async () => {
+    const table = ground.table()
+    const { store } = ground.open(table)
+    await store.schema.create()
+    await sealSlots(table, 1, 15)
+    const { store: slow, faults } = ground.open(table)
+    faults.before(async ({ command }) => {
+      if (command === 'TransactWriteItems') await sleep(300, ground.ending)
+      return undefined
+    })
+    const appending = slow.append('a', counted(1))
+    await vi.waitUntil(async () => (await counterOf(table)) === 16)
+    await store.append('b', counted(1))
+    const events = await collect(store.readAll({ direction: 'backward', until: 1 }))
+    expect(events.map(({ streamId }) => streamId)).toEqual(['a'])
+    expect((await appending).position).toBe(1)
   })
 })

@@ -124,10 +124,9 @@ class Parser {
     if (holds === undefined) throw this.#unknown(comparison)
     const right = this.#operand()
     return (item) => {
-      const [a, b] = [left(item), right(item)]
-      const order = orderOf(a, b)
-      if (order === undefined) return comparison === '<>' && a !== undefined
-      return holds(order)
+      const order = orderOf(left(item), right(item))
+      // A value that does not exist differs from each other one, and so does a value of another type.
+      return order === undefined ? comparison === '<>' : holds(order)
     }
   }
 

@@ -29,6 +29,8 @@ export interface Job {
   run(storage: Storage): Promise<void>
 }
 
+/** How many pages of a range are read, at most: a page may have one event. */
+const mostPages = 10
 const eventTypes = ['Made', 'Changed'] as const
 /** Whether a call has no outcome because the database did not answer, perhaps while a projection read a document. */
 const isUnavailable = (error: unknown) =>
@@ -237,7 +239,7 @@ export class Prober implements Job {
     }
   }
 
-  /** Reads a range of the log to its end, page by page. */
+  /** Reads a range of the log, page by page. */
   async #readWindow(storage: Storage, kind: 'page' | 'backward'): Promise<void> {
     const { random } = this.#scene
     const [one, other] = [knownPosition(this.#scene), knownPosition(this.#scene) - random.below(3)]
@@ -246,7 +248,7 @@ export class Prober implements Job {
     const filter = randomFilter(this.#scene)
     let after = Math.max(0, random.percent(30) ? 0 : Math.min(one, other))
     let until = isOpen ? wholeLog.until : Math.max(one, other, 1)
-    for (;;) {
+    for (let pages = 0; pages < mostPages; pages++) {
       const direction = kind === 'page' ? ('forward' as const) : ('backward' as const)
       const page = await readPage(this.#scene, storage, { ...filter, direction, limit, after, until })
       if (page === undefined || !page.full) return
