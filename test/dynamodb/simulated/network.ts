@@ -29,7 +29,7 @@ export interface Faults {
   readonly visibility: number
   /** Pages of queries, and batches, that end before an item. */
   readonly shortPages: number
-  /** Requests before which the database forgets the tokens of former transactions. */
+  /** Transactions before which the database forgets the tokens of former ones. */
   readonly forgottenTokens: number
 }
 
@@ -169,7 +169,8 @@ export class Network {
   /** Executes a request after its way to the database. It is under way even if its process dies. */
   #deliver(request: DatabaseRequest, settle: (outcome: Outcome) => void, delay = 0): void {
     const arrive = () => {
-      if (this.#happens(this.#faults.forgottenTokens)) this.database.forgetTokens()
+      const isTransaction = request.command === 'TransactWriteItems'
+      if (isTransaction && this.#happens(this.#faults.forgottenTokens)) this.database.forgetTokens()
       this.#onExecuted(request)
       try {
         const { output, readyAt } = this.database.execute(request)

@@ -52,7 +52,7 @@ function randomFaults(random: Random): Faults {
     staleness: pick([0, 20, 100]),
     visibility: pick([0, 2, 10]),
     shortPages: pick([0, 0, 3]),
-    forgottenTokens: pick([0, 0.5]),
+    forgottenTokens: pick([0, 20]),
   }
 }
 
@@ -101,6 +101,7 @@ class Schedule {
       history: this.#history,
       streams: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].slice(0, random.pick([2, 4, 8])),
       hasDocuments,
+      isCalm: false,
       isEnding: false,
       ids: 0,
     }
@@ -111,6 +112,7 @@ class Schedule {
     const { writing, following } = this.#start()
     await this.#until(writing, 'the appends')
     this.#network.isCalm = true
+    this.#scene.isCalm = true
     await this.#time.runUntil(() => false, this.#time.now + timeToCalmDown)
     this.#time.now += timeToCalmDown
     this.#scene.isEnding = true

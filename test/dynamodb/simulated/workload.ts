@@ -16,7 +16,9 @@ export interface Scene {
   readonly history: History
   readonly streams: readonly string[]
   readonly hasDocuments: boolean
-  /** Whether all appends have ended, so that followers must read to the end and end too. */
+  /** Whether all appends have ended, and late requests come. */
+  isCalm: boolean
+  /** Whether no request is under way any more, so that followers must read to the end and end too. */
   isEnding: boolean
   /** The number of event ids that were made. */
   ids: number
@@ -30,7 +32,7 @@ export interface Job {
 const eventTypes = ['Made', 'Changed'] as const
 /** Whether a call has no outcome because the database did not answer, perhaps while a projection read a document. */
 const isUnavailable = (error: unknown) =>
-  hasCode(error instanceof Error && error.name === 'InlineFailure' ? error.cause : error, 'store-unavailable')
+  hasCode(error, 'store-unavailable') || (error instanceof Error && hasCode(error.cause, 'store-unavailable'))
 
 export class Writer implements Job {
   readonly #scene: Scene
@@ -125,7 +127,7 @@ export class Writer implements Job {
     const count = random.percent(60) ? 1 : random.percent(95) ? 1 + random.below(6) : 30
     return Array.from({ length: count }, (_, nth) => {
       const name = `${this.#name}-${this.#calls}-${streamId}-${nth}`
-      const size = random.percent(5) ? 3_000 : random.percent(20) ? 400 : 10
+      const size = random.percent(2) ? 2_000 : random.percent(10) ? 200 : 8
       return {
         id: idOf(++this.#scene.ids, hasTime ? Date.now() : undefined),
         idFrom,
@@ -185,7 +187,7 @@ export class Follower implements Job {
         if (isLast && !page.full) break
         if (page.full && random.percent(80)) continue
       }
-      await time.sleep(random.next() * random.pick([5, 50, 200]))
+      await time.sleep(random.next() * (this.#scene.isCalm ? 2_000 : random.pick([5, 50, 200])))
     }
     history.followed.push({ query: this.#query, ids: this.#ids })
   }
