@@ -1,6 +1,6 @@
 /** Prints the IAM policies of the processes that use the tables. */
 import { checkBoolean, InvalidInputError, optionsOf, refuse } from '../../storage/index.ts'
-import { counterKey, eraKey, listedKey, metaKey, tablesOf } from '../keys.ts'
+import { counterKey, eraKey, eventIdPrefix, listedKey, metaKey, tablesOf } from '../keys.ts'
 import { checkTableName, defaultTable } from '../table-name.ts'
 import { checkAccount, checkKmsKey, checkRegion } from './aws-names.ts'
 
@@ -136,9 +136,14 @@ const grants: Readonly<Record<PolicyHolder, readonly Grant[]>> = {
     },
   ],
   repair: [
-    { id: 'Events', table: 'events', actions: ['Scan', 'Query', 'PutItem'] },
+    { id: 'Events', table: 'events', actions: ['Scan', 'Query', 'PutItem', 'UpdateItem'] },
     { id: 'EndOfList', table: 'events', actions: ['DeleteItem'], keys: { only: [listedKey.p.S] } },
-    { id: 'Log', table: 'log', actions: ['GetItem', 'Scan', 'PutItem', 'UpdateItem'] },
+    {
+      id: 'Log',
+      table: 'log',
+      actions: ['GetItem', 'BatchGetItem', 'Query', 'Scan', 'PutItem', 'UpdateItem'],
+    },
+    { id: 'EventIds', table: 'log', actions: ['DeleteItem'], keys: { only: [`${eventIdPrefix}*`] } },
   ],
 }
 
