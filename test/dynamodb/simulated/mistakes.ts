@@ -54,8 +54,8 @@ export const mistakes: readonly Mistake[] = [
   {
     what: 'a second event with the same id is accepted',
     file: 'id-item.ts',
-    from: 'names.map((name) => `attribute_not_exists(${name})`).join(',
-    to: "['attribute_not_exists(none)'].join(",
+    from: ".join(' AND '),",
+    to: ".slice(0, 0).join(' AND ') || 'attribute_not_exists(none)',",
   },
   {
     what: 'a follower passes a missing slot',
