@@ -20,6 +20,8 @@ export class RecentBlocks {
   /** The block that was used last comes last. */
   readonly #blocks = new Map<number, RecentBlock>()
   #bytes = 0
+  /** Resolves with the turn of the last reader in line. */
+  #turn: Promise<void> = Promise.resolve()
 
   /**
    * Returns the items of a block, or calls `read` for them. `isComplete`: whether the block can get no further items. If the
@@ -31,10 +33,22 @@ export class RecentBlocks {
     isComplete: (items: readonly Item[]) => boolean,
     signal: AbortSignal | undefined,
   ): Promise<readonly Item[]> {
-    const known = this.#blocks.get(block) ?? this.#read(block, read, isComplete)
+    const known = this.#blocks.get(block)
+    const recent = known ?? this.#read(block, read, isComplete)
     this.#blocks.delete(block)
-    this.#blocks.set(block, known)
-    return abortable(known.items, signal)
+    this.#blocks.set(block, recent)
+    const items = await abortable(recent.items, signal)
+    if (known !== undefined) await this.#nextTurn()
+    return items
+  }
+
+  /**
+   * Lets one reader at a time continue, each in its own turn of the event loop. Many readers that find block after block in
+   * memory, and decode them, would otherwise keep the process from sending its heartbeats.
+   */
+  #nextTurn(): Promise<void> {
+    this.#turn = this.#turn.then(() => new Promise<void>((resolve) => setImmediate(resolve)))
+    return this.#turn
   }
 
   #read(
