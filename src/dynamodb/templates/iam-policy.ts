@@ -1,6 +1,6 @@
 /** Prints the IAM policies of the processes that use the tables. */
 import { checkBoolean, InvalidInputError, optionsOf, refuse } from '../../storage/index.ts'
-import { counterKey, eraKey, listedKey, metaKey, tablesOf } from '../keys.ts'
+import { counterKey, eraKey, eventIdPrefix, listedKey, metaKey, tablesOf } from '../keys.ts'
 import { checkTableName, defaultTable } from '../table-name.ts'
 import { checkAccount, checkKmsKey, checkRegion } from './aws-names.ts'
 
@@ -143,6 +143,7 @@ const grants: Readonly<Record<PolicyHolder, readonly Grant[]>> = {
       table: 'log',
       actions: ['GetItem', 'BatchGetItem', 'Query', 'Scan', 'PutItem', 'UpdateItem'],
     },
+    { id: 'EventIds', table: 'log', actions: ['DeleteItem'], keys: { only: [`${eventIdPrefix}*`] } },
   ],
 }
 
