@@ -41,7 +41,7 @@ const key = (p: string, s: string): Key => ({ p: { S: p }, s: { S: s } })
 /** A number as digits that sort as text. */
 export const digits = (value: number): string => String(value).padStart(16, '0')
 
-const slotsPerBlock = 16
+export const slotsPerBlock = 16
 const era = 1
 const chain = 0
 /** The shards of a list by name. Each shard takes as many writes per second as a partition of the table. */
