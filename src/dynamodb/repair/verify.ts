@@ -55,7 +55,6 @@ export class Verification {
   readonly #progress: Progress
   readonly #stored: StoredCommits
   readonly #counter: Slots
-  readonly #reads: SlotReads
   readonly #checksums = new SlotChecksums()
   #highestSlot = 0
   #highestPosition = 0
@@ -66,7 +65,6 @@ export class Verification {
     this.#progress = progress
     this.#stored = new StoredCommits(connection, tables, progress.signal)
     this.#counter = new Slots(connection, tables, 0)
-    this.#reads = new SlotReads(connection, tables)
   }
 
   async run(): Promise<void> {
@@ -118,7 +116,9 @@ export class Verification {
     let end = 0
     for (let start = 1, last = 0; ; start = last + 1) {
       last = lastOfBlock(blockOf(start) + blocksAtOnce - 1)
-      const found = await this.#reads.read(start, last, { consistent: false }, this.#progress.signal)
+      // Not one for all windows: it would keep blocks in memory for other readers.
+      const reads = new SlotReads(this.#connection, this.#tables)
+      const found = await reads.read(start, last, { consistent: false }, this.#progress.signal)
       await this.#progress.add(found.length)
       for (const one of found) end = this.#addSlot(one, end)
       if (found.length === 0 && last >= known) break
@@ -158,14 +158,10 @@ export class Verification {
 
   async #findLostCommits(): Promise<void> {
     const { signal } = this.#progress
+    const reads = new SlotReads(this.#connection, this.#tables)
     for (let block = 0; block <= blockOf(this.#highestSlot); block++) {
       if (!this.#checksums.differs(block)) continue
-      const slots = await this.#reads.read(
-        firstOfBlock(block),
-        lastOfBlock(block),
-        { consistent: true },
-        signal,
-      )
+      const slots = await reads.read(firstOfBlock(block), lastOfBlock(block), { consistent: true }, signal)
       await this.#progress.add(slots.length)
       const places = slots.flatMap((slot) => [...placesIn(slot).values()])
       for (let from = 0; from < places.length; from += requestsAtOnce) {
