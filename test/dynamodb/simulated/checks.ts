@@ -13,7 +13,7 @@ const namesOf = (events: readonly RecordedEvent[]) =>
 const isSuccess = (outcome: AppendOutcome): outcome is AppendSuccess =>
   outcome.kind === 'appended' || outcome.kind === 'repeated'
 
-export function isWanted({ types, tags, streamPrefix, partition }: LogQuery, event: RecordedEvent): boolean {
+function isWanted({ types, tags, streamPrefix, partition }: LogQuery, event: RecordedEvent): boolean {
   return (
     (types === undefined || types.includes(event.type)) &&
     (tags === undefined || tags.every((tag) => event.tags.includes(tag))) &&
@@ -67,8 +67,13 @@ export class Acknowledged {
 
 /** Acknowledged: recorded once, at the place that the call returned. Refused: not recorded. Unknown: all or nothing. */
 function checkIntent({ appends, isTheft, attempts }: Intent, truth: Truth): void {
-  const about = JSON.stringify([appends.map(({ streamId, events }) => [streamId, idsOf(events as never)]), attempts])
-  const events = appends.flatMap((append) => append.events.map((event) => ({ ...event, streamId: append.streamId })))
+  const about = JSON.stringify([
+    appends.map(({ streamId, events }) => [streamId, idsOf(events as never)]),
+    attempts,
+  ])
+  const events = appends.flatMap((append) =>
+    append.events.map((event) => ({ ...event, streamId: append.streamId })),
+  )
   const recorded = events.map(({ id, streamId }) => {
     const event = truth.byId.get(id)
     return event?.streamId === streamId ? event : undefined
@@ -83,7 +88,8 @@ function checkIntent({ appends, isTheft, attempts }: Intent, truth: Truth): void
   assert(!(isTheft && isRecorded), `event ids of another stream were accepted: ${about}`)
   if (isRecorded) assert.equal(count, events.length, `acknowledged, and not recorded: ${about}`)
   else if (isTheft || !mayBeRecorded) assert.equal(count, 0, `refused, and recorded: ${about}`)
-  else assert([0, events.length].includes(count), `${count} of ${events.length} events are recorded: ${about}`)
+  else
+    assert([0, events.length].includes(count), `${count} of ${events.length} events are recorded: ${about}`)
   const [first] = attempts
   const isRepeated = first?.outcomes?.some(({ kind }) => kind === 'repeated')
   assert(!isRepeated, `the first call was called a repeated one: ${about}`)
@@ -111,7 +117,10 @@ function checkOutcomes(
     const { streamId, events, expectedVersion } = appends[index] as Intent['appends'][number]
     const stream = truth.byStream.get(streamId) ?? []
     if (outcome.kind === 'conflict') {
-      assert(outcome.actual <= stream.length && outcome.actual !== expectedVersion, `a wrong conflict: ${about}`)
+      assert(
+        outcome.actual <= stream.length && outcome.actual !== expectedVersion,
+        `a wrong conflict: ${about}`,
+      )
     } else if (outcome.kind === 'duplicate') {
       assert.equal(truth.byId.get(outcome.eventId)?.streamId, outcome.streamId, `a wrong duplicate: ${about}`)
     } else if (outcome.kind !== 'abandoned') {
@@ -200,7 +209,8 @@ function checkReads(history: History, truth: Truth, acknowledged: Acknowledged):
   for (const { streamIds, begunAt } of history.lists) {
     const listed = new Set(streamIds)
     assert.equal(listed.size, streamIds.length, 'a stream was listed twice')
-    for (const streamId of listed) assert(truth.byStream.has(streamId), `'${streamId}' was listed without events`)
+    for (const streamId of listed)
+      assert(truth.byStream.has(streamId), `'${streamId}' was listed without events`)
     for (const { streamId, success } of acknowledged.before(begunAt))
       if (success.version > 0) assert(listed.has(streamId), `'${streamId}' was not listed`)
   }

@@ -61,7 +61,11 @@ function randomFaults(random: Random): Faults {
  *
  * @throws AssertionError, or the error of a process, if the store did anything wrong
  */
-export async function runSchedule(seed: number, library: Library, options: ScheduleOptions = {}): Promise<Report> {
+export async function runSchedule(
+  seed: number,
+  library: Library,
+  options: ScheduleOptions = {},
+): Promise<Report> {
   const random = randomOf(seed, 'schedule')
   const time = new VirtualTime()
   const restore = time.install(random.next)

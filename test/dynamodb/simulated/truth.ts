@@ -76,14 +76,25 @@ export function truthOf(database: SimulatedDatabase, tables: Tables, callerIds: 
       sealed++
       continue
     }
-    assert(slot.first > last, `slot ${number} begins at position ${slot.first}, and ${last} is in a slot before it`)
+    assert(
+      slot.first > last,
+      `slot ${number} begins at position ${slot.first}, and ${last} is in a slot before it`,
+    )
     let position = slot.first
     for (const run of slot.runs) {
       const { item: commit, events: own } = commitOf(run.streamId, run.commit)
-      assert.equal(numberOf(commit, 'g'), number, `commit ${run.commit} of '${run.streamId}' names another slot`)
+      assert.equal(
+        numberOf(commit, 'g'),
+        number,
+        `commit ${run.commit} of '${run.streamId}' names another slot`,
+      )
       commits.set(run.streamId, (commits.get(run.streamId) ?? 0) + 1)
       for (const event of own) {
-        assert.equal(event.position, position, `event ${event.version} of '${event.streamId}' in slot ${number}`)
+        assert.equal(
+          event.position,
+          position,
+          `event ${event.version} of '${event.streamId}' in slot ${number}`,
+        )
         events.push(event)
         slotOf.set(position, number)
         position++
@@ -102,7 +113,10 @@ export function truthOf(database: SimulatedDatabase, tables: Tables, callerIds: 
       `the versions of '${streamId}' in the order of the log`,
     )
     for (const [index, { recordedAt }] of own.entries())
-      assert(index === 0 || recordedAt >= (own[index - 1]?.recordedAt as Date), `times of '${streamId}' decrease`)
+      assert(
+        index === 0 || recordedAt >= (own[index - 1]?.recordedAt as Date),
+        `times of '${streamId}' decrease`,
+      )
     const { output } = database.execute({
       command: 'Query',
       input: {

@@ -1,7 +1,7 @@
 /** The processes of a schedule: writers, followers of the log, and callers of the other methods that read. */
 import { hasCode } from '../../../src/errors/index.ts'
-import type { ExpectedVersion } from '../../../src/expected-version.ts'
 import type { RecordedEvent } from '../../../src/event.ts'
+import type { ExpectedVersion } from '../../../src/expected-version.ts'
 import { type LogQuery, wholeLog } from '../../../src/storage/log-query.ts'
 import type { PreparedAppend, PreparedEvent, Storage } from '../../../src/storage/storage.ts'
 import type { Random } from '../../../torture/random.ts'
@@ -152,13 +152,17 @@ function idOf(count: number, time: number | undefined): string {
 
 /** Text that does not compress. */
 const noise = (random: Random, length: number): string =>
-  Array.from({ length: Math.ceil(length / 8) }, () => Math.floor(random.next() * 2 ** 40).toString(36)).join('')
+  Array.from({ length: Math.ceil(length / 8) }, () => Math.floor(random.next() * 2 ** 40).toString(36)).join(
+    '',
+  )
 
 const hasOwnIds = ({ appends, isTheft }: Intent): boolean =>
   !isTheft && appends.some(({ events }) => events.some(({ idFrom }) => idFrom === 'caller'))
 
 const isDone = ({ attempts }: Intent): boolean =>
-  attempts.some(({ outcomes = [] }) => outcomes.some(({ kind }) => kind === 'appended' || kind === 'repeated'))
+  attempts.some(({ outcomes = [] }) =>
+    outcomes.some(({ kind }) => kind === 'appended' || kind === 'repeated'),
+  )
 
 /** Follows the log from a position on, as a subscription does. */
 export class Follower implements Job {
@@ -182,7 +186,12 @@ export class Follower implements Job {
       const isLast = this.#scene.isEnding
       const mayLag = !isLast && this.#mayLag
       const limit = random.pick([1, 2, 3, 7, 100, 1_000])
-      const page = await readPage(this.#scene, storage, { ...this.#query, after: this.#through, mayLag, limit })
+      const page = await readPage(this.#scene, storage, {
+        ...this.#query,
+        after: this.#through,
+        mayLag,
+        limit,
+      })
       if (page !== undefined) {
         this.#through = page.through
         this.#ids.push(...page.events.map(({ id }) => id))
@@ -217,7 +226,17 @@ export class Prober implements Job {
   async #probe(storage: Storage): Promise<void> {
     const { random, time, history, streams } = this.#scene
     const begunAt = time.now
-    const kind = random.pick(['page', 'page', 'page', 'backward', 'backward', 'stream', 'last', 'time', 'list'])
+    const kind = random.pick([
+      'page',
+      'page',
+      'page',
+      'backward',
+      'backward',
+      'stream',
+      'last',
+      'time',
+      'list',
+    ])
     if (kind === 'page' || kind === 'backward') await this.#readWindow(storage, kind)
     else if (kind === 'stream') await readStream(this.#scene, storage, random.pick(streams))
     else if (kind === 'last') {
@@ -226,7 +245,8 @@ export class Prober implements Job {
     } else if (kind === 'time' && history.knownTimes.length > 0) {
       const at = new Date(random.pick(history.knownTimes).getTime() + random.pick([-1, 0, 1, 20]))
       const position = await answerOf(storage.positionBefore(at))
-      if (position !== undefined) history.positionsBefore.push({ begunAt, endedAt: time.now, time: at, position })
+      if (position !== undefined)
+        history.positionsBefore.push({ begunAt, endedAt: time.now, time: at, position })
     } else if (kind === 'list') {
       const streamIds: string[] = []
       for (let after = ''; ; after = streamIds.at(-1) as string) {
