@@ -4,7 +4,7 @@ import type { RecordedEvent } from '../../../src/event.ts'
 import type { LogQuery } from '../../../src/storage/log-query.ts'
 import { isInPartition } from '../../../src/storage/partition.ts'
 import type { AppendOutcome, AppendSuccess } from '../../../src/storage/storage.ts'
-import type { Attempt, History, Intent } from './history.ts'
+import type { Attempt, Batch, History, Intent } from './history.ts'
 import type { Truth } from './truth.ts'
 
 const idsOf = (events: readonly RecordedEvent[]) => events.map(({ id }) => id)
@@ -26,6 +26,7 @@ function isWanted({ types, tags, streamPrefix, partition }: LogQuery, event: Rec
 export function checkHistory(history: History, truth: Truth): void {
   const acknowledged = new Acknowledged(history)
   for (const intent of history.intents) checkIntent(intent, truth)
+  for (const batch of history.batches) checkBatch(batch, truth)
   checkRealTime(history)
   checkPages(history, truth, acknowledged)
   for (const { query, ids } of history.followed) {
@@ -101,6 +102,20 @@ function checkIntent({ appends, isTheft, attempts }: Intent, truth: Truth): void
   )
   const slots = new Set(places.map((position) => truth.slotOf.get(position)))
   assert(slots.size <= 1, `one call in several slots: ${about}`)
+}
+
+/** The events of a batch are recorded in its order, once, and all of them if the import was acknowledged. */
+function checkBatch({ events, isDone }: Batch, truth: Truth): void {
+  const recorded = events.map(({ id }) => truth.byId.get(id))
+  const found = recorded.filter((event) => event !== undefined)
+  const about = JSON.stringify(events.map(({ id, streamId }) => [id, streamId]))
+  if (isDone) assert.equal(found.length, events.length, `imported, and not recorded: ${about}`)
+  assert(!recorded.slice(0, found.length).includes(undefined), `events before others are missing: ${about}`)
+  for (const [index, event] of found.entries()) {
+    assert.equal(event.streamId, events[index]?.streamId, `imported into another stream: ${about}`)
+    const before = found[index - 1]?.position ?? 0
+    assert(event.position > before, `imported in another order: ${about}`)
+  }
 }
 
 /** Returns whether the attempt succeeded. */
