@@ -25,6 +25,15 @@ export function startProgram(program: URL, ...programArguments: readonly string[
   return start(program, programArguments, [])
 }
 
+/** Starts a program whose heap must not exceed so many megabytes. */
+export function startBounded(
+  megabytes: number,
+  program: URL,
+  ...programArguments: readonly string[]
+): Program {
+  return start(program, programArguments, [`--max-old-space-size=${megabytes}`])
+}
+
 /** Starts a program whose clock is off by `clockSkew` milliseconds, or jumps back and forth (`steps`). */
 export function startSkewed(
   clockSkew: number | 'steps',
@@ -38,7 +47,7 @@ export function startSkewed(
 function start(
   program: URL,
   programArguments: readonly string[],
-  imports: readonly string[],
+  nodeOptions: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Program {
   const file = fileURLToPath(program)
@@ -46,7 +55,7 @@ function start(
     execArgv: [
       ...quietly,
       ...(file.endsWith('.ts') ? ['--conditions=@eventsourced/source', '--import', 'tsx'] : []),
-      ...imports,
+      ...nodeOptions,
     ],
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],

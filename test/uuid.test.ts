@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto'
 import { uuidOf, uuidv7 } from '@eventsourced/core'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { numberedUuid } from '../src/uuid.ts'
 
 afterEach(() => {
   vi.useRealTimers()
 })
 
-const form = (version: 5 | 7) =>
+const form = (version: 5 | 7 | 8) =>
   new RegExp(`^[0-9a-f]{8}-[0-9a-f]{4}-${version}[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
 function millisecondsOf(id: string): number {
@@ -72,5 +73,32 @@ describe('uuidOf', () => {
     )
     const alike = [['a', 'b'], ['ab'], ['a,b'], ['a","b'], ['a', 'b', ''], [1], ['1'], ['', 'ab']]
     expect(new Set(alike.map((one) => uuidOf(...one))).size).toBe(alike.length)
+  })
+})
+
+describe('numberedUuid', () => {
+  it('makes the same id for the same parts and index in every release', () => {
+    // The store recognises the events of a command by these ids, so they must never change.
+    const namespace = Buffer.from('7d0a4a3e5c1f4c5b9a5e0c6a2f8b1d43', 'hex')
+    for (const [index, block, digit] of [
+      [0, 0, '0'],
+      [15, 0, 'f'],
+      [16, 1, '0'],
+      [1_000_010, 62_500, 'a'],
+    ] as const) {
+      const hash = createHash('sha1').update(namespace).update(`["command","cart-1","c",${block}]`)
+      const hex = hash.digest('hex')
+      const id = numberedUuid(['command', 'cart-1', 'c'], index)
+      expect(id).toMatch(form(8))
+      expect(id.slice(0, 13).replace('-', '')).toBe(hex.slice(0, 12))
+      expect(id.slice(15, 18)).toBe(hex.slice(13, 16))
+      expect(id.slice(20).replace('-', '')).toBe(hex.slice(17, 31) + digit)
+    }
+  })
+
+  it('makes another id for each index, and neighbours that differ only in the last digit', () => {
+    const ids = Array.from({ length: 5000 }, (_, index) => numberedUuid(['a'], index))
+    expect(new Set(ids).size).toBe(5000)
+    expect(new Set(ids.map((id) => id.slice(0, -1))).size).toBe(Math.ceil(5000 / 16))
   })
 })

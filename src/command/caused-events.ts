@@ -5,10 +5,15 @@ import { markNamedByLibrary } from '../input/id-origin.ts'
 import { mergedMetadata } from '../input/json.ts'
 import { jsonRoundTrip } from '../input/json-round-trip.ts'
 import type { AppendResult } from '../store.ts'
-import { uuidOf, uuidv7 } from '../uuid.ts'
+import { numberedUuid, uuidv7 } from '../uuid.ts'
 
 /** An event as the command handler appends it. */
 export type CausedEvent<E extends Event> = E & { readonly id: string; readonly metadata: Metadata }
+
+/** Returns the id of the event with this index (0, 1, 2 …) that a command with an id causes. */
+export function commandEventId(stream: string, commandId: string, index: number): string {
+  return numberedUuid(['command', stream, commandId], index)
+}
 
 /** Gives decided events their ids and metadata. If the command has an id, the event ids are derived from it. */
 export function causedEvents<E extends Event>(
@@ -22,7 +27,7 @@ export function causedEvents<E extends Event>(
   return decided.map((event, index) => {
     const caused = {
       ...event,
-      id: commandId === undefined ? (event.id ?? uuidv7()) : uuidOf('command', stream, commandId, index),
+      id: commandId === undefined ? (event.id ?? uuidv7()) : commandEventId(stream, commandId, index),
       metadata: mergedMetadata(made, metadata, event.metadata),
     }
     if (commandId === undefined && event.id === undefined) markNamedByLibrary(caused)
@@ -37,11 +42,11 @@ export function findCausedEvents<E extends Event>(
   stream: string,
   commandId: string,
 ): readonly RecordedEvent<E>[] {
-  const first = uuidOf('command', stream, commandId, 0)
+  const first = commandEventId(stream, commandId, 0)
   const from = history.findIndex((event) => event.id === first)
   if (from < 0) return []
   let to = from + 1
-  while (history[to]?.id === uuidOf('command', stream, commandId, to - from)) to++
+  while (history[to]?.id === commandEventId(stream, commandId, to - from)) to++
   return history.slice(from, to)
 }
 

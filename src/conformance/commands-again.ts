@@ -1,9 +1,9 @@
 /** Cases of repeated commands, which a handler recognises by their command id, and of `foldStream`. */
 import assert from 'node:assert/strict'
+import { commandEventId } from '../command/caused-events.ts'
 import { decider } from '../command/decider.ts'
 import { foldStream } from '../command/fold-stream.ts'
 import type { Event } from '../event.ts'
-import { uuidOf } from '../uuid.ts'
 import { onEachHandler } from './caching.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, logOf, range, streamOf } from './events.ts'
@@ -133,7 +133,7 @@ const againCases = onEachHandler((handlerOf) => [
       async run({ open }) {
         const store = await open()
         const handle = handlerOf({ store, decider: plant })
-        const id = uuidOf('command', 'a', 'x', index)
+        const id = commandEventId('a', 'x', index)
         await store.append(index === 0 ? 'b' : 'a', [{ id, type: 'Grown', data: { size: 1 } }])
         const work = handle('a', { count: 2 }, { commandId: 'x' })
         await refused(work, 'duplicate-event-id', { eventId: id })

@@ -22,6 +22,7 @@ import { catalogueSubscriptionCases } from './catalogue-subscriptions.ts'
 import { catalogueWriteCases } from './catalogue-writes.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
+import { commandIdCases } from './command-ids.ts'
 import { commandAgainCases } from './commands-again.ts'
 import { commandAtOnceCases } from './commands-at-once.ts'
 import { expectedVersionCases } from './expected-version.ts'
@@ -53,6 +54,7 @@ import { rebuildCases } from './rebuild.ts'
 import { repeatCases } from './repeats.ts'
 import { repeatAllCases } from './repeats-all.ts'
 import { reservedMetadataCases } from './reserved-metadata.ts'
+import { runOnceCases } from './run-once.ts'
 import { snapshotWriteCases } from './snapshot-writes.ts'
 import { snapshotCases } from './snapshots.ts'
 import { stateCacheCases } from './state-cache.ts'
@@ -119,6 +121,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...handleCases,
   ...commandAgainCases,
   ...commandAtOnceCases,
+  ...commandIdCases,
   ...stateCacheCases,
   ...inPlaceCases,
   ...snapshotCases,
@@ -132,6 +135,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...subscriptionCases,
   ...manyReaderCases,
   ...subscriptionStartCases,
+  ...runOnceCases,
   ...subscriptionRegistryCases,
   ...subscriptionAdministrationCases,
   ...failingHandlerCases,

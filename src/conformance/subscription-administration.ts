@@ -6,7 +6,7 @@ import type { EventStore } from '../store.ts'
 import { balances, deposit } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, collector, counted, eventOfType, numbersOf, range } from './events.ts'
-import { refused } from './expect.ts'
+import { failure, refused } from './expect.ts'
 
 const group = 'subscription administration'
 
@@ -319,6 +319,9 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
       assert.deepEqual(handled.toSorted(), ['xA', 'xA', 'xA', 'yA', 'yA', 'yA'])
       assert.equal(await parked.skip({}), 3)
       assert.deepEqual(await collect(parked.list()), [])
+      const broken = new Error('the promise of onProgress rejects')
+      const rejecting = async () => Promise.reject(broken)
+      assert.equal(await failure(parked.retry({}, { onProgress: rejecting })), broken)
       await refused(parked.retry(1_000_000), 'not-parked')
       for (const which of [{}, 7]) await refused(store.parked('nobody').retry(which), 'unknown-subscription')
       await refused(parked.skip({ types: ['A'] } as never), 'invalid-input', { field: 'filter' })

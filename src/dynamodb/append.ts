@@ -15,8 +15,8 @@
 import {
   type AppendOutcome,
   type AppendSuccess,
-  type Failed,
   GroupCommit,
+  type GroupOutcome,
   hasCode,
   InlineFailure,
   isExpected,
@@ -26,11 +26,14 @@ import {
   StoreUnavailableError,
   settleRepeat,
 } from '../storage/index.ts'
-import { type CommitEntry, type CommitResult, type Commits, unchanged } from './commit.ts'
+import type { CommitResult, Commits } from './commit.ts'
+import { type CommitEntry, unchanged } from './commit-plan.ts'
+import type { Throttled } from './connection.ts'
 import type { Environment } from './environment.ts'
 import { isRequestAtFault } from './errors.ts'
 import { type EventIds, hasCallerId } from './event-ids.ts'
 import { type Head, noHead } from './heads.ts'
+import { itemsFor } from './id-item.ts'
 import { maxTransactionItems } from './writer.ts'
 
 /** An append that has no outcome yet. */
@@ -73,11 +76,13 @@ export function appends(
   ids: EventIds,
   maxBatch: number,
 ): Pick<Storage, 'append'> {
-  const { heads } = environment
+  const { heads, connection } = environment
+  const { retries } = connection
   const group = new GroupCommit({
     alone: async (append, _retried, signal) => (await appendAllOrNone([append], signal))[0] as AppendOutcome,
     together,
     maxBatch,
+    maxCrowded: retries,
     // Each group has to take a slot, which costs a request and write units.
     gather: () => 'all',
   })
@@ -85,17 +90,14 @@ export function appends(
   const pendingOf = (appends: readonly PreparedAppend[]) =>
     appends.map((append, index): PendingAppend => ({ append, index, isStale: false, isRepeat: false }))
 
-  async function together(appends: readonly PreparedAppend[]): Promise<readonly (AppendOutcome | Failed)[]> {
-    const outcomes: (AppendOutcome | Failed)[] = []
+  async function together(appends: readonly PreparedAppend[]): Promise<readonly GroupOutcome[]> {
+    const outcomes: GroupOutcome[] = []
     await settle(pendingOf(appends), outcomes)
     return outcomes
   }
 
   /** Finds the outcome of each append. Appends to the same stream are written in their order. */
-  async function settle(
-    appends: readonly PendingAppend[],
-    outcomes: (AppendOutcome | Failed)[],
-  ): Promise<void> {
+  async function settle(appends: readonly PendingAppend[], outcomes: GroupOutcome[]): Promise<void> {
     let pending = appends
     for (let attempts = 0; pending.length > 0; ) {
       const retries: PendingAppend[] = []
@@ -103,7 +105,13 @@ export function appends(
         chainsOf(pending).map((chain) => acceptChain(chain, outcomes, retries)),
       )
       const packs = packsOf(chains, retries)
-      await Promise.all(packs.map((pack) => writePack(pack, outcomes, retries)))
+      const throttled = await Promise.all(packs.map((pack) => writePack(pack, outcomes, retries)))
+      const [crowded] = throttled.filter((one) => one !== undefined)
+      if (crowded !== undefined) {
+        // All of them, also the ones that were not throttled: the appends to a stream keep their order.
+        for (const { index } of retries) outcomes[index] = { kind: 'crowded', error: crowded.throttled }
+        return
+      }
       // Pause only if this round settled no append.
       attempts = retries.length < pending.length ? 0 : attempts + 1
       pending = retries.sort((a, b) => a.index - b.index)
@@ -121,7 +129,7 @@ export function appends(
    */
   async function acceptChain(
     chain: readonly PendingAppend[],
-    outcomes: (AppendOutcome | Failed)[],
+    outcomes: GroupOutcome[],
     retries: PendingAppend[],
   ): Promise<readonly Accepted[]> {
     const accepted: Accepted[] = []
@@ -165,27 +173,33 @@ export function appends(
    */
   async function writePack(
     pack: readonly Accepted[],
-    outcomes: (AppendOutcome | Failed)[],
+    outcomes: GroupOutcome[],
     retries: PendingAppend[],
-  ): Promise<void> {
+  ): Promise<Throttled | undefined> {
     const appends = pack.map(({ pending }) => pending)
     try {
-      const results = await commits.write(pack.map(commitEntryOf), undefined)
+      const results = await commits.writeGroup(pack.map(commitEntryOf))
+      if ('throttled' in results) {
+        retries.push(...appends)
+        return results
+      }
       for (const [nth, pending] of appends.entries()) {
         const result = results[nth] as CommitResult
         if (typeof result === 'object') outcomes[pending.index] = result
         else retries.push(noteResult(pending, result))
       }
+      return undefined
     } catch (error) {
       const mayBeOneAppend =
         error instanceof InlineFailure || isRequestAtFault(error) || hasCode(error, 'append-too-large')
       if (appends.length === 1 || !mayBeOneAppend) {
         for (const { index } of appends) outcomes[index] = { kind: 'failed', error }
-        return
+        return undefined
       }
       const middle = appends.length >> 1
       await settle(appends.slice(0, middle), outcomes)
       await settle(appends.slice(middle), outcomes)
+      return undefined
     }
   }
 
@@ -354,7 +368,7 @@ function packsOf(chains: readonly (readonly Accepted[])[], retries: PendingAppen
 }
 
 const itemsOf = ({ pending, mustBeNew }: Accepted): number =>
-  1 + (mustBeNew ? 1 : 0) + pending.append.events.filter(hasCallerId).length
+  1 + (mustBeNew ? 1 : 0) + itemsFor(pending.append.events.filter(hasCallerId).map(({ id }) => id))
 
 /**
  * The transaction found the id taken, and a moment later it was free: another program deletes items of the

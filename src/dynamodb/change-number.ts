@@ -1,6 +1,7 @@
 /**
  * The change number of all subscriptions of a table: one item, whose number rises after each change that workers must
- * notice. A process reads it with each heartbeat, and reads its subscriptions only if the number has changed.
+ * notice. A process reads it with each heartbeat, and reads its subscriptions only if the number has changed. The read is
+ * eventually consistent: a process may hear of a change one heartbeat later.
  *
  * A process may die after it has changed a subscription and before it has raised the number. The other processes then notice the
  * change when they next read their subscriptions for another reason, see heartbeat.ts.
@@ -23,7 +24,9 @@ export class ChangeNumber {
 
   async read(signal: AbortSignal | undefined): Promise<number> {
     const subject = { doing: 'Keeping leases', table: this.#table, key: changeNumberKey.p.S }
-    return numberOf(await this.#connection.get(subject, changeNumberKey, signal), 'n') ?? 0
+    const consistency = { consistent: false }
+    const [item] = await this.#connection.batchGet(subject, [changeNumberKey], consistency, signal)
+    return numberOf(item, 'n') ?? 0
   }
 
   /**

@@ -4,6 +4,7 @@
  * A token consists of the number of the shape and of the number of the owner within that shape. So tokens rise with each
  * owner and with each shape, and a lease alone says in which item its checkpoint is.
  */
+import { randomUUID } from 'node:crypto'
 import { type Lease, LeaseLostError, StoreUnavailableError } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
 import type { CancellationReason } from './errors.ts'
@@ -18,6 +19,10 @@ export interface Checkpoint {
   readonly token: number
   /** The id of the rebuild or verification that keeps the checkpoint from moving: a new one each time. */
   readonly hold: string | undefined
+  /** The id of the last transaction that has parked or unparked events of the partition. */
+  readonly parkedBy: string | undefined
+  /** The `parkedRequests` up to which no parked event of the partition is due. */
+  readonly parkedRequests: number
   /** A change has ended the lease. The position is final, and no worker can take the lease. */
   readonly isClosed: boolean
 }
@@ -61,6 +66,8 @@ export function checkpointOf(item: Item): Checkpoint {
     owner: textOf(item, 'owner'),
     token: numberOf(item, 'token') as number,
     hold: textOf(item, 'k'),
+    parkedBy: textOf(item, 'parked'),
+    parkedRequests: numberOf(item, 'asks') ?? 0,
     isClosed: item.x !== undefined,
   }
 }
@@ -99,6 +106,17 @@ export function releaseUpdate(lease: Lease): object {
     ConditionExpression: '#token = :token',
     ExpressionAttributeNames: checkpointNames,
     ExpressionAttributeValues: { ':token': number(lease.token) },
+  }
+}
+
+/** The update that stores up to which `parkedRequests` no parked event of the lease's partition is due. */
+export function parkedRequestsUpdate(lease: Lease, parkedRequests: number): object {
+  return {
+    Key: keyOfLease(lease),
+    UpdateExpression: 'SET asks = :asks',
+    ConditionExpression: hasLease,
+    ExpressionAttributeNames: checkpointNames,
+    ExpressionAttributeValues: { ':asks': number(parkedRequests), ':token': number(lease.token) },
   }
 }
 
@@ -149,7 +167,18 @@ export function moveUpdate(
   }
 }
 
-export function advanceUpdate(table: string, lease: Lease, position: number): object {
+/** An update of a checkpoint; without `UpdateExpression`, a condition on it. */
+interface CheckpointUpdate {
+  readonly TableName: string
+  readonly Key: Key
+  readonly UpdateExpression?: string
+  readonly ConditionExpression: string
+  readonly ExpressionAttributeNames: Readonly<Record<string, string>>
+  readonly ExpressionAttributeValues: Item
+  readonly ReturnValuesOnConditionCheckFailure: string
+}
+
+export function advanceUpdate(table: string, lease: Lease, position: number): CheckpointUpdate {
   return {
     TableName: table,
     Key: keyOfLease(lease),
@@ -182,12 +211,37 @@ export function refusedAdvance(lease: Lease, item: CancellationReason['Item']): 
   return new StoreUnavailableError('Moving a checkpoint', 0, cause)
 }
 
-/** Part of a transaction: advances a checkpoint. */
-export function advancePart(table: string, lease: Lease, position: number): Part {
+/**
+ * Adds to an update of a checkpoint that it stores a new id of the transaction, `last`, and demands that the item does not have it.
+ * So a transaction cannot be written twice, not even when DynamoDB has forgotten its token, and a retry recognises that it is
+ * written. `parks`: whether the transaction changes which events are parked; the id is then also stored as `parked`.
+ */
+function markedPart(
+  lease: Lease,
+  { UpdateExpression: set, ...update }: CheckpointUpdate,
+  parks: boolean,
+): Pick<Part, 'item' | 'size' | 'name' | 'isWritten'> {
+  const id = randomUUID()
+  const sets = ['#last = :last', ...(parks ? ['parked = :last'] : [])].join(', ')
+  const marked = {
+    ...update,
+    UpdateExpression: set === undefined ? `SET ${sets}` : `${set}, ${sets}`,
+    ConditionExpression: `${update.ConditionExpression} AND (attribute_not_exists(#last) OR #last <> :last)`,
+    ExpressionAttributeNames: { ...update.ExpressionAttributeNames, '#last': 'last' },
+    ExpressionAttributeValues: { ...update.ExpressionAttributeValues, ':last': { S: id } },
+  }
   return {
-    item: { Update: advanceUpdate(table, lease, position) },
+    item: { Update: marked },
     size: 0,
     name: `checkpoint of '${lease.subscription}'`,
+    isWritten: ({ Item }) => textOf(Item, 'last') === id,
+  }
+}
+
+/** Part of a transaction: advances a checkpoint. `parks`: whether the transaction also parks events. */
+export function advancePart(table: string, lease: Lease, position: number, parks = false): Part {
+  return {
+    ...markedPart(lease, advanceUpdate(table, lease, position), parks),
     // If the checkpoint is ahead, an earlier request of this lease advanced it, and its answer was lost. The lease is
     // not lost: the transaction fails with a StoreUnavailableError, and the worker then reads the stored checkpoint.
     failed: ({ Item }) => (isAhead(Item, lease) ? undefined : refusedAdvance(lease, Item)),
@@ -199,14 +253,22 @@ export function advancePart(table: string, lease: Lease, position: number): Part
  * checkpoint.
  */
 export function fencePart(table: string, lease: Lease): Part {
-  const check = {
-    TableName: table,
-    Key: keyOfLease(lease),
-    ConditionExpression: `${hasLease} AND ${isNotHeld}`,
-    ExpressionAttributeNames: checkpointNames,
-    ExpressionAttributeValues: { ':token': number(lease.token) },
-    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-  }
   const failed = ({ Item }: CancellationReason) => refusedAdvance(lease, Item)
-  return { item: { ConditionCheck: check }, size: 0, name: `lease of '${lease.subscription}'`, failed }
+  const item = { ConditionCheck: fenceCheck(table, lease) }
+  return { item, size: 0, name: `lease of '${lease.subscription}'`, failed }
 }
+
+/** The same for a transaction that changes parked events, moves no checkpoint, and must not be written twice. */
+export function parkingFencePart(table: string, lease: Lease): Part {
+  const failed = ({ Item }: CancellationReason) => refusedAdvance(lease, Item)
+  return { ...markedPart(lease, fenceCheck(table, lease), true), failed }
+}
+
+const fenceCheck = (table: string, lease: Lease): CheckpointUpdate => ({
+  TableName: table,
+  Key: keyOfLease(lease),
+  ConditionExpression: `${hasLease} AND ${isNotHeld}`,
+  ExpressionAttributeNames: checkpointNames,
+  ExpressionAttributeValues: { ':token': number(lease.token) },
+  ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+})

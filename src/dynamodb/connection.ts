@@ -5,75 +5,43 @@
  *     sent ──▶ answered
  *      ▲  └──▶ condition failed                            returned to the caller, which knows what it means
  *      │  └──▶ throttled, conflict, connection lost ──┐    retried, up to `retries` times
+ *      │  └──▶ signature expired, clock wrong ────────┤    retried, up to 3 times
  *      └──────────────────────────────────────────────┘
  *
  * If the answer to a write was lost, the write may have happened. A retried transaction has the same token,
  * by which DynamoDB recognises it for ten minutes. After that, and for other writes, the caller looks at the
  * stored item.
  */
-import {
-  checkText,
-  driverError,
-  InvalidInputError,
-  pause,
-  readSafely,
-  refuse,
-  StorageError,
-  StoreUnavailableError,
-} from '../storage/index.ts'
+import { abortable, pause, StorageError, StoreUnavailableError } from '../storage/index.ts'
 import type { Item } from './attributes.ts'
+import { askingForCapacity, capacitiesOf } from './capacity.ts'
+import type { CommandClass, OpenedClient } from './client.ts'
+import { isRead } from './commands.ts'
+import { AttemptTimeout, deadlineOf, sendWithin } from './deadline.ts'
 import {
   type CancellationReason,
   DynamodbFailure,
   failedCondition,
   isConditionFailed,
+  isExpired,
   isRequestAtFault,
   reasonsOf,
   refusal,
   type Subject,
-  type TransientKind,
   transientKindOf,
 } from './errors.ts'
 import type { Key } from './keys.ts'
-
-/** A `DynamoDBClient` of the AWS SDK, version 3. */
-export interface DynamodbClient {
-  send(command: never, options?: never): Promise<unknown>
-  destroy(): void
-}
-
-/** An incident that the store handled itself, for the user's metrics. */
-export interface DynamodbMetric {
-  /**
-   * `retry`, `throttle`, `conflict`: a request failed in this way, with a transient error. `seal`: a reader
-   * sealed a slot of the log, because its writer did not use it within `gapTimeout`. `late`: an append found
-   * its slot sealed, and takes another one.
-   */
-  readonly kind: TransientKind | 'seal' | 'late'
-  readonly table: string
-  /** The partition key of the request, or a description such as `slot 12`; empty for a whole table. */
-  readonly key: string
-  /** The reason; for a failed request, in the words of AWS. */
-  readonly reason: string
-  /** 1 for the first attempt. */
-  readonly attempt: number
-}
+import { type DynamodbIncident, type DynamodbMetric, metricReporter } from './metric.ts'
+import { gateOf, type Urgency } from './request-gate.ts'
 
 export interface ConnectionOptions {
   /** Maximum number of retries of a request after transient errors. */
   readonly retries: number
+  /** The longest time that an attempt waits for its answer, in milliseconds. Large answers may take longer. */
+  readonly requestTimeout: number
+  /** Whether each answer contains the consumed capacity, which goes to `onMetric`. */
+  readonly reportCapacity: boolean
   readonly onMetric: ((metric: DynamodbMetric) => void) | undefined
-}
-
-type CommandClass = new (input: object) => never
-type Sdk = Readonly<Record<string, CommandClass>>
-
-/** A client, and the SDK with the classes of its commands. */
-export interface OpenedClient {
-  readonly client: DynamodbClient
-  readonly sdk: Sdk
-  /** Whether the store opened the client itself, and so closes it. */
-  readonly isOwned: boolean
 }
 
 /**
@@ -83,6 +51,17 @@ export interface OpenedClient {
 export interface WriteResult {
   readonly done: boolean
   readonly item: Item | undefined
+}
+
+/** The condition of a write has failed. */
+interface FailedCondition {
+  /** The stored item. */
+  readonly item: Item | undefined
+}
+
+/** DynamoDB has throttled a request, and nothing is written. */
+export interface Throttled {
+  readonly throttled: DynamodbFailure
 }
 
 export interface QueryResult {
@@ -96,22 +75,36 @@ const maxKeys = 100
 const maxDeletes = 25
 const requestsAtOnce = 8
 
+// How often a request is signed again after DynamoDB refused its signature: a wrong secret fails quickly.
+const maxRefusals = 3
+
 export class Connection {
   readonly #open: () => Promise<OpenedClient>
   readonly #options: ConnectionOptions
+  readonly #reportMetric: (metric: DynamodbMetric) => void
   #opened: Promise<OpenedClient> | undefined
   #prepared: Promise<void> | undefined
   readonly #prepare: (connection: Connection) => Promise<void>
+  readonly #urgency: Urgency
 
   /** `prepare`: called before the first request, and again if it failed. */
   constructor(
     open: () => Promise<OpenedClient>,
     options: ConnectionOptions,
     prepare: (connection: Connection) => Promise<void>,
+    reportMetric: (metric: DynamodbMetric) => void = metricReporter(options.onMetric),
+    urgency: Urgency = 'in turn',
   ) {
     this.#open = open
     this.#options = options
+    this.#reportMetric = reportMetric
     this.#prepare = prepare
+    this.#urgency = urgency
+  }
+
+  /** The largest number of retries of a request. */
+  get retries(): number {
+    return this.#options.retries
   }
 
   /** The same connection without its preparation: the preparation itself uses it. */
@@ -120,7 +113,16 @@ export class Connection {
       () => this.opened(),
       this.#options,
       async () => {},
+      this.#reportMetric,
     )
+  }
+
+  /** The same connection, for requests of this urgency. */
+  withUrgency(urgency: Urgency): Connection {
+    const prepare = async () => {
+      await this.#ready()
+    }
+    return new Connection(() => this.opened(), this.#options, prepare, this.#reportMetric, urgency)
   }
 
   opened(): Promise<OpenedClient> {
@@ -140,8 +142,8 @@ export class Connection {
     return this.opened()
   }
 
-  report(kind: DynamodbMetric['kind'], { table, key }: Subject, reason: string, attempt: number): void {
-    this.#options.onMetric?.({ kind, table, key, reason, attempt })
+  report(kind: DynamodbIncident['kind'], { table, key }: Subject, reason: string, attempt: number): void {
+    this.#reportMetric({ kind, table, key, reason, attempt })
   }
 
   /**
@@ -172,29 +174,46 @@ export class Connection {
     answerOf: (error: unknown) => Answer | undefined,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly output?: Output; readonly answer?: Answer }> {
-    const { client, sdk } = await this.#ready()
+    const { client, sdk } = await abortable(this.#ready(), signal)
     const Command = sdk[`${command}Command`] as CommandClass
+    const gate = gateOf(client)
+    const { reportCapacity, requestTimeout } = this.#options
+    const whole = reportCapacity ? askingForCapacity(command, input) : input
+    // An abort ends a read at once. It does not end an attempt of a write: the answer says whether it was written.
+    const attemptSignal = isRead(command) ? signal : undefined
     let mayBeDone = false
+    let timeouts = 0
+    let refusals = 0
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
+      await gate.enter(this.#urgency, signal)
       try {
-        return { output: (await client.send(new Command(input))) as Output }
+        const deadline = deadlineOf(command, requestTimeout, timeouts)
+        const output = await sendWithin(deadline, attemptSignal, async (abortSignal) =>
+          client.send(new Command(whole), { abortSignal }),
+        )
+        if (reportCapacity) capacitiesOf(subject, command, output).forEach(this.#reportMetric)
+        return { output: output as Output }
       } catch (error) {
+        attemptSignal?.throwIfAborted()
         const answer = answerOf(error)
         if (answer !== undefined) return { answer }
         const kind = transientKindOf(error)
-        if (kind === undefined) {
+        const failure = new DynamodbFailure(subject, error)
+        if (kind !== undefined) this.report(kind, subject, failure.reason, attempt)
+        const isLast = attempt > this.#options.retries || (kind === 'credentials' && ++refusals > maxRefusals)
+        if (kind === undefined || (isLast && kind === 'credentials' && !isExpired(error))) {
           const refused = refusal(subject, error)
           // The answer to an earlier attempt was lost, and this refusal says nothing about it: the outcome is
           // unknown.
           const isUnknown = mayBeDone && refused instanceof StorageError && !isRequestAtFault(refused)
           throw isUnknown ? new StoreUnavailableError(subject.doing, attempt - 1, refused.cause) : refused
         }
-        const failure = new DynamodbFailure(subject, error)
-        this.report(kind, subject, failure.reason, attempt)
-        if (attempt > this.#options.retries)
-          throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
+        if (isLast) throw new StoreUnavailableError(subject.doing, attempt - 1, failure)
         mayBeDone ||= kind === 'retry'
+        if (error instanceof AttemptTimeout) timeouts++
+      } finally {
+        gate.leave()
       }
       await pause(attempt, signal)
     }
@@ -319,15 +338,41 @@ export class Connection {
     input: object,
     signal?: AbortSignal,
   ): Promise<WriteResult> {
+    return (await this.#write(subject, command, input, failedCondition, signal)) as WriteResult
+  }
+
+  /** Writes one item like `write`, but does not retry a request that DynamoDB throttles. */
+  async writeUnlessThrottled(
+    subject: Subject,
+    command: 'PutItem' | 'UpdateItem' | 'DeleteItem',
+    input: object,
+    signal?: AbortSignal,
+  ): Promise<WriteResult | Throttled> {
+    const answerOf = (error: unknown): FailedCondition | Throttled | undefined => {
+      if (transientKindOf(error) !== 'throttle') return failedCondition(error)
+      const throttled = new DynamodbFailure(subject, error)
+      this.report('throttle', subject, throttled.reason, 1)
+      return { throttled }
+    }
+    return this.#write(subject, command, input, answerOf, signal)
+  }
+
+  async #write(
+    subject: Subject,
+    command: string,
+    input: object,
+    answerOf: (error: unknown) => FailedCondition | Throttled | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<WriteResult | Throttled> {
     const whole = { TableName: subject.table, ReturnValuesOnConditionCheckFailure: 'ALL_OLD', ...input }
-    const { output, answer } = await this.#call<{ Attributes?: Item }, { item: Item | undefined }>(
+    const { output, answer } = await this.#call<{ Attributes?: Item }, FailedCondition | Throttled>(
       subject,
       command,
       whole,
-      failedCondition,
+      answerOf,
       signal,
     )
-    if (answer !== undefined) return { done: false, item: answer.item }
+    if (answer !== undefined) return 'throttled' in answer ? answer : { done: false, item: answer.item }
     return { done: true, item: output?.Attributes }
   }
 
@@ -359,8 +404,10 @@ export class Connection {
         const input = { RequestItems: { [subject.table]: remaining } }
         type Output = { UnprocessedItems?: Record<string, object[]> }
         const output = await this.call<Output>(subject, 'BatchWriteItem', input, signal)
-        remaining = output.UnprocessedItems?.[subject.table] ?? []
-        if (remaining.length > 0) await this.#unprocessed(subject, attempt, signal)
+        const unprocessed = output.UnprocessedItems?.[subject.table] ?? []
+        if (unprocessed.length < remaining.length) attempt = 1
+        if (unprocessed.length > 0) await this.#unprocessed(subject, attempt, signal)
+        remaining = unprocessed
       }
     }
   }
@@ -368,67 +415,5 @@ export class Connection {
   async close(): Promise<void> {
     const { client, isOwned } = (await this.#opened?.catch(() => undefined)) ?? {}
     if (isOwned) client?.destroy()
-  }
-}
-
-/** How to reach DynamoDB: through a client of yours, or with a client that the store opens. */
-export interface DynamodbAddress {
-  /** A client of AWS SDK version 3. `close()` does not close it. @default a client that the store opens */
-  readonly client?: DynamodbClient | undefined
-  /**
-   * The URL of DynamoDB or of an emulator; not together with `client`.
-   *
-   * @default the endpoint of the region
-   */
-  readonly endpoint?: string | undefined
-  /** The AWS region, for a client that the store opens. @default the region of the environment */
-  readonly region?: string | undefined
-  /** The credentials, for a client that the store opens. @default the credentials of the environment */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
-}
-
-/** Returns the function that opens the client. @throws InvalidInputError if an option is not valid */
-export function opener({
-  client,
-  endpoint,
-  region,
-  credentials,
-}: DynamodbAddress): () => Promise<OpenedClient> {
-  if (endpoint !== undefined) checkText(endpoint, 'endpoint')
-  if (region !== undefined) checkText(region, 'region')
-  if (credentials !== undefined && (typeof credentials !== 'object' || credentials === null)) {
-    // The message does not show the value: it may be a secret.
-    throw new InvalidInputError('credentials', 'must be an object', typeof credentials)
-  }
-  if (client !== undefined) {
-    if (!readSafely('client', client, () => typeof client?.send === 'function')) {
-      refuse('client', "must be a DynamoDBClient of '@aws-sdk/client-dynamodb'", client)
-    }
-    if (endpoint !== undefined) {
-      refuse('endpoint', 'must not be given with a client, which has its own', endpoint)
-    }
-    return async () => ({ client, sdk: await loadSdk(), isOwned: false })
-  }
-  return async () => {
-    const sdk = await loadSdk()
-    const Client = sdk.DynamoDBClient as unknown as new (options: object) => DynamodbClient
-    // The store retries, not the SDK: the SDK does not retry transactions in conflict, and does not know what must
-    // change before a retry. The timeouts end a request on a connection that went silent, for example after a pause of
-    // the machine.
-    const requestHandler = { connectionTimeout: 5_000, requestTimeout: 15_000 }
-    const options = { maxAttempts: 1, requestHandler, ...defined({ endpoint, region, credentials }) }
-    return { client: new Client(options), sdk, isOwned: true }
-  }
-}
-
-function defined(options: Readonly<Record<string, unknown>>): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-}
-
-async function loadSdk(): Promise<Sdk> {
-  try {
-    return (await import('@aws-sdk/client-dynamodb')) as unknown as Sdk
-  } catch (error) {
-    throw driverError('@aws-sdk/client-dynamodb', error)
   }
 }

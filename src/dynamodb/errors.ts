@@ -64,8 +64,21 @@ const conflictNames = new Set([
   'LimitExceededException',
 ])
 
+// DynamoDB refuses the time of a signature, or a token: a retry is signed with the time of the service, which its answer
+// contains, and with the credentials that the provider has then.
+const expiredNames = new Set([
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'RequestExpired',
+  'RequestInTheFuture',
+  'RequestTimeTooSkewed',
+  'TokenRefreshRequired',
+])
+// A wrong time has the same names as a wrong secret.
+const signatureNames = new Set(['AuthFailure', 'InvalidSignatureException', 'SignatureDoesNotMatch'])
+
 /** How a request failed with a transient error. */
-export type TransientKind = 'throttle' | 'conflict' | 'retry'
+export type TransientKind = 'throttle' | 'conflict' | 'retry' | 'credentials'
 
 /** How a request failed, if the error is transient; undefined if a retry would fail again. */
 export function transientKindOf(error: unknown): TransientKind | undefined {
@@ -73,6 +86,7 @@ export function transientKindOf(error: unknown): TransientKind | undefined {
   const codes = reasonsOf(error)?.map(({ Code = '' }) => Code) ?? [name]
   if (codes.some((code) => throttleNames.has(code))) return 'throttle'
   if (codes.some((code) => conflictNames.has(code))) return 'conflict'
+  if (expiredNames.has(name) || signatureNames.has(name)) return 'credentials'
   if (codes.includes('InternalServerError') || ($metadata?.httpStatusCode ?? 0) >= 500) return 'retry'
   // An error without `$fault` does not come from the service. Then the connection failed, and a retry may
   // help.
@@ -123,12 +137,20 @@ export function isRequestAtFault(error: unknown): boolean {
   ].includes(name)
 }
 
+/**
+ * Whether DynamoDB refused a signature that a new time or token may make valid, but not a wrong secret. So a later call
+ * may succeed, though retries did not.
+ */
+export function isExpired(error: unknown): boolean {
+  return expiredNames.has(asAwsError(error)?.name ?? '')
+}
+
 /** The error to throw for a failure that is not transient. */
 export function refusal(subject: Subject, error: unknown): Error {
   if (error instanceof EventSourcedError) return error
   if (isTableMissing(error)) {
     return new SchemaMismatchError(
-      `There is no table '${subject.table}': call \`await store.schema.create()\` first, or deploy \`store.schema.cloudFormation()\``,
+      `There is no table '${subject.table}': call \`await store.schema.create()\` first, or deploy the tables with a template of '@eventsourced/core/dynamodb/templates'`,
     )
   }
   if (asAwsError(error)?.name === 'AbortError') return error as Error

@@ -1,42 +1,19 @@
 /**
  * Finds events by their ids.
  *
- * An id from the caller has an item of its own: its condition refuses a second event with this id. An id that
- * the library made has no item, because no other call knows it. A caller that passes such an id later has
- * read it from the stream. There it is found by its time, because a UUID of version 7 contains the time when
- * it was made.
+ * An id from the caller is in an item of the log's table (see id-item.ts): its condition refuses a second event
+ * with this id. So are the ids that the library derives from the id of a command. An id that the library made
+ * for one call is in no item, because no other call knows it. A caller that passes such an id later has read it
+ * from the stream. There it is found by its time, because a UUID of version 7 contains the time when it was
+ * made.
  */
 import type { PreparedEvent, RecordedId } from '../storage/index.ts'
-import { type Item, number, numberOf, sizeOf, text, textOf } from './attributes.ts'
+import { type Item, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { allCommits } from './heads.ts'
+import { locationIn } from './id-item.ts'
 import { eventIdKey, type Key, streamPartition, type Tables } from './keys.ts'
 import { eventsOf, partsIn } from './read.ts'
-
-/** The stream, the version and the position of an event. */
-export interface EventLocation {
-  readonly streamId: string
-  readonly version: number
-  readonly position: number
-  readonly recordedAt: number
-}
-
-/** The put of an id's item, for a transaction. */
-export function eventIdPut(
-  tables: Tables,
-  id: string,
-  { streamId, version, position, recordedAt }: EventLocation,
-): { readonly item: object; readonly size: number } {
-  const item: Item = {
-    ...eventIdKey(id),
-    stream: text(streamId),
-    v: number(version),
-    o: number(position),
-    t: number(recordedAt),
-  }
-  const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }
-  return { item: { Put: put }, size: sizeOf(item) }
-}
 
 // In milliseconds. A clock may be set back by so much between the making of an id and the recording of its
 // event.
@@ -94,8 +71,17 @@ export class EventIds {
       table: this.#tables.log,
       key: `${ids.length} event ids`,
     }
-    const items = await this.#connection.batchGet(subject, ids.map(eventIdKey), { consistent: true }, signal)
-    return new Map(items.map(recordedOf).map((recorded) => [recorded.id, recorded]))
+    // Neighbours share a key.
+    const keys = new Map(ids.map((id) => [eventIdKey(id).p.S, eventIdKey(id)]))
+    const items = await this.#connection.batchGet(subject, [...keys.values()], { consistent: true }, signal)
+    const itemOf = new Map(items.map((item) => [(item as Key).p.S, item]))
+    const found = new Map<string, RecordedId>()
+    for (const id of ids) {
+      const location = locationIn(itemOf.get(eventIdKey(id).p.S), id)
+      if (location !== undefined)
+        found.set(id, { id, ...location, recordedAt: new Date(location.recordedAt) })
+    }
+    return found
   }
 
   async #findInStream(
@@ -143,14 +129,4 @@ export const hasCallerId = ({ idFrom }: PreparedEvent): boolean => idFrom === 'c
 /** When a UUID of version 7 was made (RFC 9562, 5.7); undefined for other versions. */
 function timeOf(id: string): number | undefined {
   return id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
-}
-
-function recordedOf(item: Item): RecordedId {
-  return {
-    id: (item as Key).p.S.slice(2),
-    streamId: textOf(item, 'stream') as string,
-    version: numberOf(item, 'v') as number,
-    position: numberOf(item, 'o') as number,
-    recordedAt: new Date(numberOf(item, 't') as number),
-  }
 }

@@ -1,11 +1,11 @@
 /**
- * The heartbeat of a process. It costs one write, however many workers the process has, and one read of the change number.
- * The process reads its subscriptions only
+ * The heartbeat of a process. It costs one read of the change number, however many workers the process has, and at most each
+ * half of the shortest lease time one write. The process reads its subscriptions only
  *
  * - if the change number has changed: another process has registered, changed, paused or removed a subscription, asked
  *   for a retry of parked events, moved checkpoints, joined, released leases or left,
  * - if a worker is new,
- * - a third of the shortest lease time after it has last read them.
+ * - some time after it has last read them, see `readInterval`.
  *
  * Otherwise it answers with what it knows (see known-places.ts). To renew a lease writes nothing: a lease lasts as long as
  * its worker is alive.
@@ -24,7 +24,12 @@ import { LeaseShares, leasesOf, type Round, refusalOf } from './lease-shares.ts'
 import { OwnWorkers } from './own-workers.ts'
 import { ProcessBeats } from './process-beats.ts'
 import { sideBySide } from './side-by-side.ts'
-import type { StoredSubscription, StoredWorker, SubscriptionItems } from './subscription-items.ts'
+import {
+  mayHaveDueEvents,
+  type StoredSubscription,
+  type StoredWorker,
+  type SubscriptionItems,
+} from './subscription-items.ts'
 
 export interface HeartbeatParts {
   readonly connection: Connection
@@ -34,6 +39,12 @@ export interface HeartbeatParts {
   readonly changeNumber: ChangeNumber
   readonly table: string
 }
+
+/**
+ * The longest time between two reads of a place, in milliseconds: the lease time, or a third of it if it is long. The read finds
+ * a change whose process died before it reported it.
+ */
+const readInterval = (leaseTime: number) => Math.max(leaseTime / 3, Math.min(leaseTime, 15_000))
 
 const placesAtOnce = 8
 const writesAtOnce = 32
@@ -56,36 +67,34 @@ export class Heartbeat {
     return { doing, table: this.#parts.table, key: placePartition(place) }
   }
 
-  async keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]> {
+  async keepLeases(
+    beats: readonly WorkerBeat[],
+    signal?: AbortSignal,
+    renewed: (ago: number) => void = () => {},
+  ): Promise<readonly KeptLeases[]> {
     if (beats.length === 0) return []
     const { changeNumber: changeNumbers } = this.#parts
     this.#workers.note(beats)
-    const [changeNumber] = await Promise.all([
-      changeNumbers.read(signal),
-      this.#beats.send(this.#workers.longestLeaseTime, signal),
-    ])
+    const calledAt = performance.now()
+    const { leaseTimes } = this.#workers
+    const renew = async (beat: Promise<void>) => {
+      await beat
+      renewed(this.#beats.age)
+    }
     const changed = { isChanged: false }
-    const stopBeating = this.#beatMeanwhile(beats, signal)
+    const stopBeating = beatMeanwhile(beats, () => renew(this.#beats.send(leaseTimes.longest, signal)))
     try {
-      return await this.#answerAll(beats, changeNumber, changed, signal)
+      const [changeNumber] = await Promise.all([
+        changeNumbers.read(signal),
+        renew(this.#beats.keep(leaseTimes, signal)),
+      ])
+      const renewedBefore = Math.max(0, this.#beats.age - (performance.now() - calledAt))
+      const answers = await this.#answerAll(beats, changeNumber, changed, signal)
+      return answers.map((kept) => (kept.kind === 'kept' ? { ...kept, renewedBefore } : kept))
     } finally {
       stopBeating()
       if (changed.isChanged) await changeNumbers.raise()
     }
-  }
-
-  /**
-   * Sends the heartbeat again each third of the shortest lease time, until the returned function is called: a process whose
-   * call takes longer than a lease must not count as dead. Most calls end before the first time.
-   */
-  #beatMeanwhile(beats: readonly WorkerBeat[], signal: AbortSignal | undefined): () => void {
-    const interval = Math.min(...beats.map(({ milliseconds }) => milliseconds)) / 3
-    const send = () => {
-      // The next one follows soon. If none arrives, the leases end.
-      this.#beats.send(this.#workers.longestLeaseTime, signal).catch(() => {})
-    }
-    const timer = setInterval(send, interval)
-    return () => clearInterval(timer)
   }
 
   async #answerAll(
@@ -99,7 +108,7 @@ export class Heartbeat {
     places.forgetOthers(this.#workers.places)
     const byPlace = groupByPlace(beats)
     await sideBySide(placesAtOnce, [...byPlace], ([place, ofPlace]) => {
-      const interval = Math.min(...ofPlace.map(({ milliseconds }) => milliseconds)) / 3
+      const interval = readInterval(Math.min(...ofPlace.map(({ milliseconds }) => milliseconds)))
       return places.readIfDue(place, { changeNumber, interval }, signal)
     })
     const idleTimes = await this.#beats.idleTimes(this.#otherProcesses(), signal)
@@ -160,7 +169,7 @@ export class Heartbeat {
       share: this.#shares.shareOf(stored, round),
       isPaused,
       skip: await this.#skipOf(stored, signal),
-      parkedRequests,
+      parkedRequests: mayHaveDueEvents(stored) ? parkedRequests : 0,
     }
   }
 
@@ -234,6 +243,17 @@ export class Heartbeat {
     const alive = await this.#beats.alive([...new Set(workers.map(({ process }) => process))], signal)
     return new Set(workers.filter(({ process }) => alive.has(process)).map(({ name }) => name))
   }
+}
+
+/**
+ * Sends the heartbeat again each third of the shortest lease time, until the returned function is called: a process whose
+ * call takes longer than a lease must neither count as dead, nor believe that its leases have expired.
+ */
+function beatMeanwhile(beats: readonly WorkerBeat[], beat: () => Promise<void>): () => void {
+  const interval = Math.min(...beats.map(({ milliseconds }) => milliseconds)) / 3
+  // After a failure, the next one follows soon. If none arrives, the leases end.
+  const timer = setInterval(() => beat().catch(() => {}), interval)
+  return () => clearInterval(timer)
 }
 
 function groupByPlace(beats: readonly WorkerBeat[]): ReadonlyMap<string, readonly WorkerBeat[]> {

@@ -1,8 +1,14 @@
 /** `@eventsourced/core/dynamodb`: an event store on Amazon DynamoDB. */
-export type { DynamodbClient, DynamodbMetric } from './connection.ts'
+export type { DynamodbClient } from './client.ts'
 export { DynamodbFailure } from './errors.ts'
-export type { RepairResult, TableProblem, VerifyTablesResult } from './repair.ts'
+export type { DynamodbCapacity, DynamodbIncident, DynamodbMetric } from './metric.ts'
+export type {
+  RepairedProblem,
+  RepairResult,
+  TableCheckOptions,
+  TableProblem,
+  VerifyTablesResult,
+} from './repair/problems.ts'
 export { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from './store.ts'
-export type { TablesStatus } from './tables.ts'
-export type { IamPolicy } from './templates.ts'
+export type { TablesStatus, TableWarning } from './tables-status.ts'
 export type { DynamodbTransaction } from './transaction.ts'

@@ -11,7 +11,7 @@
  *       an era            E                          <era>                   how the log is divided, see slots.ts
  *       the counter       C#<era>#<chain>            0                       how many slots and positions were taken
  *       a slot            L#<era>#<chain>#<block>    <slot>                  which events are in it
- *       an event id       I#<id>                     0                       where the event with an id from the caller is
+ *       event ids         I#<id without its last digit>  0                  see id-item.ts
  *       a document        D#<generation>#<shard>#<projection>  <key>         see documents.ts
  *       a projection      V#<projection>             0                       see projection-registry.ts
  *       a subscription's name  N#<shard>             <subscription>          its place, see subscription-items.ts
@@ -79,7 +79,8 @@ export const firstOfBlock = (block: number): number => Math.max(1, block * slots
 export const lastOfBlock = (block: number): number => (block + 1) * slotsPerBlock - 1
 export const blockPartition = (block: number): string => `L#${era}#${chain}#${block}`
 export const slotKey = (slot: number): Key => key(blockPartition(blockOf(slot)), digits(slot))
-export const eventIdKey = (id: string): Key => key(`I#${id}`, '0')
+export const eventIdPrefix = 'I#'
+export const eventIdKey = (id: string): Key => key(`${eventIdPrefix}${id.slice(0, -1)}`, '0')
 
 export const documentPartition = (projection: string, generation: number, shard: number): string =>
   `D#${generation}#${shard}#${projection}`

@@ -133,7 +133,6 @@ export class Log {
         continue
       }
       const next = slot + found.length
-      // Then the page is not remembered: it may end within a slot.
       const isPast = found.some((one) => lastPositionIn(one) >= until)
       const wanted = candidatesOf(found, query)
       const mayFill = wanted.reduce((sum, { run }) => sum + run.count, events.length) >= limit
@@ -149,7 +148,10 @@ export class Log {
         return { events, bytes, through, full: true }
       }
       through = Math.max(through, lastEventIn(found, until) ?? 0)
-      if (isPast) return { events, bytes, through, full: false }
+      if (isPast) {
+        this.#rememberEnd(found, through)
+        return { events, bytes, through, full: false }
+      }
       slot = next
       found = []
       // Only if the page has advanced: otherwise the reader would ask for the same page again and again.
@@ -162,6 +164,14 @@ export class Log {
     return { events, bytes, through, full: false }
   }
 
+  /** Remembers where the log continues after the last event of a page, unless the page ends within a slot. */
+  #rememberEnd(found: readonly Slot[], through: number): void {
+    const at = found.findIndex((one) => one.count > 0 && lastPositionIn(one) === through)
+    const last = found[at]
+    if (last !== undefined)
+      this.#search.remember(through, { slot: last.number + 1, slots: found.slice(at + 1) })
+  }
+
   async #backward(query: LogQuery, last: number, signal: AbortSignal | undefined): Promise<PageOfSlots> {
     const { after, until, limit } = query
     const events: RecordedEvent[] = []
@@ -169,8 +179,11 @@ export class Log {
     const highest =
       until === Number.MAX_SAFE_INTEGER ? last : await this.#search.lastSlotFor(until, last, signal)
     let through = Number.POSITIVE_INFINITY
-    for (let end = highest; end >= 1; end = firstOfBlock(blockOf(end)) - 1) {
-      const found = await this.#gaps.settled(firstOfBlock(blockOf(end)), end, signal)
+    let blocks = 1
+    for (let end = highest; end >= 1; ) {
+      const start = firstOfBlock(Math.max(0, blockOf(end) - blocks + 1))
+      blocks = Math.min(maxBlocksAtOnce, blocks * 2)
+      const found = await this.#gaps.settled(start, end, signal)
       const room = { forward: false, limit: limit - events.length, maxBytes: maxBytesOfPage - bytes }
       const wanted = candidatesOf(found, query).reverse()
       const hydrated = await this.#hydration.read(wanted, room, isWanted(query), signal)
@@ -181,6 +194,7 @@ export class Log {
       }
       through = found.find(({ count }) => count > 0)?.first ?? through
       if (through <= after) break
+      end = start - 1
       if (highest - end >= maxSlotsPerPage && through <= until) return { events, bytes, through, full: true }
     }
     return { events, bytes, through: after, full: false }
@@ -208,10 +222,14 @@ export class Log {
    */
   async lastPosition(signal?: AbortSignal): Promise<number> {
     const { slot: last } = await this.#slots.counter(signal)
-    for (let end = last; end >= 1; end = firstOfBlock(blockOf(end)) - 1) {
-      const found = await this.#reads.read(firstOfBlock(blockOf(end)), end, { consistent: true }, signal)
+    let blocks = 1
+    for (let end = last; end >= 1; ) {
+      const start = firstOfBlock(Math.max(0, blockOf(end) - blocks + 1))
+      blocks = Math.min(maxBlocksAtOnce, blocks * 2)
+      const found = await this.#reads.read(start, end, { consistent: true }, signal)
       const position = lastEventIn(found)
       if (position !== undefined) return position
+      end = start - 1
     }
     return 0
   }
@@ -231,7 +249,12 @@ export class Log {
           continue
         }
         const room = { forward: true, limit: Number.MAX_SAFE_INTEGER, maxBytes: Number.POSITIVE_INFINITY }
-        const { events } = await this.#hydration.read(candidatesOf([slot], wholeLog), room, () => true, signal)
+        const { events } = await this.#hydration.read(
+          candidatesOf([slot], wholeLog),
+          room,
+          () => true,
+          signal,
+        )
         for (const event of events) {
           if (event.recordedAt >= time) return before
           before = event.position

@@ -7,6 +7,7 @@ import type { WorkerBeat } from '../storage/index.ts'
 import { number, text } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { workerKey } from './keys.ts'
+import type { LeaseTimes } from './process-beats.ts'
 import type { StoredWorker } from './subscription-items.ts'
 
 export interface OwnWorker {
@@ -42,8 +43,10 @@ export class OwnWorkers {
     return this.#workers.size === 0
   }
 
-  get longestLeaseTime(): number {
-    return Math.max(0, ...[...this.#workers.values()].map(({ leaseTime }) => leaseTime))
+  get leaseTimes(): LeaseTimes {
+    const all = [...this.#workers.values()].filter(({ mustLeave }) => !mustLeave)
+    const times = all.map(({ leaseTime }) => leaseTime)
+    return { shortest: Math.min(...times), longest: Math.max(0, ...times) }
   }
 
   note(beats: readonly WorkerBeat[]): void {

@@ -10,7 +10,7 @@ import {
   type ParkedStream,
 } from '../storage/index.ts'
 import { type Item, number, numberOf, text, textOf } from './attributes.ts'
-import { advancePart, fencePart, refusedAdvance } from './checkpoint.ts'
+import { advancePart, parkingFencePart, refusedAdvance } from './checkpoint.ts'
 import type { Connection } from './connection.ts'
 import { updateOf } from './item-update.ts'
 import {
@@ -33,6 +33,8 @@ export class ParkedEvents {
   readonly #writer: Writer
   readonly #table: string
   readonly #subscriptions: DynamodbSubscriptions
+  /** By the names of the subscriptions: how many events were parked in a state of the stored items. */
+  readonly #counts = new Map<string, { readonly state: string; readonly count: number }>()
 
   constructor(connection: Connection, writer: Writer, { log }: Tables, subscriptions: DynamodbSubscriptions) {
     this.#connection = connection
@@ -50,7 +52,10 @@ export class ParkedEvents {
     await this.#write(
       'Parking events',
       lease,
-      [advancePart(this.#table, lease, position), ...events.map((event) => this.#parkPart(lease, event))],
+      [
+        advancePart(this.#table, lease, position, true),
+        ...events.map((event) => this.#parkPart(lease, event)),
+      ],
       signal,
     )
     this.#subscriptions.noteAdvanced(lease, position)
@@ -60,7 +65,7 @@ export class ParkedEvents {
     await this.#write(
       'Parking an event',
       lease,
-      [fencePart(this.#table, lease), this.#parkPart(lease, event)],
+      [parkingFencePart(this.#table, lease), this.#parkPart(lease, event)],
       signal,
     )
   }
@@ -94,11 +99,10 @@ export class ParkedEvents {
     return { item: put, size: 0, name: `parked event of '${subscription}'`, failed: () => undefined }
   }
 
-  /** The position up to which parked events no longer count: a rebuild has moved the checkpoint past them. */
-  async #voidUpTo(place: string, signal: AbortSignal | undefined): Promise<number> {
+  async #header(place: string, signal: AbortSignal | undefined): Promise<Header | undefined> {
     const subject = { doing: 'Reading a subscription', table: this.#table, key: placePartition(place) }
     const item = await this.#connection.get(subject, headerKey(place), signal)
-    return item === undefined ? 0 : headerOf(item).voidUpTo
+    return item && headerOf(item)
   }
 
   #parkedAfter(place: string, after: number) {
@@ -113,9 +117,12 @@ export class ParkedEvents {
   }
 
   /** All parked events of the partition of a lease, without their errors and stacks, which are most of their bytes. */
-  async #parkedOf(lease: Lease, signal: AbortSignal | undefined): Promise<ParkedRecord[]> {
-    const { place, partition: index, partitions: count } = lease
-    const { subject, input } = this.#parkedAfter(place, await this.#voidUpTo(place, signal))
+  async #parkedOf(
+    { place, partition: index, partitions: count }: Lease,
+    header: Header | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<ParkedRecord[]> {
+    const { subject, input } = this.#parkedAfter(place, header?.voidUpTo ?? 0)
     const withoutErrors = {
       ...input,
       ProjectionExpression: 's, #stream, id, y, #state, n, t',
@@ -128,18 +135,21 @@ export class ParkedEvents {
 
   async parkedToHandle(lease: Lease, limit: number, signal?: AbortSignal): Promise<readonly ParkedRecord[]> {
     const first = new Map<string, number>()
-    const parked = await this.#parkedOf(lease, signal)
+    // Before the parked events: a request that comes meanwhile then counts as not handled.
+    const header = await this.#header(lease.place, signal)
+    const parked = await this.#parkedOf(lease, header, signal)
     for (const { streamId, position } of parked) if (!first.has(streamId)) first.set(streamId, position)
-    return parked
-      .filter(
-        ({ state, streamId, position }) =>
-          state === 'retrying' || (state === 'blocked' && first.get(streamId) === position),
-      )
-      .slice(0, limit)
+    const due = parked.filter(
+      ({ state, streamId, position }) =>
+        state === 'retrying' || (state === 'blocked' && first.get(streamId) === position),
+    )
+    if (due.length === 0 && header !== undefined)
+      await this.#subscriptions.noteNoneDue(lease, header.parkedRequests, signal)
+    return due.slice(0, limit)
   }
 
   async parkedStreams(lease: Lease, signal?: AbortSignal): Promise<readonly ParkedStream[]> {
-    const parked = await this.#parkedOf(lease, signal)
+    const parked = await this.#parkedOf(lease, await this.#header(lease.place, signal), signal)
     // They come in order of position, so the last one of each stream wins.
     const last = new Map(parked.map(({ streamId, position }) => [streamId, position]))
     return [...last].map(([streamId, position]) => ({ streamId, position }))
@@ -170,11 +180,19 @@ export class ParkedEvents {
     return records
   }
 
+  /** Counting costs as much as reading all parked events. So the process counts again only if they may have changed. */
   async countParked(name: string, signal?: AbortSignal): Promise<number> {
-    const header = await this.#subscriptions.registry.header(name, signal)
-    if (header === undefined) return 0
-    const { subject, input } = this.#parkedAfter(header.place, header.voidUpTo)
-    return this.#connection.count(subject, input, signal)
+    const stored = await this.#subscriptions.stored(name, signal)
+    if (stored === undefined) return 0
+    const { place, shape, parkedRequests, voidUpTo } = stored.header
+    const changes = stored.checkpoints.map(({ parkedBy }) => parkedBy)
+    const state = JSON.stringify([place, shape, parkedRequests, voidUpTo, changes])
+    const known = this.#counts.get(name)
+    if (known?.state === state) return known.count
+    const { subject, input } = this.#parkedAfter(place, voidUpTo)
+    const count = await this.#connection.count(subject, input, signal)
+    this.#counts.set(name, { state, count })
+    return count
   }
 
   retryParked(name: string, positions: readonly number[], signal?: AbortSignal): Promise<readonly number[]> {

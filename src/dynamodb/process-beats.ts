@@ -1,5 +1,5 @@
 /**
- * The heartbeats of processes. A process writes one item with each heartbeat, for all its workers. Its attribute `beat` gets
+ * The heartbeats of processes. A process writes one item for all its workers, at least twice in the shortest lease time. Its attribute `beat` gets
  * a value that it never had. A worker of another process counts as dead when the `beat` of that process has not changed for
  * the worker's lease time, by the monotonic clock of the observing process (see liveness.ts).
  *
@@ -11,24 +11,50 @@ import type { Connection } from './connection.ts'
 import { type Key, processKey } from './keys.ts'
 import { type IdleItem, idleKey, idleUpdate, Liveness } from './liveness.ts'
 
+// The longest time between two calls of `keep`, in milliseconds.
+export const heartbeatInterval = 2_000
 // DynamoDB deletes the item of a process that has ended (time to live). In seconds.
 const secondsToKeep = 86_400
 const group = 'processes'
+
+/** In milliseconds. */
+export interface LeaseTimes {
+  readonly shortest: number
+  readonly longest: number
+}
 
 export class ProcessBeats {
   /** The name of this process: each storage object counts as one. */
   readonly process: string = randomUUID()
   readonly #connection: Connection
+  readonly #urgent: Connection
   readonly #table: string
   readonly #liveness = new Liveness()
+  /** When the last request was sent that has marked this process as alive, by the monotonic clock. */
+  #sentAt = Number.NEGATIVE_INFINITY
 
   constructor(connection: Connection, table: string) {
     this.#connection = connection
+    this.#urgent = connection.withUrgency('now')
     this.#table = table
   }
 
   #subject(process: string) {
     return { doing: 'Keeping leases', table: this.#table, key: processKey(process).p.S }
+  }
+
+  /** For how long the process has not been marked as alive, in milliseconds. */
+  get age(): number {
+    return performance.now() - this.#sentAt
+  }
+
+  /**
+   * Marks this process as alive, unless the next heartbeat comes early enough for that: the item is then not older than half
+   * of the shortest lease time.
+   */
+  async keep(leaseTimes: LeaseTimes, signal: AbortSignal | undefined): Promise<void> {
+    const { shortest, longest } = leaseTimes
+    if (this.age + Math.min(heartbeatInterval, shortest / 3) > shortest / 2) await this.send(longest, signal)
   }
 
   /** Marks this process as alive. `milliseconds`: the longest lease time of its workers. */
@@ -41,7 +67,9 @@ export class ProcessBeats {
       until: number(now + milliseconds),
       ttl: number(Math.floor(now / 1000) + secondsToKeep),
     }
-    await this.#connection.write(this.#subject(this.process), 'PutItem', { Item: item }, signal)
+    const sentAt = performance.now()
+    await this.#urgent.write(this.#subject(this.process), 'PutItem', { Item: item }, signal)
+    this.#sentAt = Math.max(this.#sentAt, sentAt)
   }
 
   /**

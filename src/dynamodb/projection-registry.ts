@@ -112,10 +112,9 @@ export class ProjectionRegistry {
       TableName: tables.log,
       Key: counterKey,
       UpdateExpression: 'SET i = :i, r = :next',
-      ConditionExpression: [
-        'n = :last',
-        epoch === 0 ? 'attribute_not_exists(r)' : 'r = :epoch',
-      ].join(' AND '),
+      ConditionExpression: ['n = :last', epoch === 0 ? 'attribute_not_exists(r)' : 'r = :epoch'].join(
+        ' AND ',
+      ),
       ExpressionAttributeValues: {
         ':i': text(inlineText(inline, projection)),
         ':next': number(epoch + 1),

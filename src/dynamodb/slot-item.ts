@@ -90,9 +90,10 @@ const plainJson = 1
 const deflatedJson = 2
 // Compressing fewer bytes saves nothing: DynamoDB bills whole kilobytes.
 const minBytesToCompress = 1_000
-const fastestLevel = 1
+// Takes 14 µs for an event of 1,500 bytes, where the fastest level takes 4. It saves a fifth of the write units.
+const level = 6
 // Bodies with more characters are not tried.
-const maxCharactersOfBodies = 500_000
+const maxCharactersOfBodies = 200_000
 // A slot contains its commits if that adds no more than this to the price of each of them.
 const maxUnitsPerCommit = 0.25
 const bytesOfKilobyte = 1_024
@@ -141,7 +142,7 @@ function itemOf(
 
 function encode(json: Buffer, compress: boolean): Buffer {
   if (compress && json.length > minBytesToCompress) {
-    const deflated = deflateRawSync(json, { level: fastestLevel })
+    const deflated = deflateRawSync(json, { level })
     if (deflated.length < json.length) return Buffer.concat([Buffer.of(deflatedJson), deflated])
   }
   return Buffer.concat([Buffer.of(plainJson), json])
@@ -192,8 +193,7 @@ export function slotOfItem(item: Item): Slot {
     runs,
     count,
     commits:
-      storedCommits &&
-      new Map(storedCommits.map((commit, nth) => [names[nth] as string, commitOf(commit)])),
+      storedCommits && new Map(storedCommits.map((commit, nth) => [names[nth] as string, commitOf(commit)])),
   }
 }
 

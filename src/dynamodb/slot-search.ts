@@ -90,10 +90,7 @@ export class SlotSearch {
   }
 
   /** Returns a slot such that the condition holds for every slot before it. */
-  async #firstSlot(
-    isBefore: (slot: Slot) => boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
+  async #firstSlot(isBefore: (slot: Slot) => boolean, signal: AbortSignal | undefined): Promise<number> {
     const { slot: last } = await this.#slots.counter(signal, eventually)
     const isKnownBefore = (slot: Slot | undefined) => slot !== undefined && isBefore(slot)
     return firstOfBlock(await this.#lastBlock(isKnownBefore, last, signal))
@@ -124,7 +121,11 @@ export class SlotSearch {
     return low
   }
 
-  async #firstUsedSlot(block: number, last: number, signal: AbortSignal | undefined): Promise<Slot | undefined> {
+  async #firstUsedSlot(
+    block: number,
+    last: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Slot | undefined> {
     const start = firstOfBlock(block)
     const [slot] = await this.#reads.read(start, start, eventually, signal)
     if (slot !== undefined && slot.count > 0) return slot

@@ -15,7 +15,7 @@
  */
 import { abortable, type RegisteredProjection, SchemaMismatchError } from '../storage/index.ts'
 import { type Item, number, numberOf, textOf } from './attributes.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Throttled, WriteResult } from './connection.ts'
 import type { Subject } from './errors.ts'
 import { counterKey, slotKey, type Tables } from './keys.ts'
 import { checkNotEnded, sealedItem } from './slot-item.ts'
@@ -52,6 +52,14 @@ export interface TakenSlot {
   readonly counter: Counter
 }
 
+const takeUpdate = (count: number): object => ({
+  Key: counterKey,
+  UpdateExpression: 'SET n = n + :one, c = c + :count',
+  ConditionExpression: 'attribute_exists(n) AND attribute_not_exists(z)',
+  ExpressionAttributeValues: { ':one': number(1), ':count': number(count) },
+  ReturnValues: 'ALL_NEW',
+})
+
 const mustNotExist = { ConditionExpression: 'attribute_not_exists(p)' }
 
 export class Slots {
@@ -71,18 +79,25 @@ export class Slots {
    * @throws SchemaMismatchError if there is no counter, or if a later version of the library has ended the era
    */
   async take(count: number, signal?: AbortSignal): Promise<TakenSlot> {
-    const { done, item } = await this.#connection.write(
-      this.#subject('Taking a place in the log', counterKey.p.S),
-      'UpdateItem',
-      {
-        Key: counterKey,
-        UpdateExpression: 'SET n = n + :one, c = c + :count',
-        ConditionExpression: 'attribute_exists(n) AND attribute_not_exists(z)',
-        ExpressionAttributeValues: { ':one': number(1), ':count': number(count) },
-        ReturnValues: 'ALL_NEW',
-      },
-      signal,
+    const input = takeUpdate(count)
+    return this.#takenSlot(
+      await this.#connection.write(this.#takeSubject, 'UpdateItem', input, signal),
+      count,
     )
+  }
+
+  /** Takes the next slot like `take`, but does not retry a throttled request. */
+  async takeUnlessThrottled(count: number): Promise<TakenSlot | Throttled> {
+    const input = takeUpdate(count)
+    const result = await this.#connection.writeUnlessThrottled(this.#takeSubject, 'UpdateItem', input)
+    return 'throttled' in result ? result : this.#takenSlot(result, count)
+  }
+
+  get #takeSubject(): Subject {
+    return this.#subject('Taking a place in the log', counterKey.p.S)
+  }
+
+  #takenSlot({ done, item }: WriteResult, count: number): TakenSlot {
     if (!done) {
       checkNotEnded(item)
       throw new SchemaMismatchError(
@@ -94,11 +109,17 @@ export class Slots {
   }
 
   /** @throws SchemaMismatchError if a later version of the library has ended the era */
-  async counter(signal?: AbortSignal, { consistent = true } = {}): Promise<Counter> {
+  async counter(
+    signal?: AbortSignal,
+    { consistent = true }: { readonly consistent?: boolean } = {},
+  ): Promise<Counter> {
     return counterOf(await this.counterItem(signal, { consistent }))
   }
 
-  counterItem(signal?: AbortSignal, { consistent = true } = {}): Promise<Item | undefined> {
+  counterItem(
+    signal?: AbortSignal,
+    { consistent = true }: { readonly consistent?: boolean } = {},
+  ): Promise<Item | undefined> {
     const subject = this.#subject('Reading the end of the log', counterKey.p.S)
     return this.#connection.get(subject, counterKey, signal, { consistent })
   }

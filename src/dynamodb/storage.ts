@@ -11,6 +11,7 @@ import { Heads } from './heads.ts'
 import { imports } from './import.ts'
 import type { Tables } from './keys.ts'
 import { Log } from './log.ts'
+import { pace } from './pace.ts'
 import { ParkedEvents } from './parked.ts'
 import { listProjections } from './projection-list.ts'
 import { ProjectionLocks } from './projection-lock.ts'
@@ -51,6 +52,7 @@ export function dynamodbStorage(
   const commits = new Commits(context, inline)
 
   return {
+    pace,
     ...appends(environment, commits, ids, maxBatch),
     ...imports(environment, commits, ids),
     ...streamReads(connection, tables, heads),
@@ -94,11 +96,12 @@ export function dynamodbStorage(
     removeSubscription: (current, signal) => registered.removeSubscription(current, signal),
     listSubscriptions: (after, limit, signal) => registered.listSubscriptions(after, limit, signal),
 
-    keepLeases: (beats, signal) => subscriptions.keepLeases(beats, signal),
+    keepLeases: (...parameters) => subscriptions.keepLeases(...parameters),
     releaseLeases: (leases) => subscriptions.releaseLeases(leases),
     leave: (place, worker) => subscriptions.leave(place, worker),
     advance: (moves, signal) => subscriptions.advance(moves, signal),
     checkpoints: (name, signal) => subscriptions.checkpoints(name, signal),
+    readProgress: (name, signal) => subscriptions.readProgress(name, signal),
     park: (lease, events, position, signal) => parked.park(lease, events, position, signal),
     parkedToHandle: (lease, limit, signal) => parked.parkedToHandle(lease, limit, signal),
     parkAgain: (lease, event, signal) => parked.parkAgain(lease, event, signal),

@@ -1,27 +1,28 @@
 /** Opens an event store on DynamoDB. */
 import {
-  beginning,
   checkBoolean,
   checkFunction,
   checkInteger,
   checkMilliseconds,
-  checkText,
   type Event,
   type EventStore,
   eventStore,
   InlineProjections,
   type InputLimits,
-  InvalidInputError,
   optionsOf,
+  refuse,
   SchemaMismatchError,
   type StoreOptions,
 } from '../storage/index.ts'
-import { Connection, type DynamodbAddress, type DynamodbMetric, opener } from './connection.ts'
+import { type DynamodbAddress, opener } from './client.ts'
+import { Connection } from './connection.ts'
 import { tablesOf } from './keys.ts'
-import { type RepairResult, repairTables, type VerifyTablesResult, verifyTables } from './repair.ts'
+import type { DynamodbMetric } from './metric.ts'
+import type { RepairResult, TableCheckOptions, VerifyTablesResult } from './repair/problems.ts'
 import { dynamodbStorage } from './storage.ts'
-import { createTables, format, readFormat, type TablesStatus, tablesStatus } from './tables.ts'
-import { cloudFormation, type IamPolicy, iamPolicy, terraform } from './templates.ts'
+import { checkTableName, defaultTable } from './table-name.ts'
+import { createTables, format, readFormat, readFormatOnceCreated, refusedAs } from './tables.ts'
+import type { TablesStatus } from './tables-status.ts'
 import type { DynamodbTransaction } from './transaction.ts'
 
 /** The options of `dynamodbStore`. */
@@ -35,6 +36,22 @@ export interface DynamodbStoreOptions<E extends Event = Event>
   readonly autoCreate?: boolean | undefined
   /** Maximum number of retries of a request after transient errors; 0: no retry. @default 9 */
   readonly retries?: number | undefined
+  /**
+   * The longest time that one attempt of a request waits for its answer, in milliseconds, with any client. After that
+   * time the store aborts the attempt and retries: the connection may be silent. The SDK's own `requestTimeout` aborts
+   * nothing by default. A write that was aborted may have happened; the store recognises it, as after any lost answer.
+   *
+   * An attempt that reads many items (`Query`, `Scan`, `BatchGetItem`) waits twice as long after each timeout, up to
+   * four times `requestTimeout`, so that an answer of up to 16 MB arrives on a slow connection too.
+   *
+   * One request ends within (`retries` + 1) × `requestTimeout`, plus `retries` pauses of at most 1 second each: by
+   * default 10 × 5 s + 4 s = 54 seconds. A request that reads many items ends within 5 + 10 + 8 × 20 + 4 = 179 seconds.
+   * A call sends several requests one after the other: an append 2 to 5, and more after conflicts. `close()` waits for
+   * the calls under way. To limit a call as a whole, pass it a `signal`.
+   *
+   * @default 5000
+   */
+  readonly requestTimeout?: number | undefined
   /**
    * Maximum number of concurrent appends in one transaction. 1: each append has its own transaction.
    *
@@ -52,42 +69,50 @@ export interface DynamodbStoreOptions<E extends Event = Event>
   readonly compress?: boolean | undefined
   /**
    * Called for each failed attempt of a request (transient error), each sealed slot, and each append that found its
-   * slot sealed. @default none
+   * slot sealed; with `reportCapacity`, also for each answer. It only informs: if it throws, or its promise rejects,
+   * the call continues, and the store emits one process warning with the code `metric-failed`. @default none
    */
   readonly onMetric?: ((metric: DynamodbMetric) => void) | undefined
+  /**
+   * Whether the store asks DynamoDB for the capacity that each request consumes, and passes it to `onMetric` with the
+   * kind `capacity`: once for each request and table. Requires `onMetric`. @default false
+   */
+  readonly reportCapacity?: boolean | undefined
 }
 
 /** An event store on DynamoDB. */
 export interface DynamodbStore<E extends Event = Event> extends EventStore<E, DynamodbTransaction> {
   readonly schema: {
     /**
-     * Creates the tables that are missing, and checks them. Many processes may call it at once.
+     * Creates the tables that are missing, turns on the time to live of the log, and checks both tables. Many
+     * processes may call it at once. It turns on neither deletion protection nor point-in-time recovery, which the
+     * templates of `@eventsourced/core/dynamodb/templates` do; `warnings` says what is off.
      *
      * @throws SchemaMismatchError if the tables have another format, or are not as they must be
      */
     create(): Promise<TablesStatus>
     /**
-     * Checks the tables, and changes nothing.
+     * Checks the tables, and changes nothing. What only protects the tables is a warning in the result, not an error.
      *
      * @throws SchemaMismatchError if the tables have another format, or are not as they must be
      */
     status(): Promise<TablesStatus>
     /**
-     * Returns a CloudFormation template of the tables as JSON, with deletion protection and point-in-time
-     * recovery.
+     * Checks whether commits and log agree, which may not be so after a restore. Reads all commits and all slots, page
+     * by page. An append that is being written meanwhile may be reported: call it again.
+     *
+     * @throws InvalidInputError if an option is not valid
+     * @throws SchemaMismatchError if a later version of the library has divided the log
      */
-    cloudFormation(): string
-    /** Returns the same tables as a Terraform file. */
-    terraform(): string
-    /** Returns the IAM policy with exactly the rights of a process that appends, reads and subscribes. */
-    iamPolicy(options?: { readonly region?: string; readonly account?: string }): IamPolicy
+    verify(options?: TableCheckOptions): Promise<VerifyTablesResult>
     /**
-     * Checks whether commits and log agree, which may not be so after a restore. Reads both tables
-     * completely.
+     * Repairs commits and log so that they agree. No other process may use the tables meanwhile. A repair that was
+     * interrupted can be called again. Open the store again afterwards: a store remembers what it has read of the log.
+     *
+     * @throws InvalidInputError if an option is not valid
+     * @throws SchemaMismatchError if a later version of the library has divided the log
      */
-    verify(): Promise<VerifyTablesResult>
-    /** Repairs commits and log so that they agree. No other process may use the tables meanwhile. */
-    repair(): Promise<RepairResult>
+    repair(options?: TableCheckOptions): Promise<RepairResult>
   }
 }
 
@@ -98,20 +123,22 @@ export interface DynamodbStore<E extends Event = Event> extends EventStore<E, Dy
  */
 export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOptions<E>): DynamodbStore<E> {
   const {
-    table = 'eventsourced',
+    table = defaultTable,
     inline: projections = [],
     events,
   } = optionsOf(options, ['table', 'inline', 'events'])
   const {
     retries = 9,
+    requestTimeout = 5_000,
     maxBatch = 98,
     gapTimeout = 2_000,
-  } = optionsOf(options, ['retries', 'maxBatch', 'gapTimeout'])
+  } = optionsOf(options, ['retries', 'requestTimeout', 'maxBatch', 'gapTimeout'])
   const {
     autoCreate = true,
     compress = true,
+    reportCapacity = false,
     onMetric,
-  } = optionsOf(options, ['autoCreate', 'compress', 'onMetric'])
+  } = optionsOf(options, ['autoCreate', 'compress', 'reportCapacity', 'onMetric'])
   const address = optionsOf<DynamodbAddress, keyof DynamodbAddress>(options, [
     'client',
     'endpoint',
@@ -120,29 +147,47 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   ])
   checkTableName(table)
   checkInteger(retries, 'retries', 0)
+  checkMilliseconds(requestTimeout, 'requestTimeout', 1)
   checkInteger(maxBatch, 'maxBatch', 1)
   checkMilliseconds(gapTimeout, 'gapTimeout', 1)
   const tables = tablesOf(table)
   checkBoolean(autoCreate, 'autoCreate')
   checkBoolean(compress, 'compress')
   if (onMetric !== undefined) checkFunction(onMetric, 'onMetric')
+  checkBoolean(reportCapacity, 'reportCapacity')
+  if (reportCapacity && onMetric === undefined) {
+    refuse('reportCapacity', 'must not be true without onMetric, which gets the capacity', reportCapacity)
+  }
   const inline = new InlineProjections(projections, events)
-  const connection = new Connection(opener(address), { retries, onMetric }, prepare)
+  const connection = new Connection(
+    opener(address),
+    { retries, requestTimeout, reportCapacity, onMetric },
+    prepare,
+  )
   const unprepared = connection.unprepared()
 
   async function prepare(): Promise<void> {
+    let mismatch: SchemaMismatchError | undefined
     const found = await readFormat(unprepared, tables).catch((error: unknown) => {
-      if (!autoCreate || !(error instanceof SchemaMismatchError)) throw error
+      if (!(error instanceof SchemaMismatchError)) throw error
+      mismatch = error
       return 0
     })
     if (found === format) return
-    if (!autoCreate) {
-      throw new SchemaMismatchError(
-        `The tables '${tables.events}' and '${tables.log}' are not set up: call \`await store.schema.create()\` first`,
-      )
+    try {
+      if (autoCreate) return await createTables(unprepared, tables)
+      if (mismatch !== undefined && (await readFormatOnceCreated(unprepared, tables)) === format) return
+    } catch (error) {
+      // Without the right to look at tables or to create them, the first error says more.
+      throw refusedAs(error) === 'AccessDeniedException' ? (mismatch ?? error) : error
     }
-    await createTables(unprepared, tables)
+    throw new SchemaMismatchError(
+      `The tables '${tables.events}' and '${tables.log}' are not set up: call \`await store.schema.create()\` first`,
+    )
   }
+
+  // A process that appends never loads what only operators call.
+  const status = async () => (await import('./tables-status.ts')).tablesStatus(unprepared, tables)
 
   return {
     ...eventStore<E, DynamodbTransaction>(
@@ -150,31 +195,15 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
       options,
     ),
     schema: {
-      create: () => createTables(unprepared, tables),
-      status: () => tablesStatus(unprepared, tables),
-      cloudFormation: () => cloudFormation(tables),
-      terraform: () => terraform(tables),
-      iamPolicy: (options) => {
-        const { region, account } = optionsOf(options, ['region', 'account'])
-        if (region !== undefined) checkText(region, 'region')
-        if (account !== undefined) checkText(account, 'account')
-        return iamPolicy(tables, {
-          ...(region !== undefined && { region }),
-          ...(account !== undefined && { account }),
-        })
+      async create() {
+        await createTables(unprepared, tables)
+        return status()
       },
-      verify: () => verifyTables(connection, tables),
-      repair: () => repairTables(connection, tables),
+      status,
+      verify: async (options) =>
+        (await import('./repair/verify.ts')).verifyTables(connection, tables, options),
+      repair: async (options) =>
+        (await import('./repair/repair.ts')).repairTables(connection, tables, options),
     },
   }
-}
-
-// The rule of AWS, with room for the suffixes.
-function checkTableName(table: string): void {
-  if (typeof table === 'string' && /^[a-zA-Z0-9_.-]{1,240}$/.test(table)) return
-  throw new InvalidInputError(
-    'table',
-    'must be 1 to 240 letters, digits, underscores, hyphens and dots',
-    beginning(table),
-  )
 }

@@ -6,7 +6,9 @@
  * All other items of a subscription are in one partition of the table, under the place:
  *
  *     a                        the header: what the subscription is, and the change under way
- *     c#<shape>#<partition>    the checkpoint `o`, the owner of its lease, the fencing token, the hold `k`; `x`: closed
+ *     c#<shape>#<partition>    the checkpoint `o`, the owner of its lease, the fencing token, the hold `k`; `x`: closed;
+ *                              `last`, `parked`: the ids of the last transactions that have moved it and parked events;
+ *                              `asks`: the header's `asks` up to which no parked event of the partition is due
  *     s#<shape>#<nnnn>         a skip layer, as JSON
  *     w#<worker>               the process of a worker and its lease time
  *
@@ -104,8 +106,19 @@ export class SubscriptionItems {
   }
 
   async nameItem(name: string, signal: AbortSignal | undefined): Promise<NamedItem> {
-    const subject = { doing: 'Looking up a subscription', table: this.#table, key: nameKey(name).p.S }
-    return namedItemOf(await this.#connection.get(subject, nameKey(name), signal))
+    return namedItemOf(await this.#connection.get(this.#nameSubject(name), nameKey(name), signal))
+  }
+
+  /** Returns the place that a name has or had a moment ago, by an eventually consistent read. */
+  async recentPlace(name: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    const consistency = { consistent: false }
+    const keys = [nameKey(name)]
+    const [item] = await this.#connection.batchGet(this.#nameSubject(name), keys, consistency, signal)
+    return textOf(item, 'place')
+  }
+
+  #nameSubject(name: string) {
+    return { doing: 'Looking up a subscription', table: this.#table, key: nameKey(name).p.S }
   }
 
   async header(place: string, signal: AbortSignal | undefined): Promise<Header | undefined> {
@@ -199,6 +212,10 @@ function definitionOf(json: string | undefined): SubscriptionDefinition | undefi
 
 export const definitionText = (definition: SubscriptionDefinition): Attribute =>
   text(JSON.stringify(definition))
+
+/** Whether a parked event of any partition may be due, see `parkedToHandle`. */
+export const mayHaveDueEvents = ({ header, checkpoints }: StoredSubscription): boolean =>
+  checkpoints.some(({ parkedRequests }) => parkedRequests !== header.parkedRequests)
 
 export function registeredOf(header: Header): RegisteredSubscription {
   const { name, place, definition, partitions, isPaused, createdAt, revision } = header

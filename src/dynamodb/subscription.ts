@@ -14,10 +14,11 @@ import type {
   MoveOutcome,
   PartitionCheckpoint,
   SubscriptionDefinition,
+  SubscriptionProgress,
   WorkerBeat,
 } from '../storage/index.ts'
 import { ChangeNumber } from './change-number.ts'
-import { advanceUpdate, isAhead, isLeased } from './checkpoint.ts'
+import { advanceUpdate, isAhead, isLeased, parkedRequestsUpdate } from './checkpoint.ts'
 import { CheckpointHolds } from './checkpoint-holds.ts'
 import { moveCheckpointParts } from './checkpoint-moves.ts'
 import type { Connection } from './connection.ts'
@@ -26,7 +27,12 @@ import { placePartition, type Tables } from './keys.ts'
 import { KnownPlaces } from './known-places.ts'
 import { sideBySide } from './side-by-side.ts'
 import { SubscriptionChanges } from './subscription-change.ts'
-import { SubscriptionItems } from './subscription-items.ts'
+import {
+  mayHaveDueEvents,
+  registeredOf,
+  type StoredSubscription,
+  SubscriptionItems,
+} from './subscription-items.ts'
 import { DynamodbSubscriptionRegistry, type RegistryParts } from './subscription-registry.ts'
 import type { Part, Writer } from './writer.ts'
 
@@ -46,7 +52,10 @@ export class DynamodbSubscriptions {
   /** By the names of the subscriptions. */
   readonly #lastPlaces = new Map<string, string>()
 
-  constructor(connection: Connection, writer: Writer, { log: table }: Tables) {
+  constructor(given: Connection, writer: Writer, { log: table }: Tables) {
+    // The log reads of many subscriptions must not delay what keeps their leases, and the calls that wait for them must not
+    // delay the log reads.
+    const connection = given.withUrgency('soon')
     const changeNumber = new ChangeNumber(connection, table)
     const holds = new CheckpointHolds(connection, table)
     const items = new SubscriptionItems(connection, table)
@@ -54,7 +63,7 @@ export class DynamodbSubscriptions {
     const places = new KnownPlaces({ items, changes, holds })
     this.#connection = connection
     this.#table = table
-    this.#items = items
+    this.#items = new SubscriptionItems(given, table)
     this.#changes = changes
     this.#holds = holds
     this.#places = places
@@ -64,8 +73,12 @@ export class DynamodbSubscriptions {
     this.registry = new DynamodbSubscriptionRegistry(this.#registryParts)
   }
 
-  keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]> {
-    return this.#heartbeat.keepLeases(beats, signal)
+  keepLeases(
+    beats: readonly WorkerBeat[],
+    signal?: AbortSignal,
+    renewed?: (ago: number) => void,
+  ): Promise<readonly KeptLeases[]> {
+    return this.#heartbeat.keepLeases(beats, signal, renewed)
   }
 
   releaseLeases(leases: readonly Lease[]): Promise<void> {
@@ -96,6 +109,31 @@ export class DynamodbSubscriptions {
   /** Notes that a transaction of this process has moved the checkpoint of a lease. */
   noteAdvanced(lease: Lease, position: number): void {
     this.#places.notePosition(lease, position)
+  }
+
+  /** Notes that no parked event of a lease's partition is due, after as many requests as `parkedRequests` says. */
+  async noteNoneDue(lease: Lease, parkedRequests: number, signal?: AbortSignal): Promise<void> {
+    const input = parkedRequestsUpdate(lease, parkedRequests)
+    const subject = { doing: 'Reading parked events', table: this.#table, key: placePartition(lease.place) }
+    const { done } = await this.#connection.write(subject, 'UpdateItem', input, signal)
+    if (done) this.#places.changeCheckpoint(lease.place, lease, { parkedRequests })
+  }
+
+  /**
+   * Reads the place consistently: the caller may have moved the subscription just now. The name may come from an eventually
+   * consistent read: the header says whether the name still has the place.
+   */
+  async readProgress(name: string, signal?: AbortSignal): Promise<SubscriptionProgress | undefined> {
+    const place = this.#lastPlaces.get(name) ?? (await this.#items.recentPlace(name, signal))
+    const stored =
+      place === undefined ? undefined : await this.#items.read(place, { consistent: true }, signal)
+    if (stored?.header.name !== name || stored.header.change !== undefined) return undefined
+    this.#lastPlaces.set(name, stored.header.place)
+    return {
+      subscription: registeredOf(stored.header),
+      checkpoint: Math.min(...stored.checkpoints.map(({ position }) => position)),
+      mayHaveDueEvents: mayHaveDueEvents(stored),
+    }
   }
 
   /** Parts of the transaction of a rebuild, see `moveCheckpointParts` in checkpoint-moves.ts. */
@@ -130,21 +168,26 @@ export class DynamodbSubscriptions {
   }
 
   /** Calls that wait poll this often. So it first reads the place that the name had last. */
-  async checkpoints(name: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]> {
+  async stored(name: string, signal?: AbortSignal): Promise<StoredSubscription | undefined> {
     for (let place = this.#lastPlaces.get(name); ; place = undefined) {
       place ??= (await this.registry.header(name, signal))?.place
-      if (place === undefined) return []
+      if (place === undefined) return undefined
       const stored = await this.#items.read(place, { consistent: true }, signal)
       if (stored?.header.name !== name || stored.header.change !== undefined) continue
       this.#lastPlaces.set(name, place)
-      const owners = new Set(stored.checkpoints.map(({ owner }) => owner))
-      const workers = stored.workers.filter((worker) => owners.has(worker.name))
-      const alive = await this.#heartbeat.aliveWorkers(workers, signal)
-      return stored.checkpoints.map(({ partition, position, owner }) => ({
-        partition,
-        position,
-        owner: owner !== undefined && alive.has(owner) ? owner : undefined,
-      }))
+      return stored
     }
+  }
+
+  async checkpoints(name: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]> {
+    const { checkpoints = [], workers = [] } = (await this.stored(name, signal)) ?? {}
+    const owners = new Set(checkpoints.map(({ owner }) => owner))
+    const owning = workers.filter((worker) => owners.has(worker.name))
+    const alive = await this.#heartbeat.aliveWorkers(owning, signal)
+    return checkpoints.map(({ partition, position, owner }) => ({
+      partition,
+      position,
+      owner: owner !== undefined && alive.has(owner) ? owner : undefined,
+    }))
   }
 }

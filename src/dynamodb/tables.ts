@@ -1,27 +1,12 @@
 /** Creates the tables, and checks that they are as they must be. */
-import { SchemaMismatchError, StoreUnavailableError, sleep } from '../storage/index.ts'
+import { SchemaMismatchError, sleep } from '../storage/index.ts'
 import { type Item, number, numberOf } from './attributes.ts'
 import type { Connection } from './connection.ts'
 import { counterKey, eraKey, type Key, metaKey, type Tables } from './keys.ts'
+import { describe, isBeingCreated, type TableDescription, untilFound, untilUsable } from './table-state.ts'
 
 /** The layout of items that this version of the library reads and writes. */
 export const format = 3
-
-/** The state of the two tables. */
-export interface TablesStatus {
-  /** Whether both tables exist, in the format of this library. */
-  readonly upToDate: boolean
-  /** The format of the tables; 0 if they are missing or were not set up. */
-  readonly format: number
-  /** The names of both tables. */
-  readonly tables: readonly string[]
-}
-
-interface TableDescription {
-  readonly TableStatus?: string
-  readonly KeySchema?: readonly { readonly AttributeName?: string; readonly KeyType?: string }[]
-  readonly LocalSecondaryIndexes?: readonly { readonly IndexName?: string }[]
-}
 
 const keySchema = [
   { AttributeName: 'p', KeyType: 'HASH' },
@@ -34,8 +19,18 @@ export const tableDefinition: object = {
   BillingMode: 'PAY_PER_REQUEST',
 }
 
-// In milliseconds. AWS creates a table within seconds.
-const longestWait = 120_000
+/** The log has one era, with one chain of slots: a later version of the library can end it, and begin another. */
+export const firstEra: Item & Key = { ...eraKey, base: number(1), P: number(1) }
+
+/** The attribute of the log table by which DynamoDB deletes items. */
+export const ttlAttribute = 'ttl'
+
+// How long the time to live is set again after DynamoDB refused it, in milliseconds.
+const longestTtlWait = 10_000
+// How long after its tables were created another process may take to note the format, in milliseconds.
+const longestNoting = 10_000
+// DynamoDB refuses to set a time to live with these names while another process sets it, and when it is set.
+const isBeingSet = new Set(['ValidationException', 'ResourceInUseException'])
 const pollInterval = 250
 
 /**
@@ -43,29 +38,29 @@ const pollInterval = 250
  *
  * @throws SchemaMismatchError if the tables have another format, or are not as they must be
  */
-export async function createTables(connection: Connection, tables: Tables): Promise<TablesStatus> {
+export async function createTables(connection: Connection, tables: Tables): Promise<void> {
   const { log } = tables
   const described = await Promise.all(
     namesOf(tables).map(async (table) => {
-      const existing = await describe(connection, table)
-      if (existing !== undefined) return existing
-      await connection
-        .call({ doing: 'Creating a table', table, key: '' }, 'CreateTable', {
-          TableName: table,
-          ...tableDefinition,
-        })
-        .catch(unlessNamed('ResourceInUseException'))
-      return untilActive(connection, table)
+      if ((await describe(connection, table)) === undefined) {
+        await connection
+          .call({ doing: 'Creating a table', table, key: '' }, 'CreateTable', {
+            TableName: table,
+            ...tableDefinition,
+          })
+          .catch(unlessNamed('ResourceInUseException'))
+      }
+      return untilUsable(connection, table)
     }),
   )
-  const ttls = await checkTables(connection, tables, described)
+  checkKeys(tables, described)
+  await Promise.all(namesOf(tables).map((table) => untilFound(connection, table)))
+  const ttls = await checkTimesToLive(connection, tables)
   if (ttls.log === undefined) await enableTtl(connection, log)
-  // The log has one era, with one chain of slots: a later version of the library can end it, and begin another.
-  await putIfMissing(connection, log, { ...eraKey, base: number(1), P: number(1) })
+  await putIfMissing(connection, log, firstEra)
   await putIfMissing(connection, log, { ...counterKey, n: number(0), c: number(0) })
   await putIfMissing(connection, log, { ...metaKey, f: number(format) })
-  const found = await readFormat(connection, tables)
-  return { upToDate: found === format, format: found, tables: namesOf(tables) }
+  await readFormat(connection, tables)
 }
 
 async function putIfMissing(connection: Connection, table: string, item: Item & Key): Promise<void> {
@@ -74,22 +69,7 @@ async function putIfMissing(connection: Connection, table: string, item: Item & 
   await connection.write(subject, 'PutItem', input)
 }
 
-/**
- * Checks the tables.
- *
- * @throws SchemaMismatchError if they have another format, or are not as they must be
- */
-export async function tablesStatus(connection: Connection, tables: Tables): Promise<TablesStatus> {
-  const names = namesOf(tables)
-  const described = await Promise.all(names.map((table) => describe(connection, table)))
-  const existing = described.filter((table) => table !== undefined)
-  if (existing.length < names.length) return { upToDate: false, format: 0, tables: names }
-  await checkTables(connection, tables, existing)
-  const found = await readFormat(connection, tables)
-  return { upToDate: found === format, format: found, tables: names }
-}
-
-const namesOf = ({ events, log }: Tables) => [events, log]
+export const namesOf = ({ events, log }: Tables): readonly [string, string] => [events, log]
 
 /**
  * Reads the format that is stored in the tables; 0 if there is none.
@@ -112,45 +92,45 @@ export async function readFormat(connection: Connection, { log }: Tables): Promi
   return found
 }
 
-async function describe(connection: Connection, table: string): Promise<TableDescription | undefined> {
-  const subject = { doing: 'Looking at a table', table, key: '' }
-  const output = await connection
-    .call<{ Table?: TableDescription }>(subject, 'DescribeTable', { TableName: table })
-    .catch((error: unknown) => {
-      if (error instanceof SchemaMismatchError) return undefined
-      throw error
-    })
-  return output?.Table
-}
-
-async function untilActive(connection: Connection, table: string): Promise<TableDescription> {
-  for (const end = performance.now() + longestWait; ; ) {
-    const description = await describe(connection, table)
-    if (description?.TableStatus === 'ACTIVE') return description
-    if (performance.now() > end) {
-      throw new StoreUnavailableError(
-        'Creating a table',
-        0,
-        new Error(`table '${table}' does not become active`),
-      )
+/**
+ * Reads the format like `readFormat`. If another process is creating the tables, waits until that process has noted the
+ * format.
+ */
+export async function readFormatOnceCreated(connection: Connection, tables: Tables): Promise<number> {
+  for (let end = 0; ; ) {
+    const described = await Promise.all(namesOf(tables).map((table) => describe(connection, table)))
+    const creating = described.findIndex((table) => table !== undefined && isBeingCreated(table))
+    if (creating >= 0) {
+      await untilUsable(connection, namesOf(tables)[creating] as string)
+      end = performance.now() + longestNoting
+      continue
     }
+    if (end === 0 || performance.now() > end) return readFormat(connection, tables)
+    const found = described.includes(undefined) ? 0 : await readFormat(connection, tables)
+    if (found > 0) return found
     await sleep(pollInterval)
   }
 }
 
 /**
- * Checks keys, indexes and time to live. Returns the attribute of the log table by which DynamoDB deletes
- * items, if it has one.
+ * Checks keys, indexes, regions and time to live. Returns the attribute of the log table by which DynamoDB
+ * deletes items, if it has one.
  *
  * @throws SchemaMismatchError if a table is not as it must be
  */
-async function checkTables(
+export function checkTables(
   connection: Connection,
   tables: Tables,
   described: readonly TableDescription[],
 ): Promise<{ readonly log: string | undefined }> {
+  checkKeys(tables, described)
+  return checkTimesToLive(connection, tables)
+}
+
+/** @throws SchemaMismatchError if a table has other keys, a local index, or strong consistency between regions */
+function checkKeys(tables: Tables, described: readonly TableDescription[]): void {
   for (const [index, table] of namesOf(tables).entries()) {
-    const { KeySchema = [], LocalSecondaryIndexes = [] } = described[index] ?? {}
+    const { KeySchema = [], LocalSecondaryIndexes = [], MultiRegionConsistency } = described[index] ?? {}
     const keys = KeySchema.map(({ AttributeName, KeyType }) => `${AttributeName} ${KeyType}`).join(', ')
     if (keys !== 'p HASH, s RANGE') {
       throw new SchemaMismatchError(
@@ -163,11 +143,33 @@ async function checkTables(
         `Table '${table}' has the local index '${local.IndexName}', with which no stream can grow beyond 10 GB: create the table again without it`,
       )
     }
+    if (MultiRegionConsistency === 'STRONG') {
+      throw new SchemaMismatchError(
+        `Table '${table}' is a global table with strong consistency between regions (MRSC), in which DynamoDB refuses transactions, and each append is one: create the table again with eventual consistency (MREC), or in one region`,
+      )
+    }
   }
+}
+
+/**
+ * Checks that DynamoDB deletes no events. Returns the attribute of the log table by which it deletes items, if it has
+ * one.
+ *
+ * @throws SchemaMismatchError if the events have a time to live
+ */
+async function checkTimesToLive(
+  connection: Connection,
+  tables: Tables,
+): Promise<{ readonly log: string | undefined }> {
   const [events, log] = await Promise.all(namesOf(tables).map((table) => ttlOf(connection, table)))
   if (events !== undefined) {
     throw new SchemaMismatchError(
       `Table '${tables.events}' deletes items by the attribute '${events}' (time to live): events would be lost. Turn it off`,
+    )
+  }
+  if (log !== undefined && log !== ttlAttribute) {
+    throw new SchemaMismatchError(
+      `Table '${tables.log}' deletes items by the attribute '${log}' (time to live), and not by '${ttlAttribute}': turn it off, and call \`await store.schema.create()\``,
     )
   }
   return { log }
@@ -184,20 +186,33 @@ async function ttlOf(connection: Connection, table: string): Promise<string | un
   return TimeToLiveStatus.startsWith('ENABL') ? AttributeName : undefined
 }
 
+/** Sets the time to live of the log. Many processes may call it at once. */
 async function enableTtl(connection: Connection, table: string): Promise<void> {
-  await connection
-    .call({ doing: 'Setting a time to live', table, key: '' }, 'UpdateTimeToLive', {
-      TableName: table,
-      TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
-    })
-    // DynamoDB refuses it if another process has just enabled it.
-    .catch(unlessNamed('ValidationException'))
+  for (const end = performance.now() + longestTtlWait; ; ) {
+    try {
+      await connection.call({ doing: 'Setting a time to live', table, key: '' }, 'UpdateTimeToLive', {
+        TableName: table,
+        TimeToLiveSpecification: { AttributeName: ttlAttribute, Enabled: true },
+      })
+      return
+    } catch (error) {
+      if (!isBeingSet.has(refusedAs(error) ?? '')) throw error
+      if ((await ttlOf(connection, table)) !== undefined) return
+      if (performance.now() > end) throw error
+    }
+    await sleep(pollInterval)
+  }
 }
 
 /** Ignores a refusal with this name, which says that another process has done the same already. */
 function unlessNamed(name: string): (error: unknown) => void {
   return (error) => {
-    const failure = error instanceof Error && error.cause instanceof Error ? error.cause.cause : undefined
-    if (!(failure instanceof Error) || failure.name !== name) throw error
+    if (refusedAs(error) !== name) throw error
   }
+}
+
+/** The AWS name of the error with which DynamoDB refused a request; undefined if it did not. */
+export function refusedAs(error: unknown): string | undefined {
+  const failure = error instanceof Error && error.cause instanceof Error ? error.cause.cause : undefined
+  return failure instanceof Error ? failure.name : undefined
 }

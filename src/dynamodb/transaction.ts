@@ -23,7 +23,7 @@ import {
   WriteConditionError,
 } from '../storage/index.ts'
 import { type Item, numberOf } from './attributes.ts'
-import { advancePart, fencePart, longestLock } from './checkpoint.ts'
+import { advancePart, fencePart, longestLock, parkingFencePart } from './checkpoint.ts'
 import type { DocumentReads } from './document-reads.ts'
 import {
   addressName,
@@ -190,7 +190,7 @@ export class DynamodbStorageTransaction implements StorageTransaction {
   async unpark(lease: Lease, position: number): Promise<void> {
     this.#checkOpen()
     this.#lastParts.push(
-      fencePart(this.#environment.tables.log, lease),
+      parkingFencePart(this.#environment.tables.log, lease),
       unparkPart(this.#environment.tables.log, lease, position),
     )
   }

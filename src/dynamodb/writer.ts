@@ -23,6 +23,11 @@ export interface Part {
   readonly name: string
   /** Returns the error to throw if its condition fails; undefined if a retry may succeed. */
   readonly failed: (reason: CancellationReason) => Error | undefined
+  /**
+   * Whether its condition fails because the transaction is written already: the answer to an earlier attempt was lost, and DynamoDB
+   * has forgotten the token of the transaction since. @default no
+   */
+  readonly isWritten?: (reason: CancellationReason) => boolean
 }
 
 export interface FailedPart<P extends Part = Part> {
@@ -93,9 +98,10 @@ export class Writer {
     const subject = { doing, table: this.#table, key: `${parts.length} items: ${parts[0]?.name}` }
     const items = parts.map(({ item }) => item)
     const reasons = await this.#connection.transact(subject, items, randomUUID(), signal)
-    return reasons?.flatMap((reason, index) =>
+    const failures = reasons?.flatMap((reason, index) =>
       isConditionFailed(reason) ? { part: parts[index] as P, reason } : [],
     )
+    return failures?.some(({ part, reason }) => part.isWritten?.(reason)) ? undefined : failures
   }
 }
 

@@ -20,6 +20,7 @@ interface Given
 }
 
 export function engineEnvironment({ storage, known, wakeup, clock, workerName }: Given): EngineEnvironment {
+  const checkpointWriter = new CheckpointWriter(storage, clock)
   return {
     storage,
     known,
@@ -27,8 +28,8 @@ export function engineEnvironment({ storage, known, wakeup, clock, workerName }:
     log: new LogReader(storage, wakeup, clock),
     workerName: workerName ?? thisProcess,
     heartbeat: new Heartbeat(storage, clock),
-    checkpointWriter: new CheckpointWriter(storage, clock),
-    checkpointWaits: new CheckpointWaits(storage, clock),
+    checkpointWriter,
+    checkpointWaits: new CheckpointWaits(storage, clock, checkpointWriter),
     liveHandlers: new LiveHandlers(),
   }
 }

@@ -14,6 +14,7 @@ import type { LogMember, LogReader } from '../log/log-reader.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import type { LogPage, LogQuery } from '../storage/log-query.ts'
+import { fullPace } from '../storage/pace.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { ReadAllOptions } from '../store.ts'
 
@@ -21,16 +22,13 @@ const eventsPerPage = 1000
 // The limit of a page if a reader wants fewer events, and the catalogue may leave some out: not one page for each event.
 const leastEventsPerPage = 100
 
-// The longest pause between two polls of the end of the log, in milliseconds.
-const pollInterval = 250
-
 /**
  * Returns the events of the log. Checks the options in this call, so that a mistake shows where it was made, and reads
  * once the caller iterates.
  * @throws InvalidInputError
  */
 export function readLog(
-  storage: Pick<Storage, 'readLogPage'>,
+  storage: Pick<Storage, 'readLogPage' | 'pace'>,
   options: ReadAllOptions | undefined,
   log: LogReader,
   operations: Operations,
@@ -65,6 +63,7 @@ export function readLog(
     limit,
   }
   return itemsOf(signal, async function* (signal) {
+    const { pollInterval } = storage.pace ?? fullPace
     const follower = follow ? log.join({ filter: query, pollInterval }) : undefined
     try {
       yield* readPages(storage, query, filter, follower, signal, operations)

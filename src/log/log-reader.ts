@@ -12,6 +12,7 @@ import type { Wakeup } from '../runtime/wakeup.ts'
 import { presentCaller } from '../storage/caller.ts'
 import type { LogPage, Partition } from '../storage/log-query.ts'
 import { wholeLog } from '../storage/log-query.ts'
+import { fullPace } from '../storage/pace.ts'
 import type { Storage } from '../storage/storage.ts'
 import { selects } from './event-selection.ts'
 import { type PartitionMember, SharedPages } from './shared-pages.ts'
@@ -50,11 +51,16 @@ export class LogReader {
   readonly #pages: SharedPages
   readonly #readLogPage: ReadLogPage
 
-  constructor(storage: Pick<Storage, 'readLogPage'>, wakeup: Pick<Wakeup, 'count' | 'wait'>, clock: Clock) {
+  constructor(
+    storage: Pick<Storage, 'readLogPage' | 'pace'>,
+    wakeup: Pick<Wakeup, 'count' | 'wait'>,
+    clock: Clock,
+  ) {
     // Several members may wait for a read. It must not run in the async context of one of them, such as its transaction.
     const own = presentCaller()
     const readLogPage: ReadLogPage = (query, signal) => own(() => storage.readLogPage(query, signal))
-    this.#tail = new Tail(readLogPage, wakeup, clock, () => this.#pages.clear())
+    const { polls } = storage.pace ?? fullPace
+    this.#tail = new Tail(readLogPage, wakeup, clock, polls, () => this.#pages.clear())
     this.#readLogPage = async (query, signal) => {
       const [began, wakeups] = [clock.now(), wakeup.count]
       const page = await readLogPage(query, signal)

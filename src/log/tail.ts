@@ -6,21 +6,27 @@
  *                          └─────────┘      as long as a member waits
  *
  * A poll is one read of the log after the segment, with a filter that selects every event that a member wants. The pause is
- * short after an event, doubles while no event comes, and ends at once when this process appends.
+ * short after an event, grows while no event comes, and ends at once when this process appends. A storage that bills requests
+ * limits how many polls there are in a second while events come.
  */
 import type { EventFilter } from '../input/event-filter.ts'
 import { onAbort } from '../runtime/abort.ts'
+import { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Wakeup } from '../runtime/wakeup.ts'
 import type { LogPage, LogQuery } from '../storage/log-query.ts'
 import { wholeLog } from '../storage/log-query.ts'
+import type { Rate } from '../storage/pace.ts'
 import { unionOf } from './event-selection.ts'
 import { Segment, type SegmentQuery } from './segment.ts'
 import { SharedCall } from './shared-call.ts'
 
-// All in milliseconds. The pause between two polls doubles from `shortestPause` up to the shortest poll interval of the
-// members that wait, or to `longestPause`. Two polls begin at least `shortestPause` apart, also under load.
+// All in milliseconds. The pause between two polls doubles from `shortestPause` up to `longestDoubled`. From there on it grows
+// slowly: an event then waits for at most about an eighth of the time without events before it. It grows up to the shortest poll
+// interval of the members that wait, or to `longestPause`. Two polls begin at least `shortestPause` apart, also under load.
 const shortestPause = 5
+const longestDoubled = 250
+const slowGrowth = 1.125
 const longestPause = 60_000
 // After failed polls, the pause doubles from `shortestPause` up to this value.
 const longestPauseAfterFailure = 250
@@ -54,6 +60,9 @@ export class Tail {
   readonly #wakeup: Pick<Wakeup, 'count' | 'wait'>
   readonly #clock: Clock
   readonly #onCut: () => void
+  readonly #budget: Budget
+  /** The shortest pause between two polls that the budget allows for long, in milliseconds. */
+  readonly #budgetedPause: number
   #segment: Segment | undefined
   /** The members, with the time when each one last used the tail. */
   readonly #members = new Map<TailMember, number>()
@@ -79,8 +88,11 @@ export class Tail {
     readLogPage: ReadLogPage,
     wakeup: Pick<Wakeup, 'count' | 'wait'>,
     clock: Clock,
+    polls: Rate,
     onCut: () => void,
   ) {
+    this.#budget = new Budget(clock, polls)
+    this.#budgetedPause = 1_000 / polls.perSecond
     this.#readLogPage = readLogPage
     this.#wakeup = wakeup
     this.#clock = clock
@@ -191,8 +203,7 @@ export class Tail {
       isInterrupted = false
       signal.throwIfAborted()
       if (this.#isDue || this.#failures > 0) return
-      const shortest = Math.min(...[...this.#waiters].map(({ member }) => member.pollInterval))
-      this.#runningPause = Math.min(this.#pause, shortest)
+      this.#runningPause = Math.min(this.#pause, this.#shortestPollInterval)
       const left = this.#pollEnded + this.#runningPause - this.#clock.now()
       if (left <= 0) return
       const pause = new AbortController()
@@ -221,7 +232,8 @@ export class Tail {
   async #performPoll(signal: AbortSignal): Promise<void> {
     const failed = Math.min(longestPauseAfterFailure, shortestPause * 2 ** Math.min(this.#failures, 10))
     const left = this.#pollBegan + (this.#failures > 0 ? failed : shortestPause) - this.#clock.now()
-    if (left > 0) await this.#clock.sleep(left, signal)
+    const pause = this.#isInBudget ? Math.max(left, this.#budget.timeLeft) : left
+    if (pause > 0) await this.#clock.sleep(pause, signal)
     const segment = this.#segment
     if (segment === undefined) return
     segment.setFilter(this.#unionOfMembers())
@@ -230,6 +242,7 @@ export class Tail {
     const wakeups = this.#wakeup.count
     const isWoken = wakeups !== this.#wakeups
     this.#pollBegan = this.#clock.now()
+    this.#budget.spend(1)
     this.#wakeups = wakeups
     this.#isDue = false
     const query = {
@@ -267,7 +280,19 @@ export class Tail {
       const isBehind = events.length === 0 || head > through
       return isBehind ? shortestPause : Math.min(this.#pause, quietInterval)
     }
-    return events.length > 0 ? shortestPause : Math.min(this.#pause * 2, longestPause)
+    if (events.length > 0) return shortestPause
+    const isShort = this.#pause < longestDoubled
+    const longer = isShort ? Math.min(this.#pause * 2, longestDoubled) : this.#pause * slowGrowth
+    return Math.min(longer, longestPause)
+  }
+
+  /** False if a member is behind the segment, or if the user has asked for more polls than the budget has. */
+  get #isInBudget(): boolean {
+    return !this.#isDue && this.#shortestPollInterval >= this.#budgetedPause
+  }
+
+  get #shortestPollInterval(): number {
+    return Math.min(...[...this.#waiters].map(({ member }) => member.pollInterval))
   }
 
   #unionOfMembers(): EventFilter {

@@ -147,6 +147,7 @@ export function memoryStorage(inline: InlineProjections): Storage {
     retryParked: (name, positions) => subscriptions.retryParked(name, positions),
     skipParked: (name, positions) => subscriptions.skipParked(name, positions),
     checkpoints: (name) => subscriptions.checkpoints(name),
+    readProgress: (name) => subscriptions.readProgress(name),
     countParked: (name) => subscriptions.countParked(name),
     async close() {},
   }

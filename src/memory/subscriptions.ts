@@ -23,6 +23,7 @@ import {
   type SkipLayer,
   type SubscriptionChange,
   type SubscriptionDefinition,
+  type SubscriptionProgress,
   type SubscriptionStorage,
   type WorkerBeat,
 } from '../storage/index.ts'
@@ -263,10 +264,9 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
     return [...(place?.parked.values() ?? [])].sort((a, b) => a.position - b.position)
   }
 
-  #parkedOf({ place, partition, partitions }: Lease) {
+  #parkedOf({ place, partition, partitions }: Lease): ParkedRecord[] {
     const all = this.#parkedInOrder(this.#places.get(place))
-    const own = all.filter(({ streamId }) => partitionOf(streamId, partitions) === partition)
-    return { all, own }
+    return all.filter(({ streamId }) => partitionOf(streamId, partitions) === partition)
   }
 
   /**
@@ -274,13 +274,15 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
    * with no parked event of their stream before them.
    */
   async parkedToHandle(lease: Lease, limit: number): Promise<readonly ParkedRecord[]> {
-    const { all, own } = this.#parkedOf(lease)
-    const first = new Map<string, number>()
-    for (const { streamId, position } of all) if (!first.has(streamId)) first.set(streamId, position)
-    const isFirst = ({ streamId, position }: ParkedRecord) => first.get(streamId) === position
-    return own
-      .filter((event) => event.state === 'retrying' || (event.state === 'blocked' && isFirst(event)))
-      .slice(0, limit)
+    return dueEvents(this.#parkedOf(lease)).slice(0, limit)
+  }
+
+  async readProgress(name: string): Promise<SubscriptionProgress | undefined> {
+    const [subscription, place] = [this.#registered.get(name), this.#placeOf(name)]
+    if (subscription === undefined || place === undefined) return undefined
+    const due = dueEvents(this.#parkedInOrder(place))
+    const checkpoint = Math.min(...place.checkpoints.map(({ position }) => position))
+    return { subscription, checkpoint, mayHaveDueEvents: due.length > 0 }
   }
 
   async parkAgain(lease: Lease, event: EventToPark): Promise<void> {
@@ -290,7 +292,7 @@ export class MemorySubscriptions implements SubscriptionsOfStorage {
 
   async parkedStreams(lease: Lease): Promise<readonly ParkedStream[]> {
     // They are in order of position, so the last one of each stream wins.
-    const last = new Map(this.#parkedOf(lease).own.map(({ streamId, position }) => [streamId, position]))
+    const last = new Map(this.#parkedOf(lease).map(({ streamId, position }) => [streamId, position]))
     return [...last].map(([streamId, position]) => ({ streamId, position }))
   }
 
@@ -389,4 +391,17 @@ function setPartitions(place: Place, partitions: number): void {
   const token = Math.max(...checkpoints.map((checkpoint) => checkpoint.token)) + 1
   place.checkpoints = freeCheckpoints(partitions, position, token)
   place.skip = skip
+}
+
+/**
+ * Returns the events that a user has asked to retry, and the blocked events with no earlier event of their stream before them.
+ * `parked`: all of their streams, in order of position.
+ */
+function dueEvents(parked: readonly ParkedRecord[]): ParkedRecord[] {
+  const first = new Map<string, number>()
+  for (const { streamId, position } of parked) if (!first.has(streamId)) first.set(streamId, position)
+  return parked.filter(
+    ({ state, streamId, position }) =>
+      state === 'retrying' || (state === 'blocked' && first.get(streamId) === position),
+  )
 }

@@ -65,6 +65,8 @@ export interface GroupCommitOptions {
    * appends
    */
   readonly lockTimeout?: number
+  /** How often the queue makes a crowded append again. @default 0, for a storage without crowded appends */
+  readonly maxCrowded?: number
 }
 
 /** Nothing was written, because another transaction holds the stream or a lock. The queue retries after a pause. */
@@ -83,7 +85,17 @@ export interface Failed {
   readonly error: unknown
 }
 
-type GroupOutcome = AppendOutcome | Busy | Failed
+/**
+ * Nothing was written, because the database takes no more transactions at present. The queue makes the append again after a
+ * pause, in a group with the appends that were called meanwhile: the groups become fewer and larger.
+ */
+export interface Crowded {
+  readonly kind: 'crowded'
+  /** The error of an append that has been crowded too often. */
+  readonly error: Error
+}
+
+export type GroupOutcome = AppendOutcome | Busy | Failed | Crowded
 
 /** The appends of a group that are not settled, and must be made again. */
 interface Unsettled {
@@ -91,6 +103,8 @@ interface Unsettled {
   readonly busy: Map<string, PendingAppend[]>
   /** Appends of calls that were busy as a whole, in their order. */
   readonly locked: readonly PendingAppend[]
+  /** In their order. */
+  readonly crowded: readonly PendingAppend[]
 }
 
 // Two groups run at once: while the database writes one, the other is on its way.
@@ -102,6 +116,9 @@ const slowAfter = 50
 const slowSlots = 4
 // How many busy streams the queue retries at the same time, at most.
 const maxRetrying = 2
+// The longest pause before crowded appends are made again, in milliseconds. It doubles up to this value.
+const shortestCrowdedPause = 25
+const longestCrowdedPause = 400
 // How many parts of locked groups the queue makes at the same time, at most. They have slots of their own: in the slots
 // for busy streams, they would wait for retries, although many of their appends need no lock.
 const partSlots = 1
@@ -133,6 +150,7 @@ export class GroupCommit {
         reject,
         waitsSince: undefined,
         mayBeMade: false,
+        timesCrowded: 0,
       }
       if (this.#options.maxBatch === 1) {
         this.#makeAtOnce(pending)
@@ -197,12 +215,17 @@ export class GroupCommit {
       leaveSlot()
       this.#schedule()
     }, slowAfter)
-    const { busy, locked } = await this.#settle(appends, false)
+    const { busy, locked, crowded } = await this.#settle(appends, false)
     clearTimeout(timer)
-    const lockedStreams = streamsOf(locked)
-    this.#waiting.release(streamIds.filter((id) => !busy.has(id) && !lockedStreams.has(id)))
+    const unsettled = streamsOf([...locked, ...crowded])
+    this.#waiting.release(streamIds.filter((id) => !busy.has(id) && !unsettled.has(id)))
     for (const pendings of busy.values()) this.#settleBusy(pendings)
     if (locked.length > 0) this.#settleLocked(locked)
+    if (crowded.length > 0) {
+      // The slot stays taken during the pause: another group would only be crowded as well.
+      await sleep(crowdedPause(crowded))
+      this.#waiting.putBack(crowded)
+    }
     if (isSlow) this.#slowSlots.release()
     else leaveSlot()
     this.#schedule()
@@ -214,20 +237,24 @@ export class GroupCommit {
     const [first] = group
     if (group.length === 1 && first !== undefined) {
       if (!(await this.#settleAlone(first, retried))) addTo(busy, first)
-      return { busy, locked: [] }
+      return { busy, locked: [], crowded: [] }
     }
     try {
       const appends = group.map(({ append }) => append)
       const outcomes = await this.#options.together(appends, retried)
-      if ('kind' in outcomes) return { busy, locked: group }
+      if ('kind' in outcomes) return { busy, locked: group, crowded: [] }
+      const crowded: PendingAppend[] = []
       for (const [index, pending] of group.entries()) {
-        if (!settled(pending, outcomes[index] as GroupOutcome)) addTo(busy, pending)
+        const outcome = outcomes[index] as GroupOutcome
+        if (settled(pending, outcome, this.#options.maxCrowded)) continue
+        if (outcome.kind === 'crowded') crowded.push(pending)
+        else addTo(busy, pending)
       }
-      return { busy, locked: [] }
+      return { busy, locked: [], crowded }
     } catch (error) {
       if (!isOneAtFault(error)) {
         for (const { reject } of group) reject(error)
-        return { busy, locked: [] }
+        return { busy, locked: [], crowded: [] }
       }
       return this.#settleInHalves(group)
     }
@@ -236,7 +263,8 @@ export class GroupCommit {
   async #settleInHalves(group: readonly PendingAppend[]): Promise<Unsettled> {
     const middle = group.length >> 1
     const first = await this.#settle(group.slice(0, middle), true)
-    const locked = [...first.locked]
+    // Crowded appends of a half are made in parts, like locked ones.
+    const locked = [...first.locked, ...first.crowded]
     const lockedStreams = streamsOf(locked)
     const rest: PendingAppend[] = []
     for (const pending of group.slice(middle)) {
@@ -245,9 +273,10 @@ export class GroupCommit {
       else if (lockedStreams.has(pending.append.streamId)) locked.push(pending)
       else rest.push(pending)
     }
-    if (rest.length === 0) return { busy: first.busy, locked }
+    if (rest.length === 0) return { busy: first.busy, locked, crowded: [] }
     const second = await this.#settle(rest, true)
-    return { busy: new Map([...first.busy, ...second.busy]), locked: [...locked, ...second.locked] }
+    const lockedRest = [...second.locked, ...second.crowded]
+    return { busy: new Map([...first.busy, ...second.busy]), locked: [...locked, ...lockedRest], crowded: [] }
   }
 
   /**
@@ -262,9 +291,10 @@ export class GroupCommit {
     let left = group
     for (let size = smaller(group.length); left.length > 0; ) {
       const part = left.slice(0, size)
-      const { busy, locked } = await this.#partSlots.run(() => this.#settle(part, true))
+      const { busy, locked, crowded } = await this.#partSlots.run(() => this.#settle(part, true))
+      if (crowded.length > 0) await sleep(crowdedPause(crowded))
       const rest: PendingAppend[] = []
-      for (const pending of [...locked, ...left.slice(size)]) {
+      for (const pending of [...locked, ...crowded, ...left.slice(size)]) {
         // An earlier append to this stream is busy and not made yet, so this one must follow it.
         if (busy.has(pending.append.streamId)) addTo(busy, pending)
         else rest.push(pending)
@@ -373,11 +403,22 @@ export class GroupCommit {
 /** The size of the next part of a group, after one that was busy. */
 const smaller = (size: number) => Math.max(1, size >> 2)
 
+/** A random pause (full jitter), longer for appends that were crowded more often. In milliseconds. */
+function crowdedPause(crowded: readonly PendingAppend[]): number {
+  const times = Math.max(...crowded.map(({ timesCrowded }) => timesCrowded))
+  return Math.random() * Math.min(longestCrowdedPause, shortestCrowdedPause * 2 ** times)
+}
+
 const streamsOf = (pendings: readonly PendingAppend[]) =>
   new Set(pendings.map(({ append }) => append.streamId))
 
-/** Settles the promise of an append. Returns false if the append is busy, and so must be made again. */
-function settled(pending: PendingAppend, outcome: GroupOutcome): boolean {
+/** Settles the promise of an append. Returns false if the append is busy or crowded, and so must be made again. */
+function settled(pending: PendingAppend, outcome: GroupOutcome, maxCrowded = 0): boolean {
+  if (outcome.kind === 'crowded') {
+    if (pending.timesCrowded++ < maxCrowded) return false
+    pending.reject(new StoreUnavailableError('Appending', maxCrowded, outcome.error))
+    return true
+  }
   if (outcome.kind === 'busy') {
     pending.mayBeMade ||= outcome.mayBeMade === true
     return false

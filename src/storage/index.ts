@@ -6,7 +6,7 @@
 
 // Makes a store of a storage
 export { eventStore } from '../engine/store-from-storage.ts'
-
+export { reasonOf } from '../errors/base.ts'
 // The errors that a storage throws
 export {
   AppendTooLargeError,
@@ -33,7 +33,6 @@ export {
   UnsupportedIsolationError,
   WriteConditionError,
 } from '../errors/index.ts'
-
 // Events and the contract
 export type { Event, Metadata, RecordedEvent } from '../event.ts'
 export { type ExpectedVersion, isExpected } from '../expected-version.ts'
@@ -56,7 +55,7 @@ export type { ProjectionTarget } from '../projection/project.ts'
 export { isSameJson } from '../projection/same-json.ts'
 export type { HandlerTransaction } from '../projection/transaction.ts'
 // Waiting
-export { abortable, sleep } from '../runtime/abort.ts'
+export { abortable, linkedController, sleep } from '../runtime/abort.ts'
 export { lockPause, pause } from '../runtime/retry.ts'
 export { Semaphore } from '../runtime/semaphore.ts'
 export type { Snapshot } from '../snapshot/snapshots.ts'
@@ -67,12 +66,19 @@ export { uuidv7 } from '../uuid.ts'
 export { type CallerOf, callersOf, presentCaller } from './caller.ts'
 export { documentSnapshots } from './document-snapshots.ts'
 export { driverError } from './driver.ts'
-export { type Busy, type Failed, GroupCommit, type GroupCommitOptions } from './group-commit.ts'
+export {
+  type Busy,
+  type Failed,
+  GroupCommit,
+  type GroupCommitOptions,
+  type GroupOutcome,
+} from './group-commit.ts'
 export { GroupRead, type GroupReadOptions } from './group-read.ts'
 export { InlineFailure } from './inline-failure.ts'
 // The contract of a storage
 export { type LogPage, type LogQuery, type Partition, wholeLog } from './log-query.ts'
 export { compareNames } from './names.ts'
+export type { Pace, Rate } from './pace.ts'
 export { isInPartition, partitionOf } from './partition.ts'
 export type {
   Comparison,
@@ -123,6 +129,7 @@ export type {
   ParkedState,
   ParkedStream,
   PartitionCheckpoint,
+  SubscriptionProgress,
   SubscriptionStorage,
   WorkerBeat,
 } from './subscriptions.ts'

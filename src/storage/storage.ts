@@ -17,6 +17,7 @@ import type { ExpectedVersion } from '../expected-version.ts'
 import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
 import type { Caller } from './caller.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
+import type { Pace } from './pace.ts'
 import type { ProjectionStorage } from './projections.ts'
 import type { SnapshotStorage } from './snapshots.ts'
 import type { SubscriptionStorage } from './subscriptions.ts'
@@ -180,6 +181,9 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
 
   /** Notifications between processes, if the database has them. Without them, readers only poll. @default none */
   readonly notifications?: Notifications | undefined
+
+  /** How often the engine may send requests, if the database bills each one. @default as often as is useful */
+  readonly pace?: Pace | undefined
 
   /**
    * Throws if the code that runs now must not call the store, because it is inside a transaction of the storage for

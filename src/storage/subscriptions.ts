@@ -1,5 +1,5 @@
 /** The part of the `Storage` contract that keeps subscriptions: checkpoints, leases and parked events. */
-import type { SkipLayer, SubscriptionRegistry } from './registry.ts'
+import type { RegisteredSubscription, SkipLayer, SubscriptionRegistry } from './registry.ts'
 
 /**
  * The right of one worker to handle a partition of a subscription. Every new owner gets a higher token. With it, the
@@ -38,8 +38,10 @@ export interface WorkerBeat {
 export type KeptLeases =
   | {
       readonly kind: 'kept'
-      /** All leases of the worker, valid for its lease time. */
+      /** All leases of the worker, valid for its lease time from the last renewal on. */
       readonly leases: readonly Lease[]
+      /** How long before the call the leases were last renewed, in milliseconds. @default 0: the call has renewed them */
+      readonly renewedBefore?: number
       /**
        * The largest number of leases that the worker should hold, so that all workers hold about the same number; 0 if the
        * subscription is paused.
@@ -50,7 +52,8 @@ export type KeptLeases =
       readonly skip: readonly SkipLayer[]
       /**
        * Differs after each call of `retryParked` or `skipParked` that changed an event, and after `moveCheckpoints`; 0 before
-       * the first such call. While the number stays the same, no parked event becomes due.
+       * the first such call. While the number stays the same, no parked event becomes due. It may be 0 again when no parked
+       * event is due.
        */
       readonly parkedRequests: number
     }
@@ -77,6 +80,14 @@ export interface PartitionCheckpoint {
   readonly position: number
   /** The worker that holds the lease; undefined if no worker does. */
   readonly owner: string | undefined
+}
+
+export interface SubscriptionProgress {
+  readonly subscription: RegisteredSubscription
+  /** The lowest checkpoint of all partitions. */
+  readonly checkpoint: number
+  /** Whether a parked event may be due, see `parkedToHandle`. */
+  readonly mayHaveDueEvents: boolean
 }
 
 export type ParkedState =
@@ -119,11 +130,18 @@ export type EventToPark = Omit<ParkedRecord, 'parkedAt'>
 export interface SubscriptionStorage extends SubscriptionRegistry {
   /**
    * The heartbeat of a process: marks its workers as alive, renews their leases, and takes free or expired leases until each
-   * worker has its share. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
+   * worker has its share. It may leave a renewal to a later heartbeat, if the leases last until then. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
    * must not decide whether another worker's lease has expired. If another transaction holds a checkpoint, the call does not
    * wait for it, and leaves its lease as it is. Returns one answer for each beat, in their order.
+   *
+   * A call may take longer than the leases last. If the storage then renews the leases of all workers of the process again, it
+   * calls `renewed` after each renewal. `ago`: how long ago it has sent that renewal, in milliseconds.
    */
-  keepLeases(beats: readonly WorkerBeat[], signal?: AbortSignal): Promise<readonly KeptLeases[]>
+  keepLeases(
+    beats: readonly WorkerBeat[],
+    signal?: AbortSignal,
+    renewed?: (ago: number) => void,
+  ): Promise<readonly KeptLeases[]>
 
   /** Releases leases, so that other workers can take them at once. Ignores leases that are already lost. */
   releaseLeases(leases: readonly Lease[], worker: string): Promise<void>
@@ -189,6 +207,12 @@ export interface SubscriptionStorage extends SubscriptionRegistry {
 
   /** Returns the checkpoint of each partition, in order; an empty list if there is no such subscription. */
   checkpoints(subscription: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]>
+
+  /**
+   * Returns what a subscription is and how far it has come, for a call that may find that it has nothing to do. Returns undefined
+   * if there is no such subscription, or if only a worker can tell. @default a worker runs, and finds out
+   */
+  readProgress?(subscription: string, signal?: AbortSignal): Promise<SubscriptionProgress | undefined>
 
   /** Returns the number of events that are parked, blocked or retrying. */
   countParked(subscription: string, signal?: AbortSignal): Promise<number>

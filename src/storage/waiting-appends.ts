@@ -27,6 +27,8 @@ export interface PendingAppend {
   waitsSince: number | undefined
   /** See `Busy`. */
   mayBeMade: boolean
+  /** See `Crowded`. */
+  timesCrowded: number
 }
 
 /** Appends that are made together, in their order. */
@@ -50,6 +52,8 @@ const maxGroupSize = 1_048_576
 export class WaitingAppends {
   /** The streams in the line, and the held streams. */
   readonly #streams = new Map<string, Stream>()
+  /** The lowest rank that was given to a stream that came back. */
+  #lowestRank = 0
   /** The streams that a group may take, by `rank`. */
   #line: Stream[] = []
   #ranks = 0
@@ -111,6 +115,22 @@ export class WaitingAppends {
     stream.waiting = rest
     stream.rank = this.#ranks++
     for (const pending of rest) noteWait(pending)
+  }
+
+  /** Takes back appends of a group, and frees their streams. They come before all others, in their order. */
+  putBack(appends: readonly PendingAppend[]): void {
+    const byStream = new Map<string, PendingAppend[]>()
+    for (const pending of appends) {
+      const { streamId } = pending.append
+      byStream.set(streamId, [...(byStream.get(streamId) ?? []), pending])
+    }
+    for (const [streamId, own] of [...byStream].reverse()) {
+      const stream = this.#streams.get(streamId)
+      if (stream === undefined) continue
+      stream.waiting = [...own, ...stream.waiting]
+      stream.rank = --this.#lowestRank
+    }
+    this.release(byStream.keys())
   }
 
   /** Frees held streams. A stream with waiting appends returns to its place in the line. */

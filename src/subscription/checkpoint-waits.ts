@@ -6,6 +6,7 @@ import { SubscriptionBehindError } from '../errors/index.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { PartitionCheckpoint, SubscriptionStorage } from '../storage/subscriptions.ts'
+import type { CheckpointWriter } from './checkpoint-writer.ts'
 
 // The pause between two polls of the checkpoints doubles from the first value up to the second, in milliseconds. It is
 // short again when another caller begins to wait.
@@ -27,11 +28,13 @@ type CheckpointStorage = Pick<SubscriptionStorage, 'checkpoints'>
 export class CheckpointWaits {
   readonly #storage: CheckpointStorage
   readonly #clock: Clock
+  readonly #writer: Pick<CheckpointWriter, 'hurryAll'>
   readonly #watches = new Map<string, CheckpointWatch>()
 
-  constructor(storage: CheckpointStorage, clock: Clock) {
+  constructor(storage: CheckpointStorage, clock: Clock, writer: Pick<CheckpointWriter, 'hurryAll'>) {
     this.#storage = storage
     this.#clock = clock
+    this.#writer = writer
   }
 
   /**
@@ -43,9 +46,11 @@ export class CheckpointWaits {
     target.signal?.throwIfAborted()
     const watch = this.#watches.get(name) ?? new CheckpointWatch(this.#storage, this.#clock, name)
     this.#watches.set(name, watch)
+    const endHurry = this.#writer.hurryAll()
     try {
       await watch.wait(target)
     } finally {
+      endHurry()
       if (!watch.hasWaiters && this.#watches.get(name) === watch) this.#watches.delete(name)
     }
   }

@@ -1,81 +1,143 @@
 /**
  * Writes the checkpoints of all subscriptions of a process: one call of the storage for all that have moved, at most one
- * call at a time, and at most ten a second. The first checkpoint after a pause is written at once.
+ * call at a time, and at most ten a second. The first checkpoint after a pause is written at once. A storage that bills
+ * requests limits how many checkpoints move in a second. That limit does not delay a stop or a call that waits for a checkpoint.
  */
 import { LeaseLostError } from '../errors/index.ts'
 import { abortable } from '../runtime/abort.ts'
+import { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
-import type { CheckpointMove, Lease, MoveOutcome, SubscriptionStorage } from '../storage/subscriptions.ts'
+import { fullPace } from '../storage/pace.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Lease, MoveOutcome } from '../storage/subscriptions.ts'
 
-// The shortest time from the beginning of one call to the beginning of the next one, in milliseconds.
+// In milliseconds. The shortest time from the beginning of one call to the beginning of the next one.
 const interval = 100
+// The longest time that a checkpoint waits for the budget: a process that dies makes others handle its last events again.
+const longestWait = 5_000
 
 interface Waiting {
   readonly lease: Lease
-  readonly position: number
+  readonly since: number
+  position(): number
   readonly signal: AbortSignal
-  resolve(): void
+  resolve(position: number): void
   reject(error: unknown): void
 }
 
 export class CheckpointWriter {
-  readonly #storage: Pick<SubscriptionStorage, 'advance'>
+  readonly #storage: Pick<Storage, 'advance'>
   readonly #clock: Clock
+  readonly #budget: Budget
   #waiting: Waiting[] = []
+  /** The leases whose checkpoints must not wait for the budget. */
+  readonly #urgent = new Set<Lease>()
+  /** How many callers wait for checkpoints: then none waits for the budget. */
+  #watchers = 0
   #isRunning = false
   #writtenAt = Number.NEGATIVE_INFINITY
+  #wake = () => {}
 
-  constructor(storage: Pick<SubscriptionStorage, 'advance'>, clock: Clock) {
+  constructor(storage: Pick<Storage, 'advance' | 'pace'>, clock: Clock) {
     this.#storage = storage
     this.#clock = clock
+    this.#budget = new Budget(clock, (storage.pace ?? fullPace).checkpoints)
   }
 
   /**
-   * Moves the checkpoint of a lease forward. A caller must wait for the answer before it calls again for the same lease.
-   * When the signal is aborted, the call rejects at once with the signal's reason; the storage may write the checkpoint all
-   * the same.
+   * Moves the checkpoint of a lease forward, and returns its new position. `position` is called when the write is sent. A
+   * caller must wait for the answer before it calls again for the same lease. When the signal is aborted, the call rejects at
+   * once with the signal's reason; the storage may write the checkpoint all the same.
    * @throws LeaseLostError if the lease was released, or another worker has taken it
    */
-  write(lease: Lease, position: number, signal: AbortSignal): Promise<void> {
-    const written = new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ lease, position, signal, resolve, reject })
+  write(lease: Lease, position: () => number, signal: AbortSignal): Promise<number> {
+    const written = new Promise<number>((resolve, reject) => {
+      this.#waiting.push({ lease, since: this.#clock.now(), position, signal, resolve, reject })
     })
-    if (!this.#isRunning) void this.#run()
-    // If the signal was aborted, no caller handles this error: it must not count as unhandled.
+    if (this.#isRunning) this.#wake()
+    else void this.#run()
+    const result = abortable(written, signal)
+    // An aborted write must not keep the process waiting. No caller may be left to handle its error.
+    result.catch(() => this.#wake())
     written.catch(() => {})
-    return abortable(written, signal)
+    return result
+  }
+
+  /** Writes the checkpoint of a lease without waiting for the budget, if it waits. */
+  hurry(lease: Lease): void {
+    this.#urgent.add(lease)
+    this.#wake()
+  }
+
+  /** Whether a caller waits for a checkpoint. */
+  get isAwaited(): boolean {
+    return this.#watchers > 0
+  }
+
+  /** Writes all checkpoints without waiting for the budget, until the returned function is called. */
+  hurryAll(): () => void {
+    this.#watchers++
+    this.#wake()
+    return () => {
+      this.#watchers--
+    }
   }
 
   /** Never rejects. */
   async #run(): Promise<void> {
     this.#isRunning = true
-    while (this.#waiting.length > 0) {
-      const left = this.#writtenAt + interval - this.#clock.now()
-      if (left > 0) await this.#clock.sleep(left).catch(() => {})
+    for (;;) {
+      this.#waiting = this.#waiting.filter(({ signal }) => !signal.aborted)
+      if (this.#waiting.length === 0) break
+      const left = this.#timeLeft
+      if (left > 0) {
+        await this.#sleep(left)
+        continue
+      }
       this.#writtenAt = this.#clock.now()
       const writes = this.#waiting
       this.#waiting = []
+      this.#urgent.clear()
+      this.#budget.spend(writes.length)
       await this.#write(writes)
     }
+    this.#urgent.clear()
     this.#isRunning = false
   }
 
+  /** In how many milliseconds the next call may begin. */
+  get #timeLeft(): number {
+    const now = this.#clock.now()
+    const shortest = this.#writtenAt + interval - now
+    const mustHurry = this.isAwaited || this.#waiting.some(({ lease }) => this.#urgent.has(lease))
+    if (mustHurry) return shortest
+    const oldest = Math.min(...this.#waiting.map(({ since }) => since))
+    return Math.max(shortest, Math.min(this.#budget.timeLeft, oldest + longestWait - now))
+  }
+
+  /** Sleeps until the time is over, or another checkpoint waits, or one must hurry. */
+  async #sleep(milliseconds: number): Promise<void> {
+    const woken = new AbortController()
+    this.#wake = () => woken.abort()
+    await this.#clock.sleep(milliseconds, woken.signal).catch(() => {})
+    this.#wake = () => {}
+  }
+
   async #write(writes: readonly Waiting[]): Promise<void> {
+    const moves = writes.map(({ lease, position }) => ({ lease, position: position() }))
     let outcomes: readonly MoveOutcome[]
     try {
-      outcomes = await this.#storage.advance(writes.map(moveOf))
+      outcomes = await this.#storage.advance(moves)
     } catch (error) {
       for (const { reject } of writes) reject(error)
       return
     }
     for (const [index, write] of writes.entries()) {
-      const { lease, signal, resolve, reject } = write
+      const { lease, resolve, reject } = write
       const outcome = outcomes[index]
-      if (outcome === 'moved') resolve()
+      if (outcome === 'moved') resolve(moves[index]?.position as number)
       else if (outcome === 'lost') reject(new LeaseLostError(lease.subscription, lease.partition))
-      else if (!signal.aborted) this.#waiting.push(write)
+      else this.#waiting.push(write)
     }
   }
 }
-
-const moveOf = ({ lease, position }: Waiting): CheckpointMove => ({ lease, position })

@@ -73,27 +73,32 @@ export class Checkpoint {
   async write(): Promise<void> {
     this.#failure = undefined
     this.requestWrite()
-    while (this.#writing !== undefined) await this.#writing
+    while (this.#writing !== undefined) {
+      this.#environment.checkpointWriter.hurry(this.#lease)
+      await this.#writing
+    }
     this.#checkFailure()
   }
 
   #startWrite(): void {
-    const position = this.#position
     this.#isWriteRequested = false
-    if (position <= this.#stored) return
+    if (this.#position <= this.#stored) return
     this.#writtenAt = this.#environment.clock.now()
     const { checkpointWriter } = this.#environment
-    this.#writing = checkpointWriter.write(this.#lease, position, this.#abandon).then(
-      () => {
-        this.#writing = undefined
-        this.#stored = Math.max(this.#stored, position)
-        if (this.#isWriteRequested) this.#startWrite()
-      },
-      (error: unknown) => {
-        this.#writing = undefined
-        this.#failure = { error }
-      },
-    )
+    // The write may wait. It then stores the position of the moment when it is sent.
+    this.#writing = checkpointWriter
+      .write(this.#lease, () => this.#position, this.#abandon)
+      .then(
+        (position) => {
+          this.#writing = undefined
+          this.#stored = Math.max(this.#stored, position)
+          if (this.#isWriteRequested) this.#startWrite()
+        },
+        (error: unknown) => {
+          this.#writing = undefined
+          this.#failure = { error }
+        },
+      )
   }
 
   #checkFailure(): void {

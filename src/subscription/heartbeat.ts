@@ -1,17 +1,20 @@
 /**
  * The heartbeat of a process: one call of the storage renews the leases of all its workers, and returns what operators
- * have changed. The process sends it once a second, or at each third of the shortest lease time if that is less. A worker
- * that joins gets its first leases at once.
+ * have changed. The process sends it once a second, or less often if the storage bills requests, and at least at each third of
+ * the shortest lease time. A worker that joins gets its first leases at once.
  */
 import type { Clock } from '../runtime/clock.ts'
-import type { KeptLeases, SubscriptionStorage, WorkerBeat } from '../storage/subscriptions.ts'
-
-// In milliseconds. Operators expect that each process hears of a change within a second.
-const longestInterval = 1_000
+import { fullPace } from '../storage/pace.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { KeptLeases, WorkerBeat } from '../storage/subscriptions.ts'
 
 export interface HeartbeatListener {
   /** `sentAt`: when the process sent the heartbeat, by its own clock. The lease time counts from then on. */
   kept(kept: KeptLeases, sentAt: number): void
+  /**
+   * The storage has renewed the leases while a heartbeat runs. `sentAt`: when it sent the renewal, by the clock of the process.
+   */
+  renewed(sentAt: number): void
   /** The heartbeat failed. The process sends the next one after the usual interval. */
   failed(error: unknown): void
 }
@@ -33,7 +36,7 @@ interface Member {
 }
 
 export class Heartbeat {
-  readonly #storage: Pick<SubscriptionStorage, 'keepLeases'>
+  readonly #storage: Pick<Storage, 'keepLeases' | 'pace'>
   readonly #clock: Clock
   readonly #members = new Set<Member>()
   /** The members that must not wait for the next heartbeat. */
@@ -43,7 +46,7 @@ export class Heartbeat {
   /** The running heartbeat, and the members whose leases it renews. `ended` never rejects. */
   #call: { readonly members: readonly Member[]; readonly ended: Promise<void> } | undefined
 
-  constructor(storage: Pick<SubscriptionStorage, 'keepLeases'>, clock: Clock) {
+  constructor(storage: Pick<Storage, 'keepLeases' | 'pace'>, clock: Clock) {
     this.#storage = storage
     this.#clock = clock
   }
@@ -92,14 +95,19 @@ export class Heartbeat {
   /** Computed again whenever a member joins, so that a short lease time does not wait for the end of a longer interval. */
   get #interval(): number {
     const leaseTimes = [...this.#members].map(({ beat }) => beat.milliseconds)
-    return Math.min(longestInterval, Math.min(...leaseTimes) / 3)
+    const { heartbeatInterval } = this.#storage.pace ?? fullPace
+    return Math.min(heartbeatInterval, Math.min(...leaseTimes) / 3)
   }
 
   async #beat(members: readonly Member[]): Promise<void> {
     const sentAt = this.#clock.now()
+    const beats = members.map(({ beat }) => beat)
+    const renewed = (ago: number) => {
+      for (const { listener } of this.#members) listener.renewed(this.#clock.now() - ago)
+    }
     let answers: readonly KeptLeases[]
     try {
-      answers = await this.#storage.keepLeases(members.map(({ beat }) => beat))
+      answers = await this.#storage.keepLeases(beats, undefined, renewed)
     } catch (error) {
       for (const member of members) if (this.#members.has(member)) member.listener.failed(error)
       return

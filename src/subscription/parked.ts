@@ -95,7 +95,7 @@ export function parkedEvents(
         count += (await perform(signal, () => settlePositions(positions, signal))).length
       }
       after = page.at(-1)?.position ?? after
-      onProgress?.({ count, position: after })
+      await onProgress?.({ count, position: after })
       if (page.length < recordsPerPage) break
     }
     if (count === 0) await checkRegistered(signal)

@@ -62,7 +62,7 @@ export class PartitionRun {
   readonly #member: LogMember
   #phase: 'catching-up' | 'live' = 'catching-up'
   #parkedRequests = 0
-  /** The value of `#parkedRequests` when the run last read the parked events. 0: no parked event has ever become due. */
+  /** The value of `#parkedRequests` when the run last read the parked events. 0: no parked event is due. */
   #parkedRequestsSeen = 0
   #hasReportedParked = false
   /** Ends a wait for more events. */
@@ -202,7 +202,8 @@ export class PartitionRun {
       // First the state, then the checkpoint: a caller that `caughtUp` resolves for must see the state 'live'.
       if (!page.full) this.#enter('live')
       // If several partitions share a full page, each has few events of it. Then only the interval decides about a write.
-      const writesAtEnd = page.full ? this.lease.partitions === 1 : page.events.length > 0
+      const { isAwaited } = this.#environment.checkpointWriter
+      const writesAtEnd = page.full ? this.lease.partitions === 1 : page.events.length > 0 || isAwaited
       if (writesAtEnd || checkpoint.isDue) checkpoint.requestWrite()
       if (!page.full) await this.#waitForMore(page.through)
     }
@@ -224,7 +225,7 @@ export class PartitionRun {
   async #deliverParked(): Promise<void> {
     const requests = this.#parkedRequests
     if (requests !== this.#parkedRequestsSeen) {
-      await this.#parked.deliver()
+      if (requests !== 0) await this.#parked.deliver()
       this.#parkedRequestsSeen = requests
     }
     if (this.#hasReportedParked) return

@@ -18,8 +18,10 @@ import { checkedFilter } from '../input/event-filter.ts'
 import { beginning, readSafely, refuse } from '../input/refusal.ts'
 import { asyncProjection } from '../projection/async.ts'
 import { checkProjection } from '../projection/projection.ts'
-import type { ProjectionStorage, StorageTransaction } from '../storage/projections.ts'
+import { fullPace } from '../storage/pace.ts'
+import type { StorageTransaction } from '../storage/projections.ts'
 import type { SubscriptionDefinition } from '../storage/registry.ts'
+import type { Storage } from '../storage/storage.ts'
 import { projectionDefinition, sortedFilter } from './definition.ts'
 import type {
   AnySubscribeOptions,
@@ -83,7 +85,7 @@ export function planOf(environment: PlanEnvironment, options: AnySubscribeOption
 }
 
 interface PlanEnvironment {
-  readonly storage: Pick<ProjectionStorage, 'registerProjections'>
+  readonly storage: Pick<Storage, 'registerProjections' | 'pace'>
   readonly known: KnownEvents | undefined
 }
 
@@ -91,7 +93,8 @@ function plan({ storage, known }: PlanEnvironment, options: AnySubscribeOptions)
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     refuse('options', 'must be an object', options)
   }
-  const { batchSize = 1000, leaseTime = 15_000, pollInterval = 250, handlerTimeout, onStateChange } = options
+  const { batchSize = 1000, leaseTime = 15_000, handlerTimeout, onStateChange } = options
+  const { pollInterval = (storage.pace ?? fullPace).pollInterval } = options
   const { retries, backoff, action, retryIf } = checkedPolicy(options.onError)
   checkInteger(batchSize, 'batchSize', 1)
   checkMilliseconds(leaseTime, 'leaseTime', 1)

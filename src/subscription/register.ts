@@ -73,6 +73,16 @@ async function create(
   return undefined
 }
 
+/** Whether the subscription is stored as the program defines it, so that a worker would have nothing to register. */
+export function isRegisteredAs(plan: Plan, registered: RegisteredSubscription): boolean {
+  try {
+    return compare(plan, registered) === 'same'
+  } catch {
+    return false
+  }
+}
+
+/** @throws SubscriptionMismatchError */
 function compare(
   { name, definition, typesToday }: Plan,
   { definition: registered, partitions, successor }: RegisteredSubscription,

@@ -1,12 +1,16 @@
-/** Handles the events that are in the log now, then returns: runs a worker and stops it once it has caught up. */
+/**
+ * Handles the events that are in the log now, then returns: runs a worker and stops it once it has caught up. If there is nothing
+ * to do, no worker runs.
+ */
 
 import { hasCode } from '../errors/index.ts'
 import { checkMilliseconds } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { abortable, linkedController } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
+import { resultAtRest } from './at-rest.ts'
 import { lowestCheckpoint } from './checkpoint-waits.ts'
-import { planOf } from './plan.ts'
+import { type Plan, planOf } from './plan.ts'
 import type { AnySubscribeOptions, RunOnceOptions, RunOnceResult } from './subscription.ts'
 import { Worker } from './worker.ts'
 
@@ -19,9 +23,25 @@ export async function runOnce(
   // The caller waits for the result, so the call must not wait for a newer process.
   const plan = { ...planOf(environment, options), stepsBack: false }
   checkMilliseconds(timeout, 'timeout', 1)
-  const { storage, clock } = environment
-  const end = clock.now() + timeout
+  const end = environment.clock.now() + timeout
   const endHandler = environment.liveHandlers.add(plan)
+  try {
+    return (
+      (await resultAtRest(environment, plan, signal)) ?? (await runWorker(environment, plan, end, signal))
+    )
+  } finally {
+    endHandler()
+  }
+}
+
+/** `end`: when the worker must stop, by the clock of the process. */
+async function runWorker(
+  environment: EngineEnvironment,
+  plan: Plan,
+  end: number,
+  signal: AbortSignal | undefined,
+): Promise<RunOnceResult> {
+  const { storage, clock } = environment
   const worker = new Worker(environment, plan)
   const { controller, unlink } = linkedController(signal)
   const ended = new Error('the worker makes no more progress')
@@ -32,7 +52,7 @@ export async function runOnce(
   let position: number | undefined
   try {
     position = await abortable(storage.lastPosition(failedOrAborted), failedOrAborted)
-    const timedOut = clock.sleep(timeout, timer.signal).catch(() => {})
+    const timedOut = clock.sleep(Math.max(0, end - clock.now()), timer.signal).catch(() => {})
     await abortable(Promise.race([worker.parkedHandled, timedOut]), failedOrAborted)
     const left = Math.max(0, end - clock.now())
     const target = { position, timeout: left, signal: failedOrAborted }
@@ -43,7 +63,6 @@ export async function runOnce(
     timer.abort()
     unlink()
     await worker.stop(Math.max(1_000, end - clock.now()))
-    endHandler()
   }
   const failed = await worker.ended
   if (failed !== undefined) throw failed

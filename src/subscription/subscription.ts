@@ -100,7 +100,7 @@ interface RunOptions {
    * takes its partitions over after this time. @default 15,000
    */
   readonly leaseTime?: number | undefined
-  /** The longest pause between two polls of the log, in milliseconds. @default 250 */
+  /** The longest pause between two polls of the log, in milliseconds. @default 250; on DynamoDB 2,000 */
   readonly pollInterval?: number | undefined
   /**
    * Called whenever the state of the worker changes, and also for each failed call of the handler ('retrying') and each
@@ -346,8 +346,11 @@ export interface ParkedFilter {
 }
 
 export interface ParkedCallOptions extends CallOptions {
-  /** Called after each page of 500 parked events, if `which` is a filter. If it throws, the call fails with that error. */
-  readonly onProgress?: ((progress: ParkedProgress) => void) | undefined
+  /**
+   * Called after each page of 500 parked events, if `which` is a filter; the call waits for the promise that it returns.
+   * If it throws, or its promise rejects, the call fails with that error.
+   */
+  readonly onProgress?: ((progress: ParkedProgress) => Promise<void> | void) | undefined
 }
 
 export interface ParkedProgress {

@@ -220,6 +220,7 @@ export class Worker {
     const beat = { subscription, place: this.#place as string, version, worker: this.name, milliseconds }
     return this.#environment.heartbeat.join(beat, {
       kept: (kept, sentAt) => this.#takeLeases(kept, sentAt),
+      renewed: (sentAt) => this.#noteRenewal(sentAt),
       failed: (error) => (isOutage(error) ? this.#reportOutage(error) : this.#fail(error)),
     })
   }
@@ -284,6 +285,10 @@ export class Worker {
     }
   }
 
+  #noteRenewal(sentAt: number): void {
+    this.#renewedAt = Math.max(this.#renewedAt, sentAt)
+  }
+
   #takeLeases(kept: KeptLeases, sentAt: number): void {
     if (kept.kind !== 'kept') {
       this.#partitions.abandon()
@@ -292,8 +297,8 @@ export class Worker {
     }
     // The answer has come too late: other workers may own these leases by now. They stay as they are, and the next
     // heartbeat tells. To release them and take them again would take a busy storage as long as this time, and so for ever.
-    if (this.#environment.clock.now() - sentAt >= this.#plan.leaseTime) return
-    this.#renewedAt = sentAt
+    this.#noteRenewal(sentAt - (kept.renewedBefore ?? 0))
+    if (this.#environment.clock.now() - this.#renewedAt >= this.#plan.leaseTime) return
     this.#isExpired = false
     this.#isPaused = kept.isPaused
     if (kept.isPaused) this.#resolvePaused()

@@ -1,29 +1,12 @@
 /** The examples run on DynamoDB after a change of one line, and print the same. */
-import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
+import { run } from './run-program.ts'
 
 // Inside the package, so that the package's own subpaths resolve; ignored by git.
 const folder = '.demo/examples'
-const environment = {
-  NODE_NO_WARNINGS: '1',
-  AWS_REGION: 'eu-west-1',
-  AWS_ACCESS_KEY_ID: 'test',
-  AWS_SECRET_ACCESS_KEY: 'test',
-}
-
-async function run(file: string): Promise<string> {
-  const words = ['--conditions=@eventsourced/source', '--import', 'tsx', file]
-  const { stdout, stderr } = await promisify(execFile)('node', words, {
-    env: { ...process.env, ...environment },
-  })
-  expect(stderr).toBe('')
-  return stdout
-}
-
 /** Removes the positions: they differ from store to store. */
 const withoutPositions = (printed: string) => printed.replace(/^\d+ /gm, '')
 

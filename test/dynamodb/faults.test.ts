@@ -45,11 +45,7 @@ describe.each(emulators)('faults on %s', (name) => {
       const { version } = await store.append('a', counted(1))
       expect({ version, slots }).toEqual({ version: 1, slots: 1 })
       const kind = code === 'TransactionConflict' ? 'conflict' : 'throttle'
-      expect(metrics.map((metric) => [metric.kind, metric.attempt])).toEqual([
-        [kind, 1],
-        [kind, 2],
-        [kind, 3],
-      ])
+      expect(metrics).toMatchObject([1, 2, 3].map((attempt) => ({ kind, attempt })))
     },
   )
 
@@ -73,6 +69,25 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(error.message).toContain(resource)
     faults.clear()
     expect(numbersOf(await collect())).toEqual([0])
+  })
+
+  it('appends that wait while the counter is throttled are written in few large transactions', async () => {
+    const { store, faults, metrics, collect } = await opened()
+    let transactions = 0
+    let left = 4
+    faults.before(({ command }) => {
+      if (command === 'TransactWriteItems') transactions++
+      return command === 'UpdateItem' && left-- > 0 ? serviceError('ThrottlingException') : undefined
+    })
+    const appending: Promise<unknown>[] = []
+    for (let round = 0; round < 30; round++) {
+      for (let nth = 0; nth < 3; nth++) appending.push(store.append(`s-${round}-${nth}`, counted(round)))
+      await sleep(1)
+    }
+    await Promise.all(appending)
+    expect(await collect()).toHaveLength(91)
+    expect(metrics.filter(({ kind }) => kind === 'throttle')).toHaveLength(4)
+    expect(transactions).toBeLessThan(30)
   })
 
   it('an append is written once, though each of its answers is lost once', async () => {

@@ -1,6 +1,7 @@
 /** Storages of several processes on one table, and the arguments of their methods. */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { Connection, opener } from '../../src/dynamodb/connection.ts'
+import { opener } from '../../src/dynamodb/client.ts'
+import { Connection } from '../../src/dynamodb/connection.ts'
 import { tablesOf } from '../../src/dynamodb/keys.ts'
 import { dynamodbStorage } from '../../src/dynamodb/storage.ts'
 import { InlineProjections } from '../../src/projection/inline.ts'
@@ -21,7 +22,8 @@ export interface Process {
 export function startProcess(ground: Ground, table: string, retries = 9): Process {
   const client = emulatorClient(ground.endpoint)
   const faults = faulty(client)
-  const connection = new Connection(opener({ client }), { retries, onMetric: undefined }, async () => {})
+  const requests = { retries, requestTimeout: 5_000, reportCapacity: false, onMetric: undefined }
+  const connection = new Connection(opener({ client }), requests, async () => {})
   const options = { maxBatch: 1, gapTimeout: 1_000, compress: true }
   const storage = dynamodbStorage(connection, tablesOf(table), new InlineProjections(), options)
   return { storage, faults, client }

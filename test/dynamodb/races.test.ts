@@ -49,7 +49,9 @@ async function run(ground: Ground, campaign: Campaign): Promise<Report> {
     let isDead = () => {}
     let death = new Promise<'died'>(() => {})
     const live = () => {
-      const { store, faults } = ground.open(table, { gapTimeout: 60_000, onMetric })
+      // The long requestTimeout keeps the store of a dead writer from repeating its request.
+      const options = { gapTimeout: 60_000, requestTimeout: 900_000, onMetric }
+      const { store, faults } = ground.open(table, options)
       death = new Promise((resolve) => {
         isDead = () => resolve('died')
       })

@@ -218,7 +218,12 @@ describe.each(emulators)('transactions on %s', (name) => {
     const [sent, released] = [latch(), latch()]
     let isFirst = true
     one.faults.before(async ({ command, input }) => {
-      if (!isFirst || command !== 'UpdateItem' || input.UpdateExpression !== 'SET n = n + :one, c = c + :count') return undefined
+      if (
+        !isFirst ||
+        command !== 'UpdateItem' ||
+        input.UpdateExpression !== 'SET n = n + :one, c = c + :count'
+      )
+        return undefined
       isFirst = false
       sent.release()
       await released.released

@@ -3,7 +3,7 @@
  * transactions as AWS does, and DynamoDB Local does not.
  */
 import { randomBytes } from 'node:crypto'
-import { projection, type RecordedEvent } from '@eventsourced/core'
+import { commandHandler, decider, projection, type RecordedEvent } from '@eventsourced/core'
 import type { DynamodbStoreOptions } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { emulators, type Ground, startGround } from './ground.ts'
@@ -105,6 +105,39 @@ describe.runIf(emulators.includes('dynoxide'))('billed units', () => {
     expect((await units(() => store.append('a', [event]))).writes).toBe(7)
   })
 
+  it('a command with an id costs 2 write units more, for up to 16 events', async () => {
+    const { store, units } = await counted()
+    const handle = commandHandler({
+      store,
+      decider: decider({
+        initialState: () => undefined,
+        decide: (count: number) => Array.from({ length: count }, () => eventOf()),
+        evolve: () => undefined,
+      }),
+    })
+    expect((await units(() => handle('a', 1, { commandId: 'pay-1' }))).writes).toBe(7)
+    expect((await units(() => handle('a', 10, { commandId: 'pay-2' }))).writes).toBe(17)
+    expect((await units(() => handle('a', 10, { commandId: 'pay-2' }))).writes).toBe(0)
+  })
+
+  it('an import costs 2 write units for the ids of up to 10 events, if it has a name', async () => {
+    const { store, units } = await counted()
+    const source = Array.from({ length: 80 }, (_, index) => ({
+      streamId: `import-${index % 8}`,
+      ...eventOf(200),
+      recordedAt: new Date(Date.UTC(2020, 0, 1) + index),
+    }))
+    const [named, identified] = [
+      await units(() => store.import(source, { name: 'shop' })),
+      await units(() =>
+        store.import(
+          source.map((event) => ({ ...event, streamId: `b${event.streamId}`, id: crypto.randomUUID() })),
+        ),
+      ),
+    ]
+    expect(identified.writes - named.writes).toBeGreaterThan(130)
+  })
+
   it('16 concurrent callers share a slot: an append costs about 2.3 write units', async () => {
     const { store, units } = await counted()
     const callers = Array.from({ length: 16 }, (_, caller) => `order-${caller}`)
@@ -155,5 +188,51 @@ describe.runIf(emulators.includes('dynoxide'))('billed units', () => {
       for await (const _ of store.readAll({ after: positions.at(-1) ?? 0 })) expect.unreachable()
     })
     expect({ reads, requests }).toEqual({ reads: 1, requests: ['GetItem'] })
+  })
+
+  /** An event as programs write them, of about so many bytes of JSON: it compresses to about a third. */
+  const orderOf = (bytes: number, number: number) => ({
+    type: 'OrderPlaced',
+    data: {
+      order: `order-${number}`,
+      customer: `customer-${(number * 7919) % 1000}`,
+      placedAt: new Date(Date.UTC(2026, 0, 1) + number * 61_003).toISOString(),
+      lines: Array.from({ length: Math.max(1, Math.round((bytes - 130) / 90)) }, (_, line) => ({
+        article: `A-${(number * 31 + line * 17) % 9_973}`,
+        quantity: 1 + ((number + line) % 5),
+        price: { amount: ((number * 137 + line * 71) % 10_000) / 100, currency: 'EUR' },
+      })),
+    },
+  })
+
+  it.each([
+    [120, 0.7],
+    [600, 1.2],
+    [1_000, 1.5],
+  ])(
+    '100 events of %i bytes that were appended together by many callers cost up to %f read units',
+    async (bytes, most) => {
+      const { store, units } = await counted({ compress: true })
+      const append = (number: number) => store.append(`order-${number}`, [orderOf(bytes, number)])
+      for (let from = 0; from < 980; from += 98) {
+        await Promise.all(Array.from({ length: 98 }, (_, nth) => append(from + nth)))
+      }
+      let events = 0
+      const { reads, requests } = await units(async () => {
+        for await (const _ of store.readAll()) events++
+      })
+      expect(events).toBe(981)
+      expect(requests.filter((request) => request === 'BatchGetItem')).toHaveLength(0)
+      expect((reads * 100) / events).toBeLessThanOrEqual(most)
+    },
+  )
+
+  it('bodies that make a slot dearer are not in the slot: appends stay cheap', async () => {
+    const { store, units } = await counted({ compress: true })
+    const append = () =>
+      Promise.all(Array.from({ length: 98 }, (_, nth) => store.append(`order-${nth}`, [eventOf()])))
+    await append()
+    const { writes } = await units(append)
+    expect(writes / 98).toBeLessThanOrEqual(2.3)
   })
 })

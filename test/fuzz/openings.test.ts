@@ -1,19 +1,20 @@
-/** Opens stores on a database with wrong arguments: the error names the argument, and nothing connects to a server. */
+/** Opens stores on a database, and prints their templates, with wrong arguments: the error names the argument, and nothing connects to a server. */
 import assert from 'node:assert/strict'
 import { EventSourcedError, hasCode, memoryStore } from '@eventsourced/core'
 import * as dynamodb from '@eventsourced/core/dynamodb'
+import * as templates from '@eventsourced/core/dynamodb/templates'
 import * as postgres from '@eventsourced/core/postgres'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { boxed } from './json.ts'
 import { callKinds } from './kinds.ts'
 import { outcomeOf, trialOf } from './outcome.ts'
-import type { Calls } from './public-call.ts'
+import type { Calls, PublicCall } from './public-call.ts'
 import { assertTells } from './refusal-facts.ts'
 import { runs } from './runs.ts'
 import { anyText, isName, isReadName, isText } from './texts.ts'
 
-const { leaf, optional, list, record, name, number, milliseconds, boolean, callback, anyProjection } =
+const { leaf, optional, list, record, name, oneOf, number, milliseconds, boolean, callback, anyProjection } =
   callKinds({ hostile: 12 }, anyText.filter(isName))
 
 const shared = {
@@ -40,7 +41,10 @@ const badSchemas = fc.constantFrom(
   'a$',
   'a\n',
 )
-const tables = fc.constantFrom('a', 'A.b-c_1', 'a'.repeat(240))
+const table = leaf(
+  fc.constantFrom('a', 'A.b-c_1', 'a'.repeat(240)),
+  (value) => typeof value === 'string' && /^[a-zA-Z0-9_.-]{1,240}$/.test(value),
+)
 const text = leaf(
   fc.constantFrom('eu-west-1', 'http://localhost:1'),
   (value) => typeof value === 'string' && isText(value),
@@ -56,6 +60,62 @@ const isConnection = (value: unknown) =>
 const isRole = (value: unknown) =>
   isReadName(value) && Buffer.byteLength(value) <= 63 && !/^(public|none|pg_.*)$/s.test(value)
 const notRoles = fc.constantFrom('public', 'none', 'pg_read_all_data', 'x'.repeat(64), 'é'.repeat(32))
+
+const isRegion = (value: unknown) => typeof value === 'string' && /^[a-z]+(-[a-z]+)+-\d+$/.test(value)
+const key = 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab'
+const kmsKey = leaf(fc.constant(key), (value) => value === key)
+const throughput = (leastReads: number, leastWrites: number) => {
+  const units = record({
+    readUnits: number(leastReads, [leastReads, 2 ** 40]),
+    writeUnits: number(leastWrites, [leastWrites, 2 ** 40]),
+  })
+  return optional(record({ events: optional(units), log: optional(units) }))
+}
+const isDays = (value: unknown) =>
+  value === false || (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 35)
+const templateOptions = optional(
+  record(
+    {
+      table: optional(table),
+      stream: optional(boolean),
+      kmsKey: optional(kmsKey),
+      tags: optional(
+        leaf(
+          fc.constantFrom({}, { team: 'shop', 'cost centre': '' }),
+          (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+        ),
+      ),
+      warmThroughput: throughput(12_000, 4_000),
+      maxThroughput: throughput(1, 1),
+      deletionProtection: optional(boolean),
+      pointInTimeRecovery: optional(leaf(fc.constantFrom(false, 1, 35), isDays)),
+      replicas: optional(
+        leaf(fc.constantFrom([], [{ region: 'eu-central-1' }]), (value) => (value as []).length === 0),
+      ),
+    },
+    { nested: false },
+  ),
+)
+const keysOfReplicas: PublicCall['together'] = ([options]) => {
+  const { kmsKey: ofTables, replicas = [] } = (options ?? {}) as templates.TemplateOptions
+  return ofTables !== undefined && replicas.length > 0 ? [{ field: 'replicas', value: replicas }] : []
+}
+
+const tableCheck = optional(record({ onProgress: optional(callback) }, { nested: false }))
+
+/** Calls a store without tables: a call with right options fails only when it reaches for them. */
+async function checked(call: (schema: dynamodb.DynamodbStore['schema']) => Promise<unknown>): Promise<void> {
+  const credentials = { accessKeyId: 'none', secretAccessKey: 'none' }
+  const address = { endpoint: 'http://localhost:1', region: 'eu-west-1', credentials }
+  const store = dynamodb.dynamodbStore({ ...address, retries: 0, autoCreate: false })
+  try {
+    await call(store.schema)
+  } catch (error) {
+    if (!hasCode(error, 'store-unavailable')) throw error
+  } finally {
+    await store.close()
+  }
+}
 
 const calls: Calls = {
   postgresStore: {
@@ -98,11 +158,51 @@ const calls: Calls = {
       return schema.grantSql(...(given as [never]))
     },
   },
-  'dynamodbStore, allowing': {
+  cloudFormation: {
+    places: [['options', templateOptions]],
+    together: keysOfReplicas,
+    call: (_store, given) => templates.cloudFormation(...(given as [])),
+  },
+  terraform: {
+    places: [['options', templateOptions]],
+    together: keysOfReplicas,
+    call: (_store, given) => templates.terraform(...(given as [])),
+  },
+  iamPolicy: {
     places: [
-      ['options', optional(record({ region: optional(text), account: optional(text) }, { nested: false }))],
+      [
+        'options',
+        optional(
+          record(
+            {
+              for: optional(oneOf('application', 'reader', 'deployer', 'repair')),
+              table: optional(table),
+              region: optional(leaf(fc.constantFrom('eu-west-1', 'ap-southeast-2'), isRegion)),
+              account: optional(
+                leaf(fc.constant('123456789012'), (value) => /^\d{12}$/.test(value as string)),
+              ),
+              partition: optional(leaf(fc.constant('aws'), (value) => value === 'aws')),
+              stream: optional(boolean),
+              kmsKey: optional(kmsKey),
+            },
+            { nested: false },
+          ),
+        ),
+      ],
     ],
-    call: (_store, given) => dynamodb.dynamodbStore().schema.iamPolicy(...(given as [])),
+    together: ([options]) => {
+      const { stream, for: holder = 'application' } = (options ?? {}) as templates.IamPolicyOptions
+      return stream === true && holder !== 'application' ? [{ field: 'stream', value: true }] : []
+    },
+    call: (_store, given) => templates.iamPolicy(...(given as [])),
+  },
+  'dynamodbStore, verifying': {
+    places: [['options', tableCheck]],
+    call: (_store, given) => checked((schema) => schema.verify(...(given as []))),
+  },
+  'dynamodbStore, repairing': {
+    places: [['options', tableCheck]],
+    call: (_store, given) => checked((schema) => schema.repair(...(given as []))),
   },
   dynamodbStore: {
     places: [
@@ -112,12 +212,12 @@ const calls: Calls = {
           record(
             {
               ...shared,
-              table: optional(
-                leaf(tables, (value) => typeof value === 'string' && /^[a-zA-Z0-9_.-]{1,240}$/.test(value)),
-              ),
+              table: optional(table),
               gapTimeout: milliseconds(1, [1, 2_000]),
+              requestTimeout: milliseconds(1, [1, 5_000]),
               compress: optional(boolean),
               onMetric: optional(callback),
+              reportCapacity: optional(boolean),
               endpoint: optional(text),
               region: optional(text),
             },
@@ -126,16 +226,22 @@ const calls: Calls = {
         ),
       ],
     ],
+    together: ([options]) => {
+      const { reportCapacity, onMetric } = (options ?? {}) as dynamodb.DynamodbStoreOptions
+      return reportCapacity === true && onMetric === undefined
+        ? [{ field: 'reportCapacity', value: true }]
+        : []
+    },
     call: (_store, given) => Object.keys(dynamodb.dynamodbStore(...(given as [never]))),
   },
 }
 
-it('the table names every way to open a store on a database', () => {
+it('the table names every way to open a store on a database, and every template', () => {
   const isFunction = ([, value]: [string, unknown]) =>
     typeof value === 'function' &&
     !(value.prototype instanceof Error) &&
     !(value.prototype instanceof EventSourcedError)
-  const functions = Object.entries({ ...postgres, ...dynamodb }).filter(isFunction)
+  const functions = Object.entries({ ...postgres, ...dynamodb, ...templates }).filter(isFunction)
   // `fromDrizzle` and `fromKysely` take objects of other libraries.
   const wanted = functions
     .map(([name]) => name)

@@ -1,9 +1,11 @@
 /** Worlds on a DynamoDB emulator. Each world has its own tables, and drops them when it ends. */
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
+import { iamPolicy } from '@eventsourced/core/dynamodb/templates'
 import { type EmulatorName, startEmulator } from '../emulators/start.ts'
 import type { RunningStore } from '../store-under-test.ts'
 import { faulty, lost } from './faulty-client.ts'
+import { restrict } from './iam.ts'
 
 const unable = async () => {
   throw new Error('DynamoDB lacks this capability')
@@ -30,6 +32,8 @@ export async function startDynamo(
       const clients: DynamoDBClient[] = []
       const open = (own: DynamodbStoreOptions) => {
         const client = emulatorClient(emulator.endpoint)
+        // The stores have the rights of an application, and create their tables.
+        restrict(client, table, [iamPolicy({ table }), iamPolicy({ table, for: 'deployer' })])
         clients.push(client)
         // A short timeout, because readers wait for it after each writer that a test stops.
         const store = dynamodbStore({ client, table, gapTimeout: 1_000, ...options, ...own })

@@ -24,7 +24,7 @@ export const mistakes: readonly Mistake[] = [
   },
   {
     what: 'an append uses its slot though a reader has sealed it',
-    file: 'commit.ts',
+    file: 'commit-plan.ts',
     from: "const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }",
     to: 'const put = { TableName: tables.log, Item: item }',
   },
@@ -41,7 +41,7 @@ export const mistakes: readonly Mistake[] = [
   },
   {
     what: 'an append does not check that the next version of the stream is free',
-    file: 'commit.ts',
+    file: 'commit-plan.ts',
     from: '...(part === 0 && mustNotExist),',
     to: '',
   },
@@ -53,9 +53,9 @@ export const mistakes: readonly Mistake[] = [
   },
   {
     what: 'a second event with the same id is accepted',
-    file: 'event-ids.ts',
-    from: "const put = { TableName: tables.log, Item: item, ConditionExpression: 'attribute_not_exists(p)' }",
-    to: 'const put = { TableName: tables.log, Item: item }',
+    file: 'id-item.ts',
+    from: ".join(' AND '),",
+    to: ".slice(0, 0).join(' AND ') || 'attribute_not_exists(none)',",
   },
   {
     what: 'a follower passes a missing slot',

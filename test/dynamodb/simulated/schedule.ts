@@ -150,7 +150,7 @@ class Schedule {
     const opened = { client, sdk: sdk as never, isOwned: false }
     return new this.#library.Connection(
       async () => opened,
-      { retries: this.#store.retries, onMetric },
+      { retries: this.#store.retries, requestTimeout: 60_000, reportCapacity: false, onMetric },
       async () => {},
     )
   }

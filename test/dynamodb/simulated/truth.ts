@@ -4,6 +4,7 @@
  */
 import { strict as assert } from 'node:assert'
 import { type Item, numberOf, textOf } from '../../../src/dynamodb/attributes.ts'
+import { locationIn } from '../../../src/dynamodb/id-item.ts'
 import {
   commitKey,
   commitPartKey,
@@ -140,10 +141,10 @@ export function truthOf(database: SimulatedDatabase, tables: Tables, callerIds: 
   const twice = events.filter((event) => byId.get(event.id) !== event)
   assert.deepEqual(twice, [], 'events that are recorded twice')
   for (const id of callerIds) {
-    const item = get(tables.log, eventIdKey(id))
+    const location = locationIn(get(tables.log, eventIdKey(id)), id)
     const event = byId.get(id)
-    assert.equal(numberOf(item, 'o'), event?.position, `the position that is stored for event id ${id}`)
-    assert.equal(textOf(item, 'stream'), event?.streamId, `the stream that is stored for event id ${id}`)
+    assert.equal(location?.position, event?.position, `the position that is stored for event id ${id}`)
+    assert.equal(location?.streamId, event?.streamId, `the stream that is stored for event id ${id}`)
   }
   return {
     events,

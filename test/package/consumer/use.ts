@@ -12,6 +12,7 @@ import {
 } from '@eventsourced/core'
 import { conformanceCases } from '@eventsourced/core/conformance'
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
+import { cloudFormation, iamPolicy, terraform } from '@eventsourced/core/dynamodb/templates'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { given } from '@eventsourced/core/testing'
 import pg from 'pg'
@@ -87,6 +88,12 @@ export const stores = [
 ]
 
 export const dynamo = [dynamodbStore({ client: new DynamoDBClient() }), dynamodbStore({ table: 'shop' })]
+
+export const infrastructure: readonly string[] = [
+  cloudFormation({ table: 'shop', tags: { team: 'shop' }, replicas: [{ region: 'eu-central-1' }] }),
+  terraform({ pointInTimeRecovery: 7 }),
+  ...iamPolicy({ for: 'reader', region: 'cn-north-1' }).Statement.flatMap(({ Action }) => Action),
+]
 
 export async function inOwnTransaction(client: pg.PoolClient, sql: postgres.Sql): Promise<void> {
   await stores[0]?.inTransaction(client).append('a', [])

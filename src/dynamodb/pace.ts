@@ -1,0 +1,13 @@
+/**
+ * How often a process may send the requests that its subscriptions send while they wait: DynamoDB bills each request. A burst goes
+ * at once, so that an event after a quiet time is handled at once, and a call that waits for a checkpoint returns at once.
+ */
+import type { Pace } from '../storage/index.ts'
+import { heartbeatInterval } from './process-beats.ts'
+
+export const pace: Pace = {
+  pollInterval: 2_000,
+  heartbeatInterval,
+  polls: { perSecond: 8, burst: 16 },
+  checkpoints: { perSecond: 2, burst: 10 },
+}

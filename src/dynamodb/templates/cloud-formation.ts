@@ -1,0 +1,94 @@
+/** Prints the tables as a CloudFormation template. */
+import { tableDefinition } from '../tables.ts'
+import { type TableSpec, type TableThroughput, type TemplateOptions, tableSpecs } from './options.ts'
+
+/**
+ * Returns a CloudFormation template of both tables as JSON. Both resources stay when the stack is deleted.
+ *
+ * @throws InvalidInputError if an option is not valid
+ */
+export function cloudFormation(options?: TemplateOptions): string {
+  const Resources = Object.fromEntries(
+    tableSpecs(options).map((spec) => [
+      spec.resource,
+      {
+        Type: spec.replicas.length > 0 ? 'AWS::DynamoDB::GlobalTable' : 'AWS::DynamoDB::Table',
+        DeletionPolicy: 'Retain',
+        UpdateReplacePolicy: 'Retain',
+        Properties: {
+          TableName: spec.name,
+          ...tableDefinition,
+          ...(spec.replicas.length > 0 ? globalTable(spec) : table(spec)),
+        },
+      },
+    ]),
+  )
+  return JSON.stringify({ AWSTemplateFormatVersion: '2010-09-09', Resources }, undefined, 2)
+}
+
+/** What both kinds of resources have in the same place. */
+function shared({ ttl, stream, warm }: TableSpec): object {
+  return {
+    ...(ttl !== undefined && { TimeToLiveSpecification: { AttributeName: ttl, Enabled: true } }),
+    ...(stream !== undefined && { StreamSpecification: { StreamViewType: stream } }),
+    ...given('WarmThroughput', warm, 'ReadUnitsPerSecond', 'WriteUnitsPerSecond'),
+  }
+}
+
+/** What a table has itself, and a global table has in each replica. */
+function local({ tags, deletionProtection, recoveryDays }: TableSpec): object {
+  return {
+    DeletionProtectionEnabled: deletionProtection,
+    PointInTimeRecoverySpecification:
+      recoveryDays === false
+        ? { PointInTimeRecoveryEnabled: false }
+        : { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays: recoveryDays },
+    ...(tags.length > 0 && { Tags: tags.map(([Key, Value]) => ({ Key, Value })) }),
+  }
+}
+
+function table(spec: TableSpec): object {
+  const { kmsKey, max } = spec
+  return {
+    ...local(spec),
+    ...shared(spec),
+    ...given('OnDemandThroughput', max, 'MaxReadRequestUnits', 'MaxWriteRequestUnits'),
+    ...(kmsKey !== undefined && {
+      SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: kmsKey },
+    }),
+  }
+}
+
+function globalTable(spec: TableSpec): object {
+  const { kmsKey, max, replicas } = spec
+  const replica = (Region: unknown, key: string | undefined) => ({
+    Region,
+    ...local(spec),
+    ...(max.readUnits !== undefined && {
+      ReadOnDemandThroughputSettings: { MaxReadRequestUnits: max.readUnits },
+    }),
+    ...(key !== undefined && { SSESpecification: { KMSMasterKeyId: key } }),
+  })
+  return {
+    ...shared(spec),
+    ...(max.writeUnits !== undefined && {
+      WriteOnDemandThroughputSettings: { MaxWriteRequestUnits: max.writeUnits },
+    }),
+    ...(kmsKey !== undefined && { SSESpecification: { SSEEnabled: true, SSEType: 'KMS' } }),
+    // The list must contain the region of the stack itself.
+    Replicas: [
+      replica({ Ref: 'AWS::Region' }, kmsKey),
+      ...replicas.map(({ region, kmsKey: key }) => replica(region, key)),
+    ],
+  }
+}
+
+/** A property with the units that are given, if any is. */
+function given(property: string, units: TableThroughput, read: string, write: string): object {
+  const { readUnits, writeUnits } = units
+  const value = {
+    ...(readUnits !== undefined && { [read]: readUnits }),
+    ...(writeUnits !== undefined && { [write]: writeUnits }),
+  }
+  return Object.keys(value).length > 0 ? { [property]: value } : {}
+}
