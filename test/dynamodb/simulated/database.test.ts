@@ -191,7 +191,10 @@ function randomRequest(random: Random, nth: number): DatabaseRequest {
   const consistent = { ConsistentRead: true }
   switch (random.below(9)) {
     case 0:
-      return { command: 'GetItem', input: { TableName, Key: key(), ...consistent, ProjectionExpression: 'p, n, v' } }
+      return {
+        command: 'GetItem',
+        input: { TableName, Key: key(), ...consistent, ProjectionExpression: 'p, n, v' },
+      }
     case 1: {
       const [from, to] = [`s${random.below(6)}`, `s${random.below(6)}`].sort() as [string, string]
       const forms = {
@@ -207,42 +210,67 @@ function randomRequest(random: Random, nth: number): DatabaseRequest {
           TableName,
           ...consistent,
           KeyConditionExpression,
-          ExpressionAttributeValues: { ':p': { S: random.pick(['a', 'b', 'c']) }, ...forms[KeyConditionExpression] },
+          ExpressionAttributeValues: {
+            ':p': { S: random.pick(['a', 'b', 'c']) },
+            ...forms[KeyConditionExpression],
+          },
           ScanIndexForward: random.percent(50),
           ...(random.percent(50) && { Limit: 1 + random.below(3) }),
           ...(random.percent(30) && { FilterExpression: 'attribute_not_exists(z)' }),
-          ...(random.percent(30) ? { Select: 'COUNT' } : random.percent(50) && { ProjectionExpression: 's, v' }),
+          ...(random.percent(30)
+            ? { Select: 'COUNT' }
+            : random.percent(50) && { ProjectionExpression: 's, v' }),
         },
       }
     }
     case 2: {
       const keys = [...new Map([key(), key(), key()].map((one) => [JSON.stringify(one), one])).values()]
-      return { command: 'BatchGetItem', input: { RequestItems: { [TableName]: { Keys: keys, ...consistent } } } }
+      return {
+        command: 'BatchGetItem',
+        input: { RequestItems: { [TableName]: { Keys: keys, ...consistent } } },
+      }
     }
     case 3:
       return { command: 'PutItem', input: { TableName, Item: item(), ...condition(), ...shown() } }
     case 4:
       return {
         command: 'UpdateItem',
-        input: { TableName, Key: key(), ...update(), ...shown(), ReturnValues: random.pick(['NONE', 'ALL_NEW']) },
+        input: {
+          TableName,
+          Key: key(),
+          ...update(),
+          ...shown(),
+          ReturnValues: random.pick(['NONE', 'ALL_NEW']),
+        },
       }
     case 5:
       return {
         command: 'DeleteItem',
-        input: { TableName, Key: key(), ...condition(), ...shown(), ReturnValues: random.pick(['NONE', 'ALL_OLD']) },
+        input: {
+          TableName,
+          Key: key(),
+          ...condition(),
+          ...shown(),
+          ReturnValues: random.pick(['NONE', 'ALL_OLD']),
+        },
       }
     case 6: {
       const removed = key()
       const put = item()
       const requests = [{ DeleteRequest: { Key: removed } }, { PutRequest: { Item: put } }]
       const isSame = removed.p.S === put.p.S && removed.s.S === put.s.S
-      return { command: 'BatchWriteItem', input: { RequestItems: { [TableName]: isSame ? [requests[0]] : requests } } }
+      return {
+        command: 'BatchWriteItem',
+        input: { RequestItems: { [TableName]: isSame ? [requests[0]] : requests } },
+      }
     }
     default: {
       const keys = new Map([key(), key(), key()].map((one) => [JSON.stringify(one), one]))
       const TransactItems = [...keys.values()].map((Key) =>
         random.pick<() => object>([
-          () => ({ Put: { TableName, Item: { ...Key, n: count(), v: value() }, ...condition(), ...shown() } }),
+          () => ({
+            Put: { TableName, Item: { ...Key, n: count(), v: value() }, ...condition(), ...shown() },
+          }),
           () => ({ Update: { TableName, Key, ...update(), ...shown() } }),
           () => ({ Delete: { TableName, Key, ...condition(), ...shown() } }),
           () => ({ ConditionCheck: { TableName, Key, ...condition(), ...shown() } }),

@@ -327,7 +327,8 @@ export function keyRangeOf(expression: string, { ExpressionAttributeValues = {} 
   if (test === undefined) throw new UnknownRequest(`key condition '${expression}'`)
   const values = (expression.match(/:\w+/g) ?? []).map((name) => {
     const value = ExpressionAttributeValues[name]
-    if (value === undefined || !('S' in value)) throw new UnknownRequest(`key condition '${expression}': ${name}`)
+    if (value === undefined || !('S' in value))
+      throw new UnknownRequest(`key condition '${expression}': ${name}`)
     return value.S
   })
   return { partition: values[0] as string, isIn: (sort) => test(sort, values) }

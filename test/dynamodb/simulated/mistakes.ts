@@ -88,6 +88,12 @@ export const mistakes: readonly Mistake[] = [
     to: 'found.some((one) => one.first > until)',
   },
   {
+    what: 'the search takes the first slot of a block that it sees for the first one of the block',
+    file: 'slot-search.ts',
+    from: 'found.slice(0, firstMissing(found, start) - start).find(',
+    to: 'found.find(',
+  },
+  {
     what: 'a page that must not lag reads the counter as it was a moment ago',
     file: 'log.ts',
     from: 'mayLag ? undefined : this.#slots.counter(signal)',
@@ -114,8 +120,8 @@ export const mistakes: readonly Mistake[] = [
   {
     what: 'an append that reads a document does not prevent that an earlier one changes it',
     file: 'documents.ts',
-    from: "UpdateExpression: `SET g = :g${placeholder} ADD w :one`",
-    to: "UpdateExpression: `SET lost = :g${placeholder} ADD w :one`",
+    from: 'UpdateExpression: `SET g = :g$',
+    to: 'UpdateExpression: `SET lost = :g$',
   },
   {
     what: 'an append does not notice that a document has changed since it was read',
@@ -128,14 +134,19 @@ export const mistakes: readonly Mistake[] = [
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /** Returns the library with a mistake. The caller removes the bundle when it does not need it any more. */
-export async function libraryWith({ file, from, to }: Mistake): Promise<{ library: Library; remove(): void }> {
+export async function libraryWith({
+  file,
+  from,
+  to,
+}: Mistake): Promise<{ library: Library; remove(): void }> {
   const alter: Plugin = {
     name: 'alter',
     setup({ onLoad }) {
       onLoad({ filter: new RegExp(`src/dynamodb/${file.replace('.', '\\.')}$`) }, ({ path }) => {
         const text = readFileSync(path, 'utf8')
         const count = text.split(from).length - 1
-        if (count !== 1) throw new Error(`${file} has ${count} times the text '${from}': adapt the mistake to it`)
+        if (count !== 1)
+          throw new Error(`${file} has ${count} times the text '${from}': adapt the mistake to it`)
         return { contents: text.replace(from, () => to), loader: 'ts' }
       })
     },

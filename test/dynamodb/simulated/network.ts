@@ -99,8 +99,8 @@ export class Network {
     }
   }
 
-  #send(owner: Owner, { input, constructor }: Command, signal: AbortSignal | undefined): Promise<unknown> {
-    const request = { command: constructor.name.replace(/Command$/, ''), input }
+  #send(owner: Owner, sent: Command, signal: AbortSignal | undefined): Promise<unknown> {
+    const request = { command: sent.constructor.name.replace(/Command$/, ''), input: sent.input }
     return new Promise((resolve, reject) => {
       if (owner.isDead) return
       this.counts.requests++
@@ -118,7 +118,8 @@ export class Network {
       const aborted = () => reject(Object.assign(new Error('Request aborted'), { name: 'AbortError' }))
       if (signal?.aborted) return aborted()
       signal?.addEventListener('abort', aborted, { once: true })
-      const answer = (milliseconds: number, settle: () => void) => this.#time.after(milliseconds, settle, owner)
+      const answer = (milliseconds: number, settle: () => void) =>
+        this.#time.after(milliseconds, settle, owner)
       // A frozen process sends it when it continues.
       this.#time.after(0, () => this.#transmit(request, { answer, resolve, reject }), owner)
     })
@@ -163,7 +164,9 @@ export class Network {
     const { latency, slow } = this.#faults
     if (this.isCalm) return 1
     const milliseconds = 1 + this.#random.next() * latency
-    return this.#random.percent(slow.percent) ? milliseconds + this.#random.next() * slow.longest : milliseconds
+    return this.#random.percent(slow.percent)
+      ? milliseconds + this.#random.next() * slow.longest
+      : milliseconds
   }
 
   /** Executes a request after its way to the database. It is under way even if its process dies. */
@@ -176,7 +179,8 @@ export class Network {
         const { output, readyAt } = this.database.execute(request)
         this.#time.after(readyAt - this.#time.now, () => settle({ output }), nobody)
       } catch (error) {
-        if (error instanceof UnknownRequest || !(error instanceof Error && '$fault' in error)) this.failure = error
+        if (error instanceof UnknownRequest || !(error instanceof Error && '$fault' in error))
+          this.failure = error
         settle({ error })
       }
     }

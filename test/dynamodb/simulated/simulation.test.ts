@@ -11,7 +11,9 @@ const timeForSchedules = 20_000
 const most = SEED === undefined ? Number(SCHEDULES ?? Number.POSITIVE_INFINITY) : 1
 const isTimed = SEED === undefined && SCHEDULES === undefined
 
-it('loses, doubles, hides and reorders nothing in random schedules', { timeout: isTimed ? 60_000 : 0 }, async () => {
+it('loses, doubles, hides and reorders nothing in random schedules', {
+  timeout: isTimed ? 60_000 : 0,
+}, async () => {
   const first = Number(SEED ?? Math.floor(Math.random() * 1_000_000_000))
   const end = performance.now() + timeForSchedules
   const sums = new Map<keyof Report, number>()
