@@ -88,6 +88,12 @@ export const mistakes: readonly Mistake[] = [
     to: 'found.some((one) => one.first > until)',
   },
   {
+    what: 'a page up to a position loses a slot that it has read after the position',
+    file: 'log.ts',
+    from: 'slots: found.slice(at + 1)',
+    to: 'slots: found.slice(at + 2)',
+  },
+  {
     what: 'the search takes the first slot of a block that it sees for the first one of the block',
     file: 'slot-search.ts',
     from: 'found.slice(0, firstMissing(found, start) - start).find(',
@@ -102,8 +108,8 @@ export const mistakes: readonly Mistake[] = [
   {
     what: 'the last position is read from slots as they were a moment ago',
     file: 'log.ts',
-    from: 'firstOfBlock(blockOf(end)), end, { consistent: true }, signal)',
-    to: 'firstOfBlock(blockOf(end)), end, { consistent: false }, signal)',
+    from: 'this.#reads.read(start, end, { consistent: true }, signal)',
+    to: 'this.#reads.read(start, end, { consistent: false }, signal)',
   },
   {
     what: 'a page leaves events out that it does not see yet',
@@ -133,22 +139,22 @@ export const mistakes: readonly Mistake[] = [
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
+/** Returns the text of a file with a mistake. */
+export function altered({ file, from, to }: Mistake): string {
+  const text = readFileSync(source(`../../../src/dynamodb/${file}`), 'utf8')
+  const count = text.split(from).length - 1
+  if (count !== 1) throw new Error(`${file} has ${count} times the text '${from}': adapt the mistake to it`)
+  return text.replace(from, () => to)
+}
+
 /** Returns the library with a mistake. The caller removes the bundle when it does not need it any more. */
-export async function libraryWith({
-  file,
-  from,
-  to,
-}: Mistake): Promise<{ library: Library; remove(): void }> {
+export async function libraryWith(mistake: Mistake): Promise<{ library: Library; remove(): void }> {
+  const contents = altered(mistake)
   const alter: Plugin = {
     name: 'alter',
     setup({ onLoad }) {
-      onLoad({ filter: new RegExp(`src/dynamodb/${file.replace('.', '\\.')}$`) }, ({ path }) => {
-        const text = readFileSync(path, 'utf8')
-        const count = text.split(from).length - 1
-        if (count !== 1)
-          throw new Error(`${file} has ${count} times the text '${from}': adapt the mistake to it`)
-        return { contents: text.replace(from, () => to), loader: 'ts' }
-      })
+      const filter = new RegExp(`src/dynamodb/${mistake.file.replace('.', '\\.')}$`)
+      onLoad({ filter }, () => ({ contents, loader: 'ts' }))
     },
   }
   const folder = temporaryFolder('mistake')
