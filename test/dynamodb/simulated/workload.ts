@@ -290,6 +290,8 @@ export class Prober implements Job {
       'page',
       'backward',
       'backward',
+      'backward',
+      'backward',
       'stream',
       'last',
       'time',
