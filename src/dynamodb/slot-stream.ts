@@ -8,7 +8,10 @@ import { blockPartition, listPartition, streamPartition } from './keys.ts'
 export const slotKeyPrefix: string = prefixOf(blockPartition(0))
 
 /** How the partition keys of the other table begin: those of streams, and of the list of streams. */
-export const eventsKeyPrefixes: readonly string[] = [prefixOf(streamPartition('')), prefixOf(listPartition(0))]
+export const eventsKeyPrefixes: readonly string[] = [
+  prefixOf(streamPartition('')),
+  prefixOf(listPartition(0)),
+]
 
 function prefixOf(partition: string): string {
   return partition.slice(0, partition.indexOf('#') + 1)
