@@ -68,11 +68,8 @@ describe.each(oneEmulator)('functions of Lambda on %s', (emulator) => {
     const failed = await call(one, 20_000, 'fail')
     expect(failed).toMatchObject({ code: 'wake-up-failed', failures: ['subscription-failed'] })
     await pause(failed)
-    const late = await call(one, 3_500, 'hang').then((word) =>
-      // Each partition says so.
-      (word as unknown) === 'hangs' ? one.said<unknown>() : word,
-    )
-    const answer = late === 'hangs' ? await one.said<Answer>() : (late as Answer)
+    expect(await call(one, 3_500, 'hang')).toBe('hangs')
+    const answer = await one.said<Answer>()
     expect(answer).toMatchObject({ code: 'wake-up-failed', failures: ['subscription-behind'] })
     await pause(answer)
     await store.subscriptions.pause('seen')
@@ -83,17 +80,16 @@ describe.each(oneEmulator)('functions of Lambda on %s', (emulator) => {
   })
 
   it('disturb nothing when they are frozen for longer than their lease, and continue when they are thawed', async () => {
-    const { start, append, check } = await open()
+    const { store, start, append, check } = await open()
     const [one, other] = [start(), start()]
     await append(5)
     expect(await call(one)).toMatchObject({ handled: 30 })
     expect(await call(other)).toMatchObject({ handled: 0 })
     process.kill(one.pid, 'SIGSTOP')
     await append(5)
-    const began = performance.now()
-    expect(await call(other)).toMatchObject({ code: null, handled: 30 })
     // A function that is frozen holds no lease.
-    expect(performance.now() - began).toBeLessThan(leaseTime)
+    expect(await store.subscriptionStatus('seen')).toMatchObject({ owners: [] })
+    expect(await call(other)).toMatchObject({ code: null, handled: 30 })
     await sleep(leaseTime + 1_000)
     await append(5)
     process.kill(one.pid, 'SIGCONT')
@@ -117,14 +113,12 @@ describe.each(oneEmulator)('functions of Lambda on %s', (emulator) => {
     one.tell({ event: newSlot, time: 20_000, mistake: 'hang' } satisfies Invocation)
     expect(await one.said()).toBe('hangs')
     await one.kill()
-    const killedAt = performance.now()
     const answers: Answer[] = []
     // Each call has 1 s until its reserve begins.
     do answers.push(await call(other, 3_000))
     while (answers.at(-1)?.code !== null)
     expect(answers.length).toBeGreaterThan(1)
     for (const { failures } of answers.slice(0, -1)) expect(failures).toEqual(['subscription-behind'])
-    expect(performance.now() - killedAt).toBeLessThan(4 * leaseTime)
     await check()
   })
 })

@@ -253,7 +253,10 @@ describe('wrong options of a template', () => {
   it.each<[object, RegExp]>([
     [{ table: 'a b' }, /^table must be 1 to 240 letters/],
     [{ stream: 'yes' }, /^stream must be true, false or an object/],
-    [{ stream: {} }, /^stream\.function must be the name or the ARN of a Lambda function; received undefined/],
+    [
+      { stream: {} },
+      /^stream\.function must be the name or the ARN of a Lambda function; received undefined/,
+    ],
     [{ stream: { function: 'a b' } }, /^stream\.function must be the name or the ARN/],
     [{ stream: { function: key } }, /^stream\.function must be the name or the ARN/],
     [{ stream: { function: 'f', batchWindow: 301 } }, /^stream\.batchWindow .* from 0 to 300/],
