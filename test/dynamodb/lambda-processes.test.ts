@@ -77,7 +77,7 @@ describe.each(oneEmulator)('functions of Lambda on %s', (emulator) => {
     await store.subscriptions.resume('seen')
     expect(await call(one)).toMatchObject({ code: null, handled: 30 })
     await check()
-  })
+  }, 120_000)
 
   it('disturb nothing when they are frozen for longer than their lease, and continue when they are thawed', async () => {
     const { store, start, append, check } = await open()
@@ -104,7 +104,7 @@ describe.each(oneEmulator)('functions of Lambda on %s', (emulator) => {
     expect(await call(other)).toMatchObject({ code: null, handled: 30 })
     expect(await call(one)).toMatchObject({ code: null, handled: 0 })
     await check()
-  })
+  }, 120_000)
 
   it('take over the leases of one that was killed at its timeout, also by several calls that are shorter', async () => {
     const { start, append, check } = await open()
@@ -120,5 +120,5 @@ describe.each(oneEmulator)('functions of Lambda on %s', (emulator) => {
     expect(answers.length).toBeGreaterThan(1)
     for (const { failures } of answers.slice(0, -1)) expect(failures).toEqual(['subscription-behind'])
     await check()
-  })
+  }, 120_000)
 })

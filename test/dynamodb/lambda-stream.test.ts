@@ -108,7 +108,7 @@ describe.each(emulators)('functions that a stream starts on %s', (emulator) => {
     await driver.atRest()
     // It does not wake up itself.
     expect([driver.records, driver.passed]).toEqual([records, passed])
-  })
+  }, 180_000)
 
   it('lose no wake-up when calls fail, are killed, and run side by side', async () => {
     const { startFunction, drive, append, check } = await open()
@@ -142,5 +142,5 @@ describe.each(emulators)('functions that a stream starts on %s', (emulator) => {
     }
     expect(kills).toBeGreaterThan(0)
     expect(driver.failures).toBeGreaterThan(kills)
-  })
+  }, 180_000)
 })

@@ -67,9 +67,9 @@ export function lambdaHandler<E extends Event = Event>(
   subscriptions: readonly SubscribeOptions<E, DynamodbTransaction>[],
   options?: LambdaHandlerOptions,
 ): LambdaHandler {
-  if (typeof (store as Partial<DynamodbStore> | undefined)?.runOnce !== 'function') {
-    refuse('store', 'must be a store', store)
-  }
+  readSafely('store', store, () => {
+    if (typeof store?.runOnce !== 'function') refuse('store', 'must be a store', store)
+  })
   const named = namedSubscriptions(subscriptions)
   const { reserve = 2_000 } = optionsOf(options, ['reserve'])
   checkMilliseconds(reserve, 'reserve', 1)
