@@ -56,7 +56,8 @@ describe.each(oneEmulator)('functions of Lambda on %s', (emulator) => {
     const { store, start, append, check } = await open()
     const one = start()
     const pause = async ({ requests }: Answer) => {
-      await sleep(3_500)
+      // A heartbeat comes each 2 s.
+      await sleep(2_500)
       expect(await requestsOf(one)).toBe(requests)
     }
     await append(5)

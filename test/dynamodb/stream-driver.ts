@@ -13,7 +13,7 @@ import {
 import { sleep } from '../../src/runtime/abort.ts'
 
 /** The properties of an event source mapping, as a template prints them. */
-export interface Mapping {
+interface Mapping {
   readonly FilterCriteria: { readonly Filters: readonly { readonly Pattern: string }[] }
   readonly BatchSize: number
 }
