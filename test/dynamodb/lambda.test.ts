@@ -165,6 +165,26 @@ describe.each(oneEmulator)('the handler for Lambda on %s', (emulator) => {
     expect(numbers).toEqual([1, 2, 3])
   })
 
+  it('fails in code of a former version until the later one has caught up, and after a successor took over', async () => {
+    const { store, handler, handled } = open()
+    await store.append('a', counted(1))
+    const handle = () => {}
+    await handler(newSlot, contextWith(10_000))
+    const later = lambdaHandler(store, [{ name: 's', version: 2, types: ['Counted'], handle }])
+    await later(newSlot, contextWith(10_000))
+    await store.append('a', counted(1, 2))
+    const { failures } = await failureOf(handler(newSlot, contextWith(10_000)))
+    expect(failures).toMatchObject([{ error: { code: 'subscription-behind' } }])
+    await later(newSlot, contextWith(10_000))
+    await handler(newSlot, contextWith(10_000))
+    expect(numbersOf(handled)).toEqual([1])
+
+    await store.runOnce({ name: 't', from: { after: 's', otherwise: 'beginning' }, handle })
+    await store.append('a', counted(1, 3))
+    const ended = await failureOf(later(newSlot, contextWith(10_000)))
+    expect(ended.failures).toMatchObject([{ error: { code: 'unknown-subscription', successor: 't' } }])
+  })
+
   it('stops before the end of the invocation, and the next call continues', async () => {
     const { store } = open()
     await store.append('a', counted(40))

@@ -100,13 +100,25 @@ async function run<E extends Event>(
     if (caughtUp || paused) return { name, handled, parked, paused }
     // Another process may have caught up meanwhile.
     const status = await store.subscriptionStatus(name)
-    if (status === undefined) return { name, error: new UnknownSubscriptionError(name) }
+    if (status === undefined) {
+      return { name, error: new UnknownSubscriptionError(name, await successorOf(store, name)) }
+    }
     const { lastPosition, checkpoint, owners } = status
     if (checkpoint >= lastPosition) return { name, handled, parked, paused }
     return { name, error: new SubscriptionBehindError(name, lastPosition, checkpoint, owners, timeout) }
   } catch (error) {
     return { name, error }
   }
+}
+
+async function successorOf<E extends Event>(
+  store: DynamodbStore<E>,
+  name: string,
+): Promise<string | undefined> {
+  for await (const summary of store.subscriptions.list()) {
+    if (summary.name === name) return summary.successor
+  }
+  return undefined
 }
 
 /** How long the subscriptions may run, in milliseconds. */
