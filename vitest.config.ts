@@ -24,6 +24,7 @@ const longTests =
         'test/subscription/stories.test.ts',
         'test/postgres/{frontier,held-streams,rare-events,shared-schema,feed-load}.test.ts',
         'test/torture/{campaigns,breakages}.test.ts',
+        'test/dynamodb/simulated/mistakes.test.ts',
       ]
     : []
 const testsWithoutStore = [

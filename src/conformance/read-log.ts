@@ -111,6 +111,19 @@ export const readLogCases: readonly ConformanceCase[] = [
   },
   {
     group,
+    name: 'continues after each position to which it has read before, also between two events of one append',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(4))
+      const all = await logOf(store)
+      for (const { position } of all) {
+        await assertPart(store, all, { until: position })
+        await assertPart(store, all, { after: position })
+      }
+    },
+  },
+  {
+    group,
     name: 'shows 2,600 events in pages, forward and backward, with filters and limits at the edges of pages',
     async run({ open }) {
       const store = await open()

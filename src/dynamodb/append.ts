@@ -26,7 +26,8 @@ import {
   StoreUnavailableError,
   settleRepeat,
 } from '../storage/index.ts'
-import { type CommitEntry, type CommitResult, type Commits, unchanged } from './commit.ts'
+import type { CommitResult, Commits } from './commit.ts'
+import { type CommitEntry, unchanged } from './commit-plan.ts'
 import type { Throttled } from './connection.ts'
 import type { Environment } from './environment.ts'
 import { isRequestAtFault } from './errors.ts'

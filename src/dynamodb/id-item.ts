@@ -32,7 +32,7 @@ export type Neighbours<T extends LocatedId> = ReadonlyMap<number, T>
 const digitOf = (id: string): number => Number.parseInt(id.slice(-1), 16)
 const attributeAt = (digit: number): string => `e${digit.toString(16)}`
 /** The name of the attribute that holds the id. */
-export const attributeOf = (id: string): string => attributeAt(digitOf(id))
+const attributeOf = (id: string): string => attributeAt(digitOf(id))
 
 /** The number of items that the ids need. */
 export function itemsFor(ids: readonly string[]): number {

@@ -11,7 +11,8 @@ import {
   type Storage,
   StoreUnavailableError,
 } from '../storage/index.ts'
-import type { CommitEntry, Commits } from './commit.ts'
+import type { Commits } from './commit.ts'
+import type { CommitEntry } from './commit-plan.ts'
 import type { Environment } from './environment.ts'
 import type { EventIds } from './event-ids.ts'
 import { type Head, noHead } from './heads.ts'

@@ -2,7 +2,13 @@
 export type { DynamodbClient } from './client.ts'
 export { DynamodbFailure } from './errors.ts'
 export type { DynamodbCapacity, DynamodbIncident, DynamodbMetric } from './metric.ts'
-export type { RepairResult, TableProblem, VerifyTablesResult } from './repair.ts'
+export type {
+  RepairedProblem,
+  RepairResult,
+  TableCheckOptions,
+  TableProblem,
+  VerifyTablesResult,
+} from './repair/problems.ts'
 export { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from './store.ts'
 export type { TablesStatus, TableWarning } from './tables-status.ts'
 export type { DynamodbTransaction } from './transaction.ts'

@@ -1,7 +1,8 @@
 /** Reads slots by their numbers. */
 import type { Item } from './attributes.ts'
 import type { Connection } from './connection.ts'
-import { blockOf, blockPartition, digits, lastOfBlock, range, type Tables } from './keys.ts'
+import { blockOf, blockPartition, digits, firstOfBlock, lastOfBlock, range, type Tables } from './keys.ts'
+import { RecentBlocks } from './recent-blocks.ts'
 import { lastPositionIn, type Slot, slotOfItem } from './slot-item.ts'
 
 export interface ReadSlotsOptions {
@@ -12,6 +13,7 @@ export interface ReadSlotsOptions {
 export class SlotReads {
   readonly #connection: Connection
   readonly #table: string
+  readonly #recent = new RecentBlocks()
 
   constructor(connection: Connection, tables: Tables) {
     this.#connection = connection
@@ -38,6 +40,26 @@ export class SlotReads {
     { consistent }: ReadSlotsOptions,
     signal: AbortSignal | undefined,
   ): Promise<readonly Slot[]> {
+    const block = blockOf(start)
+    const isWhole = start === firstOfBlock(block) && end === lastOfBlock(block)
+    const items =
+      isWhole && !consistent
+        ? await this.#recent.get(
+            block,
+            () => this.#query(start, end, consistent, undefined),
+            ({ length }) => length === end - start + 1,
+            signal,
+          )
+        : await this.#query(start, end, consistent, signal)
+    return items.map((item) => slotOfItem(item))
+  }
+
+  #query(
+    start: number,
+    end: number,
+    consistent: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Item[]> {
     const partition = blockPartition(blockOf(start))
     const subject = { doing: 'Reading the log', table: this.#table, key: partition }
     const input = {
@@ -45,7 +67,7 @@ export class SlotReads {
       ExpressionAttributeValues: range(partition, digits(start), digits(end)),
       ConsistentRead: consistent,
     }
-    return (await this.#connection.queryAll(subject, input, signal)).map((item: Item) => slotOfItem(item))
+    return this.#connection.queryAll(subject, input, signal)
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { blockOf, firstOfBlock, lastOfBlock } from './keys.ts'
 import type { Slot } from './slot-item.ts'
-import type { SlotReads } from './slot-reads.ts'
+import { firstMissing, type SlotReads } from './slot-reads.ts'
 import type { Slots } from './slots.ts'
 
 // The pages whose ends are remembered, and the last ones of them whose further slots are kept.
@@ -98,8 +98,8 @@ export class SlotSearch {
 
   /**
    * Searches the last block whose first used slot meets the condition, which holds for all slots up to some slot, and for
-   * none after it. Returns block 0 if there is none. A block without used slots shows nothing: the condition decides
-   * (undefined) whether the search continues before or after it.
+   * none after it. Returns block 0 if there is none. A block without used slots, or with a missing slot before them, shows
+   * nothing: the condition decides (undefined) whether the search continues before or after it.
    */
   async #lastBlock(
     isBefore: (slot: Slot | undefined) => boolean,
@@ -130,6 +130,7 @@ export class SlotSearch {
     const [slot] = await this.#reads.read(start, start, eventually, signal)
     if (slot !== undefined && slot.count > 0) return slot
     const found = await this.#reads.read(start, Math.min(last, lastOfBlock(block)), eventually, signal)
-    return found.find(({ count }) => count > 0)
+    // A missing slot may contain events before those of the slots after it.
+    return found.slice(0, firstMissing(found, start) - start).find(({ count }) => count > 0)
   }
 }

@@ -109,11 +109,17 @@ export class Slots {
   }
 
   /** @throws SchemaMismatchError if a later version of the library has ended the era */
-  async counter(signal?: AbortSignal, { consistent = true } = {}): Promise<Counter> {
+  async counter(
+    signal?: AbortSignal,
+    { consistent = true }: { readonly consistent?: boolean } = {},
+  ): Promise<Counter> {
     return counterOf(await this.counterItem(signal, { consistent }))
   }
 
-  counterItem(signal?: AbortSignal, { consistent = true } = {}): Promise<Item | undefined> {
+  counterItem(
+    signal?: AbortSignal,
+    { consistent = true }: { readonly consistent?: boolean } = {},
+  ): Promise<Item | undefined> {
     const subject = this.#subject('Reading the end of the log', counterKey.p.S)
     return this.#connection.get(subject, counterKey, signal, { consistent })
   }

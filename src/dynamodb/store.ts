@@ -18,7 +18,7 @@ import { type DynamodbAddress, opener } from './client.ts'
 import { Connection } from './connection.ts'
 import { tablesOf } from './keys.ts'
 import type { DynamodbMetric } from './metric.ts'
-import type { RepairResult, VerifyTablesResult } from './repair.ts'
+import type { RepairResult, TableCheckOptions, VerifyTablesResult } from './repair/problems.ts'
 import { dynamodbStorage } from './storage.ts'
 import { checkTableName, defaultTable } from './table-name.ts'
 import { createTables, format, readFormat, readFormatOnceCreated, refusedAs } from './tables.ts'
@@ -98,12 +98,21 @@ export interface DynamodbStore<E extends Event = Event> extends EventStore<E, Dy
      */
     status(): Promise<TablesStatus>
     /**
-     * Checks whether commits and log agree, which may not be so after a restore. Reads both tables
-     * completely.
+     * Checks whether commits and log agree, which may not be so after a restore. Reads all commits and all slots, page
+     * by page. An append that is being written meanwhile may be reported: call it again.
+     *
+     * @throws InvalidInputError if an option is not valid
+     * @throws SchemaMismatchError if a later version of the library has divided the log
      */
-    verify(): Promise<VerifyTablesResult>
-    /** Repairs commits and log so that they agree. No other process may use the tables meanwhile. */
-    repair(): Promise<RepairResult>
+    verify(options?: TableCheckOptions): Promise<VerifyTablesResult>
+    /**
+     * Repairs commits and log so that they agree. No other process may use the tables meanwhile. A repair that was
+     * interrupted can be called again. Open the store again afterwards: a store remembers what it has read of the log.
+     *
+     * @throws InvalidInputError if an option is not valid
+     * @throws SchemaMismatchError if a later version of the library has divided the log
+     */
+    repair(options?: TableCheckOptions): Promise<RepairResult>
   }
 }
 
@@ -179,7 +188,6 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
 
   // A process that appends never loads what only operators call.
   const status = async () => (await import('./tables-status.ts')).tablesStatus(unprepared, tables)
-  const repairs = () => import('./repair.ts')
 
   return {
     ...eventStore<E, DynamodbTransaction>(
@@ -192,8 +200,10 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
         return status()
       },
       status,
-      verify: async () => (await repairs()).verifyTables(connection, tables),
-      repair: async () => (await repairs()).repairTables(connection, tables),
+      verify: async (options) =>
+        (await import('./repair/verify.ts')).verifyTables(connection, tables, options),
+      repair: async (options) =>
+        (await import('./repair/repair.ts')).repairTables(connection, tables, options),
     },
   }
 }

@@ -19,6 +19,9 @@ export const tableDefinition: object = {
   BillingMode: 'PAY_PER_REQUEST',
 }
 
+/** The log has one era, with one chain of slots: a later version of the library can end it, and begin another. */
+export const firstEra: Item & Key = { ...eraKey, base: number(1), P: number(1) }
+
 /** The attribute of the log table by which DynamoDB deletes items. */
 export const ttlAttribute = 'ttl'
 
@@ -54,8 +57,7 @@ export async function createTables(connection: Connection, tables: Tables): Prom
   await Promise.all(namesOf(tables).map((table) => untilFound(connection, table)))
   const ttls = await checkTimesToLive(connection, tables)
   if (ttls.log === undefined) await enableTtl(connection, log)
-  // The log has one era, with one chain of slots: a later version of the library can end it, and begin another.
-  await putIfMissing(connection, log, { ...eraKey, base: number(1), P: number(1) })
+  await putIfMissing(connection, log, firstEra)
   await putIfMissing(connection, log, { ...counterKey, n: number(0), c: number(0) })
   await putIfMissing(connection, log, { ...metaKey, f: number(format) })
   await readFormat(connection, tables)

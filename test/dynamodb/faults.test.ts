@@ -71,6 +71,28 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(numbersOf(await collect())).toEqual([0])
   })
 
+  it('a conflict has sealed its slot before the call ends: a process that is frozen then delays no reader', async () => {
+    const table = ground.table()
+    const [one, other] = [ground.open(table, { gapTimeout: 60_000 }), ground.open(table)]
+    await one.store.append('a', counted(1))
+    await other.store.append('a', counted(2))
+    const order: string[] = []
+    one.faults.before(async ({ command, input }) => {
+      const { Item } = input as { Item?: { x?: unknown } }
+      if (command !== 'PutItem' || Item?.x === undefined) return undefined
+      await sleep(50)
+      order.push('sealed')
+      return undefined
+    })
+    const appending = one.store.append('a', counted(3), { expectedVersion: 1 })
+    await expect(appending).rejects.toMatchObject({ code: 'wrong-expected-version' })
+    order.push('rejected')
+    expect(order).toEqual(['sealed', 'rejected'])
+    const events: RecordedEvent[] = []
+    for await (const event of other.store.readAll()) events.push(event)
+    expect(numbersOf(events)).toEqual([1, 2])
+  })
+
   it('appends that wait while the counter is throttled are written in few large transactions', async () => {
     const { store, faults, metrics, collect } = await opened()
     let transactions = 0

@@ -1,8 +1,9 @@
 /** Tests of reading an unusual log: thousands of slots without an event, and positions within a slot. */
-import { BatchWriteItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { counterKey } from '../../src/dynamodb/keys.ts'
+import { BatchWriteItemCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { counterKey, slotsPerBlock } from '../../src/dynamodb/keys.ts'
 import { sealedItem } from '../../src/dynamodb/slot-item.ts'
+import { sleep } from '../../src/runtime/abort.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
 
 const counted = (count: number) =>
@@ -46,6 +47,14 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     )
   }
 
+  /** The number of slots that were taken. */
+  async function counterOf(table: string): Promise<number> {
+    const { Item } = await ground.admin.send(
+      new GetItemCommand({ TableName: `${table}_log`, Key: counterKey, ConsistentRead: true }),
+    )
+    return Number(Item?.n?.N)
+  }
+
   it('is read past thousands of sealed slots, in both directions and by subscriptions', async () => {
     const table = ground.table()
     const { store } = ground.open(table)
@@ -63,6 +72,32 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     expect(seen).toEqual([1, 2, 3])
     expect((await other.subscriptionStatus('seen'))?.lag).toBe(0)
     expect((await collect(other.listStreams())).length).toBe(1)
+  })
+
+  it('is read once by readers that read it side by side, and each of them gets events of its own', async () => {
+    const table = ground.table()
+    // One event at a time, so that each event has a slot.
+    const { store: writer } = ground.open(table)
+    for (let number = 1; number <= 100; number++) {
+      await writer.append('a', [{ type: 'Counted', data: { number } }])
+    }
+    const { store, faults } = ground.open(table)
+    let queries = 0
+    faults.before(({ command, input }) => {
+      if (command === 'Query' && JSON.stringify(input).includes('"L#')) queries++
+      return undefined
+    })
+    const readers = 20
+    const all = await Promise.all(Array.from({ length: readers }, () => collect(store.readAll())))
+    for (const events of all) {
+      expect(events.map(({ data }) => (data as { number: number }).number)).toEqual(
+        Array.from({ length: 100 }, (_, index) => index + 1),
+      )
+      for (const { data } of events) (data as { number: number }).number = 0
+    }
+    // The last block is not complete: each reader reads it.
+    const blocks = Math.ceil(100 / slotsPerBlock)
+    expect(queries).toBeLessThanOrEqual(blocks + 2 * readers)
   })
 
   it('is read from any position to any position, also within a slot and across blocks', async () => {
@@ -93,5 +128,23 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     expect(await collect(store.readAll({ streamPrefix: 'b', limit: 5 }))).toEqual(
       events.filter(({ streamId }) => streamId === 'b').slice(0, 5),
     )
+  })
+
+  it('is read backward from an event that is not stored yet, and whose slot begins a block', async () => {
+    const table = ground.table()
+    const { store } = ground.open(table)
+    await store.schema.create()
+    await sealSlots(table, 1, 15)
+    const { store: slow, faults } = ground.open(table)
+    faults.before(async ({ command }) => {
+      if (command === 'TransactWriteItems') await sleep(300, ground.ending)
+      return undefined
+    })
+    const appending = slow.append('a', counted(1))
+    await vi.waitUntil(async () => (await counterOf(table)) === 16)
+    await store.append('b', counted(1))
+    const events = await collect(store.readAll({ direction: 'backward', until: 1 }))
+    expect(events.map(({ streamId }) => streamId)).toEqual(['a'])
+    expect((await appending).position).toBe(1)
   })
 })

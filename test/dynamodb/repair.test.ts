@@ -1,7 +1,7 @@
 /** Tests tables as a restore to a point in time may leave them: with only a part of a transaction. */
 import { randomBytes } from 'node:crypto'
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
-import { commandHandler, decider, hasCode, type RecordedEvent } from '@eventsourced/core'
+import { commandHandler, decider, hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { commandEventId } from '../../src/command/caused-events.ts'
 import type { Item } from '../../src/dynamodb/attributes.ts'
@@ -24,10 +24,19 @@ const namesStream = (item: StoredItem, streamId: string) =>
   Object.values(item).some((value) => value?.S?.startsWith(JSON.stringify([streamId]).slice(0, -1)))
 const counting = decider({
   initialState: () => 0,
-  decide: (count: number) => numbered(1, count),
+  // So much data that no slot contains the commit.
+  decide: (count: number) =>
+    numbered(1, count).map(({ type, data }) => ({ type, data: { ...data, filler: fill(300) } })),
   evolve: (count) => count + 1,
 })
 const known = numbered(10, 10).map((event) => ({ ...event, id: crypto.randomUUID() }))
+/** Data that no slot contains, because it is too large. */
+const fill = (bytes = 3_000) => randomBytes(bytes).toString('base64')
+const filled = (number: number, bytes?: number) => ({
+  type: 'Filled',
+  id: crypto.randomUUID(),
+  data: { number, filler: fill(bytes) },
+})
 
 describe.each(oneEmulator)('a restore on %s', (name) => {
   let ground: Ground
@@ -83,7 +92,10 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
       const { problems } = await opened.store.schema.verify()
       expect(problems.length).toBeGreaterThan(0)
       expect(new Set(problems.map(({ kind }) => kind))).toEqual(new Set(['commit-without-slot']))
-      expect((await opened.store.schema.repair()).repaired).toEqual(problems)
+      expect(await opened.store.schema.repair()).toEqual({
+        repaired: problems.map((problem) => ({ ...problem, done: 'restored' })),
+        left: [],
+      })
       expect((await opened.store.schema.verify()).ok).toBe(true)
       expect(await collect(another())).toEqual(log)
     },
@@ -110,25 +122,96 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     },
   )
 
-  it('empties the positions of a lost commit, and keeps the positions of its neighbours', async () => {
-    const [commit] = await itemsOf('events', /^S#y$/)
+  it.each(['x', 'import-1', 'known', 'alone'])(
+    'restores the lost commits of %s from their slots',
+    async (streamId) => {
+      const commits = await itemsOf('events', new RegExp(`^S#${streamId}$`))
+      for (const commit of commits) await ground.remove(`${table}_events`, commit)
+      const { problems } = await opened.store.schema.verify()
+      expect(problems).toMatchObject(commits.map(() => ({ kind: 'slot-without-commit', streamId })))
+      expect(await opened.store.schema.repair()).toEqual({
+        repaired: problems.map((problem) => ({ ...problem, done: 'restored' })),
+        left: [],
+      })
+      expect((await opened.store.schema.verify()).ok).toBe(true)
+      const { store } = another()
+      expect(await itemsOf('events', new RegExp(`^S#${streamId}$`))).toEqual(commits)
+      expect((await store.readStream(streamId)).events).toEqual(
+        log.filter((event) => event.streamId === streamId),
+      )
+      expect(await store.append('known', known)).toMatchObject({ version: 1, deduplicated: true })
+    },
+  )
+
+  it('restores a lost commit in the middle of a stream', async () => {
+    const [first] = await itemsOf('events', /^S#alone$/)
+    await ground.remove(`${table}_events`, first as StoredItem)
+    const { problems } = await opened.store.schema.verify()
+    expect(problems).toMatchObject([
+      { kind: 'slot-without-commit', streamId: 'alone', version: 1 },
+      { kind: 'missing-version', streamId: 'alone', version: 1, through: 3 },
+    ])
+    const { repaired, left } = await opened.store.schema.repair()
+    expect(left).toEqual([])
+    expect(repaired.map(({ kind, done }) => [kind, done])).toEqual([
+      ['slot-without-commit', 'restored'],
+      ['missing-version', 'restored'],
+    ])
+    expect((await another().store.readStream('alone')).events.map(({ version }) => version)).toEqual([
+      1, 2, 3, 4, 5,
+    ])
+  })
+
+  it('empties the positions of a lost commit without a copy, and keeps the positions of its neighbours', async () => {
+    await opened.store.appendAll(
+      ['a', 'b', 'c'].map((streamId, index) => ({ streamId, events: [filled(70 + index)] })),
+    )
+    const all = await collect()
+    const [commit] = await itemsOf('events', /^S#b$/)
     await ground.remove(`${table}_events`, commit as StoredItem)
     const error: unknown = await collect(another()).catch((thrown: unknown) => thrown)
     expect(hasCode(error, 'damaged-log')).toBe(true)
     expect((error as Error).message).toMatch(
-      /version 1 of stream 'y' at position \d+, but it is not there: call/,
+      /version 1 of stream 'b' at position \d+, but it is not there: call/,
     )
-    expect((await opened.store.schema.verify()).problems).toMatchObject([
-      { kind: 'slot-without-commit', streamId: 'y', version: 1 },
+    const { repaired } = await opened.store.schema.repair()
+    expect(repaired).toMatchObject([
+      { kind: 'slot-without-commit', streamId: 'b', version: 1, done: 'emptied' },
     ])
-    await opened.store.schema.repair()
     expect((await opened.store.schema.verify()).ok).toBe(true)
-    expect(await collect(another())).toEqual(log.filter(({ streamId }) => streamId !== 'y'))
+    expect(await collect(another())).toEqual(all.filter(({ streamId }) => streamId !== 'b'))
+  })
+
+  it('does not restore a commit after a lost one', async () => {
+    const { store } = opened
+    await store.append('late', [filled(80)])
+    await store.append('late', numbered(81, 81))
+    for (const commit of await itemsOf('events', /^S#late$/)) await ground.remove(`${table}_events`, commit)
+    const { repaired, left } = await opened.store.schema.repair()
+    expect(left).toEqual([])
+    expect(repaired.map(({ done }) => done)).toEqual(['emptied', 'emptied'])
+    expect((await opened.store.schema.verify()).ok).toBe(true)
+    expect(await collect(another())).toEqual(log)
   })
 
   it('frees the ids of lost events', async () => {
+    const events = [filled(75)]
+    await opened.store.append('freed', events)
+    const [commit] = await itemsOf('events', /^S#freed$/)
+    await ground.remove(`${table}_events`, commit as StoredItem)
+    await opened.store.schema.repair()
+    const result = await another().store.append('freed', events)
+    expect(result).toMatchObject({ version: 1, deduplicated: false })
+    expect(await another().store.append('known', known)).toMatchObject({ deduplicated: true })
+  })
+
+  it('frees the ids of events whose commit and slot are both lost', async () => {
+    const slot = await slotOf('known')
     const [commit] = await itemsOf('events', /^S#known$/)
     await ground.remove(`${table}_events`, commit as StoredItem)
+    await ground.remove(`${table}_log`, slot)
+    // Nothing shows this loss but another one.
+    await ground.remove(`${table}_log`, await slotOf('x'))
     await opened.store.schema.repair()
     const result = await another().store.append('known', known)
     expect(result).toMatchObject({ version: 1, deduplicated: false })
@@ -176,10 +259,8 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     await ground.remove(`${table}_events`, commit as StoredItem)
     // A process that did not wait for the repair finds the stream empty, and appends again.
     await another().store.append('z', numbered(60, 61))
-    expect((await opened.store.schema.verify()).problems).toMatchObject([
-      { kind: 'slot-without-commit', streamId: 'z' },
-    ])
-    await opened.store.schema.repair()
+    const { repaired } = await opened.store.schema.repair()
+    expect(repaired).toMatchObject([{ kind: 'slot-without-commit', streamId: 'z', done: 'emptied' }])
     const events = await collect(another())
     expect(numbersOf(events.filter(({ streamId }) => streamId === 'z'))).toEqual([60, 61])
     expect(events.slice(0, -2)).toEqual(log.filter(({ streamId }) => streamId !== 'z'))
@@ -193,24 +274,94 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(await another().store.append('known', known)).toMatchObject({ version: 1, deduplicated: true })
   })
 
-  it('moves a counter forward that was restored to a time before its slots', async () => {
-    await ground.admin.send(
+  it('moves a commit of several items, and the places of its event ids', async () => {
+    const events = [filled(90, 400_000), filled(91, 400_000)]
+    await opened.store.append('large', events)
+    expect((await itemsOf('events', /^S#large$/)).length).toBeGreaterThan(2)
+    await ground.remove(`${table}_log`, await slotOf('large'))
+    // A reader seals the slot.
+    expect(await collect(another())).toEqual(log)
+    const { repaired } = await opened.store.schema.repair()
+    expect(repaired).toMatchObject([{ kind: 'commit-without-slot', streamId: 'large', done: 'moved' }])
+    expect((await opened.store.schema.verify()).ok).toBe(true)
+    const { store } = another()
+    const moved = (await collect(another())).slice(-2)
+    expect(numbersOf(moved)).toEqual([90, 91])
+    expect((await store.readStream('large')).events).toEqual(moved)
+    const again = await store.append('large', events)
+    expect(again).toMatchObject({ version: 2, deduplicated: true, position: moved[1]?.position })
+  })
+
+  const setCounter = (slot: number, position: number) =>
+    ground.admin.send(
       new UpdateItemCommand({
         TableName: `${table}_log`,
         Key: counterKey,
-        UpdateExpression: 'SET n = :n',
-        ExpressionAttributeValues: { ':n': { N: '1' } },
+        UpdateExpression: 'SET n = :n, c = :c',
+        ExpressionAttributeValues: { ':n': { N: String(slot) }, ':c': { N: String(position) } },
       }),
     )
-    expect((await opened.store.schema.verify()).problems).toMatchObject([
-      { kind: 'counter-behind', slot: 13, position: 20 },
-    ])
-    await opened.store.schema.repair()
+
+  it('moves a counter forward that was restored to a time before its slots', async () => {
+    await setCounter(1, 3)
+    const { problems } = await opened.store.schema.verify()
+    expect(problems).toEqual([{ kind: 'counter-behind', slot: 5, position: 24 }])
+    const { repaired } = await opened.store.schema.repair()
+    expect(repaired).toMatchObject([{ kind: 'counter-behind', done: 'moved' }])
     const one = another()
     await one.store.append('after', numbered(50, 50))
     const events = await collect(one)
     expect(events.slice(0, -1)).toEqual(log)
     expect(events.at(-1)?.streamId).toBe('after')
+  })
+
+  it('moves the events of slots whose positions were taken a second time', async () => {
+    await setCounter(1, 3)
+    // A process that does not wait for the repair finds slots 2 to 5 used, and takes slots with used positions.
+    const early = another()
+    for (const number of [50, 51]) await early.store.append('early', numbered(number, number))
+    const { problems } = await opened.store.schema.verify()
+    expect(new Set(problems.map(({ kind }) => kind))).toEqual(
+      new Set(['slot-out-of-order', 'counter-behind']),
+    )
+    const { left } = await opened.store.schema.repair()
+    expect(left).toEqual([])
+    expect((await opened.store.schema.verify()).ok).toBe(true)
+    const events = await collect(another())
+    expect(events.slice(0, log.length)).toEqual(log)
+    expect(numbersOf(events.slice(log.length))).toEqual([50, 51])
+    expect((await another().store.readStream('early')).events).toEqual(events.slice(log.length))
+  })
+
+  it('restores a lost counter with its inline projections, and the item of the era', async () => {
+    table = ground.table()
+    const counts = projection({
+      name: 'counts',
+      key: ({ streamId }: RecordedEvent) => streamId,
+      initialState: () => ({ count: 0 }),
+      evolve: ({ count }) => ({ count: count + 1 }),
+    })
+    const { store } = ground.open(table, { inline: [counts] })
+    await store.append('a', numbered(1, 3))
+    const stored = await itemsOf('log', /^(C#1#0|E)$/)
+    expect(stored).toHaveLength(2)
+    for (const item of stored) await ground.remove(`${table}_log`, item)
+    expect((await store.schema.verify()).problems).toEqual([
+      { kind: 'era-missing' },
+      { kind: 'counter-missing', slot: 1, position: 3 },
+    ])
+    const { repaired } = await store.schema.repair()
+    expect(repaired.map(({ done }) => done)).toEqual(['restored', 'restored'])
+    expect((await store.schema.verify()).ok).toBe(true)
+    const withoutRevision = stored.map(({ r: _, ...item }) => item)
+    expect(await itemsOf('log', /^(C#1#0|E)$/)).toEqual(withoutRevision)
+    // The counter makes a store without the projection fail, as before.
+    const error: unknown = await another()
+      .store.append('a', numbered(4, 4))
+      .catch((thrown: unknown) => thrown)
+    expect(hasCode(error, 'missing-inline-projection')).toBe(true)
+    await ground.open(table, { inline: [counts] }).store.append('a', numbered(4, 4))
+    expect(await store.verify(counts)).toMatchObject({ ok: true })
   })
 
   it.each(['a checkpoint', 'a checkpoint of former partitions'])(
@@ -273,13 +424,46 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     const { left, repaired } = await opened.store.schema.repair()
     expect(left).toEqual([{ kind: 'incomplete-commit', streamId: 'large', version: 1 }])
     expect(repaired).toEqual([])
+    expect((await opened.store.schema.verify()).problems).toEqual(left)
   })
 
   it('reports versions that no repair can restore', async () => {
-    const [first] = await itemsOf('events', /^S#alone$/)
+    const { store } = opened
+    await store.append('holed', [filled(80)])
+    await store.append('holed', numbered(81, 82))
+    const [first] = await itemsOf('events', /^S#holed$/)
     await ground.remove(`${table}_events`, first as StoredItem)
-    const { left, repaired } = await opened.store.schema.repair()
-    expect(left).toEqual([{ kind: 'missing-version', streamId: 'alone', version: 1 }])
-    expect(repaired).toMatchObject([{ kind: 'slot-without-commit', streamId: 'alone' }])
+    const { left, repaired } = await store.schema.repair()
+    expect(left).toEqual([{ kind: 'missing-version', streamId: 'holed', version: 1, through: 1 }])
+    expect(repaired).toMatchObject([{ kind: 'slot-without-commit', streamId: 'holed', done: 'emptied' }])
+    expect((await store.schema.verify()).problems).toEqual(left)
+    expect(await store.schema.repair()).toEqual({ repaired: [], left })
+  })
+
+  it.each(['verify', 'repair'] as const)('%s reports its progress, and can be aborted', async (call) => {
+    const { schema } = opened.store
+    const scanned: number[] = []
+    await schema[call]({ onProgress: (progress) => void scanned.push(progress.scanned) })
+    const stored = [...(await ground.items(`${table}_events`)), ...(await itemsOf('log', /^L#/))]
+    expect(scanned.at(-1)).toBe(stored.length)
+    expect(scanned).toEqual(scanned.toSorted((a, b) => a - b))
+    const failure = new Error('stop')
+    const failing = schema[call]({
+      onProgress() {
+        throw failure
+      },
+    })
+    await expect(failing).rejects.toBe(failure)
+    await expect(schema[call]({ signal: AbortSignal.abort(failure) })).rejects.toBe(failure)
+    const controller = new AbortController()
+    const aborting = schema[call]({
+      signal: controller.signal,
+      onProgress: () => controller.abort(failure),
+    })
+    await expect(aborting).rejects.toBe(failure)
+    for (const options of [{ onProgress: 1 }, { signal: 1 }, 1]) {
+      const error: unknown = await schema[call](options as never).catch((thrown: unknown) => thrown)
+      expect(hasCode(error, 'invalid-input')).toBe(true)
+    }
   })
 })

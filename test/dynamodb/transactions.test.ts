@@ -7,6 +7,7 @@ import { CreateTableCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/
 import { projection, type RecordedEvent, WriteConditionError } from '@eventsourced/core'
 import type { DynamodbTransaction } from '@eventsourced/core/dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { range } from '../../src/conformance/events.ts'
 import { latch } from '../../src/conformance/expect.ts'
 import { counterKey } from '../../src/dynamodb/keys.ts'
 import { sleep } from '../../src/runtime/abort.ts'
@@ -237,6 +238,34 @@ describe.each(emulators)('transactions on %s', (name) => {
     released.release()
     await slow
     expect(await other.store.verify(perStream)).toMatchObject({ ok: true, events: 4 })
+  })
+
+  it('a rebuild that another process resumes reads only the end of the log while appends wait', async () => {
+    const table = ground.table()
+    const one = ground.open(table, { maxBatch: 1 })
+    for (let nth = 0; nth < 20; nth++) {
+      await Promise.all(range(0, 14).map((caller) => one.store.append(`s-${caller}`, counted(1))))
+    }
+    const aborting = new AbortController()
+    const onProgress = ({ events }: { readonly events: number }) => {
+      if (events > 250) aborting.abort(new Error('enough'))
+    }
+    const options = { batchSize: 50, signal: aborting.signal, onProgress }
+    const dying = ground.open(table, { inline: [perStream] })
+    await expect(dying.store.rebuild(perStream, options)).rejects.toThrow('enough')
+    const other = ground.open(table, { inline: [perStream] })
+    let isLocked = false
+    let queries = 0
+    other.faults.before(({ command, input }) => {
+      if (String(input.UpdateExpression).startsWith('SET l = :l')) isLocked = true
+      if (command === 'TransactWriteItems') isLocked = false
+      if (command === 'Query' && isLocked) queries++
+      return undefined
+    })
+    expect(await other.store.rebuild(perStream)).toMatchObject({ resumed: true })
+    // The log has 19 blocks of slots.
+    expect(queries).toBeGreaterThan(0)
+    expect(queries).toBeLessThan(10)
   })
 
   it('a rebuild that is aborted while it locks leaves no lock', async () => {

@@ -110,6 +110,22 @@ const keysOfReplicas: PublicCall['together'] = ([options]) => {
 
 const anyStore = dynamodb.dynamodbStore()
 
+const tableCheck = optional(record({ onProgress: optional(callback) }, { nested: false }))
+
+/** Calls a store without tables: a call with right options fails only when it reaches for them. */
+async function checked(call: (schema: dynamodb.DynamodbStore['schema']) => Promise<unknown>): Promise<void> {
+  const credentials = { accessKeyId: 'none', secretAccessKey: 'none' }
+  const address = { endpoint: 'http://localhost:1', region: 'eu-west-1', credentials }
+  const store = dynamodb.dynamodbStore({ ...address, retries: 0, autoCreate: false })
+  try {
+    await call(store.schema)
+  } catch (error) {
+    if (!hasCode(error, 'store-unavailable')) throw error
+  } finally {
+    await store.close()
+  }
+}
+
 const calls: Calls = {
   postgresStore: {
     places: [
@@ -203,6 +219,14 @@ const calls: Calls = {
       ['options', optional(record({ reserve: milliseconds(1, [1, 2_000]) }, { nested: false }))],
     ],
     call: (_store, given) => typeof lambda.lambdaHandler(...(given as [never, never])),
+  },
+  'dynamodbStore, verifying': {
+    places: [['options', tableCheck]],
+    call: (_store, given) => checked((schema) => schema.verify(...(given as []))),
+  },
+  'dynamodbStore, repairing': {
+    places: [['options', tableCheck]],
+    call: (_store, given) => checked((schema) => schema.repair(...(given as []))),
   },
   dynamodbStore: {
     places: [

@@ -136,9 +136,13 @@ const grants: Readonly<Record<PolicyHolder, readonly Grant[]>> = {
     },
   ],
   repair: [
-    { id: 'Events', table: 'events', actions: ['Scan', 'Query', 'PutItem'] },
+    { id: 'Events', table: 'events', actions: ['Scan', 'Query', 'PutItem', 'UpdateItem'] },
     { id: 'EndOfList', table: 'events', actions: ['DeleteItem'], keys: { only: [listedKey.p.S] } },
-    { id: 'Log', table: 'log', actions: ['GetItem', 'Scan', 'PutItem', 'UpdateItem', 'BatchWriteItem'] },
+    {
+      id: 'Log',
+      table: 'log',
+      actions: ['GetItem', 'BatchGetItem', 'Query', 'Scan', 'PutItem', 'UpdateItem'],
+    },
   ],
 }
 

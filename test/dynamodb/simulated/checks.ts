@@ -4,7 +4,7 @@ import type { RecordedEvent } from '../../../src/event.ts'
 import type { LogQuery } from '../../../src/storage/log-query.ts'
 import { isInPartition } from '../../../src/storage/partition.ts'
 import type { AppendOutcome, AppendSuccess } from '../../../src/storage/storage.ts'
-import type { Attempt, History, Intent } from './history.ts'
+import type { Attempt, Batch, History, Intent } from './history.ts'
 import type { Truth } from './truth.ts'
 
 const idsOf = (events: readonly RecordedEvent[]) => events.map(({ id }) => id)
@@ -13,7 +13,7 @@ const namesOf = (events: readonly RecordedEvent[]) =>
 const isSuccess = (outcome: AppendOutcome): outcome is AppendSuccess =>
   outcome.kind === 'appended' || outcome.kind === 'repeated'
 
-export function isWanted({ types, tags, streamPrefix, partition }: LogQuery, event: RecordedEvent): boolean {
+function isWanted({ types, tags, streamPrefix, partition }: LogQuery, event: RecordedEvent): boolean {
   return (
     (types === undefined || types.includes(event.type)) &&
     (tags === undefined || tags.every((tag) => event.tags.includes(tag))) &&
@@ -26,6 +26,7 @@ export function isWanted({ types, tags, streamPrefix, partition }: LogQuery, eve
 export function checkHistory(history: History, truth: Truth): void {
   const acknowledged = new Acknowledged(history)
   for (const intent of history.intents) checkIntent(intent, truth)
+  for (const batch of history.batches) checkBatch(batch, truth)
   checkRealTime(history)
   checkPages(history, truth, acknowledged)
   for (const { query, ids } of history.followed) {
@@ -67,8 +68,13 @@ export class Acknowledged {
 
 /** Acknowledged: recorded once, at the place that the call returned. Refused: not recorded. Unknown: all or nothing. */
 function checkIntent({ appends, isTheft, attempts }: Intent, truth: Truth): void {
-  const about = JSON.stringify([appends.map(({ streamId, events }) => [streamId, idsOf(events as never)]), attempts])
-  const events = appends.flatMap((append) => append.events.map((event) => ({ ...event, streamId: append.streamId })))
+  const about = JSON.stringify([
+    appends.map(({ streamId, events }) => [streamId, idsOf(events as never)]),
+    attempts,
+  ])
+  const events = appends.flatMap((append) =>
+    append.events.map((event) => ({ ...event, streamId: append.streamId })),
+  )
   const recorded = events.map(({ id, streamId }) => {
     const event = truth.byId.get(id)
     return event?.streamId === streamId ? event : undefined
@@ -83,7 +89,8 @@ function checkIntent({ appends, isTheft, attempts }: Intent, truth: Truth): void
   assert(!(isTheft && isRecorded), `event ids of another stream were accepted: ${about}`)
   if (isRecorded) assert.equal(count, events.length, `acknowledged, and not recorded: ${about}`)
   else if (isTheft || !mayBeRecorded) assert.equal(count, 0, `refused, and recorded: ${about}`)
-  else assert([0, events.length].includes(count), `${count} of ${events.length} events are recorded: ${about}`)
+  else
+    assert([0, events.length].includes(count), `${count} of ${events.length} events are recorded: ${about}`)
   const [first] = attempts
   const isRepeated = first?.outcomes?.some(({ kind }) => kind === 'repeated')
   assert(!isRepeated, `the first call was called a repeated one: ${about}`)
@@ -95,6 +102,20 @@ function checkIntent({ appends, isTheft, attempts }: Intent, truth: Truth): void
   )
   const slots = new Set(places.map((position) => truth.slotOf.get(position)))
   assert(slots.size <= 1, `one call in several slots: ${about}`)
+}
+
+/** The events of a batch are recorded in its order, once, and all of them if the import was acknowledged. */
+function checkBatch({ events, isDone }: Batch, truth: Truth): void {
+  const recorded = events.map(({ id }) => truth.byId.get(id))
+  const found = recorded.filter((event) => event !== undefined)
+  const about = JSON.stringify(events.map(({ id, streamId }) => [id, streamId]))
+  if (isDone) assert.equal(found.length, events.length, `imported, and not recorded: ${about}`)
+  assert(!recorded.slice(0, found.length).includes(undefined), `events before others are missing: ${about}`)
+  for (const [index, event] of found.entries()) {
+    assert.equal(event.streamId, events[index]?.streamId, `imported into another stream: ${about}`)
+    const before = found[index - 1]?.position ?? 0
+    assert(event.position > before, `imported in another order: ${about}`)
+  }
 }
 
 /** Returns whether the attempt succeeded. */
@@ -111,7 +132,10 @@ function checkOutcomes(
     const { streamId, events, expectedVersion } = appends[index] as Intent['appends'][number]
     const stream = truth.byStream.get(streamId) ?? []
     if (outcome.kind === 'conflict') {
-      assert(outcome.actual <= stream.length && outcome.actual !== expectedVersion, `a wrong conflict: ${about}`)
+      assert(
+        outcome.actual <= stream.length && outcome.actual !== expectedVersion,
+        `a wrong conflict: ${about}`,
+      )
     } else if (outcome.kind === 'duplicate') {
       assert.equal(truth.byId.get(outcome.eventId)?.streamId, outcome.streamId, `a wrong duplicate: ${about}`)
     } else if (outcome.kind !== 'abandoned') {
@@ -200,7 +224,8 @@ function checkReads(history: History, truth: Truth, acknowledged: Acknowledged):
   for (const { streamIds, begunAt } of history.lists) {
     const listed = new Set(streamIds)
     assert.equal(listed.size, streamIds.length, 'a stream was listed twice')
-    for (const streamId of listed) assert(truth.byStream.has(streamId), `'${streamId}' was listed without events`)
+    for (const streamId of listed)
+      assert(truth.byStream.has(streamId), `'${streamId}' was listed without events`)
     for (const { streamId, success } of acknowledged.before(begunAt))
       if (success.version > 0) assert(listed.has(streamId), `'${streamId}' was not listed`)
   }

@@ -75,12 +75,17 @@ interface GetInput extends Placeholders {
 }
 
 interface BatchGetInput {
-  readonly RequestItems: Readonly<Record<string, { readonly Keys: readonly Key[]; readonly ConsistentRead?: boolean }>>
+  readonly RequestItems: Readonly<
+    Record<string, { readonly Keys: readonly Key[]; readonly ConsistentRead?: boolean }>
+  >
 }
 
 interface BatchWriteInput {
   readonly RequestItems: Readonly<
-    Record<string, readonly { readonly PutRequest?: { Item: Item & Key }; readonly DeleteRequest?: { Key: Key } }[]>
+    Record<
+      string,
+      readonly { readonly PutRequest?: { Item: Item & Key }; readonly DeleteRequest?: { Key: Key } }[]
+    >
   >
 }
 
@@ -201,7 +206,8 @@ export class SimulatedDatabase {
     }
     const found = cells[low]
     if (found?.sort === s.S) return found
-    if (!/^[ -~]*$/.test(s.S)) throw new UnknownRequest(`sort key '${s.S}', which may sort otherwise in DynamoDB`)
+    if (!/^[ -~]*$/.test(s.S))
+      throw new UnknownRequest(`sort key '${s.S}', which may sort otherwise in DynamoDB`)
     const created: Cell = { sort: s.S, versions: [] }
     cells.splice(low, 0, created)
     return created
@@ -234,7 +240,14 @@ export class SimulatedDatabase {
   }
 
   #query(input: QueryInput): object {
-    const { TableName, ConsistentRead = false, ScanIndexForward = true, Limit, ExclusiveStartKey, Select } = input
+    const {
+      TableName,
+      ConsistentRead = false,
+      ScanIndexForward = true,
+      Limit,
+      ExclusiveStartKey,
+      Select,
+    } = input
     const { partition, isIn } = keyRangeOf(input.KeyConditionExpression, input)
     const start = ExclusiveStartKey?.s.S
     const isAfterStart = ({ sort }: Cell) =>
@@ -267,7 +280,8 @@ export class SimulatedDatabase {
     const Responses: Record<string, Item[]> = {}
     const UnprocessedKeys: Record<string, { Keys: Key[]; ConsistentRead: boolean }> = {}
     for (const [table, { Keys, ConsistentRead = false, ...others }] of Object.entries(RequestItems)) {
-      if (Object.keys(others).length > 0) throw new UnknownRequest(`'${Object.keys(others)}' of 'BatchGetItem'`)
+      if (Object.keys(others).length > 0)
+        throw new UnknownRequest(`'${Object.keys(others)}' of 'BatchGetItem'`)
       const found: Item[] = []
       for (const key of Keys) {
         if (this.#chances.endsEarly()) {
@@ -325,7 +339,8 @@ export class SimulatedDatabase {
     if (known !== undefined) return { output: {}, readyAt: now }
     const actions = TransactItems.map((item) => {
       const [[kind, input] = [], ...others] = Object.entries(item)
-      if (kind === undefined || others.length > 0) throw new UnknownRequest(`'${Object.keys(item)}' of a transaction`)
+      if (kind === undefined || others.length > 0)
+        throw new UnknownRequest(`'${Object.keys(item)}' of a transaction`)
       checkParts(kind, input as object)
       const action = input as WriteInput
       return { kind: kind as TransactKind, input: action, cell: this.#cell(action.TableName, keyOf(action)) }
@@ -370,12 +385,19 @@ function keyOf({ Key, Item }: WriteInput): Key {
 }
 
 /** The stored item, as the failure of its condition shows it. */
-function shownItem({ ReturnValuesOnConditionCheckFailure: shown = 'NONE' }: WriteInput, item: Item | undefined): object {
+function shownItem(
+  { ReturnValuesOnConditionCheckFailure: shown = 'NONE' }: WriteInput,
+  item: Item | undefined,
+): object {
   if (shown !== 'ALL_OLD' && shown !== 'NONE') throw new UnknownRequest(`'${shown}' of a failed condition`)
   return shown === 'ALL_OLD' && item !== undefined ? { Item: item } : {}
 }
 
-function written(kind: 'Put' | 'Update' | 'Delete', input: WriteInput, before: Item | undefined): Item | undefined {
+function written(
+  kind: 'Put' | 'Update' | 'Delete',
+  input: WriteInput,
+  before: Item | undefined,
+): Item | undefined {
   if (kind === 'Put') return input.Item
   if (kind === 'Delete') return undefined
   if (input.UpdateExpression === undefined) throw new UnknownRequest('an update without an expression')

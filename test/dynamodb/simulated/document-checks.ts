@@ -32,7 +32,10 @@ export function checkDocumentReads(history: History, truth: Truth): void {
       continue
     }
     const found = possible.find(({ position }) => position === document.position)
-    assert(found !== undefined, `document '${key}' was at ${document.position}, and ${known} was acknowledged`)
+    assert(
+      found !== undefined,
+      `document '${key}' was at ${document.position}, and ${known} was acknowledged`,
+    )
     assert.deepEqual(JSON.parse(document.state), found.state, `document '${key}' at ${document.position}`)
   }
 }

@@ -124,10 +124,9 @@ class Parser {
     if (holds === undefined) throw this.#unknown(comparison)
     const right = this.#operand()
     return (item) => {
-      const [a, b] = [left(item), right(item)]
-      const order = orderOf(a, b)
-      if (order === undefined) return comparison === '<>' && a !== undefined
-      return holds(order)
+      const order = orderOf(left(item), right(item))
+      // A value that does not exist differs from each other one, and so does a value of another type.
+      return order === undefined ? comparison === '<>' : holds(order)
     }
   }
 
@@ -328,7 +327,8 @@ export function keyRangeOf(expression: string, { ExpressionAttributeValues = {} 
   if (test === undefined) throw new UnknownRequest(`key condition '${expression}'`)
   const values = (expression.match(/:\w+/g) ?? []).map((name) => {
     const value = ExpressionAttributeValues[name]
-    if (value === undefined || !('S' in value)) throw new UnknownRequest(`key condition '${expression}': ${name}`)
+    if (value === undefined || !('S' in value))
+      throw new UnknownRequest(`key condition '${expression}': ${name}`)
     return value.S
   })
   return { partition: values[0] as string, isIn: (sort) => test(sort, values) }

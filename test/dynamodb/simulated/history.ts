@@ -1,7 +1,7 @@
 /** What the processes of a schedule have done and seen. The checks compare it with the log as it is stored at the end. */
 import type { LogPage, LogQuery } from '../../../src/storage/log-query.ts'
 import type { StoredDocument } from '../../../src/storage/projections.ts'
-import type { AppendOutcome, PreparedAppend } from '../../../src/storage/storage.ts'
+import type { AppendOutcome, PreparedAppend, PreparedImport } from '../../../src/storage/storage.ts'
 import type { StreamSlice } from '../../../src/store.ts'
 
 /** When a call began and ended, in virtual milliseconds. */
@@ -25,6 +25,13 @@ export interface Intent {
   readonly attempts: Attempt[]
 }
 
+/** A batch of events from another system. It is imported again until the outcome is known. */
+export interface Batch {
+  readonly events: readonly PreparedImport[]
+  /** Whether all its events are recorded: an import was acknowledged. */
+  isDone: boolean
+}
+
 export interface PageSeen extends Span {
   readonly query: LogQuery
   readonly page: LogPage
@@ -43,6 +50,7 @@ export interface Followed {
 
 export class History {
   readonly intents: Intent[] = []
+  readonly batches: Batch[] = []
   readonly pages: PageSeen[] = []
   readonly followed: Followed[] = []
   readonly slices: (Span & { readonly slice: StreamSlice })[] = []

@@ -29,7 +29,7 @@ export interface Faults {
   readonly visibility: number
   /** Pages of queries, and batches, that end before an item. */
   readonly shortPages: number
-  /** Requests before which the database forgets the tokens of former transactions. */
+  /** Transactions before which the database forgets the tokens of former ones. */
   readonly forgottenTokens: number
 }
 
@@ -99,8 +99,8 @@ export class Network {
     }
   }
 
-  #send(owner: Owner, { input, constructor }: Command, signal: AbortSignal | undefined): Promise<unknown> {
-    const request = { command: constructor.name.replace(/Command$/, ''), input }
+  #send(owner: Owner, sent: Command, signal: AbortSignal | undefined): Promise<unknown> {
+    const request = { command: sent.constructor.name.replace(/Command$/, ''), input: sent.input }
     return new Promise((resolve, reject) => {
       if (owner.isDead) return
       this.counts.requests++
@@ -118,7 +118,8 @@ export class Network {
       const aborted = () => reject(Object.assign(new Error('Request aborted'), { name: 'AbortError' }))
       if (signal?.aborted) return aborted()
       signal?.addEventListener('abort', aborted, { once: true })
-      const answer = (milliseconds: number, settle: () => void) => this.#time.after(milliseconds, settle, owner)
+      const answer = (milliseconds: number, settle: () => void) =>
+        this.#time.after(milliseconds, settle, owner)
       // A frozen process sends it when it continues.
       this.#time.after(0, () => this.#transmit(request, { answer, resolve, reject }), owner)
     })
@@ -163,19 +164,23 @@ export class Network {
     const { latency, slow } = this.#faults
     if (this.isCalm) return 1
     const milliseconds = 1 + this.#random.next() * latency
-    return this.#random.percent(slow.percent) ? milliseconds + this.#random.next() * slow.longest : milliseconds
+    return this.#random.percent(slow.percent)
+      ? milliseconds + this.#random.next() * slow.longest
+      : milliseconds
   }
 
   /** Executes a request after its way to the database. It is under way even if its process dies. */
   #deliver(request: DatabaseRequest, settle: (outcome: Outcome) => void, delay = 0): void {
     const arrive = () => {
-      if (this.#happens(this.#faults.forgottenTokens)) this.database.forgetTokens()
+      const isTransaction = request.command === 'TransactWriteItems'
+      if (isTransaction && this.#happens(this.#faults.forgottenTokens)) this.database.forgetTokens()
       this.#onExecuted(request)
       try {
         const { output, readyAt } = this.database.execute(request)
         this.#time.after(readyAt - this.#time.now, () => settle({ output }), nobody)
       } catch (error) {
-        if (error instanceof UnknownRequest || !(error instanceof Error && '$fault' in error)) this.failure = error
+        if (error instanceof UnknownRequest || !(error instanceof Error && '$fault' in error))
+          this.failure = error
         settle({ error })
       }
     }

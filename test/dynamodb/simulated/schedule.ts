@@ -16,7 +16,7 @@ import { type Counts, type Faults, Network } from './network.ts'
 import { boardKeysOf, boardName, copiesName, projectionsOf } from './projections.ts'
 import { truthOf } from './truth.ts'
 import { type Owner, VirtualTime } from './virtual-time.ts'
-import { DocumentReader, Follower, type Job, Prober, type Scene, Writer } from './workload.ts'
+import { DocumentReader, Follower, Importer, type Job, Prober, type Scene, Writer } from './workload.ts'
 
 /** What happened in a schedule. */
 export interface Report extends Counts {
@@ -52,7 +52,7 @@ function randomFaults(random: Random): Faults {
     staleness: pick([0, 20, 100]),
     visibility: pick([0, 2, 10]),
     shortPages: pick([0, 0, 3]),
-    forgottenTokens: pick([0, 0.5]),
+    forgottenTokens: pick([0, 20]),
   }
 }
 
@@ -61,7 +61,11 @@ function randomFaults(random: Random): Faults {
  *
  * @throws AssertionError, or the error of a process, if the store did anything wrong
  */
-export async function runSchedule(seed: number, library: Library, options: ScheduleOptions = {}): Promise<Report> {
+export async function runSchedule(
+  seed: number,
+  library: Library,
+  options: ScheduleOptions = {},
+): Promise<Report> {
   const random = randomOf(seed, 'schedule')
   const time = new VirtualTime()
   const restore = time.install(random.next)
@@ -101,6 +105,7 @@ class Schedule {
       history: this.#history,
       streams: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].slice(0, random.pick([2, 4, 8])),
       hasDocuments,
+      isCalm: false,
       isEnding: false,
       ids: 0,
     }
@@ -111,6 +116,7 @@ class Schedule {
     const { writing, following } = this.#start()
     await this.#until(writing, 'the appends')
     this.#network.isCalm = true
+    this.#scene.isCalm = true
     await this.#time.runUntil(() => false, this.#time.now + timeToCalmDown)
     this.#time.now += timeToCalmDown
     this.#scene.isEnding = true
@@ -192,6 +198,8 @@ class Schedule {
       const jobs: { readonly job: Job; readonly list: Promise<void>[] }[] = []
       for (let lane = random.pick([0, 1, 1, 2, 3]); lane > 0; lane--)
         jobs.push({ job: new Writer(scene, `w${process}.${lane}`, 1 + random.below(16)), list: writing })
+      if (random.percent(15))
+        jobs.push({ job: new Importer(scene, `i${process}`, 1 + random.below(4)), list: writing })
       if (random.percent(60)) jobs.push({ job: new Prober(scene, 1 + random.below(12)), list: writing })
       for (let count = random.pick([0, 1, 1, 2]); count > 0; count--)
         jobs.push({ job: new Follower(scene), list: following })
@@ -258,6 +266,7 @@ class Schedule {
     for (const { appends } of history.intents)
       for (const { events } of appends)
         for (const { id, idFrom } of events) if (idFrom === 'caller') callerIds.add(id)
+    for (const { events } of history.batches) for (const { id } of events) callerIds.add(id)
     const truth = truthOf(this.#network.database, this.#library.tablesOf(table), callerIds)
     checkHistory(history, truth)
     if (this.#scene.hasDocuments) {

@@ -4,6 +4,7 @@
  */
 import { strict as assert } from 'node:assert'
 import { type Item, numberOf, textOf } from '../../../src/dynamodb/attributes.ts'
+import { locationIn } from '../../../src/dynamodb/id-item.ts'
 import {
   commitKey,
   commitPartKey,
@@ -76,18 +77,36 @@ export function truthOf(database: SimulatedDatabase, tables: Tables, callerIds: 
       sealed++
       continue
     }
-    assert(slot.first > last, `slot ${number} begins at position ${slot.first}, and ${last} is in a slot before it`)
+    assert(
+      slot.first > last,
+      `slot ${number} begins at position ${slot.first}, and ${last} is in a slot before it`,
+    )
     let position = slot.first
+    const inSlot = new Set<string>()
     for (const run of slot.runs) {
-      const { item: commit, events: own } = commitOf(run.streamId, run.commit)
-      assert.equal(numberOf(commit, 'g'), number, `commit ${run.commit} of '${run.streamId}' names another slot`)
-      commits.set(run.streamId, (commits.get(run.streamId) ?? 0) + 1)
-      for (const event of own) {
-        assert.equal(event.position, position, `event ${event.version} of '${event.streamId}' in slot ${number}`)
+      const { item: commit, events: all } = commitOf(run.streamId, run.commit)
+      assert.equal(
+        numberOf(commit, 'g'),
+        number,
+        `commit ${run.commit} of '${run.streamId}' names another slot`,
+      )
+      inSlot.add(`${run.commit} ${run.streamId}`)
+      // The events of an imported commit are in several runs.
+      const from = run.firstVersion - run.commit
+      for (const event of all.slice(from, from + run.count)) {
+        assert.equal(
+          event.position,
+          position,
+          `event ${event.version} of '${event.streamId}' in slot ${number}`,
+        )
         events.push(event)
         slotOf.set(position, number)
         position++
       }
+    }
+    for (const name of inSlot) {
+      const streamId = name.slice(name.indexOf(' ') + 1)
+      commits.set(streamId, (commits.get(streamId) ?? 0) + 1)
     }
     last = position - 1
   }
@@ -102,7 +121,10 @@ export function truthOf(database: SimulatedDatabase, tables: Tables, callerIds: 
       `the versions of '${streamId}' in the order of the log`,
     )
     for (const [index, { recordedAt }] of own.entries())
-      assert(index === 0 || recordedAt >= (own[index - 1]?.recordedAt as Date), `times of '${streamId}' decrease`)
+      assert(
+        index === 0 || recordedAt >= (own[index - 1]?.recordedAt as Date),
+        `times of '${streamId}' decrease`,
+      )
     const { output } = database.execute({
       command: 'Query',
       input: {
@@ -119,10 +141,10 @@ export function truthOf(database: SimulatedDatabase, tables: Tables, callerIds: 
   const twice = events.filter((event) => byId.get(event.id) !== event)
   assert.deepEqual(twice, [], 'events that are recorded twice')
   for (const id of callerIds) {
-    const item = get(tables.log, eventIdKey(id))
+    const location = locationIn(get(tables.log, eventIdKey(id)), id)
     const event = byId.get(id)
-    assert.equal(numberOf(item, 'o'), event?.position, `the position that is stored for event id ${id}`)
-    assert.equal(textOf(item, 'stream'), event?.streamId, `the stream that is stored for event id ${id}`)
+    assert.equal(location?.position, event?.position, `the position that is stored for event id ${id}`)
+    assert.equal(location?.streamId, event?.streamId, `the stream that is stored for event id ${id}`)
   }
   return {
     events,

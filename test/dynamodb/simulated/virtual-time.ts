@@ -99,7 +99,11 @@ export class VirtualTime {
     const { random: realRandom } = Math
     const { timeout } = AbortSignal
     const time = this
-    function startTimer(run: (...values: unknown[]) => void, milliseconds = 0, ...values: unknown[]): VirtualTimer {
+    function startTimer(
+      run: (...values: unknown[]) => void,
+      milliseconds = 0,
+      ...values: unknown[]
+    ): VirtualTimer {
       const event = time.after(milliseconds, () => run(...values))
       const timer = { event, ref: () => timer, unref: () => timer, hasRef: () => true }
       return timer

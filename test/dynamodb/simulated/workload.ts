@@ -1,11 +1,11 @@
 /** The processes of a schedule: writers, followers of the log, and callers of the other methods that read. */
 import { hasCode } from '../../../src/errors/index.ts'
-import type { ExpectedVersion } from '../../../src/expected-version.ts'
 import type { RecordedEvent } from '../../../src/event.ts'
+import type { ExpectedVersion } from '../../../src/expected-version.ts'
 import { type LogQuery, wholeLog } from '../../../src/storage/log-query.ts'
-import type { PreparedAppend, PreparedEvent, Storage } from '../../../src/storage/storage.ts'
+import type { PreparedAppend, PreparedEvent, PreparedImport, Storage } from '../../../src/storage/storage.ts'
 import type { Random } from '../../../torture/random.ts'
-import type { History, Intent } from './history.ts'
+import type { Batch, History, Intent } from './history.ts'
 import { boardName } from './projections.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -16,7 +16,9 @@ export interface Scene {
   readonly history: History
   readonly streams: readonly string[]
   readonly hasDocuments: boolean
-  /** Whether all appends have ended, so that followers must read to the end and end too. */
+  /** Whether all appends have ended, and late requests come. */
+  isCalm: boolean
+  /** Whether no request is under way any more, so that followers must read to the end and end too. */
   isEnding: boolean
   /** The number of event ids that were made. */
   ids: number
@@ -27,10 +29,12 @@ export interface Job {
   run(storage: Storage): Promise<void>
 }
 
+/** How many pages of a range are read, at most: a page may have one event. */
+const mostPages = 10
 const eventTypes = ['Made', 'Changed'] as const
 /** Whether a call has no outcome because the database did not answer, perhaps while a projection read a document. */
 const isUnavailable = (error: unknown) =>
-  hasCode(error instanceof Error && error.name === 'InlineFailure' ? error.cause : error, 'store-unavailable')
+  hasCode(error, 'store-unavailable') || (error instanceof Error && hasCode(error.cause, 'store-unavailable'))
 
 export class Writer implements Job {
   readonly #scene: Scene
@@ -121,20 +125,78 @@ export class Writer implements Job {
 
   #events(streamId: string, idFrom: PreparedEvent['idFrom']): PreparedEvent[] {
     const { random } = this.#scene
-    const hasTime = idFrom === 'library' || random.percent(20)
     const count = random.percent(60) ? 1 : random.percent(95) ? 1 + random.below(6) : 30
+    const hasTime = idFrom === 'library' || random.percent(20)
     return Array.from({ length: count }, (_, nth) => {
       const name = `${this.#name}-${this.#calls}-${streamId}-${nth}`
-      const size = random.percent(5) ? 3_000 : random.percent(20) ? 400 : 10
-      return {
-        id: idOf(++this.#scene.ids, hasTime ? Date.now() : undefined),
-        idFrom,
-        type: random.pick(eventTypes),
-        data: JSON.stringify({ name, mark: random.below(12), text: noise(random, size) }),
-        metadata: '{}',
-        tags: random.percent(30) ? ['tagged'] : [],
-      }
+      return preparedEvent(this.#scene, { name, idFrom, hasTime })
     })
+  }
+}
+
+/** Imports events of another system. It repeats a batch until it knows the outcome. */
+export class Importer implements Job {
+  readonly #scene: Scene
+  readonly #name: string
+  #left: number
+  #current: Batch | undefined
+
+  constructor(scene: Scene, name: string, batches: number) {
+    this.#scene = scene
+    this.#name = name
+    this.#left = batches
+  }
+
+  async run(storage: Storage): Promise<void> {
+    const { random, time, history } = this.#scene
+    while (this.#left > 0) {
+      if (this.#current === undefined) {
+        this.#current = { events: this.#events(), isDone: false }
+        history.batches.push(this.#current)
+      }
+      const outcome = await answerOf(storage.importBatch(this.#current.events, true))
+      if (outcome === undefined) continue
+      if (outcome.kind !== 'imported') throw new Error(`An import was refused: ${JSON.stringify(outcome)}`)
+      this.#current.isDone = true
+      this.#current = undefined
+      this.#left--
+      await time.sleep(random.next() * 100)
+    }
+  }
+
+  #events(): PreparedImport[] {
+    const { random, streams } = this.#scene
+    const chosen = [random.pick(streams), random.pick(streams), `import-${this.#name}`]
+    const started = Date.now() - random.below(1_000)
+    return Array.from({ length: 1 + random.below(12) }, (_, nth) => ({
+      ...preparedEvent(this.#scene, {
+        name: `${this.#name}-${this.#left}-${nth}`,
+        idFrom: 'caller',
+        hasTime: random.percent(20),
+      }),
+      streamId: random.pick(chosen),
+      recordedAt: random.percent(70) ? new Date(started + nth) : undefined,
+    }))
+  }
+}
+
+function preparedEvent(
+  scene: Scene,
+  {
+    name,
+    idFrom,
+    hasTime,
+  }: { readonly name: string; readonly idFrom: PreparedEvent['idFrom']; readonly hasTime: boolean },
+): PreparedEvent {
+  const { random } = scene
+  const size = random.percent(2) ? 2_000 : random.percent(10) ? 200 : 8
+  return {
+    id: idOf(++scene.ids, hasTime ? Date.now() : undefined),
+    idFrom,
+    type: random.pick(eventTypes),
+    data: JSON.stringify({ name, mark: random.below(12), text: noise(random, size) }),
+    metadata: '{}',
+    tags: random.percent(30) ? ['tagged'] : [],
   }
 }
 
@@ -148,13 +210,17 @@ function idOf(count: number, time: number | undefined): string {
 
 /** Text that does not compress. */
 const noise = (random: Random, length: number): string =>
-  Array.from({ length: Math.ceil(length / 8) }, () => Math.floor(random.next() * 2 ** 40).toString(36)).join('')
+  Array.from({ length: Math.ceil(length / 8) }, () => Math.floor(random.next() * 2 ** 40).toString(36)).join(
+    '',
+  )
 
 const hasOwnIds = ({ appends, isTheft }: Intent): boolean =>
   !isTheft && appends.some(({ events }) => events.some(({ idFrom }) => idFrom === 'caller'))
 
 const isDone = ({ attempts }: Intent): boolean =>
-  attempts.some(({ outcomes = [] }) => outcomes.some(({ kind }) => kind === 'appended' || kind === 'repeated'))
+  attempts.some(({ outcomes = [] }) =>
+    outcomes.some(({ kind }) => kind === 'appended' || kind === 'repeated'),
+  )
 
 /** Follows the log from a position on, as a subscription does. */
 export class Follower implements Job {
@@ -178,14 +244,19 @@ export class Follower implements Job {
       const isLast = this.#scene.isEnding
       const mayLag = !isLast && this.#mayLag
       const limit = random.pick([1, 2, 3, 7, 100, 1_000])
-      const page = await readPage(this.#scene, storage, { ...this.#query, after: this.#through, mayLag, limit })
+      const page = await readPage(this.#scene, storage, {
+        ...this.#query,
+        after: this.#through,
+        mayLag,
+        limit,
+      })
       if (page !== undefined) {
         this.#through = page.through
         this.#ids.push(...page.events.map(({ id }) => id))
         if (isLast && !page.full) break
         if (page.full && random.percent(80)) continue
       }
-      await time.sleep(random.next() * random.pick([5, 50, 200]))
+      await time.sleep(random.next() * (this.#scene.isCalm ? 2_000 : random.pick([5, 50, 200])))
     }
     history.followed.push({ query: this.#query, ids: this.#ids })
   }
@@ -213,7 +284,17 @@ export class Prober implements Job {
   async #probe(storage: Storage): Promise<void> {
     const { random, time, history, streams } = this.#scene
     const begunAt = time.now
-    const kind = random.pick(['page', 'page', 'page', 'backward', 'backward', 'stream', 'last', 'time', 'list'])
+    const kind = random.pick([
+      'page',
+      'page',
+      'page',
+      'backward',
+      'backward',
+      'stream',
+      'last',
+      'time',
+      'list',
+    ])
     if (kind === 'page' || kind === 'backward') await this.#readWindow(storage, kind)
     else if (kind === 'stream') await readStream(this.#scene, storage, random.pick(streams))
     else if (kind === 'last') {
@@ -222,7 +303,8 @@ export class Prober implements Job {
     } else if (kind === 'time' && history.knownTimes.length > 0) {
       const at = new Date(random.pick(history.knownTimes).getTime() + random.pick([-1, 0, 1, 20]))
       const position = await answerOf(storage.positionBefore(at))
-      if (position !== undefined) history.positionsBefore.push({ begunAt, endedAt: time.now, time: at, position })
+      if (position !== undefined)
+        history.positionsBefore.push({ begunAt, endedAt: time.now, time: at, position })
     } else if (kind === 'list') {
       const streamIds: string[] = []
       for (let after = ''; ; after = streamIds.at(-1) as string) {
@@ -235,7 +317,7 @@ export class Prober implements Job {
     }
   }
 
-  /** Reads a range of the log to its end, page by page. */
+  /** Reads a range of the log, page by page. */
   async #readWindow(storage: Storage, kind: 'page' | 'backward'): Promise<void> {
     const { random } = this.#scene
     const [one, other] = [knownPosition(this.#scene), knownPosition(this.#scene) - random.below(3)]
@@ -244,7 +326,7 @@ export class Prober implements Job {
     const filter = randomFilter(this.#scene)
     let after = Math.max(0, random.percent(30) ? 0 : Math.min(one, other))
     let until = isOpen ? wholeLog.until : Math.max(one, other, 1)
-    for (;;) {
+    for (let pages = 0; pages < mostPages; pages++) {
       const direction = kind === 'page' ? ('forward' as const) : ('backward' as const)
       const page = await readPage(this.#scene, storage, { ...filter, direction, limit, after, until })
       if (page === undefined || !page.full) return

@@ -1,0 +1,26 @@
+/** What all parts of a repair need. */
+import type { Connection } from '../connection.ts'
+import type { Subject } from '../errors.ts'
+import type { Key, Tables } from '../keys.ts'
+import type { Slots } from '../slots.ts'
+import type { EmptyPositions } from './marks.ts'
+import type { Progress } from './scan.ts'
+import type { StoredCommits } from './stored-commits.ts'
+
+export interface RepairEnvironment {
+  readonly connection: Connection
+  readonly tables: Tables
+  readonly slots: Slots
+  readonly stored: StoredCommits
+  readonly progress: Progress
+  /** The positions that no slot has, or whose events have left them. */
+  readonly empty: EmptyPositions
+  /** How far the positions of moved commits have changed, by the names of the commits. */
+  readonly moved: Map<string, number>
+}
+
+export const repairing = (table: string, key: Key): Subject => ({
+  doing: 'Repairing the tables',
+  table,
+  key: key.p.S,
+})
