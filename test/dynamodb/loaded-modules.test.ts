@@ -57,6 +57,20 @@ it('a program that appends loads neither repair nor templates', async () => {
   expect(later.filter((file) => !administration.test(file))).toEqual([])
 })
 
+it('a Lambda function loads neither repair nor templates', async () => {
+  const files = await loadedBy(
+    'lambda',
+    `const { dynamodbStore } = await import('@eventsourced/core/dynamodb')
+    const { lambdaHandler } = await import('@eventsourced/core/dynamodb/lambda')
+    const store = dynamodbStore({ endpoint: '${ground.endpoint}', table: '${ground.table()}' })
+    const handler = lambdaHandler(store, [{ name: 's', handle() {} }])
+    await handler({}, { getRemainingTimeInMillis: () => 10_000 })
+    await store.close()`,
+  )
+  expect(files).toContain('dynamodb/lambda/handler.ts')
+  expect(files.filter((file) => administration.test(file))).toEqual([])
+})
+
 it('a program that prints templates opens no store', async () => {
   const files = await loadedBy(
     'templates',
