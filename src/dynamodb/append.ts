@@ -96,8 +96,14 @@ export function appends(
     return outcomes
   }
 
-  /** Finds the outcome of each append. Appends to the same stream are written in their order. */
-  async function settle(appends: readonly PendingAppend[], outcomes: GroupOutcome[]): Promise<void> {
+  /**
+   * Finds the outcome of each append. Appends to the same stream are written in their order. If DynamoDB throttles a
+   * request, returns that, and the appends that are not written are `crowded`.
+   */
+  async function settle(
+    appends: readonly PendingAppend[],
+    outcomes: GroupOutcome[],
+  ): Promise<Throttled | undefined> {
     let pending = appends
     for (let attempts = 0; pending.length > 0; ) {
       const retries: PendingAppend[] = []
@@ -109,8 +115,8 @@ export function appends(
       const [crowded] = throttled.filter((one) => one !== undefined)
       if (crowded !== undefined) {
         // All of them, also the ones that were not throttled: the appends to a stream keep their order.
-        for (const { index } of retries) outcomes[index] = { kind: 'crowded', error: crowded.throttled }
-        return
+        markCrowded(retries, crowded, outcomes)
+        return crowded
       }
       // Pause only if this round settled no append.
       attempts = retries.length < pending.length ? 0 : attempts + 1
@@ -118,8 +124,9 @@ export function appends(
       if (attempts > 0) await pause(attempts, undefined)
       if (attempts < maxAttempts) continue
       for (const one of pending) outcomes[one.index] = { kind: 'failed', error: tooManyAttempts(one) }
-      return
+      return undefined
     }
+    return undefined
   }
 
   /**
@@ -197,9 +204,12 @@ export function appends(
         return undefined
       }
       const middle = appends.length >> 1
-      await settle(appends.slice(0, middle), outcomes)
-      await settle(appends.slice(middle), outcomes)
-      return undefined
+      const rest = appends.slice(middle)
+      const throttled = await settle(appends.slice(0, middle), outcomes)
+      if (throttled === undefined) return settle(rest, outcomes)
+      // They may follow appends of the first half, in the same streams.
+      markCrowded(rest, throttled, outcomes)
+      return throttled
     }
   }
 
@@ -300,6 +310,14 @@ export function appends(
       return [await group.append(only, signal)]
     },
   }
+}
+
+function markCrowded(
+  appends: readonly PendingAppend[],
+  { throttled: error }: Throttled,
+  outcomes: GroupOutcome[],
+): void {
+  for (const { index } of appends) outcomes[index] = { kind: 'crowded', error }
 }
 
 /** Notes why an append was not written, for its next attempt. */

@@ -91,9 +91,13 @@ export class Commits {
     const plan = new CommitPlan(this.#environment, entries, order)
     const slot = await takingSlot
     if ('throttled' in slot) return slot
+    if (this.#context.locks.blocks(slot.counter, this.#inlineNames)) {
+      await this.#waitForLock(slot, signal)
+      return entries.map(() => 'again')
+    }
     let isUsed = false
     try {
-      if (!(await this.#admit(targets, slot.counter, signal))) return entries.map(() => 'again')
+      if (!this.#admits(targets, slot.counter)) return entries.map(() => 'again')
       const parts = plan.partsAt(slot)
       for (let fold = 1; ; fold++) {
         const documents = await this.#fold(targets, plan, slot, signal)
@@ -133,22 +137,19 @@ export class Commits {
     })
   }
 
+  /** Gives the slot back first: the process with the lock waits until all slots before it are settled. */
+  async #waitForLock({ number }: TakenSlot, signal: AbortSignal | undefined): Promise<void> {
+    this.#inline.forget()
+    await this.#environment.slots.giveBack(number)
+    await this.#context.locks.waitForAppends(this.#inlineNames, signal)
+  }
+
   /**
-   * Checks the inline projections against the counter that came with the slot. Returns false if the append must
-   * take another slot: a lock kept it waiting, or a projection was rebuilt since `targets`.
+   * Checks the inline projections against the counter that came with the slot. Returns false if the append must take another
+   * slot: a projection was rebuilt since `targets`.
    * @throws MissingInlineProjectionError
    */
-  async #admit(
-    targets: readonly ProjectionTarget[],
-    counter: Counter,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    const { locks } = this.#context
-    if (locks.blocks(counter, this.#inlineNames)) {
-      this.#inline.forget()
-      await locks.waitForAppends(this.#inlineNames, signal)
-      return false
-    }
+  #admits(targets: readonly ProjectionTarget[], counter: Counter): boolean {
     if (this.#inline.check(counter.inline) === 'stale') return false
     const generations = new Map(counter.inline.map(({ name, generation }) => [name, generation]))
     const isCurrent = targets.every(

@@ -77,11 +77,15 @@ export class ProjectionLocks {
     const release = () => this.#unlock(name, id)
     try {
       for (;;) {
-        if (name === allAppends) await this.#waitUnlocked([name], signal)
         const counter = await slots.counter(signal)
+        // An earlier request has set the lock, and its answer was lost.
+        if (counter.locks.get(name) === id) return { name, counter, release }
         // Only the process with the lease of the build locks a projection. So an older lock of a projection is left from
         // a dead process, and this one replaces it. The lock of all appends has no lease.
-        if (name === allAppends && counter.locks.has(name)) continue
+        if (name === allAppends && counter.locks.has(name)) {
+          await this.#waitUnlocked([name], signal)
+          continue
+        }
         const locks = new Map([...counter.locks, [name, id]])
         if (!(await this.#setLocks(counter, locks))) continue
         return { name, counter: { ...counter, locks, epoch: counter.epoch + 1 }, release }

@@ -112,6 +112,28 @@ describe.each(emulators)('faults on %s', (name) => {
     expect(transactions).toBeLessThan(30)
   })
 
+  // Fault: the transaction of the four appends is refused, so the store divides it. The first half was throttled and had to wait,
+  // and the second half, with a later append to the same stream, did not.
+  it('appends to a stream keep their order if a part of a divided transaction is throttled', async () => {
+    const { store, faults } = await opened()
+    let takes = 0
+    faults.before(({ command }) =>
+      command === 'UpdateItem' && ++takes === 2 ? serviceError('ThrottlingException') : undefined,
+    )
+    const id = uuidv7()
+    const [first] = counted(1)
+    const appending = [
+      store.append('a', [{ ...(first as { type: string; data: object }), id }]),
+      store.append('a', counted(2)),
+      store.append('a', counted(3)),
+      // The same id, so that DynamoDB refuses the transaction.
+      store.append('b', [{ type: 'Counted', data: { number: 4 }, id }]),
+    ]
+    await Promise.allSettled(appending)
+    expect(takes).toBeGreaterThan(2)
+    expect(numbersOf((await store.readStream('a')).events)).toEqual([1, 2, 3])
+  })
+
   it('an append is written once, though each of its answers is lost once', async () => {
     const { store, faults, collect } = await opened({ gapTimeout: 50 })
     const seen = new Set<unknown>()

@@ -7,6 +7,7 @@ import { commandEventId } from '../../src/command/caused-events.ts'
 import type { Item } from '../../src/dynamodb/attributes.ts'
 import { counterKey } from '../../src/dynamodb/keys.ts'
 import { slotOfItem } from '../../src/dynamodb/slot-item.ts'
+import { serviceError } from '../worlds/faulty-client.ts'
 import { type Ground, type OpenedStore, oneEmulator, type StoredItem, startGround } from './ground.ts'
 
 const numbered = (from: number, to: number) =>
@@ -292,6 +293,48 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(again).toMatchObject({ version: 2, deduplicated: true, position: moved[1]?.position })
   })
 
+  // Fault: the second repair took the moved events for lost ones, and freed their ids.
+  it('a repair that was interrupted after it has moved a commit can be called again, and keeps the ids of the commit', async () => {
+    for (const streamId of ['known', 'import-1']) await ground.remove(`${table}_log`, await slotOf(streamId))
+    // A reader seals the slots.
+    await collect(another())
+    const { store, faults } = another()
+    let isInterrupted = false
+    faults.before(() => (isInterrupted ? serviceError('AccessDeniedException') : undefined))
+    faults.afterWrites(({ command }) => {
+      isInterrupted ||= command === 'TransactWriteItems'
+      return undefined
+    })
+    await expect(store.schema.repair()).rejects.toMatchObject({ code: 'storage-failed' })
+    const { repaired } = await another().store.schema.repair()
+    expect(repaired.length).toBeGreaterThan(0)
+    const events = await collect(another())
+    const moved = events.find(({ streamId }) => streamId === 'known')
+    expect(moved?.position).toBeGreaterThan(24)
+    const again = await another().store.append('known', known)
+    expect(again).toMatchObject({ version: 1, deduplicated: true, position: moved?.position })
+  })
+
+  // Fault: the second repair found no problem, so the ids of the lost events stayed taken.
+  it('a repair that was interrupted after it has emptied positions can be called again, and frees the ids of the lost events', async () => {
+    const events = [filled(76)]
+    await opened.store.append('freed', events)
+    const [commit] = await itemsOf('events', /^S#freed$/)
+    await ground.remove(`${table}_events`, commit as StoredItem)
+    const { store, faults } = another()
+    let isInterrupted = false
+    faults.before(() => (isInterrupted ? serviceError('AccessDeniedException') : undefined))
+    faults.afterWrites(({ command }) => {
+      isInterrupted ||= command === 'PutItem'
+      return undefined
+    })
+    await expect(store.schema.repair()).rejects.toMatchObject({ code: 'storage-failed' })
+    expect((await another().store.schema.verify()).ok).toBe(true)
+    await another().store.schema.repair()
+    const result = await another().store.append('freed', events)
+    expect(result).toMatchObject({ version: 1, deduplicated: false })
+  })
+
   const setCounter = (slot: number, position: number) =>
     ground.admin.send(
       new UpdateItemCommand({
@@ -445,7 +488,9 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     const scanned: number[] = []
     await schema[call]({ onProgress: (progress) => void scanned.push(progress.scanned) })
     const stored = [...(await ground.items(`${table}_events`)), ...(await itemsOf('log', /^L#/))]
-    expect(scanned.at(-1)).toBe(stored.length)
+    // A repair also reads the whole table of the log, for the event ids.
+    const idScan = call === 'repair' ? await ground.items(`${table}_log`) : []
+    expect(scanned.at(-1)).toBe(stored.length + idScan.length)
     expect(scanned).toEqual(scanned.toSorted((a, b) => a - b))
     const failure = new Error('stop')
     const failing = schema[call]({

@@ -1,16 +1,8 @@
 /** Repairs the items of event ids: of events that are lost, that have moved, and whose ids are lost. */
 import type { RecordedEvent } from '../../storage/index.ts'
 import type { Item } from '../attributes.ts'
-import {
-  type EventLocation,
-  type IdUpdate,
-  idsIn,
-  idUpdate,
-  type LocatedId,
-  neighboursIn,
-} from '../id-item.ts'
+import { type IdUpdate, idsIn, idUpdate, type LocatedId, neighboursIn } from '../id-item.ts'
 import { eventIdPrefix, type Key } from '../keys.ts'
-import { commitNameOf } from '../slot-item.ts'
 import type { CommitPlace } from './commit-place.ts'
 import { type RepairEnvironment, repairing } from './repair-environment.ts'
 import { scan } from './scan.ts'
@@ -67,7 +59,7 @@ async function repairItem(
       kept.push(one)
       continue
     }
-    const position = await places.positionOf(location)
+    const position = await places.positionOf(one)
     if (position !== undefined) kept.push({ id, location: { ...location, position } })
     isChanged ||= position !== location.position
   }
@@ -86,24 +78,29 @@ const itemOf = ({ Key, ExpressionAttributeValues: values }: IdUpdate): Item => (
 
 /** Finds the present positions of events. Neighbouring ids are mostly in one commit, which it reads once. */
 class CommitPlaces {
-  readonly #environment: RepairEnvironment
+  readonly #stored: RepairEnvironment['stored']
   #last: CommitPlace | undefined
+  /** The events of `#last`, once they are read. */
+  #events: readonly RecordedEvent[] | undefined
 
-  constructor(environment: RepairEnvironment) {
-    this.#environment = environment
+  constructor({ stored }: RepairEnvironment) {
+    this.#stored = stored
   }
 
   /** Returns where an event is that was at the location; undefined if it is lost. */
-  async positionOf({ streamId, version, position }: EventLocation): Promise<number | undefined> {
-    const { stored, moved } = this.#environment
+  async positionOf({ id, location }: LocatedId): Promise<number | undefined> {
+    const { streamId, version, position } = location
     const isIn = (place: CommitPlace | undefined): place is CommitPlace =>
       place?.streamId === streamId && place.first <= version && version <= place.last
-    if (!isIn(this.#last)) this.#last = await stored.lastUpTo(streamId, version)
+    if (!isIn(this.#last)) {
+      this.#last = await this.#stored.lastUpTo(streamId, version)
+      this.#events = undefined
+    }
     const commit = this.#last
     if (!isIn(commit)) return undefined
-    const contains = (at: number) => commit.firstPosition <= at && at <= commit.lastPosition
-    if (contains(position)) return position
-    const shift = moved.get(commitNameOf({ streamId, commit: commit.first }))
-    return shift !== undefined && contains(position + shift) ? position + shift : undefined
+    if (commit.firstPosition <= position && position <= commit.lastPosition) return position
+    // This repair or an earlier one has moved the commit, or the event is lost and another one has its version now.
+    this.#events ??= await this.#stored.eventsOf(commit)
+    return this.#events.find((event) => event.id === id)?.position
   }
 }

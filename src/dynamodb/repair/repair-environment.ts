@@ -15,8 +15,6 @@ export interface RepairEnvironment {
   readonly progress: Progress
   /** The positions that no slot has, or whose events have left them. */
   readonly empty: EmptyPositions
-  /** How far the positions of moved commits have changed, by the names of the commits. */
-  readonly moved: Map<string, number>
 }
 
 export const repairing = (table: string, key: Key): Subject => ({

@@ -8,7 +8,8 @@
  *     4  commits without a slot          the slot is put back, or the commit moves to the end of the log
  *     5  event ids and claims            of lost commits are freed, of moved commits get the new positions
  *
- * Each step writes what a later repair understands. So a repair that was interrupted can be called again.
+ * Each step writes what a later repair understands, and the last step is taken each time. So a repair that was interrupted can
+ * be called again, also if it finds no problem any more.
  */
 import type { Connection } from '../connection.ts'
 import { listedKey, type Tables } from '../keys.ts'
@@ -33,7 +34,6 @@ export async function repairTables(
   const verification = new Verification(connection, tables, progress)
   await verification.run()
   const { problems, empty } = verification
-  if (problems.length === 0) return { repaired: [], left: [] }
   const environment: RepairEnvironment = {
     connection,
     tables,
@@ -41,7 +41,11 @@ export async function repairTables(
     stored: new StoredCommits(connection, tables, progress.signal),
     progress,
     empty,
-    moved: new Map(),
+  }
+  if (problems.length > 0) {
+    // The next process that lists the streams then reads the whole log.
+    const subject = repairing(tables.events, listedKey)
+    await connection.write(subject, 'DeleteItem', { Key: listedKey }, progress.signal)
   }
   const repaired = [
     ...(await repairCounter(environment, problems)),
@@ -50,9 +54,6 @@ export async function repairTables(
     ...(await repairUnlistedCommits(environment, problemsOf(problems, 'commit-without-slot'))),
   ]
   await repairEventIds(environment)
-  // The next process that lists the streams then reads the whole log.
-  const subject = repairing(tables.events, listedKey)
-  await connection.write(subject, 'DeleteItem', { Key: listedKey }, progress.signal)
   const left: TableProblem[] = [...problemsOf(problems, 'incomplete-commit')]
   for (const problem of problemsOf(problems, 'missing-version')) {
     const last = (await environment.stored.lastUpTo(problem.streamId, problem.through))?.last ?? 0

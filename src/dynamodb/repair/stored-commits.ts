@@ -1,8 +1,9 @@
 /** Looks at the commits that are stored. All reads are consistent. */
+import type { RecordedEvent } from '../../storage/index.ts'
 import { type Item, numberOf } from '../attributes.ts'
 import type { Connection } from '../connection.ts'
 import { afterCommitSort, commitKey, commitSort, range, streamPartition, type Tables } from '../keys.ts'
-import { type Commit, partsIn } from '../read.ts'
+import { type Commit, eventsOf, partsIn } from '../read.ts'
 import { type CommitPlace, placeAttributes, placeOf } from './commit-place.ts'
 
 const betweenKeys = 'p = :p AND s BETWEEN :from AND :to'
@@ -66,6 +67,12 @@ export class StoredCommits {
   async read({ streamId, first }: Pick<CommitPlace, 'streamId' | 'first'>): Promise<Commit> {
     const [item, ...others] = await this.#items(streamId, first)
     return { first: item as Item, others }
+  }
+
+  /** Returns the events of a commit; none if one of its items is lost. */
+  async eventsOf(place: Pick<CommitPlace, 'streamId' | 'first'>): Promise<readonly RecordedEvent[]> {
+    const commit = await this.read(place)
+    return commit.others.length === partsIn(commit.first) - 1 ? eventsOf(place.streamId, commit) : []
   }
 
   #items(streamId: string, first: number, attributes?: string): Promise<readonly Item[]> {

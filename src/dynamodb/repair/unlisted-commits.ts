@@ -4,16 +4,7 @@ import { pause, type RecordedEvent, StoreUnavailableError } from '../../storage/
 import { type Item, number } from '../attributes.ts'
 import { blockOf, commitKey, counterKey, firstOfBlock, type Key, lastOfBlock, slotKey } from '../keys.ts'
 import { eventsOf, textOfCommit } from '../read.ts'
-import {
-  commitNameOf,
-  lastPositionIn,
-  lostRun,
-  type Run,
-  runsOf,
-  sealedItem,
-  slotItem,
-  slotOfItem,
-} from '../slot-item.ts'
+import { lastPositionIn, lostRun, type Run, runsOf, sealedItem, slotItem, slotOfItem } from '../slot-item.ts'
 import { SlotReads } from '../slot-reads.ts'
 import { counterOf } from '../slots.ts'
 import { type CommitPlace, placeOf, placesIn } from './commit-place.ts'
@@ -139,7 +130,7 @@ export class UnlistedCommits {
    * distances of their positions.
    */
   async #move(commit: WholeCommit): Promise<void> {
-    const { connection, tables, slots, progress, empty, moved } = this.#environment
+    const { connection, tables, slots, progress, empty } = this.#environment
     const { streamId, first: version, firstPosition, lastPosition } = commit.place
     for (let attempt = 1; ; attempt++) {
       const slot = await slots.take(lastPosition - firstPosition + 1, progress.signal)
@@ -160,7 +151,6 @@ export class UnlistedCommits {
       const failures = await connection.transact(subject, [...updates, put], randomUUID(), progress.signal)
       if (failures === undefined) {
         empty.mark(firstPosition, lastPosition)
-        moved.set(commitNameOf({ streamId, commit: version }), shift)
         await putIds(this.#environment, events)
         return
       }

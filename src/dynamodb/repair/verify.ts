@@ -10,7 +10,7 @@
  */
 import type { Connection } from '../connection.ts'
 import { blockOf, eraKey, firstOfBlock, lastOfBlock, slotKey, type Tables } from '../keys.ts'
-import { commitNameOf, lastPositionIn, type Slot, slotOfItem } from '../slot-item.ts'
+import { commitNameOf, isLost, lastPositionIn, type Slot, slotOfItem } from '../slot-item.ts'
 import { SlotReads } from '../slot-reads.ts'
 import { counterOf, Slots } from '../slots.ts'
 import { highestCheckpoint } from './checkpoints.ts'
@@ -138,7 +138,17 @@ export class Verification {
     } else if (slot.first > end + 1) {
       this.empty.mark(end + 1, slot.first - 1)
     }
+    this.#markLost(slot)
     return Math.max(end, lastPositionIn(slot))
+  }
+
+  /** Marks the positions of events that an earlier repair found lost. */
+  #markLost({ first, runs }: Slot): void {
+    let position = first
+    for (const run of runs) {
+      if (isLost(run)) this.empty.mark(position, position + run.count - 1)
+      position += run.count
+    }
   }
 
   async #checkCounter(): Promise<void> {
