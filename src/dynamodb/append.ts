@@ -82,7 +82,7 @@ export function appends(
     alone: async (append, _retried, signal) => (await appendAllOrNone([append], signal))[0] as AppendOutcome,
     together,
     maxBatch,
-    maxCrowded: retries,
+    maxThrottled: retries,
     // Each group has to take a slot, which costs a request and write units.
     gather: () => 'all',
   })
@@ -106,10 +106,10 @@ export function appends(
       )
       const packs = packsOf(chains, retries)
       const throttled = await Promise.all(packs.map((pack) => writePack(pack, outcomes, retries)))
-      const [crowded] = throttled.filter((one) => one !== undefined)
-      if (crowded !== undefined) {
+      const [refused] = throttled.filter((one) => one !== undefined)
+      if (refused !== undefined) {
         // All of them, also the ones that were not throttled: the appends to a stream keep their order.
-        for (const { index } of retries) outcomes[index] = { kind: 'crowded', error: crowded.throttled }
+        for (const { index } of retries) outcomes[index] = { kind: 'throttled', error: refused.throttled }
         return
       }
       // Pause only if this round settled no append.
