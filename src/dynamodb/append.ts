@@ -82,7 +82,7 @@ export function appends(
     alone: async (append, _retried, signal) => (await appendAllOrNone([append], signal))[0] as AppendOutcome,
     together,
     maxBatch,
-    maxCrowded: retries,
+    maxThrottled: retries,
     // Each group has to take a slot, which costs a request and write units.
     gather: () => 'all',
   })
@@ -98,7 +98,7 @@ export function appends(
 
   /**
    * Finds the outcome of each append. Appends to the same stream are written in their order. If DynamoDB throttles a
-   * request, returns that, and the appends that are not written are `crowded`.
+   * request, returns that, and the appends that are not written are `throttled`.
    */
   async function settle(
     appends: readonly PendingAppend[],
@@ -112,11 +112,11 @@ export function appends(
       )
       const packs = packsOf(chains, retries)
       const throttled = await Promise.all(packs.map((pack) => writePack(pack, outcomes, retries)))
-      const [crowded] = throttled.filter((one) => one !== undefined)
-      if (crowded !== undefined) {
+      const [refused] = throttled.filter((one) => one !== undefined)
+      if (refused !== undefined) {
         // All of them, also the ones that were not throttled: the appends to a stream keep their order.
-        markCrowded(retries, crowded, outcomes)
-        return crowded
+        markThrottled(retries, refused, outcomes)
+        return refused
       }
       // Pause only if this round settled no append.
       attempts = retries.length < pending.length ? 0 : attempts + 1
@@ -208,7 +208,7 @@ export function appends(
       const throttled = await settle(appends.slice(0, middle), outcomes)
       if (throttled === undefined) return settle(rest, outcomes)
       // They may follow appends of the first half, in the same streams.
-      markCrowded(rest, throttled, outcomes)
+      markThrottled(rest, throttled, outcomes)
       return throttled
     }
   }
@@ -312,12 +312,12 @@ export function appends(
   }
 }
 
-function markCrowded(
+function markThrottled(
   appends: readonly PendingAppend[],
   { throttled: error }: Throttled,
   outcomes: GroupOutcome[],
 ): void {
-  for (const { index } of appends) outcomes[index] = { kind: 'crowded', error }
+  for (const { index } of appends) outcomes[index] = { kind: 'throttled', error }
 }
 
 /** Notes why an append was not written, for its next attempt. */

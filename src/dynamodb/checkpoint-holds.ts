@@ -1,6 +1,6 @@
 /**
- * Holds of checkpoints. While a rebuild or a verification holds a checkpoint (`k`), the checkpoint cannot move, and no
- * change can close it. A hold that has not changed for `longestLock` has no owner any more, and any process ends it.
+ * Holds checkpoints for a rebuild or a verification. A checkpoint that is held (attribute `k`) cannot move, and no change of
+ * the subscription can close it. If a hold has not changed for `longestLock`, its owner is dead, and any process ends it.
  */
 import { randomUUID } from 'node:crypto'
 import { type Checkpoint, holdUpdate, longestLock, unholdUpdate } from './checkpoint.ts'

@@ -212,9 +212,10 @@ export function refusedAdvance(lease: Lease, item: CancellationReason['Item']): 
 }
 
 /**
- * Adds to an update of a checkpoint that it stores a new id of the transaction, `last`, and demands that the item does not have it.
- * So a transaction cannot be written twice, not even when DynamoDB has forgotten its token, and a retry recognises that it is
- * written. `parks`: whether the transaction changes which events are parked; the id is then also stored as `parked`.
+ * Adds a new id of the transaction to an update of a checkpoint. The update stores the id as `last`, and its condition is
+ * that `last` differs. So DynamoDB never writes the transaction twice, not even after it has forgotten the token, and a
+ * retry recognises that the transaction is written. `parks`: whether the transaction changes which events are parked; the
+ * update then also stores the id as `parked`.
  */
 function markedPart(
   lease: Lease,

@@ -41,7 +41,7 @@ export function opener({
   region,
   credentials,
 }: DynamodbAddress): () => Promise<OpenedClient> {
-  if (endpoint !== undefined) checkText(endpoint, 'endpoint')
+  if (endpoint !== undefined) checkEndpoint(endpoint)
   if (region !== undefined) checkText(region, 'region')
   if (credentials !== undefined && (typeof credentials !== 'object' || credentials === null)) {
     // The message does not show the value: it may be a secret.
@@ -54,7 +54,10 @@ export function opener({
     if (endpoint !== undefined) {
       refuse('endpoint', 'must not be given with a client, which has its own', endpoint)
     }
-    return async () => ({ client, sdk: await loadSdk(), isOwned: false })
+    return async () => {
+      await checkRegion(client)
+      return { client, sdk: await loadSdk(), isOwned: false }
+    }
   }
   return async () => {
     const sdk = await loadSdk()
@@ -62,7 +65,31 @@ export function opener({
     // The store retries, not the SDK: the SDK does not retry transactions in conflict, and does not know what must
     // change before a retry. The client has no timeouts: the store has its own, for every client.
     const options = { maxAttempts: 1, ...defined({ endpoint, region, credentials }) }
-    return { client: new Client(options), sdk, isOwned: true }
+    const client = new Client(options)
+    await checkRegion(client)
+    return { client, sdk, isOwned: true }
+  }
+}
+
+function checkEndpoint(endpoint: string): void {
+  checkText(endpoint, 'endpoint')
+  if (!/^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : '')) {
+    refuse('endpoint', "must be a URL such as 'http://localhost:8000'", endpoint)
+  }
+}
+
+/**
+ * Refuses a client without a region. The SDK's own error would come with each request, and looks like a lost connection:
+ * the store would retry, and a subscription would wait.
+ */
+async function checkRegion(client: object): Promise<void> {
+  const { region } = (client as { readonly config?: { readonly region?: unknown } }).config ?? {}
+  if (typeof region !== 'function') return
+  try {
+    await region()
+  } catch (cause) {
+    const problem = 'must be given, or set in the environment (AWS_REGION) or in the configuration of AWS'
+    throw new InvalidInputError('region', problem, 'undefined', { cause })
   }
 }
 

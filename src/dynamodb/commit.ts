@@ -22,8 +22,8 @@ import { DynamodbStorageTransaction, type TransactionContext } from './transacti
 import type { FailedPart } from './writer.ts'
 
 /**
- * `stale`: the stream has changed since its head was read. `repeat`: an event id is taken. `again`: retry as
- * it is.
+ * `stale`: the stream has changed since its head was read. `repeat`: an event id is taken. `again`: nothing is wrong with
+ * the append; it must take another slot.
  */
 export type CommitResult = AppendSuccess | 'stale' | 'repeat' | 'again'
 

@@ -203,7 +203,7 @@ export class Connection {
         if (kind !== undefined) this.report(kind, subject, failure.reason, attempt)
         const isLast = attempt > this.#options.retries || (kind === 'credentials' && ++refusals > maxRefusals)
         if (kind === undefined || (isLast && kind === 'credentials' && !isExpired(error))) {
-          const refused = refusal(subject, error)
+          const refused = refusal(subject, error, input)
           // The answer to an earlier attempt was lost, and this refusal says nothing about it: the outcome is
           // unknown.
           const isUnknown = mayBeDone && refused instanceof StorageError && !isRequestAtFault(refused)

@@ -74,6 +74,10 @@ const expiredNames = new Set([
   'RequestTimeTooSkewed',
   'TokenRefreshRequired',
 ])
+// The SDK found no credentials, and has sent no request.
+const noCredentialsNames = new Set(['CredentialsProviderError', 'TokenProviderError'])
+const credentialsRemedy =
+  'The AWS SDK found no credentials, so it sent no request: set them in the environment (AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or pass `credentials` or a `client`'
 // A wrong time has the same names as a wrong secret.
 const signatureNames = new Set(['AuthFailure', 'InvalidSignatureException', 'SignatureDoesNotMatch'])
 
@@ -103,8 +107,7 @@ function isPermanent(error: unknown): boolean {
     error instanceof TypeError ||
     error instanceof RangeError ||
     error instanceof SyntaxError ||
-    (error instanceof Error &&
-      ['AbortError', 'CredentialsProviderError', 'TokenProviderError'].includes(error.name))
+    (error instanceof Error && (error.name === 'AbortError' || noCredentialsNames.has(error.name)))
   )
 }
 
@@ -145,16 +148,35 @@ export function isExpired(error: unknown): boolean {
   return expiredNames.has(asAwsError(error)?.name ?? '')
 }
 
-/** The error to throw for a failure that is not transient. */
-export function refusal(subject: Subject, error: unknown): Error {
+/** The error to throw for a failure that is not transient. `input`: of the request that failed. */
+export function refusal(subject: Subject, error: unknown, input: object): Error {
   if (error instanceof EventSourcedError) return error
-  if (isTableMissing(error)) {
-    return new SchemaMismatchError(
-      `There is no table '${subject.table}': call \`await store.schema.create()\` first, or deploy the tables with a template of '@eventsourced/core/dynamodb/templates'`,
-    )
-  }
-  if (asAwsError(error)?.name === 'AbortError') return error as Error
-  return new StorageError(subject.doing, new DynamodbFailure(subject, error))
+  if (isTableMissing(error)) return missingTable(subject, input)
+  const { name = '' } = asAwsError(error) ?? {}
+  if (name === 'AbortError') return error as Error
+  const remedy = noCredentialsNames.has(name) ? credentialsRemedy : undefined
+  return new StorageError(subject.doing, new DynamodbFailure(subject, error), remedy)
+}
+
+/** DynamoDB does not say which table of a transaction is missing. It may be one of the caller's, see `tx.write`. */
+function missingTable({ table }: Subject, input: object): SchemaMismatchError {
+  const tables = tablesIn(input)
+  const [missing, others] =
+    tables.length > 1
+      ? [
+          `One of these tables is missing: ${tables.map((name) => `'${name}'`).join(', ')}`,
+          '. Create your own tables; for those of the store,',
+        ]
+      : [`There is no table '${table}'`, ':']
+  return new SchemaMismatchError(
+    `${missing}${others} call \`await store.schema.create()\` first, or deploy the tables with a template of '@eventsourced/core/dynamodb/templates'`,
+  )
+}
+
+/** The tables of a transaction; none for another request. */
+function tablesIn(input: object): readonly string[] {
+  const { TransactItems = [] } = input as { TransactItems?: readonly Record<string, { TableName: string }>[] }
+  return [...new Set(TransactItems.flatMap((item) => Object.values(item).map(({ TableName }) => TableName)))]
 }
 
 function reasonOf(error: unknown): string {

@@ -1,14 +1,15 @@
 /**
- * The heartbeat of a process. It costs one read of the change number, however many workers the process has, and at most each
- * half of the shortest lease time one write. The process reads its subscriptions only
+ * The heartbeat of a process, for all its workers together. Each heartbeat reads the change number. It writes the item of
+ * the process only if the item would otherwise become older than half of the shortest lease time. It reads the subscriptions
+ * only
  *
  * - if the change number has changed: another process has registered, changed, paused or removed a subscription, asked
  *   for a retry of parked events, moved checkpoints, joined, released leases or left,
  * - if a worker is new,
  * - some time after it has last read them, see `readInterval`.
  *
- * Otherwise it answers with what it knows (see known-places.ts). To renew a lease writes nothing: a lease lasts as long as
- * its worker is alive.
+ * Otherwise it answers from memory (see known-places.ts). No lease needs a write of its own: a lease lasts as long as its
+ * worker is alive.
  *
  * No process trusts the clock of another one. If a worker that counts as dead still writes, its fencing token is refused.
  */
@@ -41,8 +42,8 @@ export interface HeartbeatParts {
 }
 
 /**
- * The longest time between two reads of a place, in milliseconds: the lease time, or a third of it if it is long. The read finds
- * a change whose process died before it reported it.
+ * The longest time between two reads of a place, in milliseconds: the lease time up to 15 s; for a longer one a third of it,
+ * and 15 s at least. This read finds the changes of processes that died before they raised the change number.
  */
 const readInterval = (leaseTime: number) => Math.max(leaseTime / 3, Math.min(leaseTime, 15_000))
 

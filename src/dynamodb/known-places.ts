@@ -1,7 +1,7 @@
 /**
- * The subscriptions of this process, as it has last read them. The process answers its heartbeats from here, and reads a
- * subscription again only if it may have changed. Another process that ends a lease of this process changes its token. So
- * this process cannot write with a lease that it believes to have: the table refuses the old token.
+ * The subscriptions of this process, as it has last read them. Heartbeats are answered from this memory, and the process
+ * reads a subscription again only if it may have changed. The memory may be old: another process may have ended a lease of
+ * this process. That changes the token of the lease, so DynamoDB refuses the writes of this process.
  */
 import type { Lease } from '../storage/index.ts'
 import type { Checkpoint } from './checkpoint.ts'

@@ -1,7 +1,8 @@
 /**
- * The heartbeats of processes. A process writes one item for all its workers, at least twice in the shortest lease time. Its attribute `beat` gets
- * a value that it never had. A worker of another process counts as dead when the `beat` of that process has not changed for
- * the worker's lease time, by the monotonic clock of the observing process (see liveness.ts).
+ * The heartbeats of processes. A process writes one item for all its workers, at least twice in the shortest lease time.
+ * Each write gives the attribute `beat` a value that it never had. A worker of another process counts as dead when the
+ * `beat` of that process has not changed for the worker's lease time, by the monotonic clock of the observing process (see
+ * liveness.ts).
  *
  *     beat, until, ttl    until: when its leases end by its own clock. Only for display: no process relies on it.
  */
@@ -30,7 +31,7 @@ export class ProcessBeats {
   readonly #urgent: Connection
   readonly #table: string
   readonly #liveness = new Liveness()
-  /** When the last request was sent that has marked this process as alive, by the monotonic clock. */
+  /** When this process sent its last successful heartbeat, by the monotonic clock. */
   #sentAt = Number.NEGATIVE_INFINITY
 
   constructor(connection: Connection, table: string) {
@@ -43,14 +44,14 @@ export class ProcessBeats {
     return { doing: 'Keeping leases', table: this.#table, key: processKey(process).p.S }
   }
 
-  /** For how long the process has not been marked as alive, in milliseconds. */
+  /** The time since the last successful heartbeat, in milliseconds. */
   get age(): number {
     return performance.now() - this.#sentAt
   }
 
   /**
-   * Marks this process as alive, unless the next heartbeat comes early enough for that: the item is then not older than half
-   * of the shortest lease time.
+   * Marks this process as alive, unless the next heartbeat can still do so before the item is older than half of the
+   * shortest lease time.
    */
   async keep(leaseTimes: LeaseTimes, signal: AbortSignal | undefined): Promise<void> {
     const { shortest, longest } = leaseTimes
@@ -73,9 +74,9 @@ export class ProcessBeats {
   }
 
   /**
-   * Returns for how long each process has not sent a heartbeat, in milliseconds; infinity if the process has no item any more.
-   * `leaseTimes`: the shortest lease time of each process. If a process seems to be dead, the call
-   * reads its item again, consistently.
+   * Returns the time since the last heartbeat of each process, in milliseconds; infinity for a process without an item.
+   * `leaseTimes`: the shortest lease time of each process. If a process seems to be dead, the call reads its item again,
+   * consistently.
    */
   async idleTimes(
     leaseTimes: ReadonlyMap<string, number>,

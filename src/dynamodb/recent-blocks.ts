@@ -1,7 +1,7 @@
 /**
- * Shares the reads of blocks between all readers of a process. When many subscriptions catch up side by side, they read the same
- * blocks at about the same time, and each block is then read once. A complete block never changes, so it stays in memory for a
- * while. The items are not decoded here: each reader needs events of its own, because handlers may change them.
+ * Shares the reads of blocks between all readers of a process. Many subscriptions that catch up at the same time read the
+ * same blocks, and DynamoDB then sends each block once. A complete block never changes, so it stays in memory for a while.
+ * The items are not decoded here: each reader needs its own events, because handlers may change them.
  */
 import { abortable } from '../storage/index.ts'
 import { type Item, sizeOf } from './attributes.ts'
@@ -20,7 +20,7 @@ export class RecentBlocks {
   /** The block that was used last comes last. */
   readonly #blocks = new Map<number, RecentBlock>()
   #bytes = 0
-  /** Resolves with the turn of the last reader in line. */
+  /** Resolves with the turn of the last reader that waits. */
   #turn: Promise<void> = Promise.resolve()
 
   /**

@@ -1,14 +1,14 @@
 /**
- * Limits how many requests a client has under way, so that one of its sockets is free for the heartbeats of the process. A client
- * of the AWS SDK has 50 sockets, and lets other requests wait in line. Without the limit, the reads of many subscriptions delay
- * the heartbeats for longer than leases last. Then all subscriptions lose their leases, again and again.
+ * Limits how many requests a client has under way, so that a socket is free for the heartbeats of the process. A client
+ * of the AWS SDK has 50 sockets, and queues all further requests. Without the limit, the reads of many subscriptions
+ * would delay the heartbeats for longer than leases last, and all subscriptions would lose their leases, again and again.
  */
 import { abortable } from '../storage/index.ts'
 
 /** `now`: heartbeats do not wait. `soon`: leases and checkpoints wait before other requests. */
 export type Urgency = 'now' | 'soon' | 'in turn'
 
-// What a client of the AWS SDK has, unless its user says otherwise.
+// The sockets of a client of the AWS SDK, unless its options say otherwise.
 const usualSockets = 50
 const shareOfSockets = 0.9
 
@@ -29,7 +29,7 @@ export class RequestGate {
   readonly #client: ClientOfSdk
   #underWay = 0
   /** Each function lets a waiting request begin. */
-  readonly #lines = { soon: new Set<() => void>(), 'in turn': new Set<() => void>() }
+  readonly #queues = { soon: new Set<() => void>(), 'in turn': new Set<() => void>() }
 
   constructor(client: object) {
     this.#client = client
@@ -41,17 +41,17 @@ export class RequestGate {
       this.#underWay++
       return
     }
-    const line = this.#lines[urgency]
+    const queue = this.#queues[urgency]
     let begin = () => {}
     const begun = new Promise<void>((resolve) => {
       begin = resolve
     })
-    line.add(begin)
+    queue.add(begin)
     try {
       await abortable(begun, signal)
     } catch (error) {
       // Both may happen at the same time: the request may begin, and the signal is aborted.
-      if (!line.delete(begin)) this.leave()
+      if (!queue.delete(begin)) this.leave()
       throw error
     }
   }
@@ -59,11 +59,11 @@ export class RequestGate {
   leave(): void {
     this.#underWay--
     const limit = this.#limit
-    for (const line of [this.#lines.soon, this.#lines['in turn']]) {
-      for (const begin of line) {
+    for (const queue of [this.#queues.soon, this.#queues['in turn']]) {
+      for (const begin of queue) {
         if (this.#underWay >= limit) return
         this.#underWay++
-        line.delete(begin)
+        queue.delete(begin)
         begin()
       }
     }

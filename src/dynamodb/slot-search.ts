@@ -8,7 +8,7 @@ import type { Slot } from './slot-item.ts'
 import { firstMissing, type SlotReads } from './slot-reads.ts'
 import type { Slots } from './slots.ts'
 
-// The pages whose ends are remembered, and the last ones of them whose further slots are kept.
+// How many page ends are remembered, and how many of them with the slots that follow.
 const maxEnds = 1_000
 const maxKept = 4
 const eventually = { consistent: false }
@@ -97,9 +97,9 @@ export class SlotSearch {
   }
 
   /**
-   * Searches the last block whose first used slot meets the condition, which holds for all slots up to some slot, and for
-   * none after it. Returns block 0 if there is none. A block without used slots, or with a missing slot before them, shows
-   * nothing: the condition decides (undefined) whether the search continues before or after it.
+   * Returns the last block whose first used slot meets the condition; block 0 if there is none. The condition must hold for
+   * all slots up to some slot, and for none after it. A block without used slots, or with a missing slot before them, shows
+   * no slot: the condition then gets `undefined`, and decides on which side of the block the search continues.
    */
   async #lastBlock(
     isBefore: (slot: Slot | undefined) => boolean,

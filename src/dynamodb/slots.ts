@@ -1,5 +1,5 @@
 /**
- * Slots: the numbered places of the log. Their numbers have no gaps, so that a reader sees which slots are missing.
+ * Slots: the log consists of numbered slots, and one transaction fills each of them. Their numbers have no gaps, so that a reader sees which slots are missing.
  *
  *     taken ──▶ used     by the transaction that writes the events
  *        └────▶ sealed   by the writer itself if it does not use the slot, or by a reader that has waited for `gapTimeout`
@@ -94,7 +94,7 @@ export class Slots {
   }
 
   get #takeSubject(): Subject {
-    return this.#subject('Taking a place in the log', counterKey.p.S)
+    return this.#subject('Taking a slot of the log', counterKey.p.S)
   }
 
   #takenSlot({ done, item }: WriteResult, count: number): TakenSlot {

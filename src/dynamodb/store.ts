@@ -59,7 +59,7 @@ export interface DynamodbStoreOptions<E extends Event = Event>
    */
   readonly maxBatch?: number | undefined
   /**
-   * An append takes a *slot*, a numbered place in the log, before it commits. After this time without a commit, in
+   * An append takes a *slot*, a numbered piece of the log, before it commits. After this time without a commit, in
    * milliseconds, a reader *seals* the slot: it stays empty, and the append takes another one.
    *
    * @default 2000

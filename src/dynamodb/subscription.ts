@@ -2,10 +2,10 @@
  * Subscriptions: their registry, their leases and their checkpoints.
  *
  *     subscription-items.ts      the items, and how they are read
- *     subscription-registry.ts   what the subscriptions are
+ *     subscription-registry.ts   names, definitions and settings of the subscriptions
  *     subscription-change.ts     changes that end all leases
  *     heartbeat.ts               the leases of the workers of this process
- *     process-beats.ts           which other processes are alive
+ *     process-beats.ts           the item of this process, and which other processes are alive
  */
 import type {
   CheckpointMove,
@@ -111,7 +111,7 @@ export class DynamodbSubscriptions {
     this.#places.notePosition(lease, position)
   }
 
-  /** Notes that no parked event of a lease's partition is due, after as many requests as `parkedRequests` says. */
+  /** Stores that no parked event of the lease's partition is due, as of the request with the number `parkedRequests`. */
   async noteNoneDue(lease: Lease, parkedRequests: number, signal?: AbortSignal): Promise<void> {
     const input = parkedRequestsUpdate(lease, parkedRequests)
     const subject = { doing: 'Reading parked events', table: this.#table, key: placePartition(lease.place) }
@@ -120,8 +120,8 @@ export class DynamodbSubscriptions {
   }
 
   /**
-   * Reads the place consistently: the caller may have moved the subscription just now. The name may come from an eventually
-   * consistent read: the header says whether the name still has the place.
+   * Reads the place consistently, because the caller may have moved the subscription just now. The place of the name may
+   * come from an eventually consistent read: the header shows whether it is still right.
    */
   async readProgress(name: string, signal?: AbortSignal): Promise<SubscriptionProgress | undefined> {
     const place = this.#lastPlaces.get(name) ?? (await this.#items.recentPlace(name, signal))
@@ -146,14 +146,14 @@ export class DynamodbSubscriptions {
     return moveCheckpointParts(this.#registryParts, this.registry, name, definition, position, signal)
   }
 
-  /** Reports a change to all processes, after it was written. Never rejects. */
+  /** Raises the change number, so that all processes notice a change that was written. Never rejects. */
   reportChange(): Promise<void> {
     return this.#changeNumber.raise()
   }
 
   /**
-   * Keeps the checkpoints from moving. Returns the function that releases them. Workers release them after
-   * `longestLock` if that function is never called.
+   * Holds the checkpoints, so that they cannot move. Returns the function that releases them. If it is never called,
+   * workers release them after `longestLock`.
    */
   async holdCheckpoints(name: string, signal?: AbortSignal): Promise<() => Promise<void>> {
     for (;;) {
@@ -167,7 +167,7 @@ export class DynamodbSubscriptions {
     }
   }
 
-  /** Calls that wait poll this often. So it first reads the place that the name had last. */
+  /** Calls that wait for a checkpoint poll this method. So it tries the last known place first, which saves a read. */
   async stored(name: string, signal?: AbortSignal): Promise<StoredSubscription | undefined> {
     for (let place = this.#lastPlaces.get(name); ; place = undefined) {
       place ??= (await this.registry.header(name, signal))?.place

@@ -112,6 +112,10 @@ const anyStore = dynamodb.dynamodbStore()
 
 const tableCheck = optional(record({ onProgress: optional(callback) }, { nested: false }))
 
+const endpoints = fc.constantFrom('http://localhost:8000', 'https://dynamodb.eu-west-1.amazonaws.com')
+const isEndpoint = (value: unknown) =>
+  typeof value === 'string' && /^https?:/.test(value) && isText(value) && URL.canParse(value)
+
 /** Calls a store without tables: a call with right options fails only when it reaches for them. */
 async function checked(call: (schema: dynamodb.DynamodbStore['schema']) => Promise<unknown>): Promise<void> {
   const credentials = { accessKeyId: 'none', secretAccessKey: 'none' }
@@ -242,7 +246,9 @@ const calls: Calls = {
               compress: optional(boolean),
               onMetric: optional(callback),
               reportCapacity: optional(boolean),
-              endpoint: optional(text),
+              endpoint: optional(
+                leaf(endpoints, isEndpoint, boxed(fc.constantFrom('', 'localhost:8000', 'ftp://x'))),
+              ),
               region: optional(text),
             },
             { nested: false },

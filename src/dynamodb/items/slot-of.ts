@@ -17,7 +17,7 @@ export interface DecodedRun {
   readonly types: readonly string[]
 }
 
-/** A slot: a numbered place in the log. */
+/** A slot: a numbered piece of the log, filled by one transaction. */
 export interface DecodedSlot {
   readonly number: number
   /** Which events are in it; empty if the slot was sealed without events. */
