@@ -191,7 +191,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** The error for an event that the log lists, but that is not stored. */
-export function damagedLog(streamId: string, version: number, position: number): DamagedLogError {
+export function damagedLog(streamId: string, version: number, position: number | undefined): DamagedLogError {
   const remedy = 'call `await store.schema.verify()`, and then `repair()`'
   return new DamagedLogError(streamId, version, position, remedy)
 }

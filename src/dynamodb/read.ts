@@ -31,26 +31,31 @@ export function streamReads(
   const subjectOf = (doing: string, key: string) => ({ doing, table: tables.events, key })
 
   /**
-   * Passes the commits between two sort keys to `take`, each with all of its items, until it returns false.
+   * Passes the commits from a version on (inclusive) to `take`, each with all of its items, until it returns false. `from`: the
+   * first version of a commit, or the version after the last commit. Returns the first missing version if there is a hole
+   * between two commits, and passes no commit beyond it.
    */
   async function readCommits(
     streamId: string,
-    from: string,
+    from: number,
     to: string,
     options: { readonly forward: boolean; readonly limit: number; readonly signal: AbortSignal | undefined },
     take: (commit: Commit) => boolean,
-  ): Promise<void> {
+  ): Promise<number | undefined> {
     const { forward, limit, signal } = options
     const partition = streamPartition(streamId)
     const input = {
       KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
-      ExpressionAttributeValues: range(partition, from, to),
+      ExpressionAttributeValues: range(partition, commitSort(from), to),
       ScanIndexForward: forward,
       // A commit holds at least one event, so no more commits than this are needed.
       ...(limit < 1_000 && { Limit: limit }),
     }
     let gathered: Item[] = []
     let taken = 0
+    let hole: number | undefined
+    /** Forward the version that must follow; backward the first version of the commit that was read last. */
+    let next = forward ? from : undefined
     const isComplete = () =>
       forward ? gathered.length === partsIn(gathered[0] as Item) : isFirstPart(gathered.at(-1))
     const flush = async () => {
@@ -60,7 +65,10 @@ export function streamReads(
       const commit = await wholeCommit(streamId, forward ? gathered : gathered.toReversed(), signal)
       taken = firstVersionOf(some)
       gathered = []
-      return take(commit)
+      const end = headOf(commit.first)
+      hole = forward ? holeBetween(next, taken) : holeBetween(end.version + 1, next)
+      next = forward ? end.version + 1 : taken
+      return hole === undefined && take(commit)
     }
     for (let start: Item | undefined; ; ) {
       const page = await connection.query(
@@ -72,14 +80,16 @@ export function streamReads(
         const version = firstVersionOf(item)
         if (version === taken) continue
         const [some] = gathered
-        if (some !== undefined && firstVersionOf(some) !== version && !(await flush())) return
+        if (some !== undefined && firstVersionOf(some) !== version && !(await flush())) return hole
         gathered.push(item)
-        if (isComplete() && !(await flush())) return
+        if (isComplete() && !(await flush())) return hole
       }
       start = page.next
       if (start === undefined) break
     }
-    await flush()
+    const isTaken = await flush()
+    // Backward, the commits must reach down to the first one.
+    return hole ?? (forward || !isTaken ? undefined : holeBetween(from, next))
   }
 
   /** Completes a commit: reads it again until all of its items are visible. */
@@ -112,9 +122,13 @@ export function streamReads(
     return { first: first as Item, others }
   }
 
-  /** The sort key of the commit that holds a version, or that would begin with it. */
-  async function sortOf(streamId: string, version: number, signal: AbortSignal | undefined): Promise<string> {
-    if (version === 1) return commitSort(1)
+  /** The first version of the commit that holds a version, or that would begin with it. */
+  async function firstOf(
+    streamId: string,
+    version: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    if (version === 1) return 1
     const partition = streamPartition(streamId)
     const input = {
       KeyConditionExpression: 'p = :p AND s BETWEEN :from AND :to',
@@ -126,14 +140,34 @@ export function streamReads(
     const { items } = await connection.query(subjectOf('Reading a stream', partition), input, signal)
     const [found] = items
     const holds = found !== undefined && (numberOf(found, 'v') as number) >= version
-    return commitSort(holds ? firstVersionOf(found) : version)
+    return holds ? firstVersionOf(found) : version
   }
 
+  /**
+   * Reads a stream again while versions are missing between others. For a moment, a reader may see only some of the commits
+   * that one transaction writes: several appends to a stream may share a transaction.
+   *
+   * @throws DamagedLogError if the versions stay away: the table was restored to a time, or items were deleted
+   */
   async function readStream(
     streamId: string,
     window: StreamWindow,
     signal?: AbortSignal,
   ): Promise<StreamSlice> {
+    for (let reads = 1; ; reads++) {
+      const slice = await readOnce(streamId, window, signal)
+      if (typeof slice !== 'number') return slice
+      if (reads === maxReads) throw damagedLog(streamId, slice, undefined)
+      await pause(reads, signal)
+    }
+  }
+
+  /** Returns the first missing version if there is a hole between two commits. */
+  async function readOnce(
+    streamId: string,
+    window: StreamWindow,
+    signal: AbortSignal | undefined,
+  ): Promise<StreamSlice | number> {
     const { fromVersion, toVersion, asOf, direction, limit } = window
     const forward = direction === 'forward'
     const events: RecordedEvent[] = []
@@ -160,9 +194,10 @@ export function streamReads(
       return true
     }
     if (fromVersion <= toVersion) {
-      const from = await sortOf(streamId, fromVersion, signal)
+      const from = await firstOf(streamId, fromVersion, signal)
       const to = toVersion === Number.MAX_SAFE_INTEGER ? 'e#~' : afterCommitSort(toVersion)
-      await readCommits(streamId, from, to, { forward, limit, signal }, take)
+      const hole = await readCommits(streamId, from, to, { forward, limit, signal }, take)
+      if (hole !== undefined) return hole
     } else {
       sawHead = false
     }
@@ -178,6 +213,11 @@ export function streamReads(
   }
 
   return { readStream }
+}
+
+/** Returns the first missing version between what must follow and what does; undefined if there is none, or one is unknown. */
+function holeBetween(expected: number | undefined, found: number | undefined): number | undefined {
+  return expected !== undefined && found !== undefined && found > expected ? expected : undefined
 }
 
 export const textOfCommit = ({ first, others }: Commit): string => decodeText(first, others)
