@@ -25,7 +25,7 @@ describe.each(oneEmulator)('locks on %s', (emulator) => {
 
   // Fault: the append gave its slot back only when the lock was gone. The process with the lock waited for `gapTimeout` until it
   // could seal the slot, and meanwhile no process could append.
-  it('an append gives back its slot before it waits for a lock, so that it does not delay the process with the lock', async () => {
+  it('an append returns its slot before it waits for a lock, so that it does not delay the process with the lock', async () => {
     const { store, process } = await prepare()
     let appended: Promise<unknown> | undefined
     const took = await process.storage.transaction('Locking', async (transaction) => {
