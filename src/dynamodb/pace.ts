@@ -3,7 +3,7 @@
  * through: the first event after a quiet time is handled at once, and a call that waits for a checkpoint returns at once.
  */
 import type { Pace } from '../storage/index.ts'
-import { heartbeatInterval } from './process-beats.ts'
+import { heartbeatInterval } from './subscriptions/process-beats.ts'
 
 export const pace: Pace = {
   pollInterval: 2_000,

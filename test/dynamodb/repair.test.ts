@@ -4,9 +4,9 @@ import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { commandHandler, decider, hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { commandEventId } from '../../src/command/caused-events.ts'
-import type { Item } from '../../src/dynamodb/attributes.ts'
 import { counterKey } from '../../src/dynamodb/keys.ts'
-import { slotOfItem } from '../../src/dynamodb/slot-item.ts'
+import { slotOfItem } from '../../src/dynamodb/log/slot-item.ts'
+import type { Item } from '../../src/dynamodb/requests/attributes.ts'
 import { serviceError } from '../worlds/faulty-client.ts'
 import { type Ground, type OpenedStore, oneEmulator, type StoredItem, startGround } from './ground.ts'
 
@@ -207,7 +207,9 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
       { fromVersion: 4 },
       { fromVersion: 2, toVersion: 6 },
     ]) {
-      const error: unknown = await store.readStream('alone', options as object).catch((thrown: unknown) => thrown)
+      const error: unknown = await store
+        .readStream('alone', options as object)
+        .catch((thrown: unknown) => thrown)
       expect(hasCode(error, 'damaged-log')).toBe(true)
       expect((error as Error).message).toMatch(
         /'alone' has later versions than 4, but version 4 is not there/,

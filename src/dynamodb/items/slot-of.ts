@@ -1,6 +1,6 @@
 /** Decodes the items of slots. */
 import { refuse } from '../../storage/index.ts'
-import { isLost, slotOfItem } from '../slot-item.ts'
+import { isLost, slotOfItem } from '../log/slot-item.ts'
 import { type AttributeTypes, decoding, type ItemImage, itemOf } from './image.ts'
 import { kindOf } from './kind-of.ts'
 

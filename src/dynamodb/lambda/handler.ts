@@ -10,8 +10,8 @@ import {
   UnknownSubscriptionError,
   WakeUpFailedError,
 } from '../../storage/index.ts'
+import type { DynamodbTransaction } from '../documents/transaction.ts'
 import type { DynamodbStore } from '../store.ts'
-import type { DynamodbTransaction } from '../transaction.ts'
 import { wakesUp } from './records.ts'
 
 /** The part of Lambda's context that the handler needs. */

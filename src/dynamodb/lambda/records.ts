@@ -1,6 +1,6 @@
 /** Reads an event of Lambda: whether subscriptions may have something to do. */
 import { readSafely, refuse } from '../../storage/index.ts'
-import { eventsKeyPrefixes, slotKeyPrefix } from '../slot-stream.ts'
+import { eventsKeyPrefixes, slotKeyPrefix } from '../log/slot-stream.ts'
 
 /** A record of DynamoDB Streams, as far as it matters here. */
 interface StreamRecord {

@@ -1,5 +1,5 @@
 /** Prints the tables as a CloudFormation template. */
-import { tableDefinition } from '../tables.ts'
+import { tableDefinition } from '../tables/tables.ts'
 import {
   type StreamTarget,
   type TableSpec,

@@ -8,8 +8,8 @@ import {
   refuse,
 } from '../../storage/index.ts'
 import { tablesOf } from '../keys.ts'
-import { checkTableName, defaultTable } from '../table-name.ts'
-import { ttlAttribute } from '../tables.ts'
+import { checkTableName, defaultTable } from '../tables/table-name.ts'
+import { ttlAttribute } from '../tables/tables.ts'
 import {
   checkDestination,
   checkFunctionName,

@@ -1,5 +1,5 @@
 /** How Lambda reads the stream of the log: the same in CloudFormation and Terraform. */
-import { slotKeyPrefix } from '../slot-stream.ts'
+import { slotKeyPrefix } from '../log/slot-stream.ts'
 
 /** Only new slots start the function: not the checkpoints and documents that it writes itself. */
 export const streamFilter: string = JSON.stringify({
