@@ -147,4 +147,35 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     expect(events.map(({ streamId }) => streamId)).toEqual(['a'])
     expect((await appending).position).toBe(1)
   })
+
+  it('has exact positions after 2^38 slots and 2^45 positions', async () => {
+    const table = ground.table()
+    const { store } = ground.open(table)
+    await store.schema.create()
+    const [slot, position] = [2 ** 38, 2 ** 45]
+    // The next slot is the first one of its block.
+    await ground.admin.send(
+      new UpdateItemCommand({
+        TableName: `${table}_log`,
+        Key: counterKey,
+        UpdateExpression: 'SET n = :n, c = :c',
+        ExpressionAttributeValues: { ':n': { N: String(slot - 1) }, ':c': { N: String(position) } },
+      }),
+    )
+    const first = await store.append('a', counted(2))
+    expect(first.position).toBe(position + 2)
+    for (let nth = 0; nth < 20; nth++) await store.append(`s-${nth}`, counted(3))
+    const { store: other } = ground.open(table)
+    const events = await collect(other.readAll({ after: position + 1 }))
+    expect(events.map((event) => event.position)).toEqual(
+      Array.from({ length: 61 }, (_, nth) => position + 2 + nth),
+    )
+    expect(await collect(other.readAll({ after: position + 30 }))).toEqual(events.slice(29))
+    const backward = other.readAll({ after: position + 1, direction: 'backward' })
+    expect(await collect(backward)).toEqual(events.toReversed())
+    expect((await other.readStream('a')).events.map((event) => event.position)).toEqual([
+      position + 1,
+      position + 2,
+    ])
+  })
 })
