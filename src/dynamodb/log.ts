@@ -89,7 +89,12 @@ export class Log {
       const frontier = Math.max(after, lastEventIn([...slots, ...found]) ?? 0)
       if (last !== undefined) {
         const settled = await this.#gaps.upToGap(found, next, last.number, signal)
-        return { start, end: last.number, slots: [...slots, ...settled], frontier }
+        const look = { start, end: last.number, slots: [...slots, ...settled], frontier }
+        if (last.number < lastOfBlock(blockOf(next))) return look
+        // The log may continue in further blocks.
+        const counter = await this.#slots.counter(signal, eventually)
+        if (counter.slot <= last.number) return look
+        return { ...look, end: counter.slot, frontier: Math.max(frontier, counter.position) }
       }
       this.#isBusy = slots.length > 0
       return { start, end: next - 1, slots, frontier }
