@@ -7,7 +7,7 @@ import { candidatesOf, isWanted } from './candidates.ts'
 import type { Connection } from './connection.ts'
 import { Gaps } from './gaps.ts'
 import { Hydration, maxBytesOfPage } from './hydration.ts'
-import { blockOf, firstOfBlock, lastOfBlock, type Tables } from './keys.ts'
+import { blockOf, firstOfBlock, lastOfBlock, slotsPerBlock, type Tables } from './keys.ts'
 import { lastPositionIn, type Slot } from './slot-item.ts'
 import { lastEventIn, SlotReads } from './slot-reads.ts'
 import { SlotSearch } from './slot-search.ts'
@@ -17,6 +17,9 @@ import type { Slots } from './slots.ts'
 const maxSlotsPerPage = 8_192
 // How many blocks are read at once, at most. A page begins with one block, and doubles the number.
 const maxBlocksAtOnce = 8
+// A look that finds so many slots up to the end of a block looks whether the log continues there. After fewer slots, the next
+// look finds that out for less.
+const minSlotsToLookFurther = slotsPerBlock / 2
 const eventually = { consistent: false }
 
 type PageOfSlots = Omit<LogPage, 'frontier' | 'readAt'>
@@ -90,8 +93,8 @@ export class Log {
       if (last !== undefined) {
         const settled = await this.#gaps.upToGap(found, next, last.number, signal)
         const look = { start, end: last.number, slots: [...slots, ...settled], frontier }
-        if (last.number < lastOfBlock(blockOf(next))) return look
-        // The log may continue in further blocks.
+        const isEndOfBlock = last.number === lastOfBlock(blockOf(next))
+        if (!isEndOfBlock || found.length < minSlotsToLookFurther) return look
         const counter = await this.#slots.counter(signal, eventually)
         if (counter.slot <= last.number) return look
         return { ...look, end: counter.slot, frontier: Math.max(frontier, counter.position) }
