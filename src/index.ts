@@ -78,6 +78,7 @@ export {
   UnreadableEventError,
   UnsupportedDatabaseError,
   UnsupportedIsolationError,
+  WakeUpFailedError,
   WriteConditionError,
   WrongExpectedVersionError,
 } from './errors/index.ts'

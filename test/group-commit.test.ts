@@ -2,14 +2,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { range } from '../src/conformance/events.ts'
 import { StorageError, StoreUnavailableError } from '../src/errors/index.ts'
-import { type Busy, type Crowded, GroupCommit, type GroupCommitOptions } from '../src/storage/group-commit.ts'
+import {
+  type Busy,
+  GroupCommit,
+  type GroupCommitOptions,
+  type Throttled,
+} from '../src/storage/group-commit.ts'
 import type { AppendOutcome, PreparedAppend } from '../src/storage/storage.ts'
 
-type Answer = AppendOutcome | Busy | Crowded
+type Answer = AppendOutcome | Busy | Throttled
 
 const written: AppendOutcome = { kind: 'appended', version: 1, positions: [1], recordedAt: undefined }
 const busy: Busy = { kind: 'busy' }
-const crowded: Crowded = { kind: 'crowded', error: new Error('throttled') }
+const throttled: Throttled = { kind: 'throttled', error: new Error('throttled') }
 const poison = new StorageError('Appending', new Error('poison'))
 
 function appendTo(streamId: string, { bytes = 2, id = 'id' } = {}): PreparedAppend {
@@ -630,9 +635,9 @@ describe('an error', () => {
   })
 })
 
-describe('crowded groups', () => {
+describe('throttled groups', () => {
   it('are made again with the appends that were called meanwhile, in the order of the calls', async () => {
-    const { calls, group } = wholeGroups({ maxCrowded: 3 })
+    const { calls, group } = wholeGroups({ maxThrottled: 3 })
     const order: string[] = []
     const append = (streamId: string, id: string) =>
       group.append(appendTo(streamId, { id })).then(() => order.push(id))
@@ -643,7 +648,7 @@ describe('crowded groups', () => {
     await turns()
     // The second group is full, so that the appends which are called now wait.
     const late = [append('a', 'a2'), append('e', 'e1'), append('b', 'b2')]
-    await calls[0]?.answer(crowded, crowded)
+    await calls[0]?.answer(throttled, throttled)
     await vi.waitFor(() => expect(calls).toHaveLength(3))
     expect(calls[2]?.ids).toEqual(['a1', 'a2', 'b1', 'b2', 'e1'])
     await calls[1]?.answer()
@@ -652,17 +657,20 @@ describe('crowded groups', () => {
     expect(order.filter((id) => id.startsWith('a'))).toEqual(['a1', 'a2'])
   })
 
-  it('settle the appends that were not crowded', async () => {
-    const { calls, group } = wholeGroups({ maxCrowded: 1 })
+  it('settle the appends that were not throttled', async () => {
+    const { calls, group } = wholeGroups({ maxThrottled: 1 })
     const [first, second] = [group.append(appendTo('a')), group.append(appendTo('b'))]
     await turns()
-    await calls[0]?.answer(written, crowded)
+    await calls[0]?.answer(written, throttled)
     expect(await first).toBe(written)
     await vi.waitFor(() => expect(calls).toHaveLength(2))
     expect(calls[1]?.streams).toEqual(['b'])
     const third = group.append(appendTo('b', { id: 'later' }))
-    const refused = expect(second).rejects.toMatchObject({ code: 'store-unavailable', cause: crowded.error })
-    await calls[1]?.fail(new StoreUnavailableError('Appending', 1, crowded.error))
+    const refused = expect(second).rejects.toMatchObject({
+      code: 'store-unavailable',
+      cause: throttled.error,
+    })
+    await calls[1]?.fail(new StoreUnavailableError('Appending', 1, throttled.error))
     await refused
     await vi.waitFor(() => expect(calls).toHaveLength(3))
     expect(calls[2]?.ids).toEqual(['later'])
@@ -670,19 +678,19 @@ describe('crowded groups', () => {
     expect(await third).toBe(written)
   })
 
-  it('end with an error when they were crowded too often', async () => {
-    const { calls, group } = wholeGroups({ maxCrowded: 1 })
+  it('end with an error when they were throttled too often', async () => {
+    const { calls, group } = wholeGroups({ maxThrottled: 1 })
     const refused = ['a', 'b'].map((streamId) =>
       expect(group.append(appendTo(streamId))).rejects.toMatchObject({
         code: 'store-unavailable',
         retries: 1,
-        cause: crowded.error,
+        cause: throttled.error,
       }),
     )
     await turns()
-    await calls[0]?.answer(crowded, crowded)
+    await calls[0]?.answer(throttled, throttled)
     await vi.waitFor(() => expect(calls).toHaveLength(2))
-    await calls[1]?.answer(crowded, crowded)
+    await calls[1]?.answer(throttled, throttled)
     await Promise.all(refused)
     const next = group.append(appendTo('a'))
     await turns()

@@ -35,9 +35,9 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
         },
       })
       const began = performance.now()
-      const { handled: count, caughtUp } = await pausing
+      const { handled: count, caughtUp, paused } = await pausing
       assert.ok(performance.now() - began < 15_000, 'it must not wait for its timeout of 30 s')
-      assert.deepEqual([count, caughtUp], [1, false])
+      assert.deepEqual([count, caughtUp, paused], [1, false, true])
       await store.subscriptions.resume('s')
       await store.runOnce({ name: 's', handle: (event) => void handled.push(event) })
       assert.deepEqual(numbersOf(handled), range(1, 3))

@@ -1,10 +1,11 @@
 /** The objects that the parts of the storage share. */
-import type { Connection } from './connection.ts'
-import type { Heads } from './heads.ts'
+
+import type { Heads } from './commits/heads.ts'
 import type { Tables } from './keys.ts'
-import type { Log } from './log.ts'
-import type { Slots } from './slots.ts'
-import type { Writer } from './writer.ts'
+import type { Log } from './log/log.ts'
+import type { Slots } from './log/slots.ts'
+import type { Connection } from './requests/connection.ts'
+import type { Writer } from './requests/writer.ts'
 
 export interface Environment {
   readonly connection: Connection

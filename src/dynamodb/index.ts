@@ -1,7 +1,6 @@
 /** `@eventsourced/core/dynamodb`: an event store on Amazon DynamoDB. */
-export type { DynamodbClient } from './client.ts'
-export { DynamodbFailure } from './errors.ts'
-export type { DynamodbCapacity, DynamodbIncident, DynamodbMetric } from './metric.ts'
+
+export type { DynamodbTransaction } from './documents/transaction.ts'
 export type {
   RepairedProblem,
   RepairResult,
@@ -9,6 +8,8 @@ export type {
   TableProblem,
   VerifyTablesResult,
 } from './repair/problems.ts'
+export type { DynamodbClient } from './requests/client.ts'
+export { DynamodbFailure } from './requests/errors.ts'
+export type { DynamodbCapacity, DynamodbIncident, DynamodbMetric } from './requests/metric.ts'
 export { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from './store.ts'
-export type { TablesStatus, TableWarning } from './tables-status.ts'
-export type { DynamodbTransaction } from './transaction.ts'
+export type { TablesStatus, TableWarning } from './tables/tables-status.ts'

@@ -29,7 +29,7 @@
  * continue the log with several chains, without a change to the items that are stored.
  */
 import { createHash } from 'node:crypto'
-import { type Item, text } from './attributes.ts'
+import { type Item, text } from './requests/attributes.ts'
 
 export interface Key extends Item {
   readonly p: { readonly S: string }

@@ -1,9 +1,9 @@
 /**
- * How often a process may send the requests that its subscriptions send while they wait: DynamoDB bills each request. A burst goes
- * at once, so that an event after a quiet time is handled at once, and a call that waits for a checkpoint returns at once.
+ * Limits the requests that subscriptions send while they wait, because DynamoDB bills each request. The limits let a burst
+ * through: the first event after a quiet time is handled at once, and a call that waits for a checkpoint returns at once.
  */
 import type { Pace } from '../storage/index.ts'
-import { heartbeatInterval } from './process-beats.ts'
+import { heartbeatInterval } from './subscriptions/process-beats.ts'
 
 export const pace: Pace = {
   pollInterval: 2_000,

@@ -14,16 +14,16 @@ import {
   SchemaMismatchError,
   type StoreOptions,
 } from '../storage/index.ts'
-import { type DynamodbAddress, opener } from './client.ts'
-import { Connection } from './connection.ts'
+import type { DynamodbTransaction } from './documents/transaction.ts'
 import { tablesOf } from './keys.ts'
-import type { DynamodbMetric } from './metric.ts'
 import type { RepairResult, TableCheckOptions, VerifyTablesResult } from './repair/problems.ts'
+import { type DynamodbAddress, opener } from './requests/client.ts'
+import { Connection } from './requests/connection.ts'
+import type { DynamodbMetric } from './requests/metric.ts'
 import { dynamodbStorage } from './storage.ts'
-import { checkTableName, defaultTable } from './table-name.ts'
-import { createTables, format, readFormat, readFormatOnceCreated, refusedAs } from './tables.ts'
-import type { TablesStatus } from './tables-status.ts'
-import type { DynamodbTransaction } from './transaction.ts'
+import { checkTableName, defaultTable } from './tables/table-name.ts'
+import { createTables, format, readFormat, readFormatOnceCreated, refusedAs } from './tables/tables.ts'
+import type { TablesStatus } from './tables/tables-status.ts'
 
 /** The options of `dynamodbStore`. */
 export interface DynamodbStoreOptions<E extends Event = Event>
@@ -59,7 +59,7 @@ export interface DynamodbStoreOptions<E extends Event = Event>
    */
   readonly maxBatch?: number | undefined
   /**
-   * An append takes a *slot*, a numbered place in the log, before it commits. After this time without a commit, in
+   * An append takes a *slot*, a numbered piece of the log, before it commits. After this time without a commit, in
    * milliseconds, a reader *seals* the slot: it stays empty, and the append takes another one.
    *
    * @default 2000
@@ -187,7 +187,7 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   }
 
   // A process that appends never loads what only operators call.
-  const status = async () => (await import('./tables-status.ts')).tablesStatus(unprepared, tables)
+  const status = async () => (await import('./tables/tables-status.ts')).tablesStatus(unprepared, tables)
 
   return {
     ...eventStore<E, DynamodbTransaction>(

@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'handler-timeout'
   | 'subscription-failed'
   | 'subscription-behind'
+  | 'wake-up-failed'
   | 'not-parked'
   | 'subscription-mismatch'
   | 'unknown-subscription'

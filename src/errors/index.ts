@@ -46,6 +46,7 @@ import type {
   SubscriptionFailedError,
   SubscriptionMismatchError,
   UnknownSubscriptionError,
+  WakeUpFailedError,
 } from './subscription.ts'
 
 export { EventSourcedError } from './base.ts'
@@ -94,6 +95,7 @@ export {
   SubscriptionFailedError,
   SubscriptionMismatchError,
   UnknownSubscriptionError,
+  WakeUpFailedError,
 } from './subscription.ts'
 
 /** The union of all errors, told apart by `code`. */
@@ -135,6 +137,7 @@ export type KnownError =
   | HandlerTimeoutError
   | SubscriptionFailedError
   | SubscriptionBehindError
+  | WakeUpFailedError
   | NotParkedError
   | SubscriptionMismatchError
   | UnknownSubscriptionError

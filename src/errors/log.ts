@@ -6,10 +6,13 @@ export class DamagedLogError extends EventSourcedError {
   readonly code = 'damaged-log'
   readonly streamId: string
   readonly version: number
-  readonly position: number
-  constructor(streamId: string, version: number, position: number, remedy: string) {
+  /** Undefined if a reader of the stream missed the version, and not a reader of the log. */
+  readonly position: number | undefined
+  constructor(streamId: string, version: number, position: number | undefined, remedy: string) {
     super(
-      `The log lists version ${version} of stream '${streamId}' at position ${position}, but it is not there: ${remedy}`,
+      position === undefined
+        ? `Stream '${streamId}' has later versions than ${version}, but version ${version} is not there: ${remedy}`
+        : `The log lists version ${version} of stream '${streamId}' at position ${position}, but it is not there: ${remedy}`,
     )
     this.streamId = streamId
     this.version = version

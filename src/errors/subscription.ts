@@ -72,6 +72,31 @@ export class SubscriptionBehindError extends EventSourcedError {
   }
 }
 
+/** A subscription that a call of a Lambda handler left behind. */
+export interface WakeUpFailure {
+  readonly subscription: string
+  /** Why: for example a SubscriptionBehindError or a SubscriptionFailedError. */
+  readonly error: unknown
+}
+
+/**
+ * A call of a Lambda handler left at least one subscription behind the end of the log. The error makes Lambda call the
+ * function with the same records again. The first failure is the `cause`.
+ */
+export class WakeUpFailedError extends EventSourcedError {
+  readonly code = 'wake-up-failed'
+  /** The subscriptions that are behind, in the order in which they were passed. */
+  readonly failures: readonly WakeUpFailure[]
+  constructor(failures: readonly WakeUpFailure[], count: number) {
+    const reasons = failures.map(({ error }) => reasonOf(error)).join('; ')
+    super(
+      `${failures.length} of ${count} subscriptions ${failures.length === 1 ? 'is' : 'are'} not caught up, so this call must be repeated: ${reasons}`,
+      { cause: failures[0]?.error },
+    )
+    this.failures = failures
+  }
+}
+
 /** The subscription has no parked event at this position. */
 export class NotParkedError extends EventSourcedError {
   readonly code = 'not-parked'

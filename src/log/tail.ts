@@ -6,8 +6,8 @@
  *                          └─────────┘      as long as a member waits
  *
  * A poll is one read of the log after the segment, with a filter that selects every event that a member wants. The pause is
- * short after an event, grows while no event comes, and ends at once when this process appends. A storage that bills requests
- * limits how many polls there are in a second while events come.
+ * short after an event, grows while no event comes, and ends at once when this process appends. If the storage bills
+ * requests, a budget limits the polls a second while events come (`Pace.polls`).
  */
 import type { EventFilter } from '../input/event-filter.ts'
 import { onAbort } from '../runtime/abort.ts'
@@ -61,7 +61,7 @@ export class Tail {
   readonly #clock: Clock
   readonly #onCut: () => void
   readonly #budget: Budget
-  /** The shortest pause between two polls that the budget allows for long, in milliseconds. */
+  /** The pause between two polls at the average rate of the budget, in milliseconds. */
   readonly #budgetedPause: number
   #segment: Segment | undefined
   /** The members, with the time when each one last used the tail. */
@@ -286,7 +286,7 @@ export class Tail {
     return Math.min(longer, longestPause)
   }
 
-  /** False if a member is behind the segment, or if the user has asked for more polls than the budget has. */
+  /** Whether the budget limits the next poll. False if a member is behind the segment, or has a shorter `pollInterval`. */
   get #isInBudget(): boolean {
     return !this.#isDue && this.#shortestPollInterval >= this.#budgetedPause
   }

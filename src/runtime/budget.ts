@@ -1,11 +1,11 @@
-/** Limits how often something happens, and lets short bursts through: a token bucket. */
+/** A token bucket: limits the average rate of an action, and lets short bursts through. */
 import type { Rate } from '../storage/pace.ts'
 import type { Clock } from './clock.ts'
 
 export class Budget {
   readonly #clock: Clock
   readonly #rate: Rate
-  /** How much may be spent at once, at `#at`. Below 0 after more was spent than there was. */
+  /** The tokens that were left at `#at`. Below 0 after a call has spent more than there were. */
   #left: number
   #at: number
 
@@ -16,13 +16,13 @@ export class Budget {
     this.#at = clock.now()
   }
 
-  /** In how many milliseconds something may happen again; 0 if it may happen now. */
+  /** The time until the next token is there, in milliseconds; 0 if there is one now. */
   get timeLeft(): number {
     this.#earn()
     return this.#left >= 1 ? 0 : ((1 - this.#left) * 1_000) / this.#rate.perSecond
   }
 
-  /** Notes that something has happened `count` times. */
+  /** Takes `count` tokens, even if fewer are left. */
   spend(count: number): void {
     this.#earn()
     this.#left -= count

@@ -65,8 +65,8 @@ export interface GroupCommitOptions {
    * appends
    */
   readonly lockTimeout?: number
-  /** How often the queue makes a crowded append again. @default 0, for a storage without crowded appends */
-  readonly maxCrowded?: number
+  /** How often the queue retries a throttled append. @default 0, for a storage without throttled appends */
+  readonly maxThrottled?: number
 }
 
 /** Nothing was written, because another transaction holds the stream or a lock. The queue retries after a pause. */
@@ -86,25 +86,25 @@ export interface Failed {
 }
 
 /**
- * Nothing was written, because the database takes no more transactions at present. The queue makes the append again after a
- * pause, in a group with the appends that were called meanwhile: the groups become fewer and larger.
+ * Nothing was written, because the database throttles transactions. The queue retries the append after a pause, in a
+ * group with the appends that were called meanwhile: the groups become fewer and larger.
  */
-export interface Crowded {
-  readonly kind: 'crowded'
-  /** The error of an append that has been crowded too often. */
+export interface Throttled {
+  readonly kind: 'throttled'
+  /** The error of an append that has been throttled too often. */
   readonly error: Error
 }
 
-export type GroupOutcome = AppendOutcome | Busy | Failed | Crowded
+export type GroupOutcome = AppendOutcome | Busy | Failed | Throttled
 
-/** The appends of a group that are not settled, and must be made again. */
+/** The appends of a group that are not settled, and must be retried. */
 interface Unsettled {
   /** By stream. */
   readonly busy: Map<string, PendingAppend[]>
   /** Appends of calls that were busy as a whole, in their order. */
   readonly locked: readonly PendingAppend[]
   /** In their order. */
-  readonly crowded: readonly PendingAppend[]
+  readonly throttled: readonly PendingAppend[]
 }
 
 // Two groups run at once: while the database writes one, the other is on its way.
@@ -116,9 +116,9 @@ const slowAfter = 50
 const slowSlots = 4
 // How many busy streams the queue retries at the same time, at most.
 const maxRetrying = 2
-// The longest pause before crowded appends are made again, in milliseconds. It doubles up to this value.
-const shortestCrowdedPause = 25
-const longestCrowdedPause = 400
+// The longest pause before throttled appends are retried, in milliseconds. It doubles up to this value.
+const shortestThrottledPause = 25
+const longestThrottledPause = 400
 // How many parts of locked groups the queue makes at the same time, at most. They have slots of their own: in the slots
 // for busy streams, they would wait for retries, although many of their appends need no lock.
 const partSlots = 1
@@ -150,7 +150,7 @@ export class GroupCommit {
         reject,
         waitsSince: undefined,
         mayBeMade: false,
-        timesCrowded: 0,
+        timesThrottled: 0,
       }
       if (this.#options.maxBatch === 1) {
         this.#makeAtOnce(pending)
@@ -215,16 +215,16 @@ export class GroupCommit {
       leaveSlot()
       this.#schedule()
     }, slowAfter)
-    const { busy, locked, crowded } = await this.#settle(appends, false)
+    const { busy, locked, throttled } = await this.#settle(appends, false)
     clearTimeout(timer)
-    const unsettled = streamsOf([...locked, ...crowded])
+    const unsettled = streamsOf([...locked, ...throttled])
     this.#waiting.release(streamIds.filter((id) => !busy.has(id) && !unsettled.has(id)))
     for (const pendings of busy.values()) this.#settleBusy(pendings)
     if (locked.length > 0) this.#settleLocked(locked)
-    if (crowded.length > 0) {
-      // The slot stays taken during the pause: another group would only be crowded as well.
-      await sleep(crowdedPause(crowded))
-      this.#waiting.putBack(crowded)
+    if (throttled.length > 0) {
+      // The group still counts as running during the pause: another group would only be throttled, too.
+      await sleep(throttledPause(throttled))
+      this.#waiting.putBack(throttled)
     }
     if (isSlow) this.#slowSlots.release()
     else leaveSlot()
@@ -237,24 +237,24 @@ export class GroupCommit {
     const [first] = group
     if (group.length === 1 && first !== undefined) {
       if (!(await this.#settleAlone(first, retried))) addTo(busy, first)
-      return { busy, locked: [], crowded: [] }
+      return { busy, locked: [], throttled: [] }
     }
     try {
       const appends = group.map(({ append }) => append)
       const outcomes = await this.#options.together(appends, retried)
-      if ('kind' in outcomes) return { busy, locked: group, crowded: [] }
-      const crowded: PendingAppend[] = []
+      if ('kind' in outcomes) return { busy, locked: group, throttled: [] }
+      const throttled: PendingAppend[] = []
       for (const [index, pending] of group.entries()) {
         const outcome = outcomes[index] as GroupOutcome
-        if (settled(pending, outcome, this.#options.maxCrowded)) continue
-        if (outcome.kind === 'crowded') crowded.push(pending)
+        if (settled(pending, outcome, this.#options.maxThrottled)) continue
+        if (outcome.kind === 'throttled') throttled.push(pending)
         else addTo(busy, pending)
       }
-      return { busy, locked: [], crowded }
+      return { busy, locked: [], throttled }
     } catch (error) {
       if (!isOneAtFault(error)) {
         for (const { reject } of group) reject(error)
-        return { busy, locked: [], crowded: [] }
+        return { busy, locked: [], throttled: [] }
       }
       return this.#settleInHalves(group)
     }
@@ -263,8 +263,8 @@ export class GroupCommit {
   async #settleInHalves(group: readonly PendingAppend[]): Promise<Unsettled> {
     const middle = group.length >> 1
     const first = await this.#settle(group.slice(0, middle), true)
-    // Crowded appends of a half are made in parts, like locked ones.
-    const locked = [...first.locked, ...first.crowded]
+    // Throttled appends of a half are made in parts, like locked ones.
+    const locked = [...first.locked, ...first.throttled]
     const lockedStreams = streamsOf(locked)
     const rest: PendingAppend[] = []
     for (const pending of group.slice(middle)) {
@@ -273,10 +273,14 @@ export class GroupCommit {
       else if (lockedStreams.has(pending.append.streamId)) locked.push(pending)
       else rest.push(pending)
     }
-    if (rest.length === 0) return { busy: first.busy, locked, crowded: [] }
+    if (rest.length === 0) return { busy: first.busy, locked, throttled: [] }
     const second = await this.#settle(rest, true)
-    const lockedRest = [...second.locked, ...second.crowded]
-    return { busy: new Map([...first.busy, ...second.busy]), locked: [...locked, ...lockedRest], crowded: [] }
+    const lockedRest = [...second.locked, ...second.throttled]
+    return {
+      busy: new Map([...first.busy, ...second.busy]),
+      locked: [...locked, ...lockedRest],
+      throttled: [],
+    }
   }
 
   /**
@@ -291,10 +295,10 @@ export class GroupCommit {
     let left = group
     for (let size = smaller(group.length); left.length > 0; ) {
       const part = left.slice(0, size)
-      const { busy, locked, crowded } = await this.#partSlots.run(() => this.#settle(part, true))
-      if (crowded.length > 0) await sleep(crowdedPause(crowded))
+      const { busy, locked, throttled } = await this.#partSlots.run(() => this.#settle(part, true))
+      if (throttled.length > 0) await sleep(throttledPause(throttled))
       const rest: PendingAppend[] = []
-      for (const pending of [...locked, ...crowded, ...left.slice(size)]) {
+      for (const pending of [...locked, ...throttled, ...left.slice(size)]) {
         // An earlier append to this stream is busy and not made yet, so this one must follow it.
         if (busy.has(pending.append.streamId)) addTo(busy, pending)
         else rest.push(pending)
@@ -403,20 +407,20 @@ export class GroupCommit {
 /** The size of the next part of a group, after one that was busy. */
 const smaller = (size: number) => Math.max(1, size >> 2)
 
-/** A random pause (full jitter), longer for appends that were crowded more often. In milliseconds. */
-function crowdedPause(crowded: readonly PendingAppend[]): number {
-  const times = Math.max(...crowded.map(({ timesCrowded }) => timesCrowded))
-  return Math.random() * Math.min(longestCrowdedPause, shortestCrowdedPause * 2 ** times)
+/** A random pause (full jitter), longer for appends that were throttled more often. In milliseconds. */
+function throttledPause(throttled: readonly PendingAppend[]): number {
+  const times = Math.max(...throttled.map(({ timesThrottled }) => timesThrottled))
+  return Math.random() * Math.min(longestThrottledPause, shortestThrottledPause * 2 ** times)
 }
 
 const streamsOf = (pendings: readonly PendingAppend[]) =>
   new Set(pendings.map(({ append }) => append.streamId))
 
-/** Settles the promise of an append. Returns false if the append is busy or crowded, and so must be made again. */
-function settled(pending: PendingAppend, outcome: GroupOutcome, maxCrowded = 0): boolean {
-  if (outcome.kind === 'crowded') {
-    if (pending.timesCrowded++ < maxCrowded) return false
-    pending.reject(new StoreUnavailableError('Appending', maxCrowded, outcome.error))
+/** Settles the promise of an append. Returns false if the append is busy or throttled, and must be retried. */
+function settled(pending: PendingAppend, outcome: GroupOutcome, maxThrottled = 0): boolean {
+  if (outcome.kind === 'throttled') {
+    if (pending.timesThrottled++ < maxThrottled) return false
+    pending.reject(new StoreUnavailableError('Appending', maxThrottled, outcome.error))
     return true
   }
   if (outcome.kind === 'busy') {

@@ -27,10 +27,13 @@ export {
   SequenceBehindError,
   StorageError,
   StoreUnavailableError,
+  SubscriptionBehindError,
   TransactionIdleError,
   TransactionOverError,
+  UnknownSubscriptionError,
   UnsupportedDatabaseError,
   UnsupportedIsolationError,
+  WakeUpFailedError,
   WriteConditionError,
 } from '../errors/index.ts'
 // Events and the contract
@@ -61,6 +64,7 @@ export { Semaphore } from '../runtime/semaphore.ts'
 export type { Snapshot } from '../snapshot/snapshots.ts'
 export type { EventStore, StreamInfo, StreamSlice } from '../store.ts'
 export type { StoreOptions } from '../store-options.ts'
+export type { SubscribeOptions } from '../subscription/subscription.ts'
 export { uuidv7 } from '../uuid.ts'
 // Techniques that stores share
 export { type CallerOf, callersOf, presentCaller } from './caller.ts'

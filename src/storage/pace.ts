@@ -1,27 +1,27 @@
-/** The part of the `Storage` contract that says how often the engine may send requests to a database that bills each one. */
+/** The part of the `Storage` contract that limits requests to a database that bills each of them. */
 
-/** A limit that lets short bursts through. */
+/** A limit for an average rate, which lets short bursts through. */
 export interface Rate {
-  /** How often in a second, on average over a longer time. */
+  /** The number a second, on average over a longer time. */
   readonly perSecond: number
-  /** How often at once, after a time in which nothing was sent. */
+  /** The number at once, after a quiet time. */
   readonly burst: number
 }
 
-/** How often the engine sends the requests that subscriptions and followers send while they wait. */
+/** Limits the requests that the engine sends for subscriptions and followers while they wait. */
 export interface Pace {
   /**
-   * The longest pause between two polls of the end of the log, in milliseconds: the default of `pollInterval`. The engine
-   * reaches it only while no event comes.
+   * The longest pause between two polls of the end of the log, in milliseconds: the default of the option `pollInterval`.
+   * The pause grows up to this value while no event comes.
    */
   readonly pollInterval: number
   /** The longest time between two heartbeats, in milliseconds. */
   readonly heartbeatInterval: number
-  /** How often the engine polls the end of the log while events come. */
+  /** Limits the polls of the end of the log while events come. */
   readonly polls: Rate
   /**
-   * How many checkpoints the engine moves. Calls of `caughtUp` and a stop do not wait for this limit, and no checkpoint
-   * waits for longer than 5 s.
+   * Limits the checkpoints that the engine moves. `caughtUp` and a stop do not wait for this limit, and no checkpoint
+   * waits longer than 5 s.
    */
   readonly checkpoints: Rate
 }

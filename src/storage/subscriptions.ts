@@ -129,13 +129,14 @@ export type EventToPark = Omit<ParkedRecord, 'parkedAt'>
  */
 export interface SubscriptionStorage extends SubscriptionRegistry {
   /**
-   * The heartbeat of a process: marks its workers as alive, renews their leases, and takes free or expired leases until each
-   * worker has its share. It may leave a renewal to a later heartbeat, if the leases last until then. A renewed lease keeps its token; a taken one gets a higher token. The wall clock of a worker
-   * must not decide whether another worker's lease has expired. If another transaction holds a checkpoint, the call does not
-   * wait for it, and leaves its lease as it is. Returns one answer for each beat, in their order.
+   * The heartbeat of a process: marks its workers as alive, renews their leases, and takes free or expired leases until
+   * each worker has its share. It may leave a renewal to a later heartbeat, if the leases last until then. A renewed lease
+   * keeps its token; a taken one gets a higher token. The wall clock of a worker must not decide whether another worker's
+   * lease has expired. If another transaction holds a checkpoint, the call does not wait for it, and leaves its lease as it
+   * is. Returns one answer for each beat, in their order.
    *
-   * A call may take longer than the leases last. If the storage then renews the leases of all workers of the process again, it
-   * calls `renewed` after each renewal. `ago`: how long ago it has sent that renewal, in milliseconds.
+   * A call may take longer than the leases last. If the storage renews the leases of all workers again during the call, it
+   * calls `renewed` after each renewal. `ago`: the time since it sent that renewal, in milliseconds.
    */
   keepLeases(
     beats: readonly WorkerBeat[],
@@ -209,8 +210,10 @@ export interface SubscriptionStorage extends SubscriptionRegistry {
   checkpoints(subscription: string, signal?: AbortSignal): Promise<readonly PartitionCheckpoint[]>
 
   /**
-   * Returns what a subscription is and how far it has come, for a call that may find that it has nothing to do. Returns undefined
-   * if there is no such subscription, or if only a worker can tell. @default a worker runs, and finds out
+   * Returns the definition and the progress of a subscription, so that `runOnce` can end without a worker if there is
+   * nothing to do. Returns undefined if there is no such subscription, or if only a worker can tell.
+   *
+   * @default a worker runs, and finds out
    */
   readProgress?(subscription: string, signal?: AbortSignal): Promise<SubscriptionProgress | undefined>
 

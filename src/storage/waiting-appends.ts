@@ -27,8 +27,8 @@ export interface PendingAppend {
   waitsSince: number | undefined
   /** See `Busy`. */
   mayBeMade: boolean
-  /** See `Crowded`. */
-  timesCrowded: number
+  /** See `Throttled`. */
+  timesThrottled: number
 }
 
 /** Appends that are made together, in their order. */

@@ -26,5 +26,5 @@ export async function resultAtRest(
     // The worker fails for the same reason, and reports it.
     return undefined
   }
-  return { handled: 0, parked: 0, checkpoint, caughtUp: true }
+  return { handled: 0, parked: 0, checkpoint, caughtUp: true, paused: false }
 }

@@ -1,7 +1,8 @@
 /**
- * Writes the checkpoints of all subscriptions of a process: one call of the storage for all that have moved, at most one
- * call at a time, and at most ten a second. The first checkpoint after a pause is written at once. A storage that bills
- * requests limits how many checkpoints move in a second. That limit does not delay a stop or a call that waits for a checkpoint.
+ * Writes the checkpoints of all subscriptions of a process. One call of the storage moves all checkpoints that wait. There
+ * is one call at a time, and at most ten a second; the first checkpoint after a pause is written at once. A storage that
+ * bills requests also limits the number of checkpoints a second (`Pace.checkpoints`, called the budget here). That limit
+ * delays neither a stop nor a call that waits for a checkpoint.
  */
 import { LeaseLostError } from '../errors/index.ts'
 import { abortable } from '../runtime/abort.ts'
@@ -11,9 +12,10 @@ import { fullPace } from '../storage/pace.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Lease, MoveOutcome } from '../storage/subscriptions.ts'
 
-// In milliseconds. The shortest time from the beginning of one call to the beginning of the next one.
+// The shortest time between the beginnings of two calls, in milliseconds.
 const interval = 100
-// The longest time that a checkpoint waits for the budget: a process that dies makes others handle its last events again.
+// The longest time that a checkpoint waits for the budget, in milliseconds. If the process dies, another one handles the
+// events of that time again.
 const longestWait = 5_000
 
 interface Waiting {
@@ -32,7 +34,7 @@ export class CheckpointWriter {
   #waiting: Waiting[] = []
   /** The leases whose checkpoints must not wait for the budget. */
   readonly #urgent = new Set<Lease>()
-  /** How many callers wait for checkpoints: then none waits for the budget. */
+  /** The number of callers that wait for checkpoints. While there is one, no checkpoint waits for the budget. */
   #watchers = 0
   #isRunning = false
   #writtenAt = Number.NEGATIVE_INFINITY
@@ -45,9 +47,9 @@ export class CheckpointWriter {
   }
 
   /**
-   * Moves the checkpoint of a lease forward, and returns its new position. `position` is called when the write is sent. A
-   * caller must wait for the answer before it calls again for the same lease. When the signal is aborted, the call rejects at
-   * once with the signal's reason; the storage may write the checkpoint all the same.
+   * Moves the checkpoint of a lease forward, and returns its new position. Calls `position` when it sends the write. A
+   * caller must wait for the answer before it calls again for the same lease. If the signal is aborted, the call rejects at
+   * once with the signal's reason; the storage may still write the checkpoint.
    * @throws LeaseLostError if the lease was released, or another worker has taken it
    */
   write(lease: Lease, position: () => number, signal: AbortSignal): Promise<number> {
@@ -63,7 +65,7 @@ export class CheckpointWriter {
     return result
   }
 
-  /** Writes the checkpoint of a lease without waiting for the budget, if it waits. */
+  /** Writes the waiting checkpoint of a lease without waiting for the budget. */
   hurry(lease: Lease): void {
     this.#urgent.add(lease)
     this.#wake()
@@ -115,7 +117,7 @@ export class CheckpointWriter {
     return Math.max(shortest, Math.min(this.#budget.timeLeft, oldest + longestWait - now))
   }
 
-  /** Sleeps until the time is over, or another checkpoint waits, or one must hurry. */
+  /** Sleeps until the time is over, until another checkpoint waits, or until one must hurry. */
   async #sleep(milliseconds: number): Promise<void> {
     const woken = new AbortController()
     this.#wake = () => woken.abort()

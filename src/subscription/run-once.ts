@@ -46,7 +46,11 @@ async function runWorker(
   const { controller, unlink } = linkedController(signal)
   const ended = new Error('the worker makes no more progress')
   void worker.ended.then((error) => controller.abort(error ?? ended))
-  void worker.paused.then(() => controller.abort(ended))
+  let paused = false
+  void worker.paused.then(() => {
+    paused = true
+    controller.abort(ended)
+  })
   const failedOrAborted = controller.signal
   const timer = new AbortController()
   let position: number | undefined
@@ -71,5 +75,5 @@ async function runWorker(
   // The worker may have ended, or heard of a pause, before the position was read.
   position ??= await storage.lastPosition()
   const caughtUp = checkpoints.length > 0 && checkpoint >= position
-  return { ...worker.progress, checkpoint, caughtUp }
+  return { ...worker.progress, checkpoint, caughtUp, paused: paused && !caughtUp }
 }

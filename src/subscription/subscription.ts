@@ -285,6 +285,8 @@ export interface RunOnceResult {
   readonly checkpoint: number
   /** True if everything is handled that was in the log when the call began. */
   readonly caughtUp: boolean
+  /** True if events wait because an operator has paused the subscription. */
+  readonly paused: boolean
 }
 
 /** An event that a subscription has parked: its retries are used up, or an earlier event of its stream is parked. */

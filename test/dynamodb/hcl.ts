@@ -1,4 +1,7 @@
-/** Parses the part of HCL that the Terraform template uses: blocks, maps, and texts, numbers and booleans. */
+/**
+ * Parses the part of HCL that the Terraform template uses: blocks, maps, texts, numbers and booleans, and references to
+ * other resources.
+ */
 
 type Value = string | number | boolean | Body | Body[]
 /** The lines and blocks of a block; the blocks with one name are a list. */
@@ -29,7 +32,8 @@ function bodyOf(lines: string[], indent: string): Body {
       ) ?? []
     if (name === '' || name in body !== Array.isArray(body[name])) throw new Error(`cannot parse: ${line}`)
     const key: string = name.startsWith('"') ? JSON.parse(name) : name
-    if (value !== '{') body[key] = JSON.parse(value)
+    if (/^aws_\w+\.\w+\.\w+$/.test(value)) body[key] = { reference: value }
+    else if (value !== '{') body[key] = JSON.parse(value)
     else if (equals !== undefined) body[key] = bodyOf(lines, `${indent}  `)
     else body[key] = [...((body[key] as Body[] | undefined) ?? []), bodyOf(lines, `${indent}  `)]
   }

@@ -1,7 +1,6 @@
 /** Tests the item of event ids: it returns each id's event as it was added, by one update or by several. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Item } from '../../src/dynamodb/attributes.ts'
 import {
   idsIn,
   idUpdate,
@@ -9,7 +8,8 @@ import {
   type LocatedId,
   locationIn,
   neighboursIn,
-} from '../../src/dynamodb/id-item.ts'
+} from '../../src/dynamodb/appends/id-item.ts'
+import type { Item } from '../../src/dynamodb/requests/attributes.ts'
 
 const start = '0190b5a8-0000-8000-8000-00000000000'
 const idOf = (digit: number) => `${start}${digit.toString(16)}`

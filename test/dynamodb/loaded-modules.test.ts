@@ -35,7 +35,7 @@ async function loadedBy(name: string, program: string): Promise<string[]> {
   return [...printed.matchAll(/^loaded (.+)$/gm)].map(([, loaded]) => loaded as string)
 }
 
-const administration = /^dynamodb\/(tables-status|(repair|templates)\/.*)\.ts$/
+const administration = /^dynamodb\/(tables\/tables-status|(repair|templates)\/.*)\.ts$/
 
 it('a program that appends loads neither repair nor templates', async () => {
   const options = `{ endpoint: '${ground.endpoint}', table: '${ground.table()}' }`
@@ -52,9 +52,23 @@ it('a program that appends loads neither repair nor templates', async () => {
     `${open}\nawait store.schema.status()\nawait store.schema.repair()\nawait store.close()`,
   )
   const later = operated.filter((file) => !hot.includes(file))
-  expect(later).toContain('dynamodb/tables-status.ts')
+  expect(later).toContain('dynamodb/tables/tables-status.ts')
   expect(later).toContain('dynamodb/repair/repair.ts')
   expect(later.filter((file) => !administration.test(file))).toEqual([])
+})
+
+it('a Lambda function loads neither repair nor templates', async () => {
+  const files = await loadedBy(
+    'lambda',
+    `const { dynamodbStore } = await import('@eventsourced/core/dynamodb')
+    const { lambdaHandler } = await import('@eventsourced/core/dynamodb/lambda')
+    const store = dynamodbStore({ endpoint: '${ground.endpoint}', table: '${ground.table()}' })
+    const handler = lambdaHandler(store, [{ name: 's', handle() {} }])
+    await handler({}, { getRemainingTimeInMillis: () => 10_000 })
+    await store.close()`,
+  )
+  expect(files).toContain('dynamodb/lambda/handler.ts')
+  expect(files.filter((file) => administration.test(file))).toEqual([])
 })
 
 it('a program that prints templates opens no store', async () => {
@@ -63,7 +77,7 @@ it('a program that prints templates opens no store', async () => {
     `const { iamPolicy } = await import('@eventsourced/core/dynamodb/templates')\niamPolicy()`,
   )
   expect(files).toContain('dynamodb/templates/iam-policy.ts')
-  expect(files).not.toContain('dynamodb/connection.ts')
+  expect(files).not.toContain('dynamodb/requests/connection.ts')
   expect(files).not.toContain('dynamodb/store.ts')
 })
 
@@ -73,6 +87,6 @@ it('a program that decodes items opens no store, and loads no SDK', async () => 
     `const { kindOf } = await import('@eventsourced/core/dynamodb/items')\nkindOf({})`,
   )
   expect(files).toContain('dynamodb/items/index.ts')
-  expect(files).not.toContain('dynamodb/client.ts')
+  expect(files).not.toContain('dynamodb/requests/client.ts')
   expect(files).not.toContain('dynamodb/store.ts')
 })

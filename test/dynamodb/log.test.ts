@@ -2,7 +2,7 @@
 import { BatchWriteItemCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { counterKey, slotsPerBlock } from '../../src/dynamodb/keys.ts'
-import { sealedItem } from '../../src/dynamodb/slot-item.ts'
+import { sealedItem } from '../../src/dynamodb/log/slot-item.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { wholeLog } from '../../src/storage/log-query.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'

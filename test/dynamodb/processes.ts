@@ -1,8 +1,8 @@
 /** Storages of several processes on one table, and the arguments of their methods. */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { opener } from '../../src/dynamodb/client.ts'
-import { Connection } from '../../src/dynamodb/connection.ts'
 import { tablesOf } from '../../src/dynamodb/keys.ts'
+import { opener } from '../../src/dynamodb/requests/client.ts'
+import { Connection } from '../../src/dynamodb/requests/connection.ts'
 import { dynamodbStorage } from '../../src/dynamodb/storage.ts'
 import { InlineProjections } from '../../src/projection/inline.ts'
 import type { RegisteredSubscription, SubscriptionDefinition } from '../../src/storage/registry.ts'

@@ -2,10 +2,10 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { number } from '../../src/dynamodb/attributes.ts'
-import { bodyText, encodeText } from '../../src/dynamodb/commit-body.ts'
+import { bodyText, encodeText } from '../../src/dynamodb/commits/commit-body.ts'
 import { commitKey, counterKey } from '../../src/dynamodb/keys.ts'
-import { slotItem } from '../../src/dynamodb/slot-item.ts'
+import { slotItem } from '../../src/dynamodb/log/slot-item.ts'
+import { number } from '../../src/dynamodb/requests/attributes.ts'
 import { emulators, type Ground, type StoredItem, startGround } from './ground.ts'
 import { putItems } from './put-items.ts'
 

@@ -4,9 +4,9 @@ import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { commandHandler, decider, hasCode, projection, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { commandEventId } from '../../src/command/caused-events.ts'
-import type { Item } from '../../src/dynamodb/attributes.ts'
 import { counterKey } from '../../src/dynamodb/keys.ts'
-import { slotOfItem } from '../../src/dynamodb/slot-item.ts'
+import { slotOfItem } from '../../src/dynamodb/log/slot-item.ts'
+import type { Item } from '../../src/dynamodb/requests/attributes.ts'
 import { serviceError } from '../worlds/faulty-client.ts'
 import { type Ground, type OpenedStore, oneEmulator, type StoredItem, startGround } from './ground.ts'
 
@@ -193,6 +193,49 @@ describe.each(oneEmulator)('a restore on %s', (name) => {
     expect(repaired.map(({ done }) => done)).toEqual(['emptied', 'emptied'])
     expect((await opened.store.schema.verify()).ok).toBe(true)
     expect(await collect(another())).toEqual(log)
+  })
+
+  it('refuses to read a stream without its versions in the middle, and reads it from behind them', async () => {
+    await opened.store.append('alone', numbered(42, 42))
+    const commits = await itemsOf('events', /^S#alone$/)
+    const middle = commits.find(({ s }) => s?.S === 'e#0000000000000004') as StoredItem
+    await ground.remove(`${table}_events`, middle)
+    const { store } = another()
+    for (const options of [
+      {},
+      { direction: 'backward' },
+      { fromVersion: 4 },
+      { fromVersion: 2, toVersion: 6 },
+    ]) {
+      const error: unknown = await store
+        .readStream('alone', options as object)
+        .catch((thrown: unknown) => thrown)
+      expect(hasCode(error, 'damaged-log')).toBe(true)
+      expect((error as Error).message).toMatch(
+        /'alone' has later versions than 4, but version 4 is not there/,
+      )
+    }
+    expect(numbersOf((await store.readStream('alone', { fromVersion: 6 })).events)).toEqual([42])
+    expect(numbersOf((await store.readStream('alone', { toVersion: 3 })).events)).toEqual([1, 2, 3])
+    expect(numbersOf((await store.readStream('alone', { direction: 'backward', limit: 1 })).events)).toEqual([
+      42,
+    ])
+    await opened.store.schema.repair()
+    expect((await another().store.readStream('alone')).version).toBe(6)
+  })
+
+  it('waits for commits of its transaction that a read does not show yet', async () => {
+    const { store, faults } = another()
+    await Promise.all([1, 2, 3].map((number) => store.append('chained', numbered(number, number))))
+    let hidden = 3
+    faults.changeAnswers(({ command }, output) => {
+      const { Items } = output as { Items?: StoredItem[] }
+      if (command !== 'Query' || Items === undefined || hidden-- <= 0) return
+      const shown = Items.filter(({ s }) => s?.S !== 'e#0000000000000002')
+      Object.assign(output, { Items: shown })
+    })
+    expect(numbersOf((await store.readStream('chained')).events)).toEqual([1, 2, 3])
+    expect(hidden).toBeLessThanOrEqual(0)
   })
 
   it('frees the ids of lost events', async () => {

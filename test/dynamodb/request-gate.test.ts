@@ -1,6 +1,6 @@
 /** Tests the order in which requests to DynamoDB begin, when a client has fewer sockets than requests. */
 import { expect, it } from 'vitest'
-import { gateOf, RequestGate } from '../../src/dynamodb/request-gate.ts'
+import { gateOf, RequestGate } from '../../src/dynamodb/requests/request-gate.ts'
 
 const clientWith = (agents: object) => ({ config: { requestHandler: { httpHandlerConfigs: () => agents } } })
 const settle = () => new Promise((resolve) => setImmediate(resolve))

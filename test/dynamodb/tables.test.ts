@@ -4,13 +4,13 @@ import {
   DeleteTableCommand,
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
-  type DynamoDBClient,
+  DynamoDBClient,
   PutItemCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb'
 import { hasCode } from '@eventsourced/core'
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { emulators, type Ground, startGround } from './ground.ts'
 
 const counted = (number: number) => [{ type: 'Counted', data: { number } }]
@@ -153,11 +153,47 @@ describe('invalid options', () => {
       [{ table: 'a b' }, /^table must be/],
       [{ client: {} }, /^client must be a DynamoDBClient/],
       [{ client: { send() {} }, endpoint: 'http://x' }, /^endpoint must not be given with a client/],
+      [{ endpoint: 'localhost:8000' }, /^endpoint must be a URL such as 'http:/],
+      [{ endpoint: 'shop' }, /^endpoint must be a URL/],
       [{ retries: -1 }, /^retries/],
       [{ maxBatch: 0.5 }, /^maxBatch/],
       [{ gapTimeout: -1 }, /^gapTimeout/],
     ]
     for (const [options, message] of mistakes) expect(() => dynamodbStore(options as never)).toThrow(message)
+  })
+
+  describe('of the environment', () => {
+    const none = [
+      'AWS_REGION',
+      'AWS_DEFAULT_REGION',
+      'AWS_PROFILE',
+      'AWS_ACCESS_KEY_ID',
+      'AWS_SECRET_ACCESS_KEY',
+    ]
+    beforeEach(() => {
+      for (const name of none) vi.stubEnv(name, undefined)
+      vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+      for (const name of ['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE']) vi.stubEnv(name, '/dev/null')
+    })
+    afterEach(() => vi.unstubAllEnvs())
+
+    it('a missing region is refused at the first use, also of the client of the caller', async () => {
+      for (const options of [{}, { client: new DynamoDBClient({}) }]) {
+        const store = dynamodbStore(options)
+        const error = await errorOf(store.append('a', counted(1)))
+        if (!hasCode(error, 'invalid-input')) throw error
+        expect(error.message).toMatch(/^region must be given, or set in the environment \(AWS_REGION\)/)
+        await store.close()
+      }
+    })
+
+    it('missing credentials are an error that says where to set them', async () => {
+      const store = dynamodbStore({ endpoint: 'http://127.0.0.1:1', region: 'eu-west-1' })
+      const error = await errorOf(store.append('a', counted(1)))
+      if (!hasCode(error, 'storage-failed')) throw error
+      expect(error.message).toMatch(/found no credentials.*AWS_PROFILE/)
+      await store.close()
+    })
   })
 
   it('an endpoint where no server listens fails the first call with the reason', async () => {

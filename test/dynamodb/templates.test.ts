@@ -1,9 +1,9 @@
 /** Tests the printed templates: the emulator accepts the tables, and each option has the same meaning in both forms. */
-import { CreateTableCommand, UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb'
 import { cloudFormation, type TemplateOptions, terraform } from '@eventsourced/core/dynamodb/templates'
 import { describe, expect, it } from 'vitest'
 import { emulators, startGround } from './ground.ts'
 import { parseHcl } from './hcl.ts'
+import { createTablesOf } from './template-tables.ts'
 
 interface Resource {
   readonly Type: string
@@ -149,6 +149,51 @@ describe('the tables of the templates', () => {
     expect(blocksOf(options).map((found, index) => withUndefined(found ?? {}, blocks[index]))).toEqual(blocks)
   })
 
+  it('connect the stream to a function, which only new slots start', () => {
+    const onFailure = 'arn:aws:sqs:eu-west-1:123456789012:failed-calls'
+    const stream = { function: 'shop-subscriptions', batchWindow: 5, onFailure }
+    const [pattern] = ['{"eventName":["INSERT"],"dynamodb":{"Keys":{"p":{"S":[{"prefix":"L#"}]}}}}']
+    const { Log, LogStream } = JSON.parse(cloudFormation({ stream })).Resources
+    expect(Log.Properties).toMatchObject({ StreamSpecification: { StreamViewType: 'KEYS_ONLY' } })
+    expect(LogStream).toEqual({
+      Type: 'AWS::Lambda::EventSourceMapping',
+      Properties: {
+        EventSourceArn: { 'Fn::GetAtt': ['Log', 'StreamArn'] },
+        FunctionName: 'shop-subscriptions',
+        StartingPosition: 'TRIM_HORIZON',
+        FilterCriteria: { Filters: [{ Pattern: pattern }] },
+        BatchSize: 1_000,
+        MaximumBatchingWindowInSeconds: 5,
+        BisectBatchOnFunctionError: false,
+        MaximumRetryAttempts: -1,
+        MaximumRecordAgeInSeconds: -1,
+        DestinationConfig: { OnFailure: { Destination: onFailure } },
+      },
+    })
+    const blocks = parseHcl(terraform({ stream }))
+    expect(blocks.aws_dynamodb_table?.log).toMatchObject({ stream_view_type: 'KEYS_ONLY' })
+    expect(blocks.aws_lambda_event_source_mapping).toEqual({
+      log_stream: {
+        event_source_arn: { reference: 'aws_dynamodb_table.log.stream_arn' },
+        function_name: 'shop-subscriptions',
+        starting_position: 'TRIM_HORIZON',
+        batch_size: 1_000,
+        maximum_batching_window_in_seconds: 5,
+        bisect_batch_on_function_error: false,
+        maximum_retry_attempts: -1,
+        maximum_record_age_in_seconds: -1,
+        filter_criteria: [{ filter: [{ pattern }] }],
+        destination_config: [{ on_failure: [{ destination_arn: onFailure }] }],
+      },
+    })
+    const alone: TemplateOptions = { stream: { function: 'f' }, replicas: [{ region: 'eu-central-1' }] }
+    const { LogStream: without } = JSON.parse(cloudFormation(alone)).Resources
+    expect(without.Properties).toMatchObject({ MaximumBatchingWindowInSeconds: 0 })
+    expect(without.Properties).not.toHaveProperty('DestinationConfig')
+    for (const none of [cloudFormation({ stream: true }), cloudFormation()])
+      expect(Object.keys(JSON.parse(none).Resources)).toEqual(['Events', 'Log'])
+  })
+
   it('take replicas, which keep the protection, the tags and the limits of the tables', () => {
     const options: TemplateOptions = {
       stream: true,
@@ -207,7 +252,15 @@ describe('wrong options of a template', () => {
   const replica = (region: string, kmsKey?: string) => ({ region, ...(kmsKey && { kmsKey }) })
   it.each<[object, RegExp]>([
     [{ table: 'a b' }, /^table must be 1 to 240 letters/],
-    [{ stream: 'yes' }, /^stream must be true or false/],
+    [{ stream: 'yes' }, /^stream must be true, false or an object/],
+    [
+      { stream: {} },
+      /^stream\.function must be the name or the ARN of a Lambda function; received undefined/,
+    ],
+    [{ stream: { function: 'a b' } }, /^stream\.function must be the name or the ARN/],
+    [{ stream: { function: key } }, /^stream\.function must be the name or the ARN/],
+    [{ stream: { function: 'f', batchWindow: 301 } }, /^stream\.batchWindow .* from 0 to 300/],
+    [{ stream: { function: 'f', onFailure: 'queue' } }, /^stream\.onFailure must be the ARN of an SQS queue/],
     [{ kmsKey: 'alias/shop' }, /^kmsKey must be the ARN of a KMS key/],
     [{ kmsKey: key.replace(':key/', ':alias/') }, /^kmsKey must be the ARN/],
     [{ tags: ['a'] }, /^tags must be an object/],
@@ -247,19 +300,7 @@ describe.each(emulators)('the CloudFormation template on %s', (name) => {
     try {
       const table = ground.table()
       const { store } = ground.open(table, { autoCreate: false })
-      for (const properties of propertiesOf({ table })) {
-        const {
-          TimeToLiveSpecification,
-          PointInTimeRecoverySpecification,
-          // The emulators do not support deletion protection.
-          DeletionProtectionEnabled: _,
-          ...input
-        } = properties
-        await ground.admin.send(new CreateTableCommand(input as never))
-        if (TimeToLiveSpecification === undefined) continue
-        const { TableName } = input
-        await ground.admin.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification } as never))
-      }
+      await createTablesOf({ table, stream: true }, ground.admin)
       expect((await store.schema.create()).upToDate).toBe(true)
       await store.append('a', [{ type: 'Counted', data: { number: 1 } }])
     } finally {

@@ -83,6 +83,20 @@ describe.each(emulators)('transactions on %s', (name) => {
     expect(await own.amount()).toBe(5)
   })
 
+  it('a missing table of the caller is named, among the tables of the transaction', async () => {
+    const totals = projection({
+      name: 'totals',
+      handle(_: readonly RecordedEvent[], tx: DynamodbTransaction) {
+        tx.write({ Put: { TableName: 'no_totals', Item: { id: { S: 'a' } } } })
+      },
+    })
+    const table = ground.table()
+    const { store } = ground.open(table, { inline: [totals] })
+    const error: unknown = await store.append('a', counted(1)).catch((thrown: unknown) => thrown)
+    expect(String(error)).toMatch(/SchemaMismatchError: One of these tables is missing: .*'no_totals'/)
+    expect(String(error)).toContain(`'${table}_log'`)
+  })
+
   it('a handler writes its own items with its checkpoint: each event counts once, though answers are lost', async () => {
     const own = await ownTable()
     const { store, faults } = ground.open(ground.table(), { gapTimeout: 50, retries: 19 })

@@ -120,7 +120,7 @@ describe.runIf(emulators.includes('dynoxide'))('billed units', () => {
     expect((await units(() => handle('a', 10, { commandId: 'pay-2' }))).writes).toBe(0)
   })
 
-  it('an import costs 2 write units for the ids of up to 10 events, if it has a name', async () => {
+  it('an import costs 2 write units for the ids of up to 16 events, if it has a name', async () => {
     const { store, units } = await counted()
     const source = Array.from({ length: 80 }, (_, index) => ({
       streamId: `import-${index % 8}`,

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/runtime/abort.ts'
 import { type Program, startProgram, startSkewed } from '../child-program.ts'
 import { emulators, type Ground, startGround } from '../dynamodb/ground.ts'
-import type { Seen } from '../dynamodb/programs/subscriber.ts'
+import type { Seen } from '../dynamodb/seen.ts'
 
 const streams = 6
 const partitions = 3

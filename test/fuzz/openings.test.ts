@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { EventSourcedError, hasCode, memoryStore } from '@eventsourced/core'
 import * as dynamodb from '@eventsourced/core/dynamodb'
+import * as lambda from '@eventsourced/core/dynamodb/lambda'
 import * as templates from '@eventsourced/core/dynamodb/templates'
 import * as postgres from '@eventsourced/core/postgres'
 import fc from 'fast-check'
@@ -73,11 +74,17 @@ const throughput = (leastReads: number, leastWrites: number) => {
 }
 const isDays = (value: unknown) =>
   value === false || (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 35)
+// A wrong property has a name of its own, `stream.function`, so the wrong values here are no objects.
+const stream = leaf(
+  fc.constantFrom<unknown>(true, false, { function: 'f' }, { function: 'a-b_1', batchWindow: 300 }),
+  (value) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+  boxed(fc.constantFrom<unknown>(null, 1, 'yes', [], () => {})),
+)
 const templateOptions = optional(
   record(
     {
       table: optional(table),
-      stream: optional(boolean),
+      stream: optional(stream),
       kmsKey: optional(kmsKey),
       tags: optional(
         leaf(
@@ -101,7 +108,13 @@ const keysOfReplicas: PublicCall['together'] = ([options]) => {
   return ofTables !== undefined && replicas.length > 0 ? [{ field: 'replicas', value: replicas }] : []
 }
 
+const anyStore = dynamodb.dynamodbStore()
+
 const tableCheck = optional(record({ onProgress: optional(callback) }, { nested: false }))
+
+const endpoints = fc.constantFrom('http://localhost:8000', 'https://dynamodb.eu-west-1.amazonaws.com')
+const isEndpoint = (value: unknown) =>
+  typeof value === 'string' && /^https?:/.test(value) && isText(value) && URL.canParse(value)
 
 /** Calls a store without tables: a call with right options fails only when it reaches for them. */
 async function checked(call: (schema: dynamodb.DynamodbStore['schema']) => Promise<unknown>): Promise<void> {
@@ -196,6 +209,21 @@ const calls: Calls = {
     },
     call: (_store, given) => templates.iamPolicy(...(given as [])),
   },
+  lambdaHandler: {
+    places: [
+      ['store', leaf(fc.constant(anyStore), (value) => value === anyStore)],
+      [
+        'subscriptions',
+        leaf(
+          fc.constantFrom([{ name: 'a', handle() {} }]),
+          (value) => Array.isArray(value) && value.length > 0,
+          boxed(fc.constantFrom<unknown>(null, 1, 'a', [], {}, () => {})),
+        ),
+      ],
+      ['options', optional(record({ reserve: milliseconds(1, [1, 2_000]) }, { nested: false }))],
+    ],
+    call: (_store, given) => typeof lambda.lambdaHandler(...(given as [never, never])),
+  },
   'dynamodbStore, verifying': {
     places: [['options', tableCheck]],
     call: (_store, given) => checked((schema) => schema.verify(...(given as []))),
@@ -218,7 +246,9 @@ const calls: Calls = {
               compress: optional(boolean),
               onMetric: optional(callback),
               reportCapacity: optional(boolean),
-              endpoint: optional(text),
+              endpoint: optional(
+                leaf(endpoints, isEndpoint, boxed(fc.constantFrom('', 'localhost:8000', 'ftp://x'))),
+              ),
               region: optional(text),
             },
             { nested: false },
@@ -241,7 +271,7 @@ it('the table names every way to open a store on a database, and every template'
     typeof value === 'function' &&
     !(value.prototype instanceof Error) &&
     !(value.prototype instanceof EventSourcedError)
-  const functions = Object.entries({ ...postgres, ...dynamodb, ...templates }).filter(isFunction)
+  const functions = Object.entries({ ...postgres, ...dynamodb, ...lambda, ...templates }).filter(isFunction)
   // `fromDrizzle` and `fromKysely` take objects of other libraries.
   const wanted = functions
     .map(([name]) => name)

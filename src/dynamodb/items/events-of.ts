@@ -1,8 +1,8 @@
 /** Decodes the items of commits. */
 import { type RecordedEvent, readSafely, refuse, SchemaMismatchError } from '../../storage/index.ts'
-import { type Item, numberOf, textOf } from '../attributes.ts'
-import { type CommitTuples, decodeText, eventsOfTuples } from '../commit-body.ts'
+import { type CommitTuples, decodeText, eventsOfTuples } from '../commits/commit-body.ts'
 import { firstVersionOf } from '../keys.ts'
+import { type Item, numberOf, textOf } from '../requests/attributes.ts'
 import { type AttributeTypes, decoding, type ItemImage, itemOf } from './image.ts'
 import { kindOf } from './kind-of.ts'
 

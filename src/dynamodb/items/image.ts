@@ -1,6 +1,6 @@
 /** Reads the image of an item, in each of the forms in which AWS hands items to a program. */
 import { InvalidInputError, readSafely, refuse } from '../../storage/index.ts'
-import type { Attribute, Item } from '../attributes.ts'
+import type { Attribute, Item } from '../requests/attributes.ts'
 
 /**
  * The image of an item. Either DynamoDB JSON, as in a record of DynamoDB Streams, in an export to S3, and in an answer of

@@ -3,7 +3,7 @@ import type { ItemImage } from './image.ts'
 
 /**
  * `commit`: the events of an append, or the first part of them. `commit-part`: a further part of a commit that is larger
- * than an item. `slot`: a numbered place in the log. `other`: another item of the two tables, or no image.
+ * than an item. `slot`: a numbered piece of the log. `other`: another item of the two tables, or no image.
  */
 export type ItemKind = 'commit' | 'commit-part' | 'slot' | 'other'
 

@@ -1,6 +1,6 @@
 /** Decodes the items of slots. */
 import { refuse } from '../../storage/index.ts'
-import { isLost, slotOfItem } from '../slot-item.ts'
+import { isLost, slotOfItem } from '../log/slot-item.ts'
 import { type AttributeTypes, decoding, type ItemImage, itemOf } from './image.ts'
 import { kindOf } from './kind-of.ts'
 
@@ -17,7 +17,7 @@ export interface DecodedRun {
   readonly types: readonly string[]
 }
 
-/** A slot: a numbered place in the log. */
+/** A slot: a numbered piece of the log, filled by one transaction. */
 export interface DecodedSlot {
   readonly number: number
   /** Which events are in it; empty if the slot was sealed without events. */

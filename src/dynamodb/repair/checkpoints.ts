@@ -1,8 +1,9 @@
 /** Looks at the checkpoints of all subscriptions. */
-import { numberOf, textOf } from '../attributes.ts'
-import type { Connection } from '../connection.ts'
+
 import { namesPartition, placePartition, range, shards, type Tables } from '../keys.ts'
-import { namedItemOf } from '../subscription-items.ts'
+import { numberOf, textOf } from '../requests/attributes.ts'
+import type { Connection } from '../requests/connection.ts'
+import { namedItemOf } from '../subscriptions/subscription-items.ts'
 
 /** Returns the highest position of a checkpoint: a subscription would skip later events up to it. */
 export async function highestCheckpoint(

@@ -1,8 +1,9 @@
 /** Where a commit is in its stream and in the log: as its items say, and as a slot says. */
-import { type Item, numberOf } from '../attributes.ts'
-import { headOf } from '../heads.ts'
+
+import { headOf } from '../commits/heads.ts'
 import { firstVersionOf, type Key } from '../keys.ts'
-import { commitNameOf, isLost, type Slot } from '../slot-item.ts'
+import { commitNameOf, isLost, type Slot } from '../log/slot-item.ts'
+import { type Item, numberOf } from '../requests/attributes.ts'
 
 export interface CommitPlace {
   readonly streamId: string

@@ -1,8 +1,9 @@
 /** Reads the places of all commits from the events table. */
-import type { Item } from '../attributes.ts'
-import type { Connection } from '../connection.ts'
+
+import { partsIn } from '../commits/read.ts'
 import type { Key, Tables } from '../keys.ts'
-import { partsIn } from '../read.ts'
+import type { Item } from '../requests/attributes.ts'
+import type { Connection } from '../requests/connection.ts'
 import { type CommitPlace, placeAttributes, placeOf } from './commit-place.ts'
 import { type Progress, scan } from './scan.ts'
 

@@ -1,9 +1,9 @@
 /** Repairs the counter, and the item that says how the log is divided. */
 import type { ProjectionMode } from '../../storage/index.ts'
-import { number, numberOf, text, textOf } from '../attributes.ts'
 import { counterKey, eraKey, type Key } from '../keys.ts'
-import { counterOf, inlineText } from '../slots.ts'
-import { firstEra } from '../tables.ts'
+import { counterOf, inlineText } from '../log/slots.ts'
+import { number, numberOf, text, textOf } from '../requests/attributes.ts'
+import { firstEra } from '../tables/tables.ts'
 import { type RepairEnvironment, repairing } from './repair-environment.ts'
 import { scan } from './scan.ts'
 

@@ -1,8 +1,8 @@
 /** Repairs the items of event ids: of events that are lost, that have moved, and whose ids are lost. */
 import type { RecordedEvent } from '../../storage/index.ts'
-import type { Item } from '../attributes.ts'
-import { type IdUpdate, idsIn, idUpdate, type LocatedId, neighboursIn } from '../id-item.ts'
+import { type IdUpdate, idsIn, idUpdate, type LocatedId, neighboursIn } from '../appends/id-item.ts'
 import { eventIdPrefix, type Key } from '../keys.ts'
+import type { Item } from '../requests/attributes.ts'
 import type { CommitPlace } from './commit-place.ts'
 import { type RepairEnvironment, repairing } from './repair-environment.ts'
 import { scan } from './scan.ts'

@@ -1,7 +1,6 @@
 /** Puts lost commits back from the copies in their slots, or empties their positions. */
 import { randomUUID } from 'node:crypto'
-import { type Item, number } from '../attributes.ts'
-import { encodeText, eventsOfTuples } from '../commit-body.ts'
+import { encodeText, eventsOfTuples } from '../commits/commit-body.ts'
 import { commitKey, commitPartKey, slotKey } from '../keys.ts'
 import {
   type CommitInSlot,
@@ -12,7 +11,8 @@ import {
   sealedItem,
   slotItem,
   slotOfItem,
-} from '../slot-item.ts'
+} from '../log/slot-item.ts'
+import { type Item, number } from '../requests/attributes.ts'
 import { type CommitPlace, placesIn } from './commit-place.ts'
 import { putIds } from './event-id-places.ts'
 import type { ProblemOf, RepairedProblem } from './problems.ts'

@@ -1,8 +1,9 @@
 /** What all parts of a repair need. */
-import type { Connection } from '../connection.ts'
-import type { Subject } from '../errors.ts'
+
 import type { Key, Tables } from '../keys.ts'
-import type { Slots } from '../slots.ts'
+import type { Slots } from '../log/slots.ts'
+import type { Connection } from '../requests/connection.ts'
+import type { Subject } from '../requests/errors.ts'
 import type { EmptyPositions } from './marks.ts'
 import type { Progress } from './scan.ts'
 import type { StoredCommits } from './stored-commits.ts'

@@ -11,9 +11,10 @@
  * Each step writes what a later repair understands, and the last step is taken each time. So a repair that was interrupted can
  * be called again, also if it finds no problem any more.
  */
-import type { Connection } from '../connection.ts'
+
 import { listedKey, type Tables } from '../keys.ts'
-import { Slots } from '../slots.ts'
+import { Slots } from '../log/slots.ts'
+import type { Connection } from '../requests/connection.ts'
 import { moveCounter, restoreCounter, restoreEra } from './counter-repair.ts'
 import { repairEventIds } from './event-id-places.ts'
 import { LostCommits } from './lost-commits.ts'

@@ -1,7 +1,7 @@
 /** Reads whole tables in parallel segments, one page at a time. */
 import { checkFunction, optionsOf } from '../../storage/index.ts'
-import type { Item } from '../attributes.ts'
-import type { Connection } from '../connection.ts'
+import type { Item } from '../requests/attributes.ts'
+import type { Connection } from '../requests/connection.ts'
 import type { TableCheckOptions } from './problems.ts'
 
 // Each segment holds a page of at most 1 MB.

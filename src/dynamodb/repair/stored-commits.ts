@@ -1,9 +1,9 @@
 /** Looks at the commits that are stored. All reads are consistent. */
 import type { RecordedEvent } from '../../storage/index.ts'
-import { type Item, numberOf } from '../attributes.ts'
-import type { Connection } from '../connection.ts'
+import { type Commit, eventsOf, partsIn } from '../commits/read.ts'
 import { afterCommitSort, commitKey, commitSort, range, streamPartition, type Tables } from '../keys.ts'
-import { type Commit, eventsOf, partsIn } from '../read.ts'
+import { type Item, numberOf } from '../requests/attributes.ts'
+import type { Connection } from '../requests/connection.ts'
 import { type CommitPlace, placeAttributes, placeOf } from './commit-place.ts'
 
 const betweenKeys = 'p = :p AND s BETWEEN :from AND :to'

@@ -1,12 +1,20 @@
 /** Lists commits in the log that no slot lists: in their own slot again, or in a new slot at the end of the log. */
 import { randomUUID } from 'node:crypto'
 import { pause, type RecordedEvent, StoreUnavailableError } from '../../storage/index.ts'
-import { type Item, number } from '../attributes.ts'
+import { eventsOf, textOfCommit } from '../commits/read.ts'
 import { blockOf, commitKey, counterKey, firstOfBlock, type Key, lastOfBlock, slotKey } from '../keys.ts'
-import { eventsOf, textOfCommit } from '../read.ts'
-import { lastPositionIn, lostRun, type Run, runsOf, sealedItem, slotItem, slotOfItem } from '../slot-item.ts'
-import { SlotReads } from '../slot-reads.ts'
-import { counterOf } from '../slots.ts'
+import {
+  lastPositionIn,
+  lostRun,
+  type Run,
+  runsOf,
+  sealedItem,
+  slotItem,
+  slotOfItem,
+} from '../log/slot-item.ts'
+import { SlotReads } from '../log/slot-reads.ts'
+import { counterOf } from '../log/slots.ts'
+import { type Item, number } from '../requests/attributes.ts'
 import { type CommitPlace, placeOf, placesIn } from './commit-place.ts'
 import { putIds } from './event-id-places.ts'
 import type { ProblemOf, RepairedProblem } from './problems.ts'

@@ -8,11 +8,12 @@
  *
  * The first two steps read eventually consistently, at half the price. All others read consistently: they decide.
  */
-import type { Connection } from '../connection.ts'
+
 import { blockOf, eraKey, firstOfBlock, lastOfBlock, slotKey, type Tables } from '../keys.ts'
-import { commitNameOf, isLost, lastPositionIn, type Slot, slotOfItem } from '../slot-item.ts'
-import { SlotReads } from '../slot-reads.ts'
-import { counterOf, Slots } from '../slots.ts'
+import { commitNameOf, isLost, lastPositionIn, type Slot, slotOfItem } from '../log/slot-item.ts'
+import { SlotReads } from '../log/slot-reads.ts'
+import { counterOf, Slots } from '../log/slots.ts'
+import type { Connection } from '../requests/connection.ts'
 import { highestCheckpoint } from './checkpoints.ts'
 import { type CommitPlace, placesIn } from './commit-place.ts'
 import { type ScannedCommit, scanCommits } from './commit-scan.ts'

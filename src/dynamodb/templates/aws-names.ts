@@ -28,6 +28,21 @@ export function checkKmsKey(value: unknown, field: string): asserts value is str
   }
 }
 
+/** Checks the name or the ARN of a Lambda function, also of a version or an alias. @throws InvalidInputError */
+export function checkFunctionName(value: unknown, field: string): asserts value is string {
+  const arn = 'arn:aws[a-z-]{0,10}:lambda:[a-z0-9-]{1,40}:[0-9]{12}:function:'
+  if (!matches(value, new RegExp(`^(${arn})?[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$`))) {
+    refuse(field, 'must be the name or the ARN of a Lambda function', value)
+  }
+}
+
+/** Checks the ARN of a queue or a topic. @throws InvalidInputError */
+export function checkDestination(value: unknown, field: string): asserts value is string {
+  if (!matches(value, /^arn:aws[a-z-]{0,10}:s[qn]s:[a-z0-9-]{1,40}:[0-9]{12}:[A-Za-z0-9_.-]{1,256}$/)) {
+    refuse(field, 'must be the ARN of an SQS queue or an SNS topic', value)
+  }
+}
+
 /** The region in the ARN of a KMS key. */
 export const regionOfKey = (arn: string): string => arn.split(':')[3] as string
 

@@ -1,15 +1,23 @@
 /** Prints the tables as a CloudFormation template. */
-import { tableDefinition } from '../tables.ts'
-import { type TableSpec, type TableThroughput, type TemplateOptions, tableSpecs } from './options.ts'
+import { tableDefinition } from '../tables/tables.ts'
+import {
+  type StreamTarget,
+  type TableSpec,
+  type TableThroughput,
+  type TemplateOptions,
+  tableSpecs,
+} from './options.ts'
+import { streamBatchSize, streamFilter } from './stream-mapping.ts'
 
 /**
- * Returns a CloudFormation template of both tables as JSON. Both resources stay when the stack is deleted.
+ * Returns a CloudFormation template of both tables as JSON. Both tables stay when the stack is deleted.
  *
  * @throws InvalidInputError if an option is not valid
  */
 export function cloudFormation(options?: TemplateOptions): string {
+  const specs = tableSpecs(options)
   const Resources = Object.fromEntries(
-    tableSpecs(options).map((spec) => [
+    specs.map((spec) => [
       spec.resource,
       {
         Type: spec.replicas.length > 0 ? 'AWS::DynamoDB::GlobalTable' : 'AWS::DynamoDB::Table',
@@ -23,7 +31,32 @@ export function cloudFormation(options?: TemplateOptions): string {
       },
     ]),
   )
-  return JSON.stringify({ AWSTemplateFormatVersion: '2010-09-09', Resources }, undefined, 2)
+  const mappings = Object.fromEntries(
+    specs.flatMap((spec) => (spec.target ? [['LogStream', mapping(spec, spec.target)]] : [])),
+  )
+  const all = { ...Resources, ...mappings }
+  return JSON.stringify({ AWSTemplateFormatVersion: '2010-09-09', Resources: all }, undefined, 2)
+}
+
+function mapping({ resource }: TableSpec, target: StreamTarget): object {
+  const { function: FunctionName, batchWindow = 0, onFailure } = target
+  return {
+    Type: 'AWS::Lambda::EventSourceMapping',
+    Properties: {
+      EventSourceArn: { 'Fn::GetAtt': [resource, 'StreamArn'] },
+      FunctionName,
+      // With LATEST, Lambda would skip what is appended until the mapping works.
+      StartingPosition: 'TRIM_HORIZON',
+      FilterCriteria: { Filters: [{ Pattern: streamFilter }] },
+      BatchSize: streamBatchSize,
+      MaximumBatchingWindowInSeconds: batchWindow,
+      BisectBatchOnFunctionError: false,
+      // Until DynamoDB deletes the records, a day later.
+      MaximumRetryAttempts: -1,
+      MaximumRecordAgeInSeconds: -1,
+      ...(onFailure !== undefined && { DestinationConfig: { OnFailure: { Destination: onFailure } } }),
+    },
+  }
 }
 
 /** What both kinds of resources have in the same place. */

@@ -1,7 +1,7 @@
 /** Prints the IAM policies of the processes that use the tables. */
 import { checkBoolean, InvalidInputError, optionsOf, refuse } from '../../storage/index.ts'
 import { counterKey, eraKey, listedKey, metaKey, tablesOf } from '../keys.ts'
-import { checkTableName, defaultTable } from '../table-name.ts'
+import { checkTableName, defaultTable } from '../tables/table-name.ts'
 import { checkAccount, checkKmsKey, checkRegion } from './aws-names.ts'
 
 /** An IAM policy document. */

@@ -10,5 +10,11 @@ export {
   iamPolicy,
   type PolicyHolder,
 } from './iam-policy.ts'
-export type { TableReplica, TableThroughput, TemplateOptions, ThroughputOfTables } from './options.ts'
+export type {
+  StreamTarget,
+  TableReplica,
+  TableThroughput,
+  TemplateOptions,
+  ThroughputOfTables,
+} from './options.ts'
 export { terraform } from './terraform.ts'

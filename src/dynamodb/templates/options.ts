@@ -8,9 +8,16 @@ import {
   refuse,
 } from '../../storage/index.ts'
 import { tablesOf } from '../keys.ts'
-import { checkTableName, defaultTable } from '../table-name.ts'
-import { ttlAttribute } from '../tables.ts'
-import { checkKmsKey, checkRegion, entriesOf, regionOfKey } from './aws-names.ts'
+import { checkTableName, defaultTable } from '../tables/table-name.ts'
+import { ttlAttribute } from '../tables/tables.ts'
+import {
+  checkDestination,
+  checkFunctionName,
+  checkKmsKey,
+  checkRegion,
+  entriesOf,
+  regionOfKey,
+} from './aws-names.ts'
 
 /** Read and write units a second of one table. */
 export interface TableThroughput {
@@ -41,11 +48,12 @@ export interface TemplateOptions {
   /** The prefix of the table names, as in `dynamodbStore`. @default 'eventsourced' */
   readonly table?: string | undefined
   /**
-   * Whether the log has a stream of its keys, which starts a Lambda function after each append.
+   * Whether the log has a stream of its keys, which starts a Lambda function after each append. An object: the template
+   * also connects the stream to this function. `true`: you connect it.
    *
    * @default false
    */
-  readonly stream?: boolean | undefined
+  readonly stream?: boolean | StreamTarget | undefined
   /** The ARN of the KMS key that encrypts both tables. @default a key of AWS */
   readonly kmsKey?: string | undefined
   /** The tags of both tables, 50 at most. @default none */
@@ -75,6 +83,26 @@ export interface TemplateOptions {
   readonly replicas?: readonly TableReplica[] | undefined
 }
 
+/** The Lambda function that the stream of the log starts. */
+export interface StreamTarget {
+  /** Its name, or its ARN, also of a version or an alias. Its role needs `iamPolicy({ stream: true })`. */
+  readonly function: string
+  /**
+   * How long Lambda collects records before it calls the function, in whole seconds, 300 at most. A longer time means
+   * fewer calls, and later ones.
+   *
+   * @default 0
+   */
+  readonly batchWindow?: number | undefined
+  /**
+   * The ARN of an SQS queue or SNS topic that gets a message when Lambda gives a batch up. Its role must be allowed to
+   * send it.
+   *
+   * @default none
+   */
+  readonly onFailure?: string | undefined
+}
+
 /** One of the two tables, as a template prints it. */
 export interface TableSpec {
   readonly resource: 'Events' | 'Log'
@@ -82,6 +110,8 @@ export interface TableSpec {
   /** The attribute by which DynamoDB deletes items. */
   readonly ttl: string | undefined
   readonly stream: 'KEYS_ONLY' | 'NEW_AND_OLD_IMAGES' | undefined
+  /** The function that the stream starts. */
+  readonly target: StreamTarget | undefined
   readonly kmsKey: string | undefined
   readonly tags: readonly (readonly [string, string])[]
   readonly warm: TableThroughput
@@ -111,7 +141,7 @@ export function tableSpecs(options: TemplateOptions | undefined): readonly [Tabl
   const { table = defaultTable, stream = false, kmsKey, deletionProtection = true } = given
   const { pointInTimeRecovery: recoveryDays = 35 } = given
   checkTableName(table)
-  checkBoolean(stream, 'stream')
+  const target = typeof stream === 'boolean' ? undefined : checkedTarget(stream)
   checkBoolean(deletionProtection, 'deletionProtection')
   if (kmsKey !== undefined) checkKmsKey(kmsKey, 'kmsKey')
   checkRecoveryDays(recoveryDays)
@@ -134,6 +164,7 @@ export function tableSpecs(options: TemplateOptions | undefined): readonly [Tabl
       name: names.events,
       ttl: undefined,
       stream: copying,
+      target: undefined,
       warm: warm.events,
       max: max.events,
     },
@@ -143,10 +174,20 @@ export function tableSpecs(options: TemplateOptions | undefined): readonly [Tabl
       name: names.log,
       ttl: ttlAttribute,
       stream: copying ?? (stream ? 'KEYS_ONLY' : undefined),
+      target,
       warm: warm.log,
       max: max.log,
     },
   ]
+}
+
+function checkedTarget(given: StreamTarget): StreamTarget {
+  if (typeof given !== 'object') refuse('stream', 'must be true, false or an object', given)
+  const target = optionsOf(given, ['function', 'batchWindow', 'onFailure'], 'stream', 'stream.')
+  checkFunctionName(target.function, 'stream.function')
+  if (target.batchWindow !== undefined) checkInteger(target.batchWindow, 'stream.batchWindow', 0, 300)
+  if (target.onFailure !== undefined) checkDestination(target.onFailure, 'stream.onFailure')
+  return target
 }
 
 function checkRecoveryDays(days: number | false): void {

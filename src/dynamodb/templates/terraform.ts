@@ -1,8 +1,20 @@
 /** Prints the tables as a Terraform file. */
-import { type TableSpec, type TableThroughput, type TemplateOptions, tableSpecs } from './options.ts'
+import {
+  type StreamTarget,
+  type TableSpec,
+  type TableThroughput,
+  type TemplateOptions,
+  tableSpecs,
+} from './options.ts'
+import { streamBatchSize, streamFilter } from './stream-mapping.ts'
 
+/** The attribute of another resource. */
+interface Reference {
+  readonly expression: string
+}
+type Value = string | number | boolean | Reference
 /** A line `name = value`, or a block of such lines. */
-type Entry = readonly [name: string, value: string | number | boolean] | Block
+type Entry = readonly [name: string, value: Value] | Block
 interface Block {
   readonly block: string
   /** Whether an equals sign follows the name: a map. */
@@ -17,11 +29,37 @@ interface Block {
  */
 export function terraform(options?: TemplateOptions): string {
   return tableSpecs(options)
-    .map((spec) => {
-      const block = `resource "aws_dynamodb_table" "${spec.resource.toLowerCase()}"`
-      return `${printed({ block, entries: entriesOf(spec) }).join('\n')}\n`
+    .flatMap((spec): readonly Block[] => {
+      const block = `resource "aws_dynamodb_table" "${nameOf(spec)}"`
+      return [{ block, entries: entriesOf(spec) }, ...(spec.target ? [mapping(spec, spec.target)] : [])]
     })
+    .map((block) => `${printed(block).join('\n')}\n`)
     .join('\n')
+}
+
+const nameOf = ({ resource }: TableSpec) => resource.toLowerCase()
+
+function mapping(spec: TableSpec, target: StreamTarget): Block {
+  const { function: name, batchWindow = 0, onFailure } = target
+  const filter: Block = { block: 'filter', entries: [['pattern', streamFilter]] }
+  const destination: Block = { block: 'on_failure', entries: [['destination_arn', onFailure ?? '']] }
+  return {
+    block: 'resource "aws_lambda_event_source_mapping" "log_stream"',
+    entries: [
+      ['event_source_arn', { expression: `aws_dynamodb_table.${nameOf(spec)}.stream_arn` }],
+      ['function_name', name],
+      // With LATEST, Lambda would skip what is appended until the mapping works.
+      ['starting_position', 'TRIM_HORIZON'],
+      ['batch_size', streamBatchSize],
+      ['maximum_batching_window_in_seconds', batchWindow],
+      ['bisect_batch_on_function_error', false],
+      // Until DynamoDB deletes the records, a day later.
+      ['maximum_retry_attempts', -1],
+      ['maximum_record_age_in_seconds', -1],
+      { block: 'filter_criteria', entries: [filter] },
+      ...(onFailure === undefined ? [] : [{ block: 'destination_config', entries: [destination] }]),
+    ],
+  }
 }
 
 function entriesOf(spec: TableSpec): readonly Entry[] {
@@ -116,12 +154,17 @@ function printed({ block, isMap, entries }: Block): readonly string[] {
   const body = lines.flatMap((entry, index) => {
     if (!('block' in entry)) {
       const [name, value] = entry
-      return [`${name.padEnd(width)} = ${typeof value === 'string' ? textOf(value) : value}`]
+      return [`${name.padEnd(width)} = ${printedValue(value)}`]
     }
     return [...(index === 0 ? [] : ['']), ...printed(entry)]
   })
   return [`${block} ${isMap ? '= ' : ''}{`, ...body.map((line) => (line === '' ? '' : `  ${line}`)), '}']
 }
 
-/** No option may contain a brace, so no text begins a template of HCL. */
+function printedValue(value: Value): string {
+  if (typeof value === 'object') return value.expression
+  return typeof value === 'string' ? textOf(value) : String(value)
+}
+
+/** No text contains `${` or `%{`, which would begin a template of HCL. */
 const textOf = (text: string): string => JSON.stringify(text)

@@ -4,8 +4,8 @@
  * other, and other writes to them conflict. It throws an `UnknownRequest` on anything that it does not know.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { Item } from '../../../src/dynamodb/attributes.ts'
 import type { Key } from '../../../src/dynamodb/keys.ts'
+import type { Item } from '../../../src/dynamodb/requests/attributes.ts'
 import { serviceError } from '../../worlds/faulty-client.ts'
 import { holds, keyRangeOf, type Placeholders, projected, UnknownRequest, updated } from './expressions.ts'
 

@@ -2,7 +2,7 @@
  * Evaluates DynamoDB's expressions: conditions, updates and projections. It knows what the store sends, and throws an
  * `UnknownRequest` on anything else: the simulation must never be wrong without notice.
  */
-import { type Attribute, type Item, number } from '../../../src/dynamodb/attributes.ts'
+import { type Attribute, type Item, number } from '../../../src/dynamodb/requests/attributes.ts'
 
 /** Thrown when the simulation does not know a request, or a part of it. */
 export class UnknownRequest extends Error {}

@@ -1,8 +1,9 @@
 /** The parts of the library that a schedule runs. A test of mistakes replaces them by a bundle of altered sources. */
-import { Connection } from '../../../src/dynamodb/connection.ts'
+
 import { tablesOf } from '../../../src/dynamodb/keys.ts'
+import { Connection } from '../../../src/dynamodb/requests/connection.ts'
 import { dynamodbStorage } from '../../../src/dynamodb/storage.ts'
-import { createTables } from '../../../src/dynamodb/tables.ts'
+import { createTables } from '../../../src/dynamodb/tables/tables.ts'
 import { InlineProjections } from '../../../src/projection/inline.ts'
 import { projection } from '../../../src/projection/projection.ts'
 

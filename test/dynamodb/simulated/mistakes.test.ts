@@ -3,9 +3,9 @@ import { expect, it } from 'vitest'
 import { libraryWith, mistakes } from './mistakes.ts'
 import { runSchedule } from './schedule.ts'
 
-const mostSchedules = 300
+const mostSchedules = 500
 
-it.each(mistakes)('the simulation finds that $what', { timeout: 600_000 }, async (mistake) => {
+it.each(mistakes)('the simulation finds that $what', { timeout: 1_200_000 }, async (mistake) => {
   const { library, remove } = await libraryWith(mistake)
   try {
     let found: unknown

@@ -4,6 +4,7 @@
  */
 import { expect, it } from 'vitest'
 import { library } from './library.ts'
+import { altered, mistakes } from './mistakes.ts'
 import { type Report, runSchedule } from './schedule.ts'
 
 const { SCHEDULES, SEED } = process.env
@@ -33,4 +34,8 @@ it('loses, doubles, hides and reorders nothing in random schedules', {
 it('repeats a schedule from its seed', async () => {
   const [one, again] = [await runSchedule(7, library), await runSchedule(7, library)]
   expect(again).toEqual(one)
+})
+
+it('can be proved: the sources have the text that each mistake on purpose alters', () => {
+  for (const mistake of mistakes) expect(altered(mistake)).toContain(mistake.to)
 })

@@ -3,8 +3,8 @@
  * reads. It throws if slots, commits and event ids do not fit together.
  */
 import { strict as assert } from 'node:assert'
-import { type Item, numberOf, textOf } from '../../../src/dynamodb/attributes.ts'
-import { locationIn } from '../../../src/dynamodb/id-item.ts'
+import { locationIn } from '../../../src/dynamodb/appends/id-item.ts'
+import { eventsOf } from '../../../src/dynamodb/commits/read.ts'
 import {
   commitKey,
   commitPartKey,
@@ -15,8 +15,8 @@ import {
   streamPartition,
   type Tables,
 } from '../../../src/dynamodb/keys.ts'
-import { eventsOf } from '../../../src/dynamodb/read.ts'
-import { slotOfItem } from '../../../src/dynamodb/slot-item.ts'
+import { slotOfItem } from '../../../src/dynamodb/log/slot-item.ts'
+import { type Item, numberOf, textOf } from '../../../src/dynamodb/requests/attributes.ts'
 import type { RecordedEvent } from '../../../src/event.ts'
 import type { SimulatedDatabase } from './database.ts'
 

@@ -290,6 +290,8 @@ export class Prober implements Job {
       'page',
       'backward',
       'backward',
+      'backward',
+      'backward',
       'stream',
       'last',
       'time',
@@ -319,13 +321,15 @@ export class Prober implements Job {
 
   /** Reads a range of the log, page by page. */
   async #readWindow(storage: Storage, kind: 'page' | 'backward'): Promise<void> {
-    const { random } = this.#scene
+    const { random, history } = this.#scene
     const [one, other] = [knownPosition(this.#scene), knownPosition(this.#scene) - random.below(3)]
     const isOpen = random.percent(50)
     const limit = random.pick([1, 2, 3, 7, 100])
     const filter = randomFilter(this.#scene)
     let after = Math.max(0, random.percent(30) ? 0 : Math.min(one, other))
-    let until = isOpen ? wholeLog.until : Math.max(one, other, 1)
+    // Events up to a frontier may not be stored yet, though they have their positions.
+    const frontier = random.percent(60) ? (history.pages.at(-1)?.page.frontier ?? 0) : 0
+    let until = isOpen ? wholeLog.until : Math.max(after, frontier > 0 ? frontier : Math.max(one, other, 1))
     for (let pages = 0; pages < mostPages; pages++) {
       const direction = kind === 'page' ? ('forward' as const) : ('backward' as const)
       const page = await readPage(this.#scene, storage, { ...filter, direction, limit, after, until })
@@ -365,7 +369,10 @@ export class DocumentReader implements Job {
   }
 }
 
-const knownPosition = ({ random, history }: Scene): number => random.pick(history.knownPositions)
+/** A position that a process has seen, often a moment ago. */
+function knownPosition({ random, history: { knownPositions } }: Scene): number {
+  return random.pick(random.percent(50) ? knownPositions.slice(-6) : knownPositions)
+}
 
 function randomFilter({ random }: Scene): Omit<LogQuery, 'limit'> {
   const count = random.pick([2, 3])

@@ -12,6 +12,7 @@ import {
 } from '@eventsourced/core'
 import { conformanceCases } from '@eventsourced/core/conformance'
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
+import { lambdaHandler } from '@eventsourced/core/dynamodb/lambda'
 import { cloudFormation, iamPolicy, terraform } from '@eventsourced/core/dynamodb/templates'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { given } from '@eventsourced/core/testing'
@@ -88,6 +89,10 @@ export const stores = [
 ]
 
 export const dynamo = [dynamodbStore({ client: new DynamoDBClient() }), dynamodbStore({ table: 'shop' })]
+
+export const handler = lambdaHandler(dynamodbStore<CounterEvent>(), [
+  { name: 'resets', types: ['Reset'], handle: ({ streamId, data }) => console.log(streamId, data) },
+])
 
 export const infrastructure: readonly string[] = [
   cloudFormation({ table: 'shop', tags: { team: 'shop' }, replicas: [{ region: 'eu-central-1' }] }),
