@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { counterKey, slotsPerBlock } from '../../src/dynamodb/keys.ts'
 import { sealedItem } from '../../src/dynamodb/log/slot-item.ts'
 import { sleep } from '../../src/runtime/abort.ts'
+import { wholeLog } from '../../src/storage/log-query.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
+import { startProcess } from './processes.ts'
 
 const counted = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ type: 'Counted', data: { number: index + 1 } }))
@@ -128,6 +130,27 @@ describe.each(oneEmulator)('the log on %s', (name) => {
     expect(await collect(store.readAll({ streamPrefix: 'b', limit: 5 }))).toEqual(
       events.filter(({ streamId }) => streamId === 'b').slice(0, 5),
     )
+  })
+
+  // Fault: a look at the end of the log found the rest of one block at most, and took it for the end. So a process that looks eight
+  // times a second fell behind more and more at 128 slots a second.
+  it('is read to its end by a look that finds the slots of several blocks', async () => {
+    const table = ground.table()
+    const { store } = ground.open(table)
+    const { storage } = startProcess(ground, table)
+    const slots = 3 * slotsPerBlock
+    let through = 0
+    // The first look finds events, so the second one expects some.
+    for (let look = 1; look <= 2; look++) {
+      for (let nth = 0; nth < slots; nth++) await store.append('a', counted(1))
+      let page = await storage.readLogPage({ ...wholeLog, after: through, limit: 1_000, mayLag: true })
+      through = page.through
+      while (page.full) {
+        page = await storage.readLogPage({ ...wholeLog, after: through, limit: 1_000, mayLag: true })
+        through = page.through
+      }
+      expect(through).toBe(look * slots)
+    }
   })
 
   it('is read backward from an event that is not stored yet, and whose slot begins a block', async () => {

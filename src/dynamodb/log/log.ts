@@ -3,7 +3,7 @@
  * gaps.ts). Blocks of slots are read ahead, several at once, while the events of the blocks before them are fetched.
  */
 import { type LogPage, type LogQuery, type RecordedEvent, wholeLog } from '../../storage/index.ts'
-import { blockOf, firstOfBlock, lastOfBlock, type Tables } from '../keys.ts'
+import { blockOf, firstOfBlock, lastOfBlock, slotsPerBlock, type Tables } from '../keys.ts'
 import type { Connection } from '../requests/connection.ts'
 import { candidatesOf, isWanted } from './candidates.ts'
 import { Gaps } from './gaps.ts'
@@ -17,6 +17,9 @@ import type { Slots } from './slots.ts'
 const maxSlotsPerPage = 8_192
 // How many blocks are read at once, at most. A page begins with one block, and doubles the number.
 const maxBlocksAtOnce = 8
+// A look that finds so many slots up to the end of a block looks whether the log continues there. After fewer slots, the next
+// look finds that out for less.
+const minSlotsToLookFurther = slotsPerBlock / 2
 const eventually = { consistent: false }
 
 type PageOfSlots = Omit<LogPage, 'frontier' | 'readAt'>
@@ -89,7 +92,12 @@ export class Log {
       const frontier = Math.max(after, lastEventIn([...slots, ...found]) ?? 0)
       if (last !== undefined) {
         const settled = await this.#gaps.upToGap(found, next, last.number, signal)
-        return { start, end: last.number, slots: [...slots, ...settled], frontier }
+        const look = { start, end: last.number, slots: [...slots, ...settled], frontier }
+        const isEndOfBlock = last.number === lastOfBlock(blockOf(next))
+        if (!isEndOfBlock || found.length < minSlotsToLookFurther) return look
+        const counter = await this.#slots.counter(signal, eventually)
+        if (counter.slot <= last.number) return look
+        return { ...look, end: counter.slot, frontier: Math.max(frontier, counter.position) }
       }
       this.#isBusy = slots.length > 0
       return { start, end: next - 1, slots, frontier }
