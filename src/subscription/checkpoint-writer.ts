@@ -9,18 +9,26 @@ import { abortable } from '../runtime/abort.ts'
 import { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { fullPace } from '../storage/pace.ts'
+import type { SubscriptionKind } from '../storage/registry.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Lease, MoveOutcome } from '../storage/subscriptions.ts'
 
 // The shortest time between the beginnings of two calls, in milliseconds.
 const interval = 100
-// The longest time that a checkpoint waits for the budget, in milliseconds. If the process dies, another one handles the
-// events of that time again.
-const longestWait = 5_000
+/**
+ * The longest time that a checkpoint waits for the budget, in milliseconds. If the process dies, another one handles the
+ * events of that time again. Readers in other processes may wait for a projection (`atLeast`), by default for 5 s.
+ */
+export const longestWaits: Readonly<Record<SubscriptionKind, number>> = {
+  projection: 1_000,
+  handler: 5_000,
+  build: 5_000,
+}
 
 interface Waiting {
   readonly lease: Lease
-  readonly since: number
+  /** When it is written at the latest, though the budget is used up. */
+  readonly latest: number
   position(): number
   readonly signal: AbortSignal
   resolve(position: number): void
@@ -47,14 +55,15 @@ export class CheckpointWriter {
   }
 
   /**
-   * Moves the checkpoint of a lease forward, and returns its new position. Calls `position` when it sends the write. A
-   * caller must wait for the answer before it calls again for the same lease. If the signal is aborted, the call rejects at
+   * Moves the checkpoint of a lease forward, and returns its new position. Calls `position` when it sends the write.
+   * `longestWait`: how long it may wait for the budget, in milliseconds. A caller must wait for the answer before it calls again for the same lease. If the signal is aborted, the call rejects at
    * once with the signal's reason; the storage may still write the checkpoint.
    * @throws LeaseLostError if the lease was released, or another worker has taken it
    */
-  write(lease: Lease, position: () => number, signal: AbortSignal): Promise<number> {
+  write(lease: Lease, position: () => number, longestWait: number, signal: AbortSignal): Promise<number> {
     const written = new Promise<number>((resolve, reject) => {
-      this.#waiting.push({ lease, since: this.#clock.now(), position, signal, resolve, reject })
+      const latest = this.#clock.now() + longestWait
+      this.#waiting.push({ lease, latest, position, signal, resolve, reject })
     })
     if (this.#isRunning) this.#wake()
     else void this.#run()
@@ -113,8 +122,8 @@ export class CheckpointWriter {
     const shortest = this.#writtenAt + interval - now
     const mustHurry = this.isAwaited || this.#waiting.some(({ lease }) => this.#urgent.has(lease))
     if (mustHurry) return shortest
-    const oldest = Math.min(...this.#waiting.map(({ since }) => since))
-    return Math.max(shortest, Math.min(this.#budget.timeLeft, oldest + longestWait - now))
+    const latest = Math.min(...this.#waiting.map((one) => one.latest))
+    return Math.max(shortest, Math.min(this.#budget.timeLeft, latest - now))
   }
 
   /** Sleeps until the time is over, until another checkpoint waits, or until one must hurry. */

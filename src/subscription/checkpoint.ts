@@ -12,6 +12,7 @@ const writeInterval = 200
 export class Checkpoint {
   readonly #environment: EngineEnvironment
   readonly #lease: Lease
+  readonly #longestWait: number
   readonly #abandon: AbortSignal
   #position: number
   #stored: number
@@ -20,9 +21,11 @@ export class Checkpoint {
   #failure: { readonly error: unknown } | undefined
   #writtenAt: number
 
-  constructor(environment: EngineEnvironment, lease: Lease, abandon: AbortSignal) {
+  /** `longestWait`: how long a write may wait for the limit of the storage, in milliseconds. */
+  constructor(environment: EngineEnvironment, lease: Lease, longestWait: number, abandon: AbortSignal) {
     this.#environment = environment
     this.#lease = lease
+    this.#longestWait = longestWait
     this.#abandon = abandon
     this.#position = lease.position
     this.#stored = lease.position
@@ -87,7 +90,7 @@ export class Checkpoint {
     const { checkpointWriter } = this.#environment
     // The write may wait. It then stores the position of the moment when it is sent.
     this.#writing = checkpointWriter
-      .write(this.#lease, () => this.#position, this.#abandon)
+      .write(this.#lease, () => this.#position, this.#longestWait, this.#abandon)
       .then(
         (position) => {
           this.#writing = undefined

@@ -19,6 +19,7 @@ import { partitionOf } from '../storage/partition.ts'
 import type { SkipLayer } from '../storage/registry.ts'
 import type { Lease } from '../storage/subscriptions.ts'
 import { Checkpoint } from './checkpoint.ts'
+import { longestWaits } from './checkpoint-writer.ts'
 import { Delivery, type DeliveryReport, Stopped } from './delivery.ts'
 import { type HeldLease, Interrupted, type RunSignals } from './handler-calls.ts'
 import { ParkedDelivery } from './parked-delivery.ts'
@@ -88,7 +89,8 @@ export class PartitionRun {
       parking: (error, call) => report.state('parking', error, call),
     }
     this.#held = { lease, heldUntil: Number.NEGATIVE_INFINITY }
-    this.#checkpoint = new Checkpoint(environment, lease, signals.abandon)
+    const longestWait = longestWaits[plan.definition.kind]
+    this.#checkpoint = new Checkpoint(environment, lease, longestWait, signals.abandon)
     this.#delivery = new Delivery(
       environment,
       plan,
