@@ -21,7 +21,7 @@ export interface Pace {
   readonly polls: Rate
   /**
    * Limits the checkpoints that the engine moves. `caughtUp` and a stop do not wait for this limit, and no checkpoint
-   * waits longer than 5 s.
+   * waits longer than 5 s, and that of a projection not longer than 1 s.
    */
   readonly checkpoints: Rate
 }

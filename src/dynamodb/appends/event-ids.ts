@@ -44,7 +44,10 @@ export class EventIds {
       const times = events
         .filter((event) => hasCallerId(event) && !found.has(event.id))
         .map(({ id }) => timeOf(id))
-      const since = Math.min(...times.filter((time) => time !== undefined))
+      const since = times.reduce<number>(
+        (least, time = least) => Math.min(least, time),
+        Number.POSITIVE_INFINITY,
+      )
       if (since < Number.POSITIVE_INFINITY) await this.#findInStream(streamId, events, since, found, signal)
     }
     return found
