@@ -8,6 +8,7 @@ import { LeaseLostError } from '../errors/index.ts'
 import { abortable } from '../runtime/abort.ts'
 import { Budget } from '../runtime/budget.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { WakeableSleep } from '../runtime/wakeable-sleep.ts'
 import { fullPace } from '../storage/pace.ts'
 import type { SubscriptionKind } from '../storage/registry.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -46,11 +47,12 @@ export class CheckpointWriter {
   #watchers = 0
   #isRunning = false
   #writtenAt = Number.NEGATIVE_INFINITY
-  #wake = () => {}
+  readonly #sleep: WakeableSleep
 
   constructor(storage: Pick<Storage, 'advance' | 'pace'>, clock: Clock) {
     this.#storage = storage
     this.#clock = clock
+    this.#sleep = new WakeableSleep(clock)
     this.#budget = new Budget(clock, (storage.pace ?? fullPace).checkpoints)
   }
 
@@ -65,11 +67,11 @@ export class CheckpointWriter {
       const latest = this.#clock.now() + longestWait
       this.#waiting.push({ lease, latest, position, signal, resolve, reject })
     })
-    if (this.#isRunning) this.#wake()
+    if (this.#isRunning) this.#sleep.wake()
     else void this.#run()
     const result = abortable(written, signal)
     // An aborted write must not keep the process waiting. No caller may be left to handle its error.
-    result.catch(() => this.#wake())
+    result.catch(() => this.#sleep.wake())
     written.catch(() => {})
     return result
   }
@@ -77,7 +79,7 @@ export class CheckpointWriter {
   /** Writes the waiting checkpoint of a lease without waiting for the budget. */
   hurry(lease: Lease): void {
     this.#urgent.add(lease)
-    this.#wake()
+    this.#sleep.wake()
   }
 
   /** Whether a caller waits for a checkpoint. */
@@ -88,7 +90,7 @@ export class CheckpointWriter {
   /** Writes all checkpoints without waiting for the budget, until the returned function is called. */
   hurryAll(): () => void {
     this.#watchers++
-    this.#wake()
+    this.#sleep.wake()
     return () => {
       this.#watchers--
     }
@@ -102,7 +104,7 @@ export class CheckpointWriter {
       if (this.#waiting.length === 0) break
       const left = this.#timeLeft
       if (left > 0) {
-        await this.#sleep(left)
+        await this.#sleep.sleep(left)
         continue
       }
       this.#writtenAt = this.#clock.now()
@@ -124,14 +126,6 @@ export class CheckpointWriter {
     if (mustHurry) return shortest
     const latest = Math.min(...this.#waiting.map((one) => one.latest))
     return Math.max(shortest, Math.min(this.#budget.timeLeft, latest - now))
-  }
-
-  /** Sleeps until the time is over, until another checkpoint waits, or until one must hurry. */
-  async #sleep(milliseconds: number): Promise<void> {
-    const woken = new AbortController()
-    this.#wake = () => woken.abort()
-    await this.#clock.sleep(milliseconds, woken.signal).catch(() => {})
-    this.#wake = () => {}
   }
 
   async #write(writes: readonly Waiting[]): Promise<void> {

@@ -4,6 +4,7 @@
  * the shortest lease time. A worker that joins gets its first leases at once.
  */
 import type { Clock } from '../runtime/clock.ts'
+import { WakeableSleep } from '../runtime/wakeable-sleep.ts'
 import { fullPace } from '../storage/pace.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { KeptLeases, WorkerBeat } from '../storage/subscriptions.ts'
@@ -42,13 +43,14 @@ export class Heartbeat {
   /** The members that must not wait for the next heartbeat. */
   readonly #urgent = new Set<Member>()
   #isRunning = false
-  #wake = () => {}
+  readonly #sleep: WakeableSleep
   /** The running heartbeat, and the members whose leases it renews. `ended` never rejects. */
   #call: { readonly members: readonly Member[]; readonly ended: Promise<void> } | undefined
 
   constructor(storage: Pick<Storage, 'keepLeases' | 'pace'>, clock: Clock) {
     this.#storage = storage
     this.#clock = clock
+    this.#sleep = new WakeableSleep(clock)
   }
 
   join(beat: WorkerBeat, listener: HeartbeatListener): HeartbeatMember {
@@ -57,7 +59,7 @@ export class Heartbeat {
     const beatNow = () => {
       if (!this.#members.has(member)) return
       this.#urgent.add(member)
-      this.#wake()
+      this.#sleep.wake()
     }
     beatNow()
     if (!this.#isRunning) void this.#run()
@@ -66,7 +68,7 @@ export class Heartbeat {
       leave: async () => {
         this.#members.delete(member)
         this.#urgent.delete(member)
-        this.#wake()
+        this.#sleep.wake()
         if (this.#call?.members.includes(member)) await this.#call.ended
       },
     }
@@ -86,7 +88,7 @@ export class Heartbeat {
         await this.#call.ended
         this.#call = undefined
       } else {
-        await this.#sleep(left)
+        await this.#sleep.sleep(left)
       }
     }
     this.#isRunning = false
@@ -115,13 +117,5 @@ export class Heartbeat {
     for (const [index, member] of members.entries()) {
       if (this.#members.has(member)) member.listener.kept(answers[index] as KeptLeases, sentAt)
     }
-  }
-
-  /** Sleeps until the time is over, or a member joins, leaves or must not wait. */
-  async #sleep(milliseconds: number): Promise<void> {
-    const woken = new AbortController()
-    this.#wake = () => woken.abort()
-    await this.#clock.sleep(milliseconds, woken.signal).catch(() => {})
-    this.#wake = () => {}
   }
 }
