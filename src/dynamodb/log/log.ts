@@ -63,7 +63,8 @@ export class Log {
     const page = await this.#forward(query, look, signal)
     // Slots up to this frontier may not be settled yet. A page that ends before such a slot is `full`, and
     // the next page waits. The page may have found events that the look at the end of the log lacked.
-    return { frontier: Math.max(look.frontier, page.through), readAt, ...page }
+    const found = page.through > query.after ? page.through : 0
+    return { frontier: Math.max(look.frontier, found), readAt, ...page }
   }
 
   async #look({ after, mayLag = false }: LogQuery, signal: AbortSignal | undefined): Promise<Look> {
