@@ -27,6 +27,11 @@ const longTests =
         'test/dynamodb/simulated/mistakes.test.ts',
       ]
     : []
+// The tests of DynamoDB alone have a command, too: `npm run test:dynamodb`. They are left out if the command line names no files.
+const namesFiles = process.argv
+  .slice(2)
+  .some((word) => !word.startsWith('-') && !['run', 'list', 'runner'].includes(word))
+const ownTests = namesFiles ? [] : dynamodbTests
 const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
   ...(stores.some(({ name }) => name.startsWith('pg-pgbouncer')) ? [] : poolerTests),
@@ -42,7 +47,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...longTests, ...testsWithoutStore],
+    exclude: [...configDefaults.exclude, ...longTests, ...ownTests, ...testsWithoutStore],
     globalSetup: ['test/postgres-servers.ts'],
     reporters: ['default', './test/skip-reporter.ts'],
     testTimeout: 60_000,
