@@ -3,7 +3,7 @@ import * as sdk from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tablesOf } from '../../../src/dynamodb/keys.ts'
 import { type Random, randomOf } from '../../../torture/random.ts'
-import { type Ground, oneEmulator, startGround } from '../ground.ts'
+import { emulators, type Ground, startGround } from '../ground.ts'
 import { type DatabaseRequest, noChances, SimulatedDatabase } from './database.ts'
 import { library } from './library.ts'
 import { runSchedule } from './schedule.ts'
@@ -50,10 +50,10 @@ function failureOf(error: unknown): Answer {
   return { name, reasons, ...answerOf({ Item }) }
 }
 
-describe.each(oneEmulator)('the simulated database and %s', (name) => {
+describe.runIf(emulators.includes('dynoxide'))('the simulated database and dynoxide', () => {
   let ground: Ground
   beforeAll(async () => {
-    ground = await startGround(name)
+    ground = await startGround('dynoxide')
   })
   afterAll(() => ground?.end())
 
