@@ -27,6 +27,8 @@ const longTests =
         'test/dynamodb/simulated/mistakes.test.ts',
       ]
     : []
+// It needs no emulator, so it need not run again for another one.
+const dynoxideTests = ['test/dynamodb/simulated/mistakes.test.ts']
 // The tests of DynamoDB alone have a command, too: `npm run test:dynamodb`. They are left out if the command line names no files.
 const namesFiles = process.argv
   .slice(2)
@@ -36,6 +38,7 @@ const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
   ...(stores.some(({ name }) => name.startsWith('pg-pgbouncer')) ? [] : poolerTests),
   ...(stores.some(({ emulator }) => emulator && isMissing(emulator) === undefined) ? [] : dynamodbTests),
+  ...(stores.some(({ name }) => name === 'dynoxide') ? [] : dynoxideTests),
   ...(stores.some(({ name }) => ['pg', 'dynoxide', 'dynamodb-local'].includes(name))
     ? []
     : severalProcessTests),
