@@ -92,13 +92,13 @@ const deflatedJson = 2
 const minBytesToCompress = 1_000
 // Takes 14 µs for an event of 1,500 bytes, where the fastest level takes 4. It saves a fifth of the write units.
 const level = 6
-// Bodies with more characters are not tried.
-const maxCharactersOfBodies = 200_000
 // A slot contains its commits if that adds no more than this to the price of each of them.
 const maxUnitsPerCommit = 0.25
 const bytesOfKilobyte = 1_024
 /** A transaction costs two write units for each kilobyte of an item that it writes. */
 const unitsPerKilobyte = 2
+// JSON rarely compresses to less than a twelfth. Longer bodies are not tried: that would only cost time.
+const mostCompression = 12
 
 export interface SlotContent extends Pick<Slot, 'number' | 'first' | 'recordedAt' | 'writtenAt'> {
   readonly runs: readonly Run[]
@@ -111,11 +111,17 @@ export function slotItem({ commits, ...content }: SlotContent, compress: boolean
   const runs = JSON.stringify(content.runs.map(storedRun))
   const plain = itemOf(content, `[${runs}]`, compress)
   const characters = commits.reduce((sum, { body }) => sum + body.length, 0)
-  if (commits.length === 0 || characters > maxCharactersOfBodies) return plain
+  if (commits.length === 0 || characters > maxCharactersOf(commits.length)) return plain
   const bodies = commits.map(({ recordedAt, body }) => `[${recordedAt},${body}]`)
   const packed = itemOf(content, `[${runs},[${bodies.join(',')}]]`, compress)
   const added = unitsOf(packed) - unitsOf(plain)
   return added <= maxUnitsPerCommit * commits.length && sizeOf(packed) <= maxBytesOfPart ? packed : plain
+}
+
+/** How many characters the bodies of so many commits may have, to be in a slot. */
+function maxCharactersOf(commits: number): number {
+  const kilobytes = (maxUnitsPerCommit * commits) / unitsPerKilobyte + 1
+  return kilobytes * bytesOfKilobyte * mostCompression
 }
 
 function storedRun({ streamId, firstVersion, count, types, commit, bytes }: Run): StoredRun {
