@@ -9,7 +9,7 @@ export class WakeableSleep {
     this.#clock = clock
   }
 
-  /** Resolves after the time, or when somebody calls `wake`. Never rejects. There is one sleep at a time. */
+  /** Resolves after the time, or at a call of `wake`. Never rejects. There is one sleep at a time. */
   async sleep(milliseconds: number): Promise<void> {
     this.#woken = new AbortController()
     await this.#clock.sleep(milliseconds, this.#woken.signal).catch(() => {})
