@@ -22,19 +22,19 @@ let large: RegisteredSubscription
 
 const leasesOf = async (storage: Storage) => (await keep(storage, large, 'worker 3')).leases
 
-/** Each call with the number of rows that it may read: several times as many as it must, as nothing removes dead rows. */
+/** Each call with the number of rows that it may read: little more than the rows of its own places. */
 const operations: Readonly<Record<string, [rows: number, call: (storage: Storage) => Promise<unknown>]>> = {
   'a heartbeat for 50 subscriptions': [
-    50 * 40,
+    50 * 25,
     (storage) => storage.keepLeases(small.slice(0, 50).map((one) => beatOf(one, 'worker'))),
   ],
   'a heartbeat for 200 subscriptions': [
-    200 * 40,
+    200 * 25,
     (storage) => storage.keepLeases(small.map((one) => beatOf(one, 'worker'))),
   ],
   'a heartbeat of one of 10 workers on 1,000 partitions': [2 * 2_100, leasesOf],
   '100 checkpoints': [
-    3 * 2_500,
+    2 * 2_500,
     async (storage) =>
       storage.advance((await leasesOf(storage)).map((lease) => ({ lease, position: lease.position + 1 }))),
   ],
@@ -60,7 +60,7 @@ const operations: Readonly<Record<string, [rows: number, call: (storage: Storage
     },
   ],
   'changes of a subscription': [
-    2 * 150,
+    100,
     async (storage) => {
       const name = 'changed'
       const created = await storage.createSubscription(name, definitionOf({ partitions: 2 }), 0)
@@ -125,13 +125,14 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** Returns how many rows of the tables and entries of their indexes were read so far. */
+/**
+ * Returns how many live rows of the tables were read so far. Dead rows do not count: how many there are depends on the
+ * transactions of other databases on the server, which keep Postgres from removing them.
+ */
 async function rowsRead(): Promise<number> {
   const [counters] = await database.query<{ rows: number }>(`
-    select (
-      (select sum(seq_tup_read) from pg_stat_user_tables where schemaname = 'eventsourced' and relname <> 'migrations')
-      + (select sum(idx_tup_read) from pg_stat_user_indexes where schemaname = 'eventsourced')
-    )::int as rows`)
+    select sum(seq_tup_read + idx_tup_fetch)::int as rows
+    from pg_stat_user_tables where schemaname = 'eventsourced' and relname <> 'migrations'`)
   return counters?.rows ?? Number.NaN
 }
 
