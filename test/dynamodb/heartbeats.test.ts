@@ -237,6 +237,7 @@ describe.each(oneEmulator)('heartbeats on %s', (emulator) => {
       JSON.stringify(input.Key)?.includes('subscriptions') ? new TypeError('killed') : undefined,
     )
     await admin.storage.pauseSubscription('unreported', true)
+    expect(await keepOne(one.storage, beat)).toMatchObject({ isPaused: false })
     letTimePass(leaseTime)
     expect(await keepOne(one.storage, beat)).toMatchObject({ isPaused: true })
   })
