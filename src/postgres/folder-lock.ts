@@ -24,6 +24,8 @@ interface Owner {
 // its heartbeat.
 const heartbeatMilliseconds = 2_000
 const deadAfterMilliseconds = 15_000
+// A process that has just created the lock file writes its name into it within this time.
+const namedAfterMilliseconds = 1_000
 
 /**
  * Locks a folder. Resolves with the function that releases the lock.
@@ -77,9 +79,12 @@ async function clearStaleLock(folder: string, file: string): Promise<void> {
     const text = await readFile(file, 'utf8').catch(ignoreMissing)
     if (text === undefined) return
     const owner = parseOwner(text)
+    if (owner === undefined && ageOf(file) < namedAfterMilliseconds) return await sleep(20)
     if (isAlive(owner, file)) {
       const who =
-        owner === undefined ? 'a process that is just starting' : `process ${owner.pid} on ${owner.host}`
+        owner === undefined
+          ? 'a process that has not written its name yet'
+          : `process ${owner.pid} on ${owner.host}`
       throw new FolderInUseError(folder, who, file)
     }
     await unlink(file)
@@ -100,7 +105,7 @@ function isAlive(owner: Owner | undefined, file: string): boolean {
 }
 
 /** Returns when the process started, in the system's own unit. Empty if the system does not say. */
-function startTimeOf(pid: number): string {
+export function startTimeOf(pid: number): string {
   try {
     // The process name stands in parentheses and may contain spaces. The start time is the 20th field after it.
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? ''
