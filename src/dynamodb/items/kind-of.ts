@@ -1,4 +1,6 @@
 /** Tells the items of the tables apart by their keys. */
+import { streamPartition } from '../keys.ts'
+import { slotKeyPrefix } from '../log/slot-stream.ts'
 import type { ItemImage } from './image.ts'
 
 /**
@@ -10,9 +12,9 @@ export type ItemKind = 'commit' | 'commit-part' | 'slot' | 'other'
 /** Returns what an image is. Never throws: a Lambda function can pass each record of a stream, also one without image. */
 export function kindOf(image: ItemImage | undefined): ItemKind {
   const [p, s] = [keyOf(image, 'p'), keyOf(image, 's')]
-  if (p.startsWith('S#') && /^e#\d{16}$/.test(s)) return 'commit'
-  if (p.startsWith('S#') && /^e#\d{16}\+\d{2}$/.test(s)) return 'commit-part'
-  return p.startsWith('L#') && /^\d{16}$/.test(s) ? 'slot' : 'other'
+  if (p.startsWith(streamPartition('')) && /^e#\d{16}$/.test(s)) return 'commit'
+  if (p.startsWith(streamPartition('')) && /^e#\d{16}\+\d{2}$/.test(s)) return 'commit-part'
+  return p.startsWith(slotKeyPrefix) && /^\d{16}$/.test(s) ? 'slot' : 'other'
 }
 
 function keyOf(image: unknown, name: 'p' | 's'): string {

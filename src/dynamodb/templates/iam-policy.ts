@@ -1,6 +1,7 @@
 /** Prints the IAM policies of the processes that use the tables. */
 import { checkBoolean, InvalidInputError, optionsOf, refuse } from '../../storage/index.ts'
 import { counterKey, eraKey, listedKey, metaKey, tablesOf } from '../keys.ts'
+import { slotKeyPrefix } from '../log/slot-stream.ts'
 import { checkTableName, defaultTable } from '../tables/table-name.ts'
 import { checkAccount, checkKmsKey, checkRegion } from './aws-names.ts'
 
@@ -61,7 +62,7 @@ interface Grant {
 }
 
 // In all eras of the log, and all its chains.
-const slots = 'L#*'
+const slots = `${slotKeyPrefix}*`
 const counters = 'C#*'
 const listing: Grant = {
   id: 'ListStreams',
