@@ -1,0 +1,16 @@
+/** An error that ends a command with a message, without a stack, and with an exit code. */
+import { failed, usage } from './exit-codes.ts'
+
+export class CommandFailure extends Error {
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number = failed) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
+/** The command line is wrong. The message says what to write instead. */
+export function wrongUsage(message: string): CommandFailure {
+  return new CommandFailure(message, usage)
+}

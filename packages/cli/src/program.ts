@@ -1,0 +1,76 @@
+/** The command line: its commands, what they share, and which exit code each outcome has. */
+import { Command, CommanderError } from 'commander'
+import { eventCommand } from './commands/event.ts'
+import { migrateCommand } from './commands/migrate.ts'
+import { statusCommand } from './commands/status.ts'
+import { streamCommand } from './commands/stream.ts'
+import { streamsCommand } from './commands/streams.ts'
+import { tailCommand } from './commands/tail.ts'
+import { Runner } from './context.ts'
+import { done, failed, interrupted, meanings, usage } from './exit-codes.ts'
+import { CommandFailure } from './failure.ts'
+import type { Terminal } from './output/printer.ts'
+
+const description = 'Shows and mends an event store of @eventsourced/core.'
+
+/** Runs a command line, without the name of the program. Resolves with the exit code, and never rejects. */
+export async function runCommandLine(
+  words: readonly string[],
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const { program, exitCode } = programOf(terminal, signal)
+  try {
+    await program.parseAsync(words, { from: 'user' })
+    return exitCode()
+  } catch (error) {
+    if (signal.aborted) return interrupted
+    if (error instanceof CommanderError) return error.exitCode === 0 ? done : usage
+    terminal.err(messageOf(error))
+    return error instanceof CommandFailure ? error.exitCode : failed
+  }
+}
+
+function programOf(terminal: Terminal, signal: AbortSignal) {
+  const runner = new Runner(terminal, signal)
+  let code = done
+  const setExitCode = (value: number) => {
+    code = value
+  }
+  const program = new Command('eventsourced')
+    .description(description)
+    .option('--url <url>', 'the store: postgres://…, pglite:./folder, dynamodb://region/table?endpoint=…')
+    .option('--config <file>', 'a file that exports the store, its deciders and projections')
+    .option('--json', 'print JSON Lines')
+    .option('--read-only', 'refuse commands that change the store')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
+    .addHelpText(
+      'after',
+      `\nWithout --url and --config: EVENTSOURCED_URL, or ./eventsourced.config.ts.\n\nExit codes:\n${meanings
+        .map(([number, meaning]) => `  ${String(number).padStart(3)}  ${meaning}`)
+        .join('\n')}`,
+    )
+  for (const make of [
+    statusCommand,
+    streamsCommand,
+    streamCommand,
+    eventCommand,
+    tailCommand,
+    migrateCommand,
+  ]) {
+    program.addCommand(make(runner, setExitCode).copyInheritedSettings(program))
+  }
+  return { program, exitCode: () => code }
+}
+
+/** The message, and the code of an error of the library, by which the documentation names it. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return `error: ${String(error)}`
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? `error: ${error.message} (${code})` : `error: ${error.message}`
+}

@@ -1,0 +1,46 @@
+/** Loads `eventsourced.config.ts`: the store of a program, and what only the program knows of its events. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { CommandFailure, wrongUsage } from '../failure.ts'
+import type { AnyDecider, AnyProjection, AnyStore } from './known.ts'
+
+/** What a configuration file exports, as its default or by these names. */
+export interface Config {
+  readonly store: AnyStore
+  /** Deciders by name, for `stream ID --fold NAME`. */
+  readonly deciders?: Readonly<Record<string, AnyDecider>> | undefined
+  /** The projections, so that they can be rebuilt and verified. */
+  readonly projections?: readonly AnyProjection[] | undefined
+}
+
+const defaultFiles = ['ts', 'mts', 'js', 'mjs'].map((ending) => `eventsourced.config.${ending}`)
+
+/** Returns the path of the configuration file: the given one, or the default one of this folder if it exists. */
+export function configFile(given: string | undefined): string | undefined {
+  if (given === undefined) return defaultFiles.find((file) => existsSync(file))
+  if (!existsSync(given)) throw wrongUsage(`The configuration file '${given}' does not exist`)
+  return given
+}
+
+/**
+ * Loads a configuration file.
+ * @throws CommandFailure if it cannot be loaded, or exports no store
+ */
+export async function loadConfig(file: string): Promise<Config> {
+  const { createJiti } = await import('jiti')
+  let exported: { default?: Partial<Config> } & Partial<Config>
+  try {
+    exported = await createJiti(import.meta.url).import(resolve(file))
+  } catch (error) {
+    throw new CommandFailure(
+      `'${file}' could not be loaded: ${error instanceof Error ? error.message : error}`,
+    )
+  }
+  const { store, deciders, projections } = { ...exported.default, ...exported }
+  if (typeof store?.readStream !== 'function') {
+    throw new CommandFailure(
+      `'${file}' exports no store. Write \`export const store = postgresStore(…)\`, or \`export default { store }\``,
+    )
+  }
+  return { store, deciders, projections }
+}
