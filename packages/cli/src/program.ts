@@ -2,9 +2,12 @@
 import { Command, CommanderError } from 'commander'
 import { eventCommand } from './commands/event.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { parkedCommand } from './commands/parked.ts'
+import { projectionsCommand } from './commands/projections.ts'
 import { statusCommand } from './commands/status.ts'
 import { streamCommand } from './commands/stream.ts'
 import { streamsCommand } from './commands/streams.ts'
+import { subscriptionsCommand } from './commands/subscriptions.ts'
 import { tailCommand } from './commands/tail.ts'
 import { Runner } from './context.ts'
 import { done, failed, interrupted, meanings, usage } from './exit-codes.ts'
@@ -61,6 +64,9 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     streamCommand,
     eventCommand,
     tailCommand,
+    subscriptionsCommand,
+    parkedCommand,
+    projectionsCommand,
     migrateCommand,
   ]) {
     program.addCommand(make(runner, setExitCode).copyInheritedSettings(program))

@@ -8,7 +8,9 @@ export type AnyStore = EventStore<any, any> & Partial<Pick<AnyPostgresStore, 'fr
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export type AnyDecider = Decider<any, any, any>
 // biome-ignore lint/suspicious/noExplicitAny: as above
-export type AnyProjection = DocumentProjection<any, any> | RawProjection<any, any>
+export type AnyDocumentProjection = DocumentProjection<any, any>
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export type AnyProjection = AnyDocumentProjection | RawProjection<any, any>
 
 // biome-ignore lint/suspicious/noExplicitAny: as above
 type AnyPostgresStore = PostgresStore<any>
