@@ -1,6 +1,9 @@
 /** The command line: its commands, what they share, and which exit code each outcome has. */
 import { Command, CommanderError } from 'commander'
+import { copyCommand } from './commands/copy.ts'
 import { eventCommand } from './commands/event.ts'
+import { exportCommand } from './commands/export.ts'
+import { importCommand } from './commands/import.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { parkedCommand } from './commands/parked.ts'
 import { projectionsCommand } from './commands/projections.ts'
@@ -67,6 +70,9 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     subscriptionsCommand,
     parkedCommand,
     projectionsCommand,
+    importCommand,
+    exportCommand,
+    copyCommand,
     migrateCommand,
   ]) {
     program.addCommand(make(runner, setExitCode).copyInheritedSettings(program))

@@ -62,7 +62,11 @@ function moveCommand(runner: Runner): Command {
   return new Command('move')
     .description('Continue at another place of the log: beginning, end, a position, or a time.')
     .argument('<name>')
-    .argument('<to>', 'beginning, end, a position, or a time such as 2027-03-01T12:00:00Z', startPosition)
+    .argument(
+      '<to>',
+      'beginning, end, a position (it continues after it), or a time such as 2027-03-01T12:00:00Z',
+      startPosition,
+    )
     .option('--again', 'allow to go back, so that the handler gets events again')
     .action((name: string, to: StartPosition, { again }: { again?: boolean }, command: Command) =>
       runner.run(command, 'changes', async ({ store, printer, signal }) => {
@@ -102,5 +106,5 @@ function removeCommand(runner: Runner): Command {
 
 function startPosition(text: string): StartPosition {
   if (text === 'beginning' || text === 'end') return text
-  return /^\d+$/.test(text) ? wholeNumber(0)(text) : moment(text)
+  return /^\d+$/.test(text) ? { after: wholeNumber(0)(text) } : moment(text)
 }
