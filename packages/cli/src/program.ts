@@ -12,6 +12,7 @@ import { streamCommand } from './commands/stream.ts'
 import { streamsCommand } from './commands/streams.ts'
 import { subscriptionsCommand } from './commands/subscriptions.ts'
 import { tailCommand } from './commands/tail.ts'
+import { traceCommand } from './commands/trace.ts'
 import { Runner } from './context.ts'
 import { done, failed, interrupted, meanings, usage } from './exit-codes.ts'
 import { CommandFailure } from './failure.ts'
@@ -67,6 +68,7 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     streamCommand,
     eventCommand,
     tailCommand,
+    traceCommand,
     subscriptionsCommand,
     parkedCommand,
     projectionsCommand,
