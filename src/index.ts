@@ -37,6 +37,7 @@ export type {
 } from './errors/index.ts'
 export {
   AppendTooLargeError,
+  BodyAlreadyReadError,
   CommandOvertakenError,
   ConnectionNotOpenError,
   DamagedLogError,
@@ -59,6 +60,7 @@ export {
   NestedCallError,
   NotInTransactionError,
   NotParkedError,
+  PreconditionRequiredError,
   ProjectionVersionError,
   ReadOnlyReplicaError,
   RebuildRunningError,

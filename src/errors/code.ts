@@ -43,3 +43,5 @@ export type ErrorCode =
   | 'unknown-subscription'
   | 'invalid-event'
   | 'unreadable-event'
+  | 'precondition-required'
+  | 'body-already-read'
