@@ -38,6 +38,7 @@ export type {
 export {
   AppendTooLargeError,
   BodyAlreadyReadError,
+  BodyTooLargeError,
   CommandOvertakenError,
   ConnectionNotOpenError,
   DamagedLogError,
@@ -48,6 +49,7 @@ export {
   HandlerTimeoutError,
   hasCode,
   ImportOutOfOrderError,
+  InvalidBodyError,
   InvalidEventError,
   InvalidInputError,
   LeaseLostError,

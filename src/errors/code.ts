@@ -45,3 +45,5 @@ export type ErrorCode =
   | 'unreadable-event'
   | 'precondition-required'
   | 'body-already-read'
+  | 'body-too-large'
+  | 'invalid-body'

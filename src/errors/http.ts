@@ -1,5 +1,6 @@
 /** Errors of HTTP requests. */
 import { EventSourcedError } from './base.ts'
+import { type EventIssue, pathText } from './catalogue.ts'
 
 /**
  * The request changes a resource and names no version of it, but the route requires one. Nothing was done. Without the
@@ -25,5 +26,29 @@ export class BodyAlreadyReadError extends EventSourcedError {
       options,
     )
     this.contentType = contentType
+  }
+}
+
+/** The body of the request has more bytes than the route accepts. */
+export class BodyTooLargeError extends EventSourcedError {
+  readonly code = 'body-too-large'
+  /** The most bytes that the route accepts. */
+  readonly most: number
+  constructor(most: number) {
+    super(`The body of the request has more than ${most} bytes, which is the most that this route accepts`)
+    this.most = most
+  }
+}
+
+/** The body of the request does not fit the schema of the route. `issues` has all reasons. */
+export class InvalidBodyError extends EventSourcedError {
+  readonly code = 'invalid-body'
+  /** All reasons; each `path` begins with `body`, such as `['body', 'nights', 0]`. */
+  readonly issues: readonly EventIssue[]
+  constructor(issues: readonly EventIssue[]) {
+    const lines = issues.slice(0, 10).map(({ path, message }) => `${pathText(path)}: ${message}`)
+    if (issues.length > 10) lines.push(`and ${issues.length - 10} more`)
+    super(['The body of the request does not fit the schema of the route:', ...lines].join('\n  '))
+    this.issues = issues
   }
 }

@@ -2,7 +2,7 @@
  * How each error of the library answers a request. A kind says only what the client may know: no ids of streams, no names
  * of hosts, no text of the database. The client gets nothing about an error whose kind is a fault of the server.
  */
-import { type ErrorCode, type KnownError, pathText } from '../errors/index.ts'
+import { type ErrorCode, type EventIssue, type KnownError, pathText } from '../errors/index.ts'
 
 type ErrorOf<Code extends ErrorCode> = Extract<KnownError, { readonly code: Code }>
 
@@ -31,6 +31,10 @@ const unavailable = (title: string, detail: string, retryAfter = 1) => ({
   ...refused(503, title, detail),
   retryAfter,
 })
+
+function shownIssues(issues: readonly EventIssue[]) {
+  return issues.slice(0, mostIssues).map(({ path, message }) => ({ path: pathText(path), message }))
+}
 
 const otherProcess = unavailable(
   'Newer release needed',
@@ -88,9 +92,17 @@ export const problemKinds: {
       'Invalid event',
       'The events of the request do not fit their schemas. Nothing was changed.',
     ),
-    facts: ({ issues }) => ({
-      issues: issues.slice(0, mostIssues).map(({ path, message }) => ({ path: pathText(path), message })),
-    }),
+    facts: ({ issues }) => ({ issues: shownIssues(issues) }),
+  },
+  'invalid-body': {
+    ...refused(422, 'Invalid body', 'The body of the request does not fit its schema.'),
+    facts: ({ issues }) => ({ issues: shownIssues(issues) }),
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'Body too large',
+    detail: ({ most }) => `The body of the request must not have more than ${most} bytes.`,
+    facts: ({ most }) => ({ most }),
   },
   'import-out-of-order': refused(
     409,

@@ -1,5 +1,7 @@
 /** `@eventsourced/core/http/fastify`: fetch handlers as handlers of Fastify 5. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { checkFunction } from '../../input/checks.ts'
 import { fetchRequest } from '../node/fetch-request.ts'
 
@@ -14,7 +16,10 @@ export interface FastifyRequest {
 /** What the adapter uses of a reply of Fastify. */
 export interface FastifyReply {
   readonly raw: ServerResponse
-  send(response: Response): unknown
+  status(code: number): unknown
+  header(name: string, value: string): unknown
+  getHeader(name: string): unknown
+  send(body?: Readable): unknown
 }
 
 /**
@@ -33,6 +38,16 @@ export function fastifyHandler<Req extends FastifyRequest>(
       fetchRequest({ raw, response: reply.raw, protocol, url, parsedBody }),
       request,
     )
-    return reply.send(response)
+    reply.status(response.status)
+    for (const [name, value] of response.headers) {
+      // What a plugin for CORS has set stays. Fastify itself adds up cookies.
+      const before = name === 'vary' ? reply.getHeader(name) : undefined
+      reply.header(name, before === undefined ? value : `${before}, ${value}`)
+    }
+    const { body } = response
+    if (body !== null && raw.method !== 'HEAD')
+      return reply.send(Readable.fromWeb(body as NodeReadableStream))
+    await body?.cancel()
+    return reply.send()
   }
 }
