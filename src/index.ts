@@ -37,6 +37,8 @@ export type {
 } from './errors/index.ts'
 export {
   AppendTooLargeError,
+  BodyAlreadyReadError,
+  BodyTooLargeError,
   CommandOvertakenError,
   ConnectionNotOpenError,
   DamagedLogError,
@@ -47,6 +49,7 @@ export {
   HandlerTimeoutError,
   hasCode,
   ImportOutOfOrderError,
+  InvalidBodyError,
   InvalidEventError,
   InvalidInputError,
   LeaseLostError,
@@ -59,6 +62,7 @@ export {
   NestedCallError,
   NotInTransactionError,
   NotParkedError,
+  PreconditionRequiredError,
   ProjectionVersionError,
   ReadOnlyReplicaError,
   RebuildRunningError,
