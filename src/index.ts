@@ -94,6 +94,28 @@ export type { EventFilter } from './input/event-filter.ts'
 export type { InputLimits } from './input/limits.ts'
 export { memoryStore } from './memory/store.ts'
 export type {
+  AppendMetric,
+  CapacityMetric,
+  CommandMetric,
+  CommitMetric,
+  HandleMetric,
+  IncidentMetric,
+  LagMetric,
+  Metric,
+  ParkMetric,
+  ReadMetric,
+} from './observe/metric.ts'
+export type { Observer } from './observe/observer.ts'
+export type {
+  AppendOperation,
+  BuildOperation,
+  CommandOperation,
+  HandleOperation,
+  Operation,
+  ProjectOperation,
+  ReadOperation,
+} from './observe/operation.ts'
+export type {
   ProjectionSummary,
   RebuildOptions,
   RebuildProgress,

@@ -6,6 +6,7 @@ import type { Event, Metadata, RecordedEvent } from './event.ts'
 import type { ExpectedVersion } from './expected-version.ts'
 import type { ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
 import type { EventFilter } from './input/event-filter.ts'
+import type { Observer } from './observe/observer.ts'
 import type {
   ProjectionSummary,
   RebuildOptions,
@@ -147,6 +148,12 @@ export interface EventStore<E extends Event = Event, Tx extends HandlerTransacti
   extends AsyncDisposable {
   /** The catalogue that the store was opened with. */
   readonly events: EventDefinitions<E> | undefined
+
+  /**
+   * The observer that the store was opened with, for code that wraps the store, and for command handlers. Its functions never
+   * throw because of the user's observer.
+   */
+  readonly observe: Observer | undefined
 
   /** Reads events as they are stored: old names, old versions, and `$schemaVersion` in the metadata. */
   readonly raw: StoredEvents

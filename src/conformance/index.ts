@@ -44,6 +44,7 @@ import { inputCases } from './input.ts'
 import { lostAnswerCases } from './lost-answers.ts'
 import { manyReaderCases } from './many-readers.ts'
 import { nameCases } from './names.ts'
+import { observerCases } from './observer.ts'
 import { optionCases } from './options.ts'
 import { payloadCases } from './payloads.ts'
 import { raceCases } from './races.ts'
@@ -133,6 +134,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...viewCases,
   ...rebuildCases,
   ...subscriptionCases,
+  ...observerCases,
   ...manyReaderCases,
   ...subscriptionStartCases,
   ...runOnceCases,

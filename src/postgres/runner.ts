@@ -1,9 +1,11 @@
 /** Runs statements: decides whether to retry a failed one, and in which kind of transaction it runs. */
 import {
   LockTimeoutError,
+  type Metric,
   NotInTransactionError,
   pause,
   ReadOnlyReplicaError,
+  reasonOf,
   StoreUnavailableError,
   TransactionIdleError,
   TransactionOverError,
@@ -90,13 +92,23 @@ export class RetryingDatabase {
   readonly #open: () => Promise<Database>
   readonly #retries: number
   readonly #lockWaits: LockWaits
+  readonly #measure: ((metric: Metric) => void) | undefined
   #opening: Promise<Database> | undefined
   #hasAnswered = false
   #isClosed = false
   #retriesEnd = Number.POSITIVE_INFINITY
 
-  /** `timeout`: for how long a call waits for locks that other transactions hold, in milliseconds. */
-  constructor(open: () => Promise<Database>, retries: number, timeout: number) {
+  /**
+   * `timeout`: for how long a call waits for locks that other transactions hold, in milliseconds. `measure`: receives the
+   * retries.
+   */
+  constructor(
+    open: () => Promise<Database>,
+    retries: number,
+    timeout: number,
+    measure?: (metric: Metric) => void,
+  ) {
+    this.#measure = measure
     this.#open = open
     this.#retries = retries
     this.#lockWaits = new LockWaits(timeout)
@@ -147,6 +159,7 @@ export class RetryingDatabase {
         const maxRetries = isEnding || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
         if (attempt > maxRetries) throw unknownOutcome() || toLastError(what, attempt - 1, error)
         mayBeExecuted ||= isAnswerLost(error)
+        this.#measure?.({ kind: 'retry', table: '', key: what, reason: reasonOf(error), attempt })
         await pause(attempt++, signal)
       }
     }

@@ -10,6 +10,7 @@ import {
   eventStore,
   InlineProjections,
   type InputLimits,
+  observationOf,
   optionsOf,
   type StoreOptions,
   type StoreWarning,
@@ -168,7 +169,7 @@ export interface PostgresStore<E extends Event = Event> extends EventStore<E, Sq
 /** The part of the store that works inside your own transaction. */
 export type TransactionalStore<E extends Event = Event> = Pick<
   EventStore<E>,
-  'append' | 'appendAll' | 'createStream' | 'readStream' | 'streamInfo' | 'events'
+  'append' | 'appendAll' | 'createStream' | 'readStream' | 'streamInfo' | 'events' | 'observe'
 >
 
 /**
@@ -213,12 +214,14 @@ export function postgresStore<E extends Event = Event>(
   checkInteger(retries, 'retries', 0)
   checkInteger(maxBatch, 'maxBatch', 1)
   checkMilliseconds(timeout, 'timeout', 1)
+  const measure = observationOf(options)?.measure
   const inline = new InlineProjections(projections, events)
   const statements = statementsOf(schema)
   const database = new RetryingDatabase(
     connector(connection, { prepare, maxConnections, timeout }),
     retries,
     timeout,
+    measure,
   )
   const nesting = nestingOf(connection)
   const runner = retryingRunner(
@@ -226,7 +229,7 @@ export function postgresStore<E extends Event = Event>(
     (database) => startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
     nesting,
   )
-  const storage = postgresStorage(runner, statements, { maxBatch, timeout }, inline)
+  const storage = postgresStorage(runner, statements, { maxBatch, timeout }, inline, measure)
   const hints = notify ? notifications(database, runner, statements, schema, onWarning) : undefined
 
   const store = eventStore<E, SqlTransaction>(
@@ -259,6 +262,7 @@ export function postgresStore<E extends Event = Event>(
     },
     inTransaction(transaction) {
       const session = sessionRunner(sessionOf(transaction, prepare), statements)
+      // The caller commits, so this storage measures no commit.
       const storage = postgresStorage(session, statements, { maxBatch: 1, timeout }, inline)
       // A snapshot is written after the command, when the transaction may be over, and the failure of one would end it.
       const { snapshots: _, ...inside } = eventStore(storage, options)

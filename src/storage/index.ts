@@ -51,6 +51,10 @@ export {
 export type { InputLimits } from '../input/limits.ts'
 export { optionsOf } from '../input/options.ts'
 export { beginning, readSafely, refuse } from '../input/refusal.ts'
+// Measuring a storage
+export { type CommitTimer, commitTimer } from '../observe/commits.ts'
+export type { CapacityMetric, IncidentMetric, Metric } from '../observe/metric.ts'
+export { observationOf } from '../observe/observation.ts'
 // Documents and inline projections
 export { collectionGeneration, handlerDocuments } from '../projection/handler-documents.ts'
 export { InlineProjections, type NamedProjection } from '../projection/inline.ts'
