@@ -36,6 +36,7 @@ import { type StartedSubscription, startSubscription } from '../subscription/sta
 import { subscriptionStatus } from '../subscription/status.ts'
 import { uuidv7 } from '../uuid.ts'
 import { engineEnvironment } from './environment.ts'
+import { readFrontier } from './frontier.ts'
 import { importEvents } from './import.ts'
 import { reader } from './reader.ts'
 import { storeSnapshots } from './snapshots.ts'
@@ -119,6 +120,11 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
       return prepared.length === 0 ? perform(signal, async () => []) : write(prepared, signal)
     },
 
+    async frontier(options) {
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => readFrontier(storage, signal))
+    },
+
     async streamInfo(streamId, options) {
       checkReadName(streamId, 'streamId')
       const { signal } = optionsOf(options, ['signal'])
@@ -193,6 +199,13 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
         return stored && { ...stored, ...own?.report() }
       })
     },
+
+    workers: () =>
+      [...running, ...failed.values()].map(({ subscription: { name, worker }, report }) => ({
+        subscription: name,
+        worker,
+        ...report(),
+      })),
 
     subscriptions: subscriptionAdministration(environment, operations),
 
