@@ -92,6 +92,7 @@ export type { ExpectedVersion } from './expected-version.ts'
 export type { ImportedEvent, ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
 export type { EventFilter } from './input/event-filter.ts'
 export type { InputLimits } from './input/limits.ts'
+export type { Frontier, FrontierWriter } from './log/frontier.ts'
 export { memoryStore } from './memory/store.ts'
 export type {
   AppendMetric,
@@ -178,5 +179,6 @@ export type {
   SubscriptionState,
   SubscriptionStatus,
   Succession,
+  WorkerStatus,
 } from './subscription/subscription.ts'
 export { uuidOf, uuidv7 } from './uuid.ts'

@@ -29,6 +29,7 @@ import { expectedVersionCases } from './expected-version.ts'
 import { failingHandlerCases } from './failing-handlers.ts'
 import { feedCases } from './feed.ts'
 import { followCases } from './follow.ts'
+import { frontierCases } from './frontier.ts'
 import { handleCases } from './handle.ts'
 import { importCases } from './import.ts'
 import { importAgainCases } from './import-again.ts'
@@ -105,6 +106,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...followCases,
   ...feedCases,
   ...transactionCases,
+  ...frontierCases,
   ...streamCases,
   ...nameCases,
   ...payloadCases,

@@ -38,6 +38,7 @@ import { type StartedSubscription, startSubscription } from '../subscription/sta
 import { subscriptionStatus } from '../subscription/status.ts'
 import { uuidv7 } from '../uuid.ts'
 import { engineEnvironment } from './environment.ts'
+import { readFrontier } from './frontier.ts'
 import { importEvents } from './import.ts'
 import { observeAppend, observeBuild, observeImport } from './observed.ts'
 import { reader } from './reader.ts'
@@ -151,6 +152,11 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
         : append(prepared, false, (appends) => write(appends, signal))
     },
 
+    async frontier(options) {
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => readFrontier(storage, signal))
+    },
+
     async streamInfo(streamId, options) {
       checkReadName(streamId, 'streamId')
       const { signal } = optionsOf(options, ['signal'])
@@ -228,6 +234,13 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
         return stored && { ...stored, ...own?.report() }
       })
     },
+
+    workers: () =>
+      [...running, ...failed.values()].map(({ subscription: { name, worker }, report }) => ({
+        subscription: name,
+        worker,
+        ...report(),
+      })),
 
     subscriptions: subscriptionAdministration(environment, operations),
 

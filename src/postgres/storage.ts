@@ -60,6 +60,20 @@ export function postgresStorage(
     ...subscriptionRegistry(runner, statements),
     ...subscriptions(runner, statements),
 
+    async frontier(signal) {
+      const [row] = await runner.run('Reading the frontier', statements.frontier, () => [], signal)
+      const { frontier, head, last_position: position, last_recorded_at: recordedAt, writers } = row as Row
+      return {
+        position: Number(frontier),
+        head: Number(head),
+        last:
+          position === null
+            ? undefined
+            : { position: Number(position), recordedAt: new Date(Number(recordedAt)) },
+        writers: JSON.parse(String(writers)),
+      }
+    },
+
     async createStream(streamId, metadata, creationId, signal) {
       const ownMetadata = metadata === '{}' ? null : metadata
       const parameters = [streamId, ownMetadata, creationId, runner.lockTimeouts.forStreams]
