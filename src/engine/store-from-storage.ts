@@ -15,6 +15,7 @@ import { checkAppends, EventPreparation } from '../input/events.ts'
 import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
+import { LiveViews } from '../live/live-views.ts'
 import { dropProjection } from '../projection/drop.ts'
 import { listProjections } from '../projection/list.ts'
 import { readView } from '../projection/read-view.ts'
@@ -58,6 +59,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
   const operations = new Operations(() => storage.checkNesting?.())
   const perform = operations.perform.bind(operations)
   const environment = engineEnvironment({ storage, known, wakeup, clock: systemClock, workerName: worker })
+  const liveViews = new LiveViews(environment, operations)
   const running = new Set<StartedSubscription>()
   /** The subscription that failed last under each name, until the name is subscribed again. */
   const failed = new Map<string, StartedSubscription>()
@@ -164,7 +166,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
 
     snapshots: storeSnapshots(storage, operations),
 
-    view: (projection) => readView(environment, operations, projection),
+    view: (projection) => readView(environment, operations, liveViews, projection),
 
     subscribe(options) {
       operations.checkOpen()
@@ -224,6 +226,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
     },
 
     close() {
+      liveViews.close()
       const close = () => operations.close(() => wakeup.close().then(() => storage.close()))
       // Running handlers may use the store until they have ended.
       const stops = [...running].map(({ subscription }) => subscription.stop())
