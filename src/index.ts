@@ -133,7 +133,16 @@ export type {
 } from './projection/projection.ts'
 export { projection } from './projection/projection.ts'
 export type { Documents, HandlerTransaction } from './projection/transaction.ts'
-export type { ListDocumentsOptions, View, ViewDocument, ViewOptions } from './projection/view.ts'
+export type {
+  DocumentChange,
+  ListDocumentsOptions,
+  PrefixChange,
+  View,
+  ViewDocument,
+  ViewOptions,
+  ViewSnapshot,
+  WatchOptions,
+} from './projection/view.ts'
 export type {
   DeleteSnapshotsOptions,
   Snapshot,

@@ -70,6 +70,9 @@ import { transactionCases } from './transactions.ts'
 import { transferCases } from './transfers.ts'
 import { untouchedCases } from './untouched.ts'
 import { viewCases } from './views.ts'
+import { watchCases } from './watch.ts'
+import { watchEndCases } from './watch-ends.ts'
+import { watchAgainCases } from './watches-again.ts'
 
 export type {
   Capability,
@@ -134,6 +137,9 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...inlineTransactionCases,
   ...missingInlineCases,
   ...viewCases,
+  ...watchCases,
+  ...watchAgainCases,
+  ...watchEndCases,
   ...rebuildCases,
   ...subscriptionCases,
   ...observerCases,

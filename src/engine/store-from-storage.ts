@@ -15,6 +15,7 @@ import { checkAppends, EventPreparation } from '../input/events.ts'
 import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
+import { LiveViews } from '../live/live-views.ts'
 import { isInjected } from '../observe/injected-calls.ts'
 import { observationOf } from '../observe/observation.ts'
 import { dropProjection } from '../projection/drop.ts'
@@ -70,6 +71,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
     workerName: worker,
     observation,
   })
+  const liveViews = new LiveViews(environment, operations)
   const running = new Set<StartedSubscription>()
   /** The subscription that failed last under each name, until the name is subscribed again. */
   const failed = new Map<string, StartedSubscription>()
@@ -205,7 +207,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
 
     snapshots: storeSnapshots(storage, operations),
 
-    view: (projection) => readView(environment, operations, projection),
+    view: (projection) => readView(environment, operations, liveViews, projection),
 
     subscribe(options) {
       operations.checkOpen()
@@ -274,6 +276,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
     },
 
     close() {
+      liveViews.close()
       const close = () => operations.close(() => wakeup.close().then(() => storage.close()))
       // Running handlers may use the store until they have ended.
       const stops = [...running].map(({ subscription }) => subscription.stop())
