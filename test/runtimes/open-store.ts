@@ -42,7 +42,10 @@ export async function openStore(kind: Kind, { url = '', inline, timeout, place }
   const options = { inline, onWarning, ...limits, ...schema }
   if (kind === 'postgres-js') {
     const { default: postgres } = await import('postgres')
-    const sql = postgres(url, { max: 2, ...(timeout === undefined ? {} : { connect_timeout: timeout / 1000 }) })
+    const sql = postgres(url, {
+      max: 2,
+      ...(timeout === undefined ? {} : { connect_timeout: timeout / 1000 }),
+    })
     return { store: postgresStore(sql, options) as Opened['store'], end: () => sql.end({ timeout: 1 }) }
   }
   const address = kind === 'pglite' ? 'pglite:memory' : url

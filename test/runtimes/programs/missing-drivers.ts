@@ -3,7 +3,9 @@ import { openStore } from '../open-store.ts'
 
 const report: Record<string, unknown> = {}
 for (const kind of ['pg', 'pglite', 'dynamodb'] as const) {
-  const { store } = await openStore(kind, { url: kind === 'pg' ? 'postgres://localhost/shop' : 'http://localhost:1' })
+  const { store } = await openStore(kind, {
+    url: kind === 'pg' ? 'postgres://localhost/shop' : 'http://localhost:1',
+  })
   report[kind] = await store.readStream('a').then(
     () => 'no error',
     ({ code, driver }) => [code, driver],

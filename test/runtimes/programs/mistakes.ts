@@ -12,7 +12,8 @@ for (const kind of ['pg', 'postgres-js', 'dynamodb'] satisfies Kind[]) {
     ['closed', closedPort],
     ['silent', silentPort],
   ] as const) {
-    const url = kind === 'dynamodb' ? `http://127.0.0.1:${port}` : `postgres://user:secret@127.0.0.1:${port}/shop`
+    const url =
+      kind === 'dynamodb' ? `http://127.0.0.1:${port}` : `postgres://user:secret@127.0.0.1:${port}/shop`
     const { store, end } = await openStore(kind, { url, timeout: Number(timeout) })
     const started = performance.now()
     const code = await store.readStream('a').then(
