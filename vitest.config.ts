@@ -16,7 +16,7 @@ const postgresTests = [
 const poolerTests = ['test/pooler/**']
 const dynamodbTests = ['test/dynamodb/**']
 const severalProcessTests = ['test/releases/**']
-// These tests take long. They have their own commands: `npm run test:faults` and `npm run test:torture`.
+// These tests take long. They have their own commands: `npm run test:faults`, `npm run test:torture` and `npm run test:runtimes`.
 const longTests =
   process.env.LONG === undefined
     ? [
@@ -25,6 +25,7 @@ const longTests =
         'test/postgres/{frontier,held-streams,rare-events,shared-schema,feed-load}.test.ts',
         'test/torture/{campaigns,breakages}.test.ts',
         'test/dynamodb/simulated/mistakes.test.ts',
+        'test/runtimes/**',
       ]
     : []
 // It needs no emulator, so it need not run again for another one.

@@ -30,6 +30,7 @@ import {
   isLockUnavailable,
   isOutsideTransaction,
   isRefusal,
+  isStillQueued,
   isTransient,
   isUnreachable,
   isWrongMode,
@@ -156,7 +157,8 @@ export class RetryingDatabase {
         // If the server has never answered, its address is probably wrong, and retries would only delay the error. And
         // after `close`, work that still runs (a last notification) must not keep the process alive.
         const isEnding = this.#isClosed || performance.now() > this.#retriesEnd
-        const maxRetries = isEnding || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
+        const neverReached = !this.#hasAnswered && (isUnreachable(error) || isStillQueued(error))
+        const maxRetries = isEnding || neverReached ? 0 : retries
         if (attempt > maxRetries) throw unknownOutcome() || toLastError(what, attempt - 1, error)
         mayBeExecuted ||= isAnswerLost(error)
         this.#measure?.({ kind: 'retry', table: '', key: what, reason: reasonOf(error), attempt })
