@@ -21,7 +21,11 @@ const prismaLevels = {
 const upperCase = (isolation: Isolation) => isolation.toUpperCase() as Uppercase<Isolation>
 
 function inPrisma(tx: Prisma.TransactionClient): UserTransaction {
-  return { handle: fromPrisma(tx), run: (statement) => tx.$executeRawUnsafe(statement) }
+  return {
+    handle: fromPrisma(tx),
+    run: (statement) => tx.$executeRawUnsafe(statement),
+    nested: (work) => tx.$transaction((inner) => work(inPrisma(inner))),
+  }
 }
 
 function inKnex(trx: Knex.Transaction): UserTransaction {

@@ -10,7 +10,12 @@ import {
   uuidv7,
   WrongExpectedVersionError,
 } from '@eventsourced/core'
-import { type PostgresStore, postgresStore, type TransactionalStore } from '@eventsourced/core/postgres'
+import {
+  type PostgresStore,
+  postgresStore,
+  type SqlTransaction,
+  type TransactionalStore,
+} from '@eventsourced/core/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   type Counted,
@@ -211,6 +216,97 @@ function describeDriver(name: string, openDriver: OpenDriver, database: () => Fr
     expect(numbersOf(await streamOf(own, order))).toEqual([5, 1, 2, 3])
     expect(await own.streamInfo('another')).toBeUndefined()
     expect(await own.view(balances).get(order)).toMatchObject({ state: { sum: 11 } })
+    await own.close()
+  })
+
+  it('rolls back with a nested transaction what the nested one appended', async ({ skip }) => {
+    const undone = new Error('undone')
+    await driver.transact('read committed', async (transaction) => {
+      if (transaction.nested === undefined) return skip(`${name} has no nested transactions`)
+      const inside = store.inTransaction(transaction.handle)
+      await inside.append(order, counted(1))
+      const failing = transaction.nested(async (inner) => {
+        await placeOrder(inner)
+        const nested = store.inTransaction(inner.handle)
+        await nested.append(order, counted(1, 2), { expectedVersion: 1 })
+        await nested.append(`${order}-2`, counted(1))
+        throw undone
+      })
+      await expect(failing).rejects.toBe(undone)
+      await transaction.nested(async (inner) => {
+        await store.inTransaction(inner.handle).append(order, counted(1, 3), { expectedVersion: 1 })
+      })
+      await inside.append(order, counted(1, 4), { expectedVersion: 2 })
+    })
+    expect(await isPlaced()).toBe(false)
+    expect(numbersOf(await streamOf(store, order))).toEqual([1, 3, 4])
+    expect(await store.streamInfo(`${order}-2`)).toBeUndefined()
+  })
+
+  it('holds the readers of the log back until it ends', async ({ skip }) => {
+    if (name.includes('PGlite')) skip('PGlite has one connection')
+    const before = await logOf(store)
+    const streamsSince = async () => (await logOf(store)).slice(before.length).map(({ streamId }) => streamId)
+    const seen = await driver.transact('read committed', async ({ handle }) => {
+      await store.inTransaction(handle).append(order, counted(1))
+      await store.append(`${order}-2`, counted(1))
+      return streamsSince()
+    })
+    expect(seen).toEqual([])
+    expect(await streamsSince()).toEqual([order, `${order}-2`])
+  })
+
+  it('records payloads, metadata, tags and names as they are', async () => {
+    const texts = [
+      '?',
+      '??',
+      String.raw`\?`,
+      '$1',
+      ':name',
+      String.raw`a"b'c\d`,
+      'ünï 🍵\n\t',
+      '{"a":[1]}',
+      'null',
+    ]
+    const data = { texts, none: null, nested: [[], [{}], [1.5, -0.1, 2 ** 53, true]], '?': '$2' }
+    const event = { id: uuidv7(), type: 'What?', data, metadata: { '?': '$1' }, tags: ['?:$1', 'a,b:"c"'] }
+    const large = { type: 'Large', data: { text: '? $1 '.repeat(200_000) } }
+    const streamId = `${order}-$1?`
+    const seen = await driver.transact('read committed', async ({ handle }) => {
+      const inside = store.inTransaction(handle)
+      await inside.append(streamId, [event, large])
+      return (await inside.readStream(streamId)).events
+    })
+    expect(seen).toMatchObject([event, large])
+    expect(await streamOf(store, streamId)).toEqual(seen)
+  })
+
+  it("gives the SQL of an inline projection the same rows as in the store's own transaction", async () => {
+    const answers: unknown[] = []
+    const asking = projection({
+      name: 'asking',
+      async handle(_events: readonly RecordedEvent[], tx: SqlTransaction) {
+        // Drizzle takes the JSON of postgres.js as text.
+        const object = name === 'Drizzle on postgres.js' ? '{"a":"?"}' : { a: '?' }
+        const values = ['9007199254740993', object, ['a"b', '?', 'c,d'], [order], null, true, '$1']
+        const rows = await tx.query(
+          `select $1::text::bigint as big, $2::jsonb as object, $3::text[] as texts, $4::uuid[] as ids,
+             $5::text as none, $6::bool as flag, $7::text as dollar, 1.25::numeric as exact, '\\xff00'::bytea as bytes,
+             array[$1::text::bigint] as bigs, 7 as count, $2::jsonb ? 'a' as has_a, '\\?' as question`,
+          values,
+        )
+        answers.push(rows)
+      },
+    })
+    const schema = `asking_${name.toLowerCase().replaceAll(/[^a-z]/g, '_')}`
+    const own = postgresStore(driver.connection, { schema, inline: [asking] })
+    await own.append(order, counted(1))
+    await driver.transact('read committed', ({ handle }) =>
+      own.inTransaction(handle).append(order, counted(1)),
+    )
+    expect(answers).toHaveLength(2)
+    expect(answers[1]).toEqual(answers[0])
+    expect(answers[0]).toMatchObject([{ texts: ['a"b', '?', 'c,d'], dollar: '$1', has_a: true }])
     await own.close()
   })
 
