@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { quietly } from './test/child-program.ts'
 import { isMissing } from './test/emulators/start.ts'
@@ -12,6 +13,7 @@ const postgresTests = [
   'test/package/**',
   'test/documents.test.ts',
   'test/cutting-proxy.test.ts',
+  'test/orms/**',
 ]
 const poolerTests = ['test/pooler/**']
 const dynamodbTests = ['test/dynamodb/**']
@@ -35,6 +37,9 @@ const namesFiles = process.argv
   .slice(2)
   .some((word) => !word.startsWith('-') && !['run', 'list', 'runner'].includes(word))
 const ownTests = namesFiles ? [] : dynamodbTests
+// The ORMs are installed by `npm run test:orms` only.
+const hasOrms = existsSync('test/orms/prisma/generated')
+if (!hasOrms) console.log('left out, because only `npm run test:orms` installs the ORMs: test/orms/**')
 const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
   ...(stores.some(({ name }) => name.startsWith('pg-pgbouncer')) ? [] : poolerTests),
@@ -51,7 +56,13 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...longTests, ...ownTests, ...testsWithoutStore],
+    exclude: [
+      ...configDefaults.exclude,
+      ...longTests,
+      ...ownTests,
+      ...(hasOrms ? [] : ['test/orms/**']),
+      ...testsWithoutStore,
+    ],
     globalSetup: ['test/postgres-servers.ts'],
     reporters: ['default', './test/skip-reporter.ts'],
     testTimeout: 60_000,

@@ -312,6 +312,8 @@ export function sessionRunner(session: Session, statements: Statements): Runner 
         if (!hasAsked || !reads.has(statement)) await requireTransaction(what)
         return await session.run(statement, parameters(true))
       } catch (error) {
+        // The bridge to an ORM notices the end of the transaction before a read, too.
+        if (isOutsideTransaction(error)) throw new NotInTransactionError(what, error)
         throw isTransient(error) ? toLastError(what, 0, error) : toKnownError(what, error)
       }
     },
