@@ -12,6 +12,7 @@ const postgresTests = [
   'test/package/**',
   'test/documents.test.ts',
   'test/cutting-proxy.test.ts',
+  'packages/nestjs/test/processes.test.ts',
 ]
 const poolerTests = ['test/pooler/**']
 const dynamodbTests = ['test/dynamodb/**']
@@ -49,7 +50,7 @@ if (testsWithoutStore.length > 0)
 export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.{ts,tsx}'],
     exclude: [...configDefaults.exclude, ...longTests, ...ownTests, ...testsWithoutStore],
     globalSetup: ['test/postgres-servers.ts'],
     reporters: ['default', './test/skip-reporter.ts'],
