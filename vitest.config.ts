@@ -14,6 +14,7 @@ const postgresTests = [
   'test/documents.test.ts',
   'test/cutting-proxy.test.ts',
   'test/orms/**',
+  'packages/nestjs/test/processes.test.ts',
 ]
 const poolerTests = ['test/pooler/**']
 const dynamodbTests = ['test/dynamodb/**']
@@ -55,7 +56,7 @@ if (testsWithoutStore.length > 0)
 export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.{ts,tsx}'],
     exclude: [
       ...configDefaults.exclude,
       ...longTests,
