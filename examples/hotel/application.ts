@@ -12,7 +12,7 @@ import type * as z from 'zod'
 import { booking, type bookingEvents, type newBooking } from './booking.ts'
 import { guest } from './guest.ts'
 import { emailKey, KeyVault, type PersonalData, seal, unseal } from './personal-data.ts'
-import { bookingSearch, bookingsOfGuest, type hotelEvents } from './projections.ts'
+import { bookingSearch, bookingsOfGuest, type hotelEvents, takenNights } from './projections.ts'
 import { Refusal } from './refusal.ts'
 import { room } from './room.ts'
 
@@ -70,6 +70,22 @@ export function hotel(store: HotelStore, { sendMail, secret, payWithin }: HotelO
     if (person === undefined) return
     const text = `Dear ${person.name}, ${event.type}: ${bookingOf(event)}`
     await sendMail({ id: event.id, to: person.email, text })
+  }
+
+  async function takenRooms(day: string) {
+    const rooms: string[] = []
+    for await (const { key } of store.view(takenNights).list({ prefix: `${day}/room-` })) {
+      rooms.push(key.slice(`${day}/room-`.length))
+    }
+    return { day, rooms }
+  }
+
+  async function search(status: string) {
+    const found = []
+    for await (const { key, state } of store.view(bookingSearch).list()) {
+      if (state.status === status) found.push({ booking: key.slice('booking-'.length), ...state })
+    }
+    return found
   }
 
   /** Withdraws the bookings that were not paid for in time. Any number of processes may call it at once. */
@@ -138,6 +154,8 @@ export function hotel(store: HotelStore, { sendMail, secret, payWithin }: HotelO
     findGuest,
     eraseGuest,
     requestBooking,
+    takenRooms,
+    search,
     start,
     withdrawUnpaid,
   }
