@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { quietly } from './test/child-program.ts'
 import { isMissing } from './test/emulators/start.ts'
@@ -12,11 +13,13 @@ const postgresTests = [
   'test/package/**',
   'test/documents.test.ts',
   'test/cutting-proxy.test.ts',
+  'test/orms/**',
+  'packages/nestjs/test/processes.test.ts',
 ]
 const poolerTests = ['test/pooler/**']
 const dynamodbTests = ['test/dynamodb/**']
 const severalProcessTests = ['test/releases/**']
-// These tests take long. They have their own commands: `npm run test:faults` and `npm run test:torture`.
+// These tests take long. They have their own commands: `npm run test:faults`, `npm run test:torture` and `npm run test:runtimes`.
 const longTests =
   process.env.LONG === undefined
     ? [
@@ -25,6 +28,7 @@ const longTests =
         'test/postgres/{frontier,held-streams,rare-events,shared-schema,feed-load}.test.ts',
         'test/torture/{campaigns,breakages}.test.ts',
         'test/dynamodb/simulated/mistakes.test.ts',
+        'test/runtimes/**',
       ]
     : []
 // It needs no emulator, so it need not run again for another one.
@@ -34,6 +38,9 @@ const namesFiles = process.argv
   .slice(2)
   .some((word) => !word.startsWith('-') && !['run', 'list', 'runner'].includes(word))
 const ownTests = namesFiles ? [] : dynamodbTests
+// The ORMs are installed by `npm run test:orms` only.
+const hasOrms = existsSync('test/orms/prisma/generated')
+if (!hasOrms) console.log('left out, because only `npm run test:orms` installs the ORMs: test/orms/**')
 const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
   ...(stores.some(({ name }) => name.startsWith('pg-pgbouncer')) ? [] : poolerTests),
@@ -49,8 +56,14 @@ if (testsWithoutStore.length > 0)
 export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...longTests, ...ownTests, ...testsWithoutStore],
+    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.{ts,tsx}'],
+    exclude: [
+      ...configDefaults.exclude,
+      ...longTests,
+      ...ownTests,
+      ...(hasOrms ? [] : ['test/orms/**']),
+      ...testsWithoutStore,
+    ],
     globalSetup: ['test/postgres-servers.ts'],
     reporters: ['default', './test/skip-reporter.ts'],
     testTimeout: 60_000,

@@ -5,7 +5,7 @@ import { dirname, join, normalize, relative } from 'node:path'
 const adapters = ['memory', 'postgres', 'dynamodb']
 const drawers = /^(utils?|helpers?|types|interfaces|common|misc)(\.|$)/
 const mostLines: Readonly<Record<string, number>> = {
-  'index.ts': 160,
+  'index.ts': 200,
   'store.ts': 300,
   'event.ts': 150,
   'memory/store.ts': 250,

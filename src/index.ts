@@ -37,6 +37,8 @@ export type {
 } from './errors/index.ts'
 export {
   AppendTooLargeError,
+  BodyAlreadyReadError,
+  BodyTooLargeError,
   CommandOvertakenError,
   ConnectionNotOpenError,
   DamagedLogError,
@@ -47,6 +49,7 @@ export {
   HandlerTimeoutError,
   hasCode,
   ImportOutOfOrderError,
+  InvalidBodyError,
   InvalidEventError,
   InvalidInputError,
   LeaseLostError,
@@ -59,6 +62,7 @@ export {
   NestedCallError,
   NotInTransactionError,
   NotParkedError,
+  PreconditionRequiredError,
   ProjectionVersionError,
   ReadOnlyReplicaError,
   RebuildRunningError,
@@ -88,7 +92,30 @@ export type { ExpectedVersion } from './expected-version.ts'
 export type { ImportedEvent, ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
 export type { EventFilter } from './input/event-filter.ts'
 export type { InputLimits } from './input/limits.ts'
+export type { Frontier, FrontierWriter } from './log/frontier.ts'
 export { memoryStore } from './memory/store.ts'
+export type {
+  AppendMetric,
+  CapacityMetric,
+  CommandMetric,
+  CommitMetric,
+  HandleMetric,
+  IncidentMetric,
+  LagMetric,
+  Metric,
+  ParkMetric,
+  ReadMetric,
+} from './observe/metric.ts'
+export type { Observer } from './observe/observer.ts'
+export type {
+  AppendOperation,
+  BuildOperation,
+  CommandOperation,
+  HandleOperation,
+  Operation,
+  ProjectOperation,
+  ReadOperation,
+} from './observe/operation.ts'
 export type {
   ProjectionSummary,
   RebuildOptions,
@@ -106,7 +133,16 @@ export type {
 } from './projection/projection.ts'
 export { projection } from './projection/projection.ts'
 export type { Documents, HandlerTransaction } from './projection/transaction.ts'
-export type { ListDocumentsOptions, View, ViewDocument, ViewOptions } from './projection/view.ts'
+export type {
+  DocumentChange,
+  ListDocumentsOptions,
+  PrefixChange,
+  View,
+  ViewDocument,
+  ViewOptions,
+  ViewSnapshot,
+  WatchOptions,
+} from './projection/view.ts'
 export type {
   DeleteSnapshotsOptions,
   Snapshot,
@@ -152,5 +188,6 @@ export type {
   SubscriptionState,
   SubscriptionStatus,
   Succession,
+  WorkerStatus,
 } from './subscription/subscription.ts'
 export { uuidOf, uuidv7 } from './uuid.ts'

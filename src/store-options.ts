@@ -1,6 +1,8 @@
 /** The options that every store takes. */
 import type { EventDefinitions } from './catalogue/definitions.ts'
 import type { Event } from './event.ts'
+import type { Metric } from './observe/metric.ts'
+import type { Observer } from './observe/observer.ts'
 import type { Projection } from './projection/projection.ts'
 
 /** The options that every store takes when it is opened. */
@@ -22,4 +24,15 @@ export interface StoreOptions<E extends Event = Event> {
    * @default the name of the host, a slash, and the number of the process
    */
   readonly worker?: string | undefined
+  /**
+   * Measures the store, runs its operations inside spans, and adds metadata such as a trace context to new events. `otel`
+   * of `@eventsourced/core/otel` makes an observer for OpenTelemetry. @default none, at no cost
+   */
+  readonly observe?: Observer | undefined
+  /**
+   * Called for each fact that the store measures; short for `observe: { measure }`. If both are given, both are called. It
+   * only informs: if it throws, or its promise rejects, the store continues, and emits one process warning with the code
+   * `observer-failed`. @default none
+   */
+  readonly onMetric?: ((metric: Metric) => void) | undefined
 }

@@ -6,6 +6,8 @@ import type { Event, Metadata, RecordedEvent } from './event.ts'
 import type { ExpectedVersion } from './expected-version.ts'
 import type { ImportOptions, ImportResult, ImportSource } from './imported-event.ts'
 import type { EventFilter } from './input/event-filter.ts'
+import type { Frontier } from './log/frontier.ts'
+import type { Observer } from './observe/observer.ts'
 import type {
   ProjectionSummary,
   RebuildOptions,
@@ -25,6 +27,7 @@ import type {
   SubscribeOptions,
   Subscription,
   SubscriptionStatus,
+  WorkerStatus,
 } from './subscription/subscription.ts'
 
 /** The options of `createStream`. */
@@ -148,6 +151,12 @@ export interface EventStore<E extends Event = Event, Tx extends HandlerTransacti
   /** The catalogue that the store was opened with. */
   readonly events: EventDefinitions<E> | undefined
 
+  /**
+   * The observer that the store was opened with, for code that wraps the store, and for command handlers. Its functions never
+   * throw because of the user's observer.
+   */
+  readonly observe: Observer | undefined
+
   /** Reads events as they are stored: old names, old versions, and `$schemaVersion` in the metadata. */
   readonly raw: StoredEvents
 
@@ -191,6 +200,9 @@ export interface EventStore<E extends Event = Event, Tx extends HandlerTransacti
     options?: ReadAllOptions<Type>,
   ): AsyncIterable<RecordedEvent<OfType<T, Type>>>
 
+  /** Returns how far readers of the log can read now, and the running appends that hold them back. */
+  frontier(options?: CallOptions): Promise<Frontier>
+
   /** Returns the version, the times and the metadata of a stream; `undefined` if it does not exist. */
   streamInfo(streamId: string, options?: CallOptions): Promise<StreamInfo | undefined>
 
@@ -232,6 +244,9 @@ export interface EventStore<E extends Event = Event, Tx extends HandlerTransacti
 
   /** Returns the checkpoint, the lag and the owners of a subscription; `undefined` if no subscription has this name. */
   subscriptionStatus(name: string, options?: CallOptions): Promise<SubscriptionStatus | undefined>
+
+  /** Returns the workers of this store that run, or whose subscription has failed. Does not ask the database. */
+  workers(): readonly WorkerStatus[]
 
   /** Lists and changes the subscriptions of all processes. */
   readonly subscriptions: SubscriptionAdministration

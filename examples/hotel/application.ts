@@ -5,12 +5,14 @@ import {
   type EventStore,
   type EventsOf,
   foldStream,
+  type HandleOptions,
   type RecordedEvent,
 } from '@eventsourced/core'
-import { booking, type bookingEvents } from './booking.ts'
+import type * as z from 'zod'
+import { booking, type bookingEvents, type newBooking } from './booking.ts'
 import { guest } from './guest.ts'
-import { KeyVault, unseal } from './personal-data.ts'
-import { bookingSearch, bookingsOfGuest, type hotelEvents } from './projections.ts'
+import { emailKey, KeyVault, type PersonalData, seal, unseal } from './personal-data.ts'
+import { bookingSearch, bookingsOfGuest, type hotelEvents, takenNights } from './projections.ts'
 import { Refusal } from './refusal.ts'
 import { room } from './room.ts'
 
@@ -24,7 +26,15 @@ export interface Mail {
   text: string
 }
 
-export function hotel(store: HotelStore, sendMail: (mail: Mail) => Promise<void>) {
+export interface HotelOptions {
+  sendMail: (mail: Mail) => Promise<void>
+  /** Keys the hashes of addresses. */
+  secret: string
+  /** How long a booking is held without a payment, in milliseconds. */
+  payWithin: number
+}
+
+export function hotel(store: HotelStore, { sendMail, secret, payWithin }: HotelOptions) {
   const vault = new KeyVault()
   const rooms = commandHandler({ store, decider: room, streamId: (id) => `room-${id}`, cacheSize: 1_000 })
   const guests = commandHandler({ store, decider: guest, streamId: (id) => `guest-${id}` })
@@ -62,12 +72,56 @@ export function hotel(store: HotelStore, sendMail: (mail: Mail) => Promise<void>
     await sendMail({ id: event.id, to: person.email, text })
   }
 
+  async function takenRooms(day: string) {
+    const rooms: string[] = []
+    for await (const { key } of store.view(takenNights).list({ prefix: `${day}/room-` })) {
+      rooms.push(key.slice(`${day}/room-`.length))
+    }
+    return { day, rooms }
+  }
+
+  async function search(status: string) {
+    const found = []
+    for await (const { key, state } of store.view(bookingSearch).list()) {
+      if (state.status === status) found.push({ booking: key.slice('booking-'.length), ...state })
+    }
+    return found
+  }
+
   /** Withdraws the bookings that were not paid for in time. Any number of processes may call it at once. */
   async function withdrawUnpaid(now: string = new Date().toISOString()): Promise<void> {
     for await (const { key, state } of store.view(bookingSearch).list()) {
       const isOpen = state.status === 'requested' || state.status === 'held'
       if (isOpen && state.payBy <= now) await bookings(key.slice('booking-'.length), { kind: 'expire' })
     }
+  }
+
+  /** Registers a guest. The events hold the personal data sealed with the guest's own key. */
+  async function registerGuest(id: string, person: PersonalData, options?: HandleOptions) {
+    const sealed = seal(await vault.keyFor(id), person)
+    return guests(id, { kind: 'register', sealed, emailKey: emailKey(person.email, secret) }, options)
+  }
+
+  /** Returns the personal data of a guest; `undefined` in its place once the guest is erased. */
+  async function findGuest(id: string) {
+    const folded = await foldStream(store, `guest-${id}`, guest)
+    return { ...folded, state: unseal(await vault.find(id), folded.state.sealed) ?? { erased: true } }
+  }
+
+  async function eraseGuest(id: string, options?: HandleOptions) {
+    const erased = await guests(id, { kind: 'erase' }, options)
+    await vault.destroy(id)
+    return erased
+  }
+
+  /** Requests a booking at the present price of the room. */
+  async function requestBooking(id: string, wanted: z.infer<typeof newBooking>, options?: HandleOptions) {
+    const { exists } = await foldStream(store, `guest-${wanted.guestId}`, guest)
+    if (!exists) throw new Refusal('no-such-guest', 'There is no such guest')
+    const { state } = await foldStream(store, `room-${wanted.roomId}`, room)
+    const price = { amount: state.price * wanted.nights.length, currency: 'EUR' }
+    const payBy = new Date(Date.now() + payWithin).toISOString()
+    return bookings(id, { kind: 'request', ...wanted, price, payBy }, options)
   }
 
   /** Starts what follows the log in this process, and returns the subscriptions. */
@@ -92,7 +146,19 @@ export function hotel(store: HotelStore, sendMail: (mail: Mail) => Promise<void>
     ]
   }
 
-  return { store, vault, rooms, guests, bookings, start, withdrawUnpaid }
+  return {
+    store,
+    rooms,
+    bookings,
+    registerGuest,
+    findGuest,
+    eraseGuest,
+    requestBooking,
+    takenRooms,
+    search,
+    start,
+    withdrawUnpaid,
+  }
 }
 
 export type Hotel = ReturnType<typeof hotel>

@@ -6,6 +6,7 @@ import { Refusal } from './refusal.ts'
 const nights = z.array(z.iso.date()).min(1)
 
 export const newBooking = z.object({ guestId: z.string(), roomId: z.string(), nights })
+export const payment = z.object({ amount: z.number() })
 
 export const bookingEvents = defineEvents(
   {

@@ -1,6 +1,9 @@
 /** A guest. The events hold personal data sealed, so that erasing the key of a guest erases the data. */
 import { defineEvents, payload } from '@eventsourced/core'
+import * as z from 'zod'
 import { Refusal } from './refusal.ts'
+
+export const newGuest = z.object({ name: z.string(), email: z.email() })
 
 export const guestEvents = defineEvents({
   /** `emailKey`: a keyed hash of the address, by which an address is found without the sealed data. */

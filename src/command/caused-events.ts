@@ -15,20 +15,25 @@ export function commandEventId(stream: string, commandId: string, index: number)
   return numberedUuid(['command', stream, commandId], index)
 }
 
-/** Gives decided events their ids and metadata. If the command has an id, the event ids are derived from it. */
+/**
+ * Gives decided events their ids and metadata. If the command has an id, the event ids are derived from it. `inject`: adds
+ * the metadata of the store's observer.
+ */
 export function causedEvents<E extends Event>(
   decided: readonly E[],
   stream: string,
   commandId: string | undefined,
   metadata: Metadata | undefined,
+  inject?: (own: Metadata) => Metadata,
 ): readonly CausedEvent<E>[] {
   const causationId = commandId ?? uuidv7()
   const made = { correlationId: causationId, causationId }
   return decided.map((event, index) => {
+    const own = mergedMetadata(made, metadata, event.metadata)
     const caused = {
       ...event,
       id: commandId === undefined ? (event.id ?? uuidv7()) : commandEventId(stream, commandId, index),
-      metadata: mergedMetadata(made, metadata, event.metadata),
+      metadata: inject === undefined ? own : inject(own),
     }
     if (commandId === undefined && event.id === undefined) markNamedByLibrary(caused)
     markAsAccepted(caused, event)

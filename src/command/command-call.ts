@@ -23,6 +23,8 @@ import {
 import type { Event, Metadata, RecordedEvent } from '../event.ts'
 import { type ExpectedVersion, isExpected } from '../expected-version.ts'
 import { decidedEvents } from '../input/events.ts'
+import { markInjected } from '../observe/injected-calls.ts'
+import type { Observation } from '../observe/observation.ts'
 import { abortable } from '../runtime/abort.ts'
 import { pause } from '../runtime/retry.ts'
 import type { AppendResult } from '../store.ts'
@@ -74,6 +76,8 @@ export interface HandlerSetup<State, Command, E extends Event> {
   readonly snapshots: StateSnapshots<State> | undefined
   readonly turns: Turns
   readonly retries: number
+  /** The observer of the store. */
+  readonly observation: Observation | undefined
 }
 
 type CausedEvents<E extends Event> = ReturnType<typeof causedEvents<E>>
@@ -100,6 +104,8 @@ export class CommandCall<State, Command, E extends Event> {
   #decided: { readonly on: KnownStream<State>; readonly events: Promise<CausedEvents<E>> } | undefined
   /** How often `decide` was called. */
   #decisions = 0
+  /** The last error that `decide` threw. */
+  #refusal: { readonly error: unknown } | undefined
   #extendTurn = () => {}
   /** Whether the next load must read the whole stream. */
   #needsWhole = false
@@ -118,6 +124,16 @@ export class CommandCall<State, Command, E extends Event> {
     this.#options = options
     // Without an id, each call is a command of its own.
     this.#isUnhandled = options.commandId === undefined
+  }
+
+  /** How often the decider has decided. */
+  get decisions(): number {
+    return this.#decisions
+  }
+
+  /** Whether an error of this call is that of the decider, or of the caller's expected version. */
+  isRefusal(error: unknown): boolean {
+    return this.#refusal?.error === error || hasCode(error, 'wrong-expected-version')
   }
 
   async run(): Promise<CommandResult<State, E>> {
@@ -259,16 +275,24 @@ export class CommandCall<State, Command, E extends Event> {
 
   async #decideNow(state: State): Promise<CausedEvents<E>> {
     const { commandId, metadata, signal } = this.#options
-    const { decider, known } = this.#setup
-    const decision = Promise.resolve(decider.decide(this.#command, state))
-    const decided = decidedEvents<E>(await abortable(decision, signal))
+    const { decider, known, observation } = this.#setup
+    let decision: unknown
+    try {
+      decision = await abortable(Promise.resolve(decider.decide(this.#command, state)), signal)
+    } catch (error) {
+      if (!signal?.aborted) this.#refusal = { error }
+      throw error
+    }
+    const decided = decidedEvents<E>(decision)
     const accepted = known === undefined ? decided : acceptedEvents(known, decided)
-    return causedEvents(accepted, this.#stream, commandId, metadata)
+    return causedEvents(accepted, this.#stream, commandId, metadata, observation?.injector())
   }
 
   #append(events: CausedEvents<E>, expectedVersion: ExpectedVersion): Promise<AppendResult> {
     const { signal } = this.#options
-    return this.#setup.store.append(this.#stream, events, { expectedVersion, signal })
+    const options = { expectedVersion, signal }
+    if (this.#setup.observation !== undefined) markInjected(options)
+    return this.#setup.store.append(this.#stream, events, options)
   }
 
   #appended(before: KnownStream<State>, events: CausedEvents<E>, result: AppendResult): Handled<State, E> {

@@ -6,6 +6,7 @@ import { checkExpectedVersion, checkFunction, checkInteger, checkName, checkText
 import { checkMetadata } from '../input/json.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
+import { asObservation, type Ended, type Observation } from '../observe/observation.ts'
 import type { EventStore } from '../store.ts'
 import { CommandCall, type CommandResult, type HandleOptions } from './command-call.ts'
 import type { CommandStore } from './command-store.ts'
@@ -78,14 +79,38 @@ export function commandHandler<State, Command, E extends Event>(
   const upcasts = known?.upcastText(decider.events?.types) ?? ''
   const snapshots = snapshot === undefined ? undefined : new StateSnapshots<State>(store, upcasts, snapshot)
   const states = new StateCache(store, decider, cacheSize, snapshots)
-  const setup = { store, decider, known, retries, states, snapshots, turns: new Turns() }
+  const observation = asObservation(store.observe)
+  const setup = { store, decider, known, retries, states, snapshots, turns: new Turns(), observation }
 
   return async function handle(id, command, options) {
     const checked = checkedOptions(options)
     const stream = streamId(id)
     checkName(stream, 'streamId')
-    return new CommandCall(setup, stream, command, checked).run()
+    const call = new CommandCall(setup, stream, command, checked)
+    return observation === undefined ? call.run() : observeCommand(observation, call, stream, checked)
   }
+}
+
+function observeCommand<State, Command, E extends Event>(
+  observation: Observation,
+  call: CommandCall<State, Command, E>,
+  streamId: string,
+  { commandId }: HandleOptions,
+): Promise<CommandResult<State, E>> {
+  const outcomeOf = (ended: Ended<CommandResult<State, E>>) => {
+    if ('result' in ended) return ended.result.deduplicated ? 'repeated' : 'handled'
+    return call.isRefusal(ended.error) ? 'refused' : 'failed'
+  }
+  return observation.run(
+    { name: 'command', streamId, commandId },
+    () => call.run(),
+    (ended, duration) => ({
+      kind: 'command',
+      attempts: call.decisions,
+      duration,
+      outcome: outcomeOf(ended),
+    }),
+  )
 }
 
 function checkedOptions(options: HandleOptions | undefined): HandleOptions {

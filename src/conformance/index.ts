@@ -29,6 +29,7 @@ import { expectedVersionCases } from './expected-version.ts'
 import { failingHandlerCases } from './failing-handlers.ts'
 import { feedCases } from './feed.ts'
 import { followCases } from './follow.ts'
+import { frontierCases } from './frontier.ts'
 import { handleCases } from './handle.ts'
 import { importCases } from './import.ts'
 import { importAgainCases } from './import-again.ts'
@@ -44,6 +45,7 @@ import { inputCases } from './input.ts'
 import { lostAnswerCases } from './lost-answers.ts'
 import { manyReaderCases } from './many-readers.ts'
 import { nameCases } from './names.ts'
+import { observerCases } from './observer.ts'
 import { optionCases } from './options.ts'
 import { payloadCases } from './payloads.ts'
 import { raceCases } from './races.ts'
@@ -68,6 +70,9 @@ import { transactionCases } from './transactions.ts'
 import { transferCases } from './transfers.ts'
 import { untouchedCases } from './untouched.ts'
 import { viewCases } from './views.ts'
+import { watchCases } from './watch.ts'
+import { watchEndCases } from './watch-ends.ts'
+import { watchAgainCases } from './watches-again.ts'
 
 export type {
   Capability,
@@ -104,6 +109,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...followCases,
   ...feedCases,
   ...transactionCases,
+  ...frontierCases,
   ...streamCases,
   ...nameCases,
   ...payloadCases,
@@ -131,8 +137,12 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...inlineTransactionCases,
   ...missingInlineCases,
   ...viewCases,
+  ...watchCases,
+  ...watchAgainCases,
+  ...watchEndCases,
   ...rebuildCases,
   ...subscriptionCases,
+  ...observerCases,
   ...manyReaderCases,
   ...subscriptionStartCases,
   ...runOnceCases,

@@ -10,6 +10,5 @@ export type {
 } from './repair/problems.ts'
 export type { DynamodbClient } from './requests/client.ts'
 export { DynamodbFailure } from './requests/errors.ts'
-export type { DynamodbCapacity, DynamodbIncident, DynamodbMetric } from './requests/metric.ts'
 export { type DynamodbStore, type DynamodbStoreOptions, dynamodbStore } from './store.ts'
 export type { TablesStatus, TableWarning } from './tables/tables-status.ts'

@@ -60,6 +60,7 @@ export function dynamodbStorage(
     ...snapshots(environment),
 
     readLogPage: (query, signal) => log.readLogPage(query, signal),
+    frontier: (signal) => log.frontier(signal),
     lastPosition: (signal) => log.lastPosition(signal),
     positionBefore: (time, signal) => log.positionBefore(time, signal),
 

@@ -1,7 +1,6 @@
 /** Opens an event store on DynamoDB. */
 import {
   checkBoolean,
-  checkFunction,
   checkInteger,
   checkMilliseconds,
   type Event,
@@ -9,6 +8,7 @@ import {
   eventStore,
   InlineProjections,
   type InputLimits,
+  observationOf,
   optionsOf,
   refuse,
   SchemaMismatchError,
@@ -19,7 +19,6 @@ import { tablesOf } from './keys.ts'
 import type { RepairResult, TableCheckOptions, VerifyTablesResult } from './repair/problems.ts'
 import { type DynamodbAddress, opener } from './requests/client.ts'
 import { Connection } from './requests/connection.ts'
-import type { DynamodbMetric } from './requests/metric.ts'
 import { dynamodbStorage } from './storage.ts'
 import { checkTableName, defaultTable } from './tables/table-name.ts'
 import { createTables, format, readFormat, readFormatOnceCreated, refusedAs } from './tables/tables.ts'
@@ -68,14 +67,8 @@ export interface DynamodbStoreOptions<E extends Event = Event>
   /** Whether the store compresses event bodies and document states above 1 KB. @default true */
   readonly compress?: boolean | undefined
   /**
-   * Called for each failed attempt of a request (transient error), each sealed slot, and each append that found its
-   * slot sealed; with `reportCapacity`, also for each answer. It only informs: if it throws, or its promise rejects,
-   * the call continues, and the store emits one process warning with the code `metric-failed`. @default none
-   */
-  readonly onMetric?: ((metric: DynamodbMetric) => void) | undefined
-  /**
    * Whether the store asks DynamoDB for the capacity that each request consumes, and passes it to `onMetric` with the
-   * kind `capacity`: once for each request and table. Requires `onMetric`. @default false
+   * kind `capacity`: once for each request and table. Requires `onMetric` or `observe.measure`. @default false
    */
   readonly reportCapacity?: boolean | undefined
 }
@@ -137,8 +130,7 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
     autoCreate = true,
     compress = true,
     reportCapacity = false,
-    onMetric,
-  } = optionsOf(options, ['autoCreate', 'compress', 'reportCapacity', 'onMetric'])
+  } = optionsOf(options, ['autoCreate', 'compress', 'reportCapacity'])
   const address = optionsOf<DynamodbAddress, keyof DynamodbAddress>(options, [
     'client',
     'endpoint',
@@ -153,15 +145,16 @@ export function dynamodbStore<E extends Event = Event>(options?: DynamodbStoreOp
   const tables = tablesOf(table)
   checkBoolean(autoCreate, 'autoCreate')
   checkBoolean(compress, 'compress')
-  if (onMetric !== undefined) checkFunction(onMetric, 'onMetric')
   checkBoolean(reportCapacity, 'reportCapacity')
-  if (reportCapacity && onMetric === undefined) {
-    refuse('reportCapacity', 'must not be true without onMetric, which gets the capacity', reportCapacity)
+  const measure = observationOf(options)?.measure
+  if (reportCapacity && measure === undefined) {
+    const problem = 'must not be true without onMetric or observe.measure, which gets the capacity'
+    refuse('reportCapacity', problem, reportCapacity)
   }
   const inline = new InlineProjections(projections, events)
   const connection = new Connection(
     opener(address),
-    { retries, requestTimeout, reportCapacity, onMetric },
+    { retries, requestTimeout, reportCapacity, measure },
     prepare,
   )
   const unprepared = connection.unprepared()

@@ -12,18 +12,26 @@ const thisProcess = `${hostname()}/${process.pid}`
 
 interface Given
   extends Pick<EngineEnvironment, 'storage' | 'clock'>,
-    Partial<Pick<EngineEnvironment, 'known'>> {
+    Partial<Pick<EngineEnvironment, 'known' | 'observation'>> {
   /** Wakes waiting readers when this process appends, or when another process reports an append. */
   readonly wakeup: Pick<Wakeup, 'count' | 'wait'>
   /** @default the name of the host, and the number of the process */
   readonly workerName?: string | undefined
 }
 
-export function engineEnvironment({ storage, known, wakeup, clock, workerName }: Given): EngineEnvironment {
+export function engineEnvironment({
+  storage,
+  known,
+  wakeup,
+  clock,
+  workerName,
+  observation,
+}: Given): EngineEnvironment {
   const checkpointWriter = new CheckpointWriter(storage, clock)
   return {
     storage,
     known,
+    observation,
     clock,
     log: new LogReader(storage, wakeup, clock),
     workerName: workerName ?? thisProcess,

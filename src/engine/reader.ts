@@ -5,9 +5,11 @@ import { upcastAll } from '../catalogue/upcast.ts'
 import { checkedDate, checkInteger, checkOneOf, checkReadName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { LogReader } from '../log/log-reader.ts'
+import type { Observation } from '../observe/observation.ts'
 import type { Operations } from '../runtime/operations.ts'
 import type { Storage, StreamWindow } from '../storage/storage.ts'
 import type { ReadStreamOptions, StoredEvents, StreamSlice } from '../store.ts'
+import { observeRead } from './observed.ts'
 import { readLog } from './read-log.ts'
 
 /** `known`: the catalogue to read through; undefined: returns the events as they are stored. */
@@ -16,12 +18,14 @@ export function reader(
   log: LogReader,
   operations: Operations,
   known: KnownEvents | undefined,
+  observation: Observation | undefined,
 ): StoredEvents {
   return {
     async readStream(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice> {
       const window = streamWindow(streamId, options)
       const { signal } = optionsOf(options, ['signal'])
-      const slice = await operations.perform(signal, () => storage.readStream(streamId, window, signal))
+      const read = () => operations.perform(signal, () => storage.readStream(streamId, window, signal))
+      const slice = await (observation === undefined ? read() : observeRead(observation, streamId, read))
       if (known === undefined) return slice
       const events = upcastAll(known, slice.events, window.direction)
       return events === slice.events ? slice : upcastSlice(slice, events)

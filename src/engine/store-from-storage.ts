@@ -15,6 +15,9 @@ import { checkAppends, EventPreparation } from '../input/events.ts'
 import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
 import { optionsOf } from '../input/options.ts'
+import { LiveViews } from '../live/live-views.ts'
+import { isInjected } from '../observe/injected-calls.ts'
+import { observationOf } from '../observe/observation.ts'
 import { dropProjection } from '../projection/drop.ts'
 import { listProjections } from '../projection/list.ts'
 import { readView } from '../projection/read-view.ts'
@@ -36,7 +39,9 @@ import { type StartedSubscription, startSubscription } from '../subscription/sta
 import { subscriptionStatus } from '../subscription/status.ts'
 import { uuidv7 } from '../uuid.ts'
 import { engineEnvironment } from './environment.ts'
+import { readFrontier } from './frontier.ts'
 import { importEvents } from './import.ts'
+import { observeAppend, observeBuild, observeImport } from './observed.ts'
 import { reader } from './reader.ts'
 import { storeSnapshots } from './snapshots.ts'
 
@@ -53,18 +58,39 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
   const limits = checkedLimits(options)
   const { inline = [], worker, events } = optionsOf(options, ['inline', 'worker', 'events'])
   const known = knownEventsOf(events)
+  const observation = observationOf(options)
   if (worker !== undefined) checkName(worker, 'worker')
   const wakeup = new Wakeup(storage.notifications)
   const operations = new Operations(() => storage.checkNesting?.())
   const perform = operations.perform.bind(operations)
-  const environment = engineEnvironment({ storage, known, wakeup, clock: systemClock, workerName: worker })
+  const environment = engineEnvironment({
+    storage,
+    known,
+    wakeup,
+    clock: systemClock,
+    workerName: worker,
+    observation,
+  })
+  const liveViews = new LiveViews(environment, operations)
   const running = new Set<StartedSubscription>()
   /** The subscription that failed last under each name, until the name is subscribed again. */
   const failed = new Map<string, StartedSubscription>()
   const isInline = (name: string) => inline.some((projection) => projection.name === name)
 
-  async function write(appends: readonly PreparedAppend[], signal: AbortSignal | undefined) {
+  /** `isInjected`: whether the events already have the metadata that the observer injects. */
+  function append(
+    appends: readonly PreparedAppend[],
+    isInjected: boolean,
+    write: (appends: readonly PreparedAppend[]) => Promise<readonly AppendResult[]>,
+  ): Promise<readonly AppendResult[]> {
     checkAppends(appends, limits)
+    return observation === undefined ? write(appends) : observeAppend(observation, appends, isInjected, write)
+  }
+
+  async function write(
+    appends: readonly PreparedAppend[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly AppendResult[]> {
     let outcomes: readonly AppendOutcome[]
     try {
       outcomes = await perform(signal, () => storage.append(appends, signal))
@@ -80,17 +106,20 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
       if (outcome.kind === 'duplicate') throw new DuplicateEventIdError(outcome.eventId, outcome.streamId)
     }
     wakeup.appended()
-    return appends.map((append, index) => toResult(append, outcomes[index] as AppendSuccess))
+    const results = appends.map((append, index) => toResult(append, outcomes[index] as AppendSuccess))
+    for (const { position } of results) environment.log.noteAppended(position)
+    return results
   }
 
   return {
     events,
+    observe: observation,
     // The compiler's types of the events are what the catalogue, or without one the caller, says. Nothing checks them here.
-    ...(reader(storage, environment.log, operations, known) as Pick<
+    ...(reader(storage, environment.log, operations, known, observation) as Pick<
       EventStore<E, Tx>,
       'readStream' | 'readAll'
     >),
-    raw: reader(storage, environment.log, operations, undefined),
+    raw: reader(storage, environment.log, operations, undefined, observation),
 
     async createStream(streamId, options) {
       checkName(streamId, 'streamId')
@@ -107,16 +136,27 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
         'metadata',
         'signal',
       ])
-      const append = new EventPreparation(metadata, limits, known).append(streamId, events, expectedVersion)
-      if (append.events.length > 0) return (await write([append], signal))[0] as AppendResult
-      return perform(signal, () => appendWithoutEvents(storage, append, signal))
+      const prepared = new EventPreparation(metadata, limits, known).append(streamId, events, expectedVersion)
+      const results = await append([prepared], isInjected(options), async (appends) =>
+        prepared.events.length > 0
+          ? write(appends, signal)
+          : [await perform(signal, () => appendWithoutEvents(storage, prepared, signal))],
+      )
+      return results[0] as AppendResult
     },
 
     async appendAll(appends, options) {
       const { metadata, signal } = optionsOf(options, ['metadata', 'signal'])
       const preparation = new EventPreparation(metadata, limits, known)
       const prepared = preparation.appends(appends)
-      return prepared.length === 0 ? perform(signal, async () => []) : write(prepared, signal)
+      return prepared.length === 0
+        ? perform(signal, async () => [])
+        : append(prepared, false, (appends) => write(appends, signal))
+    },
+
+    async frontier(options) {
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, () => readFrontier(storage, signal))
     },
 
     async streamInfo(streamId, options) {
@@ -152,7 +192,10 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
       operations.checkOpen()
       const importBatch: Storage['importBatch'] = async (events, clampTimes, signal) => {
         try {
-          const outcome = await perform(signal, () => storage.importBatch(events, clampTimes, signal))
+          const write = () => perform(signal, () => storage.importBatch(events, clampTimes, signal))
+          const outcome = await (observation === undefined
+            ? write()
+            : observeImport(observation, events, write))
           wakeup.appended()
           return outcome
         } catch (error) {
@@ -164,7 +207,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
 
     snapshots: storeSnapshots(storage, operations),
 
-    view: (projection) => readView(environment, operations, projection),
+    view: (projection) => readView(environment, operations, liveViews, projection),
 
     subscribe(options) {
       operations.checkOpen()
@@ -194,6 +237,13 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
       })
     },
 
+    workers: () =>
+      [...running, ...failed.values()].map(({ subscription: { name, worker }, report }) => ({
+        subscription: name,
+        worker,
+        ...report(),
+      })),
+
     subscriptions: subscriptionAdministration(environment, operations),
 
     parked(subscription) {
@@ -210,12 +260,14 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
 
     async rebuild(projection, options) {
       const { signal } = optionsOf(options, ['signal'])
-      return perform(signal, () => rebuild(environment, projection, isInline, options))
+      const build = () => perform(signal, () => rebuild(environment, projection, isInline, options))
+      return observeBuild(observation, 'rebuild', projection, build)
     },
 
     async verify(projection, options) {
       const { signal } = optionsOf(options, ['signal'])
-      return perform(signal, () => verify(environment, projection, isInline, options))
+      const build = () => perform(signal, () => verify(environment, projection, isInline, options))
+      return observeBuild(observation, 'verify', projection, build)
     },
 
     async dropProjection(name, options) {
@@ -224,6 +276,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
     },
 
     close() {
+      liveViews.close()
       const close = () => operations.close(() => wakeup.close().then(() => storage.close()))
       // Running handlers may use the store until they have ended.
       const stops = [...running].map(({ subscription }) => subscription.stop())

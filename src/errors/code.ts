@@ -43,3 +43,7 @@ export type ErrorCode =
   | 'unknown-subscription'
   | 'invalid-event'
   | 'unreadable-event'
+  | 'precondition-required'
+  | 'body-already-read'
+  | 'body-too-large'
+  | 'invalid-body'

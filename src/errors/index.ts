@@ -32,6 +32,12 @@ import type {
   UnsupportedIsolationError,
 } from './database.ts'
 import type { FoldInPlaceError } from './folding.ts'
+import type {
+  BodyAlreadyReadError,
+  BodyTooLargeError,
+  InvalidBodyError,
+  PreconditionRequiredError,
+} from './http.ts'
 import type { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
 import type {
   MissingInlineProjectionError,
@@ -85,6 +91,12 @@ export {
 } from './database.ts'
 export type { FoldInPlaceReason } from './folding.ts'
 export { FoldInPlaceError } from './folding.ts'
+export {
+  BodyAlreadyReadError,
+  BodyTooLargeError,
+  InvalidBodyError,
+  PreconditionRequiredError,
+} from './http.ts'
 export { DamagedLogError, LogNotSettledError, LogTruncatedError } from './log.ts'
 export { MissingInlineProjectionError, ProjectionVersionError, RebuildRunningError } from './projection.ts'
 export {
@@ -143,6 +155,10 @@ export type KnownError =
   | UnknownSubscriptionError
   | InvalidEventError
   | UnreadableEventError
+  | PreconditionRequiredError
+  | BodyAlreadyReadError
+  | BodyTooLargeError
+  | InvalidBodyError
 
 /** Returns true if `error` is this library's error with that code, from any installed copy of the library. */
 export function hasCode<Code extends ErrorCode>(

@@ -50,6 +50,9 @@ export class LogReader {
   readonly #tail: Tail
   readonly #pages: SharedPages
   readonly #readLogPage: ReadLogPage
+  /** The end of the log, as this process knows it. */
+  #end = 0
+  #server: string | undefined
 
   constructor(
     storage: Pick<Storage, 'readLogPage' | 'pace'>,
@@ -58,7 +61,11 @@ export class LogReader {
   ) {
     // Several members may wait for a read. It must not run in the async context of one of them, such as its transaction.
     const own = presentCaller()
-    const readLogPage: ReadLogPage = (query, signal) => own(() => storage.readLogPage(query, signal))
+    const readLogPage: ReadLogPage = async (query, signal) => {
+      const page = await own(() => storage.readLogPage(query, signal))
+      if (query.until === wholeLog.until) this.#noteEnd(page)
+      return page
+    }
     const { polls } = storage.pace ?? fullPace
     this.#tail = new Tail(readLogPage, wakeup, clock, polls, () => this.#pages.clear())
     this.#readLogPage = async (query, signal) => {
@@ -68,6 +75,24 @@ export class LogReader {
       return page
     }
     this.#pages = new SharedPages(this.#readLogPage, this.#hashes)
+  }
+
+  /** The position of the end of the log, as this process knows it from what it has read and appended; 0 before that. */
+  get end(): number {
+    return this.#end
+  }
+
+  /** Notes the position of an event that this process has appended. */
+  noteAppended(position: number): void {
+    if (position > this.#end) this.#end = position
+  }
+
+  /** A page that is not full reaches the end of the log. Another server may have lost the end that the former one had. */
+  #noteEnd({ full, frontier, through, server }: LogPage): void {
+    const isOther = server !== this.#server
+    this.#server = server
+    if (!full) this.#end = through
+    else if (isOther || frontier > this.#end) this.#end = frontier
   }
 
   join(options: MemberOptions): LogMember {

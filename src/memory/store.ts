@@ -4,12 +4,14 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import {
+  commitTimer,
   documentSnapshots,
   type Event,
   type EventStore,
   eventStore,
   InlineProjections,
   type InputLimits,
+  observationOf,
   optionsOf,
   type ProjectionStorage,
   type Storage,
@@ -26,7 +28,12 @@ import { type MemoryTransaction, Turnstile, transact } from './transaction.ts'
  */
 export function memoryStore<E extends Event = Event>(options?: InputLimits & StoreOptions<E>): EventStore<E> {
   const { inline, events } = optionsOf(options, ['inline', 'events'])
-  return eventStore(memoryStorage(new InlineProjections(inline, events)), options)
+  const storage = memoryStorage(new InlineProjections(inline, events))
+  const timer = commitTimer(observationOf(options)?.measure)
+  if (timer === undefined) return eventStore(storage, options)
+  const append: Storage['append'] = (appends, signal) =>
+    timer(appends.length, () => storage.append(appends, signal))
+  return eventStore({ ...storage, append }, options)
 }
 
 /** The storage in memory. `inline`: the projections whose documents change together with each append and import. */

@@ -29,7 +29,7 @@ export interface AppendMetric {
 /** The database has committed appends, or refused to. One commit may contain the appends of many callers. */
 export interface CommitMetric {
   readonly kind: 'commit'
-  /** The number of appends that shared the commit. */
+  /** The number of appends that shared the commit. An append to several streams counts once for each stream. */
   readonly appends: number
   readonly duration: number
 }
@@ -70,13 +70,19 @@ export interface ParkMetric {
   readonly position: number
 }
 
-/** How far a subscription of this process is behind the log. Reported at most once a second for each subscription. */
+/**
+ * How far a subscription is behind the log, in the partitions that this process handles. Reported once a second for each
+ * subscription while the process handles a partition.
+ */
 export interface LagMetric {
   readonly kind: 'lag'
   readonly subscription: string
   /** The number of positions between the checkpoint and the end of the log, as this process knows both. */
   readonly lag: number
-  /** How long ago the event was recorded that the subscription handled last; 0 if nothing is left to handle. */
+  /**
+   * How long ago the oldest event was recorded that this process has read and not handled yet; 0 if there is none. By the
+   * clock of this process.
+   */
   readonly lagTime: number
 }
 

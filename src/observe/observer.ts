@@ -11,13 +11,17 @@ export interface Observer {
    */
   readonly measure?: ((metric: Metric) => void) | undefined
   /**
-   * Runs an operation, for example inside a span. It must call `work` once, and return what `work` returns or throw what
-   * `work` throws.
+   * Runs an operation, for example inside a span. It must call `work` once, before its first `await`, and return what
+   * `work` returns or throw what `work` throws. If it does not, or never settles, the store runs the work once all the
+   * same, returns the outcome of the work, and emits one process warning with the code `observer-failed`.
    */
   readonly around?: (<T>(operation: Operation, work: () => Promise<T>) => Promise<T>) | undefined
   /**
    * Returns metadata for the events that are appended now, for example `traceparent`. A property that the event or the
-   * call has itself wins.
+   * call has itself wins. Called once for each call of `append`, `appendAll` and a command handler; not for `import`,
+   * whose events keep their metadata. If it throws, or returns no metadata, the store appends without it, and emits one
+   * process warning with the code `observer-failed`. The store also appends without it if the metadata of an event would
+   * exceed `maxPayloadBytes`.
    */
   readonly inject?: (() => Metadata | undefined) | undefined
 }

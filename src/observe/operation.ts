@@ -32,17 +32,18 @@ export interface CommandOperation {
   readonly commandId: string | undefined
 }
 
-/** One attempt of the handler of a subscription, for one event or a batch. */
+/** One attempt of the handler of a subscription, for one event or a batch, with its transaction if it has one. */
 export interface HandleOperation {
   readonly name: 'handle'
   readonly subscription: string
   readonly partition: number
   /** 1 for the first attempt. */
   readonly attempt: number
+  /** As they are stored. */
   readonly events: readonly RecordedEvent[]
 }
 
-/** An async projection writes the documents of a batch of events. */
+/** One attempt of an async projection to write the documents of a batch of events, with its transaction. */
 export interface ProjectOperation {
   readonly name: 'project'
   readonly projection: string

@@ -1,12 +1,20 @@
 /** How appends reach the database: one by one, in groups of concurrent calls, or all or none. */
-import { GroupCommit, type GroupCommitOptions, type PreparedAppend, type Storage } from '../storage/index.ts'
+import {
+  type CommitTimer,
+  GroupCommit,
+  type GroupCommitOptions,
+  type PreparedAppend,
+  type Storage,
+} from '../storage/index.ts'
 import type { AppendCalls } from './append-calls.ts'
 
-/** Makes the `append` of the storage. */
+/** Makes the `append` of the storage. `timer`: measures the commits. */
 export function appends(
-  { alone, together, allOrNone }: AppendCalls,
+  calls: AppendCalls,
   options: Omit<GroupCommitOptions, 'alone' | 'together'>,
+  timer: CommitTimer | undefined,
 ): Pick<Storage, 'append'> {
+  const { alone, together, allOrNone } = timer === undefined ? calls : timedCalls(calls, timer)
   const group = new GroupCommit({ alone, together, ...options })
   return {
     async append(appends, signal) {
@@ -15,5 +23,13 @@ export function appends(
       if (only === undefined || only.events.length === 0) return allOrNone(appends, signal)
       return [await group.append(only, signal)]
     },
+  }
+}
+
+function timedCalls({ alone, together, allOrNone }: AppendCalls, timer: CommitTimer): AppendCalls {
+  return {
+    alone: (...call) => timer(1, () => alone(...call)),
+    together: (appends, retriedBefore) => timer(appends.length, () => together(appends, retriedBefore)),
+    allOrNone: (appends, signal) => timer(appends.length, () => allOrNone(appends, signal)),
   }
 }

@@ -28,8 +28,8 @@ import {
 export type PostgresConnection = string | PgPool | PgClient | PostgresJs | PGliteDatabase
 
 /**
- * The caller's own transaction: a `pg` client inside one, a postgres.js or PGlite transaction, or the result of
- * `fromKysely` or `fromDrizzle`.
+ * The caller's own transaction: a `pg` client inside one, a postgres.js or PGlite transaction, or the result of a
+ * bridge: `fromKysely`, `fromDrizzle`, `fromPrisma`, `fromKnex`, `fromTypeOrm` or `fromMikroOrm`.
  */
 export type PostgresTransaction =
   | (PgClient & { readonly totalCount?: never })

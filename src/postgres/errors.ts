@@ -117,6 +117,14 @@ export function isUnreachable(error: unknown): boolean {
   return error instanceof Error && 'code' in error && unreachableCodes.has(String(error.code))
 }
 
+/** The code of a call whose statement still waits in the driver, because no connection was free or could be opened. */
+export const stillQueued = 'STILL_QUEUED'
+
+/** Whether no connection came for the call. Unlike after `isUnreachable`, the driver may still send the statement. */
+export function isStillQueued(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === stillQueued
+}
+
 /**
  * Whether the error of the user's own statement is a fault of the whole transaction, which only a new transaction can
  * mend: the connection is lost, or the server chose the transaction as the victim of a conflict. Other errors belong to

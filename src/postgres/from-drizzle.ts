@@ -13,7 +13,10 @@ export interface DrizzleTransaction {
 }
 
 /** The `sql` tag of `drizzle-orm`. */
-export type DrizzleSql = (strings: TemplateStringsArray, ...parameters: unknown[]) => unknown
+export interface DrizzleSql {
+  (strings: TemplateStringsArray, ...parameters: unknown[]): unknown
+  param(value: unknown): unknown
+}
 
 /**
  * Makes a session of a Drizzle transaction, for `store.inTransaction`. `sql`: the tag of `drizzle-orm`.
@@ -44,5 +47,6 @@ function asTemplate(text: string, parameters: readonly unknown[], sql: DrizzleSq
   const strings = pieces.filter((_, index) => index % 2 === 0)
   const numbers = pieces.filter((_, index) => index % 2 === 1)
   const template = Object.assign(strings, { raw: strings })
-  return sql(template, ...numbers.map((number) => parameters[Number(number) - 1]))
+  // Without `param`, Drizzle makes a list of parameters of an array.
+  return sql(template, ...numbers.map((number) => sql.param(parameters[Number(number) - 1])))
 }

@@ -138,9 +138,10 @@ export function fromPgPool(pool: PgPool, { prepare, owned, timeout }: FromPgOpti
     for (const client of connectingClients(pool)) {
       if (limited.has(client)) continue
       limited.add(client)
+      // On Cloudflare, a timer may be a number.
       setTimeout(() => {
         if (client._connecting) socketOf(client)?.destroy?.()
-      }, timeout).unref()
+      }, timeout).unref?.()
     }
   }
 

@@ -69,12 +69,14 @@ export function fromPGlite(pglite: PGliteDatabase, close: () => Promise<void> = 
 /**
  * Opens PGlite in memory (`memory`) or on a folder, which it locks.
  * @throws FolderInUseError if another process has the folder open
- * @throws StorageError if PGlite cannot open the folder
+ * @throws StorageError if PGlite cannot open the folder, or does not start in this runtime
  */
 export async function openPGlite(location: string): Promise<Database> {
   const { PGlite } = await loadPGlite()
   if (location === 'memory') {
-    const pglite = await PGlite.create()
+    const pglite = await PGlite.create().catch((error: unknown) => {
+      throw new StorageError('Starting PGlite in memory', error)
+    })
     return fromPGlite(pglite, () => pglite.close())
   }
   const unlock = await lockFolder(location)

@@ -130,8 +130,12 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
     await former?.end({ timeout: timeout / 1000 })
   }
 
-  function connectionOf(client: PostgresJs, pid: () => number | undefined): WatchedConnection {
-    return { pid, received: () => undefined, close: () => void replace(client).catch(() => {}) }
+  function connectionOf(
+    client: PostgresJs,
+    pid: () => number | undefined,
+    isQueued = () => false,
+  ): WatchedConnection {
+    return { pid, isQueued, received: () => undefined, close: () => void replace(client).catch(() => {}) }
   }
 
   /** Makes a function that watches the queries of a client. `onSilent`: called in addition, with the error. */
@@ -143,7 +147,9 @@ export function fromPostgresJs(sql: PostgresJs, prepare: boolean, timeout: numbe
     return (query) =>
       new Promise((resolve, reject) => {
         const pid = () => query.state?.pid ?? undefined
-        const endWatch = watch.watch(connectionOf(client, pid), (error) => {
+        // The driver sets the state of a query when it sends the query.
+        const isQueued = () => query.state === null
+        const endWatch = watch.watch(connectionOf(client, pid, isQueued), (error) => {
           reject(error)
           onSilent(error)
         })

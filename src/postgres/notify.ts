@@ -54,8 +54,8 @@ export function notifications(
 
   function schedule(): void {
     isScheduled = true
-    // `unref`: a pending notification does not keep the process alive.
-    setTimeout(send, Math.max(0, lastSent + minIntervalMilliseconds - performance.now())).unref()
+    // `unref`: a pending notification does not keep the process alive. On Cloudflare, a timer may be a number.
+    setTimeout(send, Math.max(0, lastSent + minIntervalMilliseconds - performance.now())).unref?.()
   }
 
   async function send(): Promise<void> {

@@ -1,9 +1,11 @@
 /** Runs statements: decides whether to retry a failed one, and in which kind of transaction it runs. */
 import {
   LockTimeoutError,
+  type Metric,
   NotInTransactionError,
   pause,
   ReadOnlyReplicaError,
+  reasonOf,
   StoreUnavailableError,
   TransactionIdleError,
   TransactionOverError,
@@ -28,6 +30,7 @@ import {
   isLockUnavailable,
   isOutsideTransaction,
   isRefusal,
+  isStillQueued,
   isTransient,
   isUnreachable,
   isWrongMode,
@@ -90,13 +93,23 @@ export class RetryingDatabase {
   readonly #open: () => Promise<Database>
   readonly #retries: number
   readonly #lockWaits: LockWaits
+  readonly #measure: ((metric: Metric) => void) | undefined
   #opening: Promise<Database> | undefined
   #hasAnswered = false
   #isClosed = false
   #retriesEnd = Number.POSITIVE_INFINITY
 
-  /** `timeout`: for how long a call waits for locks that other transactions hold, in milliseconds. */
-  constructor(open: () => Promise<Database>, retries: number, timeout: number) {
+  /**
+   * `timeout`: for how long a call waits for locks that other transactions hold, in milliseconds. `measure`: receives the
+   * retries.
+   */
+  constructor(
+    open: () => Promise<Database>,
+    retries: number,
+    timeout: number,
+    measure?: (metric: Metric) => void,
+  ) {
+    this.#measure = measure
     this.#open = open
     this.#retries = retries
     this.#lockWaits = new LockWaits(timeout)
@@ -144,9 +157,11 @@ export class RetryingDatabase {
         // If the server has never answered, its address is probably wrong, and retries would only delay the error. And
         // after `close`, work that still runs (a last notification) must not keep the process alive.
         const isEnding = this.#isClosed || performance.now() > this.#retriesEnd
-        const maxRetries = isEnding || (isUnreachable(error) && !this.#hasAnswered) ? 0 : retries
+        const neverReached = !this.#hasAnswered && (isUnreachable(error) || isStillQueued(error))
+        const maxRetries = isEnding || neverReached ? 0 : retries
         if (attempt > maxRetries) throw unknownOutcome() || toLastError(what, attempt - 1, error)
         mayBeExecuted ||= isAnswerLost(error)
+        this.#measure?.({ kind: 'retry', table: '', key: what, reason: reasonOf(error), attempt })
         await pause(attempt++, signal)
       }
     }
@@ -297,6 +312,8 @@ export function sessionRunner(session: Session, statements: Statements): Runner 
         if (!hasAsked || !reads.has(statement)) await requireTransaction(what)
         return await session.run(statement, parameters(true))
       } catch (error) {
+        // The bridge to an ORM notices the end of the transaction before a read, too.
+        if (isOutsideTransaction(error)) throw new NotInTransactionError(what, error)
         throw isTransient(error) ? toLastError(what, 0, error) : toKnownError(what, error)
       }
     },

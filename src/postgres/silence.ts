@@ -15,13 +15,19 @@
  */
 import { LockTimeoutError } from '../storage/index.ts'
 import type { Row } from './client.ts'
-import { isCancelled as isCancelledStatement } from './errors.ts'
+import { isCancelled as isCancelledStatement, stillQueued } from './errors.ts'
 
-/** The database did not answer in time. The code tells a connection that was never opened from one that went silent. */
+type SilenceCode = 'CONNECT_TIMEOUT' | 'SILENT_CONNECTION' | typeof stillQueued
+
+/**
+ * The database did not answer in time. The code tells a connection that was never opened (`CONNECT_TIMEOUT`) from one that
+ * went silent, and from a statement that still waits in the driver (`stillQueued`).
+ */
 export class SilentDatabaseError extends Error {
-  readonly code: 'CONNECT_TIMEOUT' | 'SILENT_CONNECTION'
-  constructor(code: 'CONNECT_TIMEOUT' | 'SILENT_CONNECTION', timeout: number) {
-    const what = code === 'CONNECT_TIMEOUT' ? 'no connection could be opened' : 'the database did not answer'
+  readonly code: SilenceCode
+  constructor(code: SilenceCode, timeout: number) {
+    const what =
+      code === 'SILENT_CONNECTION' ? 'the database did not answer' : 'no connection could be opened'
     super(`${what} within ${timeout} ms`)
     this.code = code
   }
@@ -46,6 +52,11 @@ export interface WatchedConnection {
   pid(): number | undefined
   /** How many bytes it has received, if known. While this number grows, the connection is not silent. */
   received(): number | undefined
+  /**
+   * True if the statement still waits in the driver for a connection. The driver may send it later, so its outcome is
+   * unknown. Absent if the driver does not say so.
+   */
+  isQueued?(): boolean
   /** Closes the connection without a farewell. */
   close(): void
 }
@@ -111,7 +122,8 @@ export class SilenceWatch {
       isCancelled ||= state === 'cancelled'
       if (state === 'lost') {
         isOver = true
-        reject(new SilentDatabaseError('SILENT_CONNECTION', this.timeout))
+        const code = connection.isQueued?.() === true ? stillQueued : 'SILENT_CONNECTION'
+        reject(new SilentDatabaseError(code, this.timeout))
         connection.close()
       }
       if (!isOver) timer = setTimeout(look, this.timeout)

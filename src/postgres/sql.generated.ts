@@ -3650,6 +3650,8 @@ cross join lateral (
 export const frontier: string = `select
   f.frontier::text,
   (coalesce(pg_sequence_last_value(':schema.event_positions'::regclass), 0))::text as head,
+  l.position::text as last_position,
+  floor(extract(epoch from l.recorded_at) * 1000)::text as last_recorded_at,
   (
     select coalesce(json_agg(json_strip_nulls(json_build_object(
       'pid', a.pid,
@@ -3660,7 +3662,8 @@ export const frontier: string = `select
     from pg_stat_activity a
     where a.pid in (select m.pid from :schema.writer_markers m)
   )::text as writers
-from :schema.frontier() as f (frontier)`
+from :schema.frontier() as f (frontier)
+left join lateral (select e.position, e.recorded_at from :schema.events e order by e.position desc limit 1) l on true`
 
 export const importEvents: string = `select
   i.imported,

@@ -1,8 +1,10 @@
 /** Assembles the Postgres storage from its parts. */
 import {
+  commitTimer,
   documentSnapshots,
   type InlineProjections,
   type LogQuery,
+  type Metric,
   type Storage,
   type StreamInfo,
 } from '../storage/index.ts'
@@ -21,13 +23,15 @@ import { subscriptionRegistry } from './subscription-registry.ts'
 
 /**
  * Makes the storage. `maxBatch`: maximum number of appends in one transaction, or of stream reads in one statement.
- * `timeout`: for how long an append waits for a stream that another transaction holds, in milliseconds.
+ * `timeout`: for how long an append waits for a stream that another transaction holds, in milliseconds. `measure`: receives
+ * the commits.
  */
 export function postgresStorage(
   runner: Runner,
   statements: Statements,
   { maxBatch, timeout }: { readonly maxBatch: number; readonly timeout: number },
   inline: InlineProjections,
+  measure?: (metric: Metric) => void,
 ): Storage {
   const log = new Log(statements)
   const { pendingReads, ...readStorage } = reads(runner, statements, log, maxBatch)
@@ -39,18 +43,36 @@ export function postgresStorage(
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
     ...readStorage,
-    ...appends(appendCalls(runner, statements, readStorage, inline.named, documents), {
-      maxBatch,
-      lockTimeout: timeout,
-      // On one connection, as on PGlite, two groups run one after the other, and cost more than one group.
-      gather: () => (runner.hasOneConnection() ? 'all' : 'share'),
-      otherCalls: pendingReads,
-    }),
+    ...appends(
+      appendCalls(runner, statements, readStorage, inline.named, documents),
+      {
+        maxBatch,
+        lockTimeout: timeout,
+        // On one connection, as on PGlite, two groups run one after the other, and cost more than one group.
+        gather: () => (runner.hasOneConnection() ? 'all' : 'share'),
+        otherCalls: pendingReads,
+      },
+      commitTimer(measure),
+    ),
     ...imports(runner, statements, inline.named, documents),
     ...projectionStorage,
     ...documentSnapshots(projectionStorage),
     ...subscriptionRegistry(runner, statements),
     ...subscriptions(runner, statements),
+
+    async frontier(signal) {
+      const [row] = await runner.run('Reading the frontier', statements.frontier, () => [], signal)
+      const { frontier, head, last_position: position, last_recorded_at: recordedAt, writers } = row as Row
+      return {
+        position: Number(frontier),
+        head: Number(head),
+        last:
+          position === null
+            ? undefined
+            : { position: Number(position), recordedAt: new Date(Number(recordedAt)) },
+        writers: JSON.parse(String(writers)),
+      }
+    },
 
     async createStream(streamId, metadata, creationId, signal) {
       const ownMetadata = metadata === '{}' ? null : metadata

@@ -1,5 +1,6 @@
 /** Opens an event store on Postgres. */
 import {
+  type CallOptions,
   checkBoolean,
   checkFunction,
   checkInteger,
@@ -8,8 +9,11 @@ import {
   type EventStore,
   emitWarning,
   eventStore,
+  type Frontier,
+  type FrontierWriter,
   InlineProjections,
   type InputLimits,
+  observationOf,
   optionsOf,
   type StoreOptions,
   type StoreWarning,
@@ -97,29 +101,10 @@ export interface PostgresStoreOptions<E extends Event = Event> extends InputLimi
   readonly onWarning?: ((warning: StoreWarning) => void) | undefined
 }
 
-/** How far readers of the log can read, and which transactions they wait for. */
-export interface Frontier {
-  /**
-   * The position of the frontier (the high-water mark), inclusive: no event can still appear at or below it, and
-   * readers stop here.
-   */
-  readonly position: number
-  /** The highest position that the database has assigned. 0: none. Equals `position` while no append is running. */
-  readonly head: number
-  /** The transactions that are appending now, the longest running first. They hold the frontier back until they end. */
-  readonly writers: readonly {
-    /** The process id of the connection's server process, as in `pg_stat_activity`. */
-    readonly pid: number
-    /** The `application_name` of the connection. */
-    readonly applicationName: string
-    /**
-     * What the connection does, for example `idle in transaction`. Absent if the connection belongs to another role and
-     * yours lacks the rights of `pg_read_all_stats`.
-     */
-    readonly state?: string | undefined
-    /** For how long its transaction has been open, in milliseconds. Absent in the same case as `state`. */
-    readonly openTime?: number | undefined
-  }[]
+/** A transaction that is appending now. */
+export interface PostgresWriter extends FrontierWriter {
+  readonly pid: number
+  readonly applicationName: string
 }
 
 /** An event store on Postgres: the contract of all stores, its tables, its frontier, and your own transactions. */
@@ -152,8 +137,8 @@ export interface PostgresStore<E extends Event = Event> extends EventStore<E, Sq
      */
     grantSql(role: string): string
   }
-  /** Returns how far readers of the log can read now, and which transactions they wait for. */
-  frontier(): Promise<Frontier>
+  /** Returns how far readers of the log can read now, and which transactions hold them back. */
+  frontier(options?: CallOptions): Promise<Frontier & { readonly writers: readonly PostgresWriter[] }>
   /**
    * Returns the store inside your own transaction, which must be READ COMMITTED: its appends commit or roll back
    * together with your rows. It never retries, and it is usable until the transaction ends.
@@ -168,7 +153,7 @@ export interface PostgresStore<E extends Event = Event> extends EventStore<E, Sq
 /** The part of the store that works inside your own transaction. */
 export type TransactionalStore<E extends Event = Event> = Pick<
   EventStore<E>,
-  'append' | 'appendAll' | 'createStream' | 'readStream' | 'streamInfo' | 'events'
+  'append' | 'appendAll' | 'createStream' | 'readStream' | 'streamInfo' | 'events' | 'observe'
 >
 
 /**
@@ -213,12 +198,14 @@ export function postgresStore<E extends Event = Event>(
   checkInteger(retries, 'retries', 0)
   checkInteger(maxBatch, 'maxBatch', 1)
   checkMilliseconds(timeout, 'timeout', 1)
+  const measure = observationOf(options)?.measure
   const inline = new InlineProjections(projections, events)
   const statements = statementsOf(schema)
   const database = new RetryingDatabase(
     connector(connection, { prepare, maxConnections, timeout }),
     retries,
     timeout,
+    measure,
   )
   const nesting = nestingOf(connection)
   const runner = retryingRunner(
@@ -226,7 +213,7 @@ export function postgresStore<E extends Event = Event>(
     (database) => startUp(database, { schema, statements, autoCreate, protectEvents, onWarning }),
     nesting,
   )
-  const storage = postgresStorage(runner, statements, { maxBatch, timeout }, inline)
+  const storage = postgresStorage(runner, statements, { maxBatch, timeout }, inline, measure)
   const hints = notify ? notifications(database, runner, statements, schema, onWarning) : undefined
 
   const store = eventStore<E, SqlTransaction>(
@@ -251,14 +238,10 @@ export function postgresStore<E extends Event = Event>(
       sql: () => schemaScript(schema),
       grantSql: (role) => grantScript(schema, role),
     },
-    async frontier() {
-      nesting.check()
-      const [row] = await runner.run('Reading the frontier', statements.frontier, () => [])
-      const { frontier, head, writers } = row ?? {}
-      return { position: Number(frontier), head: Number(head), writers: JSON.parse(String(writers)) }
-    },
+    frontier: store.frontier as PostgresStore<E>['frontier'],
     inTransaction(transaction) {
       const session = sessionRunner(sessionOf(transaction, prepare), statements)
+      // The caller commits, so this storage measures no commit.
       const storage = postgresStorage(session, statements, { maxBatch: 1, timeout }, inline)
       // A snapshot is written after the command, when the transaction may be over, and the failure of one would end it.
       const { snapshots: _, ...inside } = eventStore(storage, options)

@@ -1,19 +1,22 @@
 /** Reads the documents of a projection: at once, or once they contain the events up to a position. */
+
 import { checkInteger, checkMilliseconds, checkName, checkReadName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
+import type { LiveViews } from '../live/live-views.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import type { StoredDocument } from '../storage/projections.ts'
 import type { AnyDocumentProjection, DocumentProjection } from './projection.ts'
 import { checkDocumentProjection } from './projection.ts'
-import type { ListDocumentsOptions, View, ViewDocument, ViewOptions } from './view.ts'
+import type { ListDocumentsOptions, View, ViewDocument, ViewOptions, WatchOptions } from './view.ts'
 
 const documentsPerPage = 500
 
 export function readView<State>(
   environment: EngineEnvironment,
   operations: Operations,
+  liveViews: LiveViews,
   // biome-ignore lint/suspicious/noExplicitAny: a view does not depend on the projection's events
   projection: DocumentProjection<State, any> | string,
 ): View<State> {
@@ -76,6 +79,10 @@ export function readView<State>(
         }
       })
     },
+
+    // The type of what it yields depends on `keys`.
+    watch: ((keys: unknown, options?: WatchOptions) =>
+      liveViews.watch(projection, keys, options)) as View<State>['watch'],
   }
 }
 

@@ -33,6 +33,56 @@ export interface ListDocumentsOptions extends ViewOptions {
   readonly limit?: number | undefined
 }
 
+/** The options of `watch`: where to resume. */
+export interface WatchOptions extends CallOptions {
+  /**
+   * Resumes after this position (exclusive): the `position` of the last change that the caller has handled. The watch
+   * then yields what has changed since. A watch of a prefix repeats the changes of the event at this position, because one
+   * event may change several documents. If too much has changed, the watch yields a reset instead. @default begins with
+   * the present state
+   */
+  readonly after?: number | undefined
+  /**
+   * The `generation` of that change. If the projection was rebuilt since, the watch yields a reset. @default the present
+   * generation
+   */
+  readonly generation?: number | undefined
+}
+
+/** The newest state of a document after a change. The caller may have missed states in between. */
+export interface DocumentChange<State> {
+  readonly key: string
+  /** `undefined` if there is no such document. */
+  readonly state: State | undefined
+  /** The number of writes since the document was created; 0 if there is no such document. */
+  readonly revision: number
+  /**
+   * The position of the event that changed the document; for a reset, the position up to which the state is complete. The
+   * state may already contain later events. Pass it as `after` to resume.
+   */
+  readonly position: number
+  /** Which set of documents the state belongs to. Each rebuild makes a new one. */
+  readonly generation: number
+  /**
+   * True if the state does not continue the former ones: it is the first one, the projection was rebuilt or dropped, or the
+   * caller was too slow. After a rebuild, the revision and the position may be lower than before.
+   */
+  readonly reset: boolean
+}
+
+/** All documents of a watched prefix. They replace all that the watch has yielded before. */
+export interface ViewSnapshot<State> {
+  readonly reset: true
+  /** In order of their keys. */
+  readonly documents: readonly ViewDocument<State>[]
+  /** The position up to which the documents are complete. Pass it as `after` to resume. */
+  readonly position: number
+  readonly generation: number
+}
+
+/** What a watch of a prefix yields: `reset` tells a snapshot from a change of one document. */
+export type PrefixChange<State> = (DocumentChange<State> & { readonly reset: false }) | ViewSnapshot<State>
+
 /** Reads the documents of a projection, or of a collection that handlers write. */
 export interface View<State> {
   /**
@@ -46,4 +96,20 @@ export interface View<State> {
    * @throws SubscriptionBehindError if `atLeast` is not reached within `timeout`
    */
   list(options?: ListDocumentsOptions): AsyncIterable<ViewDocument<State>>
+  /**
+   * Watches a document: yields its present state, then its newest state after each change. It waits while the database
+   * is away. It ends when the caller ends the loop or aborts the signal. All watches of a store object share one reader of the log,
+   * and read each changed document once.
+   * @throws InvalidInputError if the view is not that of a document projection
+   * @throws ProjectionVersionError if the documents have another version than the projection
+   * @throws LogTruncatedError if the log ends before `after`, or has lost events that the watch has seen
+   * @throws StoreClosedError once the store is closed
+   */
+  watch(key: string, options?: WatchOptions): AsyncIterable<DocumentChange<State>>
+  /**
+   * Watches all documents whose key begins with a text, at most 10,000: yields a snapshot of them, then the newest state of
+   * each document that changes.
+   * @throws the same errors
+   */
+  watch(keys: { readonly prefix: string }, options?: WatchOptions): AsyncIterable<PrefixChange<State>>
 }

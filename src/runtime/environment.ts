@@ -2,6 +2,7 @@
 
 import type { KnownEvents } from '../catalogue/known-events.ts'
 import type { LogReader } from '../log/log-reader.ts'
+import type { Observation } from '../observe/observation.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { CheckpointWaits } from '../subscription/checkpoint-waits.ts'
 import type { CheckpointWriter } from '../subscription/checkpoint-writer.ts'
@@ -13,6 +14,8 @@ export interface EngineEnvironment {
   readonly storage: Storage
   /** The catalogue of the store: user code gets the events as they are today. Undefined: as they are stored. */
   readonly known: KnownEvents | undefined
+  /** The observer of the store. Undefined: nothing is observed. */
+  readonly observation: Observation | undefined
   readonly clock: Clock
   /** Reads the log for all that follow it, so that each page is read once. */
   readonly log: LogReader

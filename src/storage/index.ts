@@ -4,6 +4,7 @@
  * on it. The stores of this library import the core only through this module.
  */
 
+export type { CallOptions } from '../call-options.ts'
 // Makes a store of a storage
 export { eventStore } from '../engine/store-from-storage.ts'
 export { reasonOf } from '../errors/base.ts'
@@ -51,6 +52,11 @@ export {
 export type { InputLimits } from '../input/limits.ts'
 export { optionsOf } from '../input/options.ts'
 export { beginning, readSafely, refuse } from '../input/refusal.ts'
+export type { Frontier, FrontierWriter } from '../log/frontier.ts'
+// Measuring a storage
+export { type CommitTimer, commitTimer } from '../observe/commits.ts'
+export type { CapacityMetric, IncidentMetric, Metric } from '../observe/metric.ts'
+export { observationOf } from '../observe/observation.ts'
 // Documents and inline projections
 export { collectionGeneration, handlerDocuments } from '../projection/handler-documents.ts'
 export { InlineProjections, type NamedProjection } from '../projection/inline.ts'

@@ -14,6 +14,7 @@
  * - When the signal is aborted, the method may stop early and reject with the signal's reason.
  */
 import type { ExpectedVersion } from '../expected-version.ts'
+import type { Frontier } from '../log/frontier.ts'
 import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
 import type { Caller } from './caller.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
@@ -153,6 +154,13 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
    * the method waits, or ends the page before it.
    */
   readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage>
+
+  /**
+   * Returns how far readers can read now, and the running appends. It must not wait for these appends.
+   *
+   * @default `readLogPage` shows the end of the log, and no append
+   */
+  readonly frontier?: ((signal?: AbortSignal) => Promise<Frontier>) | undefined
 
   /** Returns what is known about a stream; undefined if it does not exist. */
   streamInfo(streamId: string, signal?: AbortSignal): Promise<StreamInfo | undefined>

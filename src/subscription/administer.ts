@@ -164,11 +164,12 @@ async function summaryOf(
 ): Promise<SubscriptionSummary> {
   const status = (await subscriptionStatus(environment, name, signal)) ?? emptyStatus(name, 0)
   const { owners, checkpoint, lag, lagTime, parked } = status
+  const unowned = status.partitions.filter(({ owner }) => owner === undefined).length
   const { kind, version, types, streamPrefix, tags, transactional = false } = definition ?? {}
   const state = successor === undefined ? (isPaused ? 'paused' : 'active') : 'superseded'
   return {
     ...{ name, kind: kind === 'build' ? undefined : kind, version, state, successor },
     ...{ types, streamPrefix, tags, transactional, partitions },
-    ...{ owners, checkpoint, lag, lagTime, parked, createdAt: new Date(createdAt) },
+    ...{ owners, unowned, checkpoint, lag, lagTime, parked, createdAt: new Date(createdAt) },
   }
 }

@@ -22,6 +22,8 @@ export interface SubscriptionSummary {
   readonly partitions: number
   /** The workers that hold its partitions, each once; empty if none runs it. */
   readonly owners: readonly string[]
+  /** The number of its partitions that no worker holds. */
+  readonly unowned: number
   /** All events up to this position (inclusive) are handled or parked. With several partitions: the lowest checkpoint. */
   readonly checkpoint: number
   /** The position of the last event of the log minus the checkpoint: an upper bound of the events to handle. */

@@ -70,6 +70,8 @@ export class Delivery {
   readonly #progress: Progress
   readonly #report: DeliveryReport
   readonly #calls: HandlerCalls
+  /** The events that were passed to `deliver` last. */
+  #page: readonly RecordedEvent[] = []
   /** The largest number of events in one call. It is halved when the storage refuses a transaction as too large. */
   #batchSize: number
   /**
@@ -107,10 +109,17 @@ export class Delivery {
 
   /** Handles events in their order. @throws Stopped, Interrupted, NotUpcast, LeaseLostError or SubscriptionFailedError */
   async deliver(events: readonly RecordedEvent[]): Promise<void> {
+    this.#page = events
     const { takesBatches, isTransactional } = this.#plan.handler
     if (takesBatches) await this.#deliverBatches(events)
     else if (isTransactional) await this.#deliverEach(events)
     else await this.#deliverWithoutTransactions(events)
+  }
+
+  /** When the oldest event was recorded that is not handled yet, in milliseconds; undefined if there is none. */
+  get oldestRecordedAt(): number | undefined {
+    const { position } = this.#checkpoint
+    return this.#page.find((event) => event.position > position)?.recordedAt.getTime()
   }
 
   /** The fast path: a synchronous handler costs no promise for each event. */
@@ -259,6 +268,8 @@ export class Delivery {
     await this.#environment.storage.park(this.#lease, [event], position, this.#signals.abandon)
     this.#checkpoint.markStored(position)
     this.#progress.parked++
+    const { observation } = this.#environment
+    observation?.measure?.({ kind: 'park', subscription: this.#plan.name, position })
   }
 
   /** Returns an event as the handler gets it, for reports. The next attempt needs it unchanged, and upcasts may change it. */

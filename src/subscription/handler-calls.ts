@@ -4,9 +4,11 @@
  */
 import { HandlerTimeoutError, InvalidInputError, isOutage } from '../errors/index.ts'
 import type { RecordedEvent } from '../event.ts'
+import type { Observation } from '../observe/observation.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { StorageTransaction } from '../storage/projections.ts'
 import type { Lease } from '../storage/subscriptions.ts'
+import { observeAttempt } from './observed-attempt.ts'
 import type { Plan } from './plan.ts'
 import type { HandlerContext } from './subscription.ts'
 
@@ -83,6 +85,12 @@ export class HandlerCalls {
    * million promises take a second.
    */
   handleFirstAttempt(event: RecordedEvent): Promise<void> | undefined {
+    const { observation } = this.#environment
+    if (observation === undefined) return this.#handleFirstAttempt(event)
+    return this.#observe(observation, [event], 1, async () => this.#handleFirstAttempt(event))
+  }
+
+  #handleFirstAttempt(event: RecordedEvent): Promise<void> | undefined {
     const { handler, handlerTimeout } = this.#plan
     if (handlerTimeout !== undefined) return this.#invoke([event], 1, undefined)
     const handled = handler.handle([event], this.#firstAttempt, undefined, this.#turn)
@@ -95,7 +103,27 @@ export class HandlerCalls {
    * @throws LeaseLostError if another worker owns the partition now
    * @throws Interrupted if the transaction failed with a transient error
    */
-  async handle(events: readonly RecordedEvent[], attempt: number, beforeCommit: BeforeCommit): Promise<void> {
+  handle(events: readonly RecordedEvent[], attempt: number, beforeCommit: BeforeCommit): Promise<void> {
+    const { observation } = this.#environment
+    if (observation === undefined) return this.#handle(events, attempt, beforeCommit)
+    return this.#observe(observation, events, attempt, () => this.#handle(events, attempt, beforeCommit))
+  }
+
+  #observe(
+    observation: Observation,
+    events: readonly RecordedEvent[],
+    attempt: number,
+    handle: () => Promise<void>,
+  ): Promise<void> {
+    const { partition } = this.#held.lease
+    return observeAttempt(observation, this.#plan, { partition, events, attempt }, handle)
+  }
+
+  async #handle(
+    events: readonly RecordedEvent[],
+    attempt: number,
+    beforeCommit: BeforeCommit,
+  ): Promise<void> {
     if (!this.#plan.handler.isTransactional) return this.#invoke(events, attempt, undefined)
     await this.#plan.handler.prepare().catch(rethrowAsInterrupted)
     let failure: { readonly thrown: unknown } | undefined

@@ -49,7 +49,7 @@ export class ParkedDelivery {
 
   async #deliverRecord(record: ParkedRecord): Promise<void> {
     const { position } = record
-    const { storage } = this.#environment
+    const { storage, observation } = this.#environment
     const event = (await eventAt(storage, position, this.#signals.abandon)) as RecordedEvent
     const outcome = await this.#delivery.handleParked(event, (transaction) =>
       transaction.unpark(this.#lease, position),
@@ -62,6 +62,7 @@ export class ParkedDelivery {
     const parked = eventToPark(outcome.event, 'parked', failures, outcome.error)
     await storage.parkAgain(this.#lease, parked, this.#signals.abandon)
     this.#progress.parked++
+    observation?.measure?.({ kind: 'park', subscription: this.#lease.subscription, position })
     this.#report.parking(outcome.error, {
       event: this.#delivery.eventToday(outcome.event),
       attempt: outcome.failures,

@@ -117,6 +117,13 @@ export class PartitionRun {
     return this.#held.heldUntil
   }
 
+  /** How far the partition is behind the log, as this process knows it; `lagTime` in milliseconds. */
+  get lag(): { readonly lag: number; readonly lagTime: number } {
+    const lag = Math.max(0, this.#environment.log.end - this.#checkpoint.position)
+    const recordedAt = this.#delivery.oldestRecordedAt
+    return { lag, lagTime: recordedAt === undefined ? 0 : Math.max(0, Date.now() - recordedAt) }
+  }
+
   /** Notes `KeptLeases.parkedRequests`. After each new number, the run reads the parked events once. */
   noteParkedRequests(parkedRequests: number): void {
     if (parkedRequests === this.#parkedRequests) return

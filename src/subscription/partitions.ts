@@ -104,6 +104,16 @@ export class Partitions {
     for (const { run } of this.#running.values()) run.abandon()
   }
 
+  /** How far the partitions of this worker are behind the log; undefined if it has none. */
+  get lag(): { readonly lag: number; readonly lagTime: number } | undefined {
+    const lags = [...this.#running.values()].map(({ run }) => run.lag)
+    if (lags.length === 0) return undefined
+    return {
+      lag: Math.max(...lags.map(({ lag }) => lag)),
+      lagTime: Math.max(...lags.map(({ lagTime }) => lagTime)),
+    }
+  }
+
   /** When the last transaction that held a lease in place of the heartbeat ended; infinity while one holds it. */
   get heldUntil(): number {
     return Math.max(...[...this.#running.values()].map(({ run }) => run.heldUntil))

@@ -12,18 +12,13 @@ import type { Clock } from '../runtime/clock.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import { planOf } from './plan.ts'
 import { emptyStatus, subscriptionStatus } from './status.ts'
-import type {
-  AnySubscribeOptions,
-  Subscription,
-  SubscriptionState,
-  SubscriptionStatus,
-} from './subscription.ts'
+import type { AnySubscribeOptions, Subscription, SubscriptionState, WorkerStatus } from './subscription.ts'
 import { Worker } from './worker.ts'
 
 /** A subscription, and the state of its worker in this store. */
 export interface StartedSubscription {
   readonly subscription: Subscription
-  report(): Pick<SubscriptionStatus, 'state' | 'lastError'>
+  report(): Pick<WorkerStatus, 'state' | 'lastError'>
 }
 
 /**

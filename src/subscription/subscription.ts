@@ -236,6 +236,16 @@ export interface SubscriptionStatus {
   readonly lastError: unknown
 }
 
+/** The state of one worker of a store. */
+export interface WorkerStatus {
+  readonly subscription: string
+  /** Its name among the owners of leases. */
+  readonly worker: string
+  readonly state: SubscriptionState
+  /** The last error that it met, if any. */
+  readonly lastError: unknown
+}
+
 interface CaughtUpOptions extends CallOptions {
   /** The position to wait for. @default the position of the last event that is in the log now */
   readonly position?: number | undefined

@@ -38,6 +38,8 @@ const longestPause = 5_000
 // When an event needs a newer process, the worker takes no leases for this time. It doubles each time up to the second value.
 const shortestStepBack = 5_000
 const longestStepBack = 60_000
+// How often an observer receives the lag.
+const lagInterval = 1_000
 // When one partition has failed, the others may finish their current events for this long.
 const failureTimeout = 30_000
 // How long an abandoned worker waits for the storage to release its leases. They expire if the storage does not answer.
@@ -198,6 +200,7 @@ export class Worker {
   async #lease(): Promise<void> {
     this.#setState('leasing')
     void this.#watchExpiry()
+    void this.#reportLag()
     const { signal } = this.#stop
     while (!signal.aborted) {
       const outdated = new Promise<UnreadableEventError>((resolve) => {
@@ -327,6 +330,19 @@ export class Worker {
         }
       }
       await clock.sleep(left > 0 ? Math.min(left, leaseTime) : leaseTime / 4, signal).catch(() => {})
+    }
+  }
+
+  /** Reports the lag to the observer until the runs have ended. Asks the database nothing. */
+  async #reportLag(): Promise<void> {
+    const { clock, observation } = this.#environment
+    const measure = observation?.measure
+    if (measure === undefined) return
+    const { signal } = this.#released
+    while (!signal.aborted) {
+      await clock.sleep(lagInterval, signal).catch(() => {})
+      const { lag } = this.#partitions
+      if (lag !== undefined) measure({ kind: 'lag', subscription: this.#plan.name, ...lag })
     }
   }
 

@@ -3,8 +3,8 @@
  * or because a token has expired.
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import type { RecordedEvent } from '@eventsourced/core'
-import { type DynamodbMetric, type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
+import type { Metric, RecordedEvent } from '@eventsourced/core'
+import { type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
 import { type DynamodbProxy, type ProxiedRequest, type ServiceRefusal, startProxy } from './proxy.ts'
@@ -63,7 +63,7 @@ describe.each(oneEmulator)('a clock that is wrong, before %s', (name) => {
 
   async function opened(options: DynamodbStoreOptions) {
     setClock(0)
-    const metrics: DynamodbMetric[] = []
+    const metrics: Metric[] = []
     const store = dynamodbStore({
       table: ground.table(),
       onMetric: (metric) => metrics.push(metric),

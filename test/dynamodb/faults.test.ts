@@ -2,8 +2,10 @@
  * Tests with faults that DynamoDB has and emulators lack: conflicts, throttling, lost and late answers, stale
  * reads.
  */
+
+import type { Metric } from '@eventsourced/core'
 import { hasCode, projection, type RecordedEvent, uuidv7 } from '@eventsourced/core'
-import { DynamodbFailure, type DynamodbMetric } from '@eventsourced/core/dynamodb'
+import { DynamodbFailure } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/runtime/abort.ts'
 import { cancelled, lost, serviceError } from '../worlds/faulty-client.ts'
@@ -21,7 +23,7 @@ describe.each(emulators)('faults on %s', (name) => {
   afterAll(() => ground?.end())
 
   async function opened(options = {}) {
-    const metrics: DynamodbMetric[] = []
+    const metrics: Metric[] = []
     const one = ground.open(ground.table(), { onMetric: (metric) => metrics.push(metric), ...options })
     await one.store.append('before', counted(0))
     const collect = async () => {

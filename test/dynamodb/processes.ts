@@ -22,7 +22,7 @@ export interface Process {
 export function startProcess(ground: Ground, table: string, retries = 9): Process {
   const client = emulatorClient(ground.endpoint)
   const faults = faulty(client)
-  const requests = { retries, requestTimeout: 5_000, reportCapacity: false, onMetric: undefined }
+  const requests = { retries, requestTimeout: 5_000, reportCapacity: false, measure: undefined }
   const connection = new Connection(opener({ client }), requests, async () => {})
   const options = { maxBatch: 1, gapTimeout: 1_000, compress: true }
   const storage = dynamodbStorage(connection, tablesOf(table), new InlineProjections(), options)

@@ -2,8 +2,9 @@
  * Tests many writers, of which some die after they took a slot and some stall, with two readers that seal
  * missing slots. No event is lost, duplicated or out of order, and both readers see the same log.
  */
+
+import type { Metric } from '@eventsourced/core'
 import { hasCode, type RecordedEvent } from '@eventsourced/core'
-import type { DynamodbMetric } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/runtime/abort.ts'
 import { emulators, type Ground, startGround } from './ground.ts'
@@ -26,7 +27,7 @@ interface Report {
   readonly acknowledged: number
   readonly conflicts: number
   readonly deaths: number
-  readonly kinds: ReadonlyMap<DynamodbMetric['kind'], number>
+  readonly kinds: ReadonlyMap<Metric['kind'], number>
   readonly logs: readonly (readonly RecordedEvent[])[]
   /** The position that each acknowledged append returned, by the event's name. */
   readonly positions: ReadonlyMap<string, number>
@@ -37,8 +38,8 @@ const between = (from: number, to: number) => from + Math.random() * (to - from)
 async function run(ground: Ground, campaign: Campaign): Promise<Report> {
   const { writers, streams, appends, deaths: deadly, stalls, readers } = campaign
   const table = ground.table()
-  const kinds = new Map<DynamodbMetric['kind'], number>()
-  const onMetric = ({ kind }: DynamodbMetric) => kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  const kinds = new Map<Metric['kind'], number>()
+  const onMetric = ({ kind }: Metric) => kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   await ground.open(table).store.schema.create()
   const positions = new Map<string, number>()
   let conflicts = 0

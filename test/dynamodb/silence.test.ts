@@ -1,7 +1,7 @@
 /** Tests connections that go silent: every call of the store ends, with the store's own client and with any other. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import type { RecordedEvent } from '@eventsourced/core'
-import { type DynamodbMetric, type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
+import type { Metric, RecordedEvent } from '@eventsourced/core'
+import { type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { emulatorClient } from '../worlds/dynamodb.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
@@ -27,7 +27,7 @@ describe.each(oneEmulator)('a silent connection to %s', (name) => {
 
   async function opened(options: DynamodbStoreOptions = {}) {
     proxy.treat(() => 'pass')
-    const metrics: DynamodbMetric[] = []
+    const metrics: Metric[] = []
     const store = dynamodbStore({
       table: ground.table(),
       requestTimeout,

@@ -149,6 +149,14 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       places: [['options', options(listing)]],
       call: (store, given) => collect(store.listStreams(...as(given))),
     },
+    frontier: {
+      places: [['options', options({})]],
+      call: async (store, given) => {
+        const { position, head, writers } = await store.frontier(...as(given))
+        return { isSettled: position === head, writers }
+      },
+    },
+    workers: { places: [], call: (store) => store.workers() },
     import: {
       places: [
         [

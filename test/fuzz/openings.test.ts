@@ -272,10 +272,8 @@ it('the table names every way to open a store on a database, and every template'
     !(value.prototype instanceof Error) &&
     !(value.prototype instanceof EventSourcedError)
   const functions = Object.entries({ ...postgres, ...dynamodb, ...lambda, ...templates }).filter(isFunction)
-  // `fromDrizzle` and `fromKysely` take objects of other libraries.
-  const wanted = functions
-    .map(([name]) => name)
-    .filter((name) => name !== 'fromDrizzle' && name !== 'fromKysely')
+  // Bridges such as `fromKysely` take objects of other libraries.
+  const wanted = functions.map(([name]) => name).filter((name) => !/^from[A-Z]/.test(name))
   const named = new Set(Object.keys(calls).map((name) => name.split(', ')[0]))
   expect([...named].sort()).toEqual(wanted.sort())
 })

@@ -31,7 +31,7 @@ async function expectSettled(): Promise<void> {
   const { head } = await store.frontier()
   const { position } = await store.append('probe', counted(1))
   expect(position).toBeGreaterThan(head)
-  expect(await store.frontier()).toEqual({ position, head: position, writers: [] })
+  expect(await store.frontier()).toMatchObject({ position, head: position, writers: [] })
   expect((await logOf(store)).at(-1)).toMatchObject({ position })
 }
 
@@ -59,7 +59,7 @@ it('the frontier is held back by open appends, and names their sessions', async 
   // Position 3 will never be used. Now the other writer holds the frontier back.
   expect(await store.frontier()).toMatchObject({ position: 3, writers: [{ applicationName: 'shipping' }] })
   await other.query('commit')
-  expect(await store.frontier()).toEqual({ position: 5, head: 5, writers: [] })
+  expect(await store.frontier()).toMatchObject({ position: 5, head: 5, writers: [] })
   expect(numbersOf(await logOf(store))).toEqual([1, 2, 1, 3])
 })
 
@@ -109,7 +109,7 @@ it('the frontier for a reader near the head does not depend on how many locks ot
 })
 
 it('the frontier is held at 0 by an open append that is the first of all', async () => {
-  expect(await store.frontier()).toEqual({ position: 0, head: 0, writers: [] })
+  expect(await store.frontier()).toMatchObject({ position: 0, head: 0, writers: [] })
   const session = await database.session()
   await session.query('begin')
   await store.inTransaction(session).append('a', counted(1, 1))
@@ -167,7 +167,7 @@ it('the frontier is not held back by an append in a schema whose name has the sa
   await session.query('begin')
   await first.inTransaction(session).append('a', counted(1))
   await second.append('a', counted(3))
-  expect(await second.frontier()).toEqual({ position: 3, head: 3, writers: [] })
+  expect(await second.frontier()).toMatchObject({ position: 3, head: 3, writers: [] })
   expect(await logOf(second)).toHaveLength(3)
   await session.query('rollback')
   await Promise.all([first.close(), second.close()])
@@ -189,7 +189,7 @@ it.each([2 ** 31 - 3, 2 ** 32 - 3, 2 ** 32, 5 * 2 ** 31 - 2, 2 ** 47])(
     await one.query('rollback')
     expect(await store.frontier()).toMatchObject({ position: head + 4, head: head + 8 })
     await two.query('commit')
-    expect(await store.frontier()).toEqual({ position: head + 8, head: head + 8, writers: [] })
+    expect(await store.frontier()).toMatchObject({ position: head + 8, head: head + 8, writers: [] })
   },
 )
 
@@ -215,7 +215,7 @@ it('the frontier is held back by an append after a savepoint, until a rollback t
   await session.query('begin; savepoint one')
   await inside.append('a', counted(1, 1))
   await session.query('rollback to one')
-  expect(await store.frontier()).toEqual({ position: 1, head: 1, writers: [] })
+  expect(await store.frontier()).toMatchObject({ position: 1, head: 1, writers: [] })
   await inside.append('a', counted(1, 2))
   await store.append('b', counted(1, 3))
   expect(await store.frontier()).toMatchObject({ position: 1, head: 3 })

@@ -91,7 +91,7 @@ it.each<[string, () => Promise<() => Promise<unknown>>]>([
   })
   for (const number of range(2, 20)) {
     const { position } = await store.append('a', counted(1, number), { expectedVersion: number - 2 })
-    expect(await store.frontier()).toEqual({ position, head: position, writers: [] })
+    expect(await store.frontier()).toMatchObject({ position, head: position, writers: [] })
   }
   expect(numbersOf(await logOf(store))).toEqual(range(1, 20))
   await subscription.caughtUp()
@@ -124,5 +124,5 @@ it('an open append holds back only readers and subscriptions, is reported at onc
   await subscription.caughtUp()
   expect(handled).toEqual(range(1, 20))
   expect(await subscription.status()).toMatchObject({ checkpoint: 20, lag: 0 })
-  expect(await store.frontier()).toEqual({ position: 20, head: 20, writers: [] })
+  expect(await store.frontier()).toMatchObject({ position: 20, head: 20, writers: [] })
 })

@@ -156,7 +156,7 @@ describe.each([
     await Promise.all([1, 2, 3].map(() => store.append('b', counted(1))))
     await store.import([{ streamId: 'c', type: 'Imported', data: 1, id: uuidv7() }])
     expect(await logOf(store)).toHaveLength(6)
-    expect(await store.frontier()).toEqual({ position: 6, head: 6, writers: [] })
+    expect(await store.frontier()).toMatchObject({ position: 6, head: 6, writers: [] })
     await store.rebuild(counts)
     expect(await store.view(counts).get('a')).toMatchObject({ state: 2 })
     let handled = 0

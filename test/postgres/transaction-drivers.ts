@@ -8,6 +8,7 @@ import {
 } from '@eventsourced/core/postgres'
 import { sql as drizzleSql } from 'drizzle-orm'
 import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
+import type { PgTransaction } from 'drizzle-orm/pg-core'
 import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
@@ -25,26 +26,76 @@ export interface TransactionDriver {
   close(): Promise<void>
 }
 
+export type OpenDriver = (url: string) => Promise<TransactionDriver>
+
 /** A transaction of user code: runs its own statements, and has the handle that it passes to the store. */
 export interface UserTransaction {
   readonly handle: PostgresTransaction
   run(statement: string): Promise<unknown>
+  /**
+   * Runs the work in a nested transaction: a savepoint, to which the driver or the ORM rolls back if the work throws.
+   * Absent if it has none.
+   */
+  nested?(work: (inner: UserTransaction) => Promise<void>): Promise<unknown>
 }
 
-export const drivers: Readonly<Record<string, (url: string) => Promise<TransactionDriver>>> = {
+/** Opens a pool whose clients may lose their connection while user code holds them. Otherwise that ends the process. */
+function openPool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString })
+  pool.on('connect', (client) => client.on('error', () => {}))
+  pool.on('error', () => {})
+  return pool
+}
+
+/** A driver without nested transactions: the user writes the savepoints. */
+function bySavepoints(
+  handle: PostgresTransaction,
+  run: (statement: string) => Promise<unknown>,
+): UserTransaction {
+  return {
+    handle,
+    run,
+    async nested(work) {
+      await run('savepoint inner_one')
+      await work(bySavepoints(handle, run)).catch(async (error: unknown) => {
+        await run('rollback to savepoint inner_one')
+        throw error
+      })
+    },
+  }
+}
+
+function inPostgresJs(transaction: postgres.TransactionSql): UserTransaction {
+  return {
+    handle: transaction,
+    run: (statement) => transaction.unsafe(statement),
+    nested: (work) => transaction.savepoint((inner) => work(inPostgresJs(inner))),
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the type of a result differs by driver
+function inDrizzle(transaction: PgTransaction<any, any, any>): UserTransaction {
+  return {
+    handle: fromDrizzle(transaction, drizzleSql),
+    run: (statement) => transaction.execute(drizzleSql.raw(statement)),
+    nested: (work) => transaction.transaction((inner) => work(inDrizzle(inner))),
+  }
+}
+
+export const drivers: Readonly<Record<string, OpenDriver>> = {
   pg: async (url) => {
-    const pool = new pg.Pool({ connectionString: url })
+    const pool = openPool(url)
     return {
       connection: pool,
       async transact(isolation, work) {
         const client = await pool.connect()
         try {
           await client.query(`begin isolation level ${isolation}`)
-          const result = await work({ handle: client, run: (statement) => client.query(statement) })
+          const result = await work(bySavepoints(client, (statement) => client.query(statement)))
           await client.query('commit')
           return result
         } catch (error) {
-          await client.query('rollback')
+          await client.query('rollback').catch(() => {})
           throw error
         } finally {
           client.release()
@@ -60,7 +111,7 @@ export const drivers: Readonly<Record<string, (url: string) => Promise<Transacti
       connection: sql,
       transact: async (isolation, work) =>
         (await sql.begin(`isolation level ${isolation}`, (transaction) =>
-          work({ handle: transaction, run: (statement) => transaction.unsafe(statement) }),
+          work(inPostgresJs(transaction)),
         )) as Awaited<ReturnType<typeof work>>,
       close: () => sql.end(),
     }
@@ -73,14 +124,14 @@ export const drivers: Readonly<Record<string, (url: string) => Promise<Transacti
       transact: (isolation, work) =>
         pglite.transaction(async (transaction) => {
           await transaction.exec(`set transaction isolation level ${isolation}`)
-          return work({ handle: transaction, run: (statement) => transaction.exec(statement) })
+          return work(bySavepoints(transaction, (statement) => transaction.exec(statement)))
         }),
       close: () => pglite.close(),
     }
   },
 
   Kysely: async (url) => {
-    const pool = new pg.Pool({ connectionString: url })
+    const pool = openPool(url)
     const kysely = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) })
     return {
       connection: pool,
@@ -99,19 +150,12 @@ export const drivers: Readonly<Record<string, (url: string) => Promise<Transacti
   },
 
   'Drizzle on pg': async (url) => {
-    const pool = new pg.Pool({ connectionString: url })
+    const pool = openPool(url)
     const drizzle = drizzlePg(pool)
     return {
       connection: pool,
       transact: (isolationLevel, work) =>
-        drizzle.transaction(
-          (transaction) =>
-            work({
-              handle: fromDrizzle(transaction, drizzleSql),
-              run: (statement) => transaction.execute(drizzleSql.raw(statement)),
-            }),
-          { isolationLevel },
-        ),
+        drizzle.transaction((transaction) => work(inDrizzle(transaction)), { isolationLevel }),
       close: () => pool.end(),
     }
   },
@@ -122,14 +166,7 @@ export const drivers: Readonly<Record<string, (url: string) => Promise<Transacti
     return {
       connection: sql,
       transact: (isolationLevel, work) =>
-        drizzle.transaction(
-          (transaction) =>
-            work({
-              handle: fromDrizzle(transaction, drizzleSql),
-              run: (statement) => transaction.execute(drizzleSql.raw(statement)),
-            }),
-          { isolationLevel },
-        ),
+        drizzle.transaction((transaction) => work(inDrizzle(transaction)), { isolationLevel }),
       close: () => sql.end(),
     }
   },
@@ -140,14 +177,7 @@ export const drivers: Readonly<Record<string, (url: string) => Promise<Transacti
     return {
       connection: pglite,
       transact: (isolationLevel, work) =>
-        drizzle.transaction(
-          (transaction) =>
-            work({
-              handle: fromDrizzle(transaction, drizzleSql),
-              run: (statement) => transaction.execute(drizzleSql.raw(statement)),
-            }),
-          { isolationLevel },
-        ),
+        drizzle.transaction((transaction) => work(inDrizzle(transaction)), { isolationLevel }),
       close: () => pglite.close(),
     }
   },

@@ -120,7 +120,7 @@ it('the check never looks like a running append', async () => {
   await session.query('begin; select eventsourced.sees_own_marker()')
   await database.query(`select eventsourced.register_projections('{one}', '{1}', '{inline}')`)
   expect(await database.query('select name from eventsourced.projections')).toEqual([{ name: 'one' }])
-  expect(await open(database.url).frontier()).toEqual({ position: 0, head: 0, writers: [] })
+  expect(await open(database.url).frontier()).toMatchObject({ position: 0, head: 0, writers: [] })
   await session.query('commit')
 })
 
@@ -129,7 +129,7 @@ it('the check leaves no marker behind that would hold readers back', async () =>
   await store.append('a', counted(1))
   const session = await database.session()
   await postgresStore(session).streamInfo('a')
-  expect(await store.frontier()).toEqual({ position: 1, head: 1, writers: [] })
+  expect(await store.frontier()).toMatchObject({ position: 1, head: 1, writers: [] })
 })
 
 describe.each([

@@ -2,6 +2,8 @@
 
 import {
   type AppendSuccess,
+  type CommitTimer,
+  commitTimer,
   InlineFailure,
   type InlineProjections,
   type ProjectionTarget,
@@ -35,12 +37,14 @@ export class Commits {
   readonly #environment: Environment
   readonly #inline: InlineProjections
   readonly #inlineNames: readonly string[]
+  readonly #timer: CommitTimer | undefined
 
   constructor(context: TransactionContext, inline: InlineProjections) {
     this.#context = context
     this.#environment = context.environment
     this.#inline = inline
     this.#inlineNames = inline.named.map(({ name }) => name)
+    this.#timer = commitTimer(context.environment.connection.measure)
   }
 
   /** Whether the store has inline projections, which run the user's code for each append. */
@@ -66,14 +70,24 @@ export class Commits {
   ): Promise<readonly CommitResult[]> {
     if (order.length === 0) return this.#check(entries, signal)
     const take = () => this.#environment.slots.take(order.length, signal)
-    return (await this.#writeAt(take, entries, signal, order)) as readonly CommitResult[]
+    return (await this.#timed(take, entries, signal, order)) as readonly CommitResult[]
   }
 
   /** Writes a group of appends in one transaction, or none of them. Does not retry a throttled request for the slot. */
   writeGroup(entries: readonly CommitEntry[]): Promise<readonly CommitResult[] | Throttled> {
     const order = orderOf(entries)
     const take = () => this.#environment.slots.takeUnlessThrottled(order.length)
-    return this.#writeAt(take, entries, undefined, order)
+    return this.#timed(take, entries, undefined, order)
+  }
+
+  #timed(
+    take: () => Promise<TakenSlot | Throttled>,
+    entries: readonly CommitEntry[],
+    signal: AbortSignal | undefined,
+    order: readonly EventReference[],
+  ): Promise<readonly CommitResult[] | Throttled> {
+    const write = () => this.#writeAt(take, entries, signal, order)
+    return this.#timer === undefined ? write() : this.#timer(entries.length, write)
   }
 
   async #writeAt(

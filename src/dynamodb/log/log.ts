@@ -2,10 +2,17 @@
  * Reads pages of the log. A page ends before a slot that is missing; the next page waits until the slot is settled (see
  * gaps.ts). Blocks of slots are read ahead, several at once, while the events of the blocks before them are fetched.
  */
-import { type LogPage, type LogQuery, type RecordedEvent, wholeLog } from '../../storage/index.ts'
+import {
+  type Frontier,
+  type LogPage,
+  type LogQuery,
+  type RecordedEvent,
+  wholeLog,
+} from '../../storage/index.ts'
 import { blockOf, firstOfBlock, lastOfBlock, slotsPerBlock, type Tables } from '../keys.ts'
 import type { Connection } from '../requests/connection.ts'
 import { candidatesOf, isWanted } from './candidates.ts'
+import { FrontierReads } from './frontier.ts'
 import { Gaps } from './gaps.ts'
 import { Hydration, maxBytesOfPage } from './hydration.ts'
 import { lastPositionIn, type Slot } from './slot-item.ts'
@@ -41,6 +48,7 @@ export class Log {
   readonly #gaps: Gaps
   readonly #search: SlotSearch
   readonly #hydration: Hydration
+  readonly #frontier: FrontierReads
   /** Whether the last look at the end of the log found new slots. Then the next look does not read the counter. */
   #isBusy = false
 
@@ -51,6 +59,7 @@ export class Log {
     this.#gaps = new Gaps({ connection, tables, slots, reads: this.#reads, gapTimeout })
     this.#search = new SlotSearch(slots, this.#reads)
     this.#hydration = new Hydration(connection, tables)
+    this.#frontier = new FrontierReads(slots, this.#reads)
   }
 
   async readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
@@ -65,6 +74,10 @@ export class Log {
     // the next page waits. The page may have found events that the look at the end of the log lacked.
     const found = page.through > query.after ? page.through : 0
     return { frontier: Math.max(look.frontier, found), readAt, ...page }
+  }
+
+  frontier(signal?: AbortSignal): Promise<Frontier> {
+    return this.#frontier.read(signal)
   }
 
   async #look({ after, mayLag = false }: LogQuery, signal: AbortSignal | undefined): Promise<Look> {

@@ -1,7 +1,7 @@
 /** Reads the consumed capacity from the answers of DynamoDB. */
+import type { CapacityMetric } from '../../storage/index.ts'
 import { consumesCapacity, isRead } from './commands.ts'
 import type { Subject } from './errors.ts'
-import type { DynamodbCapacity } from './metric.ts'
 
 /** Returns the input of a command that also asks for the consumed capacity, if the command has one. */
 export function askingForCapacity(command: string, input: object): object {
@@ -18,7 +18,7 @@ export function capacitiesOf(
   { table, key }: Subject,
   command: string,
   output: unknown,
-): readonly DynamodbCapacity[] {
+): readonly CapacityMetric[] {
   const { ConsumedCapacity: consumed } = (output ?? {}) as {
     readonly ConsumedCapacity?: ConsumedCapacity | readonly ConsumedCapacity[]
   }

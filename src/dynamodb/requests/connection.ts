@@ -12,7 +12,14 @@
  * by which DynamoDB recognises it for ten minutes. After that, and for other writes, the caller looks at the
  * stored item.
  */
-import { abortable, pause, StorageError, StoreUnavailableError } from '../../storage/index.ts'
+import {
+  abortable,
+  type IncidentMetric,
+  type Metric,
+  pause,
+  StorageError,
+  StoreUnavailableError,
+} from '../../storage/index.ts'
 import type { Key } from '../keys.ts'
 import type { Item } from './attributes.ts'
 import { askingForCapacity, capacitiesOf } from './capacity.ts'
@@ -31,7 +38,6 @@ import {
   type Subject,
   transientKindOf,
 } from './errors.ts'
-import { type DynamodbIncident, type DynamodbMetric, metricReporter } from './metric.ts'
 import { gateOf, type Urgency } from './request-gate.ts'
 
 export interface ConnectionOptions {
@@ -39,9 +45,10 @@ export interface ConnectionOptions {
   readonly retries: number
   /** The longest time that an attempt waits for its answer, in milliseconds. Large answers may take longer. */
   readonly requestTimeout: number
-  /** Whether each answer contains the consumed capacity, which goes to `onMetric`. */
+  /** Whether each answer contains the consumed capacity, which goes to `measure`. */
   readonly reportCapacity: boolean
-  readonly onMetric: ((metric: DynamodbMetric) => void) | undefined
+  /** Receives incidents and capacities; never throws. */
+  readonly measure: ((metric: Metric) => void) | undefined
 }
 
 /**
@@ -81,7 +88,6 @@ const maxRefusals = 3
 export class Connection {
   readonly #open: () => Promise<OpenedClient>
   readonly #options: ConnectionOptions
-  readonly #reportMetric: (metric: DynamodbMetric) => void
   #opened: Promise<OpenedClient> | undefined
   #prepared: Promise<void> | undefined
   readonly #prepare: (connection: Connection) => Promise<void>
@@ -92,12 +98,10 @@ export class Connection {
     open: () => Promise<OpenedClient>,
     options: ConnectionOptions,
     prepare: (connection: Connection) => Promise<void>,
-    reportMetric: (metric: DynamodbMetric) => void = metricReporter(options.onMetric),
     urgency: Urgency = 'in turn',
   ) {
     this.#open = open
     this.#options = options
-    this.#reportMetric = reportMetric
     this.#prepare = prepare
     this.#urgency = urgency
   }
@@ -107,13 +111,17 @@ export class Connection {
     return this.#options.retries
   }
 
+  /** Receives what the store measures; undefined if nothing does. */
+  get measure(): ((metric: Metric) => void) | undefined {
+    return this.#options.measure
+  }
+
   /** The same connection without its preparation: the preparation itself uses it. */
   unprepared(): Connection {
     return new Connection(
       () => this.opened(),
       this.#options,
       async () => {},
-      this.#reportMetric,
     )
   }
 
@@ -122,7 +130,7 @@ export class Connection {
     const prepare = async () => {
       await this.#ready()
     }
-    return new Connection(() => this.opened(), this.#options, prepare, this.#reportMetric, urgency)
+    return new Connection(() => this.opened(), this.#options, prepare, urgency)
   }
 
   opened(): Promise<OpenedClient> {
@@ -142,8 +150,8 @@ export class Connection {
     return this.opened()
   }
 
-  report(kind: DynamodbIncident['kind'], { table, key }: Subject, reason: string, attempt: number): void {
-    this.#reportMetric({ kind, table, key, reason, attempt })
+  report(kind: IncidentMetric['kind'], { table, key }: Subject, reason: string, attempt: number): void {
+    this.#options.measure?.({ kind, table, key, reason, attempt })
   }
 
   /**
@@ -192,7 +200,9 @@ export class Connection {
         const output = await sendWithin(deadline, attemptSignal, async (abortSignal) =>
           client.send(new Command(whole), { abortSignal }),
         )
-        if (reportCapacity) capacitiesOf(subject, command, output).forEach(this.#reportMetric)
+        if (reportCapacity) {
+          for (const capacity of capacitiesOf(subject, command, output)) this.#options.measure?.(capacity)
+        }
         return { output: output as Output }
       } catch (error) {
         attemptSignal?.throwIfAborted()

@@ -144,13 +144,13 @@ class Schedule {
 
   #connectionOf(owner: Owner) {
     const client = this.#network.clientOf(owner)
-    const onMetric = ({ kind }: { readonly kind: string }) => {
+    const measure = ({ kind }: { readonly kind: string }) => {
       if (kind === 'late') this.#late++
     }
     const opened = { client, sdk: sdk as never, isOwned: false }
     return new this.#library.Connection(
       async () => opened,
-      { retries: this.#store.retries, requestTimeout: 60_000, reportCapacity: false, onMetric },
+      { retries: this.#store.retries, requestTimeout: 60_000, reportCapacity: false, measure },
       async () => {},
     )
   }

@@ -1,0 +1,6 @@
+import { NestFactory } from '@nestjs/core'
+import { AppModule } from './app.module.js'
+
+const app = await NestFactory.create(AppModule)
+app.enableShutdownHooks() // without it, SIGTERM ends the process before its subscriptions have stopped
+await app.listen(process.env.PORT ?? 3000)

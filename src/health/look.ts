@@ -1,0 +1,128 @@
+/**
+ * Looks at a store for its health. Load balancers ask often and from many places, so calls share looks. A database that
+ * accepts connections and stays silent must not use up the store's connections: at most two questions wait for it.
+ */
+import type { Frontier } from '../log/frontier.ts'
+import { abortable } from '../runtime/abort.ts'
+import type { EventStore } from '../store.ts'
+import type { SubscriptionSummary } from '../subscription/administration.ts'
+import type { WorkerStatus } from '../subscription/subscription.ts'
+import type { HealthLimits } from './limits.ts'
+
+/** The part of a store that its health is read from. */
+export type HealthStore = Pick<EventStore, 'frontier' | 'workers' | 'subscriptions'>
+
+/** What a look at the store has found. */
+export interface Look {
+  readonly at: Date
+  /** How long the database took for its first answer, or failed to answer, in milliseconds. */
+  readonly duration: number
+  /** Undefined if the database has failed. */
+  readonly found: Found | undefined
+  /** The error that the look failed with. */
+  readonly error: unknown
+}
+
+interface Found {
+  readonly frontier: Frontier
+  /** For how long the frontier has been held back, in milliseconds. */
+  readonly heldFor: number
+  /** Empty if the look did not ask for them. */
+  readonly subscriptions: readonly SubscriptionSummary[]
+  /** The workers of this process that have failed. */
+  readonly failed: readonly WorkerStatus[]
+}
+
+const maxQuestions = 2
+
+class Looks {
+  readonly #store: HealthStore
+  /** The last look of each kind. */
+  readonly #last = new Map<string, { readonly look: Promise<Look>; endedAt: number | undefined }>()
+  /** Questions for the frontier that the database has not answered yet. */
+  readonly #questions = new Set<Promise<Frontier>>()
+  /** The position at which this process last saw the frontier held back, and since when. */
+  #held: { readonly position: number; readonly since: number } | undefined
+
+  constructor(store: HealthStore) {
+    this.#store = store
+  }
+
+  take({ timeout, maxAge, expected }: Pick<HealthLimits, 'timeout' | 'maxAge' | 'expected'>): Promise<Look> {
+    const withSubscriptions = expected === undefined || expected.length > 0
+    const kind = `${timeout} ${withSubscriptions}`
+    const last = this.#last.get(kind)
+    if (last !== undefined) {
+      const { endedAt } = last
+      if (endedAt === undefined || performance.now() - endedAt < maxAge) return last.look
+    }
+    const taken: { readonly look: Promise<Look>; endedAt: number | undefined } = {
+      look: this.#look(timeout, withSubscriptions).finally(() => {
+        taken.endedAt = performance.now()
+      }),
+      endedAt: undefined,
+    }
+    this.#last.set(kind, taken)
+    return taken.look
+  }
+
+  /** Never rejects. */
+  async #look(timeout: number, withSubscriptions: boolean): Promise<Look> {
+    const at = new Date()
+    const start = performance.now()
+    const elapsed = () => Math.round(performance.now() - start)
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(new Error(`no answer within ${timeout} ms`)), timeout)
+    try {
+      const frontier = await abortable(this.#frontier(), deadline.signal)
+      const duration = elapsed()
+      const heldFor = this.#heldFor(frontier)
+      const subscriptions = withSubscriptions ? await this.#subscriptions(deadline.signal) : []
+      const failed = this.#store.workers().filter(({ state }) => state === 'failed')
+      return { at, duration, found: { frontier, heldFor, subscriptions, failed }, error: undefined }
+    } catch (error) {
+      return { at, duration: elapsed(), found: undefined, error }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Resolves with the first answer, to this question or to an earlier one. Rejects if all of them fail. */
+  #frontier(): Promise<Frontier> {
+    if (this.#questions.size < maxQuestions) {
+      const question = this.#store.frontier()
+      this.#questions.add(question)
+      const end = () => void this.#questions.delete(question)
+      question.then(end, end)
+    }
+    return Promise.any(this.#questions).catch(({ errors }: AggregateError) => {
+      throw errors.at(-1)
+    })
+  }
+
+  async #subscriptions(signal: AbortSignal): Promise<readonly SubscriptionSummary[]> {
+    const summaries: SubscriptionSummary[] = []
+    for await (const summary of this.#store.subscriptions.list({ signal })) summaries.push(summary)
+    return summaries
+  }
+
+  #heldFor({ position, head, writers }: Frontier): number {
+    if (head <= position) {
+      this.#held = undefined
+      return 0
+    }
+    const now = performance.now()
+    if (this.#held?.position !== position) this.#held = { position, since: now }
+    const times = writers.flatMap(({ openTime }) => openTime ?? [])
+    return times.length > 0 ? Math.max(...times) : Math.round(now - this.#held.since)
+  }
+}
+
+const looks = new WeakMap<HealthStore, Looks>()
+
+/** Returns the looks that all callers share for this store. */
+export function looksOf(store: HealthStore): Looks {
+  const known = looks.get(store) ?? new Looks(store)
+  looks.set(store, known)
+  return known
+}

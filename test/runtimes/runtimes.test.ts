@@ -1,0 +1,224 @@
+/** The packed library runs the same program on every runtime, with the same result. See docs/where-it-runs.md. */
+import { createServer, type Server } from 'node:net'
+import { postgresStore } from '@eventsourced/core/postgres'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { CuttingPostgresProxy } from '../cutting-proxy.ts'
+import { createDatabase, type TestDatabase } from '../database.ts'
+import { isMissing as emulatorIsMissing, type StartedEmulator, startEmulator } from '../emulators/start.ts'
+import { freePort } from '../free-port.ts'
+import { type Kind, kinds } from './open-store.ts'
+import { makeProject, type Project } from './project.ts'
+import { isMissing, node22, run, runtimes } from './runtimes.ts'
+import { type RunningWorker, startWorker } from './workerd.ts'
+
+// A store that is closed keeps no timer and no socket, so the process ends by itself. PGlite ends its workers.
+const longestExit = 2_000
+
+let project: Project
+let emulator: StartedEmulator
+const databases: TestDatabase[] = []
+const reports = new Map<Kind, unknown>()
+
+beforeAll(async () => {
+  ;[project, emulator] = await Promise.all([makeProject(), startEmulator('dynoxide')])
+}, 120_000)
+
+afterAll(async () => {
+  for (const { drop } of databases) await drop()
+  await emulator?.stop()
+  project?.remove()
+})
+
+const hasEmulator = emulatorIsMissing('dynoxide') === undefined
+const kindsHere = kinds.filter((kind) => kind !== 'dynamodb' || hasEmulator)
+
+/** Returns the address of an empty database. */
+async function freshUrl(kind: Kind): Promise<string> {
+  if (kind === 'dynamodb') {
+    await emulator.stop()
+    emulator = await startEmulator('dynoxide')
+    return emulator.endpoint
+  }
+  if (kind !== 'pg' && kind !== 'postgres-js') return ''
+  const database = await createDatabase(inject('servers').postgres)
+  databases.push(database)
+  return database.url
+}
+
+/** What the story reports on the Node.js that runs the tests. */
+async function expectedReport(kind: Kind): Promise<unknown> {
+  const [thisNode] = runtimes
+  if (!reports.has(kind) && thisNode !== undefined) {
+    const { report } = await run(thisNode, project.file('story'), [kind, await freshUrl(kind)])
+    reports.set(kind, report)
+  }
+  return reports.get(kind)
+}
+
+it('the story sees what the contract promises, on each store', async () => {
+  for (const kind of kindsHere) {
+    expect(await expectedReport(kind)).toEqual({
+      created: [0, { hall: 'große Halle 🎭' }],
+      createdTwice: 'stream-already-exists',
+      first: [1, 2, false, true],
+      conflict: ['wrong-expected-version', 0, 2, true],
+      invalid: 'invalid-input',
+      both: [
+        ['show-1', 3],
+        ['show-2', 1],
+      ],
+      allOrNone: 'wrong-expected-version',
+      repeated: [false, true],
+      backward: [
+        3,
+        [
+          [3, 'Cancelled', { seats: 1 }],
+          [2, 'Booked', { seats: 3 }],
+        ],
+      ],
+      asOf: [1, 2],
+      folded: { seats: 5 },
+      command: 2,
+      refused: 'The show is sold out',
+      crowd: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+      log: [
+        ['show-1', 1, 'Booked', { seats: 2 }],
+        ['show-1', 2, 'Booked', { seats: 3 }],
+        ['show-1', 3, 'Cancelled', { seats: 1 }],
+        ['show-2', 1, 'Booked', { seats: 7 }],
+        ['show-3', 1, 'Booked', { seats: 4 }],
+        ['show-2', 2, 'Booked', { seats: 5 }],
+      ],
+      inline: { seats: 4 },
+      async: { seats: 12 },
+      seen: [['show-1', 3]],
+      later: { seats: 10 },
+      once: [2, 0, true],
+      closed: 'store-closed',
+    })
+  }
+})
+
+describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))('%s', (_, runtime) => {
+  const missing = isMissing(runtime)
+  it.skipIf(missing).each(kindsHere)('runs the story on %s, and ends by itself', async (kind) => {
+    const { report, exitTime, exitCode, complaints } = await run(runtime, project.file('story'), [
+      kind,
+      await freshUrl(kind),
+    ])
+    expect({
+      report,
+      exitCode,
+      complaints: complaints.replace(/.*NodeVersionSupportWarning[\s\S]*/, ''),
+    }).toEqual({
+      report: await expectedReport(kind),
+      exitCode: 0,
+      complaints: '',
+    })
+    expect(exitTime).toBeLessThan(longestExit)
+  })
+
+  it.skipIf(missing)('names a driver that is not installed', async () => {
+    const { report, exitCode } = await run(runtime, project.fileWithoutDrivers('missing-drivers'), [])
+    expect({ report, exitCode }).toEqual({
+      report: {
+        pg: ['missing-driver', 'pg'],
+        pglite: ['missing-driver', '@electric-sql/pglite'],
+        dynamodb: ['missing-driver', '@aws-sdk/client-dynamodb'],
+      },
+      exitCode: 0,
+    })
+  })
+
+  it.skipIf(missing)('reports a wrong address within the timeout, and ends by itself', async () => {
+    const timeout = 500
+    const silent: Server = createServer((socket) => socket.on('error', () => {}))
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const { port } = silent.address() as { port: number }
+    try {
+      const ports = [await freePort(), port, timeout].map(String)
+      const { report, exitTime, exitCode } = await run(runtime, project.file('mistakes'), ports)
+      const times = Object.entries(report as Record<string, { code: string; time: number }>)
+      expect(times.map(([name, { code }]) => [name, code])).toEqual(
+        ['pg', 'postgres-js', 'dynamodb'].flatMap((kind) =>
+          ['closed', 'silent'].map((mistake) => [`${kind} ${mistake}`, 'store-unavailable']),
+        ),
+      )
+      // On DynamoDB, one retry follows: nothing says that the first request did not arrive.
+      for (const [name, { time }] of times) expect([name, time < 2 * timeout + 1_500]).toEqual([name, true])
+      expect(exitTime).toBeLessThan(longestExit)
+      expect(exitCode).toBe(0)
+    } finally {
+      silent.close()
+    }
+  })
+
+  it.skipIf(missing).each(['pg', 'postgres-js'] as const)(
+    'appends and handles each event once when the connections of %s are cut, and closes by `await using`',
+    async (kind) => {
+      const url = await freshUrl(kind)
+      const observer = postgresStore(url, { onWarning() {} })
+      await observer.schema.create()
+      const proxy = await CuttingPostgresProxy.start(url)
+      // The worst cut: the server commits, and the answer is lost.
+      proxy.cutAnswers(2)
+      try {
+        const file = project.file('cut-off', runtime.knowsUsing)
+        let cuts: NodeJS.Timeout | undefined
+        const { report, exitTime, exitCode } = await run(runtime, file, [kind, proxy.url], (line) => {
+          if (line === 'half') cuts = setInterval(() => proxy.cutAll(), 100)
+          if (line === 'half') setTimeout(() => clearInterval(cuts), 350)
+        })
+        const versions = Array.from({ length: 40 }, (_, index) => index + 1)
+        expect(report).toEqual({ firsts: versions })
+        const { events } = await observer.readStream('cut')
+        expect(events.map(({ data }) => (data as { version: number }).version)).toEqual(versions)
+        expect(exitCode).toBe(0)
+        expect(exitTime).toBeLessThan(longestExit)
+        expect(proxy.cuts).toBe(2)
+      } finally {
+        await observer.close()
+        await proxy.stop()
+      }
+    },
+  )
+})
+
+// workerd has all modules of Node.js that the library imports since the first date. Before the second one, timers are numbers.
+describe
+  .skipIf(isMissing({ name: 'Node.js 22', command: [node22], knowsUsing: false }))
+  .each(['2025-09-15', '2026-07-01'])('workerd, compatibility date %s', (date) => {
+  let worker: RunningWorker
+  beforeAll(async () => {
+    worker = await startWorker(await project.bundleWorker(), date)
+  })
+  afterAll(() => worker?.stop())
+
+  it.each(kindsHere.filter((kind) => kind !== 'pglite'))('runs the story on %s', async (kind) => {
+    const answer = await worker.ask({ scenario: 'story', kind, url: await freshUrl(kind) })
+    expect(answer).toEqual({ report: await expectedReport(kind) })
+  })
+
+  it('refuses PGlite with a typed error', async () => {
+    expect(await worker.ask({ scenario: 'story', kind: 'pglite' })).toMatchObject({ code: 'storage-failed' })
+  })
+
+  it.each(['pg', 'postgres-js', 'dynamodb'] as const)('reports a wrong address of %s', async (kind) => {
+    const port = await freePort()
+    const url = kind === 'dynamodb' ? `http://127.0.0.1:${port}` : `postgres://user@127.0.0.1:${port}/shop`
+    expect(await worker.ask({ scenario: 'wrong address', kind, url })).toEqual({
+      report: 'store-unavailable',
+    })
+  })
+
+  it.each(['pg', 'postgres-js', 'dynamodb'] as const)(
+    'serves requests that follow each other, and that come at once, with a store of %s for each',
+    async (kind) => {
+      const url = await freshUrl(kind)
+      const ask = () => worker.ask({ scenario: 'append to its own store', kind, url })
+      expect(await ask()).toEqual({ report: 1 })
+      const answers = await Promise.all([ask(), ask(), ask()])
+      expect(answers.map(({ report }) => report).sort()).toEqual([2, 3, 4])
+    },
+  )
+})

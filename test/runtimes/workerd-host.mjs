@@ -1,0 +1,13 @@
+/** Runs a Worker in workerd until its standard input ends. It needs Node.js 22, as Miniflare does. */
+import { readFileSync } from 'node:fs'
+import { Miniflare } from 'miniflare'
+
+const [file, compatibilityDate] = process.argv.slice(2)
+const miniflare = new Miniflare({
+  modules: [{ type: 'ESModule', path: 'worker.mjs', contents: readFileSync(file, 'utf8') }],
+  compatibilityDate,
+  compatibilityFlags: ['nodejs_compat'],
+})
+console.log(JSON.stringify({ url: String(await miniflare.ready) }))
+process.stdin.resume()
+process.stdin.once('end', () => miniflare.dispose())
