@@ -1,12 +1,14 @@
 /** The command line: its commands, what they share, and which exit code each outcome has. */
 import { Command, CommanderError } from 'commander'
 import { copyCommand } from './commands/copy.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { eventCommand } from './commands/event.ts'
 import { exportCommand } from './commands/export.ts'
 import { importCommand } from './commands/import.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { parkedCommand } from './commands/parked.ts'
 import { projectionsCommand } from './commands/projections.ts'
+import { statsCommand } from './commands/stats.ts'
 import { statusCommand } from './commands/status.ts'
 import { streamCommand } from './commands/stream.ts'
 import { streamsCommand } from './commands/streams.ts'
@@ -64,6 +66,8 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     )
   for (const make of [
     statusCommand,
+    doctorCommand,
+    statsCommand,
     streamsCommand,
     streamCommand,
     eventCommand,

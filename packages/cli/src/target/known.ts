@@ -4,7 +4,7 @@ import type { DynamodbStore } from '@eventsourced/core/dynamodb'
 import type { PostgresStore } from '@eventsourced/core/postgres'
 
 // biome-ignore lint/suspicious/noExplicitAny: a program's events may have any types
-export type AnyStore = EventStore<any, any> & Partial<Pick<AnyPostgresStore, 'frontier'>> & Partial<Schemas>
+export type AnyStore = EventStore<any, any> & Partial<Schemas>
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export type AnyDecider = Decider<any, any, any>
 // biome-ignore lint/suspicious/noExplicitAny: as above

@@ -1,0 +1,178 @@
+/** Every command on every database, by its URL alone. */
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openTarget } from '../src/target/open.ts'
+import { databases, type StartedDatabase } from './databases.ts'
+import { rows, run } from './run.ts'
+
+describe.each(databases)('the command line on $name', ({ name, start }) => {
+  let database: StartedDatabase
+  let folder: string
+  const here = (...words: string[]) => run('--url', database.url, ...words)
+  const withStore = async (
+    use: (store: Awaited<ReturnType<typeof openTarget>>['store']) => Promise<unknown>,
+  ) => {
+    const { store } = await openTarget({ url: database.url }, true)
+    await use(store).finally(() => store.close())
+  }
+
+  beforeAll(async () => {
+    database = await start()
+    folder = await mkdtemp(join(tmpdir(), 'cli-'))
+  })
+  afterAll(async () => {
+    await database?.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  it('finds that the tables are missing, creates them, and finds that they are there', async () => {
+    expect((await here('migrate', '--check')).exitCode).toBe(3)
+    expect((await here('--read-only', 'migrate')).exitCode).toBe(2)
+    expect((await here('doctor')).exitCode).toBe(4)
+    expect((await here('status', '--json')).exitCode).toBe(0)
+    expect((await here('migrate', '--check')).exitCode).toBe(3)
+    expect((await here('migrate')).exitCode).toBe(0)
+    expect((await here('migrate', '--check')).exitCode).toBe(0)
+    expect((await here('doctor')).exitCode).toBe(0)
+  })
+
+  it('shows streams, events and the log', async () => {
+    await withStore(async (store) => {
+      await store.append('order-1', [
+        { type: 'Placed', data: { sku: 'book' } },
+        { type: 'Paid', data: { amount: 10 }, metadata: { correlationId: 'trace-1' } },
+      ])
+      await store.append('order-2', [{ type: 'Placed', data: { sku: '\u001b[31mred' } }])
+    })
+    expect(rows(await here('streams', '--json'))).toMatchObject([
+      { streamId: 'order-1', version: 2 },
+      { streamId: 'order-2', version: 1 },
+    ])
+    const stream = rows(await here('stream', 'order-1', '--json'))
+    expect(stream).toMatchObject([
+      { type: 'Placed', version: 1 },
+      { type: 'Paid', version: 2 },
+    ])
+    expect(rows(await here('stream', 'order-1', '--json', '--to-version', '1'))).toHaveLength(1)
+    expect(rows(await here('event', String(stream[1].position), '--json'))).toEqual([stream[1]])
+    expect(rows(await here('tail', '--json', '--limit', '2'))).toMatchObject([
+      { type: 'Paid' },
+      { type: 'Placed' },
+    ])
+    expect(rows(await here('tail', '--json', '--type', 'Paid'))).toMatchObject([{ type: 'Paid' }])
+    expect(rows(await here('trace', 'trace-1', '--json'))).toMatchObject([{ type: 'Paid', depth: 0 }])
+    expect(rows(await here('stats', '--json'))).toMatchObject([
+      { type: 'Placed', events: 2, streams: 2 },
+      { type: 'Paid', events: 1, streams: 0 },
+    ])
+    // Data cannot control the terminal.
+    expect((await here('stream', 'order-2')).out.join('')).not.toContain('\u001b')
+  })
+
+  it('pauses, moves and removes a subscription, and retries what it has parked', async () => {
+    await withStore(async (store) => {
+      const handle = () => {
+        throw new Error('550 no mailbox')
+      }
+      const onError = { retries: 0, action: 'park' } as const
+      await store.subscribe({ name: 'mailer', types: ['Paid'], handle, onError }).caughtUp()
+    })
+    expect(rows(await here('subscriptions', '--json'))).toMatchObject([
+      { name: 'mailer', parked: 1, owners: [] },
+    ])
+    const [parked] = rows(await here('parked', 'list', 'mailer', '--json'))
+    expect(parked).toMatchObject({ type: 'Paid', error: expect.stringContaining('550') })
+    expect((await here('parked', 'show', 'mailer', String(parked.position))).out.join('\n')).toContain(
+      '550 no mailbox',
+    )
+    expect(rows(await here('parked', 'retry', 'mailer', '--error', '550', '--json'))).toMatchObject([
+      { count: 1 },
+    ])
+    expect((await here('parked', 'skip', 'mailer', '--all')).exitCode).toBe(2)
+    expect((await here('parked', 'retry', 'mailer')).exitCode).toBe(2)
+    expect(rows(await here('subscriptions', 'pause', 'mailer', '--json'))).toEqual([
+      { name: 'mailer', state: 'paused' },
+    ])
+    expect(rows(await here('subscriptions', '--json'))).toMatchObject([{ state: 'paused' }])
+    expect((await here('subscriptions', 'resume', 'mailer')).exitCode).toBe(0)
+    expect((await here('subscriptions', 'move', 'mailer', 'beginning')).err).toContain('again')
+    expect((await here('subscriptions', 'move', 'mailer', 'beginning', '--again')).exitCode).toBe(0)
+    const unconfirmed = await here('subscriptions', 'remove', 'mailer')
+    expect([unconfirmed.exitCode, unconfirmed.err]).toEqual([2, expect.stringContaining('--yes mailer')])
+    expect((await here('subscriptions', 'remove', 'mailer', '--yes', 'mail')).exitCode).toBe(2)
+    expect((await here('--read-only', 'subscriptions', 'remove', 'mailer', '--yes', 'mailer')).exitCode).toBe(
+      2,
+    )
+    expect((await here('subscriptions', 'remove', 'mailer', '--yes', 'mailer')).exitCode).toBe(0)
+    expect(rows(await here('subscriptions', '--json'))).toEqual([])
+  })
+
+  it('exports a log, resumes an interrupted export, and imports it once', async () => {
+    const [file, zipped] = [join(folder, `${name}.jsonl`), join(folder, `${name}.jsonl.gz`)]
+    expect((await here('export', file)).exitCode).toBe(0)
+    const whole = await readFile(file, 'utf8')
+    expect(whole.trim().split('\n')).toHaveLength(3)
+    expect((await here('export', file)).exitCode).toBe(2)
+    expect((await here('export', zipped)).exitCode).toBe(0)
+    expect(gunzipSync(await readFile(zipped)).toString()).toBe(whole)
+
+    // The process was killed after the first event was safe, while it wrote the second one.
+    const [first = ''] = whole.split('\n')
+    const bytes = Buffer.byteLength(`${first}\n`)
+    await writeFile(`${file}.unfinished`, JSON.stringify({ position: JSON.parse(first).position, bytes }))
+    await truncate(file, bytes + 10)
+    expect((await here('export', file)).exitCode).toBe(0)
+    expect(await readFile(file, 'utf8')).toBe(whole)
+
+    expect(rows(await here('import', zipped, '--json'))).toEqual([{ read: 3, imported: 0, skipped: 3 }])
+    await writeFile(join(folder, 'new.jsonl'), '{"stream":"order-3","type":"Placed","data":{}}\n')
+    const imported = await here('import', join(folder, 'new.jsonl'), '--json')
+    expect(rows(imported)).toEqual([{ read: 1, imported: 1, skipped: 0 }])
+    await writeFile(join(folder, 'wrong.jsonl'), '{"stream":"order-3"}\n')
+    const wrong = await here('import', join(folder, 'wrong.jsonl'))
+    expect([wrong.exitCode, wrong.err]).toEqual([1, expect.stringContaining('Line 1')])
+  })
+
+  it('copies everything into another store, and back nothing', async () => {
+    await withStore((store) => store.createStream('empty', { metadata: { owner: 'ada' } }))
+    const target = `pglite:${join(folder, `copy-${name}`)}`
+    expect(rows(await here('copy', '--to', target, '--json'))).toMatchObject([
+      { imported: 4, skipped: 0, streams: 1 },
+    ])
+    expect(rows(await here('copy', '--to', target, '--json'))).toMatchObject([
+      { imported: 0, skipped: 4, streams: 0 },
+    ])
+    const [here1, there] = [await here('export', '-'), await run('--url', target, 'export', '-')]
+    const withoutPositions = (lines: readonly string[]) =>
+      lines.map((line) => ({ ...JSON.parse(line), position: 0 }))
+    expect(withoutPositions(there.out)).toEqual(withoutPositions(here1.out))
+    expect(rows(await run('--url', target, 'streams', '--prefix', 'empty', '--json'))).toMatchObject([
+      { streamId: 'empty', metadata: { owner: 'ada' } },
+    ])
+  })
+
+  it('explains mistakes', async () => {
+    expect((await here('strems')).err).toContain('Did you mean stream')
+    expect((await here('stream', 'order-9')).err).toBe("error: The stream 'order-9' does not exist")
+    expect((await here('event', 'first')).exitCode).toBe(2)
+    expect((await here('projections', 'rebuild', 'stock')).err).toContain('eventsourced.config.ts')
+    expect((await here('subscriptions', 'pause', 'nobody')).err).toContain('(unknown-subscription)')
+  })
+})
+
+describe('the command line without a store', () => {
+  it('says how to name one', async () => {
+    const { exitCode, err } = await run('status')
+    expect([exitCode, err]).toEqual([2, expect.stringContaining('--url')])
+  })
+
+  it('never prints a password', async () => {
+    const wrong = await run('--url', 'mysql://ada:secret@host/database?token=secret', 'status')
+    expect([wrong.exitCode, wrong.err.includes('secret')]).toEqual([2, false])
+    const away = await run('--url', 'postgres://ada:secret@127.0.0.1:1/shop', 'status', '--json')
+    expect([away.exitCode, away.err.includes('secret'), away.out]).toEqual([1, false, []])
+  })
+})
