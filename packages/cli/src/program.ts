@@ -5,6 +5,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { eventCommand } from './commands/event.ts'
 import { exportCommand } from './commands/export.ts'
 import { importCommand } from './commands/import.ts'
+import { mcpCommand } from './commands/mcp.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { parkedCommand } from './commands/parked.ts'
 import { projectionsCommand } from './commands/projections.ts'
@@ -80,6 +81,7 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     exportCommand,
     copyCommand,
     migrateCommand,
+    mcpCommand,
   ]) {
     program.addCommand(make(runner, setExitCode).copyInheritedSettings(program))
   }

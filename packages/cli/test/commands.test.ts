@@ -158,6 +158,7 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     expect((await here('strems')).err).toContain('Did you mean stream')
     expect((await here('stream', 'order-9')).err).toBe("error: The stream 'order-9' does not exist")
     expect((await here('event', 'first')).exitCode).toBe(2)
+    expect((await here('event', '999')).err).toBe('error: No event has the position 999')
     expect((await here('projections', 'rebuild', 'stock')).err).toContain('eventsourced.config.ts')
     expect((await here('subscriptions', 'pause', 'nobody')).err).toContain('(unknown-subscription)')
   })

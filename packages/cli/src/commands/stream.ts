@@ -2,9 +2,9 @@
 import { fold } from '@eventsourced/core'
 import { Command } from 'commander'
 import type { Runner } from '../context.ts'
+import { deciderOf } from '../deciders.ts'
 import { CommandFailure, wrongUsage } from '../failure.ts'
 import { streamColumns } from '../output/event-columns.ts'
-import type { Config } from '../target/config.ts'
 import { moment, wholeNumber } from '../values.ts'
 
 interface StreamOptions {
@@ -40,15 +40,4 @@ export function streamCommand(runner: Runner): Command {
         return printer.print({ streamId: id, version, state }, JSON.stringify(state, undefined, 2))
       }),
     )
-}
-
-function deciderOf({ deciders = {} }: Config, name: string) {
-  const found = deciders[name]
-  if (found !== undefined) return found
-  const names = Object.keys(deciders)
-  throw wrongUsage(
-    names.length === 0
-      ? '--fold needs a configuration file that exports `deciders`'
-      : `There is no decider '${name}': the configuration file has ${names.join(', ')}`,
-  )
 }
