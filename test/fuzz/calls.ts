@@ -440,6 +440,14 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
                 maxPayloadBytes: number(1, [1, 2 ** 53 - 1]),
                 maxAppendBytes: number(1, [1, 2 ** 53 - 1]),
                 inline: optional(list(anyProjection, { most: 1 })),
+                observe: optional(
+                  record({
+                    measure: optional(callback),
+                    around: optional(callback),
+                    inject: optional(callback),
+                  }),
+                ),
+                onMetric: optional(callback),
               },
               { nested: false },
             ),
