@@ -63,7 +63,10 @@ export function prometheus(options?: PrometheusOptions): Prometheus {
     store: HealthStore | undefined,
     options: HealthOptions | undefined,
   ): Promise<string> {
-    if (store === undefined) return exposition([series], prefix, format)
+    if (store === undefined) {
+      healthLimits(options)
+      return exposition([series], prefix, format)
+    }
     const gauges = new SeriesByFamily(bounds)
     setHealthGauges(await health(store, options), gauges)
     // The health knows the lag of all workers; the facts of this process count only for a family that it lacks.
