@@ -266,6 +266,13 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       places: [['options', options({})]],
       call: (store, given) => collect(store.subscriptions.list(...as(given))),
     },
+    'subscriptions.get': {
+      places: [
+        ['name', name],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.subscriptions.get(...(as(given) as [never])),
+    },
     ...Object.fromEntries(
       (['pause', 'resume', 'remove'] as const).map((method): [string, PublicCall] => [
         `subscriptions.${method}`,
