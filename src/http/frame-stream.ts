@@ -39,7 +39,7 @@ export function streamOfFrames(
       start(controller) {
         unlink = onAbort(signal, () => {
           end()
-          controller.error(signal.reason)
+          controller.close()
         })
         if (!signal.aborted) controller.enqueue(encoder.encode(start))
       },
