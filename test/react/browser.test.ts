@@ -34,7 +34,7 @@ beforeAll(async () => {
   port = await freePort()
   script = join(temporaryFolder('browser').path, 'app.js')
   await build({
-    entryPoints: [new URL('./app.ts', import.meta.url).pathname],
+    entryPoints: [new URL('../../packages/react/test/app.ts', import.meta.url).pathname],
     outfile: script,
     bundle: true,
     format: 'esm',
@@ -54,11 +54,7 @@ afterAll(async () => {
   await database?.drop()
 })
 
-const shows = (page: Page, id: string, text: string) =>
-  page.waitForFunction(
-    ([id, text]) => document.getElementById(id as string)?.textContent === text,
-    [id, text],
-  )
+const shows = (page: Page, id: string, text: string) => page.waitForSelector(`#${id}:text-is("${text}")`)
 const hasStatus = (page: Page, id: string, status: string) =>
   page.waitForSelector(`#${id}[data-status=${status}]`)
 

@@ -1,7 +1,8 @@
 /** The page of the browser test: two components that show one document, and one that shows all. */
-import { useDocuments, useView } from '@eventsourced/react'
+
 import { createElement, Fragment, StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { useDocuments, useView } from '../src/index.ts'
 
 interface Balance {
   readonly balance: number
