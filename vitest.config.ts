@@ -29,6 +29,7 @@ const longTests =
         'test/torture/{campaigns,breakages}.test.ts',
         'test/dynamodb/simulated/mistakes.test.ts',
         'test/runtimes/**',
+        'test/react/**',
       ]
     : []
 // It needs no emulator, so it need not run again for another one.

@@ -30,6 +30,8 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     filter,
   } = kinds
   const { start, from, parkedPosition } = kinds
+  const prefixed: Kind = (field) =>
+    kinds.prefix(`${field}.prefix`).map(({ value, faults }) => ({ value: { prefix: value }, faults }))
   const { expectedVersion, documents, anyProjection, viewed } = kinds
 
   const direction = optional(oneOf('forward', 'backward'))
@@ -198,6 +200,20 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     'view.list': {
       places: [['options', options({ ...waiting, ...listing })]],
       call: (store, given) => collect(store.view(byTag).list(...as(given))),
+    },
+    'view.watch': {
+      places: [
+        ['keys', either(readName, prefixed)],
+        ['options', options({ after: position, generation: position })],
+      ],
+      // A watch ends only when its caller does: this one ends at its first change, or at once.
+      async call(store, given) {
+        const reader = store
+          .view(byTag)
+          .watch(...(as(given) as [never]))
+          [Symbol.asyncIterator]()
+        await reader.return?.()
+      },
     },
     subscribe: {
       places: [['options', handling]],
