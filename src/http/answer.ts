@@ -3,6 +3,7 @@ import type { Recorded } from '../event.ts'
 import { checkInteger, checkText } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
+import { checkRequest } from './check-request.ts'
 import { entityTag, isNotModified } from './entity-tag.ts'
 import { notFound } from './not-found.ts'
 
@@ -65,8 +66,21 @@ export function answer(result: Answerable | undefined, options?: AnswerOptions):
 
 function checkedOptions(options: AnswerOptions | undefined): AnswerOptions {
   const checked = optionsOf(options, ['request', 'location', 'status', 'headers'])
-  const { location, status } = checked
+  const { request, location, status, headers } = checked
+  if (request !== undefined) checkRequest(request)
   if (location !== undefined) checkText(location, 'location')
   if (status !== undefined) checkInteger(status, 'status', 200, 299)
+  if (headers !== undefined) checkHeaders(headers)
   return checked
+}
+
+function checkHeaders(headers: unknown): void {
+  readSafely('headers', headers, () => {
+    if (typeof headers !== 'object' || headers === null) refuse('headers', 'must be an object', headers)
+    try {
+      new Headers(headers as Record<string, string>)
+    } catch {
+      refuse('headers', 'must be names and values of headers', headers)
+    }
+  })
 }

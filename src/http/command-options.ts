@@ -5,6 +5,7 @@ import type { Metadata } from '../event.ts'
 import { checkBoolean, checkText } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { refuse } from '../input/refusal.ts'
+import { checkRequest } from './check-request.ts'
 import { expectedVersionOf } from './entity-tag.ts'
 
 /** The options of `commandOptions`. */
@@ -40,6 +41,7 @@ const longest = 255
  */
 export function commandOptions(request: Request, options?: CommandRequestOptions): RequestedCommand {
   const { caller, requirePrecondition, requireIdempotencyKey, correlationHeader } = checkedOptions(options)
+  checkRequest(request)
   const expectedVersion = expectedVersionOf(request)
   if (expectedVersion === undefined && requirePrecondition) throw new PreconditionRequiredError()
   const key = idempotencyKey(request)
