@@ -26,7 +26,7 @@ export interface AnswerOptions {
   readonly request?: Request | undefined
   /**
    * The address of the stream that the command creates. If the command's events begin the stream, the answer is 201 with
-   * this `Location`. @default none
+   * this `Location`; characters that a header does not take are percent-encoded. @default none
    */
   readonly location?: string | undefined
   /** The status of the answer, from 200 to 299. @default 201 if the command created what `location` names, otherwise 200 */
@@ -55,13 +55,18 @@ export function answer(result: Answerable | undefined, options?: AnswerOptions):
   if (version !== undefined) headers.set('ETag', entityTag(version))
   if (position !== undefined) headers.set('Position', String(position))
   const isCreated = location !== undefined && events?.[0]?.version === 1
-  if (isCreated) headers.set('Location', location)
+  if (isCreated) headers.set('Location', encoded(location))
   for (const [name, value] of Object.entries(more)) headers.set(name, value)
   if (request !== undefined && version !== undefined && isNotModified(request, version)) {
     return new Response(null, { status: 304, headers })
   }
   if (!headers.has('Content-Type')) headers.set('Content-Type', 'application/json')
   return new Response(JSON.stringify(state) ?? 'null', { status: status ?? (isCreated ? 201 : 200), headers })
+}
+
+/** Routers decode parameters, and a header takes no `ü` and no line break. The command is recorded: it must not fail now. */
+function encoded(location: string): string {
+  return location.replace(/[^!-~]+/g, encodeURIComponent)
 }
 
 function checkedOptions(options: AnswerOptions | undefined): AnswerOptions {
