@@ -32,7 +32,7 @@ const longest = 255
 
 /**
  * Reads the headers of a request into the options of a command handler's call: `If-Match: "7"` is the expected version 7,
- * `If-Match: *` is 'streamExists', and `If-None-Match: *` is 'noStream'; `Idempotency-Key` is the id of the command;
+ * `If-Match: *` is 'streamExists', and `If-None-Match: *` is 'noStream'; `Idempotency-Key: k` makes the command's id `http k`;
  * `traceparent` and `X-Correlation-Id` are metadata of its events.
  *
  * The result has no `signal`: a command that has begun ends, even if the client does not wait for it.
@@ -48,8 +48,10 @@ export function commandOptions(request: Request, options?: CommandRequestOptions
   if (key === undefined && requireIdempotencyKey) {
     refuse('Idempotency-Key', 'must be sent: this route handles each command once', key)
   }
-  // A key has no space, so two callers never share a command's id.
-  const commandId = key === undefined || caller === undefined ? key : `${caller} ${key}`
+  // A client must not be able to take the id of a command that the program itself sends. A key has no space, so two callers
+  // never share an id either.
+  const commandId =
+    key === undefined ? undefined : ['http', ...(caller === undefined ? [] : [caller]), key].join(' ')
   return {
     ...(expectedVersion !== undefined && { expectedVersion }),
     ...(commandId !== undefined && { commandId }),
