@@ -45,7 +45,7 @@ it('the code of docs/changing-events.md runs, and prints what the page says', as
   }
 })
 
-it.each(['docs/testing.md', 'docs/events-check.md', 'docs/observability.md'])(
+it.each(['docs/testing.md', 'docs/events-check.md', 'docs/observability.md', 'docs/http.md'])(
   'the code of %s runs',
   async (page) => {
     // A block that begins with an import begins a new module.
