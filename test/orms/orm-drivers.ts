@@ -76,6 +76,14 @@ const note = new MikroEntity<{ id: number }>({
   properties: { id: { type: 'number', primary: true } },
 })
 
+export function openMikroOrm(url: string): Promise<MikroORM<PostgreSqlDriver, MikroManager>> {
+  return MikroORM.init<PostgreSqlDriver, MikroManager>({
+    driver: PostgreSqlDriver,
+    clientUrl: url,
+    entities: [note],
+  })
+}
+
 export const orms: Readonly<Record<string, OpenDriver>> = {
   'Prisma 7': async (url) => {
     const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: url }) })
@@ -129,16 +137,11 @@ export const orms: Readonly<Record<string, OpenDriver>> = {
   },
 
   'MikroORM 6': async (url) => {
-    const orm = await MikroORM.init({
-      driver: PostgreSqlDriver,
-      clientUrl: url,
-      entities: [note],
-      discovery: { warnWhenNoEntities: false },
-    })
+    const orm = await openMikroOrm(url)
     return {
       connection: url,
       transact: (isolation, work) =>
-        (orm.em.fork() as MikroManager).transactional((em) => work(inMikroOrm(em)), {
+        orm.em.fork().transactional((em) => work(inMikroOrm(em)), {
           isolationLevel: isolation as IsolationLevel,
         }),
       close: () => orm.close(),
