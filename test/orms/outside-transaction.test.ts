@@ -15,8 +15,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counted, logOf } from '../../src/conformance/events.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts'
+import { PrismaClient } from './generated/prisma/client.ts'
 import { openMikroOrm } from './orm-drivers.ts'
-import { PrismaClient } from './prisma/generated/client.ts'
 
 let database: FreshDatabase
 let store: PostgresStore
