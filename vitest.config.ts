@@ -40,7 +40,7 @@ const namesFiles = process.argv
   .some((word) => !word.startsWith('-') && !['run', 'list', 'runner'].includes(word))
 const ownTests = namesFiles ? [] : dynamodbTests
 // The ORMs are installed by `npm run test:orms` only.
-const hasOrms = existsSync('test/orms/prisma/generated')
+const hasOrms = existsSync('test/orms/generated')
 if (!hasOrms) console.log('left out, because only `npm run test:orms` installs the ORMs: test/orms/**')
 const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
