@@ -26,6 +26,7 @@ const longTests =
         'test/postgres/{frontier,held-streams,rare-events,shared-schema,feed-load}.test.ts',
         'test/torture/{campaigns,breakages}.test.ts',
         'test/dynamodb/simulated/mistakes.test.ts',
+        'packages/nestjs/test/processes.test.ts',
       ]
     : []
 // It needs no emulator, so it need not run again for another one.

@@ -42,6 +42,8 @@ export interface DocsCheck {
 const hiddenBlock = '<!-- docs-check'
 /** The languages of blocks; any other name may be a block that should be compiled. */
 const languages = new Set(['ts', 'sh', 'sql', 'json', 'yaml', 'hcl', ''])
+/** The decorators of NestJS, as its own projects compile them. */
+const decorators = ['--experimentalDecorators', '--emitDecoratorMetadata', '--erasableSyntaxOnly', 'false']
 const unchecking = /@ts-(nocheck|ignore|expect-error)/
 
 /** Checks the pages. `pages`: the text of each page by its path. */
@@ -146,7 +148,7 @@ function beginsWithImport(lines: readonly string[]): boolean {
 
 function compilerProblems(modules: ReadonlyMap<string, string>): string[] {
   if (modules.size === 0) return []
-  const { passed, output } = typeCheck(modules)
+  const { passed, output } = typeCheck(modules, decorators)
   if (passed) return []
   return output
     .trim()
@@ -183,7 +185,8 @@ export function readPages(): Map<string, string> {
       'CHANGELOG.md',
       'bench/README.md',
       'examples/README.md',
-    ],
+      ...readdirSync('packages').map((name) => join('packages', name, 'README.md')),
+    ].filter((page) => existsSync(page)),
     ...docs.filter((file) => file.endsWith('.md')).map((file) => join('docs', file)),
   ]
   return new Map(pages.map((page) => [page, readFileSync(page, 'utf8')]))
