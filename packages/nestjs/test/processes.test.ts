@@ -3,8 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
+import { EventsourcedHealthIndicator, EventsourcedModule } from '@eventsourced/nestjs'
+import { Test } from '@nestjs/testing'
 import { afterEach, beforeEach, expect, inject, it, vi } from 'vitest'
 import { type Program, startProgram } from '../../../test/child-program.ts'
+import { CuttingPostgresProxy } from '../../../test/cutting-proxy.ts'
 import { createDatabase, type TestDatabase } from '../../../test/database.ts'
 import { freePort } from '../../../test/free-port.ts'
 
@@ -153,3 +156,34 @@ it('passes each event of an aggregate to a durable handler once, although a proc
     expect(statement?.state).toEqual({ lines: amounts })
   }
 }, 120_000)
+
+it('is down with maxLagTime while the database does not answer, and up again afterwards', async () => {
+  const proxy = await CuttingPostgresProxy.start(database.url)
+  const app = await Test.createTestingModule({
+    imports: [
+      EventsourcedModule.forRoot({ open: () => postgresStore(proxy.url, { timeout: 1_000 }) }),
+      EventsourcedModule.forFeature({ subscriptions: [{ name: 'follower', handle() {} }] }),
+    ],
+  })
+    .setLogger({ log() {}, warn() {}, error() {} })
+    .compile()
+  try {
+    await app.init()
+    const health = app.get(EventsourcedHealthIndicator)
+    const check = async () => (await health.isHealthy('log', { maxLagTime: 1_000, timeout: 200 })).log
+    await vi.waitUntil(async () => (await check()).status === 'up', { timeout: 10_000 })
+    proxy.silence('all')
+    proxy.swallowConnections(true)
+    expect(await check()).toMatchObject({
+      status: 'down',
+      subscriptions: { follower: { status: 'down', error: 'timeout' } },
+    })
+    expect((await health.isHealthy('log')).log.status).toBe('up')
+    proxy.swallowConnections(false)
+    proxy.cutAll()
+    await vi.waitUntil(async () => (await check()).status === 'up', { timeout: 20_000 })
+  } finally {
+    await app.close()
+    await proxy.stop()
+  }
+}, 60_000)
