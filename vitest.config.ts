@@ -30,6 +30,7 @@ const longTests =
         'test/dynamodb/simulated/mistakes.test.ts',
         'test/runtimes/**',
         'test/react/**',
+        'packages/nestjs/test/processes.test.ts',
       ]
     : []
 // It needs no emulator, so it need not run again for another one.
