@@ -29,6 +29,8 @@ const longTests =
         'test/torture/{campaigns,breakages}.test.ts',
         'test/dynamodb/simulated/mistakes.test.ts',
         'test/runtimes/**',
+        'test/react/**',
+        'packages/nestjs/test/processes.test.ts',
       ]
     : []
 // It needs no emulator, so it need not run again for another one.
@@ -39,7 +41,7 @@ const namesFiles = process.argv
   .some((word) => !word.startsWith('-') && !['run', 'list', 'runner'].includes(word))
 const ownTests = namesFiles ? [] : dynamodbTests
 // The ORMs are installed by `npm run test:orms` only.
-const hasOrms = existsSync('test/orms/prisma/generated')
+const hasOrms = existsSync('test/orms/generated')
 if (!hasOrms) console.log('left out, because only `npm run test:orms` installs the ORMs: test/orms/**')
 const testsWithoutStore = [
   ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),

@@ -12,6 +12,7 @@ export type Group =
   | 'network'
   | 'dynamodb'
   | 'catalogue'
+  | 'observe'
 
 export interface Case {
   readonly name: string

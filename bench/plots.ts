@@ -16,6 +16,7 @@ const titles: Readonly<Record<Group, string>> = {
   network: 'The same, with 2 ms more for each round trip',
   dynamodb: 'On an emulator of DynamoDB',
   catalogue: 'What a catalogue costs',
+  observe: 'What an observer costs',
 }
 
 const legend =

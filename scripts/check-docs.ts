@@ -8,7 +8,7 @@
  * - An HTML comment that opens with the line `<!-- docs-check` adds code to the block after it: imports and
  *   declarations that readers need not see.
  * - A block that cannot compile says why: ```ts no-check: pseudo code.
- * - A block after "This is [the example](examples/quickstart.ts)" equals that file.
+ * - A block after "This is [the example](examples/quickstart.ts)" equals that file; the link may be its full address.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
@@ -42,6 +42,9 @@ export interface DocsCheck {
 const hiddenBlock = '<!-- docs-check'
 /** The languages of blocks; any other name may be a block that should be compiled. */
 const languages = new Set(['ts', 'sh', 'sql', 'json', 'yaml', 'hcl', ''])
+/** The decorators of NestJS, as its own projects compile them. */
+const decorators = ['--experimentalDecorators', '--emitDecoratorMetadata', '--erasableSyntaxOnly', 'false']
+const repository = 'https://github.com/eventsourced/core/blob/main/'
 const unchecking = /@ts-(nocheck|ignore|expect-error)/
 
 /** Checks the pages. `pages`: the text of each page by its path. */
@@ -55,8 +58,9 @@ export function checkDocs(pages: ReadonlyMap<string, string>): DocsCheck {
       const at = `${page}:${block.line - 1}`
       const quote = /This is \[[^\]]*\]\(([^)]+)\)/.exec(block.introduction)?.[1]
       if (quote !== undefined) {
-        quoted.push(normalize(join(dirname(page), quote)))
-        problems.push(...quoteProblems(block, quote))
+        const file = quotedFile(page, quote)
+        quoted.push(file)
+        problems.push(...quoteProblems(block, file))
       }
       const reason = /^ts no-check: (.+)$/.exec(block.info)?.[1]
       if (
@@ -146,7 +150,7 @@ function beginsWithImport(lines: readonly string[]): boolean {
 
 function compilerProblems(modules: ReadonlyMap<string, string>): string[] {
   if (modules.size === 0) return []
-  const { passed, output } = typeCheck(modules)
+  const { passed, output } = typeCheck(modules, decorators)
   if (passed) return []
   return output
     .trim()
@@ -163,8 +167,12 @@ function jsonProblems({ page, line, lines }: Block): string[] {
   }
 }
 
-function quoteProblems({ page, line, lines }: Block, link: string): string[] {
-  const file = normalize(join(dirname(page), link))
+/** Returns the path of a quoted file. A page links a file that is not packed with it by its full address. */
+function quotedFile(page: string, link: string): string {
+  return link.startsWith(repository) ? link.slice(repository.length) : normalize(join(dirname(page), link))
+}
+
+function quoteProblems({ page, line, lines }: Block, file: string): string[] {
   if (!existsSync(file)) return [`${page}:${line - 1}: quotes ${file}, which does not exist`]
   const expected = readFileSync(file, 'utf8').trimEnd().split('\n')
   const differing = expected.findIndex((text, index) => text !== lines[index])
@@ -183,7 +191,8 @@ export function readPages(): Map<string, string> {
       'CHANGELOG.md',
       'bench/README.md',
       'examples/README.md',
-    ],
+      ...readdirSync('packages').map((name) => join('packages', name, 'README.md')),
+    ].filter((page) => existsSync(page)),
     ...docs.filter((file) => file.endsWith('.md')).map((file) => join('docs', file)),
   ]
   return new Map(pages.map((page) => [page, readFileSync(page, 'utf8')]))

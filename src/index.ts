@@ -133,16 +133,8 @@ export type {
 } from './projection/projection.ts'
 export { projection } from './projection/projection.ts'
 export type { Documents, HandlerTransaction } from './projection/transaction.ts'
-export type {
-  DocumentChange,
-  ListDocumentsOptions,
-  PrefixChange,
-  View,
-  ViewDocument,
-  ViewOptions,
-  ViewSnapshot,
-  WatchOptions,
-} from './projection/view.ts'
+export type { ListDocumentsOptions, View, ViewOptions, WatchOptions } from './projection/view.ts'
+export type { DocumentChange, PrefixChange, ViewDocument, ViewSnapshot } from './projection/view-document.ts'
 export type {
   DeleteSnapshotsOptions,
   Snapshot,

@@ -1,5 +1,11 @@
 /** The example of a hotel, over HTTP on each store: what its guests and its operators see. */
+import { memoryStore } from '@eventsourced/core'
 import { healthz } from '@eventsourced/core/health'
+import { otel } from '@eventsourced/core/otel'
+import * as opentelemetry from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { W3CTraceContextPropagator } from '@opentelemetry/core'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { describe, expect, it } from 'vitest'
 import { hotelApi } from '../examples/hotel/api.ts'
 import { hotel, type Mail } from '../examples/hotel/application.ts'
@@ -121,6 +127,35 @@ describe('the example of a hotel', () => {
         expect((await send('GET', '/guests/ada/bookings', undefined, { Position: 'soon' })).status).toBe(400)
         expect((await send('POST', '/bookings/b/cancel', undefined, { 'If-Match': '7' })).status).toBe(400)
       }))
+  })
+})
+
+describe('the traces of the hotel', () => {
+  it('follow a request into the process and the mailer', async () => {
+    const exporter = new InMemorySpanExporter()
+    opentelemetry.context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+    opentelemetry.propagation.setGlobalPropagator(new W3CTraceContextPropagator())
+    const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+    opentelemetry.trace.setGlobalTracerProvider(provider)
+    const observe = otel(opentelemetry, { processParent: 'event' })
+    await using store = memoryStore({ events: hotelEvents, inline: [takenNights, guestEmails], observe })
+    const alps = hotel(store, { sendMail: async () => {}, secret: 'secret', payWithin: 60_000 })
+    await alps.rooms('1', { kind: 'open', number: '1', beds: 1, price: 50 })
+    await alps.registerGuest('ada', { name: 'Ada', email: 'ada@example.org' })
+    const subscriptions = alps.start()
+    await opentelemetry.trace.getTracer('http').startActiveSpan('PUT /bookings/b', async (span) => {
+      await alps.requestBooking('b', { guestId: 'ada', roomId: '1', nights: ['2027-12-24'] })
+      span.end()
+    })
+    for (let round = 0; round < 3; round++) await Promise.all(subscriptions.map((one) => one.caughtUp()))
+    const spans = exporter.getFinishedSpans()
+    const traceOf = (name: string) => spans.find((span) => span.name === name)?.spanContext().traceId
+    const trace = traceOf('PUT /bookings/b')
+    expect(trace).toBeDefined()
+    const inTrace = spans.filter((span) => span.spanContext().traceId === trace).map(({ name }) => name)
+    expect(inTrace).toEqual(
+      expect.arrayContaining(['command', 'append', 'process reserve-or-release', 'process mailer']),
+    )
   })
 })
 

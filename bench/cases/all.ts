@@ -9,6 +9,7 @@ import { dynamodbCases } from './dynamodb.ts'
 import { growthCases } from './growth.ts'
 import { importCases } from './import.ts'
 import { overNetwork } from './network.ts'
+import { observeCases } from './observe.ts'
 import { projectionCases } from './projection.ts'
 import { readCases } from './read.ts'
 import { rebuildCases } from './rebuild.ts'
@@ -25,6 +26,7 @@ export const allCases: readonly Case[] = [
   ...projectionCases,
   ...rebuildCases,
   ...catalogueCases,
+  ...observeCases,
   ...growthCases,
   ...networkCases,
   ...dynamodbCases,

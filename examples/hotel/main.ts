@@ -5,8 +5,10 @@
 import { createServer } from 'node:http'
 import { type EventsOf, memoryStore, type StoreOptions } from '@eventsourced/core'
 import { healthz } from '@eventsourced/core/health'
+import { otel } from '@eventsourced/core/otel'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { getRequestListener } from '@hono/node-server'
+import * as opentelemetry from '@opentelemetry/api'
 import { hotelApi } from './api.ts'
 import { type Hotel, hotel } from './application.ts'
 import { guestEmails, hotelEvents, takenNights } from './projections.ts'
@@ -17,6 +19,8 @@ for (const name of ['alps', 'coast']) {
   const options: StoreOptions<EventsOf<typeof hotelEvents>> = {
     events: hotelEvents,
     inline: [takenNights, guestEmails],
+    // Traces and metrics, if the process is started with an SDK of OpenTelemetry: node --import ./instrumentation.js
+    observe: otel(opentelemetry, { processParent: 'event' }),
   }
   const store = url === undefined ? memoryStore(options) : postgresStore(url, { ...options, schema: name })
   const opened = hotel(store, {

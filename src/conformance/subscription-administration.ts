@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import { partitionOf } from '../storage/partition.ts'
 import type { EventStore } from '../store.ts'
+import type { SubscriptionSummary } from '../subscription/administration.ts'
 import { balances, deposit } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, collector, counted, eventOfType, numbersOf, range } from './events.ts'
@@ -78,6 +79,24 @@ export const subscriptionAdministrationCases: readonly ConformanceCase[] = [
       assert.equal(byName.get('a')?.state, 'superseded')
       assert.equal(byName.get('a')?.successor, 'c')
       assert.equal(byName.get(balances.name)?.kind, 'projection')
+    },
+  },
+  {
+    group,
+    name: 'returns one subscription as the list has it, or nothing for a name that is not registered',
+    async run({ open }) {
+      const store = await open()
+      await store.append('a', counted(2))
+      await store.runOnce({ name: 'b', types: ['X'], partitions: 3, handle() {} })
+      await store.runOnce({ name: 'a', handle() {} })
+      await store.runOnce({ name: 'c', from: { after: 'a', otherwise: 'end' }, handle() {} })
+      // The time of a lag passes between two calls.
+      const timeless = (summary: SubscriptionSummary | undefined) => summary && { ...summary, lagTime: 0 }
+      for (const listed of await summaries(store)) {
+        assert.deepEqual(timeless(await store.subscriptions.get(listed.name)), timeless(listed))
+      }
+      assert.equal((await store.subscriptions.get('b'))?.unowned, 3)
+      assert.equal(await store.subscriptions.get('d'), undefined)
     },
   },
   {

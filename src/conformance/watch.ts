@@ -1,7 +1,7 @@
 /** Cases of live views: a watch yields the present state of documents, and then each change. */
 import assert from 'node:assert/strict'
 import { projection } from '../projection/projection.ts'
-import type { DocumentChange, PrefixChange } from '../projection/view.ts'
+import type { DocumentChange, PrefixChange } from '../projection/view-document.ts'
 import { balances, closed, deposit, transfer } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
 import { eventOfType, range } from './events.ts'

@@ -1,7 +1,8 @@
 /** Cases of live views that resume, and of documents that a rebuild replaces. */
 import assert from 'node:assert/strict'
 import { type DocumentProjection, projection } from '../projection/projection.ts'
-import type { PrefixChange, WatchOptions } from '../projection/view.ts'
+import type { WatchOptions } from '../projection/view.ts'
+import type { PrefixChange } from '../projection/view-document.ts'
 import { balances, balancesOf, deposit, type Movement, transfer } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
 import { range } from './events.ts'

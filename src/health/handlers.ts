@@ -4,7 +4,7 @@ import { optionsOf } from '../input/options.ts'
 import type { HealthCheck } from './checks.ts'
 import { health } from './health.ts'
 import { type HealthOptions, healthLimits } from './limits.ts'
-import type { HealthStore } from './look.ts'
+import { checkStore, type HealthStore } from './look.ts'
 
 /** A handler for any server that speaks `Request` and `Response`. It never rejects. */
 export type ProbeHandler = (request?: { readonly method: string }) => Promise<Response>
@@ -29,9 +29,10 @@ export interface HealthzOptions extends HealthOptions, ProbeOptions {
  * with the checks as JSON.
  *
  *     app.get('/healthz', (c) => ready(c.req.raw))
- * @throws InvalidInputError if an option is wrong
+ * @throws InvalidInputError if an argument is wrong
  */
 export function healthz(store: HealthStore, options?: HealthzOptions): ProbeHandler {
+  checkStore(store)
   const { detail = false, failOnDegraded = false } = optionsOf(options, ['detail', 'failOnDegraded'])
   checkBoolean(detail, 'detail')
   checkBoolean(failOnDegraded, 'failOnDegraded')
@@ -48,9 +49,10 @@ export function healthz(store: HealthStore, options?: HealthzOptions): ProbeHand
  * Makes a handler for liveness: answers 503 if a worker of this process has failed, so that the process must be restarted;
  * else 200. It never asks the database: a restart repairs no database. A process whose event loop is stuck does not answer,
  * and the probe times out.
- * @throws InvalidInputError if an option is wrong
+ * @throws InvalidInputError if an argument is wrong
  */
-export function livez(store: Pick<HealthStore, 'workers'>, options?: ProbeOptions): ProbeHandler {
+export function livez(store: HealthStore, options?: ProbeOptions): ProbeHandler {
+  checkStore(store)
   const { detail = false } = optionsOf(options, ['detail'])
   checkBoolean(detail, 'detail')
   return probe(async () => {

@@ -2,16 +2,17 @@
 import type { Health, HealthStatus } from './checks.ts'
 import { checksOf } from './judge.ts'
 import { type HealthOptions, healthLimits } from './limits.ts'
-import { type HealthStore, looksOf } from './look.ts'
+import { checkStore, type HealthStore, looksOf } from './look.ts'
 
 const rank = { ok: 0, degraded: 1, failed: 2 }
 
 /**
  * Checks the health of a store. It answers within `timeout`, also if the database is silent, and rejects only for wrong
  * options. Calls at the same time, and within `maxAge`, share one look at the database.
- * @throws InvalidInputError if an option is wrong
+ * @throws InvalidInputError if an argument is wrong
  */
 export async function health(store: HealthStore, options?: HealthOptions): Promise<Health> {
+  checkStore(store)
   const limits = healthLimits(options)
   const look = await looksOf(store).take(limits)
   const checks = checksOf(look, limits)

@@ -2,6 +2,7 @@
  * Looks at a store for its health. Load balancers ask often and from many places, so calls share looks. A database that
  * accepts connections and stays silent must not use up the store's connections: at most two questions wait for it.
  */
+import { readSafely, refuse } from '../input/refusal.ts'
 import type { Frontier } from '../log/frontier.ts'
 import { abortable } from '../runtime/abort.ts'
 import type { EventStore } from '../store.ts'
@@ -27,17 +28,27 @@ interface Found {
   readonly frontier: Frontier
   /** For how long the frontier has been held back, in milliseconds. */
   readonly heldFor: number
-  /** Empty if the look did not ask for them. */
   readonly subscriptions: readonly SubscriptionSummary[]
   /** The workers of this process that have failed. */
   readonly failed: readonly WorkerStatus[]
+}
+
+/** @throws InvalidInputError if the value is not a store */
+export function checkStore(store: HealthStore): void {
+  const isStore = readSafely('store', store, () => {
+    const { frontier, workers, subscriptions } = (store ?? {}) as Partial<HealthStore>
+    return [frontier, workers, subscriptions?.list, subscriptions?.get].every(
+      (method) => typeof method === 'function',
+    )
+  })
+  if (!isStore) refuse('store', 'must be a store', store)
 }
 
 const maxQuestions = 2
 
 class Looks {
   readonly #store: HealthStore
-  /** The last look of each kind. */
+  /** The last look of each kind: with each timeout, and at each list of subscriptions. */
   readonly #last = new Map<string, { readonly look: Promise<Look>; endedAt: number | undefined }>()
   /** Questions for the frontier that the database has not answered yet. */
   readonly #questions = new Set<Promise<Frontier>>()
@@ -49,15 +60,15 @@ class Looks {
   }
 
   take({ timeout, maxAge, expected }: Pick<HealthLimits, 'timeout' | 'maxAge' | 'expected'>): Promise<Look> {
-    const withSubscriptions = expected === undefined || expected.length > 0
-    const kind = `${timeout} ${withSubscriptions}`
+    const names = expected?.map(({ name }) => name)
+    const kind = JSON.stringify([timeout, names])
     const last = this.#last.get(kind)
     if (last !== undefined) {
       const { endedAt } = last
       if (endedAt === undefined || performance.now() - endedAt < maxAge) return last.look
     }
     const taken: { readonly look: Promise<Look>; endedAt: number | undefined } = {
-      look: this.#look(timeout, withSubscriptions).finally(() => {
+      look: this.#look(timeout, names).finally(() => {
         taken.endedAt = performance.now()
       }),
       endedAt: undefined,
@@ -67,7 +78,7 @@ class Looks {
   }
 
   /** Never rejects. */
-  async #look(timeout: number, withSubscriptions: boolean): Promise<Look> {
+  async #look(timeout: number, names: readonly string[] | undefined): Promise<Look> {
     const at = new Date()
     const start = performance.now()
     const elapsed = () => Math.round(performance.now() - start)
@@ -77,7 +88,7 @@ class Looks {
       const frontier = await abortable(this.#frontier(), deadline.signal)
       const duration = elapsed()
       const heldFor = this.#heldFor(frontier)
-      const subscriptions = withSubscriptions ? await this.#subscriptions(deadline.signal) : []
+      const subscriptions = await this.#subscriptions(names, deadline.signal)
       const failed = this.#store.workers().filter(({ state }) => state === 'failed')
       return { at, duration, found: { frontier, heldFor, subscriptions, failed }, error: undefined }
     } catch (error) {
@@ -100,10 +111,22 @@ class Looks {
     })
   }
 
-  async #subscriptions(signal: AbortSignal): Promise<readonly SubscriptionSummary[]> {
-    const summaries: SubscriptionSummary[] = []
-    for await (const summary of this.#store.subscriptions.list({ signal })) summaries.push(summary)
-    return summaries
+  /** Reads the subscriptions of these names that are registered; undefined: all that are. */
+  async #subscriptions(
+    names: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly SubscriptionSummary[]> {
+    const { subscriptions } = this.#store
+    const found: SubscriptionSummary[] = []
+    if (names === undefined) {
+      for await (const summary of subscriptions.list({ signal })) found.push(summary)
+    } else {
+      for (const name of names) {
+        const summary = await subscriptions.get(name, { signal })
+        if (summary !== undefined) found.push(summary)
+      }
+    }
+    return found
   }
 
   #heldFor({ position, head, writers }: Frontier): number {

@@ -3,6 +3,7 @@ import type { Recorded } from '../event.ts'
 import { checkInteger, checkText } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
+import { checkRequest } from './check-request.ts'
 import { entityTag, isNotModified } from './entity-tag.ts'
 import { notFound } from './not-found.ts'
 
@@ -25,7 +26,7 @@ export interface AnswerOptions {
   readonly request?: Request | undefined
   /**
    * The address of the stream that the command creates. If the command's events begin the stream, the answer is 201 with
-   * this `Location`. @default none
+   * this `Location`; characters that a header does not take are percent-encoded. @default none
    */
   readonly location?: string | undefined
   /** The status of the answer, from 200 to 299. @default 201 if the command created what `location` names, otherwise 200 */
@@ -54,7 +55,7 @@ export function answer(result: Answerable | undefined, options?: AnswerOptions):
   if (version !== undefined) headers.set('ETag', entityTag(version))
   if (position !== undefined) headers.set('Position', String(position))
   const isCreated = location !== undefined && events?.[0]?.version === 1
-  if (isCreated) headers.set('Location', location)
+  if (isCreated) headers.set('Location', encoded(location))
   for (const [name, value] of Object.entries(more)) headers.set(name, value)
   if (request !== undefined && version !== undefined && isNotModified(request, version)) {
     return new Response(null, { status: 304, headers })
@@ -63,10 +64,28 @@ export function answer(result: Answerable | undefined, options?: AnswerOptions):
   return new Response(JSON.stringify(state) ?? 'null', { status: status ?? (isCreated ? 201 : 200), headers })
 }
 
+/** Routers decode parameters, and a header takes no `ü` and no line break. The command is recorded: it must not fail now. */
+function encoded(location: string): string {
+  return location.replace(/[^!-~]+/g, encodeURIComponent)
+}
+
 function checkedOptions(options: AnswerOptions | undefined): AnswerOptions {
   const checked = optionsOf(options, ['request', 'location', 'status', 'headers'])
-  const { location, status } = checked
+  const { request, location, status, headers } = checked
+  if (request !== undefined) checkRequest(request)
   if (location !== undefined) checkText(location, 'location')
   if (status !== undefined) checkInteger(status, 'status', 200, 299)
+  if (headers !== undefined) checkHeaders(headers)
   return checked
+}
+
+function checkHeaders(headers: unknown): void {
+  readSafely('headers', headers, () => {
+    if (typeof headers !== 'object' || headers === null) refuse('headers', 'must be an object', headers)
+    try {
+      new Headers(headers as Record<string, string>)
+    } catch {
+      refuse('headers', 'must be names and values of headers', headers)
+    }
+  })
 }

@@ -3,6 +3,7 @@ import { checkMilliseconds } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { refuse } from '../input/refusal.ts'
 import type { ViewOptions } from '../projection/view.ts'
+import { checkRequest } from './check-request.ts'
 
 /** The options of `atLeast`. */
 export interface AtLeastOptions {
@@ -19,6 +20,7 @@ export interface AtLeastOptions {
 export function atLeast(request: Request, options?: AtLeastOptions): ViewOptions {
   const { timeout } = optionsOf(options, ['timeout'])
   if (timeout !== undefined) checkMilliseconds(timeout, 'timeout', 0)
+  checkRequest(request)
   const header = request.headers.get('position')?.trim()
   return {
     ...(header !== undefined && { atLeast: positionOf(header) }),

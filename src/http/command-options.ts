@@ -5,6 +5,7 @@ import type { Metadata } from '../event.ts'
 import { checkBoolean, checkText } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { refuse } from '../input/refusal.ts'
+import { checkRequest } from './check-request.ts'
 import { expectedVersionOf } from './entity-tag.ts'
 
 /** The options of `commandOptions`. */
@@ -31,7 +32,7 @@ const longest = 255
 
 /**
  * Reads the headers of a request into the options of a command handler's call: `If-Match: "7"` is the expected version 7,
- * `If-Match: *` is 'streamExists', and `If-None-Match: *` is 'noStream'; `Idempotency-Key` is the id of the command;
+ * `If-Match: *` is 'streamExists', and `If-None-Match: *` is 'noStream'; `Idempotency-Key: k` makes the command's id `http k`;
  * `traceparent` and `X-Correlation-Id` are metadata of its events.
  *
  * The result has no `signal`: a command that has begun ends, even if the client does not wait for it.
@@ -40,14 +41,17 @@ const longest = 255
  */
 export function commandOptions(request: Request, options?: CommandRequestOptions): RequestedCommand {
   const { caller, requirePrecondition, requireIdempotencyKey, correlationHeader } = checkedOptions(options)
+  checkRequest(request)
   const expectedVersion = expectedVersionOf(request)
   if (expectedVersion === undefined && requirePrecondition) throw new PreconditionRequiredError()
   const key = idempotencyKey(request)
   if (key === undefined && requireIdempotencyKey) {
     refuse('Idempotency-Key', 'must be sent: this route handles each command once', key)
   }
-  // A key has no space, so two callers never share a command's id.
-  const commandId = key === undefined || caller === undefined ? key : `${caller} ${key}`
+  // A client must not be able to take the id of a command that the program itself sends. A key has no space, so two callers
+  // never share an id either.
+  const commandId =
+    key === undefined ? undefined : ['http', ...(caller === undefined ? [] : [caller]), key].join(' ')
   return {
     ...(expectedVersion !== undefined && { expectedVersion }),
     ...(commandId !== undefined && { commandId }),

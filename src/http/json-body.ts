@@ -4,6 +4,7 @@ import { BodyTooLargeError, InvalidBodyError, InvalidInputError } from '../error
 import { checkFunction, checkInteger } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
+import { checkRequest } from './check-request.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a schema of any type
 type AnySchema = StandardSchema<any, any>
@@ -33,6 +34,7 @@ export async function jsonBody<Schema extends AnySchema = StandardSchema<unknown
       checkFunction(schema['~standard']?.validate, "schema['~standard'].validate"),
     )
   }
+  checkRequest(request)
   const contentType = request.headers.get('content-type') ?? ''
   // A form of another site can send text, but no JSON without asking the server first (CORS).
   if (!/^application\/([^;\s]+\+)?json\s*(;|$)/i.test(contentType)) {

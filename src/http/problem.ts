@@ -2,6 +2,7 @@
 import { type ErrorCode, hasCode, type KnownError } from '../errors/index.ts'
 import { checkFunction, checkText } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
+import { checkRequest } from './check-request.ts'
 import { entityTag, expectedVersionOf } from './entity-tag.ts'
 import { fault, type ProblemKind, problemKinds } from './problem-kinds.ts'
 import { type ProblemDetails, problemResponse } from './problem-response.ts'
@@ -27,14 +28,15 @@ const defaultPage = 'https://github.com/eventsourced/core/blob/main/docs/errors.
  * that `docs/http.md` lists. Any other error is a 500 without details: no message, no stack, no SQL. Report it yourself;
  * `withProblems` does.
  * @param request decides whether a wrong version is 412 (the request has named the version) or 409
- * @throws InvalidInputError if an option is wrong, or `problems` returns a `status` below 400 or above 599
+ * @throws InvalidInputError if `request` is no request, an option is wrong, or `problems` returns a `status` below 400 or above 599
  */
 export function problem(error: unknown, request?: Request, options?: ProblemOptions): Response {
   const { problems, errorsPage = defaultPage } = checkedProblemOptions(options)
+  if (request !== undefined) checkRequest(request)
   const own = problems?.(error)
   if (own !== undefined) return problemResponse(own)
   // No client waits for this answer. It is no 5xx, because such an answer would count as a failure of the server.
-  if (request?.signal.aborted && error === request.signal.reason) {
+  if (request?.signal?.aborted && error === request.signal.reason) {
     return problemResponse({ status: 499, title: 'Client Closed Request' })
   }
   const known = knownError(error)

@@ -5,6 +5,7 @@ import { checkFunction, checkInteger } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { refuse } from '../input/refusal.ts'
 import type { Direction, EventStore, ReadStreamOptions } from '../store.ts'
+import { checkRequest } from './check-request.ts'
 import { entityTag, isNotModified } from './entity-tag.ts'
 import { notFound } from './not-found.ts'
 import { problemResponse } from './problem-response.ts'
@@ -40,6 +41,7 @@ export async function streamPage<E extends Event>(
   const { limit: usual = Math.min(100, maxLimit) } = optionsOf(options, ['limit'])
   checkInteger(usual, 'limit', 1, maxLimit)
   checkFunction(show, 'show')
+  checkRequest(request)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return problemResponse({ status: 405, headers: { Allow: 'GET, HEAD' } })
   }

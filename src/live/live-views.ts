@@ -5,7 +5,8 @@ import { checkInteger, checkReadName } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
 import type { AnyDocumentProjection } from '../projection/projection.ts'
-import type { DocumentChange, PrefixChange, ViewDocument, WatchOptions } from '../projection/view.ts'
+import type { WatchOptions } from '../projection/view.ts'
+import type { DocumentChange, PrefixChange, ViewDocument } from '../projection/view-document.ts'
 import { abortable } from '../runtime/abort.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
@@ -93,7 +94,9 @@ function checkedScope(keys: unknown): Scope {
     checkReadName(keys, 'keys')
     return { kind: 'key', text: keys }
   }
-  const prefix = readSafely('keys', keys, () => (keys as { readonly prefix?: unknown }).prefix)
+  const hasPrefix = readSafely('keys', keys, () => 'prefix' in keys)
+  if (!hasPrefix) refuse('keys', 'must be a key, or an object with a prefix', keys)
+  const prefix = readSafely('keys', keys, () => (keys as { readonly prefix: unknown }).prefix)
   // An empty text stands for all documents.
   if (prefix !== '') checkReadName(prefix, 'keys.prefix')
   return { kind: 'prefix', text: prefix }

@@ -219,7 +219,8 @@ export class ViewFeed implements DocumentSource {
     this.#position = through
     this.#since = this.now()
     for (const [key, position] of positions) {
-      const entry = { position, read: documents.get(key), since: this.#since }
+      const read = documents.get(key)
+      const entry = { position, read, since: read === undefined ? this.#since : since }
       for (const watcher of this.#watchers.of(key)) watcher.offer(key, entry)
     }
   }

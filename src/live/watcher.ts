@@ -45,8 +45,9 @@ export interface DocumentSource {
 
 interface Entry {
   readonly position: number
-  /** Undefined if it must still be read, at `since` or later. */
+  /** Undefined if it must still be read. */
   readonly read: ReadDocument | undefined
+  /** The read began, or must begin, at this moment or later. */
   readonly since: number
 }
 
@@ -56,6 +57,8 @@ export class Watcher {
   #entries = new Map<string, Entry>()
   /** Changes up to this position (inclusive) are not wanted: the caller has them from an earlier watch. */
   #seenUntil = 0
+  /** The caller may have a state that was read before this moment. A change with an older read is read again. */
+  #newestRead: number
   #isReset = false
   #failure: { readonly error: unknown } | undefined
   #wake = () => {}
@@ -63,6 +66,8 @@ export class Watcher {
   constructor(scope: Scope, source: DocumentSource) {
     this.scope = scope
     this.#source = source
+    // Perhaps the caller has a state from another process, and resumes here.
+    this.#newestRead = source.now()
   }
 
   wants(key: string): boolean {
@@ -80,7 +85,9 @@ export class Watcher {
   offer(key: string, entry: Entry): void {
     if (this.#isReset || this.#failure !== undefined || entry.position <= this.#seenUntil) return
     this.#entries.delete(key)
-    this.#entries.set(key, entry)
+    const { position, since } = entry
+    const isNew = since > this.#newestRead
+    this.#entries.set(key, isNew ? entry : { position, read: undefined, since: this.#source.now() })
     if (this.#entries.size > mostEntries) this.reset()
     this.#wake()
   }
@@ -125,7 +132,7 @@ export class Watcher {
         continue
       }
       const [key, entry] = first
-      const read = entry.read ?? (await abortable(this.#source.document(key, entry.since), signal))
+      const read = entry.read ?? (await this.#read(key, entry.since, signal))
       // The change may have been replaced by a newer one meanwhile, or by a reset.
       if (this.#entries.get(key) !== entry) continue
       this.#entries.delete(key)
@@ -133,13 +140,19 @@ export class Watcher {
     }
   }
 
+  async #read(key: string, since: number, signal: AbortSignal): Promise<ReadDocument> {
+    const read = await abortable(this.#source.document(key, since), signal)
+    this.#newestRead = this.#source.now()
+    return read
+  }
+
   /** Returns undefined if another reset or a failure has come meanwhile. */
   async #takeSnapshot(signal: AbortSignal): Promise<Snapshot | undefined> {
     this.#isReset = false
     const snapshot = await abortable(this.#source.snapshot(this.scope), signal)
     if (this.#isReset || this.#failure !== undefined) return undefined
-    // A document that was read while the snapshot was read may be older than the one in the snapshot. So it is read again.
     const since = this.#source.now()
+    this.#newestRead = since
     for (const [key, { position }] of this.#entries)
       this.#entries.set(key, { position, read: undefined, since })
     return snapshot

@@ -9,7 +9,8 @@ import { itemsOf } from '../runtime/paged-reader.ts'
 import type { StoredDocument } from '../storage/projections.ts'
 import type { AnyDocumentProjection, DocumentProjection } from './projection.ts'
 import { checkDocumentProjection } from './projection.ts'
-import type { ListDocumentsOptions, View, ViewDocument, ViewOptions, WatchOptions } from './view.ts'
+import type { ListDocumentsOptions, View, ViewOptions, WatchOptions } from './view.ts'
+import type { ViewDocument } from './view-document.ts'
 
 const documentsPerPage = 500
 

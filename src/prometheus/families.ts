@@ -1,6 +1,6 @@
 /** The metric families that Prometheus gets: their names, what they mean, and their labels. */
 
-export type FamilyType = 'counter' | 'gauge' | 'histogram'
+type FamilyType = 'counter' | 'gauge' | 'histogram'
 
 /** A metric family, without the prefix of its name. The name of a counter ends in `_total`. */
 export interface Family {

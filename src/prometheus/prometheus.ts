@@ -1,7 +1,7 @@
 /** Gathers the facts of a store for Prometheus. */
 import { health } from '../health/health.ts'
 import { type HealthOptions, healthLimits } from '../health/limits.ts'
-import type { HealthStore } from '../health/look.ts'
+import { checkStore, type HealthStore } from '../health/look.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
 import type { Metric } from '../observe/metric.ts'
@@ -31,12 +31,12 @@ export interface Prometheus extends Observer {
   /**
    * Returns the metrics of this process, in the text format of Prometheus, version 0.0.4. With a store, also its health as
    * gauges: the calls share looks at the database with `health`.
-   * @throws InvalidInputError if an option is wrong
+   * @throws InvalidInputError if an argument is wrong
    */
   text(store?: HealthStore, options?: HealthOptions): Promise<string>
   /**
    * Makes a handler that answers with this text, or with OpenMetrics if the request accepts it. It never rejects.
-   * @throws InvalidInputError if an option is wrong
+   * @throws InvalidInputError if an argument is wrong
    */
   handler(store?: HealthStore, options?: HealthOptions): (request?: MetricsRequest) => Promise<Response>
 }
@@ -63,7 +63,10 @@ export function prometheus(options?: PrometheusOptions): Prometheus {
     store: HealthStore | undefined,
     options: HealthOptions | undefined,
   ): Promise<string> {
-    if (store === undefined) return exposition([series], prefix, format)
+    if (store === undefined) {
+      healthLimits(options)
+      return exposition([series], prefix, format)
+    }
     const gauges = new SeriesByFamily(bounds)
     setHealthGauges(await health(store, options), gauges)
     // The health knows the lag of all workers; the facts of this process count only for a family that it lacks.
@@ -74,6 +77,7 @@ export function prometheus(options?: PrometheusOptions): Prometheus {
     measure: (metric) => record(metric, series),
     text: (store, options) => write('text', store, options),
     handler(store, options) {
+      if (store !== undefined) checkStore(store)
       healthLimits(options)
       return async (request) => {
         const { method = 'GET', headers } = request ?? {}

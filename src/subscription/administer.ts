@@ -79,6 +79,15 @@ export function subscriptionAdministration(
       })
     },
 
+    async get(name, options) {
+      checkName(name, 'name')
+      const { signal } = optionsOf(options, ['signal'])
+      return perform(signal, async () => {
+        const found = await storage.readSubscription(name, signal)
+        return found && (await summaryOf(environment, found, signal))
+      })
+    },
+
     pause: (name, options) => setPaused(name, true, options),
     resume: (name, options) => setPaused(name, false, options),
 
@@ -160,7 +169,7 @@ async function summariesOf(
 async function summaryOf(
   environment: EngineEnvironment,
   { name, definition, successor, isPaused, partitions, createdAt }: RegisteredSubscription,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<SubscriptionSummary> {
   const status = (await subscriptionStatus(environment, name, signal)) ?? emptyStatus(name, 0)
   const { owners, checkpoint, lag, lagTime, parked } = status

@@ -43,12 +43,14 @@ export interface MoveOptions extends CallOptions {
 
 /**
  * Lists and changes the subscriptions of the store. The workers of all processes hear of a change with their next
- * heartbeat, within a second. Each call throws an UnknownSubscriptionError if no subscription of the name is registered;
+ * heartbeat, within a second. Each change throws an UnknownSubscriptionError if no subscription of the name is registered;
  * all but `remove` also if a successor has taken over its place.
  */
 export interface SubscriptionAdministration {
   /** Lists all subscriptions in order of their names (by Unicode code point). */
   list(options?: CallOptions): AsyncIterable<SubscriptionSummary>
+  /** Returns one subscription; `undefined` if none of the name is registered. */
+  get(name: string, options?: CallOptions): Promise<SubscriptionSummary | undefined>
   /**
    * Stores the pause and returns. The workers finish the call of the handler that runs, start no other, and stay in the
    * state 'paused'. The pause lasts until `resume`, also when processes restart.

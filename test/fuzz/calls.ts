@@ -30,6 +30,8 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     filter,
   } = kinds
   const { start, from, parkedPosition } = kinds
+  const prefixed: Kind = (field) =>
+    kinds.prefix(`${field}.prefix`).map(({ value, faults }) => ({ value: { prefix: value }, faults }))
   const { expectedVersion, documents, anyProjection, viewed } = kinds
 
   const direction = optional(oneOf('forward', 'backward'))
@@ -199,6 +201,20 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       places: [['options', options({ ...waiting, ...listing })]],
       call: (store, given) => collect(store.view(byTag).list(...as(given))),
     },
+    'view.watch': {
+      places: [
+        ['keys', either(readName, prefixed)],
+        ['options', options({ after: position, generation: position })],
+      ],
+      // A watch ends only when its caller does: this one ends at its first change, or at once.
+      async call(store, given) {
+        const reader = store
+          .view(byTag)
+          .watch(...(as(given) as [never]))
+          [Symbol.asyncIterator]()
+        await reader.return?.()
+      },
+    },
     subscribe: {
       places: [['options', handling]],
       hasWorker: true,
@@ -265,6 +281,13 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     'subscriptions.list': {
       places: [['options', options({})]],
       call: (store, given) => collect(store.subscriptions.list(...as(given))),
+    },
+    'subscriptions.get': {
+      places: [
+        ['name', name],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.subscriptions.get(...(as(given) as [never])),
     },
     ...Object.fromEntries(
       (['pause', 'resume', 'remove'] as const).map((method): [string, PublicCall] => [
@@ -440,6 +463,14 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
                 maxPayloadBytes: number(1, [1, 2 ** 53 - 1]),
                 maxAppendBytes: number(1, [1, 2 ** 53 - 1]),
                 inline: optional(list(anyProjection, { most: 1 })),
+                observe: optional(
+                  record({
+                    measure: optional(callback),
+                    around: optional(callback),
+                    inject: optional(callback),
+                  }),
+                ),
+                onMetric: optional(callback),
               },
               { nested: false },
             ),

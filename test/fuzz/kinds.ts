@@ -28,6 +28,8 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
     isReadName,
     badText,
   )
+  // An empty prefix stands for all.
+  const prefix = leaf(fc.oneof(names, fc.constant('')), (value) => value === '' || isReadName(value), badText)
   const text = leaf(
     fc.oneof(names, fc.constant('')),
     (value) => typeof value === 'string' && isText(value),
@@ -190,6 +192,7 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
       options,
       name,
       readName,
+      prefix,
       text,
       whole,
       number,

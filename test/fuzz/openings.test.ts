@@ -4,7 +4,9 @@ import { EventSourcedError, hasCode, memoryStore } from '@eventsourced/core'
 import * as dynamodb from '@eventsourced/core/dynamodb'
 import * as lambda from '@eventsourced/core/dynamodb/lambda'
 import * as templates from '@eventsourced/core/dynamodb/templates'
+import * as otel from '@eventsourced/core/otel'
 import * as postgres from '@eventsourced/core/postgres'
+import * as openTelemetry from '@opentelemetry/api'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { boxed } from './json.ts'
@@ -26,6 +28,10 @@ const shared = {
   autoCreate: optional(boolean),
   retries: number(0, [0, 9]),
   maxBatch: number(1, [1, 500]),
+  observe: optional(
+    record({ measure: optional(callback), around: optional(callback), inject: optional(callback) }),
+  ),
+  onMetric: optional(callback),
 }
 const isSchema = (value: unknown) =>
   isReadName(value) &&
@@ -224,6 +230,25 @@ const calls: Calls = {
     ],
     call: (_store, given) => typeof lambda.lambdaHandler(...(given as [never, never])),
   },
+  otel: {
+    places: [
+      ['api', leaf(fc.constant(openTelemetry), (value) => value === openTelemetry)],
+      [
+        'options',
+        optional(
+          record(
+            {
+              metrics: optional(boolean),
+              processParent: optional(oneOf('none', 'event')),
+              isError: optional(callback),
+            },
+            { nested: false },
+          ),
+        ),
+      ],
+    ],
+    call: (_store, given) => Object.keys(otel.otel(...(given as [never]))),
+  },
   'dynamodbStore, verifying': {
     places: [['options', tableCheck]],
     call: (_store, given) => checked((schema) => schema.verify(...(given as []))),
@@ -244,7 +269,6 @@ const calls: Calls = {
               gapTimeout: milliseconds(1, [1, 2_000]),
               requestTimeout: milliseconds(1, [1, 5_000]),
               compress: optional(boolean),
-              onMetric: optional(callback),
               reportCapacity: optional(boolean),
               endpoint: optional(
                 leaf(endpoints, isEndpoint, boxed(fc.constantFrom('', 'localhost:8000', 'ftp://x'))),
@@ -257,8 +281,8 @@ const calls: Calls = {
       ],
     ],
     together: ([options]) => {
-      const { reportCapacity, onMetric } = (options ?? {}) as dynamodb.DynamodbStoreOptions
-      return reportCapacity === true && onMetric === undefined
+      const { reportCapacity, onMetric, observe } = (options ?? {}) as dynamodb.DynamodbStoreOptions
+      return reportCapacity === true && onMetric === undefined && observe?.measure === undefined
         ? [{ field: 'reportCapacity', value: true }]
         : []
     },
@@ -266,12 +290,14 @@ const calls: Calls = {
   },
 }
 
-it('the table names every way to open a store on a database, and every template', () => {
+it('the table names every way to open a store on a database, every template, and every observer', () => {
   const isFunction = ([, value]: [string, unknown]) =>
     typeof value === 'function' &&
     !(value.prototype instanceof Error) &&
     !(value.prototype instanceof EventSourcedError)
-  const functions = Object.entries({ ...postgres, ...dynamodb, ...lambda, ...templates }).filter(isFunction)
+  const functions = Object.entries({ ...postgres, ...dynamodb, ...lambda, ...templates, ...otel }).filter(
+    isFunction,
+  )
   // Bridges such as `fromKysely` take objects of other libraries.
   const wanted = functions.map(([name]) => name).filter((name) => !/^from[A-Z]/.test(name))
   const named = new Set(Object.keys(calls).map((name) => name.split(', ')[0]))

@@ -144,6 +144,8 @@ onEachStore((_, withWorld) => {
       expect(frontier.mock.calls.length).toBe(2)
       await health(store, { maxAge: 0, subscriptions: [] })
       expect([frontier.mock.calls.length, list.mock.calls.length]).toEqual([3, 2])
+      await Promise.all([1, 2, 3].map(() => health(store, { maxAge: 0, subscriptions: ['mailer'] })))
+      expect([frontier.mock.calls.length, list.mock.calls.length]).toEqual([4, 2])
     }))
 
   it('fails for a store that is closed', () =>

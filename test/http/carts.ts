@@ -57,7 +57,7 @@ export function cartRoutes(store: EventStore, { beforeCommand = () => {}, ...opt
       async handler(request, { id = '' }) {
         const { item } = await jsonBody(request, { schema: newItem, maxBytes: 100_000 })
         await beforeCommand(request)
-        const caller = request.headers.get('authorization') ?? undefined
+        const caller = request.headers.get('x-user') ?? undefined
         const handled = await handle(id, { add: item }, commandOptions(request, { caller }))
         return answer(handled, { location: `/carts/${id}` })
       },

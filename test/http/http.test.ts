@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { onEachStore } from '../each-store.ts'
 import { CartClosed, cartRoutes, sizes } from './carts.ts'
 import { servers } from './servers.ts'
+import { pause, until } from './until.ts'
 
 type Send = (
   method: string,
@@ -190,10 +191,20 @@ onEachStore((_store, withWorld) => {
       })
 
       itServes('of another caller is another command', async ({ send, store }) => {
-        await add(send, 'tea', { 'Idempotency-Key': 'k', Authorization: 'ann' })
-        await add(send, 'milk', { 'Idempotency-Key': 'k', Authorization: 'ben' })
-        await add(send, 'milk', { 'Idempotency-Key': 'k', Authorization: 'ben' })
+        await add(send, 'tea', { 'Idempotency-Key': 'k', 'X-User': 'ann' })
+        await add(send, 'milk', { 'Idempotency-Key': 'k', 'X-User': 'ben' })
+        await add(send, 'milk', { 'Idempotency-Key': 'k', 'X-User': 'ben' })
         expect((await store.readStream('cart-1')).version).toBe(2)
+      })
+
+      itServes('never is the id of a command that the program itself sends', async ({ send, store }) => {
+        await add(send, 'tea', { 'Idempotency-Key': 'timer-7' })
+        await add(send, 'tea', { 'Idempotency-Key': 'timer-7', 'X-User': 'ann' })
+        const { events } = await store.readStream('cart-1')
+        expect(events.map(({ metadata }) => metadata.causationId)).toEqual([
+          'http timer-7',
+          'http ann timer-7',
+        ])
       })
 
       itServes('is refused if it is no short token, or given twice', async ({ send }) => {
@@ -210,6 +221,38 @@ onEachStore((_store, withWorld) => {
         expect((await send('POST', '/carts/1/items', twice, { item: 'tea' })).status).toBe(400)
       })
     })
+
+    it('a command ends although its client has gone away', () =>
+      withWorld(async (world) => {
+        const store = await world.open()
+        let release = () => {}
+        const released = new Promise<void>((resolve) => {
+          release = resolve
+        })
+        let waiting: Request | undefined
+        const beforeCommand = (request: Request) => {
+          waiting = request
+          return released
+        }
+        const server = await start(cartRoutes(store, { beforeCommand }))
+        try {
+          const leaving = new AbortController()
+          const answer = fetch(`${server.url}/carts/1/items`, {
+            method: 'POST',
+            headers: json,
+            body: '{"item":"tea"}',
+            signal: leaving.signal,
+          })
+          await until(() => waiting !== undefined)
+          leaving.abort()
+          await expect(answer).rejects.toThrow()
+          await until(() => waiting?.signal.aborted === true)
+          release()
+          while ((await store.readStream('cart-1')).version !== 1) await pause()
+        } finally {
+          await server.stop()
+        }
+      }))
 
     describe('metadata', () => {
       const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'

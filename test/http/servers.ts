@@ -18,7 +18,7 @@ export interface Route {
   ) => Response | Promise<Response>
 }
 
-export interface RunningServer {
+interface RunningServer {
   readonly url: string
   stop(): Promise<void>
 }

@@ -7,7 +7,7 @@ import knexOn, { type Knex } from 'knex'
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm'
 import { DataSource as DataSource03, type QueryRunner as QueryRunner03 } from 'typeorm-0.3'
 import type { Isolation, OpenDriver, UserTransaction } from '../postgres/transaction-drivers.ts'
-import { type Prisma, PrismaClient } from './prisma/generated/client.ts'
+import { type Prisma, PrismaClient } from './generated/prisma/client.ts'
 
 /** Prisma ends a transaction after 5 s otherwise, and a loaded machine may need longer for a test. */
 const timeout = 60_000
@@ -71,10 +71,19 @@ function inMikroOrm(em: MikroManager): UserTransaction {
 }
 
 /** MikroORM demands at least one entity. */
-const note = new MikroEntity<{ id: number }>({
-  name: 'Note',
-  properties: { id: { type: 'number', primary: true } },
+const invoice = new MikroEntity<{ id: string; amount: number }>({
+  name: 'Invoice',
+  tableName: 'invoices',
+  properties: { id: { type: 'uuid', primary: true }, amount: { type: 'bigint' } },
 })
+
+export function openMikroOrm(url: string): Promise<MikroORM<PostgreSqlDriver, MikroManager>> {
+  return MikroORM.init<PostgreSqlDriver, MikroManager>({
+    driver: PostgreSqlDriver,
+    clientUrl: url,
+    entities: [invoice],
+  })
+}
 
 export const orms: Readonly<Record<string, OpenDriver>> = {
   'Prisma 7': async (url) => {
@@ -129,16 +138,11 @@ export const orms: Readonly<Record<string, OpenDriver>> = {
   },
 
   'MikroORM 6': async (url) => {
-    const orm = await MikroORM.init({
-      driver: PostgreSqlDriver,
-      clientUrl: url,
-      entities: [note],
-      discovery: { warnWhenNoEntities: false },
-    })
+    const orm = await openMikroOrm(url)
     return {
       connection: url,
       transact: (isolation, work) =>
-        (orm.em.fork() as MikroManager).transactional((em) => work(inMikroOrm(em)), {
+        orm.em.fork().transactional((em) => work(inMikroOrm(em)), {
           isolationLevel: isolation as IsolationLevel,
         }),
       close: () => orm.close(),

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Health, type HealthOptions, health, healthz } from '@eventsourced/core/health'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
-import { afterEach, describe, expect, inject, it, onTestFinished } from 'vitest'
+import pg from 'pg'
+import { afterEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { createApplicationRole } from '../application-role.ts'
@@ -93,6 +94,29 @@ describe('a server', { timeout: 60_000 }, () => {
   })
 })
 
+describe('the cost', () => {
+  it('is one statement for the log, and a few for each subscription', async () => {
+    const { url } = await database()
+    const pool = new pg.Pool({ connectionString: url })
+    onTestFinished(() => pool.end())
+    const store = postgresStore(pool, { onWarning: () => {} })
+    opened.push(store)
+    await store.append('a', counted(1))
+    for (const name of ['a', 'b']) await store.runOnce({ name, handle: () => {} })
+    const query = vi.spyOn(pg.Client.prototype, 'query')
+    onTestFinished(() => query.mockRestore())
+    const costOf = async (options: HealthOptions) => {
+      await health(store, { ...fresh, ...options })
+      const sent = query.mock.calls.length
+      await health(store, { ...fresh, ...options })
+      return query.mock.calls.length - sent
+    }
+    expect(await costOf({ subscriptions: [] })).toBe(1)
+    const named = [await costOf({ subscriptions: ['a'] }), await costOf({ subscriptions: ['a', 'b'] })]
+    expect({ named, all: await costOf({}) }).toEqual({ named: [6, 11], all: 10 })
+  })
+})
+
 describe('an append that stays open', () => {
   it('degrades the frontier after its limit, with its session, and no longer when it ends', async () => {
     const { url, session } = await database()
@@ -150,7 +174,6 @@ describe('a worker of another process', { timeout: 30_000 }, () => {
 })
 
 async function settingOf(url: string, name: string): Promise<unknown> {
-  const { default: pg } = await import('pg')
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const { rows } = await client.query('select current_setting($1) as value', [name])

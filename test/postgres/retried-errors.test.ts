@@ -1,5 +1,5 @@
 /** Errors of the server: which ones the store retries, how often, and which errors the caller gets. */
-import { StorageError, StoreUnavailableError } from '@eventsourced/core'
+import { type Metric, StorageError, StoreUnavailableError } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { counted, identified, logOf, numbersOf, range, streamOf } from '../../src/conformance/events.ts'
@@ -72,6 +72,23 @@ describe('an append that the server refuses', () => {
       expect(await callsMade()).toBe(times + 1)
       expect(numbersOf(await streamOf(store, streamId))).toEqual([1, 2])
     }
+  })
+
+  it('is reported to the observer for each retry', async () => {
+    const metrics: Metric[] = []
+    const measured = postgresStore(database.url, { retries, onMetric: (metric) => metrics.push(metric) })
+    await measured.readStream('warm')
+    metrics.length = 0
+    await failNext(2, '40P01')
+    await measured.append('measured', counted(1))
+    const incident = { kind: 'retry', table: '', key: 'Appending', reason: 'as ordered' }
+    expect(metrics).toEqual([
+      { ...incident, attempt: 1 },
+      { ...incident, attempt: 2 },
+      { kind: 'commit', appends: 1, duration: expect.any(Number) },
+      { kind: 'append', events: 1, streams: 1, duration: expect.any(Number), outcome: 'appended' },
+    ])
+    await measured.close()
   })
 
   it.each(transientCodes.filter((code) => code !== '55P03'))(

@@ -11,7 +11,7 @@ import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
 import type { PgTransaction } from 'drizzle-orm/pg-core'
 import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
-import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
+import { CompiledQuery, type ControlledTransaction, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import postgres from 'postgres'
 
@@ -23,7 +23,7 @@ export interface TransactionDriver {
   readonly connection: PostgresConnection
   /** Runs the work in a transaction: committed at its end, or rolled back if it throws. */
   transact<T>(isolation: Isolation, work: (transaction: UserTransaction) => Promise<T>): Promise<T>
-  close(): Promise<void>
+  close(): Promise<unknown>
 }
 
 export type OpenDriver = (url: string) => Promise<TransactionDriver>
@@ -70,6 +70,20 @@ function inPostgresJs(transaction: postgres.TransactionSql): UserTransaction {
     handle: transaction,
     run: (statement) => transaction.unsafe(statement),
     nested: (work) => transaction.savepoint((inner) => work(inPostgresJs(inner))),
+  }
+}
+
+function inKysely(transaction: ControlledTransaction<Record<string, never>, string[]>): UserTransaction {
+  return {
+    handle: fromKysely(transaction),
+    run: (statement) => transaction.executeQuery(CompiledQuery.raw(statement)),
+    async nested(work) {
+      const inner = await transaction.savepoint('inner_one').execute()
+      await work(inKysely(inner)).catch(async (error: unknown) => {
+        await inner.rollbackToSavepoint('inner_one').execute()
+        throw error
+      })
+    },
   }
 }
 
@@ -145,6 +159,26 @@ export const drivers: Readonly<Record<string, OpenDriver>> = {
               run: (statement) => transaction.executeQuery(CompiledQuery.raw(statement)),
             }),
           ),
+      close: () => kysely.destroy(),
+    }
+  },
+
+  'Kysely, begun by hand': async (url) => {
+    const pool = openPool(url)
+    const kysely = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) })
+    return {
+      connection: pool,
+      async transact(isolation, work) {
+        const transaction = await kysely.startTransaction().setIsolationLevel(isolation).execute()
+        try {
+          const result = await work(inKysely(transaction))
+          await transaction.commit().execute()
+          return result
+        } catch (error) {
+          await transaction.rollback().execute()
+          throw error
+        }
+      },
       close: () => kysely.destroy(),
     }
   },

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 
-export interface ParsedSample {
+interface ParsedSample {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
   readonly value: number

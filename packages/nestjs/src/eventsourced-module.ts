@@ -14,7 +14,7 @@ import { SubscriptionRunner } from './runner.ts'
 import { getStoreHostToken, getStoreToken, type StoreHost } from './store.ts'
 
 /** Holds the providers of a store. Global, unless the options say otherwise. */
-export class EventsourcedStoreModule {}
+class EventsourcedStoreModule {}
 
 /** Registers stores, and runs projections and subscriptions while the application runs. */
 // biome-ignore lint/complexity/noStaticOnlyClass: Nest knows modules by their classes

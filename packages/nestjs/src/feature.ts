@@ -35,7 +35,7 @@ export interface EventsourcedFeatureOptions {
 }
 
 /** The module that `EventsourcedModule.forFeature` returns. */
-export class EventsourcedFeatureModule {}
+class EventsourcedFeatureModule {}
 
 /** Brings the definitions of one call of `forFeature`. */
 class Feature extends DefinitionSource {

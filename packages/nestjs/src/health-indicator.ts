@@ -1,4 +1,5 @@
 /** The health of the subscriptions, in the form that `@nestjs/terminus` reads. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { SubscriptionState } from '@eventsourced/core'
 import type { DiscoveryService } from '@nestjs/core'
 import { instancesOf, SubscriptionRunner } from './runner.ts'
@@ -12,6 +13,8 @@ export interface HealthOptions {
    * database how far each subscription is. @default no limit, and the database is not asked
    */
   readonly maxLagTime?: number | undefined
+  /** How long the database may take to answer, in milliseconds. Only with `maxLagTime`. @default 5,000 */
+  readonly timeout?: number | undefined
 }
 
 /** What `isHealthy` says about a subscription. */
@@ -20,7 +23,7 @@ export interface SubscriptionHealth {
   readonly state: SubscriptionState
   /** How long ago the first event was recorded that waits for its handler, in milliseconds. Only with `maxLagTime`. */
   readonly lagTime?: number
-  /** The code or the name of the error that it has met. The log of the application has its message. */
+  /** The code or the name of the error, or 'timeout'. The log of the application has its message. */
   readonly error?: string
 }
 
@@ -47,14 +50,17 @@ export class EventsourcedHealthIndicator {
     key: Key = 'eventsourced' as Key,
     options: HealthOptions = {},
   ): Promise<EventsourcedHealth<Key>> {
-    const { maxLagTime } = options
-    if (maxLagTime !== undefined && !(maxLagTime >= 0))
-      throw new EventsourcedSetUpError(`maxLagTime must be a number of milliseconds, not ${maxLagTime}`)
+    const { maxLagTime, timeout = 5_000 } = options
+    for (const [option, value] of Object.entries({ maxLagTime, timeout }))
+      if (value !== undefined && !(value >= 0))
+        throw new EventsourcedSetUpError(
+          `\`${option}\` of isHealthy must be a number of milliseconds, not ${value}`,
+        )
     const runners = instancesOf(this.#discovery, SubscriptionRunner)
     const entries = runners.flatMap(({ host, running }) =>
       running.map(async (one): Promise<[string, SubscriptionHealth]> => {
         const name = runners.length > 1 ? `${host.name}/${one.name}` : one.name
-        return [name, await healthOf(one, maxLagTime)]
+        return [name, await healthOf(one, maxLagTime, timeout)]
       }),
     )
     const subscriptions = Object.fromEntries(await Promise.all(entries))
@@ -63,15 +69,25 @@ export class EventsourcedHealthIndicator {
   }
 }
 
-async function healthOf(running: Running, maxLagTime: number | undefined): Promise<SubscriptionHealth> {
+async function healthOf(
+  running: Running,
+  maxLagTime: number | undefined,
+  timeout: number,
+): Promise<SubscriptionHealth> {
   const { state, failure } = running
   if (failure !== undefined) return { status: 'down', state, error: errorName(failure) }
   if (maxLagTime === undefined) return { status: 'up', state }
+  const timer = new AbortController()
   try {
-    const { lagTime } = await running.status()
+    const late = sleep(timeout, undefined, { signal: timer.signal })
+    const status = await Promise.race([running.status(), late])
+    if (status === undefined) return { status: 'down', state, error: 'timeout' }
+    const { lagTime } = status
     return { status: lagTime <= maxLagTime ? 'up' : 'down', state, lagTime }
   } catch (error) {
     return { status: 'down', state, error: errorName(error) }
+  } finally {
+    timer.abort()
   }
 }
 

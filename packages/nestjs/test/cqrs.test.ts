@@ -10,7 +10,7 @@ import {
   type EventsourcedCqrsOptions,
   getAggregateRepositoryToken,
 } from '@eventsourced/nestjs/cqrs'
-import { Injectable, type Provider, Scope } from '@nestjs/common'
+import { type BeforeApplicationShutdown, Injectable, type Provider, Scope } from '@nestjs/common'
 import {
   AggregateRoot,
   CommandHandler,
@@ -330,6 +330,32 @@ it('publishes recorded events on the event bus, for sagas and other handlers', a
   await start([WelcomeHandler, Sagas, Bus], { eventBus: { name: 'event-bus', from: 'beginning' } })
   await vi.waitUntil(() => seen.length === 2)
   expect(seen).toEqual([new Welcome('Ada'), new Deposited(3)])
+})
+
+it('publishes nothing on a bus that has ended: the next process publishes it', async () => {
+  const seen: number[] = []
+  @EventsHandler(Deposited)
+  class Bus implements IEventHandler<Deposited> {
+    handle({ amount }: Deposited): void {
+      seen.push(amount)
+    }
+  }
+  // Nest calls this hook after the bus has ended, and before it stops the durable handlers.
+  @Injectable()
+  class LateWriter implements BeforeApplicationShutdown {
+    async beforeApplicationShutdown(): Promise<void> {
+      await store.append('account-a', [deposit(seen.length)])
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+  const eventBus = { name: 'event-bus' }
+  await store.append('account-a', [deposit(0)])
+  const started = await start([Bus, LateWriter], { eventBus })
+  await vi.waitUntil(() => seen.length === 1)
+  await started.close()
+  await start([Bus], { eventBus })
+  await vi.waitUntil(() => seen.length === 2)
+  expect(seen).toEqual([0, 1])
 })
 
 it('refuses a wrong set-up by name', async () => {
