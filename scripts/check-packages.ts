@@ -1,6 +1,6 @@
 /**
  * Packs each package of `packages/` as `npm publish` would, and installs it, together with the core, into an empty
- * project. There it imports every subpath. If the package has a folder `test/consumer`, that is the project: this script
+ * project. There it imports every subpath, and asks every program for its version. If the package has a folder `test/consumer`, that is the project: this script
  * copies the package's folder `example` into `src`, and runs `npm test`. `npm run build` must have run.
  */
 import { execFileSync } from 'node:child_process'
@@ -16,13 +16,14 @@ try {
 }
 
 function check(source: string): void {
-  const { name, version, exports, peerDependencies = {} } = manifestOf(source)
+  const { name, version, exports, bin = {}, peerDependencies = {} } = manifestOf(source)
   const { version: coreVersion } = manifestOf('.')
   if (version !== coreVersion) throw new Error(`${name} has the version ${version}, the core ${coreVersion}`)
   const { folder, file } = pack(source)
   try {
     run('.', 'npx', 'publint', '--strict', file)
-    run('.', 'npx', 'attw', file, '--profile', 'esm-only', '--quiet')
+    // A package of programs alone has no types to resolve.
+    if (Object.keys(exports).length > 1) run('.', 'npx', 'attw', file, '--profile', 'esm-only', '--quiet')
     const consumer = join(source, 'test', 'consumer')
     if (existsSync(consumer)) cpSync(consumer, folder, { recursive: true })
     else writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
@@ -51,6 +52,11 @@ function check(source: string): void {
       ).trim()
       if (count === '0') throw new Error(`${name}${path.slice(1)} exports nothing`)
       console.log(`${name}: import ${path}: ${count} names`)
+    }
+    for (const program of Object.keys(bin)) {
+      const printed = run(folder, 'npx', '--no-install', program, '--version').trim()
+      if (printed !== version) throw new Error(`${program} --version prints ${printed}`)
+      console.log(`${name}: ${program} --version: ${printed}`)
     }
     if (existsSync(consumer)) process.stdout.write(run(folder, 'npm', 'test', '--silent'))
   } finally {

@@ -5,7 +5,7 @@ import { Printer, type Terminal } from './output/printer.ts'
 import { openTarget, type Target, type TargetOptions } from './target/open.ts'
 
 /** The options that all commands share. */
-export interface SharedOptions extends TargetOptions {
+interface SharedOptions extends TargetOptions {
   readonly json?: boolean | undefined
   readonly readOnly?: boolean | undefined
 }

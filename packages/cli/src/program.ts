@@ -20,6 +20,7 @@ import { Runner } from './context.ts'
 import { done, failed, interrupted, meanings, usage } from './exit-codes.ts'
 import { CommandFailure } from './failure.ts'
 import type { Terminal } from './output/printer.ts'
+import { version } from './version.ts'
 
 const description = 'Shows and mends an event store of @eventsourced/core.'
 
@@ -49,6 +50,7 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
   }
   const program = new Command('eventsourced')
     .description(description)
+    .version(version)
     .option('--url <url>', 'the store: postgres://…, pglite:./folder, dynamodb://region/table?endpoint=…')
     .option('--config <file>', 'a file that exports the store, its deciders and projections')
     .option('--json', 'print JSON Lines')

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import type { CommandContext } from '../context.ts'
+import { version } from '../version.ts'
 import { registerTools } from './tools.ts'
 
 export async function serveMcp(context: CommandContext): Promise<void> {
-  const server = new McpServer({ name: 'eventsourced', version: '0.1.0' })
+  const server = new McpServer({ name: 'eventsourced', version })
   registerTools(server, context)
   const ended = once(process.stdin, 'close', { signal: context.signal })
   await server.connect(new StdioServerTransport())

@@ -4,7 +4,7 @@ import { wrongUsage } from '../failure.ts'
 /** Where a store is. */
 export type StoreAddress = PostgresAddress | PgliteAddress | DynamodbAddress
 
-export interface PostgresAddress {
+interface PostgresAddress {
   readonly kind: 'postgres'
   /** With the password. Never print it. */
   readonly url: string
@@ -13,14 +13,14 @@ export interface PostgresAddress {
   readonly shown: string
 }
 
-export interface PgliteAddress {
+interface PgliteAddress {
   readonly kind: 'pglite'
   readonly url: string
   readonly schema: string | undefined
   readonly shown: string
 }
 
-export interface DynamodbAddress {
+interface DynamodbAddress {
   readonly kind: 'dynamodb'
   readonly region: string
   readonly table: string
