@@ -45,7 +45,7 @@ it('the code of docs/changing-events.md runs, and prints what the page says', as
   }
 })
 
-it.each(['docs/testing.md', 'docs/events-check.md'])('the code of %s runs', async (page) => {
+it.each(['docs/testing.md', 'docs/events-check.md', 'docs/health.md'])('the code of %s runs', async (page) => {
   // A block that begins with an import begins a new module.
   const modules: string[] = []
   for (const [, block = ''] of readFileSync(page, 'utf8').matchAll(/```ts\n(.*?)```/gs)) {
