@@ -114,7 +114,7 @@ describe('the alert rules', () => {
     for (const rule of rules) {
       const name = /^\w+/.exec(rule)?.[0]
       expect(rule, name).toMatch(/severity: (critical|warning|info) /)
-      expect(rule, name).toMatch(/summary: '.+'\n +action: '.+'/)
+      expect(rule, name).toMatch(/summary: ".+"\n +action: ".+"/)
       expect(page).toContain(`| \`${name}\` |`)
     }
   })
