@@ -14,7 +14,9 @@ import { conformanceCases } from '@eventsourced/core/conformance'
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { lambdaHandler } from '@eventsourced/core/dynamodb/lambda'
 import { cloudFormation, iamPolicy, terraform } from '@eventsourced/core/dynamodb/templates'
+import { type Health, health, healthz, livez } from '@eventsourced/core/health'
 import { postgresStore } from '@eventsourced/core/postgres'
+import { prometheus } from '@eventsourced/core/prometheus'
 import { given } from '@eventsourced/core/testing'
 import pg from 'pg'
 import postgres from 'postgres'
@@ -109,3 +111,13 @@ export async function inOwnTransaction(client: pg.PoolClient, sql: postgres.Sql)
 
 given(counter).when({ increaseBy: 2 })
 export const cases: number = conformanceCases.length
+
+export async function monitored(request: Request): Promise<readonly Response[]> {
+  const store = postgresStore('postgres://localhost/database', { events: house })
+  const { status, checks }: Health = await health(store, { subscriptions: ['mailer'] })
+  for (const check of checks) if (check.name === 'subscription') console.log(status, check.lag)
+  const metrics = prometheus()
+  const lagging = dynamodbStore({ onMetric: metrics.measure })
+  const handlers = [healthz(store), livez(lagging), metrics.handler(store)]
+  return Promise.all(handlers.map((handler) => handler(request)))
+}
