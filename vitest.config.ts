@@ -26,6 +26,7 @@ const longTests =
         'test/torture/{campaigns,breakages}.test.ts',
         'test/dynamodb/simulated/mistakes.test.ts',
         'test/react/**',
+        'test/live/sse-cuts.test.ts',
       ]
     : []
 // It needs no emulator, so it need not run again for another one.

@@ -16,10 +16,21 @@ const change = (type: StockEvent['type'], quantity: number) =>
   store.append('warehouse', [{ type, data: { item: 'blanket', quantity } }])
 
 await change('Received', 10)
-for await (const { state, position, reset } of store.view(stock).watch('blanket')) {
+let last = { position: 0, generation: 0 }
+for await (const { state, position, generation, reset } of store.view(stock).watch('blanket')) {
   console.log(state, position, reset ? 'the present state' : 'a change')
+  last = { position, generation }
   if (position === 3) break
   await change('Sold', position)
+}
+
+// Another watch resumes there, perhaps in another process: all documents that have changed since.
+await change('Received', 5)
+const resume = { after: last.position, generation: last.generation }
+for await (const one of store.view(stock).watch({ prefix: '' }, resume)) {
+  if (one.reset) console.log('everything:', one.documents)
+  else console.log(one.key, one.state)
+  if (one.position > last.position) break
 }
 
 // A route of your server: it takes a Request, and returns a Response that goes on.

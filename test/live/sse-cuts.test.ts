@@ -129,7 +129,7 @@ async function killServers(
 }
 
 describe('Server-Sent Events: every key that changes is seen, and no older state after a newer one', () => {
-  it.skipIf(!isTested('memory'))('while the connections of clients are cut', async () => {
+  it('while the connections of clients are cut', async () => {
     const store = memoryStore({ inline: [balances] })
     const { url, server } = await serveViews(store)
     cleanUps.push(async () => {
