@@ -277,9 +277,8 @@ describe.each(Object.entries(servers))('%s', (name, start) => {
       )
     })
 
-    it.skipIf(name === 'fastify')(
-      'gives the handler the length of the body that the parser has unpacked',
-      async () => {
+    if (name === 'express')
+      it('gives the handler no length of the body that the parser has unpacked', async () => {
         const handler: Route['handler'] = async (request) => {
           const { headers } = request
           return Response.json([
@@ -297,8 +296,7 @@ describe.each(Object.entries(servers))('%s', (name, start) => {
           },
           { parsesBodies: true },
         )
-      },
-    )
+      })
 
     it('refuses a body by name that it cannot restore', async () => {
       await withServer(
