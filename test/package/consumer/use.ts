@@ -15,6 +15,8 @@ import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { lambdaHandler } from '@eventsourced/core/dynamodb/lambda'
 import { cloudFormation, iamPolicy, terraform } from '@eventsourced/core/dynamodb/templates'
 import { type Health, health, healthz, livez } from '@eventsourced/core/health'
+import { answer, commandOptions, streamPage, withProblems } from '@eventsourced/core/http'
+import { expressHandler } from '@eventsourced/core/http/express'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { prometheus } from '@eventsourced/core/prometheus'
 import { given } from '@eventsourced/core/testing'
@@ -108,6 +110,17 @@ export async function inOwnTransaction(client: pg.PoolClient, sql: postgres.Sql)
     await stores[0]?.inTransaction(transaction).append('a', [])
   })
 }
+
+const counts = memoryStore()
+const increase = commandHandler({ store: counts, decider: counter })
+
+export const web = expressHandler(
+  withProblems(async (request, { originalUrl }: { originalUrl: string }) =>
+    request.method === 'GET'
+      ? streamPage(counts, request, originalUrl)
+      : answer(await increase(originalUrl, { increaseBy: 1 }, commandOptions(request)), { request }),
+  ),
+)
 
 given(counter).when({ increaseBy: 2 })
 export const cases: number = conformanceCases.length
