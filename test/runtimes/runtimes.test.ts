@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { sleep } from '../../src/runtime/abort.ts'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase, type TestDatabase } from '../database.ts'
 import { isMissing as emulatorIsMissing, type StartedEmulator, startEmulator } from '../emulators/start.ts'
@@ -235,6 +236,24 @@ describe.skipIf(cannotRunWorkers).each(['2025-09-15', newestDate])(
         expect(answers.map(({ report }) => report).sort()).toEqual([2, 3, 4])
       },
     )
+
+    it('ends a subscription with the request that has started it, without releasing its lease', async () => {
+      const url = await freshUrl('postgres-js')
+      const observer = postgresStore(url, { onWarning() {} })
+      try {
+        await observer.append('a', [{ type: 'T', data: {} }])
+        const leave = { scenario: 'leave a subscription', kind: 'postgres-js', url } satisfies WorkerRequest
+        expect(await worker.ask(leave)).toEqual({ report: 'it runs' })
+        await observer.append('a', [{ type: 'T', data: {} }])
+        // A subscription that runs polls each 250 ms.
+        await sleep(2_000)
+        const status = await observer.subscriptionStatus('left')
+        expect(status).toMatchObject({ checkpoint: 1, lastPosition: 2 })
+        expect(status?.owners).toHaveLength(1)
+      } finally {
+        await observer.close()
+      }
+    })
 
     it('cancels requests that come at once and share a store, as the docs say', async () => {
       const url = await freshUrl('postgres-js')
