@@ -1,7 +1,8 @@
 /** The SQL of an inline projection in a transaction of an ORM: its values, and how its errors come out. */
 import { projection, type RecordedEvent, uuidv7 } from '@eventsourced/core'
-import { fromPrisma, postgresStore, type SqlTransaction } from '@eventsourced/core/postgres'
+import { fromPrisma, fromTypeOrm, postgresStore, type SqlTransaction } from '@eventsourced/core/postgres'
 import { PrismaPg } from '@prisma/adapter-pg'
+import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
 import { type FreshDatabase, freshDatabase } from '../postgres/fresh-database.ts'
@@ -48,6 +49,8 @@ describe.each(Object.keys(orms))('with %s', (orm) => {
   it('a time is the same instant in a session of another time zone', async () => {
     const id = uuidv7()
     await runIn(orm, 'insert into moments values ($1, $2)', [id, at])
+    await runIn(orm, 'insert into moments select gen_random_uuid(), unnest($1::timestamptz[])', [[at, at]])
+    expect(await database.query('select at from moments where at <> $1', [at])).toEqual([])
     expect(await database.query('select at from moments where id = $1', [id])).toEqual([{ at }])
   })
 
@@ -83,4 +86,18 @@ it('an extended client of Prisma makes transactions, too', async () => {
   expect(() => fromPrisma(extended as never)).toThrow(expect.objectContaining({ code: 'invalid-input' }))
   expect(await store.streamInfo('extended')).toMatchObject({ version: 1 })
   await Promise.all([prisma.$disconnect(), store.close()])
+})
+
+it('with TypeORM, an error does not carry the parameters of the statement', async () => {
+  const source = await new DataSource({ type: 'postgres', url: database.url }).initialize()
+  const store = postgresStore(database.url, { schema: 'payloads' })
+  await store.append('a', counted(1))
+  await database.query('alter table payloads.events add check (type <> $$Secret$$)')
+  const refused = source.transaction((manager) =>
+    store.inTransaction(fromTypeOrm(manager)).append('a', [{ type: 'Secret', data: { word: 'sesame' } }]),
+  )
+  const error = await refused.catch((error: unknown) => error)
+  expect(error).toMatchObject({ code: 'storage-failed', cause: { code: '23514' } })
+  expect((error as Error).cause).not.toHaveProperty('parameters')
+  await Promise.all([source.destroy(), store.close()])
 })
