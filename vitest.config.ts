@@ -31,6 +31,7 @@ const longTests =
         'test/runtimes/**',
         'test/react/**',
         'packages/nestjs/test/processes.test.ts',
+        'test/live/sse-cuts.test.ts',
       ]
     : []
 // It needs no emulator, so it need not run again for another one.

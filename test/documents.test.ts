@@ -45,28 +45,31 @@ it('the code of docs/changing-events.md runs, and prints what the page says', as
   }
 })
 
-it.each(['docs/testing.md', 'docs/events-check.md', 'docs/observability.md', 'docs/http.md'])(
-  'the code of %s runs',
-  async (page) => {
-    // A block that begins with an import begins a new module.
-    const modules: string[] = []
-    for (const [, block = ''] of readFileSync(page, 'utf8').matchAll(/```ts\n(.*?)```/gs)) {
-      if (block.startsWith('import ')) modules.push(block)
-      else modules.push(`${modules.pop() ?? ''}\n${block}`)
+it.each([
+  'docs/testing.md',
+  'docs/events-check.md',
+  'docs/observability.md',
+  'docs/http.md',
+  'docs/health.md',
+])('the code of %s runs', async (page) => {
+  // A block that begins with an import begins a new module.
+  const modules: string[] = []
+  for (const [, block = ''] of readFileSync(page, 'utf8').matchAll(/```ts\n(.*?)```/gs)) {
+    if (block.startsWith('import ')) modules.push(block)
+    else modules.push(`${modules.pop() ?? ''}\n${block}`)
+  }
+  for (const code of modules) {
+    const file = `test/${randomUUID()}.page.ts`
+    writeFileSync(file, code)
+    try {
+      const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly, file]
+      const { stderr } = await promisify(execFile)('node', words)
+      expect(stderr).toBe('')
+    } finally {
+      rmSync(file)
     }
-    for (const code of modules) {
-      const file = `test/${randomUUID()}.page.ts`
-      writeFileSync(file, code)
-      try {
-        const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly, file]
-        const { stderr } = await promisify(execFile)('node', words)
-        expect(stderr).toBe('')
-      } finally {
-        rmSync(file)
-      }
-    }
-  },
-)
+  }
+})
 
 it.each(examples)('examples/%s runs', async (example) => {
   const { url, drop } = await createDatabase(inject('servers').postgres)

@@ -3,7 +3,10 @@ import { queryObjects, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type EventStore, memoryStore } from '@eventsourced/core'
 import { expect, it } from 'vitest'
+import { balances, deposit } from '../src/conformance/balances.ts'
 import { latch } from '../src/conformance/expect.ts'
+import { ViewFeed } from '../src/live/view-feed.ts'
+import { Watcher } from '../src/live/watcher.ts'
 import { LogMember } from '../src/log/log-reader.ts'
 import { abortable } from '../src/runtime/abort.ts'
 import { PartitionRun } from '../src/subscription/partition-run.ts'
@@ -121,6 +124,45 @@ it('a subscription that has stopped leaves nothing behind, and neither do waiter
   expect(after.timers).toBeLessThanOrEqual(before.timers + 2)
   expect(after.aborts).toBeLessThanOrEqual(before.aborts + 10)
   expect({ ...after, timers: 0, aborts: 0 }).toEqual({ ...before, timers: 0, aborts: 0 })
+  await store.close()
+})
+
+it('a watch that has ended leaves nothing behind, however it ends', { timeout: 60_000 }, async () => {
+  const store = memoryStore({ inline: [balances] })
+  await store.append('s', [deposit('a', 1)])
+  const view = store.view(balances)
+  const { signal } = new AbortController()
+  const count = (kind: new (...parameters: never[]) => unknown) =>
+    queryObjects(kind as new () => unknown, { format: 'count' }) as unknown as number
+  const counts = () => ({
+    watchers: count(Watcher),
+    feeds: count(ViewFeed),
+    logMembers: count(LogMember),
+    aborts: count(AbortController),
+  })
+  const endAll = async (times: number) => {
+    for (let nth = 0; nth < times; nth++) {
+      for await (const _ of view.watch('a', { signal })) break
+      const reader = view.watch({ prefix: '' }, { signal })[Symbol.asyncIterator]()
+      await reader.next()
+      const waiting = reader.next()
+      await reader.return?.()
+      await waiting
+      const abort = new AbortController()
+      const aborted = view.watch('a', { after: 1, signal: abort.signal })[Symbol.asyncIterator]().next()
+      abort.abort(new Error('enough'))
+      await expect(aborted).rejects.toThrow('enough')
+    }
+  }
+  await endAll(20)
+  await settled()
+  const before = counts()
+  expect(before).toMatchObject({ watchers: 0, feeds: 0, logMembers: 0 })
+  await endAll(300)
+  await settled()
+  const { aborts, ...after } = counts()
+  expect(aborts).toBeLessThanOrEqual(before.aborts + 10)
+  expect(after).toMatchObject({ watchers: 0, feeds: 0, logMembers: 0 })
   await store.close()
 })
 

@@ -50,11 +50,11 @@ interface Observing {
 }
 
 function counting(): Observing {
-  let facts = 0
+  const counts = new Map<string, number>()
   return {
     observe: {
-      measure: () => {
-        facts++
+      measure({ kind }) {
+        counts.set(kind, (counts.get(kind) ?? 0) + 1)
       },
     },
   }

@@ -24,7 +24,7 @@ export function causedEvents<E extends Event>(
   stream: string,
   commandId: string | undefined,
   metadata: Metadata | undefined,
-  inject?: (own: Metadata) => Metadata,
+  inject?: (own: string) => string,
 ): readonly CausedEvent<E>[] {
   const causationId = commandId ?? uuidv7()
   const made = { correlationId: causationId, causationId }
@@ -33,7 +33,7 @@ export function causedEvents<E extends Event>(
     const caused = {
       ...event,
       id: commandId === undefined ? (event.id ?? uuidv7()) : commandEventId(stream, commandId, index),
-      metadata: inject === undefined ? own : inject(own),
+      metadata: inject === undefined ? own : JSON.parse(inject(JSON.stringify(own))),
     }
     if (commandId === undefined && event.id === undefined) markNamedByLibrary(caused)
     markAsAccepted(caused, event)

@@ -82,7 +82,7 @@ function injectedInto(
     ...append,
     events: append.events.map((event) => ({
       ...event,
-      metadata: JSON.stringify(inject(JSON.parse(event.metadata))),
+      metadata: inject(event.metadata),
     })),
   }))
 }

@@ -2,7 +2,7 @@
 import { checkBoolean } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { HealthCheck } from './checks.ts'
-import { health } from './health.ts'
+import { healthWithin } from './health.ts'
 import { type HealthOptions, healthLimits } from './limits.ts'
 import { checkStore, type HealthStore } from './look.ts'
 
@@ -36,9 +36,9 @@ export function healthz(store: HealthStore, options?: HealthzOptions): ProbeHand
   const { detail = false, failOnDegraded = false } = optionsOf(options, ['detail', 'failOnDegraded'])
   checkBoolean(detail, 'detail')
   checkBoolean(failOnDegraded, 'failOnDegraded')
-  healthLimits(options)
+  const limits = healthLimits(options)
   return probe(async () => {
-    const { status, checkedAt, checks } = await health(store, options)
+    const { status, checkedAt, checks } = await healthWithin(store, limits)
     const isReady = status === 'ok' || (status === 'degraded' && !failOnDegraded)
     const shown = checks.map((check) => (detail ? withErrorText(check) : withoutDetail(check)))
     return { isGood: isReady, body: { status, checkedAt, checks: shown } }

@@ -1,7 +1,7 @@
 /** Answers whether a store is healthy: its database, the frontier of its log, and its subscriptions. */
 import type { Health, HealthStatus } from './checks.ts'
 import { checksOf } from './judge.ts'
-import { type HealthOptions, healthLimits } from './limits.ts'
+import { type HealthLimits, type HealthOptions, healthLimits } from './limits.ts'
 import { checkStore, type HealthStore, looksOf } from './look.ts'
 
 const rank = { ok: 0, degraded: 1, failed: 2 }
@@ -13,7 +13,11 @@ const rank = { ok: 0, degraded: 1, failed: 2 }
  */
 export async function health(store: HealthStore, options?: HealthOptions): Promise<Health> {
   checkStore(store)
-  const limits = healthLimits(options)
+  return healthWithin(store, healthLimits(options))
+}
+
+/** Checks the health of a store by checked options. Never rejects. */
+export async function healthWithin(store: HealthStore, limits: HealthLimits): Promise<Health> {
   const look = await looksOf(store).take(limits)
   const checks = checksOf(look, limits)
   const status = checks.reduce<HealthStatus>(

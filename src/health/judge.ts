@@ -13,8 +13,8 @@ import type { HealthLimits, Limits } from './limits.ts'
 import type { Look } from './look.ts'
 
 export function checksOf(look: Look, limits: HealthLimits): readonly HealthCheck[] {
-  const { at, duration, found, error } = look
-  if (found === undefined) return [databaseFailed(duration, error, limits.timeout)]
+  const { at, duration, found } = look
+  if (found === undefined) return [databaseFailed(look, limits.timeout)]
   const { frontier, heldFor, subscriptions, failed } = found
   const database: DatabaseCheck = { name: 'database', ...ok, duration, error: undefined }
   const isHeld = heldFor > limits.maxFrontierAge
@@ -40,8 +40,7 @@ export function checksOf(look: Look, limits: HealthLimits): readonly HealthCheck
 
 const ok = { status: 'ok', reason: undefined } as const
 
-function databaseFailed(duration: number, error: unknown, timeout: number): DatabaseCheck {
-  const isLate = duration >= timeout
+function databaseFailed({ duration, error, isLate }: Look, timeout: number): DatabaseCheck {
   const what = isLate ? `did not answer within ${timeout} ms` : 'answered with an error'
   const reason = `the database ${what}: look at its state and at the network between it and this process`
   return { name: 'database', status: 'failed', reason, duration, error }

@@ -22,6 +22,8 @@ export interface Look {
   readonly found: Found | undefined
   /** The error that the look failed with. */
   readonly error: unknown
+  /** Whether it failed because its time was over. */
+  readonly isLate: boolean
 }
 
 interface Found {
@@ -90,9 +92,10 @@ class Looks {
       const heldFor = this.#heldFor(frontier)
       const subscriptions = await this.#subscriptions(names, deadline.signal)
       const failed = this.#store.workers().filter(({ state }) => state === 'failed')
-      return { at, duration, found: { frontier, heldFor, subscriptions, failed }, error: undefined }
+      const found = { frontier, heldFor, subscriptions, failed }
+      return { at, duration, found, error: undefined, isLate: false }
     } catch (error) {
-      return { at, duration: elapsed(), found: undefined, error }
+      return { at, duration: elapsed(), found: undefined, error, isLate: deadline.signal.aborted }
     } finally {
       clearTimeout(timer)
     }
@@ -136,8 +139,10 @@ class Looks {
     }
     const now = performance.now()
     if (this.#held?.position !== position) this.#held = { position, since: now }
-    const times = writers.flatMap(({ openTime }) => openTime ?? [])
-    return times.length > 0 ? Math.max(...times) : Math.round(now - this.#held.since)
+    const seenFor = Math.round(now - this.#held.since)
+    // A writer without a time is not shown to this role, and may be older than the others.
+    const times = writers.map(({ openTime = seenFor }) => openTime)
+    return times.length > 0 ? Math.max(...times) : seenFor
   }
 }
 

@@ -35,6 +35,9 @@ export interface AnswerOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
+/** A Response with a body refuses these. */
+const withoutBody = [204, 205]
+
 /**
  * Answers with a state as JSON, its version as `ETag`, and its position as `Position`. A repeated command gets the same
  * status as the first time, and the present state. Answers 404 for `undefined` (no document), and for a stream that does
@@ -60,8 +63,10 @@ export function answer(result: Answerable | undefined, options?: AnswerOptions):
   if (request !== undefined && version !== undefined && isNotModified(request, version)) {
     return new Response(null, { status: 304, headers })
   }
+  const init = { status: status ?? (isCreated ? 201 : 200), headers }
+  if (withoutBody.includes(init.status)) return new Response(null, init)
   if (!headers.has('Content-Type')) headers.set('Content-Type', 'application/json')
-  return new Response(JSON.stringify(state) ?? 'null', { status: status ?? (isCreated ? 201 : 200), headers })
+  return new Response(JSON.stringify(state) ?? 'null', init)
 }
 
 /** Routers decode parameters, and a header takes no `ü` and no line break. The command is recorded: it must not fail now. */

@@ -13,8 +13,8 @@ export interface AtLeastOptions {
 
 /**
  * Reads the header `Position` of a request into the options of a view's `get` or `list`: the view waits until it contains
- * every event up to that position (inclusive), and stops to wait when the client has gone. Without the header, it does
- * not wait.
+ * every event up to that position (inclusive), and stops waiting when the client has gone. Without the header, it
+ * does not wait.
  * @throws InvalidInputError if the header is no position, or is given twice
  */
 export function atLeast(request: Request, options?: AtLeastOptions): ViewOptions {

@@ -1,6 +1,6 @@
 /**
- * `@eventsourced/core/http`: commands, states and streams over HTTP, as functions of fetch's Request and Response. They
- * run as they are in Hono, Next.js, Bun, Deno and Workers; `/http/express` and `/http/fastify` adapt them.
+ * `@eventsourced/core/http`: commands, states and streams over HTTP, as functions of fetch's Request and Response, for
+ * every framework whose handlers get a Request. `/http/express` and `/http/fastify` adapt the two that have their own.
  */
 
 export type { Answerable, AnswerOptions } from './answer.ts'

@@ -18,7 +18,7 @@ export interface ProblemKind<E> {
   readonly retryAfter?: number
 }
 
-/** An error that only the operators of the server can do something about. */
+/** Marks an error that only the operators of the server can repair. */
 export const fault: unique symbol = Symbol('fault')
 
 type KindOf<Code extends ErrorCode> = ProblemKind<ErrorOf<Code>> | typeof fault

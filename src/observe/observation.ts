@@ -54,6 +54,7 @@ export class Observation implements Observer {
         try {
           const metadata: unknown = inject.call(observe)
           if (metadata === undefined) return undefined
+          // A copy: the user's function may return an object with getters, or change it later.
           return JSON.parse(metadataJson(metadata, 'the result', { maxPayloadBytes }))
         } catch (error) {
           noteFailure(observe, 'observe.inject', error)
@@ -63,7 +64,7 @@ export class Observation implements Observer {
   }
 
   /** Runs an operation inside `around`, and measures how long it takes and how it ends. */
-  async run<T>(
+  run<T>(
     operation: Operation,
     work: () => Promise<T>,
     metricOf: (ended: Ended<T>, duration: number) => Metric,
@@ -74,16 +75,18 @@ export class Observation implements Observer {
   }
 
   /**
-   * Calls `inject` once. Returns a function that adds the metadata to an event's own, whose properties win; undefined if
-   * there is nothing to add. The function returns the event's own if both together would exceed the limit of the store: an
-   * observer must not make an append fail.
+   * Calls `inject` once. Returns a function that adds the metadata to an event's own, as JSON text; undefined if there is
+   * nothing to add. The properties of the event win. The function returns the event's own text if both together would
+   * exceed the limit of the store: an observer must not make an append fail.
    */
-  injector(): ((own: Metadata) => Metadata) | undefined {
+  injector(): ((own: string) => string) | undefined {
     const injected = this.inject?.()
     if (injected === undefined) return undefined
+    const alone = JSON.stringify(injected)
     return (own) => {
-      const merged = mergedMetadata(injected, own)
-      return Buffer.byteLength(JSON.stringify(merged)) > this.#mostBytes ? own : merged
+      const text = own === '{}' ? alone : JSON.stringify(mergedMetadata(injected, JSON.parse(own)))
+      const isTooLarge = text.length * 3 > this.#mostBytes && Buffer.byteLength(text) > this.#mostBytes
+      return isTooLarge ? own : text
     }
   }
 }

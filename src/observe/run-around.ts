@@ -34,7 +34,7 @@ export function runAround<T>(
     fail(new Error('it has returned without calling the work, which must begin before its first `await`'))
     running = started(work)
   }
-  void reportOwnError(returned, running, fail)
+  if (isThenable(returned)) reportOwnError(returned, running, fail)
   return running
 }
 
@@ -46,20 +46,27 @@ function started<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Passes the error of the observer to `fail`, unless it is the error of the work. Never rejects. */
-async function reportOwnError(
-  returned: unknown,
+/** Passes the error of the observer to `fail`, unless it is the error of the work. */
+function reportOwnError(
+  returned: PromiseLike<unknown>,
   work: Promise<unknown>,
   fail: (error: unknown) => void,
-): Promise<void> {
-  try {
-    await returned
-  } catch (error) {
-    await work.then(
+): void {
+  const failUnlessOf = (error: unknown) => {
+    work.then(
       () => fail(error),
       (thrown: unknown) => {
         if (thrown !== error) fail(error)
       },
     )
   }
+  try {
+    returned.then(undefined, failUnlessOf)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return value instanceof Promise || (typeof value === 'object' && value !== null && 'then' in value)
 }

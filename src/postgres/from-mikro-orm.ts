@@ -11,7 +11,7 @@ export interface MikroOrmEntityManager {
 }
 
 const remedy =
-  'must be an EntityManager in an open transaction: pass the one that the callback of `em.transactional` receives, or `em` after `em.begin()` and before its commit or rollback'
+  'must be an EntityManager of MikroORM for Postgres, in an open transaction: pass the one that the callback of `em.transactional` receives, or `em` after `em.begin()` and before its commit or rollback'
 
 /**
  * Makes a session of the transaction of a MikroORM EntityManager, for `store.inTransaction`. The store's statements do
@@ -20,13 +20,9 @@ const remedy =
  */
 export function fromMikroOrm(entityManager: MikroOrmEntityManager): Session {
   const isManager = typeof entityManager?.getTransactionContext === 'function'
-  const context: unknown = isManager ? entityManager.getTransactionContext() : undefined
-  if (typeof context !== 'object' && typeof context !== 'function') {
-    refuse('transaction', remedy, entityManager)
-  }
+  const context = isManager ? entityManager.getTransactionContext() : undefined
+  if (context?.isTransaction !== true) refuse('transaction', remedy, entityManager)
   const session =
-    'isCompleted' in (context as object)
-      ? fromKnex(context as KnexTransaction)
-      : fromKysely(context as KyselyTransaction)
+    'isCompleted' in context ? fromKnex(context as KnexTransaction) : fromKysely(context as KyselyTransaction)
   return { ...session, client: entityManager }
 }

@@ -88,6 +88,7 @@ function asDriverError(error: unknown, text: string): unknown {
 
 /** Prisma would send a time without its zone, which is wrong in a session whose time zone is not UTC. */
 function asParameter(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asParameter)
   return value instanceof Date ? value.toISOString() : value
 }
 

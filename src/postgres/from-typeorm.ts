@@ -16,10 +16,11 @@ export interface TypeOrmEntityManager {
 }
 
 const remedy =
-  'must be in an open transaction: pass the EntityManager that the callback of `dataSource.transaction` receives, or a QueryRunner after `startTransaction()` and before its commit or rollback'
+  'must be in an open transaction of TypeORM: pass the EntityManager that the callback of `dataSource.transaction` receives, or a QueryRunner after `startTransaction()` and before its commit or rollback'
 
 /**
- * Makes a session of a TypeORM transaction, for `store.inTransaction`.
+ * Makes a session of a TypeORM transaction, for `store.inTransaction`. Takes the EntityManager or the QueryRunner of the
+ * transaction.
  * @throws InvalidInputError if it is a DataSource, or an EntityManager or a QueryRunner in no transaction
  */
 export function fromTypeOrm(transaction: TypeOrmQueryRunner | TypeOrmEntityManager): Session {
@@ -36,7 +37,7 @@ export function fromTypeOrm(transaction: TypeOrmQueryRunner | TypeOrmEntityManag
   return { run: ({ text }, parameters) => query(text, parameters), query, client: transaction }
 }
 
-/** Rethrows the driver's error, which TypeORM wraps in a `QueryFailedError`. */
+/** Rethrows the driver's error. TypeORM wraps it in a `QueryFailedError`, which also carries all parameters. */
 function rethrowDriverError(error: unknown): never {
   throw (error as { driverError?: unknown } | undefined)?.driverError ?? error
 }

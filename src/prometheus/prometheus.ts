@@ -1,6 +1,6 @@
 /** Gathers the facts of a store for Prometheus. */
-import { health } from '../health/health.ts'
-import { type HealthOptions, healthLimits } from '../health/limits.ts'
+import { healthWithin } from '../health/health.ts'
+import { type HealthLimits, type HealthOptions, healthLimits } from '../health/limits.ts'
 import { checkStore, type HealthStore } from '../health/look.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
@@ -61,24 +61,24 @@ export function prometheus(options?: PrometheusOptions): Prometheus {
   async function write(
     format: Format,
     store: HealthStore | undefined,
-    options: HealthOptions | undefined,
+    limits: HealthLimits,
   ): Promise<string> {
-    if (store === undefined) {
-      healthLimits(options)
-      return exposition([series], prefix, format)
-    }
+    if (store === undefined) return exposition([series], prefix, format)
     const gauges = new SeriesByFamily(bounds)
-    setHealthGauges(await health(store, options), gauges)
+    setHealthGauges(await healthWithin(store, limits), gauges)
     // The health knows the lag of all workers; the facts of this process count only for a family that it lacks.
     return exposition([gauges, series], prefix, format)
   }
 
   return {
     measure: (metric) => record(metric, series),
-    text: (store, options) => write('text', store, options),
+    async text(store, options) {
+      if (store !== undefined) checkStore(store)
+      return write('text', store, healthLimits(options))
+    },
     handler(store, options) {
       if (store !== undefined) checkStore(store)
-      healthLimits(options)
+      const limits = healthLimits(options)
       return async (request) => {
         const { method = 'GET', headers } = request ?? {}
         if (method !== 'GET' && method !== 'HEAD') {
@@ -86,7 +86,7 @@ export function prometheus(options?: PrometheusOptions): Prometheus {
         }
         const accepts = headers?.get('accept')?.includes('application/openmetrics-text')
         const format = accepts ? 'openmetrics' : 'text'
-        const body = await write(format, store, options)
+        const body = await write(format, store, limits)
         return new Response(method === 'HEAD' ? null : body, {
           headers: { 'Content-Type': contentTypes[format], 'Cache-Control': 'no-store' },
         })

@@ -111,7 +111,7 @@ const calls: Calls = {
             {
               request: optional(request),
               location: optional(text),
-              status: number(200, [200, 202], 299),
+              status: number(200, [200, 202, 204, 205, 299], 299),
               headers: optional(headers),
             },
             { nested: false },

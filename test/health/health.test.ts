@@ -66,7 +66,7 @@ onEachStore((_, withWorld) => {
       expect((await health(store, scheduled)).status).toBe('ok')
     }))
 
-  it('fails for an expected subscription that never registered, and ignores those that are not expected', () =>
+  it('fails for an expected subscription that never registered, and ignores subscriptions that are not expected', () =>
     withWorld(async ({ open }) => {
       const store = await open()
       await store.runOnce({ name: 'other', handle: () => {} })

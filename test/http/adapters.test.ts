@@ -180,6 +180,32 @@ describe.each(Object.entries(servers))('%s', (name, start) => {
     })
   })
 
+  it('reads the body of the response no faster than the client does', async () => {
+    let sent = 0
+    const handler: Route['handler'] = () =>
+      new Response(
+        new ReadableStream({
+          pull(controller) {
+            sent += 65_536
+            controller.enqueue(new Uint8Array(65_536))
+          },
+        }),
+      )
+    await withServer(handler, async (url) => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1')
+      socket.pause()
+      socket.write('GET /path/1 HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      // The sockets of both sides buffer some megabytes. After that, the source must rest.
+      let before = -1
+      while (sent === 0 || sent !== before) {
+        before = sent
+        await new Promise((resolve) => setTimeout(resolve, 200))
+      }
+      expect(sent).toBeLessThan(64_000_000)
+      socket.destroy()
+    })
+  })
+
   it('does not end an answer cleanly whose body fails', async () => {
     const handler: Route['handler'] = () => {
       const chunks = [text('first')]
@@ -277,9 +303,8 @@ describe.each(Object.entries(servers))('%s', (name, start) => {
       )
     })
 
-    it.skipIf(name === 'fastify')(
-      'gives the handler the length of the body that the parser has unpacked',
-      async () => {
+    if (name === 'express')
+      it('gives the handler no length of the body that the parser has unpacked', async () => {
         const handler: Route['handler'] = async (request) => {
           const { headers } = request
           return Response.json([
@@ -297,8 +322,7 @@ describe.each(Object.entries(servers))('%s', (name, start) => {
           },
           { parsesBodies: true },
         )
-      },
-    )
+      })
 
     it('refuses a body by name that it cannot restore', async () => {
       await withServer(

@@ -8,7 +8,7 @@ export interface Frame {
 }
 
 /** Reads the frames of a response until it ends. Comments are left out. @throws the error that cuts the response */
-async function* framesOf(response: Response): AsyncGenerator<Frame> {
+export async function* framesOf(response: Response): AsyncGenerator<Frame> {
   if (response.body === null) return
   const decoder = new TextDecoder()
   let text = ''

@@ -31,7 +31,7 @@ function inPrisma(tx: Prisma.TransactionClient): UserTransaction {
 function inKnex(trx: Knex.Transaction): UserTransaction {
   return {
     handle: fromKnex(trx),
-    // Knex waits for the nested transaction, and would leave its parent open if it never ended.
+    // Knex sends a query only once it is awaited.
     run: async (statement) => trx.raw(statement),
     nested: (work) => trx.transaction((inner) => work(inKnex(inner))),
   }

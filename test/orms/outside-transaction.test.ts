@@ -57,7 +57,8 @@ it.each<[name: string, remedy: RegExp, bridge: () => unknown]>([
 })
 
 it.each(Object.entries(bridges))('%s refuses what is of no ORM', (_, bridge) => {
-  for (const value of [undefined, null, 'begin', 1, {}, [], () => {}, new Date()]) {
+  const ofAnotherDatabase = { getTransactionContext: () => ({ withTransaction() {} }) }
+  for (const value of [undefined, null, 'begin', 1, {}, [], () => {}, new Date(), ofAnotherDatabase]) {
     expect(() => bridge(value as never)).toThrow(expect.objectContaining({ code: 'invalid-input' }))
   }
 })

@@ -153,6 +153,15 @@ describe('an append that stays open', () => {
     await store.inTransaction(writer).append('b', counted(1))
     const { checks } = await until(store, ({ status }) => status === 'degraded', { maxFrontierAge: 100 })
     expect(checks[1]).toMatchObject({ name: 'frontier', status: 'degraded', position: 0 })
+
+    // A session of its own role, which has just begun, does not hide the older one.
+    const own = await session('own', role.url)
+    await own.query('begin')
+    await store.inTransaction(own).append('c', counted(1))
+    const both = (await health(store, { ...fresh, maxFrontierAge: 100 })).checks[1]
+    expect(both).toMatchObject({ status: 'degraded', writers: [{}, {}] })
+    await own.query('rollback')
+
     await writer.query('rollback')
     expect((await health(store, { ...fresh, maxFrontierAge: 100 })).checks[1]).toMatchObject({ status: 'ok' })
   })

@@ -2,7 +2,7 @@
  * The cases of failures inside the user's own transaction, for any driver or ORM. The store knows an error by its
  * SQLSTATE, which an ORM wraps in an error of its own.
  */
-import { uuidv7 } from '@eventsourced/core'
+import { projection, uuidv7 } from '@eventsourced/core'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -21,6 +21,7 @@ function describeDriver(openDriver: OpenDriver): void {
   let store: PostgresStore
   let order: string
   let holder: pg.Client
+  let schemas = 0
 
   beforeAll(async () => {
     database = await freshDatabase()
@@ -95,6 +96,39 @@ function describeDriver(openDriver: OpenDriver): void {
     const outcomes = await Promise.allSettled([append(order, other), append(other, order)])
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
     expect(failed).toMatchObject([{ reason: { code: 'store-unavailable', cause: { code: '40P01' } } }])
+  })
+
+  it('reports an inline projection that the store lacks', async () => {
+    const schema = `lacking_${++schemas}`
+    const counts = projection({
+      name: 'counts',
+      key: ({ streamId }) => streamId,
+      initialState: () => 0,
+      evolve: (count: number) => count + 1,
+    })
+    const owner = postgresStore(driver.connection, { schema, inline: [counts] })
+    await owner.append('a', counted(1))
+    const lacking = postgresStore(driver.connection, { schema })
+    const refused = driver.transact('read committed', ({ handle }) =>
+      lacking.inTransaction(handle).append('a', counted(1)),
+    )
+    await expect(refused).rejects.toMatchObject({ code: 'missing-inline-projection' })
+    await expect(refused).rejects.toThrow('counts')
+    expect(await logOf(owner)).toHaveLength(1)
+    await Promise.all([owner.close(), lacking.close()])
+  })
+
+  it('reports a sequence that is behind, with the name of its schema', async () => {
+    const schema = `behind_${++schemas}`
+    const restored = postgresStore(driver.connection, { schema })
+    for (const streamId of ['a', 'b', 'c']) await restored.append(streamId, counted(1))
+    await database.query(`select setval('${schema}.stream_keys', 1)`)
+    const refused = driver.transact('read committed', ({ handle }) =>
+      restored.inTransaction(handle).append('d', counted(1)),
+    )
+    await expect(refused).rejects.toMatchObject({ code: 'sequence-behind' })
+    await expect(refused).rejects.toThrow(`"${schema}".stream_keys`)
+    await restored.close()
   })
 
   it.each(['before', 'during'])('reports a lost connection, %s the append', async (when) => {

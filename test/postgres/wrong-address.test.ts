@@ -1,4 +1,5 @@
 /** Connections that cannot be opened: wrong port, host, password or database. */
+import { type AddressInfo, createServer } from 'node:net'
 import { StorageError, StoreUnavailableError } from '@eventsourced/core'
 import { type PostgresConnection, postgresStore } from '@eventsourced/core/postgres'
 import postgres from 'postgres'
@@ -44,5 +45,22 @@ describe.each(ways)('a store on %s', (_, connect) => {
     await expect(store.schema.create()).rejects.toMatchObject(expected)
     await store.close()
     await end()
+  })
+
+  it('reports a server that accepts connections and never answers, after one timeout', async () => {
+    const server = createServer((socket) => socket.on('error', () => {}))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const { connection, end } = connect(Object.assign(new URL(database.url), { port: String(port) }).href)
+    const timeout = 300
+    const store = postgresStore(connection, { timeout })
+    const start = performance.now()
+    const expected = { name: StoreUnavailableError.name, retries: 0 }
+    await expect(store.append('a', counted(1))).rejects.toMatchObject(expected)
+    // Retries would take ten timeouts, and the pauses between them.
+    expect(performance.now() - start).toBeLessThan(5 * timeout)
+    await store.close()
+    await end()
+    server.close()
   })
 })

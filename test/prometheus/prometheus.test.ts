@@ -1,21 +1,12 @@
 /** What Prometheus reads: the text format, the counters, the histograms, and the gauges of health. */
-import { execFileSync } from 'node:child_process'
 import { InvalidInputError, memoryStore } from '@eventsourced/core'
 import { type Prometheus, prometheus } from '@eventsourced/core/prometheus'
 import { expect, it } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
 import { families } from '../../src/prometheus/families.ts'
 import { type ParsedFamily, parseMetrics } from './parse.ts'
+import { hasPromtool, promtool } from './promtool.ts'
 import { everyFact, storeWithSubscription } from './samples.ts'
-
-const hasPromtool = (() => {
-  try {
-    execFileSync('promtool', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})()
 
 function withEveryFact(): Prometheus {
   const metrics = prometheus()
@@ -140,7 +131,7 @@ it.skipIf(!hasPromtool)('passes the check of promtool, with no remark', async ()
   const metrics = withEveryFact()
   metrics.measure({ kind: 'park', subscription: 'a "b" \\ \n ü', position: 1 })
   const input = await metrics.text(await storeWithSubscription())
-  expect(execFileSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' })).toBe('')
+  expect(promtool(['check', 'metrics'], input)).toBe('')
 })
 
 it('answers scrapes with the text format, or with OpenMetrics if Prometheus asks for it', async () => {

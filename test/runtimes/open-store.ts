@@ -10,8 +10,6 @@ export interface Opening {
   readonly inline?: readonly Projection[] | undefined
   /** How long the database may be silent, in milliseconds. */
   readonly timeout?: number | undefined
-  /** The prefix of the tables, or the name of the schema. */
-  readonly place?: string | undefined
 }
 
 export interface Opened {
@@ -24,9 +22,8 @@ const nothing = async () => {}
 /** The test servers run without fsync. Every store would warn of that. */
 const onWarning = () => {}
 
-export async function openStore(kind: Kind, { url = '', inline, timeout, place }: Opening): Promise<Opened> {
+export async function openStore(kind: Kind, { url = '', inline, timeout }: Opening): Promise<Opened> {
   const limits = timeout === undefined ? {} : { timeout }
-  const schema = place === undefined ? {} : { schema: place }
   if (kind === 'memory') {
     const { memoryStore } = await import('@eventsourced/core')
     return { store: memoryStore({ inline }) as Opened['store'], end: nothing }
@@ -34,12 +31,12 @@ export async function openStore(kind: Kind, { url = '', inline, timeout, place }
   if (kind === 'dynamodb') {
     const { dynamodbStore } = await import('@eventsourced/core/dynamodb')
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
-    const address = { endpoint: url, region: 'eu-west-1', credentials, table: place }
+    const address = { endpoint: url, region: 'eu-west-1', credentials }
     const requests = timeout === undefined ? {} : { requestTimeout: timeout, retries: 1 }
     return { store: dynamodbStore({ ...address, ...requests, inline }) as Opened['store'], end: nothing }
   }
   const { postgresStore } = await import('@eventsourced/core/postgres')
-  const options = { inline, onWarning, ...limits, ...schema }
+  const options = { inline, onWarning, ...limits }
   if (kind === 'postgres-js') {
     const { default: postgres } = await import('postgres')
     const sql = postgres(url, {

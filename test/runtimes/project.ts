@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
@@ -24,8 +24,8 @@ export interface Project {
   file(program: string, keepsUsing?: boolean): string
   /** The same for a project that has no driver. */
   fileWithoutDrivers(program: string): string
-  /** Bundles the program `worker` as Cloudflare's tool does, into one file. */
-  bundleWorker(): Promise<string>
+  /** Bundles a Worker, a file of this repository, as Cloudflare's tool does, and returns the file of the bundle. */
+  bundleWorker(file: string): Promise<string>
   remove(): void
 }
 
@@ -44,10 +44,10 @@ export async function makeProject(): Promise<Project> {
   return {
     file: (program, keepsUsing = false) => join(whole, keepsUsing ? 'native' : 'lowered', `${program}.js`),
     fileWithoutDrivers: (program) => join(bare, 'lowered', `${program}.js`),
-    async bundleWorker() {
-      const outfile = join(whole, 'worker.mjs')
+    async bundleWorker(file) {
+      const outfile = join(whole, basename(file).replace('.ts', '.mjs'))
       await build({
-        entryPoints: [join(repository, 'test/runtimes/programs/worker.ts')],
+        entryPoints: [join(repository, file)],
         outfile,
         bundle: true,
         format: 'esm',

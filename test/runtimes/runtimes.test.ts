@@ -1,18 +1,23 @@
 /** The packed library runs the same program on every runtime, with the same result. See docs/where-it-runs.md. */
 import { createServer, type Server } from 'node:net'
 import { postgresStore } from '@eventsourced/core/postgres'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { sleep } from '../../src/runtime/abort.ts'
 import { CuttingPostgresProxy } from '../cutting-proxy.ts'
 import { createDatabase, type TestDatabase } from '../database.ts'
 import { isMissing as emulatorIsMissing, type StartedEmulator, startEmulator } from '../emulators/start.ts'
 import { freePort } from '../free-port.ts'
 import { type Kind, kinds } from './open-store.ts'
+import type { WorkerRequest } from './programs/worker.ts'
 import { makeProject, type Project } from './project.ts'
 import { isMissing, node22, run, runtimes } from './runtimes.ts'
 import { type RunningWorker, startWorker } from './workerd.ts'
 
-// A store that is closed keeps no timer and no socket, so the process ends by itself. PGlite ends its workers.
+// A store that is closed keeps no timer and no socket, so the process ends by itself.
 const longestExit = 2_000
+// PGlite starts in a few seconds, and in half a minute on a busy machine.
+const patience = 120_000
 
 let project: Project
 let emulator: StartedEmulator
@@ -55,7 +60,7 @@ async function expectedReport(kind: Kind): Promise<unknown> {
   return reports.get(kind)
 }
 
-it('the story sees what the contract promises, on each store', async () => {
+it('the story sees what the contract promises, on each store', { timeout: patience }, async () => {
   for (const kind of kindsHere) {
     expect(await expectedReport(kind)).toEqual({
       created: [0, { hall: 'große Halle 🎭' }],
@@ -99,24 +104,29 @@ it('the story sees what the contract promises, on each store', async () => {
   }
 })
 
-describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))('%s', (_, runtime) => {
+const titled = runtimes.map((runtime) => [isMissing(runtime) ?? runtime.name, runtime] as const)
+describe.each(titled)('%s', (_, runtime) => {
   const missing = isMissing(runtime)
-  it.skipIf(missing).each(kindsHere)('runs the story on %s, and ends by itself', async (kind) => {
-    const { report, exitTime, exitCode, complaints } = await run(runtime, project.file('story'), [
-      kind,
-      await freshUrl(kind),
-    ])
-    expect({
-      report,
-      exitCode,
-      complaints: complaints.replace(/.*NodeVersionSupportWarning[\s\S]*/, ''),
-    }).toEqual({
-      report: await expectedReport(kind),
-      exitCode: 0,
-      complaints: '',
-    })
-    expect(exitTime).toBeLessThan(longestExit)
-  })
+  it.skipIf(missing).each(kindsHere)(
+    'runs the story on %s, and ends by itself',
+    { timeout: patience },
+    async (kind) => {
+      const { report, exitTime, exitCode, complaints } = await run(runtime, project.file('story'), [
+        kind,
+        await freshUrl(kind),
+      ])
+      expect({
+        report,
+        exitCode,
+        complaints: complaints.replace(/.*NodeVersionSupportWarning[\s\S]*/, ''),
+      }).toEqual({
+        report: await expectedReport(kind),
+        exitCode: 0,
+        complaints: '',
+      })
+      expect(exitTime).toBeLessThan(longestExit)
+    },
+  )
 
   it.skipIf(missing)('names a driver that is not installed', async () => {
     const { report, exitCode } = await run(runtime, project.fileWithoutDrivers('missing-drivers'), [])
@@ -154,7 +164,7 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))('%s',
   })
 
   it.skipIf(missing).each(['pg', 'postgres-js'] as const)(
-    'appends and handles each event once when the connections of %s are cut, and closes by `await using`',
+    'appends each event once and handles every event when the connections of %s are cut, and closes by `await using`',
     async (kind) => {
       const url = await freshUrl(kind)
       const observer = postgresStore(url, { onWarning() {} })
@@ -164,10 +174,8 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))('%s',
       proxy.cutAnswers(2)
       try {
         const file = project.file('cut-off', runtime.knowsUsing)
-        let cuts: NodeJS.Timeout | undefined
         const { report, exitTime, exitCode } = await run(runtime, file, [kind, proxy.url], (line) => {
-          if (line === 'half') cuts = setInterval(() => proxy.cutAll(), 100)
-          if (line === 'half') setTimeout(() => clearInterval(cuts), 350)
+          if (line === 'half') for (const time of [100, 200, 300]) setTimeout(() => proxy.cutAll(), time)
         })
         const versions = Array.from({ length: 40 }, (_, index) => index + 1)
         expect(report).toEqual({ firsts: versions })
@@ -184,41 +192,109 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))('%s',
   )
 })
 
-// workerd has all modules of Node.js that the library imports since the first date. Before the second one, timers are numbers.
-describe
-  .skipIf(isMissing({ name: 'Node.js 22', command: [node22], knowsUsing: false }))
-  .each(['2025-09-15', '2026-07-01'])('workerd, compatibility date %s', (date) => {
-  let worker: RunningWorker
-  beforeAll(async () => {
-    worker = await startWorker(await project.bundleWorker(), date)
-  })
-  afterAll(() => worker?.stop())
+// Since the first date, workerd has all modules of Node.js that the library imports. There its timers are numbers.
+const newestDate = '2026-07-01'
+const cannotRunWorkers = isMissing({ name: 'Node.js 22', command: [node22], knowsUsing: false })
 
-  it.each(kindsHere.filter((kind) => kind !== 'pglite'))('runs the story on %s', async (kind) => {
-    const answer = await worker.ask({ scenario: 'story', kind, url: await freshUrl(kind) })
-    expect(answer).toEqual({ report: await expectedReport(kind) })
-  })
-
-  it('refuses PGlite with a typed error', async () => {
-    expect(await worker.ask({ scenario: 'story', kind: 'pglite' })).toMatchObject({ code: 'storage-failed' })
-  })
-
-  it.each(['pg', 'postgres-js', 'dynamodb'] as const)('reports a wrong address of %s', async (kind) => {
-    const port = await freePort()
-    const url = kind === 'dynamodb' ? `http://127.0.0.1:${port}` : `postgres://user@127.0.0.1:${port}/shop`
-    expect(await worker.ask({ scenario: 'wrong address', kind, url })).toEqual({
-      report: 'store-unavailable',
+describe.skipIf(cannotRunWorkers).each(['2025-09-15', newestDate])(
+  'workerd, compatibility date %s',
+  (date) => {
+    let worker: RunningWorker
+    beforeAll(async () => {
+      worker = await startWorker(await project.bundleWorker('test/runtimes/programs/worker.ts'), date)
     })
-  })
+    afterAll(() => worker?.stop())
 
-  it.each(['pg', 'postgres-js', 'dynamodb'] as const)(
-    'serves requests that follow each other, and that come at once, with a store of %s for each',
-    async (kind) => {
-      const url = await freshUrl(kind)
-      const ask = () => worker.ask({ scenario: 'append to its own store', kind, url })
-      expect(await ask()).toEqual({ report: 1 })
-      const answers = await Promise.all([ask(), ask(), ask()])
-      expect(answers.map(({ report }) => report).sort()).toEqual([2, 3, 4])
-    },
-  )
-})
+    it.each(kindsHere.filter((kind) => kind !== 'pglite'))('runs the story on %s', async (kind) => {
+      const answer = await worker.ask({ scenario: 'story', kind, url: await freshUrl(kind) })
+      expect(answer).toEqual({ report: await expectedReport(kind) })
+    })
+
+    it('refuses PGlite with a typed error', async () => {
+      expect(await worker.ask({ scenario: 'story', kind: 'pglite' })).toMatchObject({
+        code: 'storage-failed',
+      })
+    })
+
+    it.each(['pg', 'postgres-js', 'dynamodb'] as const)('reports a wrong address of %s', async (kind) => {
+      const port = await freePort()
+      const url = kind === 'dynamodb' ? `http://127.0.0.1:${port}` : `postgres://user@127.0.0.1:${port}/shop`
+      expect(await worker.ask({ scenario: 'wrong address', kind, url })).toEqual({
+        report: 'store-unavailable',
+      })
+    })
+
+    it.each(['pg', 'postgres-js', 'dynamodb'] as const)(
+      'serves requests that follow each other, and that come at once, with a store of %s for each',
+      async (kind) => {
+        const url = await freshUrl(kind)
+        const ask = () =>
+          worker.ask({ scenario: 'append to its own store', kind, url } satisfies WorkerRequest)
+        expect(await ask()).toEqual({ report: 1 })
+        const answers = await Promise.all([ask(), ask(), ask()])
+        expect(answers.map(({ report }) => report).sort()).toEqual([2, 3, 4])
+      },
+    )
+
+    it('ends a subscription with the request that has started it, without releasing its lease', async () => {
+      const url = await freshUrl('postgres-js')
+      const observer = postgresStore(url, { onWarning() {} })
+      try {
+        await observer.append('a', [{ type: 'T', data: {} }])
+        const leave = { scenario: 'leave a subscription', kind: 'postgres-js', url } satisfies WorkerRequest
+        expect(await worker.ask(leave)).toEqual({ report: 'it runs' })
+        await observer.append('a', [{ type: 'T', data: {} }])
+        // A subscription that runs polls each 250 ms.
+        await sleep(2_000)
+        const status = await observer.subscriptionStatus('left')
+        expect(status).toMatchObject({ checkpoint: 1, lastPosition: 2 })
+        expect(status?.owners).toHaveLength(1)
+      } finally {
+        await observer.close()
+      }
+    })
+
+    it('cancels requests that come at once and share a store, as the docs say', async () => {
+      const url = await freshUrl('postgres-js')
+      const shared = {
+        scenario: 'append to the shared store',
+        kind: 'postgres-js',
+        url,
+      } satisfies WorkerRequest
+      expect(await worker.ask(shared)).toEqual({ report: 1 })
+      const answers = await Promise.all(Array.from({ length: 6 }, () => worker.ask(shared)))
+      expect(answers.filter(({ text }) => String(text).includes("your Worker's code had hung"))).not.toEqual(
+        [],
+      )
+    })
+  },
+)
+
+it.skipIf(cannotRunWorkers)(
+  'the example cloudflare-worker.ts appends in requests, and a cron trigger handles each event once',
+  async () => {
+    const url = await freshUrl('pg')
+    const observer = postgresStore(url, { onWarning() {} })
+    await observer.schema.create()
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    await client.query('create table mails (order_id text, item text)')
+    const file = await project.bundleWorker('examples/serverless/cloudflare-worker.ts')
+    const worker = await startWorker(file, newestDate, url)
+    try {
+      for (const orderId of ['order-1', 'order-2'])
+        expect(await worker.ask({ orderId, item: 'tea' })).toEqual({ orderId, version: 1 })
+      expect([await worker.schedule(), await worker.schedule()]).toEqual([200, 200])
+      const { rows } = await client.query('select * from mails order by order_id')
+      expect(rows).toEqual([
+        { order_id: 'order-1', item: 'tea' },
+        { order_id: 'order-2', item: 'tea' },
+      ])
+      expect((await observer.subscriptionStatus('mails'))?.owners).toEqual([])
+    } finally {
+      await worker.stop()
+      await client.end()
+      await observer.close()
+    }
+  },
+)

@@ -2,20 +2,29 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { WorkerRequest } from './programs/worker.ts'
 import { node22 } from './runtimes.ts'
 
 export interface RunningWorker {
-  /** Sends a request to the Worker, and returns the JSON of its answer. */
-  ask(request: WorkerRequest): Promise<Readonly<Record<string, unknown>>>
+  /** Sends a request to the Worker, and returns the JSON of its answer, or the status and text of another answer. */
+  ask(request: object): Promise<Readonly<Record<string, unknown>>>
+  /** Starts the cron trigger of the Worker, and returns the status of the answer. */
+  schedule(): Promise<number>
   stop(): Promise<void>
 }
 
 const host = fileURLToPath(new URL('workerd-host.mjs', import.meta.url))
 
-/** `compatibilityDate`: selects the changes of workerd that the Worker sees. */
-export async function startWorker(file: string, compatibilityDate: string): Promise<RunningWorker> {
-  const child = spawn(node22, [host, file, compatibilityDate], { stdio: ['pipe', 'pipe', 'pipe'] })
+/**
+ * `compatibilityDate`: selects the changes of workerd that the Worker sees. `databaseUrl`: where the binding HYPERDRIVE
+ * leads to.
+ */
+export async function startWorker(
+  file: string,
+  compatibilityDate: string,
+  databaseUrl?: string,
+): Promise<RunningWorker> {
+  const words = [host, file, compatibilityDate, ...(databaseUrl === undefined ? [] : [databaseUrl])]
+  const child = spawn(node22, words, { stdio: ['pipe', 'pipe', 'pipe'] })
   let complaints = ''
   child.stderr.on('data', (text) => {
     complaints += text
@@ -38,6 +47,13 @@ export async function startWorker(file: string, compatibilityDate: string): Prom
       } catch {
         return { status: answer.status, text }
       }
+    },
+    async schedule() {
+      const answer = await fetch(new URL('/cdn-cgi/handler/scheduled', url), {
+        signal: AbortSignal.timeout(30_000),
+      })
+      await answer.text()
+      return answer.status
     },
     async stop() {
       child.stdin.end()

@@ -174,6 +174,8 @@ it('gives each event an id of its own, also if one object is applied several tim
     account.apply(shared)
     account.apply(shared)
     expect(await repository.save(account)).toMatchObject({ version: 2, deduplicated: false })
+    account.apply(shared)
+    expect(await repository.save(account)).toMatchObject({ version: 3, deduplicated: false })
   }
 })
 

@@ -76,8 +76,8 @@ function isEmpty({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * Streams the body. Begins to read when the handler does: Node.js skips a body that no code has begun to read, but it
- * would wait for the rest of one that was begun, and the connection could serve no further request.
+ * Streams the body. Begins to read when the handler does: Node.js itself skips a body that no code has begun to read.
+ * `skipRest` skips the rest of one that was begun; otherwise the connection could serve no further request.
  */
 function streamOf(raw: IncomingMessage, response: ServerResponse): ReadableStream<Uint8Array> {
   let chunks: AsyncIterator<Uint8Array> | undefined

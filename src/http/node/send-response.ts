@@ -1,15 +1,12 @@
 /** Sends a fetch Response through a response of Node.js. */
 import type { ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 
 /** Headers that add to what a middleware has set, such as cookies; other headers replace it. */
 const adding = ['set-cookie', 'vary']
 
 /**
- * Sends the response, and keeps the headers that middlewares have set before. Resolves when the client has all of it, or
- * has gone away.
+ * Sends the response, and keeps the headers that middlewares have set before. Resolves when all of it is written,
+ * or the client has gone away.
  * @throws the error of the response's body, if reading it fails
  */
 export async function sendResponse(response: Response, to: ServerResponse): Promise<void> {
@@ -25,13 +22,37 @@ export async function sendResponse(response: Response, to: ServerResponse): Prom
     to.end()
     return
   }
-  // The client of an event stream waits for the headers, long before the first event.
-  to.flushHeaders()
+  // The client of an event stream waits for the headers, long before the first event. A body that is there goes with them.
+  const flush = setImmediate(() => to.flushHeaders())
+  const reader = body.getReader()
+  // A read that waits then ends, and the source of the body learns that it has no reader any more.
+  to.once('close', () => reader.cancel().catch(() => {}))
   try {
-    await pipeline(Readable.fromWeb(body as NodeReadableStream), to)
+    for (;;) {
+      const { done, value } = await reader.read()
+      clearImmediate(flush)
+      if (to.destroyed) return
+      if (done) break
+      if (!to.write(value)) await drained(to)
+    }
+    to.end()
   } catch (error) {
-    // The client has gone away. The pipeline has cancelled the body.
-    if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return
+    clearImmediate(flush)
+    // An end would look as if the body were complete.
+    to.destroy()
     throw error
   }
+}
+
+/** Waits until the client has received what was written, or has gone away. */
+function drained(to: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      to.off('drain', done)
+      to.off('close', done)
+      resolve()
+    }
+    to.on('drain', done)
+    to.on('close', done)
+  })
 }

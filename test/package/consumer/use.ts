@@ -14,7 +14,11 @@ import { conformanceCases } from '@eventsourced/core/conformance'
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { lambdaHandler } from '@eventsourced/core/dynamodb/lambda'
 import { cloudFormation, iamPolicy, terraform } from '@eventsourced/core/dynamodb/templates'
+import { type Health, health, healthz, livez } from '@eventsourced/core/health'
+import { answer, commandOptions, streamPage, withProblems } from '@eventsourced/core/http'
+import { expressHandler } from '@eventsourced/core/http/express'
 import { postgresStore } from '@eventsourced/core/postgres'
+import { prometheus } from '@eventsourced/core/prometheus'
 import { given } from '@eventsourced/core/testing'
 import pg from 'pg'
 import postgres from 'postgres'
@@ -107,5 +111,26 @@ export async function inOwnTransaction(client: pg.PoolClient, sql: postgres.Sql)
   })
 }
 
+const counts = memoryStore()
+const increase = commandHandler({ store: counts, decider: counter })
+
+export const web = expressHandler(
+  withProblems(async (request, { originalUrl }: { originalUrl: string }) =>
+    request.method === 'GET'
+      ? streamPage(counts, request, originalUrl)
+      : answer(await increase(originalUrl, { increaseBy: 1 }, commandOptions(request)), { request }),
+  ),
+)
+
 given(counter).when({ increaseBy: 2 })
 export const cases: number = conformanceCases.length
+
+export async function monitored(request: Request): Promise<readonly Response[]> {
+  const store = postgresStore('postgres://localhost/database', { events: house })
+  const { status, checks }: Health = await health(store, { subscriptions: ['mailer'] })
+  for (const check of checks) if (check.name === 'subscription') console.log(status, check.lag)
+  const metrics = prometheus()
+  const lagging = dynamodbStore({ onMetric: metrics.measure })
+  const handlers = [healthz(store), livez(lagging), metrics.handler(store)]
+  return Promise.all(handlers.map((handler) => handler(request)))
+}

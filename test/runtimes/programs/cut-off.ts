@@ -4,8 +4,8 @@
  */
 import { type Kind, openStore } from '../open-store.ts'
 
-const [kind, url, place] = process.argv.slice(2)
-const { store, end } = await openStore(kind as Kind, { url, place, timeout: 5_000 })
+const [kind, url] = process.argv.slice(2)
+const { store, end } = await openStore(kind as Kind, { url, timeout: 5_000 })
 const handled: number[] = []
 let following: Promise<void> | undefined
 {

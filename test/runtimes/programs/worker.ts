@@ -4,8 +4,16 @@ import { type Kind, type Opened, openStore } from '../open-store.ts'
 import { inlineSeats, story } from '../story.ts'
 
 export interface WorkerRequest {
-  /** `append to the shared store`: to a store that the first request opened, and that later requests use too. */
-  readonly scenario: 'story' | 'wrong address' | 'append to the shared store' | 'append to its own store'
+  /**
+   * `append to the shared store`: to a store that the first request opened, and that later requests use too. `leave a
+   * subscription`: answers while a subscription runs.
+   */
+  readonly scenario:
+    | 'story'
+    | 'wrong address'
+    | 'append to the shared store'
+    | 'append to its own store'
+    | 'leave a subscription'
   readonly kind: Kind
   readonly url?: string | undefined
 }
@@ -36,6 +44,11 @@ async function run({ scenario, kind, url }: WorkerRequest): Promise<unknown> {
       )
     case 'append to its own store':
       return once({ kind, url }, append)
+    case 'leave a subscription': {
+      const { store } = await openStore(kind, { url })
+      await store.subscribe({ name: 'left', handle() {} }).caughtUp()
+      return 'it runs'
+    }
     case 'append to the shared store':
       shared ??= openStore(kind, { url, timeout: 2_000 })
       return append((await shared).store)

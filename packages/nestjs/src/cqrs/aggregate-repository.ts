@@ -141,6 +141,7 @@ export class AggregateRepository<A extends IAggregateRoot> {
       if (commandId !== undefined && eventIds.has(idOf(0)))
         return { aggregate, version, position, deduplicated: true }
       await change(aggregate)
+      let actual = version
       try {
         const saved = await this.#save(aggregate, save, idOf)
         if (saved === undefined) return { aggregate, version, position, deduplicated: false }
@@ -148,12 +149,11 @@ export class AggregateRepository<A extends IAggregateRoot> {
         if (!saved.deduplicated || commandId === undefined)
           return { aggregate, version: saved.version, position: saved.position, deduplicated: false }
       } catch (error) {
-        const isOvertaken = hasCode(error, 'wrong-expected-version')
-        if (!isOvertaken && !(commandId !== undefined && hasCode(error, 'duplicate-event-id'))) throw error
-        if (attempt > retries)
-          throw isOvertaken ? new CommandOvertakenError(streamId, attempt, error.actual) : error
-        await sleep(Math.random() * Math.min(1_000, 10 * 2 ** Math.min(attempt, 10)), undefined, { signal })
+        if (hasCode(error, 'wrong-expected-version')) actual = error.actual
+        else if (commandId === undefined || !hasCode(error, 'duplicate-event-id')) throw error
       }
+      if (attempt > retries) throw new CommandOvertakenError(streamId, attempt, actual)
+      await sleep(Math.random() * Math.min(1_000, 10 * 2 ** Math.min(attempt, 10)), undefined, { signal })
     }
   }
 
