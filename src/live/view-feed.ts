@@ -42,7 +42,7 @@ export class ViewFeed implements DocumentSource {
   #since = 0
   #recent = new RecentChanges(0)
   #extending: Promise<boolean> | undefined
-  /** It is too far back to `after` positions that are lower. */
+  /** A watch that resumes at a lower position goes too far back. */
   #unreachable = 0
   #ready: Promise<void> | undefined
 

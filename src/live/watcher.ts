@@ -133,9 +133,12 @@ export class Watcher {
       }
       const [key, entry] = first
       const read = entry.read ?? (await this.#read(key, entry.since, signal))
-      // The change may have been replaced by a newer one meanwhile, or by a reset.
-      if (this.#entries.get(key) !== entry) continue
-      this.#entries.delete(key)
+      const present = this.#entries.get(key)
+      // A reset or a failure has come meanwhile.
+      if (present === undefined) continue
+      if (present === entry) this.#entries.delete(key)
+      // A newer change has come meanwhile, and its read may be older than this one. So the document is read again for it.
+      else this.#entries.set(key, { position: present.position, read: undefined, since: this.#newestRead })
       return { kind: 'change', key, position: entry.position, read }
     }
   }

@@ -12,7 +12,7 @@ export type Metric =
   | IncidentMetric
   | CapacityMetric
 
-/** A call of `append` or `appendAll`, or a batch of `import`, has ended. */
+/** A call of `append` or `appendAll`, or a batch of `import`, has ended. A call that the input rules refuse is not reported. */
 export interface AppendMetric {
   readonly kind: 'append'
   /** The number of events of the call. */
@@ -60,6 +60,7 @@ export interface HandleMetric {
   /** 1 for the first attempt. */
   readonly attempt: number
   readonly duration: number
+  /** `failed`: the handler or its transaction failed, or the worker has abandoned the attempt. */
   readonly outcome: 'handled' | 'failed'
 }
 

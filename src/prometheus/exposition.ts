@@ -2,7 +2,7 @@
  * Writes metrics in the text format of Prometheus, version 0.0.4, or in OpenMetrics 1.0. Both differ in the names of
  * counters' families, and in the last line. Source: "Exposition formats" in the documentation of Prometheus.
  */
-import { type Family, type FamilyName, families } from './families.ts'
+import { type FamilyName, families } from './families.ts'
 import type { Series, SeriesByFamily } from './series.ts'
 
 export type Format = 'text' | 'openmetrics'
@@ -28,7 +28,7 @@ function familyLines(
   prefix: string,
   format: Format,
 ): readonly string[] {
-  const family: Family = families[name]
+  const family = families[name]
   const full = `${prefix}${name}`
   const title = format === 'openmetrics' ? full.replace(/_total$/, '') : full
   return [

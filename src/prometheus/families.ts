@@ -3,15 +3,48 @@
 type FamilyType = 'counter' | 'gauge' | 'histogram'
 
 /** A metric family, without the prefix of its name. The name of a counter ends in `_total`. */
-export interface Family {
+interface Family {
   readonly type: FamilyType
   readonly help: string
   readonly labels: readonly string[]
 }
 
+export type HistogramName =
+  | 'append_duration_seconds'
+  | 'commit_duration_seconds'
+  | 'read_duration_seconds'
+  | 'command_duration_seconds'
+  | 'handler_duration_seconds'
+
+export type CounterName =
+  | 'appended_events_total'
+  | 'committed_appends_total'
+  | 'read_events_total'
+  | 'command_retries_total'
+  | 'handled_events_total'
+  | 'parked_total'
+  | 'incidents_total'
+  | 'dynamodb_capacity_units_total'
+
+export type GaugeName =
+  | 'up'
+  | 'frontier_position'
+  | 'head_position'
+  | 'frontier_held_seconds'
+  | 'last_append_timestamp_seconds'
+  | 'subscription_lag_positions'
+  | 'subscription_lag_seconds'
+  | 'subscription_parked_events'
+  | 'subscription_partitions'
+  | 'subscription_unowned_partitions'
+  | 'subscription_paused'
+  | 'worker_failed'
+
+export type FamilyName = HistogramName | CounterName | GaugeName
+
 // Labels have few values: outcomes, kinds, and the names of subscriptions and tables. A stream id would make a series for
 // each stream.
-export const families = {
+export const families: Readonly<Record<FamilyName, Family>> = {
   append_duration_seconds: {
     type: 'histogram',
     help: 'How long calls of append, appendAll and batches of import took.',
@@ -117,13 +150,4 @@ export const families = {
     help: 'Whether the worker of this process has failed: 1, or 0.',
     labels: ['subscription'],
   },
-} as const satisfies Readonly<Record<string, Family>>
-
-export type FamilyName = keyof typeof families
-export type CounterName = NamesOf<'counter'>
-export type HistogramName = NamesOf<'histogram'>
-export type GaugeName = NamesOf<'gauge'>
-
-type NamesOf<Type extends FamilyType> = {
-  [Name in FamilyName]: (typeof families)[Name]['type'] extends Type ? Name : never
-}[FamilyName]
+}

@@ -20,6 +20,8 @@ interface Counted {
   readonly reads: { log: number; documents: number; registry: number }
   /** What to do before each read, and to each page of the log. */
   before: () => void
+  /** How long each read of a document takes, in milliseconds. */
+  delay: number
   alter: (page: Awaited<ReturnType<Storage['readLogPage']>>) => typeof page
 }
 
@@ -30,6 +32,7 @@ function countedStore(): Counted {
   const counted: Counted = {
     reads,
     before: () => {},
+    delay: 0,
     alter: (page) => page,
     store: eventStore(
       {
@@ -42,7 +45,9 @@ function countedStore(): Counted {
         async readDocument(name, key, signal) {
           reads.documents++
           counted.before()
-          return storage.readDocument(name, key, signal)
+          const document = await storage.readDocument(name, key, signal)
+          if (counted.delay > 0) await new Promise((resolve) => setTimeout(resolve, counted.delay))
+          return document
         },
         async registeredProjection(name, signal) {
           reads.registry++
@@ -141,6 +146,31 @@ it('10,000 watches whose callers take nothing keep a bounded amount of memory', 
   const snapshot = (await all[0]?.next()) as { documents: unknown[] }
   expect(snapshot.documents).toHaveLength(261)
   await Promise.all(all.map(({ end }) => end()))
+  await store.close()
+})
+
+it('a watch of a document that changes faster than it can be read yields states all the time', async () => {
+  const counted = countedStore()
+  const { store } = counted
+  const { position } = await store.append('s', [deposit('a', 1)])
+  counted.delay = 20
+  const { next, end } = watched(store.view(balances).watch('a', { after: position }))
+  let isWriting = true
+  const writing = (async () => {
+    while (isWriting) {
+      await store.append('s', [deposit('a', 1)])
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  })()
+  let revision = 0
+  for (const _ of range(1, 10)) {
+    const change = await next()
+    expect(change.revision).toBeGreaterThanOrEqual(revision)
+    revision = change.revision
+  }
+  isWriting = false
+  await writing
+  await end()
   await store.close()
 })
 

@@ -6,7 +6,7 @@ import { type Definition, DefinitionSource } from './definition.ts'
 import { storeName } from './module-options.ts'
 import { instancesOf } from './runner.ts'
 import { EventsourcedSetUpError } from './set-up-error.ts'
-import { StoreHost } from './store.ts'
+import { defaultStore, StoreHost } from './store.ts'
 import {
   type AnySubscribeOptions,
   type ProjectionRunOptions,
@@ -69,8 +69,9 @@ export function featureModule(feature: EventsourcedFeatureOptions): DynamicModul
   const store = storeName(feature.store)
   const source = 'EventsourcedModule.forFeature'
   const classes = [...projections, ...subscriptions].filter((one) => typeof one === 'function')
-  for (const type of projections) checkDecorated(type, projectsOptionsOf, '@Projects', 'projections')
-  for (const type of subscriptions) checkDecorated(type, subscribesOptionsOf, '@Subscribes', 'subscriptions')
+  for (const type of projections) checkDecorated(type, projectsOptionsOf, '@Projects', 'projections', store)
+  for (const type of subscriptions)
+    checkDecorated(type, subscribesOptionsOf, '@Subscribes', 'subscriptions', store)
   const values = projections.filter((one) => typeof one !== 'function')
   const running = values.map((one) => ('projection' in one ? one : { projection: one }))
   const definitions: Definition[] = [
@@ -98,17 +99,24 @@ export function featureModule(feature: EventsourcedFeatureOptions): DynamicModul
 
 function checkDecorated(
   one: unknown,
-  optionsOf: (type: object) => object | undefined,
+  optionsOf: (type: object) => { readonly store?: string | undefined } | undefined,
   decorator: string,
   list: string,
+  store: string,
 ): void {
   if (typeof one === 'object' && one !== null) return
   if (typeof one !== 'function')
     throw new EventsourcedSetUpError(
       `\`${list}\` of EventsourcedModule.forFeature has an entry that is ${one}. Is its file part of an import cycle?`,
     )
-  if (optionsOf(one) === undefined)
+  const options = optionsOf(one)
+  if (options === undefined)
     throw new EventsourcedSetUpError(
       `${one.name} is in \`${list}\` of EventsourcedModule.forFeature, but has no ${decorator}. Add the decorator to the class`,
+    )
+  const { store: own = defaultStore } = options
+  if (own !== store)
+    throw new EventsourcedSetUpError(
+      `${one.name} is in EventsourcedModule.forFeature of the store '${store}', but its ${decorator} names the store '${own}'. Write the same store in both`,
     )
 }

@@ -383,6 +383,9 @@ it('refuses a wrong set-up by name', async () => {
     "Two subscriptions of store 'default' are named 'twice'",
   )
   expect(() => EventsourcedModule.forFeature({ subscriptions: [Bare] })).toThrow('but has no @Subscribes')
+  expect(() => EventsourcedModule.forFeature({ subscriptions: [Elsewhere] })).toThrow(
+    "Elsewhere is in EventsourcedModule.forFeature of the store 'default', but its @Subscribes names the store 'nowhere'",
+  )
   expect(() => EventsourcedModule.forFeature({ projections: [undefined as never] })).toThrow('is undefined')
   expect(() => EventsourcedModule.forRoot({ name: '', store: memoryStore() })).toThrow('The name of a store')
   expect(await refusal({ imports: [EventsourcedModule.forRoot({})] })).toContain('either `store` or `open`')

@@ -128,7 +128,9 @@ it('loses nothing and doubles nothing when a process is killed under load, and h
   const answer = await fetch(`${staying?.url}/carts/new?atLeast=${position}`)
   const took = performance.now() - since
   expect(await answer.json()).toEqual({ items: 1, total: 7 })
-  expect(took).toBeLessThan(1_000)
+  // The other process asks for free leases once a second. Without the release it would wait for the lease time of 15 s.
+  expect(took).toBeLessThan(5_000)
+  console.log(`SIGTERM: the other process had handled a new event after ${took.toFixed(0)} ms`)
   expect((await leaving.program.ended).complaints).toBe('')
 }, 120_000)
 
