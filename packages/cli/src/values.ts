@@ -17,7 +17,7 @@ export function moment(text: string): Date {
   throw new InvalidArgumentError('Write a date, or a date with a time, such as 2027-03-01T12:00:00Z.')
 }
 
-/** Adds a value to those that were given before. For options that may be repeated. */
+/** Adds a value to the values that were given before. For options that may be repeated. */
 export const collected = (text: string, before: readonly string[] | undefined): readonly string[] => [
   ...(before ?? []),
   text,

@@ -1,4 +1,4 @@
-/** `import`: appends the events of a file of JSON Lines, and skips those that the store has. */
+/** `import`: appends the events of a file of JSON Lines, and skips the events that the store has. */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
