@@ -145,11 +145,24 @@ describe('the option problems', () => {
     expect(problem(new StoreClosedError(), undefined, { problems: () => undefined }).status).toBe(503)
   })
 
+  it('never sends two content types, whichever case its headers have', () => {
+    const problems = () => ({ status: 409, headers: { 'content-type': 'text/plain', 'Retry-After': '1' } })
+    const { headers } = problem(new Error('x'), undefined, { problems })
+    expect([...headers]).toEqual([
+      ['content-type', 'application/problem+json'],
+      ['retry-after', '1'],
+    ])
+  })
+
   it.each([200, 399, 600, '404', undefined, Number.NaN])('must not return the status %s', (status) => {
     const problems = () => ({ status: status as number })
     expect(() => problem(new Error('x'), undefined, { problems })).toThrow(InvalidInputError)
   })
 })
+
+const mistake = (): never => {
+  throw new Error('a mistake')
+}
 
 describe('withProblems', () => {
   it('reports what the answer does not show, and nothing else', async () => {
@@ -169,6 +182,27 @@ describe('withProblems', () => {
       [broken, 'http://localhost/a'],
       [everyError['store-unavailable'], 'http://localhost/a'],
     ])
+  })
+
+  it.each([
+    ['problems throws', { problems: () => mistake() }],
+    ['problems returns a member that is no JSON', { problems: () => ({ status: 409, balance: 30n }) }],
+    ['problems returns a wrong status', { problems: () => ({ status: 200 }) }],
+  ])('answers 500 and reports the error and the mistake if %s', async (_, options) => {
+    const reported: unknown[] = []
+    const onError = (error: unknown) => reported.push(error)
+    const error = new Error('of the handler')
+    const failing = () => Promise.reject(error)
+    const response = await withProblems(failing, { ...options, onError })(new Request('http://localhost/'))
+    expect([response.status, (await response.json()).detail]).toEqual([500, undefined])
+    expect(reported).toHaveLength(2)
+    expect(reported[1]).toBe(error)
+  })
+
+  it('answers all the same if onError throws', async () => {
+    const failing = () => Promise.reject(new Error('of the handler'))
+    const handler = withProblems(failing, { onError: () => mistake() })
+    expect((await handler(new Request('http://localhost/'))).status).toBe(500)
   })
 
   it('passes on the further arguments of the server', async () => {
