@@ -37,7 +37,7 @@ type Start = (routes: readonly Route[], options?: ServerOptions) => Promise<Runn
 export const servers: Readonly<Record<'hono' | 'express' | 'fastify', Start>> = {
   async hono(routes, { onError = () => {}, before } = {}) {
     const app = new Hono()
-    if (before) app.use(async (_c, next) => void (await before(), await next()))
+    if (before) app.use((_c, next) => before().then(next))
     for (const { method, path, handler } of routes) {
       app.on(method, path, (c) => handler(c.req.raw, c.req.param()))
     }
