@@ -298,8 +298,14 @@ export class ViewFeed implements DocumentSource {
       if (until > head) throw new LogTruncatedError(until, `the log ends at ${head}`)
       const { events, unreadable } = this.#filter.today(page.events)
       if (unreadable !== undefined) throw unreadable
-      for (const { event, keys } of keyedEvents(this.#projection, events))
-        changes.push({ position: event.position, keys })
+      try {
+        for (const { event, keys } of keyedEvents(this.#projection, events))
+          changes.push({ position: event.position, keys })
+      } catch {
+        // The function `key` throws, and the projection may have parked that event. Without this, a client that resumes
+        // before the event would get the error each time.
+        return false
+      }
       if (!page.full) break
       through = page.through
     }
