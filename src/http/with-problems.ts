@@ -32,10 +32,12 @@ export function withProblems<Rest extends readonly unknown[]>(
   checkFunction(onError, 'onError')
   const problemOptions = checkedProblemOptions(options)
   const report = (error: unknown, request: Request) => {
+    const fail = (mistake: unknown) => console.error(mistake)
     try {
-      onError(error, request)
+      // It may be async, and a rejection that no code handles would end the process.
+      Promise.resolve(onError(error, request)).catch(fail)
     } catch (mistake) {
-      console.error(mistake)
+      fail(mistake)
     }
   }
   return async function answerOrProblem(request, ...rest) {

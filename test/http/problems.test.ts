@@ -9,7 +9,7 @@ import {
   WrongExpectedVersionError,
 } from '@eventsourced/core'
 import { problem, withProblems } from '@eventsourced/core/http'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { everyError } from './every-error.ts'
 
 const codes = Object.keys(everyError) as ErrorCode[]
@@ -200,10 +200,17 @@ describe('withProblems', () => {
     expect(reported[1]).toBe(error)
   })
 
-  it('answers all the same if onError throws', async () => {
+  it.each([
+    ['throws', () => mistake()],
+    ['rejects', async () => mistake()],
+  ])('answers all the same if onError %s, and shows that on the console', async (_, onError) => {
+    const shown = vi.spyOn(console, 'error').mockImplementation(() => {})
     const failing = () => Promise.reject(new Error('of the handler'))
-    const handler = withProblems(failing, { onError: () => mistake() })
-    expect((await handler(new Request('http://localhost/'))).status).toBe(500)
+    const response = await withProblems(failing, { onError })(new Request('http://localhost/'))
+    expect(response.status).toBe(500)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(shown).toHaveBeenCalledWith(expect.objectContaining({ message: 'a mistake' }))
+    shown.mockRestore()
   })
 
   it('passes on the further arguments of the server', async () => {
