@@ -85,6 +85,14 @@ export const watchEndCases: readonly ConformanceCase[] = [
       const second = watched(store.view(broken).watch('a'))
       assert.equal((await second.next()).state, 1)
       await second.end()
+      // A projection that parks the event goes on. A watch that resumes before it must do so too.
+      isBroken = true
+      const parking = store.subscribe({ projection: broken, onError: { action: 'park', retries: 0 } })
+      await parking.caughtUp()
+      const third = watched(store.view(broken).watch('a', { after: 1 }))
+      const { state, reset } = await third.next()
+      assert.deepEqual([state, reset], [1, true])
+      await third.end()
     },
   },
   {

@@ -1,5 +1,6 @@
 /** Cases of live views that resume, and of documents that a rebuild replaces. */
 import assert from 'node:assert/strict'
+import type { RecordedEvent } from '../event.ts'
 import { type DocumentProjection, projection } from '../projection/projection.ts'
 import type { WatchOptions } from '../projection/view.ts'
 import type { PrefixChange } from '../projection/view-document.ts'
@@ -137,6 +138,49 @@ export const watchAgainCases: readonly ConformanceCase[] = [
       assert.ok(empty.reset && empty.documents.length === 0)
       await one.end()
       await some.end()
+    },
+  },
+  {
+    group,
+    name: 'yields the present state once the projection has handled an event that it had parked',
+    async run({ open }) {
+      let isBroken = true
+      const mendable = projection({
+        name: 'mendable',
+        events: ['Deposited'],
+        key: ({ data }: RecordedEvent<Movement & { type: 'Deposited' }>) => data.account,
+        initialState: () => 0,
+        evolve(sum: number, { data: { amount } }) {
+          if (isBroken && amount === 2) throw new Error('not today')
+          return sum + amount
+        },
+      })
+      const store = await open()
+      const running = store.subscribe({ projection: mendable, onError: { action: 'park', retries: 0 } })
+      const view = store.view(mendable)
+      const early = watched(view.watch('a'))
+      await early.next()
+      await store.append('s', [deposit('a', 1)])
+      await early.until(({ state }) => state === 1)
+      const { position } = await store.append('t', [deposit('a', 2)])
+      await running.caughtUp()
+      // It begins while the event is parked already.
+      const late = watched(view.watch({ prefix: '' }))
+      const first = await late.next()
+      assert.ok(first.reset)
+      assert.equal(first.documents[0]?.state, 1)
+      isBroken = false
+      await store.parked('mendable').retry(position)
+      const change = await early.until(({ state }) => state === 3)
+      assert.equal(change.reset, true)
+      const snapshot = await late.next()
+      assert.ok(snapshot.reset)
+      assert.equal(snapshot.documents[0]?.state, 3)
+      // A caller that was away meanwhile gets no stale state either.
+      const { generation } = first
+      const again = watched(view.watch('a', { after: first.position, generation }))
+      assert.equal((await again.next()).state, 3)
+      for (const { end } of [early, late, again]) await end()
     },
   },
   {

@@ -60,7 +60,8 @@ export function answer(result: Answerable | undefined, options?: AnswerOptions):
   const isCreated = location !== undefined && events?.[0]?.version === 1
   if (isCreated) headers.set('Location', encoded(location))
   for (const [name, value] of Object.entries(more)) headers.set(name, value)
-  if (request !== undefined && version !== undefined && isNotModified(request, version)) {
+  const tag = headers.get('ETag')
+  if (request !== undefined && tag !== null && isNotModified(request, tag)) {
     return new Response(null, { status: 304, headers })
   }
   const init = { status: status ?? (isCreated ? 201 : 200), headers }

@@ -8,14 +8,15 @@ export function entityTag(version: number): string {
 }
 
 /**
- * Returns true if the client of a GET or HEAD request already has this version. Compares weakly, as the RFC demands: a
+ * Returns true if the client of a GET or HEAD request already has what this entity tag names. Compares weakly, as the RFC demands: a
  * proxy that compresses answers turns `"7"` into `W/"7"`.
  */
-export function isNotModified(request: Request, version: number): boolean {
+export function isNotModified(request: Request, present: string): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false
   const tags = request.headers.get('if-none-match')?.trim()
   if (tags === undefined) return false
-  return tags === '*' || [...tags.matchAll(/"[^"]*"/g)].some(([tag]) => tag === entityTag(version))
+  const opaque = present.replace(/^W\//, '')
+  return tags === '*' || [...tags.matchAll(/"[^"]*"/g)].some(([tag]) => tag === opaque)
 }
 
 /**

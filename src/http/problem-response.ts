@@ -39,8 +39,10 @@ const phrases: Readonly<Record<number, string>> = {
 
 /** Returns the details as `application/problem+json`. @throws InvalidInputError if `status` is no status of an error */
 export function problemResponse(details: ProblemDetails): Response {
-  const { status, type = 'about:blank', title = phrases[status], detail, headers = {}, ...members } = details
+  const { status, type = 'about:blank', title = phrases[status], detail, headers, ...members } = details
   checkInteger(status, 'status', 400, 599)
   const body = JSON.stringify({ type, title, status, detail, ...members })
-  return new Response(body, { status, headers: { ...headers, 'Content-Type': 'application/problem+json' } })
+  const all = new Headers(headers)
+  all.set('Content-Type', 'application/problem+json')
+  return new Response(body, { status, headers: all })
 }

@@ -57,11 +57,12 @@ export async function streamPage<E extends Event>(
   }
   const slice = await store.readStream(streamId, window)
   if (!slice.exists) return notFound()
-  const headers = new Headers({ ETag: entityTag(slice.version) })
+  const tag = entityTag(slice.version)
+  const headers = new Headers({ ETag: tag })
   // The versions are those of the stored events: a catalogue may read one as several events, or as none.
   const next = storedEventsOf(slice)[limit]?.version
   if (next !== undefined) headers.set('Link', `<?${nextQuery(query, next)}>; rel="next"`)
-  if (isNotModified(request, slice.version)) return new Response(null, { status: 304, headers })
+  if (isNotModified(request, tag)) return new Response(null, { status: 304, headers })
 
   const isOnPage = ({ version }: RecordedEvent) =>
     next === undefined || (direction === 'forward' ? version < next : version > next)

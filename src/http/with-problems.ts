@@ -19,7 +19,8 @@ export type RequestHandler<Rest extends readonly unknown[] = readonly unknown[]>
 ) => Response | Promise<Response>
 
 /**
- * Returns a handler that answers as `handler` does, and answers with a `problem` if `handler` throws.
+ * Returns a handler that answers as `handler` does, and answers with a `problem` if `handler` throws. If the option
+ * `problems` throws, the answer is a 500, and `onError` receives both errors.
  * @throws InvalidInputError if an option is wrong
  */
 export function withProblems<Rest extends readonly unknown[]>(
@@ -30,12 +31,28 @@ export function withProblems<Rest extends readonly unknown[]>(
   const { onError = (error: unknown) => console.error(error) } = optionsOf(options, ['onError'])
   checkFunction(onError, 'onError')
   const problemOptions = checkedProblemOptions(options)
+  const report = (error: unknown, request: Request) => {
+    const fail = (mistake: unknown) => console.error(mistake)
+    try {
+      // It may be async, and a rejection that no code handles would end the process.
+      Promise.resolve(onError(error, request)).catch(fail)
+    } catch (mistake) {
+      fail(mistake)
+    }
+  }
   return async function answerOrProblem(request, ...rest) {
     try {
       return await handler(request, ...rest)
     } catch (error) {
-      const response = problem(error, request, problemOptions)
-      if (response.status >= 500) onError(error, request)
+      let response: Response
+      try {
+        response = problem(error, request, problemOptions)
+      } catch (mistake) {
+        // Of the option `problems`. It must hide neither the answer nor the error.
+        report(mistake, request)
+        response = problem(undefined)
+      }
+      if (response.status >= 500) report(error, request)
       return response
     }
   }

@@ -13,6 +13,7 @@ import { SharedReads } from './shared-reads.ts'
 
 const documentsPerPage = 500
 const mostDocuments = 10_000
+const mostParked = 1_000
 // All in milliseconds.
 const pauseAfterOutage = 250
 const longestPoll = 1_000
@@ -95,6 +96,15 @@ export class DocumentReads {
   async checkpoint(): Promise<number> {
     const { name } = this.#projection
     return lowestCheckpoint(await this.persist((storage, signal) => storage.checkpoints(name, signal)))
+  }
+
+  /** Returns the positions of the events that an async projection has parked: its documents lack them. */
+  parked(): Promise<ReadonlySet<number>> {
+    const { name } = this.#projection
+    return this.#shared.read('parked', this.now(), async () => {
+      const records = await this.persist((storage, signal) => storage.listParked(name, 0, mostParked, signal))
+      return new Set(records.map(({ position }) => position))
+    })
   }
 
   /**

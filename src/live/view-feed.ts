@@ -45,6 +45,10 @@ export class ViewFeed implements DocumentSource {
   /** A watch that resumes at a lower position goes too far back. */
   #unreachable = 0
   #ready: Promise<void> | undefined
+  /** The positions of the parked events. The documents lack them until the projection handles them, without a new event. */
+  #parked: ReadonlySet<number> = new Set()
+  /** A watch that resumes at this position or before may lack events that were no longer parked then. */
+  #unparkedAt = -1
 
   /** `onEnd`: called when the last watcher has left, or the feed has failed. */
   constructor(
@@ -102,7 +106,8 @@ export class ViewFeed implements DocumentSource {
    */
   async begin(watcher: Watcher, after: number | undefined, generation: number | undefined): Promise<void> {
     await this.#ready
-    if (after === undefined || (generation ?? this.#registered.generation) !== this.#registered.generation) {
+    const isOfPresent = (generation ?? this.#registered.generation) === this.#registered.generation
+    if (after === undefined || !isOfPresent || after <= this.#unparkedAt) {
       watcher.reset()
       return
     }
@@ -149,6 +154,7 @@ export class ViewFeed implements DocumentSource {
     const isInline = this.#registered.mode === 'inline'
     this.#position = isInline ? end : Math.min(end, await this.#reads.checkpoint())
     this.#recent = new RecentChanges(this.#position)
+    if (!isInline) await this.#checkParked()
     this.#since = this.now()
   }
 
@@ -195,6 +201,7 @@ export class ViewFeed implements DocumentSource {
     if (last !== undefined && this.#registered.version === 0)
       await this.#hasMoved(this.#registered.generation)
     if (last !== undefined) await this.#reads.reach(last.position, this.#registered)
+    if (last !== undefined && this.#registered.mode === 'async') await this.#checkParked()
     const positions = new Map<string, number>()
     for (const { position, keys } of changes) {
       for (const key of keys) {
@@ -225,14 +232,25 @@ export class ViewFeed implements DocumentSource {
     }
   }
 
-  /** Looks for a rebuild from time to time, because a rebuild needs no event. */
+  /** Looks for a rebuild and for retried events from time to time, because neither needs a new event. */
   async #watchGeneration(): Promise<void> {
     const { clock, storage } = this.#environment
     const { heartbeatInterval } = storage.pace ?? fullPace
     for (;;) {
       await clock.sleep(heartbeatInterval, this.#stop.signal)
       await this.#hasMoved(this.#registered.generation)
+      if (this.#parked.size > 0) await this.#checkParked()
     }
+  }
+
+  /** Resets all watchers if an event is no longer parked. Whether its keys are watched is not worth a read of the log. */
+  async #checkParked(): Promise<void> {
+    const before = this.#parked
+    this.#parked = await this.#reads.parked()
+    if ([...before].every((position) => this.#parked.has(position))) return
+    this.#unparkedAt = this.#position
+    this.#since = this.now()
+    for (const watcher of this.#watchers) watcher.reset()
   }
 
   /** Returns whether readers get another generation. Then resets all watchers, once it contains what they have seen. */
@@ -280,8 +298,14 @@ export class ViewFeed implements DocumentSource {
       if (until > head) throw new LogTruncatedError(until, `the log ends at ${head}`)
       const { events, unreadable } = this.#filter.today(page.events)
       if (unreadable !== undefined) throw unreadable
-      for (const { event, keys } of keyedEvents(this.#projection, events))
-        changes.push({ position: event.position, keys })
+      try {
+        for (const { event, keys } of keyedEvents(this.#projection, events))
+          changes.push({ position: event.position, keys })
+      } catch {
+        // The function `key` throws, and the projection may have parked that event. Without this, a client that resumes
+        // before the event would get the error each time.
+        return false
+      }
       if (!page.full) break
       through = page.through
     }

@@ -25,8 +25,8 @@ export interface DocumentChange<State> {
   /** Which set of documents the state belongs to. Each rebuild makes a new one. */
   readonly generation: number
   /**
-   * True if the state does not continue the former ones: it is the first one, the projection was rebuilt or dropped, or the
-   * caller was too slow. After a rebuild, the revision and the position may be lower than before.
+   * True if the state does not continue the former ones: it is the first one, the projection was rebuilt or dropped, it
+   * has handled a parked event, or the caller was too slow. After a rebuild, the revision and the position may be lower than before.
    */
   readonly reset: boolean
 }

@@ -134,6 +134,44 @@ describe.each(Object.entries(servers))('%s', (name, start) => {
     })
   })
 
+  it('ends an answer without end if the client went away before the handler, or while it worked', async () => {
+    let isAborted = false
+    let cancelled = 0
+    let goOn = () => {}
+    let isWaiting = false
+    const pause = () =>
+      new Promise<void>((resolve) => {
+        isWaiting = true
+        goOn = resolve
+      })
+    const handler: Route['handler'] = async ({ signal, url }) => {
+      if (url.endsWith('?work')) await pause()
+      isAborted = signal.aborted
+      return new Response(new ReadableStream({ cancel: () => void cancelled++ }))
+    }
+    const before = async () => (isBefore ? pause() : undefined)
+    let isBefore = true
+    await withServer(
+      handler,
+      async (url) => {
+        for (const [index, address] of [url, `${url}?work`].entries()) {
+          isBefore = index === 0
+          isWaiting = false
+          const leaving = new AbortController()
+          const answer = fetch(address, { signal: leaving.signal })
+          await until(() => isWaiting)
+          leaving.abort()
+          await expect(answer).rejects.toThrow()
+          await new Promise((resolve) => setTimeout(resolve, 100))
+          goOn()
+          await until(() => cancelled === index + 1)
+          expect(isAborted).toBe(true)
+        }
+      },
+      { before },
+    )
+  })
+
   it('reports a body that ends too early to the handler, and serves the next request', async () => {
     const thrown: unknown[] = []
     const handler: Route['handler'] = async (request) => {

@@ -9,7 +9,7 @@ import {
   WrongExpectedVersionError,
 } from '@eventsourced/core'
 import { problem, withProblems } from '@eventsourced/core/http'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { everyError } from './every-error.ts'
 
 const codes = Object.keys(everyError) as ErrorCode[]
@@ -145,11 +145,24 @@ describe('the option problems', () => {
     expect(problem(new StoreClosedError(), undefined, { problems: () => undefined }).status).toBe(503)
   })
 
+  it('never sends two content types, whichever case its headers have', () => {
+    const problems = () => ({ status: 409, headers: { 'content-type': 'text/plain', 'Retry-After': '1' } })
+    const { headers } = problem(new Error('x'), undefined, { problems })
+    expect([...headers]).toEqual([
+      ['content-type', 'application/problem+json'],
+      ['retry-after', '1'],
+    ])
+  })
+
   it.each([200, 399, 600, '404', undefined, Number.NaN])('must not return the status %s', (status) => {
     const problems = () => ({ status: status as number })
     expect(() => problem(new Error('x'), undefined, { problems })).toThrow(InvalidInputError)
   })
 })
+
+const mistake = (): never => {
+  throw new Error('a mistake')
+}
 
 describe('withProblems', () => {
   it('reports what the answer does not show, and nothing else', async () => {
@@ -169,6 +182,35 @@ describe('withProblems', () => {
       [broken, 'http://localhost/a'],
       [everyError['store-unavailable'], 'http://localhost/a'],
     ])
+  })
+
+  it.each([
+    ['problems throws', { problems: () => mistake() }],
+    ['problems returns a member that is no JSON', { problems: () => ({ status: 409, balance: 30n }) }],
+    ['problems returns a wrong status', { problems: () => ({ status: 200 }) }],
+  ])('answers 500 and reports the error and the mistake if %s', async (_, options) => {
+    const reported: unknown[] = []
+    const onError = (error: unknown) => reported.push(error)
+    const error = new Error('of the handler')
+    const failing = () => Promise.reject(error)
+    const response = await withProblems(failing, { ...options, onError })(new Request('http://localhost/'))
+    expect(response.status).toBe(500)
+    expect(await response.text()).not.toContain('of the handler')
+    expect(reported).toHaveLength(2)
+    expect(reported[1]).toBe(error)
+  })
+
+  it.each([
+    ['throws', () => mistake()],
+    ['rejects', async () => mistake()],
+  ])('answers all the same if onError %s, and shows that on the console', async (_, onError) => {
+    const shown = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const failing = () => Promise.reject(new Error('of the handler'))
+    const response = await withProblems(failing, { onError })(new Request('http://localhost/'))
+    expect(response.status).toBe(500)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(shown).toHaveBeenCalledWith(expect.objectContaining({ message: 'a mistake' }))
+    shown.mockRestore()
   })
 
   it('passes on the further arguments of the server', async () => {

@@ -28,13 +28,16 @@ export interface ServerOptions {
   readonly parsesBodies?: boolean
   /** Receives what the framework's own handling of errors gets. */
   readonly onError?: (error: unknown) => void
+  /** What a middleware waits for before each handler, such as the check of a token. @default nothing */
+  readonly before?: () => Promise<unknown>
 }
 
 type Start = (routes: readonly Route[], options?: ServerOptions) => Promise<RunningServer>
 
 export const servers: Readonly<Record<'hono' | 'express' | 'fastify', Start>> = {
-  async hono(routes, { onError = () => {} } = {}) {
+  async hono(routes, { onError = () => {}, before } = {}) {
     const app = new Hono()
+    if (before) app.use((_c, next) => before().then(next))
     for (const { method, path, handler } of routes) {
       app.on(method, path, (c) => handler(c.req.raw, c.req.param()))
     }
@@ -45,8 +48,9 @@ export const servers: Readonly<Record<'hono' | 'express' | 'fastify', Start>> = 
     return started(serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }) as Server)
   },
 
-  async express(routes, { parsesBodies = false, onError = () => {} } = {}) {
+  async express(routes, { parsesBodies = false, onError = () => {}, before } = {}) {
     const app = express()
+    if (before) app.use((_req, _res, next) => void before().then(() => next()))
     if (parsesBodies) app.use(express.json(), express.urlencoded({ extended: false }))
     for (const { method, path, handler } of routes) {
       app.all(path, (req, res, next) =>
@@ -66,8 +70,9 @@ export const servers: Readonly<Record<'hono' | 'express' | 'fastify', Start>> = 
     return started(createServer(app).listen(0, '127.0.0.1'))
   },
 
-  async fastify(routes, { parsesBodies = false, onError = () => {} } = {}) {
+  async fastify(routes, { parsesBodies = false, onError = () => {}, before } = {}) {
     const app = fastify({ forceCloseConnections: true })
+    if (before) app.addHook('onRequest', async () => void (await before()))
     if (!parsesBodies) {
       app.removeAllContentTypeParsers()
       app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))

@@ -20,6 +20,8 @@ export interface IncomingRequest {
 export function fetchRequest(incoming: IncomingRequest): Request {
   const { raw, response } = incoming
   const controller = new AbortController()
+  // A middleware may have waited before this call, and the client may have gone away meanwhile. No event tells it again.
+  if (response.destroyed) controller.abort()
   response.once('close', () => {
     if (!response.writableFinished) controller.abort()
   })

@@ -10,6 +10,8 @@ const adding = ['set-cookie', 'vary']
  * @throws the error of the response's body, if reading it fails
  */
 export async function sendResponse(response: Response, to: ServerResponse): Promise<void> {
+  // Its event `close` has been. Nothing else would end a body that has no end, such as an event stream.
+  if (to.destroyed) return response.body?.cancel()
   to.statusCode = response.status
   if (response.statusText !== '') to.statusMessage = response.statusText
   for (const [name, value] of response.headers) {
