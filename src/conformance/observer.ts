@@ -106,6 +106,16 @@ const wrongArounds: Readonly<Record<string, { readonly around: unknown; readonly
     },
     says: /twice/,
   },
+  'returns an object that cannot be read': {
+    around: (_: Operation, work: () => Promise<unknown>) => {
+      void work()
+      const has = () => {
+        throw new Error('on purpose')
+      }
+      return new Proxy({}, { has })
+    },
+    says: /on purpose/,
+  },
   'throws after the work': {
     around: async (_: Operation, work: () => Promise<unknown>) => {
       await work().catch(() => {})
@@ -334,6 +344,57 @@ export const observerCases: readonly ConformanceCase[] = [
       assert.equal(events[0]?.metadata.path, 'command')
       // The events that the handler returns are the ones that the store has recorded.
       assert.deepEqual(events, await streamOf(store, 'd'))
+    },
+  },
+  {
+    group,
+    name: 'injects once for a command, also if it decides several times, and not again for a repeated command',
+    async run({ open }) {
+      let calls = 0
+      const store = await open({ observe: { inject: () => ({ call: ++calls }) } })
+      let left = 2
+      const handle = commandHandler({
+        store: {
+          ...store,
+          async append(streamId, events, options) {
+            const before = calls
+            if (left-- > 0) await store.append(streamId, counted(1))
+            calls = before
+            return store.append(streamId, events, options)
+          },
+        },
+        decider: counter,
+      })
+      const { events } = await handle('a', 1, { commandId: 'x' })
+      assert.equal(calls, 1)
+      const repeated = await handle('a', 1, { commandId: 'x' })
+      assert.equal(repeated.deduplicated, true)
+      assert.deepEqual(repeated.events, events)
+      assert.equal(repeated.events[0]?.metadata.call, 1)
+    },
+  },
+  {
+    group,
+    name: 'gives the observer copies of the events that a handler gets, so that it cannot change them',
+    async run({ open }) {
+      const around: Observer['around'] = (operation, work) => {
+        if (operation.name === 'handle' || operation.name === 'project') {
+          for (const { data } of operation.events as RecordedEvent<Counted>[]) data.number = 0
+          ;(operation.events as RecordedEvent[]).length = 0
+        }
+        return work()
+      }
+      const store = await open({ observe: { around } })
+      await store.append('a', counted(3))
+      const seen: number[][] = []
+      const note = (events: readonly RecordedEvent[]) => {
+        seen.push((events as readonly RecordedEvent<Counted>[]).map(({ data }) => data.number))
+      }
+      await store.runOnce({ name: 'one', handle: (event) => note([event]) })
+      await store.runOnce({ name: 'batch', handleBatch: note })
+      await store.runOnce({ projection: sums })
+      assert.deepEqual(seen, [[1], [2], [3], [1, 2, 3]])
+      assert.deepEqual((await store.view(sums).get('a'))?.state, { sum: 6 })
     },
   },
   ...Object.entries(wrongInjects).map(
