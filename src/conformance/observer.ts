@@ -379,7 +379,7 @@ export const observerCases: readonly ConformanceCase[] = [
     async run({ open }) {
       const around: Observer['around'] = (operation, work) => {
         if (operation.name === 'handle' || operation.name === 'project') {
-          for (const { data } of operation.events as RecordedEvent<Counted>[]) data.number = 0
+          for (const { data } of operation.events) (data as { number: number }).number = 0
           ;(operation.events as RecordedEvent[]).length = 0
         }
         return work()
