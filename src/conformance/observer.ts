@@ -447,6 +447,37 @@ export const observerCases: readonly ConformanceCase[] = [
   ),
   {
     group,
+    name: 'does not observe the calls of the store that the observer itself makes',
+    async run({ open }) {
+      const calls: string[] = []
+      const own: Promise<unknown>[] = []
+      let opened: { store: Awaited<ReturnType<typeof open>> } | undefined
+      const again = (part: string) => {
+        calls.push(part)
+        if (calls.length > 20) throw new Error('the observer observes itself')
+        if (opened !== undefined)
+          own.push(opened.store.append('audit', counted(1)), opened.store.readStream('a'))
+      }
+      const around: Observer['around'] = (operation, work) => {
+        again(operation.name)
+        return work()
+      }
+      const inject = () => {
+        again('inject')
+        return { traced: true }
+      }
+      opened = { store: await open({ observe: { around, inject } }) }
+      const { version } = await opened.store.append('a', counted(1))
+      assert.equal(version, 1)
+      await Promise.all(own)
+      assert.deepEqual(calls, ['append', 'inject'])
+      assert.deepEqual((await opened.store.readStream('a')).events[0]?.metadata, { traced: true })
+      const audit = await streamOf(opened.store, 'audit')
+      assert.ok(audit.every(({ metadata }) => metadata.traced === undefined))
+    },
+  },
+  {
+    group,
     name: 'does not wait for an observer that never settles',
     async run({ open }) {
       const around = ((_: Operation, work: () => Promise<unknown>) => {
