@@ -106,6 +106,8 @@ export class CommandCall<State, Command, E extends Event> {
   #decisions = 0
   /** The last error that `decide` threw. */
   #refusal: { readonly error: unknown } | undefined
+  /** Adds the metadata that the observer injected for the first decision: all decisions of a call get the same. */
+  #injector: { readonly inject: ReturnType<Observation['injector']> } | undefined
   #extendTurn = () => {}
   /** Whether the next load must read the whole stream. */
   #needsWhole = false
@@ -285,7 +287,8 @@ export class CommandCall<State, Command, E extends Event> {
     }
     const decided = decidedEvents<E>(decision)
     const accepted = known === undefined ? decided : acceptedEvents(known, decided)
-    return causedEvents(accepted, this.#stream, commandId, metadata, observation?.injector())
+    this.#injector ??= { inject: observation?.injector() }
+    return causedEvents(accepted, this.#stream, commandId, metadata, this.#injector.inject)
   }
 
   #append(events: CausedEvents<E>, expectedVersion: ExpectedVersion): Promise<AppendResult> {

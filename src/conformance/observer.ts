@@ -106,6 +106,16 @@ const wrongArounds: Readonly<Record<string, { readonly around: unknown; readonly
     },
     says: /twice/,
   },
+  'returns an object that cannot be read': {
+    around: (_: Operation, work: () => Promise<unknown>) => {
+      void work()
+      const has = () => {
+        throw new Error('on purpose')
+      }
+      return new Proxy({}, { has })
+    },
+    says: /on purpose/,
+  },
   'throws after the work': {
     around: async (_: Operation, work: () => Promise<unknown>) => {
       await work().catch(() => {})
@@ -336,6 +346,57 @@ export const observerCases: readonly ConformanceCase[] = [
       assert.deepEqual(events, await streamOf(store, 'd'))
     },
   },
+  {
+    group,
+    name: 'injects once for a command, also if it decides several times, and not again for a repeated command',
+    async run({ open }) {
+      let calls = 0
+      const store = await open({ observe: { inject: () => ({ call: ++calls }) } })
+      let left = 2
+      const handle = commandHandler({
+        store: {
+          ...store,
+          async append(streamId, events, options) {
+            const before = calls
+            if (left-- > 0) await store.append(streamId, counted(1))
+            calls = before
+            return store.append(streamId, events, options)
+          },
+        },
+        decider: counter,
+      })
+      const { events } = await handle('a', 1, { commandId: 'x' })
+      assert.equal(calls, 1)
+      const repeated = await handle('a', 1, { commandId: 'x' })
+      assert.equal(repeated.deduplicated, true)
+      assert.deepEqual(repeated.events, events)
+      assert.equal(repeated.events[0]?.metadata.call, 1)
+    },
+  },
+  {
+    group,
+    name: 'gives the observer copies of the events that a handler gets, so that it cannot change them',
+    async run({ open }) {
+      const around: Observer['around'] = (operation, work) => {
+        if (operation.name === 'handle' || operation.name === 'project') {
+          for (const { data } of operation.events) (data as { number: number }).number = 0
+          ;(operation.events as RecordedEvent[]).length = 0
+        }
+        return work()
+      }
+      const store = await open({ observe: { around } })
+      await store.append('a', counted(3))
+      const seen: number[][] = []
+      const note = (events: readonly RecordedEvent[]) => {
+        seen.push((events as readonly RecordedEvent<Counted>[]).map(({ data }) => data.number))
+      }
+      await store.runOnce({ name: 'one', handle: (event) => note([event]) })
+      await store.runOnce({ name: 'batch', handleBatch: note })
+      await store.runOnce({ projection: sums })
+      assert.deepEqual(seen, [[1], [2], [3], [1, 2, 3]])
+      assert.deepEqual((await store.view(sums).get('a'))?.state, { sum: 6 })
+    },
+  },
   ...Object.entries(wrongInjects).map(
     ([how, inject]): ConformanceCase => ({
       group,
@@ -384,6 +445,37 @@ export const observerCases: readonly ConformanceCase[] = [
       },
     }),
   ),
+  {
+    group,
+    name: 'does not observe the calls of the store that the observer itself makes',
+    async run({ open }) {
+      const calls: string[] = []
+      const own: Promise<unknown>[] = []
+      let opened: { store: Awaited<ReturnType<typeof open>> } | undefined
+      const again = (part: string) => {
+        calls.push(part)
+        if (calls.length > 20) throw new Error('the observer observes itself')
+        if (opened !== undefined)
+          own.push(opened.store.append('audit', counted(1)), opened.store.readStream('a'))
+      }
+      const around: Observer['around'] = (operation, work) => {
+        again(operation.name)
+        return work()
+      }
+      const inject = () => {
+        again('inject')
+        return { traced: true }
+      }
+      opened = { store: await open({ observe: { around, inject } }) }
+      const { version } = await opened.store.append('a', counted(1))
+      assert.equal(version, 1)
+      await Promise.all(own)
+      assert.deepEqual(calls, ['append', 'inject'])
+      assert.deepEqual((await opened.store.readStream('a')).events[0]?.metadata, { traced: true })
+      const audit = await streamOf(opened.store, 'audit')
+      assert.ok(audit.every(({ metadata }) => metadata.traced === undefined))
+    },
+  },
   {
     group,
     name: 'does not wait for an observer that never settles',

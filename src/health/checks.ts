@@ -25,7 +25,10 @@ interface Checked {
   readonly reason: string | undefined
 }
 
-/** Whether the database answers within the timeout. */
+/**
+ * Whether the database answers within the timeout. `degraded`: it answers, but too slowly to check the subscriptions, which
+ * are left out.
+ */
 export interface DatabaseCheck extends Checked {
   readonly name: 'database'
   /** How long it took to answer, in milliseconds; if it failed, how long the check waited. */

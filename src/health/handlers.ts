@@ -1,4 +1,5 @@
 /** Answers the probes of load balancers and of Kubernetes over HTTP. */
+import { describeError } from '../errors/base.ts'
 import { checkBoolean } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { HealthCheck } from './checks.ts'
@@ -94,4 +95,5 @@ function withoutDetail(check: HealthCheck): object {
   return shown
 }
 
-const textOf = (error: unknown): string | undefined => (error === undefined ? undefined : String(error))
+const textOf = (error: unknown): string | undefined =>
+  error === undefined ? undefined : describeError(error).text

@@ -28,6 +28,8 @@ export class Observation implements Observer {
   /** Returns metadata that keeps the input rules; undefined if there is none. Never throws. */
   readonly inject: (() => Metadata | undefined) | undefined
   readonly #mostBytes: number
+  /** Whether a function of the observer runs. The calls of the store that it makes are not observed: they would never end. */
+  #isCalling = false
 
   constructor({ observe, onMetric, maxPayloadBytes = defaultPayloadBytes }: ObserveOptions) {
     this.#mostBytes = maxPayloadBytes
@@ -40,19 +42,22 @@ export class Observation implements Observer {
       measures.length === 0
         ? undefined
         : (metric) => {
-            for (const one of measures) one(metric)
+            for (const one of measures) this.#call(() => one(metric))
           }
     if (observe !== undefined && around !== undefined) {
       const bound: typeof around = around.bind(observe)
       const fail = (error: unknown) => noteFailure(observe, 'observe.around', error)
-      this.around = (operation, work) => runAround(bound, operation, work, fail)
+      this.around = (operation, work) =>
+        this.#isCalling
+          ? work()
+          : this.#call(() => runAround(bound, operation, () => this.#call(work, false), fail))
     }
     this.inject =
       observe &&
       inject &&
       (() => {
         try {
-          const metadata: unknown = inject.call(observe)
+          const metadata: unknown = this.#call(() => inject.call(observe))
           if (metadata === undefined) return undefined
           // A copy: the user's function may return an object with getters, or change it later.
           return JSON.parse(metadataJson(metadata, 'the result', { maxPayloadBytes }))
@@ -63,12 +68,23 @@ export class Observation implements Observer {
       })
   }
 
+  #call<T>(part: () => T, isOfObserver = true): T {
+    const before = this.#isCalling
+    this.#isCalling = isOfObserver
+    try {
+      return part()
+    } finally {
+      this.#isCalling = before
+    }
+  }
+
   /** Runs an operation inside `around`, and measures how long it takes and how it ends. */
   run<T>(
     operation: Operation,
     work: () => Promise<T>,
     metricOf: (ended: Ended<T>, duration: number) => Metric,
   ): Promise<T> {
+    if (this.#isCalling) return work()
     const { measure, around } = this
     const perform = around === undefined ? work : () => around(operation, work)
     return measure === undefined ? perform() : timed(measure, perform, metricOf)
@@ -80,7 +96,7 @@ export class Observation implements Observer {
    * exceed the limit of the store: an observer must not make an append fail.
    */
   injector(): ((own: string) => string) | undefined {
-    const injected = this.inject?.()
+    const injected = this.#isCalling ? undefined : this.inject?.()
     if (injected === undefined) return undefined
     const alone = JSON.stringify(injected)
     return (own) => {

@@ -3,7 +3,11 @@ import type { Metadata } from '../event.ts'
 import type { Metric } from './metric.ts'
 import type { Operation } from './operation.ts'
 
-/** Observes a store. Every part is optional; a store without an observer measures nothing. */
+/**
+ * Observes a store. Every part is optional; a store without an observer measures nothing. The store does not observe the
+ * calls of it that these functions make themselves, before their first `await`. It observes what follows from them, such as
+ * commits: do not append to a store for each of its own facts.
+ */
 export interface Observer {
   /**
    * Called once for each fact. It only informs: if it throws, or its promise rejects, the store continues, and emits one

@@ -39,7 +39,7 @@ export interface HandleOperation {
   readonly partition: number
   /** 1 for the first attempt. */
   readonly attempt: number
-  /** As they are stored. */
+  /** Copies of the events, as they are stored. */
   readonly events: readonly RecordedEvent[]
 }
 
@@ -50,6 +50,7 @@ export interface ProjectOperation {
   readonly partition: number
   /** 1 for the first attempt. */
   readonly attempt: number
+  /** Copies of the events, as they are stored. */
   readonly events: readonly RecordedEvent[]
 }
 

@@ -34,7 +34,7 @@ export function runAround<T>(
     fail(new Error('it has returned without calling the work, which must begin before its first `await`'))
     running = started(work)
   }
-  if (isThenable(returned)) reportOwnError(returned, running, fail)
+  reportOwnError(returned, running, fail)
   return running
 }
 
@@ -46,12 +46,8 @@ function started<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Passes the error of the observer to `fail`, unless it is the error of the work. */
-function reportOwnError(
-  returned: PromiseLike<unknown>,
-  work: Promise<unknown>,
-  fail: (error: unknown) => void,
-): void {
+/** Passes the error of the observer to `fail`, unless it is the error of the work. Never throws. */
+function reportOwnError(returned: unknown, work: Promise<unknown>, fail: (error: unknown) => void): void {
   const failUnlessOf = (error: unknown) => {
     work.then(
       () => fail(error),
@@ -61,7 +57,8 @@ function reportOwnError(
     )
   }
   try {
-    returned.then(undefined, failUnlessOf)
+    // The observer may return any object, also one that cannot be read.
+    if (isThenable(returned)) returned.then(undefined, failUnlessOf)
   } catch (error) {
     fail(error)
   }

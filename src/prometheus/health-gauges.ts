@@ -23,6 +23,11 @@ export function setHealthGauges({ checks }: Health, series: SeriesByFamily): voi
         const { state, lag, lagTime, parked, partitions, unowned, error } = check
         if (state === 'superseded') break
         const labels = [check.subscription]
+        if (state === 'unregistered') {
+          // Zeros would look healthy. The alert for partitions without a worker must fire.
+          series.set('subscription_unowned_partitions', labels, 1)
+          break
+        }
         series.set('subscription_lag_positions', labels, lag)
         series.set('subscription_lag_seconds', labels, lagTime / 1_000)
         series.set('subscription_parked_events', labels, parked)

@@ -4,11 +4,12 @@ import { type HealthLimits, type HealthOptions, healthLimits } from '../health/l
 import { checkStore, type HealthStore } from '../health/look.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
+import { Lags } from '../observe/lags.ts'
 import type { Metric } from '../observe/metric.ts'
 import type { Observer } from '../observe/observer.ts'
 import { contentTypes, exposition, type Format } from './exposition.ts'
 import { setHealthGauges } from './health-gauges.ts'
-import { record } from './record.ts'
+import { record, setLagGauges } from './record.ts'
 import { SeriesByFamily } from './series.ts'
 
 /** The options of `prometheus`. */
@@ -57,21 +58,25 @@ export function prometheus(options?: PrometheusOptions): Prometheus {
   }
   const bounds = checkedBuckets(buckets)
   const series = new SeriesByFamily(bounds)
+  const lags = new Lags()
 
   async function write(
     format: Format,
     store: HealthStore | undefined,
     limits: HealthLimits,
   ): Promise<string> {
-    if (store === undefined) return exposition([series], prefix, format)
     const gauges = new SeriesByFamily(bounds)
-    setHealthGauges(await healthWithin(store, limits), gauges)
-    // The health knows the lag of all workers; the facts of this process count only for a family that it lacks.
+    if (store !== undefined) setHealthGauges(await healthWithin(store, limits), gauges)
+    // Otherwise the health knows the lag of all workers, and this process only that of its own.
+    if (store === undefined || limits.expected?.length === 0) setLagGauges(lags, gauges)
     return exposition([gauges, series], prefix, format)
   }
 
   return {
-    measure: (metric) => record(metric, series),
+    measure(metric) {
+      if (metric.kind === 'lag') lags.note(metric)
+      else record(metric, series)
+    },
     async text(store, options) {
       if (store !== undefined) checkStore(store)
       return write('text', store, healthLimits(options))

@@ -1,4 +1,6 @@
-/** Turns the facts of a store into counters, histograms and gauges. */
+/** Turns the facts of a store into counters and histograms, and the lag of its subscriptions into gauges. */
+
+import type { Lags } from '../observe/lags.ts'
 import type { Metric } from '../observe/metric.ts'
 import type { SeriesByFamily } from './series.ts'
 
@@ -32,10 +34,6 @@ export function record(metric: Metric, series: SeriesByFamily): void {
     case 'park':
       series.add('parked_total', [metric.subscription], 1)
       break
-    case 'lag':
-      series.set('subscription_lag_positions', [metric.subscription], metric.lag)
-      series.set('subscription_lag_seconds', [metric.subscription], seconds(metric.lagTime))
-      break
     case 'capacity': {
       const { table, command, readUnits, writeUnits } = metric
       if (readUnits > 0) series.add('dynamodb_capacity_units_total', [table, command, 'read'], readUnits)
@@ -49,5 +47,13 @@ export function record(metric: Metric, series: SeriesByFamily): void {
     case 'seal':
     case 'late':
       series.add('incidents_total', [metric.kind], 1)
+  }
+}
+
+/** Sets the gauges of the subscriptions that this process handles now. */
+export function setLagGauges(lags: Lags, series: SeriesByFamily): void {
+  for (const { subscription, lag, lagTime } of lags.current()) {
+    series.set('subscription_lag_positions', [subscription], lag)
+    series.set('subscription_lag_seconds', [subscription], seconds(lagTime))
   }
 }

@@ -11,7 +11,7 @@ import type { SubscriptionAdministration, SubscriptionSummary } from './administ
 import { lowestCheckpoint } from './checkpoint-waits.ts'
 import { startPositionIn } from './plan.ts'
 import { startPosition } from './start-position.ts'
-import { emptyStatus, subscriptionStatus } from './status.ts'
+import { emptyStatus, type LogReads, logReads, subscriptionStatus } from './status.ts'
 import { untilUnchanged } from './until-unchanged.ts'
 
 const subscriptionsPerPage = 100
@@ -159,9 +159,10 @@ async function summariesOf(
 ): Promise<readonly SubscriptionSummary[]> {
   const listed = subscriptions.filter(({ name }) => !isOfBuild(name))
   const summaries: SubscriptionSummary[] = []
+  const log = logReads(environment, signal)
   for (let from = 0; from < listed.length; from += statusesAtOnce) {
     const some = listed.slice(from, from + statusesAtOnce)
-    summaries.push(...(await Promise.all(some.map((one) => summaryOf(environment, one, signal)))))
+    summaries.push(...(await Promise.all(some.map((one) => summaryOf(environment, one, signal, log)))))
   }
   return summaries
 }
@@ -170,8 +171,9 @@ async function summaryOf(
   environment: EngineEnvironment,
   { name, definition, successor, isPaused, partitions, createdAt }: RegisteredSubscription,
   signal: AbortSignal | undefined,
+  log?: LogReads,
 ): Promise<SubscriptionSummary> {
-  const status = (await subscriptionStatus(environment, name, signal)) ?? emptyStatus(name, 0)
+  const status = (await subscriptionStatus(environment, name, signal, log)) ?? emptyStatus(name, 0)
   const { owners, checkpoint, lag, lagTime, parked } = status
   const unowned = status.partitions.filter(({ owner }) => owner === undefined).length
   const { kind, version, types, streamPrefix, tags, transactional = false } = definition ?? {}

@@ -5,29 +5,57 @@ import { wholeLog } from '../storage/log-query.ts'
 import { lowestCheckpoint, ownersOf } from './checkpoint-waits.ts'
 import type { SubscriptionStatus } from './subscription.ts'
 
+/** What the states of several subscriptions need to know of the log. */
+export interface LogReads {
+  lastPosition(): Promise<number>
+  /** When the first event after this position was recorded, in milliseconds; undefined if there is none. */
+  recordedAfter(position: number): Promise<number | undefined>
+}
+
+/** Reads each fact of the log once. Most subscriptions have the same checkpoint: the end of the log. */
+export function logReads({ storage }: EngineEnvironment, signal?: AbortSignal): LogReads {
+  let last: Promise<number> | undefined
+  const first = new Map<number, Promise<number | undefined>>()
+  return {
+    lastPosition() {
+      last ??= storage.lastPosition(signal)
+      return last
+    },
+    recordedAfter(position) {
+      const known = first.get(position)
+      if (known !== undefined) return known
+      const reading = storage
+        .readLogPage({ ...wholeLog, after: position, limit: 1 }, signal)
+        .then(({ events }) => events[0]?.recordedAt.getTime())
+      first.set(position, reading)
+      return reading
+    },
+  }
+}
+
 /** Leaves out `state` and `lastError`, which only a worker knows. Returns `undefined` if the name has no subscription. */
 export async function subscriptionStatus(
-  { storage }: EngineEnvironment,
+  environment: EngineEnvironment,
   name: string,
   signal?: AbortSignal,
+  log: LogReads = logReads(environment, signal),
 ): Promise<SubscriptionStatus | undefined> {
+  const { storage } = environment
   const checkpoints = await storage.checkpoints(name, signal)
   if (checkpoints.length === 0) return undefined
   const checkpoint = lowestCheckpoint(checkpoints)
-  const [lastPosition, parked, { events }] = await Promise.all([
-    storage.lastPosition(signal),
+  const [lastPosition, parked, waitingSince] = await Promise.all([
+    log.lastPosition(),
     storage.countParked(name, signal),
-    storage.readLogPage({ ...wholeLog, after: checkpoint, limit: 1 }, signal),
+    log.recordedAfter(checkpoint),
   ])
-  const now = Date.now()
-  const waitingSince = events[0]?.recordedAt.getTime() ?? now
   return {
     name,
     state: undefined,
     checkpoint,
     lastPosition,
     lag: Math.max(0, lastPosition - checkpoint),
-    lagTime: Math.max(0, now - waitingSince),
+    lagTime: waitingSince === undefined ? 0 : Math.max(0, Date.now() - waitingSince),
     parked,
     owners: ownersOf(checkpoints),
     partitions: checkpoints.map(({ partition, position, owner }) => ({

@@ -38,7 +38,7 @@ describe.each(oneEmulator)('health on %s', (name) => {
       await costOf(fresh),
     ]
     // The list of all subscriptions has 8 shards, and each is read to its end.
-    expect(costs).toEqual([8, 15, 30])
+    expect(costs).toEqual([8, 15, 27])
   })
 
   it('fails when requests fail, and is ok when they succeed again', async () => {

@@ -104,3 +104,10 @@ it('wrong options are refused when the handler is made', () => {
     expect(make).toThrow(InvalidInputError)
   }
 })
+
+it('a probe answers when the database fails with a value that cannot be shown as text', async () => {
+  const store = { ...memoryStore(), frontier: () => Promise.reject(Object.create(null)) }
+  const response = await healthz(store, { detail: true })()
+  expect(response.status).toBe(503)
+  expect(await response.json()).toMatchObject({ checks: [{ error: 'a value that cannot be shown as text' }] })
+})

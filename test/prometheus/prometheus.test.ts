@@ -1,7 +1,7 @@
 /** What Prometheus reads: the text format, the counters, the histograms, and the gauges of health. */
 import { InvalidInputError, memoryStore } from '@eventsourced/core'
 import { type Prometheus, prometheus } from '@eventsourced/core/prometheus'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
 import { families } from '../../src/prometheus/families.ts'
 import { type ParsedFamily, parseMetrics } from './parse.ts'
@@ -88,6 +88,28 @@ it('says that the store is down when it does not answer, and keeps the counters'
   expect(samplesOf(parsed, 'up')).toEqual({ '': 0 })
   expect(samplesOf(parsed, 'appended_events_total')).toEqual({ '': 3 })
   expect(samplesOf(parsed, 'frontier_position')).toEqual({})
+})
+
+it('has the lag of this process only while its workers report it, and never beside the health of all workers', async () => {
+  const metrics = withEveryFact()
+  const lagIn = async (...given: Parameters<Prometheus['text']>) =>
+    samplesOf(parseMetrics(await metrics.text(...given)), 'subscription_lag_positions')
+  const store = await storeWithSubscription()
+  expect(await lagIn()).toEqual({ mailer: 40 })
+  expect(await lagIn(store, { subscriptions: [] })).toEqual({ mailer: 40 })
+  expect(await lagIn(store)).toEqual({ mailer: 0 })
+  await store.close()
+  expect(await lagIn(store, { maxAge: 0 })).toEqual({})
+  const later = performance.now() + 11_000
+  const now = vi.spyOn(performance, 'now').mockImplementation(() => later)
+  onTestFinished(() => now.mockRestore())
+  expect(await lagIn()).toEqual({})
+})
+
+it('shows a subscription that was never registered as one without a worker, and with no lag of 0', async () => {
+  const parsed = parseMetrics(await prometheus().text(memoryStore(), { subscriptions: ['absent'] }))
+  expect(samplesOf(parsed, 'subscription_unowned_partitions')).toEqual({ absent: 1 })
+  expect(samplesOf(parsed, 'subscription_lag_seconds')).toEqual({})
 })
 
 it('escapes what a name may contain', async () => {

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SubscriptionState } from '@eventsourced/core'
 import type { DiscoveryService } from '@nestjs/core'
+import { checkMilliseconds } from './milliseconds.ts'
 import { instancesOf, SubscriptionRunner } from './runner.ts'
 import type { Running } from './running.ts'
-import { EventsourcedSetUpError } from './set-up-error.ts'
 
 /** The options of `isHealthy`. */
 export interface HealthOptions {
@@ -51,11 +51,8 @@ export class EventsourcedHealthIndicator {
     options: HealthOptions = {},
   ): Promise<EventsourcedHealth<Key>> {
     const { maxLagTime, timeout = 5_000 } = options
-    for (const [option, value] of Object.entries({ maxLagTime, timeout }))
-      if (value !== undefined && !(value >= 0))
-        throw new EventsourcedSetUpError(
-          `\`${option}\` of isHealthy must be a number of milliseconds, not ${value}`,
-        )
+    if (maxLagTime !== undefined) checkMilliseconds(maxLagTime, '`maxLagTime` of isHealthy')
+    checkMilliseconds(timeout, '`timeout` of isHealthy')
     const runners = instancesOf(this.#discovery, SubscriptionRunner)
     const entries = runners.flatMap(({ host, running }) =>
       running.map(async (one): Promise<[string, SubscriptionHealth]> => {

@@ -1,7 +1,8 @@
 /** The options of the module, and their checks. */
 import type { EventStore } from '@eventsourced/core'
 import type { FactoryProvider, ModuleMetadata } from '@nestjs/common'
-import { EventsourcedSetUpError } from './set-up-error.ts'
+import { checkMilliseconds } from './milliseconds.ts'
+import { EventsourcedSetUpError, shown } from './set-up-error.ts'
 import { defaultStore, StoreHost } from './store.ts'
 
 /** How the module gets the store, and how it runs its subscriptions. */
@@ -69,16 +70,9 @@ export async function openHost(name: string, settings: StoreSettings): Promise<S
   for (const [option, value] of Object.entries({ closeStore, runSubscriptions }))
     if (typeof value !== 'boolean')
       throw new EventsourcedSetUpError(`\`${option}\` ${of} must be true or false, not ${shown(value)}`)
-  if (!Number.isFinite(stopTimeout) || stopTimeout < 0)
-    throw new EventsourcedSetUpError(
-      `\`stopTimeout\` ${of} must be a number of milliseconds, not ${shown(stopTimeout)}`,
-    )
+  checkMilliseconds(stopTimeout, `\`stopTimeout\` ${of}`)
   const store: EventStore | undefined = given ?? (await open?.())
   if (typeof store?.subscribe !== 'function')
     throw new EventsourcedSetUpError(`The options ${of} must give an event store, not ${shown(store)}`)
   return new StoreHost(name, store, closeStore, { runSubscriptions, stopTimeout })
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }

@@ -11,3 +11,9 @@ export class EventsourcedSetUpError extends Error {
     return 'EventsourcedSetUpError'
   }
 }
+
+/** Returns the text of a wrong value for a message. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}

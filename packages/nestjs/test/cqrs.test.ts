@@ -135,6 +135,13 @@ it('saves the uncommitted events of an aggregate, and loads it by applying its s
   expect(await repository.load('b')).toMatchObject({ id: 'b', balance: 0 })
 })
 
+it('reads an event as an instance of its class, whatever its data contains', async () => {
+  const repository = await accounts()
+  const data = JSON.parse('{ "amount": 5, "__proto__": { "amount": 7 }, "constructor": 1 }')
+  await store.append('account-a', [{ type: 'Deposited', data }])
+  expect((await repository.load('a')).balance).toBe(5)
+})
+
 it('refuses to save an aggregate if another save came first, and keeps its events', async () => {
   const repository = await accounts()
   const [first, second] = [await repository.load('a'), await repository.load('a')]

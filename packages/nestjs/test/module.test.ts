@@ -340,6 +340,14 @@ it('is down when a subscription is further behind than maxLagTime', async () => 
   })
 })
 
+it('refuses times for the health that no timer can wait', async () => {
+  const health = (await start({ imports: [root()] })).get(EventsourcedHealthIndicator)
+  const wrong = [{ timeout: Number.POSITIVE_INFINITY }, { timeout: -1 }, { maxLagTime: '5' as never }]
+  for (const options of wrong) {
+    await expect(health.isHealthy('store', options)).rejects.toThrow('must be a whole number of milliseconds')
+  }
+})
+
 it('calls onStateChange of the options, too', async () => {
   const states: string[] = []
   await start({
@@ -392,9 +400,14 @@ it('refuses a wrong set-up by name', async () => {
   expect(await refusal({ imports: [EventsourcedModule.forRoot({ open: () => ({}) as never })] })).toContain(
     'must give an event store',
   )
-  expect(
-    await refusal({ imports: [EventsourcedModule.forRoot({ store: memoryStore(), stopTimeout: -1 })] }),
-  ).toContain("`stopTimeout` of store 'default' must be a number of milliseconds, not -1")
+  // Without this check, the application would start, and its shutdown would abandon all handlers at once.
+  for (const stopTimeout of [-1, 0.5, 2 ** 31, Number.POSITIVE_INFINITY, '5' as never]) {
+    expect(
+      await refusal({ imports: [EventsourcedModule.forRoot({ store: memoryStore(), stopTimeout })] }),
+    ).toContain(
+      "`stopTimeout` of store 'default' must be a whole number of milliseconds from 0 to 2147483647, not ",
+    )
+  }
   expect(() => InjectCommandHandler(undefined as never)).toThrow('import cycle')
   expect(() => InjectView(undefined as never)).toThrow('import cycle')
 })

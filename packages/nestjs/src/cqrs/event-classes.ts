@@ -68,6 +68,7 @@ export class EventClasses {
         `${user} reads an event of type '${event.type}' (position ${event.position}), for which \`events\` of EventsourcedCqrsModule has no class. Add one`,
       )
     if (mapping.read !== undefined) return mapping.read(event.data as never, event)
-    return Object.assign(Object.create(mapping.type.prototype), event.data)
+    // Not an assignment: it would call setters of the class, and one to `__proto__` would change what the instance is.
+    return Object.create(mapping.type.prototype, Object.getOwnPropertyDescriptors(Object(event.data)))
   }
 }
