@@ -1,6 +1,7 @@
 /** Turns what a handler throws into an answer. */
 import { checkFunction } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
+import { checkResponse } from './check-response.ts'
 import { checkedProblemOptions, type ProblemOptions, problem } from './problem.ts'
 
 /** The options of `withProblems`. */
@@ -32,7 +33,9 @@ export function withProblems<Rest extends readonly unknown[]>(
   const problemOptions = checkedProblemOptions(options)
   return async function answerOrProblem(request, ...rest) {
     try {
-      return await handler(request, ...rest)
+      const response = await handler(request, ...rest)
+      checkResponse(response)
+      return response
     } catch (error) {
       const response = problem(error, request, problemOptions)
       if (response.status >= 500) onError(error, request)
