@@ -3,7 +3,7 @@ import type { Metadata } from '../event.ts'
 import type { Metric } from './metric.ts'
 import type { Operation } from './operation.ts'
 
-/** Observes a store. Every part is optional; a store without an observer measures nothing. */
+/** Observes a store. It has at least one of these functions. A store without an observer measures nothing. */
 export interface Observer {
   /**
    * Called once for each fact. It only informs: if it throws, or its promise rejects, the store continues, and emits one
@@ -12,8 +12,9 @@ export interface Observer {
   readonly measure?: ((metric: Metric) => void) | undefined
   /**
    * Runs an operation, for example inside a span. It must call `work` once, before its first `await`, and return what
-   * `work` returns or throw what `work` throws. If it does not, or never settles, the store runs the work once all the
-   * same, returns the outcome of the work, and emits one process warning with the code `observer-failed`.
+   * `work` returns or throw what `work` throws. Otherwise the store still runs the work once, returns the outcome of the
+   * work, and emits one process warning with the code `observer-failed`. If it never settles, the store does not wait for
+   * it, and emits no warning.
    */
   readonly around?: (<T>(operation: Operation, work: () => Promise<T>) => Promise<T>) | undefined
   /**
