@@ -1,7 +1,7 @@
 /** Records the facts of a store with OpenTelemetry instruments. Durations are in seconds, as the conventions ask. */
 import type { Metric } from '../observe/metric.ts'
 import type { OpenTelemetryApi } from './api.ts'
-import { attribute, counters, gauges, histograms, type Instrument, scope, system } from './names.ts'
+import { attribute, counters, gauges, histograms, scope, system } from './names.ts'
 
 /**
  * Makes the instruments with the first fact: `@opentelemetry/api` drops what instruments record that were made before the
@@ -17,9 +17,11 @@ export function recorder(api: OpenTelemetryApi): (metric: Metric) => void {
 
 function instrumentsOf({ metrics }: OpenTelemetryApi) {
   const meter = metrics.getMeter(scope)
-  const histogram = ({ name, options }: Instrument) => meter.createHistogram(name, options)
-  const counter = ({ name, options }: Instrument) => meter.createCounter(name, options)
-  const gauge = ({ name, options }: Instrument) => meter.createGauge(name, options)
+  const histogram = ({ name, options }: (typeof histograms)[keyof typeof histograms]) =>
+    meter.createHistogram(name, options)
+  const counter = ({ name, options }: (typeof counters)[keyof typeof counters]) =>
+    meter.createCounter(name, options)
+  const gauge = ({ name, options }: (typeof gauges)[keyof typeof gauges]) => meter.createGauge(name, options)
   return {
     process: histogram(histograms.process),
     append: histogram(histograms.append),

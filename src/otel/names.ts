@@ -36,22 +36,19 @@ export const system = 'eventsourced'
 export const spanKind = { internal: 0, consumer: 4 } as const
 export const statusError = 2
 
-/** A metric: its name, and the options of its instrument. */
-export interface Instrument {
+/** The name of an instrument, and the options that it is made with. */
+interface Instrument {
   readonly name: string
   readonly options: {
     readonly description: string
     readonly unit: string
-    readonly advice?: { readonly explicitBucketBoundaries: readonly number[] }
+    readonly advice?: { readonly explicitBucketBoundaries: number[] }
   }
 }
 
 /** The buckets that the conventions advise for `messaging.process.duration`, in seconds. */
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
-const durationOptions = (
-  description: string,
-  buckets: readonly number[] = seconds,
-): Instrument['options'] => ({
+const durationOptions = (description: string, buckets = seconds) => ({
   description,
   unit: 's',
   advice: { explicitBucketBoundaries: buckets },
@@ -59,39 +56,40 @@ const durationOptions = (
 /** An append takes milliseconds, so its buckets begin lower. */
 const shortSeconds = [0.0005, 0.001, 0.0025, ...seconds]
 
-export const histograms: Record<'process' | 'append' | 'read' | 'command' | 'commit' | 'batch', Instrument> =
-  {
-    process: {
-      name: 'messaging.process.duration',
-      options: durationOptions('Duration of one attempt of a handler.'),
-    },
-    append: {
-      name: 'eventsourced.append.duration',
-      options: durationOptions('Duration of a call that appends.', shortSeconds),
-    },
-    read: {
-      name: 'eventsourced.read.duration',
-      options: durationOptions('Duration of a call of readStream.', shortSeconds),
-    },
-    command: {
-      name: 'eventsourced.command.duration',
-      options: durationOptions('Duration of a call of a command handler, with its retries.', shortSeconds),
-    },
-    commit: {
-      name: 'eventsourced.commit.duration',
-      options: durationOptions('Duration of one commit of appends.', shortSeconds),
-    },
-    batch: {
-      name: 'eventsourced.append.batch',
-      options: {
-        description: 'Number of appends that shared one commit.',
-        unit: '{append}',
-        advice: { explicitBucketBoundaries: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] },
-      },
-    },
-  }
+type Histogram = 'process' | 'append' | 'read' | 'command' | 'commit' | 'batch'
 
-export const counters: Record<'conflicts' | 'retries' | 'parked', Instrument> = {
+export const histograms: Readonly<Record<Histogram, Instrument>> = {
+  process: {
+    name: 'messaging.process.duration',
+    options: durationOptions('Duration of one attempt of a handler.'),
+  },
+  append: {
+    name: 'eventsourced.append.duration',
+    options: durationOptions('Duration of a call that appends.', shortSeconds),
+  },
+  read: {
+    name: 'eventsourced.read.duration',
+    options: durationOptions('Duration of a call of readStream.', shortSeconds),
+  },
+  command: {
+    name: 'eventsourced.command.duration',
+    options: durationOptions('Duration of a call of a command handler, with its retries.', shortSeconds),
+  },
+  commit: {
+    name: 'eventsourced.commit.duration',
+    options: durationOptions('Duration of one commit of appends.', shortSeconds),
+  },
+  batch: {
+    name: 'eventsourced.append.batch',
+    options: {
+      description: 'Number of appends that shared one commit.',
+      unit: '{append}',
+      advice: { explicitBucketBoundaries: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] },
+    },
+  },
+}
+
+export const counters: Readonly<Record<'conflicts' | 'retries' | 'parked', Instrument>> = {
   conflicts: {
     name: 'eventsourced.conflicts',
     options: {
@@ -109,7 +107,7 @@ export const counters: Record<'conflicts' | 'retries' | 'parked', Instrument> = 
   },
 }
 
-export const gauges: Record<'lag' | 'lagTime', Instrument> = {
+export const gauges: Readonly<Record<'lag' | 'lagTime', Instrument>> = {
   lag: {
     name: 'eventsourced.subscription.lag',
     options: { description: 'Positions between the checkpoint and the end of the log.', unit: '{event}' },
