@@ -494,7 +494,8 @@ export const observerCases: readonly ConformanceCase[] = [
     group,
     name: 'refuses an observer that is none',
     async run({ open }) {
-      for (const observe of [null, 1, 'x', []]) {
+      // The last one has a misspelt name.
+      for (const observe of [null, 1, 'x', [], { mesure() {} }]) {
         await refused(() => open({ observe: observe as never }), 'invalid-input', { field: 'observe' })
       }
       for (const part of ['measure', 'around', 'inject']) {

@@ -22,7 +22,7 @@ export class BodyAlreadyReadError extends EventSourcedError {
   readonly contentType: string
   constructor(contentType: string, options?: ErrorOptions) {
     super(
-      `A body parser has read the body of the request (content type '${contentType}') before the handler: mount the handler before that parser, or let the parser leave this content type alone. Only JSON, text and raw bytes can be restored`,
+      `The body of the request (content type '${contentType}') was read before. In a route, call jsonBody once, and nothing else that reads the body. Behind a body parser of Express or Fastify, only JSON, text and raw bytes can be restored: mount the handler before the parser, or let the parser leave this content type alone`,
       options,
     )
     this.contentType = contentType

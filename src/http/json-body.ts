@@ -1,6 +1,11 @@
 /** Reads the JSON body of a request: at most so many bytes, and of the shape that a schema says. */
 import type { OutputOf, SchemaIssue, StandardSchema } from '../catalogue/standard-schema.ts'
-import { BodyTooLargeError, InvalidBodyError, InvalidInputError } from '../errors/index.ts'
+import {
+  BodyAlreadyReadError,
+  BodyTooLargeError,
+  InvalidBodyError,
+  InvalidInputError,
+} from '../errors/index.ts'
 import { checkFunction, checkInteger } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import { readSafely, refuse } from '../input/refusal.ts'
@@ -22,12 +27,17 @@ export interface JsonBodyOptions<Schema extends AnySchema = AnySchema> {
  * @throws InvalidInputError if the content type is not JSON, or the body is no JSON text
  * @throws BodyTooLargeError if the body has more than `maxBytes` bytes
  * @throws InvalidBodyError if the schema refuses the body
+ * @throws BodyAlreadyReadError if the body was read before
  */
 export async function jsonBody<Schema extends AnySchema = StandardSchema<unknown, unknown>>(
   request: Request,
   options?: JsonBodyOptions<Schema>,
 ): Promise<OutputOf<Schema>> {
   const { schema, maxBytes = 1_048_576 } = optionsOf(options, ['schema', 'maxBytes'])
+  // Without this check, the body would not be validated.
+  if (options !== undefined && '~standard' in options) {
+    refuse('options', 'must be { schema }, not the schema', options)
+  }
   checkInteger(maxBytes, 'maxBytes', 1)
   if (schema !== undefined) {
     readSafely('schema', schema, () =>
@@ -40,6 +50,7 @@ export async function jsonBody<Schema extends AnySchema = StandardSchema<unknown
   if (!/^application\/([^;\s]+\+)?json\s*(;|$)/i.test(contentType)) {
     refuse('Content-Type', 'must be application/json', contentType)
   }
+  if (request.bodyUsed || request.body?.locked) throw new BodyAlreadyReadError(contentType)
   const body = parsed(await textOf(request, maxBytes))
   return (schema === undefined ? body : await valid(schema, body)) as OutputOf<Schema>
 }

@@ -1,6 +1,7 @@
 /** Turns what a handler throws into an answer. */
 import { checkFunction } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
+import { checkResponse } from './check-response.ts'
 import { checkedProblemOptions, type ProblemOptions, problem } from './problem.ts'
 
 /** The options of `withProblems`. */
@@ -42,7 +43,9 @@ export function withProblems<Rest extends readonly unknown[]>(
   }
   return async function answerOrProblem(request, ...rest) {
     try {
-      return await handler(request, ...rest)
+      const response = await handler(request, ...rest)
+      checkResponse(response)
+      return response
     } catch (error) {
       let response: Response
       try {

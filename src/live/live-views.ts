@@ -85,16 +85,20 @@ export class LiveViews {
 function checkedDefinition(projection: unknown): AnyDocumentProjection {
   if (typeof projection === 'object') return projection as AnyDocumentProjection
   const problem =
-    'must be a projection into documents to be watched: a name does not say which documents an event changes, and handlers write collections without telling so. Make the view of the projection itself'
+    'must be a projection into documents to be watched: make the view of the projection itself, not of its name. Nothing says which documents of a collection an event changes'
   return refuse('projection', problem, projection)
 }
 
 function checkedScope(keys: unknown): Scope {
-  if (typeof keys !== 'object' || keys === null) {
+  if (typeof keys === 'string') {
     checkReadName(keys, 'keys')
     return { kind: 'key', text: keys }
   }
-  const hasPrefix = readSafely('keys', keys, () => 'prefix' in keys)
+  const hasPrefix = readSafely(
+    'keys',
+    keys,
+    () => typeof keys === 'object' && keys !== null && 'prefix' in keys,
+  )
   if (!hasPrefix) refuse('keys', 'must be a key, or an object with a prefix', keys)
   const prefix = readSafely('keys', keys, () => (keys as { readonly prefix: unknown }).prefix)
   // An empty text stands for all documents.

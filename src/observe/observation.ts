@@ -148,7 +148,12 @@ export function asObservation(observe: Observer | undefined): Observation | unde
 
 function checkedParts(observe: Observer | undefined): Observer {
   if (observe === null) refuse('observe', 'must be an observer: { measure, around, inject }', observe)
-  const parts = optionsOf(observe, ['measure', 'around', 'inject'], 'observe', 'observe.')
+  const names = ['measure', 'around', 'inject'] as const
+  const parts = optionsOf(observe, names, 'observe', 'observe.')
+  // Probably the module of OpenTelemetry without `otel`, or a misspelt name: nothing would be observed, in silence.
+  if (observe !== undefined && Object.keys(observe).length > 0 && !names.some((name) => name in observe)) {
+    refuse('observe', 'must have `measure`, `around` or `inject`, as the result of otel(api) has', observe)
+  }
   for (const [name, part] of Object.entries(parts)) checkFunction(part, `observe.${name}`)
   return parts
 }

@@ -4,9 +4,10 @@ import type { Metric } from './metric.ts'
 import type { Operation } from './operation.ts'
 
 /**
- * Observes a store. Every part is optional; a store without an observer measures nothing. The store does not observe the
- * calls of it that these functions make themselves, before their first `await`. It observes what follows from them, such as
- * commits: do not append to a store for each of its own facts.
+ * Observes a store. It has at least one of these functions. A store without an observer measures nothing.
+ *
+ * If one of these functions calls the store itself, before its first `await`, the store does not observe that call. It still
+ * reports what follows from the call, such as a commit: do not append to a store for each of its own facts.
  */
 export interface Observer {
   /**
@@ -16,8 +17,9 @@ export interface Observer {
   readonly measure?: ((metric: Metric) => void) | undefined
   /**
    * Runs an operation, for example inside a span. It must call `work` once, before its first `await`, and return what
-   * `work` returns or throw what `work` throws. If it does not, or never settles, the store runs the work once all the
-   * same, returns the outcome of the work, and emits one process warning with the code `observer-failed`.
+   * `work` returns or throw what `work` throws. Otherwise the store still runs the work once, returns the outcome of the
+   * work, and emits one process warning with the code `observer-failed`. If it never settles, the store does not wait for
+   * it, and emits no warning.
    */
   readonly around?: (<T>(operation: Operation, work: () => Promise<T>) => Promise<T>) | undefined
   /**

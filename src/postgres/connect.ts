@@ -20,6 +20,7 @@ import {
   type PostgresJs,
   type PostgresJsSession,
 } from './from-postgres-js.ts'
+import { checkNeedsNoBridge, checkNoOrm } from './orm-object.ts'
 
 /**
  * Where the database is: a `postgres://` URL, `pglite:memory`, `pglite:` and a folder, a `pg` Pool or connected
@@ -60,6 +61,7 @@ function connectorOf(
   connection: PostgresConnection,
   { prepare, maxConnections, timeout }: ConnectOptions,
 ): () => Promise<Database> {
+  checkNoOrm(connection)
   if (typeof connection === 'string') {
     if (/^postgres(ql)?:\/\//.test(connection)) {
       return () => openPool(connection, { prepare, maxConnections, timeout })
@@ -94,11 +96,12 @@ export function sessionOf(transaction: PostgresTransaction, prepare: boolean): S
 }
 
 function sessionIn(transaction: PostgresTransaction, prepare: boolean): Session {
+  checkNeedsNoBridge(transaction)
   const { query, unsafe } = (transaction ?? {}) as { readonly query?: unknown; readonly unsafe?: unknown }
   if (typeof transaction !== 'function' && typeof query !== 'function' && typeof unsafe !== 'function') {
     refuse(
       'transaction',
-      'must be a transaction of pg, postgres.js or PGlite, or made by a bridge',
+      'must be a transaction of pg, postgres.js or PGlite, or the result of a bridge such as `fromPrisma(tx)`',
       transaction,
     )
   }

@@ -153,3 +153,27 @@ it('a nested transaction of Knex is over before its parent is', async () => {
   })
   expect(await store.streamInfo('nested')).toMatchObject({ version: 2 })
 })
+
+// Some of these have a method `query` or are functions, as clients of drivers are.
+it.each<[name: string, bridge: string, use: (pass: (object: unknown) => void) => Promise<unknown>]>([
+  ['Prisma', 'fromPrisma(tx)', (pass) => prisma.$transaction(async (tx) => pass(tx))],
+  ['a Prisma client', 'fromPrisma(tx)', async (pass) => pass(prisma)],
+  ['Knex', 'fromKnex(trx)', (pass) => knex.transaction(async (trx) => pass(trx))],
+  ['Knex itself', 'fromKnex(trx)', async (pass) => pass(knex)],
+  ['TypeORM', 'fromTypeOrm(manager)', (pass) => source.transaction(async (manager) => pass(manager))],
+  ['a QueryRunner', 'fromTypeOrm(manager)', async (pass) => pass(source.createQueryRunner())],
+  ['a DataSource', 'fromTypeOrm(manager)', async (pass) => pass(source)],
+  ['MikroORM', 'fromMikroOrm(em)', (pass) => orm.em.transactional(async (em) => pass(em))],
+])(
+  'a transaction of %s without its bridge is refused, and the error names the bridge',
+  async (_, bridge, use) => {
+    await use((object) => {
+      expect(() => store.inTransaction(object as never)).toThrow(
+        expect.objectContaining({ code: 'invalid-input', message: expect.stringContaining(bridge) }),
+      )
+      expect(() => postgresStore(object as never)).toThrow(
+        expect.objectContaining({ code: 'invalid-input', message: expect.stringContaining(bridge) }),
+      )
+    })
+  },
+)

@@ -124,3 +124,27 @@ describe.each(Object.entries(drivers))('with %s, a store whose transaction has e
     await driver.close()
   })
 })
+
+// Some of these have a method `query`, as a client of pg has.
+describe('an object of an ORM without its bridge', () => {
+  it.each<[name: string, object: () => unknown, bridge: string]>([
+    ['Kysely', kysely, 'fromKysely(trx)'],
+    ['Drizzle on pg', () => drizzlePg(pool), 'fromDrizzle(tx, sql)'],
+    ['Drizzle on PGlite', () => drizzlePGlite(pglite), 'fromDrizzle(tx, sql)'],
+  ])('%s is refused, and the error names the bridge', (_, object, bridge) => {
+    expect(() => onServer.inTransaction(object() as never)).toThrow(
+      expect.objectContaining({
+        code: 'invalid-input',
+        field: 'transaction',
+        message: expect.stringContaining(bridge),
+      }),
+    )
+    expect(() => postgresStore(object() as never)).toThrow(
+      expect.objectContaining({
+        code: 'invalid-input',
+        field: 'connection',
+        message: expect.stringContaining(bridge),
+      }),
+    )
+  })
+})

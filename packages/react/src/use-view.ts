@@ -29,8 +29,8 @@ export interface LiveDocuments<State> extends Live {
 
 /**
  * Shows a document, live. `url`: where the server calls `sse` with a `key`. All components with the same URL share one
- * connection. The page heals itself: after a lost connection, the hook shows the last state until the server has sent the
- * present one. On a server, the hook returns `initial`.
+ * connection. If the connection is lost, the hook connects again, and shows the last state until the server has sent the
+ * present one. While a server renders the component, the hook returns `initial`.
  */
 export function useView<State>(url: string, options: { readonly initial?: State } = {}): LiveView<State> {
   const { status, error, documents } = useConnection(url)

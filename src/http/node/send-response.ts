@@ -1,5 +1,6 @@
 /** Sends a fetch Response through a response of Node.js. */
 import type { ServerResponse } from 'node:http'
+import { checkResponse } from '../check-response.ts'
 
 /** Headers that add to what a middleware has set, such as cookies; other headers replace it. */
 const adding = ['set-cookie', 'vary']
@@ -8,8 +9,10 @@ const adding = ['set-cookie', 'vary']
  * Sends the response, and keeps the headers that middlewares have set before. Resolves when all of it is written,
  * or the client has gone away.
  * @throws the error of the response's body, if reading it fails
+ * @throws TypeError if it is no response
  */
 export async function sendResponse(response: Response, to: ServerResponse): Promise<void> {
+  checkResponse(response)
   // Its event `close` has been. Nothing else would end a body that has no end, such as an event stream.
   if (to.destroyed) return response.body?.cancel()
   to.statusCode = response.status
