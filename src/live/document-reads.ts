@@ -6,6 +6,7 @@ import { hasCode, InvalidInputError, isOutage, ProjectionVersionError } from '..
 import type { AnyDocumentProjection } from '../projection/projection.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
+import { presentCaller } from '../storage/caller.ts'
 import { fullPace } from '../storage/pace.ts'
 import type { ProjectionMode, StoredDocument } from '../storage/projections.ts'
 import { lowestCheckpoint } from '../subscription/checkpoint-waits.ts'
@@ -31,6 +32,8 @@ export class DocumentReads {
   readonly #projection: AnyDocumentProjection
   readonly #signal: AbortSignal
   readonly #shared = new SharedReads()
+  // A read serves several callers. It must not run in the async context of one of them, such as its transaction.
+  readonly #own = presentCaller()
 
   /** `signal`: ends all reads. */
   constructor(
@@ -137,7 +140,9 @@ export class DocumentReads {
     const { storage, clock } = this.#environment
     for (;;) {
       try {
-        return await this.#operations.perform(this.#signal, () => read(storage, this.#signal))
+        return await this.#own(() =>
+          this.#operations.perform(this.#signal, () => read(storage, this.#signal)),
+        )
       } catch (error) {
         if (this.#signal.aborted || !isOutage(error)) throw error
       }

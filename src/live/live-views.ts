@@ -43,12 +43,19 @@ export class LiveViews {
     const { after, generation, signal } = optionsOf(options, ['after', 'generation', 'signal'])
     if (after !== undefined) checkInteger(after, 'after', 0)
     if (generation !== undefined) checkInteger(generation, 'generation', 0)
-    const join = (signal: AbortSignal) => this.#join(definition, scope, signal)
+    const join = () => this.#join(definition, scope)
+    // Refuses the caller as any other call is refused, for example inside a transaction.
+    const checkCaller = (signal: AbortSignal) => this.#operations.perform(signal, async () => {})
     return itemsOf(signal, async function* (signal) {
-      const { feed, watcher } = await join(signal)
+      await checkCaller(signal)
+      const { feed, watcher } = join()
       try {
         await abortable(feed.begin(watcher, after, generation), signal)
-        for (;;) yield [changeOf(scope, await watcher.take(signal))]
+        for (;;) {
+          yield [changeOf(scope, await watcher.take(signal))]
+          // The caller may ask for the next change in another async context.
+          await checkCaller(signal)
+        }
       } finally {
         feed.remove(watcher)
       }
@@ -61,9 +68,7 @@ export class LiveViews {
     for (const feed of [...this.#feeds.values()]) feed.fail(new StoreClosedError())
   }
 
-  async #join(projection: AnyDocumentProjection, scope: Scope, signal: AbortSignal) {
-    // Refuses the call as any other call is refused, for example inside a transaction.
-    await this.#operations.perform(signal, async () => {})
+  #join(projection: AnyDocumentProjection, scope: Scope) {
     if (this.#isClosed) throw new StoreClosedError()
     const feed = this.#feeds.get(projection) ?? this.#open(projection)
     const watcher = new Watcher(scope, feed)
@@ -72,9 +77,10 @@ export class LiveViews {
   }
 
   #open(projection: AnyDocumentProjection): ViewFeed {
-    const feed: ViewFeed = new ViewFeed(this.#environment, this.#operations, projection, () => {
+    const onEnd = () => {
       if (this.#feeds.get(projection) === feed) this.#feeds.delete(projection)
-    })
+    }
+    const feed = this.#own(() => new ViewFeed(this.#environment, this.#operations, projection, onEnd))
     this.#feeds.set(projection, feed)
     this.#own(() => void feed.run())
     return feed

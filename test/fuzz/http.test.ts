@@ -6,6 +6,7 @@ import * as express from '@eventsourced/core/http/express'
 import * as fastify from '@eventsourced/core/http/fastify'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { balances } from '../../src/conformance/balances.ts'
 import { callKinds } from './kinds.ts'
 import { outcomeOf, trialOf } from './outcome.ts'
 import type { Calls } from './public-call.ts'
@@ -57,6 +58,16 @@ const handler = leaf(
   fc.constant(() => new Response()),
   (value) => typeof value === 'function',
 )
+
+/** Adds a prefix to options. A client chooses it, so `sse` answers a wrong one, and does not throw. */
+function withPrefix(options: unknown): unknown {
+  try {
+    if (typeof options !== 'object' || options === null || Array.isArray(options)) return options
+    return Object.create(options, { prefix: { value: '' } })
+  } catch {
+    return options
+  }
+}
 
 const calls: Calls = {
   commandOptions: {
@@ -140,6 +151,20 @@ const calls: Calls = {
       ],
     ],
     call: async (store, given) => (await http.streamPage(store, ...(given as [never, never]))).status,
+  },
+  sse: {
+    places: [
+      ['request', request],
+      [
+        'options',
+        record(
+          { heartbeat: milliseconds(1, [1, 2_000]), retry: milliseconds(0, [0, 2_000]) },
+          { nested: false },
+        ),
+      ],
+    ],
+    call: (store, [given, options]) =>
+      http.sse(store.view(balances), given as never, withPrefix(options) as never).status,
   },
   problem: {
     places: [

@@ -44,6 +44,21 @@ describe.each(Object.entries(servers))('%s', (name, start) => {
     })
   })
 
+  // Hono itself passes such a request to the handler.
+  const itAdapts = name === 'hono' ? () => {} : it
+  itAdapts('answers 501 to a method that a Request cannot have, and reports nothing', async () => {
+    const errors: unknown[] = []
+    const handler = () => new Response('done')
+    const routes = [{ method: 'TRACE', path: '/path', handler }]
+    const server = await start(routes, { onError: (error) => errors.push(error) })
+    const request = nodeRequest(`${server.url}/path`, { method: 'TRACE' }).end()
+    const [response] = await once(request, 'response')
+    expect([response.statusCode, response.headers['content-type']]).toEqual([501, 'application/problem+json'])
+    expect(await textOf(response)).toContain('Not Implemented')
+    expect(errors).toEqual([])
+    await server.stop()
+  })
+
   it('never takes the host from the path', async () => {
     await withServer(
       (request) => Response.json({ host: new URL(request.url).hostname }),

@@ -1,8 +1,9 @@
 /** Many watches of one process: what they cost, what a slow caller costs, and what they do when the database fails. */
 
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { type EventStore, StoreUnavailableError } from '@eventsourced/core'
+import { type EventStore, NestedCallError, StoreUnavailableError } from '@eventsourced/core'
 import { expect, it } from 'vitest'
 import { balances, deposit } from '../../src/conformance/balances.ts'
 import { range } from '../../src/conformance/events.ts'
@@ -25,6 +26,9 @@ interface Counted {
   alter: (page: Awaited<ReturnType<Storage['readLogPage']>>) => typeof page
 }
 
+/** Set inside what stands for a transaction, in which the store must not be called. */
+const nested = new AsyncLocalStorage<boolean>()
+
 /** A store in memory that counts the reads of its storage, and lets the test break them. */
 function countedStore(): Counted {
   const storage = memoryStorage(new InlineProjections([balances]))
@@ -37,6 +41,9 @@ function countedStore(): Counted {
     store: eventStore(
       {
         ...storage,
+        checkNesting() {
+          if (nested.getStore()) throw new NestedCallError('an inline projection')
+        },
         async readLogPage(query, signal) {
           reads.log++
           counted.before()
@@ -244,5 +251,32 @@ it('a watch that ends leaves no reader of the log behind', async () => {
   const before = { ...reads }
   await new Promise((resolve) => setTimeout(resolve, 1_500))
   expect(reads).toEqual(before)
+  await store.close()
+})
+
+it('a watch that is asked inside a transaction fails alone, and not the watches that share its read', async () => {
+  const counted = countedStore()
+  const { store } = counted
+  const view = store.view(balances)
+  const keys = range(1, 10).map((number) => `k-${number}`)
+  await store.append('s', [deposit('first', 1), ...keys.map((key) => deposit(key, 1))])
+  const [inside, outside] = range(1, 2).map(() => view.watch({ prefix: 'k-' }, { after: 2 }))
+  const [a, b] = [inside, outside].map((watch) => watch?.[Symbol.asyncIterator]())
+  await Promise.all([a?.next(), b?.next()])
+  // Other reads take all slots, so that the read of both watches waits, and runs later.
+  counted.delay = 50
+  const others = range(1, 8).map((number) => watched(view.watch(`other-${number}`)))
+  const reading = Promise.all(others.map(({ next }) => next()))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  const refused = nested
+    .run(true, async () => a?.next())
+    .then(
+      () => 'done',
+      (error) => error.code,
+    )
+  const next = await b?.next()
+  expect(next?.value).toMatchObject({ key: 'k-2', reset: false })
+  expect(await refused).toBe('nested-call')
+  await reading
   await store.close()
 })

@@ -1,8 +1,9 @@
 /** `@eventsourced/core/http/express`: fetch handlers as handlers of Express 5. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { checkFunction } from '../../input/checks.ts'
-import { fetchRequest } from '../node/fetch-request.ts'
+import { fetchRequest, isForFetch } from '../node/fetch-request.ts'
 import { sendResponse } from '../node/send-response.ts'
+import { problemResponse } from '../problem-response.ts'
 
 /** What the adapter uses of a request of Express. */
 export interface ExpressRequest extends IncomingMessage {
@@ -23,6 +24,7 @@ export function expressHandler<Req extends ExpressRequest>(
   checkFunction(handler, 'handler')
   return async function handle(req, res, next) {
     try {
+      if (!isForFetch(req)) return await sendResponse(problemResponse({ status: 501 }), res)
       const { protocol, originalUrl: url, body: parsedBody } = req
       const request = fetchRequest({ raw: req, response: res, protocol, url, parsedBody })
       await sendResponse(await handler(request, req), res)

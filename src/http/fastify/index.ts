@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { checkFunction } from '../../input/checks.ts'
-import { fetchRequest } from '../node/fetch-request.ts'
+import { fetchRequest, isForFetch } from '../node/fetch-request.ts'
+import { problemResponse } from '../problem-response.ts'
 
 /** What the adapter uses of a request of Fastify. */
 export interface FastifyRequest {
@@ -34,10 +35,9 @@ export function fastifyHandler<Req extends FastifyRequest>(
   checkFunction(handler, 'handler')
   return async function handle(request, reply) {
     const { raw, protocol, originalUrl: url, body: parsedBody } = request
-    const response = await handler(
-      fetchRequest({ raw, response: reply.raw, protocol, url, parsedBody }),
-      request,
-    )
+    const response = isForFetch(raw)
+      ? await handler(fetchRequest({ raw, response: reply.raw, protocol, url, parsedBody }), request)
+      : problemResponse({ status: 501 })
     reply.status(response.status)
     for (const [name, value] of response.headers) {
       // What a plugin for CORS has set stays. Fastify itself adds up cookies.

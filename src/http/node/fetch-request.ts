@@ -40,6 +40,11 @@ export function fetchRequest(incoming: IncomingRequest): Request {
   return new Request(addressOf(incoming), init)
 }
 
+/** The Fetch standard forbids a Request with one of these methods, but a client may send them. */
+export function isForFetch({ method = '' }: IncomingMessage): boolean {
+  return !['CONNECT', 'TRACE', 'TRACK'].includes(method)
+}
+
 function headersOf({ rawHeaders }: IncomingMessage): Headers {
   const headers = new Headers()
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
