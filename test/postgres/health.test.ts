@@ -117,6 +117,20 @@ describe('the cost', () => {
   })
 })
 
+describe('the lag of a subscription', () => {
+  it('is measured by the clock of the server, so that a process whose clock is ahead reports no lag', async () => {
+    const { url } = await database()
+    const store = open(url)
+    await store.runOnce({ name: 'report', handle: () => {} })
+    const ahead = Date.now() + 600_000
+    const now = vi.spyOn(Date, 'now').mockImplementation(() => ahead)
+    onTestFinished(() => now.mockRestore())
+    await store.append('a', counted(1))
+    const answer = await health(store, { ...fresh, subscriptions: [{ name: 'report', scheduled: true }] })
+    expect(answer).toMatchObject({ status: 'ok', checks: [{}, {}, {}, { lag: 1 }] })
+  })
+})
+
 describe('an append that stays open', () => {
   it('degrades the frontier after its limit, with its session, and no longer when it ends', async () => {
     const { url, session } = await database()
