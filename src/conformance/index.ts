@@ -46,6 +46,7 @@ import { lostAnswerCases } from './lost-answers.ts'
 import { manyReaderCases } from './many-readers.ts'
 import { nameCases } from './names.ts'
 import { observerCases } from './observer.ts'
+import { observerMistakeCases } from './observer-mistakes.ts'
 import { optionCases } from './options.ts'
 import { payloadCases } from './payloads.ts'
 import { raceCases } from './races.ts'
@@ -143,6 +144,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...rebuildCases,
   ...subscriptionCases,
   ...observerCases,
+  ...observerMistakeCases,
   ...manyReaderCases,
   ...subscriptionStartCases,
   ...runOnceCases,

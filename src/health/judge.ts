@@ -16,7 +16,7 @@ import type { Look } from './look.ts'
 export function checksOf(look: Look, limits: HealthLimits): readonly HealthCheck[] {
   const { at, duration, found } = look
   if (found === undefined) return [databaseFailed(look, limits.timeout)]
-  const { frontier, heldFor, subscriptions, failed } = found
+  const { frontier, heldFor, subscriptions, workers } = found
   const database: DatabaseCheck =
     subscriptions === undefined
       ? { name: 'database', status: 'degraded', reason: tooSlow(limits), duration, error: undefined }
@@ -37,8 +37,8 @@ export function checksOf(look: Look, limits: HealthLimits): readonly HealthCheck
   const expected = limits.expected ?? subscriptions.map(({ name }) => ({ ...limits.others, name }))
   const checked = expected.map((one) => {
     const summary = subscriptions.find(({ name }) => name === one.name)
-    const failure = failed.find(({ subscription }) => subscription === one.name)
-    return summary === undefined ? unregistered(one.name) : subscriptionCheck(summary, failure, one, limits)
+    const worker = workers.find(({ subscription }) => subscription === one.name)
+    return summary === undefined ? unregistered(one.name) : subscriptionCheck(summary, worker, one, limits)
   })
   return [database, frontierCheck, lastAppend, ...checked]
 }
@@ -73,7 +73,7 @@ type Problem = readonly [status: Exclude<HealthStatus, 'ok'>, reason: string]
 
 function subscriptionCheck(
   summary: SubscriptionSummary,
-  failure: WorkerStatus | undefined,
+  worker: WorkerStatus | undefined,
   limits: Limits,
   { expected }: HealthLimits,
 ): SubscriptionCheck {
@@ -85,7 +85,7 @@ function subscriptionCheck(
       problems.push(['degraded', `'${successor}' has taken over its place: expect that name instead`])
     }
   } else {
-    problems.push(...runProblems(summary, failure, limits))
+    problems.push(...runProblems(summary, worker, limits))
     if (parked > limits.maxParked) {
       problems.push(['degraded', `${parked} events are parked or blocked: retry or skip them`])
     }
@@ -101,22 +101,25 @@ function subscriptionCheck(
     reason: problems.map(([, reason]) => reason).join('; ') || undefined,
     subscription: summary.name,
     ...{ state, owners, partitions, unowned, checkpoint, lag, lagTime, parked },
-    error: failure?.lastError,
+    error: worker?.state === 'failed' ? worker.lastError : undefined,
   }
 }
 
 /** The problems of a subscription that has its own place. */
 function runProblems(
   { state, partitions, unowned, lag, lagTime }: SubscriptionSummary,
-  failure: WorkerStatus | undefined,
+  worker: WorkerStatus | undefined,
   { maxLag, maxLagTime, scheduled }: Limits,
 ): readonly Problem[] {
   // The workers of a paused subscription release their partitions, and its lag is no surprise.
   if (state === 'paused') return [['degraded', 'an operator has paused it: resume it']]
   const problems: Problem[] = []
-  if (failure !== undefined) {
+  if (worker?.state === 'failed') {
     const status = unowned > 0 ? 'failed' : 'degraded'
     problems.push([status, 'its worker in this process has failed: repair the cause and restart the process'])
+  } else if (!scheduled && unowned === partitions && worker !== undefined) {
+    // For example for a moment after a rebuild, or when it starts.
+    problems.push(['degraded', 'its worker in this process runs, but holds no partition yet: wait'])
   } else if (!scheduled && unowned === partitions) {
     problems.push(['failed', 'no worker runs it: start one'])
   } else if (!scheduled && unowned > 0) {

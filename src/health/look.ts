@@ -32,8 +32,8 @@ interface Found {
   readonly heldFor: number
   /** Undefined if the database answered, but not everything about the subscriptions in time. */
   readonly subscriptions: readonly SubscriptionSummary[] | undefined
-  /** The workers of this process that have failed. */
-  readonly failed: readonly WorkerStatus[]
+  /** The workers of this process. */
+  readonly workers: readonly WorkerStatus[]
 }
 
 /** @throws InvalidInputError if the value is not a store */
@@ -48,7 +48,6 @@ export function checkStore(store: HealthStore): void {
 }
 
 const maxQuestions = 2
-const namesAtOnce = 4
 
 class Looks {
   readonly #store: HealthStore
@@ -56,6 +55,8 @@ class Looks {
   readonly #last = new Map<string, { readonly look: Promise<Look>; endedAt: number | undefined }>()
   /** Questions for the frontier that the database has not answered yet. */
   readonly #questions = new Set<Promise<Frontier>>()
+  /** Readings of subscriptions that have not ended yet, each by its names. */
+  readonly #readings = new Map<string, Promise<readonly SubscriptionSummary[]>>()
   /** The position at which this process last saw the frontier held back, and since when. */
   #held: { readonly position: number; readonly since: number } | undefined
 
@@ -97,8 +98,7 @@ class Looks {
         if (!deadline.signal.aborted) throw error
         return undefined
       })
-      const failed = this.#store.workers().filter(({ state }) => state === 'failed')
-      const found = { frontier, heldFor, subscriptions, failed }
+      const found = { frontier, heldFor, subscriptions, workers: this.#store.workers() }
       return { at, duration, found, error: undefined, isLate: false }
     } catch (error) {
       return { at, duration: elapsed(), found: undefined, error, isLate: deadline.signal.aborted }
@@ -120,23 +120,27 @@ class Looks {
     })
   }
 
-  /** Reads the subscriptions of these names that are registered; undefined: all that are. */
+  /**
+   * Resolves with the answer to this question, or to an earlier one for the same names. A late look does not end its
+   * question: the database would work on it, on a connection that stays in use, and each new look would take another.
+   */
   async #subscriptions(
     names: readonly string[] | undefined,
     signal: AbortSignal,
   ): Promise<readonly SubscriptionSummary[]> {
-    const { subscriptions } = this.#store
-    const found: SubscriptionSummary[] = []
-    if (names === undefined) {
-      for await (const summary of subscriptions.list({ signal })) found.push(summary)
-      return found
+    const key = JSON.stringify(names ?? null)
+    while (!this.#readings.has(key) && this.#readings.size >= maxQuestions) {
+      await Promise.race(this.#readings.values()).catch(() => {})
+      signal.throwIfAborted()
     }
-    for (let from = 0; from < names.length; from += namesAtOnce) {
-      const some = names.slice(from, from + namesAtOnce)
-      const summaries = await Promise.all(some.map((name) => subscriptions.get(name, { signal })))
-      found.push(...summaries.filter((summary) => summary !== undefined))
+    let reading = this.#readings.get(key)
+    if (reading === undefined) {
+      reading = readSubscriptions(this.#store, names)
+      this.#readings.set(key, reading)
+      const end = () => void this.#readings.delete(key)
+      reading.then(end, end)
     }
-    return found
+    return reading
   }
 
   #heldFor({ position, head, writers }: Frontier): number {
@@ -151,6 +155,24 @@ class Looks {
     const times = writers.map(({ openTime = seenFor }) => openTime)
     return times.length > 0 ? Math.max(...times) : seenFor
   }
+}
+
+/** Reads the subscriptions of these names that are registered; undefined: all that are. */
+async function readSubscriptions(
+  { subscriptions }: HealthStore,
+  names: readonly string[] | undefined,
+): Promise<readonly SubscriptionSummary[]> {
+  const found: SubscriptionSummary[] = []
+  if (names === undefined) {
+    for await (const summary of subscriptions.list()) found.push(summary)
+    return found
+  }
+  // One after the other: a database that stays silent must not use up the connections.
+  for (const name of names) {
+    const summary = await subscriptions.get(name)
+    if (summary !== undefined) found.push(summary)
+  }
+  return found
 }
 
 const looks = new WeakMap<HealthStore, Looks>()

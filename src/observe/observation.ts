@@ -27,6 +27,7 @@ export class Observation implements Observer {
   readonly around: (<T>(operation: Operation, work: () => Promise<T>) => Promise<T>) | undefined
   /** Returns metadata that keeps the input rules; undefined if there is none. Never throws. */
   readonly inject: (() => Metadata | undefined) | undefined
+  readonly #injectedText: (() => string | undefined) | undefined
   readonly #mostBytes: number
   /** Whether a function of the observer runs. The calls of the store that it makes are not observed: they would never end. */
   #isCalling = false
@@ -52,20 +53,24 @@ export class Observation implements Observer {
           ? work()
           : this.#call(() => runAround(bound, operation, () => this.#call(work, false), fail))
     }
-    this.inject =
-      observe &&
-      inject &&
-      (() => {
+    if (observe !== undefined && inject !== undefined) {
+      this.#injectedText = () => {
         try {
           const metadata: unknown = this.#call(() => inject.call(observe))
-          if (metadata === undefined) return undefined
-          // A copy: the user's function may return an object with getters, or change it later.
-          return JSON.parse(metadataJson(metadata, 'the result', { maxPayloadBytes }))
+          return metadata === undefined
+            ? undefined
+            : metadataJson(metadata, 'the result', { maxPayloadBytes })
         } catch (error) {
           noteFailure(observe, 'observe.inject', error)
           return undefined
         }
-      })
+      }
+      this.inject = () => {
+        // A copy: the user's function may return an object with getters, or change it later.
+        const text = this.#injectedText?.()
+        return text === undefined ? undefined : JSON.parse(text)
+      }
+    }
   }
 
   #call<T>(part: () => T, isOfObserver = true): T {
@@ -96,11 +101,11 @@ export class Observation implements Observer {
    * exceed the limit of the store: an observer must not make an append fail.
    */
   injector(): ((own: string) => string) | undefined {
-    const injected = this.#isCalling ? undefined : this.inject?.()
+    const injected = this.#isCalling ? undefined : this.#injectedText?.()
     if (injected === undefined) return undefined
-    const alone = JSON.stringify(injected)
     return (own) => {
-      const text = own === '{}' ? alone : JSON.stringify(mergedMetadata(injected, JSON.parse(own)))
+      const text =
+        own === '{}' ? injected : JSON.stringify(mergedMetadata(JSON.parse(injected), JSON.parse(own)))
       const isTooLarge = text.length * 3 > this.#mostBytes && Buffer.byteLength(text) > this.#mostBytes
       return isTooLarge ? own : text
     }

@@ -28,7 +28,10 @@ export interface SubscriptionSummary {
   readonly checkpoint: number
   /** The position of the last event of the log minus the checkpoint: an upper bound of the events to handle. */
   readonly lag: number
-  /** How long ago the first event after the checkpoint was recorded, in milliseconds; 0 if there is none. */
+  /**
+   * How long ago the first event after the checkpoint was recorded, in milliseconds; 0 if there is none. On Postgres by the
+   * clock of the server, elsewhere by that of this process.
+   */
   readonly lagTime: number
   /** The number of events that are parked, blocked by a parked event, or waiting for a retry. */
   readonly parked: number

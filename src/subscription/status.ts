@@ -8,26 +8,29 @@ import type { SubscriptionStatus } from './subscription.ts'
 /** What the states of several subscriptions need to know of the log. */
 export interface LogReads {
   lastPosition(): Promise<number>
-  /** When the first event after this position was recorded, in milliseconds; undefined if there is none. */
-  recordedAfter(position: number): Promise<number | undefined>
+  /** How long ago the first event after this position was recorded, in milliseconds; 0 if there is none. */
+  ageAfter(position: number): Promise<number>
 }
 
 /** Reads each fact of the log once. Most subscriptions have the same checkpoint: the end of the log. */
 export function logReads({ storage }: EngineEnvironment, signal?: AbortSignal): LogReads {
   let last: Promise<number> | undefined
-  const first = new Map<number, Promise<number | undefined>>()
+  const ages = new Map<number, Promise<number>>()
   return {
     lastPosition() {
       last ??= storage.lastPosition(signal)
       return last
     },
-    recordedAfter(position) {
-      const known = first.get(position)
+    ageAfter(position) {
+      const known = ages.get(position)
       if (known !== undefined) return known
       const reading = storage
         .readLogPage({ ...wholeLog, after: position, limit: 1 }, signal)
-        .then(({ events }) => events[0]?.recordedAt.getTime())
-      first.set(position, reading)
+        // By the clock that also set `recordedAt`, if the database has one: that of this process may be minutes ahead.
+        .then(({ events: [first], readAt }) =>
+          Math.max(0, readAt.getTime() - (first?.recordedAt ?? readAt).getTime()),
+        )
+      ages.set(position, reading)
       return reading
     },
   }
@@ -44,10 +47,10 @@ export async function subscriptionStatus(
   const checkpoints = await storage.checkpoints(name, signal)
   if (checkpoints.length === 0) return undefined
   const checkpoint = lowestCheckpoint(checkpoints)
-  const [lastPosition, parked, waitingSince] = await Promise.all([
+  const [lastPosition, parked, lagTime] = await Promise.all([
     log.lastPosition(),
     storage.countParked(name, signal),
-    log.recordedAfter(checkpoint),
+    log.ageAfter(checkpoint),
   ])
   return {
     name,
@@ -55,7 +58,7 @@ export async function subscriptionStatus(
     checkpoint,
     lastPosition,
     lag: Math.max(0, lastPosition - checkpoint),
-    lagTime: waitingSince === undefined ? 0 : Math.max(0, Date.now() - waitingSince),
+    lagTime,
     parked,
     owners: ownersOf(checkpoints),
     partitions: checkpoints.map(({ partition, position, owner }) => ({

@@ -221,7 +221,10 @@ export interface SubscriptionStatus {
   readonly lastPosition: number
   /** `lastPosition - checkpoint`: an upper bound of the number of events to handle, because positions have gaps. */
   readonly lag: number
-  /** How long ago the first event after the checkpoint was recorded, in milliseconds; 0 if there is none. */
+  /**
+   * How long ago the first event after the checkpoint was recorded, in milliseconds; 0 if there is none. On Postgres by the
+   * clock of the server, elsewhere by that of this process.
+   */
   readonly lagTime: number
   /** The number of events that are parked, blocked by a parked event, or waiting for a retry. */
   readonly parked: number

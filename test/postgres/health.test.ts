@@ -2,11 +2,12 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { projection } from '@eventsourced/core'
 import { type Health, type HealthOptions, health, healthz } from '@eventsourced/core/health'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
 import { afterEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
-import { counted } from '../../src/conformance/events.ts'
+import { type Counted, counted } from '../../src/conformance/events.ts'
 import { sleep } from '../../src/runtime/abort.ts'
 import { createApplicationRole } from '../application-role.ts'
 import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
@@ -14,6 +15,12 @@ import { startOwnServer } from './own-server.ts'
 import { startProgram } from './programs.ts'
 
 const opened: PostgresStore[] = []
+const sums = projection<{ sum: number }, Counted>({
+  name: 'sums',
+  key: ({ streamId }) => streamId,
+  initialState: () => ({ sum: 0 }),
+  evolve: ({ sum }, { data }) => ({ sum: sum + data.number }),
+})
 const fresh = { maxAge: 0 }
 
 afterEach(() => Promise.all(opened.splice(0).map((store) => store.close())))
@@ -114,6 +121,67 @@ describe('the cost', () => {
     expect(await costOf({ subscriptions: [] })).toBe(1)
     const named = [await costOf({ subscriptions: ['a'] }), await costOf({ subscriptions: ['a', 'b'] })]
     expect({ named, all: await costOf({}) }).toEqual({ named: [6, 11], all: 8 })
+  })
+})
+
+describe('a table that another session has locked', () => {
+  it('degrades the health, and the probes do not use up the connections', async () => {
+    const { url, query, session } = await database()
+    const store = open(url)
+    await store.runOnce({ name: 'report', handle: () => {} })
+    const locker = await session('locker')
+    await locker.query('begin; lock table eventsourced.subscriptions in access exclusive mode')
+    for (let look = 0; look < 4; look++) {
+      const { status } = await health(store, { ...fresh, timeout: 300, subscriptions: ['report'] })
+      expect(status).toBe('degraded')
+      await health(store, { ...fresh, timeout: 300 })
+      await health(store, { ...fresh, timeout: 300, subscriptions: ['other'] })
+    }
+    const waiting = await query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    expect(waiting.length).toBe(2)
+    await locker.query('rollback')
+    const scheduled = { subscriptions: [{ name: 'report', scheduled: true }] }
+    await until(store, ({ status }) => status === 'ok', scheduled)
+  })
+})
+
+describe('a rebuild', () => {
+  it('does not fail the health of its projection while the worker runs', async () => {
+    const { url } = await database()
+    const store = open(url)
+    const appends = Array.from({ length: 50 }, (_, index) => ({ streamId: `s${index}`, events: counted(40) }))
+    await store.appendAll(appends)
+    const subscription = store.subscribe({ projection: sums })
+    await subscription.caughtUp()
+    let isRunning = true
+    const rebuilt = store.rebuild(sums).finally(() => {
+      isRunning = false
+    })
+    const seen = new Set<string>()
+    while (isRunning) {
+      const answer = await health(store, fresh)
+      seen.add(answer.status)
+    }
+    await rebuilt
+    expect([...seen]).not.toContain('failed')
+    await until(store, ({ status }) => status === 'ok')
+    await subscription.stop()
+  })
+})
+
+describe('the lag of a subscription', () => {
+  it('is measured by the clock of the server, so that a process whose clock is ahead reports no lag', async () => {
+    const { url } = await database()
+    const store = open(url)
+    await store.runOnce({ name: 'report', handle: () => {} })
+    const ahead = Date.now() + 600_000
+    const now = vi.spyOn(Date, 'now').mockImplementation(() => ahead)
+    onTestFinished(() => now.mockRestore())
+    await store.append('a', counted(1))
+    const answer = await health(store, { ...fresh, subscriptions: [{ name: 'report', scheduled: true }] })
+    expect(answer).toMatchObject({ status: 'ok', checks: [{}, {}, {}, { lag: 1 }] })
   })
 })
 
