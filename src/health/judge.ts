@@ -1,4 +1,5 @@
 /** Judges what a look has found. */
+import { hasCode } from '../errors/index.ts'
 import type { SubscriptionSummary } from '../subscription/administration.ts'
 import type { WorkerStatus } from '../subscription/subscription.ts'
 import type {
@@ -41,6 +42,15 @@ export function checksOf(look: Look, limits: HealthLimits): readonly HealthCheck
 const ok = { status: 'ok', reason: undefined } as const
 
 function databaseFailed({ duration, error, isLate }: Look, timeout: number): DatabaseCheck {
+  if (hasCode(error, 'store-closed')) {
+    return {
+      name: 'database',
+      status: 'failed',
+      reason: 'this process has closed the store',
+      duration,
+      error,
+    }
+  }
   const what = isLate ? `did not answer within ${timeout} ms` : 'answered with an error'
   const reason = `the database ${what}: look at its state and at the network between it and this process`
   return { name: 'database', status: 'failed', reason, duration, error }

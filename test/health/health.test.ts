@@ -153,7 +153,10 @@ onEachStore((_, withWorld) => {
       const store = await open()
       await store.close()
       const answer = await health(store)
-      expect(answer).toMatchObject({ status: 'failed', checks: [{ name: 'database', status: 'failed' }] })
+      expect(answer).toMatchObject({
+        status: 'failed',
+        checks: [{ name: 'database', status: 'failed', reason: expect.stringContaining('closed the store') }],
+      })
       expect(answer.checks.length).toBe(1)
     }))
 })
