@@ -1,5 +1,5 @@
 /** Judges what a look has found. */
-import { hasCode } from '../errors/index.ts'
+import { EventSourcedError, hasCode } from '../errors/index.ts'
 import type { SubscriptionSummary } from '../subscription/administration.ts'
 import type { WorkerStatus } from '../subscription/subscription.ts'
 import type {
@@ -17,7 +17,10 @@ export function checksOf(look: Look, limits: HealthLimits): readonly HealthCheck
   const { at, duration, found } = look
   if (found === undefined) return [databaseFailed(look, limits.timeout)]
   const { frontier, heldFor, subscriptions, failed } = found
-  const database: DatabaseCheck = { name: 'database', ...ok, duration, error: undefined }
+  const database: DatabaseCheck =
+    subscriptions === undefined
+      ? { name: 'database', status: 'degraded', reason: tooSlow(limits), duration, error: undefined }
+      : { name: 'database', ...ok, duration, error: undefined }
   const isHeld = heldFor > limits.maxFrontierAge
   const frontierCheck: FrontierCheck = {
     name: 'frontier',
@@ -30,6 +33,7 @@ export function checksOf(look: Look, limits: HealthLimits): readonly HealthCheck
   const { position = 0, recordedAt } = frontier.last ?? {}
   const age = recordedAt && Math.max(0, at.getTime() - recordedAt.getTime())
   const lastAppend: LastAppendCheck = { name: 'last-append', ...ok, position, recordedAt, age }
+  if (subscriptions === undefined) return [database, frontierCheck, lastAppend]
   const expected = limits.expected ?? subscriptions.map(({ name }) => ({ ...limits.others, name }))
   const checked = expected.map((one) => {
     const summary = subscriptions.find(({ name }) => name === one.name)
@@ -41,18 +45,15 @@ export function checksOf(look: Look, limits: HealthLimits): readonly HealthCheck
 
 const ok = { status: 'ok', reason: undefined } as const
 
+const tooSlow = ({ timeout }: HealthLimits) =>
+  `the database answers, but did not report all subscriptions within ${timeout} ms: raise \`timeout\`, or name the subscriptions that matter`
+
 function databaseFailed({ duration, error, isLate }: Look, timeout: number): DatabaseCheck {
-  if (hasCode(error, 'store-closed')) {
-    return {
-      name: 'database',
-      status: 'failed',
-      reason: 'this process has closed the store',
-      duration,
-      error,
-    }
-  }
+  const isReached = !isLate && error instanceof EventSourcedError && !hasCode(error, 'store-unavailable')
   const what = isLate ? `did not answer within ${timeout} ms` : 'answered with an error'
-  const reason = `the database ${what}: look at its state and at the network between it and this process`
+  const reason = isReached
+    ? `the store refuses all calls with the error '${error.code}': docs/errors.md says what to do`
+    : `the database ${what}: look at its state and at the network between it and this process`
   return { name: 'database', status: 'failed', reason, duration, error }
 }
 

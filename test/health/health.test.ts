@@ -153,12 +153,55 @@ onEachStore((_, withWorld) => {
       const store = await open()
       await store.close()
       const answer = await health(store)
-      expect(answer).toMatchObject({
-        status: 'failed',
-        checks: [{ name: 'database', status: 'failed', reason: expect.stringContaining('closed the store') }],
-      })
+      expect(answer).toMatchObject({ status: 'failed', checks: [{ name: 'database', status: 'failed' }] })
       expect(answer.checks.length).toBe(1)
+      expect(answer.checks[0]?.reason).toMatch(/^the store refuses all calls with the error 'store-closed'/)
     }))
+
+  it('checks many subscriptions with few questions about the log', () =>
+    withWorld(async ({ open }) => {
+      const store = await open()
+      await store.append('a', counted(1))
+      const names = Array.from({ length: 9 }, (_, index) => `s${index}`)
+      for (const name of names) await store.runOnce({ name, handle: () => {} })
+      await store.append('a', counted(1))
+      await store.runOnce({ name: 's8', handle: () => {} })
+      const subscriptions = names.map((name) => ({ name, scheduled: true }))
+      const named = await health(store, { ...fresh, subscriptions })
+      const all = await health(store, fresh)
+      const lagOf = ({ checks }: Health) =>
+        checks.flatMap((one) => (one.name === 'subscription' ? [`${one.subscription} ${one.lag > 0}`] : []))
+      expect(lagOf(named)).toEqual(names.map((name) => `${name} ${name !== 's8'}`))
+      expect(lagOf(all)).toEqual(lagOf(named))
+    }))
+})
+
+describe('a database that answers slowly about subscriptions', () => {
+  it.each([[undefined], [['mailer']]])(
+    'is degraded, and not failed, with the subscriptions %s',
+    async (subscriptions) => {
+      const store = memoryStore()
+      await store.append('a', counted(1))
+      const never = new Promise<never>(() => {})
+      const neverListing = { [Symbol.asyncIterator]: () => ({ next: () => never }) }
+      const slow = {
+        ...store,
+        subscriptions: { ...store.subscriptions, list: () => neverListing, get: () => never },
+      }
+      const { status, checks } = await health(slow, { timeout: 30, subscriptions })
+      expect(status).toBe('degraded')
+      expect(checks).toMatchObject([
+        {
+          ...{ name: 'database', status: 'degraded', error: undefined },
+          reason: expect.stringMatching(
+            /^the database answers, but did not report all subscriptions within 30 ms/,
+          ),
+        },
+        { name: 'frontier', status: 'ok', position: 1 },
+        { name: 'last-append', position: 1 },
+      ])
+    },
+  )
 })
 
 describe('a database that never answers', () => {
