@@ -1,6 +1,6 @@
 /** Every function of the HTTP subpaths with wrong arguments: the error names the argument, and no store is read. */
 import assert from 'node:assert/strict'
-import { hasCode, memoryStore } from '@eventsourced/core'
+import { hasCode, memoryStore, projection } from '@eventsourced/core'
 import * as http from '@eventsourced/core/http'
 import * as express from '@eventsourced/core/http/express'
 import * as fastify from '@eventsourced/core/http/fastify'
@@ -57,6 +57,13 @@ const handler = leaf(
   fc.constant(() => new Response()),
   (value) => typeof value === 'function',
 )
+
+const watched = memoryStore().view(
+  projection({ name: 'p', key: () => 'a', initialState: () => 0, evolve: (count: number) => count + 1 }),
+)
+const view = leaf(fc.constant(watched), (value) => value === watched)
+// A client chooses the key, so a wrong one is answered with 400.
+const key = leaf(fc.constant('a'), (value) => value !== undefined)
 
 const calls: Calls = {
   commandOptions: {
@@ -140,6 +147,24 @@ const calls: Calls = {
       ],
     ],
     call: async (store, given) => (await http.streamPage(store, ...(given as [never, never]))).status,
+  },
+  sse: {
+    places: [
+      ['view', view],
+      ['request', request],
+      [
+        'options',
+        record(
+          { key, heartbeat: number(1, [15_000], 2 ** 31 - 1), retry: number(0, [2_000], 2 ** 31 - 1) },
+          { nested: false },
+        ),
+      ],
+    ],
+    async call(_store, given) {
+      const response = http.sse(...(given as [never, never, never]))
+      await response.body?.cancel()
+      return response.status
+    },
   },
   problem: {
     places: [
