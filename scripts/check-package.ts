@@ -27,6 +27,7 @@ try {
     '@types/node': nodeTypes,
     postgres,
     '@aws-sdk/client-dynamodb': dynamodb,
+    '@opentelemetry/api': openTelemetry,
   } = manifest.devDependencies
 
   checkLinks(
@@ -41,6 +42,7 @@ try {
     `@types/pg@${pgTypes}`,
     `postgres@${postgres}`,
     `@aws-sdk/client-dynamodb@${dynamodb}`,
+    `@opentelemetry/api@${openTelemetry}`,
   ]
   const tools = [
     `typescript@${typescript}`,

@@ -51,9 +51,12 @@ export function sse<State>(
   } = optionsOf(options, ['key', 'prefix', 'heartbeat', 'retry'])
   checkInteger(heartbeat, 'heartbeat', 1, longestTimer)
   checkInteger(retry, 'retry', 0, longestTimer)
-  if ((key === undefined) === (prefix === undefined))
-    refuse('options', 'must have either key or prefix', options)
-  if (typeof view?.watch !== 'function') refuse('view', 'must be a view of the store', view)
+  if (key === undefined && prefix === undefined) refuse('key', 'must be given, or else prefix', key)
+  if (key !== undefined && prefix !== undefined)
+    refuse('prefix', 'must not be given together with key', prefix)
+  if (readSafely('view', view, () => typeof view?.watch) !== 'function') {
+    refuse('view', 'must be a view of the store', view)
+  }
   checkRequest(request)
   const { signal, lastEventId } = readSafely('request', request, () => ({
     signal: request.signal,

@@ -1,6 +1,6 @@
 /** Every function of the HTTP subpaths with wrong arguments: the error names the argument, and no store is read. */
 import assert from 'node:assert/strict'
-import { hasCode, memoryStore } from '@eventsourced/core'
+import { hasCode, memoryStore, projection } from '@eventsourced/core'
 import * as http from '@eventsourced/core/http'
 import * as express from '@eventsourced/core/http/express'
 import * as fastify from '@eventsourced/core/http/fastify'
@@ -59,15 +59,12 @@ const handler = leaf(
   (value) => typeof value === 'function',
 )
 
-/** Adds a prefix to options. A client chooses it, so `sse` answers a wrong one, and does not throw. */
-function withPrefix(options: unknown): unknown {
-  try {
-    if (typeof options !== 'object' || options === null || Array.isArray(options)) return options
-    return Object.create(options, { prefix: { value: '' } })
-  } catch {
-    return options
-  }
-}
+const watched = memoryStore().view(
+  projection({ name: 'p', key: () => 'a', initialState: () => 0, evolve: (count: number) => count + 1 }),
+)
+const view = leaf(fc.constant(watched), (value) => value === watched)
+// A client chooses the key, so a wrong one is answered with 400.
+const key = leaf(fc.constant('a'), (value) => value !== undefined)
 
 const calls: Calls = {
   commandOptions: {
@@ -154,17 +151,21 @@ const calls: Calls = {
   },
   sse: {
     places: [
+      ['view', view],
       ['request', request],
       [
         'options',
         record(
-          { heartbeat: milliseconds(1, [1, 2_000]), retry: milliseconds(0, [0, 2_000]) },
+          { key, heartbeat: number(1, [15_000], 2 ** 31 - 1), retry: number(0, [2_000], 2 ** 31 - 1) },
           { nested: false },
         ),
       ],
     ],
-    call: (store, [given, options]) =>
-      http.sse(store.view(balances), given as never, withPrefix(options) as never).status,
+    async call(_store, given) {
+      const response = http.sse(...(given as [never, never, never]))
+      await response.body?.cancel()
+      return response.status
+    },
   },
   problem: {
     places: [

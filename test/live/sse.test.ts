@@ -107,8 +107,8 @@ it('answers 400 to a key that no document can have, and throws what the server d
   expect(await refusal.json()).toMatchObject({ status: 400, code: 'invalid-input', field: 'key' })
   expect(sse(view, request(), { prefix: 'a\0' }).status).toBe(400)
   const wrong: readonly [unknown, string][] = [
-    [{}, 'options'],
-    [{ key: 'a', prefix: 'a' }, 'options'],
+    [{}, 'key'],
+    [{ key: 'a', prefix: 'a' }, 'prefix'],
     [{ key: 'a', heartbeat: 0 }, 'heartbeat'],
     [{ key: 'a', retry: -1 }, 'retry'],
   ]

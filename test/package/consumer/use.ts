@@ -9,17 +9,22 @@ import {
   memoryStore,
   mergeEvents,
   payload,
+  projection,
+  type RecordedEvent,
 } from '@eventsourced/core'
 import { conformanceCases } from '@eventsourced/core/conformance'
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { lambdaHandler } from '@eventsourced/core/dynamodb/lambda'
 import { cloudFormation, iamPolicy, terraform } from '@eventsourced/core/dynamodb/templates'
 import { type Health, health, healthz, livez } from '@eventsourced/core/health'
-import { answer, commandOptions, streamPage, withProblems } from '@eventsourced/core/http'
+import { answer, commandOptions, sse, streamPage, withProblems } from '@eventsourced/core/http'
 import { expressHandler } from '@eventsourced/core/http/express'
+import { fastifyHandler } from '@eventsourced/core/http/fastify'
+import { otel } from '@eventsourced/core/otel'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { prometheus } from '@eventsourced/core/prometheus'
 import { given } from '@eventsourced/core/testing'
+import * as api from '@opentelemetry/api'
 import pg from 'pg'
 import postgres from 'postgres'
 
@@ -114,6 +119,13 @@ export async function inOwnTransaction(client: pg.PoolClient, sql: postgres.Sql)
 const counts = memoryStore()
 const increase = commandHandler({ store: counts, decider: counter })
 
+const totals = projection({
+  name: 'totals',
+  key: ({ streamId }: RecordedEvent<CounterEvent>) => streamId,
+  initialState: () => 0,
+  evolve: (total, { type, data }) => (type === 'Reset' ? 0 : total + data.by),
+})
+
 export const web = expressHandler(
   withProblems(async (request, { originalUrl }: { originalUrl: string }) =>
     request.method === 'GET'
@@ -134,3 +146,12 @@ export async function monitored(request: Request): Promise<readonly Response[]> 
   const handlers = [healthz(store), livez(lagging), metrics.handler(store)]
   return Promise.all(handlers.map((handler) => handler(request)))
 }
+
+export const traced = memoryStore({ observe: otel(api), onMetric: prometheus().measure })
+
+export const live = fastifyHandler(async (request) => {
+  for await (const { state, position } of counts.view(totals).watch('a', { after: 0 })) {
+    if (state !== undefined && state > position) break
+  }
+  return sse(counts.view(totals), request, { prefix: '' })
+})
