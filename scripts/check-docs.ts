@@ -26,7 +26,7 @@ interface Block extends Code {
   readonly info: string
   /** The code that hidden comments add before the block. */
   readonly hidden: readonly Code[]
-  /** The last line of text before the block. */
+  /** The last paragraph before the block. */
   readonly introduction: string
 }
 
@@ -78,6 +78,9 @@ export function checkDocs(pages: ReadonlyMap<string, string>): DocsCheck {
         )
       else if (block.info === 'json') problems.push(...jsonProblems(block))
     }
+    const announced = [...text.matchAll(/This is \[[^\]]*\]\(([^)]+\.ts)\)/g)].map((match) => match[1] ?? '')
+    const missing = announced.map((link) => quotedFile(page, link)).filter((file) => !quoted.includes(file))
+    for (const file of missing) problems.push(`${page}: says 'This is ${file}', and no block follows`)
   }
   problems.push(...compilerProblems(modulesOf(compiled)))
   return { problems, compiled: compiled.length, unchecked, quoted }
@@ -95,7 +98,7 @@ function blocksOf(page: string, text: string, problems: string[]): Block[] {
     if (fence === '' && !isHidden) {
       if (line.includes(hiddenBlock))
         problems.push(`${page}:${at + 1}: write \`${hiddenBlock}\` alone on its line`)
-      if (line.trim() !== '') introduction = line
+      if (line.trim() !== '') introduction = lines[at - 1]?.trim() === '' ? line : `${introduction}\n${line}`
       continue
     }
     const isEnd = (other: string) =>

@@ -97,6 +97,15 @@ it('compares a quoted example with its file', () => {
   ])
 })
 
+it('finds the quote in a paragraph of several lines, and misses a quote without a block', () => {
+  const link = 'This is [it](examples/quickstart.ts). It needs'
+  const differing = ['', '```ts no-check: x', 'other()', '```']
+  const quoting = checkDocs(new Map([['a.md', page(link, 'nothing:', ...differing)]]))
+  expect(quoting.problems).toEqual([expect.stringContaining('differs from line 1 of examples/quickstart.ts')])
+  const lost = checkDocs(new Map([['a.md', page(link, 'nothing.', '', 'More text:', ...differing)]]))
+  expect(lost.problems).toEqual(["a.md: says 'This is examples/quickstart.ts', and no block follows"])
+})
+
 it('knows the pages, and the example that the README quotes', () => {
   const pages = readPages()
   expect([...pages.keys()]).toEqual(expect.arrayContaining(['CHANGELOG.md', 'docs/decisions/README.md']))
