@@ -36,11 +36,12 @@ const longTests =
     : []
 // It needs no emulator, so it need not run again for another one.
 const dynoxideTests = ['test/dynamodb/simulated/mistakes.test.ts']
-// The tests of DynamoDB alone have a command, too: `npm run test:dynamodb`. They are left out if the command line names no files.
+// The tests of Postgres alone and of DynamoDB alone have commands, too: `npm run test:postgres` and `npm run test:dynamodb`.
+// They are left out if the command line names no files.
 const namesFiles = process.argv
   .slice(2)
   .some((word) => !word.startsWith('-') && !['run', 'list', 'runner'].includes(word))
-const ownTests = namesFiles ? [] : dynamodbTests
+const ownTests = namesFiles ? [] : ['test/postgres/**', ...dynamodbTests]
 // The ORMs are installed by `npm run test:orms` only.
 const hasOrms = existsSync('test/orms/generated')
 if (!hasOrms) console.log('left out, because only `npm run test:orms` installs the ORMs: test/orms/**')
