@@ -112,24 +112,25 @@ export class Observation implements Observer {
   }
 }
 
-/** Runs the work, and measures how long it takes and how it ends. */
-export async function timed<T>(
+/** Runs the work, and measures how long it takes and how it ends. The caller learns of the end after `measure`. */
+export function timed<T>(
   measure: (metric: Metric) => void,
   work: () => Promise<T>,
   metricOf: (ended: Ended<T>, duration: number) => Metric,
 ): Promise<T> {
   const began = performance.now()
-  let ended: Ended<T> | undefined
+  const note = (ended: Ended<T>) => measure(metricOf(ended, performance.now() - began))
+  let working: Promise<T>
   try {
-    const result = await work()
-    ended = { result }
-    return result
+    working = work()
   } catch (error) {
-    ended = { error }
-    throw error
-  } finally {
-    if (ended !== undefined) measure(metricOf(ended, performance.now() - began))
+    working = Promise.reject(error)
   }
+  working.then(
+    (result) => note({ result }),
+    (error: unknown) => note({ error }),
+  )
+  return working
 }
 
 /**

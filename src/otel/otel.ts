@@ -83,17 +83,24 @@ export function otel(api: OpenTelemetryApi, options?: OtelOptions): Observer {
   return {
     ...(metrics && { measure: recorder(api) }),
 
-    async around(operation, work) {
+    around(operation, work) {
       const { span, parent } = start(operation)
       const inside = api.trace.setSpan(parent, span as never)
-      try {
-        return await (api.context.with(inside, work) as ReturnType<typeof work>)
-      } catch (error) {
-        end(span, operation, error)
-        throw error
-      } finally {
-        span.end()
-      }
+      // No async function: on Node.js 20 and 22, the async context makes each promise expensive.
+      return (api.context.with(inside, work) as ReturnType<typeof work>).then(
+        (result) => {
+          span.end()
+          return result
+        },
+        (error) => {
+          try {
+            end(span, operation, error)
+          } finally {
+            span.end()
+          }
+          throw error
+        },
+      )
     },
 
     inject() {
