@@ -12,6 +12,7 @@ export type {
   StoreRegistration,
   StoreSettings,
 } from './module-options.ts'
+export { ProblemFilter } from './problem-filter.ts'
 export { EventsourcedSetUpError } from './set-up-error.ts'
 export { getStoreToken, InjectStore } from './store.ts'
 export type {
