@@ -38,6 +38,9 @@ const current = new Map<string, RegisteredSubscription>()
 /** The subscriptions whose leases an operator has ended, or is ending, since a worker last looked. */
 const touched = new Map<string, Set<string>>()
 
+/** The changes that operators are making now. A worker may see their effect before the operator has their answer. */
+const underWay = new Set<{ readonly first: string }>()
+
 let changes = 0
 
 const random = (below: number) => Math.floor(Math.random() * below)
@@ -78,7 +81,10 @@ class Process {
       const answer = answers[index]
       const before = this.#held.get(first)
       const leases = answer?.kind === 'kept' ? answer.leases : []
-      const isChanged = changedBefore.has(first) || touched.get(this.#worker)?.has(first)
+      const isChanged =
+        changedBefore.has(first) ||
+        touched.get(this.#worker)?.has(first) ||
+        [...underWay].some((change) => change.first === first)
       const missing = before?.leases.filter(
         ({ partition, token }) => !leases.some((one) => one.partition === partition && one.token === token),
       )
@@ -117,6 +123,22 @@ async function administer(storage: Storage, number: string): Promise<void> {
     for (const names of touched.values()) names.add(first)
   }
   touch()
+  const change = { first }
+  underWay.add(change)
+  try {
+    await changeAtRandom(storage, first, known, number)
+  } finally {
+    touch()
+    underWay.delete(change)
+  }
+}
+
+async function changeAtRandom(
+  storage: Storage,
+  first: string,
+  known: RegisteredSubscription,
+  number: string,
+): Promise<void> {
   const definition = definitionOf({ partitions })
   const next = `${first} ${number}`
   const change = random(6)
@@ -131,7 +153,6 @@ async function administer(storage: Storage, number: string): Promise<void> {
   if (change === 5) await storage.skipParked(known.name, shuffled([2, 6, 10, 14, 17]))
   const found = await storage.readSubscription((current.get(first) ?? known).name)
   current.set(first, found ?? (await storage.createSubscription(known.name, definition, random(50))))
-  touch()
 }
 
 it('leads to no deadlock and no lost lease, and shares become even', {
