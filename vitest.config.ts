@@ -36,12 +36,25 @@ const longTests =
     : []
 // It needs no emulator, so it need not run again for another one.
 const dynoxideTests = ['test/dynamodb/simulated/mistakes.test.ts']
-// The tests of Postgres alone and of DynamoDB alone have commands, too: `npm run test:postgres` and `npm run test:dynamodb`.
-// They are left out if the command line names no files.
+// What stands on a store: `npm run test:application`.
+const applicationTests = [
+  'test/{http,health,prometheus,otel,live}/**',
+  'packages/**',
+  'test/{documents,examples-hotel}.test.ts',
+]
+// Types, the package and the tools of the repository: `npm run test:repository`.
+const repositoryTests = [
+  'test/{types,package,bench}/**',
+  'test/{checks,changelog-section,workflows,sql-revision}.test.ts',
+]
+// These groups have commands, because `npm test` must take less than ten minutes. The last two are `npm run test:postgres` and
+// `npm run test:dynamodb`. A command line that names files runs what it names.
 const namesFiles = process.argv
   .slice(2)
   .some((word) => !word.startsWith('-') && !['run', 'list', 'runner'].includes(word))
-const ownTests = namesFiles ? [] : ['test/postgres/**', ...dynamodbTests]
+const ownTests = namesFiles
+  ? []
+  : [...applicationTests, ...repositoryTests, 'test/postgres/**', ...dynamodbTests]
 // The ORMs are installed by `npm run test:orms` only.
 const hasOrms = existsSync('test/orms/generated')
 if (!hasOrms) console.log('left out, because only `npm run test:orms` installs the ORMs: test/orms/**')
