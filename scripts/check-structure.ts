@@ -1,5 +1,6 @@
-/** Checks rules of this repository that no linter knows: which files may import which, and how large a file may be. */
-import { readdirSync, readFileSync } from 'node:fs'
+/** Checks rules of this repository that no linter knows: which files may import which, and how large a file may be. Needs git. */
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 
 const adapters = ['memory', 'postgres', 'dynamodb']
@@ -12,6 +13,8 @@ const mostLines: Readonly<Record<string, number>> = {
 }
 const mostLinesElsewhere = 460
 const mostFilesAtTheTop = 10
+/** Of any file of the repository. */
+const mostBytes = 1_000_000
 /** The one module of the core that adapters may import. */
 const storageDoor = 'storage/index.ts'
 
@@ -84,6 +87,15 @@ for (const file of readdirSync('src/postgres/sql', { recursive: true, encoding: 
   if (!/^(functions|queries|views|migrations)\/.*\.sql$/.test(file)) continue
   if (/\blast_value\b/.test(readFileSync(join('src/postgres/sql', file), 'utf8')))
     problems.push(`sql/${file}: reads a sequence without its lock; write :last_given_position`)
+}
+
+// A test that leaves a database in the repository is seen here, before it is committed.
+const tracked = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+  encoding: 'utf8',
+})
+for (const file of tracked.split('\0')) {
+  const size = file === '' ? 0 : (statSync(file, { throwIfNoEntry: false })?.size ?? 0)
+  if (size > mostBytes) problems.push(`${file}: has ${size} bytes, more than ${mostBytes}`)
 }
 
 for (const problem of problems) console.error(problem)
