@@ -3,10 +3,11 @@
  * or because a token has expired.
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import type { Metric, RecordedEvent } from '@eventsourced/core'
+import type { IncidentMetric, RecordedEvent } from '@eventsourced/core'
 import { type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
+import { incidentsInto } from './incident.ts'
 import { type DynamodbProxy, type ProxiedRequest, type ServiceRefusal, startProxy } from './proxy.ts'
 
 const counted = (number: number) => [{ type: 'Counted', data: { number } }]
@@ -63,10 +64,10 @@ describe.each(oneEmulator)('a clock that is wrong, before %s', (name) => {
 
   async function opened(options: DynamodbStoreOptions) {
     setClock(0)
-    const metrics: Metric[] = []
+    const metrics: IncidentMetric[] = []
     const store = dynamodbStore({
       table: ground.table(),
-      onMetric: (metric) => metrics.push(metric),
+      onMetric: incidentsInto(metrics),
       ...options,
     })
     ends.push(() => store.close())

@@ -3,13 +3,14 @@
  * reads.
  */
 
-import type { Metric } from '@eventsourced/core'
+import type { IncidentMetric } from '@eventsourced/core'
 import { hasCode, projection, type RecordedEvent, uuidv7 } from '@eventsourced/core'
 import { DynamodbFailure } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sleep } from '../../src/runtime/abort.ts'
 import { cancelled, lost, serviceError } from '../worlds/faulty-client.ts'
 import { emulators, type Ground, startGround } from './ground.ts'
+import { incidentsInto } from './incident.ts'
 
 const counted = (number: number) => [{ type: 'Counted', data: { number } }]
 const numbersOf = (events: readonly RecordedEvent[]) =>
@@ -23,8 +24,8 @@ describe.each(emulators)('faults on %s', (name) => {
   afterAll(() => ground?.end())
 
   async function opened(options = {}) {
-    const metrics: Metric[] = []
-    const one = ground.open(ground.table(), { onMetric: (metric) => metrics.push(metric), ...options })
+    const metrics: IncidentMetric[] = []
+    const one = ground.open(ground.table(), { onMetric: incidentsInto(metrics), ...options })
     await one.store.append('before', counted(0))
     const collect = async () => {
       const events: RecordedEvent[] = []

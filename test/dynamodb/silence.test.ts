@@ -1,10 +1,11 @@
 /** Tests connections that go silent: every call of the store ends, with the store's own client and with any other. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import type { Metric, RecordedEvent } from '@eventsourced/core'
+import type { IncidentMetric, RecordedEvent } from '@eventsourced/core'
 import { type DynamodbStoreOptions, dynamodbStore } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { emulatorClient } from '../worlds/dynamodb.ts'
 import { type Ground, oneEmulator, startGround } from './ground.ts'
+import { incidentsInto } from './incident.ts'
 import { type DynamodbProxy, type ProxiedRequest, startProxy, type Treatment } from './proxy.ts'
 
 const counted = (number: number) => [{ type: 'Counted', data: { number } }]
@@ -27,11 +28,11 @@ describe.each(oneEmulator)('a silent connection to %s', (name) => {
 
   async function opened(options: DynamodbStoreOptions = {}) {
     proxy.treat(() => 'pass')
-    const metrics: Metric[] = []
+    const metrics: IncidentMetric[] = []
     const store = dynamodbStore({
       table: ground.table(),
       requestTimeout,
-      onMetric: (metric) => metrics.push(metric),
+      onMetric: incidentsInto(metrics),
       ...options,
     })
     ends.push(() => store.close())
