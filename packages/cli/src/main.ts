@@ -16,12 +16,12 @@ process.exitCode = await runCommandLine(
   process.argv.slice(2),
   {
     async out(line) {
-      if (!process.stdout.write(`${line}\n`)) {
-        await Promise.race([once(process.stdout, 'drain'), once(controller.signal, 'abort')])
-      }
+      if (process.stdout.write(`${line}\n`)) return
+      // Ctrl-C ends the wait for a reader that takes nothing.
+      await once(process.stdout, 'drain', { signal: controller.signal }).catch(() => {})
     },
     err: (line) => process.stderr.write(`${line}\n`),
-    isInteractive: process.stdout.isTTY === true,
+    isInteractive: process.stdin.isTTY === true && process.stdout.isTTY === true,
   },
   controller.signal,
 )

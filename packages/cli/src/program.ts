@@ -19,7 +19,7 @@ import { traceCommand } from './commands/trace.ts'
 import { Runner } from './context.ts'
 import { done, failed, interrupted, meanings, usage } from './exit-codes.ts'
 import { CommandFailure } from './failure.ts'
-import type { Terminal } from './output/printer.ts'
+import { printableLines, type Terminal } from './output/printer.ts'
 import { version } from './version.ts'
 
 const description = 'Shows and mends an event store of @eventsourced/core.'
@@ -37,7 +37,7 @@ export async function runCommandLine(
   } catch (error) {
     if (signal.aborted) return interrupted
     if (error instanceof CommanderError) return error.exitCode === 0 ? done : usage
-    terminal.err(messageOf(error))
+    terminal.err(printableLines(messageOf(error)))
     return error instanceof CommandFailure ? error.exitCode : failed
   }
 }

@@ -14,29 +14,32 @@ export async function correlatedEvents(
   since?: Date,
 ): Promise<readonly TracedEvent[]> {
   const found: RecordedEvent[] = []
-  for await (const event of store.raw.readAll({ signal })) {
-    if (since !== undefined && event.recordedAt < since) continue
+  for await (const event of store.raw.readAll({ direction: 'backward', signal })) {
+    if (since !== undefined && event.recordedAt < since) break
     if (event.metadata.correlationId === correlation || event.id === correlation) found.push(event)
   }
-  return asTree(found)
+  return asTree(found.reverse())
 }
 
-/** Returns the events with each one after its cause. Events whose cause is not among them are roots. */
-function asTree(events: readonly RecordedEvent[]): TracedEvent[] {
+/** Returns the events, each one after its cause. An event whose cause is not among them is a root. */
+function asTree(events: readonly RecordedEvent[]): readonly TracedEvent[] {
   const ids = new Set(events.map(({ id }) => id))
-  const causedBy = new Map<unknown, RecordedEvent[]>()
+  const effectsOf = new Map<unknown, RecordedEvent[]>()
+  const roots: RecordedEvent[] = []
   for (const event of events) {
     const { causationId } = event.metadata
-    // A command's events name the command as their cause, and it is no event.
-    const cause = causationId !== event.id && ids.has(String(causationId)) ? causationId : undefined
-    causedBy.set(cause, [...(causedBy.get(cause) ?? []), event])
+    // The events of a command name the command as their cause, and it is no event.
+    if (!ids.has(String(causationId))) roots.push(event)
+    else if (effectsOf.get(causationId)?.push(event) === undefined) effectsOf.set(causationId, [event])
   }
-  const tree: TracedEvent[] = []
-  const left = [...(causedBy.get(undefined) ?? [])].map((event) => ({ ...event, depth: 0 })).reverse()
+  // Imported events may name each other as their causes. Such a circle has no root, so it begins with its first event.
+  const left = [...roots, ...events].reverse().map((event) => ({ ...event, depth: 0 }))
+  const tree = new Map<string, TracedEvent>()
   for (let event = left.pop(); event !== undefined; event = left.pop()) {
-    tree.push(event)
+    if (tree.has(event.id)) continue
+    tree.set(event.id, event)
     const { id, depth } = event
-    left.push(...(causedBy.get(id) ?? []).map((caused) => ({ ...caused, depth: depth + 1 })).reverse())
+    left.push(...(effectsOf.get(id) ?? []).map((effect) => ({ ...effect, depth: depth + 1 })).reverse())
   }
-  return tree
+  return [...tree.values()]
 }

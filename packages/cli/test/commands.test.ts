@@ -1,10 +1,14 @@
 /** Every command on every database, by its URL alone. */
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { memoryStore } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { CommandContext } from '../src/context.ts'
 import { openTarget } from '../src/target/open.ts'
+import { correlatedEvents } from '../src/trace.ts'
 import { databases, type StartedDatabase } from './databases.ts'
 import { rows, run } from './run.ts'
 
@@ -75,7 +79,7 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
   it('pauses, moves and removes a subscription, and retries what it has parked', async () => {
     await withStore(async (store) => {
       const handle = () => {
-        throw new Error('550 no mailbox')
+        throw new Error('550 no mailbox \u001b[2J')
       }
       const onError = { retries: 0, action: 'park' } as const
       await store.subscribe({ name: 'mailer', types: ['Paid'], handle, onError }).caughtUp()
@@ -86,7 +90,7 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     const [parked] = rows(await here('parked', 'list', 'mailer', '--json'))
     expect(parked).toMatchObject({ type: 'Paid', error: expect.stringContaining('550') })
     expect((await here('parked', 'show', 'mailer', String(parked.position))).out.join('\n')).toContain(
-      '550 no mailbox',
+      '550 no mailbox \ufffd[2J',
     )
     expect(rows(await here('parked', 'retry', 'mailer', '--error', '550', '--json'))).toMatchObject([
       { count: 1 },
@@ -122,9 +126,22 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     // The process was killed after the first event was safe, while it wrote the second one.
     const [first = ''] = whole.split('\n')
     const bytes = Buffer.byteLength(`${first}\n`)
-    await writeFile(`${file}.unfinished`, JSON.stringify({ position: JSON.parse(first).position, bytes }))
+    await writeFile(
+      `${file}.unfinished`,
+      JSON.stringify({ position: JSON.parse(first).position, bytes, options: {} }),
+    )
     await truncate(file, bytes + 10)
     expect((await here('export', file)).exitCode).toBe(0)
+    expect(await readFile(file, 'utf8')).toBe(whole)
+
+    // What was resumed is the whole export, so these cannot be.
+    const unfinished = (mark: string) => writeFile(`${file}.unfinished`, mark)
+    await unfinished(JSON.stringify({ position: 1, bytes: 10 ** 6, options: {} }))
+    expect((await here('export', file)).err).toContain('shorter')
+    await unfinished(JSON.stringify({ position: 1, bytes: 1, options: {} }))
+    expect((await here('export', file, '--type', 'Paid')).err).toContain('other options')
+    await unfinished('half wri')
+    expect((await here('export', file)).err).toContain('does not say how far')
     expect(await readFile(file, 'utf8')).toBe(whole)
 
     expect(rows(await here('import', zipped, '--json'))).toEqual([{ read: 3, imported: 0, skipped: 3 }])
@@ -164,10 +181,42 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
   })
 })
 
+describe('trace', () => {
+  it('shows each event once, after its cause, also if events name each other as their causes', async () => {
+    const store = memoryStore()
+    const id = (number: number) => `00000000-0000-7000-8000-00000000000${number}`
+    const caused = (number: number, cause: number) => ({
+      id: id(number),
+      type: 'Happened',
+      data: {},
+      metadata: { correlationId: 'c', causationId: id(cause) },
+    })
+    const causes = [caused(1, 9), caused(2, 1), caused(3, 1), caused(4, 2), caused(5, 6), caused(6, 5)]
+    await store.append('a', causes)
+    const context = { store, signal: new AbortController().signal } as CommandContext
+    const tree = await correlatedEvents(context, 'c')
+    expect(tree.map(({ version, depth }) => [version, depth])).toEqual([
+      [1, 0],
+      [2, 1],
+      [4, 2],
+      [3, 1],
+      [5, 0],
+      [6, 1],
+    ])
+  })
+})
+
 describe('the command line without a store', () => {
   it('says how to name one', async () => {
     const { exitCode, err } = await run('status')
     expect([exitCode, err]).toEqual([2, expect.stringContaining('--url')])
+  })
+
+  it('makes no database of a misspelt folder', async () => {
+    const folder = join(tmpdir(), 'no-such-folder-of-eventsourced')
+    const { exitCode, err } = await run('--url', `pglite:${folder}`, 'status')
+    expect([exitCode, err]).toEqual([1, expect.stringContaining('no database')])
+    expect(existsSync(folder)).toBe(false)
   })
 
   it('never prints a password', async () => {

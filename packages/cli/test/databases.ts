@@ -1,6 +1,7 @@
 /** The databases that the command line is tested on, each by its URL. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
 import { inject } from 'vitest'
 import { createDatabase } from '../../../test/database.ts'
 import { isMissing, startEmulator } from '../../../test/emulators/start.ts'
@@ -33,7 +34,9 @@ const all: readonly (TestedDatabase & { readonly isIncluded: boolean })[] = [
     isIncluded: isNamed('pglite'),
     async start() {
       const { path, remove } = temporaryFolder('cli')
-      return { url: `pglite:${join(path, 'data')}`, stop: async () => remove() }
+      const folder = join(path, 'data')
+      await (await PGlite.create(folder)).close()
+      return { url: `pglite:${folder}`, stop: async () => remove() }
     },
   },
   {

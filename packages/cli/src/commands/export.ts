@@ -5,7 +5,7 @@ import { gzip } from 'node:zlib'
 import type { RecordedEvent } from '@eventsourced/core'
 import { Command } from 'commander'
 import type { CommandContext, Runner } from '../context.ts'
-import { wrongUsage } from '../failure.ts'
+import { CommandFailure, wrongUsage } from '../failure.ts'
 import { Progress } from '../output/progress.ts'
 import { exportedLine } from '../transfer-event.ts'
 import { collected, wholeNumber } from '../values.ts'
@@ -25,6 +25,8 @@ interface Mark {
   readonly position: number
   /** The length of the file up to there. Whatever follows was half written. */
   readonly bytes: number
+  /** The options of the export. A file has the events of one selection. */
+  readonly options: ExportOptions
 }
 
 export function exportCommand(runner: Runner): Command {
@@ -63,9 +65,9 @@ async function exportToOutput(
 
 async function exportToFile(runner: Runner, context: CommandContext, file: string, options: ExportOptions) {
   const markFile = `${file}.unfinished`
-  const mark = await startOf(file, markFile)
+  const mark = await startOf(file, markFile, options)
   let { position, bytes } = mark ?? { position: options.after ?? 0, bytes: 0 }
-  const keepMark = () => writeFile(markFile, JSON.stringify({ position, bytes } satisfies Mark))
+  const keepMark = () => writeFile(markFile, JSON.stringify({ position, bytes, options } satisfies Mark))
   // Before the file exists: an export that ends at once can be resumed, too.
   if (mark === undefined) await keepMark()
   const handle = await open(file, 'a+')
@@ -94,16 +96,38 @@ async function exportToFile(runner: Runner, context: CommandContext, file: strin
   return { events: count, position }
 }
 
-/** Returns where an interrupted export continues; undefined for a new file. */
-async function startOf(file: string, markFile: string): Promise<Mark | undefined> {
+/** Returns where an interrupted export continues; undefined for a new file. @throws CommandFailure if it cannot continue */
+async function startOf(file: string, markFile: string, options: ExportOptions): Promise<Mark | undefined> {
   const text = await readFile(markFile, 'utf8').catch(() => undefined)
-  if (text !== undefined) return JSON.parse(text)
-  if (await stat(file).catch(() => undefined)) {
+  const size = (await stat(file).catch(() => undefined))?.size
+  if (text === undefined) {
+    if (size === undefined) return undefined
     throw wrongUsage(
       `'${file}' exists already, and its export is complete. Name another file, or remove this one`,
     )
   }
-  return undefined
+  const mark = asMark(text)
+  const again = `Remove '${file}' and '${markFile}' to begin again`
+  if (mark === undefined)
+    throw new CommandFailure(`'${markFile}' does not say how far the export was. ${again}`)
+  if ((size ?? 0) < mark.bytes) {
+    throw new CommandFailure(`'${file}' is shorter than it was when its export was interrupted. ${again}`)
+  }
+  if (JSON.stringify(mark.options) !== JSON.stringify(options)) {
+    throw wrongUsage(`The interrupted export of '${file}' had other options. Repeat them. ${again}`)
+  }
+  return mark
+}
+
+function asMark(text: string): Mark | undefined {
+  try {
+    const mark = JSON.parse(text) as Mark | null
+    return Number.isSafeInteger(mark?.position) && Number.isSafeInteger(mark?.bytes)
+      ? (mark as Mark)
+      : undefined
+  } catch {
+    return undefined
+  }
 }
 
 async function lastPosition({ store, signal }: CommandContext): Promise<number> {

@@ -6,7 +6,7 @@ export interface Terminal {
   out(line: string): Promise<void>
   /** Writes a line to the standard error. */
   err(line: string): void
-  /** Whether people see the standard output, so that a line may be drawn again. */
+  /** Whether somebody reads the output and can answer. Only then bars are drawn and questions asked. */
   readonly isInteractive: boolean
 }
 
@@ -30,7 +30,7 @@ export class Printer {
 
   /** Prints one thing: `value` as a line of JSON, or the lines of text. */
   async print(value: object, text: string): Promise<void> {
-    await this.#terminal.out(this.isJson ? jsonLine(value) : text)
+    await this.#terminal.out(this.isJson ? jsonLine(value) : printableLines(text))
   }
 
   /** Prints a line for people only, on the standard error, so that it never mixes with the results. */
@@ -66,6 +66,11 @@ function lineOf<Row>(columns: readonly Column<Row>[], textOf: (column: Column<Ro
     return column.align === 'right' ? text.padStart(column.width) : text.padEnd(column.width)
   })
   return cells.join('  ').trimEnd()
+}
+
+/** As `printable`, but keeps line breaks. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n')
 }
 
 /** Replaces characters that control a terminal: ids and data come from anybody. */

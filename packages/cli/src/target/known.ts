@@ -3,19 +3,13 @@ import type { Decider, DocumentProjection, EventStore, RawProjection } from '@ev
 import type { DynamodbStore } from '@eventsourced/core/dynamodb'
 import type { PostgresStore } from '@eventsourced/core/postgres'
 
-// biome-ignore lint/suspicious/noExplicitAny: a program's events may have any types
-export type AnyStore = EventStore<any, any> & Partial<Schemas>
-// biome-ignore lint/suspicious/noExplicitAny: as above
-export type AnyDecider = Decider<any, any, any>
-// biome-ignore lint/suspicious/noExplicitAny: as above
-export type AnyDocumentProjection = DocumentProjection<any, any>
-// biome-ignore lint/suspicious/noExplicitAny: as above
-export type AnyProjection = AnyDocumentProjection | RawProjection<any, any>
+// biome-ignore lint/suspicious/noExplicitAny: a program's events, commands and states may have any types
+type Any = any
 
-// biome-ignore lint/suspicious/noExplicitAny: as above
-type AnyPostgresStore = PostgresStore<any>
-
-interface Schemas {
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  readonly schema: AnyPostgresStore['schema'] | DynamodbStore<any>['schema']
+export type AnyStore = EventStore<Any, Any> & {
+  /** The store in memory has none. */
+  readonly schema?: PostgresStore<Any>['schema'] | DynamodbStore<Any>['schema']
 }
+export type AnyDecider = Decider<Any, Any, Any>
+export type AnyDocumentProjection = DocumentProjection<Any, Any>
+export type AnyProjection = AnyDocumentProjection | RawProjection<Any, Any>

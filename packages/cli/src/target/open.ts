@@ -1,4 +1,5 @@
 /** Opens the store that a command works on: by URL, or as a configuration file exports it. */
+import { existsSync } from 'node:fs'
 import { CommandFailure, wrongUsage } from '../failure.ts'
 import { type Config, configFile, loadConfig } from './config.ts'
 import type { AnyStore } from './known.ts'
@@ -43,14 +44,20 @@ async function openStore(address: StoreAddress, creates: boolean): Promise<AnySt
   if (address.kind === 'dynamodb') {
     const { dynamodbStore } = await import('@eventsourced/core/dynamodb')
     const { region, table, endpoint } = address
-    // An emulator accepts any credentials, but the SDK wants some.
+    // An emulator accepts any credentials, but the SDK wants some. At any other endpoint, the user's own are needed.
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
     return dynamodbStore({
       table,
       region,
       autoCreate: creates,
-      ...(endpoint === undefined ? {} : { endpoint, credentials }),
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(region === 'local' ? { credentials } : {}),
     })
+  }
+  const folder = address.kind === 'pglite' ? address.url.slice('pglite:'.length) : undefined
+  // PGlite would create the folder: a command that reads must not make a database of a misspelt name.
+  if (!creates && folder !== undefined && folder !== 'memory' && !existsSync(folder)) {
+    throw new CommandFailure(`There is no database in the folder '${folder}'`)
   }
   const { postgresStore } = await import('@eventsourced/core/postgres')
   const { url, schema } = address
