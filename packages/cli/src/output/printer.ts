@@ -6,7 +6,7 @@ export interface Terminal {
   out(line: string): Promise<void>
   /** Writes a line to the standard error. */
   err(line: string): void
-  /** Whether somebody reads the output and can answer. Only then bars are drawn and questions asked. */
+  /** Whether a person reads the output and can answer. Only then bars are drawn and questions asked. */
   readonly isInteractive: boolean
 }
 
