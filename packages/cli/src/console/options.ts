@@ -1,0 +1,76 @@
+/** What a console shows, and what it may do: its options, checked. */
+import { InvalidInputError } from '@eventsourced/core'
+import type { AnyDecider, AnyProjection, AnyStore } from '../target/known.ts'
+
+/** What a value belongs to that the console is about to send to a page. */
+export interface RedactedValue {
+  /** `event`: its data. `metadata`: of an event. `state`: of a stream. `document`: of a projection. */
+  readonly kind: 'event' | 'metadata' | 'state' | 'document'
+  /** The stream, or the projection. */
+  readonly source: string
+  /** The type of the event, the name of the decider, or the key of the document. */
+  readonly name: string
+}
+
+/** Returns what the page may show instead of a value, for example without personal data. It gets a copy. */
+export type Redact = (value: unknown, of: RedactedValue) => unknown
+
+/** The options of `console`. */
+export interface ConsoleOptions {
+  readonly store: AnyStore
+  /** How the page names the store. Give no secrets. @default 'event store' */
+  readonly name?: string | undefined
+  /** Deciders by name. They fold streams into states. @default none */
+  readonly deciders?: Readonly<Record<string, AnyDecider>> | undefined
+  /** The projections that can be rebuilt and verified. @default none */
+  readonly projections?: readonly AnyProjection[] | undefined
+  /** Refuses every action. @default false */
+  readonly readOnly?: boolean | undefined
+  /** Called for each value before it is sent. If it throws, the page shows an error instead of the value. @default none */
+  readonly redact?: Redact | undefined
+  /**
+   * The secret that a browser must show once, as `?token=…`, and a program in each request, as `Authorization: Bearer …`.
+   * @default none: only requests to a name of this machine are answered, such as localhost
+   */
+  readonly token?: string | undefined
+  /** The names under which browsers reach the console, such as `ops.example.org`. @default the names of this machine */
+  readonly hosts?: readonly string[] | undefined
+  /** Who acts, for the audit: what your login knows of the request. @default 'console' */
+  readonly actor?: ((request: Request) => string | Promise<string>) | undefined
+  /** How long the store may take to answer a request, in milliseconds. @default 5,000 */
+  readonly timeout?: number | undefined
+}
+
+/** What every route has at hand. */
+export interface ConsoleContext {
+  readonly store: AnyStore
+  readonly name: string
+  readonly deciders: Readonly<Record<string, AnyDecider>>
+  readonly projections: readonly AnyProjection[]
+  readonly isReadOnly: boolean
+  readonly redact: Redact
+  readonly token: string | undefined
+  readonly hosts: readonly string[] | undefined
+  readonly actorOf: (request: Request) => Promise<string>
+  readonly timeout: number
+}
+
+/** @throws InvalidInputError if an option is wrong */
+export function contextOf(options: ConsoleOptions): ConsoleContext {
+  const { store, name = 'event store', timeout = 5_000, token } = options
+  if (typeof store?.readStream !== 'function') {
+    throw new InvalidInputError('store', 'must be a store', String(store))
+  }
+  return {
+    store,
+    name,
+    deciders: options.deciders ?? {},
+    projections: options.projections ?? [],
+    isReadOnly: options.readOnly ?? false,
+    redact: options.redact ?? ((value) => value),
+    token,
+    hosts: options.hosts,
+    actorOf: async (request) => (await options.actor?.(request)) ?? 'console',
+    timeout,
+  }
+}
