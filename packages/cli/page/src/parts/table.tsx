@@ -1,0 +1,75 @@
+/** A list of rows with a link to the next page. On a narrow screen, each row becomes a card. */
+import type { ComponentChildren } from 'preact'
+
+export interface Column<Row> {
+  readonly title: string
+  readonly cell: (row: Row) => ComponentChildren
+  /** Aligned to the right, with digits of equal width. */
+  readonly isNumber?: boolean
+  /** Names the row, for screen readers and on cards. */
+  readonly isHeader?: boolean
+}
+
+interface TableProps<Row> {
+  /** Names the table for screen readers. */
+  readonly label: string
+  readonly columns: readonly Column<Row>[]
+  readonly rows: readonly Row[]
+  readonly keyOf: (row: Row) => string | number
+  /** Shown instead of an empty table. */
+  readonly empty: string
+  /** The address of the next page. */
+  readonly next?: string | undefined
+}
+
+export function Table<Row>({ label, columns, rows, keyOf, empty, next }: TableProps<Row>) {
+  if (rows.length === 0) return <p class="empty">{empty}</p>
+  return (
+    <>
+      <table>
+        <caption class="hidden">{label}</caption>
+        <thead>
+          <tr>
+            {columns.map(({ title, isNumber }) => (
+              <th key={title} scope="col" class={isNumber ? 'number' : undefined}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)} data-row tabIndex={-1} onKeyDown={openLink}>
+              {columns.map(({ title, cell, isNumber, isHeader }) => {
+                const Cell = isHeader ? 'th' : 'td'
+                return (
+                  <Cell
+                    key={title}
+                    scope={isHeader ? 'row' : undefined}
+                    class={isNumber ? 'number' : undefined}
+                    data-title={title}
+                  >
+                    {cell(row)}
+                  </Cell>
+                )
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {next !== undefined && (
+        <p class="pages">
+          <a href={next} rel="next">
+            Next page
+          </a>
+        </p>
+      )}
+    </>
+  )
+}
+
+/** Enter follows the first link of the row that has the focus. */
+function openLink({ key, target, currentTarget }: KeyboardEvent): void {
+  if (key !== 'Enter' || target !== currentTarget) return
+  ;(currentTarget as HTMLElement).querySelector('a')?.click()
+}

@@ -1,0 +1,18 @@
+/** What the page knows of the store that it shows. */
+import { createContext } from 'preact'
+import { useContext } from 'preact/hooks'
+import type { StoreShape } from '../../src/console/shapes/store.ts'
+
+const unknown: StoreShape = {
+  name: '',
+  isReadOnly: true,
+  deciders: [],
+  projections: [],
+  hasMetrics: false,
+  version: '',
+}
+
+export const StoreContext = createContext<StoreShape>(unknown)
+
+/** Until the store has answered, it counts as read-only without deciders. */
+export const useStore = (): StoreShape => useContext(StoreContext)
