@@ -18,6 +18,9 @@ const mostBytes = 1_000_000
 /** The one module of the core that adapters may import. */
 const storageDoor = 'storage/index.ts'
 
+/** The sources of `packages/`, with the page of the console. */
+const packageSources = /^packages\/[^/]+\/(src|page)\/.*\.(tsx?|css)$/
+
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const peers = Object.keys(manifest.peerDependencies)
 const problems: string[] = []
@@ -96,6 +99,14 @@ const tracked = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '
 for (const file of tracked.split('\0')) {
   const size = file === '' ? 0 : (statSync(file, { throwIfNoEntry: false })?.size ?? 0)
   if (size > mostBytes) problems.push(`${file}: has ${size} bytes, more than ${mostBytes}`)
+  if (size > 0 && packageSources.test(file)) checkOfPackage(file)
+}
+
+/** The rules of `src` that hold in the other packages, too. */
+function checkOfPackage(file: string): void {
+  const lines = readFileSync(file, 'utf8').split('\n').length - 1
+  if (lines > mostLinesElsewhere) problems.push(`${file}: has ${lines} lines, more than ${mostLinesElsewhere}`)
+  if (file.split('/').some((part) => drawers.test(part))) problems.push(`${file}: name it for what it does`)
 }
 
 for (const problem of problems) console.error(problem)
