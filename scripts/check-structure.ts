@@ -105,7 +105,8 @@ for (const file of tracked.split('\0')) {
 /** The rules of `src` that hold in the other packages, too. */
 function checkOfPackage(file: string): void {
   const lines = readFileSync(file, 'utf8').split('\n').length - 1
-  if (lines > mostLinesElsewhere) problems.push(`${file}: has ${lines} lines, more than ${mostLinesElsewhere}`)
+  if (lines > mostLinesElsewhere)
+    problems.push(`${file}: has ${lines} lines, more than ${mostLinesElsewhere}`)
   if (file.split('/').some((part) => drawers.test(part))) problems.push(`${file}: name it for what it does`)
 }
 
