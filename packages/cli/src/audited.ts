@@ -57,22 +57,17 @@ export async function audited<Result>(
     const message = 'Nothing was changed, because the store cannot record who does it'
     throw new NotRecordedError(message, 'not begun', error)
   }
-  return auditedAfter(store, action, work, { results, startId: start.id })
-}
-
-/** As `audited`, but records only how the action ended: for an action without which the store can record nothing. */
-export async function auditedAfter<Result>(
-  store: AuditedStore,
-  action: AuditedAction,
-  work: () => Promise<Result>,
-  { results, startId }: Pick<AuditedOptions<Result>, 'results'> & Pick<NewAuditEntry, 'startId'> = {},
-): Promise<Result> {
   const name = `'${action.action}' of '${action.target}'`
   let result: Result
   try {
     result = await work()
   } catch (error) {
-    const failure = { ...action, startId, outcome: 'failed', error: shortened(textOf(error)) } as const
+    const failure = {
+      ...action,
+      startId: start.id,
+      outcome: 'failed',
+      error: shortened(textOf(error)),
+    } as const
     await store.audit.record(failure).catch((cause: unknown) => {
       const message = `${textOf(error)}. ${name} failed, but the store could not record that`
       throw new NotRecordedError(message, 'failed', cause)
@@ -81,7 +76,12 @@ export async function auditedAfter<Result>(
   }
   const details = { ...action.details, ...results?.(result) }
   const isPlain = Object.keys(details).length === 0
-  const success = { ...action, startId, outcome: 'done', details: isPlain ? undefined : details } as const
+  const success = {
+    ...action,
+    startId: start.id,
+    outcome: 'done',
+    details: isPlain ? undefined : details,
+  } as const
   await store.audit.record(success).catch((cause: unknown) => {
     const what = isPlain ? name : `${name} (${JSON.stringify(details)})`
     throw new NotRecordedError(`${what} was done, but the store could not record that`, 'done', cause)
