@@ -46,8 +46,8 @@ export function migrateCommand(runner: Runner, setExitCode: (code: number) => vo
 
 /**
  * Brings the tables up to date, and records that if something was pending: after it, because before there may be no
- * table to record it in. A role that may create tables need not be able to write to them. It is told that the migration
- * is not recorded, and the command succeeds, so that a deployment does not stop.
+ * table to record it in. A role that may create tables need not be able to write to them. A note then says that the
+ * migration is not recorded, and the command succeeds, so that a deployment does not stop.
  */
 async function migrated(
   { store, operator, printer }: CommandContext,
