@@ -190,6 +190,12 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
   /** Notifications between processes, if the database has them. Without them, readers only poll. @default none */
   readonly notifications?: Notifications | undefined
 
+  /**
+   * For how long the engine waits for a transaction of its own, in milliseconds, if one may wait for locks without an
+   * end. @default every transaction of the storage ends by itself
+   */
+  readonly timeout?: number | undefined
+
   /** How often the engine may send requests, if the database bills each one. @default as often as is useful */
   readonly pace?: Pace | undefined
 

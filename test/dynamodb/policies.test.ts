@@ -122,6 +122,9 @@ describe.each(oneEmulator)('the policies on %s', (name) => {
     await store.snapshots.write('orders', order, { version: 3, json: '{}' })
     await store.snapshots.read('orders', order)
     await store.snapshots.delete('orders')
+
+    await store.audit.record({ actor: 'ada', action: 'pause', target: 'mails', outcome: 'done' })
+    await collected(store.audit.list())
   }
 
   it('the deployer creates and checks the tables, and needs each right', async () => {
@@ -165,12 +168,14 @@ describe.each(oneEmulator)('the policies on %s', (name) => {
     await store.subscriptionStatus('mails')
     await collected(store.parked('mails').list())
     await store.snapshots.read('orders', 'order-1')
+    expect(await collected(store.audit.list())).toMatchObject([{ target: 'mails' }])
     expect(unused(table, 'reader', used)).toEqual([])
     const writes: (() => Promise<unknown>)[] = [
       () => store.append('a', [counted(1)]),
       () => store.createStream('fresh'),
       () => store.snapshots.write('orders', 'order-1', { version: 3, json: '{}' }),
       () => store.subscriptions.pause('mails'),
+      () => store.audit.record({ actor: 'ada', action: 'pause', target: 'mails', outcome: 'done' }),
     ]
     for (const write of writes) expect(await write().catch((error: Error) => error)).toBeInstanceOf(Error)
   })

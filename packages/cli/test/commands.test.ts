@@ -1,7 +1,7 @@
 /** Every command on every database, by its URL alone. */
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { memoryStore } from '@eventsourced/core'
@@ -40,6 +40,11 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     expect((await here('migrate', '--check')).exitCode).toBe(3)
     expect((await here('migrate')).exitCode).toBe(0)
     expect((await here('migrate', '--check')).exitCode).toBe(0)
+    expect((await here('migrate')).exitCode).toBe(0)
+    const actor = `${userInfo().username}@${hostname()}`
+    expect(rows(await here('audit', '--json'))).toMatchObject([
+      { actor, action: 'migrate', target: 'tables', outcome: 'done', startId: null, error: null },
+    ])
     expect((await here('doctor')).exitCode).toBe(0)
   })
 
@@ -114,6 +119,34 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     expect(rows(await here('subscriptions', '--json'))).toEqual([])
   })
 
+  it('lists who did what, the newest first, also what failed, and nothing that was refused', async () => {
+    expect(
+      (await here('--actor', 'ada', '--reason', 'a \u001b[2J', 'projections', 'drop', 'x')).exitCode,
+    ).toBe(2)
+    const dropping = ['projections', 'drop', 'stock', '--yes', 'stock']
+    expect((await here('--actor', 'ada', '--reason', 'unused \u001b[2J', ...dropping)).exitCode).toBe(0)
+    const [dropped, ...others] = rows(await here('audit', '--json', '--limit', '7'))
+    expect(dropped).toMatchObject({
+      actor: 'ada',
+      reason: 'unused \u001b[2J',
+      action: 'projections.drop',
+      target: 'stock',
+      outcome: 'done',
+      details: { dropped: false },
+    })
+    expect(others.map(({ action, outcome, details }) => [action, outcome, details])).toEqual([
+      ['subscriptions.remove', 'done', null],
+      ['subscriptions.move', 'done', { to: 'beginning', again: true, position: 0 }],
+      ['subscriptions.move', 'failed', { to: 'beginning' }],
+      ['subscriptions.resume', 'done', null],
+      ['subscriptions.pause', 'done', null],
+      ['parked.retry', 'done', { filter: { error: '550' }, count: 1 }],
+    ])
+    const text = (await here('audit', '--limit', '1')).out.join('\n')
+    expect(text).toMatch(/projections.drop +stock +done +{"dropped":false} {2}reason: unused \ufffd/)
+    expect(await here('--read-only', 'audit', '--limit', '1')).toMatchObject({ exitCode: 0 })
+  })
+
   it('exports a log, resumes an interrupted export, and imports it once', async () => {
     const [file, zipped] = [join(folder, `${name}.jsonl`), join(folder, `${name}.jsonl.gz`)]
     expect((await here('export', file)).exitCode).toBe(0)
@@ -151,6 +184,18 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     await writeFile(join(folder, 'wrong.jsonl'), '{"stream":"order-3"}\n')
     const wrong = await here('import', join(folder, 'wrong.jsonl'))
     expect([wrong.exitCode, wrong.err]).toEqual([1, expect.stringContaining('Line 1')])
+    const [failed, done] = rows(await here('audit', '--json', '--limit', '2'))
+    expect(failed).toMatchObject({
+      target: 'wrong.jsonl',
+      outcome: 'failed',
+      error: expect.stringContaining('Line 1'),
+    })
+    expect(done).toMatchObject({
+      action: 'import',
+      target: 'new.jsonl',
+      outcome: 'done',
+      details: { imported: 1 },
+    })
   })
 
   it('copies everything into another store, and back nothing', async () => {
@@ -166,8 +211,15 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     const withoutPositions = (lines: readonly string[]) =>
       lines.map((line) => ({ ...JSON.parse(line), position: 0 }))
     expect(withoutPositions(there.out)).toEqual(withoutPositions(here1.out))
-    expect(rows(await run('--url', target, 'streams', '--prefix', 'empty', '--json'))).toMatchObject([
-      { streamId: 'empty', metadata: { owner: 'ada' } },
+    // One opening for both: PGlite takes seconds to start.
+    const { store: copied } = await openTarget({ url: target }, false)
+    expect(await copied.streamInfo('empty')).toMatchObject({ metadata: { owner: 'ada' } })
+    const recorded = []
+    for await (const entry of copied.audit.list({ limit: 2 })) recorded.push(entry)
+    await copied.close()
+    expect(recorded).toMatchObject([
+      { action: 'copy', outcome: 'done', details: { imported: 0, skipped: 4 } },
+      { action: 'copy', outcome: 'started', details: { from: expect.stringMatching(/^\w+:/) } },
     ])
   })
 

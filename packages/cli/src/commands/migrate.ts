@@ -1,8 +1,9 @@
 /** `migrate`: creates the tables, or brings them up to date. */
 import { Command, Option } from 'commander'
-import type { Runner } from '../context.ts'
+import type { CommandContext, Runner } from '../context.ts'
 import { done, pending } from '../exit-codes.ts'
-import { wrongUsage } from '../failure.ts'
+import { textOf, wrongUsage } from '../failure.ts'
+import { printableLines } from '../output/printer.ts'
 import { schemaOf } from '../target/open.ts'
 
 interface MigrateOptions {
@@ -31,7 +32,7 @@ export function migrateCommand(runner: Runner, setExitCode: (code: number) => vo
           if (!('sql' in schema)) throw wrongUsage('--print is for Postgres: DynamoDB has no SQL')
           return printer.print({ sql: schema.sql() }, schema.sql())
         }
-        const status = isReading ? await schema.status() : await schema.create()
+        const status = isReading ? await schema.status() : await migrated(context, schema)
         if (options.check && !status.upToDate) setExitCode(pending)
         else setExitCode(done)
         const names = 'pending' in status ? status.pending : status.upToDate ? [] : status.tables
@@ -41,4 +42,24 @@ export function migrateCommand(runner: Runner, setExitCode: (code: number) => vo
         return printer.print(status, text)
       })
     })
+}
+
+/**
+ * Brings the tables up to date, and records that if something was pending: after it, because before there may be no
+ * table to record it in. A role that may create tables need not be able to write to them. A note then says that the
+ * migration is not recorded, and the command succeeds, so that a deployment does not stop.
+ */
+async function migrated(
+  { store, operator, printer }: CommandContext,
+  schema: ReturnType<typeof schemaOf>,
+): Promise<Awaited<ReturnType<typeof schema.create>>> {
+  const before = await schema.status()
+  const status = await schema.create()
+  if (before.upToDate) return status
+  const details = 'pending' in before ? { pending: before.pending } : undefined
+  const entry = { ...operator, action: 'migrate', target: 'tables', outcome: 'done', details } as const
+  await store.audit.record(entry).catch((error: unknown) => {
+    printer.note(printableLines(`The store could not record this migration for \`audit\`: ${textOf(error)}`))
+  })
+  return status
 }
