@@ -1,11 +1,6 @@
 /** Looks at what runs: the database, who holds the readers of the log back, and each subscription with its workers. */
 import { MissingPrivilegesError, type SubscriptionSummary } from '@eventsourced/core'
-import {
-  type FrontierCheck,
-  type HealthCheck,
-  health,
-  type SubscriptionCheck,
-} from '@eventsourced/core/health'
+import type { FrontierCheck, HealthCheck, SubscriptionCheck } from '@eventsourced/core/health'
 import { duration } from '../output/progress.ts'
 import { type Finding, ok, problem, warning, word } from './finding.ts'
 import { missingPrivileges } from './tables.ts'

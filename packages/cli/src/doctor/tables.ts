@@ -44,14 +44,17 @@ export async function* tablesFindings({ store }: CommandContext): AsyncGenerator
     yield problem('tables', 'missing, or older than this version', 'eventsourced migrate')
     return false
   }
-  yield isUnprotected
-    ? warning('tables', 'no trigger protects the events from changes', 'eventsourced migrate')
-    : ok('tables', 'up to date')
+  if (!tables.upToDate) {
+    const finding = 'no trigger protects the events from changes, so stores refuse their calls'
+    yield problem('tables', finding, 'eventsourced migrate')
+  } else if (isUnprotected) {
+    yield warning('tables', 'no trigger protects the events from changes', 'eventsourced migrate')
+  } else yield ok('tables', 'up to date')
   for (const one of tables.warnings) {
     if (one.kind === 'privileges-missing') yield problem(subjects[one.kind], one.message, grantTo(one.role))
     else yield warning(subjects[one.kind], one.message, remedyOf(one))
   }
-  return !tables.warnings.some(({ kind }) => kind === 'privileges-missing')
+  return tables.upToDate && !tables.warnings.some(({ kind }) => kind === 'privileges-missing')
 }
 
 /** The finding for an error that says which privileges the role of the connection lacks. */
