@@ -53,13 +53,29 @@ describe.each(databases)('doctor on $name', ({ start }) => {
       await store.subscribe({ name: 'paused', handle: () => {} }).caughtUp()
       await store.subscriptions.pause('paused')
       await store.subscribe({ projection: stock }).caughtUp()
+      await store.subscribe({ name: 'before', handle: () => {} }).caughtUp()
+      const from = { after: 'before', otherwise: 'end' } as const
+      await store.subscribe({ name: 'next', from, handle: () => {} }).caughtUp()
     })
   })
   afterAll(() => database?.stop())
 
-  it('finds parked events, paused subscriptions, and subscriptions and projections that no worker runs', async () => {
+  it('finds parked events, paused and superseded subscriptions, and subscriptions and projections that no worker runs', async () => {
     const found = await wrong(database.url)
     expect(found.filter(({ subject }) => /^(subscription|projection)/.test(subject))).toEqual([
+      {
+        severity: 'warning',
+        subject: 'subscription before',
+        finding: "'next' has taken over its place",
+        remedy: 'once no process starts it any more: eventsourced subscriptions remove before',
+      },
+      {
+        severity: 'problem',
+        subject: 'subscription next',
+        finding: 'no worker runs it',
+        remedy:
+          'start a process that runs it; if no program has it any more: eventsourced subscriptions remove next',
+      },
       {
         severity: 'warning',
         subject: 'subscription paused',

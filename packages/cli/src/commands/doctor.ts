@@ -10,6 +10,9 @@ import { tablesFindings } from '../doctor/tables.ts'
 import { problems } from '../exit-codes.ts'
 import { wholeNumber } from '../values.ts'
 
+/** How long doctor waits for the database, in milliseconds. An operator waits longer than a load balancer. */
+const timeout = 30_000
+
 type Limits = Pick<HealthOptions, 'maxFrontierAge'>
 
 const marks: Readonly<Record<Severity, string>> = { ok: 'ok      ', warning: 'warning ', problem: 'PROBLEM ' }
@@ -41,7 +44,7 @@ async function* findings(context: CommandContext, limits: Limits): AsyncGenerato
   const isUsable = yield* tablesFindings(context)
   if (!isUsable) return
   const { store, signal } = context
-  const { checks } = await health(store, limits)
+  const { checks } = await health(store, { ...limits, timeout })
   const subscriptions = new Map<string, SubscriptionSummary>()
   const answers = !checks.some(({ name, status }) => name === 'database' && status === 'failed')
   if (answers) {

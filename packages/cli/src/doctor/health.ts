@@ -77,7 +77,7 @@ function* subscriptionFindings(
     yield warning(
       subject,
       `'${successor}' has taken over its place`,
-      `eventsourced subscriptions remove ${word(name)}`,
+      `once no process starts it any more: eventsourced subscriptions remove ${word(name)}`,
     )
     return
   }

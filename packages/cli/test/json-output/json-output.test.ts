@@ -27,6 +27,7 @@ const order = decider({
   decide: (_command: 'place'): Placed => ({ type: 'Placed', data: { sku: 'book' } }),
   evolve: () => ({ status: 'placed' }),
 })
+const migrations = 'Postgres has migrations and functions; DynamoDB has two tables of one format.'
 const exported = { deciders: { order }, projections: [stock] }
 
 /** Stands for the position of an event among the words of a command: `@1` is the first event of the log. */
@@ -34,7 +35,8 @@ const eventMark = /^@(\d+)$/
 
 const ids = [1, 2, 3].map((number) => `00000000-0000-7000-8000-00000000000${number}`)
 
-describe.each(databases)('with --json on $name', ({ name, start }) => {
+// A command opens its own store, and PGlite needs a second for it. Eleven commands run in the longest test.
+describe.each(databases)('with --json on $name', { timeout: 180_000 }, ({ name, start }) => {
   let database: StartedDatabase
   let folder: string
   const ofAll: string[] = []
@@ -99,13 +101,14 @@ describe.each(databases)('with --json on $name', ({ name, start }) => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  it('prints what the specification says', async () => {
-    const migrations = 'Postgres has migrations and functions; DynamoDB has two tables of one format.'
+  it('prints the state of the tables', async () => {
     await own(migrations, 'migrate', '--check')
     await own(migrations, 'status')
     await all('doctor')
     await own(migrations, 'migrate')
+  })
 
+  it('prints streams and events', async () => {
     await withStore(async (store) => {
       await store.createStream('order-0', { metadata: { owner: 'ada' } })
       await store.append('order-1', [
@@ -127,7 +130,9 @@ describe.each(databases)('with --json on $name', ({ name, start }) => {
     await all('tail', '--limit', '1')
     await all('trace', 'trace-1')
     await all('stats')
+  })
 
+  it('prints subscriptions and parked events', async () => {
     await withStore(async (store) => {
       const handle = () => {
         throw new Error('550 no mailbox')
@@ -139,28 +144,34 @@ describe.each(databases)('with --json on $name', ({ name, start }) => {
     await all('parked', 'list', 'mailer')
     await all('parked', 'show', 'mailer', '@1')
     await all('parked', 'retry', 'mailer', '@1')
+    await own('The settings of the server, and the rights of the role, are those of one database.', 'doctor')
     await all('parked', 'skip', 'mailer', '--all', '--yes', 'mailer')
     await all('subscriptions', 'pause', 'mailer')
     await all('subscriptions', 'resume', 'mailer')
     await all('subscriptions', 'move', 'mailer', 'beginning', '--again')
     await all('subscriptions', 'repartition', 'mailer', '4')
-    await own('The state of the tables and the settings of the server.', 'doctor')
     await all('subscriptions', 'remove', 'mailer', '--yes', 'mailer')
+  })
 
+  it('prints projections', async () => {
     await withConfig('projections', 'rebuild', 'stock')
     await all('projections')
     await withConfig('projections', 'verify', 'stock')
     await all('projections', 'drop', 'stock', '--yes', 'stock')
+  })
 
+  it('prints what was exported, imported and copied', async () => {
     const file = join(folder, 'log.jsonl')
     await all('export', '-')
     await all('export', file)
     await all('import', file)
     await all('copy', '--to', copyUrl())
     await own(migrations, 'status')
+  })
 
+  it('has printed what the specification says', async () => {
     const place = (snapshot: string) => join(import.meta.dirname, `${snapshot}.txt`)
     await expect(ofAll.join('\n')).toMatchFileSnapshot(place('all-stores'))
     await expect(ofThis.join('\n')).toMatchFileSnapshot(place(name))
-  }, 240_000)
+  })
 })
