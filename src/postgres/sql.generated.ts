@@ -4007,6 +4007,63 @@ export const schemaStatus: string = `select
     where t.tgrelid = to_regclass(':schema.events') and t.tgname = 'protect_events' and t.tgenabled in ('O', 'A')
   ))::text as events_protected`
 
+export const schemaWarnings: string = `select
+  current_user::text as role,
+  current_database()::text as database,
+  current_setting('fsync') as fsync,
+  current_setting('full_page_writes') as full_page_writes,
+  current_setting('synchronous_commit') as synchronous_commit,
+  current_setting('autovacuum') as autovacuum,
+  current_setting('idle_in_transaction_session_timeout') as idle_timeout,
+  (
+    select json_agg(json_build_object('role', r.rolname, 'database', d.datname) order by r.rolname, d.datname)
+    from pg_db_role_setting s
+    left join pg_roles r on r.oid = s.setrole
+    left join pg_database d on d.oid = s.setdatabase
+    where exists (select from unnest(s.setconfig) c where c ~* '^synchronous_commit=(off|false|no|0)\$')
+      and (s.setdatabase = 0 or d.datname = current_database())
+      and (s.setrole = 0 or has_schema_privilege(s.setrole, ':schema_name', 'USAGE'))
+  )::text as lossy_sessions,
+  (
+    select json_agg(c.relname order by c.relname)
+    from pg_class c
+    where c.relnamespace = to_regnamespace(':schema') and c.relkind = 'r'
+      and exists (select from unnest(c.reloptions) o where o ~* '^autovacuum_enabled=(off|false|no|0)\$')
+  )::text as unvacuumed,
+  (select age(d.datfrozenxid) from pg_database d where d.datname = current_database())::text as transaction_age,
+  current_setting('autovacuum_freeze_max_age') as freeze_age,
+  (
+    select pg_has_role(c.relowner, 'USAGE') from pg_class c where c.oid = to_regclass(':schema.events')
+  )::text as is_owner,
+  (
+    select json_agg(json_build_object('role', g.role, 'privileges', g.privileges) order by g.role)
+    from (
+      select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as role,
+        string_agg(lower(a.privilege_type), ', ' order by a.privilege_type) as privileges
+      from pg_class c, aclexplode(c.relacl) a
+      where c.oid = to_regclass(':schema.events') and a.grantee <> c.relowner
+        and a.privilege_type in ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
+      group by 1
+    ) g
+  )::text as writers_of_events,
+  (
+select json_agg(needed.privilege)
+    from (
+      select 'USAGE on schema :schema_name' as privilege
+      where not has_schema_privilege(':schema_name', 'USAGE')
+      union all
+      select 'SELECT on :schema_name.' || c.relname
+      from pg_class c
+      where c.relnamespace = to_regnamespace(':schema') and c.relname = any (\$2::text::text[])
+        and not has_table_privilege(c.oid, 'SELECT')
+      union all
+      select 'EXECUTE on :schema_name.' || f.proname
+      from pg_proc f
+      where f.pronamespace = to_regnamespace(':schema') and f.proname = any (\$1::text::text[])
+        and not has_function_privilege(f.oid, 'EXECUTE')
+    ) needed
+  )::text as missing`
+
 export const sessionFacts: string = `select
 version() as version,
   current_setting('server_version_num', true) as version_number,

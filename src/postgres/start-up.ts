@@ -7,6 +7,7 @@ import { SchemaMismatchError, type StoreWarning } from '../storage/index.ts'
 import { checkFacts, checkMarkers, checkServer } from './check-server.ts'
 import type { Database, Row } from './client.ts'
 import { isDenied, isMissingColumn, isMissingSchema, positionsBehind, WorkFailure } from './errors.ts'
+import { lossySettings } from './lossy-settings.ts'
 import { createSchema, schemaStatus } from './migrate.ts'
 import { missingPrivileges, privilegesError, usedNames } from './privileges.ts'
 import { notUpToDate, statusOf } from './schema-status.ts'
@@ -49,7 +50,7 @@ export async function startUp(database: Database, options: StartUpOptions): Prom
   checkFound(found, schema)
   if (database.isEmbedded) return
   try {
-    for (const warning of warningsOf(found)) await onWarning(warning)
+    for (const warning of lossySettings(found)) await onWarning(warning)
   } catch (thrown) {
     throw new WorkFailure(thrown)
   }
@@ -90,29 +91,4 @@ function checkNumber(sequence: string, last: bigint, what: string): void {
   throw new SchemaMismatchError(
     `The sequence ${sequence} stands at ${last}, and ${what} end at 2^${numberBits}: it was set by hand`,
   )
-}
-
-/** The warnings about settings that can lose events. */
-function* warningsOf(found: Row): Iterable<StoreWarning> {
-  if (found.fsync === 'off') {
-    yield {
-      code: 'fsync-off',
-      message:
-        'Postgres runs with fsync = off: when its machine fails, the whole database may be damaged beyond repair. Set fsync = on',
-    }
-  }
-  if (found.full_page_writes === 'off') {
-    yield {
-      code: 'full-page-writes-off',
-      message:
-        'Postgres runs with full_page_writes = off: when its machine fails, pages that were half written stay damaged. Set full_page_writes = on',
-    }
-  }
-  if (found.synchronous_commit === 'off') {
-    yield {
-      code: 'synchronous-commit-off',
-      message:
-        'The session has synchronous_commit = off: when the server fails, it loses appends that were answered already, and their positions are given to others. Set it to on, or local, for the role of the application',
-    }
-  }
 }

@@ -24,7 +24,7 @@ import { nestingOf } from './nesting.ts'
 import { notifications } from './notify.ts'
 import { grantScript } from './privileges.ts'
 import { RetryingDatabase, retryingRunner, sessionRunner } from './runner.ts'
-import type { SchemaStatus } from './schema-status.ts'
+import { type SchemaReport, withWarnings } from './schema-warnings.ts'
 import { startUp } from './start-up.ts'
 import { statementsOf } from './statements.ts'
 import { postgresStorage } from './storage.ts'
@@ -120,13 +120,13 @@ export interface PostgresStore<E extends Event = Event> extends EventStore<E, Sq
      * was changed, or a newer version would have to create the trigger that protects events
      * @throws MissingPrivilegesError if the role may not create or change the tables
      */
-    create(): Promise<SchemaStatus>
+    create(): Promise<SchemaReport>
     /**
-     * Returns which migrations and functions are applied. Changes nothing.
+     * Returns which migrations and functions are applied, and what endangers the events: see `warnings`. Changes nothing.
      * @throws SchemaMismatchError if this version does not work on tables that a newer version has updated, or a
      * migration was changed
      */
-    status(): Promise<SchemaStatus>
+    status(): Promise<SchemaReport>
     /** Returns the SQL script that `create` runs on an empty database. Needs no connection. */
     sql(): string
     /**
@@ -228,12 +228,22 @@ export function postgresStore<E extends Event = Event>(
     },
     schema: {
       create: () =>
-        database.use('Creating the tables', (database) =>
-          createSchema(database, statements, schema, protectEvents),
+        database.use('Creating the tables', async (database) =>
+          withWarnings(
+            database,
+            statements,
+            schema,
+            await createSchema(database, statements, schema, protectEvents),
+          ),
         ),
       status: () =>
-        database.use('Reading the state of the tables', (database) =>
-          schemaStatus(database, statements, schema, protectEvents),
+        database.use('Reading the state of the tables', async (database) =>
+          withWarnings(
+            database,
+            statements,
+            schema,
+            await schemaStatus(database, statements, schema, protectEvents),
+          ),
         ),
       sql: () => schemaScript(schema),
       grantSql: (role) => grantScript(schema, role),

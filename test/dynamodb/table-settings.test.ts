@@ -47,6 +47,10 @@ function answerAsAws(client: DynamoDBClient, settings: Readonly<Record<string, S
   )
 }
 
+/** A command about the table, or what to do in words. */
+const remedies = (table: string) =>
+  new RegExp(`^(aws dynamodb [a-z-]+ --table-name ${table} --|allow dynamodb:|let all processes)`)
+
 const named = (warnings: readonly TableWarning[]) =>
   warnings.map(({ kind, table }) => `${kind} ${table.slice(table.lastIndexOf('_') + 1)}`)
 
@@ -147,6 +151,7 @@ describe.each(oneEmulator)('the settings of tables on %s', (name) => {
     expect(named(warnings)).toEqual(expected)
     expect(warnings[0]?.message).toMatch(message)
     expect(warnings[0]?.message).toContain(`'${warnings[0]?.table}'`)
+    for (const { remedy, table } of warnings) expect(remedy).toMatch(remedies(table))
     expect(named((await store.schema.create()).warnings)).toEqual(expected)
     // They stop no store.
     await store.append('a', [{ type: 'Counted', data: table }])

@@ -75,7 +75,7 @@ export class Heartbeat {
   ): Promise<readonly KeptLeases[]> {
     if (beats.length === 0) return []
     const { changeNumber: changeNumbers } = this.#parts
-    this.#workers.note(beats)
+    const endBeat = this.#workers.beat(beats)
     const calledAt = performance.now()
     const { leaseTimes } = this.#workers
     const renew = async (beat: Promise<void>) => {
@@ -94,6 +94,7 @@ export class Heartbeat {
       return answers.map((kept) => (kept.kind === 'kept' ? { ...kept, renewedBefore } : kept))
     } finally {
       stopBeating()
+      endBeat()
       if (changed.isChanged) await changeNumbers.raise()
     }
   }
@@ -152,8 +153,6 @@ export class Heartbeat {
   async #answer(beat: WorkerBeat, round: Round, signal: AbortSignal | undefined): Promise<KeptLeases> {
     const { places } = this.#parts
     const { place, worker } = beat
-    // Notes the worker again: this call may have taken longer than the lease time, and the worker must not count as dead.
-    this.#workers.note([beat])
     if (refusalOf(beat, places.get(place)) === undefined) {
       await this.#join(beat, round, signal)
       await this.#shares.takeShare(beat, round, signal)

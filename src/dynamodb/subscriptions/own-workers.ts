@@ -28,6 +28,8 @@ export class OwnWorkers {
   /** The name of this process. */
   readonly process: string
   readonly #workers = new Map<string, OwnWorker>()
+  /** How many calls send a heartbeat for each worker at this moment. */
+  readonly #beating = new Map<string, number>()
 
   constructor(connection: Connection, table: string, process: string) {
     this.#connection = connection
@@ -49,11 +51,27 @@ export class OwnWorkers {
     return { shortest: Math.min(...times), longest: Math.max(0, ...times) }
   }
 
-  note(beats: readonly WorkerBeat[]): void {
-    const beatAt = performance.now()
+  /**
+   * Notes the workers of a heartbeat. They stay alive until the returned function is called, and for their lease time after
+   * that: a heartbeat may take longer than a lease, and its workers must not count as dead meanwhile.
+   */
+  beat(beats: readonly WorkerBeat[]): () => void {
     for (const { place, worker: name, milliseconds: leaseTime } of beats) {
-      this.#workers.set(idOf(place, name), { place, name, leaseTime, beatAt, mustLeave: false })
+      const id = idOf(place, name)
+      this.#workers.set(id, { place, name, leaseTime, beatAt: performance.now(), mustLeave: false })
+      this.#beating.set(id, (this.#beating.get(id) ?? 0) + 1)
     }
+    return () => {
+      for (const { place, worker } of beats) this.#endBeat(idOf(place, worker))
+    }
+  }
+
+  #endBeat(id: string): void {
+    const others = (this.#beating.get(id) ?? 0) - 1
+    if (others > 0) this.#beating.set(id, others)
+    else this.#beating.delete(id)
+    const worker = this.#workers.get(id)
+    if (worker !== undefined) this.#workers.set(id, { ...worker, beatAt: performance.now() })
   }
 
   isAlive(place: string, name: string): boolean {
@@ -61,8 +79,9 @@ export class OwnWorkers {
     return worker !== undefined && !this.#hasEnded(worker)
   }
 
-  #hasEnded({ mustLeave, beatAt, leaseTime }: OwnWorker): boolean {
-    return mustLeave || performance.now() - beatAt >= leaseTime
+  #hasEnded({ place, name, mustLeave, beatAt, leaseTime }: OwnWorker): boolean {
+    if (mustLeave) return true
+    return !this.#beating.has(idOf(place, name)) && performance.now() - beatAt >= leaseTime
   }
 
   /** Marks a worker as ended: `ended` returns it until `remove` has deleted its item. */

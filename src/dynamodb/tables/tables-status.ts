@@ -20,6 +20,8 @@ export interface TableWarning {
   readonly table: string
   /** What follows from the setting, and what to do. */
   readonly message: string
+  /** The command of the AWS command line that changes it, or in words what to do. */
+  readonly remedy: string
 }
 
 /** The state of the two tables. */
@@ -89,20 +91,24 @@ function protection(table: string, description: TableDescription, recovery: Reco
   const warnings: TableWarning[] = []
   if (recovery === 'off') {
     const message = `Table '${table}' has no point-in-time recovery, so lost items cannot be restored: turn it on, for example with a template of '@eventsourced/core/dynamodb/templates'`
-    warnings.push({ kind: 'point-in-time-recovery-off', table, message })
+    const remedy = `aws dynamodb update-continuous-backups --table-name ${table} --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true`
+    warnings.push({ kind: 'point-in-time-recovery-off', table, message, remedy })
   }
   if (recovery === 'unknown') {
     const message = `AWS does not say whether table '${table}' has point-in-time recovery: allow this process the action dynamodb:DescribeContinuousBackups, as the policy for 'deployer' does`
-    warnings.push({ kind: 'point-in-time-recovery-unknown', table, message })
+    const remedy = 'allow dynamodb:DescribeContinuousBackups, and look again'
+    warnings.push({ kind: 'point-in-time-recovery-unknown', table, message, remedy })
   }
   if (description.DeletionProtectionEnabled !== true) {
     const message = `Table '${table}' has no deletion protection, so one call deletes it with all its items: turn it on, for example with a template of '@eventsourced/core/dynamodb/templates'`
-    warnings.push({ kind: 'deletion-protection-off', table, message })
+    const remedy = `aws dynamodb update-table --table-name ${table} --deletion-protection-enabled`
+    warnings.push({ kind: 'deletion-protection-off', table, message, remedy })
   }
   const regions = regionsOf(description)
   if (regions.length > 0) {
     const message = `Table '${table}' has replicas (${regions.join(', ')}), and a transaction is atomic only in the region that writes it: open stores in one region at a time, also stores that only read. Before you change the region, call \`await store.schema.verify()\` and \`repair()\` there`
-    warnings.push({ kind: 'replicas', table, message })
+    const remedy = 'let all processes use the table in one region'
+    warnings.push({ kind: 'replicas', table, message, remedy })
   }
   return warnings
 }
@@ -111,27 +117,33 @@ function settingsOfEvents(table: string, { StreamSpecification }: TableDescripti
   const view = viewOf(StreamSpecification)
   if (view === undefined || view.startsWith('NEW_')) return []
   const message = `The stream of table '${table}' has the view type ${view}, so it contains no event: turn it off, or use NEW_IMAGE`
-  return [{ kind: 'stream-view', table, message }]
+  return [{ kind: 'stream-view', table, message, remedy: withoutStream(table) }]
 }
 
 function settingsOfLog(table: string, log: TableDescription, ttl: string | undefined): TableWarning[] {
   const warnings: TableWarning[] = []
   if (ttl === undefined) {
     const message = `Table '${table}' has no time to live, so items of ended processes stay in it: call \`await store.schema.create()\``
-    warnings.push({ kind: 'time-to-live-off', table, message })
+    const remedy = `aws dynamodb update-time-to-live --table-name ${table} --time-to-live-specification Enabled=true,AttributeName=ttl`
+    warnings.push({ kind: 'time-to-live-off', table, message, remedy })
   }
   if (log.TableClassSummary?.TableClass === 'STANDARD_INFREQUENT_ACCESS') {
     const message = `Table '${table}' has the class STANDARD_INFREQUENT_ACCESS, with which each request costs more, and each append writes to this table: use the class STANDARD`
-    warnings.push({ kind: 'infrequent-access', table, message })
+    const remedy = `aws dynamodb update-table --table-name ${table} --table-class STANDARD`
+    warnings.push({ kind: 'infrequent-access', table, message, remedy })
   }
   const view = viewOf(log.StreamSpecification)
   // Replicas need both images.
   if (view !== undefined && view !== 'KEYS_ONLY' && regionsOf(log).length === 0) {
     const message = `The stream of table '${table}' has the view type ${view}, and a function that it starts needs only the keys: use KEYS_ONLY, with which more records fit into a batch`
-    warnings.push({ kind: 'stream-view', table, message })
+    warnings.push({ kind: 'stream-view', table, message, remedy: withoutStream(table) })
   }
   return warnings
 }
 
 const viewOf = (stream: TableDescription['StreamSpecification']) =>
   stream?.StreamEnabled === true ? stream.StreamViewType : undefined
+
+/** The view type of a stream cannot be changed: the stream is turned off, and a new one turned on. */
+const withoutStream = (table: string) =>
+  `aws dynamodb update-table --table-name ${table} --stream-specification StreamEnabled=false`

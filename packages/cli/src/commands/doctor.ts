@@ -1,30 +1,36 @@
 /** `doctor`: looks for what is wrong with a store, and says what to do about each finding. */
-import { health } from '@eventsourced/core/health'
+import type { SubscriptionSummary } from '@eventsourced/core'
+import { type HealthOptions, health } from '@eventsourced/core/health'
 import { Command } from 'commander'
 import type { CommandContext, Runner } from '../context.ts'
+import type { Finding, Severity } from '../doctor/finding.ts'
+import { healthFindings } from '../doctor/health.ts'
+import { projectionFindings } from '../doctor/projections.ts'
+import { tablesFindings } from '../doctor/tables.ts'
 import { problems } from '../exit-codes.ts'
+import { wholeNumber } from '../values.ts'
 
-/** `ok`: looked at, and nothing found. */
-type Severity = 'ok' | 'warning' | 'problem'
+/** How long doctor waits for the database, in milliseconds. An operator waits longer than a load balancer. */
+const timeout = 30_000
 
-interface Finding {
-  readonly severity: Severity
-  /** What the finding is about: `tables`, `frontier`, `subscription mailer`. */
-  readonly subject: string
-  readonly finding: string
-  readonly remedy: string | undefined
-}
+type Limits = Pick<HealthOptions, 'maxFrontierAge'>
 
 const marks: Readonly<Record<Severity, string>> = { ok: 'ok      ', warning: 'warning ', problem: 'PROBLEM ' }
 
 export function doctorCommand(runner: Runner, setExitCode: (code: number) => void): Command {
   return new Command('doctor')
     .description(
-      'Look for problems: tables, the frontier, subscriptions, projections. Exits with 4 if there are any.',
+      'Look for problems: tables, settings, rights, the frontier, subscriptions, projections. Exits with 4 if there are any.',
     )
-    .action((_options: object, command: Command) =>
+    .option(
+      '--max-frontier-age <milliseconds>',
+      'for how long an append may hold back the readers of the log',
+      wholeNumber(0),
+      10_000,
+    )
+    .action((limits: Limits, command: Command) =>
       runner.run(command, 'reads', async (context) => {
-        for await (const finding of findings(context)) {
+        for await (const finding of findings(context, limits)) {
           const { severity, subject, finding: text, remedy } = finding
           if (severity === 'problem') setExitCode(problems)
           const line = `${marks[severity]}${subject}: ${text}`
@@ -34,70 +40,16 @@ export function doctorCommand(runner: Runner, setExitCode: (code: number) => voi
     )
 }
 
-async function* findings(context: CommandContext): AsyncGenerator<Finding> {
+async function* findings(context: CommandContext, limits: Limits): AsyncGenerator<Finding> {
+  const isUsable = yield* tablesFindings(context)
+  if (!isUsable) return
   const { store, signal } = context
-  const tables = await store.schema?.status()
-  if (tables?.upToDate === false) {
-    yield problem('tables', 'missing, or older than this version', 'run `eventsourced migrate`')
-    return
+  const { checks } = await health(store, { ...limits, timeout })
+  const subscriptions = new Map<string, SubscriptionSummary>()
+  const answers = !checks.some(({ name, status }) => name === 'database' && status === 'failed')
+  if (answers) {
+    for await (const one of store.subscriptions.list({ signal })) subscriptions.set(one.name, one)
   }
-  if (tables !== undefined) yield ok('tables', 'up to date')
-  if (tables !== undefined && 'eventsProtected' in tables && !tables.eventsProtected) {
-    const remedy = 'run `eventsourced migrate`, which puts the trigger back'
-    yield warning('tables', 'no trigger protects the events from changes', remedy)
-  }
-  if (tables !== undefined && 'warnings' in tables) {
-    for (const { message } of tables.warnings) yield warning('tables', message, undefined)
-  }
-  const { checks } = await health(store)
-  for (const check of checks) {
-    const subject = check.name === 'subscription' ? `subscription ${check.subscription}` : check.name
-    if (check.status === 'ok') yield ok(subject, summaryOf(check))
-    else if (check.status === 'degraded') yield warning(subject, check.reason ?? '', undefined)
-    else yield problem(subject, check.reason ?? '', undefined)
-  }
-  for await (const { name, isBuildNeeded, building } of store.listProjections({ signal })) {
-    const subject = `projection ${name}`
-    if (building !== undefined) {
-      yield warning(subject, `version ${building} is being built`, 'repeat the rebuild, if none is running')
-    } else if (isBuildNeeded) {
-      yield problem(subject, 'has no complete documents', `run \`eventsourced projections rebuild ${name}\``)
-    } else yield ok(subject, 'built')
-  }
+  for (const check of checks) yield* healthFindings(check, subscriptions)
+  if (answers) yield* projectionFindings(context, subscriptions)
 }
-
-type Checks = Awaited<ReturnType<typeof health>>['checks'][number]
-
-function summaryOf(check: Checks): string {
-  switch (check.name) {
-    case 'database':
-      return `answers in ${Math.round(check.duration)} ms`
-    case 'frontier':
-      return `readers see all events up to position ${check.position}`
-    case 'last-append':
-      return check.recordedAt === undefined
-        ? 'the log is empty'
-        : `position ${check.position}, ${check.recordedAt.toISOString()}`
-    case 'subscription':
-      return `${check.state}, ${check.lag} positions behind, ${check.owners.length} workers`
-  }
-}
-
-const ok = (subject: string, finding: string): Finding => ({
-  severity: 'ok',
-  subject,
-  finding,
-  remedy: undefined,
-})
-const warning = (subject: string, finding: string, remedy: string | undefined): Finding => ({
-  severity: 'warning',
-  subject,
-  finding,
-  remedy,
-})
-const problem = (subject: string, finding: string, remedy: string | undefined): Finding => ({
-  severity: 'problem',
-  subject,
-  finding,
-  remedy,
-})

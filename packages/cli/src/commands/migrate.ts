@@ -10,6 +10,7 @@ interface MigrateOptions {
   readonly check?: boolean
   readonly dryRun?: boolean
   readonly print?: boolean
+  readonly grant?: string
 }
 
 export function migrateCommand(runner: Runner, setExitCode: (code: number) => void): Command {
@@ -23,14 +24,25 @@ export function migrateCommand(runner: Runner, setExitCode: (code: number) => vo
     )
     .addOption(new Option('--dry-run', 'change nothing; show what is pending').conflicts('print'))
     .option('--print', 'change nothing; print the SQL script for an empty database (Postgres)')
+    .addOption(
+      new Option(
+        '--grant <role>',
+        'change nothing; print the SQL script with which the owner lets a role use the store (Postgres)',
+      ).conflicts(['check', 'dryRun', 'print']),
+    )
     .action((options: MigrateOptions, command: Command) => {
-      const isReading = options.check || options.dryRun || options.print
+      const isReading = options.check || options.dryRun || options.print || options.grant !== undefined
       return runner.run(command, isReading ? 'reads' : 'creates', async (context) => {
         const { printer, shown } = context
         const schema = schemaOf(context)
         if (options.print) {
           if (!('sql' in schema)) throw wrongUsage('--print is for Postgres: DynamoDB has no SQL')
           return printer.print({ sql: schema.sql() }, schema.sql())
+        }
+        if (options.grant !== undefined) {
+          if (!('grantSql' in schema)) throw wrongUsage('--grant is for Postgres: DynamoDB has no roles')
+          const sql = schema.grantSql(options.grant)
+          return printer.print({ sql }, sql)
         }
         const status = isReading ? await schema.status() : await migrated(context, schema)
         if (options.check && !status.upToDate) setExitCode(pending)
