@@ -4,6 +4,12 @@ import { version } from '../version.ts'
 import { type ConsoleOptions, contextOf } from './options.ts'
 import { streamRoutes } from './routes/streams.ts'
 
+/** The console as an application of Hono: mount it with `app.route`, or call its `fetch`. */
+export interface Console extends OpenAPIHono {
+  /** Ends the answers that are open, and the jobs that run. Resolves once they have ended. It does not close the store. */
+  close(): Promise<void>
+}
+
 /**
  * Returns the console of a store.
  *
@@ -11,8 +17,9 @@ import { streamRoutes } from './routes/streams.ts'
  *
  * @throws InvalidInputError if an option is wrong
  */
-export function console(options: ConsoleOptions): OpenAPIHono {
-  const context = contextOf(options)
+export function console(options: ConsoleOptions): Console {
+  const controller = new AbortController()
+  const context = contextOf(options, controller.signal)
   const app = new OpenAPIHono()
   for (const routes of [streamRoutes]) app.route('/api', routes(context))
   app.doc31('/api/openapi.json', {
@@ -20,5 +27,9 @@ export function console(options: ConsoleOptions): OpenAPIHono {
     info: { title: 'The console of an event store of @eventsourced/core', version },
     servers: [{ url: '..' }],
   })
-  return app
+  return Object.assign(app, {
+    async close() {
+      controller.abort(new Error('The console is closed'))
+    },
+  })
 }

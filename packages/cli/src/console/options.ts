@@ -1,6 +1,7 @@
 /** What a console shows, and what it may do: its options, checked. */
 import { InvalidInputError } from '@eventsourced/core'
 import type { AnyDecider, AnyProjection, AnyStore } from '../target/known.ts'
+import type { MetricSource } from './metrics.ts'
 
 /** What a value belongs to that the console is about to send to a page. */
 export interface RedactedValue {
@@ -39,6 +40,10 @@ export interface ConsoleOptions {
   readonly actor?: ((request: Request) => string | Promise<string>) | undefined
   /** How long the store may take to answer a request, in milliseconds. @default 5,000 */
   readonly timeout?: number | undefined
+  /** Where the page gets the rates of the appending processes from, such as `consoleMetrics()`. @default none */
+  readonly metrics?: MetricSource | undefined
+  /** Receives each error that the page is not told, for your log. @default console.error */
+  readonly onError?: ((error: unknown, request: Request) => void) | undefined
 }
 
 /** What every route has at hand. */
@@ -53,10 +58,14 @@ export interface ConsoleContext {
   readonly hosts: readonly string[] | undefined
   readonly actorOf: (request: Request) => Promise<string>
   readonly timeout: number
+  readonly metrics: MetricSource | undefined
+  readonly onError: (error: unknown, request: Request) => void
+  /** Aborted by `close`. What runs without a request, and every answer that stays open, ends with it. */
+  readonly closing: AbortSignal
 }
 
 /** @throws InvalidInputError if an option is wrong */
-export function contextOf(options: ConsoleOptions): ConsoleContext {
+export function contextOf(options: ConsoleOptions, closing: AbortSignal): ConsoleContext {
   const { store, name = 'event store', timeout = 5_000, token } = options
   if (typeof store?.readStream !== 'function') {
     throw new InvalidInputError('store', 'must be a store', String(store))
@@ -72,5 +81,8 @@ export function contextOf(options: ConsoleOptions): ConsoleContext {
     hosts: options.hosts,
     actorOf: async (request) => (await options.actor?.(request)) ?? 'console',
     timeout,
+    metrics: options.metrics,
+    onError: options.onError ?? ((error) => globalThis.console.error(error)),
+    closing,
   }
 }

@@ -25,9 +25,9 @@ export function answers<Shape extends z.ZodType>(description: string, shape: Sha
   } as const
 }
 
-/** Ends when the client leaves, or when the store has had its time. */
-export function limitOf({ timeout }: ConsoleContext, request: Request): AbortSignal {
-  return AbortSignal.any([request.signal, AbortSignal.timeout(timeout)])
+/** Ends when the client leaves, when the store has had its time, or with the console. */
+export function limitOf({ timeout, closing }: ConsoleContext, request: Request): AbortSignal {
+  return AbortSignal.any([request.signal, closing, AbortSignal.timeout(timeout)])
 }
 
 export const pageSize = z.coerce.number().int().min(1).max(500).default(50).openapi({
