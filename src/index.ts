@@ -166,6 +166,7 @@ export type {
   ErrorPolicy,
   FailedCall,
   HandlerContext,
+  ListParkedOptions,
   ParkedCallOptions,
   ParkedEvent,
   ParkedEvents,

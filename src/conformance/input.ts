@@ -199,6 +199,8 @@ const readRefusals: readonly (readonly [
   ),
   ['types', [[], 'T', {}, 7, null, Object.create(null)], (store, types) => logOf(store, { types })],
   ['limit', [0, ...noNumbers], (store, limit) => collect(store.listStreams({ limit }))],
+  ['limit', [0, ...noNumbers], (store, limit) => collect(store.parked('a').list({ limit }))],
+  ['after', noNumbers, (store, after) => collect(store.parked('a').list({ after }))],
 ]
 
 export const inputCases: readonly ConformanceCase[] = [

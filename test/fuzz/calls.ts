@@ -256,7 +256,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => Object.keys(store.parked(...(as(given) as [never]))),
     },
     'parked.list': {
-      places: [['options', options({})]],
+      places: [['options', options({ after: position, limit })]],
       call: (store, given) => collect(store.parked('a').list(...as(given))),
     },
     ...Object.fromEntries(
