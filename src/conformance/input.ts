@@ -65,6 +65,7 @@ const refusals: readonly (readonly [
         { streamId: 'b', events: counted(1), expectedVersion },
       ]),
   ],
+  ['an event id to find that is no UUID', 'id', noIds, (store, id) => store.raw.findEvent(id)],
   [
     'an event id that is no UUID',
     'events[1].id',

@@ -132,8 +132,8 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
   const ids = fc.oneof(fc.constantFrom(...fewIds), fc.uuid())
   const almostIds = fc.constantFrom('{00000000-0000-4000-8000-000000000001}', `${fewIds[0]}\n`)
   const badIds = fc.oneof(boxed(almostIds), badText)
-  const id = optional(leaf(ids, (value) => typeof value === 'string' && idPattern.test(value), badIds))
-  const eventShape = { id, type: name, data: payload, metadata, tags: optional(list(name)) }
+  const id = leaf(ids, (value) => typeof value === 'string' && idPattern.test(value), badIds)
+  const eventShape = { id: optional(id), type: name, data: payload, metadata, tags: optional(list(name)) }
   const event = record(eventShape)
   const events = list(event)
   const versions = fc.constantFrom('any', 'noStream', 'streamExists', 0, 1, 2, longest)

@@ -64,6 +64,11 @@ export class EventIds {
     })
   }
 
+  /** Returns where the event with this id is; undefined if the id is in no item. */
+  async placeOf(id: string, signal?: AbortSignal): Promise<RecordedId | undefined> {
+    return (await this.#findItems([id], signal)).get(id)
+  }
+
   async #findItems(
     ids: readonly string[],
     signal: AbortSignal | undefined,
@@ -130,6 +135,6 @@ export class EventIds {
 export const hasCallerId = ({ idFrom }: PreparedEvent): boolean => idFrom === 'caller'
 
 /** When a UUID of version 7 was made (RFC 9562, 5.7); undefined for other versions. */
-function timeOf(id: string): number | undefined {
+export function timeOf(id: string): number | undefined {
   return id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
 }
