@@ -85,7 +85,8 @@ export async function searchTrace(
 
 /** Returns the position of the last event that readers see; 0 if there is none. */
 export async function lastPosition(store: AnyStore, signal: AbortSignal): Promise<number> {
-  for await (const { position } of store.raw.readAll({ direction: 'backward', limit: 1, signal })) return position
+  for await (const { position } of store.raw.readAll({ direction: 'backward', limit: 1, signal }))
+    return position
   return 0
 }
 

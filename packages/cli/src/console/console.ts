@@ -2,7 +2,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { version } from '../version.ts'
 import { type ConsoleOptions, contextOf } from './options.ts'
-import { streamRoutes } from './routes/streams.ts'
+import { readRoutes } from './routes/reads.ts'
 
 /** The console as an application of Hono: mount it with `app.route`, or call its `fetch`. */
 export interface Console extends OpenAPIHono {
@@ -21,7 +21,7 @@ export function console(options: ConsoleOptions): Console {
   const controller = new AbortController()
   const context = contextOf(options, controller.signal)
   const app = new OpenAPIHono()
-  for (const routes of [streamRoutes]) app.route('/api', routes(context))
+  for (const routes of readRoutes) app.route('/api', routes(context))
   app.doc31('/api/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'The console of an event store of @eventsourced/core', version },

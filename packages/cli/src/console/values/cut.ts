@@ -19,9 +19,7 @@ export function cut(value: Json): Cut<Json> {
 /** As `cut`, but the result stays an object: the beginning is its `$beginning`. */
 export function cutRecord(value: Record<string, unknown>): Cut<Record<string, unknown>> {
   const beginning = beginningOf(value)
-  return beginning === undefined
-    ? { value, isCut: false }
-    : { value: { $beginning: beginning }, isCut: true }
+  return beginning === undefined ? { value, isCut: false } : { value: { $beginning: beginning }, isCut: true }
 }
 
 function beginningOf(value: unknown): string | undefined {
