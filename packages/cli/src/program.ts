@@ -1,6 +1,7 @@
 /** The command line: its commands, what they share, and which exit code each outcome has. */
 import { Command, CommanderError } from 'commander'
 import { auditCommand } from './commands/audit.ts'
+import { consoleCommand } from './commands/console.ts'
 import { copyCommand } from './commands/copy.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { eventCommand } from './commands/event.ts'
@@ -88,6 +89,7 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     copyCommand,
     migrateCommand,
     auditCommand,
+    consoleCommand,
     mcpCommand,
   ]) {
     program.addCommand(make(runner, setExitCode).copyInheritedSettings(program))

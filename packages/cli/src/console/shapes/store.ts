@@ -70,11 +70,15 @@ export const sampleShape = z
 
 export const auditEntryShape = z
   .object({
+    id: z.string(),
     at: z.iso.datetime(),
     actor: z.string(),
     action: z.string(),
     target: z.string(),
-    outcome: z.string(),
+    outcome: z
+      .enum(['started', 'done', 'failed'])
+      .describe('`started`: the action runs, or the process that did it has died in the middle'),
+    reason: z.string().optional(),
     details: z.unknown().optional(),
     error: z.string().optional(),
   })
