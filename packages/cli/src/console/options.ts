@@ -33,11 +33,14 @@ export interface ConsoleOptions {
   /** Called for each value before it is sent. If it throws, the page shows an error instead of the value. @default none */
   readonly redact?: Redact | undefined
   /**
-   * The secret that a browser must show once, as `?token=…`, and a program in each request, as `Authorization: Bearer …`.
-   * @default none: only requests to a name of this machine are answered, such as localhost
+   * The secret that a browser must show once, as `?token=…`, and a program in each request, as `Authorization: Bearer …`. It
+   * has at least 8 characters. @default none: whoever reaches the console may use it
    */
   readonly token?: string | undefined
-  /** The names under which browsers reach the console, such as `ops.example.org`. @default the names of this machine */
+  /**
+   * The names under which browsers reach the console, without ports, such as `ops.example.org`. The names `localhost`,
+   * `127.0.0.1` and `[::1]` are always known. @default none
+   */
   readonly hosts?: readonly string[] | undefined
   /** Who acts, for the audit: what your login knows of the request. @default 'console' */
   readonly actor?: ((request: Request) => string | Promise<string>) | undefined
@@ -73,6 +76,7 @@ export function contextOf(options: ConsoleOptions, closing: AbortSignal): Consol
   if (typeof store?.readStream !== 'function') {
     throw new InvalidInputError('store', 'must be a store', String(store))
   }
+  checkOptions(options)
   return {
     store,
     name,
@@ -87,5 +91,40 @@ export function contextOf(options: ConsoleOptions, closing: AbortSignal): Consol
     metrics: options.metrics,
     onError: options.onError ?? ((error) => globalThis.console.error(error)),
     closing,
+  }
+}
+
+export const tokenRule = 'must have at least 8 characters, all of them letters, digits or signs of ASCII'
+/** Whether an HTTP header can carry the token, and few tries cannot find it. */
+export const isToken = (token: unknown): boolean => typeof token === 'string' && /^[!-~]{8,}$/.test(token)
+
+const hostName = /^([a-z0-9_-]+\.)*[a-z0-9_-]+$|^\[[0-9a-f:.]+\]$/i
+// The longest time that a timer of Node.js can run, in milliseconds.
+const longestTimer = 2 ** 31 - 1
+
+function checkOptions({ hosts = [], timeout, token, redact, actor }: ConsoleOptions): void {
+  for (const host of hosts) {
+    if (typeof host !== 'string' || !hostName.test(host)) {
+      throw new InvalidInputError(
+        'hosts',
+        'must be names without ports, such as ops.example.org',
+        String(host),
+      )
+    }
+  }
+  if (timeout !== undefined && !(Number.isInteger(timeout) && timeout >= 1 && timeout <= longestTimer)) {
+    throw new InvalidInputError(
+      'timeout',
+      `must be a whole number from 1 to ${longestTimer}`,
+      String(timeout),
+    )
+  }
+  if (token !== undefined && !isToken(token)) {
+    throw new InvalidInputError('token', tokenRule, 'another value')
+  }
+  for (const [field, value] of Object.entries({ redact, actor })) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw new InvalidInputError(field, 'must be a function', String(value))
+    }
   }
 }

@@ -25,9 +25,31 @@ export function answers<Shape extends z.ZodType>(description: string, shape: Sha
   } as const
 }
 
-/** Ends when the client leaves, when the store has had its time, or with the console. */
-export function limitOf({ timeout, closing }: ConsoleContext, request: Request): AbortSignal {
-  return AbortSignal.any([request.signal, closing, AbortSignal.timeout(timeout)])
+/** Ends when the client leaves, or when the store has had its time. */
+export function limitOf({ timeout }: ConsoleContext, request: Request): AbortSignal {
+  return AbortSignal.any([request.signal, AbortSignal.timeout(timeout)])
+}
+
+/** A limit of work in steps, each of which has the whole time of the store. */
+export interface RenewableLimit {
+  readonly signal: AbortSignal
+  /** Call it after each step. */
+  readonly renew: () => void
+}
+
+export function renewableLimitOf({ timeout }: ConsoleContext, request: Request): RenewableLimit {
+  const controller = new AbortController()
+  const end = () => controller.abort(new DOMException('The store did not answer in time', 'TimeoutError'))
+  let timer = setTimeout(end, timeout)
+  timer.unref()
+  return {
+    signal: AbortSignal.any([request.signal, controller.signal]),
+    renew() {
+      clearTimeout(timer)
+      timer = setTimeout(end, timeout)
+      timer.unref()
+    },
+  }
 }
 
 export const pageSize = z.coerce.number().int().min(1).max(500).default(50).openapi({
