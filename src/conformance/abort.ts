@@ -25,6 +25,10 @@ const calls: readonly (readonly [
   ['streamInfo', (store, signal) => store.streamInfo('a', { signal })],
   ['listStreams', (store, signal) => collect(store.listStreams({ signal }))],
   [
+    'listStreams of the largest',
+    (store, signal) => collect(store.listStreams({ order: 'largest', limit: 1, signal })),
+  ],
+  [
     'import',
     (store, signal) =>
       store.import([{ ...counted(1)[0], type: 'T', data: 1, streamId: 'c' }], { name: 'n', signal }),

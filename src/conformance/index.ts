@@ -43,6 +43,7 @@ import { inlineErrorCases } from './inline-errors.ts'
 import { missingInlineCases } from './inline-missing.ts'
 import { inlineTransactionCases } from './inline-transactions.ts'
 import { inputCases } from './input.ts'
+import { largestStreamCases } from './largest-streams.ts'
 import { lostAnswerCases } from './lost-answers.ts'
 import { manyReaderCases } from './many-readers.ts'
 import { nameCases } from './names.ts'
@@ -114,6 +115,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...transactionCases,
   ...frontierCases,
   ...streamCases,
+  ...largestStreamCases,
   ...nameCases,
   ...payloadCases,
   ...inputCases,

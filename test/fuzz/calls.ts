@@ -165,7 +165,8 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => store.streamInfo(...(as(given) as [never])),
     },
     listStreams: {
-      places: [['options', options(listing)]],
+      places: [['options', options({ ...listing, order: optional(oneOf('id', 'largest')) })]],
+      together: ([given]) => (propertyOf(given, 'order') === 'largest' ? misfitsOfLargest(given) : []),
       call: (store, given) => collect(store.listStreams(...as(given))),
     },
     frontier: {
@@ -566,6 +567,16 @@ const awaitable =
 
 function propertyOf(value: unknown, key: string | symbol): unknown {
   return (value as Readonly<Record<string | symbol, unknown>> | null | undefined)?.[key]
+}
+
+/** What does not go with the order 'largest' of streams. */
+function misfitsOfLargest(options: unknown): readonly Fault[] {
+  const [limit, after] = [propertyOf(options, 'limit'), propertyOf(options, 'after')]
+  const isTooMany = limit === undefined || (typeof limit === 'number' && limit > 1_000)
+  return [
+    ...(isTooMany ? [{ field: 'limit', value: limit }] : []),
+    ...(after === undefined ? [] : [{ field: 'after', value: after }]),
+  ]
 }
 
 function repeatedIds(appends: unknown): readonly Fault[] {
