@@ -117,6 +117,7 @@ export type {
   ReadOperation,
 } from './observe/operation.ts'
 export type {
+  ListProjectionsOptions,
   ProjectionSummary,
   RebuildOptions,
   RebuildProgress,

@@ -369,7 +369,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => store.snapshots.delete(...(as(given) as [never])),
     },
     listProjections: {
-      places: [['options', options({})]],
+      places: [['options', options({ counts: optional(boolean) })]],
       call: (store, given) => collect(store.listProjections(...as(given))),
     },
     rebuild: {

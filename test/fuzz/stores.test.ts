@@ -19,7 +19,7 @@ const weights: Readonly<Record<string, number>> = {
   ...{ readStream: 3, readAll: 3, 'readAll, following': 1, streamInfo: 1, listStreams: 2, foldStream: 2 },
   ...{ 'raw.readStream': 1, 'raw.readAll': 1, 'raw.findEvent': 3 },
   ...{ 'snapshots.read': 2, 'snapshots.write': 2, 'snapshots.delete': 1 },
-  ...{ view: 1, 'view.get': 3, 'view.list': 2, rebuild: 1, verify: 1 },
+  ...{ view: 1, 'view.get': 3, 'view.list': 2, rebuild: 1, verify: 1, listProjections: 1 },
   ...{
     subscribe: 1,
     runOnce: 1,
