@@ -8,7 +8,7 @@ export async function* projectionFindings(
   { store, signal }: CommandContext,
   subscriptions: ReadonlyMap<string, SubscriptionSummary>,
 ): AsyncGenerator<Finding> {
-  for await (const projection of store.listProjections({ signal })) {
+  for await (const projection of store.listProjections({ counts: false, signal })) {
     yield findingOf(projection, subscriptions.get(projection.name))
   }
 }
