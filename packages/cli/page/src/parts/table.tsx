@@ -20,12 +20,31 @@ interface TableProps<Row> {
   readonly empty: string
   /** The address of the next page. */
   readonly next?: string | undefined
+  /** The address of the first page, unless it is shown. */
+  readonly first?: string | undefined
+  /** Marks the row that is shown elsewhere on the screen. */
+  readonly isPresent?: (row: Row) => boolean
 }
 
-export function Table<Row>({ label, columns, rows, keyOf, empty, next }: TableProps<Row>) {
-  if (rows.length === 0) return <p class="empty">{empty}</p>
+export function Table<Row>({ label, columns, rows, keyOf, empty, next, first, isPresent }: TableProps<Row>) {
   return (
     <>
+      {rows.length === 0 ? <p class="empty">{empty}</p> : table()}
+      {(next !== undefined || first !== undefined) && (
+        <p class="pages">
+          {first !== undefined && <a href={first}>First page</a>}
+          {next !== undefined && (
+            <a href={next} rel="next">
+              Next page
+            </a>
+          )}
+        </p>
+      )}
+    </>
+  )
+
+  function table() {
+    return (
       <table>
         <caption class="hidden">{label}</caption>
         <thead>
@@ -39,7 +58,13 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, next }: TablePr
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)} data-row tabIndex={-1} onKeyDown={openLink}>
+            <tr
+              key={keyOf(row)}
+              data-row
+              tabIndex={-1}
+              onKeyDown={openLink}
+              aria-current={isPresent?.(row) ? 'true' : undefined}
+            >
               {columns.map(({ title, cell, isNumber, isHeader }) => {
                 const Cell = isHeader ? 'th' : 'td'
                 return (
@@ -57,15 +82,8 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, next }: TablePr
           ))}
         </tbody>
       </table>
-      {next !== undefined && (
-        <p class="pages">
-          <a href={next} rel="next">
-            Next page
-          </a>
-        </p>
-      )}
-    </>
-  )
+    )
+  }
 }
 
 /** Enter follows the first link of the row that has the focus. */
