@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The contract that every store fulfils and that the conformance suite proves. */
+import type { AuditTrail } from './audit/audit-trail.ts'
 import type { CallOptions } from './call-options.ts'
 import type { EventDefinitions, OfType } from './catalogue/definitions.ts'
 import type { Event, Metadata, RecordedEvent } from './event.ts'
@@ -220,6 +221,9 @@ export interface EventStore<E extends Event = Event, Tx extends HandlerTransacti
 
   /** States of long streams, which `commandHandler` and `foldStream` keep in the store. */
   readonly snapshots: Snapshots
+
+  /** The durable record of what operators did with the store, and who did it. */
+  readonly audit: AuditTrail
 
   /** Returns a view of the documents of a projection, or of a collection that handlers write. */
   // biome-ignore lint/suspicious/noExplicitAny: a view does not depend on the projection's events

@@ -23,6 +23,12 @@ const calls: readonly (readonly [
   ['streamInfo', (store, signal) => store.streamInfo('a', { signal })],
   ['listStreams', (store, signal) => collect(store.listStreams({ signal }))],
   [
+    'audit.record',
+    (store, signal) =>
+      store.audit.record({ actor: 'ada', action: 'pause', target: 'a', outcome: 'done' }, { signal }),
+  ],
+  ['audit.list', (store, signal) => collect(store.audit.list({ signal }))],
+  [
     'import',
     (store, signal) =>
       store.import([{ ...counted(1)[0], type: 'T', data: 1, streamId: 'c' }], { name: 'n', signal }),

@@ -20,6 +20,11 @@ const calls: readonly (readonly [description: string, call: (store: EventStore) 
   ['streamInfo', (store) => store.streamInfo('a')],
   ['listStreams', (store) => collect(store.listStreams())],
   ['import', (store) => store.import([{ type: 'T', data: 1, streamId: 'a' }], { name: 'n' })],
+  [
+    'audit.record',
+    (store) => store.audit.record({ actor: 'ada', action: 'pause', target: 'a', outcome: 'done' }),
+  ],
+  ['audit.list', (store) => collect(store.audit.list())],
   ['import of an empty source', (store) => store.import([])],
 ]
 

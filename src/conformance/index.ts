@@ -11,6 +11,7 @@ import { absentCases } from './absent.ts'
 import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
+import { auditCases } from './audit.ts'
 import type { ConformanceCase } from './case.ts'
 import { catalogueCheckCases } from './catalogue-check.ts'
 import { catalogueCommandCases } from './catalogue-commands.ts'
@@ -133,6 +134,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...inPlaceCases,
   ...snapshotCases,
   ...snapshotWriteCases,
+  ...auditCases,
   ...inlineCases,
   ...inlineErrorCases,
   ...inlineTransactionCases,

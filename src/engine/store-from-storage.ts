@@ -38,6 +38,7 @@ import { runOnce } from '../subscription/run-once.ts'
 import { type StartedSubscription, startSubscription } from '../subscription/start.ts'
 import { subscriptionStatus } from '../subscription/status.ts'
 import { uuidv7 } from '../uuid.ts'
+import { auditTrail } from './audit.ts'
 import { engineEnvironment } from './environment.ts'
 import { readFrontier } from './frontier.ts'
 import { importEvents } from './import.ts'
@@ -207,6 +208,8 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
     },
 
     snapshots: storeSnapshots(storage, operations),
+
+    audit: auditTrail(storage, operations),
 
     view: (projection) => readView(environment, operations, liveViews, projection),
 

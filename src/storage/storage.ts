@@ -190,6 +190,11 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
   /** Notifications between processes, if the database has them. Without them, readers only poll. @default none */
   readonly notifications?: Notifications | undefined
 
+  /**
+   * For how long a write of the engine waits for the database, if nothing else ends it, in milliseconds. @default 30,000
+   */
+  readonly timeout?: number | undefined
+
   /** How often the engine may send requests, if the database bills each one. @default as often as is useful */
   readonly pace?: Pace | undefined
 

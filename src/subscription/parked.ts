@@ -3,8 +3,8 @@ import type { KnownEvents } from '../catalogue/known-events.ts'
 import { upcastAll } from '../catalogue/upcast.ts'
 import { NotParkedError, UnknownSubscriptionError } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkName, checkReadName, checkText } from '../input/checks.ts'
-import { optionsOf } from '../input/options.ts'
-import { readSafely, refuse } from '../input/refusal.ts'
+import { checkProperties, optionsOf } from '../input/options.ts'
+import { readSafely } from '../input/refusal.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
@@ -116,23 +116,15 @@ function checkedChoice(which: number | ParkedFilter): number | ParkedFilter {
 
 const isParked = ({ state }: ParkedRecord) => state === 'parked'
 
-const filterProperties = ['type', 'streamId', 'error']
+const filterProperties = ['type', 'streamId', 'error'] as const
 
 /** Refuses unknown properties. If a misspelled one were ignored, the filter would select more than the caller meant. */
 function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
-  const { type, streamId, error } = optionsOf(filter, ['type', 'streamId', 'error'], 'filter')
+  const { type, streamId, error } = optionsOf(filter, filterProperties, 'filter')
   if (type !== undefined) checkReadName(type, 'type')
   if (streamId !== undefined) checkReadName(streamId, 'streamId')
   if (error !== undefined) checkText(error, 'error')
-  const properties = readSafely('filter', filter, () => Object.keys(filter))
-  const unknown = properties.find((property) => !filterProperties.includes(property))
-  if (unknown !== undefined) {
-    refuse(
-      'filter',
-      `must have no other properties than ${filterProperties.join(', ')}, but has ${unknown}`,
-      filter,
-    )
-  }
+  checkProperties(filter, filterProperties, 'filter')
   return { type, streamId, error }
 }
 

@@ -71,6 +71,10 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     { type: optional(readName), streamId: optional(readName), error: optional(text) },
     { nested: false, isStrict: true },
   )
+  const shortText = leaf(
+    fc.oneof(names, fc.constant('')),
+    (value) => typeof value === 'string' && isText(value) && new TextEncoder().encode(value).length <= 4_096,
+  )
   const isSchema = (value: unknown) => typeof (value as StandardSchema)['~standard'].validate === 'function'
   const snapshot = record({
     name,
@@ -79,6 +83,17 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     schema: optional(leaf(fc.constant(anySchema), isSchema)),
     wait: optional(boolean),
   })
+  const auditEntry = record(
+    {
+      ...{ actor: readName, action: readName, target: readName },
+      outcome: oneOf('started', 'done', 'failed'),
+      startId: kinds.id,
+      reason: optional(shortText),
+      details: kinds.details,
+      error: optional(shortText),
+    },
+    { isStrict: true },
+  )
   const waiting = { atLeast: number(0, [0]), timeout: milliseconds(0, [0, 2 ** 31 - 1]) }
   const listing = { prefix: optional(readName), after: optional(readName), limit }
 
@@ -350,6 +365,18 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       ],
       call: (store, given) => store.snapshots.delete(...(as(given) as [never])),
     },
+    'audit.record': {
+      places: [
+        ['entry', auditEntry],
+        ['options', options({})],
+      ],
+      together: ([entry]) => misplacedFacts(entry),
+      call: (store, given) => store.audit.record(...(as(given) as [never])),
+    },
+    'audit.list': {
+      places: [['options', options({ limit, before: kinds.id })]],
+      call: (store, given) => collect(store.audit.list(...as(given))),
+    },
     listProjections: {
       places: [['options', options({})]],
       call: (store, given) => collect(store.listProjections(...as(given))),
@@ -549,6 +576,15 @@ const awaitable =
 
 function propertyOf(value: unknown, key: string | symbol): unknown {
   return (value as Readonly<Record<string | symbol, unknown>> | null | undefined)?.[key]
+}
+
+/** An entry may name its start only after it has started, and an error only if it has failed. */
+function misplacedFacts(entry: unknown): readonly Fault[] {
+  const { outcome, startId, error } = entry as core.NewAuditEntry
+  const faults: Fault[] = []
+  if (startId !== undefined && outcome === 'started') faults.push({ field: 'entry.startId', value: startId })
+  if (error !== undefined && outcome !== 'failed') faults.push({ field: 'entry.error', value: error })
+  return faults
 }
 
 function repeatedIds(appends: unknown): readonly Fault[] {

@@ -31,6 +31,7 @@ it('the table of calls names every function of the library, of a store, and of w
     ...functionsOf(store.parked('a'), 'parked.'),
     ...functionsOf(store.subscriptions, 'subscriptions.'),
     ...functionsOf(store.snapshots, 'snapshots.'),
+    ...functionsOf(store.audit, 'audit.'),
     ...functionsOf(subscription, 'subscription.'),
     ...functionsOf(catalogue, 'catalogue.'),
   ]

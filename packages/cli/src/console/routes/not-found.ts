@@ -1,0 +1,3 @@
+/** What a request names does not exist. */
+
+export class NotFound extends Error {}
