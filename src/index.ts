@@ -173,6 +173,7 @@ export type {
   ErrorPolicy,
   FailedCall,
   HandlerContext,
+  ListParkedOptions,
   ParkedCallOptions,
   ParkedEvent,
   ParkedEvents,

@@ -137,6 +137,15 @@ export interface ListStreamsOptions extends CallOptions {
 
 /** Reads events in the form in which they are stored, without the catalogue of the store. */
 export interface StoredEvents {
+  /**
+   * Returns the event with this id; `undefined` if no stream has it. `id`: a UUID, in upper or lower case.
+   *
+   * On DynamoDB, it finds each event whose id the caller chose, and each event of an import or of a command with a
+   * `commandId`. The ids that the library makes for other events are in no index: such an event is found by the time in
+   * its id, if the log recorded it within five minutes of that time. A repair of restored tables may record it later.
+   * @throws InvalidInputError if the id is no UUID
+   */
+  findEvent(id: string, options?: CallOptions): Promise<RecordedEvent | undefined>
   /** As `readStream` of the store. */
   readStream(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice>
   /** As `readAll` of the store. `types` are the stored names. */

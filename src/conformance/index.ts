@@ -29,6 +29,7 @@ import { commandAtOnceCases } from './commands-at-once.ts'
 import { expectedVersionCases } from './expected-version.ts'
 import { failingHandlerCases } from './failing-handlers.ts'
 import { feedCases } from './feed.ts'
+import { findEventCases } from './find-event.ts'
 import { followCases } from './follow.ts'
 import { frontierCases } from './frontier.ts'
 import { handleCases } from './handle.ts'
@@ -108,6 +109,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...readStreamCases,
   ...readsAtOnceCases,
   ...readLogCases,
+  ...findEventCases,
   ...followCases,
   ...feedCases,
   ...transactionCases,

@@ -43,7 +43,7 @@ import { engineEnvironment } from './environment.ts'
 import { readFrontier } from './frontier.ts'
 import { importEvents } from './import.ts'
 import { observeAppend, observeBuild, observeImport } from './observed.ts'
-import { reader } from './reader.ts'
+import { reader, storedEvents } from './reader.ts'
 import { storeSnapshots } from './snapshots.ts'
 
 const streamsPerPage = 500
@@ -120,7 +120,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
       EventStore<E, Tx>,
       'readStream' | 'readAll'
     >),
-    raw: reader(storage, environment.log, operations, undefined, observation),
+    raw: storedEvents(storage, environment.log, operations, observation),
 
     async createStream(streamId, options) {
       checkName(streamId, 'streamId')

@@ -76,6 +76,7 @@ export { timeOfUuid, uuidv7 } from '../uuid.ts'
 export { type CallerOf, callersOf, presentCaller } from './caller.ts'
 export { documentSnapshots } from './document-snapshots.ts'
 export { driverError } from './driver.ts'
+export { eventAt } from './event-at.ts'
 export {
   type Busy,
   type Failed,

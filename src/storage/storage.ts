@@ -13,6 +13,7 @@
  *   out what the earlier attempt wrote, and return that result.
  * - When the signal is aborted, the method may stop early and reject with the signal's reason.
  */
+import type { RecordedEvent } from '../event.ts'
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { Frontier } from '../log/frontier.ts'
 import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
@@ -148,6 +149,12 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
    * whole stream, not the window.
    */
   readStream(streamId: string, window: StreamWindow, signal?: AbortSignal): Promise<StreamSlice>
+
+  /**
+   * Returns the event with this id, a UUID in lower case; undefined if no stream has it. Finds every event whose
+   * append was acknowledged before the call. A storage that has no index of all ids says which of them it finds.
+   */
+  findEvent(id: string, signal?: AbortSignal): Promise<RecordedEvent | undefined>
 
   /**
    * Reads one page of the log in order of position. While an event may still commit at an earlier place of the result,

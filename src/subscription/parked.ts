@@ -23,14 +23,22 @@ export function parkedEvents(
   const perform = operations.perform.bind(operations)
   return {
     list(options) {
-      const { signal } = optionsOf(options, ['signal'])
+      const {
+        after = 0,
+        limit = Number.MAX_SAFE_INTEGER,
+        signal,
+      } = optionsOf(options, ['after', 'limit', 'signal'])
+      checkInteger(after, 'after', 0)
+      checkInteger(limit, 'limit', 1)
       return itemsOf(signal, async function* (signal) {
-        for (let after = 0; ; ) {
-          const from = after
-          const page = await perform(signal, () => storage.listParked(name, from, recordsPerPage, signal))
+        let last = after
+        for (let left = limit; left > 0; ) {
+          const most = Math.min(left, recordsPerPage)
+          const page = await perform(signal, () => storage.listParked(name, last, most, signal))
           yield page.map((record) => toParkedEvent(record, known))
-          if (page.length < recordsPerPage) return
-          after = (page.at(-1) as ParkedRecord).position
+          if (page.length < most) return
+          last = (page.at(-1) as ParkedRecord).position
+          left -= page.length
         }
       })
     },

@@ -29,7 +29,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     events,
     filter,
   } = kinds
-  const { start, from, parkedPosition } = kinds
+  const { id, start, from, parkedPosition } = kinds
   const prefixed: Kind = (field) =>
     kinds.prefix(`${field}.prefix`).map(({ value, faults }) => ({ value: { prefix: value }, faults }))
   const { expectedVersion, documents, anyProjection, viewed } = kinds
@@ -97,6 +97,20 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
   const waiting = { atLeast: number(0, [0]), timeout: milliseconds(0, [0, 2 ** 31 - 1]) }
   const listing = { prefix: optional(readName), after: optional(readName), limit }
 
+  const window = {
+    fromVersion: number(1, [1, 2, 2 ** 53 - 1]),
+    toVersion: number(0, [0, 1, 2 ** 53 - 1]),
+    asOf: optional(date),
+    direction,
+    limit,
+  }
+  const readStreamPlaces: PublicCall['places'] = [
+    ['streamId', readName],
+    ['options', options(window)],
+  ]
+  const stretch = { ...filter, after: position, until: position, direction, limit }
+  const readAllPlaces: PublicCall['places'] = [['options', options(stretch)]]
+
   return {
     createStream: {
       places: [
@@ -124,23 +138,11 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => store.appendAll(...(as(given) as [never])),
     },
     readStream: {
-      places: [
-        ['streamId', readName],
-        [
-          'options',
-          options({
-            fromVersion: number(1, [1, 2, 2 ** 53 - 1]),
-            toVersion: number(0, [0, 1, 2 ** 53 - 1]),
-            asOf: optional(date),
-            direction,
-            limit,
-          }),
-        ],
-      ],
+      places: readStreamPlaces,
       call: (store, given) => store.readStream(...(as(given) as [never])),
     },
     readAll: {
-      places: [['options', options({ ...filter, after: position, until: position, direction, limit })]],
+      places: readAllPlaces,
       call: (store, given) => collect(store.readAll(...as(given))),
     },
     'readAll, following': {
@@ -154,6 +156,21 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
         ],
       ],
       call: (store, given) => collect(store.readAll(...as(given))),
+    },
+    'raw.readStream': {
+      places: readStreamPlaces,
+      call: (store, given) => store.raw.readStream(...(as(given) as [never])),
+    },
+    'raw.readAll': {
+      places: readAllPlaces,
+      call: (store, given) => collect(store.raw.readAll(...as(given))),
+    },
+    'raw.findEvent': {
+      places: [
+        ['id', id],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.raw.findEvent(...(as(given) as [never])),
     },
     streamInfo: {
       places: [
@@ -271,7 +288,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => Object.keys(store.parked(...(as(given) as [never]))),
     },
     'parked.list': {
-      places: [['options', options({})]],
+      places: [['options', options({ after: position, limit })]],
       call: (store, given) => collect(store.parked('a').list(...as(given))),
     },
     ...Object.fromEntries(

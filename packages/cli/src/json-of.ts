@@ -48,10 +48,10 @@ class Writer {
       case 'bigint':
       case 'symbol':
         return String(value)
-      case 'function':
-        return '[function]'
-      default:
+      case 'object':
         return value === null ? null : this.#writeObject(value, depth)
+      default:
+        return '[function]'
     }
   }
 

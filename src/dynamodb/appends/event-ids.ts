@@ -64,6 +64,11 @@ export class EventIds {
     })
   }
 
+  /** Returns where the event with this id is; undefined if the id is in no item. */
+  async placeOf(id: string, signal?: AbortSignal): Promise<RecordedId | undefined> {
+    return (await this.#findItems([id], signal)).get(id)
+  }
+
   async #findItems(
     ids: readonly string[],
     signal: AbortSignal | undefined,

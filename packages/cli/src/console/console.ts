@@ -11,7 +11,7 @@ import { jobRoutes } from './routes/jobs.ts'
 import { NotFound } from './routes/not-found.ts'
 import { parkedActions } from './routes/parked-actions.ts'
 import { projectionActions } from './routes/projection-actions.ts'
-import { streamRoutes } from './routes/streams.ts'
+import { readRoutes } from './routes/reads.ts'
 import { subscriptionActions } from './routes/subscription-actions.ts'
 import { protect, protectApi } from './security/protect.ts'
 
@@ -46,7 +46,7 @@ export function console(options: ConsoleOptions): Console {
   const token = protect(app, context)
   app.use(servePage)
   protectApi(app, context, token)
-  for (const routes of [streamRoutes, subscriptionActions, parkedActions, auditRoutes]) {
+  for (const routes of [...readRoutes, subscriptionActions, parkedActions, auditRoutes]) {
     app.route('/api', routes(context))
   }
   for (const routes of [projectionActions, jobRoutes]) app.route('/api', routes(context, jobs))

@@ -5,11 +5,14 @@ import type { MetricSource } from './metrics.ts'
 
 /** What a value belongs to that the console is about to send to a page. */
 export interface RedactedValue {
-  /** `event`: its data. `metadata`: of an event. `state`: of a stream. `document`: of a projection. */
+  /**
+   * `event`: its data. `metadata`: of an event, or of a stream. `state`: of a stream. `document`: of a projection. `error`:
+   * the message or the stack of an error, of a parked event or of a decider; it may quote data.
+   */
   readonly kind: 'event' | 'metadata' | 'state' | 'document' | 'error'
-  /** The stream, or the projection. */
+  /** The stream, the projection, or for the error of a parked event its subscription. */
   readonly source: string
-  /** The type of the event, the name of the decider, or the key of the document. */
+  /** The type of the event, the name of the decider, or the key of the document; empty for the metadata of a stream. */
   readonly name: string
 }
 
