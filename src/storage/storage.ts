@@ -16,7 +16,7 @@
 import type { RecordedEvent } from '../event.ts'
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { Frontier } from '../log/frontier.ts'
-import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
+import type { Direction, StreamInfo, StreamSlice } from '../reads.ts'
 import type { Caller } from './caller.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
 import type { Pace } from './pace.ts'
