@@ -1,5 +1,12 @@
 /** `@eventsourced/core`: the contract of all stores, deciders, projections, the errors, and the store in memory. */
 
+export type {
+  AuditEntry,
+  AuditOutcome,
+  AuditTrail,
+  ListAuditOptions,
+  NewAuditEntry,
+} from './audit/audit-trail.ts'
 export type { CallOptions } from './call-options.ts'
 export type { AsyncApiDocument, AsyncApiOptions } from './catalogue/async-api.ts'
 export type { Catalogue, CatalogueOptions } from './catalogue/catalogue.ts'
@@ -166,6 +173,7 @@ export type {
   ErrorPolicy,
   FailedCall,
   HandlerContext,
+  ListParkedOptions,
   ParkedCallOptions,
   ParkedEvent,
   ParkedEvents,

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The contract that every store fulfils and that the conformance suite proves. */
+import type { AuditTrail } from './audit/audit-trail.ts'
 import type { CallOptions } from './call-options.ts'
 import type { EventDefinitions, OfType } from './catalogue/definitions.ts'
 import type { Event, Metadata, RecordedEvent } from './event.ts'
@@ -136,6 +137,15 @@ export interface ListStreamsOptions extends CallOptions {
 
 /** Reads events in the form in which they are stored, without the catalogue of the store. */
 export interface StoredEvents {
+  /**
+   * Returns the event with this id; `undefined` if no stream has it. `id`: a UUID, in upper or lower case.
+   *
+   * On DynamoDB, it finds each event whose id the caller chose, and each event of an import or of a command with a
+   * `commandId`. The ids that the library makes for other events are in no index: such an event is found by the time in
+   * its id, if the log recorded it within five minutes of that time. A repair of restored tables may record it later.
+   * @throws InvalidInputError if the id is no UUID
+   */
+  findEvent(id: string, options?: CallOptions): Promise<RecordedEvent | undefined>
   /** As `readStream` of the store. */
   readStream(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice>
   /** As `readAll` of the store. `types` are the stored names. */
@@ -220,6 +230,9 @@ export interface EventStore<E extends Event = Event, Tx extends HandlerTransacti
 
   /** States of long streams, which `commandHandler` and `foldStream` keep in the store. */
   readonly snapshots: Snapshots
+
+  /** The durable record of what operators did with the store, and who did it. */
+  readonly audit: AuditTrail
 
   /** Returns a view of the documents of a projection, or of a collection that handlers write. */
   // biome-ignore lint/suspicious/noExplicitAny: a view does not depend on the projection's events

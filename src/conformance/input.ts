@@ -65,6 +65,7 @@ const refusals: readonly (readonly [
         { streamId: 'b', events: counted(1), expectedVersion },
       ]),
   ],
+  ['an event id to find that is no UUID', 'id', noIds, (store, id) => store.raw.findEvent(id)],
   [
     'an event id that is no UUID',
     'events[1].id',
@@ -199,6 +200,8 @@ const readRefusals: readonly (readonly [
   ),
   ['types', [[], 'T', {}, 7, null, Object.create(null)], (store, types) => logOf(store, { types })],
   ['limit', [0, ...noNumbers], (store, limit) => collect(store.listStreams({ limit }))],
+  ['limit', [0, ...noNumbers], (store, limit) => collect(store.parked('a').list({ limit }))],
+  ['after', noNumbers, (store, after) => collect(store.parked('a').list({ after }))],
 ]
 
 export const inputCases: readonly ConformanceCase[] = [

@@ -38,11 +38,12 @@ import { runOnce } from '../subscription/run-once.ts'
 import { type StartedSubscription, startSubscription } from '../subscription/start.ts'
 import { subscriptionStatus } from '../subscription/status.ts'
 import { uuidv7 } from '../uuid.ts'
+import { auditTrail } from './audit.ts'
 import { engineEnvironment } from './environment.ts'
 import { readFrontier } from './frontier.ts'
 import { importEvents } from './import.ts'
 import { observeAppend, observeBuild, observeImport } from './observed.ts'
-import { reader } from './reader.ts'
+import { reader, storedEvents } from './reader.ts'
 import { storeSnapshots } from './snapshots.ts'
 
 const streamsPerPage = 500
@@ -119,7 +120,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
       EventStore<E, Tx>,
       'readStream' | 'readAll'
     >),
-    raw: reader(storage, environment.log, operations, undefined, observation),
+    raw: storedEvents(storage, environment.log, operations, observation),
 
     async createStream(streamId, options) {
       checkName(streamId, 'streamId')
@@ -207,6 +208,8 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
     },
 
     snapshots: storeSnapshots(storage, operations),
+
+    audit: auditTrail(storage, operations),
 
     view: (projection) => readView(environment, operations, liveViews, projection),
 

@@ -71,11 +71,12 @@ export type { Snapshot } from '../snapshot/snapshots.ts'
 export type { EventStore, StreamInfo, StreamSlice } from '../store.ts'
 export type { StoreOptions } from '../store-options.ts'
 export type { SubscribeOptions } from '../subscription/subscription.ts'
-export { uuidv7 } from '../uuid.ts'
+export { timeOfUuid, uuidv7 } from '../uuid.ts'
 // Techniques that stores share
 export { type CallerOf, callersOf, presentCaller } from './caller.ts'
 export { documentSnapshots } from './document-snapshots.ts'
 export { driverError } from './driver.ts'
+export { eventAt } from './event-at.ts'
 export {
   type Busy,
   type Failed,
