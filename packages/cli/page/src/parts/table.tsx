@@ -20,9 +20,11 @@ interface TableProps<Row> {
   readonly empty: string
   /** The address of the next page. */
   readonly next?: string | undefined
+  /** The words of the link to the next page. @default 'Next page' */
+  readonly nextTitle?: string | undefined
 }
 
-export function Table<Row>({ label, columns, rows, keyOf, empty, next }: TableProps<Row>) {
+export function Table<Row>({ label, columns, rows, keyOf, empty, next, nextTitle }: TableProps<Row>) {
   if (rows.length === 0) return <p class="empty">{empty}</p>
   return (
     <>
@@ -60,7 +62,7 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, next }: TablePr
       {next !== undefined && (
         <p class="pages">
           <a href={next} rel="next">
-            Next page
+            {nextTitle ?? 'Next page'}
           </a>
         </p>
       )}
