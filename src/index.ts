@@ -1,5 +1,12 @@
 /** `@eventsourced/core`: the contract of all stores, deciders, projections, the errors, and the store in memory. */
 
+export type {
+  AuditEntry,
+  AuditOutcome,
+  AuditTrail,
+  ListAuditOptions,
+  NewAuditEntry,
+} from './audit/audit-trail.ts'
 export type { CallOptions } from './call-options.ts'
 export type { AsyncApiDocument, AsyncApiOptions } from './catalogue/async-api.ts'
 export type { Catalogue, CatalogueOptions } from './catalogue/catalogue.ts'
@@ -136,26 +143,22 @@ export type { Documents, HandlerTransaction } from './projection/transaction.ts'
 export type { ListDocumentsOptions, View, ViewOptions, WatchOptions } from './projection/view.ts'
 export type { DocumentChange, PrefixChange, ViewDocument, ViewSnapshot } from './projection/view-document.ts'
 export type {
+  Direction,
+  ListStreamsOptions,
+  ReadAllOptions,
+  ReadStreamOptions,
+  StoredEvents,
+  StreamInfo,
+  StreamSlice,
+} from './reads.ts'
+export type {
   DeleteSnapshotsOptions,
   Snapshot,
   Snapshots,
   WriteSnapshotOptions,
 } from './snapshot/snapshots.ts'
 export type { StoreWarning } from './storage/warnings.ts'
-export type {
-  AppendOptions,
-  AppendResult,
-  CreateStreamOptions,
-  Direction,
-  EventStore,
-  ListStreamsOptions,
-  ReadAllOptions,
-  ReadStreamOptions,
-  StoredEvents,
-  StreamAppend,
-  StreamInfo,
-  StreamSlice,
-} from './store.ts'
+export type { AppendOptions, AppendResult, CreateStreamOptions, EventStore, StreamAppend } from './store.ts'
 export type { StoreOptions } from './store-options.ts'
 export type {
   MoveOptions,
@@ -166,6 +169,7 @@ export type {
   ErrorPolicy,
   FailedCall,
   HandlerContext,
+  ListParkedOptions,
   ParkedCallOptions,
   ParkedEvent,
   ParkedEvents,

@@ -46,6 +46,11 @@ export function uuidv7(): string {
   )
 }
 
+/** Returns when a UUID of version 7 was made (RFC 9562, 5.7), in Unix milliseconds; undefined for other versions. */
+export function timeOfUuid(id: string): number | undefined {
+  return id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
+}
+
 // The namespace of every name that this library hashes: a random UUID. It must never change.
 const namespace = Buffer.from('7d0a4a3e5c1f4c5b9a5e0c6a2f8b1d43', 'hex')
 

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { sleep } from '../runtime/abort.ts'
 import type { EventStore } from '../store.ts'
+import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, everything, identified, logOf, numbersOf, range } from './events.ts'
 import { failure } from './expect.ts'
@@ -20,8 +21,15 @@ const calls: readonly (readonly [
   ['appendAll', (store, signal) => store.appendAll([{ streamId: 'a', events: counted(1) }], { signal })],
   ['readStream', (store, signal) => store.readStream('a', { signal })],
   ['readAll', (store, signal) => logOf(store, { signal })],
+  ['raw.findEvent', (store, signal) => store.raw.findEvent(uuidv7(), { signal })],
   ['streamInfo', (store, signal) => store.streamInfo('a', { signal })],
   ['listStreams', (store, signal) => collect(store.listStreams({ signal }))],
+  [
+    'audit.record',
+    (store, signal) =>
+      store.audit.record({ actor: 'ada', action: 'pause', target: 'a', outcome: 'done' }, { signal }),
+  ],
+  ['audit.list', (store, signal) => collect(store.audit.list({ signal }))],
   [
     'import',
     (store, signal) =>

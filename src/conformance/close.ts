@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { hasCode } from '../errors/index.ts'
 import type { EventStore } from '../store.ts'
+import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, logOf, range } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'
@@ -17,9 +18,15 @@ const calls: readonly (readonly [description: string, call: (store: EventStore) 
   ['readStream', (store) => store.readStream('a')],
   ['readAll', (store) => logOf(store)],
   ['readAll with follow', (store) => logOf(store, { follow: true })],
+  ['raw.findEvent', (store) => store.raw.findEvent(uuidv7())],
   ['streamInfo', (store) => store.streamInfo('a')],
   ['listStreams', (store) => collect(store.listStreams())],
   ['import', (store) => store.import([{ type: 'T', data: 1, streamId: 'a' }], { name: 'n' })],
+  [
+    'audit.record',
+    (store) => store.audit.record({ actor: 'ada', action: 'pause', target: 'a', outcome: 'done' }),
+  ],
+  ['audit.list', (store) => collect(store.audit.list())],
   ['import of an empty source', (store) => store.import([])],
 ]
 

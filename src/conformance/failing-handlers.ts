@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
 import type { EventStore } from '../store.ts'
-import type { SubscribeOptions } from '../subscription/subscription.ts'
+import type { ListParkedOptions, SubscribeOptions } from '../subscription/subscription.ts'
 import type { ConformanceCase } from './case.ts'
 import { type Counted, collect, counted, numbersOf, range } from './events.ts'
 import { failure, refused } from './expect.ts'
@@ -138,6 +138,11 @@ export const failingHandlerCases: readonly ConformanceCase[] = [
       const [two, five] = [positions[1] as number, positions[4] as number]
       const [first, second] = await collect(store.parked('s').list())
       assert.deepEqual([first?.position, second?.position], [two, five])
+      const positionsOf = async (options: ListParkedOptions) =>
+        (await collect(store.parked('s').list(options))).map(({ position }) => position)
+      assert.deepEqual(await positionsOf({ limit: 1 }), [two])
+      assert.deepEqual(await positionsOf({ after: two }), [five])
+      assert.deepEqual(await positionsOf({ after: five, limit: 1 }), [])
       assert.deepEqual(
         { ...first, eventId: '', stack: '', parkedAt: 0 },
         {

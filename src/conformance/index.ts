@@ -11,6 +11,7 @@ import { absentCases } from './absent.ts'
 import { appendCases } from './append.ts'
 import { appendAllCases } from './append-all.ts'
 import { atOnceCases } from './at-once.ts'
+import { auditCases } from './audit.ts'
 import type { ConformanceCase } from './case.ts'
 import { catalogueCheckCases } from './catalogue-check.ts'
 import { catalogueCommandCases } from './catalogue-commands.ts'
@@ -28,6 +29,7 @@ import { commandAtOnceCases } from './commands-at-once.ts'
 import { expectedVersionCases } from './expected-version.ts'
 import { failingHandlerCases } from './failing-handlers.ts'
 import { feedCases } from './feed.ts'
+import { findEventCases } from './find-event.ts'
 import { followCases } from './follow.ts'
 import { frontierCases } from './frontier.ts'
 import { handleCases } from './handle.ts'
@@ -107,6 +109,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...readStreamCases,
   ...readsAtOnceCases,
   ...readLogCases,
+  ...findEventCases,
   ...followCases,
   ...feedCases,
   ...transactionCases,
@@ -133,6 +136,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...inPlaceCases,
   ...snapshotCases,
   ...snapshotWriteCases,
+  ...auditCases,
   ...inlineCases,
   ...inlineErrorCases,
   ...inlineTransactionCases,

@@ -1,7 +1,8 @@
 /** Cases of all other wrong input: the store refuses the whole call, and its error names the field. */
 import assert from 'node:assert/strict'
 import type { Event } from '../event.ts'
-import type { EventStore, ReadAllOptions, ReadStreamOptions } from '../store.ts'
+import type { ReadAllOptions, ReadStreamOptions } from '../reads.ts'
+import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, eventOfType, everything, logOf, range } from './events.ts'
 import { refused } from './expect.ts'
@@ -65,6 +66,7 @@ const refusals: readonly (readonly [
         { streamId: 'b', events: counted(1), expectedVersion },
       ]),
   ],
+  ['an event id to find that is no UUID', 'id', noIds, (store, id) => store.raw.findEvent(id)],
   [
     'an event id that is no UUID',
     'events[1].id',
@@ -199,6 +201,8 @@ const readRefusals: readonly (readonly [
   ),
   ['types', [[], 'T', {}, 7, null, Object.create(null)], (store, types) => logOf(store, { types })],
   ['limit', [0, ...noNumbers], (store, limit) => collect(store.listStreams({ limit }))],
+  ['limit', [0, ...noNumbers], (store, limit) => collect(store.parked('a').list({ limit }))],
+  ['after', noNumbers, (store, after) => collect(store.parked('a').list({ after }))],
 ]
 
 export const inputCases: readonly ConformanceCase[] = [

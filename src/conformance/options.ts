@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { commandHandler } from '../command/command-handler.ts'
 import { projection } from '../projection/projection.ts'
 import type { EventStore } from '../store.ts'
+import { uuidv7 } from '../uuid.ts'
 import { balances, deposit } from './balances.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, everything, logOf } from './events.ts'
@@ -31,6 +32,7 @@ const calls: Readonly<Record<string, (store: EventStore, options: never) => Prom
   appendAll: (store, options) => store.appendAll([{ streamId: 'a', events: counted(1) }], options),
   readStream: (store, options) => store.readStream('a', options),
   readAll: async (store, options) => logOf(store, options),
+  'raw.findEvent': (store, options) => store.raw.findEvent(uuidv7(), options),
   streamInfo: (store, options) => store.streamInfo('a', options),
   listStreams: async (store, options) => collect(store.listStreams(options)),
   import: (store, options) => store.import([], options),

@@ -14,6 +14,7 @@ import { ProjectionRegistry } from './documents/projection-registry.ts'
 import { snapshots } from './documents/snapshots.ts'
 import { DynamodbStorageTransaction, type TransactionContext } from './documents/transaction.ts'
 import type { Environment } from './environment.ts'
+import { findingEvents } from './find-event.ts'
 import type { Tables } from './keys.ts'
 import { Log } from './log/log.ts'
 import { Slots } from './log/slots.ts'
@@ -50,12 +51,14 @@ export function dynamodbStorage(
   const documents = new DocumentReads(environment, registry)
   const context: TransactionContext = { environment, registry, locks, documents, subscriptions }
   const commits = new Commits(context, inline)
+  const streams = streamReads(connection, tables, heads)
 
   return {
     pace,
     ...appends(environment, commits, ids, maxBatch),
     ...imports(environment, commits, ids),
-    ...streamReads(connection, tables, heads),
+    ...streams,
+    ...findingEvents(ids, log, streams),
     ...streamIndex(environment),
     ...snapshots(environment),
 

@@ -3,14 +3,17 @@ import type { KnownEvents } from '../catalogue/known-events.ts'
 import { upcastSlice } from '../catalogue/stored-slice.ts'
 import { upcastAll } from '../catalogue/upcast.ts'
 import { checkedDate, checkInteger, checkOneOf, checkReadName } from '../input/checks.ts'
+import { checkId } from '../input/events.ts'
 import { optionsOf } from '../input/options.ts'
 import type { LogReader } from '../log/log-reader.ts'
 import type { Observation } from '../observe/observation.ts'
+import type { ReadStreamOptions, StoredEvents, StreamSlice } from '../reads.ts'
 import type { Operations } from '../runtime/operations.ts'
 import type { Storage, StreamWindow } from '../storage/storage.ts'
-import type { ReadStreamOptions, StoredEvents, StreamSlice } from '../store.ts'
 import { observeRead } from './observed.ts'
 import { readLog } from './read-log.ts'
+
+type Reads = Pick<StoredEvents, 'readStream' | 'readAll'>
 
 /** `known`: the catalogue to read through; undefined: returns the events as they are stored. */
 export function reader(
@@ -19,7 +22,7 @@ export function reader(
   operations: Operations,
   known: KnownEvents | undefined,
   observation: Observation | undefined,
-): StoredEvents {
+): Reads {
   return {
     async readStream(streamId: string, options?: ReadStreamOptions): Promise<StreamSlice> {
       const window = streamWindow(streamId, options)
@@ -31,6 +34,23 @@ export function reader(
       return events === slice.events ? slice : upcastSlice(slice, events)
     },
     readAll: (options) => readLog(storage, options, log, operations, known),
+  }
+}
+
+/** The reads that return events as they are stored. */
+export function storedEvents(
+  storage: Pick<Storage, 'readStream' | 'readLogPage' | 'findEvent'>,
+  log: LogReader,
+  operations: Operations,
+  observation: Observation | undefined,
+): StoredEvents {
+  return {
+    ...reader(storage, log, operations, undefined, observation),
+    async findEvent(id, options) {
+      checkId(id, 'id')
+      const { signal } = optionsOf(options, ['signal'])
+      return operations.perform(signal, () => storage.findEvent(id.toLowerCase(), signal))
+    },
   }
 }
 

@@ -24,13 +24,14 @@ import { readView } from '../projection/read-view.ts'
 import { rebuild } from '../projection/rebuild.ts'
 import type { HandlerTransaction } from '../projection/transaction.ts'
 import { verify } from '../projection/verify.ts'
+import type { ListStreamsOptions, StreamInfo } from '../reads.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import { Wakeup } from '../runtime/wakeup.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
 import type { AppendOutcome, AppendSuccess, PreparedAppend, Storage } from '../storage/storage.ts'
-import type { AppendResult, EventStore, ListStreamsOptions, StreamInfo } from '../store.ts'
+import type { AppendResult, EventStore } from '../store.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { subscriptionAdministration } from '../subscription/administer.ts'
 import { parkedEvents } from '../subscription/parked.ts'
@@ -38,11 +39,12 @@ import { runOnce } from '../subscription/run-once.ts'
 import { type StartedSubscription, startSubscription } from '../subscription/start.ts'
 import { subscriptionStatus } from '../subscription/status.ts'
 import { uuidv7 } from '../uuid.ts'
+import { auditTrail } from './audit.ts'
 import { engineEnvironment } from './environment.ts'
 import { readFrontier } from './frontier.ts'
 import { importEvents } from './import.ts'
 import { observeAppend, observeBuild, observeImport } from './observed.ts'
-import { reader } from './reader.ts'
+import { reader, storedEvents } from './reader.ts'
 import { storeSnapshots } from './snapshots.ts'
 
 const streamsPerPage = 500
@@ -119,7 +121,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
       EventStore<E, Tx>,
       'readStream' | 'readAll'
     >),
-    raw: reader(storage, environment.log, operations, undefined, observation),
+    raw: storedEvents(storage, environment.log, operations, observation),
 
     async createStream(streamId, options) {
       checkName(streamId, 'streamId')
@@ -207,6 +209,8 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
     },
 
     snapshots: storeSnapshots(storage, operations),
+
+    audit: auditTrail(storage, operations),
 
     view: (projection) => readView(environment, operations, liveViews, projection),
 

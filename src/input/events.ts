@@ -160,7 +160,8 @@ function withSchemaVersion(metadata: string, version: number): string {
   return metadata === '{}' ? `{${property}}` : `${metadata.slice(0, -1)},${property}}`
 }
 
-function checkId(value: unknown, field: string): void {
+/** Checks the id of an event. @throws InvalidInputError if it is no UUID */
+export function checkId(value: unknown, field: string): void {
   if (!isUuid(value)) refuse(field, 'must be a UUID', value)
 }
 

@@ -30,6 +30,18 @@ export function optionsOf<Options extends object, Name extends keyof Options & s
   })
 }
 
+/**
+ * Refuses properties that the call does not know, for an object where a misspelled one would change what the caller means.
+ * @throws InvalidInputError
+ */
+export function checkProperties(value: object, names: readonly string[], field: string): void {
+  const properties = readSafely(field, value, () => Object.keys(value))
+  const unknown = properties.find((property) => !names.includes(property))
+  if (unknown === undefined) return
+  const shown = unknown.slice(0, 40)
+  refuse(field, `must have no other properties than ${names.join(', ')}, but has ${shown}`, value)
+}
+
 /** `AbortSignal.any` refuses a signal of another realm, so a signal of this realm follows each of these. */
 const followers = new WeakMap<AbortSignal, AbortSignal>()
 

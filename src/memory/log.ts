@@ -152,6 +152,11 @@ export class MemoryLog {
     }
   }
 
+  async findEvent(id: string): Promise<RecordedEvent | undefined> {
+    const event = this.#recorded.get(id)
+    return event && toRecorded(event)
+  }
+
   async readLogPage(query: LogQuery): Promise<LogPage> {
     const readAt = new Date()
     const { after, until, types, streamPrefix, tags, partition, direction, limit } = query

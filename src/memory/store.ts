@@ -124,6 +124,7 @@ export function memoryStorage(inline: InlineProjections): Storage {
         return { events: planned, result: { kind: 'imported', imported: planned.length } as const }
       }, signal),
     readStream: (streamId, window) => log.readStream(streamId, window),
+    findEvent: (id) => log.findEvent(id),
     readLogPage: (query) => log.readLogPage(query),
     streamInfo: (streamId) => log.streamInfo(streamId),
     listStreams: (prefix, after, limit) => log.listStreams(prefix, after, limit),

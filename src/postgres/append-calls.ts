@@ -8,11 +8,11 @@ import {
   type NamedProjection,
   type PreparedAppend,
   type PreparedEvent,
-  type RecordedId,
   type Storage,
   settleRepeat,
 } from '../storage/index.ts'
 import type { Parameters, Row } from './client.ts'
+import { recordedId } from './decode.ts'
 import { eventParameters, namedParameters, plainArray, textArray } from './encode.ts'
 import type { InlineDocuments } from './inline-documents.ts'
 import { type AfterLockTimeout, LockGivenUp } from './lock-wait.ts'
@@ -297,15 +297,4 @@ const conflict = (actual: number): AppendOutcome => ({ kind: 'conflict', actual 
 
 function appended(version: number, positions: readonly number[], recordedAt: number): AppendSuccess {
   return { kind: 'appended', version, positions, recordedAt: new Date(recordedAt) }
-}
-
-/** Decodes a row of `find-events.sql`. */
-function recordedId(row: Row): RecordedId {
-  return {
-    id: String(row.event_id),
-    streamId: JSON.parse(String(row.stream_id)),
-    version: Number(row.version),
-    position: Number(row.position),
-    recordedAt: new Date(Number(row.recorded_at)),
-  }
 }

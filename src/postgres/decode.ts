@@ -1,5 +1,5 @@
-/** Decodes the columns of `event_columns.sql` into recorded events. */
-import type { Metadata, RecordedEvent } from '../storage/index.ts'
+/** Decodes the rows of events: the columns of `event_columns.sql`, and the places that `find-events.sql` returns. */
+import type { Metadata, RecordedEvent, RecordedId } from '../storage/index.ts'
 import type { Row } from './client.ts'
 
 /**
@@ -38,4 +38,15 @@ export function decodeEvents(row: Row, streamIds: string | readonly string[]): R
 /** Parses a column of JSON, unless the driver has already parsed it. */
 export function jsonOf<T>(column: unknown): T {
   return (typeof column === 'string' ? JSON.parse(column) : column) as T
+}
+
+/** Decodes a row of `find-events.sql`. */
+export function recordedId(row: Row): RecordedId {
+  return {
+    id: String(row.event_id),
+    streamId: JSON.parse(String(row.stream_id)),
+    version: Number(row.version),
+    position: Number(row.position),
+    recordedAt: new Date(Number(row.recorded_at)),
+  }
 }

@@ -1,7 +1,8 @@
 /** Reads streams, page by page. A page is a few rows, and each row holds many events as columns. */
 
-import { GroupRead, type Storage, type StreamInfo } from '../storage/index.ts'
+import { eventAt, GroupRead, type Storage, type StreamInfo } from '../storage/index.ts'
 import type { Parameters, Row, Statement } from './client.ts'
+import { recordedId } from './decode.ts'
 import { plainArray, textArray } from './encode.ts'
 import { isTooLarge } from './errors.ts'
 import type { Log } from './log.ts'
@@ -9,7 +10,7 @@ import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { maxEventsPerRow, type PageRequest, PartialSlice } from './stream-slice.ts'
 
-type Reads = Pick<Storage, 'readStream' | 'readLogPage' | 'streamInfo' | 'listStreams'>
+type Reads = Pick<Storage, 'readStream' | 'findEvent' | 'readLogPage' | 'streamInfo' | 'listStreams'>
 
 // A statement with this many reads takes the server about a millisecond if the streams are short. Twice as many
 // concurrent callers then keep both the server and the client busy.
@@ -71,14 +72,21 @@ export function reads(
     maxBatch: Math.min(maxBatch, maxReadsTogether),
   })
 
+  const readStream: Reads['readStream'] = async (streamId, window, signal) => {
+    const slice = new PartialSlice(streamId, window)
+    await group.read(slice, signal)
+    while (!slice.isComplete) await readPage(slice, signal)
+    return slice.slice
+  }
+
   return {
     pendingReads: () => group.pending,
 
-    async readStream(streamId, window, signal) {
-      const slice = new PartialSlice(streamId, window)
-      await group.read(slice, signal)
-      while (!slice.isComplete) await readPage(slice, signal)
-      return slice.slice
+    readStream,
+
+    async findEvent(id, signal) {
+      const [row] = await run('Finding an event', statements.findEvents, [plainArray([id])], signal)
+      return row && eventAt({ readStream }, recordedId(row), signal)
     },
 
     readLogPage: (query, signal) =>

@@ -42,6 +42,7 @@ export function postgresStorage(
     ? undefined
     : new InlineDocuments(runner, statements, inline, projectionStorage, readLogPageIn)
   return {
+    timeout,
     ...readStorage,
     ...appends(
       appendCalls(runner, statements, readStorage, inline.named, documents),

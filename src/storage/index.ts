@@ -63,19 +63,21 @@ export { InlineProjections, type NamedProjection } from '../projection/inline.ts
 export type { ProjectionTarget } from '../projection/project.ts'
 export { isSameJson } from '../projection/same-json.ts'
 export type { HandlerTransaction } from '../projection/transaction.ts'
+export type { StreamInfo, StreamSlice } from '../reads.ts'
 // Waiting
 export { abortable, linkedController, sleep } from '../runtime/abort.ts'
 export { lockPause, pause } from '../runtime/retry.ts'
 export { Semaphore } from '../runtime/semaphore.ts'
 export type { Snapshot } from '../snapshot/snapshots.ts'
-export type { EventStore, StreamInfo, StreamSlice } from '../store.ts'
+export type { EventStore } from '../store.ts'
 export type { StoreOptions } from '../store-options.ts'
 export type { SubscribeOptions } from '../subscription/subscription.ts'
-export { uuidv7 } from '../uuid.ts'
+export { timeOfUuid, uuidv7 } from '../uuid.ts'
 // Techniques that stores share
 export { type CallerOf, callersOf, presentCaller } from './caller.ts'
 export { documentSnapshots } from './document-snapshots.ts'
 export { driverError } from './driver.ts'
+export { eventAt } from './event-at.ts'
 export {
   type Busy,
   type Failed,

@@ -13,9 +13,10 @@
  *   out what the earlier attempt wrote, and return that result.
  * - When the signal is aborted, the method may stop early and reject with the signal's reason.
  */
+import type { RecordedEvent } from '../event.ts'
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { Frontier } from '../log/frontier.ts'
-import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
+import type { Direction, StreamInfo, StreamSlice } from '../reads.ts'
 import type { Caller } from './caller.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
 import type { Pace } from './pace.ts'
@@ -150,6 +151,12 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
   readStream(streamId: string, window: StreamWindow, signal?: AbortSignal): Promise<StreamSlice>
 
   /**
+   * Returns the event with this id, a UUID in lower case; undefined if no stream has it. Finds every event whose
+   * append was acknowledged before the call. A storage that has no index of all ids says which of them it finds.
+   */
+  findEvent(id: string, signal?: AbortSignal): Promise<RecordedEvent | undefined>
+
+  /**
    * Reads one page of the log in order of position. While an event may still commit at an earlier place of the result,
    * the method waits, or ends the page before it.
    */
@@ -189,6 +196,11 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
 
   /** Notifications between processes, if the database has them. Without them, readers only poll. @default none */
   readonly notifications?: Notifications | undefined
+
+  /**
+   * For how long a write of the engine waits for the database, if nothing else ends it, in milliseconds. @default 30,000
+   */
+  readonly timeout?: number | undefined
 
   /** How often the engine may send requests, if the database bills each one. @default as often as is useful */
   readonly pace?: Pace | undefined

@@ -3,8 +3,8 @@ import type { KnownEvents } from '../catalogue/known-events.ts'
 import { upcastAll } from '../catalogue/upcast.ts'
 import { NotParkedError, UnknownSubscriptionError } from '../errors/index.ts'
 import { checkFunction, checkInteger, checkName, checkReadName, checkText } from '../input/checks.ts'
-import { optionsOf } from '../input/options.ts'
-import { readSafely, refuse } from '../input/refusal.ts'
+import { checkProperties, optionsOf } from '../input/options.ts'
+import { readSafely } from '../input/refusal.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
@@ -23,14 +23,22 @@ export function parkedEvents(
   const perform = operations.perform.bind(operations)
   return {
     list(options) {
-      const { signal } = optionsOf(options, ['signal'])
+      const {
+        after = 0,
+        limit = Number.MAX_SAFE_INTEGER,
+        signal,
+      } = optionsOf(options, ['after', 'limit', 'signal'])
+      checkInteger(after, 'after', 0)
+      checkInteger(limit, 'limit', 1)
       return itemsOf(signal, async function* (signal) {
-        for (let after = 0; ; ) {
-          const from = after
-          const page = await perform(signal, () => storage.listParked(name, from, recordsPerPage, signal))
+        let last = after
+        for (let left = limit; left > 0; ) {
+          const most = Math.min(left, recordsPerPage)
+          const page = await perform(signal, () => storage.listParked(name, last, most, signal))
           yield page.map((record) => toParkedEvent(record, known))
-          if (page.length < recordsPerPage) return
-          after = (page.at(-1) as ParkedRecord).position
+          if (page.length < most) return
+          last = (page.at(-1) as ParkedRecord).position
+          left -= page.length
         }
       })
     },
@@ -116,23 +124,15 @@ function checkedChoice(which: number | ParkedFilter): number | ParkedFilter {
 
 const isParked = ({ state }: ParkedRecord) => state === 'parked'
 
-const filterProperties = ['type', 'streamId', 'error']
+const filterProperties = ['type', 'streamId', 'error'] as const
 
 /** Refuses unknown properties. If a misspelled one were ignored, the filter would select more than the caller meant. */
 function checkedParkedFilter(filter: ParkedFilter): ParkedFilter {
-  const { type, streamId, error } = optionsOf(filter, ['type', 'streamId', 'error'], 'filter')
+  const { type, streamId, error } = optionsOf(filter, filterProperties, 'filter')
   if (type !== undefined) checkReadName(type, 'type')
   if (streamId !== undefined) checkReadName(streamId, 'streamId')
   if (error !== undefined) checkText(error, 'error')
-  const properties = readSafely('filter', filter, () => Object.keys(filter))
-  const unknown = properties.find((property) => !filterProperties.includes(property))
-  if (unknown !== undefined) {
-    refuse(
-      'filter',
-      `must have no other properties than ${filterProperties.join(', ')}, but has ${unknown}`,
-      filter,
-    )
-  }
+  checkProperties(filter, filterProperties, 'filter')
   return { type, streamId, error }
 }
 

@@ -319,10 +319,18 @@ export interface ParkedEvent {
   readonly parkedAt: Date
 }
 
+/** The options of `list` of the parked events. */
+export interface ListParkedOptions extends CallOptions {
+  /** Only events after this position (exclusive). @default 0 */
+  readonly after?: number | undefined
+  /** The largest number of events to return. @default all */
+  readonly limit?: number | undefined
+}
+
 /** Lists the parked events of a subscription, and retries or skips them. */
 export interface ParkedEvents {
   /** Lists them in order of position; nothing if no subscription has the name. */
-  list(options?: CallOptions): AsyncIterable<ParkedEvent>
+  list(options?: ListParkedOptions): AsyncIterable<ParkedEvent>
   /**
    * Returns a parked event with `events`, as the handler gets them: one event, unless the catalogue of the store reads it as
    * several events or none. Returns `undefined` if none is parked at this position.

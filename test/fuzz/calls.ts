@@ -29,7 +29,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     events,
     filter,
   } = kinds
-  const { start, from, parkedPosition } = kinds
+  const { id, start, from, parkedPosition } = kinds
   const prefixed: Kind = (field) =>
     kinds.prefix(`${field}.prefix`).map(({ value, faults }) => ({ value: { prefix: value }, faults }))
   const { expectedVersion, documents, anyProjection, viewed } = kinds
@@ -71,6 +71,10 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     { type: optional(readName), streamId: optional(readName), error: optional(text) },
     { nested: false, isStrict: true },
   )
+  const shortText = leaf(
+    fc.oneof(names, fc.constant('')),
+    (value) => typeof value === 'string' && isText(value) && new TextEncoder().encode(value).length <= 4_096,
+  )
   const isSchema = (value: unknown) => typeof (value as StandardSchema)['~standard'].validate === 'function'
   const snapshot = record({
     name,
@@ -79,8 +83,33 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     schema: optional(leaf(fc.constant(anySchema), isSchema)),
     wait: optional(boolean),
   })
+  const auditEntry = record(
+    {
+      ...{ actor: readName, action: readName, target: readName },
+      outcome: oneOf('started', 'done', 'failed'),
+      startId: kinds.optionalId,
+      reason: optional(shortText),
+      details: kinds.details,
+      error: optional(shortText),
+    },
+    { isStrict: true },
+  )
   const waiting = { atLeast: number(0, [0]), timeout: milliseconds(0, [0, 2 ** 31 - 1]) }
   const listing = { prefix: optional(readName), after: optional(readName), limit }
+
+  const window = {
+    fromVersion: number(1, [1, 2, 2 ** 53 - 1]),
+    toVersion: number(0, [0, 1, 2 ** 53 - 1]),
+    asOf: optional(date),
+    direction,
+    limit,
+  }
+  const readStreamPlaces: PublicCall['places'] = [
+    ['streamId', readName],
+    ['options', options(window)],
+  ]
+  const stretch = { ...filter, after: position, until: position, direction, limit }
+  const readAllPlaces: PublicCall['places'] = [['options', options(stretch)]]
 
   return {
     createStream: {
@@ -109,23 +138,11 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => store.appendAll(...(as(given) as [never])),
     },
     readStream: {
-      places: [
-        ['streamId', readName],
-        [
-          'options',
-          options({
-            fromVersion: number(1, [1, 2, 2 ** 53 - 1]),
-            toVersion: number(0, [0, 1, 2 ** 53 - 1]),
-            asOf: optional(date),
-            direction,
-            limit,
-          }),
-        ],
-      ],
+      places: readStreamPlaces,
       call: (store, given) => store.readStream(...(as(given) as [never])),
     },
     readAll: {
-      places: [['options', options({ ...filter, after: position, until: position, direction, limit })]],
+      places: readAllPlaces,
       call: (store, given) => collect(store.readAll(...as(given))),
     },
     'readAll, following': {
@@ -139,6 +156,21 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
         ],
       ],
       call: (store, given) => collect(store.readAll(...as(given))),
+    },
+    'raw.readStream': {
+      places: readStreamPlaces,
+      call: (store, given) => store.raw.readStream(...(as(given) as [never])),
+    },
+    'raw.readAll': {
+      places: readAllPlaces,
+      call: (store, given) => collect(store.raw.readAll(...as(given))),
+    },
+    'raw.findEvent': {
+      places: [
+        ['id', id],
+        ['options', options({})],
+      ],
+      call: (store, given) => store.raw.findEvent(...(as(given) as [never])),
     },
     streamInfo: {
       places: [
@@ -256,7 +288,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => Object.keys(store.parked(...(as(given) as [never]))),
     },
     'parked.list': {
-      places: [['options', options({})]],
+      places: [['options', options({ after: position, limit })]],
       call: (store, given) => collect(store.parked('a').list(...as(given))),
     },
     ...Object.fromEntries(
@@ -349,6 +381,18 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
         ['options', options({ streamId: optional(readName) })],
       ],
       call: (store, given) => store.snapshots.delete(...(as(given) as [never])),
+    },
+    'audit.record': {
+      places: [
+        ['entry', auditEntry],
+        ['options', options({})],
+      ],
+      together: ([entry]) => misplacedFacts(entry),
+      call: (store, given) => store.audit.record(...(as(given) as [never])),
+    },
+    'audit.list': {
+      places: [['options', options({ limit, before: kinds.optionalId })]],
+      call: (store, given) => collect(store.audit.list(...as(given))),
     },
     listProjections: {
       places: [['options', options({})]],
@@ -549,6 +593,15 @@ const awaitable =
 
 function propertyOf(value: unknown, key: string | symbol): unknown {
   return (value as Readonly<Record<string | symbol, unknown>> | null | undefined)?.[key]
+}
+
+/** An entry may name its start only after it has started, and an error only if it has failed. */
+function misplacedFacts(entry: unknown): readonly Fault[] {
+  const { outcome, startId, error } = entry as core.NewAuditEntry
+  const faults: Fault[] = []
+  if (startId !== undefined && outcome === 'started') faults.push({ field: 'entry.startId', value: startId })
+  if (error !== undefined && outcome !== 'failed') faults.push({ field: 'entry.error', value: error })
+  return faults
 }
 
 function repeatedIds(appends: unknown): readonly Fault[] {

@@ -132,8 +132,11 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
   const ids = fc.oneof(fc.constantFrom(...fewIds), fc.uuid())
   const almostIds = fc.constantFrom('{00000000-0000-4000-8000-000000000001}', `${fewIds[0]}\n`)
   const badIds = fc.oneof(boxed(almostIds), badText)
-  const id = optional(leaf(ids, (value) => typeof value === 'string' && idPattern.test(value), badIds))
-  const eventShape = { id, type: name, data: payload, metadata, tags: optional(list(name)) }
+  const id = leaf(ids, (value) => typeof value === 'string' && idPattern.test(value), badIds)
+  /** Details of an audit entry, of which a store keeps 64 kB. */
+  const isSmall = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)).length <= 65_536
+  const details = optional(leaf(objects.filter(isSmall), (value) => isMetadata(value) && isSmall(value)))
+  const eventShape = { id: optional(id), type: name, data: payload, metadata, tags: optional(list(name)) }
   const event = record(eventShape)
   const events = list(event)
   const versions = fc.constantFrom('any', 'noStream', 'streamExists', 0, 1, 2, longest)
@@ -208,6 +211,7 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
       metadata,
       storedMetadata,
       id,
+      optionalId: optional(id),
       eventShape,
       event,
       events,
@@ -217,7 +221,7 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
       from,
       parkedPosition,
     },
-    ...{ documents, anyProjection, viewed },
+    ...{ documents, anyProjection, viewed, details },
   }
 }
 

@@ -27,10 +27,12 @@ it('the table of calls names every function of the library, of a store, and of w
   const functions = [
     ...functionsOf(core),
     ...functionsOf(store),
+    ...functionsOf(store.raw, 'raw.'),
     ...functionsOf(store.view('a'), 'view.'),
     ...functionsOf(store.parked('a'), 'parked.'),
     ...functionsOf(store.subscriptions, 'subscriptions.'),
     ...functionsOf(store.snapshots, 'snapshots.'),
+    ...functionsOf(store.audit, 'audit.'),
     ...functionsOf(subscription, 'subscription.'),
     ...functionsOf(catalogue, 'catalogue.'),
   ]

@@ -17,7 +17,9 @@ import { anyText, isName } from './texts.ts'
 const weights: Readonly<Record<string, number>> = {
   ...{ append: 12, appendAll: 6, import: 4, createStream: 2, 'commandHandler, handling': 5 },
   ...{ readStream: 3, readAll: 3, 'readAll, following': 1, streamInfo: 1, listStreams: 2, foldStream: 2 },
+  ...{ 'raw.readStream': 1, 'raw.readAll': 1, 'raw.findEvent': 3 },
   ...{ 'snapshots.read': 2, 'snapshots.write': 2, 'snapshots.delete': 1 },
+  ...{ 'audit.record': 2, 'audit.list': 1 },
   ...{ view: 1, 'view.get': 3, 'view.list': 2, rebuild: 1, verify: 1 },
   ...{
     subscribe: 1,

@@ -311,7 +311,12 @@ describe('a replica', () => {
   it('that was the primary at the first use is refused to appends and to readers of the log', async () => {
     expect(used).toHaveLength(6)
     for (const [name, store] of used) {
-      for (const call of [() => store.append('a', counted(1)), () => logOf(store)]) {
+      const calls = [
+        () => store.append('a', counted(1)),
+        () => logOf(store),
+        () => store.audit.record({ actor: 'ada', action: 'pause', target: 'a', outcome: 'done' }),
+      ]
+      for (const call of calls) {
         await expect(call(), name).rejects.toMatchObject({ code: 'read-only-replica' })
       }
     }

@@ -6,6 +6,7 @@ import { runCommandLine } from './program.ts'
 const controller = new AbortController()
 // The first Ctrl-C ends the command in an orderly way. The second one ends the process at once, as without a listener.
 process.once('SIGINT', () => controller.abort(new Error('interrupted by Ctrl-C')))
+process.once('SIGTERM', () => controller.abort(new Error('ended by a signal')))
 // A reader such as `head` closes the pipe when it has enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error

@@ -1,5 +1,6 @@
 /** The command line: its commands, what they share, and which exit code each outcome has. */
 import { Command, CommanderError } from 'commander'
+import { consoleCommand } from './commands/console.ts'
 import { copyCommand } from './commands/copy.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { eventCommand } from './commands/event.ts'
@@ -83,6 +84,7 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     exportCommand,
     copyCommand,
     migrateCommand,
+    consoleCommand,
     mcpCommand,
   ]) {
     program.addCommand(make(runner, setExitCode).copyInheritedSettings(program))

@@ -7,7 +7,7 @@
  * from the stream. There it is found by its time, because a UUID of version 7 contains the time when it was
  * made.
  */
-import type { PreparedEvent, RecordedId } from '../../storage/index.ts'
+import { type PreparedEvent, type RecordedId, timeOfUuid } from '../../storage/index.ts'
 import { allCommits } from '../commits/heads.ts'
 import { eventsOf, partsIn } from '../commits/read.ts'
 import { eventIdKey, type Key, streamPartition, type Tables } from '../keys.ts'
@@ -43,7 +43,7 @@ export class EventIds {
       if (!mayBeInStream(streamId, events)) continue
       const times = events
         .filter((event) => hasCallerId(event) && !found.has(event.id))
-        .map(({ id }) => timeOf(id))
+        .map(({ id }) => timeOfUuid(id))
       const since = times.reduce<number>(
         (least, time = least) => Math.min(least, time),
         Number.POSITIVE_INFINITY,
@@ -59,9 +59,14 @@ export class EventIds {
    */
   mayBeRecorded(events: readonly PreparedEvent[], lastRecordedAt: number): boolean {
     return events.some((event) => {
-      const time = hasCallerId(event) ? timeOf(event.id) : undefined
+      const time = hasCallerId(event) ? timeOfUuid(event.id) : undefined
       return time !== undefined && time - clockTolerance <= lastRecordedAt
     })
+  }
+
+  /** Returns where the event with this id is; undefined if the id is in no item. */
+  async placeOf(id: string, signal?: AbortSignal): Promise<RecordedId | undefined> {
+    return (await this.#findItems([id], signal)).get(id)
   }
 
   async #findItems(
@@ -128,8 +133,3 @@ export class EventIds {
 }
 
 export const hasCallerId = ({ idFrom }: PreparedEvent): boolean => idFrom === 'caller'
-
-/** When a UUID of version 7 was made (RFC 9562, 5.7); undefined for other versions. */
-function timeOf(id: string): number | undefined {
-  return id[14] === '7' ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined
-}

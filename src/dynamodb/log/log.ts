@@ -12,6 +12,7 @@ import {
 import { blockOf, firstOfBlock, lastOfBlock, slotsPerBlock, type Tables } from '../keys.ts'
 import type { Connection } from '../requests/connection.ts'
 import { candidatesOf, isWanted } from './candidates.ts'
+import { EventSearch } from './event-search.ts'
 import { FrontierReads } from './frontier.ts'
 import { Gaps } from './gaps.ts'
 import { Hydration, maxBytesOfPage } from './hydration.ts'
@@ -49,6 +50,7 @@ export class Log {
   readonly #search: SlotSearch
   readonly #hydration: Hydration
   readonly #frontier: FrontierReads
+  readonly #events: EventSearch
   /** Whether the last look at the end of the log found new slots. Then the next look does not read the counter. */
   #isBusy = false
 
@@ -60,6 +62,7 @@ export class Log {
     this.#search = new SlotSearch(slots, this.#reads)
     this.#hydration = new Hydration(connection, tables)
     this.#frontier = new FrontierReads(slots, this.#reads)
+    this.#events = new EventSearch(this.#search, this.#hydration, (...from) => this.slotsFrom(...from))
   }
 
   async readLogPage(query: LogQuery, signal?: AbortSignal): Promise<LogPage> {
@@ -78,6 +81,11 @@ export class Log {
 
   frontier(signal?: AbortSignal): Promise<Frontier> {
     return this.#frontier.read(signal)
+  }
+
+  /** Finds an event whose id the library made at this time, in milliseconds since 1970. See event-search.ts. */
+  findEvent(id: string, time: number, signal?: AbortSignal): Promise<RecordedEvent | undefined> {
+    return this.#events.find(id, time, signal)
   }
 
   async #look({ after, mayLag = false }: LogQuery, signal: AbortSignal | undefined): Promise<Look> {

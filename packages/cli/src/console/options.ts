@@ -1,14 +1,18 @@
 /** What a console shows, and what it may do: its options, checked. */
 import { InvalidInputError } from '@eventsourced/core'
 import type { AnyDecider, AnyProjection, AnyStore } from '../target/known.ts'
+import type { MetricSource } from './metrics.ts'
 
 /** What a value belongs to that the console is about to send to a page. */
 export interface RedactedValue {
-  /** `event`: its data. `metadata`: of an event. `state`: of a stream. `document`: of a projection. */
-  readonly kind: 'event' | 'metadata' | 'state' | 'document'
-  /** The stream, or the projection. */
+  /**
+   * `event`: its data. `metadata`: of an event, or of a stream. `state`: of a stream. `document`: of a projection. `error`:
+   * the message or the stack of an error, of a parked event or of a decider; it may quote data.
+   */
+  readonly kind: 'event' | 'metadata' | 'state' | 'document' | 'error'
+  /** The stream, the projection, or for the error of a parked event its subscription. */
   readonly source: string
-  /** The type of the event, the name of the decider, or the key of the document. */
+  /** The type of the event, the name of the decider, or the key of the document; empty for the metadata of a stream. */
   readonly name: string
 }
 
@@ -29,16 +33,23 @@ export interface ConsoleOptions {
   /** Called for each value before it is sent. If it throws, the page shows an error instead of the value. @default none */
   readonly redact?: Redact | undefined
   /**
-   * The secret that a browser must show once, as `?token=…`, and a program in each request, as `Authorization: Bearer …`.
-   * @default none: only requests to a name of this machine are answered, such as localhost
+   * The secret that a browser must show once, as `?token=…`, and a program in each request, as `Authorization: Bearer …`. It
+   * has at least 8 characters. @default none: whoever reaches the console may use it
    */
   readonly token?: string | undefined
-  /** The names under which browsers reach the console, such as `ops.example.org`. @default the names of this machine */
+  /**
+   * The names under which browsers reach the console, without ports, such as `ops.example.org`. The names `localhost`,
+   * `127.0.0.1` and `[::1]` are always known. @default none
+   */
   readonly hosts?: readonly string[] | undefined
   /** Who acts, for the audit: what your login knows of the request. @default 'console' */
   readonly actor?: ((request: Request) => string | Promise<string>) | undefined
   /** How long the store may take to answer a request, in milliseconds. @default 5,000 */
   readonly timeout?: number | undefined
+  /** Where the page gets the rates of the appending processes from, such as `consoleMetrics()`. @default none */
+  readonly metrics?: MetricSource | undefined
+  /** Receives each error that the page is not told, for your log. @default console.error */
+  readonly onError?: ((error: unknown, request: Request) => void) | undefined
 }
 
 /** What every route has at hand. */
@@ -53,14 +64,19 @@ export interface ConsoleContext {
   readonly hosts: readonly string[] | undefined
   readonly actorOf: (request: Request) => Promise<string>
   readonly timeout: number
+  readonly metrics: MetricSource | undefined
+  readonly onError: (error: unknown, request: Request) => void
+  /** Aborted by `close`. What runs without a request, and every answer that stays open, ends with it. */
+  readonly closing: AbortSignal
 }
 
 /** @throws InvalidInputError if an option is wrong */
-export function contextOf(options: ConsoleOptions): ConsoleContext {
+export function contextOf(options: ConsoleOptions, closing: AbortSignal): ConsoleContext {
   const { store, name = 'event store', timeout = 5_000, token } = options
   if (typeof store?.readStream !== 'function') {
     throw new InvalidInputError('store', 'must be a store', String(store))
   }
+  checkOptions(options)
   return {
     store,
     name,
@@ -72,5 +88,43 @@ export function contextOf(options: ConsoleOptions): ConsoleContext {
     hosts: options.hosts,
     actorOf: async (request) => (await options.actor?.(request)) ?? 'console',
     timeout,
+    metrics: options.metrics,
+    onError: options.onError ?? ((error) => globalThis.console.error(error)),
+    closing,
+  }
+}
+
+export const tokenRule = 'must have at least 8 characters, all of them letters, digits or signs of ASCII'
+/** Whether an HTTP header can carry the token, and few tries cannot find it. */
+export const isToken = (token: unknown): boolean => typeof token === 'string' && /^[!-~]{8,}$/.test(token)
+
+const hostName = /^([a-z0-9_-]+\.)*[a-z0-9_-]+$|^\[[0-9a-f:.]+\]$/i
+// The longest time that a timer of Node.js can run, in milliseconds.
+const longestTimer = 2 ** 31 - 1
+
+function checkOptions({ hosts = [], timeout, token, redact, actor }: ConsoleOptions): void {
+  for (const host of hosts) {
+    if (typeof host !== 'string' || !hostName.test(host)) {
+      throw new InvalidInputError(
+        'hosts',
+        'must be names without ports, such as ops.example.org',
+        String(host),
+      )
+    }
+  }
+  if (timeout !== undefined && !(Number.isInteger(timeout) && timeout >= 1 && timeout <= longestTimer)) {
+    throw new InvalidInputError(
+      'timeout',
+      `must be a whole number from 1 to ${longestTimer}`,
+      String(timeout),
+    )
+  }
+  if (token !== undefined && !isToken(token)) {
+    throw new InvalidInputError('token', tokenRule, 'another value')
+  }
+  for (const [field, value] of Object.entries({ redact, actor })) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw new InvalidInputError(field, 'must be a function', String(value))
+    }
   }
 }

@@ -1,6 +1,7 @@
 /** Loads `eventsourced.config.ts`: the store of a program, and what only the program knows of its events. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Redact } from '../console/options.ts'
 import { CommandFailure, wrongUsage } from '../failure.ts'
 import type { AnyDecider, AnyProjection, AnyStore } from './known.ts'
 
@@ -11,6 +12,8 @@ export interface Config {
   readonly deciders?: Readonly<Record<string, AnyDecider>> | undefined
   /** The projections, so that they can be rebuilt and verified. */
   readonly projections?: readonly AnyProjection[] | undefined
+  /** What the page of `console` may show of a value. */
+  readonly redact?: Redact | undefined
 }
 
 const defaultFiles = ['ts', 'mts', 'js', 'mjs'].map((ending) => `eventsourced.config.${ending}`)
@@ -36,11 +39,11 @@ export async function loadConfig(file: string): Promise<Config> {
       `'${file}' could not be loaded: ${error instanceof Error ? error.message : error}`,
     )
   }
-  const { store, deciders, projections } = { ...exported.default, ...exported }
+  const { store, deciders, projections, redact } = { ...exported.default, ...exported }
   if (typeof store?.readStream !== 'function') {
     throw new CommandFailure(
       `'${file}' exports no store. Write \`export const store = postgresStore(…)\`, or \`export default { store }\``,
     )
   }
-  return { store, deciders, projections }
+  return { store, deciders, projections, redact }
 }

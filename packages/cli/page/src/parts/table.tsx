@@ -20,13 +20,25 @@ interface TableProps<Row> {
   readonly empty: string
   /** The address of the next page. */
   readonly next?: string | undefined
+  /** The words of the link to the next page. @default 'Next page' */
+  readonly nextTitle?: string | undefined
   /** The address of the first page, unless it is shown. */
   readonly first?: string | undefined
   /** Marks the row that is shown elsewhere on the screen. */
   readonly isPresent?: (row: Row) => boolean
 }
 
-export function Table<Row>({ label, columns, rows, keyOf, empty, next, first, isPresent }: TableProps<Row>) {
+export function Table<Row>({
+  label,
+  columns,
+  rows,
+  keyOf,
+  empty,
+  next,
+  nextTitle = 'Next page',
+  first,
+  isPresent,
+}: TableProps<Row>) {
   return (
     <>
       {rows.length === 0 ? <p class="empty">{empty}</p> : table()}
@@ -35,7 +47,7 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, next, first, is
           {first !== undefined && <a href={first}>First page</a>}
           {next !== undefined && (
             <a href={next} rel="next">
-              Next page
+              {nextTitle}
             </a>
           )}
         </p>

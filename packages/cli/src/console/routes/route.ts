@@ -30,6 +30,28 @@ export function limitOf({ timeout }: ConsoleContext, request: Request): AbortSig
   return AbortSignal.any([request.signal, AbortSignal.timeout(timeout)])
 }
 
+/** A limit of work in steps, each of which has the whole time of the store. */
+export interface RenewableLimit {
+  readonly signal: AbortSignal
+  /** Call it after each step. */
+  readonly renew: () => void
+}
+
+export function renewableLimitOf({ timeout }: ConsoleContext, request: Request): RenewableLimit {
+  const controller = new AbortController()
+  const end = () => controller.abort(new DOMException('The store did not answer in time', 'TimeoutError'))
+  let timer = setTimeout(end, timeout)
+  timer.unref()
+  return {
+    signal: AbortSignal.any([request.signal, controller.signal]),
+    renew() {
+      clearTimeout(timer)
+      timer = setTimeout(end, timeout)
+      timer.unref()
+    },
+  }
+}
+
 export const pageSize = z.coerce.number().int().min(1).max(500).default(50).openapi({
   description: 'the largest number of results',
 })

@@ -1,39 +1,87 @@
 /** `GET /api/streams`: the streams of the store, page by page. */
 import { createRoute, z } from '@hono/zod-openapi'
+import { newestStreams } from '../newest-streams.ts'
 import type { ConsoleContext } from '../options.ts'
-import { type StreamShape, streamPageShape } from '../shapes/stream.ts'
+import { type StreamPage, streamPageShape } from '../shapes/stream.ts'
+import { shownStream } from '../values/stream.ts'
+import { text } from './query.ts'
 import { answers, limitOf, newRoutes, pageSize, type Routes } from './route.ts'
 
 const listStreams = createRoute({
   method: 'get',
   path: '/streams',
-  summary: 'Lists streams by id.',
+  summary: 'Lists streams: by id, the newest first, or the largest first.',
   request: {
-    query: z.object({
-      prefix: z.string().optional().openapi({ description: 'only ids that begin with this text' }),
-      after: z.string().optional().openapi({ description: 'only ids after this one' }),
+    query: z.strictObject({
+      order: z.enum(['id', 'newest', 'largest']).default('id').openapi({
+        description:
+          'by id; by their last event, which leaves out streams without events; or by their number of events, which has one page',
+      }),
+      prefix: text('only ids that begin with this text'),
+      after: text('the `next` of the page before'),
       limit: pageSize,
     }),
   },
-  responses: answers('A page of streams.', streamPageShape),
+  responses: answers(
+    'A page of streams. A page of the newest may have fewer streams than `limit`, or none, and still name a next one.',
+    streamPageShape,
+  ),
 })
+
+interface StreamsQuery {
+  readonly prefix: string | undefined
+  readonly after: string | undefined
+  readonly limit: number
+}
 
 export function streamRoutes(context: ConsoleContext): Routes {
   const { store } = context
-  return newRoutes().openapi(listStreams, async (c) => {
-    const { limit, ...query } = c.req.valid('query')
-    const signal = limitOf(context, c.req.raw)
-    const streams: StreamShape[] = []
-    for await (const stream of store.listStreams({ ...query, limit, signal })) {
-      const { createdAt, lastRecordedAt, ...facts } = stream
-      streams.push({
-        ...facts,
-        metadata: { ...facts.metadata },
-        createdAt: createdAt.toISOString(),
-        ...(lastRecordedAt && { lastRecordedAt: lastRecordedAt.toISOString() }),
-      })
+
+  async function byId({ prefix, after, limit }: StreamsQuery, signal: AbortSignal): Promise<StreamPage> {
+    const streams: StreamPage['streams'] = []
+    // One more than the page has: if it comes, there is a next page.
+    for await (const stream of store.listStreams({ prefix, after, limit: limit + 1, signal })) {
+      if (streams.length === limit) return { streams, next: streams.at(-1)?.streamId }
+      streams.push(shownStream(context, stream))
     }
-    const next = streams.length === limit ? streams.at(-1)?.streamId : undefined
-    return c.json({ streams, ...(next !== undefined && { next }) }, 200)
+    return { streams }
+  }
+
+  async function newest({ prefix, after, limit }: StreamsQuery, signal: AbortSignal): Promise<StreamPage> {
+    const before = after === undefined ? undefined : positionOf(after)
+    const { streams, next } = await newestStreams(store, { before, prefix, limit, signal })
+    return {
+      streams: streams.map((stream) => shownStream(context, stream)),
+      ...(next !== undefined && next > 1 && { next: String(next) }),
+    }
+  }
+
+  async function largest({ prefix, after, limit }: StreamsQuery, signal: AbortSignal): Promise<StreamPage> {
+    if (after !== undefined)
+      refuse('after', 'goes with the orders `id` and `newest`: the largest are one page')
+    const streams: StreamPage['streams'] = []
+    for await (const stream of store.listStreams({ order: 'largest', prefix, limit, signal })) {
+      streams.push(shownStream(context, stream))
+    }
+    return { streams }
+  }
+
+  const pages = { id: byId, newest, largest }
+  return newRoutes().openapi(listStreams, async (c) => {
+    const { order, ...query } = c.req.valid('query')
+    return c.json(await pages[order](query, limitOf(context, c.req.raw)), 200)
   })
+}
+
+function positionOf(after: string): number {
+  const position = Number(after)
+  if (!/^\d{1,16}$/.test(after) || !Number.isSafeInteger(position)) {
+    refuse('after', 'must be a position: the `next` of the page before')
+  }
+  return position
+}
+
+/** @throws ZodError as a parameter of the wrong form does */
+function refuse(parameter: string, message: string): never {
+  throw new z.ZodError([{ code: 'custom', path: [parameter], message, input: undefined }])
 }

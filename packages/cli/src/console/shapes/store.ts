@@ -70,17 +70,29 @@ export const sampleShape = z
 
 export const auditEntryShape = z
   .object({
+    id: z.string(),
     at: z.iso.datetime(),
     actor: z.string(),
     action: z.string(),
     target: z.string(),
-    outcome: z.string(),
+    outcome: z
+      .enum(['started', 'done', 'failed'])
+      .describe(
+        '`started`: recorded before the action; an entry `done` or `failed` with its `startId` follows',
+      ),
+    startId: z.string().optional().describe('the id of the entry `started` of the same action'),
+    reason: z.string().optional(),
     details: z.unknown().optional(),
     error: z.string().optional(),
   })
   .openapi('AuditEntry')
 
-export const auditShape = z.object({ entries: z.array(auditEntryShape) }).openapi('Audit')
+export const auditShape = z
+  .object({
+    entries: z.array(auditEntryShape),
+    next: z.string().optional().describe('the `before` of the next page; absent on the last page'),
+  })
+  .openapi('Audit')
 
 /** An error (RFC 9457). */
 export const problemShape = z

@@ -46,6 +46,7 @@ export const stateShape = z
     state: z.unknown(),
     previous: z.unknown().describe('the state one version before'),
     changes: z.array(changeShape).describe('from the previous state to this one'),
+    hasMoreChanges: z.boolean().optional().describe('there are more changes than the answer has'),
   })
   .openapi('State')
 
