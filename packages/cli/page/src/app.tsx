@@ -49,12 +49,12 @@ export function App() {
               </a>
             ))}
         </nav>
-        <footer>
+        <div class="choices">
           <ThemeChoice />
           <button type="button" class="quiet" onClick={() => setIsHelpOpen(true)}>
             Keys <kbd>?</kbd>
           </button>
-        </footer>
+        </div>
       </header>
       <main id="main" tabIndex={-1} ref={main}>
         {away !== undefined && (
