@@ -6,6 +6,8 @@ export interface Column<Row> {
   readonly cell: (row: Row) => ComponentChildren
   /** Aligned to the right, with digits of equal width. */
   readonly isNumber?: boolean
+  /** Names and ids, which need some width before they are broken into lines. */
+  readonly isName?: boolean
   /** Names the row, for screen readers and on cards. */
   readonly isHeader?: boolean
 }
@@ -28,17 +30,8 @@ interface TableProps<Row> {
   readonly isPresent?: (row: Row) => boolean
 }
 
-export function Table<Row>({
-  label,
-  columns,
-  rows,
-  keyOf,
-  empty,
-  next,
-  nextTitle = 'Next page',
-  first,
-  isPresent,
-}: TableProps<Row>) {
+export function Table<Row>(props: TableProps<Row>) {
+  const { label, columns, rows, keyOf, empty, next, nextTitle, first, isPresent } = props
   return (
     <>
       {rows.length === 0 ? <p class="empty">{empty}</p> : table()}
@@ -47,7 +40,7 @@ export function Table<Row>({
           {first !== undefined && <a href={first}>First page</a>}
           {next !== undefined && (
             <a href={next} rel="next">
-              {nextTitle}
+              {nextTitle ?? 'Next page'}
             </a>
           )}
         </p>
@@ -77,13 +70,13 @@ export function Table<Row>({
               onKeyDown={openLink}
               aria-current={isPresent?.(row) ? 'true' : undefined}
             >
-              {columns.map(({ title, cell, isNumber, isHeader }) => {
+              {columns.map(({ title, cell, isNumber, isName, isHeader }) => {
                 const Cell = isHeader ? 'th' : 'td'
                 return (
                   <Cell
                     key={title}
                     scope={isHeader ? 'row' : undefined}
-                    class={isNumber ? 'number' : undefined}
+                    class={isNumber ? 'number' : isName ? 'name' : undefined}
                     data-title={title}
                   >
                     {cell(row)}
