@@ -22,12 +22,32 @@ interface TableProps<Row> {
   readonly next?: string | undefined
   /** The words of the link to the next page. @default 'Next page' */
   readonly nextTitle?: string | undefined
+  /** The address of the first page, unless it is shown. */
+  readonly first?: string | undefined
+  /** Marks the row that is shown elsewhere on the screen. */
+  readonly isPresent?: (row: Row) => boolean
 }
 
-export function Table<Row>({ label, columns, rows, keyOf, empty, next, nextTitle }: TableProps<Row>) {
-  if (rows.length === 0) return <p class="empty">{empty}</p>
+export function Table<Row>(props: TableProps<Row>) {
+  const { label, columns, rows, keyOf, empty, next, nextTitle = 'Next page', first, isPresent } = props
   return (
     <>
+      {rows.length === 0 ? <p class="empty">{empty}</p> : table()}
+      {(next !== undefined || first !== undefined) && (
+        <p class="pages">
+          {first !== undefined && <a href={first}>First page</a>}
+          {next !== undefined && (
+            <a href={next} rel="next">
+              {nextTitle}
+            </a>
+          )}
+        </p>
+      )}
+    </>
+  )
+
+  function table() {
+    return (
       <table>
         <caption class="hidden">{label}</caption>
         <thead>
@@ -41,7 +61,13 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, next, nextTitle
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)} data-row tabIndex={-1} onKeyDown={openLink}>
+            <tr
+              key={keyOf(row)}
+              data-row
+              tabIndex={-1}
+              onKeyDown={openLink}
+              aria-current={isPresent?.(row) ? 'true' : undefined}
+            >
               {columns.map(({ title, cell, isNumber, isHeader }) => {
                 const Cell = isHeader ? 'th' : 'td'
                 return (
@@ -59,15 +85,8 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, next, nextTitle
           ))}
         </tbody>
       </table>
-      {next !== undefined && (
-        <p class="pages">
-          <a href={next} rel="next">
-            {nextTitle ?? 'Next page'}
-          </a>
-        </p>
-      )}
-    </>
-  )
+    )
+  }
 }
 
 /** Enter follows the first link of the row that has the focus. */

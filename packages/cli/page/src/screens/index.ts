@@ -4,13 +4,15 @@ import { OverviewScreen } from './overview/overview-screen.tsx'
 import { ParkedScreen } from './parked/parked-screen.tsx'
 import { ProjectionsScreen } from './projections/projections-screen.tsx'
 import type { Screen } from './screen.ts'
-import { StreamsScreen } from './streams/streams-screen.tsx'
+import { StreamParts } from './streams/stream-parts.tsx'
 import { SubscriptionsScreen } from './subscriptions/subscriptions-screen.tsx'
 import { TailScreen } from './tail/tail-screen.tsx'
+import { TraceScreen } from './trace/trace-screen.tsx'
 
 export const screens: readonly Screen[] = [
   { name: 'overview', title: 'Overview', key: 'o', shown: OverviewScreen },
-  { name: 'streams', title: 'Streams', key: 's', shown: StreamsScreen, parts: ['stream', 'event'] },
+  { name: 'streams', title: 'Streams', key: 's', shown: StreamParts, parts: ['stream', 'event'] },
+  { name: 'trace', title: 'Trace', key: 'c', shown: TraceScreen },
   { name: 'tail', title: 'Live tail', key: 'l', shown: TailScreen },
   {
     name: 'subscriptions',
