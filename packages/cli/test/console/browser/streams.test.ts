@@ -34,8 +34,8 @@ describe('streams', () => {
     const { page } = watched
     await watched.show('#/streams')
     await page.getByRole('searchbox', { name: 'Id begins with' }).fill('order-104')
-    await page.getByRole('link', { name: 'order-1042' }).waitFor()
-    expect(await page.getByRole('table', { name: 'Streams' }).getByRole('row').count()).toBe(11)
+    const rows = page.getByRole('table', { name: 'Streams' }).getByRole('row')
+    await expect.poll(() => rows.count()).toBe(11)
     expect(new URL(page.url()).hash).toContain('prefix=order-104')
     await page.getByRole('link', { name: 'order-1042' }).click()
     await page.getByRole('heading', { name: 'order-1042', level: 1 }).waitFor()
@@ -67,7 +67,7 @@ describe('time travel', () => {
     const event = page.getByRole('region', { name: 'Event', exact: true })
     const changes = state.getByRole('list')
     await event.getByRole('heading', { name: `Event 1: ${events[0]?.type}` }).waitFor()
-    await changes.getByText('"placed"').waitFor()
+    await changes.getByText('placed', { exact: true }).waitFor()
     const before = await state.textContent()
 
     const slider = page.getByRole('slider', { name: 'Version' })
@@ -78,8 +78,8 @@ describe('time travel', () => {
       await event.getByRole('heading', { name: `Event ${version}: ${type}` }).waitFor()
       await state.getByRole('heading', { name: `State at version ${version}` }).waitFor()
       if (type === 'OrderPaid') {
-        await changes.getByText('status').waitFor()
-        await changes.getByText('"paid"').waitFor()
+        await changes.getByText('status', { exact: true }).waitFor()
+        await changes.getByText('paid', { exact: true }).first().waitFor()
       }
     }
     expect(await state.textContent()).not.toBe(before)
