@@ -67,9 +67,8 @@ it('rebuilds a projection, with progress, and verifies it', async () => {
 
 it('shows the error and the stack of a parked event, and retries it', async () => {
   const { page } = watched
-  const [first] = await parkedOf('550')
   await watched.show(`#/parked?subscription=${mailerName}`)
-  await page.getByRole('link', { name: first?.type }).first().click()
+  await page.getByRole('row', { name: /550/ }).first().getByRole('link').first().click()
   await page
     .getByRole('region', { name: 'Error and stack' })
     .getByText(/MailboxUnavailable: 550.*\n.*at Mailer/)

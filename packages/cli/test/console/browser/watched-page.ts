@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
+import { expect } from 'vitest'
 
 export interface WatchedPage {
   readonly page: Page
@@ -48,37 +49,31 @@ export async function watchedPage(
 /** Waits until the screen has read what it shows. */
 export async function settled(page: Page): Promise<void> {
   await page.getByRole('main').waitFor()
-  await page.waitForFunction(
-    () =>
-      document.querySelector('h1, h2, .empty') !== null &&
-      document.querySelector('.loading') === null &&
-      document.querySelector('[aria-busy=true]') === null,
-  )
+  await page.locator('main h1, main h2, main p').first().waitFor()
+  await expect.poll(() => page.locator('.loading, [aria-busy=true]').count(), { timeout: 15_000 }).toBe(0)
 }
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
+interface Violation {
+  readonly id: string
+  readonly help: string
+  readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[]
+}
+
 /** Returns the rules of axe that the page breaks, each with the first elements that break it. */
 export async function brokenRules(page: Page): Promise<readonly string[]> {
   await page.evaluate(await readFile(axeFile, 'utf8'))
-  return page.evaluate(async () => {
-    interface Violation {
-      readonly id: string
-      readonly help: string
-      readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[]
-    }
-    const { axe } = window as unknown as { axe: { run(): Promise<{ violations: readonly Violation[] }> } }
-    const { violations } = await axe.run()
-    return violations.map(
-      ({ id, help, nodes }) =>
-        `${id}: ${help}: ${nodes
-          .slice(0, 3)
-          .map(({ html, failureSummary }) => `${html} ${failureSummary}`)
-          .join(' | ')}`,
-    )
+  const violations = (await page.evaluate('axe.run().then(({ violations }) => violations)')) as Violation[]
+  return violations.map(({ id, help, nodes }) => {
+    const elements = nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`)
+    return `${id}: ${help}: ${elements.join(' | ')}`
   })
 }
 
 /** By how many pixels the page is wider than its window. */
-export const overhang = (page: Page): Promise<number> =>
-  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+export async function overhang(page: Page): Promise<number> {
+  return Number(
+    await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth'),
+  )
+}
