@@ -7,7 +7,7 @@ import { focusSearch, moveRow, type Shortcut, useShortcuts } from './keyboard.ts
 import { KeyList } from './parts/key-list.tsx'
 import { address, go, useRoute } from './route.ts'
 import { screens } from './screens/index.ts'
-import { StoreContext } from './store.ts'
+import { StoreContext, unknownStore } from './store.ts'
 import { type Theme, useTheme } from './theme.ts'
 
 export function App() {
@@ -49,12 +49,12 @@ export function App() {
               </a>
             ))}
         </nav>
-        <footer>
+        <div class="settings">
           <ThemeChoice />
           <button type="button" class="quiet" onClick={() => setIsHelpOpen(true)}>
             Keys <kbd>?</kbd>
           </button>
-        </footer>
+        </div>
       </header>
       <main id="main" tabIndex={-1} ref={main}>
         {away !== undefined && (
@@ -73,7 +73,8 @@ export function App() {
       {isHelpOpen && <KeyList shortcuts={shortcuts} close={() => setIsHelpOpen(false)} />}
     </div>
   )
-  return store === undefined ? frame : <StoreContext.Provider value={store}>{frame}</StoreContext.Provider>
+  // With or without an answer the tree is the same, so that the screen is not made twice.
+  return <StoreContext.Provider value={store ?? unknownStore}>{frame}</StoreContext.Provider>
 }
 
 function ThemeChoice() {

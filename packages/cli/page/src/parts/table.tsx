@@ -28,8 +28,17 @@ interface TableProps<Row> {
   readonly isPresent?: (row: Row) => boolean
 }
 
-export function Table<Row>(props: TableProps<Row>) {
-  const { label, columns, rows, keyOf, empty, next, nextTitle = 'Next page', first, isPresent } = props
+export function Table<Row>({
+  label,
+  columns,
+  rows,
+  keyOf,
+  empty,
+  next,
+  nextTitle = 'Next page',
+  first,
+  isPresent,
+}: TableProps<Row>) {
   return (
     <>
       {rows.length === 0 ? <p class="empty">{empty}</p> : table()}
