@@ -21,6 +21,12 @@ export function eventPlace(text: string): EventPlace {
   throw new InvalidArgumentError('Write the id of the event, which is a UUID, or its position, from 1.')
 }
 
+/** Text that is not empty. */
+export function filled(text: string): string {
+  if (text.trim() !== '') return text
+  throw new InvalidArgumentError('It must not be empty.')
+}
+
 /** A moment such as `2027-03-01` or `2027-03-01T12:00:00Z`. A date alone is its beginning in UTC. */
 export function moment(text: string): Date {
   const value = new Date(text)

@@ -50,7 +50,7 @@ export async function serveConsole(context: CommandContext, options: ServeOption
 }
 
 function consoleOf(
-  { store, shown, config, printer }: CommandContext,
+  { store, shown, config, operator, printer }: CommandContext,
   { host, allowHost = [], metrics, metricsPrefix, readOnly }: ServeOptions,
   token: string | undefined,
 ): Console {
@@ -63,6 +63,7 @@ function consoleOf(
     hosts: [...namesOf(host), ...allowHost],
     token,
     readOnly,
+    actor: () => operator.actor,
     metrics: metrics && scrapedMetrics(metrics, { prefix: metricsPrefix }),
     onError: (error, { method, url }) =>
       printer.note(`${method} ${new URL(url).pathname} failed: ${messageOf(error)}`),

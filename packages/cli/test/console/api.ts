@@ -7,10 +7,10 @@ type Query = Readonly<Record<string, string | number | undefined>>
 
 /** A path of the API with its parameters. */
 export function pathOf(path: string, query: Query = {}): string {
-  const words = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)]],
-  )
-  return `/api${path}?${new URLSearchParams(words)}`
+  const words = new URLSearchParams()
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) words.append(name, String(value))
+  return `/api${path}?${words}`
 }
 
 /** Asks for a page, which must have the shape, and nothing else than the shape says. */

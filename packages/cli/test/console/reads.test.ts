@@ -62,7 +62,7 @@ describe.each(databases)('the reading API on $name', ({ start }) => {
     positions.push(position)
     await store.append(oddId, [{ type: 'Placed', data: { sku: 'odd', quantity: 1 } }])
     await store.createStream('empty', { metadata: { owner: 'ada' } })
-    await store.runOnce(sales)
+    await store.runOnce({ projection: sales })
     await store.runOnce({
       name: 'letters',
       types: ['Noted', 'Placed'],
