@@ -28,7 +28,7 @@ export type Verdict = 'pass' | 'withhold' | 'cut before' | 'cut within' | 'cut a
 
 export type Judge = (message: WireMessage) => Verdict
 
-const writing = /\b(append_to_\w+|import_events|create_stream)\s*\(|\binsert\s+into\b/i
+const writing = /\b(append_to_\w+|import_events|create_stream|write_documents)\s*\(|\binsert\s+into\b/i
 const defining = /\bcreate\s+(or\s+replace\s+)?(function|table|view)\b/i
 
 const sslRequest = 80877103

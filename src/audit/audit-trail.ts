@@ -51,8 +51,8 @@ export interface ListAuditOptions extends CallOptions {
  */
 export interface AuditTrail {
   /**
-   * Records an entry, and returns it with its id and its time. Ends within the `timeout` of the store, 30 s if it has
-   * none.
+   * Records an entry, and returns it with its id and its time. Waits for locks of other transactions for at most the
+   * `timeout` of the store.
    * @throws InvalidInputError if the entry breaks a rule of `NewAuditEntry`, or has other properties
    * @throws ReadOnlyReplicaError on a replica, MissingPrivilegesError for a role that may not write
    * @throws StoreUnavailableError if the outcome is unknown: the entry may be recorded

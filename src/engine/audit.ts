@@ -14,7 +14,7 @@ import { abortable, linkedController } from '../runtime/abort.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import { pause } from '../runtime/retry.ts'
-import type { DocumentChange, StoredDocument } from '../storage/projections.ts'
+import type { DocumentChange, StorageTransaction, StoredDocument } from '../storage/projections.ts'
 import type { Storage } from '../storage/storage.ts'
 import { isUuid, timeOfUuid, uuidv7 } from '../uuid.ts'
 
@@ -25,7 +25,6 @@ const entriesPerPage = 100
 const maxDetailsBytes = 65_536
 const maxTextBytes = 4_096
 const maxRetries = 3
-const defaultTimeout = 30_000
 
 const properties = [
   'actor',
@@ -79,27 +78,31 @@ export function auditTrail(storage: AuditStorage, operations: Operations): Audit
 }
 
 /**
- * Writes the document of an entry. A retry writes the same document, so a lost answer makes no second entry. The write
- * ends in any case: a transaction of a storage may wait for a lock as long as another one holds it.
+ * Writes the document of an entry. A retry writes the same document, so a lost answer makes no second entry. The time of
+ * the storage begins with the first transaction: before, the storage may have to create the database.
  */
 async function write(
   storage: AuditStorage,
   change: DocumentChange,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { timeout = defaultTimeout } = storage
+  const { timeout } = storage
   const { controller, unlink } = linkedController(signal)
   let retries = 0
-  const timer = setTimeout(() => {
+  let timer: NodeJS.Timeout | undefined
+  const giveUp = () => {
     const cause = new Error(`the database did not answer within ${timeout} ms`)
     controller.abort(new StoreUnavailableError(recording, retries, cause))
-  }, timeout)
-  const attempt = () =>
-    storage.transaction(recording, (transaction) => transaction.writeDocuments([change]), controller.signal)
+  }
+  const work = (transaction: StorageTransaction) => {
+    if (timeout !== undefined) timer ??= setTimeout(giveUp, timeout)
+    return transaction.writeDocuments([change])
+  }
   try {
     for (;;) {
       try {
-        return await abortable(attempt(), controller.signal)
+        const written = storage.transaction(recording, work, controller.signal)
+        return await abortable(written, controller.signal)
       } catch (error) {
         controller.signal.throwIfAborted()
         if (!hasCode(error, 'store-unavailable') || retries === maxRetries) throw error

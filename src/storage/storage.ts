@@ -16,7 +16,7 @@
 import type { RecordedEvent } from '../event.ts'
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { Frontier } from '../log/frontier.ts'
-import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
+import type { Direction, StreamInfo, StreamSlice } from '../reads.ts'
 import type { Caller } from './caller.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
 import type { Pace } from './pace.ts'
@@ -198,7 +198,8 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
   readonly notifications?: Notifications | undefined
 
   /**
-   * For how long a write of the engine waits for the database, if nothing else ends it, in milliseconds. @default 30,000
+   * For how long the engine waits for a transaction of its own, in milliseconds, if one may wait for locks without an
+   * end. @default every transaction of the storage ends by itself
    */
   readonly timeout?: number | undefined
 

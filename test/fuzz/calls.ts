@@ -87,7 +87,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
     {
       ...{ actor: readName, action: readName, target: readName },
       outcome: oneOf('started', 'done', 'failed'),
-      startId: kinds.id,
+      startId: kinds.optionalId,
       reason: optional(shortText),
       details: kinds.details,
       error: optional(shortText),
@@ -391,7 +391,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => store.audit.record(...(as(given) as [never])),
     },
     'audit.list': {
-      places: [['options', options({ limit, before: kinds.id })]],
+      places: [['options', options({ limit, before: kinds.optionalId })]],
       call: (store, given) => collect(store.audit.list(...as(given))),
     },
     listProjections: {

@@ -211,6 +211,7 @@ export function callKinds(mix: Mix, names: fc.Arbitrary<string>) {
       metadata,
       storedMetadata,
       id,
+      optionalId: optional(id),
       eventShape,
       event,
       events,

@@ -1,5 +1,7 @@
 /** What every command has at hand: the store, the output, and the signal of Ctrl-C. */
 import type { Command } from 'commander'
+import { osActor } from './actor.ts'
+import type { Operator } from './audited.ts'
 import { wrongUsage } from './failure.ts'
 import { Printer, type Terminal } from './output/printer.ts'
 import { openTarget, type Target, type TargetOptions } from './target/open.ts'
@@ -8,10 +10,14 @@ import { openTarget, type Target, type TargetOptions } from './target/open.ts'
 interface SharedOptions extends TargetOptions {
   readonly json?: boolean | undefined
   readonly readOnly?: boolean | undefined
+  readonly actor?: string | undefined
+  readonly reason?: string | undefined
 }
 
 export interface CommandContext extends Target {
   readonly printer: Printer
+  /** Who gave the command. A command that changes the store acts through `audited`. */
+  readonly operator: Operator
   /** Aborted by Ctrl-C. A command passes it to every call of the store. */
   readonly signal: AbortSignal
 }
@@ -41,7 +47,8 @@ export class Runner {
     }
     const target = await openTarget(options, access === 'creates')
     try {
-      await work({ ...target, printer: this.printer(command), signal: this.#signal })
+      const operator = { actor: options.actor ?? osActor(), reason: options.reason }
+      await work({ ...target, printer: this.printer(command), operator, signal: this.#signal })
     } finally {
       await target.store.close()
     }

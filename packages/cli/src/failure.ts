@@ -10,6 +10,13 @@ export class CommandFailure extends Error {
   }
 }
 
+/** The message of an error, and the code of an error of the library, by which the documentation names it. */
+export function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? `${error.message} (${code})` : error.message
+}
+
 /** The command line is wrong. The message says what to write instead. */
 export function wrongUsage(message: string): CommandFailure {
   return new CommandFailure(message, usage)

@@ -1,5 +1,6 @@
 /** The command line: its commands, what they share, and which exit code each outcome has. */
 import { Command, CommanderError } from 'commander'
+import { auditCommand } from './commands/audit.ts'
 import { consoleCommand } from './commands/console.ts'
 import { copyCommand } from './commands/copy.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -19,8 +20,9 @@ import { tailCommand } from './commands/tail.ts'
 import { traceCommand } from './commands/trace.ts'
 import { Runner } from './context.ts'
 import { done, failed, interrupted, meanings, usage } from './exit-codes.ts'
-import { CommandFailure } from './failure.ts'
+import { CommandFailure, textOf } from './failure.ts'
 import { printableLines, type Terminal } from './output/printer.ts'
+import { filled } from './values.ts'
 import { version } from './version.ts'
 
 const description = 'Shows and mends an event store of @eventsourced/core.'
@@ -38,7 +40,7 @@ export async function runCommandLine(
   } catch (error) {
     if (signal.aborted) return interrupted
     if (error instanceof CommanderError) return error.exitCode === 0 ? done : usage
-    terminal.err(printableLines(messageOf(error)))
+    terminal.err(printableLines(`error: ${textOf(error)}`))
     return error instanceof CommandFailure ? error.exitCode : failed
   }
 }
@@ -56,6 +58,8 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     .option('--config <file>', 'a file that exports the store, its deciders and projections')
     .option('--json', 'print JSON Lines')
     .option('--read-only', 'refuse commands that change the store')
+    .option('--actor <name>', 'who acts, for `audit` (default: user@host of the operating system)', filled)
+    .option('--reason <text>', 'why, for `audit`', filled)
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({
@@ -84,17 +88,11 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     exportCommand,
     copyCommand,
     migrateCommand,
+    auditCommand,
     consoleCommand,
     mcpCommand,
   ]) {
     program.addCommand(make(runner, setExitCode).copyInheritedSettings(program))
   }
   return { program, exitCode: () => code }
-}
-
-/** The message, and the code of an error of the library, by which the documentation names it. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return `error: ${String(error)}`
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' ? `error: ${error.message} (${code})` : `error: ${error.message}`
 }

@@ -75,6 +75,9 @@ it('answers why an order is in its state', async () => {
     after: { status: 'cancelled' },
     events: [{ type: 'Cancelled', data: { reason: 'out of stock' } }],
   })
+  const { events } = await ask('stream', { streamId: 'order-1' })
+  expect(await ask('event', { position: events[0].position })).toEqual(events[0])
+  expect(await ask('event', { id: events[1].id })).toEqual(events[1])
   expect(await ask('search', { text: 'out of stock' })).toMatchObject([{ type: 'Cancelled' }])
   expect(await ask('trace', { correlationId: 'c1' })).toHaveLength(2)
   expect(await ask('stream', { streamId: 'order-1' })).toMatchObject({
@@ -92,6 +95,14 @@ it('explains mistakes', async () => {
   expect(await ask('state', { streamId: 'order-1', decider: 'cart' })).toMatchObject({
     failure: expect.stringContaining('order'),
   })
+  const id = '00000000-0000-7000-8000-000000000000'
+  expect(await ask('event', { id })).toEqual({ failure: `No event has the id ${id}` })
+  for (const both of [{}, { id, position: 1 }]) {
+    expect(await ask('event', both)).toEqual({
+      failure: 'Give the position of the event, or its id, and not both',
+    })
+  }
+  expect(await ask('event', { id: 'first' })).toMatchObject({ failure: expect.stringContaining('id') })
   expect(await ask('event', { position: 'x' })).toMatchObject({
     failure: expect.stringContaining('position'),
   })

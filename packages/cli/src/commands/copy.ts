@@ -1,6 +1,7 @@
 /** `copy`: copies all streams and events of a store into another one, and resumes an interrupted copy. */
 import { hasCode } from '@eventsourced/core'
 import { Command } from 'commander'
+import { audited } from '../audited.ts'
 import type { CommandContext, Runner } from '../context.ts'
 import { wrongUsage } from '../failure.ts'
 import { Progress } from '../output/progress.ts'
@@ -18,9 +19,17 @@ export function copyCommand(runner: Runner): Command {
         const target = await openTarget({ url: to }, true)
         try {
           if (target.shown === context.shown) throw wrongUsage('Both URLs name the same store')
-          const streams = await copyStreams(context, target.store)
-          const result = { streams, ...(await copyEvents(runner, context, target.store)) }
-          const { imported, skipped } = result
+          const { operator, signal } = context
+          const result = await audited(
+            target.store,
+            { ...operator, action: 'copy', target: 'log', details: { from: context.shown } },
+            async () => {
+              const streams = await copyStreams(context, target.store)
+              return { streams, ...(await copyEvents(runner, context, target.store)) }
+            },
+            { results: ({ streams, imported, skipped }) => ({ streams, imported, skipped }), signal },
+          )
+          const { streams, imported, skipped } = result
           const text = `Copied to ${target.shown}: ${imported} events, ${skipped} were there before; ${streams} streams with metadata or without events.`
           await context.printer.print({ to: target.shown, ...result }, text)
         } finally {

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { ImportedEvent } from '@eventsourced/core'
 import { Command } from 'commander'
+import { audited } from '../audited.ts'
 import type { Runner } from '../context.ts'
 import { wrongUsage } from '../failure.ts'
 import { Progress } from '../output/progress.ts'
@@ -34,13 +35,22 @@ export function importCommand(runner: Runner): Command {
     .option('--batch-size <number>', 'the largest number of events in one batch', wholeNumber(1))
     .option('--shape <shape>', 'with a catalogue: current or stored')
     .action((file: string, options: ImportFileOptions, command: Command) =>
-      runner.run(command, 'creates', async ({ store, printer, signal }) => {
-        const { total, bytes, lines } = await openFile(file)
+      runner.run(command, 'creates', async ({ store, printer, operator, signal }) => {
+        const total = await sizeOf(file)
         const shown = new Progress(runner.terminal, 'bytes')
         const name = options.name ?? basename(file)
-        const onProgress = () => shown.show({ done: bytes(), total })
+        let bytes = 0
+        const source = events(file, (count) => {
+          bytes += count
+        })
+        const onProgress = () => shown.show({ done: bytes, total })
         try {
-          const result = await store.import(events(lines), { ...options, name, onProgress, signal })
+          const result = await audited(
+            store,
+            { ...operator, action: 'import', target: name, details: { ...options, file } },
+            () => store.import(source, { ...options, name, onProgress, signal }),
+            { results: ({ read, imported, skipped }) => ({ read, imported, skipped }), signal },
+          )
           const { read, imported, skipped } = result
           const text = `Read ${read} events: ${imported} imported, ${skipped} were there before.`
           await printer.print(result, text)
@@ -51,32 +61,23 @@ export function importCommand(runner: Runner): Command {
     )
 }
 
-async function openFile(file: string) {
-  let source: Readable = process.stdin
-  let total = 0
-  if (file !== '-') {
-    const found = await stat(file).catch(() => undefined)
-    if (found === undefined || !found.isFile()) throw wrongUsage(`There is no file '${file}'`)
-    total = found.size
-    source = createReadStream(file)
-  }
-  let count = 0
-  source.on('data', (part: Buffer) => {
-    count += part.length
-  })
+/** Returns the bytes of a file; 0 for the standard input, whose size is unknown. */
+async function sizeOf(file: string): Promise<number> {
+  if (file === '-') return 0
+  const found = await stat(file).catch(() => undefined)
+  if (found === undefined || !found.isFile()) throw wrongUsage(`There is no file '${file}'`)
+  return found.size
+}
+
+/** Opens the source when its first event is asked for: a reader of lines loses those that come before. */
+async function* events(file: string, onRead: (bytes: number) => void): AsyncGenerator<ImportedEvent> {
+  const source: Readable = file === '-' ? process.stdin : createReadStream(file)
+  source.on('data', (part: Buffer) => onRead(part.length))
   const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source
   // An error of the file would otherwise end the lines as if the file ended there.
   source.on('error', (error) => text.destroy(error))
-  return {
-    total,
-    bytes: () => count,
-    lines: createInterface({ input: text, crlfDelay: Number.POSITIVE_INFINITY }),
-  }
-}
-
-async function* events(lines: AsyncIterable<string>): AsyncGenerator<ImportedEvent> {
   let number = 0
-  for await (const line of lines) {
+  for await (const line of createInterface({ input: text, crlfDelay: Number.POSITIVE_INFINITY })) {
     number++
     if (line.trim() !== '') yield importedEvent(line, number)
   }

@@ -1,6 +1,7 @@
 /** `migrate`: creates the tables, or brings them up to date. */
 import { Command, Option } from 'commander'
-import type { Runner } from '../context.ts'
+import { auditedAfter } from '../audited.ts'
+import type { CommandContext, Runner } from '../context.ts'
 import { done, pending } from '../exit-codes.ts'
 import { wrongUsage } from '../failure.ts'
 import { schemaOf } from '../target/open.ts'
@@ -31,7 +32,7 @@ export function migrateCommand(runner: Runner, setExitCode: (code: number) => vo
           if (!('sql' in schema)) throw wrongUsage('--print is for Postgres: DynamoDB has no SQL')
           return printer.print({ sql: schema.sql() }, schema.sql())
         }
-        const status = isReading ? await schema.status() : await schema.create()
+        const status = isReading ? await schema.status() : await migrated(context, schema)
         if (options.check && !status.upToDate) setExitCode(pending)
         else setExitCode(done)
         const names = 'pending' in status ? status.pending : status.upToDate ? [] : status.tables
@@ -41,4 +42,16 @@ export function migrateCommand(runner: Runner, setExitCode: (code: number) => vo
         return printer.print(status, text)
       })
     })
+}
+
+/**
+ * Brings the tables up to date, and records that if something was pending. Before, there may be no table to record it in:
+ * so there is only the entry after it.
+ */
+async function migrated({ store, operator }: CommandContext, schema: ReturnType<typeof schemaOf>) {
+  const before = await schema.status()
+  if (before.upToDate) return schema.create()
+  const details = 'pending' in before ? { pending: before.pending } : {}
+  const action = { ...operator, action: 'migrate', target: 'tables', details }
+  return auditedAfter<Awaited<ReturnType<typeof schema.create>>>(store, action, () => schema.create())
 }

@@ -1,6 +1,7 @@
 /** `parked`: shows the events that a subscription has parked, and retries or skips them. */
 import type { ParkedEvent, ParkedFilter } from '@eventsourced/core'
 import { Command } from 'commander'
+import { audited } from '../audited.ts'
 import { confirmed } from '../confirm.ts'
 import type { CommandContext, Runner } from '../context.ts'
 import { CommandFailure, wrongUsage } from '../failure.ts'
@@ -92,13 +93,19 @@ function actionCommand(runner: Runner, action: 'retry' | 'skip', description: st
 }
 
 function perform(
-  { store, signal }: CommandContext,
+  { store, operator, signal }: CommandContext,
   subscription: string,
   action: 'retry' | 'skip',
   which: number | ParkedFilter,
 ): Promise<number> {
   const parked = store.parked(subscription)
-  return action === 'retry' ? parked.retry(which, { signal }) : parked.skip(which, { signal })
+  const details = typeof which === 'number' ? { position: which } : { filter: which }
+  return audited(
+    store,
+    { ...operator, action: `parked.${action}`, target: subscription, details },
+    () => parked[action](which, { signal }),
+    { results: (count) => ({ count }), signal },
+  )
 }
 
 /** One event, or a filter. Without either, nothing is selected: `--all` must be said. */

@@ -1,6 +1,7 @@
 /** `projections`: lists the projections; rebuilds, verifies and drops them. */
 import type { ProjectionSummary, RebuildProgress } from '@eventsourced/core'
 import { Command } from 'commander'
+import { audited } from '../audited.ts'
 import { confirmed } from '../confirm.ts'
 import type { CommandContext, Runner } from '../context.ts'
 import { problems } from '../exit-codes.ts'
@@ -38,10 +39,16 @@ function rebuildCommand(runner: Runner): Command {
     .option('--batch-size <number>', 'how many events to fold in at once', wholeNumber(1))
     .action((name: string, options: { batchSize?: number }, command: Command) =>
       runner.run(command, 'changes', async (context) => {
-        const { store, printer, signal } = context
+        const { store, printer, operator, signal } = context
         const projection = projectionOf(context, name)
-        const result = await withProgress(runner, (onProgress) =>
-          store.rebuild(projection, { ...options, onProgress, signal }),
+        const result = await audited(
+          store,
+          { ...operator, action: 'projections.rebuild', target: name, details: options },
+          () =>
+            withProgress(runner, (onProgress) =>
+              store.rebuild(projection, { ...options, onProgress, signal }),
+            ),
+          { results: ({ events, version, position }) => ({ events, version, position }), signal },
         )
         const took = duration(result.duration)
         const text = `Rebuilt '${name}' with ${result.events} events in ${took}; version ${result.version}, up to position ${result.position}.`
@@ -57,10 +64,13 @@ function verifyCommand(runner: Runner, setExitCode: (code: number) => void): Com
     .option('--limit <number>', 'how many differences to show', wholeNumber(1), 20)
     .action((name: string, { limit }: { limit: number }, command: Command) =>
       runner.run(command, 'changes', async (context) => {
-        const { store, printer, signal } = context
+        const { store, printer, operator, signal } = context
         const projection = projectionOf(context, name)
-        const result = await withProgress(runner, (onProgress) =>
-          store.verify(projection, { limit, onProgress, signal }),
+        const result = await audited(
+          store,
+          { ...operator, action: 'projections.verify', target: name },
+          () => withProgress(runner, (onProgress) => store.verify(projection, { limit, onProgress, signal })),
+          { results: ({ ok, documents, events }) => ({ ok, documents, events }), signal },
         )
         if (!result.ok) setExitCode(problems)
         const differences = result.differences.map(
@@ -81,9 +91,14 @@ function dropCommand(runner: Runner): Command {
     .argument('<name>')
     .option('--yes <name>', 'the name again, to confirm without a dialog')
     .action((name: string, { yes }: { yes?: string }, command: Command) =>
-      runner.run(command, 'changes', async ({ store, printer, signal }) => {
+      runner.run(command, 'changes', async ({ store, printer, operator, signal }) => {
         await confirmed(runner.terminal, name, `This deletes all documents of '${name}'.`, yes)
-        const dropped = await store.dropProjection(name, { signal })
+        const dropped = await audited(
+          store,
+          { ...operator, action: 'projections.drop', target: name },
+          () => store.dropProjection(name, { signal }),
+          { results: (dropped) => ({ dropped }), signal },
+        )
         const text = dropped ? `Dropped '${name}'.` : `'${name}' was never built, or dropped before.`
         await printer.print({ name, dropped }, text)
       }),

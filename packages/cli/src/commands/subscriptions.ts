@@ -1,8 +1,9 @@
 /** `subscriptions`: lists the subscriptions of all processes, and changes them. */
 import type { StartPosition, SubscriptionSummary } from '@eventsourced/core'
 import { Command } from 'commander'
+import { audited } from '../audited.ts'
 import { confirmed } from '../confirm.ts'
-import type { Runner } from '../context.ts'
+import type { CommandContext, Runner } from '../context.ts'
 import type { Column } from '../output/printer.ts'
 import { duration } from '../output/progress.ts'
 import { moment, wholeNumber } from '../values.ts'
@@ -39,8 +40,9 @@ function pauseCommand(runner: Runner): Command {
     .description('Stop its workers in all processes, until `resume`.')
     .argument('<name>')
     .action((name: string, _options: object, command: Command) =>
-      runner.run(command, 'changes', async ({ store, printer, signal }) => {
-        await store.subscriptions.pause(name, { signal })
+      runner.run(command, 'changes', async (context) => {
+        const { store, printer, signal } = context
+        await changed(context, 'pause', name, () => store.subscriptions.pause(name, { signal }))
         await printer.print({ name, state: 'paused' }, `Paused '${name}'. Its workers stop within a second.`)
       }),
     )
@@ -51,8 +53,9 @@ function resumeCommand(runner: Runner): Command {
     .description('End a pause.')
     .argument('<name>')
     .action((name: string, _options: object, command: Command) =>
-      runner.run(command, 'changes', async ({ store, printer, signal }) => {
-        await store.subscriptions.resume(name, { signal })
+      runner.run(command, 'changes', async (context) => {
+        const { store, printer, signal } = context
+        await changed(context, 'resume', name, () => store.subscriptions.resume(name, { signal }))
         await printer.print({ name, state: 'active' }, `Resumed '${name}'.`)
       }),
     )
@@ -69,8 +72,15 @@ function moveCommand(runner: Runner): Command {
     )
     .option('--again', 'allow to go back, so that the handler gets events again')
     .action((name: string, to: StartPosition, { again }: { again?: boolean }, command: Command) =>
-      runner.run(command, 'changes', async ({ store, printer, signal }) => {
-        const position = await store.subscriptions.move(name, to, { again, signal })
+      runner.run(command, 'changes', async (context) => {
+        const { store, printer, operator, signal } = context
+        const details = { to: to instanceof Date ? to.toISOString() : to, again }
+        const position = await audited(
+          store,
+          { ...operator, action: 'subscriptions.move', target: name, details },
+          () => store.subscriptions.move(name, to, { again, signal }),
+          { results: (position) => ({ position }), signal },
+        )
         await printer.print({ name, position }, `Moved '${name}': it continues after position ${position}.`)
       }),
     )
@@ -82,8 +92,10 @@ function repartitionCommand(runner: Runner): Command {
     .argument('<name>')
     .argument('<partitions>', 'from 1 to 1,000', wholeNumber(1))
     .action((name: string, partitions: number, _options: object, command: Command) =>
-      runner.run(command, 'changes', async ({ store, printer, signal }) => {
-        await store.subscriptions.repartition(name, partitions, { signal })
+      runner.run(command, 'changes', async (context) => {
+        const { store, printer, signal } = context
+        const repartition = () => store.subscriptions.repartition(name, partitions, { signal })
+        await changed(context, 'repartition', name, repartition, { partitions })
         await printer.print({ name, partitions }, `'${name}' has ${partitions} partitions now.`)
       }),
     )
@@ -95,13 +107,26 @@ function removeCommand(runner: Runner): Command {
     .argument('<name>')
     .option('--yes <name>', 'the name again, to confirm without a dialog')
     .action((name: string, { yes }: { yes?: string }, command: Command) =>
-      runner.run(command, 'changes', async ({ store, printer, signal }) => {
+      runner.run(command, 'changes', async (context) => {
+        const { store, printer, signal } = context
         const consequence = `This removes the checkpoints and parked events of '${name}'.`
         await confirmed(runner.terminal, name, consequence, yes)
-        await store.subscriptions.remove(name, { signal })
+        await changed(context, 'remove', name, () => store.subscriptions.remove(name, { signal }))
         await printer.print({ name, state: 'removed' }, `Removed '${name}'.`)
       }),
     )
+}
+
+/** Changes a subscription, and records that. */
+function changed(
+  { store, operator, signal }: CommandContext,
+  method: 'pause' | 'resume' | 'repartition' | 'remove',
+  name: string,
+  work: () => Promise<void>,
+  details?: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const action = { ...operator, action: `subscriptions.${method}`, target: name, details }
+  return audited(store, action, work, { signal })
 }
 
 function startPosition(text: string): StartPosition {

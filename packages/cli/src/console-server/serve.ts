@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hasCode } from '@eventsourced/core'
 import { type Console, console } from '../console/index.ts'
+import { isToken, tokenRule } from '../console/options.ts'
 import { scrapedMetrics } from '../console/scraped-metrics.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, wrongUsage } from '../failure.ts'
@@ -30,7 +31,7 @@ const endingTime = 1_500
 export async function serveConsole(context: CommandContext, options: ServeOptions): Promise<void> {
   const { printer, signal } = context
   const { host, token: given } = options
-  if (given !== undefined && given.length < 8) throw wrongUsage('The token needs at least 8 characters')
+  if (given !== undefined && !isToken(given)) throw wrongUsage(`The token ${tokenRule}`)
   const made = given === undefined && !isLoopback(host) ? randomBytes(24).toString('base64url') : undefined
   const app = consoleOf(context, options, given ?? made)
   const server = await listen(app.fetch, host, options.port)
@@ -49,7 +50,7 @@ export async function serveConsole(context: CommandContext, options: ServeOption
 }
 
 function consoleOf(
-  { store, shown, config, printer }: CommandContext,
+  { store, shown, config, operator, printer }: CommandContext,
   { host, allowHost = [], metrics, metricsPrefix, readOnly }: ServeOptions,
   token: string | undefined,
 ): Console {
@@ -62,6 +63,7 @@ function consoleOf(
     hosts: [...namesOf(host), ...allowHost],
     token,
     readOnly,
+    actor: () => operator.actor,
     metrics: metrics && scrapedMetrics(metrics, { prefix: metricsPrefix }),
     onError: (error, { method, url }) =>
       printer.note(`${method} ${new URL(url).pathname} failed: ${messageOf(error)}`),

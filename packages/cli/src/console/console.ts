@@ -4,7 +4,8 @@ import { version } from '../version.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { shownError } from './jobs/shown-error.ts'
 import { type ConsoleOptions, contextOf } from './options.ts'
-import { servePage } from './page.ts'
+import { pageOf } from './page.ts'
+import { ownPage } from './page-files.ts'
 import { problemsOf } from './problems.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { jobRoutes } from './routes/jobs.ts'
@@ -44,7 +45,7 @@ export function console(options: ConsoleOptions): Console {
   const app = new OpenAPIHono()
   app.onError(problemsOf(context))
   const token = protect(app, context)
-  app.use(servePage)
+  app.use(pageOf(ownPage))
   protectApi(app, context, token)
   for (const routes of [...readRoutes, subscriptionActions, parkedActions, auditRoutes]) {
     app.route('/api', routes(context))

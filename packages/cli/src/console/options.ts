@@ -94,6 +94,10 @@ export function contextOf(options: ConsoleOptions, closing: AbortSignal): Consol
   }
 }
 
+export const tokenRule = 'must have at least 8 characters, all of them letters, digits or signs of ASCII'
+/** Whether an HTTP header can carry the token, and few tries cannot find it. */
+export const isToken = (token: unknown): boolean => typeof token === 'string' && /^[!-~]{8,}$/.test(token)
+
 const hostName = /^([a-z0-9_-]+\.)*[a-z0-9_-]+$|^\[[0-9a-f:.]+\]$/i
 // The longest time that a timer of Node.js can run, in milliseconds.
 const longestTimer = 2 ** 31 - 1
@@ -115,8 +119,8 @@ function checkOptions({ hosts = [], timeout, token, redact, actor }: ConsoleOpti
       String(timeout),
     )
   }
-  if (token !== undefined && (typeof token !== 'string' || token.length < 8)) {
-    throw new InvalidInputError('token', 'must have at least 8 characters', 'another value')
+  if (token !== undefined && !isToken(token)) {
+    throw new InvalidInputError('token', tokenRule, 'another value')
   }
   for (const [field, value] of Object.entries({ redact, actor })) {
     if (value !== undefined && typeof value !== 'function') {

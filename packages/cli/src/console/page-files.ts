@@ -1,6 +1,7 @@
 /** The files of the built page, in memory, each as it is and compressed. */
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
+import { join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, gzip } from 'node:zlib'
@@ -21,30 +22,40 @@ export interface PageFile {
 /** The files by their path in the console, such as `/assets/index-B1x2.js`. */
 type PageFiles = ReadonlyMap<string, PageFile>
 
-// The same folder from `src/console` and from `dist/console`.
-const folder = fileURLToPath(new URL('../../dist/page/', import.meta.url))
-let loaded: Promise<PageFiles> | undefined
+/** Reads the files of a built page once. */
+export class BuiltPage {
+  readonly #folder: string
+  #loaded: Promise<PageFiles> | undefined
 
-/** Resolves with `undefined` while the page is not built. */
-export async function pageFiles(): Promise<PageFiles | undefined> {
-  loaded ??= load()
-  try {
-    return await loaded
-  } catch (error) {
-    loaded = undefined
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
+  /** `folder` ends with a separator. */
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Resolves with `undefined` while the page is not built. */
+  async files(): Promise<PageFiles | undefined> {
+    this.#loaded ??= filesIn(this.#folder)
+    try {
+      return await this.#loaded
+    } catch (error) {
+      this.#loaded = undefined
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
   }
 }
 
-async function load(): Promise<PageFiles> {
+/** The page of this package: the same folder from `src/console` and from `dist/console`. */
+export const ownPage: BuiltPage = new BuiltPage(fileURLToPath(new URL('../../dist/page/', import.meta.url)))
+
+async function filesIn(folder: string): Promise<PageFiles> {
   const files = new Map<string, PageFile>()
   // Without the page itself, its other files are a build that has not ended.
-  await readFile(`${folder}index.html`)
+  await readFile(join(folder, 'index.html'))
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
-    const path = `${entry.parentPath.replaceAll('\\', '/').replace(/\/$/, '')}/${entry.name}`
-    const place = `/${path.slice(folder.length)}`
+    const path = join(entry.parentPath, entry.name)
+    const place = `/${path.slice(folder.length).replaceAll(sep, '/')}`
     files.set(place, await fileOf(path, place))
   }
   return files

@@ -4,6 +4,7 @@ import { type ProblemDetails, problem } from '@eventsourced/core/http'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { ZodError } from 'zod'
+import { NotRecordedError } from '../audited.ts'
 import type { ConsoleContext } from './options.ts'
 import { Refusal } from './refusal.ts'
 import { NotFound } from './routes/not-found.ts'
@@ -32,6 +33,10 @@ function ownProblem(
   }
   if (error instanceof NotFound) {
     return { status: 404, code: 'not-found', title: 'Not found', detail: error.message }
+  }
+  if (error instanceof NotRecordedError) {
+    const status = error.outcome === 'not begun' ? 503 : 500
+    return { status, code: 'not-recorded', title: 'Not recorded', detail: notRecorded[error.outcome] }
   }
   if (error instanceof ZodError) {
     return { status: 400, code: 'invalid-input', title: 'Invalid input', detail: issuesOf(error) }
@@ -63,6 +68,13 @@ function ownProblem(
     title: 'The console has failed',
     detail: 'The process of the console has written the error to its log.',
   }
+}
+
+/** What the operator must know, without the words of the error: they may name hosts. */
+export const notRecorded: Readonly<Record<NotRecordedError['outcome'], string>> = {
+  'not begun': 'Nothing was changed, because the store cannot record who does it.',
+  done: 'The action was done, but the store could not record that. Do not repeat it.',
+  failed: 'The action failed, and the store could not record that.',
 }
 
 /** An operator may know what the library found, but its message can name hosts and data. */

@@ -4,7 +4,7 @@ import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import * as z from 'zod'
 import type { CommandContext } from '../context.ts'
 import { deciderOf } from '../deciders.ts'
-import { eventAt } from '../event-at.ts'
+import { eventAt, noEventAt } from '../event-at.ts'
 import { correlatedEvents } from '../trace.ts'
 
 const limit = z.number().int().min(1).max(500).default(50).describe('the largest number of results')
@@ -48,13 +48,18 @@ export function registerTools(server: McpServer, context: CommandContext): void 
   server.registerTool(
     'event',
     {
-      description: 'Reads one event with all its parts, by its position in the log.',
+      description:
+        'Reads one event with all its parts, as it is stored, by its position in the log or its id.',
       annotations: readOnly,
-      inputSchema: { position: z.number().int().min(1) },
+      inputSchema: { position: z.number().int().min(1).optional(), id: z.guid().optional() },
     },
-    async ({ position }) => {
-      const event = await eventAt(context, position)
-      return event === undefined ? failure(`No event has the position ${position}`) : answer(event)
+    async ({ position, id }) => {
+      const [place, other] = [position, id].filter((one) => one !== undefined)
+      if (place === undefined || other !== undefined) {
+        return failure('Give the position of the event, or its id, and not both')
+      }
+      const event = await eventAt(context, place)
+      return event === undefined ? failure(noEventAt(place)) : answer(event)
     },
   )
   server.registerTool(

@@ -1,5 +1,6 @@
 /** What a job does: rebuilds or verifies a projection. */
 import type { VerifyResult } from '@eventsourced/core'
+import { audited } from '../../audited.ts'
 import type { AnyDocumentProjection } from '../../target/known.ts'
 import type { ConsoleContext } from '../options.ts'
 import { Refusal } from '../refusal.ts'
@@ -11,20 +12,37 @@ import type { JobWork } from './jobs.ts'
 
 const mostDifferences = 20
 
-export function rebuildWork({ store }: ConsoleContext, projection: AnyDocumentProjection): JobWork {
+/** Rebuilds, and records it for the actor, also after the request has ended. */
+export function rebuildWork(
+  { store }: ConsoleContext,
+  actor: string,
+  projection: AnyDocumentProjection,
+): JobWork {
   return async (onProgress, signal) => {
-    await store.rebuild(projection, { onProgress, signal })
+    await audited(
+      store,
+      { actor, action: 'projections.rebuild', target: projection.name },
+      () => store.rebuild(projection, { onProgress, signal }),
+      { results: ({ events, version, position }) => ({ events, version, position }), signal },
+    )
     return {}
   }
 }
 
-export function verifyWork(context: ConsoleContext, projection: AnyDocumentProjection): JobWork {
+/** As `rebuildWork`, for a verification. */
+export function verifyWork(
+  context: ConsoleContext,
+  actor: string,
+  projection: AnyDocumentProjection,
+): JobWork {
+  const { store } = context
   return async (onProgress, signal) => {
-    const { differences } = await context.store.verify(projection, {
-      limit: mostDifferences,
-      onProgress,
-      signal,
-    })
+    const { differences } = await audited(
+      store,
+      { actor, action: 'projections.verify', target: projection.name },
+      () => store.verify(projection, { limit: mostDifferences, onProgress, signal }),
+      { results: ({ ok, documents, events }) => ({ ok, documents, events }), signal },
+    )
     return { differences: shownDifferences(context, projection.name, differences) }
   }
 }

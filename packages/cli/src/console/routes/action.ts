@@ -1,10 +1,9 @@
 /** What all actions share: their route, their confirmation, and their record in the audit trail. */
 import { createRoute, type z } from '@hono/zod-openapi'
-import type { Context } from 'hono'
 import { audited } from '../../audited.ts'
 import type { ConsoleContext } from '../options.ts'
 import { Refusal } from '../refusal.ts'
-import { answers } from './route.ts'
+import { answers, limitOf } from './route.ts'
 
 /** A route `POST path` with a JSON body. */
 export function actionRoute<Path extends string, Body extends z.ZodType, Answer extends z.ZodType>(
@@ -29,27 +28,21 @@ export function checkConfirmed(name: string, confirm: string): void {
   throw new Refusal(400, 'not-confirmed', 'Not confirmed', detail)
 }
 
-/** Performs an action, and records who did it, and how it ended. */
-export async function recorded<Result>(
-  context: ConsoleContext,
-  c: Context,
-  action: string,
-  target: string,
-  details: Readonly<Record<string, unknown>> | undefined,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  const actor = await context.actorOf(c.req.raw)
-  return recordedAs(context, actor, action, target, details, work)
+/** What an action does to what, as the audit trail records it. */
+interface Action {
+  readonly action: string
+  readonly target: string
+  readonly details?: Readonly<Record<string, unknown>>
 }
 
-/** As `recorded`, for work that outlives its request. */
-export function recordedAs<Result>(
-  { store }: ConsoleContext,
-  actor: string,
-  action: string,
-  target: string,
-  details: Readonly<Record<string, unknown>> | undefined,
+/** Performs an action, and records who did it, and how it ended. `results`: what of the result is recorded. */
+export async function recorded<Result>(
+  context: ConsoleContext,
+  request: Request,
+  action: Action,
   work: () => Promise<Result>,
+  results?: (result: Result) => Readonly<Record<string, unknown>>,
 ): Promise<Result> {
-  return audited(store, actor, action, target, details, work)
+  const actor = await context.actorOf(request)
+  return audited(context.store, { actor, ...action }, work, { results, signal: limitOf(context, request) })
 }

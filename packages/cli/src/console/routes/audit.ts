@@ -1,5 +1,6 @@
 /** `GET /api/audit`: what operators did with the store, who did it, and when. */
 import { createRoute, z } from '@hono/zod-openapi'
+import { auditedActions } from '../../audited.ts'
 import type { ConsoleContext } from '../options.ts'
 import { type AuditEntryShape, auditShape } from '../shapes/store.ts'
 import { redactedText } from '../values/redaction.ts'
@@ -8,23 +9,18 @@ import { answers, limitOf, newRoutes, pageSize, type Routes } from './route.ts'
 const listAudit = createRoute({
   method: 'get',
   path: '/audit',
-  summary: 'Lists what operators did, the newest first.',
-  request: {
-    query: z.object({
-      before: z.string().optional().openapi({ description: 'only entries before the one with this id' }),
-      limit: pageSize,
-    }),
-  },
-  responses: answers('A page of the audit trail.', auditShape),
+  summary: 'Lists what operators did, the newest first: one entry for each action.',
+  request: { query: z.object({ limit: pageSize }) },
+  responses: answers('The last actions.', auditShape),
 })
 
 export function auditRoutes(context: ConsoleContext): Routes {
   return newRoutes().openapi(listAudit, async (c) => {
-    const { limit, before } = c.req.valid('query')
+    const { limit } = c.req.valid('query')
     const signal = limitOf(context, c.req.raw)
     const entries: AuditEntryShape[] = []
-    for await (const entry of context.store.audit.list({ limit, before, signal })) {
-      const { at, error, ...facts } = entry
+    for await (const entry of auditedActions(context.store.audit.list({ signal }), limit)) {
+      const { at, error, startId: _, ...facts } = entry
       const of = { kind: 'error', source: entry.target, name: '' } as const
       entries.push({
         ...facts,
@@ -32,7 +28,6 @@ export function auditRoutes(context: ConsoleContext): Routes {
         ...(error !== undefined && { error: redactedText(context, error, of) }),
       })
     }
-    const next = entries.length === limit ? entries.at(-1)?.id : undefined
-    return c.json({ entries, ...(next !== undefined && { next }) }, 200)
+    return c.json({ entries }, 200)
   })
 }

@@ -1,6 +1,6 @@
 /** `GET /api/event`, `GET /api/log`: events of the log, as they are stored. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { storedEventAt } from '../../event-at.ts'
+import { eventAt, noEventAt } from '../../event-at.ts'
 import type { ConsoleContext } from '../options.ts'
 import { type EventPage, eventPageShape, eventShape } from '../shapes/event.ts'
 import { listedEvent, wholeEvent } from '../values/event.ts'
@@ -45,17 +45,11 @@ export function eventRoutes(context: ConsoleContext): Routes {
   const { store } = context
   return newRoutes()
     .openapi(showEvent, async (c) => {
-      const { position, id = '' } = c.req.valid('query')
+      const { position, id } = c.req.valid('query')
       const signal = limitOf(context, c.req.raw)
-      const event =
-        position === undefined
-          ? await store.raw.findEvent(id, { signal })
-          : await storedEventAt({ store, signal }, position)
-      if (event === undefined) {
-        throw new NotFound(
-          position === undefined ? `No event has the id '${id}'` : `No event has the position ${position}`,
-        )
-      }
+      const place = position ?? id ?? ''
+      const event = await eventAt({ store, signal }, place)
+      if (event === undefined) throw new NotFound(noEventAt(place))
       return c.json(wholeEvent(context, event), 200)
     })
     .openapi(listEvents, async (c) => {

@@ -20,26 +20,33 @@ const skip = actionRoute(
 )
 
 export function parkedActions(context: ConsoleContext): Routes {
-  const { store } = context
+  const act = async (
+    request: Request,
+    kind: 'retry' | 'skip',
+    subscription: string,
+    selection: Selection,
+  ) => {
+    const limit = renewableLimitOf(context, request)
+    const parked = context.store.parked(subscription)
+    return recorded(
+      context,
+      request,
+      { action: `parked.${kind}`, target: subscription, details: { ...selection } },
+      () => settle(parked, kind, selection, limit).finally(limit.end),
+      ({ count }) => ({ count }),
+    )
+  }
   return newRoutes()
     .openapi(retry, async (c) => {
       const { subscription, ...selection } = c.req.valid('json')
       checkSelection(selection)
-      const limit = renewableLimitOf(context, c.req.raw)
-      const settled = await recorded(context, c, 'parked.retry', subscription, selection, () =>
-        settle(store.parked(subscription), 'retry', selection, limit),
-      )
-      return c.json(settled, 200)
+      return c.json(await act(c.req.raw, 'retry', subscription, selection), 200)
     })
     .openapi(skip, async (c) => {
       const { subscription, confirm, ...selection } = c.req.valid('json')
       checkSelection(selection)
       checkConfirmed(subscription, confirm)
-      const limit = renewableLimitOf(context, c.req.raw)
-      const settled = await recorded(context, c, 'parked.skip', subscription, selection, () =>
-        settle(store.parked(subscription), 'skip', selection, limit),
-      )
-      return c.json(settled, 200)
+      return c.json(await act(c.req.raw, 'skip', subscription, selection), 200)
     })
 }
 

@@ -35,20 +35,18 @@ export interface RenewableLimit {
   readonly signal: AbortSignal
   /** Call it after each step. */
   readonly renew: () => void
+  /** Call it after the work. */
+  readonly end: () => void
 }
 
 export function renewableLimitOf({ timeout }: ConsoleContext, request: Request): RenewableLimit {
   const controller = new AbortController()
-  const end = () => controller.abort(new DOMException('The store did not answer in time', 'TimeoutError'))
-  let timer = setTimeout(end, timeout)
-  timer.unref()
+  const late = () => controller.abort(new DOMException('The store did not answer in time', 'TimeoutError'))
+  const timer = setTimeout(late, timeout)
   return {
     signal: AbortSignal.any([request.signal, controller.signal]),
-    renew() {
-      clearTimeout(timer)
-      timer = setTimeout(end, timeout)
-      timer.unref()
-    },
+    renew: () => timer.refresh(),
+    end: () => clearTimeout(timer),
   }
 }
 

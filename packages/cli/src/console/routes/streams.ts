@@ -2,6 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { newestStreams } from '../newest-streams.ts'
 import type { ConsoleContext } from '../options.ts'
+import { Refusal } from '../refusal.ts'
 import { type StreamPage, streamPageShape } from '../shapes/stream.ts'
 import { shownStream } from '../values/stream.ts'
 import { text } from './query.ts'
@@ -81,7 +82,6 @@ function positionOf(after: string): number {
   return position
 }
 
-/** @throws ZodError as a parameter of the wrong form does */
 function refuse(parameter: string, message: string): never {
-  throw new z.ZodError([{ code: 'custom', path: [parameter], message, input: undefined }])
+  throw new Refusal(400, 'invalid-input', 'Invalid input', `${parameter}: ${message}`)
 }

@@ -46,31 +46,35 @@ export function subscriptionActions(context: ConsoleContext): Routes {
     .openapi(pause, async (c) => {
       const { name } = c.req.valid('json')
       const signal = limitOf(context, c.req.raw)
-      await recorded(context, c, 'subscriptions.pause', name, undefined, () =>
-        subscriptions.pause(name, { signal }),
-      )
+      const action = { action: 'subscriptions.pause', target: name }
+      await recorded(context, c.req.raw, action, () => subscriptions.pause(name, { signal }))
       return c.json({ name, state: 'paused' as const }, 200)
     })
     .openapi(resume, async (c) => {
       const { name } = c.req.valid('json')
       const signal = limitOf(context, c.req.raw)
-      await recorded(context, c, 'subscriptions.resume', name, undefined, () =>
-        subscriptions.resume(name, { signal }),
-      )
+      const action = { action: 'subscriptions.resume', target: name }
+      await recorded(context, c.req.raw, action, () => subscriptions.resume(name, { signal }))
       return c.json({ name, state: 'active' as const }, 200)
     })
     .openapi(move, async (c) => {
       const { name, to, again } = c.req.valid('json')
       const signal = limitOf(context, c.req.raw)
-      const position = await recorded(context, c, 'subscriptions.move', name, { to, again }, () =>
-        subscriptions.move(name, startPosition(to), { again, signal }),
+      const action = { action: 'subscriptions.move', target: name, details: { to, ...(again && { again }) } }
+      const position = await recorded(
+        context,
+        c.req.raw,
+        action,
+        () => subscriptions.move(name, startPosition(to), { again, signal }),
+        (position) => ({ position }),
       )
       return c.json({ name, position }, 200)
     })
     .openapi(repartition, async (c) => {
       const { name, partitions } = c.req.valid('json')
       const signal = limitOf(context, c.req.raw)
-      await recorded(context, c, 'subscriptions.repartition', name, { partitions }, () =>
+      const action = { action: 'subscriptions.repartition', target: name, details: { partitions } }
+      await recorded(context, c.req.raw, action, () =>
         subscriptions.repartition(name, partitions, { signal }),
       )
       return c.json({ name, partitions }, 200)
@@ -79,9 +83,8 @@ export function subscriptionActions(context: ConsoleContext): Routes {
       const { name, confirm } = c.req.valid('json')
       checkConfirmed(name, confirm)
       const signal = limitOf(context, c.req.raw)
-      await recorded(context, c, 'subscriptions.remove', name, undefined, () =>
-        subscriptions.remove(name, { signal }),
-      )
+      const action = { action: 'subscriptions.remove', target: name }
+      await recorded(context, c.req.raw, action, () => subscriptions.remove(name, { signal }))
       return c.json({ name, state: 'removed' as const }, 200)
     })
 }

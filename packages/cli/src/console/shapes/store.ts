@@ -77,22 +77,14 @@ export const auditEntryShape = z
     target: z.string(),
     outcome: z
       .enum(['started', 'done', 'failed'])
-      .describe(
-        '`started`: recorded before the action; an entry `done` or `failed` with its `startId` follows',
-      ),
-    startId: z.string().optional().describe('the id of the entry `started` of the same action'),
+      .describe('`started`: the action runs, or the process that did it has died in the middle'),
     reason: z.string().optional(),
     details: z.unknown().optional(),
     error: z.string().optional(),
   })
   .openapi('AuditEntry')
 
-export const auditShape = z
-  .object({
-    entries: z.array(auditEntryShape),
-    next: z.string().optional().describe('the `before` of the next page; absent on the last page'),
-  })
-  .openapi('Audit')
+export const auditShape = z.object({ entries: z.array(auditEntryShape) }).openapi('Audit')
 
 /** An error (RFC 9457). */
 export const problemShape = z

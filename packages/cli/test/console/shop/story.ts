@@ -82,12 +82,12 @@ function eventsOfOrder(number: number, begin: number, random: Random): ImportedE
   ]
   const customer = random.pick(customersOfShop)
   const one = new Case(`checkout-${number}`, customer.id, begin, random)
-  const items = itemsOf(random, 1 + random.below(3))
+  let items = itemsOf(random, 1 + random.below(3))
   let total = totalOf(items)
   let cause = one.add(order, 'OrderPlaced', { customer, items, total }, undefined)
   if (random.percent(30)) {
     const [item] = itemsOf(random, 1) as [Item]
-    items.push(item)
+    items = [...items, item]
     total = totalOf(items)
     cause = one.add(order, 'ItemAdded', { item, total }, cause)
   }
