@@ -7,7 +7,7 @@ import { focusSearch, moveRow, type Shortcut, useShortcuts } from './keyboard.ts
 import { KeyList } from './parts/key-list.tsx'
 import { address, go, useRoute } from './route.ts'
 import { screens } from './screens/index.ts'
-import { StoreContext } from './store.ts'
+import { StoreContext, unknownStore } from './store.ts'
 import { type Theme, useTheme } from './theme.ts'
 
 export function App() {
@@ -49,7 +49,7 @@ export function App() {
               </a>
             ))}
         </nav>
-        <div class="choices">
+        <div class="settings">
           <ThemeChoice />
           <button type="button" class="quiet" onClick={() => setIsHelpOpen(true)}>
             Keys <kbd>?</kbd>
@@ -73,7 +73,8 @@ export function App() {
       {isHelpOpen && <KeyList shortcuts={shortcuts} close={() => setIsHelpOpen(false)} />}
     </div>
   )
-  return store === undefined ? frame : <StoreContext.Provider value={store}>{frame}</StoreContext.Provider>
+  // With or without an answer the tree is the same, so that the screen is not made twice.
+  return <StoreContext.Provider value={store ?? unknownStore}>{frame}</StoreContext.Provider>
 }
 
 function ThemeChoice() {

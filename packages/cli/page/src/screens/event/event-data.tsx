@@ -20,13 +20,13 @@ export function EventData({ event }: EventDataProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reachable by the keyboard
     <section class="json" aria-label="Beginning of the data" tabIndex={0}>
-      <pre>{String(event.data)}…</pre>
-      <p class="rest">
+      <p class="rest first">
         The data are large, and this is their beginning.{' '}
         <button type="button" onClick={() => setAsked(event.position)}>
           Read all
         </button>
       </p>
+      <pre>{String(event.data)}…</pre>
     </section>
   )
 }

@@ -5,11 +5,13 @@ import { short } from '../../parts/short-text.ts'
 
 interface ChangeListProps {
   readonly changes: readonly Change[]
+  /** There are more changes than the answer has. */
+  readonly hasMore: boolean | undefined
 }
 
 const mostShown = 50
 
-export function ChangeList({ changes }: ChangeListProps) {
+export function ChangeList({ changes, hasMore }: ChangeListProps) {
   if (changes.length === 0)
     return <p class="empty">The event of this version changed nothing in the state.</p>
   return (
@@ -29,7 +31,12 @@ export function ChangeList({ changes }: ChangeListProps) {
           </li>
         ))}
       </ul>
-      {changes.length > mostShown && <p>and {digits(changes.length - mostShown)} more</p>}
+      {(hasMore || changes.length > mostShown) && (
+        <p>
+          and {hasMore && 'more than '}
+          {digits(changes.length - Math.min(changes.length, mostShown))} more
+        </p>
+      )}
     </>
   )
 }

@@ -4,7 +4,7 @@ import type { EventShape } from '../../../../src/console/shapes/event.ts'
 import type { Timeline } from '../../../../src/console/shapes/stream.ts'
 import { useAnswer } from '../../api/use-answer.ts'
 import { Result } from '../../parts/result.tsx'
-import { summary } from '../../parts/short-text.ts'
+import { shortJson } from '../../parts/short-json.ts'
 import { type Column, Table } from '../../parts/table.tsx'
 import { Tabs } from '../../parts/tabs.tsx'
 import { Tags } from '../../parts/tags.tsx'
@@ -51,9 +51,7 @@ export function EventList({ params, version, last }: EventListProps) {
     { title: 'Recorded (UTC)', cell: ({ recordedAt }) => <Time at={recordedAt} isExact /> },
     {
       title: 'Data',
-      cell: ({ data, isCut }) => (
-        <span class="summary">{isCut ? `${String(data).slice(0, 120)}…` : summary(data)}</span>
-      ),
+      cell: ({ data }) => <code class="summary">{shortJson(data)}</code>,
     },
     { title: 'Tags', cell: ({ tags }) => <Tags tags={tags} /> },
   ]

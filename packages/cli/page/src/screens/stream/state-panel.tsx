@@ -47,7 +47,7 @@ export function StatePanel({ state, decider, choose }: StatePanelProps) {
       {decider === undefined && <WithoutDecider isAnyKnown={deciders.length > 0} />}
       {answer && (
         <>
-          {answer.version > 0 && <ChangeList changes={answer.changes} />}
+          {answer.version > 0 && <ChangeList changes={answer.changes} hasMore={answer.hasMoreChanges} />}
           <JsonView
             value={answer.state}
             label={`State at version ${answer.version}`}

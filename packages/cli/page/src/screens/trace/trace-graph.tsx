@@ -8,8 +8,8 @@ interface TraceGraphProps {
   readonly events: readonly TracedEventShape[]
 }
 
-const box = { width: 150, height: 34 }
-const columnWidth = box.width + 44
+const box = { width: 140, height: 34 }
+const columnWidth = box.width + 34
 const laneHeight = 58
 const margin = 14
 
@@ -78,7 +78,7 @@ function Node({ placed }: { readonly placed: PlacedEvent }) {
       <title>{`${type}\n${streamId}, version ${version}\nposition ${position}\nid ${id}`}</title>
       <rect x={x} y={y} width={box.width} height={box.height} rx={6} />
       <text x={x + box.width / 2} y={y + box.height / 2} dominant-baseline="central" text-anchor="middle">
-        {type.length > 19 ? `${type.slice(0, 18)}…` : type}
+        {type.length > 18 ? `${type.slice(0, 17)}…` : type}
       </text>
     </a>
   )

@@ -1,6 +1,6 @@
 /** The events of a trace as a list, each one below its cause. */
 import type { TracedEventShape } from '../../../../src/console/shapes/event.ts'
-import { summary } from '../../parts/short-text.ts'
+import { shortJson } from '../../parts/short-json.ts'
 import { duration, Time } from '../../parts/time.tsx'
 import { address } from '../../route.ts'
 
@@ -16,7 +16,7 @@ export function TraceList({ events }: TraceListProps) {
   return (
     <ol class="tree">
       {events.map((event) => {
-        const { id, streamId, version, position, type, depth, cause, recordedAt, data, isCut } = event
+        const { id, streamId, version, position, type, depth, cause, recordedAt, data } = event
         return (
           <li key={id} data-row tabIndex={-1} style={{ '--depth': Math.min(depth, deepest) }}>
             <a href={address('event', { position })}>{type}</a>
@@ -31,7 +31,9 @@ export function TraceList({ events }: TraceListProps) {
                 `+${duration(Date.parse(recordedAt) - start)}`
               )}
             </span>
-            <div class="summary soft">{isCut ? `${String(data).slice(0, 120)}…` : summary(data)}</div>
+            <div>
+              <code class="summary soft">{shortJson(data)}</code>
+            </div>
           </li>
         )
       })}
