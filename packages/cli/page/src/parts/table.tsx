@@ -31,7 +31,7 @@ interface TableProps<Row> {
 }
 
 export function Table<Row>(props: TableProps<Row>) {
-  const { label, columns, rows, keyOf, empty, next, nextTitle = 'Next page', first, isPresent } = props
+  const { label, columns, rows, keyOf, empty, next, nextTitle, first, isPresent } = props
   return (
     <>
       {rows.length === 0 ? <p class="empty">{empty}</p> : table()}
@@ -40,7 +40,7 @@ export function Table<Row>(props: TableProps<Row>) {
           {first !== undefined && <a href={first}>First page</a>}
           {next !== undefined && (
             <a href={next} rel="next">
-              {nextTitle}
+              {nextTitle ?? 'Next page'}
             </a>
           )}
         </p>
