@@ -6,6 +6,8 @@ export interface Column<Row> {
   readonly cell: (row: Row) => ComponentChildren
   /** Aligned to the right, with digits of equal width. */
   readonly isNumber?: boolean
+  /** Names and ids, which need some width before they are broken into lines. */
+  readonly isName?: boolean
   /** Names the row, for screen readers and on cards. */
   readonly isHeader?: boolean
 }
@@ -77,13 +79,13 @@ export function Table<Row>({
               onKeyDown={openLink}
               aria-current={isPresent?.(row) ? 'true' : undefined}
             >
-              {columns.map(({ title, cell, isNumber, isHeader }) => {
+              {columns.map(({ title, cell, isNumber, isName, isHeader }) => {
                 const Cell = isHeader ? 'th' : 'td'
                 return (
                   <Cell
                     key={title}
                     scope={isHeader ? 'row' : undefined}
-                    class={isNumber ? 'number' : undefined}
+                    class={isNumber ? 'number' : isName ? 'name' : undefined}
                     data-title={title}
                   >
                     {cell(row)}

@@ -15,6 +15,12 @@ interface Look {
   readonly pointed: (index: number | undefined) => void
 }
 
+/** In seconds: a few samples are not stretched over the whole width. */
+const shortestSpan = 60
+
+/** Between the lines of the vertical axis. */
+const steps = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat()
+
 const dashes = [[], [6, 3], [2, 3], [10, 4, 2, 4], [12, 4], [4, 2, 1, 2]]
 
 /** `host` gives the width, also when it changes, and the colours of the theme. */
@@ -26,10 +32,13 @@ export function drawPlot(host: HTMLElement, first: Tracks, { height, format, poi
       height,
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, y: false },
-      scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+      scales: {
+        x: { range: (_plot, min, max) => [Math.min(min, max - shortestSpan), max] },
+        y: { range: (_plot, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] },
+      },
       axes: [
-        { ...axis(host), space: 70, values: (_plot, times) => times.map(clock) },
-        { ...axis(host), size: 52, space: 34, values: (_plot, values) => values.map(format) },
+        { ...axis(host), size: 26, space: 80, values: (_plot, times) => times.map(clock) },
+        { ...axis(host), size: 52, space: 24, incrs: steps, values: (_plot, values) => values.map(format) },
       ],
       series: [
         {},

@@ -3,7 +3,7 @@ import type { Audit } from '../../../../src/console/shapes/store.ts'
 import { useAnswer } from '../../api/use-answer.ts'
 import { Heading } from '../../parts/heading.tsx'
 import { Result } from '../../parts/result.tsx'
-import { shortJson } from '../../parts/short-json.ts'
+import { summary } from '../../parts/short-text.ts'
 import { type Column, Table } from '../../parts/table.tsx'
 import { Time } from '../../parts/time.tsx'
 import { address } from '../../route.ts'
@@ -28,7 +28,11 @@ const columns: readonly Column<Deed>[] = [
     cell: ({ outcome }) => (
       <span
         class={`badge ${badges[outcome]}`}
-        title={outcome === 'running' ? 'It runs, or was cut off.' : undefined}
+        title={
+          outcome === 'running'
+            ? 'Its end is not on this page: it runs, was cut off, or ended later.'
+            : undefined
+        }
       >
         {outcome === 'running' ? 'begun' : outcome}
       </span>
@@ -38,7 +42,7 @@ const columns: readonly Column<Deed>[] = [
     title: 'Details',
     cell: ({ details, error, reason }) => (
       <>
-        {details !== undefined && <code class="summary">{shortJson(details)}</code>}
+        {details !== undefined && <code class="summary">{summary(details)}</code>}
         {reason !== undefined && <div>{reason}</div>}
         {error !== undefined && <div class="problem">{error}</div>}
         {details === undefined && error === undefined && reason === undefined && '–'}

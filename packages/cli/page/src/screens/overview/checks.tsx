@@ -74,9 +74,12 @@ function CheckCard({ check }: { readonly check: Check }) {
         <span class={`badge ${kinds[check.status]}`}>{check.status}</span>
       </p>
       <ul>
-        {findingsOf(check).map(({ what, remedy }) => (
+        {findingsOf(check).map(({ what, remedy, place }) => (
           <li key={what}>
-            {capital(what)}. <span class="remedy">→ {capital(remedy)}.</span>
+            {capital(what)}.{' '}
+            <span class="remedy">
+              → {place === undefined ? capital(remedy) : <a href={place}>{capital(remedy)}</a>}.
+            </span>
           </li>
         ))}
       </ul>

@@ -8,16 +8,21 @@ export interface Finding {
   readonly what: string
   /** What an operator should do. */
   readonly remedy: string
+  /** Where the operator does it. */
+  readonly place: string | undefined
 }
 
 /** A reason lists its findings as `what: remedy; what: remedy`. Where it names no remedy, this does. */
-export function findingsOf({ name, reason }: Check): readonly Finding[] {
-  if (reason === undefined) return [{ what: 'no reason was given', remedy: otherwise(name) }]
+export function findingsOf(check: Check): readonly Finding[] {
+  const { name, reason, subject } = check
+  if (reason === undefined)
+    return [{ what: 'no reason was given', remedy: otherwise(name), place: placeOf(check) }]
   return reason.split('; ').map((finding) => {
     const colon = finding.indexOf(': ')
-    return colon === -1
-      ? { what: finding, remedy: otherwise(name) }
-      : { what: finding.slice(0, colon), remedy: finding.slice(colon + 2) }
+    const what = colon === -1 ? finding : finding.slice(0, colon)
+    const remedy = colon === -1 ? otherwise(name) : finding.slice(colon + 2)
+    const isParking = subject !== undefined && what.includes('parked')
+    return { what, remedy, place: isParking ? address('parked', { subscription: subject }) : placeOf(check) }
   })
 }
 

@@ -35,19 +35,19 @@ export function Plots({ samples }: { readonly samples: readonly Sample[] }) {
       <div class="plots">
         <Plot
           title="Events per second"
-          note="From the positions of the log. A failed append may leave a position without an event."
+          note="Counted by positions, of which a few have no event."
           tracks={plotted(growth)}
           format={perSecond}
         />
         <Plot
           title="Frontier held for"
-          note="How long the oldest open append has made readers wait."
+          note="How long readers wait for an open append."
           tracks={plotted(heldFor)}
           format={duration}
         />
         <Plot
           title="Answer of the database"
-          note="How long it took to answer this console."
+          note="The time it takes to answer this console."
           tracks={plotted(answer)}
           format={duration}
         />
@@ -56,7 +56,7 @@ export function Plots({ samples }: { readonly samples: readonly Sample[] }) {
           note={
             known > mostLags
               ? `The ${mostLags} with the largest lag of ${counted(known, 'subscription')}, in positions.`
-              : 'Positions between the checkpoint and the end of the log.'
+              : 'In positions, up to the end of the log.'
           }
           tracks={plotted(lags)}
           format={shortDigits}

@@ -41,6 +41,7 @@ const columns: readonly Column<SubscriptionShape>[] = [
     title: 'Subscription',
     cell: ({ name }) => <a href={address('parked', { subscription: name })}>{name}</a>,
     isHeader: true,
+    isName: true,
   },
   { title: 'Parked events', cell: ({ parked }) => digits(parked), isNumber: true },
   { title: 'State', cell: (subscription) => <State subscription={subscription} /> },

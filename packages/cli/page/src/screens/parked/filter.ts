@@ -33,8 +33,8 @@ export interface Group {
   readonly types: readonly string[]
 }
 
-/** What differs between errors of one cause: numbers, and words with digits, such as ids. */
-const varying = /[\w-]*\d[\w-]*/g
+/** What differs between errors of one cause: numbers, and words with digits, such as ids and versions. */
+const varying = /[\w.-]*\d[\w.-]*/g
 const longestTitle = 160
 const mostGroups = 20
 

@@ -45,8 +45,13 @@ export function Rows({ subscription, events, chosen, choose, empty, next }: Rows
       title: 'Event',
       cell: ({ position, type }) => <a href={address('parked', { subscription, position })}>{type}</a>,
       isHeader: true,
+      isName: true,
     },
-    { title: 'Stream', cell: ({ streamId }) => <a href={address('stream', { id: streamId })}>{streamId}</a> },
+    {
+      title: 'Stream',
+      cell: ({ streamId }) => <a href={address('stream', { id: streamId })}>{streamId}</a>,
+      isName: true,
+    },
     {
       title: 'State',
       cell: ({ state }) => (

@@ -6,7 +6,7 @@ import { Heading } from '../../parts/heading.tsx'
 import { digits } from '../../parts/number.ts'
 import { Result } from '../../parts/result.tsx'
 import { SearchField } from '../../parts/search-field.tsx'
-import { shortJson } from '../../parts/short-json.ts'
+import { summary } from '../../parts/short-text.ts'
 import { type Column, Table } from '../../parts/table.tsx'
 import { address, changeParams, go } from '../../route.ts'
 
@@ -23,8 +23,9 @@ export function Documents({ projection, prefix, after }: DocumentsProps) {
       title: 'Key',
       cell: ({ key }) => <a href={address('document', { projection, key })}>{key}</a>,
       isHeader: true,
+      isName: true,
     },
-    { title: 'State', cell: ({ state }) => <code class="summary">{shortJson(state)}</code> },
+    { title: 'State', cell: ({ state }) => <code class="summary">{summary(state)}</code> },
     { title: 'Revision', cell: ({ revision }) => digits(revision), isNumber: true },
     {
       title: 'Changed by event',

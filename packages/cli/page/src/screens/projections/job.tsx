@@ -15,7 +15,7 @@ export function JobCard({ job }: { readonly job: Job }) {
       <div class="head">
         <h3>{title}</h3>
         <Outcome job={job} />
-        <span class="hint">
+        <span class="soft">
           <Time at={startedAt} />
         </span>
         {state === 'running' && (
@@ -32,7 +32,7 @@ export function JobCard({ job }: { readonly job: Job }) {
           />
         )}
       </div>
-      {state === 'running' ? <Progress job={job} title={title} /> : <p class="hint">{doneWords(job)}</p>}
+      {state === 'running' ? <Progress job={job} title={title} /> : <p class="soft">{doneWords(job)}</p>}
       {error !== undefined && <p class="problem">{error}</p>}
       {differences !== undefined && differences.length > 0 && (
         <Differences projection={projection} differences={differences} />
@@ -55,7 +55,7 @@ function Progress({ job, title }: { readonly job: Job; readonly title: string })
   return (
     <>
       <progress value={position} max={Math.max(1, lastPosition)} aria-label={`Progress: ${title}`} />
-      <p class="hint">
+      <p class="soft">
         Position {digits(position)} of {digits(lastPosition)} · {counted(events, 'event')} ·{' '}
         {shortDigits(eventsPerSecond)} events/s ·{' '}
         {timeLeft === undefined ? 'time left unknown' : `${duration(timeLeft)} left`}

@@ -69,6 +69,7 @@ function columnsOf(
       title: 'Projection',
       cell: ({ name }) => <a href={address('documents', { projection: name })}>{name}</a>,
       isHeader: true,
+      isName: true,
     },
     { title: 'Mode', cell: ({ mode }) => mode },
     { title: 'Version', cell: ({ version }) => (version === 0 ? '–' : version), isNumber: true },
@@ -102,7 +103,7 @@ function columnsOf(
             />
           </div>
         ) : (
-          <span class="hint">not known here</span>
+          <span class="soft">not known here</span>
         ),
     },
   ]

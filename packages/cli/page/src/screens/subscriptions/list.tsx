@@ -19,6 +19,7 @@ const columns: readonly Column<SubscriptionShape>[] = [
     title: 'Subscription',
     cell: ({ name }) => <a href={address('subscription', { name })}>{name}</a>,
     isHeader: true,
+    isName: true,
   },
   { title: 'Kind', cell: ({ kind }) => kind ?? '–' },
   { title: 'State', cell: (subscription) => <State subscription={subscription} /> },

@@ -58,7 +58,7 @@ export function Operations({ subscription, done }: OperationsProps) {
         done={() => go(address('subscriptions'))}
       />
       {kind === 'projection' && (
-        <span class="hint">
+        <span class="soft">
           To fold its events again, rebuild <a href={address('projections')}>its projection</a>.
         </span>
       )}

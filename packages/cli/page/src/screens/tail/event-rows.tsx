@@ -1,8 +1,9 @@
 /** Events of the log as rows. */
 import type { EventShape } from '../../../../src/console/shapes/event.ts'
 import { digits } from '../../parts/number.ts'
-import { shortJson } from '../../parts/short-json.ts'
+import { summary } from '../../parts/short-text.ts'
 import { type Column, Table } from '../../parts/table.tsx'
+import { Tags } from '../../parts/tags.tsx'
 import { Time } from '../../parts/time.tsx'
 import { address } from '../../route.ts'
 
@@ -12,26 +13,22 @@ const columns: readonly Column<EventShape>[] = [
     cell: ({ position }) => <a href={address('event', { position })}>{digits(position)}</a>,
     isNumber: true,
   },
-  { title: 'Type', cell: ({ type }) => type, isHeader: true },
+  { title: 'Type', cell: ({ type }) => type, isHeader: true, isName: true },
   {
     title: 'Stream',
     cell: ({ streamId, version }) => (
       <>
         <a href={address('stream', { id: streamId, version })}>{streamId}</a>{' '}
-        <span class="hint">v{version}</span>
+        <span class="soft">v{version}</span>
       </>
     ),
+    isName: true,
   },
   {
     title: 'Data',
     cell: ({ data, tags }) => (
       <>
-        <code class="summary">{shortJson(data)}</code>
-        {tags.slice(0, 5).map((tag) => (
-          <span class="badge" key={tag}>
-            {tag}
-          </span>
-        ))}
+        <code class="summary">{summary(data)}</code> <Tags tags={tags.slice(0, 5)} />
       </>
     ),
   },
