@@ -74,6 +74,8 @@ it('answers why an order is in its state', async () => {
   expect(await ask('difference', { streamId: 'order-1', decider: 'order', from: 1, to: 2 })).toMatchObject({
     before: { status: 'placed' },
     after: { status: 'cancelled' },
+    changes: [{ path: '/status', kind: 'changed', before: 'placed', after: 'cancelled' }],
+    isCut: false,
     events: [{ type: 'Cancelled', data: { reason: 'out of stock' } }],
   })
   const { events } = await ask('stream', { streamId: 'order-1' })

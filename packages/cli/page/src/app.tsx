@@ -49,7 +49,7 @@ export function App() {
               </a>
             ))}
         </nav>
-        <div class="settings">
+        <div class="choices">
           <ThemeChoice />
           <button type="button" class="quiet" onClick={() => setIsHelpOpen(true)}>
             Keys <kbd>?</kbd>

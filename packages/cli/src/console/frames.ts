@@ -5,6 +5,7 @@
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { ConsoleContext } from './options.ts'
+import { withinTime } from './within-time.ts'
 
 /** One event of the stream. */
 export interface Frame {
@@ -64,24 +65,4 @@ export function sendFrames(
   })
   response.headers.set('Cache-Control', 'no-store, no-transform')
   return response
-}
-
-/** Returns what the promise resolves to; undefined if that takes longer, or if the signal is aborted. */
-async function withinTime<T>(
-  promise: Promise<T>,
-  milliseconds: number,
-  signal: AbortSignal,
-): Promise<T | undefined> {
-  const ended = new AbortController()
-  const late = new Promise<undefined>((resolve) => {
-    const end = () => resolve(undefined)
-    const timer = setTimeout(end, milliseconds)
-    signal.addEventListener('abort', end, { signal: ended.signal, once: true })
-    ended.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    ended.abort()
-  }
 }

@@ -39,17 +39,18 @@ export interface ReceivedFrame {
   readonly comment?: boolean
 }
 
-/** Reads frames until `isEnough` holds, at most 10 s, then leaves. */
+/** Reads frames until `isEnough` holds, or the time in milliseconds is over, then leaves. */
 export async function framesOf(
   response: Response,
   isEnough: (frames: readonly ReceivedFrame[]) => boolean,
+  time = 10_000,
 ): Promise<readonly ReceivedFrame[]> {
   expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
   const frames: ReceivedFrame[] = []
   const decoder = new TextDecoder()
   let text = ''
-  const timer = setTimeout(() => void reader.cancel(), 10_000)
+  const timer = setTimeout(() => void reader.cancel(), time)
   try {
     while (!isEnough(frames)) {
       const { done, value } = await reader.read()

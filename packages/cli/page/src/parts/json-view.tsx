@@ -16,6 +16,7 @@ interface JsonViewProps {
 }
 
 const limits = { lines: 400, text: 1_000 }
+const linesOfPiece = 200
 
 export function JsonView({ value, label, changes }: JsonViewProps) {
   const { lines, isCut } = useMemo(() => jsonExcerpt(value, limits, changes), [value, changes])
@@ -25,7 +26,9 @@ export function JsonView({ value, label, changes }: JsonViewProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reachable by the keyboard
     <section class={changes === undefined ? 'json' : 'json compared'} aria-label={label} tabIndex={0}>
-      <pre>{isWhole ? text : lines.map((line, index) => <Line line={line} key={index} />)}</pre>
+      <pre>
+        {isWhole ? <Whole text={text} /> : lines.map((line, index) => <Line line={line} key={index} />)}
+      </pre>
       {isCut && !isWhole && (
         <p class="rest">
           This is the beginning.{' '}
@@ -36,6 +39,20 @@ export function JsonView({ value, label, changes }: JsonViewProps) {
       )}
     </section>
   )
+}
+
+/** The browser lays out only the pieces that are in sight. */
+function Whole({ text }: { readonly text: string }) {
+  const lines = text.split('\n')
+  const pieces: string[] = []
+  for (let start = 0; start < lines.length; start += linesOfPiece) {
+    pieces.push(lines.slice(start, start + linesOfPiece).join('\n'))
+  }
+  return pieces.map((piece, index) => (
+    <span class="piece" key={index}>
+      {piece}
+    </span>
+  ))
 }
 
 function Line({ line: { tokens, mark } }: { readonly line: JsonLine }) {

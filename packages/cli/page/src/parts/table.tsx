@@ -30,17 +30,8 @@ interface TableProps<Row> {
   readonly isPresent?: (row: Row) => boolean
 }
 
-export function Table<Row>({
-  label,
-  columns,
-  rows,
-  keyOf,
-  empty,
-  next,
-  nextTitle = 'Next page',
-  first,
-  isPresent,
-}: TableProps<Row>) {
+export function Table<Row>(props: TableProps<Row>) {
+  const { label, columns, rows, keyOf, empty, next, nextTitle, first, isPresent } = props
   return (
     <>
       {rows.length === 0 ? <p class="empty">{empty}</p> : table()}
@@ -49,7 +40,7 @@ export function Table<Row>({
           {first !== undefined && <a href={first}>First page</a>}
           {next !== undefined && (
             <a href={next} rel="next">
-              {nextTitle}
+              {nextTitle ?? 'Next page'}
             </a>
           )}
         </p>

@@ -48,12 +48,14 @@ export function streamRoutes(context: ConsoleContext): Routes {
     return { streams }
   }
 
-  async function newest({ prefix, after, limit }: StreamsQuery, signal: AbortSignal): Promise<StreamPage> {
-    const before = after === undefined ? undefined : positionOf(after)
-    const { streams, next } = await newestStreams(store, { before, prefix, limit, signal })
+  async function newest(query: StreamsQuery, signal: AbortSignal): Promise<StreamPage> {
+    const { after } = query
+    if (after !== undefined && !/^\d{1,16}( .+)?$/s.test(after))
+      refuse('after', 'must be the `next` of a page')
+    const { streams, next } = await newestStreams(store, { ...query, signal })
     return {
       streams: streams.map((stream) => shownStream(context, stream)),
-      ...(next !== undefined && next > 1 && { next: String(next) }),
+      ...(next !== undefined && { next }),
     }
   }
 
@@ -72,14 +74,6 @@ export function streamRoutes(context: ConsoleContext): Routes {
     const { order, ...query } = c.req.valid('query')
     return c.json(await pages[order](query, limitOf(context, c.req.raw)), 200)
   })
-}
-
-function positionOf(after: string): number {
-  const position = Number(after)
-  if (!/^\d{1,16}$/.test(after) || !Number.isSafeInteger(position)) {
-    refuse('after', 'must be a position: the `next` of the page before')
-  }
-  return position
 }
 
 function refuse(parameter: string, message: string): never {

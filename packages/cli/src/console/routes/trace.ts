@@ -34,7 +34,7 @@ export function traceRoutes(context: ConsoleContext): Routes {
 
   /** The position of the event whose id it is. Any text can be a correlation id, and only some are ids of events. */
   async function positionOf(correlation: string, signal: AbortSignal): Promise<number | undefined> {
-    if (!z.uuid().safeParse(correlation).success) return undefined
+    if (!z.guid().safeParse(correlation).success) return undefined
     return (await store.raw.findEvent(correlation, { signal }))?.position
   }
 

@@ -1,5 +1,5 @@
 /** `#/audit`: what operators did, by the command line and by the console. */
-import type { Audit } from '../../../../src/console/shapes/store.ts'
+import type { Audit, AuditEntryShape } from '../../../../src/console/shapes/store.ts'
 import { useAnswer } from '../../api/use-answer.ts'
 import { Heading } from '../../parts/heading.tsx'
 import { Result } from '../../parts/result.tsx'
@@ -7,34 +7,25 @@ import { summary } from '../../parts/short-text.ts'
 import { type Column, Table } from '../../parts/table.tsx'
 import { Time } from '../../parts/time.tsx'
 import { address } from '../../route.ts'
-import type { ScreenProps } from '../screen.ts'
-import { type Deed, deedsOf } from './deeds.ts'
 
 const every = 5_000
 const limit = 200
 
-const badges = { running: 'warning', done: 'good', failed: 'bad' } as const
+const badges = { started: 'warning', done: 'good', failed: 'bad' } as const
 
-const columns: readonly Column<Deed>[] = [
+const columns: readonly Column<AuditEntryShape>[] = [
   { title: 'When', cell: ({ at }) => <Time at={at} /> },
   { title: 'Who', cell: ({ actor }) => actor },
   { title: 'Action', cell: ({ action }) => <code>{action}</code>, isHeader: true },
-  {
-    title: 'Target',
-    cell: ({ target, place }) => (place === undefined ? target : <a href={place}>{target}</a>),
-  },
+  { title: 'Target', cell: (entry) => <Target entry={entry} />, isName: true },
   {
     title: 'Outcome',
     cell: ({ outcome }) => (
       <span
         class={`badge ${badges[outcome]}`}
-        title={
-          outcome === 'running'
-            ? 'Its end is not on this page: it runs, was cut off, or ended later.'
-            : undefined
-        }
+        title={outcome === 'started' ? 'It runs, or its process has died.' : undefined}
       >
-        {outcome === 'running' ? 'begun' : outcome}
+        {outcome}
       </span>
     ),
   },
@@ -51,24 +42,43 @@ const columns: readonly Column<Deed>[] = [
   },
 ]
 
-export function AuditScreen({ params: { before } }: ScreenProps) {
-  const result = useAnswer<Audit>('audit', { before, limit }, { every, keep: true })
+export function AuditScreen() {
+  const result = useAnswer<Audit>('audit', { limit }, { every, keep: true })
   return (
     <>
-      <Heading title="Audit">{before !== undefined && <a href={address('audit')}>Newest entries</a>}</Heading>
+      <Heading title="Audit" />
       <Result result={result}>
-        {({ entries, next }) => (
-          <Table
-            label="What operators did, the newest first"
-            columns={columns}
-            rows={deedsOf(entries)}
-            keyOf={({ id }) => id}
-            empty="No operator has changed this store by the console or the command line."
-            next={next === undefined ? undefined : address('audit', { before: next })}
-            nextTitle="Older entries"
-          />
+        {({ entries }) => (
+          <>
+            <Table
+              label="What operators did, the newest first"
+              columns={columns}
+              rows={entries}
+              keyOf={({ id }) => id}
+              empty="No operator has changed this store by the console or the command line."
+            />
+            {entries.length === limit && (
+              <p class="empty">
+                These are the newest {limit} actions. <code>eventsourced audit</code> lists older ones.
+              </p>
+            )}
+          </>
         )}
       </Result>
     </>
   )
+}
+
+function Target({ entry: { action, target } }: { readonly entry: AuditEntryShape }) {
+  const place = placeOf(action, target)
+  return place === undefined ? <>{target}</> : <a href={place}>{target}</a>
+}
+
+/** The address of a target, if it still has one. */
+function placeOf(action: string, target: string): string | undefined {
+  if (action === 'subscriptions.remove' || action === 'projections.drop') return undefined
+  if (action.startsWith('subscriptions.')) return address('subscription', { name: target })
+  if (action.startsWith('parked.')) return address('parked', { subscription: target })
+  if (action.startsWith('projections.')) return address('documents', { projection: target })
+  return undefined
 }

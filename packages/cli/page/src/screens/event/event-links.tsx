@@ -27,7 +27,7 @@ export function EventLinks({ event: { position, metadata } }: EventLinksProps) {
         <a href={address('event', { position })}>Position {digits(position)}</a>
       </li>
       <li>
-        <a href={address('tail', { before: position + 1 })}>The log around it</a>
+        <a href={address('tail', { before: position + 1 })}>The log up to it</a>
       </li>
     </ul>
   )

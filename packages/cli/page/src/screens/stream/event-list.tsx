@@ -4,7 +4,7 @@ import type { EventShape } from '../../../../src/console/shapes/event.ts'
 import type { Timeline } from '../../../../src/console/shapes/stream.ts'
 import { useAnswer } from '../../api/use-answer.ts'
 import { Result } from '../../parts/result.tsx'
-import { shortJson } from '../../parts/short-json.ts'
+import { summary } from '../../parts/short-text.ts'
 import { type Column, Table } from '../../parts/table.tsx'
 import { Tabs } from '../../parts/tabs.tsx'
 import { Tags } from '../../parts/tags.tsx'
@@ -51,7 +51,7 @@ export function EventList({ params, version, last }: EventListProps) {
     { title: 'Recorded (UTC)', cell: ({ recordedAt }) => <Time at={recordedAt} isExact /> },
     {
       title: 'Data',
-      cell: ({ data }) => <code class="summary">{shortJson(data)}</code>,
+      cell: ({ data }) => <code class="summary">{summary(data)}</code>,
     },
     { title: 'Tags', cell: ({ tags }) => <Tags tags={tags} /> },
   ]

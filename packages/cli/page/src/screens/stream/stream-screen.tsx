@@ -6,7 +6,7 @@ import { Facts } from '../../parts/facts.tsx'
 import { Heading } from '../../parts/heading.tsx'
 import { digits } from '../../parts/number.ts'
 import { Result } from '../../parts/result.tsx'
-import { shortJson } from '../../parts/short-json.ts'
+import { summary } from '../../parts/short-text.ts'
 import { Time } from '../../parts/time.tsx'
 import { address, changeParams } from '../../route.ts'
 import { useStore } from '../../store.ts'
@@ -62,7 +62,7 @@ function StreamBody({ stream, params }: StreamBodyProps) {
           Events: digits(version),
           'Last event': <Time at={lastRecordedAt} />,
           Created: <Time at={createdAt} />,
-          Metadata: Object.keys(metadata).length === 0 ? undefined : <code>{shortJson(metadata)}</code>,
+          Metadata: Object.keys(metadata).length === 0 ? undefined : summary(metadata),
         }}
       />
       {last > 0 && (

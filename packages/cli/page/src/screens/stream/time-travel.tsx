@@ -56,7 +56,7 @@ export function TimeTravel({ stream, decider, choose, shown, first }: TimeTravel
           </>
         )}
       </p>
-      <div class="panels">
+      <div class={decider === undefined ? 'panels stateless' : 'panels'}>
         <StatePanel state={state} decider={decider} choose={choose} />
         <EventPanel version={version} page={page} />
       </div>

@@ -57,7 +57,7 @@ export function GoTo() {
       <div role="status">
         {failure !== undefined && <p class="problem">{failure}</p>}
         {asked !== undefined && (
-          <p class="choices">
+          <p class="ask">
             No stream is named <b>{asked}</b>. Did you mean{' '}
             <a href={address('streams', { prefix: asked })}>streams that begin so</a>,{' '}
             <a href={address('trace', { correlation: asked })}>the events of this correlation</a>, or{' '}

@@ -60,6 +60,7 @@ export function StreamsScreen({ params: { prefix = '', order = 'id', after } }: 
             keyOf={({ streamId }) => streamId}
             empty={emptyText(prefix, after, next)}
             next={next === undefined ? undefined : page(next)}
+            nextTitle={order === 'newest' ? 'Older streams' : undefined}
             first={after === undefined ? undefined : page()}
           />
         )}

@@ -11,7 +11,16 @@ const part = (owner: string | undefined, name: 'host' | 'process' | 'worker') =>
   owner === undefined ? '–' : ownerOf(owner)[name] || '–'
 
 const columns: readonly Column<Partition>[] = [
-  { title: 'Partition', cell: ({ partition }) => partition, isHeader: true },
+  {
+    title: 'Partition',
+    cell: ({ partition }) => (
+      <>
+        <span class="only-cards">Partition </span>
+        {partition}
+      </>
+    ),
+    isHeader: true,
+  },
   { title: 'Checkpoint', cell: ({ checkpoint }) => digits(checkpoint), isNumber: true },
   {
     title: 'Host',

@@ -1,6 +1,6 @@
 /** The events of a trace as a list, each one below its cause. */
 import type { TracedEventShape } from '../../../../src/console/shapes/event.ts'
-import { shortJson } from '../../parts/short-json.ts'
+import { summary } from '../../parts/short-text.ts'
 import { duration, Time } from '../../parts/time.tsx'
 import { address } from '../../route.ts'
 
@@ -32,7 +32,7 @@ export function TraceList({ events }: TraceListProps) {
               )}
             </span>
             <div>
-              <code class="summary soft">{shortJson(data)}</code>
+              <code class="summary soft">{summary(data)}</code>
             </div>
           </li>
         )
