@@ -149,6 +149,7 @@ export type {
   ReadStreamOptions,
   StoredEvents,
   StreamInfo,
+  StreamOrder,
   StreamSlice,
 } from './reads.ts'
 export type {

@@ -58,14 +58,23 @@ export interface StreamInfo {
   readonly metadata: Metadata
 }
 
+/** The order of a list of streams: by id, or those with the most events first. */
+export type StreamOrder = 'id' | 'largest'
+
 /** The options of `listStreams`. */
 export interface ListStreamsOptions extends CallOptions {
   /** Only streams whose id begins with this text. @default all */
   readonly prefix?: string | undefined
   /** Only ids that sort after this one (exclusive, by Unicode code point). @default all */
   readonly after?: string | undefined
-  /** The largest number of streams to return. @default all */
+  /** The largest number of streams to return. With `order: 'largest'` it is needed, and at most 1,000. @default all */
   readonly limit?: number | undefined
+  /**
+   * `id`: by id. `largest`: by falling version, and streams of the same version by id; does not go with `after`. This reads
+   * all streams with the prefix. On Postgres, that is one statement; on DynamoDB, it reads all of them page by page, with a
+   * request for each stream, and keeps the largest. @default 'id'
+   */
+  readonly order?: StreamOrder | undefined
 }
 
 /** Reads events in the form in which they are stored, without the catalogue of the store. */

@@ -141,7 +141,7 @@ export interface EventStore<E extends Event = Event, Tx extends HandlerTransacti
   /** Returns the version, the times and the metadata of a stream; `undefined` if it does not exist. */
   streamInfo(streamId: string, options?: CallOptions): Promise<StreamInfo | undefined>
 
-  /** Lists the streams in order of their ids (by Unicode code point). */
+  /** Lists the streams in order of their ids (by Unicode code point), or the largest ones. */
   listStreams(options?: ListStreamsOptions): AsyncIterable<StreamInfo>
 
   /**

@@ -79,9 +79,10 @@ export class Model {
     return stream && { streamId, version: last?.version ?? 0, lastRecordedAt: last?.recordedAt, ...stream }
   }
 
-  listStreams({ prefix = '', after = '', limit }: reads.ListStreamsOptions = {}): reads.StreamInfo[] {
+  listStreams({ prefix = '', after = '', limit, order }: reads.ListStreamsOptions = {}): reads.StreamInfo[] {
     const names = [...this.#streams.keys()].sort(inOrder)
     const within = names.filter((name) => name.startsWith(prefix) && inOrder(name, after) > 0)
+    if (order === 'largest') within.sort((a, b) => this.#of(b).length - this.#of(a).length)
     return within.slice(0, limit).map((name) => this.streamInfo(name) as reads.StreamInfo)
   }
 

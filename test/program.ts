@@ -87,6 +87,7 @@ const append = fc.record({ streamId, events, expectedVersion })
 const direction = fc.constantFrom(undefined, 'forward', 'backward') as fc.Arbitrary<
   reads.Direction | undefined
 >
+const prefix = optional(fc.constantFrom('a', '\uffff'))
 const limit = optional(fc.integer({ min: 1, max: 6 }))
 const place = optional(fc.record({ nth: fc.integer({ min: 0, max: 25 }) }))
 const start = Date.UTC(2020, 0, 1)
@@ -167,11 +168,10 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('listStreams'),
-      options: fc.record({
-        prefix: optional(fc.constantFrom('a', '\uffff')),
-        after: optional(streamId),
-        limit,
-      }),
+      options: fc.oneof(
+        fc.record({ prefix, after: optional(streamId), limit }),
+        fc.record({ prefix, order: fc.constant('largest'), limit: fc.integer({ min: 1, max: 6 }) }),
+      ),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('streamInfo'), streamId }) },

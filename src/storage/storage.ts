@@ -184,6 +184,16 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
   ): Promise<readonly StreamInfo[]>
 
   /**
+   * Returns up to `limit` streams whose id begins with `prefix`, by falling version, and those of the same version in
+   * code point order of their ids. An empty text stands for no prefix.
+   *
+   * @default the store reads all pages of `listStreams`, and keeps the largest
+   */
+  readonly largestStreams?:
+    | ((prefix: string, limit: number, signal?: AbortSignal) => Promise<readonly StreamInfo[]>)
+    | undefined
+
+  /**
    * Appends a batch in its order, except for events whose id is recorded in their stream already. Each event keeps its
    * `recordedAt`. With `clampTimes`, an event that is older than its stream's previous one gets the previous event's
    * time; without it, the outcome is `out-of-order`. Inline projections take part as in `append`.

@@ -173,10 +173,31 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     ])
   })
 
+  it('lists the largest streams', async () => {
+    const noted = { type: 'Noted', data: {} }
+    await withStore((store) =>
+      store.append(
+        'z-last',
+        Array.from({ length: 9 }, () => noted),
+      ),
+    )
+    await withStore((store) => store.append('z-first', [noted]))
+    expect(rows(await here('streams', '--largest', '--limit', '2', '--json'))).toMatchObject([
+      { streamId: 'z-last', version: 9 },
+      { version: 2 },
+    ])
+    expect(rows(await here('streams', '--largest', '--prefix', 'z-', '--json'))).toMatchObject([
+      { streamId: 'z-last' },
+      { streamId: 'z-first' },
+    ])
+  })
+
   it('explains mistakes', async () => {
     expect((await here('strems')).err).toContain('Did you mean stream')
     expect((await here('stream', 'order-9')).err).toBe("error: The stream 'order-9' does not exist")
     expect((await here('event', 'first')).exitCode).toBe(2)
+    expect((await here('streams', '--largest', '--after', 'a')).exitCode).toBe(2)
+    expect((await here('streams', '--largest', '--limit', '1001')).exitCode).toBe(2)
     expect((await here('event', '0')).exitCode).toBe(2)
     expect((await here('event', '999')).err).toBe('error: No event has the position 999')
     const none = '00000000-0000-7000-8000-000000000000'

@@ -63,6 +63,7 @@ it('offers tools that only read', async () => {
 
 it('answers why an order is in its state', async () => {
   expect(await ask('streams', { prefix: 'order-' })).toMatchObject([{ streamId: 'order-1', version: 2 }])
+  expect(await ask('streams', { order: 'largest' })).toMatchObject([{ streamId: 'order-1' }])
   expect(await ask('state', { streamId: 'order-1', decider: 'order' })).toMatchObject({
     version: 2,
     state: { status: 'cancelled' },

@@ -39,9 +39,15 @@ export function sendFrames(
     stream.onAbort(() => left.abort(new Error('The client has left')))
     signal.addEventListener('abort', () => stream.abort(), { once: true })
     const frames = framesOf(signal)[Symbol.asyncIterator]()
+    const ask = () => {
+      const next = frames.next()
+      // It may fail when the client leaves, and then nobody waits for it.
+      next.catch(() => {})
+      return next
+    }
     await stream.write(`retry: ${retryTime}\n\n`)
     try {
-      let next = frames.next()
+      let next = ask()
       while (!signal.aborted) {
         const result = await withinTime(next, every, signal)
         if (signal.aborted) break
@@ -52,10 +58,8 @@ export function sendFrames(
         if (result.done) break
         const { event, data, id } = result.value
         await stream.writeSSE({ event, data, ...(id !== undefined && { id }) })
-        next = frames.next()
+        next = ask()
       }
-      // It may fail because the client has left. Nobody waits for it.
-      next.catch(() => {})
     } catch (error) {
       if (!signal.aborted) onError(error, c.req.raw)
     } finally {

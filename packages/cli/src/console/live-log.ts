@@ -30,18 +30,20 @@ export async function* liveLog(
   signal: AbortSignal,
 ): AsyncGenerator<LiveEvent, void, undefined> {
   let { after } = query
-  let told: string | undefined
+  let isAway = false
   while (!signal.aborted) {
     try {
       after ??= await lastPosition(store, signal)
       for await (const event of eventsAfter(store, after, query, signal)) {
         // No event for some time: a reader that waits at the end of the log waits for a database that is away, too.
-        const message = event === undefined ? await whyAway(store) : undefined
-        if (message === told && event === undefined) continue
-        told = message
-        if (message !== undefined) yield { kind: 'away', message }
-        else if (event === undefined) yield { kind: 'back' }
-        if (event === undefined) continue
+        if (event === undefined) {
+          const message = await whyAway(store)
+          if (message !== undefined && !isAway) yield { kind: 'away', message }
+          if (message === undefined && isAway) yield { kind: 'back' }
+          isAway = message !== undefined
+          continue
+        }
+        isAway = false
         after = event.position
         yield { kind: 'event', event }
       }
@@ -50,9 +52,8 @@ export async function* liveLog(
       if (signal.aborted || hasCode(error, 'store-closed')) return
       // After a failover the log may end before the last event that the page has seen.
       if (hasCode(error, 'log-truncated')) after = undefined
-      const message = messageOf(error)
-      if (message !== told) yield { kind: 'away', message }
-      told = message
+      if (!isAway) yield { kind: 'away', message: messageOf(error) }
+      isAway = true
       await sleep(retryTime, undefined, { signal, ref: false }).catch(() => {})
     }
   }
@@ -65,16 +66,20 @@ async function* eventsAfter(
   { types, prefix }: LiveLogQuery,
   signal: AbortSignal,
 ): AsyncGenerator<RecordedEvent | undefined, void, undefined> {
-  const events = store.raw
-    .readAll({ after, types, streamPrefix: prefix, follow: true, signal })
-    [Symbol.asyncIterator]()
+  const query = { after, types, streamPrefix: prefix, follow: true, signal } as const
+  const events = store.raw.readAll(query)[Symbol.asyncIterator]()
+  const ask = () => {
+    const next = events.next()
+    // It fails when the client leaves, and then nobody waits for it.
+    next.catch(() => {})
+    return next
+  }
   try {
-    for (let next = events.next(); !signal.aborted; ) {
+    for (let next = ask(); !signal.aborted; ) {
       const result = await withinTime(next, lookTime, signal)
       if (result?.done) return
       yield result?.value
-      if (result !== undefined) next = events.next()
-      else next.catch(() => {})
+      if (result !== undefined) next = ask()
     }
   } finally {
     await events.return?.()

@@ -19,11 +19,15 @@ export function registerTools(server: McpServer, context: CommandContext): void 
   server.registerTool(
     'streams',
     {
-      description: 'Lists streams by id, with their versions and times.',
+      description: 'Lists streams by id, or the largest ones, with their versions and times.',
       annotations: readOnly,
       inputSchema: {
         prefix: z.string().optional().describe('only ids that begin with this text'),
-        after: z.string().optional().describe('only ids after this one'),
+        after: z.string().optional().describe("only ids after this one; goes with order 'id' only"),
+        order: z
+          .enum(['id', 'largest'])
+          .default('id')
+          .describe("'largest': the most events first; reads all"),
         limit,
       },
     },

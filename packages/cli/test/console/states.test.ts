@@ -200,7 +200,7 @@ it('shows an event that the catalogue cannot read as it is stored, and says why 
   expect(eventsToday).toMatchObject([{ data: { currency: 'EUR' } }])
 
   isBroken = true
-  const answer = await (await app.request(pathOf('/state', at))).json()
+  const answer = (await (await app.request(pathOf('/state', at))).json()) as { detail: string }
   expect(answer).toMatchObject({ status: 422, code: 'unreadable-event' })
   expect(answer.detail).toContain('Version 1')
   expect(answer.detail).not.toContain('4711')

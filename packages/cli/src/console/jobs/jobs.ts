@@ -103,6 +103,7 @@ export class Jobs {
 
   async #run({ id, projection }: Job, work: JobWork, signal: AbortSignal): Promise<void> {
     try {
+      signal.throwIfAborted()
       const result = await work((progress) => this.#update(id, shownProgress(progress)), signal)
       this.#end(id, { state: 'done', ...result })
     } catch (error) {

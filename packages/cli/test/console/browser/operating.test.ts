@@ -38,29 +38,28 @@ it('rebuilds a projection, with progress, and verifies it', async () => {
   // Long enough to be seen.
   const noise = Array.from({ length: 20_000 }, (_, index) => ({
     streamId: `noise-${index % 50}`,
-    type: 'OrderPlaced',
-    data: { customer: { id: `noise-${index % 500}`, name: 'Noise', city: 'Nowhere' }, items: [], total: 0 },
+    type: 'ItemAdded',
+    data: { item: { sku: `button-${index % 500}`, quantity: 1, price: 3 }, total: 3 },
   }))
   await shop.store.import(noise, { name: 'noise' })
-  await shop.workers.caughtUp()
   await watched.show('#/projections')
   await page
-    .getByRole('row', { name: /customers/ })
+    .getByRole('row', { name: /sales/ })
     .getByRole('button', { name: 'Rebuild' })
     .click()
   await page.getByRole('dialog').getByRole('button', { name: 'Rebuild' }).click()
-  const job = page.getByRole('listitem', { name: 'Rebuild of customers' })
+  const job = page.getByRole('listitem', { name: 'Rebuild of sales' })
   const progress = job.getByRole('progressbar')
   await progress.waitFor()
   await job.getByText(/events\/s/).waitFor()
   await job.getByText('done', { exact: true }).waitFor({ timeout: 60_000 })
   expect(await progress.count()).toBe(0)
   await page
-    .getByRole('row', { name: /customers/ })
+    .getByRole('row', { name: /sales/ })
     .getByRole('button', { name: 'Verify' })
     .click()
   await page
-    .getByRole('listitem', { name: 'Verification of customers' })
+    .getByRole('listitem', { name: 'Verification of sales' })
     .getByText('the documents are right')
     .waitFor({ timeout: 60_000 })
 })
@@ -74,6 +73,8 @@ it('shows the error and the stack of a parked event, and retries it', async () =
     .getByText(/MailboxUnavailable: 550.*\n.*at Mailer/)
     .waitFor()
   const { position } = Object.fromEntries(new URLSearchParams(page.url().split('?')[1]))
+  // Once a worker has handled it, the event is not parked.
+  watched.expects(/404/)
   shop.workers.mailer.isRepaired = true
   await page.getByRole('button', { name: 'Retry' }).click()
   await expect
@@ -160,7 +161,8 @@ it('offers no action that works when it is read-only', async () => {
       const buttons = await own.page.getByRole('main').getByRole('button').all()
       for (const button of buttons) {
         const label = (await button.getAttribute('aria-label')) ?? (await button.textContent()) ?? ''
-        if (!acting.test(label.trim())) continue
+        // The tail stands still while it is paused, which changes nothing in the store.
+        if (!acting.test(label.trim()) || name === 'tail') continue
         expect([name, label, await button.isDisabled()]).toEqual([name, label, true])
       }
     }

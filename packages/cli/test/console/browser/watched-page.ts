@@ -7,7 +7,9 @@ import { expect } from 'vitest'
 export interface WatchedPage {
   readonly page: Page
   /** Errors of scripts, messages of errors in the browser's console, and violations of the content security policy. */
-  readonly complaints: string[]
+  readonly complaints: readonly string[]
+  /** From here on, complaints like this one are expected. */
+  expects(complaint: RegExp): void
   /** Shows the screen at an address of the page, such as `#/streams`. */
   show(address: string): Promise<void>
   close(): Promise<void>
@@ -27,17 +29,22 @@ export async function watchedPage(
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme })
   const page = await context.newPage()
   const complaints: string[] = []
-  page.on('pageerror', (error) => complaints.push(String(error)))
+  const expected: RegExp[] = []
+  const complain = (text: string) => {
+    if (!expected.some((one) => one.test(text))) complaints.push(text)
+  }
+  page.on('pageerror', (error) => complain(String(error)))
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+    if (message.type() === 'error' || message.type() === 'warning') complain(message.text())
   })
   page.on('dialog', (dialog) => {
-    complaints.push(`a dialog: ${dialog.message()}`)
+    complain(`a dialog: ${dialog.message()}`)
     void dialog.dismiss()
   })
   return {
     page,
     complaints,
+    expects: (complaint) => void expected.push(complaint),
     async show(address) {
       await page.goto(url + address)
       await settled(page)
