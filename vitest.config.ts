@@ -15,6 +15,7 @@ const postgresTests = [
   'test/cutting-proxy.test.ts',
   'test/orms/**',
   'packages/nestjs/test/processes.test.ts',
+  'packages/cli/test/console/browser/**',
 ]
 const poolerTests = ['test/pooler/**']
 const dynamodbTests = ['test/dynamodb/**']
@@ -30,6 +31,7 @@ const longTests =
         'test/dynamodb/simulated/mistakes.test.ts',
         'test/runtimes/**',
         'test/react/**',
+        'packages/cli/test/console/browser/**',
         'packages/nestjs/test/processes.test.ts',
         'test/live/sse-cuts.test.ts',
       ]

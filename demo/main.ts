@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type EventDefinitions, EventSourcedError } from '@eventsourced/core'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { readArguments } from './arguments.ts'
+import { consoleCommand } from './console-command.ts'
 import { gitHistory } from './git-history.ts'
 import { importLog } from './import-log.ts'
 import { InputError } from './input.ts'
@@ -18,9 +19,11 @@ process.once('SIGINT', () => interruption.abort())
 // The reader of a pipe may close it early (`npm run demo | head`).
 process.stdout.on('error', () => process.exit(0))
 
+const postgresFolder = join(folder.path, 'postgres')
+
 /** Opens a store in the folder, which holds several stores: each has its own schema. */
 const openStore = (schema: string, events?: EventDefinitions) =>
-  postgresStore(`pglite:${join(folder.path, 'postgres')}`, { schema, events })
+  postgresStore(`pglite:${postgresFolder}`, { schema, events })
 
 async function main(): Promise<void> {
   // The input comes first, so that a wrong path fails at once.
@@ -37,6 +40,8 @@ async function main(): Promise<void> {
   const { read } = await importLog(log, input, interruption.signal)
   const events = await summarise(log, interruption.signal)
   if (events > read) print(`  Kept from an earlier version of this input: ${count(events - read, 'event')}\n`)
+  print('  To look around in it, open the console on it:')
+  print(`  ${style('bold', consoleCommand(postgresFolder, input.schema))}\n`)
 }
 
 const sample = () => jsonLines(join(import.meta.dirname, 'sample.jsonl'), 'demo/sample.jsonl')

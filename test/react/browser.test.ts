@@ -1,18 +1,15 @@
 /** The hooks of `@eventsourced/react` in a real browser, beside a server that is killed and started again. */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { postgresStore } from '@eventsourced/core/postgres'
 import { build } from 'esbuild'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { balances, closed, deposit } from '../../src/conformance/balances.ts'
+import { startBrowser } from '../browser.ts'
 import { type Program, startProgram } from '../child-program.ts'
 import { createDatabase, type TestDatabase } from '../database.ts'
 import { freePort } from '../free-port.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
-
-const executablePath =
-  process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/google-chrome'].find(existsSync)
 
 let database: TestDatabase
 let store: ReturnType<typeof postgresStore>
@@ -27,8 +24,7 @@ async function startServer(): Promise<void> {
 }
 
 beforeAll(async () => {
-  if (executablePath === undefined)
-    throw new Error('This test needs a browser: apt-get install -y chromium, or name one in CHROMIUM')
+  browser = await startBrowser()
   database = await createDatabase(inject('servers').postgres)
   store = postgresStore(database.url, { inline: [balances] })
   port = await freePort()
@@ -44,7 +40,6 @@ beforeAll(async () => {
   })
   await store.append('s', [deposit('a', 1), deposit('b', 7)])
   await startServer()
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
 }, 120_000)
 
 afterAll(async () => {

@@ -7,7 +7,7 @@ import { focusSearch, moveRow, type Shortcut, useShortcuts } from './keyboard.ts
 import { KeyList } from './parts/key-list.tsx'
 import { address, go, useRoute } from './route.ts'
 import { screens } from './screens/index.ts'
-import { StoreContext } from './store.ts'
+import { StoreContext, unknownStore } from './store.ts'
 import { type Theme, useTheme } from './theme.ts'
 
 export function App() {
@@ -24,6 +24,12 @@ export function App() {
   useEffect(() => {
     document.title = `${title} · ${store?.name ?? 'event store'}`
   }, [title, store?.name])
+
+  // Another screen begins at its top, and a narrow navigation shows where it is.
+  useEffect(() => {
+    scrollTo(0, 0)
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [route.screen])
 
   const frame = (
     <div class="frame">
@@ -49,12 +55,12 @@ export function App() {
               </a>
             ))}
         </nav>
-        <footer>
+        <div class="choices">
           <ThemeChoice />
           <button type="button" class="quiet" onClick={() => setIsHelpOpen(true)}>
             Keys <kbd>?</kbd>
           </button>
-        </footer>
+        </div>
       </header>
       <main id="main" tabIndex={-1} ref={main}>
         {away !== undefined && (
@@ -73,7 +79,8 @@ export function App() {
       {isHelpOpen && <KeyList shortcuts={shortcuts} close={() => setIsHelpOpen(false)} />}
     </div>
   )
-  return store === undefined ? frame : <StoreContext.Provider value={store}>{frame}</StoreContext.Provider>
+  // With or without an answer the tree is the same, so that the screen is not made twice.
+  return <StoreContext.Provider value={store ?? unknownStore}>{frame}</StoreContext.Provider>
 }
 
 function ThemeChoice() {

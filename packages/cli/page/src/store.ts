@@ -3,7 +3,8 @@ import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { StoreShape } from '../../src/console/shapes/store.ts'
 
-const unknown: StoreShape = {
+/** Until the store has answered. */
+export const unknownStore: StoreShape = {
   name: '',
   isReadOnly: true,
   deciders: [],
@@ -12,7 +13,7 @@ const unknown: StoreShape = {
   version: '',
 }
 
-export const StoreContext = createContext<StoreShape>(unknown)
+export const StoreContext = createContext<StoreShape>(unknownStore)
 
 /** Until the store has answered, it counts as read-only without deciders. */
 export const useStore = (): StoreShape => useContext(StoreContext)

@@ -1,10 +1,10 @@
 /** A button that calls the API, perhaps after a question, and shows whether it worked. */
 import { useState } from 'preact/hooks'
-import { post } from '../api/client.ts'
+import { useAction } from '../api/use-action.ts'
 import { useStore } from '../store.ts'
 import { Confirm } from './confirm.tsx'
 
-interface ActionButtonProps {
+interface ActionButtonProps<Answer> {
   /** The word on the button. */
   readonly label: string
   /** The route, such as `subscriptions/pause`. */
@@ -14,33 +14,26 @@ interface ActionButtonProps {
   readonly consequence?: string | undefined
   /** The name that the user must type, for what destroys. The API gets it as `confirm`. @default none */
   readonly name?: string | undefined
+  /** There is nothing to act on. @default false */
+  readonly isOff?: boolean | undefined
   /** Called after the action, with its answer. */
-  readonly done: (answer: unknown) => void
+  readonly done: (answer: Answer) => void
 }
 
-export function ActionButton({ label, path, body, consequence, name, done }: ActionButtonProps) {
+export function ActionButton<Answer>(props: ActionButtonProps<Answer>) {
+  const { label, path, body, consequence, name, isOff = false, done } = props
   const { isReadOnly } = useStore()
   const [isAsking, setIsAsking] = useState(false)
-  const [isRunning, setIsRunning] = useState(false)
-  const [failure, setFailure] = useState<string>()
-  const act = async () => {
-    setIsRunning(true)
-    setFailure(undefined)
-    try {
-      done(await post(path, name === undefined ? body : { ...body, confirm: name }))
-    } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error))
-    }
-    setIsRunning(false)
-  }
+  const { isRunning, failure, run } = useAction(done)
+  const act = () => void run(path, name === undefined ? body : { ...body, confirm: name })
   return (
     <>
       <button
         type="button"
         class={name === undefined ? undefined : 'danger'}
-        disabled={isReadOnly || isRunning}
+        disabled={isReadOnly || isRunning || isOff}
         title={isReadOnly ? 'This console is read-only' : undefined}
-        onClick={() => (consequence === undefined ? void act() : setIsAsking(true))}
+        onClick={() => (consequence === undefined ? act() : setIsAsking(true))}
       >
         {isRunning ? `${label} …` : label}
       </button>
@@ -55,7 +48,7 @@ export function ActionButton({ label, path, body, consequence, name, done }: Act
           consequence={consequence ?? ''}
           action={label}
           name={name}
-          confirmed={() => void act()}
+          confirmed={act}
           close={() => setIsAsking(false)}
         />
       )}

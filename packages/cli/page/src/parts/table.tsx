@@ -6,6 +6,8 @@ export interface Column<Row> {
   readonly cell: (row: Row) => ComponentChildren
   /** Aligned to the right, with digits of equal width. */
   readonly isNumber?: boolean
+  /** Names and ids, which need some width before they are broken into lines. */
+  readonly isName?: boolean
   /** Names the row, for screen readers and on cards. */
   readonly isHeader?: boolean
 }
@@ -20,12 +22,34 @@ interface TableProps<Row> {
   readonly empty: string
   /** The address of the next page. */
   readonly next?: string | undefined
+  /** The words of the link to the next page. @default 'Next page' */
+  readonly nextTitle?: string | undefined
+  /** The address of the first page, unless it is shown. */
+  readonly first?: string | undefined
+  /** Marks the row that is shown elsewhere on the screen. */
+  readonly isPresent?: (row: Row) => boolean
 }
 
-export function Table<Row>({ label, columns, rows, keyOf, empty, next }: TableProps<Row>) {
-  if (rows.length === 0) return <p class="empty">{empty}</p>
+export function Table<Row>(props: TableProps<Row>) {
+  const { label, columns, rows, keyOf, empty, next, nextTitle, first, isPresent } = props
   return (
     <>
+      {rows.length === 0 ? <p class="empty">{empty}</p> : table()}
+      {(next !== undefined || first !== undefined) && (
+        <p class="pages">
+          {first !== undefined && <a href={first}>First page</a>}
+          {next !== undefined && (
+            <a href={next} rel="next">
+              {nextTitle ?? 'Next page'}
+            </a>
+          )}
+        </p>
+      )}
+    </>
+  )
+
+  function table() {
+    return (
       <table>
         <caption class="hidden">{label}</caption>
         <thead>
@@ -39,14 +63,20 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, next }: TablePr
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)} data-row tabIndex={-1} onKeyDown={openLink}>
-              {columns.map(({ title, cell, isNumber, isHeader }) => {
+            <tr
+              key={keyOf(row)}
+              data-row
+              tabIndex={-1}
+              onKeyDown={openLink}
+              aria-current={isPresent?.(row) ? 'true' : undefined}
+            >
+              {columns.map(({ title, cell, isNumber, isName, isHeader }) => {
                 const Cell = isHeader ? 'th' : 'td'
                 return (
                   <Cell
                     key={title}
                     scope={isHeader ? 'row' : undefined}
-                    class={isNumber ? 'number' : undefined}
+                    class={isNumber ? 'number' : isName ? 'name' : undefined}
                     data-title={title}
                   >
                     {cell(row)}
@@ -57,15 +87,8 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, next }: TablePr
           ))}
         </tbody>
       </table>
-      {next !== undefined && (
-        <p class="pages">
-          <a href={next} rel="next">
-            Next page
-          </a>
-        </p>
-      )}
-    </>
-  )
+    )
+  }
 }
 
 /** Enter follows the first link of the row that has the focus. */

@@ -10,10 +10,12 @@ export function Time({ at, isExact = false }: TimeProps) {
   if (at === undefined) return <span>–</span>
   return (
     <time dateTime={at} title={at}>
-      {isExact ? at.replace('T', ' ').replace('Z', '') : `${duration(Date.now() - Date.parse(at))} ago`}
+      {isExact ? at.replace('T', ' ').replace('Z', '') : ago(Date.now() - Date.parse(at))}
     </time>
   )
 }
+
+const ago = (milliseconds: number) => (milliseconds < 1_000 ? 'just now' : `${duration(milliseconds)} ago`)
 
 const units = [
   ['d', 86_400_000],
