@@ -28,8 +28,10 @@ it('is valid by the schema that the OpenAPI Initiative publishes', async () => {
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv)
   // Ajv resolves this reference to the schema of whole documents; it stands for a schema of JSON Schema 2020-12.
-  const published = JSON.stringify(openapiV31)
-    .replaceAll('"$dynamicRef":"#meta"', '"$ref":"https://json-schema.org/draft/2020-12/schema"')
+  const published = JSON.stringify(openapiV31).replaceAll(
+    '"$dynamicRef":"#meta"',
+    '"$ref":"https://json-schema.org/draft/2020-12/schema"',
+  )
   const validate = ajv.compile(JSON.parse(published))
   const document = await description()
   expect(document.openapi).toBe('3.1.0')
