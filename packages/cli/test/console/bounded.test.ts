@@ -41,7 +41,7 @@ describe.runIf(stores.some(({ name }) => name === 'pg'))('a page of a list', () 
     admin = new pg.Client({ connectionString: database.url })
     await admin.connect()
     const store = postgresStore(database.url)
-    await store.import(history())
+    await store.import(history(), { name: 'history' })
     await store.runOnce({ projection: sales })
     await store.runOnce({
       name: 'letters',
