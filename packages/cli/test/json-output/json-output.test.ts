@@ -1,6 +1,6 @@
 /**
  * What each command prints with `--json`, as a specification: `all-stores.txt` holds for every store, and `postgres.txt`,
- * `pglite.txt` and `dynamodb.txt` hold what only that store prints. Run with `-u` to accept a change.
+ * `pglite.txt` and `dynamodb.txt` hold what only that store prints (Postgres: on the server that the tests start). Run with `-u` to accept a change.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
