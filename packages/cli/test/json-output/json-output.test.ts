@@ -1,6 +1,6 @@
 /**
  * What each command prints with `--json`, as a specification: `all-stores.txt` holds for every store, and `postgres.txt`,
- * `pglite.txt` and `dynamodb.txt` hold what only that store prints. Run with `-u` to accept a change.
+ * `pglite.txt` and `dynamodb.txt` hold what only that store prints (Postgres: on the server that the tests start). Run with `-u` to accept a change.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -64,6 +64,7 @@ describe.each(databases)('with --json on $name', { timeout: 180_000 }, ({ name, 
     )
     const names = new Map([
       [copyUrl(), '<other store>'],
+      [storeAddress(copyUrl()).shown, '<other store>'],
       [storeAddress(database.url).shown, '<store>'],
       [folder, '<folder>'],
     ])
@@ -74,7 +75,14 @@ describe.each(databases)('with --json on $name', { timeout: 180_000 }, ({ name, 
     const shown = normalised(shownWords.join(' '), names, positions)
     return [`$ eventsourced --json ${shown}`, ...rows, `exit code ${exitCode}`, ''].join('\n')
   }
-  const copyUrl = () => `pglite:${join(folder, 'copy')}`
+  /** A second store beside the first one; PGlite needs a folder of its own. */
+  const copyUrl = () => {
+    if (name === 'pglite') return `pglite:${join(folder, 'copy')}`
+    const url = new URL(database.url)
+    if (name === 'dynamodb') url.pathname += '_copy'
+    else url.searchParams.set('schema', 'copy')
+    return url.href
+  }
 
   const byUrl = () => ['--url', database.url]
   const all = async (...words: string[]) => void ofAll.push(await printed(words, byUrl()))
@@ -95,7 +103,7 @@ describe.each(databases)('with --json on $name', { timeout: 180_000 }, ({ name, 
     Object.assign(globalThis, {
       commandLineConfig: async () => ({ ...exported, ...(await openTarget({ url: database.url }, true)) }),
     })
-  })
+  }, 180_000)
   afterAll(async () => {
     await database?.stop()
     await rm(folder, { recursive: true, force: true })
