@@ -25,6 +25,12 @@ export function App() {
     document.title = `${title} · ${store?.name ?? 'event store'}`
   }, [title, store?.name])
 
+  // Another screen begins at its top, and a narrow navigation shows where it is.
+  useEffect(() => {
+    scrollTo(0, 0)
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [route.screen])
+
   const frame = (
     <div class="frame">
       <button type="button" class="skip" onClick={() => main.current?.focus()}>

@@ -1,5 +1,6 @@
 /** A JSON value as lines to show, made one by one, so that a large value costs no more than what is shown of it. */
 import type { Change } from '../../../src/console/shapes/stream.ts'
+import { digits } from './number.ts'
 
 export type Mark = Change['kind']
 export type TokenKind = 'key' | 'string' | 'digits' | 'word'
@@ -45,8 +46,9 @@ export function jsonExcerpt(
   const write = (item: unknown, path: string, start: Token[], end: Token[], above: Mark | undefined) => {
     if (isCut && lines.length >= most) return
     const mark = above ?? marks.get(path)
-    const [open, close, members] = membersOf(item)
-    if (members.length === 0) {
+    const [open, close, keys] = partsOf(item)
+    const length = Array.isArray(item) ? item.length : keys.length
+    if (length === 0) {
       const token = open === '' ? scalar(item, longest) : { text: open + close }
       if (token.text.endsWith(cutEnd)) isCut = true
       add([...start, token, ...end], mark)
@@ -54,11 +56,17 @@ export function jsonExcerpt(
     }
     const indent = start[0]?.text ?? ''
     add([...start, { text: open }], mark)
-    for (const [index, [key, member]] of members.entries()) {
-      if (isCut && lines.length >= most) break
+    for (let index = 0; index < length && !(isCut && lines.length >= most); index++) {
+      const key = Array.isArray(item) ? String(index) : (keys[index] ?? '')
       const name: Token[] = open === '{' ? [{ text: JSON.stringify(key), kind: 'key' }, { text: ': ' }] : []
-      const comma: Token[] = index < members.length - 1 ? [{ text: ',' }] : []
-      write(member, `${path}/${escaped(key)}`, [{ text: `${indent}  ` }, ...name], comma, mark)
+      const comma: Token[] = index < length - 1 ? [{ text: ',' }] : []
+      write(
+        (item as Record<string, unknown>)[key],
+        `${path}/${escaped(key)}`,
+        [{ text: `${indent}  ` }, ...name],
+        comma,
+        mark,
+      )
     }
     add([{ text: indent }, { text: close }, ...end], mark)
   }
@@ -68,9 +76,10 @@ export function jsonExcerpt(
 
 const cutEnd = ' characters)'
 
-function membersOf(item: unknown): ['{' | '[' | '', '}' | ']' | '', readonly (readonly [string, unknown])[]] {
-  if (Array.isArray(item)) return ['[', ']', item.map((member, index) => [String(index), member])]
-  if (typeof item === 'object' && item !== null) return ['{', '}', Object.entries(item)]
+/** The brackets of an object or a list, and the keys of an object. */
+function partsOf(item: unknown): ['{' | '[' | '', '}' | ']' | '', readonly string[]] {
+  if (Array.isArray(item)) return ['[', ']', []]
+  if (typeof item === 'object' && item !== null) return ['{', '}', Object.keys(item)]
   return ['', '', []]
 }
 
@@ -78,7 +87,7 @@ function scalar(item: unknown, longest: number): Token {
   if (typeof item === 'string') {
     const isCut = item.length > longest
     const text = JSON.stringify(isCut ? item.slice(0, longest) : item)
-    return { text: isCut ? `${text}… (${item.length.toLocaleString('en')}${cutEnd}` : text, kind: 'string' }
+    return { text: isCut ? `${text}… (${digits(item.length)}${cutEnd}` : text, kind: 'string' }
   }
   if (item === undefined) return { text: 'nothing', kind: 'word' }
   return { text: String(item), kind: typeof item === 'number' ? 'digits' : 'word' }

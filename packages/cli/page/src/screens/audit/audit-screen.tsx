@@ -3,13 +3,13 @@ import type { Audit, AuditEntryShape } from '../../../../src/console/shapes/stor
 import { useAnswer } from '../../api/use-answer.ts'
 import { Heading } from '../../parts/heading.tsx'
 import { Result } from '../../parts/result.tsx'
-import { summary } from '../../parts/short-text.ts'
 import { type Column, Table } from '../../parts/table.tsx'
 import { Time } from '../../parts/time.tsx'
 import { address } from '../../route.ts'
 
 const every = 5_000
 const limit = 200
+const longestDetails = 300
 
 const badges = { started: 'warning', done: 'good', failed: 'bad' } as const
 
@@ -33,7 +33,7 @@ const columns: readonly Column<AuditEntryShape>[] = [
     title: 'Details',
     cell: ({ details, error, reason }) => (
       <>
-        {details !== undefined && <code class="summary">{summary(details)}</code>}
+        {details !== undefined && <code class="summary">{shortened(details)}</code>}
         {reason !== undefined && <div>{reason}</div>}
         {error !== undefined && <div class="problem">{error}</div>}
         {details === undefined && error === undefined && reason === undefined && '–'}
@@ -67,6 +67,11 @@ export function AuditScreen() {
       </Result>
     </>
   )
+}
+
+function shortened(details: unknown): string {
+  const text = JSON.stringify(details)
+  return text.length > longestDetails ? `${text.slice(0, longestDetails)}…` : text
 }
 
 function Target({ entry: { action, target } }: { readonly entry: AuditEntryShape }) {

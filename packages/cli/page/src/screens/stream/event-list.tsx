@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks'
 import type { EventShape } from '../../../../src/console/shapes/event.ts'
 import type { Timeline } from '../../../../src/console/shapes/stream.ts'
 import { useAnswer } from '../../api/use-answer.ts'
+import { digits } from '../../parts/number.ts'
 import { Result } from '../../parts/result.tsx'
 import { summary } from '../../parts/short-text.ts'
 import { type Column, Table } from '../../parts/table.tsx'
@@ -29,6 +30,8 @@ export function EventList({ params, version, last }: EventListProps) {
   }, [last])
   const here = (changes: Record<string, string | number | undefined>) =>
     address('stream', { ...params, ...changes })
+  const isElsewhere =
+    version > 0 && result.answer?.events.every((event) => event.version !== version) === true
   const columns: readonly Column<EventShape>[] = [
     {
       title: 'Version',
@@ -74,6 +77,13 @@ export function EventList({ params, version, last }: EventListProps) {
             },
           ]}
         />
+        {isElsewhere && (
+          <a
+            href={here({ from: order === 'oldest' ? Math.max(1, version - 5) : Math.min(last, version + 5) })}
+          >
+            Around version {digits(version)}
+          </a>
+        )}
       </div>
       <Result result={result}>
         {({ events, next }) => (
