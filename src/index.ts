@@ -124,6 +124,7 @@ export type {
   ReadOperation,
 } from './observe/operation.ts'
 export type {
+  ListProjectionsOptions,
   ProjectionSummary,
   RebuildOptions,
   RebuildProgress,

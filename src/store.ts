@@ -9,6 +9,7 @@ import type { ImportOptions, ImportResult, ImportSource } from './imported-event
 import type { Frontier } from './log/frontier.ts'
 import type { Observer } from './observe/observer.ts'
 import type {
+  ListProjectionsOptions,
   ProjectionSummary,
   RebuildOptions,
   RebuildResult,
@@ -194,9 +195,9 @@ export interface EventStore<E extends Event = Event, Tx extends HandlerTransacti
 
   /**
    * Lists the projections in order of their names (by Unicode code point): version, mode, number of documents, and whether
-   * a build is needed. Counting reads all keys of the documents; on DynamoDB, all documents.
+   * a build is needed. With `counts: false` it does not count the documents, and is fast however many there are.
    */
-  listProjections(options?: CallOptions): AsyncIterable<ProjectionSummary>
+  listProjections(options?: ListProjectionsOptions): AsyncIterable<ProjectionSummary>
 
   /**
    * Builds new documents of a projection while readers get the old ones, then switches readers to the new ones. To

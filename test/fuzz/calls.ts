@@ -396,7 +396,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => collect(store.audit.list(...as(given))),
     },
     listProjections: {
-      places: [['options', options({})]],
+      places: [['options', options({ counts: optional(boolean) })]],
       call: (store, given) => collect(store.listProjections(...as(given))),
     },
     rebuild: {

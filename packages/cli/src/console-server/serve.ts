@@ -21,8 +21,9 @@ export interface ServeOptions {
   readonly readOnly: boolean
 }
 
-/** How long running jobs and answers have to end, in milliseconds. */
-const endingTime = 1_500
+/** How long running jobs have to end, in milliseconds, and how long the process may last after Ctrl-C. */
+const endingTime = 1_400
+const lastingTime = 1_900
 
 /**
  * Serves the console until the signal of the command is aborted.
@@ -43,6 +44,11 @@ export async function serveConsole(context: CommandContext, options: ServeOption
     if (options.open) openBrowser(url, (message) => printer.note(message))
     await Promise.race([probe(context), aborted(signal)])
     await aborted(signal)
+    // A database that is away must not hold the process: closing the store can wait for it.
+    setTimeout(() => {
+      printer.note('The store did not close in time.')
+      process.exit(0)
+    }, lastingTime).unref()
   } finally {
     await end(app, printer)
     await server.close()

@@ -7,7 +7,7 @@ export interface AppendCounts {
   readonly appends: number
   /** Calls that found a stream at another version than expected. */
   readonly conflicts: number
-  /** Commits of appends, also those that the database refused because of a conflict. */
+  /** Commits of appends, also commits that the database refused because of a conflict. */
   readonly commits: number
   /** How long all commits took together, in milliseconds. */
   readonly commitMilliseconds: number

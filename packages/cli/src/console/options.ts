@@ -34,7 +34,7 @@ export interface ConsoleOptions {
   readonly redact?: Redact | undefined
   /**
    * The secret that a browser must show once, as `?token=…`, and a program in each request, as `Authorization: Bearer …`. It
-   * has at least 8 characters. @default none: whoever reaches the console may use it
+   * has at least 8 characters. @default none: everybody who reaches the console may use it
    */
   readonly token?: string | undefined
   /**

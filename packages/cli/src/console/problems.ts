@@ -1,5 +1,5 @@
 /** Answers with problem details (RFC 9457) to what a route throws. The answer has nothing that only the operators may see. */
-import { EventSourcedError } from '@eventsourced/core'
+import { EventSourcedError, hasCode } from '@eventsourced/core'
 import { type ProblemDetails, problem } from '@eventsourced/core/http'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
@@ -59,6 +59,11 @@ function ownProblem(
   if (isTimeout(error)) {
     const detail = `The database did not answer within ${timeout} ms. A change may have been made: look before you repeat it.`
     return { status: 504, code: 'timeout', title: 'No answer in time', detail }
+  }
+  if (hasCode(error, 'store-unavailable')) {
+    const { code } = error
+    const detail = 'The database does not answer. A change may have been made: look before you repeat it.'
+    return { status: 503, type: `${errorsPage}#${code}`, code, title: 'Database unavailable', detail }
   }
   if (error instanceof EventSourcedError)
     return problem(error).status === 500 ? faultOf(error.code) : undefined

@@ -11,7 +11,10 @@ import { freePort } from '../../../../test/free-port.ts'
 import { temporaryFolder } from '../../../../test/temporary-folder.ts'
 import { openTarget } from '../../src/target/open.ts'
 import { databases } from '../databases.ts'
+import { run } from '../run.ts'
 
+// Two seconds, and what a busy machine adds.
+const longestEnd = 4_000
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const children: ChildProcess[] = []
 afterEach(async () => {
@@ -32,12 +35,16 @@ function start(...words: readonly string[]) {
   child.stderr.on('data', (text) => notes.push(String(text)))
   const exited = once(child, 'exit').then(([code]) => code as number | null)
   const said = once(createInterface(child.stdout), 'line').then(([line]) => JSON.parse(line).url as string)
-  const url = Promise.race([said, exited.then((code) => Promise.reject(new Error(`ended with ${code}`)))])
+  const url = Promise.race([
+    said,
+    exited.then((code) => Promise.reject(new Error(`ended with ${code}: ${notes.join('')}`))),
+  ])
   url.catch(() => {})
   return { child, url, exited, err: () => notes.join('') }
 }
 
-const { path, remove } = temporaryFolder('console')
+// Within the repository, so that the configuration file finds the library.
+const { path, remove } = temporaryFolder('console', fileURLToPath(new URL('.', import.meta.url)))
 afterAll(remove)
 
 const config = join(path, 'eventsourced.config.ts')
@@ -74,14 +81,13 @@ describe('eventsourced console', () => {
       entries: [{ action: 'projections.rebuild', actor: expect.stringContaining('@') }],
     })
 
-    const second = start('--config', config, '--json', 'console', '--port', new URL(place).port)
-    expect(await second.exited).toBe(1)
-    expect(second.err()).toContain('--port 0')
+    const second = await run('--config', config, 'console', '--port', new URL(place).port)
+    expect([second.exitCode, second.err]).toEqual([1, expect.stringContaining('--port 0')])
 
     const begin = performance.now()
     child.kill('SIGINT')
     expect(await exited).toBe(0)
-    expect(performance.now() - begin).toBeLessThan(2_000)
+    expect(performance.now() - begin).toBeLessThan(longestEnd)
     expect(err()).toContain("rebuild of 'stock'")
     await live.text().catch(() => {})
   })
@@ -130,7 +136,7 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('on $name', (
     const begin = performance.now()
     child.kill('SIGINT')
     expect(await exited).toBe(0)
-    expect(performance.now() - begin).toBeLessThan(2_000)
+    expect(performance.now() - begin).toBeLessThan(longestEnd)
     await database.stop()
   })
 })

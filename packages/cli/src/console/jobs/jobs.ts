@@ -1,4 +1,4 @@
-/** The rebuilds and verifications that this console runs in the background, and those that it has run. */
+/** The rebuilds and verifications of this console: the running ones, and the last ones that have ended. */
 import { randomUUID } from 'node:crypto'
 import type { RebuildProgress } from '@eventsourced/core'
 import { Refusal } from '../refusal.ts'
@@ -94,7 +94,7 @@ export class Jobs {
     return job
   }
 
-  /** Cancels all jobs, and resolves once they have ended. Returns those that ran. */
+  /** Cancels all jobs, and resolves once they have ended. Returns the jobs that ran. */
   async close(): Promise<readonly Job[]> {
     this.#isClosed = true
     const ids = [...this.#running.keys()]

@@ -1,4 +1,4 @@
-/** Slows down those who try many tokens. A right token is never slowed. */
+/** Slows down a caller that tries many tokens. A right token is never slowed. */
 import { Refusal } from '../refusal.ts'
 
 const freeTries = 10

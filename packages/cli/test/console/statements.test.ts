@@ -1,0 +1,45 @@
+/** A request that ends before the database has answered leaves no statement behind that goes on working. */
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { console as consoleOf } from '../../src/console/index.ts'
+import { openTarget } from '../../src/target/open.ts'
+import { databases, type StartedDatabase } from '../databases.ts'
+import { act, read } from './call.ts'
+
+describe.each(databases.filter(({ name }) => name === 'postgres'))('a request on $name', ({ start }) => {
+  let database: StartedDatabase
+  let observer: pg.Client
+  beforeAll(async () => {
+    database = await start()
+    observer = new pg.Client(database.url)
+    await observer.connect()
+  })
+  afterAll(async () => {
+    await observer?.end()
+    await database?.stop()
+  })
+
+  it('ends its statement when its time is over', async () => {
+    const { store } = await openTarget({ url: database.url }, true)
+    await store.append('order-1', [{ type: 'Placed', data: {} }])
+    const app = consoleOf({ store, timeout: 4_000, onError() {} })
+    const statements = async () => {
+      const { rows } = await observer.query(
+        `SELECT query FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active' AND wait_event_type = 'Lock'`,
+      )
+      return rows.length
+    }
+    await observer.query(
+      'BEGIN; LOCK TABLE eventsourced.streams, eventsourced.subscriptions IN ACCESS EXCLUSIVE MODE',
+    )
+    const reading = read(app, 'streams')
+    await expect.poll(statements, { timeout: 4_000 }).toBe(1)
+    expect(await reading).toMatchObject({ status: 504, body: { code: 'timeout' } })
+    await expect.poll(statements, { timeout: 10_000 }).toBe(0)
+    await observer.query('ROLLBACK')
+    expect(await read(app, 'streams')).toMatchObject({ status: 200 })
+    expect((await act(app, 'subscriptions/pause', { name: 'mailer' })).status).toBe(404)
+    await store.close()
+  })
+})
