@@ -124,6 +124,7 @@ export type {
   ReadOperation,
 } from './observe/operation.ts'
 export type {
+  ListProjectionsOptions,
   ProjectionSummary,
   RebuildOptions,
   RebuildProgress,
@@ -143,26 +144,23 @@ export type { Documents, HandlerTransaction } from './projection/transaction.ts'
 export type { ListDocumentsOptions, View, ViewOptions, WatchOptions } from './projection/view.ts'
 export type { DocumentChange, PrefixChange, ViewDocument, ViewSnapshot } from './projection/view-document.ts'
 export type {
+  Direction,
+  ListStreamsOptions,
+  ReadAllOptions,
+  ReadStreamOptions,
+  StoredEvents,
+  StreamInfo,
+  StreamOrder,
+  StreamSlice,
+} from './reads.ts'
+export type {
   DeleteSnapshotsOptions,
   Snapshot,
   Snapshots,
   WriteSnapshotOptions,
 } from './snapshot/snapshots.ts'
 export type { StoreWarning } from './storage/warnings.ts'
-export type {
-  AppendOptions,
-  AppendResult,
-  CreateStreamOptions,
-  Direction,
-  EventStore,
-  ListStreamsOptions,
-  ReadAllOptions,
-  ReadStreamOptions,
-  StoredEvents,
-  StreamAppend,
-  StreamInfo,
-  StreamSlice,
-} from './store.ts'
+export type { AppendOptions, AppendResult, CreateStreamOptions, EventStore, StreamAppend } from './store.ts'
 export type { StoreOptions } from './store-options.ts'
 export type {
   MoveOptions,

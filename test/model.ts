@@ -4,6 +4,7 @@
  */
 import type { Event, Metadata, RecordedEvent } from '../src/event.ts'
 import type { ImportedEvent, ImportResult } from '../src/imported-event.ts'
+import type * as reads from '../src/reads.ts'
 import type * as contract from '../src/store.ts'
 
 /** The refusal of a call: the code and the properties of the error that a store throws. */
@@ -21,7 +22,7 @@ export class Model {
   readonly #log: RecordedEvent[] = []
   readonly #streams = new Map<string, { readonly createdAt: Date; readonly metadata: Metadata }>()
 
-  createStream(streamId: string, { metadata = {} }: Shared = {}): contract.StreamInfo | undefined {
+  createStream(streamId: string, { metadata = {} }: Shared = {}): reads.StreamInfo | undefined {
     const version = this.#of(streamId).length
     if (this.#streams.has(streamId)) throw new Refusal('stream-already-exists', { streamId, version })
     this.#streams.set(streamId, { createdAt: new Date(), metadata: copy(metadata) })
@@ -54,7 +55,7 @@ export class Model {
     })
   }
 
-  readStream(streamId: string, options: contract.ReadStreamOptions = {}): contract.StreamSlice {
+  readStream(streamId: string, options: reads.ReadStreamOptions = {}): reads.StreamSlice {
     const { fromVersion = 1, toVersion = Number.POSITIVE_INFINITY, asOf, direction, limit } = options
     const all = this.#of(streamId)
     const within = all
@@ -64,7 +65,7 @@ export class Model {
     return { streamId, version: all.length, exists: this.#streams.has(streamId), events }
   }
 
-  readAll(options: contract.ReadAllOptions = {}): readonly RecordedEvent[] {
+  readAll(options: reads.ReadAllOptions = {}): readonly RecordedEvent[] {
     const { after = 0, until = Number.POSITIVE_INFINITY, types, streamPrefix = '' } = options
     const within = this.#log
       .filter(({ position }) => position > after && position <= until)
@@ -72,16 +73,17 @@ export class Model {
     return turned(within, options.direction).slice(0, options.limit)
   }
 
-  streamInfo(streamId: string): contract.StreamInfo | undefined {
+  streamInfo(streamId: string): reads.StreamInfo | undefined {
     const stream = this.#streams.get(streamId)
     const last = this.#of(streamId).at(-1)
     return stream && { streamId, version: last?.version ?? 0, lastRecordedAt: last?.recordedAt, ...stream }
   }
 
-  listStreams({ prefix = '', after = '', limit }: contract.ListStreamsOptions = {}): contract.StreamInfo[] {
+  listStreams({ prefix = '', after = '', limit, order }: reads.ListStreamsOptions = {}): reads.StreamInfo[] {
     const names = [...this.#streams.keys()].sort(inOrder)
     const within = names.filter((name) => name.startsWith(prefix) && inOrder(name, after) > 0)
-    return within.slice(0, limit).map((name) => this.streamInfo(name) as contract.StreamInfo)
+    if (order === 'largest') within.sort((a, b) => this.#of(b).length - this.#of(a).length)
+    return within.slice(0, limit).map((name) => this.streamInfo(name) as reads.StreamInfo)
   }
 
   /** Imports a source that fits into one batch. */
@@ -151,7 +153,7 @@ function withoutTwins(source: readonly ImportedEvent[], log: readonly RecordedEv
 
 const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value))
 
-const turned = <T>(items: readonly T[], direction: contract.Direction = 'forward') =>
+const turned = <T>(items: readonly T[], direction: reads.Direction = 'forward') =>
   direction === 'backward' ? items.toReversed() : items
 
 /** Compares by code points, which is the same as by the bytes of UTF-8. */

@@ -3,6 +3,7 @@ import type { Event, Metadata } from '@eventsourced/core'
 import fc from 'fast-check'
 import type { ExpectedVersion } from '../src/expected-version.ts'
 import type { ImportedEvent, ImportOptions } from '../src/imported-event.ts'
+import type * as reads from '../src/reads.ts'
 import type * as contract from '../src/store.ts'
 import { Refusal } from './model.ts'
 
@@ -11,10 +12,10 @@ export interface Subject {
   createStream(streamId: string, options?: { metadata?: Metadata }): unknown
   append(streamId: string, events: readonly Event[], options?: contract.AppendOptions): unknown
   appendAll(appends: readonly contract.StreamAppend[], options?: { metadata?: Metadata }): unknown
-  readStream(streamId: string, options?: contract.ReadStreamOptions): unknown
-  readAll(options?: contract.ReadAllOptions): AsyncIterable<Recorded> | Iterable<Recorded>
+  readStream(streamId: string, options?: reads.ReadStreamOptions): unknown
+  readAll(options?: reads.ReadAllOptions): AsyncIterable<Recorded> | Iterable<Recorded>
   streamInfo(streamId: string): unknown
-  listStreams(options?: contract.ListStreamsOptions): AsyncIterable<unknown> | Iterable<unknown>
+  listStreams(options?: reads.ListStreamsOptions): AsyncIterable<unknown> | Iterable<unknown>
   import(source: readonly ImportedEvent[], options?: ImportOptions): unknown
 }
 
@@ -45,16 +46,16 @@ export type Command =
   | {
       readonly kind: 'readStream'
       readonly streamId: string
-      readonly options: Omit<contract.ReadStreamOptions, 'asOf'>
+      readonly options: Omit<reads.ReadStreamOptions, 'asOf'>
       readonly asOf: Moment | undefined
     }
   | {
       readonly kind: 'readAll'
-      readonly options: Omit<contract.ReadAllOptions, 'after' | 'until'>
+      readonly options: Omit<reads.ReadAllOptions, 'after' | 'until'>
       readonly after: Place | undefined
       readonly until: Place | undefined
     }
-  | { readonly kind: 'listStreams'; readonly options: contract.ListStreamsOptions }
+  | { readonly kind: 'listStreams'; readonly options: reads.ListStreamsOptions }
   | { readonly kind: 'streamInfo'; readonly streamId: string }
   /** Moves the clock forward or back. */
   | { readonly kind: 'tick'; readonly milliseconds: number }
@@ -84,8 +85,9 @@ const expectedVersion = optional(
 ) as fc.Arbitrary<ExpectedVersion | undefined>
 const append = fc.record({ streamId, events, expectedVersion })
 const direction = fc.constantFrom(undefined, 'forward', 'backward') as fc.Arbitrary<
-  contract.Direction | undefined
+  reads.Direction | undefined
 >
+const prefix = optional(fc.constantFrom('a', '\uffff'))
 const limit = optional(fc.integer({ min: 1, max: 6 }))
 const place = optional(fc.record({ nth: fc.integer({ min: 0, max: 25 }) }))
 const start = Date.UTC(2020, 0, 1)
@@ -166,11 +168,10 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('listStreams'),
-      options: fc.record({
-        prefix: optional(fc.constantFrom('a', '\uffff')),
-        after: optional(streamId),
-        limit,
-      }),
+      options: fc.oneof(
+        fc.record({ prefix, after: optional(streamId), limit }),
+        fc.record({ prefix, order: fc.constant('largest'), limit: fc.integer({ min: 1, max: 6 }) }),
+      ),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('streamInfo'), streamId }) },

@@ -4,10 +4,10 @@ import type { LogPage, LogQuery } from '@eventsourced/core/storage'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readLog } from '../src/engine/read-log.ts'
 import { LogReader } from '../src/log/log-reader.ts'
+import type { ReadAllOptions } from '../src/reads.ts'
 import { systemClock } from '../src/runtime/clock.ts'
 import { Operations } from '../src/runtime/operations.ts'
 import { Wakeup } from '../src/runtime/wakeup.ts'
-import type { ReadAllOptions } from '../src/store.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })

@@ -14,6 +14,7 @@ function silentStore() {
   const silent: Partial<Storage> = {
     readLogPage: never,
     listStreams: never,
+    largestStreams: never,
     listParked: never,
     listDocuments: never,
     registeredProjection: never,
@@ -34,6 +35,7 @@ const readers = {
   'readAll({ follow })': () => silentStore().readAll({ follow: true }),
   'readAll({ follow }) at the end of the log': () => memoryStore().readAll({ follow: true }),
   'listStreams()': () => silentStore().listStreams(),
+  'listStreams({ order })': () => silentStore().listStreams({ order: 'largest', limit: 1 }),
   'parked().list()': () => silentStore().parked('s').list(),
   'view().list()': () => silentStore().view(counts).list(),
   'view().list({ atLeast }) before the subscription': () =>

@@ -31,6 +31,10 @@ const calls: readonly (readonly [
   ],
   ['audit.list', (store, signal) => collect(store.audit.list({ signal }))],
   [
+    'listStreams of the largest',
+    (store, signal) => collect(store.listStreams({ order: 'largest', limit: 1, signal })),
+  ],
+  [
     'import',
     (store, signal) =>
       store.import([{ ...counted(1)[0], type: 'T', data: 1, streamId: 'c' }], { name: 'n', signal }),

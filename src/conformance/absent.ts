@@ -132,7 +132,7 @@ export const absentCases: readonly ConformanceCase[] = [
       const window = { fromVersion: undefined, toVersion: undefined, asOf: undefined, limit: undefined }
       assert.equal((await store.readStream('a', { ...window, direction: undefined })).events.length, 2)
       const streams = await collect(
-        store.listStreams({ prefix: undefined, after: undefined, limit: undefined }),
+        store.listStreams({ prefix: undefined, after: undefined, limit: undefined, order: undefined }),
       )
       assert.equal(streams.length, 2)
     },

@@ -21,6 +21,7 @@ const calls: readonly (readonly [description: string, call: (store: EventStore) 
   ['raw.findEvent', (store) => store.raw.findEvent(uuidv7())],
   ['streamInfo', (store) => store.streamInfo('a')],
   ['listStreams', (store) => collect(store.listStreams())],
+  ['listStreams of the largest', (store) => collect(store.listStreams({ order: 'largest', limit: 1 }))],
   ['import', (store) => store.import([{ type: 'T', data: 1, streamId: 'a' }], { name: 'n' })],
   [
     'audit.record',

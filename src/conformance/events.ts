@@ -1,6 +1,7 @@
 /** Makes events for the cases, and reads what a store has recorded. */
 import type { Event, RecordedEvent } from '../event.ts'
-import type { EventStore, ReadAllOptions, StreamInfo } from '../store.ts'
+import type { ReadAllOptions, StreamInfo } from '../reads.ts'
+import type { EventStore } from '../store.ts'
 import { uuidv7 } from '../uuid.ts'
 
 export type Counted = { readonly type: 'Counted'; readonly data: { readonly number: number } }

@@ -1,4 +1,4 @@
-/** Cases of `raw.findEvent`: an event by its id, whoever made the id, as it is stored. */
+/** Cases of `raw.findEvent`: an event by its id, also one that the caller did not choose, as it is stored. */
 import assert from 'node:assert/strict'
 import { commandHandler } from '../command/command-handler.ts'
 import type { Event } from '../event.ts'

@@ -44,6 +44,7 @@ import { inlineErrorCases } from './inline-errors.ts'
 import { missingInlineCases } from './inline-missing.ts'
 import { inlineTransactionCases } from './inline-transactions.ts'
 import { inputCases } from './input.ts'
+import { largestStreamCases } from './largest-streams.ts'
 import { lostAnswerCases } from './lost-answers.ts'
 import { manyReaderCases } from './many-readers.ts'
 import { nameCases } from './names.ts'
@@ -115,6 +116,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...transactionCases,
   ...frontierCases,
   ...streamCases,
+  ...largestStreamCases,
   ...nameCases,
   ...payloadCases,
   ...inputCases,

@@ -1,7 +1,8 @@
 /** Cases of all other wrong input: the store refuses the whole call, and its error names the field. */
 import assert from 'node:assert/strict'
 import type { Event } from '../event.ts'
-import type { EventStore, ReadAllOptions, ReadStreamOptions } from '../store.ts'
+import type { ReadAllOptions, ReadStreamOptions } from '../reads.ts'
+import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, counted, eventOfType, everything, logOf, range } from './events.ts'
 import { refused } from './expect.ts'

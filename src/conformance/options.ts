@@ -43,6 +43,7 @@ const calls: Readonly<Record<string, (store: EventStore, options: never) => Prom
   'parked.show': (store, options) => store.parked('s').show(1, options),
   'parked.retry': (store, options) => store.parked('s').retry(1, options),
   'parked.skip': (store, options) => store.parked('s').skip(1, options),
+  listProjections: async (store, options) => collect(store.listProjections(options)),
   rebuild: (store, options) => store.rebuild(balances, options),
   verify: (store, options) => store.verify(balances, options),
   'a command handler': (store, options) => handle(store)('a', counted(1), options),
@@ -108,6 +109,8 @@ export const optionCases: readonly ConformanceCase[] = [
       const store = await open({ inline: [balances] })
       for (const value of [null, 0, 1, 'yes', {}]) {
         await refused(() => logOf(store, { follow: wrong(value) }), 'invalid-input', { field: 'follow' })
+        const counting = () => collect(store.listProjections({ counts: wrong(value) }))
+        await refused(counting, 'invalid-input', { field: 'counts' })
         const clamping = store.import([], { clampTimes: wrong(value) })
         await refused(clamping, 'invalid-input', { field: 'clampTimes' })
         const field = 'onProgress'

@@ -1,7 +1,8 @@
 /** Cases of `readAll`: all events of the log, or a part of them, in order of position. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
-import type { EventStore, ReadAllOptions } from '../store.ts'
+import type { ReadAllOptions } from '../reads.ts'
+import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, eventOfType, logOf, numbersOf, range } from './events.ts'
 import { allAtOnce, failure, refused } from './expect.ts'

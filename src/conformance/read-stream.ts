@@ -1,7 +1,7 @@
 /** Cases of `readStream`: one stream, or a window of it. */
 import assert from 'node:assert/strict'
 import type { RecordedEvent } from '../event.ts'
-import type { ReadStreamOptions } from '../store.ts'
+import type { ReadStreamOptions } from '../reads.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, eventOfType, identified, numbersOf, range, streamOf } from './events.ts'
 import { allAtOnce } from './expect.ts'

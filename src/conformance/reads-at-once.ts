@@ -2,7 +2,7 @@
  * Cases of many concurrent reads: a store may send them to the database in groups, but each caller gets its own answer.
  */
 import assert from 'node:assert/strict'
-import type { ReadStreamOptions } from '../store.ts'
+import type { ReadStreamOptions } from '../reads.ts'
 import type { ConformanceCase } from './case.ts'
 import { counted, identified, numbersOf, range, streamOf } from './events.ts'
 import { allAtOnce, failure } from './expect.ts'

@@ -351,6 +351,11 @@ export const rebuildCases: readonly ConformanceCase[] = [
         { ...projected, name: 'a', documents: 1 },
         { ...projected, name: 'b', documents: 1 },
       ])
+      assert.deepEqual(await collect(store.listProjections({ counts: true })), await listed())
+      assert.deepEqual(await collect(store.listProjections({ counts: false })), [
+        { ...projected, name: 'a', documents: undefined },
+        { ...projected, name: 'b', documents: undefined },
+      ])
       await store.rebuild({ ...sums(2), name: 'b' })
       await store.dropProjection('a')
       const [dropped, rebuilt] = await listed()

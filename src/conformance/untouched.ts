@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import type { Metadata, RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'
-import type { StreamInfo } from '../store.ts'
+import type { StreamInfo } from '../reads.ts'
 import { uuidv7 } from '../uuid.ts'
 import type { ConformanceCase } from './case.ts'
 import { collect, eventOfType, everything, logOf, streamOf } from './events.ts'

@@ -2,8 +2,7 @@
  * Finds an event by its id. Most ids are in items of their own. An id that the library made for one append is in none: its
  * event is found by the time in the id, where the log was written at that time.
  */
-import { eventAt, type Storage } from '../storage/index.ts'
-import { timeOfUuid } from '../storage/index.ts'
+import { eventAt, type Storage, timeOfUuid } from '../storage/index.ts'
 import type { EventIds } from './appends/event-ids.ts'
 import type { Log } from './log/log.ts'
 

@@ -4,8 +4,9 @@ import type { AppendMetric } from '../observe/metric.ts'
 import type { Ended, Observation } from '../observe/observation.ts'
 import type { BuildOperation } from '../observe/operation.ts'
 import { type AnyDocumentProjection, checkDocumentProjection } from '../projection/projection.ts'
+import type { StreamSlice } from '../reads.ts'
 import type { ImportOutcome, PreparedAppend, PreparedImport } from '../storage/storage.ts'
-import type { AppendResult, StreamSlice } from '../store.ts'
+import type { AppendResult } from '../store.ts'
 
 /** `isInjected`: whether the events already have the injected metadata. */
 export function observeAppend(

@@ -8,11 +8,11 @@ import { checkedFilter } from '../input/event-filter.ts'
 import { optionsOf } from '../input/options.ts'
 import { logPages } from '../log/log-pages.ts'
 import type { LogReader } from '../log/log-reader.ts'
+import type { ReadAllOptions } from '../reads.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import { fullPace } from '../storage/pace.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { ReadAllOptions } from '../store.ts'
 
 /**
  * Returns the events of the log. Checks the options in this call, so that a mistake shows where it was made, and reads

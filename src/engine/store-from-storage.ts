@@ -10,7 +10,7 @@ import {
 } from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import { isExpected } from '../expected-version.ts'
-import { checkInteger, checkName, checkReadName } from '../input/checks.ts'
+import { checkName, checkReadName } from '../input/checks.ts'
 import { checkAppends, EventPreparation } from '../input/events.ts'
 import { metadataJson } from '../input/json.ts'
 import { checkedLimits, type InputLimits } from '../input/limits.ts'
@@ -26,11 +26,10 @@ import type { HandlerTransaction } from '../projection/transaction.ts'
 import { verify } from '../projection/verify.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { Operations } from '../runtime/operations.ts'
-import { itemsOf } from '../runtime/paged-reader.ts'
 import { Wakeup } from '../runtime/wakeup.ts'
 import { InlineFailure } from '../storage/inline-failure.ts'
 import type { AppendOutcome, AppendSuccess, PreparedAppend, Storage } from '../storage/storage.ts'
-import type { AppendResult, EventStore, ListStreamsOptions, StreamInfo } from '../store.ts'
+import type { AppendResult, EventStore } from '../store.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { subscriptionAdministration } from '../subscription/administer.ts'
 import { parkedEvents } from '../subscription/parked.ts'
@@ -42,11 +41,10 @@ import { auditTrail } from './audit.ts'
 import { engineEnvironment } from './environment.ts'
 import { readFrontier } from './frontier.ts'
 import { importEvents } from './import.ts'
+import { listStreams } from './list-streams.ts'
 import { observeAppend, observeBuild, observeImport } from './observed.ts'
 import { reader, storedEvents } from './reader.ts'
 import { storeSnapshots } from './snapshots.ts'
-
-const streamsPerPage = 500
 
 /**
  * Makes a store of a storage. The storage writes the documents of the `inline` projections itself.
@@ -167,28 +165,7 @@ export function eventStore<E extends Event = Event, Tx extends HandlerTransactio
       return perform(signal, () => storage.streamInfo(streamId, signal))
     },
 
-    listStreams(options?: ListStreamsOptions) {
-      const {
-        prefix,
-        after,
-        limit = Number.MAX_SAFE_INTEGER,
-        signal,
-      } = optionsOf(options, ['prefix', 'after', 'limit', 'signal'])
-      if (prefix !== undefined) checkReadName(prefix, 'prefix')
-      if (after !== undefined) checkReadName(after, 'after')
-      checkInteger(limit, 'limit', 1)
-      return itemsOf(signal, async function* (signal) {
-        let last = after ?? ''
-        for (let left = limit; left > 0; ) {
-          const most = Math.min(left, streamsPerPage)
-          const page = await perform(signal, () => storage.listStreams(prefix ?? '', last, most, signal))
-          yield page
-          if (page.length < most) return
-          last = (page.at(-1) as StreamInfo).streamId
-          left -= page.length
-        }
-      })
-    },
+    listStreams: (options) => listStreams(storage, operations, options),
 
     async import(source, options) {
       operations.checkOpen()

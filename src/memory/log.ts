@@ -212,6 +212,14 @@ export class MemoryLog {
       .map(([streamId, stream]) => describe(streamId, stream))
   }
 
+  async largestStreams(prefix: string, limit: number): Promise<readonly StreamInfo[]> {
+    return [...this.#streams]
+      .filter(([streamId]) => streamId.startsWith(prefix))
+      .sort(([a, one], [b, other]) => other.events.length - one.events.length || compareNames(a, b))
+      .slice(0, limit)
+      .map(([streamId, stream]) => describe(streamId, stream))
+  }
+
   /**
    * Returns the events of a batch as `record` would store them, or the outcome of a batch that is refused. Events whose
    * id is already recorded in their stream are left out. Records nothing.

@@ -128,6 +128,7 @@ export function memoryStorage(inline: InlineProjections): Storage {
     readLogPage: (query) => log.readLogPage(query),
     streamInfo: (streamId) => log.streamInfo(streamId),
     listStreams: (prefix, after, limit) => log.listStreams(prefix, after, limit),
+    largestStreams: (prefix, limit) => log.largestStreams(prefix, limit),
     lastPosition: () => log.lastPosition(),
     positionBefore: (time) => log.positionBefore(time),
 

@@ -10,7 +10,10 @@ import type { Runner } from './runner.ts'
 import type { Statements } from './statements.ts'
 import { maxEventsPerRow, type PageRequest, PartialSlice } from './stream-slice.ts'
 
-type Reads = Pick<Storage, 'readStream' | 'findEvent' | 'readLogPage' | 'streamInfo' | 'listStreams'>
+type Reads = Pick<
+  Storage,
+  'readStream' | 'findEvent' | 'readLogPage' | 'streamInfo' | 'listStreams' | 'largestStreams'
+>
 
 // A statement with this many reads takes the server about a millisecond if the streams are short. Twice as many
 // concurrent callers then keep both the server and the client busy.
@@ -104,6 +107,11 @@ export function reads(
     async listStreams(prefix, after, limit, signal) {
       const parameters = [prefix, after, String(limit)]
       return (await run('Listing streams', statements.listStreams, parameters, signal)).map(streamInfo)
+    },
+
+    async largestStreams(prefix, limit, signal) {
+      const parameters = [prefix, String(limit)]
+      return (await run('Listing streams', statements.largestStreams, parameters, signal)).map(streamInfo)
     },
   }
 }

@@ -3705,6 +3705,20 @@ export const keepLeases: string = `select
   k.leased, k.tokens, k.positions, extract(epoch from pg_postmaster_start_time())::text as server
 from :schema.keep_leases(\$1::text::text[], \$2::text::text[], \$3::text::int[], \$4::text::text[], \$5::text::int[]) k`
 
+export const largestStreams: string = `select
+  to_json(s.stream_id)::text as stream_id,
+  s.version::text,
+  ((date_part('epoch', s.created_at) * 1000)::bigint)::text as created_at,
+  ((date_part('epoch', s.last_recorded_at) * 1000)::bigint)::text as last_recorded_at,
+  s.metadata::text
+from (
+  select * from :schema.streams s
+  where starts_with(s.stream_id, \$1::text)
+  order by s.version desc, s.stream_id
+  limit \$2::text::int
+) s
+order by s.version desc, s.stream_id`
+
 export const lastPosition: string = `select coalesce(max(e.position), 0)::text as position from :schema.events e`
 
 export const leaveSubscription: string = `select :schema.leave_subscription(\$1::text, \$2::text)::text`

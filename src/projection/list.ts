@@ -1,11 +1,11 @@
 /** Lists the projections of a store. */
-import type { CallOptions } from '../call-options.ts'
+import { checkBoolean } from '../input/checks.ts'
 import { optionsOf } from '../input/options.ts'
 import type { EngineEnvironment } from '../runtime/environment.ts'
 import type { Operations } from '../runtime/operations.ts'
 import { itemsOf } from '../runtime/paged-reader.ts'
 import type { ListedProjection } from '../storage/projections.ts'
-import type { ProjectionSummary } from './maintenance.ts'
+import type { ListProjectionsOptions, ProjectionSummary } from './maintenance.ts'
 
 const projectionsPerPage = 100
 
@@ -14,14 +14,16 @@ export function listProjections(
   { storage }: EngineEnvironment,
   operations: Operations,
   versionHere: (name: string) => number | undefined,
-  options: CallOptions | undefined,
+  options: ListProjectionsOptions | undefined,
 ): AsyncIterable<ProjectionSummary> {
-  const { signal } = optionsOf(options, ['signal'])
+  const { counts = true, signal } = optionsOf(options, ['counts', 'signal'])
+  checkBoolean(counts, 'counts')
 
   async function summaryOf(projection: ListedProjection, signal: AbortSignal): Promise<ProjectionSummary> {
     const { name, version } = projection
     const isBuildNeeded = version === 0 || (versionHere(name) ?? version) !== version
-    return { ...projection, documents: await storage.countDocuments(name, signal), isBuildNeeded }
+    const documents = counts ? await storage.countDocuments(name, signal) : undefined
+    return { ...projection, documents, isBuildNeeded }
   }
 
   return itemsOf(signal, async function* (signal) {

@@ -1,6 +1,6 @@
 /** A query of the log, and the page that answers it. */
 import type { RecordedEvent } from '../event.ts'
-import type { Direction } from '../store.ts'
+import type { Direction } from '../reads.ts'
 
 /** The events of the log to read, and their order. An event must match every condition that is not undefined. */
 export interface LogQuery {

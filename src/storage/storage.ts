@@ -16,7 +16,7 @@
 import type { RecordedEvent } from '../event.ts'
 import type { ExpectedVersion } from '../expected-version.ts'
 import type { Frontier } from '../log/frontier.ts'
-import type { Direction, StreamInfo, StreamSlice } from '../store.ts'
+import type { Direction, StreamInfo, StreamSlice } from '../reads.ts'
 import type { Caller } from './caller.ts'
 import type { LogPage, LogQuery } from './log-query.ts'
 import type { Pace } from './pace.ts'
@@ -182,6 +182,16 @@ export interface Storage extends ProjectionStorage, SnapshotStorage, Subscriptio
     limit: number,
     signal?: AbortSignal,
   ): Promise<readonly StreamInfo[]>
+
+  /**
+   * Returns up to `limit` streams whose id begins with `prefix`, by falling version, and those of the same version in
+   * code point order of their ids. An empty text stands for no prefix.
+   *
+   * @default the store reads all pages of `listStreams`, and keeps the largest
+   */
+  readonly largestStreams?:
+    | ((prefix: string, limit: number, signal?: AbortSignal) => Promise<readonly StreamInfo[]>)
+    | undefined
 
   /**
    * Appends a batch in its order, except for events whose id is recorded in their stream already. Each event keeps its

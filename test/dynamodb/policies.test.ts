@@ -89,7 +89,8 @@ describe.each(oneEmulator)('the policies on %s', (name) => {
       { streamId: 'b', events: [failing(5)] },
     ])
     await store.import([{ ...counted(6), streamId: 'imported', id: crypto.randomUUID() }])
-    await store.readStream(order, { fromVersion: 2 })
+    const { events } = await store.readStream(order, { fromVersion: 2 })
+    for (const { id } of events) await store.raw.findEvent(id)
     await takeSlot({ store, faults } as OpenedStore)
     await collected(store.readAll())
     await collected(store.listStreams())
@@ -155,7 +156,7 @@ describe.each(oneEmulator)('the policies on %s', (name) => {
     await takeSlot(writer)
     await store.readStream('a')
     await store.readStream('a', { direction: 'backward', limit: 1 })
-    await collected(store.readAll())
+    for (const { id } of await collected(store.readAll())) await store.raw.findEvent(id)
     await collected(store.listStreams())
     await store.streamInfo('order-1')
     await store.view(totals).get('order-1')

@@ -180,7 +180,8 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => store.streamInfo(...(as(given) as [never])),
     },
     listStreams: {
-      places: [['options', options(listing)]],
+      places: [['options', options({ ...listing, order: optional(oneOf('id', 'largest')) })]],
+      together: ([given]) => (propertyOf(given, 'order') === 'largest' ? misfitsOfLargest(given) : []),
       call: (store, given) => collect(store.listStreams(...as(given))),
     },
     frontier: {
@@ -395,7 +396,7 @@ export function publicCalls(mix: Mix, names: fc.Arbitrary<string>): Calls {
       call: (store, given) => collect(store.audit.list(...as(given))),
     },
     listProjections: {
-      places: [['options', options({})]],
+      places: [['options', options({ counts: optional(boolean) })]],
       call: (store, given) => collect(store.listProjections(...as(given))),
     },
     rebuild: {
@@ -602,6 +603,16 @@ function misplacedFacts(entry: unknown): readonly Fault[] {
   if (startId !== undefined && outcome === 'started') faults.push({ field: 'entry.startId', value: startId })
   if (error !== undefined && outcome !== 'failed') faults.push({ field: 'entry.error', value: error })
   return faults
+}
+
+/** What does not go with the order 'largest' of streams. */
+function misfitsOfLargest(options: unknown): readonly Fault[] {
+  const [limit, after] = [propertyOf(options, 'limit'), propertyOf(options, 'after')]
+  const isTooMany = limit === undefined || (typeof limit === 'number' && limit > 1_000)
+  return [
+    ...(isTooMany ? [{ field: 'limit', value: limit }] : []),
+    ...(after === undefined ? [] : [{ field: 'after', value: after }]),
+  ]
 }
 
 function repeatedIds(appends: unknown): readonly Fault[] {

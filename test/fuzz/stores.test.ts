@@ -20,7 +20,7 @@ const weights: Readonly<Record<string, number>> = {
   ...{ 'raw.readStream': 1, 'raw.readAll': 1, 'raw.findEvent': 3 },
   ...{ 'snapshots.read': 2, 'snapshots.write': 2, 'snapshots.delete': 1 },
   ...{ 'audit.record': 2, 'audit.list': 1 },
-  ...{ view: 1, 'view.get': 3, 'view.list': 2, rebuild: 1, verify: 1 },
+  ...{ view: 1, 'view.get': 3, 'view.list': 2, rebuild: 1, verify: 1, listProjections: 1 },
   ...{
     subscribe: 1,
     runOnce: 1,

@@ -1,35 +1,23 @@
-/** Reads one event by its position. */
+/** Reads one event, as it is stored, by its position or its id. */
 import { hasCode, type RecordedEvent } from '@eventsourced/core'
-import type { AnyStore } from './target/known.ts'
+import type { CommandContext } from './context.ts'
+import type { EventPlace } from './values.ts'
 
-interface Reader {
-  readonly store: AnyStore
-  readonly signal: AbortSignal
-}
-
-/** Returns the event as it is read today; `undefined` if no event has the position, also beyond the end of the log. */
-export function eventAt({ store, signal }: Reader, position: number): Promise<RecordedEvent | undefined> {
-  return firstAt(store, signal, position)
-}
-
-/** Returns the event as it is stored; `undefined` as above. */
-export function storedEventAt(
-  { store, signal }: Reader,
-  position: number,
+/** Returns `undefined` if no event is there, also beyond the end of the log. */
+export async function eventAt(
+  { store, signal }: Pick<CommandContext, 'store' | 'signal'>,
+  place: EventPlace,
 ): Promise<RecordedEvent | undefined> {
-  return firstAt(store.raw, signal, position)
-}
-
-async function firstAt(
-  events: Pick<AnyStore['raw'], 'readAll'>,
-  signal: AbortSignal,
-  position: number,
-): Promise<RecordedEvent | undefined> {
+  if (typeof place === 'string') return store.raw.findEvent(place, { signal })
   try {
-    const range = { after: position - 1, until: position, limit: 1, signal }
-    for await (const event of events.readAll(range)) return event
+    const range = { after: place - 1, until: place, limit: 1, signal }
+    for await (const event of store.raw.readAll(range)) return event
   } catch (error) {
     if (!hasCode(error, 'log-truncated')) throw error
   }
   return undefined
 }
+
+/** Says that no event is there. */
+export const noEventAt = (place: EventPlace): string =>
+  typeof place === 'number' ? `No event has the position ${place}` : `No event has the id ${place}`

@@ -62,6 +62,8 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     ])
     expect(rows(await here('stream', 'order-1', '--json', '--to-version', '1'))).toHaveLength(1)
     expect(rows(await here('event', String(stream[1].position), '--json'))).toEqual([stream[1]])
+    expect(rows(await here('event', stream[1].id, '--json'))).toEqual([stream[1]])
+    expect(rows(await here('event', stream[0].id.toUpperCase(), '--json'))).toEqual([stream[0]])
     expect(rows(await here('tail', '--json', '--limit', '2'))).toMatchObject([
       { type: 'Paid' },
       { type: 'Placed' },
@@ -171,11 +173,35 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     ])
   })
 
+  it('lists the largest streams', async () => {
+    const noted = { type: 'Noted', data: {} }
+    await withStore((store) =>
+      store.append(
+        'z-last',
+        Array.from({ length: 9 }, () => noted),
+      ),
+    )
+    await withStore((store) => store.append('z-first', [noted]))
+    expect(rows(await here('streams', '--largest', '--limit', '2', '--json'))).toMatchObject([
+      { streamId: 'z-last', version: 9 },
+      { version: 2 },
+    ])
+    expect(rows(await here('streams', '--largest', '--prefix', 'z-', '--json'))).toMatchObject([
+      { streamId: 'z-last' },
+      { streamId: 'z-first' },
+    ])
+  })
+
   it('explains mistakes', async () => {
     expect((await here('strems')).err).toContain('Did you mean stream')
     expect((await here('stream', 'order-9')).err).toBe("error: The stream 'order-9' does not exist")
     expect((await here('event', 'first')).exitCode).toBe(2)
+    expect((await here('streams', '--largest', '--after', 'a')).exitCode).toBe(2)
+    expect((await here('streams', '--largest', '--limit', '1001')).exitCode).toBe(2)
+    expect((await here('event', '0')).exitCode).toBe(2)
     expect((await here('event', '999')).err).toBe('error: No event has the position 999')
+    const none = '00000000-0000-7000-8000-000000000000'
+    expect((await here('event', none)).err).toBe(`error: No event has the id ${none}`)
     expect((await here('projections', 'rebuild', 'stock')).err).toContain('eventsourced.config.ts')
     expect((await here('subscriptions', 'pause', 'nobody')).err).toContain('(unknown-subscription)')
   })

@@ -63,6 +63,7 @@ it('offers tools that only read', async () => {
 
 it('answers why an order is in its state', async () => {
   expect(await ask('streams', { prefix: 'order-' })).toMatchObject([{ streamId: 'order-1', version: 2 }])
+  expect(await ask('streams', { order: 'largest' })).toMatchObject([{ streamId: 'order-1' }])
   expect(await ask('state', { streamId: 'order-1', decider: 'order' })).toMatchObject({
     version: 2,
     state: { status: 'cancelled' },
@@ -73,8 +74,13 @@ it('answers why an order is in its state', async () => {
   expect(await ask('difference', { streamId: 'order-1', decider: 'order', from: 1, to: 2 })).toMatchObject({
     before: { status: 'placed' },
     after: { status: 'cancelled' },
+    changes: [{ path: '/status', kind: 'changed', before: 'placed', after: 'cancelled' }],
+    isCut: false,
     events: [{ type: 'Cancelled', data: { reason: 'out of stock' } }],
   })
+  const { events } = await ask('stream', { streamId: 'order-1' })
+  expect(await ask('event', { position: events[0].position })).toEqual(events[0])
+  expect(await ask('event', { id: events[1].id })).toEqual(events[1])
   expect(await ask('search', { text: 'out of stock' })).toMatchObject([{ type: 'Cancelled' }])
   expect(await ask('trace', { correlationId: 'c1' })).toHaveLength(2)
   expect(await ask('stream', { streamId: 'order-1' })).toMatchObject({
@@ -92,6 +98,14 @@ it('explains mistakes', async () => {
   expect(await ask('state', { streamId: 'order-1', decider: 'cart' })).toMatchObject({
     failure: expect.stringContaining('order'),
   })
+  const id = '00000000-0000-7000-8000-000000000000'
+  expect(await ask('event', { id })).toEqual({ failure: `No event has the id ${id}` })
+  for (const both of [{}, { id, position: 1 }]) {
+    expect(await ask('event', both)).toEqual({
+      failure: 'Give the position of the event, or its id, and not both',
+    })
+  }
+  expect(await ask('event', { id: 'first' })).toMatchObject({ failure: expect.stringContaining('id') })
   expect(await ask('event', { position: 'x' })).toMatchObject({
     failure: expect.stringContaining('position'),
   })

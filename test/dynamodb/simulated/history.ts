@@ -1,8 +1,9 @@
 /** What the processes of a schedule have done and seen. The checks compare it with the log as it is stored at the end. */
+
+import type { StreamSlice } from '../../../src/reads.ts'
 import type { LogPage, LogQuery } from '../../../src/storage/log-query.ts'
 import type { StoredDocument } from '../../../src/storage/projections.ts'
 import type { AppendOutcome, PreparedAppend, PreparedImport } from '../../../src/storage/storage.ts'
-import type { StreamSlice } from '../../../src/store.ts'
 
 /** When a call began and ended, in virtual milliseconds. */
 interface Span {

@@ -56,7 +56,7 @@ async function* findings(context: CommandContext): AsyncGenerator<Finding> {
     else if (check.status === 'degraded') yield warning(subject, check.reason ?? '', undefined)
     else yield problem(subject, check.reason ?? '', undefined)
   }
-  for await (const { name, isBuildNeeded, building } of store.listProjections({ signal })) {
+  for await (const { name, isBuildNeeded, building } of store.listProjections({ counts: false, signal })) {
     const subject = `projection ${name}`
     if (building !== undefined) {
       yield warning(subject, `version ${building} is being built`, 'repeat the rebuild, if none is running')

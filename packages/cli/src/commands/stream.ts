@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import type { Runner } from '../context.ts'
 import { deciderOf } from '../deciders.ts'
 import { CommandFailure, wrongUsage } from '../failure.ts'
+import { jsonOf } from '../json-of.ts'
 import { streamColumns } from '../output/event-columns.ts'
 import { moment, wholeNumber } from '../values.ts'
 
@@ -35,7 +36,7 @@ export function streamCommand(runner: Runner): Command {
         if (decider === undefined) {
           return printer.table(slice.events, streamColumns, 'No events in this range.')
         }
-        const state = fold(decider, slice.events)
+        const state = jsonOf(fold(decider, slice.events))
         const version = slice.events.at(-1)?.version ?? 0
         return printer.print({ streamId: id, version, state }, JSON.stringify(state, undefined, 2))
       }),

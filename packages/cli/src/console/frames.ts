@@ -5,6 +5,7 @@
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { ConsoleContext } from './options.ts'
+import { withinTime } from './within-time.ts'
 
 /** One event of the stream. */
 export interface Frame {
@@ -38,9 +39,15 @@ export function sendFrames(
     stream.onAbort(() => left.abort(new Error('The client has left')))
     signal.addEventListener('abort', () => stream.abort(), { once: true })
     const frames = framesOf(signal)[Symbol.asyncIterator]()
+    const ask = () => {
+      const next = frames.next()
+      // It may fail when the client leaves, and then nobody waits for it.
+      next.catch(() => {})
+      return next
+    }
     await stream.write(`retry: ${retryTime}\n\n`)
     try {
-      let next = frames.next()
+      let next = ask()
       while (!signal.aborted) {
         const result = await withinTime(next, every, signal)
         if (signal.aborted) break
@@ -51,10 +58,8 @@ export function sendFrames(
         if (result.done) break
         const { event, data, id } = result.value
         await stream.writeSSE({ event, data, ...(id !== undefined && { id }) })
-        next = frames.next()
+        next = ask()
       }
-      // It may fail because the client has left. Nobody waits for it.
-      next.catch(() => {})
     } catch (error) {
       if (!signal.aborted) onError(error, c.req.raw)
     } finally {
@@ -64,24 +69,4 @@ export function sendFrames(
   })
   response.headers.set('Cache-Control', 'no-store, no-transform')
   return response
-}
-
-/** Returns what the promise resolves to; undefined if that takes longer, or if the signal is aborted. */
-async function withinTime<T>(
-  promise: Promise<T>,
-  milliseconds: number,
-  signal: AbortSignal,
-): Promise<T | undefined> {
-  const ended = new AbortController()
-  const late = new Promise<undefined>((resolve) => {
-    const end = () => resolve(undefined)
-    const timer = setTimeout(end, milliseconds)
-    signal.addEventListener('abort', end, { signal: ended.signal, once: true })
-    ended.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    ended.abort()
-  }
 }

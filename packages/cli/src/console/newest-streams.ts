@@ -1,63 +1,91 @@
-/** Finds the streams that were appended to last. The log is its index: a stream is listed at its last event. */
+/** Finds the streams that were appended to last, page by page. */
 import type { RecordedEvent, StreamInfo } from '@eventsourced/core'
 import type { AnyStore } from '../target/known.ts'
+import { searchBackward } from './log-search.ts'
 
-const mostEvents = 2_000
-const mostLookUps = 500
+const mostSorted = 1_000
 const lookUpsAtOnce = 8
+const eventsAtOnce = 250
+
+export interface NewestStreamsQuery {
+  /** The `next` of the page before. */
+  readonly after: string | undefined
+  readonly prefix: string | undefined
+  readonly limit: number
+  readonly signal: AbortSignal
+}
 
 export interface NewestStreams {
   readonly streams: readonly StreamInfo[]
-  /** The position before which the next page begins; undefined if the log ends here. */
-  readonly next: number | undefined
+  readonly next: string | undefined
 }
 
 /**
- * Reads the log backward from before a position, at most 2,000 events of at most 500 streams, and returns at most `limit`
- * streams, the newest first. A page may have fewer streams, or none, and still name a next one.
+ * Returns at most `limit` streams, the newest first, without streams that have no events. If at most 1,000 streams have the
+ * prefix, it sorts them; `next` is then the last time and id. Otherwise the log is the index: it reads the log backward, and
+ * finds a stream at its last event; `next` is then a position, also on a page that has fewer streams, or none.
  */
-export async function newestStreams(
+export async function newestStreams(store: AnyStore, query: NewestStreamsQuery): Promise<NewestStreams> {
+  const { after = '', prefix, signal } = query
+  const isPosition = /^\d+$/.test(after)
+  if (prefix !== undefined && !isPosition) {
+    const found: StreamInfo[] = []
+    for await (const stream of store.listStreams({ prefix, limit: mostSorted + 1, signal }))
+      found.push(stream)
+    if (found.length <= mostSorted) return sorted(found, query)
+  }
+  return newestInLog(store, query, isPosition ? Number(after) : undefined)
+}
+
+function sorted(streams: readonly StreamInfo[], { after, limit }: NewestStreamsQuery): NewestStreams {
+  const [, time = '', id = ''] = /^(\d+) (.*)$/s.exec(after ?? '') ?? []
+  const rest = streams
+    .flatMap((stream) =>
+      stream.lastRecordedAt === undefined ? [] : [{ stream, time: stream.lastRecordedAt.getTime() }],
+    )
+    .sort((one, other) => other.time - one.time || (one.stream.streamId < other.stream.streamId ? -1 : 1))
+    .filter(
+      (one) =>
+        time === '' || one.time < Number(time) || (one.time === Number(time) && one.stream.streamId > id),
+    )
+  const last = rest.length > limit ? rest[limit - 1] : undefined
+  return {
+    streams: rest.slice(0, limit).map(({ stream }) => stream),
+    next: last && `${last.time} ${last.stream.streamId}`,
+  }
+}
+
+async function newestInLog(
   store: AnyStore,
-  { before, prefix, limit, signal }: NewestStreamsQuery,
+  { prefix, limit, signal }: NewestStreamsQuery,
+  before: number | undefined,
 ): Promise<NewestStreams> {
-  if (before !== undefined && before <= 1) return { streams: [], next: undefined }
   const streams: StreamInfo[] = []
   const seen = new Set<string>()
   let waiting: RecordedEvent[] = []
-  let read = 0
-  /** Looks the waiting streams up, in order. Returns the event at which the page is full. */
-  const lookUp = async (): Promise<RecordedEvent | undefined> => {
+  let full: number | undefined
+  /** Looks the waiting streams up, in order. Returns true if the page is full. */
+  const lookUp = async (): Promise<boolean> => {
     const events = waiting
     waiting = []
     const found = await Promise.all(events.map(({ streamId }) => store.streamInfo(streamId, { signal })))
     for (const [index, event] of events.entries()) {
       const stream = found[index]
-      if (stream?.version === event.version) streams.push(stream)
-      if (streams.length === limit) return event
+      if (stream?.version !== event.version) continue
+      streams.push(stream)
+      full = event.position
+      if (streams.length === limit) return true
     }
-    return undefined
+    return false
   }
-  const until = before === undefined ? undefined : before - 1
-  const range = { direction: 'backward', until, streamPrefix: prefix, limit: mostEvents, signal } as const
-  for await (const event of store.raw.readAll(range)) {
-    read++
-    if (!seen.has(event.streamId)) {
-      seen.add(event.streamId)
-      waiting.push(event)
-    }
-    const isLast = read === mostEvents || seen.size === mostLookUps
-    if (!isLast && waiting.length < Math.min(lookUpsAtOnce, limit - streams.length)) continue
-    const full = await lookUp()
-    if (full !== undefined) return { streams, next: full.position }
-    if (isLast) return { streams, next: event.position }
-  }
-  const full = await lookUp()
-  return { streams, next: full?.position }
-}
-
-interface NewestStreamsQuery {
-  readonly before: number | undefined
-  readonly prefix: string | undefined
-  readonly limit: number
-  readonly signal: AbortSignal
+  const search = { before, prefix, chunk: eventsAtOnce, signal }
+  const next = await searchBackward(store, search, async (event) => {
+    if (seen.has(event.streamId)) return false
+    seen.add(event.streamId)
+    waiting.push(event)
+    return waiting.length >= Math.min(lookUpsAtOnce, limit - streams.length) && (await lookUp())
+  })
+  if (await lookUp()) return { streams, next: String(full) }
+  const place = streams.length === limit ? full : next
+  return { streams, next: place === undefined || place <= 1 ? undefined : String(place) }
 }

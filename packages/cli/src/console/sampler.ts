@@ -64,18 +64,18 @@ export class Sampler {
     this.#clients++
     if (!this.#isRunning) void this.#run()
     let last = after
-    let told: string | undefined
+    let isTold = false
     try {
       while (!signal.aborted) {
         const next = this.#next.promise
         for (let kept = this.#after(last); kept !== undefined && !signal.aborted; kept = this.#after(last)) {
           yield { kind: 'sample', ...kept }
           last = kept.id
-          told = undefined
+          isTold = false
         }
-        if (this.#away !== undefined && this.#away !== told) {
-          told = this.#away
-          yield { kind: 'away', message: told }
+        if (this.#away !== undefined && !isTold) {
+          isTold = true
+          yield { kind: 'away', message: this.#away }
         }
         await Promise.race([next, ended])
       }

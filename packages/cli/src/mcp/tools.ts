@@ -4,7 +4,9 @@ import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import * as z from 'zod'
 import type { CommandContext } from '../context.ts'
 import { deciderOf } from '../deciders.ts'
-import { eventAt } from '../event-at.ts'
+import { differences } from '../differences.ts'
+import { eventAt, noEventAt } from '../event-at.ts'
+import { jsonOf } from '../json-of.ts'
 import { correlatedEvents } from '../trace.ts'
 
 const limit = z.number().int().min(1).max(500).default(50).describe('the largest number of results')
@@ -17,11 +19,15 @@ export function registerTools(server: McpServer, context: CommandContext): void 
   server.registerTool(
     'streams',
     {
-      description: 'Lists streams by id, with their versions and times.',
+      description: 'Lists streams by id, or the largest ones, with their versions and times.',
       annotations: readOnly,
       inputSchema: {
         prefix: z.string().optional().describe('only ids that begin with this text'),
-        after: z.string().optional().describe('only ids after this one'),
+        after: z.string().optional().describe("only ids after this one; goes with order 'id' only"),
+        order: z
+          .enum(['id', 'largest'])
+          .default('id')
+          .describe("'largest': the most events first; reads all"),
         limit,
       },
     },
@@ -48,13 +54,18 @@ export function registerTools(server: McpServer, context: CommandContext): void 
   server.registerTool(
     'event',
     {
-      description: 'Reads one event with all its parts, by its position in the log.',
+      description:
+        'Reads one event with all its parts, as it is stored, by its position in the log or its id.',
       annotations: readOnly,
-      inputSchema: { position: z.number().int().min(1) },
+      inputSchema: { position: z.number().int().min(1).optional(), id: z.guid().optional() },
     },
-    async ({ position }) => {
-      const event = await eventAt(context, position)
-      return event === undefined ? failure(`No event has the position ${position}`) : answer(event)
+    async ({ position, id }) => {
+      const [place, other] = [position, id].filter((one) => one !== undefined)
+      if (place === undefined || other !== undefined) {
+        return failure('Give the position of the event, or its id, and not both')
+      }
+      const event = await eventAt(context, place)
+      return event === undefined ? failure(noEventAt(place)) : answer(event)
     },
   )
   server.registerTool(
@@ -110,13 +121,14 @@ export function registerTools(server: McpServer, context: CommandContext): void 
       const moment = asOf === undefined ? undefined : new Date(asOf)
       const { events } = await store.readStream(streamId, { toVersion: version, asOf: moment, signal })
       const last = events.at(-1)?.version ?? 0
-      return answer({ streamId, version: last, state: fold(deciderOf(config, decider), events) })
+      return answer({ streamId, version: last, state: jsonOf(fold(deciderOf(config, decider), events)) })
     },
   )
   server.registerTool(
     'difference',
     {
-      description: 'Compares the states of a stream at two versions, and shows the events in between.',
+      description:
+        'Compares the states of a stream at two versions: what changed, as JSON pointers, and the events in between.',
       annotations: readOnly,
       inputSchema: {
         streamId: z.string(),
@@ -128,12 +140,12 @@ export function registerTools(server: McpServer, context: CommandContext): void 
     async ({ streamId, decider, from, to }) => {
       const { events } = await store.readStream(streamId, { toVersion: to, signal })
       const known = deciderOf(config, decider)
-      const before = fold(
-        known,
-        events.filter(({ version }) => version <= from),
-      )
-      const between = events.filter(({ version }) => version > from)
-      return answer({ streamId, before, after: fold(known, events), events: between })
+      const isBefore = ({ version }: RecordedEvent) => version <= from
+      // A decider may change its state in place, so the first state is copied before the second one is folded.
+      const before = jsonOf(fold(known, events.filter(isBefore)))
+      const after = jsonOf(fold(known, events))
+      const between = events.filter((event) => !isBefore(event))
+      return answer({ streamId, before, after, ...differences(before, after), events: between })
     },
   )
   server.registerTool(

@@ -9,13 +9,18 @@ import { act, read } from './call.ts'
 describe.each(databases.filter(({ name }) => name === 'postgres'))('a request on $name', ({ start }) => {
   let database: StartedDatabase
   let observer: pg.Client
+  // Another connection: within a transaction, pg_stat_activity stays as it was at first.
+  let locker: pg.Client
   beforeAll(async () => {
     database = await start()
     observer = new pg.Client(database.url)
+    locker = new pg.Client(database.url)
     await observer.connect()
+    await locker.connect()
   })
   afterAll(async () => {
     await observer?.end()
+    await locker?.end()
     await database?.stop()
   })
 
@@ -30,14 +35,14 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('a request on
       )
       return rows.length
     }
-    await observer.query(
+    await locker.query(
       'BEGIN; LOCK TABLE eventsourced.streams, eventsourced.subscriptions IN ACCESS EXCLUSIVE MODE',
     )
     const reading = read(app, 'streams')
     await expect.poll(statements, { timeout: 4_000 }).toBe(1)
     expect(await reading).toMatchObject({ status: 504, body: { code: 'timeout' } })
     await expect.poll(statements, { timeout: 10_000 }).toBe(0)
-    await observer.query('ROLLBACK')
+    await locker.query('ROLLBACK')
     expect(await read(app, 'streams')).toMatchObject({ status: 200 })
     expect((await act(app, 'subscriptions/pause', { name: 'mailer' })).status).toBe(404)
     await store.close()

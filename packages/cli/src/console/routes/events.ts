@@ -1,6 +1,7 @@
 /** `GET /api/event`, `GET /api/log`: events of the log, as they are stored. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { storedEventAt } from '../../event-at.ts'
+import { eventAt, noEventAt } from '../../event-at.ts'
+import { searchBackward } from '../log-search.ts'
 import type { ConsoleContext } from '../options.ts'
 import { type EventPage, eventPageShape, eventShape } from '../shapes/event.ts'
 import { listedEvent, wholeEvent } from '../values/event.ts'
@@ -38,24 +39,21 @@ const listEvents = createRoute({
       limit: pageSize,
     }),
   },
-  responses: answers('A page of events.', eventPageShape),
+  responses: answers(
+    'A page of events. If few events match, a page may have fewer than `limit`, or none, and still name a next one.',
+    eventPageShape,
+  ),
 })
 
 export function eventRoutes(context: ConsoleContext): Routes {
   const { store } = context
   return newRoutes()
     .openapi(showEvent, async (c) => {
-      const { position, id = '' } = c.req.valid('query')
+      const { position, id } = c.req.valid('query')
       const signal = limitOf(context, c.req.raw)
-      const event =
-        position === undefined
-          ? await store.raw.findEvent(id, { signal })
-          : await storedEventAt({ store, signal }, position)
-      if (event === undefined) {
-        throw new NotFound(
-          position === undefined ? `No event has the id '${id}'` : `No event has the position ${position}`,
-        )
-      }
+      const place = position ?? id ?? ''
+      const event = await eventAt({ store, signal }, place)
+      if (event === undefined) throw new NotFound(noEventAt(place))
       return c.json(wholeEvent(context, event), 200)
     })
     .openapi(listEvents, async (c) => {
@@ -63,18 +61,13 @@ export function eventRoutes(context: ConsoleContext): Routes {
       const signal = limitOf(context, c.req.raw)
       const events: EventPage['events'] = []
       // One more than the page has: if it comes, there is a next page.
-      const filter = {
-        types: type,
-        streamPrefix: prefix,
-        direction: 'backward',
-        limit: limit + 1,
-        signal,
-      } as const
-      const until = before === undefined ? undefined : before - 1
-      for await (const event of store.raw.readAll({ ...filter, until })) {
-        if (events.length === limit) return c.json({ events, next: events.at(-1)?.position }, 200)
+      const search = { before, types: type, prefix, chunk: limit + 1, signal }
+      const next = await searchBackward(store, search, (event) => {
+        if (events.length === limit) return true
         events.push(listedEvent(context, event))
-      }
-      return c.json({ events }, 200)
+        return false
+      })
+      const place = events.length === limit && next !== undefined ? events.at(-1)?.position : next
+      return c.json({ events, ...(place !== undefined && { next: place }) }, 200)
     })
 }

@@ -46,7 +46,9 @@ const followLog = createRoute({
       prefix: streamPrefix,
     }),
   },
-  responses: frames(`Frames with \`event: event\`, data Event, \`id\` its position. ${away}`),
+  responses: frames(
+    `Frames with \`event: event\`, data Event, \`id\` its position. ${away} When it is back: \`event: back\`, or an event.`,
+  ),
 })
 
 export function liveRoutes(context: ConsoleContext): Routes {
@@ -71,6 +73,7 @@ export function liveRoutes(context: ConsoleContext): Routes {
       return sendFrames(c, context, async function* (signal) {
         for await (const live of liveLog(store, { after: place, types: type, prefix }, signal)) {
           if (live.kind === 'away') yield awayFrame(live.message)
+          else if (live.kind === 'back') yield { event: 'back', data: '{}' }
           else {
             const event = listedEvent(context, live.event)
             yield { event: 'event', data: JSON.stringify(event), id: String(event.position) }

@@ -1,7 +1,7 @@
 /** `GET /api/parked`, `GET /api/parked-event`: the events that a subscription has parked, and why. */
 import { hasCode, type ParkedEvent, type RecordedEvent } from '@eventsourced/core'
 import { createRoute, z } from '@hono/zod-openapi'
-import { storedEventAt } from '../../event-at.ts'
+import { eventAt } from '../../event-at.ts'
 import type { ConsoleContext } from '../options.ts'
 import {
   type ParkedPage,
@@ -68,7 +68,7 @@ export function parkedRoutes(context: ConsoleContext): Routes {
       return (await store.parked(source).show(position, { signal }))?.events ?? []
     } catch (error) {
       if (!hasCode(error, 'unreadable-event')) throw error
-      const stored = await storedEventAt({ store, signal }, position)
+      const stored = await eventAt({ store, signal }, position)
       return stored === undefined ? [] : [stored]
     }
   }

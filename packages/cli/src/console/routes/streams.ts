@@ -2,6 +2,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { newestStreams } from '../newest-streams.ts'
 import type { ConsoleContext } from '../options.ts'
+import { Refusal } from '../refusal.ts'
 import { type StreamPage, streamPageShape } from '../shapes/stream.ts'
 import { shownStream } from '../values/stream.ts'
 import { text } from './query.ts'
@@ -47,12 +48,14 @@ export function streamRoutes(context: ConsoleContext): Routes {
     return { streams }
   }
 
-  async function newest({ prefix, after, limit }: StreamsQuery, signal: AbortSignal): Promise<StreamPage> {
-    const before = after === undefined ? undefined : positionOf(after)
-    const { streams, next } = await newestStreams(store, { before, prefix, limit, signal })
+  async function newest(query: StreamsQuery, signal: AbortSignal): Promise<StreamPage> {
+    const { after } = query
+    if (after !== undefined && !/^\d{1,16}( .+)?$/s.test(after))
+      refuse('after', 'must be the `next` of a page')
+    const { streams, next } = await newestStreams(store, { ...query, signal })
     return {
       streams: streams.map((stream) => shownStream(context, stream)),
-      ...(next !== undefined && next > 1 && { next: String(next) }),
+      ...(next !== undefined && { next }),
     }
   }
 
@@ -73,15 +76,6 @@ export function streamRoutes(context: ConsoleContext): Routes {
   })
 }
 
-function positionOf(after: string): number {
-  const position = Number(after)
-  if (!/^\d{1,16}$/.test(after) || !Number.isSafeInteger(position)) {
-    refuse('after', 'must be a position: the `next` of the page before')
-  }
-  return position
-}
-
-/** @throws ZodError as a parameter of the wrong form does */
 function refuse(parameter: string, message: string): never {
-  throw new z.ZodError([{ code: 'custom', path: [parameter], message, input: undefined }])
+  throw new Refusal(400, 'invalid-input', 'Invalid input', `${parameter}: ${message}`)
 }

@@ -31,10 +31,17 @@ const showTrace = createRoute({
 
 export function traceRoutes(context: ConsoleContext): Routes {
   const { store, timeout } = context
+
+  /** The position of the event whose id it is. Any text can be a correlation id, and only some are ids of events. */
+  async function positionOf(correlation: string, signal: AbortSignal): Promise<number | undefined> {
+    if (!z.guid().safeParse(correlation).success) return undefined
+    return (await store.raw.findEvent(correlation, { signal }))?.position
+  }
+
   return newRoutes().openapi(showTrace, async (c) => {
     const { correlation, around, width = defaultWidth } = c.req.valid('query')
     const signal = limitOf(context, c.req.raw)
-    const first = around ?? (await store.raw.findEvent(correlation, { signal }))?.position
+    const first = around ?? (await positionOf(correlation, signal))
     const search = { around: first, width, most: mostEvents, time: timeout * 0.75, signal }
     const { events, ...searched } = await searchTrace(store, correlation, search)
     const ids = new Set(events.map(({ id }) => id))

@@ -1,24 +1,23 @@
 /** Folds a stream into its states at a version and at the one before. */
-import { EventSourcedError, fold, type RecordedEvent } from '@eventsourced/core'
+import {
+  fold,
+  hasCode,
+  type ReadStreamOptions,
+  type RecordedEvent,
+  type StreamSlice,
+} from '@eventsourced/core'
 import type { AnyDecider, AnyStore } from '../../target/known.ts'
+import { Refusal } from '../refusal.ts'
 import type { KeptStates } from './kept-states.ts'
 
-/** A decider has thrown an error of its own. */
-export class DeciderFailure extends Error {
-  readonly code = 'decider-failed'
-  readonly streamId: string
-  /** The version of the event that it has failed at; 0: it has no initial state. */
-  readonly version: number
-
-  constructor(streamId: string, decider: string, version: number, reason: string) {
-    const place = version === 0 ? 'the initial state' : `version ${version} of stream '${streamId}'`
-    super(`The decider '${decider}' has failed at ${place}: ${reason}`)
-    this.streamId = streamId
-    this.version = version
+/** A stream cannot be folded: the catalogue cannot read an event, or the decider throws. */
+export class FoldFailure extends Refusal {
+  constructor(code: 'unreadable-event' | 'decider-failed', detail: string) {
+    super(422, code, 'The stream cannot be folded', detail)
   }
 
   override get name(): string {
-    return 'DeciderFailure'
+    return 'FoldFailure'
   }
 }
 
@@ -38,7 +37,7 @@ const eventsPerRead = 1_000
 /**
  * Folds the events up to a version, from the last state that is kept. Calls `show` twice, with the state one version before
  * and with the state of the version. The second call may get the same object, changed: `show` must copy what it needs.
- * @throws DeciderFailure if the decider throws, and the errors of `fold` and `readStream`
+ * @throws FoldFailure if the decider throws, or an event cannot be read; and the errors of `readStream`
  */
 export async function statesAt<Shown>(
   store: AnyStore,
@@ -52,7 +51,7 @@ export async function statesAt<Shown>(
   let previous: { readonly shown: Shown } | undefined
   for (let from = start?.version ?? 1; from <= version; from += eventsPerRead) {
     const toVersion = Math.min(version, from + eventsPerRead - 1)
-    const { events } = await store.readStream(streamId, { fromVersion: from, toVersion, signal })
+    const { events } = await readEvents(store, streamId, { fromVersion: from, toVersion, signal })
     if (start !== undefined && from === start.version && !events.some(({ id }) => id === start.eventId)) {
       // The log has lost its end, and the stream has other events: no kept state of it is right.
       kept.forget(streamId, name)
@@ -80,8 +79,21 @@ export async function statesAt<Shown>(
   return { previous: previous === undefined ? shown : previous.shown, state: shown }
 }
 
+/** Reads events with the catalogue. The text of an upcast's error may have data, so only its reason is told. */
+async function readEvents(store: AnyStore, streamId: string, range: ReadStreamOptions): Promise<StreamSlice> {
+  try {
+    return await store.readStream(streamId, range)
+  } catch (error) {
+    if (!hasCode(error, 'unreadable-event')) throw error
+    const { type, version, reason } = error
+    const detail = `Version ${version} of stream '${streamId}' cannot be read as an event of today (${reason}): it is stored as '${type}'`
+    throw new FoldFailure('unreadable-event', detail)
+  }
+}
+
 /** Folds events onto a state; without one, onto the initial state. */
 function folded(query: StatesQuery, events: readonly RecordedEvent[], state?: unknown): unknown {
+  const { decider, streamId, name, reasonOf } = query
   let version = 0
   function* noted(): Generator<RecordedEvent, void, undefined> {
     for (const event of events) {
@@ -90,9 +102,12 @@ function folded(query: StatesQuery, events: readonly RecordedEvent[], state?: un
     }
   }
   try {
-    return fold(query.decider, noted(), state)
+    return fold(decider, noted(), state)
   } catch (error) {
-    if (error instanceof EventSourcedError) throw error
-    throw new DeciderFailure(query.streamId, query.name, version, query.reasonOf(error))
+    const place = version === 0 ? 'its initial state' : `version ${version} of stream '${streamId}'`
+    throw new FoldFailure(
+      'decider-failed',
+      `The decider '${name}' has failed at ${place}: ${reasonOf(error)}`,
+    )
   }
 }
