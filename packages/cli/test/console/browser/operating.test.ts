@@ -5,7 +5,8 @@ import { startBrowser } from '../../../../../test/browser.ts'
 import { mailerName } from '../shop.ts'
 import { type ShopConsole, startShopConsole } from '../shop-console.ts'
 import { screens } from './screens.ts'
-import { settled, type WatchedPage, watchedPage } from './watched-page.ts'
+import { settled } from './settled.ts'
+import { type WatchedPage, watchedPage } from './watched-page.ts'
 
 let browser: Browser
 let shop: ShopConsole
@@ -152,7 +153,16 @@ it('shows the events that an order has caused, as a graph and as a list', async 
   await page.getByRole('heading', { name: 'PaymentRequested', level: 1 }).waitFor()
 })
 
-it('offers no action that works when it is read-only', async () => {
+it('answers with the code of an error, although the configuration file loads its own copy of the library', async () => {
+  const answer = await fetch(new URL('api/subscriptions/pause', shop.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'nobody' }),
+  })
+  expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'unknown-subscription' }])
+})
+
+it('offers no action that works when it is read-only', { timeout: 300_000 }, async () => {
   const readOnly = await shop.start('--read-only')
   const own = await watchedPage(browser, readOnly.url)
   try {
