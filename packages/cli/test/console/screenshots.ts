@@ -34,7 +34,10 @@ try {
   const around = events[0]?.position
   const pictures: readonly Picture[] = [
     { name: 'stream', address: stream },
-    { name: 'trace', address: `#/trace?correlation=checkout-${order.slice('order-'.length)}&around=${around}` },
+    {
+      name: 'trace',
+      address: `#/trace?correlation=checkout-${order.slice('order-'.length)}&around=${around}`,
+    },
     { name: 'parked', address: `#/parked?subscription=${mailerName}` },
     { name: 'phone', address: stream, width: 390, height: 844 },
     { name: 'dark', address: stream, scheme: 'dark' },

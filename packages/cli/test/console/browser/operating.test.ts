@@ -44,10 +44,7 @@ it('rebuilds a projection, with progress, and verifies it', async () => {
   }))
   await shop.store.import(noise, { name: 'noise' })
   await watched.show('#/projections')
-  await page
-    .getByRole('row', { name: /sales/ })
-    .getByRole('button', { name: 'Rebuild' })
-    .click()
+  await page.getByRole('row', { name: /sales/ }).getByRole('button', { name: 'Rebuild' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Rebuild' }).click()
   const job = page.getByRole('listitem', { name: 'Rebuild of sales' })
   const progress = job.getByRole('progressbar')
@@ -55,10 +52,7 @@ it('rebuilds a projection, with progress, and verifies it', async () => {
   await job.getByText(/events\/s/).waitFor()
   await job.getByText('done', { exact: true }).waitFor({ timeout: 60_000 })
   expect(await progress.count()).toBe(0)
-  await page
-    .getByRole('row', { name: /sales/ })
-    .getByRole('button', { name: 'Verify' })
-    .click()
+  await page.getByRole('row', { name: /sales/ }).getByRole('button', { name: 'Verify' }).click()
   await page
     .getByRole('listitem', { name: 'Verification of sales' })
     .getByText('the documents are right')
