@@ -2,10 +2,10 @@
 import type { Change } from '../../../src/console/shapes/stream.ts'
 import { digits } from './number.ts'
 
-export type Mark = Change['kind']
-export type TokenKind = 'key' | 'string' | 'digits' | 'word'
+type Mark = Change['kind']
+type TokenKind = 'key' | 'string' | 'digits' | 'word'
 
-export interface Token {
+interface Token {
   readonly text: string
   /** Without it, punctuation. */
   readonly kind?: TokenKind
