@@ -58,13 +58,13 @@ function ownProblem(
     return { status: 503, code: 'console-closed', title: 'Shutting down', detail }
   }
   if (isTimeout(error)) {
-    const detail = `The database did not answer within ${timeout} ms. A change may have been made: look before you repeat it.`
+    const detail = `The database did not answer within ${timeout} ms.${warningOf(request)}`
     return { status: 504, code: 'timeout', title: 'No answer in time', detail }
   }
   if (hasCode(error, 'store-unavailable')) {
-    const { code } = error
-    const detail = 'The database does not answer. A change may have been made: look before you repeat it.'
-    return { status: 503, type: `${errorsPage}#${code}`, code, title: 'Database unavailable', detail }
+    const detail = `The database does not answer.${warningOf(request)}`
+    const type = `${errorsPage}#${error.code}`
+    return { status: 503, type, code: error.code, title: 'Database unavailable', detail }
   }
   const code = libraryCodeOf(error)
   if (code !== undefined) return problem(error).status === 500 ? faultOf(code) : undefined
@@ -74,6 +74,11 @@ function ownProblem(
     title: 'The console has failed',
     detail: 'The process of the console has written the error to its log.',
   }
+}
+
+/** Only an action can have changed something. */
+function warningOf({ method }: Request): string {
+  return method === 'GET' ? '' : ' A change may have been made: look before you repeat it.'
 }
 
 /** What the operator must know, without the words of the error: they may name hosts. */

@@ -1,5 +1,6 @@
 /** What the checks have found, and what to do about each finding. */
 import type { Overview } from '../../../../src/console/shapes/store.ts'
+import { duration } from '../../parts/time.tsx'
 import { address } from '../../route.ts'
 
 type Check = Overview['checks'][number]
@@ -17,14 +18,24 @@ export function findingsOf(check: Check): readonly Finding[] {
   const { name, reason, subject } = check
   if (reason === undefined)
     return [{ what: 'no reason was given', remedy: otherwise(name), place: placeOf(check) }]
-  return reason.split('; ').map((finding) => {
-    const colon = finding.indexOf(': ')
-    const what = colon === -1 ? finding : finding.slice(0, colon)
-    const remedy = colon === -1 ? otherwise(name) : finding.slice(colon + 2)
-    const isParking = subject !== undefined && what.includes('parked')
-    return { what, remedy, place: isParking ? address('parked', { subscription: subject }) : placeOf(check) }
-  })
+  return readable(reason)
+    .split('; ')
+    .map((finding) => {
+      const colon = finding.indexOf(': ')
+      const what = colon === -1 ? finding : finding.slice(0, colon)
+      const remedy = colon === -1 ? otherwise(name) : finding.slice(colon + 2)
+      const isParking = subject !== undefined && what.includes('parked')
+      return {
+        what,
+        remedy,
+        place: isParking ? address('parked', { subscription: subject }) : placeOf(check),
+      }
+    })
 }
+
+/** Writes long times as minutes or hours. */
+const readable = (reason: string) =>
+  reason.replace(/(\d{4,}) ms/g, (_found, milliseconds) => duration(Number(milliseconds)))
 
 function otherwise(name: string): string {
   return name === 'subscription'

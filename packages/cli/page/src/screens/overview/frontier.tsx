@@ -29,7 +29,7 @@ const columns: readonly Column<Writer>[] = [
 export function Frontier({ frontier: { writers, last, ...read }, sample }: FrontierProps) {
   const { position, head } = sample === undefined || sample.position < read.position ? read : sample
   const heldBack = Math.max(0, head - position)
-  const heldFor = sample?.heldFor ?? 0
+  const heldFor = sample?.heldFor ?? Math.max(0, ...writers.map(({ openTime = 0 }) => openTime))
   return (
     <section>
       <h2>Frontier</h2>
