@@ -1,7 +1,7 @@
 /** Compares two JSON values, and lists the places at which they differ. */
 
 /** One place at which two values differ. */
-export interface Change {
+interface Change {
   /** A JSON pointer (RFC 6901): `/items/0/price`; an empty text for the whole value. */
   readonly path: string
   /** What an array lost has the index that it had before; what it gained has the index that it has after. */

@@ -20,7 +20,7 @@ const heartbeat = ': \n\n'
 const retryTime = 2_000
 
 /** After how long without a frame a comment is sent, in milliseconds. */
-export const heartbeatTime = 15_000
+const heartbeatTime = 15_000
 
 /**
  * Answers with frames. `framesOf` makes them; its signal is aborted when the client leaves, and when the console closes.

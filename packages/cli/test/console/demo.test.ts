@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, expect, it } from 'vitest'
 import { temporaryFolder } from '../../../../test/temporary-folder.ts'
+import { streamPageShape, timelineShape } from '../../src/console/shapes/stream.ts'
 import { rows, run } from '../run.ts'
 
 const root = new URL('../../../../', import.meta.url)
@@ -33,8 +34,8 @@ it('the command that the demo names opens the console on its events', { timeout:
     await expect.poll(urlOf, { timeout: 120_000 }).toBeDefined()
     const url = urlOf()
     const get = async (route: string) => (await fetch(new URL(route, url))).json()
-    const { streams } = await get('api/streams?order=largest')
-    const { stream, events } = await get(`api/stream?id=${streams[0].streamId}`)
+    const { streams } = streamPageShape.parse(await get('api/streams?order=largest'))
+    const { stream, events } = timelineShape.parse(await get(`api/stream?id=${streams[0]?.streamId}`))
     expect(stream.version).toBe(events.length)
     expect(await (await fetch(String(url))).text()).toContain('<div id="page">')
   } finally {

@@ -27,7 +27,7 @@ export const eventPageShape = z
   })
   .openapi('EventPage')
 
-export const tracedEventShape = eventShape
+const tracedEventShape = eventShape
   .extend({
     depth: z.int().min(0).describe('how many causes of the same correlation are above it'),
     cause: z.string().optional().describe('the id of the event that caused it, if it is in the answer'),

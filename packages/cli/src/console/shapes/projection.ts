@@ -1,7 +1,7 @@
 /** Projections, their documents, and running rebuilds, as the API of the console answers with them. */
 import { z } from '@hono/zod-openapi'
 
-export const projectionShape = z
+const projectionShape = z
   .object({
     name: z.string(),
     version: z.int().describe('0 while no build is complete'),

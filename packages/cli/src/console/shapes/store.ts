@@ -14,7 +14,7 @@ export const storeShape = z
   })
   .openapi('Store')
 
-export const writerShape = z
+const writerShape = z
   .object({
     openTime: z.number().optional().describe('for how long it has been open, in milliseconds'),
     pid: z.int().optional(),
@@ -24,7 +24,7 @@ export const writerShape = z
   })
   .openapi('Writer')
 
-export const checkShape = z
+const checkShape = z
   .object({
     name: z.string(),
     subject: z.string().optional().describe('the subscription'),
@@ -68,7 +68,7 @@ export const sampleShape = z
   })
   .openapi('Sample')
 
-export const auditEntryShape = z
+const auditEntryShape = z
   .object({
     id: z.string(),
     at: z.iso.datetime(),

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { eventShape } from './event.ts'
 
-export const streamShape = z
+const streamShape = z
   .object({
     streamId: z.string(),
     version: z.int().min(0).describe('the number of its events'),
@@ -28,7 +28,7 @@ export const timelineShape = z
   .openapi('Timeline')
 
 /** One place at which two JSON values differ. */
-export const changeShape = z
+const changeShape = z
   .object({
     path: z.string().describe('a JSON pointer (RFC 6901)'),
     kind: z.enum(['added', 'removed', 'changed']),

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { eventShape } from './event.ts'
 
-export const subscriptionShape = z
+const subscriptionShape = z
   .object({
     name: z.string(),
     kind: z.enum(['handler', 'projection']).optional(),
@@ -28,7 +28,7 @@ export const subscriptionsShape = z
   .object({ subscriptions: z.array(subscriptionShape) })
   .openapi('Subscriptions')
 
-export const partitionShape = z
+const partitionShape = z
   .object({ partition: z.int(), checkpoint: z.int(), owner: z.string().optional() })
   .openapi('Partition')
 
@@ -36,7 +36,7 @@ export const subscriptionDetailShape = z
   .object({ subscription: subscriptionShape, partitions: z.array(partitionShape) })
   .openapi('SubscriptionDetail')
 
-export const parkedShape = z
+const parkedShape = z
   .object({
     position: z.int(),
     streamId: z.string(),

@@ -11,7 +11,7 @@ import { Refusal } from '../refusal.ts'
 import type { KeptStates } from './kept-states.ts'
 
 /** A stream cannot be folded: the catalogue cannot read an event, or the decider throws. */
-export class FoldFailure extends Refusal {
+class FoldFailure extends Refusal {
   constructor(code: 'unreadable-event' | 'decider-failed', detail: string) {
     super(422, code, 'The stream cannot be folded', detail)
   }

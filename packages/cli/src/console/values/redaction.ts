@@ -3,7 +3,7 @@ import { type Json, jsonOf } from '../../json-of.ts'
 import type { ConsoleContext, RedactedValue } from '../options.ts'
 
 /** What the page gets instead of a value that the redaction failed on. */
-export const redactionFailed = { $redaction: 'failed' }
+const redactionFailed = { $redaction: 'failed' }
 
 type Redaction = Pick<ConsoleContext, 'redact'>
 
