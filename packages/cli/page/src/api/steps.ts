@@ -1,4 +1,4 @@
-/** Reads answers that never change, such as the state at a version: once each, and aborts those that nobody waits for. */
+/** Reads answers that never change, such as the state at a version: once each, and aborts the requests for which nobody waits. */
 import { get, type Query } from './client.ts'
 
 const mostKept = 40

@@ -1,10 +1,11 @@
 /** A JSON value as lines to show, made one by one, so that a large value costs no more than what is shown of it. */
 import type { Change } from '../../../src/console/shapes/stream.ts'
+import { digits } from './number.ts'
 
-export type Mark = Change['kind']
-export type TokenKind = 'key' | 'string' | 'digits' | 'word'
+type Mark = Change['kind']
+type TokenKind = 'key' | 'string' | 'digits' | 'word'
 
-export interface Token {
+interface Token {
   readonly text: string
   /** Without it, punctuation. */
   readonly kind?: TokenKind
@@ -86,7 +87,7 @@ function scalar(item: unknown, longest: number): Token {
   if (typeof item === 'string') {
     const isCut = item.length > longest
     const text = JSON.stringify(isCut ? item.slice(0, longest) : item)
-    return { text: isCut ? `${text}… (${item.length.toLocaleString('en')}${cutEnd}` : text, kind: 'string' }
+    return { text: isCut ? `${text}… (${digits(item.length)}${cutEnd}` : text, kind: 'string' }
   }
   if (item === undefined) return { text: 'nothing', kind: 'word' }
   return { text: String(item), kind: typeof item === 'number' ? 'digits' : 'word' }

@@ -5,9 +5,11 @@ import { address } from '../../route.ts'
 
 interface EventLinksProps {
   readonly event: EventShape
+  /** The event has the screen for itself, so no link leads to it. @default false */
+  readonly isAlone?: boolean
 }
 
-export function EventLinks({ event: { position, metadata } }: EventLinksProps) {
+export function EventLinks({ event: { position, metadata }, isAlone = false }: EventLinksProps) {
   const { correlationId, causationId } = metadata
   return (
     <ul class="links">
@@ -23,9 +25,11 @@ export function EventLinks({ event: { position, metadata } }: EventLinksProps) {
           <a href={address('event', { id: causationId })}>Its cause</a>
         </li>
       )}
-      <li>
-        <a href={address('event', { position })}>Position {digits(position)}</a>
-      </li>
+      {!isAlone && (
+        <li>
+          <a href={address('event', { position })}>Position {digits(position)}</a>
+        </li>
+      )}
       <li>
         <a href={address('tail', { before: position + 1 })}>The log up to it</a>
       </li>

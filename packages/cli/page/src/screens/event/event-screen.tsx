@@ -74,7 +74,7 @@ function EventParts({ event }: { readonly event: EventShape }) {
           Tags: tags.length === 0 ? 'none' : <Tags tags={tags} />,
         }}
       />
-      <EventLinks event={event} />
+      <EventLinks event={event} isAlone />
       <h2>Data</h2>
       <JsonView value={data} label="Data" />
       <h2>Metadata</h2>
