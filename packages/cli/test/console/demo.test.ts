@@ -32,7 +32,8 @@ it('the command that the demo names opens the console on its events', { timeout:
     const urlOf = () => /http:\S+/.exec(said)?.[0]
     await expect.poll(urlOf, { timeout: 120_000 }).toBeDefined()
     const url = urlOf()
-    const get = async (route: string) => (await fetch(new URL(route, url))).json()
+    // biome-ignore lint/suspicious/noExplicitAny: the shapes of the answers have tests of their own
+    const get = async (route: string): Promise<any> => (await fetch(new URL(route, url))).json()
     const { streams } = await get('api/streams?order=largest')
     const { stream, events } = await get(`api/stream?id=${streams[0].streamId}`)
     expect(stream.version).toBe(events.length)
