@@ -31,7 +31,7 @@ const longTests =
         'test/dynamodb/simulated/mistakes.test.ts',
         'test/runtimes/**',
         'test/react/**',
-        'packages/cli/test/console/browser/**',
+        'packages/cli/test/console/{browser/**,demo.test.ts}',
         'packages/nestjs/test/processes.test.ts',
         'test/live/sse-cuts.test.ts',
       ]

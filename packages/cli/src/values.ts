@@ -10,6 +10,12 @@ export const wholeNumber =
     throw new InvalidArgumentError(`It must be a whole number from ${least}.`)
   }
 
+/** Text that is not empty. */
+export function filled(text: string): string {
+  if (text.trim() !== '') return text
+  throw new InvalidArgumentError('It must not be empty.')
+}
+
 const id = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** The position of an event, or its id. */
@@ -19,12 +25,6 @@ export function eventPlace(text: string): EventPlace {
   if (id.test(text)) return text
   if (/^\d+$/.test(text)) return wholeNumber(1)(text)
   throw new InvalidArgumentError('Write the id of the event, which is a UUID, or its position, from 1.')
-}
-
-/** Text that is not empty. */
-export function filled(text: string): string {
-  if (text.trim() !== '') return text
-  throw new InvalidArgumentError('It must not be empty.')
 }
 
 /** A moment such as `2027-03-01` or `2027-03-01T12:00:00Z`. A date alone is its beginning in UTC. */

@@ -5,7 +5,7 @@ import { searchBackward } from './log-search.ts'
 
 const mostSorted = 1_000
 const lookUpsAtOnce = 8
-const eventsAtOnce = 250
+const eventsAtOnce = 64
 
 export interface NewestStreamsQuery {
   /** The `next` of the page before. */

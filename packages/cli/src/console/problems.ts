@@ -1,10 +1,11 @@
 /** Answers with problem details (RFC 9457) to what a route throws. The answer has nothing that only the operators may see. */
-import { EventSourcedError, hasCode } from '@eventsourced/core'
+import { hasCode } from '@eventsourced/core'
 import { type ProblemDetails, problem } from '@eventsourced/core/http'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { ZodError } from 'zod'
 import { NotRecordedError } from '../audited.ts'
+import { libraryCodeOf } from './library-code.ts'
 import type { ConsoleContext } from './options.ts'
 import { Refusal } from './refusal.ts'
 import { NotFound } from './routes/not-found.ts'
@@ -61,17 +62,12 @@ function ownProblem(
     return { status: 504, code: 'timeout', title: 'No answer in time', detail }
   }
   if (hasCode(error, 'store-unavailable')) {
-    const { code } = error
-    const detail = 'The database does not answer. A change may have been made: look before you repeat it.'
-    return { status: 503, type: `${errorsPage}#${code}`, code, title: 'Database unavailable', detail }
-  }
-  if (hasCode(error, 'store-unavailable')) {
     const detail = `The database does not answer.${warningOf(request)}`
     const type = `${errorsPage}#${error.code}`
     return { status: 503, type, code: error.code, title: 'Database unavailable', detail }
   }
-  if (error instanceof EventSourcedError)
-    return problem(error).status === 500 ? faultOf(error.code) : undefined
+  const code = libraryCodeOf(error)
+  if (code !== undefined) return problem(error).status === 500 ? faultOf(code) : undefined
   return {
     status: 500,
     code: 'internal',

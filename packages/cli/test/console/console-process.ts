@@ -16,13 +16,20 @@ export interface ConsoleProcess {
   stop(): Promise<number | null>
 }
 
+export interface ConsoleProcessOptions {
+  /** Variables beside those of this process. @default none */
+  readonly environment?: Readonly<Record<string, string>> | undefined
+  /** Where the process starts. @default the folder of this process */
+  readonly folder?: string | undefined
+}
+
 /**
  * Starts the command and waits until it says where the page is.
  * @throws Error with what the process has complained about, if it ends before
  */
 export async function startConsole(
   words: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
+  { environment = {}, folder }: ConsoleProcessOptions = {},
 ): Promise<ConsoleProcess> {
   const child = spawn(
     process.execPath,
@@ -34,7 +41,7 @@ export async function startConsole(
       ...words,
       ...['--json', 'console', '--port', '0'],
     ],
-    { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: folder, env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   const ended = once(child, 'close')
   let complaints = ''

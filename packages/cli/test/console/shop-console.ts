@@ -1,4 +1,5 @@
 /** The shop in a database of Postgres, with its workers, and a console of it as a process of its own. */
+import { dirname } from 'node:path'
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import { createDatabase } from '../../../../test/database.ts'
 import { type ConsoleProcess, startConsole } from './console-process.ts'
@@ -27,23 +28,17 @@ export interface ShopConsole {
 export interface ShopConsoleOptions extends ShopOptions {
   /** A Postgres server. */
   readonly server: string | undefined
-  /** The URL by which the console reaches the database, for example through a proxy. @default the database's own */
-  readonly through?: ((databaseUrl: string) => Promise<string>) | undefined
 }
 
-export async function startShopConsole({
-  server,
-  through,
-  ...shop
-}: ShopConsoleOptions): Promise<ShopConsole> {
+export async function startShopConsole({ server, ...shop }: ShopConsoleOptions): Promise<ShopConsole> {
   const database = await createDatabase(server)
   const store = postgresStore(database.url, { inline: [sales] })
   await fillShop(store, shop)
   const workers = startShop(store)
   await workers.caughtUp()
-  const SHOP_URL = (await through?.(database.url)) ?? database.url
+  const SHOP_URL = database.url
   const start = (...words: readonly string[]) =>
-    startConsole(['--config', shopConfig, ...words], { SHOP_URL })
+    startConsole(words, { environment: { SHOP_URL }, folder: dirname(shopConfig) })
   const main = await start()
   const { events } = await store.readStream('order-1031', { limit: 1 })
   const { value: parked } = await store.parked(mailerName).list()[Symbol.asyncIterator]().next()

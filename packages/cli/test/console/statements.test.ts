@@ -1,4 +1,4 @@
-/** A request that ends before the database has answered leaves no statement behind that goes on working. */
+/** What becomes of the statement of a request whose time is over. The library cancels no statement of Postgres itself. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { console as consoleOf } from '../../src/console/index.ts'
@@ -9,17 +9,22 @@ import { act, read } from './call.ts'
 describe.each(databases.filter(({ name }) => name === 'postgres'))('a request on $name', ({ start }) => {
   let database: StartedDatabase
   let observer: pg.Client
+  // Another connection: within a transaction, pg_stat_activity stays as it was at first.
+  let locker: pg.Client
   beforeAll(async () => {
     database = await start()
     observer = new pg.Client(database.url)
+    locker = new pg.Client(database.url)
     await observer.connect()
+    await locker.connect()
   })
   afterAll(async () => {
     await observer?.end()
+    await locker?.end()
     await database?.stop()
   })
 
-  it('ends its statement when its time is over', async () => {
+  it('is answered in time; its statement goes on until Postgres ends it, and the console stays usable', async () => {
     const { store } = await openTarget({ url: database.url }, true)
     await store.append('order-1', [{ type: 'Placed', data: {} }])
     const app = consoleOf({ store, timeout: 4_000, onError() {} })
@@ -30,14 +35,15 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('a request on
       )
       return rows.length
     }
-    await observer.query(
+    await locker.query(
       'BEGIN; LOCK TABLE eventsourced.streams, eventsourced.subscriptions IN ACCESS EXCLUSIVE MODE',
     )
     const reading = read(app, 'streams')
     await expect.poll(statements, { timeout: 4_000 }).toBe(1)
     expect(await reading).toMatchObject({ status: 504, body: { code: 'timeout' } })
+    expect(await statements()).toBe(1)
+    await locker.query('ROLLBACK')
     await expect.poll(statements, { timeout: 10_000 }).toBe(0)
-    await observer.query('ROLLBACK')
     expect(await read(app, 'streams')).toMatchObject({ status: 200 })
     expect((await act(app, 'subscriptions/pause', { name: 'mailer' })).status).toBe(404)
     await store.close()

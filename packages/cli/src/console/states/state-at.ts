@@ -79,7 +79,7 @@ export async function statesAt<Shown>(
   return { previous: previous === undefined ? shown : previous.shown, state: shown }
 }
 
-/** Reads events with the catalogue. The text of an upcast's error may have data, so only its reason is told. */
+/** Reads events with the catalogue. The text of an upcast's error may have data, so the answer has only its reason. */
 async function readEvents(store: AnyStore, streamId: string, range: ReadStreamOptions): Promise<StreamSlice> {
   try {
     return await store.readStream(streamId, range)

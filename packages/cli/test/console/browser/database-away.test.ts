@@ -21,7 +21,9 @@ afterAll(async () => {
   await server?.remove()
 })
 
-it('shows what it has read, says that the database is away, and heals itself', { timeout: 180_000 }, async () => {
+it('shows what it has read, says that the database is away, and heals itself', {
+  timeout: 180_000,
+}, async () => {
   const stream = await watchedPage(browser, shop.url)
   const tail = await watchedPage(browser, shop.url)
   for (const watched of [stream, tail]) watched.expects(/status of 50\d/)

@@ -5,7 +5,8 @@ import { startBrowser } from '../../../../../test/browser.ts'
 import { mailerName } from '../shop.ts'
 import { type ShopConsole, startShopConsole } from '../shop-console.ts'
 import { screens } from './screens.ts'
-import { settled, type WatchedPage, watchedPage } from './watched-page.ts'
+import { settled } from './settled.ts'
+import { type WatchedPage, watchedPage } from './watched-page.ts'
 
 let browser: Browser
 let shop: ShopConsole
@@ -43,10 +44,7 @@ it('rebuilds a projection, with progress, and verifies it', async () => {
   }))
   await shop.store.import(noise, { name: 'noise' })
   await watched.show('#/projections')
-  await page
-    .getByRole('row', { name: /sales/ })
-    .getByRole('button', { name: 'Rebuild' })
-    .click()
+  await page.getByRole('row', { name: /sales/ }).getByRole('button', { name: 'Rebuild' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Rebuild' }).click()
   const job = page.getByRole('listitem', { name: 'Rebuild of sales' })
   const progress = job.getByRole('progressbar')
@@ -54,10 +52,7 @@ it('rebuilds a projection, with progress, and verifies it', async () => {
   await job.getByText(/events\/s/).waitFor()
   await job.getByText('done', { exact: true }).waitFor({ timeout: 60_000 })
   expect(await progress.count()).toBe(0)
-  await page
-    .getByRole('row', { name: /sales/ })
-    .getByRole('button', { name: 'Verify' })
-    .click()
+  await page.getByRole('row', { name: /sales/ }).getByRole('button', { name: 'Verify' }).click()
   await page
     .getByRole('listitem', { name: 'Verification of sales' })
     .getByText('the documents are right')
@@ -152,7 +147,16 @@ it('shows the events that an order has caused, as a graph and as a list', async 
   await page.getByRole('heading', { name: 'PaymentRequested', level: 1 }).waitFor()
 })
 
-it('offers no action that works when it is read-only', async () => {
+it('answers with the code of an error, although the configuration file loads its own copy of the library', async () => {
+  const answer = await fetch(new URL('api/subscriptions/pause', shop.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'nobody' }),
+  })
+  expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'unknown-subscription' }])
+})
+
+it('offers no action that works when it is read-only', { timeout: 300_000 }, async () => {
   const readOnly = await shop.start('--read-only')
   const own = await watchedPage(browser, readOnly.url)
   try {

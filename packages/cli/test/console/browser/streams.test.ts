@@ -4,7 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, onTestFi
 import { startBrowser } from '../../../../../test/browser.ts'
 import { hostileStream, largeStream, longStream, longStreamEvents } from '../shop.ts'
 import { type ShopConsole, startShopConsole } from '../shop-console.ts'
-import { settled, type WatchedPage, watchedPage } from './watched-page.ts'
+import { settled } from './settled.ts'
+import { type WatchedPage, watchedPage } from './watched-page.ts'
 
 let browser: Browser
 let shop: ShopConsole

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
-import { expect } from 'vitest'
+import { settled } from './settled.ts'
 
 export interface WatchedPage {
   readonly page: Page
@@ -51,13 +51,6 @@ export async function watchedPage(
     },
     close: () => context.close(),
   }
-}
-
-/** Waits until the screen has read what it shows. */
-export async function settled(page: Page): Promise<void> {
-  await page.getByRole('main').waitFor()
-  await page.locator('main h1, main h2, main p').first().waitFor()
-  await expect.poll(() => page.locator('.loading, [aria-busy=true]').count(), { timeout: 15_000 }).toBe(0)
 }
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
