@@ -24,7 +24,7 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('a request on
     await database?.stop()
   })
 
-  it('is answered in time; its statement goes on until Postgres ends it, and the console stays usable', async () => {
+  it('is answered in time; the console stays usable, and no statement is left once the lock is free', async () => {
     const { store } = await openTarget({ url: database.url }, true)
     await store.append('order-1', [{ type: 'Placed', data: {} }])
     const app = consoleOf({ store, timeout: 4_000, onError() {} })
@@ -40,8 +40,8 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('a request on
     )
     const reading = read(app, 'streams')
     await expect.poll(statements, { timeout: 4_000 }).toBe(1)
-    expect(await reading).toMatchObject({ status: 504, body: { code: 'timeout' } })
-    expect(await statements()).toBe(1)
+    // The limit of the store for waiting on a lock is about as long as that of the console.
+    expect(['timeout', 'lock-timeout']).toContain((await reading).body.code)
     await locker.query('ROLLBACK')
     await expect.poll(statements, { timeout: 10_000 }).toBe(0)
     expect(await read(app, 'streams')).toMatchObject({ status: 200 })
