@@ -70,10 +70,11 @@ function WithoutDecider({ isAnyKnown }: { readonly isAnyKnown: boolean }) {
         file, and start the console with it:
       </p>
       <pre class="example">{`// eventsourced.config.ts
-export default {
-  store: 'postgres://…',
-  deciders: { order: orderDecider },
-}`}</pre>
+import { postgresStore } from '@eventsourced/core/postgres'
+import { order } from './order.js'
+
+export const store = postgresStore('postgres://…')
+export const deciders = { order }`}</pre>
     </div>
   )
 }
