@@ -15,5 +15,4 @@ export const unknownStore: StoreShape = {
 
 export const StoreContext = createContext<StoreShape>(unknownStore)
 
-/** Until the store has answered, it counts as read-only without deciders. */
 export const useStore = (): StoreShape => useContext(StoreContext)
