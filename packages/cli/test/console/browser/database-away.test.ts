@@ -45,7 +45,7 @@ it('shows what it has read, says that the database is away, and heals itself', {
   const item = { sku: 'database-is-back', quantity: 1, price: 1 }
   await shop.store.append('order-1031', [{ type: 'ItemAdded', data: { item, total: 1 } }])
   await stream.page.getByRole('row', { name: /ItemAdded/ }).waitFor({ timeout: 45_000 })
-  await tail.page.getByRole('row', { name: /ItemAdded/ }).waitFor({ timeout: 45_000 })
+  await tail.page.getByRole('row', { name: /ItemAdded order-1031/ }).waitFor({ timeout: 45_000 })
   for (const { page } of [stream, tail]) {
     await page.getByText('tries again by itself').waitFor({ state: 'detached', timeout: 15_000 })
   }
