@@ -69,7 +69,7 @@ async function sizeOf(file: string): Promise<number> {
   return found.size
 }
 
-/** Opens the source when its first event is asked for: a reader of lines loses those that come before. */
+/** Opens the source when its first event is asked for: a reader of lines loses the lines that come before. */
 async function* events(file: string, onRead: (bytes: number) => void): AsyncGenerator<ImportedEvent> {
   const source: Readable = file === '-' ? process.stdin : createReadStream(file)
   source.on('data', (part: Buffer) => onRead(part.length))

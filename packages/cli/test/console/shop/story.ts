@@ -17,7 +17,7 @@ const people = [
   ['Katherine Johnson', 'White Sulphur Springs'],
 ] as const
 
-export const customersOfShop: readonly Customer[] = people.map(([name, city], index) => ({
+const customersOfShop: readonly Customer[] = people.map(([name, city], index) => ({
   id: `customer-${String(index + 1).padStart(2, '0')}`,
   name,
   city,
