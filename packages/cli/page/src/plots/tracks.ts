@@ -19,7 +19,7 @@ const longestStep = 5
 /** Reads a value of a sample. `before`: the sample before it, and the seconds in between; undefined after a gap. */
 export type Reading = (sample: Sample, before: Before | undefined) => number | undefined
 
-export interface Before {
+interface Before {
   readonly sample: Sample
   readonly seconds: number
 }
