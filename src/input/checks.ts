@@ -45,7 +45,8 @@ export function namesIn(values: readonly unknown[], field: string): readonly str
  */
 export function checkName(value: unknown, field: string): asserts value is string {
   checkReadName(value, field)
-  if (value.startsWith('$')) refuse(field, 'must not begin with $, which is reserved for this library: use another name', value)
+  if (value.startsWith('$'))
+    refuse(field, 'must not begin with $, which is reserved for this library: use another name', value)
 }
 
 /** Checks a whole number between `least` and `most`, both inclusive. @throws InvalidInputError */

@@ -69,9 +69,12 @@ export function App() {
           </p>
         )}
         {Shown === undefined ? (
-          <p>
-            This page has no screen “{route.screen}”. <a href={address('overview')}>Overview</a>
-          </p>
+          <>
+            <h1>No such screen</h1>
+            <p>
+              This page has no screen “{route.screen}”. <a href={address('overview')}>Overview</a>
+            </p>
+          </>
         ) : (
           <Shown params={route.params} part={route.screen} />
         )}

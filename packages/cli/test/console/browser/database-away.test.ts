@@ -42,9 +42,10 @@ it('shows what it has read, says that the database is away, and heals itself', {
   expect(await tail.page.getByRole('row').count()).toBeGreaterThan(10)
 
   await server.start()
-  await shop.store.append('order-1031', [{ type: 'NoteAdded', data: { text: 'the database is back' } }])
-  await stream.page.getByRole('row', { name: /NoteAdded/ }).waitFor({ timeout: 45_000 })
-  await tail.page.getByRole('row', { name: /NoteAdded/ }).waitFor({ timeout: 45_000 })
+  const item = { sku: 'database-is-back', quantity: 1, price: 1 }
+  await shop.store.append('order-1031', [{ type: 'ItemAdded', data: { item, total: 1 } }])
+  await stream.page.getByRole('row', { name: /ItemAdded/ }).waitFor({ timeout: 45_000 })
+  await tail.page.getByRole('row', { name: /ItemAdded order-1031/ }).waitFor({ timeout: 45_000 })
   for (const { page } of [stream, tail]) {
     await page.getByText('tries again by itself').waitFor({ state: 'detached', timeout: 15_000 })
   }
