@@ -38,13 +38,8 @@ export class NotRecordedError extends CommandFailure {
  *    entry, not even one whose process dies in the middle, or that removes what it is about.
  * 2. `done` or `failed`, after the action, with the id of the first one. Ctrl-C ends the action, but not this.
  *
-<<<<<<< HEAD
- * A single entry after the action would miss exactly the actions that another operator looks for, because their process
- * died in the middle. A single entry that changes would be no record.
-=======
  * A single entry after the action would miss exactly the actions that another operator looks for: the actions that never
  * came to their end. A single entry that changes would be no record.
->>>>>>> shown
  *
  * @throws NotRecordedError if an entry could not be recorded
  * @throws what the work throws

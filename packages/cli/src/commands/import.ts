@@ -69,11 +69,7 @@ async function sizeOf(file: string): Promise<number> {
   return found.size
 }
 
-<<<<<<< HEAD
-/** Opens the source when its first event is asked for: a reader of lines loses all lines that come before. */
-=======
 /** Opens the source when its first event is asked for: a reader of lines loses the lines that come before. */
->>>>>>> shown
 async function* events(file: string, onRead: (bytes: number) => void): AsyncGenerator<ImportedEvent> {
   const source: Readable = file === '-' ? process.stdin : createReadStream(file)
   source.on('data', (part: Buffer) => onRead(part.length))
