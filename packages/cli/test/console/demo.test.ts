@@ -19,8 +19,8 @@ it('the command that the demo names opens the console on its events', { timeout:
   const command = /npm run console -- .*/.exec(stdout)?.[0]
   expect(command).toContain('pglite:')
 
-  // Its own group, so that Ctrl-C reaches what npm has started.
-  const shell = spawn('sh', ['-c', String(command)], { cwd: root, detached: true })
+  // Its own group, so that Ctrl-C reaches what npm has started. Another program may listen at the default port.
+  const shell = spawn('sh', ['-c', `${command} --port 0`], { cwd: root, detached: true })
   const ended = once(shell, 'close')
   try {
     let said = ''
@@ -31,7 +31,8 @@ it('the command that the demo names opens the console on its events', { timeout:
       said += text
     })
     const urlOf = () => /http:\S+/.exec(said)?.[0]
-    await expect.poll(urlOf, { timeout: 120_000 }).toBeDefined()
+    await Promise.race([ended, expect.poll(urlOf, { timeout: 120_000 }).toBeDefined()])
+    expect(urlOf(), said).toBeDefined()
     const url = urlOf()
     const get = async (route: string) => (await fetch(new URL(route, url))).json()
     const { streams } = streamPageShape.parse(await get('api/streams?order=largest'))
@@ -39,7 +40,7 @@ it('the command that the demo names opens the console on its events', { timeout:
     expect(stream.version).toBe(events.length)
     expect(await (await fetch(String(url))).text()).toContain('<div id="page">')
   } finally {
-    process.kill(-Number(shell.pid), 'SIGINT')
+    if (shell.exitCode === null) process.kill(-Number(shell.pid), 'SIGINT')
     await ended
   }
 })
