@@ -15,6 +15,8 @@ export interface AuditedAction extends Operator, Pick<NewAuditEntry, 'action' | 
 interface AuditedOptions<Result> extends CallOptions {
   /** What of the result is recorded after the action, beside the details. @default nothing */
   readonly results?: ((result: Result) => Readonly<Record<string, unknown>>) | undefined
+  /** How long the store may take to record how the action ended, in milliseconds. @default 30,000 */
+  readonly recordTime?: number | undefined
 }
 
 type AuditedStore = Pick<AnyStore, 'audit'>
@@ -36,7 +38,8 @@ export class NotRecordedError extends CommandFailure {
  *
  * 1. `started`, before the action. If the store cannot record that, the action is not begun. So no action is without an
  *    entry, not even one whose process dies in the middle, or that removes what it is about.
- * 2. `done` or `failed`, after the action, with the id of the first one. Ctrl-C ends the action, but not this.
+ * 2. `done` or `failed`, after the action, with the id of the first one. Ctrl-C ends the action, but not this; it ends
+ *    after `recordTime`.
  *
  * A single entry after the action would miss exactly the actions that another operator looks for: the actions that never
  * came to their end. A single entry that changes would be no record.
@@ -48,8 +51,9 @@ export async function audited<Result>(
   store: AuditedStore,
   action: AuditedAction,
   work: () => Promise<Result>,
-  { results, signal }: AuditedOptions<Result> = {},
+  { results, signal, recordTime = 30_000 }: AuditedOptions<Result> = {},
 ): Promise<Result> {
+  const inTime = () => ({ signal: AbortSignal.timeout(recordTime) })
   let start: AuditEntry
   try {
     start = await store.audit.record({ ...action, outcome: 'started' }, { signal })
@@ -68,7 +72,7 @@ export async function audited<Result>(
       outcome: 'failed',
       error: shortened(textOf(error)),
     } as const
-    await store.audit.record(failure).catch((cause: unknown) => {
+    await store.audit.record(failure, inTime()).catch((cause: unknown) => {
       const message = `${textOf(error)}. ${name} failed, but the store could not record that`
       throw new NotRecordedError(message, 'failed', cause)
     })
@@ -82,7 +86,7 @@ export async function audited<Result>(
     outcome: 'done',
     details: isPlain ? undefined : details,
   } as const
-  await store.audit.record(success).catch((cause: unknown) => {
+  await store.audit.record(success, inTime()).catch((cause: unknown) => {
     const what = isPlain ? name : `${name} (${JSON.stringify(details)})`
     throw new NotRecordedError(`${what} was done, but the store could not record that`, 'done', cause)
   })

@@ -85,7 +85,8 @@ function warningOf({ method }: Request): string {
 export const notRecorded: Readonly<Record<NotRecordedError['outcome'], string>> = {
   'not begun': 'Nothing was changed, because the store cannot record who does it.',
   done: 'The action was done, but the store could not record that. Do not repeat it.',
-  failed: 'The action failed, and the store could not record that.',
+  failed:
+    'The action failed, and the store could not record that. A change may have been made: look before you repeat it.',
 }
 
 /** An operator may know what the library found, but its message can name hosts and data. */

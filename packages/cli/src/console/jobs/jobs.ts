@@ -1,6 +1,7 @@
 /** The rebuilds and verifications of this console: the running ones, and the last ones that have ended. */
 import { randomUUID } from 'node:crypto'
 import type { RebuildProgress } from '@eventsourced/core'
+import { NotRecordedError } from '../../audited.ts'
 import { Refusal } from '../refusal.ts'
 import { NotFound } from '../routes/not-found.ts'
 import type { Job } from '../shapes/projection.ts'
@@ -107,7 +108,7 @@ export class Jobs {
       const result = await work((progress) => this.#update(id, shownProgress(progress)), signal)
       this.#end(id, { state: 'done', ...result })
     } catch (error) {
-      if (signal.aborted && error === signal.reason) return this.#end(id, { state: 'cancelled' })
+      if (isEndedBy(error, signal)) return this.#end(id, { state: 'cancelled' })
       this.#end(id, { state: 'failed', error: this.#shownError(error, projection) })
     }
   }
@@ -133,6 +134,12 @@ export class Jobs {
   #changed(): void {
     for (const listener of this.#listeners) listener()
   }
+}
+
+/** The end may have come while the beginning was recorded: the error of that has it as its cause. */
+function isEndedBy(error: unknown, { aborted, reason }: AbortSignal): boolean {
+  if (!aborted) return false
+  return error === reason || (error instanceof NotRecordedError && error.cause === reason)
 }
 
 function shownProgress({ timeLeft, eventsPerSecond, ...progress }: RebuildProgress): Partial<Job> {

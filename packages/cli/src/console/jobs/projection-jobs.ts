@@ -14,7 +14,7 @@ const mostDifferences = 20
 
 /** Rebuilds, and records it for the actor, also after the request has ended. */
 export function rebuildWork(
-  { store }: ConsoleContext,
+  { store, timeout: recordTime }: ConsoleContext,
   actor: string,
   projection: AnyDocumentProjection,
 ): JobWork {
@@ -23,7 +23,7 @@ export function rebuildWork(
       store,
       { actor, action: 'projections.rebuild', target: projection.name },
       () => store.rebuild(projection, { onProgress, signal }),
-      { results: ({ events, version, position }) => ({ events, version, position }), signal },
+      { results: ({ events, version, position }) => ({ events, version, position }), signal, recordTime },
     )
     return {}
   }
@@ -35,13 +35,13 @@ export function verifyWork(
   actor: string,
   projection: AnyDocumentProjection,
 ): JobWork {
-  const { store } = context
+  const { store, timeout: recordTime } = context
   return async (onProgress, signal) => {
     const { differences } = await audited(
       store,
       { actor, action: 'projections.verify', target: projection.name },
       () => store.verify(projection, { limit: mostDifferences, onProgress, signal }),
-      { results: ({ ok, documents, events }) => ({ ok, documents, events }), signal },
+      { results: ({ ok, documents, events }) => ({ ok, documents, events }), signal, recordTime },
     )
     return { differences: shownDifferences(context, projection.name, differences) }
   }

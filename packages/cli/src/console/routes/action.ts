@@ -44,5 +44,6 @@ export async function recorded<Result>(
   results?: (result: Result) => Readonly<Record<string, unknown>>,
 ): Promise<Result> {
   const actor = await context.actorOf(request)
-  return audited(context.store, { actor, ...action }, work, { results, signal: limitOf(context, request) })
+  const options = { results, signal: limitOf(context, request), recordTime: context.timeout }
+  return audited(context.store, { actor, ...action }, work, options)
 }

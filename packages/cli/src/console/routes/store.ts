@@ -43,7 +43,9 @@ export function storeRoutes(context: ConsoleContext): Routes {
       let last: Overview['frontier']['last']
       for (const check of checks) {
         // The database has not answered, so there is no frontier. Its error says why.
-        if (check.name === 'database' && check.status === 'failed') throw check.error
+        if (check.name === 'database' && check.status === 'failed') {
+          throw check.duration < timeout ? check.error : new DOMException(check.reason, 'TimeoutError')
+        }
         if (check.name === 'frontier') {
           const { position, head, writers } = check
           frontier = { position, head, writers: writers.map((writer) => ({ ...writer })) }
