@@ -1,5 +1,6 @@
 /** The command line: its commands, what they share, and which exit code each outcome has. */
 import { Command, CommanderError } from 'commander'
+import { NotRecordedError } from './audited.ts'
 import { auditCommand } from './commands/audit.ts'
 import { consoleCommand } from './commands/console.ts'
 import { copyCommand } from './commands/copy.ts'
@@ -38,7 +39,9 @@ export async function runCommandLine(
     await program.parseAsync(words, { from: 'user' })
     return exitCode()
   } catch (error) {
-    if (signal.aborted) return interrupted
+    // Whoever interrupts an action must still learn that its end is not recorded.
+    const isUnrecorded = error instanceof NotRecordedError && error.outcome !== 'not begun'
+    if (signal.aborted && !isUnrecorded) return interrupted
     if (error instanceof CommanderError) return error.exitCode === 0 ? done : usage
     terminal.err(printableLines(`error: ${textOf(error)}`))
     return error instanceof CommandFailure ? error.exitCode : failed
