@@ -77,7 +77,7 @@ store.close = async () => {
     const withId = lineOf(1, { id: '0190a5b2-0000-7000-8000-000000000001' })
     expect(await piped([withId])).toMatchObject({ exitCode: 0, result: { imported: 1 } })
     const { exitCode, err } = await piped([withId, lineOf(2)])
-    expect([exitCode, err]).toEqual([2, expect.stringContaining('Line 2 has no "id": name what is on')])
+    expect([exitCode, err]).toEqual([1, expect.stringContaining('Line 2 has no "id": name what is on')])
   })
 
   const importOf = async (name: string, content: string | Uint8Array) => {

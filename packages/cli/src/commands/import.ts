@@ -8,7 +8,7 @@ import type { ImportedEvent } from '@eventsourced/core'
 import { Command } from 'commander'
 import { audited } from '../audited.ts'
 import type { Runner } from '../context.ts'
-import { wrongUsage } from '../failure.ts'
+import { CommandFailure, wrongUsage } from '../failure.ts'
 import { linesOf } from '../lines.ts'
 import { Progress } from '../output/progress.ts'
 import { importedEvent } from '../transfer-event.ts'
@@ -95,7 +95,7 @@ async function* events({ file, name, onRead }: Source): AsyncGenerator<ImportedE
     number++
     if (line.trim() === '') continue
     const event = importedEvent(line, number)
-    if (name === undefined && event.id === undefined) throw wrongUsage(withoutId(number))
+    if (name === undefined && event.id === undefined) throw new CommandFailure(withoutId(number))
     yield event
   }
 }
