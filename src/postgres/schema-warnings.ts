@@ -20,7 +20,7 @@ export interface SchemaWarning {
     | 'role-owns-events'
   /** What follows from it, and what to do. */
   readonly message: string
-  /** The statement of SQL, or the call of the store, that mends it. */
+  /** The statements of SQL, each to run on its own, or the call of the store that mends it. */
   readonly remedy: string
   /** The role that it is about, if it is about a role. */
   readonly role?: string | undefined
@@ -67,9 +67,10 @@ function* settings(found: Row): Iterable<SchemaWarning> {
     found.lossy_sessions,
   )
   for (const { role, database } of lossy) yield lossySession(role, database)
-  // No role and no database has it, so the server or this connection does.
+  // Neither the role of this session nor the database has it, so the server or this connection does.
+  const isOfSession = lossy.some(({ role }) => role === null || role === found.role)
   const text = message('synchronous-commit-off')
-  if (text !== undefined && lossy.length === 0) {
+  if (text !== undefined && !isOfSession) {
     yield { kind: 'synchronous-commit-off', message: text, remedy: ofServer('synchronous_commit') }
   }
 }

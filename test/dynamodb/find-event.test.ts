@@ -73,6 +73,16 @@ describe.each(oneEmulator)('an event with an id of the library, on %s', (name) =
     expect(await find(store, event)).toBeUndefined()
   })
 
+  it('is found if the clock of its process was set back by minutes: its ids keep the time before', async () => {
+    const { table, log, store } = await filled()
+    const event = eventOf(log, 150)
+    const time = event.recordedAt.getTime()
+    await setWritten(table, 150, time - 4 * minute)
+    expect(await find(store, event)).toEqual(event)
+    await setWritten(table, 150, time - 6 * minute)
+    expect(await find(store, event)).toBeUndefined()
+  })
+
   it('is found in a few requests, and an id of another time is not searched in the whole log', async () => {
     const { table, log } = await filled()
     for (let slot = 1; slot <= slots; slot++) {

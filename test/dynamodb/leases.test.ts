@@ -214,6 +214,38 @@ describe.each(emulators)('leases on %s', (name) => {
     })
   })
 
+  it('go to another process if their worker leaves during a slow heartbeat, though its process lives', async () => {
+    const table = ground.table()
+    const { other, place, registered, untilTaken } = await processes(1, table)
+    const elsewhere = await other.createSubscription('elsewhere', definitionOf(1), 0)
+    const slow = startProcess(ground, table)
+    await leasesOf(slow.storage, beatOf(elsewhere, 'stays', leaseTime))
+    const [begun, answered] = [latch(), latch()]
+    let isSlow = true
+    slow.faults.before(async ({ input }) => {
+      if (!isSlow || !('beat' in ((input.Item ?? {}) as object))) return undefined
+      isSlow = false
+      begun.release()
+      await answered.released
+      return undefined
+    })
+    await sleep(leaseTime)
+    const beat = slow.storage.keepLeases([beatOf(registered, 'leaves', leaseTime)])
+    await begun.released
+    await slow.storage.leave(place, 'leaves')
+    answered.release()
+    expect(await beat).toEqual([{ kind: 'removed' }])
+    const stays = setInterval(
+      () => void leasesOf(slow.storage, beatOf(elsewhere, 'stays', leaseTime)),
+      leaseTime / 4,
+    )
+    try {
+      expect(await untilTaken(other, 'other')).toMatchObject({ partition: 0 })
+    } finally {
+      clearInterval(stays)
+    }
+  })
+
   it('wait the whole time for a second verification, though they have waited for a first one', async () => {
     const table = ground.table()
     const { one, other, keep, place } = await processes(1, table)

@@ -1,5 +1,6 @@
 /** The command line: its commands, what they share, and which exit code each outcome has. */
 import { Command, CommanderError } from 'commander'
+import { NotRecordedError } from './audited.ts'
 import { auditCommand } from './commands/audit.ts'
 import { consoleCommand } from './commands/console.ts'
 import { copyCommand } from './commands/copy.ts'
@@ -20,7 +21,7 @@ import { tailCommand } from './commands/tail.ts'
 import { traceCommand } from './commands/trace.ts'
 import { Runner } from './context.ts'
 import { done, failed, interrupted, meanings, usage } from './exit-codes.ts'
-import { CommandFailure, textOf } from './failure.ts'
+import { CommandFailure, textOf, wrongUsage } from './failure.ts'
 import { printableLines, type Terminal } from './output/printer.ts'
 import { filled } from './values.ts'
 import { version } from './version.ts'
@@ -38,7 +39,9 @@ export async function runCommandLine(
     await program.parseAsync(words, { from: 'user' })
     return exitCode()
   } catch (error) {
-    if (signal.aborted) return interrupted
+    // Whoever interrupts an action must still learn that its end is not recorded.
+    const isUnrecorded = error instanceof NotRecordedError && error.outcome !== 'not begun'
+    if (signal.aborted && !isUnrecorded) return interrupted
     if (error instanceof CommanderError) return error.exitCode === 0 ? done : usage
     terminal.err(printableLines(`error: ${textOf(error)}`))
     return error instanceof CommandFailure ? error.exitCode : failed
@@ -92,7 +95,23 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     consoleCommand,
     mcpCommand,
   ]) {
-    program.addCommand(make(runner, setExitCode).copyInheritedSettings(program))
+    program.addCommand(withSettingsOf(program, make(runner, setExitCode)))
   }
   return { program, exitCode: () => code }
+}
+
+/** Lets a command, and the commands below it, report mistakes as the program does: the exit code and the output are ours. */
+function withSettingsOf(parent: Command, command: Command): Command {
+  command.copyInheritedSettings(parent)
+  for (const below of command.commands) withSettingsOf(command, below)
+  if (command.commands.length > 0) command.allowExcessArguments().hook('preAction', refuseUnknown)
+  return command
+}
+
+/** A command that lists by itself would otherwise count the misspelt name of a command below it as an argument. */
+function refuseUnknown(command: Command, called: Command): void {
+  const [word] = called.args
+  if (called !== command || word === undefined) return
+  const names = command.commands.map((below) => below.name()).join(', ')
+  throw wrongUsage(`unknown command '${command.name()} ${word}': the commands are ${names}`)
 }

@@ -6,6 +6,7 @@ import { type AuditEntry, memoryStore } from '@eventsourced/core'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryFolder } from '../../../test/temporary-folder.ts'
 import { audited, auditedActions, NotRecordedError } from '../src/audited.ts'
+import { runCommandLine } from '../src/program.ts'
 import { rows, run } from './run.ts'
 
 const pause = { actor: 'ada@console', reason: 'no mail', action: 'subscriptions.pause', target: 'mailer' }
@@ -143,6 +144,36 @@ export const store = { ...memory, audit: { ...memory.audit, record } }
     expect([exitCode, out]).toEqual([1, []])
     expect(err).toBe(
       "error: 'subscriptions.pause' of 'mailer' was done, but the store could not record that: disk full",
+    )
+  })
+
+  it('tells that an action which Ctrl-C has ended is not recorded as ended', async () => {
+    const { path, remove } = temporaryFolder('audited', here)
+    onTestFinished(remove)
+    const file = join(path, 'eventsourced.config.ts')
+    const controller = new AbortController()
+    const interruption = `interrupt ${path}`
+    process.once(interruption, () => controller.abort(new Error('interrupted by Ctrl-C')))
+    // The store is away from the moment of the interruption on.
+    await writeFile(
+      file,
+      `
+import { memoryStore } from '@eventsourced/core'
+const memory = memoryStore()
+async function pause(name, { signal }) {
+  process.emit(${JSON.stringify(interruption)})
+  await memory.close()
+  signal.throwIfAborted()
+}
+export const store = { ...memory, subscriptions: { ...memory.subscriptions, pause } }
+`,
+    )
+    const err: string[] = []
+    const terminal = { out: async () => {}, err: (line: string) => void err.push(line), isInteractive: false }
+    const words = ['--config', file, 'subscriptions', 'pause', 'mailer']
+    expect(await runCommandLine(words, terminal, controller.signal)).toBe(1)
+    expect(err.join('\n')).toMatch(
+      /interrupted by Ctrl-C\. 'subscriptions.pause' of 'mailer' failed, but the store/,
     )
   })
 

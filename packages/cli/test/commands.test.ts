@@ -290,6 +290,18 @@ describe('the command line without a store', () => {
     expect([exitCode, err]).toEqual([2, expect.stringContaining('--url')])
   })
 
+  it.each([
+    ['subscriptions pause mailer --yess', "unknown option '--yess'"],
+    ['parked retry mailer --al', 'Did you mean --all?'],
+    ['parked skp mailer', 'Did you mean skip?'],
+    ['projections drop', "missing required argument 'name'"],
+    ['subscriptions puase mailer', "unknown command 'subscriptions puase': the commands are pause, resume"],
+    ['projections --jsno', 'Did you mean --json?'],
+  ])('refuses `%s` with the exit code of a wrong command line', async (words, message) => {
+    const { exitCode, err } = await run('--url', 'pglite:no-folder', ...words.split(' '))
+    expect([exitCode, err]).toEqual([2, expect.stringContaining(message)])
+  })
+
   it('makes no database of a misspelt folder', async () => {
     const folder = join(tmpdir(), 'no-such-folder-of-eventsourced')
     const { exitCode, err } = await run('--url', `pglite:${folder}`, 'status')

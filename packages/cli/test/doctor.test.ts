@@ -133,8 +133,15 @@ describe.runIf(databases.some(({ name }) => name === 'postgres'))('doctor on Pos
   const found = async (...words: string[]) =>
     (await wrong(role.url, ...words)).filter(({ finding }) => !finding.includes('fsync'))
 
-  it('finds nothing else with a role of the application that has a timeout', async () => {
-    expect(await found()).toEqual([])
+  it('finds nothing but fsync = off with a role of the application that has a timeout', async () => {
+    expect(await wrong(role.url)).toEqual([
+      {
+        severity: 'warning',
+        subject: 'settings',
+        finding: expect.stringContaining('fsync = off'),
+        remedy: "psql -c 'alter system set fsync = on' -c 'select pg_reload_conf()'",
+      },
+    ])
   })
 
   it('finds a transaction that has appended and stays open, and names its process', async () => {
@@ -235,6 +242,30 @@ describe.runIf(databases.some(({ name }) => name === 'postgres'))('doctor on Pos
     const owner = await database.session('owner', role.ownerUrl)
     await owner.query(script.out.join('\n'))
     expect(await found()).toEqual([])
+  })
+
+  it('finds the settings of the server, also if a role has them too, with commands that Postgres accepts', async () => {
+    const server = await startOwnServer(['synchronous_commit=off', 'full_page_writes=off', 'autovacuum=off'])
+    const client = new pg.Client(server.url)
+    try {
+      expect((await run('--url', server.url, 'migrate')).exitCode).toBe(0)
+      await client.connect()
+      await client.query('create role careless superuser; alter role careless set synchronous_commit = off')
+      const remedies = (await wrong(server.url)).map(({ remedy = '' }) => String(remedy))
+      const [pages, role, commit, , vacuum] = remedies
+      expect(pages).toContain('full_page_writes')
+      expect(role).toContain('"careless"')
+      expect(commit).toContain('alter system set synchronous_commit')
+      expect(vacuum).toContain('autovacuum')
+      // As `psql` does, each `-c` is one request.
+      for (const remedy of [pages, role, commit, vacuum]) {
+        for (const [, statement = ''] of String(remedy).matchAll(/ -c '([^']+)'/g))
+          await client.query(statement)
+      }
+    } finally {
+      await client.end()
+      await server.remove()
+    }
   })
 
   it('finds autovacuum switched off, and transaction ids that it has not frozen', async () => {

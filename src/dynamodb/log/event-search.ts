@@ -13,8 +13,10 @@ import type { Slot } from './slot-item.ts'
 import type { SlotSearch } from './slot-search.ts'
 
 // All in milliseconds.
-/** The clock of a process may be set back by so much between the making of an id and the writing of its slot. */
-const setBack = 1_000
+/** The clock of a process may be a little earlier when it writes the slot than when it made the id. */
+const usualSetBack = 1_000
+/** By how much the clock of a process was set back at most: until it has caught up, ids keep the time that it showed before. */
+const longestSetBack = 300_000
 /** The longest time from the making of an id to the writing of its slot: an append sends several requests, with retries. */
 const longestAppend = 300_000
 /** How long nearly every append takes at most. */
@@ -25,10 +27,15 @@ const clockDifference = 120_000
 /** Yields the settled slots from `start` (inclusive) to the end of the log. */
 type SlotsFrom = (start: number, signal: AbortSignal | undefined) => AsyncGenerator<readonly Slot[]>
 
-/** The slots to read: from the first one that may have been written at `from`, to the first one that was written after `to`. */
+/**
+ * The slots to read: from the first one that may have been written at `from`, to the first one that was written after `to`.
+ * Those that were written from `earliest` to `latest` may have the event.
+ */
 interface Stretch {
   readonly from: number
   readonly to: number
+  readonly earliest: number
+  readonly latest: number
 }
 
 export class EventSearch {
@@ -44,16 +51,16 @@ export class EventSearch {
 
   /** `time`: the time in the id, in milliseconds since 1970. */
   async find(id: string, time: number, signal: AbortSignal | undefined): Promise<RecordedEvent | undefined> {
-    const earliest = time - setBack
-    const latest = time + longestAppend
+    const usual = { earliest: time - usualSetBack, latest: time + longestAppend }
+    const widest = { earliest: time - longestSetBack, latest: time + longestAppend }
     const searched = new Set<number>()
     const stretches: readonly Stretch[] = [
-      { from: earliest, to: time + usualAppend },
-      { from: earliest - clockDifference, to: latest + clockDifference },
+      { from: usual.earliest, to: time + usualAppend, ...usual },
+      { from: widest.earliest - clockDifference, to: widest.latest + clockDifference, ...widest },
     ]
-    const mayHave = ({ number, writtenAt }: Slot) =>
-      writtenAt >= earliest && writtenAt <= latest && !searched.has(number)
-    for (const { from, to } of stretches) {
+    for (const { from, to, earliest, latest } of stretches) {
+      const mayHave = ({ number, writtenAt }: Slot) =>
+        writtenAt >= earliest && writtenAt <= latest && !searched.has(number)
       const start = await this.#search.writtenAfter(from, signal)
       for await (const slots of this.#slotsFrom(start, signal)) {
         const within = slots.filter(mayHave)

@@ -162,6 +162,9 @@ export class Heartbeat {
     if (stored === undefined || refusal !== undefined) {
       return this.#refuse(beat, refusal ?? 'removed', round, signal)
     }
+    // It has left during this call, which may have stored its item again. As long as this process lives, it would count as
+    // alive.
+    if (!this.#workers.isAlive(place, worker)) return this.#refuse(beat, 'removed', round, signal)
     const { isPaused, parkedRequests } = stored.header
     return {
       kind: 'kept',

@@ -2,14 +2,14 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { ImportedEvent } from '@eventsourced/core'
 import { Command } from 'commander'
 import { audited } from '../audited.ts'
 import type { Runner } from '../context.ts'
-import { wrongUsage } from '../failure.ts'
+import { CommandFailure, wrongUsage } from '../failure.ts'
+import { linesOf } from '../lines.ts'
 import { Progress } from '../output/progress.ts'
 import { importedEvent } from '../transfer-event.ts'
 import { wholeNumber } from '../values.ts'
@@ -27,7 +27,10 @@ export function importCommand(runner: Runner): Command {
       'Append the events of a file of JSON Lines (.gz: gzipped; -: standard input). Repeat it to resume.',
     )
     .argument('<file>', 'one event a line, as `export` writes them')
-    .option('--name <source>', 'names the source, if its events have no ids (default: the name of the file)')
+    .option(
+      '--name <source>',
+      'names the source, if its events have no ids (default: the name of the file; the standard input has none)',
+    )
     .option(
       '--clamp-times',
       'record an event that is older than the last one of its stream at the time of that one',
@@ -38,16 +41,22 @@ export function importCommand(runner: Runner): Command {
       runner.run(command, 'creates', async ({ store, printer, operator, signal }) => {
         const total = await sizeOf(file)
         const shown = new Progress(runner.terminal, 'bytes')
-        const name = options.name ?? basename(file)
+        const name = options.name ?? (file === '-' ? undefined : basename(file))
         let bytes = 0
-        const source = events(file, (count) => {
+        const onRead = (count: number) => {
           bytes += count
-        })
+        }
+        const source = events({ file, name, onRead })
         const onProgress = () => shown.show({ done: bytes, total })
         try {
           const result = await audited(
             store,
-            { ...operator, action: 'import', target: name, details: { ...options, file } },
+            {
+              ...operator,
+              action: 'import',
+              target: name ?? 'standard input',
+              details: { ...options, file },
+            },
             () => store.import(source, { ...options, name, onProgress, signal }),
             { results: ({ read, imported, skipped }) => ({ read, imported, skipped }), signal },
           )
@@ -69,16 +78,38 @@ async function sizeOf(file: string): Promise<number> {
   return found.size
 }
 
-/** Opens the source when its first event is asked for: a reader of lines loses the lines that come before. */
-async function* events(file: string, onRead: (bytes: number) => void): AsyncGenerator<ImportedEvent> {
-  const source: Readable = file === '-' ? process.stdin : createReadStream(file)
-  source.on('data', (part: Buffer) => onRead(part.length))
-  const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source
-  // An error of the file would otherwise end the lines as if the file ended there.
-  source.on('error', (error) => text.destroy(error))
+interface Source {
+  readonly file: string
+  /** Names the source; undefined if nothing does, so that each event needs an id. */
+  readonly name: string | undefined
+  onRead(bytes: number): void
+}
+
+/** Opens the source when its first event is asked for: nothing is left open if the import is not begun. */
+async function* events({ file, name, onRead }: Source): AsyncGenerator<ImportedEvent> {
+  const bytes = counted(file === '-' ? process.stdin : createReadStream(file), onRead)
+  // An error of the file reaches its reader through the text.
+  const text = file.endsWith('.gz') ? pipeline(bytes, createGunzip(), () => {}) : bytes
   let number = 0
-  for await (const line of createInterface({ input: text, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(text)) {
     number++
-    if (line.trim() !== '') yield importedEvent(line, number)
+    if (line.trim() === '') continue
+    const event = importedEvent(line, number)
+    if (name === undefined && event.id === undefined) throw new CommandFailure(withoutId(number))
+    yield event
+  }
+}
+
+/** Without a name, other events that are piped in later would have the same ids, and count as repeated. */
+const withoutId = (number: number) =>
+  `Line ${number} has no "id": name what is on the standard input with --name, the same name when you repeat it`
+
+async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  onRead: Source['onRead'],
+): AsyncGenerator<Uint8Array> {
+  for await (const bytes of source) {
+    onRead(bytes.length)
+    yield bytes
   }
 }

@@ -108,7 +108,8 @@ function* subscriptionFindings(
       yield warning(
         subject,
         what,
-        advice || 'start more workers; if its handler is slow: eventsourced subscriptions repartition',
+        advice ||
+          `start more workers; if all partitions have one: eventsourced subscriptions repartition ${word(name)} PARTITIONS`,
       )
   }
 }

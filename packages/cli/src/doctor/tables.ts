@@ -68,5 +68,12 @@ const grantTo = (role: string | undefined) =>
 function remedyOf(one: Warning): string {
   if (one.kind === 'role-owns-events') return 'eventsourced migrate --grant ROLE | psql'
   // The remedies of Postgres are statements; those of DynamoDB are commands.
-  return 'table' in one ? one.remedy : `psql -c ${word(one.remedy)}`
+  return 'table' in one
+    ? one.remedy
+    : `psql${statementsOf(one.remedy)
+        .map((one) => ` -c ${word(one)}`)
+        .join('')}`
 }
+
+/** `psql` runs what one `-c` has as one transaction, and Postgres refuses `alter system` in one. */
+const statementsOf = (remedy: string): readonly string[] => remedy.split(/; (?=select pg_reload_conf\(\)$)/)

@@ -31,7 +31,9 @@ export class Progress {
       this.#bar.update(done, { left })
     } else if (performance.now() - this.#lastLine >= pauseBetweenLines) {
       this.#lastLine = performance.now()
-      this.#terminal.err(`${done} of ${total} ${this.#unit}${left}`)
+      // The size of the standard input is unknown.
+      const share = total < done ? done : `${done} of ${total}`
+      this.#terminal.err(`${share} ${this.#unit}${left}`)
     }
   }
 
