@@ -1,8 +1,8 @@
 /** Runs the console as a server of its own: listens, says where, and ends with Ctrl-C. */
 import { randomBytes } from 'node:crypto'
 import { hasCode } from '@eventsourced/core'
+import { isToken, tokenRule } from '../console/check-options.ts'
 import { type Console, console } from '../console/index.ts'
-import { isToken, tokenRule } from '../console/options.ts'
 import { scrapedMetrics } from '../console/scraped-metrics.ts'
 import type { CommandContext } from '../context.ts'
 import { CommandFailure, wrongUsage } from '../failure.ts'

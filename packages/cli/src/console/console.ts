@@ -1,6 +1,7 @@
 /** The console: a page, and the API that it uses, as a Hono application that any fetch-style server can mount. */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { version } from '../version.ts'
+import { checkOptions } from './check-options.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { shownError } from './jobs/shown-error.ts'
 import { type ConsoleOptions, contextOf } from './options.ts'
@@ -39,6 +40,7 @@ export interface Console extends OpenAPIHono {
  * @throws InvalidInputError if an option is wrong
  */
 export function console(options: ConsoleOptions): Console {
+  checkOptions(options)
   const controller = new AbortController()
   const context = contextOf(options, controller.signal)
   const jobs = new Jobs((error, projection) => shownError(context, error, projection))

@@ -1,5 +1,4 @@
-/** What a console shows, and what it may do: its options, checked. */
-import { InvalidInputError } from '@eventsourced/core'
+/** What a console shows, and what it may do: its options. */
 import type { AnyDecider, AnyProjection, AnyStore } from '../target/known.ts'
 import type { MetricSource } from './metrics.ts'
 
@@ -70,13 +69,9 @@ export interface ConsoleContext {
   readonly closing: AbortSignal
 }
 
-/** @throws InvalidInputError if an option is wrong */
+/** The options are checked before. */
 export function contextOf(options: ConsoleOptions, closing: AbortSignal): ConsoleContext {
   const { store, name = 'event store', timeout = 5_000, token } = options
-  if (typeof store?.readStream !== 'function') {
-    throw new InvalidInputError('store', 'must be a store', String(store))
-  }
-  checkOptions(options)
   return {
     store,
     name,
@@ -91,40 +86,5 @@ export function contextOf(options: ConsoleOptions, closing: AbortSignal): Consol
     metrics: options.metrics,
     onError: options.onError ?? ((error) => globalThis.console.error(error)),
     closing,
-  }
-}
-
-export const tokenRule = 'must have at least 8 characters, all of them letters, digits or signs of ASCII'
-/** Whether an HTTP header can carry the token, and few tries cannot find it. */
-export const isToken = (token: unknown): boolean => typeof token === 'string' && /^[!-~]{8,}$/.test(token)
-
-const hostName = /^([a-z0-9_-]+\.)*[a-z0-9_-]+$|^\[[0-9a-f:.]+\]$/i
-// The longest time that a timer of Node.js can run, in milliseconds.
-const longestTimer = 2 ** 31 - 1
-
-function checkOptions({ hosts = [], timeout, token, redact, actor }: ConsoleOptions): void {
-  for (const host of hosts) {
-    if (typeof host !== 'string' || !hostName.test(host)) {
-      throw new InvalidInputError(
-        'hosts',
-        'must be names without ports, such as ops.example.org',
-        String(host),
-      )
-    }
-  }
-  if (timeout !== undefined && !(Number.isInteger(timeout) && timeout >= 1 && timeout <= longestTimer)) {
-    throw new InvalidInputError(
-      'timeout',
-      `must be a whole number from 1 to ${longestTimer}`,
-      String(timeout),
-    )
-  }
-  if (token !== undefined && !isToken(token)) {
-    throw new InvalidInputError('token', tokenRule, 'another value')
-  }
-  for (const [field, value] of Object.entries({ redact, actor })) {
-    if (value !== undefined && typeof value !== 'function') {
-      throw new InvalidInputError(field, 'must be a function', String(value))
-    }
   }
 }
