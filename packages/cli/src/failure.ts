@@ -17,6 +17,13 @@ export function textOf(error: unknown): string {
   return typeof code === 'string' ? `${error.message} (${code})` : error.message
 }
 
+/** What a person at the command line reads: the text, and the command that tells more about tables that do not fit. */
+export function toldText(error: unknown): string {
+  const isMismatch = error instanceof Error && 'code' in error && error.code === 'schema-mismatch'
+  if (!isMismatch) return textOf(error)
+  return `${textOf(error)}. \`eventsourced migrate\` creates and updates the tables; with --check it only says what is pending`
+}
+
 /** The command line is wrong. The message says what to write instead. */
 export function wrongUsage(message: string): CommandFailure {
   return new CommandFailure(message, usage)

@@ -21,7 +21,7 @@ import { tailCommand } from './commands/tail.ts'
 import { traceCommand } from './commands/trace.ts'
 import { Runner } from './context.ts'
 import { done, failed, interrupted, meanings, usage } from './exit-codes.ts'
-import { CommandFailure, textOf, wrongUsage } from './failure.ts'
+import { CommandFailure, toldText, wrongUsage } from './failure.ts'
 import { printableLines, type Terminal } from './output/printer.ts'
 import { filled } from './values.ts'
 import { version } from './version.ts'
@@ -43,7 +43,7 @@ export async function runCommandLine(
     const isUnrecorded = error instanceof NotRecordedError && error.outcome !== 'not begun'
     if (signal.aborted && !isUnrecorded) return interrupted
     if (error instanceof CommanderError) return error.exitCode === 0 ? done : usage
-    terminal.err(printableLines(`error: ${textOf(error)}`))
+    terminal.err(printableLines(`error: ${toldText(error)}`))
     return error instanceof CommandFailure ? error.exitCode : failed
   }
 }

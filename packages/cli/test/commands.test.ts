@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { memoryStore } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../../../test/temporary-folder.ts'
 import type { CommandContext } from '../src/context.ts'
 import { openTarget } from '../src/target/open.ts'
 import { correlatedEvents } from '../src/trace.ts'
@@ -36,6 +37,8 @@ describe.each(databases)('the command line on $name', ({ name, start }) => {
     expect((await here('migrate', '--check')).exitCode).toBe(3)
     expect((await here('--read-only', 'migrate')).exitCode).toBe(2)
     expect((await here('doctor')).exitCode).toBe(4)
+    const streams = await here('streams')
+    expect([streams.exitCode, streams.err]).toEqual([1, expect.stringContaining('`eventsourced migrate`')])
     expect((await here('status', '--json')).exitCode).toBe(0)
     expect((await here('migrate', '--check')).exitCode).toBe(3)
     expect((await here('migrate')).exitCode).toBe(0)
@@ -308,6 +311,19 @@ describe('the command line without a store', () => {
     expect([exitCode, err]).toEqual([1, expect.stringContaining('no database')])
     expect(existsSync(folder)).toBe(false)
   })
+
+  it.each(['deciders = []', 'deciders = { order: 1 }', 'projections = {}', 'redact = true'])(
+    'refuses a configuration file with %s',
+    async (mistake) => {
+      const { path, remove } = temporaryFolder('cli-config')
+      const file = join(path, 'eventsourced.config.mjs')
+      await writeFile(file, `export const store = { readStream() {} }\nexport const ${mistake}\n`)
+      const { exitCode, err } = await run('--config', file, 'streams')
+      remove()
+      const name = mistake.split(' ')[0]
+      expect([exitCode, err]).toEqual([1, expect.stringMatching(`^error: \`${name}\` of '.*' must be`)])
+    },
+  )
 
   it('never prints a password', async () => {
     const wrong = await run('--url', 'mysql://ada:secret@host/database?token=secret', 'status')

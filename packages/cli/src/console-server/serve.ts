@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { hasCode } from '@eventsourced/core'
 import { isToken, tokenRule } from '../console/check-options.ts'
 import { type Console, console } from '../console/index.ts'
+import { libraryCodeOf } from '../console/library-code.ts'
 import { scrapedMetrics } from '../console/scraped-metrics.ts'
 import type { CommandContext } from '../context.ts'
-import { CommandFailure, wrongUsage } from '../failure.ts'
+import { CommandFailure, toldText, wrongUsage } from '../failure.ts'
 import { isLoopback, namesOf, shownHost } from './addresses.ts'
 import { listen } from './listen.ts'
 import { openBrowser } from './open-browser.ts'
@@ -87,11 +88,19 @@ async function probe({ store, printer, signal }: CommandContext): Promise<void> 
         `${error.message}. Stop it first; or mount the console in its own server: docs/console.md says how`,
       )
     }
-    printer.note(
-      hasCode(error, 'schema-mismatch')
-        ? `${error.message}`
-        : `The database does not answer yet: ${messageOf(error)}. The page shows the store as soon as it does.`,
-    )
+    printer.note(whyNotShown(error))
+  }
+}
+
+function whyNotShown(error: unknown): string {
+  const then = 'The page shows the store as soon as it does.'
+  switch (libraryCodeOf(error)) {
+    case 'schema-mismatch':
+      return `${toldText(error)}.`
+    case 'store-unavailable':
+      return `The database does not answer yet: ${messageOf(error)}. ${then}`
+    default:
+      return `The database does not give what the console needs: ${messageOf(error)}. ${then}`
   }
 }
 

@@ -48,6 +48,12 @@ const rules: { readonly [Option in keyof ConsoleOptions]-?: readonly [(value: un
     onError: [isFunction, 'must be a function'],
   }
 
+/** Returns what the value of an option must be; undefined if it may have this one. */
+export function brokenRule(name: keyof ConsoleOptions, value: unknown): string | undefined {
+  const [isRight, rule] = rules[name]
+  return isRight(value) ? undefined : rule
+}
+
 /** @throws InvalidInputError if an option is wrong, or is none */
 export function checkOptions(options: ConsoleOptions): void {
   if (!isObject(options)) {
@@ -62,9 +68,11 @@ export function checkOptions(options: ConsoleOptions): void {
       )
     }
   }
-  for (const [name, [isRight, rule]] of Object.entries(rules)) {
-    const value: unknown = options[name as keyof ConsoleOptions]
-    if ((value === undefined && name !== 'store') || isRight(value)) continue
+  for (const name of Object.keys(rules) as (keyof ConsoleOptions)[]) {
+    const value: unknown = options[name]
+    if (value === undefined && name !== 'store') continue
+    const rule = brokenRule(name, value)
+    if (rule === undefined) continue
     throw new InvalidInputError(name, rule, name === 'token' ? 'another value' : shown(value))
   }
 }

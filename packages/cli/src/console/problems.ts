@@ -67,6 +67,16 @@ function ownProblem(
     return { status: 503, type, code: error.code, title: 'Database unavailable', detail }
   }
   const code = libraryCodeOf(error)
+  // As for a database that is away, the page tries again: it shows the store after a migration.
+  if (code === 'schema-mismatch') {
+    return {
+      status: 503,
+      type: `${errorsPage}#${code}`,
+      code,
+      title: 'Tables do not fit',
+      detail: tablesDoNotFit,
+    }
+  }
   if (code !== undefined) return problem(error).status === 500 ? faultOf(code) : undefined
   return {
     status: 500,
@@ -75,6 +85,9 @@ function ownProblem(
     detail: 'The process of the console has written the error to its log.',
   }
 }
+
+const tablesDoNotFit =
+  'The tables of this store are missing, or do not fit this version of the library. `eventsourced migrate` creates and updates them; with --check it only says what is pending.'
 
 /** Only an action can have changed something. */
 function warningOf({ method }: Request): string {

@@ -85,7 +85,7 @@ export class Sampler {
     }
   }
 
-  /** A client that is slow keeps its place by the id, so that nothing waits for it in memory. */
+  /** The sample after the one with this id. A slow client asks again with the last id that it got: no queue of its own grows. */
   #after(id: number): Kept | undefined {
     const newest = this.#kept.at(-1)
     if (newest === undefined || newest.id <= id) return undefined
@@ -97,7 +97,7 @@ export class Sampler {
     const { closing } = this.#context
     this.#isRunning = true
     this.#lastLeft = performance.now()
-    // Counts of before the pause would make one sample of the whole pause.
+    // The difference to counts from before the pause would show all appends of the pause as one burst.
     this.#counts = undefined
     try {
       while (!closing.aborted && this.#isWanted()) {

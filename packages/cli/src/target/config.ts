@@ -1,6 +1,7 @@
 /** Loads `eventsourced.config.ts`: the store of a program, and what only the program knows of its events. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { brokenRule } from '../console/check-options.ts'
 import type { Redact } from '../console/options.ts'
 import { CommandFailure, wrongUsage } from '../failure.ts'
 import type { AnyDecider, AnyProjection, AnyStore } from './known.ts'
@@ -27,7 +28,7 @@ export function configFile(given: string | undefined): string | undefined {
 
 /**
  * Loads a configuration file.
- * @throws CommandFailure if it cannot be loaded, or exports no store
+ * @throws CommandFailure if it cannot be loaded, exports no store, or exports something else by one of the other names
  */
 export async function loadConfig(file: string): Promise<Config> {
   const { createJiti } = await import('jiti')
@@ -45,5 +46,10 @@ export async function loadConfig(file: string): Promise<Config> {
       `'${file}' exports no store. Write \`export const store = postgresStore(…)\`, or \`export default { store }\``,
     )
   }
-  return { store, deciders, projections, redact }
+  const config = { store, deciders, projections, redact }
+  for (const name of ['deciders', 'projections', 'redact'] as const) {
+    const rule = config[name] === undefined ? undefined : brokenRule(name, config[name])
+    if (rule !== undefined) throw new CommandFailure(`\`${name}\` of '${file}' ${rule}`)
+  }
+  return config
 }

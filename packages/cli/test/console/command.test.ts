@@ -139,6 +139,17 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('on $name', (
     expect(performance.now() - begin).toBeLessThan(longestEnd)
     await database.stop()
   })
+
+  it('says of a database that refuses it what it says, and not that it is away', async () => {
+    const database = await startDatabase()
+    const wrong = new URL(database.url)
+    wrong.pathname = '/no-such-database'
+    const { url, err } = start('--url', wrong.href, '--json', 'console', '--port', '0')
+    await url
+    await expect.poll(err, { timeout: 30_000 }).toContain('does not exist')
+    expect(err()).not.toContain('does not answer')
+    await database.stop()
+  })
 })
 
 /** A way to the database that the test opens and shuts. */

@@ -1,5 +1,5 @@
 /** What the console refuses: foreign hosts and pages, missing tokens, large bodies, and every change if it is read-only. */
-import { memoryStore } from '@eventsourced/core'
+import { memoryStore, SchemaMismatchError } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ConsoleOptions, console as consoleOf } from '../../src/console/index.ts'
 import { type ListeningServer, listen } from '../../src/console-server/listen.ts'
@@ -239,6 +239,20 @@ describe('every answer', () => {
     expect([answer.status, JSON.parse(text)]).toMatchObject([500, { code: 'internal' }])
     expect(text).not.toContain('hunter2')
     expect(errors).toMatchObject([{ message: secret }])
+  })
+
+  it('names the command that creates missing tables, and lets the page try again', async () => {
+    const store = memoryStore()
+    store.listStreams = () => {
+      throw new SchemaMismatchError('The tables in schema `secret` are missing')
+    }
+    const answer = await get(make({ store, onError() {} }), '/api/streams')
+    const text = await answer.text()
+    expect([answer.status, JSON.parse(text)]).toMatchObject([
+      503,
+      { code: 'schema-mismatch', detail: expect.stringContaining('`eventsourced migrate`') },
+    ])
+    expect(text).not.toContain('secret')
   })
 
   it('comes in time, also if the database does not answer', async () => {

@@ -1,4 +1,4 @@
-/** Refuses requests that a foreign page lets a browser send. Programs send neither of the two headers. */
+/** Refuses requests that a foreign page lets a browser send. Programs send neither `Origin` nor `Sec-Fetch-Site`. */
 import type { MiddlewareHandler } from 'hono'
 import { placeIn } from '../place.ts'
 import { Refusal } from '../refusal.ts'
