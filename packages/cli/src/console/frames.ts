@@ -1,6 +1,7 @@
 /**
  * Server-Sent Events that stay open until the client leaves. It makes a frame when the client has taken the last one, so a
- * slow client keeps two frames in memory. While there is no frame, it sends comments.
+ * slow client keeps two frames in memory. While there is none, it sends `event: alive`: without it, a client could not tell
+ * a silent connection from a dead one.
  */
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
@@ -16,11 +17,12 @@ export interface Frame {
   readonly id?: string | undefined
 }
 
-const heartbeat = ': \n\n'
+/** A comment would not do: browsers keep comments from the page. */
+export const heartbeat = { event: 'alive', data: '{}' }
 const retryTime = 2_000
 
-/** After how long without a frame a comment is sent, in milliseconds. */
-const heartbeatTime = 15_000
+/** After how long without a frame a heartbeat is sent, in milliseconds. */
+export const heartbeatTime = 15_000
 
 /**
  * Answers with frames. `framesOf` makes them; its signal is aborted when the client leaves, and when the console closes.
@@ -52,7 +54,7 @@ export function sendFrames(
         const result = await withinTime(next, every, signal)
         if (signal.aborted) break
         if (result === undefined) {
-          await stream.write(heartbeat)
+          await stream.writeSSE(heartbeat)
           continue
         }
         if (result.done) break

@@ -10,6 +10,8 @@ export interface LogSearch {
   readonly prefix: string | undefined
   /** How many events to read at once. */
   readonly chunk: number
+  /** Called after each whole chunk: before which position to continue, and how many events to read at once then. */
+  readonly passed?: (() => Promise<{ readonly before: number; readonly chunk: number }>) | undefined
   readonly signal: AbortSignal
 }
 
@@ -24,12 +26,13 @@ const leastPositions = 2_000
  */
 export async function searchBackward(
   store: AnyStore,
-  { before, types, prefix, chunk, signal }: LogSearch,
+  { before, types, prefix, chunk: firstChunk, passed, signal }: LogSearch,
   take: (event: RecordedEvent) => boolean | Promise<boolean>,
 ): Promise<number | undefined> {
   const deadline = performance.now() + searchTime
   let until = before === undefined ? await lastPosition(store, signal) : before - 1
   let size = leastPositions
+  let chunk = firstChunk
   while (until >= 1) {
     const began = performance.now()
     const from = Math.max(1, until - size + 1)
@@ -41,7 +44,8 @@ export async function searchBackward(
       last = event.position
       if (await take(event)) return event.position
     }
-    const searched = count === chunk ? last : from
+    let searched = count === chunk ? last : from
+    if (count === chunk && passed !== undefined) ({ before: searched, chunk } = await passed())
     const now = performance.now()
     const speed = (until - searched + 1) / Math.max(now - began, 0.1)
     size = Math.max(leastPositions, Math.floor(Math.min(size * 4, speed * (deadline - now))))

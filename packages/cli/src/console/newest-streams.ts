@@ -6,6 +6,7 @@ import { searchBackward } from './log-search.ts'
 const mostSorted = 1_000
 const lookUpsAtOnce = 8
 const eventsAtOnce = 64
+const mostEventsAtOnce = 1_000
 
 export interface NewestStreamsQuery {
   /** The `next` of the page before. */
@@ -78,14 +79,53 @@ async function newestInLog(
     }
     return false
   }
-  const search = { before, prefix, chunk: eventsAtOnce, signal }
+  let chunk = eventsAtOnce
+  let isNew = false
+  /** The last event that was read, and how many before it were of the same stream. */
+  let last: RecordedEvent | undefined
+  let run = 0
+  /** Reads more at once where streams were seen before, and passes the rest of a run of one stream. */
+  const passed = async () => {
+    const isRun = run >= chunk
+    chunk = isNew ? eventsAtOnce : Math.min(chunk * 4, mostEventsAtOnce)
+    isNew = false
+    const { position } = last as RecordedEvent
+    return { before: isRun ? await beginningOfRun(store, last as RecordedEvent, signal) : position, chunk }
+  }
+  const search = { before, prefix, chunk, passed, signal }
   const next = await searchBackward(store, search, async (event) => {
+    run = last?.streamId === event.streamId ? run + 1 : 1
+    last = event
     if (seen.has(event.streamId)) return false
     seen.add(event.streamId)
+    isNew = true
     waiting.push(event)
     return waiting.length >= Math.min(lookUpsAtOnce, limit - streams.length) && (await lookUp())
   })
   if (await lookUp()) return { streams, next: String(full) }
   const place = streams.length === limit ? full : next
   return { streams, next: place === undefined || place <= 1 ? undefined : String(place) }
+}
+
+/**
+ * Returns the position of the earliest known event of a run: of events of one stream that fill all positions up to this one,
+ * as when a process has appended many events to one stream alone. It reads few of them, at growing distances.
+ */
+async function beginningOfRun(store: AnyStore, end: RecordedEvent, signal: AbortSignal): Promise<number> {
+  const { streamId } = end
+  let { version, position } = end
+  let isGrowing = true
+  for (
+    let step = mostEventsAtOnce;
+    step >= eventsAtOnce;
+    step = isGrowing ? step * 4 : Math.floor(step / 2)
+  ) {
+    const fromVersion = version - step
+    const slice =
+      fromVersion < 1 ? undefined : await store.raw.readStream(streamId, { fromVersion, limit: 1, signal })
+    const [event] = slice?.events ?? []
+    if (event?.position === position - step) [version, position] = [event.version, event.position]
+    else isGrowing = false
+  }
+  return position
 }

@@ -30,13 +30,12 @@ export async function ask<Shape extends z.ZodType>(
   return parsed
 }
 
-/** One frame of Server-Sent Events. A comment has only `comment`. */
+/** One frame of Server-Sent Events. */
 export interface ReceivedFrame {
   readonly event?: string
   readonly id?: string
   // biome-ignore lint/suspicious/noExplicitAny: each test knows what its frames have
   readonly data?: any
-  readonly comment?: boolean
 }
 
 /** Reads frames until `isEnough` holds, or the time in milliseconds is over, then leaves. */
@@ -68,7 +67,6 @@ export async function framesOf(
 }
 
 function frameOf(text: string): ReceivedFrame {
-  if (text.startsWith(':')) return { comment: true }
   const fields = Object.fromEntries(text.split('\n').map((line) => line.split(/: (.*)/s)))
   return { ...fields, ...(fields.data !== undefined && { data: JSON.parse(fields.data) }) }
 }

@@ -195,7 +195,7 @@ describe('the jobs of a console', () => {
   })
 })
 
-/** The events of an answer of Server-Sent Events, without its comments. */
+/** The events of an answer of Server-Sent Events. */
 async function* framesOf(answer: Response) {
   let text = ''
   for await (const part of (answer.body as ReadableStream<Uint8Array<ArrayBuffer>>).pipeThrough(

@@ -82,7 +82,7 @@ describe('the live log', () => {
 })
 
 describe('frames', () => {
-  it('sends comments while no frame comes', async () => {
+  it('sends heartbeats that a page can hear while no frame comes', async () => {
     const context = { closing: never, onError: () => {} }
     const app = new Hono().get('/', (c) =>
       sendFrames(
@@ -96,7 +96,7 @@ describe('frames', () => {
       ),
     )
     const frames = await framesOf(await app.request('/'), () => false)
-    expect(frames.filter(({ comment }) => comment).length).toBeGreaterThanOrEqual(2)
+    expect(frames.filter(({ event }) => event === 'alive').length).toBeGreaterThanOrEqual(2)
     expect(frames.at(-1)).toEqual({ event: 'late', data: 1, id: '7' })
   })
 })
@@ -197,16 +197,13 @@ describe.runIf(stores.some(({ name }) => name === 'pg'))('while Postgres is away
       await pause(1_000)
       await store.append('a', [{ type: 'After', data: 2 }])
       const events = await log
-      expect(events.flatMap(({ event, data }) => (event === 'event' ? data.type : event) ?? [])).toEqual([
-        'Before',
-        'away',
-        ...(events.some(({ event }) => event === 'back') ? ['back'] : []),
-        'After',
-      ])
+      const told = events.flatMap(({ event, data }) => (event === 'event' ? data.type : event) ?? [])
+      // While Postgres starts to take connections, one may succeed and the next one fail.
+      expect(told.join(' ')).toMatch(/^Before away( back away)*( back)? After$/)
       expect(events.find(({ event }) => event === 'event')?.id).toBe(String(position))
       const measured = (await samples).flatMap(({ event }) => event ?? [])
       expect(measured.at(-1)).toBe('sample')
-      expect(measured.filter((event) => event === 'away')).toHaveLength(1)
+      expect(measured.filter((event) => event === 'away').length).toBeGreaterThanOrEqual(1)
       const text = JSON.stringify([events, await samples])
       for (const secret of ['127.0.0.1', 'localhost', database, 'password'])
         expect(text).not.toContain(secret)

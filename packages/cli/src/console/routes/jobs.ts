@@ -1,6 +1,7 @@
 /** `/api/jobs`: the rebuilds and verifications of this console, as they run. */
 import { createRoute } from '@hono/zod-openapi'
 import { streamSSE } from 'hono/streaming'
+import { heartbeat, heartbeatTime } from '../frames.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { ConsoleContext } from '../options.ts'
 import { cancelShape } from '../shapes/action.ts'
@@ -9,7 +10,6 @@ import { actionRoute } from './action.ts'
 import { answers, newRoutes, type Routes } from './route.ts'
 
 const shortestPause = 250
-const heartbeat = 15_000
 
 const listJobs = createRoute({
   method: 'get',
@@ -24,7 +24,8 @@ const followJobs = createRoute({
   summary: 'Sends the jobs at once, and after each change, at most four times a second.',
   responses: {
     200: {
-      description: 'Server-Sent Events: `event: jobs`, with the same data as GET /api/jobs.',
+      description:
+        'Server-Sent Events: `event: jobs`, with the same data as GET /api/jobs, and `event: alive` after 15 s without one.',
       content: { 'text/event-stream': { schema: jobsShape } },
     },
   },
@@ -54,7 +55,7 @@ export function jobRoutes({ closing }: ConsoleContext, jobs: Jobs): Routes {
           while (!closing.aborted && !stream.aborted) {
             await stream.writeSSE({ event: 'jobs', data: JSON.stringify({ jobs: jobs.list() }) })
             await stream.sleep(shortestPause)
-            while (!(await bell.heard(heartbeat))) await stream.write(':\n\n')
+            while (!(await bell.heard(heartbeatTime))) await stream.writeSSE(heartbeat)
           }
         } finally {
           endChanges()

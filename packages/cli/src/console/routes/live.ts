@@ -24,14 +24,18 @@ const frames = (description: string) => ({
   },
 })
 
-const away = 'While the database is away: `event: away`, data `{ "message": … }`.'
+const others =
+  'While the database is away: `event: away`, data `{ "message": … }`. After 15 s without a frame: `event: alive`.'
 
 const followSamples = createRoute({
   method: 'get',
   path: '/samples',
   summary: 'Sends what the console measures: the samples of up to ten minutes, then one a second.',
-  request: { headers: lastEventId },
-  responses: frames(`Frames with \`event: sample\`, data Sample. ${away}`),
+  request: {
+    headers: lastEventId,
+    query: z.strictObject({ after: whole(0, 'the samples after the one with this `id`; by default all') }),
+  },
+  responses: frames(`Frames with \`event: sample\`, data Sample. ${others}`),
 })
 
 const followLog = createRoute({
@@ -47,7 +51,7 @@ const followLog = createRoute({
     }),
   },
   responses: frames(
-    `Frames with \`event: event\`, data Event, \`id\` its position. ${away} When it is back: \`event: back\`, or an event.`,
+    `Frames with \`event: event\`, data Event, \`id\` its position. ${others} When it is back: \`event: back\`, or an event.`,
   ),
 })
 
@@ -64,7 +68,7 @@ export function liveRoutes(context: ConsoleContext): Routes {
 
   return newRoutes()
     .openapi(followSamples, (c) => {
-      const after = placeOf(c.req.valid('header')['last-event-id']) ?? 0
+      const after = placeOf(c.req.valid('header')['last-event-id']) ?? c.req.valid('query').after ?? 0
       return sendFrames(c, context, (signal) => sampleFrames(after, signal))
     })
     .openapi(followLog, (c) => {

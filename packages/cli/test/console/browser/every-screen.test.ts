@@ -41,6 +41,26 @@ describe.each(['light', 'dark'] as const)('in %s colours', (scheme) => {
   })
 })
 
+it('axe finds nothing where a subscription has parked thousands of events', {
+  timeout: 120_000,
+}, async () => {
+  const name = 'parks-all'
+  await shop.store.runOnce({
+    name,
+    onError: { retries: 0, action: 'park' },
+    handle() {
+      throw new Error('no')
+    },
+  })
+  expect((await shop.store.subscriptions.get(name))?.parked).toBeGreaterThan(1_000)
+  const watched = await watchedPage(browser, shop.url)
+  for (const address of ['#/subscriptions', `#/subscription?name=${name}`, `#/parked?subscription=${name}`]) {
+    await watched.show(address)
+    expect([address, await brokenRules(watched.page)]).toEqual([address, []])
+  }
+  await watched.close()
+})
+
 it('fits the width of a phone', { timeout: 180_000 }, async () => {
   const watched = await watchedPage(browser, shop.url, { width: 390, height: 844 })
   for (const { name, address } of screens(shop.positions)) {

@@ -31,7 +31,10 @@ const columns: readonly Column<SubscriptionShape>[] = [
       parked === 0 ? (
         '–'
       ) : (
-        <a href={address('parked', { subscription: name })} aria-label={`${parked} parked events of ${name}`}>
+        <a
+          href={address('parked', { subscription: name })}
+          aria-label={`${counted(parked, 'parked event')} of ${name}`}
+        >
           {digits(parked)}
         </a>
       ),
