@@ -39,7 +39,7 @@ export async function runCommandLine(
     await program.parseAsync(words, { from: 'user' })
     return exitCode()
   } catch (error) {
-    // Whoever interrupts an action must still learn that its end is not recorded.
+    // An operator who interrupts an action must still learn that its end is not recorded.
     const isUnrecorded = error instanceof NotRecordedError && error.outcome !== 'not begun'
     if (signal.aborted && !isUnrecorded) return interrupted
     if (error instanceof CommanderError) return error.exitCode === 0 ? done : usage

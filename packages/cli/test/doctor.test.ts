@@ -87,7 +87,7 @@ describe.each(databases)('doctor on $name', ({ start }) => {
         subject: 'subscription stock',
         finding: 'no worker runs it',
         remedy:
-          'start a process that runs it; if no program has it any more: eventsourced subscriptions remove stock',
+          'start a process that runs it; if no program has it any more: eventsourced projections drop stock; eventsourced subscriptions remove stock',
       },
       {
         severity: 'problem',
@@ -107,6 +107,23 @@ describe.each(databases)('doctor on $name', ({ start }) => {
         finding: expect.stringMatching(/^its documents stay as of position \d+: no worker runs it$/),
         remedy:
           'start a process that runs it; if no program has it any more: eventsourced projections drop stock',
+      },
+    ])
+  })
+
+  it('finds nothing wrong with a projection that was dropped as it says', async () => {
+    const on = ['--url', database.url]
+    for (const command of ['projections drop', 'subscriptions remove']) {
+      const { exitCode, err } = await run(...on, ...command.split(' '), 'stock', '--yes', 'stock')
+      expect([exitCode, err]).toEqual([0, ''])
+    }
+    const { findings } = await doctor(database.url)
+    expect(findings.filter(({ subject }) => subject.endsWith('stock'))).toEqual([
+      {
+        severity: 'ok',
+        subject: 'projection stock',
+        finding: expect.stringContaining('dropped'),
+        remedy: null,
       },
     ])
   })

@@ -29,7 +29,7 @@ type SlotsFrom = (start: number, signal: AbortSignal | undefined) => AsyncGenera
 
 /**
  * The slots to read: from the first one that may have been written at `from`, to the first one that was written after `to`.
- * Those that were written from `earliest` to `latest` may have the event.
+ * The slots that were written from `earliest` to `latest` may have the event.
  */
 interface Stretch {
   readonly from: number

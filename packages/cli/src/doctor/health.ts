@@ -102,7 +102,7 @@ function* subscriptionFindings(
       yield problem(
         subject,
         what,
-        `start a process that runs it; if no program has it any more: eventsourced subscriptions remove ${word(name)}`,
+        `start a process that runs it; if no program has it any more: ${removalOf(name, summary)}`,
       )
     else
       yield warning(
@@ -112,4 +112,10 @@ function* subscriptionFindings(
           `start more workers; if all partitions have one: eventsourced subscriptions repartition ${word(name)} PARTITIONS`,
       )
   }
+}
+
+/** The subscription of a projection cannot be removed while the projection has documents. */
+function removalOf(name: string, summary: SubscriptionSummary | undefined): string {
+  const remove = `eventsourced subscriptions remove ${word(name)}`
+  return summary?.kind === 'projection' ? `eventsourced projections drop ${word(name)}; ${remove}` : remove
 }

@@ -14,13 +14,17 @@ export async function* projectionFindings(
 }
 
 function findingOf(
-  { name, mode, building, isBuildNeeded }: ProjectionSummary,
+  { name, version, mode, building, isBuildNeeded }: ProjectionSummary,
   subscription: SubscriptionSummary | undefined,
 ): Finding {
   const subject = `projection ${name}`
   const rebuild = `eventsourced projections rebuild ${word(name)}`
   if (building !== undefined) {
     return warning(subject, `version ${building} is being built, unless its process has ended`, rebuild)
+  }
+  // The store remembers the name of a dropped projection.
+  if (version === 0 && mode === 'async' && subscription === undefined) {
+    return ok(subject, 'dropped, or never built, and no program runs it')
   }
   if (isBuildNeeded) return problem(subject, 'has no complete documents', rebuild)
   const start = `start a process that runs it; if no program has it any more: eventsourced projections drop ${word(name)}`
