@@ -37,8 +37,8 @@ export function ParkedDetails({ subscription, position }: ParkedDetailsProps) {
       <Notice text={notice} />
       {result.error?.status === 404 ? (
         <p class="empty">
-          No event is parked at position {digits(position)}: a worker has handled it, or an operator has
-          skipped it. <a href={address('event', { position })}>To the event</a>
+          No event is parked at position {digits(position)}: a worker has handled it, an operator has skipped
+          it, or it was never parked. <a href={address('event', { position })}>To the event</a>
         </p>
       ) : (
         <Result result={result}>

@@ -53,7 +53,11 @@ export function Documents({ projection, prefix, after }: DocumentsProps) {
             columns={columns}
             rows={documents}
             keyOf={({ key }) => key}
-            empty={prefix === '' ? 'It has no documents.' : 'No document has a key that begins so.'}
+            empty={
+              prefix === ''
+                ? 'No documents: it was not built, handles none of the events, or does not exist.'
+                : 'No document has a key that begins so.'
+            }
             next={next === undefined ? undefined : address('documents', { projection, prefix, after: next })}
           />
         )}
