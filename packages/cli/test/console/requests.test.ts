@@ -116,3 +116,17 @@ it.each([
   }
   expect.unreachable()
 })
+
+it('many pages at once are no leak that Node.js warns of', async () => {
+  const warnings: string[] = []
+  const note = ({ message }: Error) => void warnings.push(message)
+  process.on('warning', note)
+  onTestFinished(() => void process.off('warning', note))
+  const app = await opened()
+  for (const path of ['jobs/live', 'samples', 'log/live']) {
+    const open = Array.from({ length: 12 }, () => app.request(`/api/${path}`))
+    for (const answer of await Promise.all(open)) await answer.body?.getReader().read()
+  }
+  await app.close()
+  expect(warnings).toEqual([])
+})
