@@ -1,4 +1,5 @@
 /** The console: a page, and the API that it uses, as a Hono application that any fetch-style server can mount. */
+import { setMaxListeners } from 'node:events'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { version } from '../version.ts'
 import { checkOptions } from './check-options.ts'
@@ -42,6 +43,8 @@ export interface Console extends OpenAPIHono {
 export function console(options: ConsoleOptions): Console {
   checkOptions(options)
   const controller = new AbortController()
+  // Every open answer listens to it, and leaves when it ends.
+  setMaxListeners(0, controller.signal)
   const context = contextOf(options, controller.signal)
   const jobs = new Jobs((error, projection) => shownError(context, error, projection))
   const app = new OpenAPIHono()

@@ -33,6 +33,7 @@ export async function searchBackward(
   let until = before === undefined ? await lastPosition(store, signal) : before - 1
   let size = leastPositions
   let chunk = firstChunk
+  let isAtEnd = before === undefined
   while (until >= 1) {
     const began = performance.now()
     const from = Math.max(1, until - size + 1)
@@ -43,6 +44,15 @@ export async function searchBackward(
       count++
       last = event.position
       if (await take(event)) return event.position
+    }
+    if (count === 0 && !isAtEnd) {
+      // A place far beyond the end of the log has no end of empty parts before it.
+      isAtEnd = true
+      const end = await lastPosition(store, signal)
+      if (end < from) {
+        until = end
+        continue
+      }
     }
     let searched = count === chunk ? last : from
     if (count === chunk && passed !== undefined) ({ before: searched, chunk } = await passed())

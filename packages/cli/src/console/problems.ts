@@ -36,6 +36,10 @@ function ownProblem(
     return { status: 404, code: 'not-found', title: 'Not found', detail: error.message }
   }
   if (error instanceof NotRecordedError) {
+    if (hasCode(error.cause, 'invalid-input') && error.cause.field === 'entry.target') {
+      const detail = 'No subscription or projection can have this name. Nothing was changed.'
+      return { status: 400, code: 'invalid-input', title: 'Invalid input', detail }
+    }
     const status = error.outcome === 'not begun' ? 503 : 500
     return { status, code: 'not-recorded', title: 'Not recorded', detail: notRecorded[error.outcome] }
   }

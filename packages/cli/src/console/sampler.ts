@@ -7,6 +7,7 @@ import { health } from '@eventsourced/core/health'
 import type { AppendCounts } from './metrics.ts'
 import type { ConsoleContext } from './options.ts'
 import type { Sample } from './shapes/store.ts'
+import { withinTime } from './within-time.ts'
 
 /** How often it measures, and how long it keeps and waits, in milliseconds. */
 export interface SamplerTimes {
@@ -158,7 +159,9 @@ export class Sampler {
   async #appends(): Promise<Sample['appends']> {
     const { metrics } = this.#context
     const signal = AbortSignal.timeout(this.#times.timeout)
-    const counts = await metrics?.read(signal).catch(() => undefined)
+    // A source of the user may throw at once, or answer never.
+    const asked = (async () => metrics?.read(signal))().catch(() => undefined)
+    const counts = await withinTime(asked, this.#times.timeout, this.#context.closing)
     const before = this.#counts
     this.#counts = counts
     if (counts === undefined || before === undefined) return undefined

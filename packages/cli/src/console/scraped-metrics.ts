@@ -112,6 +112,10 @@ function countsIn(text: string, prefix: string): AppendCounts | undefined {
 
 function checkedUrl(url: string): URL {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed !== undefined && (parsed.username !== '' || parsed.password !== '')) {
+    // `fetch` refuses each such address, and there would be no metrics without a word. The secret is not repeated.
+    throw new InvalidInputError('metrics', 'must be an address without a user and a password', 'another one')
+  }
   if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') return parsed
   throw new InvalidInputError('metrics', 'must be an address such as http://localhost:3000/metrics', url)
 }

@@ -104,5 +104,7 @@ describe('scrapedMetrics', () => {
     const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`
     await expect(scrapedMetrics([url]).read(AbortSignal.timeout(50))).rejects.toThrow(/timeout/)
     expect(() => scrapedMetrics(['localhost:3000'])).toThrow(/metrics/)
+    // `fetch` asks no address with a password.
+    expect(() => scrapedMetrics(['http://ada:secret@localhost:3000/metrics'])).toThrow(/without a user/)
   })
 })

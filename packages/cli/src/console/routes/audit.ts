@@ -4,13 +4,14 @@ import { auditedActions } from '../../audited.ts'
 import type { ConsoleContext } from '../options.ts'
 import { type AuditEntryShape, auditShape } from '../shapes/store.ts'
 import { redactedText } from '../values/redaction.ts'
-import { answers, limitOf, newRoutes, pageSize, type Routes } from './route.ts'
+import { pageSize } from './query.ts'
+import { answers, limitOf, newRoutes, type Routes } from './route.ts'
 
 const listAudit = createRoute({
   method: 'get',
   path: '/audit',
   summary: 'Lists what operators did, the newest first: one entry for each action.',
-  request: { query: z.object({ limit: pageSize }) },
+  request: { query: z.strictObject({ limit: pageSize }) },
   responses: answers('The last actions.', auditShape),
 })
 

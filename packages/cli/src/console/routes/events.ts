@@ -6,8 +6,8 @@ import type { ConsoleContext } from '../options.ts'
 import { type EventPage, eventPageShape, eventShape } from '../shapes/event.ts'
 import { listedEvent, wholeEvent } from '../values/event.ts'
 import { NotFound } from './not-found.ts'
-import { streamPrefix, text, types, whole } from './query.ts'
-import { answers, limitOf, newRoutes, pageSize, type Routes } from './route.ts'
+import { pageSize, streamPrefix, text, types, whole } from './query.ts'
+import { answers, limitOf, newRoutes, type Routes } from './route.ts'
 
 const showEvent = createRoute({
   method: 'get',

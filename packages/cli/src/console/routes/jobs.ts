@@ -7,6 +7,7 @@ import type { ConsoleContext } from '../options.ts'
 import { cancelShape } from '../shapes/action.ts'
 import { jobShape, jobsShape } from '../shapes/projection.ts'
 import { actionRoute } from './action.ts'
+import { noParameters } from './query.ts'
 import { answers, newRoutes, type Routes } from './route.ts'
 
 const shortestPause = 250
@@ -15,6 +16,7 @@ const listJobs = createRoute({
   method: 'get',
   path: '/jobs',
   summary: 'Lists the jobs of this console that run, and the last 50 that have ended, the newest first.',
+  request: { query: noParameters },
   responses: answers('The jobs.', jobsShape),
 })
 
@@ -22,6 +24,7 @@ const followJobs = createRoute({
   method: 'get',
   path: '/jobs/live',
   summary: 'Sends the jobs at once, and after each change, at most four times a second.',
+  request: { query: noParameters },
   responses: {
     200: {
       description:

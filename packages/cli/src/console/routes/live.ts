@@ -6,7 +6,7 @@ import type { ConsoleContext } from '../options.ts'
 import { Sampler } from '../sampler.ts'
 import { problemShape } from '../shapes/store.ts'
 import { listedEvent } from '../values/event.ts'
-import { streamPrefix, types, whole } from './query.ts'
+import { noParameters, streamPrefix, types, whole } from './query.ts'
 import { newRoutes, type Routes } from './route.ts'
 
 const lastEventId = z.object({
@@ -74,6 +74,8 @@ export function liveRoutes(context: ConsoleContext): Routes {
     .openapi(followLog, (c) => {
       const { after, type, prefix } = c.req.valid('query')
       const place = placeOf(c.req.valid('header')['last-event-id']) ?? after
+      // It checks its options when it is called, and reads nothing before it is asked for an event.
+      store.raw.readAll({ types: type, streamPrefix: prefix })
       return sendFrames(c, context, async function* (signal) {
         for await (const live of liveLog(store, { after: place, types: type, prefix }, signal)) {
           if (live.kind === 'away') yield awayFrame(live.message)

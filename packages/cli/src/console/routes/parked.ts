@@ -12,8 +12,8 @@ import {
 import { wholeEvent } from '../values/event.ts'
 import { redactedText } from '../values/redaction.ts'
 import { NotFound } from './not-found.ts'
-import { required, requiredWhole, whole } from './query.ts'
-import { answers, limitOf, newRoutes, pageSize, type Routes } from './route.ts'
+import { pageSize, required, requiredWhole, whole } from './query.ts'
+import { answers, limitOf, newRoutes, type Routes } from './route.ts'
 
 const subscription = required('the name of the subscription')
 

@@ -12,13 +12,14 @@ import {
 import { cut } from '../values/cut.ts'
 import { redacted } from '../values/redaction.ts'
 import { NotFound } from './not-found.ts'
-import { required, text } from './query.ts'
-import { answers, limitOf, newRoutes, pageSize, type Routes } from './route.ts'
+import { noParameters, pageSize, required, text } from './query.ts'
+import { answers, limitOf, newRoutes, type Routes } from './route.ts'
 
 const listProjections = createRoute({
   method: 'get',
   path: '/projections',
   summary: 'Lists all projections by name. It counts no documents.',
+  request: { query: noParameters },
   responses: answers('The projections.', projectionsShape),
 })
 

@@ -51,4 +51,24 @@ export const types = z
     items: { type: 'string' },
   })
 
+/** The query of a route without parameters. */
+export const noParameters = z.strictObject({})
+
+/** The largest number of results of a page. */
+export const pageSize = z
+  .string()
+  .optional()
+  .transform((given) => absentIfEmpty(given) ?? '50')
+  .pipe(
+    z
+      .string()
+      .regex(/^\d{1,16}$/, 'must be a whole number')
+      .transform(Number)
+      .pipe(z.number().int().min(1).max(500)),
+  )
+  .openapi({
+    description: 'the largest number of results',
+    ...{ type: 'integer', minimum: 1, maximum: 500, default: 50 },
+  })
+
 export const streamPrefix = text('only events of streams whose id begins with this text')

@@ -1,5 +1,5 @@
 /** What the routes of the API share: their responses, and the store's time to answer. */
-import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { OpenAPIHono, type z } from '@hono/zod-openapi'
 import type { ConsoleContext } from '../options.ts'
 import { problemShape } from '../shapes/store.ts'
 
@@ -49,7 +49,3 @@ export function renewableLimitOf({ timeout }: ConsoleContext, request: Request):
     end: () => clearTimeout(timer),
   }
 }
-
-export const pageSize = z.coerce.number().int().min(1).max(500).default(50).openapi({
-  description: 'the largest number of results',
-})

@@ -5,12 +5,14 @@ import { createRoute } from '@hono/zod-openapi'
 import { version } from '../../version.ts'
 import type { ConsoleContext } from '../options.ts'
 import { type Overview, overviewShape, storeShape } from '../shapes/store.ts'
+import { noParameters } from './query.ts'
 import { answers, newRoutes, type Routes } from './route.ts'
 
 const showStore = createRoute({
   method: 'get',
   path: '/store',
   summary: 'Says which store the console shows, and what it can do with it. It does not ask the database.',
+  request: { query: noParameters },
   responses: answers('The store.', storeShape),
 })
 
@@ -18,6 +20,7 @@ const showOverview = createRoute({
   method: 'get',
   path: '/overview',
   summary: 'Answers how healthy the store is: its database, the frontier of its log, and its subscriptions.',
+  request: { query: noParameters },
   responses: answers('The health of the store.', overviewShape),
 })
 

@@ -5,8 +5,8 @@ import { timelineShape } from '../shapes/stream.ts'
 import { listedEvent } from '../values/event.ts'
 import { shownStream } from '../values/stream.ts'
 import { NotFound } from './not-found.ts'
-import { required, whole } from './query.ts'
-import { answers, limitOf, newRoutes, pageSize, type Routes } from './route.ts'
+import { pageSize, required, whole } from './query.ts'
+import { answers, limitOf, newRoutes, type Routes } from './route.ts'
 
 const showStream = createRoute({
   method: 'get',

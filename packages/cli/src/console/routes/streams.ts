@@ -5,8 +5,8 @@ import type { ConsoleContext } from '../options.ts'
 import { Refusal } from '../refusal.ts'
 import { type StreamPage, streamPageShape } from '../shapes/stream.ts'
 import { shownStream } from '../values/stream.ts'
-import { text } from './query.ts'
-import { answers, limitOf, newRoutes, pageSize, type Routes } from './route.ts'
+import { pageSize, text } from './query.ts'
+import { answers, limitOf, newRoutes, type Routes } from './route.ts'
 
 const listStreams = createRoute({
   method: 'get',
@@ -49,9 +49,9 @@ export function streamRoutes(context: ConsoleContext): Routes {
   }
 
   async function newest(query: StreamsQuery, signal: AbortSignal): Promise<StreamPage> {
-    const { after } = query
-    if (after !== undefined && !/^\d{1,16}( .+)?$/s.test(after))
-      refuse('after', 'must be the `next` of a page')
+    const { after, prefix } = query
+    const isPlace = prefix === undefined ? /^\d{1,16}$/ : /^\d{1,16}( .+)?$/s
+    if (after !== undefined && !isPlace.test(after)) refuse('after', 'must be the `next` of a page')
     const { streams, next } = await newestStreams(store, { ...query, signal })
     return {
       streams: streams.map((stream) => shownStream(context, stream)),

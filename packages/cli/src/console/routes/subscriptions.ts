@@ -8,13 +8,14 @@ import {
   subscriptionsShape,
 } from '../shapes/subscription.ts'
 import { NotFound } from './not-found.ts'
-import { required } from './query.ts'
+import { noParameters, required } from './query.ts'
 import { answers, limitOf, newRoutes, type Routes } from './route.ts'
 
 const listSubscriptions = createRoute({
   method: 'get',
   path: '/subscriptions',
   summary: 'Lists all subscriptions by name: checkpoint, lag, owners, and the number of parked events.',
+  request: { query: noParameters },
   responses: answers('The subscriptions.', subscriptionsShape),
 })
 

@@ -26,6 +26,18 @@ export const jsonBodies: MiddlewareHandler = async (c, next) => {
   await next()
 }
 
+/**
+ * Ends the body of an answer to HEAD, which gets none. Hono makes it as for GET, and one of events would be made without an
+ * end.
+ */
+export const headWithoutBody: MiddlewareHandler = async (c, next) => {
+  await next()
+  if (c.req.raw.method !== 'HEAD' || c.res.body === null) return
+  const { body, headers, status } = c.res
+  await body.cancel()
+  c.res = new Response(null, { headers, status })
+}
+
 /** Whether a request of this method changes something. */
 export function isChange(method: string): boolean {
   return !['GET', 'HEAD', 'OPTIONS'].includes(method)

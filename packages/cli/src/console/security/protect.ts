@@ -1,7 +1,7 @@
 /** The order of all checks of a request. Every request of the console passes them before anything else. */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { ConsoleContext } from '../options.ts'
-import { jsonBodies, smallBodies } from './bodies.ts'
+import { headWithoutBody, jsonBodies, smallBodies } from './bodies.ts'
 import { protectiveHeaders, uncached } from './headers.ts'
 import { hostCheck } from './host.ts'
 import { originCheck } from './origin.ts'
@@ -19,7 +19,7 @@ export function protect(app: OpenAPIHono, context: ConsoleContext): TokenCheck |
 
 /** Adds the checks of all requests that do not ask for the page or one of its files. */
 export function protectApi(app: OpenAPIHono, context: ConsoleContext, token: TokenCheck | undefined): void {
-  app.use(uncached)
+  app.use(uncached, headWithoutBody)
   if (token !== undefined) app.use(token.api)
   app.use(readOnlyCheck(context), jsonBodies, smallBodies)
 }
