@@ -65,6 +65,12 @@ export function storeRoutes(context: ConsoleContext): Routes {
 }
 
 /** An error without a code says that the database was silent: the answer is a timeout, so that the page asks again. */
-function failureOf({ error, reason }: { readonly error: unknown; readonly reason: string | undefined }): unknown {
+function failureOf({
+  error,
+  reason,
+}: {
+  readonly error: unknown
+  readonly reason: string | undefined
+}): unknown {
   return libraryCodeOf(error) === undefined ? new DOMException(reason, 'TimeoutError') : error
 }
