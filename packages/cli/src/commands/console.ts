@@ -41,6 +41,12 @@ export function consoleCommand(runner: Runner): Command {
       collected,
     )
     .option('--metrics-prefix <text>', 'how the names of these metrics begin', 'eventsourced_')
+    .option(
+      '--statement-timeout <milliseconds>',
+      'after how long Postgres ends a statement of the console; 0 leaves it to the server, as PgBouncer may demand',
+      wholeNumber(0),
+      30_000,
+    )
     .option('--open', 'open the page in a browser')
     .action((options: ConsoleCommandOptions, command: Command) =>
       runner.run(command, 'reads', async (context) => {

@@ -51,7 +51,9 @@ export async function loadConfig(file: string): Promise<Config> {
   }
   const unknown = namesOf(file, exported).find((name) => !knownNames.includes(name))
   if (unknown !== undefined) {
-    throw new CommandFailure(`'${file}' exports '${unknown}', but only ${knownNames.join(', ')} mean something here`)
+    throw new CommandFailure(
+      `'${file}' exports '${unknown}', but only ${knownNames.join(', ')} mean something here`,
+    )
   }
   const config = { store, deciders, projections, redact }
   for (const name of ['deciders', 'projections', 'redact'] as const) {

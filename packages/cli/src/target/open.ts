@@ -17,17 +17,25 @@ export interface Target {
 export interface TargetOptions {
   readonly url?: string | undefined
   readonly config?: string | undefined
+  /**
+   * After how long Postgres ends a statement, in milliseconds; 0: never. It counts for a store that a URL names, unless the
+   * URL has a `statement_timeout` itself. @default as the server says
+   */
+  readonly statementTimeout?: number | undefined
 }
 
 /**
  * Opens the store. Only `creates` lets it create tables: a command that reads leaves a database as it is.
  * @throws CommandFailure if neither a URL nor a configuration file names a store
  */
-export async function openTarget({ url, config }: TargetOptions, creates: boolean): Promise<Target> {
+export async function openTarget(
+  { url, config, statementTimeout = 0 }: TargetOptions,
+  creates: boolean,
+): Promise<Target> {
   const given = url ?? (config === undefined ? process.env.EVENTSOURCED_URL : undefined)
   if (given !== undefined) {
     const address = storeAddress(given)
-    const store = await openStore(address, creates)
+    const store = await openStore(address, creates, statementTimeout)
     return { store, shown: address.shown, config: { store } }
   }
   const file = configFile(config)
@@ -40,7 +48,11 @@ export async function openTarget({ url, config }: TargetOptions, creates: boolea
   return { store: loaded.store, shown: file, config: loaded }
 }
 
-async function openStore(address: StoreAddress, creates: boolean): Promise<AnyStore> {
+async function openStore(
+  address: StoreAddress,
+  creates: boolean,
+  statementTimeout: number,
+): Promise<AnyStore> {
   if (address.kind === 'dynamodb') {
     const { dynamodbStore } = await import('@eventsourced/core/dynamodb')
     const { region, table, endpoint } = address
@@ -60,12 +72,20 @@ async function openStore(address: StoreAddress, creates: boolean): Promise<AnySt
     throw new CommandFailure(`There is no database in the folder '${folder}'`)
   }
   const { postgresStore } = await import('@eventsourced/core/postgres')
-  const { url, schema } = address
-  return postgresStore(url, {
+  const { kind, url, schema } = address
+  return postgresStore(kind === 'postgres' ? withTimeout(url, statementTimeout) : url, {
     autoCreate: creates,
     maxConnections: 4,
     ...(schema === undefined ? {} : { schema }),
   })
+}
+
+/** A pooler such as PgBouncer refuses the setting unless it is told to ignore it, so 0 sends none. */
+function withTimeout(url: string, statementTimeout: number): string {
+  const parsed = new URL(url)
+  if (statementTimeout === 0 || parsed.searchParams.has('statement_timeout')) return url
+  parsed.searchParams.set('statement_timeout', String(statementTimeout))
+  return parsed.href
 }
 
 /** Returns the store's schema. @throws CommandFailure if the store has none, as the store in memory */

@@ -48,4 +48,24 @@ describe.each(databases.filter(({ name }) => name === 'postgres'))('a request on
     expect((await act(app, 'subscriptions/pause', { name: 'mailer' })).status).toBe(404)
     await store.close()
   })
+
+  it('has its statement ended by the server after the statement timeout', async () => {
+    const { store } = await openTarget({ url: database.url, statementTimeout: 1_500 }, false)
+    await store.streamInfo('order-1')
+    const app = consoleOf({ store, timeout: 500, onError() {} })
+    const waiting = async () => {
+      const { rows } = await observer.query(
+        `SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND wait_event_type = 'Lock'`,
+      )
+      return rows.length
+    }
+    await locker.query('BEGIN; LOCK TABLE eventsourced.streams IN ACCESS EXCLUSIVE MODE')
+    const reading = read(app, 'streams')
+    await expect.poll(waiting).toBe(1)
+    expect((await reading).body.code).toBe('timeout')
+    await expect.poll(waiting, { timeout: 10_000 }).toBe(0)
+    await locker.query('ROLLBACK')
+    await store.close()
+  })
 })

@@ -6,7 +6,7 @@ import type { ConsoleContext } from '../options.ts'
 import { Sampler } from '../sampler.ts'
 import { problemShape } from '../shapes/store.ts'
 import { listedEvent } from '../values/event.ts'
-import { noParameters, streamPrefix, types, whole } from './query.ts'
+import { streamPrefix, types, whole } from './query.ts'
 import { newRoutes, type Routes } from './route.ts'
 
 const lastEventId = z.object({

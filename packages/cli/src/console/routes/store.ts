@@ -3,6 +3,7 @@
 import { health } from '@eventsourced/core/health'
 import { createRoute } from '@hono/zod-openapi'
 import { version } from '../../version.ts'
+import { libraryCodeOf } from '../library-code.ts'
 import type { ConsoleContext } from '../options.ts'
 import { type Overview, overviewShape, storeShape } from '../shapes/store.ts'
 import { noParameters } from './query.ts'
@@ -46,9 +47,7 @@ export function storeRoutes(context: ConsoleContext): Routes {
       let last: Overview['frontier']['last']
       for (const check of checks) {
         // The database has not answered, so there is no frontier. Its error says why.
-        if (check.name === 'database' && check.status === 'failed') {
-          throw check.duration < timeout ? check.error : new DOMException(check.reason, 'TimeoutError')
-        }
+        if (check.name === 'database' && check.status === 'failed') throw failureOf(check)
         if (check.name === 'frontier') {
           const { position, head, writers } = check
           frontier = { position, head, writers: writers.map((writer) => ({ ...writer })) }
@@ -66,4 +65,15 @@ export function storeRoutes(context: ConsoleContext): Routes {
       const overview = { at: checkedAt.toISOString(), status, checks: shown }
       return c.json({ ...overview, frontier: { ...frontier, ...(last && { last }) } }, 200)
     })
+}
+
+/** An error without a code says that the database was silent: the answer is a timeout, so that the page asks again. */
+function failureOf({
+  error,
+  reason,
+}: {
+  readonly error: unknown
+  readonly reason: string | undefined
+}): unknown {
+  return libraryCodeOf(error) === undefined ? new DOMException(reason, 'TimeoutError') : error
 }
