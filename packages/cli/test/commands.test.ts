@@ -325,6 +325,24 @@ describe('the command line without a store', () => {
     },
   )
 
+  it.each([
+    ['eventsourced.config.mjs', 'export const redacted = () => 1', 1],
+    ['eventsourced.config.mjs', 'export default { redacted: () => 1 }', 1],
+    ['store.mjs', 'export const redacted = () => 1', 0],
+  ])('of a file %s with `%s`, refuses an unknown name: exit code %i', async (name, line, code) => {
+    const { path, remove } = temporaryFolder('cli-config')
+    const file = join(path, name)
+    const core = import.meta.resolve('@eventsourced/core')
+    await writeFile(
+      file,
+      `import { memoryStore } from '${core}'\nexport const store = memoryStore()\n${line}\n`,
+    )
+    const { exitCode, err } = await run('--config', file, 'streams')
+    remove()
+    expect(exitCode).toBe(code)
+    if (code === 1) expect(err).toContain("exports 'redacted', but only store, deciders, projections, redact")
+  })
+
   it('never prints a password', async () => {
     const wrong = await run('--url', 'mysql://ada:secret@host/database?token=secret', 'status')
     expect([wrong.exitCode, wrong.err.includes('secret')]).toEqual([2, false])

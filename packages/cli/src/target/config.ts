@@ -37,7 +37,7 @@ export async function loadConfig(file: string): Promise<Config> {
   const { createJiti } = await import('jiti')
   let exported: { default?: Partial<Config> } & Partial<Config>
   try {
-    exported = await createJiti(import.meta.url).import(resolve(file))
+    exported = await createJiti(import.meta.url, { interopDefault: false }).import(resolve(file))
   } catch (error) {
     throw new CommandFailure(
       `'${file}' could not be loaded: ${error instanceof Error ? error.message : error}`,

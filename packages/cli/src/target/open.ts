@@ -80,7 +80,7 @@ async function openStore(
   })
 }
 
-/** A pooler such as PgBouncer refuses the setting unless it is told to ignore it, so 0 sends none. */
+/** 0 sends no setting: a pooler such as PgBouncer refuses the setting unless its `ignore_startup_parameters` names it. */
 function withTimeout(url: string, statementTimeout: number): string {
   const parsed = new URL(url)
   if (statementTimeout === 0 || parsed.searchParams.has('statement_timeout')) return url

@@ -76,7 +76,7 @@ function shortened(details: unknown): string {
 
 function Target({ entry: { action, target } }: { readonly entry: AuditEntryShape }) {
   const place = placeOf(action, target)
-  return place === undefined ? <>{target}</> : <a href={place}>{target}</a>
+  return place === undefined ? target : <a href={place}>{target}</a>
 }
 
 /** The address of a target, if it still has one. */

@@ -89,7 +89,7 @@ function CheckCard({ check }: { readonly check: Check }) {
 
 function Title({ check }: { readonly check: Check }) {
   const place = placeOf(check)
-  return place === undefined ? <>{titleOf(check)}</> : <a href={place}>{titleOf(check)}</a>
+  return place === undefined ? titleOf(check) : <a href={place}>{titleOf(check)}</a>
 }
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
