@@ -122,7 +122,7 @@ it('pauses a subscription and resumes it, and says who did so', async () => {
   await page.getByRole('button', { name: 'Pause' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click()
   await page.getByText('paused', { exact: true }).first().waitFor()
-  expect(await shop.store.subscriptionStatus(mailerName)).toMatchObject({ state: 'paused' })
+  expect(await shop.store.subscriptions.get(mailerName)).toMatchObject({ state: 'paused' })
   await page.getByRole('button', { name: 'Resume' }).click()
   await page.getByText('active', { exact: true }).first().waitFor()
   await watched.show('#/audit')

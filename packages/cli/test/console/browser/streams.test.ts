@@ -89,7 +89,8 @@ describe('time travel', () => {
     await settled(page)
     const left = await state.textContent()
 
-    expect(new URL(page.url()).hash).toContain(`version=${events.length - 1}`)
+    // The address follows a moment after the slider.
+    await expect.poll(() => new URL(page.url()).hash).toContain(`version=${events.length - 1}`)
     await page.reload()
     await state.getByRole('heading', { name: `State at version ${events.length - 1}` }).waitFor()
     await settled(page)
