@@ -101,7 +101,10 @@ describe.each(databases)('with --json on $name', { timeout: 180_000 }, ({ name, 
     database = await start()
     folder = await mkdtemp(join(tmpdir(), 'cli-json-'))
     Object.assign(globalThis, {
-      commandLineConfig: async () => ({ ...exported, ...(await openTarget({ url: database.url }, true)) }),
+      commandLineConfig: async () => {
+        const { store } = await openTarget({ url: database.url }, true)
+        return { ...exported, store }
+      },
     })
   }, 180_000)
   afterAll(async () => {
