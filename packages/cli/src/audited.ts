@@ -1,4 +1,4 @@
-/** Records what an operator does, around the action. The commands act through this, and any other surface can. */
+/** Records what an operator does, around the action. The commands and the console act through this. */
 import type { AuditEntry, CallOptions, NewAuditEntry } from '@eventsourced/core'
 import { CommandFailure, textOf } from './failure.ts'
 import type { AnyStore } from './target/known.ts'
@@ -15,7 +15,7 @@ export interface AuditedAction extends Operator, Pick<NewAuditEntry, 'action' | 
 interface AuditedOptions<Result> extends CallOptions {
   /** What of the result is recorded after the action, beside the details. @default nothing */
   readonly results?: ((result: Result) => Readonly<Record<string, unknown>>) | undefined
-  /** How long the store may take to record how the action ended, in milliseconds. @default 30,000 */
+  /** How long the store may take to record each of the two entries, in milliseconds. @default 30,000 */
   readonly recordTime?: number | undefined
 }
 
@@ -36,7 +36,7 @@ export class NotRecordedError extends CommandFailure {
 /**
  * Does an action, records it in the store in two entries, and returns its result.
  *
- * 1. `started`, before the action. If the store cannot record that, the action is not begun. So no action is without an
+ * 1. `started`, before the action. If the store cannot record that within `recordTime`, the action is not begun. So no action is without an
  *    entry, not even one whose process dies in the middle, or that removes what it is about.
  * 2. `done` or `failed`, after the action, with the id of the first one. Ctrl-C ends the action, but not this; it ends
  *    after `recordTime`.
@@ -53,10 +53,11 @@ export async function audited<Result>(
   work: () => Promise<Result>,
   { results, signal, recordTime = 30_000 }: AuditedOptions<Result> = {},
 ): Promise<Result> {
-  const inTime = () => ({ signal: AbortSignal.timeout(recordTime) })
+  const inTime = () => AbortSignal.timeout(recordTime)
   let start: AuditEntry
   try {
-    start = await store.audit.record({ ...action, outcome: 'started' }, { signal })
+    const limit = signal === undefined ? inTime() : AbortSignal.any([signal, inTime()])
+    start = await store.audit.record({ ...action, outcome: 'started' }, { signal: limit })
   } catch (error) {
     const message = 'Nothing was changed, because the store cannot record who does it'
     throw new NotRecordedError(message, 'not begun', error)
@@ -72,7 +73,7 @@ export async function audited<Result>(
       outcome: 'failed',
       error: shortened(textOf(error)),
     } as const
-    await store.audit.record(failure, inTime()).catch((cause: unknown) => {
+    await store.audit.record(failure, { signal: inTime() }).catch((cause: unknown) => {
       const message = `${textOf(error)}. ${name} failed, but the store could not record that`
       throw new NotRecordedError(message, 'failed', cause)
     })
@@ -86,7 +87,7 @@ export async function audited<Result>(
     outcome: 'done',
     details: isPlain ? undefined : details,
   } as const
-  await store.audit.record(success, inTime()).catch((cause: unknown) => {
+  await store.audit.record(success, { signal: inTime() }).catch((cause: unknown) => {
     const what = isPlain ? name : `${name} (${JSON.stringify(details)})`
     throw new NotRecordedError(`${what} was done, but the store could not record that`, 'done', cause)
   })

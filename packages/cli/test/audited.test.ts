@@ -205,3 +205,19 @@ await store.append('a', [{ type: 'Received', data: {} }])
     expect((await run('--actor', '', 'audit')).exitCode).toBe(2)
   })
 })
+
+it('begins no action if the store is silent when it must record who does it', {
+  timeout: 10_000,
+}, async () => {
+  let begun = false
+  const record = (_entry: unknown, { signal }: { signal?: AbortSignal } = {}) =>
+    new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+  const silent = { audit: { ...memoryStore().audit, record } }
+  const action = { actor: 'ada', action: 'subscriptions.pause', target: 'mailer' }
+  const work = async () => {
+    begun = true
+  }
+  const error = await audited(silent, action, work, { recordTime: 50 }).catch((failure: unknown) => failure)
+  expect(error).toMatchObject({ outcome: 'not begun' })
+  expect(begun).toBe(false)
+})
