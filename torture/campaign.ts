@@ -21,6 +21,11 @@ export interface CampaignOptions {
   readonly emulator: EmulatorName
   readonly scenario: Scenario
   readonly seconds: number
+  /**
+   * The names of the faults that the campaign waits for: it lasts longer than `seconds` until each has happened, at most
+   * six times as long. The faults are drawn at random, so in a short campaign one of them may be late. @default none
+   */
+  readonly happens?: readonly string[] | undefined
   /** Ends the writing as soon as so many events are appended. @default no limit */
   readonly events?: number | undefined
   readonly seed: number
@@ -140,7 +145,7 @@ async function runClients(
   clients: Clients,
   step: Step,
 ) {
-  const { scenario, seconds, events = Number.POSITIVE_INFINITY, seed, onProgress } = options
+  const { scenario, seconds, happens = [], events = Number.POSITIVE_INFINITY, seed, onProgress } = options
   const counts = new Map<string, number>()
   const count = (what: string, times = 1) => counts.set(what, (counts.get(what) ?? 0) + times)
   const ending = new AbortController()
@@ -152,6 +157,8 @@ async function runClients(
 
   const begin = performance.now()
   const passed = () => (performance.now() - begin) / 1000
+  const isOver = () =>
+    passed() >= seconds && (happens.every((what) => (counts.get(what) ?? 0) > 0) || passed() >= 6 * seconds)
   const report = (phase: CampaignProgress['phase']) => {
     const { appended, followed, faults } = clients.progress
     if (scenario.requestFaults) counts.set('requests', faults)
@@ -160,7 +167,7 @@ async function runClients(
   }
   const reporting = setInterval(() => report('running'), 250)
   try {
-    while (passed() < seconds && clients.progress.appended < events) {
+    while (!isOver() && clients.progress.appended < events) {
       await Promise.race([sleep(100), clients.failure, ...runningFaults.map(failureOf)])
     }
   } finally {

@@ -75,8 +75,10 @@ const calls: Calls = {
           record(
             {
               caller: optional(caller),
-              requirePrecondition: optional(leaf(fc.constant(false), (value) => value === false)),
-              requireIdempotencyKey: optional(leaf(fc.constant(false), (value) => value === false)),
+              requirePrecondition: optional(leaf(fc.constant(false), (value) => typeof value === 'boolean')),
+              requireIdempotencyKey: optional(
+                leaf(fc.constant(false), (value) => typeof value === 'boolean'),
+              ),
               correlationHeader: optional(headerName),
             },
             { nested: false },

@@ -45,7 +45,7 @@ describe('campaigns', () => {
     if (scenario === undefined) throw new Error(`There is no scenario ${name} for ${store}`)
     const seed = Math.floor(Math.random() * 1_000_000)
     const result = await runCampaign({
-      ...{ store, emulator, scenario, seconds, seed, patience: 60 },
+      ...{ store, emulator, scenario, seconds, happens, seed, patience: 60 },
       ...{ writers: 4, followers: 2, subscriptions: 12, atOnce: 4, batch: 6 },
     })
     expect({ seed, ...result.findings.counts }, result.findings.examples.join('\n')).toEqual({
