@@ -6,8 +6,8 @@
 import type { Metric } from '@eventsourced/core'
 import { hasCode, type RecordedEvent } from '@eventsourced/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/runtime/abort.ts'
-import { emulators, type Ground, startGround } from './ground.ts'
+import { sleep } from '../../../src/runtime/abort.ts'
+import { emulators, type Ground, startGround } from '../ground.ts'
 
 /** The numbers of one test. */
 interface Campaign {

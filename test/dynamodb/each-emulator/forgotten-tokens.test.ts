@@ -7,10 +7,10 @@ import { CreateTableCommand, GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { type Event, type EventStore, projection, type RecordedEvent } from '@eventsourced/core'
 import type { DynamodbTransaction } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { collect, counted } from '../../src/conformance/events.ts'
-import { type Faults, lost, type Request } from '../worlds/faulty-client.ts'
-import { emulators, type Ground, startGround } from './ground.ts'
-import { beatOf, definitionOf, keepOne, startProcess } from './processes.ts'
+import { collect, counted } from '../../../src/conformance/events.ts'
+import { type Faults, lost, type Request } from '../../worlds/faulty-client.ts'
+import { emulators, type Ground, startGround } from '../ground.ts'
+import { beatOf, definitionOf, keepOne, startProcess } from '../processes.ts'
 
 describe.each(emulators)('a forgotten token on %s', (name) => {
   let ground: Ground

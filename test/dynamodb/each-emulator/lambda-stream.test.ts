@@ -4,13 +4,13 @@
  */
 import { cloudFormation } from '@eventsourced/core/dynamodb/templates'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/runtime/abort.ts'
-import { type Program, startProgram } from '../child-program.ts'
-import { emulators, type Ground, startGround } from './ground.ts'
-import type { Answer, Invocation } from './programs/lambda-function.ts'
-import { seenAndStored } from './seen.ts'
-import { type DriverOptions, driveStream, type StreamDriver } from './stream-driver.ts'
-import { createTablesOf } from './template-tables.ts'
+import { sleep } from '../../../src/runtime/abort.ts'
+import { type Program, startProgram } from '../../child-program.ts'
+import { emulators, type Ground, startGround } from '../ground.ts'
+import type { Answer, Invocation } from '../programs/lambda-function.ts'
+import { seenAndStored } from '../seen.ts'
+import { type DriverOptions, driveStream, type StreamDriver } from '../stream-driver.ts'
+import { createTablesOf } from '../template-tables.ts'
 
 const streams = 5
 const partitions = 3
@@ -39,7 +39,7 @@ describe.each(emulators)('functions that a stream starts on %s', (emulator) => {
     await store.schema.create()
     const start = (name: 'writer' | 'lambda-function', ...words: readonly number[]) => {
       const program = startProgram(
-        new URL(`./programs/${name}.ts`, import.meta.url),
+        new URL(`../programs/${name}.ts`, import.meta.url),
         ...[ground.endpoint, table, ...words.map(String)],
       )
       programs.push(program)

@@ -11,7 +11,7 @@ import {
 import { hasCode } from '@eventsourced/core'
 import { dynamodbStore } from '@eventsourced/core/dynamodb'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { emulators, type Ground, startGround } from './ground.ts'
+import { emulators, type Ground, startGround } from '../ground.ts'
 
 const counted = (number: number) => [{ type: 'Counted', data: { number } }]
 const errorOf = (work: Promise<unknown>) =>

@@ -7,12 +7,12 @@ import { CreateTableCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/
 import { projection, type RecordedEvent, WriteConditionError } from '@eventsourced/core'
 import type { DynamodbTransaction } from '@eventsourced/core/dynamodb'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { range } from '../../src/conformance/events.ts'
-import { latch } from '../../src/conformance/expect.ts'
-import { counterKey } from '../../src/dynamodb/keys.ts'
-import { sleep } from '../../src/runtime/abort.ts'
-import { lost } from '../worlds/faulty-client.ts'
-import { emulators, type Ground, letTimePass, startGround } from './ground.ts'
+import { range } from '../../../src/conformance/events.ts'
+import { latch } from '../../../src/conformance/expect.ts'
+import { counterKey } from '../../../src/dynamodb/keys.ts'
+import { sleep } from '../../../src/runtime/abort.ts'
+import { lost } from '../../worlds/faulty-client.ts'
+import { emulators, type Ground, letTimePass, startGround } from '../ground.ts'
 
 const counted = (count: number, from = 1) =>
   Array.from({ length: count }, (_, index) => ({ type: 'Counted', data: { number: from + index } }))

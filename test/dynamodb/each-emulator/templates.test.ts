@@ -1,9 +1,9 @@
 /** Tests the printed templates: the emulator accepts the tables, and each option has the same meaning in both forms. */
 import { cloudFormation, type TemplateOptions, terraform } from '@eventsourced/core/dynamodb/templates'
 import { describe, expect, it } from 'vitest'
-import { emulators, startGround } from './ground.ts'
-import { parseHcl } from './hcl.ts'
-import { createTablesOf } from './template-tables.ts'
+import { emulators, startGround } from '../ground.ts'
+import { parseHcl } from '../hcl.ts'
+import { createTablesOf } from '../template-tables.ts'
 
 interface Resource {
   readonly Type: string

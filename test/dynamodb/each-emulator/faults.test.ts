@@ -7,10 +7,10 @@ import type { IncidentMetric } from '@eventsourced/core'
 import { hasCode, projection, type RecordedEvent, uuidv7 } from '@eventsourced/core'
 import { DynamodbFailure } from '@eventsourced/core/dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sleep } from '../../src/runtime/abort.ts'
-import { cancelled, lost, serviceError } from '../worlds/faulty-client.ts'
-import { emulators, type Ground, startGround } from './ground.ts'
-import { incidentsInto } from './incident.ts'
+import { sleep } from '../../../src/runtime/abort.ts'
+import { cancelled, lost, serviceError } from '../../worlds/faulty-client.ts'
+import { emulators, type Ground, startGround } from '../ground.ts'
+import { incidentsInto } from '../incident.ts'
 
 const counted = (number: number) => [{ type: 'Counted', data: { number } }]
 const numbersOf = (events: readonly RecordedEvent[]) =>

@@ -1,12 +1,12 @@
 /** Tests of leases without a shared clock: a worker that others removed as dead can write nothing more. */
 import { hasCode } from '@eventsourced/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { latch } from '../../src/conformance/expect.ts'
-import { sleep } from '../../src/runtime/abort.ts'
-import type { Storage } from '../../src/storage/storage.ts'
-import type { Lease, MoveOutcome } from '../../src/storage/subscriptions.ts'
-import { emulators, type Ground, letTimePass, startGround, stopClock } from './ground.ts'
-import { beatOf, definitionOf, keepOne, leasesOf, type Process, startProcess } from './processes.ts'
+import { latch } from '../../../src/conformance/expect.ts'
+import { sleep } from '../../../src/runtime/abort.ts'
+import type { Storage } from '../../../src/storage/storage.ts'
+import type { Lease, MoveOutcome } from '../../../src/storage/subscriptions.ts'
+import { emulators, type Ground, letTimePass, startGround, stopClock } from '../ground.ts'
+import { beatOf, definitionOf, keepOne, leasesOf, type Process, startProcess } from '../processes.ts'
 
 const leaseTime = 60
 const year = 365 * 86_400_000
