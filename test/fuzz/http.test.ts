@@ -13,7 +13,7 @@ import { assertTells } from './refusal-facts.ts'
 import { runs } from './runs.ts'
 import { anyText, isName, isText } from './texts.ts'
 
-const { leaf, optional, record, readName, text, number, whole, milliseconds, callback } = callKinds(
+const { leaf, optional, record, readName, text, number, milliseconds, callback } = callKinds(
   { hostile: 12 },
   anyText.filter(isName),
 )
@@ -140,7 +140,7 @@ const calls: Calls = {
           record(
             {
               limit: number(1, [1, 2], 100),
-              maxLimit: whole(1, [100], 2 ** 31 - 1),
+              maxLimit: number(1, [100], 2 ** 31 - 1),
               show: optional(callback),
             },
             { nested: false },
