@@ -1,12 +1,12 @@
 /** The views that say how a store is: for a role that may read nothing else. */
 import { type PostgresStore, postgresStore } from '@eventsourced/core/postgres'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { counted } from '../../src/conformance/events.ts'
 import type { RegisteredSubscription } from '../../src/storage/registry.ts'
 import type { Lease } from '../../src/storage/subscriptions.ts'
 import { bareStorage, definitionOf, keep, parkedAt } from './bare-storage.ts'
-import { type FreshDatabase, freshDatabase } from './fresh-database.ts'
+import { type FreshDatabase, freshDatabase, serverUrl } from './fresh-database.ts'
 
 let database: FreshDatabase
 let store: PostgresStore
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await store.close()
   await database.drop()
-  const server = new pg.Client({ connectionString: inject('servers').postgres })
+  const server = new pg.Client({ connectionString: serverUrl() })
   await server.connect()
   await server.query(`drop role ${role}`).finally(() => server.end())
 })
