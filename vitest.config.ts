@@ -11,7 +11,7 @@ const conditions = ['@eventsourced/source']
 // These tests need a server, a pooler or an emulator. They are left out if STORES names no store that runs there.
 const runsOn = (server: PostgresServer) => stores.some((store) => store.server === server)
 // With stores on Postgres 14 only, these tests run on that server.
-const alsoOn14 = 'append-plans|monitoring|partitions|plans|rare-events|storage-settings'
+const alsoOn14 = 'append-plans|monitoring|partitions|plans|rare-events|table-format'
 const postgresTests = [
   runsOn('postgres14') ? `test/postgres/!(${alsoOn14}).test.ts` : 'test/postgres/**',
   'test/package/**',
