@@ -104,7 +104,9 @@ it('appends to free streams are not slower beside 30 held streams than without',
   // Each ratio is of two moments that follow each other, because other programs change the speed of the machine.
   for (const _ of range(1, 11)) {
     const without = await medianOfAppends()
-    const release = await hold('select from ratio.streams where stream_id = any ($1) for update', [heldStreams])
+    const release = await hold('select from ratio.streams where stream_id = any ($1) for update', [
+      heldStreams,
+    ])
     const held = heldStreams.map((streamId) => store.append(streamId, counted(1)))
     ratios.push((await medianOfAppends()) / without)
     await release()
