@@ -2,14 +2,18 @@ import { existsSync } from 'node:fs'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { quietly } from './test/child-program.ts'
 import { isMissing } from './test/emulators/start.ts'
+import type { PostgresServer } from './test/store-under-test.ts'
 import { stores } from './test/stores.ts'
 
 // With this condition, the package's own subpaths resolve to `src`, so tests run the sources.
 const conditions = ['@eventsourced/source']
 
 // These tests need a server, a pooler or an emulator. They are left out if STORES names no store that runs there.
+const runsOn = (server: PostgresServer) => stores.some((store) => store.server === server)
+// With stores on Postgres 14 only, these tests run on that server.
+const alsoOn14 = 'append-plans|monitoring|partitions|plans|rare-events|table-format'
 const postgresTests = [
-  'test/postgres/**',
+  runsOn('postgres14') ? `test/postgres/!(${alsoOn14}).test.ts` : 'test/postgres/**',
   'test/package/**',
   'test/documents.test.ts',
   'test/cutting-proxy.test.ts',
@@ -61,7 +65,7 @@ const ownTests = namesFiles
 const hasOrms = existsSync('test/orms/generated')
 if (!hasOrms) console.log('left out, because only `npm run test:orms` installs the ORMs: test/orms/**')
 const testsWithoutStore = [
-  ...(stores.some(({ server }) => server === 'postgres') ? [] : postgresTests),
+  ...(runsOn('postgres') ? [] : postgresTests),
   ...(stores.some(({ name }) => name.startsWith('pg-pgbouncer')) ? [] : poolerTests),
   ...(stores.some(({ emulator }) => emulator && isMissing(emulator) === undefined) ? [] : dynamodbTests),
   ...(stores.some(({ name }) => name === 'dynoxide') ? [] : dynoxideTests),

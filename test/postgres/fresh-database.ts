@@ -1,7 +1,16 @@
-/** Creates a database for one test on the Postgres server of the run, with connections beside the store's. */
+/**
+ * Creates a database for one test on the Postgres server of the run, with connections beside the store's. It is the
+ * oldest supported server if STORES names only stores on that one.
+ */
 import pg from 'pg'
 import { inject } from 'vitest'
 import { createDatabase } from '../database.ts'
+
+/** The URL of a superuser on that server. */
+export function serverUrl(): string | undefined {
+  const { postgres, postgres14 } = inject('servers')
+  return postgres ?? postgres14
+}
 
 export interface FreshDatabase {
   readonly url: string
@@ -13,7 +22,7 @@ export interface FreshDatabase {
 }
 
 export async function freshDatabase(): Promise<FreshDatabase> {
-  const { url, drop } = await createDatabase(inject('servers').postgres)
+  const { url, drop } = await createDatabase(serverUrl())
   const sessions: pg.Client[] = []
 
   async function session(applicationName = 'session', as = url): Promise<pg.Client> {
