@@ -10,6 +10,8 @@ export const usage = 2
 export const pending = 3
 /** The command found problems: `doctor`, `projections verify`, or a part of a bulk operation failed. */
 export const problems = 4
+/** `check`: the catalogue cannot read a stored event, or today's data does not fit its schema. */
+export const unreadable = 5
 /** Ctrl-C, as a shell reports it. */
 export const interrupted = 130
 
@@ -19,5 +21,6 @@ export const meanings: readonly (readonly [number, string])[] = [
   [usage, 'the command line is wrong'],
   [pending, 'migrate --check: a migration is pending'],
   [problems, 'the command found problems (doctor, verify, a part of a bulk operation)'],
+  [unreadable, 'check: stored events cannot be read, or do not fit their schema'],
   [interrupted, 'interrupted by Ctrl-C'],
 ]

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { NotRecordedError } from './audited.ts'
 import { auditCommand } from './commands/audit.ts'
+import { checkCommand } from './commands/check.ts'
 import { consoleCommand } from './commands/console.ts'
 import { copyCommand } from './commands/copy.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -90,6 +91,7 @@ function programOf(terminal: Terminal, signal: AbortSignal) {
     importCommand,
     exportCommand,
     copyCommand,
+    checkCommand,
     migrateCommand,
     auditCommand,
     consoleCommand,
