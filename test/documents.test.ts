@@ -32,8 +32,9 @@ it.each(['docs/changing-events.md', 'docs/events.md', 'docs/snapshots.md'])(
   'the code of %s runs, and prints what the page says',
   async (page) => {
     const modules = modulesOf(page)
-    expect(modules.flatMap(saidIn).length).toBeGreaterThan(0)
-    for (const code of modules) expect(await printedBy(code)).toEqual(saidIn(code))
+    const said = modules.flatMap(saidIn)
+    expect(said.length).toBeGreaterThan(0)
+    expect(await printedBy(modules)).toEqual(said)
   },
 )
 
@@ -44,7 +45,7 @@ it.each([
   'docs/http.md',
   'docs/health.md',
 ])('the code of %s runs', async (page) => {
-  for (const code of modulesOf(page)) await printedBy(code)
+  for (const code of modulesOf(page)) await printedBy([code])
 })
 
 /** Returns the modules of a page. A block that begins with an import begins a new module. */
@@ -65,18 +66,24 @@ function saidIn(code: string): readonly string[] {
   )
 }
 
-/** Runs a module, which must print no error, and returns the lines that it prints. */
-async function printedBy(code: string): Promise<readonly string[]> {
+/** Runs modules one after the other in one process, which must print no error, and returns the lines that they print. */
+async function printedBy(modules: readonly string[]): Promise<readonly string[]> {
   // Within the package, so that the imports find it.
-  const file = `test/${randomUUID()}.page.ts`
-  writeFileSync(file, code)
+  const files = modules.map(() => `test/${randomUUID()}.page.ts`)
   try {
-    const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly, file]
-    const { stdout, stderr } = await promisify(execFile)('node', words)
+    for (const [index, code] of modules.entries()) writeFileSync(files[index] as string, code)
+    const imports = files.map((file) => `await import('./${file}')`).join('\n')
+    const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly]
+    const { stdout, stderr } = await promisify(execFile)('node', [
+      ...words,
+      '--input-type=module',
+      '-e',
+      imports,
+    ])
     expect(stderr).toBe('')
     return stdout.split('\n').filter((line) => line !== '')
   } finally {
-    rmSync(file)
+    for (const file of files) rmSync(file, { force: true })
   }
 }
 
