@@ -12,7 +12,7 @@ import { refused } from './expect.ts'
 
 const group = 'catalogues: projections'
 
-export interface Listed {
+interface Listed {
   readonly events: readonly { readonly type: string; readonly data: unknown }[]
 }
 
