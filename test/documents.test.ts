@@ -28,22 +28,15 @@ it.each(['README.md', 'CONTRIBUTING.md', ...documents.map((file) => `docs/${file
   },
 )
 
-it('the code of docs/changing-events.md runs, and prints what the page says', async () => {
-  const page = readFileSync('docs/changing-events.md', 'utf8')
-  const code = [...page.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block).join('\n')
-  // Within the package, so that the imports find it.
-  const file = `test/${randomUUID()}.page.ts`
-  writeFileSync(file, code)
-  try {
-    const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly, file]
-    const { stdout } = await promisify(execFile)('node', words)
-    const printed = [...code.matchAll(/^console\.log\(.*?\)\s+\/\/ (.*)$/gm)].map(([, line]) => line)
-    expect(printed.length).toBeGreaterThan(0)
-    expect(stdout.trimEnd().split('\n')).toEqual(printed)
-  } finally {
-    rmSync(file)
-  }
-})
+it.each(['docs/changing-events.md', 'docs/events.md', 'docs/snapshots.md'])(
+  'the code of %s runs, and prints what the page says',
+  async (page) => {
+    const modules = modulesOf(page)
+    const said = modules.flatMap(saidIn)
+    expect(said.length).toBeGreaterThan(0)
+    expect(await printedBy(modules)).toEqual(said)
+  },
+)
 
 it.each([
   'docs/testing.md',
@@ -52,24 +45,47 @@ it.each([
   'docs/http.md',
   'docs/health.md',
 ])('the code of %s runs', async (page) => {
-  // A block that begins with an import begins a new module.
+  for (const code of modulesOf(page)) await printedBy([code])
+})
+
+/** Returns the modules of a page. A block that begins with an import begins a new module. */
+function modulesOf(page: string): readonly string[] {
   const modules: string[] = []
   for (const [, block = ''] of readFileSync(page, 'utf8').matchAll(/```ts\n(.*?)```/gs)) {
     if (block.startsWith('import ')) modules.push(block)
     else modules.push(`${modules.pop() ?? ''}\n${block}`)
   }
-  for (const code of modules) {
-    const file = `test/${randomUUID()}.page.ts`
-    writeFileSync(file, code)
-    try {
-      const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly, file]
-      const { stderr } = await promisify(execFile)('node', words)
-      expect(stderr).toBe('')
-    } finally {
-      rmSync(file)
-    }
+  return modules
+}
+
+/** Returns the lines that the code prints, as its comments say: behind `console.log`, or on the lines below it. */
+function saidIn(code: string): readonly string[] {
+  const said = code.matchAll(/console\.log\(.*\),?(?: *\/\/ (.*)$|((?:\n *\/\/ .*$)+))/gm)
+  return [...said].flatMap(([, behind, below = '']) =>
+    behind === undefined ? [...below.matchAll(/\/\/ (.*)$/gm)].map(([, line = '']) => line) : [behind],
+  )
+}
+
+/** Runs modules one after the other in one process, which must print no error, and returns the lines that they print. */
+async function printedBy(modules: readonly string[]): Promise<readonly string[]> {
+  // Within the package, so that the imports find it.
+  const files = modules.map(() => `test/${randomUUID()}.page.ts`)
+  try {
+    for (const [index, code] of modules.entries()) writeFileSync(files[index] as string, code)
+    const imports = files.map((file) => `await import('./${file}')`).join('\n')
+    const words = ['--conditions=@eventsourced/source', '--import', 'tsx', ...quietly]
+    const { stdout, stderr } = await promisify(execFile)('node', [
+      ...words,
+      '--input-type=module',
+      '-e',
+      imports,
+    ])
+    expect(stderr).toBe('')
+    return stdout.split('\n').filter((line) => line !== '')
+  } finally {
+    for (const file of files) rmSync(file, { force: true })
   }
-})
+}
 
 it.each(examples)('examples/%s runs', async (example) => {
   const { url, drop } = await createDatabase(inject('servers').postgres)

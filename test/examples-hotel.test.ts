@@ -2,6 +2,7 @@
 import { memoryStore } from '@eventsourced/core'
 import { healthz } from '@eventsourced/core/health'
 import { otel } from '@eventsourced/core/otel'
+import { given, stored } from '@eventsourced/core/testing'
 import * as opentelemetry from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
@@ -11,6 +12,7 @@ import { hotelApi } from '../examples/hotel/api.ts'
 import { hotel, type Mail } from '../examples/hotel/application.ts'
 import { guestEmails, hotelEvents, takenNights } from '../examples/hotel/projections.ts'
 import { onEachStore } from './each-store.ts'
+import { hotelHistory } from './hotel-history.ts'
 
 describe('the example of a hotel', () => {
   onEachStore((_, withWorld) => {
@@ -111,6 +113,63 @@ describe('the example of a hotel', () => {
         expect(await (await send('GET', '/guests/ada')).json()).toEqual({ erased: true })
         // The address is free again.
         expect((await send('PUT', '/guests/new', { name: 'Ada', email: 'ada@example.org' })).status).toBe(201)
+      }))
+
+    it('reads what its first release has stored as the events of today', () =>
+      withHotel(async ({ send, caughtUp, mails, alps }) => {
+        const get = async (path: string) => (await send('GET', path)).json()
+        const price = (amount: number) => ({ amount, currency: 'EUR' })
+        await send('PUT', '/guests/ada', { name: 'Ada', email: 'ada@example.org' })
+        await alps.store.import(hotelHistory, { name: 'first release', shape: 'stored' })
+        await caughtUp()
+
+        expect(await get('/bookings/paid')).toMatchObject({ status: 'paid', price: price(160) })
+        expect(await get('/bookings/late')).toMatchObject({ status: 'withdrawn', price: price(80) })
+        expect(await get('/bookings/late/history')).toMatchObject([
+          { type: 'BookingRequested', version: 1, data: { price: price(80) } },
+          { type: 'BookingHeld', version: 2 },
+          { type: 'BookingWithdrawn', version: 3, after: { status: 'withdrawn', price: price(80) } },
+        ])
+        expect(await get('/guests/ada/bookings')).toEqual({
+          bookings: {
+            'booking-paid': { roomId: '101', nights: ['2027-12-24', '2027-12-25'], status: 'paid' },
+            'booking-late': { roomId: '101', nights: ['2027-05-01'], status: 'withdrawn' },
+            'booking-open': { roomId: '101', nights: ['2027-06-01'], status: 'held' },
+          },
+        })
+        expect(await get('/search?status=withdrawn')).toMatchObject([{ booking: 'late', guestId: 'ada' }])
+        expect(await get('/taken?day=2027-12-24')).toMatchObject({ rooms: ['101'] })
+        expect(await get('/taken?day=2027-05-01')).toMatchObject({ rooms: [] })
+        expect(mails.map(({ text }) => text)).toEqual([
+          'Dear Ada, BookingHeld: paid',
+          'Dear Ada, BookingPaid: paid',
+          'Dear Ada, BookingHeld: late',
+          'Dear Ada, BookingWithdrawn: late',
+          'Dear Ada, BookingHeld: open',
+        ])
+
+        // Its commands continue what the first release began.
+        const wrong = await send('POST', '/bookings/open/pay', { amount: 80 })
+        expect(await wrong.json()).toMatchObject({ code: 'wrong-amount', detail: 'The price is 90 EUR' })
+        const paid = await send('POST', '/bookings/open/pay', { amount: 90 })
+        expect([paid.status, paid.headers.get('etag')]).toEqual([200, '"3"'])
+        expect((await send('POST', '/bookings/paid/cancel')).status).toBe(200)
+        await caughtUp()
+        expect(await get('/search?status=withdrawn')).toMatchObject([
+          { booking: 'late' },
+          { booking: 'paid' },
+        ])
+        expect(await get('/taken?day=2027-12-24')).toMatchObject({ rooms: [] })
+        expect(mails.slice(5).map(({ text }) => text)).toEqual([
+          'Dear Ada, BookingPaid: open',
+          'Dear Ada, BookingWithdrawn: paid',
+        ])
+
+        const report = await hotelEvents.check(alps.store)
+        expect(report).toMatchObject({ ok: true, unused: [] })
+        const samples = []
+        for await (const event of alps.store.raw.readAll()) samples.push(stored(event))
+        given(hotelEvents, samples).thenEveryUpcastRuns()
       }))
 
     it('answers mistakes with problems', () =>

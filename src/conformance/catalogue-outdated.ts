@@ -1,11 +1,10 @@
 /** Cases of subscriptions that meet an event which their catalogue cannot read. */
 import assert from 'node:assert/strict'
-import { defineEvents, payload } from '../catalogue/define-events.ts'
 import type { RecordedEvent } from '../event.ts'
 import { projection } from '../projection/projection.ts'
 import type { SubscriptionState } from '../subscription/subscription.ts'
 import type { ConformanceCase } from './case.ts'
-import { openUnreadable, type Unreadable, unreadables } from './catalogue-unreadable.ts'
+import { openNewer, openUnreadable, type Unreadable, unreadables } from './catalogue-unreadable.ts'
 import { collect, collector } from './events.ts'
 import { latch, refused } from './expect.ts'
 
@@ -106,12 +105,7 @@ export const catalogueOutdatedCases: readonly ConformanceCase[] = [
         const { state, checkpoint, parked, owners } = await subscription.status()
         assert.deepEqual([state, checkpoint, parked, owners], ['outdated', first?.position, 0, []])
 
-        const newer = await context.open({
-          events: defineEvents(
-            { Good: payload<object>(), Old: payload<object>() },
-            { upcasts: { Old: { 1: (old: object) => old } } },
-          ),
-        })
+        const newer = await openNewer(context)
         const { handled, handle } = collector()
         const { caughtUp } = await newer.runOnce({ name: 's', onError, handle })
         assert.equal(caughtUp, true)

@@ -6,7 +6,7 @@ import { type DocumentProjection, projection } from '../projection/projection.ts
 import type { EventStore } from '../store.ts'
 import type { ConformanceCase } from './case.ts'
 import { hotel, memories, openHotel, plain, remember, todayOf } from './catalogue-hotel.ts'
-import { openUnreadable, unreadables } from './catalogue-unreadable.ts'
+import { openNewer, openUnreadable, unreadables } from './catalogue-unreadable.ts'
 import { collect } from './events.ts'
 import { refused } from './expect.ts'
 
@@ -17,7 +17,7 @@ interface Listed {
 }
 
 /** Lists today's events of some types for each stream. */
-function lists(name: string, events?: readonly string[]): DocumentProjection<Listed> {
+export function lists(name: string, events?: readonly string[]): DocumentProjection<Listed> {
   return projection({
     name,
     events,
@@ -182,6 +182,34 @@ export const catalogueProjectionCases: readonly ConformanceCase[] = [
         assert.equal((await store.subscriptionStatus('all'))?.checkpoint, first?.position)
         await refused(store.rebuild(all), 'unreadable-event', facts)
         assert.deepEqual(await listOf(store, 'all'), [{ type: 'Good', data: { number: 1 } }])
+        // A check reads what the documents contain, and these end before the event.
+        const { ok, position } = await store.verify(all)
+        assert.deepEqual([ok, position], [true, first?.position])
+        if (one.events === undefined) return
+        assert.equal((await (await openNewer(context)).runOnce({ projection: all })).caughtUp, true)
+        await refused(store.verify(all), 'unreadable-event', facts)
+        assert.equal((await listOf(store, 'all')).length, 3)
+      },
+    }),
+  ),
+  ...unreadables.map(
+    (one): ConformanceCase => ({
+      group,
+      name: `fail at ${one.name} in a rebuild and a check of an inline projection, and keep its documents`,
+      needs: one.needs,
+      async run(context) {
+        const all = lists('all')
+        const store = await openUnreadable(context, one, [all])
+        const before = await listOf(store, 'all')
+        assert.deepEqual(
+          before.map(({ data }) => data),
+          [{ number: 1 }, { number: 2 }, { number: 3 }],
+        )
+        const facts = { reason: one.reason, streamId: 'a', version: 2 }
+        await refused(store.verify(all), 'unreadable-event', facts)
+        await refused(store.rebuild(all), 'unreadable-event', facts)
+        await refused(store.verify(all), 'unreadable-event', facts)
+        assert.deepEqual(await listOf(store, 'all'), before)
       },
     }),
   ),

@@ -4,6 +4,7 @@ import type { EventDefinitions } from '../catalogue/definitions.ts'
 import type { UnreadableReason } from '../errors/index.ts'
 import type { Event } from '../event.ts'
 import type { EventStore } from '../store.ts'
+import type { StoreOptions } from '../store-options.ts'
 import type { Capability, ConformanceContext } from './case.ts'
 import { remember } from './catalogue-hotel.ts'
 
@@ -62,14 +63,18 @@ function failingUpcast(name: string, upcast: () => unknown): Unreadable {
   return { name, reason: 'upcast-failed', schemaVersion: 1, needs: [], upcast }
 }
 
-/** Opens a store with two good events of stream 'a', and one between them that its catalogue cannot read. */
+/**
+ * Opens a store with two good events of stream 'a', and one between them that its catalogue cannot read. Its inline
+ * projections contain all three: they were written by a process that could read them.
+ */
 export async function openUnreadable(
   { open }: Pick<ConformanceContext, 'open'>,
   { events, upcast, schemaVersion }: Unreadable,
+  inline: NonNullable<StoreOptions['inline']> = [],
 ): Promise<EventStore> {
   if (events !== undefined) {
-    await rememberBetween(await open(), schemaVersion)
-    return open({ events })
+    await rememberBetween(await open({ inline }), schemaVersion)
+    return open({ events, inline })
   }
   let isBroken = false
   const step = (old: object) => (isBroken ? (upcast?.() as object) : old)
@@ -77,10 +82,16 @@ export async function openUnreadable(
     { Good: payload<object>(), Old: payload<object>() },
     { upcasts: { Old: { 1: step } } },
   )
-  const store = await open({ events: breaking })
+  const store = await open({ events: breaking, inline })
   await rememberBetween(store, schemaVersion)
   isBroken = true
   return store
+}
+
+/** Opens the store of a newer process, which can read the event. */
+export function openNewer({ open }: Pick<ConformanceContext, 'open'>): Promise<EventStore> {
+  const upcasts = { Old: { 1: (old: object) => old } }
+  return open({ events: defineEvents({ Good: payload<object>(), Old: payload<object>() }, { upcasts }) })
 }
 
 async function rememberBetween(store: EventStore, schemaVersion: number): Promise<void> {

@@ -20,6 +20,7 @@ import { catalogueOutdatedCases } from './catalogue-outdated.ts'
 import { catalogueProjectionCases } from './catalogue-projections.ts'
 import { catalogueReadCases } from './catalogue-reads.ts'
 import { catalogueSubscriptionCases } from './catalogue-subscriptions.ts'
+import { catalogueWatchCases } from './catalogue-watches.ts'
 import { catalogueWriteCases } from './catalogue-writes.ts'
 import { changedEventCases } from './changed-events.ts'
 import { closeCases } from './close.ts'
@@ -165,6 +166,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...catalogueProjectionCases,
   ...catalogueSubscriptionCases,
   ...catalogueOutdatedCases,
+  ...catalogueWatchCases,
   ...catalogueWriteCases,
   ...closeCases,
 ]

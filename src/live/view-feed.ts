@@ -297,7 +297,8 @@ export class ViewFeed implements DocumentSource {
       const head = page.head ?? page.frontier
       if (until > head) throw new LogTruncatedError(until, `the log ends at ${head}`)
       const { events, unreadable } = this.#filter.today(page.events)
-      if (unreadable !== undefined) throw unreadable
+      // The documents are past that event. If this threw, a client that resumes before it would get the error each time.
+      if (unreadable !== undefined) return false
       try {
         for (const { event, keys } of keyedEvents(this.#projection, events))
           changes.push({ position: event.position, keys })

@@ -14,6 +14,8 @@ interface Deployed {
 }
 
 export interface Recipe {
+  /** The section of the page. */
+  readonly heading: string
   readonly before: Deployed
   /** Undefined if one deployment is enough. */
   readonly first: Deployed | undefined
@@ -39,6 +41,9 @@ interface Moved {
   readonly from: string
   readonly to: string
 }
+interface Named {
+  readonly guestName: string
+}
 interface Night {
   readonly night: string
 }
@@ -57,12 +62,36 @@ const priceUpcasts = {
   },
 }
 
+const fieldUpcasts = { Booked: { 1: ({ guest }: Guest) => ({ guestName: guest }) } }
+
 const withName = { type: 'Booked', data: { guestId: 'g1', name: 'Ada' } }
 const withoutName = { type: 'Booked', data: { guestId: 'g1' } }
 const nameUpcasts = { Booked: { 1: ({ guestId }: { guestId: string; name: string }) => ({ guestId }) } }
 
 export const recipes: Readonly<Record<string, Recipe>> = {
+  'adding an event': {
+    heading: 'Add an event',
+    before: {
+      events: defineEvents({ Booked: payload<Guest>() }),
+      writes: [{ type: 'Booked', data: { guest: 'Ada' } }],
+    },
+    first: {
+      // It handles the new event, and does not write it.
+      events: defineEvents({ Booked: payload<Guest>(), Arrived: payload<Guest>() }),
+      writes: [{ type: 'Booked', data: { guest: 'Ada' } }],
+    },
+    after: {
+      events: defineEvents({ Booked: payload<Guest>(), Arrived: payload<Guest>() }),
+      writes: [
+        { type: 'Booked', data: { guest: 'Ada' } },
+        { type: 'Arrived', data: { guest: 'Ada' } },
+      ],
+    },
+    unreadable: 'unknown-type',
+    today: [{ type: 'Booked', data: { guest: 'Ada' } }],
+  },
   'adding an optional field': {
+    heading: 'Add an optional field',
     before: {
       events: defineEvents({ Booked: payload<Guest>() }),
       writes: [{ type: 'Booked', data: { guest: 'Ada' } }],
@@ -76,6 +105,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     today: [{ type: 'Booked', data: { guest: 'Ada' } }],
   },
   'adding a required field': {
+    heading: 'Add a required field',
     before: {
       events: defineEvents({ Booked: payload<Guest>() }),
       writes: [{ type: 'Booked', data: { guest: 'Ada' } }],
@@ -100,7 +130,28 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     unreadable: 'newer-version',
     today: [{ type: 'Booked', data: { guest: 'Ada', nights: 1 } }],
   },
+  'renaming a field': {
+    heading: 'Rename a field, or change its type',
+    before: {
+      events: defineEvents({ Booked: payload<Guest>() }),
+      writes: [{ type: 'Booked', data: { guest: 'Ada' } }],
+    },
+    first: {
+      events: defineEvents(
+        { Booked: payload<Named>() },
+        { upcasts: fieldUpcasts, writeAs: { Booked: { 1: ({ guestName }) => ({ guest: guestName }) } } },
+      ),
+      writes: [{ type: 'Booked', data: { guestName: 'Ada' } }],
+    },
+    after: {
+      events: defineEvents({ Booked: payload<Named>() }, { upcasts: fieldUpcasts }),
+      writes: [{ type: 'Booked', data: { guestName: 'Ada' } }],
+    },
+    unreadable: 'newer-version',
+    today: [{ type: 'Booked', data: { guestName: 'Ada' } }],
+  },
   'changing the type of a field': {
+    heading: 'Rename a field, or change its type',
     before: { events: defineEvents({ Booked: payload<Priced>() }), writes: [priceBefore] },
     first: {
       events: defineEvents(
@@ -120,6 +171,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     today: [priceAfter],
   },
   'renaming a type': {
+    heading: 'Rename a type',
     before: {
       events: defineEvents({ Cancelled: payload<Guest>() }),
       writes: [{ type: 'Cancelled', data: { guest: 'Ada' } }],
@@ -139,6 +191,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     today: [{ type: 'Withdrawn', data: { guest: 'Ada' } }],
   },
   'splitting an event': {
+    heading: 'Split an event',
     before: { events: defineEvents({ Moved: payload<Moved>() }), writes: [moved] },
     first: {
       // It handles both forms, and writes the old one.
@@ -167,6 +220,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     today: parts,
   },
   'not reading an event any more': {
+    heading: 'Stop reading an event',
     before: {
       events: defineEvents({ Booked: payload<Guest>(), Noted: payload<object>() }),
       writes: [
@@ -184,6 +238,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     today: [{ type: 'Booked', data: { guest: 'Ada' } }],
   },
   'removing personal data': {
+    heading: 'Remove personal data',
     before: {
       events: defineEvents({ Booked: payload<{ guestId: string; name: string }>() }),
       writes: [withName],

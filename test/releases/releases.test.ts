@@ -1,4 +1,5 @@
 /** Two processes of two releases work side by side, in each recipe of docs/changing-events.md. */
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Program, startProgram } from '../child-program.ts'
@@ -83,6 +84,14 @@ class Process {
     return this.#program.kill()
   }
 }
+
+it('the page has no recipe without a test', () => {
+  const [, section = ''] = readFileSync('docs/changing-events.md', 'utf8').split('\n## Recipes\n')
+  const headings = [...(section.split('\n## ')[0] ?? '').matchAll(/^### (.*)$/gm)].map(
+    ([, heading]) => heading,
+  )
+  expect(new Set(Object.values(recipes).map(({ heading }) => heading))).toEqual(new Set(headings))
+})
 
 describe.each(grounds)('on $name', ({ name, start }) => {
   const missing = name.startsWith('dyn') ? isMissing(name as 'dynoxide') : undefined
