@@ -45,11 +45,16 @@ async function interrupted(...words: readonly string[]) {
 describe.each(databases)('check on $name', { timeout: 120_000 }, ({ start }) => {
   let database: StartedDatabase
   let folder: TemporaryFolder
-  let config: string
   let file: string
+  let configs = 0
   let catalogue: Catalogue
-  /** Runs `check` with a configuration file that exports the store with its catalogue. */
-  const check = (...words: string[]) => run('--config', config, 'check', ...words)
+  /** Names a new configuration file that exports the store with its catalogue: a command closes the store of a file. */
+  async function config(): Promise<string> {
+    const path = join(folder.path, `config-${++configs}.ts`)
+    await writeFile(path, 'export const store = globalThis.storeToCheck()\n')
+    return path
+  }
+  const check = async (...words: string[]) => run('--config', await config(), 'check', ...words)
 
   /** Appends as older releases did: no catalogue looks at the events. */
   async function append(streamId: string, events: readonly { type: string; data: object }[]) {
@@ -61,8 +66,6 @@ describe.each(databases)('check on $name', { timeout: 120_000 }, ({ start }) => 
     database = await start()
     folder = temporaryFolder('check')
     file = join(folder.path, 'check.json')
-    config = join(folder.path, 'eventsourced.config.ts')
-    await writeFile(config, 'export const store = globalThis.storeToCheck()\n')
     Object.assign(globalThis, { storeToCheck: () => catalogueStore(database.url, catalogue) })
     await append('order-1', [
       { type: 'Paid', data: { euros: 20 } },
@@ -111,7 +114,7 @@ describe.each(databases)('check on $name', { timeout: 120_000 }, ({ start }) => 
 
   it('exits with 0 when the catalogue reads everything, and changes nothing', async () => {
     catalogue = lenient
-    const { exitCode, out } = await run('--config', config, '--read-only', 'check')
+    const { exitCode, out } = await run('--config', await config(), '--read-only', 'check')
     expect([exitCode, out.at(-1)]).toEqual([0, expect.stringMatching(/reads all 4 events, up to position/)])
     expect(rows(await run('--url', database.url, '--json', 'audit'))).toEqual([])
   })
@@ -133,8 +136,7 @@ describe.each(databases)('check on $name', { timeout: 120_000 }, ({ start }) => 
         id,
         Array.from({ length: 625 }, () => ({ type: 'Noted', data: { text: id } })),
       )
-    const words = ['--config', config, 'check', '--resume', file]
-    const { exitCode, err } = await interrupted(...words)
+    const { exitCode, err } = await interrupted('--config', await config(), 'check', '--resume', file)
     const { result } = JSON.parse(await readFile(file, 'utf8'))
     expect([exitCode, result]).toEqual([130, expect.objectContaining({ events: 1_000, failed: 2 })])
     expect(err).toContain(`has come to position ${result.position}. Repeat the command to continue there`)
@@ -147,7 +149,7 @@ describe.each(databases)('check on $name', { timeout: 120_000 }, ({ start }) => 
   })
 
   it('refuses a file that belongs to another check, and leaves it as it is', async () => {
-    await interrupted('--config', config, 'check', '--resume', file)
+    await interrupted('--config', await config(), 'check', '--resume', file)
     const text = await readFile(file, 'utf8')
     const refused = async (content: string, ...words: string[]) => {
       await writeFile(file, content)
@@ -184,7 +186,7 @@ describe.each(databases)('check on $name', { timeout: 120_000 }, ({ start }) => 
 
   it('exports stored events also with a catalogue, which an import has to say', async () => {
     const log = join(folder.path, 'log.jsonl')
-    expect((await run('--config', config, 'export', log)).exitCode).toBe(0)
+    expect((await run('--config', await config(), 'export', log)).exitCode).toBe(0)
     const lines = (await readFile(log, 'utf8')).split('\n')
     expect(lines.slice(0, 2).map((line) => JSON.parse(line).data)).toEqual([{ euros: 20 }, { euros: 0 }])
 
@@ -194,7 +196,8 @@ describe.each(databases)('check on $name', { timeout: 120_000 }, ({ start }) => 
     const copy = memoryStore({ events: strict })
     const copyConfig = join(folder.path, 'copy.config.ts')
     await writeFile(copyConfig, 'export const store = globalThis.copyOfChecked\n')
-    Object.assign(globalThis, { copyOfChecked: copy })
+    // A command closes its store, and three commands use this one.
+    Object.assign(globalThis, { copyOfChecked: Object.assign(copy, { close: async () => {} }) })
     const unsaid = await run('--config', copyConfig, 'import', one)
     expect([unsaid.exitCode, unsaid.err]).toEqual([
       1,
@@ -241,8 +244,12 @@ if (wait === undefined) delete process.env.QUICK
       const words = [...start, '--config', config, '--json', 'check', '--resume', file]
       const child = spawn(process.execPath, words, { env: { ...process.env, ...env } })
       const said = { out: '', err: '' }
-      child.stdout.on('data', (text) => void (said.out += text))
-      child.stderr.on('data', (text) => void (said.err += text))
+      child.stdout.on('data', (text: Buffer) => {
+        said.out += text
+      })
+      child.stderr.on('data', (text: Buffer) => {
+        said.err += text
+      })
       return { child, said, closed: once(child, 'close') }
     }
     try {
