@@ -59,6 +59,8 @@ export interface CampaignProgress {
 export interface CampaignResult extends Verdict {
   readonly database: string
   readonly faults: ReadonlyMap<string, number>
+  /** How many states were folded from a snapshot. The count leaves out the last moments of killed clients. */
+  readonly snapshots: number
   /** How long the clients wrote, in seconds. */
   readonly seconds: number
 }
@@ -79,7 +81,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     await step('creating the tables', createTables(database, breakage))
     clients = new Clients(program.file, tasksOf(options, database, histories.path))
     await step('starting the clients', clients.ready())
-    const { faults, seconds } = await runClients(options, database, clients, step)
+    const { faults, snapshots, seconds } = await runClients(options, database, clients, step)
     const opened = await openStore(database.address)
     try {
       const evidence = await step(
@@ -87,7 +89,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
         gather(opened.store, histories.path, options.subscriptions),
       )
       if (options.elle !== undefined) writeFileSync(options.elle, `${elleHistory(evidence).join('\n')}\n`)
-      return { ...check(evidence), database: database.name, faults, seconds }
+      return { ...check(evidence), database: database.name, faults, snapshots, seconds }
     } finally {
       await step('closing the stores', Promise.all([opened.store.close(), opened.former?.close()]))
     }
@@ -183,7 +185,7 @@ async function runClients(
   await sleep(1_500)
   await step(() => `the work of ${clients.busy}`, clients.order({ kind: 'end' }))
   report('checking')
-  return { faults: counts, seconds: written }
+  return { faults: counts, snapshots: clients.progress.snapshots, seconds: written }
 }
 
 /** Rejects when a fault fails. Never resolves: a fault that has simply ended does not end the campaign. */
