@@ -22,8 +22,9 @@ export interface CampaignOptions {
   readonly scenario: Scenario
   readonly seconds: number
   /**
-   * The names of the faults that the campaign waits for: it lasts longer than `seconds` until each has happened, at most
-   * six times as long. The faults are drawn at random, so in a short campaign one of them may be late. @default none
+   * The names of the faults that the campaign waits for, and `snapshots` for a state that is folded from one. The campaign
+   * lasts longer than `seconds` until each has happened, at most six times as long. The faults are drawn at random, so in a
+   * short campaign one of them may be late. @default none
    */
   readonly happens?: readonly string[] | undefined
   /** Ends the writing as soon as so many events are appended. @default no limit */
@@ -157,10 +158,11 @@ async function runClients(
     fault({ ...context, random: randomOf(seed, 'fault', nth) }),
   )
 
+  const timesOf = (what: string) => (what === 'snapshots' ? clients.progress.snapshots : (counts.get(what) ?? 0))
   const begin = performance.now()
   const passed = () => (performance.now() - begin) / 1000
   const isOver = () =>
-    passed() >= seconds && (happens.every((what) => (counts.get(what) ?? 0) > 0) || passed() >= 6 * seconds)
+    passed() >= seconds && (happens.every((what) => timesOf(what) > 0) || passed() >= 6 * seconds)
   const report = (phase: CampaignProgress['phase']) => {
     const { appended, followed, faults } = clients.progress
     if (scenario.requestFaults) counts.set('requests', faults)
